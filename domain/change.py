@@ -1,0 +1,71 @@
+"""What an agent proposes: whole files, single edits, and commands to run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain._value import value
+from domain.work import Line, Name, Prose
+
+Path = Annotated[str, Field(min_length=1, max_length=1_000)]
+Content = Annotated[str, Field(max_length=400_000)]
+
+
+@value
+class NewFile:
+    path: Path
+    language: Name = ""
+    content: Content
+
+
+@value
+class FileEdit:
+    """Either the whole new ``content``, or ``search`` (found exactly once) replaced by ``replace``."""
+
+    path: Path
+    content: Content | None = None
+    search: Content | None = None
+    replace: Content | None = None
+
+
+@value
+class CodeChange:
+    """The coder's artefact (A2)."""
+
+    stage: Literal["code"] = "code"
+    expert: Name = "code_general"
+    files_to_create: Annotated[tuple[NewFile, ...], Field(max_length=60)] = ()
+    files_to_update: Annotated[tuple[FileEdit, ...], Field(max_length=60)] = ()
+    files_to_delete: Annotated[tuple[Path, ...], Field(max_length=60)] = ()
+    cmd_instructions: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    """Shell commands to run in the workspace after the files are written."""
+    notes: Prose = ""
+    commit_message: Prose = ""
+
+    @property
+    def empty(self) -> bool:
+        """True when the change touches no file and runs nothing."""
+        parts = (self.files_to_create, self.files_to_update, self.files_to_delete, self.cmd_instructions)
+        return not any(parts)
+
+
+@value
+class Issue:
+    """One finding of the reviewer."""
+
+    severity: Literal["info", "minor", "major", "blocker"] = "major"
+    path: Line = ""
+    message: Line
+
+
+@value
+class Review:
+    """The reviewer's artefact (A2)."""
+
+    stage: Literal["review"] = "review"
+    expert: Name = "code_general"
+    status: Literal["ok", "changes_requested"]
+    issues: Annotated[tuple[Issue, ...], Field(max_length=40)] = ()
+    suggested_patches: Annotated[tuple[Content, ...], Field(max_length=10)] = ()
+    """Unified diffs. Advice only: nothing applies them unseen."""
+    final_answer_markdown: Prose = ""

@@ -1,0 +1,150 @@
+"""What was seen: commands that ran, tests that were counted, findings drawn from them.
+
+A command that failed is a value of this module. A sandbox that could not run it is an exception.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain._value import value
+
+Ended = Literal["exit", "signal", "timeout", "oom", "cancelled"]
+Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
+FailureKind = Literal["types", "build", "tests", "style", "docs", "general"]
+
+
+@value
+class Output:
+    """One stream of a command: its head and tail, bytes as they were, the middle only counted."""
+
+    head: bytes = b""
+    tail: bytes = b""
+    dropped: int = 0
+    """Bytes between head and tail that were read and thrown away."""
+
+    def text(self) -> str:
+        """Decode for a reader: invalid bytes are escaped, the gap is named."""
+        gap = f"\n… {self.dropped} bytes left out …\n" if self.dropped else ""
+        return self.head.decode(errors="backslashreplace") + gap + self.tail.decode(errors="backslashreplace")
+
+
+@value
+class CommandRun:
+    """One command that ran in a sandbox, whatever became of it."""
+
+    command: str
+    ended: Ended
+    code: int
+    """Exit code, or the number of the signal when ``ended`` is not ``exit``."""
+    stdout: Output = Field(default_factory=Output)
+    stderr: Output = Field(default_factory=Output)
+    duration_ms: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """True when the command ended by itself with exit code 0."""
+        return self.ended == "exit" and self.code == 0
+
+
+@value
+class TestCase:
+    __test__ = False
+
+    id: str
+    outcome: Outcome
+    message: str = ""
+
+
+@value
+class TestReport:
+    """Counts of one test run, read from the runner's own report where there is one."""
+
+    __test__ = False
+
+    runner: str = ""
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    skipped: int = 0
+    cases: Annotated[tuple[TestCase, ...], Field(max_length=5_000)] = ()
+    """The cases that did not pass, at least; all of them where the runner tells."""
+
+
+@value
+class Finding:
+    """Something about the change that a person or the planner must know."""
+
+    kind: Literal[
+        "tests_failed",
+        "command_failed",
+        "weakened_test",
+        "deleted_test",
+        "skipped_test",
+        "secret",
+        "loop",
+        "stale_evidence",
+        "reviewer",
+        "scope",
+        "several_fixes",
+        "limit",
+    ]
+    message: str
+    path: str = ""
+    blocking: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for the same finding in two rounds."""
+        return f"{self.kind}\0{self.path}\0{self.message}"
+
+
+@value
+class Candidate:
+    """One of several proposed changes, and how it did when it was run (n-best by evidence, F4)."""
+
+    id: str
+    provider: str
+    builds: bool = False
+    reproduction_passed: bool = False
+    regression_passed: bool = False
+    score: float = 0.0
+    diff_lines: int = 0
+    tokens: int = 0
+    duration_ms: float = 0.0
+    note: str = ""
+
+
+@value
+class Evidence:
+    """What ``observe`` made of one attempt."""
+
+    step: str
+    attempt: int
+    runs: tuple[CommandRun, ...] = ()
+    report: TestReport | None = None
+    findings: tuple[Finding, ...] = ()
+    failure: FailureKind | None = None
+    tree: str = ""
+    """Git tree id of the workspace after the attempt."""
+    action: str = ""
+    """Digest of what was done: equal for the same action twice."""
+
+    @property
+    def ok(self) -> bool:
+        """True when every command passed and nothing blocking was found."""
+        return all(run.ok for run in self.runs) and not any(f.blocking for f in self.findings)
+
+
+@value
+class Proof:
+    """The verdict of the acceptance command, run by us on a clean checkout of ``tree`` (G5)."""
+
+    command: str
+    tree: str
+    run: CommandRun
+    report: TestReport | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.run.ok

@@ -1,0 +1,107 @@
+"""What is to be done: the task, the plan that answers it, and what it may cost."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain._value import value
+
+Delivery = Literal["patch", "commit", "branch"]
+Profile = Literal["sealed", "packages"]
+
+Line = Annotated[str, Field(max_length=2_000)]
+Name = Annotated[str, Field(max_length=200)]
+Prose = Annotated[str, Field(max_length=20_000)]
+
+
+@value
+class Budget:
+    """Hard limits of one run and everything it starts. Checked *before* each call."""
+
+    max_steps: int = Field(default=40, ge=1)
+    """Visits of ``execute``, replanned and repeated ones included."""
+    max_tokens: int = Field(default=400_000, ge=0)
+    max_cost: Decimal = Field(default=Decimal("5.00"), ge=0)
+    """In the currency of the catalogue's prices."""
+    max_minutes: float = Field(default=30.0, gt=0)
+    max_sandbox_seconds: float = Field(default=1_800.0, gt=0)
+
+
+@value
+class Spent:
+    """What a run has used so far."""
+
+    steps: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: Decimal = Decimal(0)
+    model_calls: int = 0
+    sandbox_seconds: float = 0.0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            steps=self.steps + other.steps,
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            cost=self.cost + other.cost,
+            model_calls=self.model_calls + other.model_calls,
+            sandbox_seconds=self.sandbox_seconds + other.sandbox_seconds,
+        )
+
+
+@value
+class Task:
+    """What a person asked for. ``repo`` and ``base`` are pinned by ``receive``."""
+
+    text: Prose
+    repo: Line
+    """A local path or a git URL."""
+    base: Line = "HEAD"
+    """Any revision when asked; the full commit id once received."""
+    accept: Line | None = None
+    """The acceptance command (shell). None: found by looking at the repository."""
+    deliver: Delivery = "branch"
+    requester: Name = "local"
+    expert: Name | None = None
+    strategy: Name = "balanced"
+    profile: Profile = "sealed"
+    pipeline: bool = True
+    """False: no planner and no reviewer, one coder only (A11)."""
+    budget: Budget = Field(default_factory=Budget)
+    received_at: datetime | None = None
+
+
+@value
+class ApiDesign:
+    endpoints: Annotated[tuple[Line, ...], Field(max_length=40)] = ()
+    classes: Annotated[tuple[Line, ...], Field(max_length=40)] = ()
+    functions: Annotated[tuple[Line, ...], Field(max_length=80)] = ()
+
+
+@value
+class Step:
+    """One node of the plan's DAG."""
+
+    id: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9._-]+$")]
+    title: Line
+    detail: Prose = ""
+    needs: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    """Ids of the steps that must be done before this one."""
+
+
+@value
+class Plan:
+    """The planner's artefact (A2)."""
+
+    stage: Literal["plan"] = "plan"
+    expert: Name = "code_general"
+    goal: Prose
+    context_used: Annotated[tuple[Line, ...], Field(max_length=40)] = ()
+    constraints: Annotated[tuple[Line, ...], Field(max_length=40)] = ()
+    api_design: ApiDesign = Field(default_factory=ApiDesign)
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)]
+    reasoning: Prose = ""
+    acceptance: Line | None = None
+    """The command whose exit code 0 is the proof. None: the task's own."""
