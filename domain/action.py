@@ -14,7 +14,7 @@ class Action:
     """The canonical form that is digested (see approvals/digest.py). Descriptions stay outside."""
 
     tool: ActionKind
-    arguments: dict[str, str | int | bool | None | list[str]] = Field(default_factory=dict)
+    arguments: dict[str, str | int | bool | list[str] | None] = Field(default_factory=dict)
     """The arguments that execute: exact command bytes, commit message, parent, branch, force …"""
     cwd: str = ""
     environment: Annotated[tuple[str, ...], Field(max_length=200)] = ()
