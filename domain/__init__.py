@@ -1,8 +1,10 @@
 """The words everybody uses. Knows Python and pydantic, nothing else."""
 
 from domain._value import value
+from domain.acceptance import MANIFESTS, environment, find_acceptance
 from domain.action import Action, ActionKind
 from domain.change import CodeChange, FileEdit, Issue, NewFile, Review
+from domain.dag import check_plan, ready
 from domain.decision import (
     TIERS,
     BallotState,
@@ -39,9 +41,13 @@ from domain.evidence import (
     TestCase,
     TestReport,
 )
-from domain.work import ApiDesign, Budget, Delivery, Line, Name, Plan, Profile, Prose, Spent, Step, Task
+from domain.limits import ensure_within, looping
+from domain.reports import read_report
+from domain.weakening import is_test, weakened
+from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
 __all__ = [
+    "MANIFESTS",
     "TIERS",
     "Action",
     "ActionKind",
@@ -55,6 +61,7 @@ __all__ = [
     "CommandRun",
     "ContextTooLong",
     "Delivery",
+    "Ending",
     "Event",
     "EventKind",
     "Evidence",
@@ -91,5 +98,14 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "Vote",
+    "check_plan",
+    "ensure_within",
+    "environment",
+    "find_acceptance",
+    "is_test",
+    "looping",
+    "read_report",
+    "ready",
     "value",
+    "weakened",
 ]

@@ -105,3 +105,15 @@ class Plan:
     reasoning: Prose = ""
     acceptance: Line | None = None
     """The command whose exit code 0 is the proof. None: the task's own."""
+
+
+@value
+class Ending:
+    """How a run ended, in the words a person reads."""
+
+    status: Literal["delivered", "nothing_to_do", "rejected", "failed"]
+    code: Name = ""
+    """Stable error code when the run failed."""
+    message: Prose = ""
+    hint: Prose = ""
+    answer_markdown: Annotated[str, Field(max_length=60_000)] = ""

@@ -1,0 +1,66 @@
+"""Find the command that proves a repository works, from its file names and a few manifests. Pure."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+Manifests = Mapping[str, str]
+"""Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""
+
+MANIFESTS = (
+    "package.json", "pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", "Cargo.toml", "go.mod",
+    "Makefile", "makefile", "GNUmakefile",
+)  # fmt: skip
+
+_TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
+_MAKE_TEST = re.compile(r"^(test|check)\s*:(?!=)", re.MULTILINE)
+_NO_TEST = "no test specified"
+
+
+def _pytest(paths: Sequence[str], manifests: Manifests) -> str | None:
+    configured = "pytest.ini" in manifests or any(
+        mark in manifests.get(name, "")
+        for name, mark in (("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]"), ("tox.ini", "[pytest]"))
+    )
+    named = any(_TEST_FILE.search(path) or path.endswith("conftest.py") for path in paths)
+    return "python3 -m pytest -q" if configured or named else None
+
+
+def _npm(_: Sequence[str], manifests: Manifests) -> str | None:
+    try:
+        parsed = json.loads(manifests.get("package.json", "{}"))
+        script = parsed.get("scripts", {}).get("test", "")
+    except (ValueError, AttributeError):
+        return None
+    return "npm test --silent" if script and _NO_TEST not in script else None
+
+
+def _cargo(_: Sequence[str], manifests: Manifests) -> str | None:
+    return "cargo test --quiet" if "Cargo.toml" in manifests else None
+
+
+def _go(_: Sequence[str], manifests: Manifests) -> str | None:
+    return "go test ./..." if "go.mod" in manifests else None
+
+
+def _make(_: Sequence[str], manifests: Manifests) -> str | None:
+    for name in ("GNUmakefile", "makefile", "Makefile"):
+        if found := _MAKE_TEST.search(manifests.get(name, "")):
+            return f"make {found[1]}"
+    return None
+
+
+_FINDERS: tuple[Callable[[Sequence[str], Manifests], str | None], ...] = (_pytest, _npm, _cargo, _go, _make)
+
+
+def find_acceptance(paths: Sequence[str], manifests: Manifests) -> str | None:
+    """Return the first command that fits, in the order pytest, npm, cargo, go, make; None when none does."""
+    return next((command for find in _FINDERS if (command := find(paths, manifests))), None)
+
+
+def environment(paths: Sequence[str], root: str) -> dict[str, str]:
+    """Variables that let an uninstalled checkout at ``root`` be tested as it lies there."""
+    if not any(path.endswith(".py") for path in paths):
+        return {}
+    parts = [f"{root}/src"] if any(path.startswith("src/") for path in paths) else []
+    return {"PYTHONPATH": ":".join([*parts, root]), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,0 +1,42 @@
+"""Say when a run has to stop: spent budgets and loops. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.errors import Exhausted
+from domain.work import Budget, Spent
+
+WINDOW = 5
+REPEATS = 3
+
+
+def ensure_within(budget: Budget, spent: Spent, *, started_at: datetime | None, now: datetime, tokens: int = 0) -> None:
+    """Check *before* a call that may use ``tokens`` more (its worst case).
+
+    Raises:
+        Exhausted: ``budget_spent``, naming the limit that is reached.
+    """
+    minutes = (now - started_at).total_seconds() / 60 if started_at else 0.0
+    used = spent.tokens_in + spent.tokens_out
+    reached = {
+        "steps": spent.steps >= budget.max_steps,
+        "tokens": used + tokens > budget.max_tokens,
+        "cost": spent.cost >= budget.max_cost and spent.model_calls > 0,
+        "minutes": minutes >= budget.max_minutes,
+        "sandbox_seconds": spent.sandbox_seconds >= budget.max_sandbox_seconds,
+    }
+    for name, over in reached.items():
+        if over:
+            limit = getattr(budget, f"max_{name}")
+            option = f"--max-{name.replace('_', '-')} N"
+            raise Exhausted(
+                f"The run's budget is spent: {name} (limit {limit}).",
+                hint=f"Raise it and go on: signoff resume RUN {option}",
+            )
+
+
+def looping(actions: Sequence[str]) -> bool:
+    """Tell whether the same action stands three times among the last five (B15)."""
+    counts = Counter(actions[-WINDOW:])
+    return any(n >= REPEATS for n in counts.values())

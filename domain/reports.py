@@ -1,0 +1,107 @@
+"""Read counts and failing cases out of what test runners print. Pure; knows pytest, unittest, go, cargo, node, jest."""
+
+import re
+from collections.abc import Callable
+
+from domain.evidence import TestCase, TestReport
+
+_MESSAGE = 400
+_CASES = 200
+
+_PYTEST_END = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", re.MULTILINE)
+_PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)")
+_PYTEST_CASE = re.compile(r"^(FAILED|ERROR) (\S+?)(?: - (.*))?$", re.MULTILINE)
+_UNITTEST_END = re.compile(r"^Ran (\d+) tests? in [\d.]+s\s+^(OK|FAILED)(?: \((.*)\))?", re.MULTILINE)
+_UNITTEST_CASE = re.compile(r"^(FAIL|ERROR): (\S+ \(\S+\)|\S+)", re.MULTILINE)
+_GO_CASE = re.compile(r"^\s*--- (PASS|FAIL|SKIP): (\S+)", re.MULTILINE)
+_GO_PACKAGE = re.compile(r"^(ok|FAIL)\s+\S+\s+(?:[\d.]+s|\(cached\)|\[)", re.MULTILINE)
+_CARGO_END = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
+_CARGO_CASE = re.compile(r"^test (\S+) \.\.\. FAILED", re.MULTILINE)
+_NODE_COUNT = re.compile(r"^[#\u2139] (pass|fail|skipped|todo) (\d+)", re.MULTILINE)
+_JEST_END = re.compile(r"^\s*Tests:?\s+(.*\d+ (?:total|passed|failed).*)$", re.MULTILINE)
+_JEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|todo)")
+
+
+def _pytest(text: str) -> TestReport | None:
+    ends = list(_PYTEST_END.finditer(text))
+    if not ends:
+        return None
+    counts = {name.rstrip("s") if name.startswith("error") else name: int(n)
+              for n, name in _PYTEST_COUNT.findall(ends[-1][1])}  # fmt: skip
+    cases = tuple(
+        TestCase(id=m[2], outcome="failed" if m[1] == "FAILED" else "error", message=(m[3] or "")[:_MESSAGE])
+        for m in list(_PYTEST_CASE.finditer(text))[:_CASES]
+    )
+    return TestReport(
+        runner="pytest",
+        passed=counts.get("passed", 0) + counts.get("xpassed", 0),
+        failed=counts.get("failed", 0),
+        errors=counts.get("error", 0),
+        skipped=counts.get("skipped", 0) + counts.get("xfailed", 0),
+        cases=cases,
+    )
+
+
+def _unittest(text: str) -> TestReport | None:
+    end = _UNITTEST_END.search(text)
+    if end is None:
+        return None
+    counts = dict(re.findall(r"(\w+)=(\d+)", end[3] or ""))
+    failed, errors, skipped = (int(counts.get(k, 0)) for k in ("failures", "errors", "skipped"))
+    cases = tuple(
+        TestCase(id=m[2], outcome="failed" if m[1] == "FAIL" else "error")
+        for m in list(_UNITTEST_CASE.finditer(text))[:_CASES]
+    )
+    passed = max(0, int(end[1]) - failed - errors - skipped)
+    return TestReport(runner="unittest", passed=passed, failed=failed, errors=errors, skipped=skipped, cases=cases)
+
+
+def _go(text: str) -> TestReport | None:
+    cases = _GO_CASE.findall(text)
+    packages = _GO_PACKAGE.findall(text)
+    if not cases and not packages:
+        return None
+    seen = [state for state, _ in cases]
+    named = tuple(TestCase(id=name, outcome="failed") for state, name in cases[:_CASES] if state == "FAIL")
+    # Without -v only failures are printed: packages stand in for what passed.
+    passed = seen.count("PASS") or sum(state == "ok" for state in packages)
+    failed = seen.count("FAIL") or sum(state == "FAIL" for state in packages)
+    return TestReport(runner="go", passed=passed, failed=failed, skipped=seen.count("SKIP"), cases=named)
+
+
+def _cargo(text: str) -> TestReport | None:
+    ends = [tuple(map(int, found)) for found in _CARGO_END.findall(text)]
+    if not ends:
+        return None
+    passed, failed, skipped = (sum(column) for column in zip(*ends, strict=True))
+    cases = tuple(TestCase(id=name, outcome="failed") for name in _CARGO_CASE.findall(text)[:_CASES])
+    return TestReport(runner="cargo", passed=passed, failed=failed, skipped=skipped, cases=cases)
+
+
+def _counted(runner: str, counts: dict[str, int]) -> TestReport:
+    return TestReport(
+        runner=runner,
+        passed=counts.get("passed", 0) + counts.get("pass", 0),
+        failed=counts.get("failed", 0) + counts.get("fail", 0),
+        skipped=counts.get("skipped", 0) + counts.get("todo", 0),
+    )
+
+
+def _node(text: str) -> TestReport | None:
+    counts = {name: int(n) for name, n in _NODE_COUNT.findall(text)}
+    return _counted("node", counts) if {"pass", "fail"} <= counts.keys() else None
+
+
+def _jest(text: str) -> TestReport | None:
+    ends = _JEST_END.findall(text)
+    return _counted("jest", {name: int(n) for n, name in _JEST_COUNT.findall(ends[-1])}) if ends else None
+
+
+_READERS: tuple[Callable[[str], TestReport | None], ...] = (_pytest, _unittest, _cargo, _node, _jest, _go)
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def read_report(text: str) -> TestReport | None:
+    """Return what the first runner recognised in ``text`` reports; None when no runner is recognised."""
+    plain = _ANSI.sub("", text)
+    return next((report for read in _READERS if (report := read(plain))), None)

@@ -1,0 +1,63 @@
+"""Name what a change does to the tests that judge it: deleted, skipped or weakened. Pure (G5)."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from domain.evidence import Finding
+
+_TEST_PATH = re.compile(
+    r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go|rs)$|\.(test|spec)\.[cm]?[jt]sx?$"
+)
+_SKIP = re.compile(
+    r"\bskip(If|Unless|Test|if)?\b|\bxfail\b|\bxit\(|\bxdescribe\(|\.skip\(|\.only\(|#\[ignore|t\.Skip|importorskip"
+)
+_ASSERT = re.compile(r"\bassert\w*\b|\bexpect\(|\bpytest\.raises\b|\bself\.fail\b|\bt\.(Error|Fatal)|\brequire\.")
+_CASE = re.compile(
+    r"^\s*(?:async\s+)?(?:def\s+(test\w*)|func\s+(Test\w*)|(?:it|test)\(\s*(['\"`].*?['\"`]))", re.MULTILINE
+)
+
+
+def is_test(path: str) -> bool:
+    """Tell whether a path holds tests or steers how they run."""
+    return bool(_TEST_PATH.search(path))
+
+
+def _cases(text: str) -> set[str]:
+    return {next(filter(None, found)) for found in _CASE.findall(text)}
+
+
+def _trivial_asserts(text: str) -> int:
+    """Count assertions that cannot fail; unparsable text counts none."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return 0
+    return sum(isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) for node in ast.walk(tree))
+
+
+def _changed(path: str, before: str, after: str) -> Iterator[Finding]:
+    if gone := sorted(_cases(before) - _cases(after)):
+        yield Finding(kind="deleted_test", path=path, message=f"tests removed: {', '.join(gone[:10])}")
+    if len(_SKIP.findall(after)) > len(_SKIP.findall(before)):
+        yield Finding(
+            kind="skipped_test", path=path, message="a test is skipped or expected to fail that was not before"
+        )
+    fewer = len(_ASSERT.findall(before)) - len(_ASSERT.findall(after))
+    if fewer > 0 and not gone:
+        yield Finding(kind="weakened_test", path=path, message=f"{fewer} fewer assertions than before")
+    elif _trivial_asserts(after) > _trivial_asserts(before):
+        yield Finding(kind="weakened_test", path=path, message="an assertion that cannot fail was added")
+
+
+def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Compare the test files of two trees (path → text of the files that differ; absent = not there)."""
+    findings: list[Finding] = []
+    for path in sorted(set(before) | set(after)):
+        if not is_test(path) or path not in before:
+            continue
+        if path not in after:
+            findings.append(Finding(kind="deleted_test", path=path, message="a file of tests was deleted"))
+        else:
+            findings += _changed(path, before[path], after[path])
+    return tuple(findings)

@@ -1,0 +1,35 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import MANIFESTS, environment, find_acceptance
+
+
+@pytest.mark.parametrize(
+    ("paths", "manifests", "command"),
+    [
+        (["a.py", "tests/test_a.py"], {}, "python3 -m pytest -q"),
+        (["a.py"], {"pyproject.toml": "[tool.pytest.ini_options]\n"}, "python3 -m pytest -q"),
+        (["i.js"], {"package.json": '{"scripts": {"test": "node --test"}}'}, "npm test --silent"),
+        (["i.js"], {"package.json": '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'}, None),
+        (["i.js"], {"package.json": "not json"}, None),
+        (["i.js"], {"package.json": "[1]"}, None),
+        (["src/lib.rs"], {"Cargo.toml": "[package]"}, "cargo test --quiet"),
+        (["x.go"], {"go.mod": "module x"}, "go test ./..."),
+        (["x.c"], {"Makefile": "all:\n\ncheck: all\n\t./t\n"}, "make check"),
+        (["x.c"], {"Makefile": "test := 1\n"}, None),
+        (["x.txt"], {}, None),
+    ],
+)
+def test_the_command_is_found(paths: list[str], manifests: dict[str, str], command: str | None) -> None:
+    assert find_acceptance(paths, manifests) == command
+
+
+@given(st.lists(st.text(), max_size=5), st.dictionaries(st.sampled_from(MANIFESTS), st.text(), max_size=3))
+def test_no_repository_breaks_the_search(paths: list[str], manifests: dict[str, str]) -> None:
+    find_acceptance(paths, manifests)
+
+
+def test_a_checkout_with_src_is_importable_from_both_places() -> None:
+    assert environment(["src/p/__init__.py"], "/work/repo")["PYTHONPATH"] == "/work/repo/src:/work/repo"
+    assert environment(["main.go"], "/work/repo") == {}

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import read_report
+
+PYTEST = """\
+..F.s
+=========================== short test summary info ============================
+FAILED tests/test_a.py::test_b[1-2] - assert 1 == 2
+ERROR tests/test_c.py - ImportError: no module
+1 failed, 3 passed, 1 skipped, 1 error in 0.12s
+"""
+UNITTEST = """\
+FAIL: test_x (tests.test_a.TestA)
+----------------------------------------------------------------------
+Ran 5 tests in 0.001s
+
+FAILED (failures=1, skipped=1)
+"""
+CARGO = "test a::b ... FAILED\ntest result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out\n"
+NODE = "# tests 3\n# pass 2\n# fail 1\n# skipped 0\n"
+JEST = "Tests:       1 failed, 2 passed, 3 total\n"
+GO = "--- FAIL: TestX (0.00s)\nFAIL\nFAIL\texample.com/x\t0.002s\nok  \texample.com/y\t0.001s\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "runner", "counts"),
+    [
+        (PYTEST, "pytest", (3, 1, 1, 1)),
+        (UNITTEST, "unittest", (3, 1, 0, 1)),
+        (CARGO, "cargo", (3, 1, 0, 2)),
+        (NODE, "node", (2, 1, 0, 0)),
+        (JEST, "jest", (2, 1, 0, 0)),
+        (GO, "go", (1, 1, 0, 0)),
+        ("\x1b[32m5 passed\x1b[0m in 0.01s\n", "pytest", (5, 0, 0, 0)),
+    ],
+)
+def test_each_runner_is_read(text: str, runner: str, counts: tuple[int, ...]) -> None:
+    report = read_report(text)
+    assert report is not None
+    assert (report.runner, (report.passed, report.failed, report.errors, report.skipped)) == (runner, counts)
+
+
+def test_failing_cases_are_named() -> None:
+    report = read_report(PYTEST)
+    assert report is not None
+    assert [case.id for case in report.cases] == ["tests/test_a.py::test_b[1-2]", "tests/test_c.py"]
+
+
+@given(st.text())
+def test_any_text_is_read_without_error(text: str) -> None:
+    read_report(text)
