@@ -42,6 +42,7 @@ from domain.evidence import (
     TestReport,
 )
 from domain.limits import ensure_within, looping
+from domain.progress import Attempt, Pending
 from domain.reports import read_report
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
@@ -52,6 +53,7 @@ __all__ = [
     "Action",
     "ActionKind",
     "ApiDesign",
+    "Attempt",
     "BallotState",
     "Broken",
     "Budget",
@@ -75,6 +77,7 @@ __all__ = [
     "NewFile",
     "Outcome",
     "Output",
+    "Pending",
     "Plan",
     "Profile",
     "Proof",

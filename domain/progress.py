@@ -1,0 +1,43 @@
+"""What passes between the nodes of one run, and nobody else."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from domain._value import value
+from domain.action import Action
+from domain.change import CodeChange
+from domain.decision import Risk
+from domain.evidence import Candidate, CommandRun
+from domain.work import Name, Prose
+
+
+@value
+class Attempt:
+    """One change that was tried at one step of the plan, and what running it printed."""
+
+    step: Name
+    number: int = 1
+    provider: Name = ""
+    model: Name = ""
+    change: CodeChange = Field(default_factory=CodeChange)
+    runs: tuple[CommandRun, ...] = ()
+    touched: Annotated[tuple[str, ...], Field(max_length=500)] = ()
+    candidates: tuple[Candidate, ...] = ()
+    refused: Prose = ""
+    """Why nothing was applied: an edit that fits nowhere, an answer that is no change, no repair found."""
+    code: Name = ""
+    """Stable code of that refusal."""
+    hint: Prose = ""
+    note: Prose = ""
+
+
+@value
+class Pending:
+    """A change that may not run before a human signed it."""
+
+    step: Name
+    change: CodeChange
+    action: Action
+    risk: Risk
+    provider: Name = ""
