@@ -41,6 +41,7 @@ from domain.evidence import (
     TestCase,
     TestReport,
 )
+from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
 from domain.progress import Attempt, Pending
 from domain.reports import read_report
@@ -104,6 +105,7 @@ __all__ = [
     "check_plan",
     "ensure_within",
     "environment",
+    "failure_kind",
     "find_acceptance",
     "is_test",
     "looping",

@@ -12,6 +12,8 @@ from typing import Literal, cast
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from pydantic import TypeAdapter
+
 from models import Message
 
 _PART = re.compile(r"^<!-- (system|user) -->\n", re.MULTILINE)
@@ -41,3 +43,8 @@ def prompt(name: str) -> Prompt:
         for role, body in zip(pieces[::2], pieces[1::2], strict=True)
     )
     return Prompt(name, hashlib.sha256(text.encode()).hexdigest()[:12], parts)
+
+
+def as_json(value: object) -> str:
+    """Return a value of the domain as the JSON a model would have answered."""
+    return TypeAdapter[object](type(value)).dump_json(value).decode()

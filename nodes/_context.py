@@ -1,0 +1,37 @@
+"""What a model is shown of the repository, and how it is cited (A6)."""
+
+from dataclasses import dataclass
+
+from retrieval import Finder
+from sandbox import Store
+
+CONTEXT_TOKENS = 6_000
+LISTED = 150
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFiles:
+    """The files of one tree in the store, as retrieval wants to read them."""
+
+    store: Store
+    run: str
+    tree: str
+
+    async def files(self) -> tuple[str, ...]:
+        return await self.store.files(self.run, self.tree)
+
+    async def read(self, path: str) -> bytes:
+        return await self.store.read(self.run, self.tree, path)
+
+
+async def gather(store: Store, run: str, tree: str, task: str, output: str) -> tuple[str, tuple[str, ...]]:
+    """Return the context as text and the passages it cites (``path:start-end``)."""
+    files = TreeFiles(store, run, tree)
+    paths = await files.files()
+    found = await Finder(files).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
+    listing = "\n".join(paths[:LISTED]) + ("" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more")
+    cited = tuple(f"{p.path}:{p.start_line}-{p.end_line}" for p in found)
+    passages = "\n\n".join(
+        f"<file path={name!r}>\n{p.text}\n</file>" for name, p in zip(cited, found, strict=True)
+    )
+    return f"<files>\n{listing}\n</files>\n\n{passages}", cited[:40]

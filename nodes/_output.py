@@ -1,0 +1,49 @@
+"""Cut command output for a state, a prompt or a person."""
+
+import re
+from dataclasses import replace
+
+from domain import CommandRun, Output
+
+KEEP_HEAD = 8 << 10
+KEEP_TAIL = 24 << 10
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
+
+
+def _clip(output: Output) -> Output:
+    whole = output.head + output.tail
+    if len(whole) <= KEEP_HEAD + KEEP_TAIL:
+        return output
+    if output.dropped:
+        head, tail = output.head[:KEEP_HEAD], output.tail[-KEEP_TAIL:]
+    else:
+        head, tail = whole[:KEEP_HEAD], whole[-KEEP_TAIL:]
+    return Output(head=head, tail=tail, dropped=output.dropped + len(whole) - len(head) - len(tail))
+
+
+def clip(run: CommandRun) -> CommandRun:
+    """Return the run with as much output as a checkpoint should carry (32 KiB a stream)."""
+    return replace(run, stdout=_clip(run.stdout), stderr=_clip(run.stderr))
+
+
+def plain(run: CommandRun) -> str:
+    """Both streams as text without terminal colours."""
+    return _ANSI.sub("", f"{run.stdout.text()}\n{run.stderr.text()}").strip()
+
+
+def tail(text: str, chars: int = 6_000) -> str:
+    """The end of a text, where test runners say what went wrong."""
+    return text if len(text) <= chars else f"… {len(text) - chars} characters left out …\n{text[-chars:]}"
+
+
+def ending(run: CommandRun) -> str:
+    """How the command ended, in words."""
+    words = {
+        "exit": f"exit code {run.code}",
+        "signal": f"killed by signal {run.code}",
+        "timeout": "stopped: it ran out of time",
+        "oom": "stopped: it ran out of memory",
+        "cancelled": "cancelled",
+    }
+    return words[run.ended]

@@ -1,0 +1,274 @@
+"""Make the change: ask the coder, rate it, apply it, run it in the sandbox.
+
+The workspace is saved here and not in ``observe``: a crash between the two would otherwise leave a
+state that says "applied" beside a workspace that is not.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NotRequired, TypedDict
+
+from approvals import Ballots, Policy, action_digest
+from domain import (
+    Action,
+    Attempt,
+    CodeChange,
+    CommandRun,
+    Evidence,
+    Pending,
+    Plan,
+    Refused,
+    SandboxLost,
+    SignoffError,
+    Spent,
+    Step,
+    Task,
+    Verdict,
+    ensure_within,
+    environment,
+    ready,
+)
+from models import Job, Message
+from nodes._announce import announce
+from nodes._ask import spent_on, worst_case
+from nodes._colleagues import Clock, Roster
+from nodes._context import gather
+from nodes._output import clip, ending, plain, tail
+from nodes._prompt import Prompt, as_json
+from nodes._propose import Answer, Trials, propose
+from risk import Engine
+from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
+
+COMMAND_SECONDS = 600.0
+PROVIDER_SECONDS = 180.0
+
+
+class ExecuteInput(TypedDict):
+    run: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    plan: Plan
+    baseline: CommandRun
+    context: str
+    snapshot: Snapshot
+    done: tuple[str, ...]
+    spent: Spent
+    tries: NotRequired[int]
+    transcript: NotRequired[tuple[Message, ...]]
+    evidence: NotRequired[tuple[Evidence, ...]]
+    pending: NotRequired[Pending | None]
+    verdict: NotRequired[Verdict | None]
+
+
+class ExecuteUpdate(TypedDict, total=False):
+    attempts: tuple[Attempt, ...]
+    transcript: tuple[Message, ...]
+    snapshot: Snapshot
+    pending: Pending | None
+    verdict: Verdict | None
+    spent: Spent
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Work on the steps that are ready."""
+
+    workspaces: Workspaces
+    store: Store
+    roster: Roster
+    engine: Engine
+    policy: Policy
+    ballots: Ballots
+    prompt: Prompt
+    clock: Clock
+
+    async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
+        task = state["task"]
+        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"])
+        pending = state.get("pending")
+        if pending is not None:
+            return await self._approved(state, workspace, pending)
+        steps = self._wave(state)
+        for step in steps:
+            announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
+        prompts = [await self._messages(state, step) for step in steps]
+        answers = await self._ask(state, workspace, prompts)
+        return await self._all(state, workspace, steps, prompts, answers)
+
+    def _wave(self, state: ExecuteInput) -> tuple[Step, ...]:
+        """All independent steps at once the first time; one at a time when something went wrong."""
+        steps = ready(state["plan"], state["done"])
+        alone = state.get("tries", 0) > 0 or self.roster.model("coder", state["task"]) is None
+        return steps[:1] if alone else steps
+
+    async def _messages(self, state: ExecuteInput, step: Step) -> tuple[Message, ...]:
+        if transcript := state.get("transcript"):
+            return transcript
+        task, context = state["task"], state["context"]
+        if state["snapshot"].tree != state["pinned"].tree:
+            query = f"{step.title}\n{step.detail}\n{task.text}"
+            context, _ = await gather(self.store, state["run"], state["snapshot"].tree, query, "")
+        baseline = state["baseline"]
+        return self.prompt.render(
+            expert=self.roster.expert_prompt(state["expert"]),
+            context=context,
+            task=task.text,
+            plan=state["plan"],
+            accept=_accept(state),
+            baseline="" if baseline.ok else tail(plain(baseline)),
+            step=step,
+        )
+
+    async def _ask(
+        self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
+    ) -> list[Answer]:
+        task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
+        providers = self.roster.providers(
+            task, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None
+        )
+        if self.roster.model("coder", task) is not None:
+            tokens = sum(worst_case(m, settings) for m in prompts) * len(providers)
+            ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
+        trials = Trials(
+            workspaces=self.workspaces, run=state["run"], pinned=state["pinned"], snapshot=state["snapshot"],
+            accept=_accept(state), env=await self._env(state), seconds=COMMAND_SECONDS,
+        )  # fmt: skip
+        jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
+                    seconds=PROVIDER_SECONDS) for m in prompts]  # fmt: skip
+        return list(await asyncio.gather(*(propose(providers, job, workspace, trials) for job in jobs)))
+
+    async def _all(
+        self,
+        state: ExecuteInput,
+        workspace: Workspace,
+        steps: Sequence[Step],
+        prompts: Sequence[tuple[Message, ...]],
+        answers: Sequence[Answer],
+    ) -> ExecuteUpdate:
+        """Apply the answers one after the other, then prove the last of them."""
+        spent = sum((spent_on(p.usage) for a in answers for p in a.all if p.usage.calls), state["spent"])
+        attempts: list[Attempt] = []
+        for step, answer in zip(steps, answers, strict=True):
+            attempt, pending = await self._one(state, workspace, step, answer)
+            if pending is not None:
+                # What was applied before it is kept; this one waits for its signature.
+                snapshot = await workspace.snapshot(_label(state))
+                return {"pending": pending, "attempts": tuple(attempts), "snapshot": snapshot, "spent": spent,
+                        "transcript": _heard(prompts, answers), "verdict": None}  # fmt: skip
+            attempts.append(attempt)
+        return await self._proved(state, workspace, attempts, spent, _heard(prompts, answers))
+
+    async def _one(
+        self, state: ExecuteInput, workspace: Workspace, step: Step, answer: Answer
+    ) -> tuple[Attempt, Pending | None]:
+        blank = Attempt(step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates)
+        if answer.proposal is None:
+            return _refusal(blank, answer.problem), None
+        proposal = answer.proposal
+        announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
+        blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
+        risk = self.engine.change(proposal.change, profile=state["task"].profile)
+        announce("risk_rated", risk.tier, reasons=[r.message for r in risk.reasons])
+        if self.policy.requirement(risk.tier).humans > 0:
+            action = _action(state, proposal.change, workspace)
+            waiting = Pending(step=step.id, change=proposal.change, action=action, risk=risk, provider=proposal.provider)
+            return blank, waiting
+        return await self._apply(state, workspace, blank, proposal.change), None
+
+    async def _approved(self, state: ExecuteInput, workspace: Workspace, pending: Pending) -> ExecuteUpdate:
+        """Run what was signed, after taking the signature off the shelf for exactly these bytes."""
+        verdict = state.get("verdict")
+        action = _action(state, pending.change, workspace)
+        if verdict is None:
+            raise Refused("This action waits for an approval.", code="approval_missing", hint="Approve it first.")
+        await self.ballots.consume(verdict.ballot, action_digest(action), now=self.clock())
+        blank = Attempt(step=pending.step, number=state.get("tries", 0) + 1, provider=pending.provider)
+        attempt = await self._apply(state, workspace, blank, pending.change)
+        await self.ballots.executed(verdict.ballot)
+        update = await self._proved(state, workspace, [attempt], state["spent"], state.get("transcript", ()))
+        return {**update, "pending": None, "verdict": None}
+
+    async def _apply(
+        self, state: ExecuteInput, workspace: Workspace, attempt: Attempt, change: CodeChange
+    ) -> Attempt:
+        try:
+            touched = await workspace.apply(change)
+        except SandboxLost:
+            raise
+        except SignoffError as error:
+            return _refusal(replace(attempt, change=change), error)
+        announce("change_applied", ", ".join(touched), files=list(touched))
+        env = await self._env(state)
+        runs = [await self._run(workspace, command, env) for command in change.cmd_instructions]
+        return replace(attempt, change=change, touched=tuple(touched)[:500], runs=tuple(runs))
+
+    async def _proved(
+        self,
+        state: ExecuteInput,
+        workspace: Workspace,
+        attempts: list[Attempt],
+        spent: Spent,
+        transcript: tuple[Message, ...],
+    ) -> ExecuteUpdate:
+        """Run the acceptance command after the last step, and save the workspace."""
+        worked = {a.step for a in attempts if not a.refused}
+        if attempts and worked and len(set(state["done"]) | worked) == len(state["plan"].steps):
+            run = await self._run(workspace, _accept(state), await self._env(state))
+            attempts[-1] = replace(attempts[-1], runs=(*attempts[-1].runs, run))
+        used = sum(run.duration_ms for attempt in attempts for run in attempt.runs) / 1_000
+        snapshot = await workspace.snapshot(_label(state)) if worked else state["snapshot"]
+        return {
+            "attempts": tuple(attempts),
+            "transcript": transcript,
+            "snapshot": snapshot,
+            "spent": spent + Spent(steps=1, sandbox_seconds=used),
+            "tries": state.get("tries", 0) + 1,
+        }
+
+    async def _run(self, workspace: Workspace, command: str, env: dict[str, str]) -> CommandRun:
+        announce("command_started", command)
+        run = await workspace.shell(command, timeout_s=COMMAND_SECONDS, env=env)
+        announce("command_ended", ending(run), ok=run.ok, ms=round(run.duration_ms))
+        return clip(run)
+
+    async def _env(self, state: ExecuteInput) -> dict[str, str]:
+        return environment(await self.store.files(state["run"], state["pinned"].tree), REPO)
+
+
+def _accept(state: ExecuteInput) -> str:
+    return state["plan"].acceptance or state["task"].accept or ""
+
+
+def _label(state: ExecuteInput) -> str:
+    return f"{state['spent'].steps + 1}"
+
+
+def _heard(prompts: Sequence[tuple[Message, ...]], answers: Sequence[Answer]) -> tuple[Message, ...]:
+    """The conversation to go on with: only when there was exactly one."""
+    if len(prompts) != 1 or answers[0].proposal is None:
+        return ()
+    return (*prompts[0], Message(role="assistant", content=as_json(answers[0].proposal.change)))
+
+
+def _refusal(attempt: Attempt, problem: SignoffError | None) -> Attempt:
+    if problem is None:
+        return replace(attempt, refused="No provider is configured.", code="no_provider")
+    return replace(attempt, refused=problem.message, code=problem.stable_code, hint=problem.hint)
+
+
+def _action(state: ExecuteInput, change: CodeChange, workspace: Workspace) -> Action:
+    """The canonical form of running this change on this tree (see docs/approvals.md)."""
+    return Action(
+        tool="shell",
+        arguments={"commands": list(change.cmd_instructions), "change": as_json(change)},
+        cwd=REPO,
+        target="sandbox",
+        base_commit=state["pinned"].commit,
+        content=state["snapshot"].tree,
+        image_digest=workspace.image_digest,
+        network="none" if state["task"].profile == "sealed" else "packages",
+    )

@@ -1,0 +1,124 @@
+"""Decide how to do it: see what fails now, gather context, ask the planner."""
+
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
+from models import Message
+from nodes._announce import announce
+from nodes._ask import ask, spent_on
+from nodes._colleagues import Clock, Roster
+from nodes._context import gather
+from nodes._output import clip, ending, plain, tail
+from nodes._prompt import Prompt, as_json
+from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
+
+SMALL_TASK = 200
+"""Characters; a shorter task with a failing acceptance command gets a one-step plan without a model."""
+BASELINE_SECONDS = 600.0
+NOT_FOUND = (126, 127)
+
+
+class PlanInput(TypedDict):
+    run: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    spent: Spent
+    snapshot: NotRequired[Snapshot | None]
+
+
+class PlanUpdate(TypedDict):
+    plan: Plan
+    baseline: CommandRun
+    context: str
+    planning: tuple[Message, ...]
+    done: tuple[str, ...]
+    snapshot: Snapshot
+    good: Snapshot
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Turn a task into steps and an explicit acceptance command."""
+
+    workspaces: Workspaces
+    store: Store
+    roster: Roster
+    prompt: Prompt
+    clock: Clock
+
+    async def __call__(self, state: PlanInput) -> PlanUpdate:
+        run, task, pinned = state["run"], state["task"], state["pinned"]
+        snapshot, baseline = await self._look(state)
+        spent = state["spent"] + Spent(sandbox_seconds=baseline.duration_ms / 1_000)
+        context, cited = await gather(self.store, run, pinned.tree, task.text, "" if baseline.ok else plain(baseline))
+        plan, planning, used = await self._plan(state, spent, baseline, context, cited)
+        announce("plan_made", plan.goal, steps=[s.title for s in plan.steps], acceptance=plan.acceptance)
+        return {
+            "plan": plan,
+            "baseline": clip(baseline),
+            "context": context,
+            "planning": planning,
+            "done": (),
+            "snapshot": snapshot,
+            "good": snapshot,
+            "spent": spent + used,
+        }
+
+    async def _look(self, state: PlanInput) -> tuple[Snapshot, CommandRun]:
+        """Run the acceptance command as things stand: red first."""
+        task, run = state["task"], state["run"]
+        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        workspace = await self.workspaces.open(run, state["pinned"], at=state.get("snapshot"))
+        snapshot = state.get("snapshot") or await workspace.snapshot("base")
+        command = task.accept or ""
+        announce("command_started", command)
+        env = environment(await self.store.files(run, snapshot.tree), REPO)
+        baseline = await workspace.shell(command, timeout_s=BASELINE_SECONDS, env=env)
+        announce("command_ended", ending(baseline), ok=baseline.ok, ms=round(baseline.duration_ms))
+        await workspace.restore(snapshot)
+        _must_exist(baseline, command)
+        return snapshot, baseline
+
+    async def _plan(
+        self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]
+    ) -> tuple[Plan, tuple[Message, ...], Spent]:
+        task = state["task"]
+        model = self.roster.model("planner", task) if task.pipeline else None
+        if self.roster.model("coder", task) is None and baseline.ok:
+            raise Refused(
+                "The acceptance command passes already, and without a model there is nothing else to go by.",
+                code="no_failing_test",
+                hint="Add a test that fails until the work is done, name it with --accept, or configure a model.",
+            )
+        if model is None or (len(task.text) <= SMALL_TASK and not baseline.ok):
+            return one_step(task, state["expert"], cited), (), Spent()
+        messages = self.prompt.render(
+            expert=self.roster.expert_prompt(state["expert"]),
+            base=state["pinned"].commit[:12],
+            context=context,
+            task=task.text,
+            accept=task.accept,
+            baseline="" if baseline.ok else tail(plain(baseline)),
+        )
+        now, settings = self.clock(), self.roster.settings("planner")
+        reply = await ask(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
+        answer = Message(role="assistant", content=as_json(reply.value))
+        return check_plan(reply.value), (*messages, answer), spent_on(reply.usage)
+
+
+def one_step(task: Task, expert: str, cited: tuple[str, ...]) -> Plan:
+    """Return the plan of a task too small to think long about."""
+    step = Step(id="change", title=task.text.splitlines()[0][:200], detail=task.text)
+    return Plan(expert=expert, goal=task.text, context_used=cited, steps=(step,), acceptance=task.accept)
+
+
+def _must_exist(baseline: CommandRun, command: str) -> None:
+    if baseline.ended == "exit" and baseline.code in NOT_FOUND:
+        raise Refused(
+            f"The acceptance command cannot be run in the sandbox: {command!r} ({plain(baseline)[-300:]})",
+            code="acceptance_not_found",
+            hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
+        )

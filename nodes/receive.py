@@ -1,0 +1,74 @@
+"""Take a task in: check it, pin what it is about, find out how it will be judged."""
+
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain import MANIFESTS, Refused, Spent, Task, find_acceptance
+from nodes._announce import announce
+from nodes._colleagues import Clock, Roster
+from sandbox import Pinned, Store
+
+_TASK = TypeAdapter(Task)
+
+
+class ReceiveInput(TypedDict):
+    run: str
+    task: Task
+
+
+class ReceiveUpdate(TypedDict):
+    run: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    spent: Spent
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Pin the base commit, choose the expert, find the acceptance command."""
+
+    store: Store
+    roster: Roster
+    clock: Clock
+
+    async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
+        task, run = _checked(state["task"]), state["run"]
+        pinned = await self.store.pin(run, task.repo, task.base)
+        paths = await self.store.files(run, pinned.tree)
+        expert = task.expert or self.roster.choose_expert(task.text, paths)
+        self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
+        accept = task.accept or await self._found(run, pinned, paths)
+        received_at = task.received_at or self.clock()
+        task = replace(task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at)
+        announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
+        return {"run": run, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
+
+    async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
+        manifests = {
+            name: (await self.store.read(run, pinned.tree, name)).decode(errors="replace")
+            for name in MANIFESTS
+            if name in paths
+        }
+        if command := find_acceptance(paths, manifests):
+            return command
+        raise Refused(
+            "No acceptance command was given and none was found in the repository.",
+            code="acceptance_not_found",
+            hint="Name the command that proves the change: --accept 'python3 -m pytest -q'.",
+        )
+
+
+def _checked(task: Any) -> Task:
+    """Accept a task as a client may send it: as a value, or as plain JSON."""
+    if isinstance(task, Task):
+        return task
+    try:
+        return _TASK.validate_python(task)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise Refused(f"The task is not valid: {what}", code="task_invalid",
+                      hint='Send {"text": …, "repo": …}; see docs/cli.md for the other fields.') from error  # fmt: skip
