@@ -31,7 +31,5 @@ async def gather(store: Store, run: str, tree: str, task: str, output: str) -> t
     found = await Finder(files).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
     listing = "\n".join(paths[:LISTED]) + ("" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more")
     cited = tuple(f"{p.path}:{p.start_line}-{p.end_line}" for p in found)
-    passages = "\n\n".join(
-        f"<file path={name!r}>\n{p.text}\n</file>" for name, p in zip(cited, found, strict=True)
-    )
+    passages = "\n\n".join(f"<file path={name!r}>\n{p.text}\n</file>" for name, p in zip(cited, found, strict=True))
     return f"<files>\n{listing}\n</files>\n\n{passages}", cited[:40]

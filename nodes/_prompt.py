@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal, cast
 
 from jinja2 import Environment, StrictUndefined, Template
-
 from pydantic import TypeAdapter
 
 from models import Message

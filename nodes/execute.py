@@ -19,6 +19,7 @@ from domain import (
     Pending,
     Plan,
     Refused,
+    Risk,
     SandboxLost,
     SignoffError,
     Spent,
@@ -31,8 +32,8 @@ from domain import (
 )
 from models import Job, Message
 from nodes._announce import announce
-from nodes._ask import spent_on, worst_case
 from nodes._colleagues import Clock, Roster
+from nodes._consult import spent_on, worst_case
 from nodes._context import gather
 from nodes._output import clip, ending, plain, tail
 from nodes._prompt import Prompt, as_json
@@ -153,10 +154,14 @@ class Executor:
         spent = sum((spent_on(p.usage) for a in answers for p in a.all if p.usage.calls), state["spent"])
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
-            attempt, pending = await self._one(state, workspace, step, answer)
-            if pending is not None:
+            attempt, risk = await self._one(state, workspace, step, answer)
+            if risk is not None:
                 # What was applied before it is kept; this one waits for its signature.
                 snapshot = await workspace.snapshot(_label(state))
+                action = _action(state["task"], snapshot, attempt.change, workspace)
+                pending = Pending(
+                    step=step.id, change=attempt.change, action=action, risk=risk, provider=attempt.provider
+                )
                 return {"pending": pending, "attempts": tuple(attempts), "snapshot": snapshot, "spent": spent,
                         "transcript": _heard(prompts, answers), "verdict": None}  # fmt: skip
             attempts.append(attempt)
@@ -164,7 +169,8 @@ class Executor:
 
     async def _one(
         self, state: ExecuteInput, workspace: Workspace, step: Step, answer: Answer
-    ) -> tuple[Attempt, Pending | None]:
+    ) -> tuple[Attempt, Risk | None]:
+        """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
         blank = Attempt(step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates)
         if answer.proposal is None:
             return _refusal(blank, answer.problem), None
@@ -174,15 +180,13 @@ class Executor:
         risk = self.engine.change(proposal.change, profile=state["task"].profile)
         announce("risk_rated", risk.tier, reasons=[r.message for r in risk.reasons])
         if self.policy.requirement(risk.tier).humans > 0:
-            action = _action(state, proposal.change, workspace)
-            waiting = Pending(step=step.id, change=proposal.change, action=action, risk=risk, provider=proposal.provider)
-            return blank, waiting
+            return replace(blank, change=proposal.change), risk
         return await self._apply(state, workspace, blank, proposal.change), None
 
     async def _approved(self, state: ExecuteInput, workspace: Workspace, pending: Pending) -> ExecuteUpdate:
         """Run what was signed, after taking the signature off the shelf for exactly these bytes."""
         verdict = state.get("verdict")
-        action = _action(state, pending.change, workspace)
+        action = _action(state["task"], state["snapshot"], pending.change, workspace)
         if verdict is None:
             raise Refused("This action waits for an approval.", code="approval_missing", hint="Approve it first.")
         await self.ballots.consume(verdict.ballot, action_digest(action), now=self.clock())
@@ -192,9 +196,7 @@ class Executor:
         update = await self._proved(state, workspace, [attempt], state["spent"], state.get("transcript", ()))
         return {**update, "pending": None, "verdict": None}
 
-    async def _apply(
-        self, state: ExecuteInput, workspace: Workspace, attempt: Attempt, change: CodeChange
-    ) -> Attempt:
+    async def _apply(self, state: ExecuteInput, workspace: Workspace, attempt: Attempt, change: CodeChange) -> Attempt:
         try:
             touched = await workspace.apply(change)
         except SandboxLost:
@@ -240,7 +242,8 @@ class Executor:
 
 
 def _accept(state: ExecuteInput) -> str:
-    return state["plan"].acceptance or state["task"].accept or ""
+    """The task's own: a plan may not make it easier to be right."""
+    return state["task"].accept or ""
 
 
 def _label(state: ExecuteInput) -> str:
@@ -260,15 +263,15 @@ def _refusal(attempt: Attempt, problem: SignoffError | None) -> Attempt:
     return replace(attempt, refused=problem.message, code=problem.stable_code, hint=problem.hint)
 
 
-def _action(state: ExecuteInput, change: CodeChange, workspace: Workspace) -> Action:
+def _action(task: Task, snapshot: Snapshot, change: CodeChange, workspace: Workspace) -> Action:
     """The canonical form of running this change on this tree (see docs/approvals.md)."""
     return Action(
         tool="shell",
         arguments={"commands": list(change.cmd_instructions), "change": as_json(change)},
         cwd=REPO,
         target="sandbox",
-        base_commit=state["pinned"].commit,
-        content=state["snapshot"].tree,
+        base_commit=task.base,
+        content=snapshot.tree,
         image_digest=workspace.image_digest,
-        network="none" if state["task"].profile == "sealed" else "packages",
+        network="none" if task.profile == "sealed" else "packages",
     )

@@ -1,13 +1,13 @@
 """Decide how to do it: see what fails now, gather context, ask the planner."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
 from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
 from models import Message
 from nodes._announce import announce
-from nodes._ask import ask, spent_on
 from nodes._colleagues import Clock, Roster
+from nodes._consult import consult, spent_on
 from nodes._context import gather
 from nodes._output import clip, ending, plain, tail
 from nodes._prompt import Prompt, as_json
@@ -104,9 +104,11 @@ class Planner:
             baseline="" if baseline.ok else tail(plain(baseline)),
         )
         now, settings = self.clock(), self.roster.settings("planner")
-        reply = await ask(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
+        reply = await consult(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
         answer = Message(role="assistant", content=as_json(reply.value))
-        return check_plan(reply.value), (*messages, answer), spent_on(reply.usage)
+        # The word on what proves the change stays with the person who asked.
+        plan = replace(check_plan(reply.value), acceptance=task.accept, expert=state["expert"])
+        return plan, (*messages, answer), spent_on(reply.usage)
 
 
 def one_step(task: Task, expert: str, cited: tuple[str, ...]) -> Plan:

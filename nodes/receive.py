@@ -43,7 +43,9 @@ class Receiver:
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
         accept = task.accept or await self._found(run, pinned, paths)
         received_at = task.received_at or self.clock()
-        task = replace(task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at)
+        task = replace(
+            task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
+        )
         announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
         return {"run": run, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
 

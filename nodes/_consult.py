@@ -26,7 +26,7 @@ def spent_on(usage: Usage) -> Spent:
     )
 
 
-async def ask(
+async def consult(
     model: Model,
     messages: Sequence[Message],
     answer: type[T],

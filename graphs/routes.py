@@ -1,0 +1,62 @@
+"""Every arrow of the graph, as pure functions of the state."""
+
+from typing import Literal
+
+from domain import ready
+from graphs.state import State
+
+PATIENCE = 3
+"""Attempts at one step before the plan is in doubt."""
+
+
+def ended(state: State) -> bool:
+    """True once some node said how the run ended."""
+    return state.get("ending") is not None
+
+
+def after_observe(state: State) -> Literal["approve", "execute", "replan", "review", "__end__"]:
+    """Where evidence leads."""
+    if ended(state):
+        return "__end__"
+    if state.get("pending") is not None:
+        return "approve"
+    evidence, plan = state.get("evidence", ()), state["plan"]
+    left = ready(plan, state["done"])
+    if not left:
+        return "review"
+    failed = bool(evidence) and not evidence[-1].ok
+    loops = failed and any(f.kind == "loop" for f in evidence[-1].findings)
+    worn_out = state.get("tries", 0) >= PATIENCE
+    return "replan" if failed and (worn_out or loops) else "execute"
+
+
+def after_replan(state: State) -> Literal["execute", "__end__"]:
+    """A revised plan is carried out at once."""
+    return "__end__" if ended(state) else "execute"
+
+
+def after_review(state: State) -> Literal["approve", "replan", "__end__"]:
+    """A finding goes back to the planner, a clean review goes to the signer."""
+    if ended(state):
+        return "__end__"
+    return "replan" if any(f.blocking for f in state.get("findings", ())) else "approve"
+
+
+def after_ask(state: State) -> Literal["wait", "__end__"]:
+    """Nobody has to sign: the subgraph is done."""
+    return "__end__" if state.get("verdict") is not None else "wait"
+
+
+def after_wait(state: State) -> Literal["wait", "__end__"]:
+    """A wake-up without a decision waits again."""
+    return "__end__" if state.get("verdict") is not None else "wait"
+
+
+def after_approve(state: State) -> Literal["execute", "deliver", "replan", "__end__"]:
+    """Signed: do it. Rejected with words: plan anew. Anything else ends the run."""
+    verdict = state.get("verdict")
+    if ended(state) or verdict is None:
+        return "__end__"
+    if verdict.state == "approved":
+        return "execute" if state.get("pending") is not None else "deliver"
+    return "replan" if verdict.state == "rejected" and verdict.feedback else "__end__"

@@ -1,0 +1,70 @@
+"""Every channel of a run. Each node sees the slice it declares and no more (see tests/architecture)."""
+
+from typing import Annotated, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+
+from domain import (
+    Action,
+    Attempt,
+    CommandRun,
+    Ending,
+    Evidence,
+    Finding,
+    Pending,
+    Plan,
+    Proof,
+    Requirement,
+    Review,
+    Risk,
+    Spent,
+    Task,
+    Verdict,
+)
+from models import Message
+from sandbox import Delivered, Pinned, Snapshot
+
+
+class State(TypedDict, total=False):
+    """What a checkpoint holds. Files live in the content store; here are only their tree ids."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    """For chat clients: the task may come in here, the answer goes out here."""
+
+    run: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    spent: Spent
+
+    plan: Plan
+    planning: tuple[Message, ...]
+    context: str
+    baseline: CommandRun
+    done: tuple[str, ...]
+    round: int
+    seen: tuple[str, ...]
+
+    snapshot: Snapshot
+    good: Snapshot
+    attempts: tuple[Attempt, ...]
+    transcript: tuple[Message, ...]
+    evidence: tuple[Evidence, ...]
+    tries: int
+
+    proof: Proof
+    review: Review | None
+    findings: tuple[Finding, ...]
+    diff: str
+
+    pending: Pending | None
+    action: Action | None
+    risk: Risk | None
+    requirement: Requirement | None
+    ballot: str
+    verdict: Verdict | None
+    ask_round: int
+
+    delivered: Delivered | None
+    ending: Ending | None

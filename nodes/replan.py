@@ -1,0 +1,138 @@
+"""The evidence says the plan is wrong: ask for another, three times at most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NotRequired, TypedDict
+
+from domain import Ending, Evidence, Plan, Review, Spent, Task, Verdict, check_plan
+from domain.evidence import Finding
+from models import Message
+from nodes._announce import announce
+from nodes._colleagues import Clock, Roster
+from nodes._consult import consult, spent_on
+from nodes._output import plain, tail
+from nodes._prompt import Prompt, as_json
+from sandbox import Pinned, Snapshot, Workspaces
+
+ROUNDS = 3
+
+
+class ReplanInput(TypedDict):
+    run: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    plan: Plan
+    planning: tuple[Message, ...]
+    evidence: NotRequired[tuple[Evidence, ...]]
+    findings: NotRequired[tuple[Finding, ...]]
+    review: NotRequired[Review | None]
+    verdict: NotRequired[Verdict | None]
+    seen: NotRequired[tuple[str, ...]]
+    round: int
+    snapshot: Snapshot
+    good: Snapshot
+    spent: Spent
+
+
+class ReplanUpdate(TypedDict, total=False):
+    plan: Plan
+    planning: tuple[Message, ...]
+    done: tuple[str, ...]
+    transcript: tuple[Message, ...]
+    snapshot: Snapshot
+    round: int
+    tries: int
+    seen: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    pending: None
+    verdict: None
+    spent: Spent
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replanner:
+    """Revise the plan by the kind of failure, or say that it is time to stop."""
+
+    workspaces: Workspaces
+    roster: Roster
+    prompt: Prompt
+    planner: Prompt
+    clock: Clock
+
+    async def __call__(self, state: ReplanInput) -> ReplanUpdate:
+        findings, feedback = _why(state)
+        prints = tuple(sorted({f.fingerprint for f in findings}))
+        model = self.roster.model("planner", state["task"])
+        if stop := _stop(state, prints, feedback, can_plan=model is not None):
+            return {"ending": stop}
+        # A person's or reviewer's wish builds on the work; a dead end is rolled back to the last good state.
+        keep = bool(feedback or state.get("findings"))
+        snapshot = state["snapshot"] if keep else state["good"]
+        assert model is not None  # noqa: S101  _stop has seen to it
+        messages = (*self._start(state), *self._question(state, findings, feedback, keep=keep))
+        reply = await consult(
+            model, messages, Plan, settings=self.roster.settings("planner"),
+            task=state["task"], spent=state["spent"], now=self.clock(),
+        )  # fmt: skip
+        plan = replace(check_plan(reply.value), acceptance=state["task"].accept, expert=state["expert"])
+        announce("replanned", plan.goal, round=state["round"] + 1, steps=[s.title for s in plan.steps])
+        return {
+            "plan": plan,
+            "planning": (*messages, Message(role="assistant", content=as_json(plan))),
+            "done": (), "transcript": (), "tries": 0, "findings": (), "pending": None, "verdict": None,
+            "snapshot": snapshot,
+            "round": state["round"] + 1,
+            "seen": prints,
+            "spent": state["spent"] + spent_on(reply.usage),
+        }  # fmt: skip
+
+    def _start(self, state: ReplanInput) -> tuple[Message, ...]:
+        """The conversation so far; a plan that was made without a model starts one now."""
+        if state["planning"]:
+            return state["planning"]
+        opening = self.planner.render(
+            expert=self.roster.expert_prompt(state["expert"]), base=state["task"].base[:12], context="",
+            task=state["task"].text, accept=state["task"].accept, baseline="see below",
+        )  # fmt: skip
+        return (*opening, Message(role="assistant", content=as_json(state["plan"])))
+
+    def _question(
+        self, state: ReplanInput, findings: Sequence[Finding], feedback: str, *, keep: bool
+    ) -> tuple[Message, ...]:
+        past = state.get("evidence", ())
+        runs = past[-1].runs if past and not keep else ()
+        return self.prompt.render(
+            failure=(past[-1].failure if past else None) or "general",
+            findings=[f"{f.kind}: {f.message} {f.path}".strip() for f in findings],
+            output=tail(plain(runs[-1])) if runs else "",
+            feedback=feedback,
+            files_are="as the last attempt left them" if keep else "back to the last state that was good",
+        )
+
+
+def _why(state: ReplanInput) -> tuple[tuple[Finding, ...], str]:
+    """What speaks against the plan, and what a human with the say asked for."""
+    verdict = state.get("verdict")
+    feedback = verdict.feedback if verdict is not None and verdict.state == "rejected" else ""
+    found = state.get("findings", ()) or (() if feedback else _last(state.get("evidence", ())))
+    return found, feedback
+
+
+def _last(evidence: Sequence[Evidence]) -> tuple[Finding, ...]:
+    return evidence[-1].findings if evidence else ()
+
+
+def _stop(state: ReplanInput, prints: tuple[str, ...], feedback: str, *, can_plan: bool) -> Ending | None:
+    what = "; ".join(f.message for f in _why(state)[0]) or feedback
+    if not can_plan:
+        return Ending(status="failed", code="gave_up", message=f"No model is configured that could plan anew. {what}",
+                      hint="Configure a model (see signoff doctor), or do this part by hand.")  # fmt: skip
+    if prints and prints == state.get("seen", ()) and not feedback:
+        return Ending(status="failed", code="same_finding_twice", message=f"The same finding came twice: {what}",
+                      hint="Say more in the task, try a stronger model, or look at: signoff show RUN")  # fmt: skip
+    if state["round"] >= ROUNDS:
+        return Ending(status="failed", code="gave_up", message=f"Three revised plans did not work out. {what}",
+                      hint="Split the task, say more in it, or try a stronger model.")  # fmt: skip
+    return None

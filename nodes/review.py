@@ -1,0 +1,150 @@
+"""Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
+
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from domain import (
+    Ending,
+    Finding,
+    Proof,
+    Review,
+    Spent,
+    Task,
+    ensure_within,
+    environment,
+    is_test,
+    read_report,
+    weakened,
+)
+from models import Model
+from nodes._announce import announce
+from nodes._colleagues import Clock, Roster
+from nodes._consult import consult, spent_on
+from nodes._output import clip, ending, plain, tail
+from nodes._prompt import Prompt
+from risk import Engine
+from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
+
+PROOF_SECONDS = 900.0
+DIFF_CHARS = 60_000
+
+
+class ReviewInput(TypedDict):
+    run: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    snapshot: Snapshot
+    spent: Spent
+
+
+class ReviewUpdate(TypedDict):
+    proof: Proof
+    review: Review
+    findings: tuple[Finding, ...]
+    diff: str
+    spent: Spent
+    ending: NotRequired[Ending]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewer:
+    """Give a verdict that rests on a command we ran ourselves."""
+
+    workspaces: Workspaces
+    store: Store
+    roster: Roster
+    engine: Engine
+    prompt: Prompt
+    clock: Clock
+
+    async def __call__(self, state: ReviewInput) -> ReviewUpdate:
+        run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
+        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        diff = await self.store.diff(run, base, tree)
+        proof = await self._prove(run, tree, task)
+        spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
+        findings = (*self._failed(proof), *await self._cheats(run, base, tree), *self._secrets(diff))
+        model = self.roster.model("reviewer", task) if task.pipeline else None
+        asked = model is not None and diff != "" and not any(f.blocking for f in findings)
+        if asked and model is not None:
+            review, used = await self._read(state, model, proof, diff, findings)
+            findings, spent = (*findings, *_found(review)), spent + used
+        else:
+            review = _by_evidence(state["expert"], proof, findings)
+        announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
+        update: ReviewUpdate = {"proof": proof, "review": review, "findings": findings, "diff": diff, "spent": spent}
+        if diff == "" and proof.ok:
+            update["ending"] = Ending(status="nothing_to_do", code="nothing_to_do", message="No file had to change.",
+                                      answer_markdown=review.final_answer_markdown)  # fmt: skip
+        return update
+
+    async def _prove(self, run: str, tree: str, task: Task) -> Proof:
+        """Run the acceptance command in a fresh sandbox that the agent never touched."""
+        command = task.accept or ""
+        announce("command_started", command, clean_checkout=True)
+        env = environment(await self.store.files(run, tree), REPO)
+        ran = await self.workspaces.verify(run, tree, command, timeout_s=PROOF_SECONDS, env=env)
+        announce("command_ended", ending(ran), ok=ran.ok, ms=round(ran.duration_ms))
+        return Proof(command=command, tree=tree, run=clip(ran), report=read_report(plain(ran)))
+
+    @staticmethod
+    def _failed(proof: Proof) -> tuple[Finding, ...]:
+        if proof.ok:
+            return ()
+        message = (
+            f"on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(plain(proof.run), 1_500)}"
+        )
+        return (Finding(kind="tests_failed", message=message),)
+
+    async def _cheats(self, run: str, base: str, tree: str) -> tuple[Finding, ...]:
+        """Name what happened to the tests. It is shown to the signer; it does not block by itself."""
+        changed = [path for path in await self.store.changed(run, base, tree) if is_test(path)]
+        before, after = await self._texts(run, base, changed), await self._texts(run, tree, changed)
+        return weakened(before, after)
+
+    async def _texts(self, run: str, tree: str, paths: list[str]) -> dict[str, str]:
+        there = set(await self.store.files(run, tree))
+        return {p: (await self.store.read(run, tree, p)).decode(errors="replace") for p in paths if p in there}
+
+    def _secrets(self, diff: str) -> tuple[Finding, ...]:
+        return tuple(Finding(kind="secret", message=r.message) for r in self.engine.secrets(diff))
+
+    async def _read(
+        self, state: ReviewInput, model: Model, proof: Proof, diff: str, findings: tuple[Finding, ...]
+    ) -> tuple[Review, Spent]:
+        messages = self.prompt.render(
+            expert=self.roster.expert_prompt(state["expert"]),
+            task=state["task"].text,
+            accept=proof.command,
+            proof=_counted(proof),
+            findings=[f"{f.kind}: {f.message} {f.path}" for f in findings],
+            diff=diff[:DIFF_CHARS],
+        )
+        settings = self.roster.settings("reviewer")
+        reply = await consult(
+            model, messages, Review, settings=settings, task=state["task"], spent=state["spent"], now=self.clock()
+        )
+        return reply.value, spent_on(reply.usage)
+
+
+def _counted(proof: Proof) -> str:
+    report = proof.report
+    counts = f", {report.passed} passed, {report.failed} failed" if report else ""
+    return f"{ending(proof.run)}{counts}"
+
+
+def _found(review: Review) -> tuple[Finding, ...]:
+    if review.status == "ok":
+        return ()
+    issues = [i for i in review.issues if i.severity != "info"]
+    if not issues:
+        return (Finding(kind="reviewer", message="changes requested without a reason"),)
+    return tuple(Finding(kind="reviewer", path=i.path[:500], message=i.message) for i in issues)
+
+
+def _by_evidence(expert: str, proof: Proof, findings: tuple[Finding, ...]) -> Review:
+    """The review when no reviewer is asked: the evidence alone."""
+    answer = f"`{proof.command}` → {_counted(proof)} on a clean checkout of tree `{proof.tree[:12]}`."
+    blocked = any(f.blocking for f in findings)
+    return Review(expert=expert, status="changes_requested" if blocked else "ok", final_answer_markdown=answer)

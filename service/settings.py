@@ -1,0 +1,94 @@
+"""What the environment says. The only module of the house that reads it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain import Refused
+
+
+def _home() -> Path:
+    return Path.home() / ".local" / "share" / "signoff"
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=_home, description="Folder of the database, the content store and the traces.")
+    org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
+    approvals_mode: Literal["solo", "team"] = Field(
+        default="solo", description="solo: the requester may sign high; team: four eyes, always."
+    )
+
+    model_base_url: str | None = Field(
+        default=None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1. Empty: no model."
+    )
+    model: str | None = Field(default=None, description="Model id at that endpoint. Empty: the only one it serves.")
+    model_api_key: SecretStr | None = Field(default=None, description="Key of that endpoint, if it wants one.")
+    model_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one answer may take.")
+    model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")
+    model_coder: str | None = Field(default=None, description="Model id for the coder. Empty: SIGNOFF_MODEL.")
+    model_reviewer: str | None = Field(default=None, description="Model id for the reviewer. Empty: SIGNOFF_MODEL.")
+    model_planner_base_url: str | None = Field(default=None, description="Endpoint for the planner, when another.")
+    model_coder_base_url: str | None = Field(default=None, description="Endpoint for the coder, when another.")
+    model_reviewer_base_url: str | None = Field(default=None, description="Endpoint for the reviewer, when another.")
+    catalogue: Path | None = Field(default=None, description="YAML with models, strategies and experts of your own.")
+    strategy: str = Field(default="balanced", description="balanced, quality, fast, low_ram, single or your own.")
+    repair_seconds: float = Field(default=60.0, gt=0, description="Seconds the built-in repair engine may search.")
+
+    sandbox: Literal["docker", "unsafe-local"] = Field(
+        default="docker", description="unsafe-local runs commands on this machine without any protection; tests only."
+    )
+    sandbox_image: str = Field(default="signoff-sandbox:latest", description="Image that commands run in.")
+    sandbox_runtime: Literal["runc", "runsc", "kata"] = Field(default="runc", description="Container runtime.")
+    sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
+    sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SIGNOFF_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OTLP/HTTP collector that spans are sent to.",
+    )
+    otlp_headers: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SIGNOFF_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+        description="Headers for that collector, as key=value pairs with commas between.",
+    )
+    langfuse_host: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("LANGFUSE_HOST", "LANGFUSE_BASE_URL"),
+        description="Langfuse that spans are sent to.",
+    )
+    langfuse_public_key: str | None = Field(
+        default=None, validation_alias="LANGFUSE_PUBLIC_KEY", description="Its public key."
+    )
+    langfuse_secret_key: SecretStr | None = Field(
+        default=None, validation_alias="LANGFUSE_SECRET_KEY", description="Its secret key."
+    )
+    trace_content: bool = Field(default=False, description="Write prompts and answers (redacted) into spans.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="Log level.")
+    log_json: bool = Field(default=False, description="Logs as JSON lines.")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value known here, for redaction."""
+        kept = (self.model_api_key, self.otlp_headers, self.langfuse_secret_key)
+        return tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
+
+
+def read_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        Refused: ``settings_invalid``, naming the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        what = "; ".join(f"SIGNOFF_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise Refused(f"A setting is not valid: {what}", code="settings_invalid",
+                      hint="See docs/configuration.md for what it may be.") from None  # fmt: skip
