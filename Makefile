@@ -1,0 +1,76 @@
+# Everything a newcomer needs. `make` alone says what there is.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# What needs more than this machine offers by default is left out by `make check` only.
+QUICK := not docker and not slow and not studio and not postgres and not vllm and not browser
+
+##@ Use it
+.PHONY: demo demo-2 studio doctor
+demo: image ## Fix the bug of examples/inventory, from a failing test to a signed commit
+	@scripts/demo.sh inventory
+
+demo-2: image ## The same with examples/billing: two bugs in two modules
+	@scripts/demo.sh billing
+
+doctor: setup ## Probe Docker, the sandbox image and the model endpoint
+	@$(BIN)/signoff doctor
+
+studio: image ## Open the graph in LangGraph Studio (installs its development server)
+	@scripts/studio.sh
+
+##@ Work on it
+.PHONY: check test lint types imports quick format bench
+check: setup ## Format, lint, types, the law of the house, quick tests; under a minute
+	@$(MAKE) -j2 --output-sync=target lint types imports quick
+
+test: image ## Every test, Docker and the LangGraph server included
+	@scripts/setup.sh studio
+	@$(BIN)/pytest
+
+lint: setup ## Formatting and lint
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+types: setup ## Strict types
+	@$(BIN)/basedpyright --warnings | tail -n 40
+
+imports: setup ## Imports point down the house
+	@$(BIN)/lint-imports --no-cache | tail -n 12
+
+quick: setup ## The tests that need no Docker and take no time
+	@$(BIN)/pytest -q -m "$(QUICK)"
+
+format: setup ## Format the tree
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: image ## Measure, and write benchmarks/results/latest.json
+	@$(BIN)/python -m benchmarks
+
+##@ Prepare
+.PHONY: setup docker image lock clean help
+setup: ## The virtual environment .venv, from the lock, every hash checked
+	@scripts/setup.sh
+
+docker: ## A Docker engine that answers (installed and started when we are root)
+	@scripts/ensure_docker.sh
+
+image: setup docker ## The sandbox image
+	@sandbox/images/build.sh
+
+lock: ## Lock the dependencies again (needs uv)
+	@scripts/lock.sh
+
+clean: ## Remove what can be made again; runs and settings stay
+	@rm -rf .venv .venv-studio .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile

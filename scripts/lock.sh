@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Lock every dependency with its hashes, for all platforms, and no address of any registry.
+# With arguments: passed on, e.g. `scripts/lock.sh --upgrade`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+command -v uv >/dev/null || { echo "lock: needs uv (https://docs.astral.sh/uv)" >&2; exit 1; }
+
+lock() { # file, then the groups and extras in it
+  local file=$1
+  shift
+  uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --no-header --output-file "$file" "$@"
+}
+
+lock requirements/app.lock "$@"
+lock requirements/dev.lock --group dev "$@"
+lock requirements/studio.lock --group studio "$@"
