@@ -43,6 +43,11 @@ class Requirement:
     """True in a solo organisation for *high*: the requester may sign, and it is recorded as such."""
     expires_in_seconds: int = 86_400
     use_within_seconds: int = 900
+    roles: tuple[str, ...] = ("approver", "critical_approver")
+    """Holding any one of these lets a human vote."""
+    session_within_seconds: int | None = None
+    """An approval needs a login session no older than this, with a second factor. None: any surface will do."""
+    policy_version: str = ""
 
 
 @value

@@ -9,7 +9,8 @@ _RULES: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
         r"^E?\s*(SyntaxError|IndentationError|ImportError|ModuleNotFoundError)\b|error\[E\d+\]|could not compile"
         r"|cannot find (package|module)|undefined: |SyntaxError:|error: linking|collected 0 items / \d+ error",
         re.MULTILINE)),
-    ("types", re.compile(r"error TS\d+|\[(arg-type|assignment|return-value|attr-defined|call-arg)\]|- error: .*\(report\w+\)")),
+    ("types", re.compile(
+        r"error TS\d+|\[(arg-type|assignment|return-value|attr-defined|call-arg)\]|- error: .*\(report\w+\)")),
     ("style", re.compile(r"^\S+:\d+:\d+: [A-Z]{1,4}\d{3,4} |would reformat|\d+ problems? \(\d+ errors?", re.MULTILINE)),
     ("docs", re.compile(r"sphinx|mkdocs|WARNING: document isn't included|broken link", re.IGNORECASE)),
     ("tests", re.compile(r"\d+ failed|FAILED|AssertionError|--- FAIL|assertion .*failed|not ok \d+", re.MULTILINE)),
@@ -18,4 +19,7 @@ _RULES: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
 
 def failure_kind(output: str) -> FailureKind:
     """Return the first kind whose rule matches, else ``general``."""
-    return next((kind for kind, rule in _RULES if rule.search(output)), "general")
+    for kind, rule in _RULES:
+        if rule.search(output):
+            return kind
+    return "general"

@@ -6,7 +6,7 @@ from domain import ready
 from graphs.state import State
 
 PATIENCE = 3
-"""Attempts at one step before the plan is in doubt."""
+"""Attempts at one step before the plan itself is in doubt."""
 
 
 def ended(state: State) -> bool:
@@ -24,8 +24,9 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
     left = ready(plan, state["done"])
     if not left:
         return "review"
-    failed = bool(evidence) and not evidence[-1].ok
-    loops = failed and any(f.kind == "loop" for f in evidence[-1].findings)
+    last = evidence[-1] if evidence else None
+    failed = last is not None and not last.ok
+    loops = last is not None and any(f.kind == "loop" for f in last.findings)
     worn_out = state.get("tries", 0) >= PATIENCE
     return "replan" if failed and (worn_out or loops) else "execute"
 

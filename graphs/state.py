@@ -26,13 +26,17 @@ from models import Message
 from sandbox import Delivered, Pinned, Snapshot
 
 
-class State(TypedDict, total=False):
-    """What a checkpoint holds. Files live in the content store; here are only their tree ids."""
+class State(TypedDict):
+    """What a checkpoint holds. Files live in the content store; here are only their tree ids.
+
+    At the start only ``run`` and ``task`` are there; each node's slice says what it relies on.
+    """
 
     messages: Annotated[list[AnyMessage], add_messages]
     """For chat clients: the task may come in here, the answer goes out here."""
 
     run: str
+    org: str
     task: Task
     pinned: Pinned
     expert: str

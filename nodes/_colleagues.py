@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from domain import FailureKind, Task
+from domain import FailureKind, Requirement, Task, Tier
 from models import Model, Provider, Role, Settings
 
 Clock = Callable[[], datetime]
 """Says what time it is, with a time zone."""
+
+Require = Callable[[Tier], Requirement]
+"""Says who must sign an action of a tier, in the organisation's mode."""
 
 
 class Roster(Protocol):

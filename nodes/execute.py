@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from approvals import Ballots, Policy, action_digest
+from approvals import Ballots, action_digest
 from domain import (
     Action,
     Attempt,
@@ -32,7 +32,7 @@ from domain import (
 )
 from models import Job, Message
 from nodes._announce import announce
-from nodes._colleagues import Clock, Roster
+from nodes._colleagues import Clock, Require, Roster
 from nodes._consult import spent_on, worst_case
 from nodes._context import gather
 from nodes._output import clip, ending, plain, tail
@@ -47,6 +47,7 @@ PROVIDER_SECONDS = 180.0
 
 class ExecuteInput(TypedDict):
     run: str
+    org: str
     task: Task
     pinned: Pinned
     expert: str
@@ -81,7 +82,7 @@ class Executor:
     store: Store
     roster: Roster
     engine: Engine
-    policy: Policy
+    require: Require
     ballots: Ballots
     prompt: Prompt
     clock: Clock
@@ -179,7 +180,7 @@ class Executor:
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
         risk = self.engine.change(proposal.change, profile=state["task"].profile)
         announce("risk_rated", risk.tier, reasons=[r.message for r in risk.reasons])
-        if self.policy.requirement(risk.tier).humans > 0:
+        if self.require(risk.tier).humans > 0:
             return replace(blank, change=proposal.change), risk
         return await self._apply(state, workspace, blank, proposal.change), None
 
@@ -189,10 +190,10 @@ class Executor:
         action = _action(state["task"], state["snapshot"], pending.change, workspace)
         if verdict is None:
             raise Refused("This action waits for an approval.", code="approval_missing", hint="Approve it first.")
-        await self.ballots.consume(verdict.ballot, action_digest(action), now=self.clock())
+        await self.ballots.consume(verdict.ballot, state["org"], action_digest(action))
         blank = Attempt(step=pending.step, number=state.get("tries", 0) + 1, provider=pending.provider)
         attempt = await self._apply(state, workspace, blank, pending.change)
-        await self.ballots.executed(verdict.ballot)
+        await self.ballots.executed(verdict.ballot, state["org"])
         update = await self._proved(state, workspace, [attempt], state["spent"], state.get("transcript", ()))
         return {**update, "pending": None, "verdict": None}
 

@@ -25,8 +25,6 @@ from sandbox import Snapshot
 
 REMEMBERED = 20
 """Pieces of evidence a state carries."""
-PATIENCE = 3
-"""Attempts at one step before the plan itself is in doubt."""
 
 
 class ObserveInput(TypedDict):

@@ -1,8 +1,9 @@
 """Take a task in: check it, pin what it is about, find out how it will be judged."""
 
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
+from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
 from domain import MANIFESTS, Refused, Spent, Task, find_acceptance
@@ -14,12 +15,14 @@ _TASK = TypeAdapter(Task)
 
 
 class ReceiveInput(TypedDict):
-    run: str
+    run: NotRequired[str]
+    org: NotRequired[str]
     task: Task
 
 
 class ReceiveUpdate(TypedDict):
     run: str
+    org: str
     task: Task
     pinned: Pinned
     expert: str
@@ -36,7 +39,7 @@ class Receiver:
     clock: Clock
 
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
-        task, run = _checked(state["task"]), state["run"]
+        task, run = _checked(state["task"]), state.get("run") or _thread()
         pinned = await self.store.pin(run, task.repo, task.base)
         paths = await self.store.files(run, pinned.tree)
         expert = task.expert or self.roster.choose_expert(task.text, paths)
@@ -47,7 +50,8 @@ class Receiver:
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
         announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
-        return {"run": run, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
+        org = state.get("org") or "local"
+        return {"run": run, "org": org, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
 
     async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
         manifests = {
@@ -74,3 +78,8 @@ def _checked(task: Any) -> Task:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Refused(f"The task is not valid: {what}", code="task_invalid",
                       hint='Send {"text": …, "repo": …}; see docs/cli.md for the other fields.') from error  # fmt: skip
+
+
+def _thread() -> str:
+    """A LangGraph client names no run: its thread is the run."""
+    return str(get_config()["configurable"]["thread_id"])

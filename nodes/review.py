@@ -1,5 +1,6 @@
 """Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
 
+import re
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
@@ -27,6 +28,11 @@ from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
 PROOF_SECONDS = 900.0
 DIFF_CHARS = 60_000
+
+_ABOUT_TESTS = re.compile(
+    r"\b(remove|delete|drop|skip|disable|rewrite|replace|rename|adapt|update|change|migrate)\w*\b.{0,60}\btests?\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class ReviewInput(TypedDict):
@@ -64,7 +70,7 @@ class Reviewer:
         diff = await self.store.diff(run, base, tree)
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
-        findings = (*self._failed(proof), *await self._cheats(run, base, tree), *self._secrets(diff))
+        findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *self._secrets(diff))
         model = self.roster.model("reviewer", task) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         if asked and model is not None:
@@ -97,8 +103,10 @@ class Reviewer:
         )
         return (Finding(kind="tests_failed", message=message),)
 
-    async def _cheats(self, run: str, base: str, tree: str) -> tuple[Finding, ...]:
-        """Name what happened to the tests. It is shown to the signer; it does not block by itself."""
+    async def _cheats(self, run: str, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
+        """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
+        if _ABOUT_TESTS.search(task.text):
+            return ()
         changed = [path for path in await self.store.changed(run, base, tree) if is_test(path)]
         before, after = await self._texts(run, base, changed), await self._texts(run, tree, changed)
         return weakened(before, after)

@@ -6,11 +6,11 @@ update names the generation it was given.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, Text, and_, insert, or_, select, update
+from sqlalchemy import RowMapping, Column, DateTime, Integer, MetaData, String, Table, Text, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain import Ending, Refused, Task, value
@@ -157,8 +157,12 @@ class Runs:
             return (await connection.execute(update(RUNS).where(mine).values(**values))).rowcount == 1
 
 
-def _run(row: Mapping[str, Any]) -> Run:
-    fields = dict(row)
+def _run(row: RowMapping) -> Run:
+    fields: dict[str, Any] = {str(key): kept for key, kept in row.items()}
+    for name in ("lease_until", "created_at", "updated_at"):
+        # SQLite forgets the zone; everything here is written in UTC.
+        if fields[name] is not None and fields[name].tzinfo is None:
+            fields[name] = fields[name].replace(tzinfo=UTC)
     fields["task"] = _TASK.validate_json(fields["task"])
     fields["ending"] = _ENDING.validate_json(fields["ending"]) if fields["ending"] else None
     return Run(**fields)

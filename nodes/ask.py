@@ -1,0 +1,55 @@
+"""Open the ballot. Asking twice finds the same one, so a crash here asks nobody twice."""
+
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from approvals import Ballots, Request
+from domain import Action, Pending, Requirement, Risk, Task, Verdict
+from nodes._announce import announce
+
+
+class AskInput(TypedDict):
+    run: str
+    org: str
+    task: Task
+    action: Action
+    risk: Risk
+    requirement: Requirement
+    diff: NotRequired[str]
+    pending: NotRequired[Pending | None]
+    ask_round: NotRequired[int]
+
+
+class AskUpdate(TypedDict):
+    ballot: str
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Put the question to the humans the policy names; nobody is asked where it names none."""
+
+    ballots: Ballots
+
+    async def __call__(self, state: AskInput) -> AskUpdate:
+        request = Request(
+            run=state["run"],
+            step=_step(state),
+            action=state["action"],
+            risk=state["risk"],
+            requirement=state["requirement"],
+            requester=state["task"].requester,
+            org=state["org"],
+            diff="" if state.get("pending") is not None else state.get("diff", ""),
+        )
+        ballot = await self.ballots.open(request)
+        waiting = ballot.state == "pending"
+        announce("ballot_opened", ballot.id, tier=ballot.tier, digest=ballot.action_digest, waiting=waiting)
+        return {"ballot": ballot.id, "verdict": None if waiting else ballot.verdict}
+
+
+def _step(state: AskInput) -> str:
+    """Every new question has a name of its own: after an expiry it is asked again."""
+    pending, again = state.get("pending"), state.get("ask_round", 0)
+    name = "deliver" if pending is None else f"execute.{pending.step}"
+    return f"{name}.{again + 1}" if again else name

@@ -1,0 +1,61 @@
+"""Say exactly what wants to happen, and how risky it is. The model has no say in this."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task
+from nodes._announce import announce
+from nodes._colleagues import Require
+from nodes._delivery import commit_message, delivery_action
+from risk import Engine
+from sandbox import Pinned, Snapshot
+
+
+class AssessInput(TypedDict):
+    run: str
+    task: Task
+    pinned: Pinned
+    snapshot: Snapshot
+    pending: NotRequired[Pending | None]
+    attempts: NotRequired[tuple[Attempt, ...]]
+    proof: NotRequired[Proof]
+    findings: NotRequired[tuple[Finding, ...]]
+    diff: NotRequired[str]
+
+
+class AssessUpdate(TypedDict):
+    action: Action
+    risk: Risk
+    requirement: Requirement
+    verdict: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessor:
+    """Rate a waiting action, or the delivery."""
+
+    engine: Engine
+    require: Require
+
+    async def __call__(self, state: AssessInput) -> AssessUpdate:
+        pending = state.get("pending")
+        action, risk = (pending.action, pending.risk) if pending is not None else self._delivery(state)
+        announce("risk_rated", risk.tier, tool=action.tool, reasons=[r.message for r in risk.reasons])
+        return {"action": action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}
+
+    def _delivery(self, state: AssessInput) -> tuple[Action, Risk]:
+        task, proof = state["task"], state.get("proof")
+        assert proof is not None  # noqa: S101  review comes before every delivery
+        message = commit_message(task, state["run"], state.get("attempts", ()), proof)
+        action = delivery_action(task, state["pinned"], state["run"], state["snapshot"].tree, message)
+        rated = self.engine.delivery(state.get("diff", ""), kind=task.deliver, target=action.target)
+        return action, self.engine.combine(rated, _noticed(rated, state.get("findings", ())))
+
+
+def _noticed(rated: Risk, findings: Sequence[Finding]) -> Risk:
+    """What the review noticed is shown to the signer; it never lowers the tier."""
+    reasons = tuple(
+        Reason(rule=f"review.{f.kind}", tier=rated.tier, message=f"{f.message} {f.path}".strip()) for f in findings
+    )
+    return Risk(tier=rated.tier, reasons=reasons)
