@@ -1,1 +1,7 @@
+"""The shape of the work: the state, the arrows, the colleagues."""
 
+from graphs.coding import CodingGraph, coding
+from graphs.staff import Staff
+from graphs.state import State
+
+__all__ = ["CodingGraph", "Staff", "State", "coding"]

@@ -13,6 +13,8 @@ from graphs.spans import traced
 from graphs.staff import Staff
 from graphs.state import State
 
+CodingGraph = CompiledStateGraph[Any, Any, Any, Any]
+
 RETRY = RetryPolicy(initial_interval=0.5, max_interval=30.0, max_attempts=4, retry_on=Transient)
 """Only what can get better by itself is tried again."""
 
@@ -21,7 +23,7 @@ SECONDS = {"receive": 600, "plan": 1_800, "execute": 3_600, "observe": 120, "rep
 """Hard ends for nodes that hang; the run's own budget is tighter and is checked before each call."""
 
 
-def coding(staff: Staff, *, checkpointer: Checkpointer = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+def coding(staff: Staff, *, checkpointer: Checkpointer = None) -> CodingGraph:
     """Compile the graph that ``staff`` works in. The LangGraph server brings its own checkpointer."""
     graph = StateGraph(State)
     for name, node in staff.coding().items():

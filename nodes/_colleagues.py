@@ -29,6 +29,10 @@ class Roster(Protocol):
         """Who proposes a change now, best first; several mean n-best by evidence."""
         ...
 
+    def last_resort(self, task: Task) -> Provider | None:
+        """Who is asked when none of the providers answered (F6)."""
+        ...
+
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         """Id of the expert for a task."""
         ...

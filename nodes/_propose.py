@@ -59,13 +59,19 @@ class Trials:
         return candidate
 
 
-async def propose(providers: Sequence[Provider], job: Job, bench: Workspace, trials: Trials) -> Answer:
+async def propose(
+    providers: Sequence[Provider], job: Job, bench: Workspace, trials: Trials, *, last_resort: Provider | None = None
+) -> Answer:
     """Ask all providers at once and return the answer with the best evidence.
 
-    A provider that fails is left out; its error is the answer only when nobody had another.
+    A provider that fails is left out; its error is the answer only when nobody had another, the last
+    resort included.
     """
     told = await asyncio.gather(*(_one(provider, job, bench) for provider in providers))
     proposals = tuple(p for p in told if isinstance(p, Proposal))
+    if not proposals and last_resort is not None:
+        saved = await _one(last_resort, job, bench)
+        proposals = (saved,) if isinstance(saved, Proposal) else ()
     if not proposals:
         return Answer(problem=next((p for p in told if isinstance(p, SignoffError)), None))
     if len(proposals) == 1:

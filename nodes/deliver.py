@@ -85,8 +85,10 @@ def _answer(state: DeliverInput, delivered: Delivered) -> str:
     counts = f" ({proof.report.passed} passed, {proof.report.failed} failed)" if proof.report else ""
     lines = [
         review.final_answer_markdown if review else "",
-        f"**Proof:** `{proof.command}` → exit code {proof.run.code}{counts}, on a clean checkout of tree "
-        f"`{proof.tree[:12]}`.",
+        (
+            f"**Proof:** `{proof.command}` → exit code {proof.run.code}{counts}, on a clean checkout of tree "
+            f"`{proof.tree[:12]}`."
+        ),
         f"**Delivered:** {_where(delivered)}",
     ]
     return "\n\n".join(line for line in lines if line)

@@ -25,6 +25,7 @@ from domain import (
     Spent,
     Step,
     Task,
+    Transient,
     Verdict,
     ensure_within,
     environment,
@@ -141,7 +142,13 @@ class Executor:
         )  # fmt: skip
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
                     seconds=PROVIDER_SECONDS) for m in prompts]  # fmt: skip
-        return list(await asyncio.gather(*(propose(providers, job, workspace, trials) for job in jobs)))
+        spare = None if state["baseline"].ok else self.roster.last_resort(task)
+        asked = (propose(providers, job, workspace, trials, last_resort=spare) for job in jobs)
+        answers = list(await asyncio.gather(*asked))
+        for answer in answers:
+            if isinstance(answer.problem, Transient):
+                raise answer.problem  # nothing was tried yet: the node is simply repeated
+        return answers
 
     async def _all(
         self,

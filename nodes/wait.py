@@ -45,10 +45,9 @@ class Waiter:
         announce("ballot_decided", ballot.state, ballot=ballot.id, voters=[v.voter for v in ballot.votes])
         update: WaitUpdate = {"verdict": ballot.verdict, "ballot": ballot.id, "action": ballot.action}
         if ballot.parks or (ballot.state in {"rejected", "cancelled"} and not ballot.feedback):
-            update["ending"] = Ending(
-                status="rejected", code=ballot.state, message=f"The approval was {ballot.state}. Nothing was delivered.",
-                hint="The work is kept: signoff diff RUN shows it.",
-            )  # fmt: skip
+            what = f"The approval was {ballot.state}. Nothing was delivered."
+            hint = "The work is kept: signoff diff RUN shows it."
+            update["ending"] = Ending(status="rejected", code=ballot.state, message=what, hint=hint)
         return update
 
     async def _current(self, ballot: str, org: str) -> Ballot:

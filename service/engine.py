@@ -1,0 +1,205 @@
+"""Who runs the runs: the embedded engine, in this very process.
+
+One ``advance`` takes a run from where it stands to its next pause or its end. It holds the run's
+lease while it works; a second one on the same run is refused, also from another process.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command, StateSnapshot
+from opentelemetry.context import Context
+from opentelemetry.trace import Tracer
+from pydantic import TypeAdapter
+
+from approvals import Ballots
+from domain import Ending, Event, Exhausted, Refused, SignoffError, Task, Transient, Verdict
+from graphs import CodingGraph
+from sandbox import Store, Workspaces
+from service.runs import Run, Runs, Status
+
+LEASE_FOR = timedelta(seconds=30)
+STEPS = 400
+"""Supersteps of one advance; the run's own budget ends it long before."""
+ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
+"""Refusals of a signature that a new question may heal."""
+
+Listen = Callable[[Event], None]
+_EVENT = TypeAdapter(Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a run stands: its row, its state, and what it waits for."""
+
+    run: Run
+    values: dict[str, Any]
+    next: tuple[str, ...] = ()
+    interrupts: tuple[Any, ...] = ()
+
+    @property
+    def ballot(self) -> str | None:
+        """Id of the ballot it waits for."""
+        return next((i.value.get("approval_id") for i in self.interrupts if isinstance(i.value, dict)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Advance runs, one lease each."""
+
+    graph: CodingGraph
+    runs: Runs
+    ballots: Ballots
+    workspaces: Workspaces
+    store: Store
+    tracer: Tracer
+    trace_of: Callable[[str], Context]
+    org: str
+    owner: str = field(default_factory=lambda: uuid4().hex)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def create(self, task: Task, *, forked_from: str | None = None) -> Run:
+        """Write the row of a new run; nothing happens yet."""
+        now = self.clock()
+        run = Run(
+            id=uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
+            forked_from=forked_from, created_at=now, updated_at=now,
+        )  # fmt: skip
+        await self.runs.add(run)
+        return run
+
+    async def advance(self, run_id: str, listen: Listen) -> Standing:
+        """Take the run to its next pause or its end.
+
+        What goes wrong is written into the row and returned, not raised; a lost lease is raised.
+
+        Raises:
+            Refused: ``run_busy``, ``run_not_found``, ``lease_lost``.
+        """
+        run = await self.runs.get(run_id, org=self.org)
+        if run.status == "cancelled":
+            raise Refused(f"Run {run.id} was cancelled.", code="run_cancelled", hint="Start or fork another one.")
+        generation = await self.runs.claim(run.id, self.owner, now=self.clock(), lease_for=LEASE_FOR)
+        status: Status = "paused"
+        ending: Ending | None = None
+        try:
+            async with self._lease(run.id, generation):
+                status, ending = await self._segment(run, listen)
+        finally:
+            await asyncio.shield(self._settle(run.id, generation, status, ending))
+        return await self.standing(run.id)
+
+    async def _settle(self, run: str, generation: int, status: Status, ending: Ending | None) -> None:
+        # A run that waits costs nothing: its sandbox goes, its files are in the content store.
+        await self.workspaces.drop(run)
+        await self.runs.settle(run, generation, status, now=self.clock(), ending=ending)
+
+    @asynccontextmanager
+    async def _lease(self, run: str, generation: int) -> AsyncIterator[None]:
+        """Keep the lease while the body runs; cancel the body when it is lost."""
+        working = asyncio.current_task()
+        lost = False
+
+        async def renew() -> None:
+            nonlocal lost
+            while True:
+                await asyncio.sleep(LEASE_FOR.total_seconds() / 3)
+                if not await self.runs.renew(run, generation, now=self.clock(), lease_for=LEASE_FOR):
+                    lost = True
+                    if working is not None:
+                        working.cancel()
+                    return
+
+        keeper = asyncio.create_task(renew())
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lost and working is not None:
+                working.uncancel()
+                raise Refused(f"Run {run} was taken over or cancelled.", code="lease_lost",
+                              hint="See how it stands: signoff show RUN") from None  # fmt: skip
+            raise
+        finally:
+            keeper.cancel()
+
+    async def _segment(self, run: Run, listen: Listen) -> tuple[Status, Ending | None]:
+        """One traced stretch of work. Nothing is left open while a run waits."""
+        parent = self.trace_of(run.id)
+        with self.tracer.start_as_current_span(f"run.segment {run.segment + 1}", context=parent) as span:
+            span.set_attributes({
+                "app.run.id": run.id, "app.org.id": run.org, "user.id": run.requester, "session.id": run.id,
+                "langfuse.trace.name": "coding_run", "langfuse.observation.type": "chain",
+            })  # fmt: skip
+            status, ending = await self._stream(run, listen)
+            span.set_attribute("app.status", status)
+            if ending is not None and ending.code:
+                span.set_attribute("error.type", ending.code)
+        return status, ending
+
+    async def _stream(self, run: Run, listen: Listen) -> tuple[Status, Ending | None]:
+        config = self.config(run.id)
+        try:
+            given = await self._input(run, config)
+            stream = self.graph.astream(given, config, stream_mode=["custom"], subgraphs=True, durability="sync")
+            async for _, _, chunk in stream:
+                listen(replace(_EVENT.validate_python(chunk), run=run.id))
+        except SignoffError as error:
+            return _stopped(error)
+        state = await self.graph.aget_state(config)
+        if state.interrupts:
+            return "interrupted", None
+        ending = state.values.get("ending")
+        if isinstance(ending, Ending):
+            return ending.status, ending
+        verdict = state.values.get("verdict")
+        code = f"approval_{verdict.state}" if isinstance(verdict, Verdict) else "bug"
+        return "paused", Ending(status="failed", code=code, message="Nobody answered in time, so nothing happened.",
+                                hint="Ask again: signoff resume RUN")  # fmt: skip
+
+    async def _input(self, run: Run, config: RunnableConfig) -> Any:
+        state = await self.graph.aget_state(config)
+        if not state.values:
+            return {"run": run.id, "org": run.org, "task": run.task}
+        if state.interrupts:
+            # By id only, and without authority: the waiting node reads the ballot itself.
+            return Command(resume={i.id: {"wake": run.id} for i in state.interrupts})
+        if await self._ask_again(run, state, config):
+            return None
+        if state.values["task"].budget != run.task.budget:
+            await self.graph.aupdate_state(config, {"task": replace(state.values["task"], budget=run.task.budget)})
+        return None
+
+    async def _ask_again(self, run: Run, state: StateSnapshot, config: RunnableConfig) -> bool:
+        """Open a new question when the old one ran out of time or does not hold any more."""
+        verdict = state.values.get("verdict")
+        unused = isinstance(verdict, Verdict) and verdict.state in {"expired", "stale"}
+        refused = run.ending is not None and run.ending.code in ASK_AGAIN
+        if not (unused or refused):
+            return False
+        source = "observe" if state.values.get("pending") is not None else "review"
+        asked = state.values.get("ask_round", 0) + 1
+        await self.graph.aupdate_state(config, {"verdict": None, "ask_round": asked}, as_node=source)
+        return True
+
+    async def standing(self, run_id: str) -> Standing:
+        """How the run stands now, without touching it."""
+        run = await self.runs.get(run_id, org=self.org)
+        state = await self.graph.aget_state(self.config(run.id))
+        return Standing(run=run, values=dict(state.values), next=state.next, interrupts=tuple(state.interrupts))
+
+    def config(self, run: str) -> RunnableConfig:
+        """The thread is the run."""
+        return {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
+
+
+def _stopped(error: SignoffError) -> tuple[Status, Ending]:
+    """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
+    ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint)
+    pauses = isinstance(error, Exhausted | Transient) or error.stable_code in ASK_AGAIN
+    return ("paused" if pauses else "failed"), ending

@@ -1,0 +1,84 @@
+"""Time travel: the steps a run has taken, and new runs that start from one of them, files and all (G4)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from langgraph.types import StateSnapshot
+
+from domain import Refused, Task, Verdict
+from service.engine import Engine
+from service.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One checkpoint: its number, what came next, and the tree the files had."""
+
+    step: int
+    next: str
+    tree: str
+    at: datetime | None = None
+
+
+async def moments(engine: Engine, run: str) -> list[Moment]:
+    """Return the steps of a run, oldest first."""
+    return [_moment(n, state) for n, state in enumerate(await _states(engine, run))]
+
+
+async def fork(engine: Engine, run: Run, step: int) -> Run:
+    """Return a new run that stands where ``run`` stood at ``step``.
+
+    Raises:
+        Refused: ``step_unknown``.
+    """
+    states = await _states(engine, run.id)
+    if not 0 <= step < len(states):
+        raise Refused(f"Run {run.id} has no step {step}.", code="step_unknown",
+                      hint=f"It has steps 0 to {len(states) - 1}; see signoff show {run.id}")  # fmt: skip
+    forked = await engine.create(run.task, forked_from=run.id)
+    values = states[step].values
+    if step == 0 or "pinned" not in values:
+        return forked  # nothing had happened yet: the new run starts from the task
+    await engine.store.fork(run.id, forked.id)
+    cleaned: dict[str, Any] = {**values, "run": forked.id, "ending": None, "delivered": None, "ballot": ""}
+    came_from = states[step - 1].next[0]
+    await engine.graph.aupdate_state(engine.config(forked.id), cleaned, as_node=came_from)
+    return forked
+
+
+async def refine(engine: Engine, run: Run, wish: str) -> None:
+    """Send an ended run back to the planner with what a person wants instead (A10).
+
+    Raises:
+        Refused: ``nothing_to_refine`` before there is a plan.
+    """
+    standing = await engine.standing(run.id)
+    if "plan" not in standing.values or standing.interrupts:
+        raise Refused(f"Run {run.id} cannot be refined now.", code="nothing_to_refine",
+                      hint="Decide its approval first, or wait until it ended.")  # fmt: skip
+    verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
+    asked = standing.values.get("ask_round", 0) + 1
+    update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
+    await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
+
+
+async def raise_budget(engine: Engine, run: Run, **limits: Any) -> Run:
+    """Return the run with higher limits; they hold from its next step on."""
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if not given:
+        return run
+    task: Task = replace(run.task, budget=replace(run.task.budget, **given))
+    await engine.runs.retask(run.id, task)
+    return replace(run, task=task)
+
+
+async def _states(engine: Engine, run: str) -> list[StateSnapshot]:
+    found = [state async for state in engine.graph.aget_state_history(engine.config(run))]
+    return [state for state in reversed(found) if state.next != ("__start__",)]
+
+
+def _moment(step: int, state: StateSnapshot) -> Moment:
+    snapshot = state.values.get("snapshot")
+    at = datetime.fromisoformat(state.created_at) if state.created_at else None
+    return Moment(step=step, next=", ".join(state.next) or "end", tree=snapshot.tree if snapshot else "", at=at)

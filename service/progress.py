@@ -1,0 +1,126 @@
+"""Show a run as it happens: one quiet line a fact, on a terminal with colours, in a log without."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from domain import Event
+
+TIERS = {"low": "green", "medium": "cyan", "high": "yellow", "critical": "bold red"}
+
+
+@dataclass(slots=True)
+class Progress:
+    """Listens to a run and prints to ``console`` (standard error, so that output can be piped)."""
+
+    console: Console
+    verbose: bool = False
+    _node: str = field(default="", init=False)
+
+    def __call__(self, event: Event) -> None:
+        """Print what is worth a line."""
+        if event.kind == "node_started":
+            self._node = event.node
+            return
+        line = _LINES.get(event.kind)
+        if line is None or (event.kind == "text" and not self.verbose):
+            return
+        text = line(event.message, event.data)
+        if text:
+            self.console.print(f"[bold blue]{self._node:>8}[/]  {text}", highlight=False, soft_wrap=True)
+
+
+def _started(message: str, data: dict[str, Any]) -> str:
+    dirty = "  [yellow](uncommitted changes are not part of it)[/]" if data.get("dirty") else ""
+    first = escape(message.splitlines()[0][:100]) if message else ""
+    base = str(data.get("base", ""))[:10]
+    return f"{first}\n          from {base}{dirty}, proved by [b]{escape(str(data.get('accept')))}[/], as {data.get('expert')}"
+
+
+def _planned(message: str, data: dict[str, Any]) -> str:
+    steps = [str(step) for step in data.get("steps", [])]
+    lines = "".join(f"\n          {n}. {escape(step)}" for n, step in enumerate(steps, 1))
+    return f"{len(steps)} step{'s' if len(steps) != 1 else ''}{lines}"
+
+
+def _command(message: str, data: dict[str, Any]) -> str:
+    where = " [dim](clean checkout)[/]" if data.get("clean_checkout") else ""
+    return f"[dim]$[/] {escape(message)}{where}"
+
+
+def _ended(message: str, data: dict[str, Any]) -> str:
+    colour = "green" if data.get("ok") else "red"
+    return f"  [{colour}]{escape(message)}[/] [dim]{float(data.get('ms', 0)) / 1_000:.1f} s[/]"
+
+
+def _proposed(message: str, data: dict[str, Any]) -> str:
+    tried = int(data.get("tried", 1))
+    after = f" after {tried} candidates" if tried > 1 else ""
+    return f"[b]{escape(str(data.get('provider')))}[/] proposes a change{after}: {escape(message[:300])}"
+
+
+def _applied(message: str, _: dict[str, Any]) -> str:
+    return f"changed {escape(message)}" if message else ""
+
+
+def _rated(message: str, data: dict[str, Any]) -> str:
+    reasons = "; ".join(str(reason) for reason in data.get("reasons", []))
+    return f"risk [{TIERS.get(message, 'white')}]{message.upper()}[/] [dim]{escape(reasons[:400])}[/]"
+
+
+def _ballot(message: str, data: dict[str, Any]) -> str:
+    if not data.get("waiting"):
+        return ""
+    return f"needs a signature: ballot [b]{escape(message)}[/]"
+
+
+def _decided(message: str, data: dict[str, Any]) -> str:
+    who = ", ".join(str(v) for v in data.get("voters", [])) or "nobody"
+    return f"{escape(message)} by {escape(who)}"
+
+
+def _delivered(message: str, data: dict[str, Any]) -> str:
+    commit = str(data.get("commit") or "")[:12]
+    return f"[green]delivered[/] {escape(message)} {commit}"
+
+
+def _tried(message: str, data: dict[str, Any]) -> str:
+    verdict = "[green]passes[/]" if data.get("passed") else "[red]fails[/]"
+    return f"candidate of {escape(message)} {verdict}"
+
+
+def _called(message: str, data: dict[str, Any]) -> str:
+    tokens = f"{data.get('tokens_in', 0)} → {data.get('tokens_out', 0)} tokens"
+    return f"[dim]asked {escape(message)}: {tokens}, {float(data.get('latency_ms', 0)) / 1_000:.1f} s[/]"
+
+
+def _reviewed(message: str, data: dict[str, Any]) -> str:
+    issues = "".join(f"\n          - {escape(str(i)[:300])}" for i in data.get("issues", []))
+    return f"review: {'[green]ok[/]' if message == 'ok' else '[yellow]changes requested[/]'}{issues}"
+
+
+def _plain(message: str, _: dict[str, Any]) -> str:
+    return f"[dim]{escape(message.strip()[:400])}[/]" if message.strip() else ""
+
+
+_LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
+    "run_started": _started,
+    "plan_made": _planned,
+    "replanned": _planned,
+    "command_started": _command,
+    "command_ended": _ended,
+    "change_proposed": _proposed,
+    "change_applied": _applied,
+    "candidate_tried": _tried,
+    "risk_rated": _rated,
+    "reviewed": _reviewed,
+    "ballot_opened": _ballot,
+    "ballot_decided": _decided,
+    "delivered": _delivered,
+    "model_called": _called,
+    "note": _plain,
+    "text": _plain,
+}

@@ -1,0 +1,98 @@
+"""What a run came to, as JSON for programs and as a page for people."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+from rich.console import Console, Group
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.text import Text
+
+from domain import Ending, Proof, Risk, Spent
+from service.engine import Standing
+
+_ANY = TypeAdapter[Any](Any)
+_COLOUR = {"delivered": "green", "nothing_to_do": "green", "interrupted": "yellow", "paused": "yellow"}
+EXIT = {"delivered": 0, "nothing_to_do": 0, "interrupted": 4, "paused": 3, "rejected": 5, "cancelled": 6}
+"""Exit status of ``signoff run`` and ``resume``; anything else is 1."""
+
+
+def as_json(standing: Standing) -> dict[str, Any]:
+    """Everything that is known, in stable keys (docs/cli.md lists them)."""
+    run, values = standing.run, standing.values
+    ending = run.ending or values.get("ending") or Ending(status="failed")
+    delivered = values.get("delivered")
+    decided = run.status not in {"interrupted", "running", "pending"}
+    return {
+        "run": run.id,
+        "status": run.status,
+        "code": ending.code if decided else "",
+        "message": ending.message if decided else "",
+        "hint": ending.hint if decided else "",
+        "answer_markdown": ending.answer_markdown if decided else "",
+        "task": plain(values.get("task", run.task)),
+        "expert": values.get("expert"),
+        "plan": plain(values.get("plan")),
+        "changes": [plain(a.change) for a in values.get("attempts", ()) if not a.refused],
+        "candidates": [plain(c) for a in values.get("attempts", ()) for c in a.candidates],
+        "review": plain(values.get("review")),
+        "findings": [plain(f) for f in values.get("findings", ())],
+        "proof": _proof(values.get("proof")),
+        "risk": plain(values.get("risk")),
+        "approval": {"ballot": values.get("ballot"), **(plain(values.get("verdict")) or {})},
+        "waits_for": standing.ballot,
+        "delivered": plain(delivered),
+        "diff": values.get("diff", ""),
+        "spent": plain(values.get("spent", Spent())),
+        "forked_from": run.forked_from,
+    }
+
+
+def plain(value: object) -> Any:
+    """A domain value as JSON types."""
+    return TypeAdapter[Any](type(value)).dump_python(value, mode="json") if value is not None else None
+
+
+def _proof(proof: Proof | None) -> dict[str, Any] | None:
+    if proof is None:
+        return None
+    report = proof.report
+    return {
+        "command": proof.command,
+        "tree": proof.tree,
+        "exit_code": proof.run.code if proof.run.ended == "exit" else None,
+        "ended": proof.run.ended,
+        "passed": report.passed if report else None,
+        "failed": (report.failed + report.errors) if report else None,
+        "clean_checkout": True,
+    }
+
+
+def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
+    """Print the last page of a run."""
+    run, values = standing.run, standing.values
+    ending = run.ending or values.get("ending")
+    colour = _COLOUR.get(run.status, "red")
+    if diff and values.get("diff") and run.status in {"delivered", "interrupted"}:
+        console.print(diff_view(values["diff"]))
+    parts: list[Any] = []
+    if ending is not None and run.status != "interrupted":
+        parts.append(Markdown(ending.answer_markdown) if ending.answer_markdown else Text(ending.message))
+        if ending.hint and run.status != "delivered":
+            parts.append(Text(f"→ {ending.hint}", style="dim"))
+    if run.status == "interrupted" and standing.ballot:
+        parts.append(Text(f"It waits for a signature. Read it:  signoff approvals show {standing.ballot[:8]}"))
+        parts.append(Text(f"Then:  signoff approvals approve {standing.ballot[:8]}   and   signoff resume {run.id}"))
+    title = f"run {run.id}: {run.status.replace('_', ' ')}" + (f" [{ending.code}]" if ending and ending.code else "")
+    console.print(Panel(Group(*parts), title=Text(title), title_align="left", border_style=colour))
+
+
+def diff_view(diff: str) -> Syntax:
+    """A diff in colours."""
+    return Syntax(diff.rstrip("\n"), "diff", background_color="default", word_wrap=True)
+
+
+def risk_lines(risk: Risk) -> list[str]:
+    """Every reason on a line of its own."""
+    return [f"{reason.tier:<8} {reason.message}  ({reason.rule})" for reason in risk.reasons]
