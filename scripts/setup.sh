@@ -51,7 +51,7 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 
 say "setup: installing $(grep -c '^[a-z].*==' "$lock") locked packages into $venv (a minute or two the first time)"
-pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input --quiet)
+pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input -qq) # errors only
 "${pip[@]}" install --require-hashes -r "$lock"
 "${pip[@]}" install --no-deps --no-build-isolation --editable .
 printf '%s' "$wanted" >"$stamp"

@@ -1,0 +1,85 @@
+"""Imports point down the house, and a room is entered by its front door."""
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+
+from tests.architecture.tree import ROOMS, ROOT, allowed, files, module_name, modules, name_of, parsed
+
+KEYS_TO_THE_BACK_ROOMS = "service/wiring.py"
+
+
+def imports(tree: ast.Module):
+    """Every module that is imported, anywhere in a file. A relative import stays in its room and is left out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def back_doors() -> set[str]:
+    found = set()
+    for path in modules():
+        room = module_name(path).split(".")[0]
+        if name_of(path) == KEYS_TO_THE_BACK_ROOMS:
+            continue
+        for target in imports(parsed(path)):
+            other, _, inside = target.partition(".")
+            if other in ROOMS and other != room and inside not in {"", "contract"}:
+                found.add(f"{name_of(path)} -> {target}")
+    return found
+
+
+def test_imports_point_down_the_house():
+    command = [f"{os.path.dirname(sys.executable)}/lint-imports", "--no-cache"]  # noqa: PTH120
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_node_is_kept_apart_from_the_others():
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        contracts = tomllib.load(stream)["tool"]["importlinter"]["contracts"]
+    (apart,) = (set(contract["modules"]) for contract in contracts if contract["type"] == "independence")
+    assert apart == {module_name(path) for path in (ROOT / "nodes").glob("[a-z]*.py")}
+
+
+def test_a_room_is_entered_by_its_front_door():
+    found, known = back_doors(), allowed("back_doors")
+    assert not found - known, f"use what the room exports, or have it export this: {sorted(found - known)}"
+    assert not known - found, f"no longer needed in allowed.toml: {sorted(known - found)}"
+
+
+def test_no_top_level_name_shadows_the_standard_library():
+    names = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name[0] != ".")}
+    assert not names & sys.stdlib_module_names
+
+
+def test_only_the_settings_read_the_environment():
+    for path in modules(tests=True):
+        if name_of(path) == "service/settings.py":
+            continue
+        for node in ast.walk(parsed(path)):
+            named = isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}
+            taken = isinstance(node, ast.ImportFrom) and node.module == "os"
+            taken = taken and any(alias.name in {"environ", "getenv", "environb"} for alias in node.names)
+            assert not named, f"{name_of(path)}:{node.lineno} reads the environment"
+            assert not taken, f"{name_of(path)}:{node.lineno} reads the environment"
+
+
+def test_twins_instead_of_mocks():
+    mocking = {"unittest.mock", "mock", "pytest_mock"}
+    patching = {"monkeypatch", "mocker"}
+    for path in modules(tests=True):
+        tree = parsed(path)
+        assert not mocking & set(imports(tree)), f"{name_of(path)} imports a mock library"
+        arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        assert not patching & arguments, f"{name_of(path)} patches"
+
+
+def test_every_python_file_lives_in_a_room():
+    homes = {*ROOMS, "tests", "scripts", "benchmarks", "examples", "deploy"}
+    lost = {name_of(path) for path in files(suffixes={".py"}) if path.relative_to(ROOT).parts[0] not in homes}
+    assert not lost

@@ -1,0 +1,87 @@
+"""Size is a feature, and what a room exports is there."""
+
+import ast
+import importlib
+import re
+
+import pytest
+
+from tests.architecture.tree import ROOT, TEXT, allowed, files, module_name, modules, name_of, parsed
+
+LONG, TOO_LONG = 200, 400
+FUNCTION = 60
+REGISTRIES = ("pypi.org", "pythonhosted.org", "npmjs.org", "crates.io", "rubygems.org", "proxy.golang.org")
+
+
+def lengths() -> dict[str, int]:
+    return {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in modules(tests=True)}
+
+
+def test_no_file_is_too_long():
+    assert not {name: lines for name, lines in lengths().items() if lines > TOO_LONG}
+
+
+def test_files_stay_small():
+    long, known = {name for name, lines in lengths().items() if lines > LONG}, allowed("long_files")
+    assert not long - known, f"more than {LONG} lines: {sorted(long - known)}"
+    assert not known - long, f"no longer long, take them out of allowed.toml: {sorted(known - long)}"
+
+
+def test_functions_fit_on_a_screen():
+    long = []
+    for path in modules():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION:
+                    long.append(f"{name_of(path)}:{node.lineno} {node.name} has {lines} lines")
+    assert not long
+
+
+def front_doors() -> list[str]:
+    return [module_name(path) for path in modules() if path.name == "__init__.py"]
+
+
+def reading_order(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """CONSTANTS, then Classes, then functions, numbers within names as numbers."""
+    kind = 0 if name.isupper() else 1 if name[:1].isupper() else 2
+    return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+@pytest.mark.parametrize("door", front_doors())
+def test_what_a_room_exports_is_there_and_in_order(door):
+    room = importlib.import_module(door)
+    exported = getattr(room, "__all__", [])
+    assert [name for name in exported if not hasattr(room, name)] == []
+    assert list(exported) == sorted(set(exported), key=reading_order)
+
+
+def texts():
+    for path in files(suffixes=TEXT):
+        yield name_of(path), path.read_text(encoding="utf-8", errors="replace")
+
+
+def test_the_tree_works_with_any_registry():
+    ours = "tests/architecture/test_shape.py"
+    naming = [(name, host) for name, text in texts() if name != ours for host in REGISTRIES if host in text]
+    assert not naming
+
+
+def test_the_tree_names_no_place_on_the_machine_it_was_written_on():
+    here = re.compile(re.escape(str(ROOT)) + r"(?![\w-])")
+    assert not [name for name, text in texts() if here.search(text)]
+
+
+def test_no_name_says_nothing():
+    empty = re.compile(r"(Manager|Handler|Helper|Service|Utils?|Base|Impl)$")
+    classes = ((path, node) for path in modules() for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef))
+    assert not [f"{name_of(path)}: {node.name}" for path, node in classes if empty.search(node.name)]
+
+
+def test_no_module_starts_work_when_imported():
+    """No call stands alone at the top of a module of the rooms, and nothing is deleted by the collector."""
+    for path in modules():
+        tree = parsed(path)
+        calls = [node for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+        assert not calls, f"{name_of(path)}:{calls[0].lineno}"
+        assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "__del__"], name_of(path)
