@@ -37,10 +37,11 @@ def _started(message: str, data: dict[str, Any]) -> str:
     dirty = "  [yellow](uncommitted changes are not part of it)[/]" if data.get("dirty") else ""
     first = escape(message.splitlines()[0][:100]) if message else ""
     base = str(data.get("base", ""))[:10]
-    return f"{first}\n          from {base}{dirty}, proved by [b]{escape(str(data.get('accept')))}[/], as {data.get('expert')}"
+    proof = escape(str(data.get("accept")))
+    return f"{first}\n          from {base}{dirty}, proved by [b]{proof}[/], as {data.get('expert')}"
 
 
-def _planned(message: str, data: dict[str, Any]) -> str:
+def _planned(_: str, data: dict[str, Any]) -> str:
     steps = [str(step) for step in data.get("steps", [])]
     lines = "".join(f"\n          {n}. {escape(step)}" for n, step in enumerate(steps, 1))
     return f"{len(steps)} step{'s' if len(steps) != 1 else ''}{lines}"

@@ -1,0 +1,52 @@
+"""The command ``signoff``."""
+
+from importlib.metadata import version
+
+import typer
+
+from service import cli_approvals, cli_doctor, cli_fix, cli_runs
+
+app = typer.Typer(
+    name="signoff",
+    help="A self-hosted coding agent that proves its change and waits for your signature.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"signoff {version('signoff')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *, show_version: bool = typer.Option(False, "--version", callback=lambda wanted: _version(wanted=wanted),
+                                         is_eager=True, help="Print the version.")
+) -> None:  # fmt: skip
+    """A self-hosted coding agent that proves its change and waits for your signature."""
+
+
+for name, command in {
+    "run": cli_runs.run,
+    "list": cli_runs.list_runs,
+    "show": cli_runs.show,
+    "diff": cli_runs.diff,
+    "resume": cli_runs.resume,
+    "refine": cli_runs.refine,
+    "fork": cli_runs.fork,
+    "cancel": cli_runs.cancel,
+    "trace": cli_runs.trace,
+    "fix": cli_fix.fix,
+    "doctor": cli_doctor.doctor,
+}.items():
+    app.command(name)(command)
+app.add_typer(cli_approvals.app, name="approvals")
+
+
+def main() -> None:
+    """Entry point of the package."""
+    app()

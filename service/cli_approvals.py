@@ -1,0 +1,120 @@
+"""``signoff approvals``: read what waits for a signature, and give or refuse it."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from approvals import Ballot
+from domain import Refused
+from service import report
+from service.settings import read_settings
+from service.signing import render, vote
+from service.terminal import JSON, out, print_json
+from service.terminal import run as run_async
+from service.wiring import House, open_house
+
+app = typer.Typer(help="Read what waits for a signature, and give or refuse it.", no_args_is_help=True)
+
+BALLOT = typer.Argument(help="Ballot id, or the first characters of it.")
+COMMENT = typer.Option("--comment", "-m", help="For the record; with reject: what should be different.")
+AS = typer.Option("--as", help="Name to sign with (solo mode).")
+
+
+@app.command("list")
+def list_ballots(
+    every: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """List what waits for a signature, newest first."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            page = await house.ballots.list(house.org, state=None if every else "pending")
+        if as_json:
+            print_json([report.plain(ballot) for ballot in page.items])
+            return
+        table = Table("ballot", "tier", "state", "run", "action", "expires", box=None)
+        for b in page.items:
+            table.add_row(
+                b.id[:8], b.tier, b.state, b.run, f"{b.action.tool} {b.action.target}", f"{b.expires_at:%m-%d %H:%M}"
+            )
+        out().print(table if page.items else "Nothing waits for a signature.")
+
+    run_async(work, as_json=as_json)
+
+
+@app.command()
+def show(ballot: Annotated[str, BALLOT], as_json: Annotated[bool, JSON] = False) -> None:
+    """Show the complete action, every reason and the diff."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await find(house, ballot)
+        if as_json:
+            print_json(report.plain(found))
+        else:
+            render(found, out())
+            for cast in found.votes:
+                own = " (self-approved)" if cast.self_approved else ""
+                out().print(f"{cast.choice} by {cast.voter}{own} at {cast.voted_at:%Y-%m-%d %H:%M} {cast.comment}")
+            out().print(f"state: {found.state}")
+
+    run_async(work, as_json=as_json)
+
+
+@app.command()
+def approve(
+    ballot: Annotated[str, BALLOT],
+    comment: Annotated[str, COMMENT] = "",
+    person: Annotated[str | None, AS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Sign exactly the action that ``show`` shows. Then: signoff resume RUN."""
+    _decide(ballot, "approve", comment, person, as_json=as_json)
+
+
+@app.command()
+def reject(
+    ballot: Annotated[str, BALLOT],
+    comment: Annotated[str, COMMENT] = "",
+    person: Annotated[str | None, AS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Refuse it. With a comment the run plans again from there."""
+    _decide(ballot, "reject", comment, person, as_json=as_json)
+
+
+def _decide(ballot: str, choice: str, comment: str, person: str | None, *, as_json: bool) -> None:
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await find(house, ballot)
+            decided = await vote(house, found, choice, comment=comment, person=person)
+        if as_json:
+            print_json(report.plain(decided))
+        else:
+            out().print(f"ballot {decided.id[:8]} is {decided.state}. Go on:  signoff resume {decided.run}")
+
+    run_async(work, as_json=as_json)
+
+
+async def find(house: House, ballot: str) -> Ballot:
+    """Return the ballot whose id is, or starts with, ``ballot``.
+
+    Raises:
+        Refused: ``approval_missing`` or ``ballot_ambiguous``.
+    """
+    if len(ballot) >= 36:  # noqa: PLR2004 - a whole uuid
+        return await house.ballots.get(ballot, house.org)
+    cursor, found = "", list[Ballot]()
+    while True:
+        page = await house.ballots.list(house.org, cursor=cursor, limit=200)
+        found += [b for b in page.items if ballot and b.id.startswith(ballot)]
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(f"Several ballots start with {ballot!r}.", code="ballot_ambiguous", hint="Give more of the id.")
+    raise Refused(f"There is no ballot {ballot!r}.", code="approval_missing", hint="See: signoff approvals list --all")

@@ -1,0 +1,148 @@
+"""``signoff fix``: logs and files in on standard input, a diff out on standard output (F5)."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import typer
+from pydantic import Field, TypeAdapter, ValidationError
+
+from domain import Line, Prose, Refused, Task, failure_kind, value
+from service.engine import Standing
+from service.progress import Progress
+from service.settings import read_settings
+from service.terminal import err, print_json
+from service.terminal import run as run_async
+from service.wiring import open_house
+
+MAX_INPUT = 64 << 20
+
+
+@value
+class Order:
+    """What comes in."""
+
+    logs: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str]
+    accept: Line | None = None
+    task: Prose = ""
+
+
+_ORDER = TypeAdapter(Order)
+
+
+def fix(
+    accept: Annotated[str | None, typer.Option("--accept", "-a", help="Command that must pass afterwards.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Progress on standard error.")] = False,
+) -> None:
+    """Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.
+
+    Optional keys: "accept" (the command that must pass) and "task" (what is wrong, in words).
+
+    Example:
+      echo '{"logs": {"tests": "…"}, "files": {"app.py": "…", "test_app.py": "…"}}' | signoff fix
+    """
+    started = time.monotonic()
+
+    async def work() -> tuple[Order, Standing]:
+        order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
+        with tempfile.TemporaryDirectory(prefix="signoff-fix-") as folder:
+            lay_out(order, Path(folder))
+            settings = read_settings()
+            async with open_house(settings) as house:
+                if verbose:
+                    house.announce(err())
+                task = Task(text=words(order), repo=folder, accept=accept or order.accept, deliver="patch",
+                            strategy=settings.strategy)  # fmt: skip
+                created = await house.engine.create(task)
+                listen = Progress(err()) if verbose else _silent
+                return order, await house.engine.advance(created.id, listen)
+
+    order, standing = run_async(work, as_json=True)
+    answer = result(order, standing, time.monotonic() - started)
+    print_json(answer)
+    raise typer.Exit(0 if "error" not in answer else 1)
+
+
+def read_order(raw: bytes) -> Order:
+    """Parse standard input.
+
+    Raises:
+        Refused: ``input_too_large`` or ``input_invalid``, saying what is wrong.
+    """
+    if len(raw) > MAX_INPUT:
+        raise Refused(
+            "The input is larger than 64 MiB.", code="input_too_large", hint="Send only the files it is about."
+        )
+    try:
+        return _ORDER.validate_json(raw)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors()[:5])
+        raise Refused(f"The input is not valid: {what}", code="input_invalid",
+                      hint='Send {"logs": {"tests": "…"}, "files": {"path": "content"}}.') from None  # fmt: skip
+
+
+def lay_out(order: Order, folder: Path) -> None:
+    """Write the files into a fresh git repository.
+
+    Raises:
+        Refused: ``input_invalid`` for a path that leaves the folder.
+    """
+    for name, content in order.files.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or ".git" in path.parts or "\0" in name or not path.parts:
+            raise Refused(
+                f"{name!r} is not a path inside a repository.", code="input_invalid", hint="Use relative paths."
+            )
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content, encoding="utf-8")
+    quiet = ["git", "-C", str(folder), "-c", "user.name=Signoff", "-c", "user.email=signoff@localhost",
+             "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false"]  # fmt: skip
+    for words_ in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "--allow-empty", "-m", "As it came in"]):
+        subprocess.run([*quiet, *words_], check=True, capture_output=True)
+
+
+def words(order: Order) -> str:
+    """The task in words: given, or made from the logs."""
+    logs = "\n\n".join(f"{name}:\n{text[-6_000:]}" for name, text in order.logs.items())
+    return f"{order.task or 'Fix what the logs show.'}\n\n{logs}".strip()[:20_000]
+
+
+def result(order: Order, standing: Standing, seconds: float) -> dict[str, Any]:
+    """The answer: the diff, and what it took."""
+    run, values = standing.run, standing.values
+    attempts, proof, spent = values.get("attempts", ()), values.get("proof"), values.get("spent")
+    report = proof.report if proof else None
+    last = attempts[-1] if attempts else None
+    metrics = {
+        "run": run.id,
+        "status": run.status,
+        "failure_kind": failure_kind("\n".join(order.logs.values())),
+        "provider": last.provider if last else "",
+        "model": last.model if last else "",
+        "reason": last.note if last else "",
+        "candidates": [json.loads(TypeAdapter(type(c)).dump_json(c)) for c in last.candidates] if last else [],
+        "seconds": round(seconds, 3),
+        "tokens_in": spent.tokens_in if spent else 0,
+        "tokens_out": spent.tokens_out if spent else 0,
+        "cost": str(spent.cost) if spent else "0",
+        "tests_passed": report.passed if report else None,
+        "tests_failed": report.failed + report.errors if report else None,
+        "command": proof.command if proof else None,
+        "exit_code": proof.run.code if proof else None,
+    }
+    answer: dict[str, Any] = {"diff": values.get("diff", "") if run.status == "delivered" else "", "metrics": metrics}
+    if run.status not in {"delivered", "nothing_to_do"}:
+        ending = run.ending
+        answer["error"] = {"code": ending.code if ending else "failed", "message": ending.message if ending else "",
+                           "hint": ending.hint if ending else ""}  # fmt: skip
+    return answer
+
+
+def _silent(_: object) -> None:
+    """Nobody listens."""

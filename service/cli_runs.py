@@ -1,0 +1,293 @@
+"""``signoff run`` and the commands about runs."""
+
+import getpass
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import typer
+from rich.table import Table
+
+from domain import Budget, Refused, Task
+from service import report
+from service.engine import Standing
+from service.history import fork as fork_run
+from service.history import moments, raise_budget
+from service.history import refine as refine_run
+from service.progress import Progress
+from service.settings import read_settings
+from service.signing import sign
+from service.terminal import JSON, err, out, print_json
+from service.terminal import run as run_async
+from service.wiring import House, open_house
+
+RUN = typer.Argument(help="Run id, or the first characters of it.")
+SIGN_AS = typer.Option("--sign-as", help="Sign as this person without being asked (solo mode; recorded as such).")
+VERBOSE = typer.Option("--verbose", "-v", help="Show what providers say while they work.")
+
+STEPS = typer.Option("--max-steps", min=1, help="Attempts in all.")
+COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
+TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
+MINUTES = typer.Option("--max-minutes", min=0.01, help="Wall time.")
+SANDBOX = typer.Option("--max-sandbox-seconds", min=0.01, help="Seconds of commands in sandboxes.")
+
+
+def run(
+    task: Annotated[str, typer.Option("--task", "-t", help="What is to be done. '-' reads standard input.")],
+    repo: Annotated[str, typer.Option("--repo", "-r", help="Path or URL of a git repository.")] = ".",
+    accept: Annotated[str | None, typer.Option("--accept", "-a", help="Command that proves it.")] = None,
+    base: Annotated[str, typer.Option("--base", help="Revision to start from.")] = "HEAD",
+    deliver: Annotated[str, typer.Option("--deliver", "-d", help="patch, commit or branch.")] = "branch",
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
+    expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
+    profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
+    max_steps: Annotated[int, STEPS] = 40,
+    max_cost: Annotated[float, COST] = 5.0,
+    max_tokens: Annotated[int, TOKENS] = 400_000,
+    max_minutes: Annotated[float, MINUTES] = 30.0,
+    max_sandbox_seconds: Annotated[float, SANDBOX] = 1_800.0,
+    no_pipeline: Annotated[bool, typer.Option("--no-pipeline", help="One coder, no planner, no reviewer.")] = False,
+    sign_as: Annotated[str | None, SIGN_AS] = None,
+    verbose: Annotated[bool, VERBOSE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Plan a change, make it, prove it, ask for the signature, deliver it.
+
+    Examples:
+      signoff run --task "Fix the failing test"
+
+      signoff run --repo ../shop --task "Round prices half up" --accept "pytest -q tests/test_prices.py"
+
+      signoff run --task - --deliver patch --json < task.txt
+    """
+    text = sys.stdin.read() if task == "-" else task
+    budget = Budget(
+        max_steps=max_steps, max_cost=Decimal(str(max_cost)), max_tokens=max_tokens, max_minutes=max_minutes,
+        max_sandbox_seconds=max_sandbox_seconds,
+    )  # fmt: skip
+
+    async def work() -> Standing:
+        settings = read_settings()
+        made = Task(
+            text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
+            deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")), budget=budget,
+            profile=_one(profile, "--profile", ("sealed", "packages")),
+            strategy=strategy or settings.strategy, requester=getpass.getuser(),
+        )  # fmt: skip
+        async with open_house(settings) as house:
+            house.announce(err())
+            created = await house.engine.create(made)
+            err().print(f"run [b]{created.id}[/]", highlight=False)
+            return await _advance(house, created.id, sign_as, verbose=verbose)
+
+    _finish(run_async(work, as_json=as_json), as_json=as_json)
+
+
+def resume(
+    run: Annotated[str, RUN],
+    sign_as: Annotated[str | None, SIGN_AS] = None,
+    max_steps: Annotated[int | None, STEPS] = None,
+    max_cost: Annotated[float | None, COST] = None,
+    max_tokens: Annotated[int | None, TOKENS] = None,
+    max_minutes: Annotated[float | None, MINUTES] = None,
+    max_sandbox_seconds: Annotated[float | None, SANDBOX] = None,
+    verbose: Annotated[bool, VERBOSE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Go on with a run where it stopped: after a signature, a crash, or a spent budget.
+
+    Examples:
+      signoff resume 3f2a
+
+      signoff resume 3f2a --max-minutes 60
+    """
+
+    async def work() -> Standing:
+        async with open_house(read_settings()) as house:
+            found = await house.engine.runs.get(run, org=house.org)
+            cost = Decimal(str(max_cost)) if max_cost is not None else None
+            await raise_budget(
+                house.engine, found, max_steps=max_steps, max_cost=cost, max_tokens=max_tokens,
+                max_minutes=max_minutes, max_sandbox_seconds=max_sandbox_seconds,
+            )  # fmt: skip
+            return await _advance(house, found.id, sign_as, verbose=verbose)
+
+    _finish(run_async(work, as_json=as_json), as_json=as_json)
+
+
+def refine(
+    run: Annotated[str, RUN],
+    wish: Annotated[str, typer.Argument(help="What should be different.")],
+    sign_as: Annotated[str | None, SIGN_AS] = None,
+    verbose: Annotated[bool, VERBOSE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Ask for changes to what a run has made; it plans again from there.
+
+    Example:
+      signoff refine 3f2a "Keep the old name as an alias"
+    """
+
+    async def work() -> Standing:
+        async with open_house(read_settings()) as house:
+            found = await house.engine.runs.get(run, org=house.org)
+            await refine_run(house.engine, found, _text(wish))
+            return await _advance(house, found.id, sign_as, verbose=verbose)
+
+    _finish(run_async(work, as_json=as_json), as_json=as_json)
+
+
+def fork(
+    run: Annotated[str, RUN],
+    at: Annotated[int, typer.Option("--at", help="Step to start again from; see signoff show RUN.")],
+    sign_as: Annotated[str | None, SIGN_AS] = None,
+    verbose: Annotated[bool, VERBOSE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Start a new run from any step of an old one, with the files as they were.
+
+    Example:
+      signoff fork 3f2a --at 2
+    """
+
+    async def work() -> Standing:
+        async with open_house(read_settings()) as house:
+            found = await house.engine.runs.get(run, org=house.org)
+            forked = await fork_run(house.engine, found, at)
+            err().print(f"run [b]{forked.id}[/], forked from {found.id} at step {at}", highlight=False)
+            return await _advance(house, forked.id, sign_as, verbose=verbose)
+
+    _finish(run_async(work, as_json=as_json), as_json=as_json)
+
+
+def list_runs(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 20, as_json: Annotated[bool, JSON] = False
+) -> None:
+    """List the newest runs."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            runs = await house.engine.runs.list(org=house.org, limit=limit)
+        if as_json:
+            print_json([report.plain(r) for r in runs])
+            return
+        table = Table("run", "status", "when", "repository", "task", box=None)
+        for r in runs:
+            when = f"{r.created_at:%Y-%m-%d %H:%M}"
+            table.add_row(r.id, r.status, when, Path(r.task.repo).name, r.task.text.splitlines()[0][:60])
+        out().print(table if runs else "No runs yet. Start one: signoff run --task TEXT")
+
+    run_async(work, as_json=as_json)
+
+
+def show(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> None:
+    """Show how a run stands, its steps, its evidence and its answer."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            standing = await house.engine.standing(run)
+            steps = await moments(house.engine, standing.run.id)
+        if as_json:
+            print_json({**report.as_json(standing), "steps": [vars_of(step) for step in steps]})
+            return
+        table = Table("step", "next", "files", "when", box=None)
+        for m in steps:
+            table.add_row(str(m.step), m.next, m.tree[:12], f"{m.at:%H:%M:%S}" if m.at else "")
+        out().print(table)
+        report.show(standing, out())
+
+    run_async(work, as_json=as_json)
+
+
+def diff(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> None:
+    """Print what a run changed so far, as a unified diff."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            standing = await house.engine.standing(run)
+            pinned, snapshot = standing.values.get("pinned"), standing.values.get("snapshot")
+            text = ""
+            if pinned is not None and snapshot is not None:
+                text = await house.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+        if as_json:
+            print_json({"run": standing.run.id, "diff": text})
+        elif sys.stdout.isatty():
+            out().print(report.diff_view(text) if text else "Nothing is changed yet.")
+        else:
+            sys.stdout.write(text)
+
+    run_async(work, as_json=as_json)
+
+
+def cancel(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> None:
+    """End a run for good; its open approvals are cancelled with it."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await house.engine.runs.get(run, org=house.org)
+            await house.cancel(found, getpass.getuser())
+        if as_json:
+            print_json({"run": found.id, "status": "cancelled"})
+        else:
+            out().print(f"run {found.id} is cancelled")
+
+    run_async(work, as_json=as_json)
+
+
+def trace(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> None:
+    """Print a run as a tree of spans with durations, tokens and cost."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await house.engine.runs.get(run, org=house.org)
+            tree = house.spans(found.id)
+        if as_json:
+            print_json(tree.as_json())
+        else:
+            out().print(tree.rendered())
+
+    run_async(work, as_json=as_json)
+
+
+async def _advance(house: House, run: str, sign_as: str | None, *, verbose: bool) -> Standing:
+    """Go on until the run ends or a signature is needed that nobody here can give."""
+    progress = Progress(err(), verbose=verbose)
+    standing = await house.engine.advance(run, progress)
+    while standing.run.status == "interrupted" and await sign(house, standing, sign_as):
+        standing = await house.engine.advance(run, progress)
+    return standing
+
+
+def _finish(standing: Standing, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_json(standing))
+    elif standing.run.task.deliver == "patch" and standing.run.status == "delivered" and not sys.stdout.isatty():
+        sys.stdout.write(standing.values.get("diff", ""))
+    else:
+        report.show(standing, out())
+    raise typer.Exit(report.EXIT.get(standing.run.status, 1))
+
+
+def vars_of(value: Any) -> dict[str, Any]:
+    """A frozen dataclass as plain values."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise Refused("The task is empty.", code="task_invalid", hint='Say what is to be done: --task "Fix …"')
+    return text.strip()
+
+
+def _repo(repo: str) -> str:
+    return repo if "://" in repo or repo.startswith("git@") else str(Path(repo).expanduser().resolve())
+
+
+def _one(given: str, option: str, allowed: tuple[str, ...]) -> Any:
+    if given in allowed:
+        return cast("Literal['patch']", given)
+    raise Refused(f"{option} {given!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")
+
+
+__all__ = ["cancel", "diff", "fork", "list_runs", "refine", "resume", "run", "show", "trace"]
