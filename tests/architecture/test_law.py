@@ -28,6 +28,8 @@ def back_doors() -> set[str]:
             continue
         for target in imports(parsed(path)):
             other, _, inside = target.partition(".")
+            if room == "graphs" and other == "nodes" and not inside.startswith("_"):
+                continue  # nodes is a row of verbs, one door each
             if other in ROOMS and other != room and inside not in {"", "contract"}:
                 found.add(f"{name_of(path)} -> {target}")
     return found

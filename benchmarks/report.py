@@ -1,0 +1,127 @@
+"""Keep what was measured, and hold it against its goal.
+
+``python -m benchmarks.report`` prints the table of ``results/latest.json`` and draws ``results/latest.svg``.
+"""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+LATEST = RESULTS / "latest.json"
+ABOUT = "about"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What a number should be."""
+
+    what: str
+    unit: str
+    wanted: Literal["at most", "at least"]
+    bound: float
+
+    def met(self, value: float) -> bool:
+        return value <= self.bound if self.wanted == "at most" else value >= self.bound
+
+    def share(self, value: float) -> float:
+        """How much of the allowance is used: 1.0 is exactly the goal, more misses it."""
+        if self.wanted == "at most":
+            return value / self.bound
+        return self.bound / value if value else float("inf")
+
+
+GOALS: Mapping[str, Goal] = {
+    "graph.node_overhead_ratio": Goal(
+        what="a node of ours against a bare LangGraph node", unit="×", wanted="at most", bound=2.0
+    ),
+    "graph.noop_run_p50_ms": Goal(what="a whole run that does nothing, p50", unit="ms", wanted="at most", bound=60.0),
+    "demo.inventory_s": Goal(what="make demo, after set-up", unit="s", wanted="at most", bound=30.0),
+    "demo.billing_s": Goal(what="make demo-2, after set-up", unit="s", wanted="at most", bound=60.0),
+    "repair.solved_share": Goal(what="bugs of our own suite repaired", unit="", wanted="at least", bound=0.6),
+}
+
+
+def latest(path: Path = LATEST) -> dict[str, Any]:
+    """Everything measured so far, each number from the last time it was measured."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def record(measured: Mapping[str, float], *, path: Path = LATEST, now: datetime | None = None) -> dict[str, Any]:
+    """Merge new numbers into the file; those that were not measured now stay, with their date."""
+    known = latest(path)
+    about = known.pop(ABOUT, {})
+    stamp = {"measured_at": (now or datetime.now(UTC)).isoformat(timespec="seconds"), **machine()}
+    known.update(measured)
+    about.update(dict.fromkeys(measured, stamp))
+    merged = {**dict(sorted(known.items())), ABOUT: dict(sorted(about.items()))}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+    return merged
+
+
+def machine() -> dict[str, str | int]:
+    """Where the numbers come from, without naming the machine."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    return {"commit": commit, "cores": os.cpu_count() or 1, "python": platform.python_version()}
+
+
+def table(known: Mapping[str, Any]) -> Table:
+    """Every number, its goal, and whether it is met."""
+    made = Table(title="Measured", title_justify="left")
+    for column, justify in (("number", "left"), ("value", "right"), ("goal", "right"), ("", "left"), ("what", "left")):
+        made.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for name, value in known.items():
+        if name == ABOUT:
+            continue
+        goal = GOALS.get(name)
+        if goal is None:
+            made.add_row(name, f"{value:,.4g}", "", "", "")
+            continue
+        shown = f"{goal.wanted} {goal.bound:g} {goal.unit}".strip()
+        mark = "met" if goal.met(value) else "MISSED"
+        made.add_row(name, f"{value:,.4g} {goal.unit}".strip(), shown, mark, goal.what)
+    return made
+
+
+def plot(known: Mapping[str, Any], path: Path) -> None:
+    """Draw how much of each goal's allowance is used, as SVG."""
+    import matplotlib as mpl  # noqa: PLC0415  # heavy, and only needed here
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    names = [name for name in GOALS if name in known]
+    shares = [GOALS[name].share(known[name]) for name in names]
+    colours = ["#2f855a" if share <= 1 else "#c53030" for share in shares]
+    figure, axes = plt.subplots(figsize=(8, 0.6 * len(names) + 1.2))
+    axes.barh(names, shares, color=colours)
+    axes.axvline(1.0, color="#1a202c", linewidth=1, linestyle="--")
+    for row, name in enumerate(names):
+        axes.text(0.01, row, f" {known[name]:,.4g} {GOALS[name].unit}", va="center", color="white", fontsize=9)
+    axes.set_xlabel("share of the goal's allowance (1.0 = the goal, less is better)")
+    axes.invert_yaxis()
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    known = latest()
+    Console().print(table(known))
+    plot(known, RESULTS / "latest.svg")
+
+
+if __name__ == "__main__":
+    main()
