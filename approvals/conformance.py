@@ -1,0 +1,446 @@
+"""What every store of ballots promises, as runnable checks: the twin, SQLite and PostgreSQL pass the same ones."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from approvals.contract import Ballot, Ballots, Decision, Fact, Letter, Request, Revision, Terms, Voter
+from approvals.digest import action_digest
+from approvals.policy import Mode, default_policy
+from domain import Action, BallotState, Reason, Refused, Risk, Tier
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+POLICY = default_policy()
+
+
+@dataclass(slots=True, kw_only=True)
+class Hourglass:
+    """A clock that moves when it is told to."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **time: float) -> None:
+        """Let time pass, given as to ``timedelta``."""
+        self.now += timedelta(**time)
+
+
+@dataclass(slots=True, kw_only=True)
+class Staffing:
+    """People whose roles can change while a ballot is open."""
+
+    members: dict[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], Sequence[str]])
+
+    async def roles(self, org: str, subject: str) -> Sequence[str]:
+        return self.members.get((org, subject), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A store under test with the colleagues it was given, and a look at what it wrote."""
+
+    ballots: Ballots
+    clock: Hourglass
+    people: Staffing
+    facts: Callable[[], Awaitable[Sequence[Fact]]]
+    letters: Callable[[], Awaitable[Sequence[Letter]]]
+
+    def human(self, name: str, *roles: str, org: str = "acme") -> Voter:
+        """An approver with a fresh login and a second factor, known to the directory."""
+        held = roles or ("approver", "critical_approver")
+        self.people.members[(org, name)] = held
+        since = self.clock() - timedelta(minutes=1)
+        return Voter(subject=name, roles=held, org=org, session_started_at=since, mfa=True, surface="http")
+
+    async def ask(self, tier: Tier = "high", mode: Mode = "team", **other: str) -> Ballot:
+        """Open a ballot as ``rita``."""
+        return await self.ballots.open(question(tier, mode, **other))
+
+
+def action(command: str = "make release", content: str = "tree:1") -> Action:
+    """A shell command in a workspace."""
+    return Action(
+        tool="shell", arguments={"command": command, "shell": True}, cwd="/work/repo", target="sandbox", content=content
+    )
+
+
+def question(tier: Tier = "high", mode: Mode = "team", *, run: str = "run-1", step: str = "deliver", org: str = "acme",
+             command: str = "make release", content: str = "tree:1") -> Request:  # fmt: skip
+    """A request by ``rita``."""
+    return Request(
+        org=org,
+        run=run,
+        step=step,
+        action=action(command, content),
+        risk=Risk(tier=tier, reasons=(Reason(rule="demo", tier=tier, message="because"),)),
+        requirement=POLICY.requirement(tier, mode=mode),
+        requester="rita",
+        diff="--- a\n+++ b\n",
+    )
+
+
+def yes(ballot: Ballot, comment: str = "") -> Decision:
+    return Decision(choice="approve", action_digest=ballot.action_digest, comment=comment)
+
+
+def no(ballot: Ballot, comment: str = "") -> Decision:
+    return Decision(choice="reject", action_digest=ballot.action_digest, comment=comment)
+
+
+def expect(found: object, wanted: object) -> None:
+    """Fail with both values."""
+    if found != wanted:
+        raise AssertionError(f"found {found!r}, wanted {wanted!r}")
+
+
+async def refuses(code: str, attempt: Awaitable[object]) -> Refused:
+    """The attempt is refused with exactly this code, and says what to do."""
+    try:
+        result = await attempt
+    except Refused as refused:
+        expect(refused.stable_code, code)
+        expect(bool(refused.hint), True)
+        return refused
+    raise AssertionError(f"not refused: {result!r}, wanted {code}")
+
+
+async def asking_again_finds_the_same_ballot(stage: Stage) -> None:
+    first = await stage.ask()
+    stage.clock.pass_(minutes=3)
+    expect(await stage.ask(), first)
+    expect(first.state, "pending")
+    expect(await stage.ballots.get(first.id, "acme"), first)
+    expect([f.verb for f in await stage.facts()], ["approval.opened"])
+    expect([letter.topic for letter in await stage.letters()], ["approval.pending"])
+
+
+async def asking_at_the_same_moment_opens_one(stage: Stage) -> None:
+    both = await asyncio.gather(*(stage.ask() for _ in range(5)))
+    expect(len({ballot.nonce for ballot in both}), 1)
+    expect(len((await stage.ballots.list("acme")).items), 1)
+
+
+async def one_human_signs_high(stage: Stage) -> None:
+    ballot = await stage.ask()
+    signed = await stage.ballots.vote(ballot.id, yes(ballot, "fine"), stage.human("vera"))
+    expect((signed.state, signed.approvals, signed.use_by), ("approved", 1, stage.clock() + timedelta(minutes=15)))
+    expect(await stage.ballots.get(ballot.id, "acme"), signed)
+    used = await stage.ballots.consume(ballot.id, "acme", action_digest(action()))
+    expect(used.state, "consumed")
+    expect((await stage.ballots.executed(ballot.id, "acme")).state, "executed")
+    expect((await stage.ballots.executed(ballot.id, "acme")).state, "executed")
+    verbs = ["opened", "vote.approve", "consumed", "executed"]
+    expect([f.verb for f in await stage.facts()], [f"approval.{verb}" for verb in verbs])
+    expect([letter.topic for letter in await stage.letters()], ["approval.pending", "approval.decided"])
+
+
+async def two_humans_sign_critical(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    once = await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    again = await stage.ballots.vote(ballot.id, yes(ballot), replace(vera, subject="VERA "))
+    expect((once.state, again.state, again.approvals), ("pending", "pending", 1))
+    await refuses("approval_pending", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+    final = await stage.ballots.vote(ballot.id, yes(ballot), stage.human("wanda"))
+    expect((final.state, final.approvals), ("approved", 2))
+
+
+async def nobody_is_needed_below_high(stage: Stage) -> None:
+    low, medium = await stage.ask("low", step="a"), await stage.ask("medium", step="b")
+    expect((low.state, medium.state), ("approved", "approved"))
+    expect([letter.topic for letter in await stage.letters()], ["approval.noted"])
+    expect((await stage.ballots.consume(low.id, "acme", low.action_digest)).state, "consumed")
+
+
+async def those_who_never_count(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    for kind in ("bot", "api_key", "service"):
+        await refuses("not_approver", stage.ballots.vote(ballot.id, yes(ballot), replace(vera, kind=kind)))
+    await refuses("not_approver", stage.ballots.vote(ballot.id, yes(ballot), stage.human("olga", "operator")))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), stage.human("rita")))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), stage.human("RITA")))
+    expect((await stage.ballots.get(ballot.id, "acme")).votes, ())
+    expect(sum(fact.verb.startswith("approval.refused.") for fact in await stage.facts()), 6)
+
+
+async def alone_one_signs_high_for_oneself(stage: Stage) -> None:
+    ballot = await stage.ask(mode="solo")
+    rita = replace(stage.human("rita"), surface="terminal", session_started_at=None)
+    hook = replace(rita, surface="hook")
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), hook))
+    signed = await stage.ballots.vote(ballot.id, yes(ballot), rita)
+    expect((signed.state, signed.votes[0].self_approved), ("approved", True))
+    expect((await stage.ballots.consume(ballot.id, "acme", ballot.action_digest)).state, "consumed")
+    critical = await stage.ask("critical", "solo", step="other")
+    await refuses("self_approval", stage.ballots.vote(critical.id, yes(critical), stage.human("rita")))
+
+
+async def critical_needs_a_fresh_login(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    old = replace(vera, session_started_at=stage.clock() - timedelta(minutes=11))
+    for weak in (old, replace(vera, mfa=False), replace(vera, session_started_at=None), replace(vera, surface="hook")):
+        await refuses("step_up_required", stage.ballots.vote(ballot.id, yes(ballot), weak))
+    vetoed = await stage.ballots.vote(ballot.id, no(ballot, "never"), replace(vera, surface="hook", mfa=False))
+    expect((vetoed.state, vetoed.feedback), ("rejected", "never"))
+
+
+async def one_reject_vetoes(stage: Stage) -> None:
+    ballot, vera, wanda = await stage.ask("critical"), stage.human("vera"), stage.human("wanda")
+    await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    rejected = await stage.ballots.vote(ballot.id, no(ballot, "use a branch"), vera)
+    expect((rejected.state, rejected.feedback, rejected.rejects), ("rejected", "use a branch", 1))
+    await refuses("already_decided", stage.ballots.vote(ballot.id, yes(ballot), wanda))
+    await refuses("approval_rejected", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+
+
+async def the_same_bytes_are_not_asked_twice(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    await stage.ballots.vote(ballot.id, no(ballot, "not this"), vera)
+    again = await stage.ask(step="deliver.2")
+    expect((again.state, again.rejects, again.parks), ("rejected", 2, False))
+    expect("not this" in again.feedback, True)
+    elsewhere = await stage.ask(run="run-2")
+    expect(elsewhere.state, "pending")
+    other = await stage.ask(step="deliver.3", command="make check")
+    parked = await stage.ballots.vote(other.id, no(other), vera)
+    expect((parked.rejects, parked.parks), (3, True))
+
+
+async def other_bytes_are_refused(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    other = action_digest(action("make release "))
+    wrong = Decision(choice="approve", action_digest=other)
+    await refuses("digest_mismatch", stage.ballots.vote(ballot.id, wrong, vera))
+    await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    await refuses("digest_mismatch", stage.ballots.consume(ballot.id, "acme", other))
+    refused = (await stage.facts())[-1]
+    expect((refused.verb, other in refused.digests), ("approval.refused.digest_mismatch", True))
+    expect((await stage.ballots.consume(ballot.id, "acme", ballot.action_digest)).state, "consumed")
+
+
+async def used_once_whoever_asks(stage: Stage) -> None:
+    ballot = await stage.ask()
+    await stage.ballots.vote(ballot.id, yes(ballot), stage.human("vera"))
+    attempts = (stage.ballots.consume(ballot.id, "acme", ballot.action_digest) for _ in range(6))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    expect(sum(isinstance(result, Ballot) for result in results), 1)
+    codes = {result.stable_code for result in results if isinstance(result, Refused)}
+    expect(codes, {"already_consumed"})
+    expect((await stage.ballots.failed(ballot.id, "acme")).state, "failed")
+    await refuses("already_decided", stage.ballots.executed(ballot.id, "acme"))
+
+
+async def no_answer_in_time_means_no(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    stage.clock.pass_(hours=2)
+    expect(await stage.ballots.expire(), ())
+    expect((await stage.letters())[-1].topic, "approval.escalated")
+    stage.clock.pass_(hours=2)
+    expect((await stage.ballots.get(ballot.id, "acme")).state, "expired")
+    expect((await stage.ballots.list("acme", state="pending")).items, ())
+    expect(len((await stage.ballots.list("acme", state="expired")).items), 1)
+    vera = stage.human("vera")
+    await refuses("expired", stage.ballots.vote(ballot.id, yes(ballot), vera))
+    await refuses("approval_expired", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+    expect([(b.id, b.state) for b in await stage.ballots.expire()], [(ballot.id, "expired")])
+    expect(await stage.ballots.expire(), ())
+    expect((await stage.letters())[-1].topic, "approval.expired")
+
+
+async def an_approval_goes_stale(stage: Stage) -> None:
+    ballot = await stage.ask()
+    await stage.ballots.vote(ballot.id, yes(ballot), stage.human("vera"))
+    stage.clock.pass_(minutes=15)
+    await refuses("approval_stale", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+    expect([b.state for b in await stage.ballots.expire()], ["stale"])
+    fresh = await stage.ask(step="deliver.2")
+    expect(fresh.state, "pending")
+
+
+async def roles_are_asked_again_at_the_end(stage: Stage) -> None:
+    ballot = await stage.ask()
+    await stage.ballots.vote(ballot.id, yes(ballot), stage.human("vera"))
+    stage.people.members[("acme", "vera")] = ("viewer",)
+    await refuses("not_approver", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+    expect((await stage.facts())[-1].verb, "approval.refused.not_approver")
+
+
+async def another_organisation_sees_nothing(stage: Stage) -> None:
+    ballot, mallory = await stage.ask(), stage.human("mallory", org="evil")
+    for attempt in (
+        stage.ballots.get(ballot.id, "evil"),
+        stage.ballots.vote(ballot.id, yes(ballot), mallory),
+        stage.ballots.cancel(ballot.id, mallory),
+        stage.ballots.consume(ballot.id, "evil", ballot.action_digest),
+        stage.ballots.executed(ballot.id, "evil"),
+        stage.ballots.get("no-such-id\x00", "acme"),
+        stage.ballots.open(question(org="evil")),
+    ):
+        await refuses("approval_missing", attempt)
+    await stage.ballots.kill("run-1", mallory)
+    expect((await stage.ballots.get(ballot.id, "acme")).state, "pending")
+    expect((await stage.ballots.list("evil")).items, ())
+
+
+async def an_edit_is_a_new_question(stage: Stage) -> None:
+    ballot, vera, wanda = await stage.ask(), stage.human("vera"), stage.human("wanda")
+    better = Revision(action=action("make release DRY=1"), risk=ballot.risk, requirement=ballot.requirement)
+    await refuses("not_approver", stage.ballots.edit(ballot.id, better, replace(vera, kind="bot")))
+    new = await stage.ballots.edit(ballot.id, better, vera)
+    expect((new.state, new.editor, new.supersedes), ("pending", "vera", ballot.id))
+    old = await stage.ballots.get(ballot.id, "acme")
+    expect((old.state, old.superseded_by), ("superseded", new.id))
+    await refuses("superseded", stage.ballots.vote(ballot.id, yes(ballot), wanda))
+    await refuses("self_approval", stage.ballots.vote(new.id, yes(new), vera))
+    back = await stage.ballots.edit(new.id, replace(better, action=action()), wanda)
+    expect((back.action_digest == ballot.action_digest, back.id != ballot.id), (True, True))
+    xena = stage.human("xena")
+    expect((await stage.ballots.vote(back.id, yes(back), xena)).state, "approved")
+
+
+async def a_critical_edit_only_narrows(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    lower = Risk(tier="high")
+    wider = Revision(action=action("make all"), risk=lower, requirement=POLICY.requirement("high", mode="team"))
+    await refuses("edit_widens", stage.ballots.edit(ballot.id, wider, vera))
+    high = await stage.ask(step="other")
+    raised = Revision(action=action("make all"), risk=ballot.risk, requirement=ballot.requirement)
+    await refuses("edit_widens", stage.ballots.edit(high.id, raised, vera))
+    await refuses("action_invalid", stage.ballots.edit(high.id, replace(wider, action=action()), vera))
+
+
+async def its_requester_may_cancel(stage: Stage) -> None:
+    ballot, signed = await stage.ask(), await stage.ask(step="b")
+    await refuses("not_approver", stage.ballots.cancel(ballot.id, stage.human("eve", "viewer")))
+    gone = await stage.ballots.cancel(ballot.id, stage.human("rita", "operator"))
+    expect(gone.state, "cancelled")
+    await refuses("already_decided", stage.ballots.cancel(ballot.id, stage.human("rita")))
+    await stage.ballots.vote(signed.id, yes(signed), stage.human("vera"))
+    expect((await stage.ballots.cancel(signed.id, stage.human("wanda"))).state, "cancelled")
+    await refuses("approval_cancelled", stage.ballots.consume(signed.id, "acme", signed.action_digest))
+
+
+async def the_kill_switch_stops_everything(stage: Stage) -> None:
+    one, two, other = await stage.ask(), await stage.ask(step="b"), await stage.ask(run="run-2")
+    await stage.ballots.vote(two.id, yes(two), stage.human("vera"))
+    await refuses("not_approver", stage.ballots.kill("run-1", stage.human("eve", "viewer")))
+    expect(await stage.ballots.killed("run-1", "acme"), False)
+    gone = await stage.ballots.kill("run-1", stage.human("olga", "operator"))
+    expect({ballot.id: ballot.state for ballot in gone}, {one.id: "cancelled", two.id: "cancelled"})
+    expect(await stage.ballots.killed("run-1", "acme"), True)
+    expect(await stage.ballots.kill("run-1", stage.human("olga", "operator")), ())
+    await refuses("run_killed", stage.ask(step="c"))
+    await refuses("run_killed", stage.ballots.consume(two.id, "acme", two.action_digest))
+    expect((await stage.ballots.get(other.id, "acme")).state, "pending")
+
+
+async def a_grant_covers_the_like(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    for widening in ("arguments.command", "target", "network", "nonsense", "arguments.none"):
+        await refuses("grant_refused", stage.ballots.grant(ballot.id, Terms(open=(widening,)), vera))
+    await refuses("self_approval", stage.ballots.grant(ballot.id, Terms(), stage.human("rita")))
+    await stage.ballots.grant(ballot.id, Terms(uses=2), vera)
+    like = await stage.ask(step="b", content="tree:2")
+    expect((like.state, like.grant != "", like.votes), ("approved", True, ()))
+    expect((await stage.ballots.consume(like.id, "acme", like.action_digest)).state, "consumed")
+    expect((await stage.ask(step="c", command="make all")).state, "pending")
+    expect((await stage.ask(step="d", run="run-2")).state, "pending")
+    expect((await stage.ask("critical", step="e")).state, "pending")
+    second = await stage.ask(step="f", content="tree:3")
+    expect((second.state, (await stage.ask(step="g", content="tree:4")).state), ("approved", "pending"))
+    stage.people.members[("acme", "vera")] = ()
+    await refuses("not_approver", stage.ballots.consume(second.id, "acme", second.action_digest))
+
+
+async def a_grant_ends(stage: Stage) -> None:
+    ballot, critical = await stage.ask(), await stage.ask("critical", step="x")
+    vera = stage.human("vera")
+    await refuses("grant_refused", stage.ballots.grant(critical.id, Terms(), vera))
+    await stage.ballots.grant(ballot.id, Terms(seconds=60), vera)
+    stage.clock.pass_(seconds=60)
+    expect((await stage.ask(step="b")).state, "pending")
+
+
+async def lists_go_page_by_page(stage: Stage) -> None:
+    wanted: list[str] = []
+    for number in range(7):
+        stage.clock.pass_(seconds=number % 2)
+        wanted.append((await stage.ask(step=f"s{number}")).id)
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = await stage.ballots.list("acme", cursor=cursor, limit=3)
+        found += [ballot.id for ballot in page.items]
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    expect((len(found), set(found)), (7, set(wanted)))
+    await refuses("cursor_invalid", stage.ballots.list("acme", cursor="nonsense"))
+
+
+async def mine_are_those_that_wait_for_me(stage: Stage) -> None:
+    high, critical = await stage.ask(), await stage.ask("critical", step="b")
+    vera, anna, rita = stage.human("vera"), stage.human("anna", "approver"), stage.human("rita")
+    await stage.ballots.vote(critical.id, yes(critical), vera)
+
+    async def mine(voter: Voter, state: BallotState | None = "pending") -> set[str]:
+        return {b.id for b in (await stage.ballots.list("acme", state=state, mine=voter)).items}
+
+    expect(await mine(vera), {high.id})
+    expect(await mine(anna, None), {high.id})
+    expect(await mine(rita), set[str]())
+    expect(await mine(stage.human("xena")), {high.id, critical.id})
+
+
+async def the_same_answer_again_changes_nothing(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    first = await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    facts = len(await stage.facts())
+    expect(await stage.ballots.vote(ballot.id, yes(ballot), vera), first)
+    expect(len(await stage.facts()), facts)
+    await refuses("already_decided", stage.ballots.vote(ballot.id, no(ballot), vera))
+
+
+async def any_text_survives(stage: Stage) -> None:
+    odd = "nul \x00, bidi \u202e, emoji \U0001f9ea, quote ' \" \\ ${x}"
+    request = question(command=odd)
+    ballot = await stage.ballots.open(replace(request, diff=odd))
+    vetoed = await stage.ballots.vote(ballot.id, no(ballot, odd), stage.human("vera"))
+    kept = await stage.ballots.get(ballot.id, "acme")
+    expect((kept.action.arguments["command"], kept.diff, kept.feedback), (odd, odd, odd))
+    expect((kept, action_digest(kept.action)), (vetoed, ballot.action_digest))
+
+
+PROMISES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
+    promise.__name__: promise
+    for promise in (
+        asking_again_finds_the_same_ballot,
+        asking_at_the_same_moment_opens_one,
+        one_human_signs_high,
+        two_humans_sign_critical,
+        nobody_is_needed_below_high,
+        those_who_never_count,
+        alone_one_signs_high_for_oneself,
+        critical_needs_a_fresh_login,
+        one_reject_vetoes,
+        the_same_bytes_are_not_asked_twice,
+        other_bytes_are_refused,
+        used_once_whoever_asks,
+        no_answer_in_time_means_no,
+        an_approval_goes_stale,
+        roles_are_asked_again_at_the_end,
+        another_organisation_sees_nothing,
+        an_edit_is_a_new_question,
+        a_critical_edit_only_narrows,
+        its_requester_may_cancel,
+        the_kill_switch_stops_everything,
+        a_grant_covers_the_like,
+        a_grant_ends,
+        lists_go_page_by_page,
+        mine_are_those_that_wait_for_me,
+        the_same_answer_again_changes_nothing,
+        any_text_survives,
+    )
+}

@@ -1,0 +1,43 @@
+"""Where a list goes on: newest first, then by id. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from approvals.contract import Ballot
+from approvals.refusals import refusal
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since the epoch: exact, the same on every database, and it sorts."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def instant(at: int) -> datetime:
+    """The moment, in UTC."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def after(ballot: Ballot) -> str:
+    """The cursor of the page that follows this ballot."""
+    return f"{micros(ballot.created_at)}.{ballot.id}"
+
+
+def place(cursor: str) -> tuple[datetime, str] | None:
+    """The ballot a cursor points behind; None for the first page. Raises ``cursor_invalid``."""
+    if not cursor:
+        return None
+    try:
+        at, _, id_ = cursor.partition(".")
+        return instant(int(at)), str(UUID(id_))
+    except (ValueError, OverflowError) as error:
+        raise refusal("cursor_invalid", "This cursor did not come from a list.") from error
+
+
+def known(id_: str) -> str:
+    """The id in its one spelling; ``approval_missing`` for anything that never was one."""
+    try:
+        return str(UUID(id_))
+    except ValueError:
+        raise refusal("approval_missing", "There is no such approval.") from None

@@ -1,0 +1,49 @@
+"""What follows from a change of a ballot: facts for the audit chain, letters for subscribers. Pure."""
+
+from datetime import datetime
+
+from approvals.contract import Ballot, Fact, Letter, Topic, Voter
+from domain import Refused
+
+
+def fact(ballot: Ballot, verb: str, actor: str, at: datetime, *digests: str) -> Fact:
+    """One line of the audit chain: who did what to which bytes."""
+    bound = (ballot.action_digest, ballot.context_digest, *digests)
+    return Fact(at=at, org=ballot.org, actor=actor, verb=f"approval.{verb}", object=ballot.id, digests=bound)
+
+
+def refused_fact(ballot: Ballot, no: Refused, actor: str, at: datetime, *digests: str) -> Fact:
+    """Somebody tried and was told no."""
+    return fact(ballot, f"refused.{no.stable_code}", actor, at, *digests)
+
+
+def killed_fact(run: str, voter: Voter, at: datetime) -> Fact:
+    """Somebody threw the kill switch of a run."""
+    return Fact(at=at, org=voter.org, actor=voter.subject, verb="run.killed", object=run)
+
+
+def letter(before: Ballot | None, after: Ballot) -> Letter | None:
+    """What subscribers are told of this change; None when it is none of their business."""
+    topic = _topic(before, after)
+    if topic is None or not after.requirement.notify:
+        return None
+    return Letter(
+        topic=topic,
+        org=after.org,
+        run=after.run,
+        ballot=after.id,
+        action_digest=after.action_digest,
+        tier=after.tier,
+        state=after.state,
+        expires_at=after.expires_at,
+    )
+
+
+def _topic(before: Ballot | None, after: Ballot) -> Topic | None:
+    if before is None:
+        return "approval.pending" if after.state == "pending" else "approval.noted"
+    if before.state == after.state:
+        return "approval.escalated" if before.escalated_at != after.escalated_at else None
+    if after.state in {"approved", "rejected", "cancelled", "superseded"}:
+        return "approval.decided"
+    return "approval.expired" if after.state in {"expired", "stale"} else None

@@ -1,0 +1,201 @@
+"""Ballots in memory: a second implementation of the contract, for tests and for runs nobody must survive."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from approvals import grants, lifecycle
+from approvals.contract import (
+    Ballot,
+    Clock,
+    Decision,
+    Fact,
+    Grant,
+    Letter,
+    Page,
+    People,
+    Request,
+    Revision,
+    Terms,
+    Voter,
+)
+from approvals.cursors import after, place
+from approvals.happenings import fact, killed_fact, letter, refused_fact
+from approvals.quorum import LIVE, awaits, effective
+from approvals.refusals import refusal
+from domain import BallotState, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """People from a table: ``{("org", "subject"): ("approver", …)}``."""
+
+    members: Mapping[tuple[str, str], Sequence[str]]
+
+    async def roles(self, org: str, subject: str) -> Sequence[str]:
+        return self.members.get((org, subject), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedBallots:
+    """One process, one event loop; everything is gone when it ends."""
+
+    clock: Clock
+    people: People
+    ballots: dict[str, Ballot] = field(default_factory=dict[str, Ballot])
+    grants: dict[str, Grant] = field(default_factory=dict[str, Grant])
+    kills: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    facts: list[Fact] = field(default_factory=list[Fact])
+    letters: list[Letter] = field(default_factory=list[Letter])
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def open(self, request: Request) -> Ballot:
+        now = self.clock()
+        async with self._lock:
+            ballot = lifecycle.asked(request, now=now, nonce=secrets.token_hex(16))
+            if known := self.ballots.get(ballot.id):
+                return self._seen(known, request.org)
+            if (request.org, request.run) in self.kills:
+                raise refusal("run_killed", f"Run {request.run} was stopped.")
+            rejected = [b for b in self._of(request.org, request.run) if b.state == "rejected"]
+            same = [b for b in rejected if b.action_digest == ballot.action_digest]
+            if same:
+                ballot = lifecycle.rejected_again(ballot, same[-1], rejects=len(rejected) + 1)
+            elif ballot.state == "pending" and (grant := self._covering(ballot)):
+                self.grants[grant.id] = replace(grant, uses_left=grant.uses_left - 1)
+                ballot = lifecycle.granted(ballot, grant, now=now)
+            return self._put(None, ballot, "opened", request.requester)
+
+    def _covering(self, ballot: Ballot) -> Grant | None:
+        now = self.clock()
+        return next((g for g in self.grants.values() if grants.covers(g, ballot, now=now)), None)
+
+    async def get(self, id: str, org: str) -> Ballot:  # noqa: A002
+        return self._seen(self.ballots.get(id), org)
+
+    async def list(
+        self,
+        org: str,
+        *,
+        state: BallotState | None = None,
+        run: str | None = None,
+        mine: Voter | None = None,
+        cursor: str = "",
+        limit: int = 50,
+    ) -> Page:
+        now, behind = self.clock(), place(cursor)
+        rows = sorted((b for b in self.ballots.values() if b.org == org), key=_order, reverse=True)
+        found = [
+            self._seen(ballot, org)
+            for ballot in rows
+            if (behind is None or _order(ballot) < behind)
+            and (run is None or ballot.run == run)
+            and (state is None or effective(ballot, now) == state)
+            and (mine is None or awaits(ballot, mine, now))
+        ]
+        more = len(found) > limit
+        return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
+
+    async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
+        async with self._changing(id, voter.org, voter.subject, decision.action_digest) as ballot:
+            rejects = sum(b.state == "rejected" for b in self._of(ballot.org, ballot.run))
+            voted = lifecycle.voted(ballot, decision, voter, now=self.clock(), rejects=rejects)
+            if voted == ballot:
+                return self._seen(ballot, ballot.org)
+            return self._put(ballot, voted, f"vote.{decision.choice}", voter.subject)
+
+    async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
+        async with self._changing(id, voter.org, voter.subject) as ballot:
+            nonce = secrets.token_hex(16)
+            old, new = lifecycle.edited(ballot, revision, voter, now=self.clock(), nonce=nonce)
+            self._put(ballot, old, "edited", voter.subject)
+            return self._put(None, new, "opened", voter.subject)
+
+    async def cancel(self, id: str, voter: Voter) -> Ballot:  # noqa: A002
+        async with self._changing(id, voter.org, voter.subject) as ballot:
+            return self._put(ballot, lifecycle.cancelled(ballot, voter, now=self.clock()), "cancelled", voter.subject)
+
+    async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
+        async with self._changing(id, voter.org, voter.subject) as ballot:
+            grant = grants.offered(ballot, terms, voter, now=self.clock())
+            self.grants[grant.id] = grant
+            self.facts.append(fact(ballot, "granted", voter.subject, self.clock()))
+            return grant
+
+    async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
+        before = await self.get(id, org)
+        grant = self.grants.get(before.grant)
+        signers = {vote.voter for vote in before.votes} | ({grant.granted_by} if grant else set[str]())
+        roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
+        async with self._changing(id, org, "executor", recomputed_digest) as ballot:
+            if (org, ballot.run) in self.kills:
+                raise refusal("run_killed", f"Run {ballot.run} was stopped.")
+            lifecycle.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
+            return self._put(ballot, replace(ballot, state="consumed"), "consumed", "executor")
+
+    async def executed(self, id: str, org: str) -> Ballot:  # noqa: A002
+        return await self._finish(id, org, "executed")
+
+    async def failed(self, id: str, org: str) -> Ballot:  # noqa: A002
+        return await self._finish(id, org, "failed")
+
+    async def _finish(self, id_: str, org: str, state: BallotState) -> Ballot:
+        async with self._changing(id_, org, "executor") as ballot:
+            after_ = lifecycle.finished(ballot, state)
+            return ballot if after_ == ballot else self._put(ballot, after_, state, "executor")
+
+    async def expire(self) -> tuple[Ballot, ...]:
+        async with self._lock:
+            ended: list[Ballot] = []
+            for ballot in tuple(self.ballots.values()):
+                swept = lifecycle.swept(ballot, now=self.clock())
+                if swept.state != ballot.state:
+                    ended.append(self._put(ballot, swept, swept.state, "clock"))
+                elif swept != ballot:
+                    self._put(ballot, swept, "escalated", "clock")
+            return tuple(ended)
+
+    async def kill(self, run: str, voter: Voter) -> tuple[Ballot, ...]:
+        lifecycle.ensure_may_kill(voter)
+        now = self.clock()
+        async with self._lock:
+            if (voter.org, run) not in self.kills:
+                self.kills.add((voter.org, run))
+                self.facts.append(killed_fact(run, voter, now))
+            live = [b for b in self._of(voter.org, run) if effective(b, now) in LIVE]
+            return tuple(self._put(b, lifecycle.killed(b, now=now), "killed", voter.subject) for b in live)
+
+    async def killed(self, run: str, org: str) -> bool:
+        return (org, run) in self.kills
+
+    @asynccontextmanager
+    async def _changing(self, id_: str, org: str, actor: str, *digests: str) -> AsyncGenerator[Ballot]:
+        """Lend the ballot; a refusal inside is a fact, too."""
+        async with self._lock:
+            self._seen(self.ballots.get(id_), org)
+            ballot = self.ballots[id_]
+            try:
+                yield ballot
+            except Refused as no:
+                self.facts.append(refused_fact(ballot, no, actor, self.clock(), *digests))
+                raise
+
+    def _of(self, org: str, run: str) -> Sequence[Ballot]:
+        return [ballot for ballot in self.ballots.values() if (ballot.org, ballot.run) == (org, run)]
+
+    def _put(self, before: Ballot | None, after_: Ballot, verb: str, actor: str) -> Ballot:
+        self.ballots[after_.id] = after_
+        self.facts.append(fact(after_, verb, actor, self.clock()))
+        if told := letter(before, after_):
+            self.letters.append(told)
+        return after_
+
+    def _seen(self, ballot: Ballot | None, org: str) -> Ballot:
+        if ballot is None or ballot.org != org:
+            raise refusal("approval_missing", "There is no such approval.")
+        return replace(ballot, state=effective(ballot, self.clock()))
+
+
+_order: Callable[[Ballot], tuple[object, str]] = lambda ballot: (ballot.created_at, ballot.id)  # noqa: E731

@@ -1,0 +1,104 @@
+"""Every no of this room: a stable code, the HTTP status it answers with, and what to do about it."""
+
+from typing import ClassVar, Final, Literal, get_args
+
+from domain import Refused
+
+
+class Unauthenticated(Refused):
+    http_status: ClassVar[int] = 401
+
+
+class Forbidden(Refused):
+    http_status: ClassVar[int] = 403
+
+
+class Missing(Refused):
+    http_status: ClassVar[int] = 404
+
+
+class Conflict(Refused):
+    http_status: ClassVar[int] = 409
+
+
+class Gone(Refused):
+    http_status: ClassVar[int] = 410
+
+
+class Unprocessable(Refused):
+    http_status: ClassVar[int] = 422
+
+
+Code = Literal[
+    "not_approver",
+    "self_approval",
+    "step_up_required",
+    "approval_missing",
+    "digest_mismatch",
+    "already_decided",
+    "superseded",
+    "expired",
+    "approval_expired",
+    "approval_stale",
+    "approval_pending",
+    "approval_rejected",
+    "already_consumed",
+    "approval_cancelled",
+    "run_killed",
+    "edit_widens",
+    "action_invalid",
+    "grant_refused",
+    "cursor_invalid",
+]
+
+_KIND: Final[dict[Code, type[Refused]]] = {
+    "not_approver": Forbidden,
+    "self_approval": Forbidden,
+    "step_up_required": Forbidden,
+    "approval_missing": Missing,
+    "digest_mismatch": Conflict,
+    "already_decided": Conflict,
+    "superseded": Conflict,
+    "expired": Gone,
+    "approval_expired": Gone,
+    "approval_stale": Gone,
+    "approval_pending": Conflict,
+    "approval_rejected": Conflict,
+    "already_consumed": Conflict,
+    "approval_cancelled": Conflict,
+    "run_killed": Conflict,
+    "edit_widens": Unprocessable,
+    "action_invalid": Unprocessable,
+    "grant_refused": Unprocessable,
+    "cursor_invalid": Unprocessable,
+}
+
+_HINT: Final[dict[Code, str]] = {
+    "not_approver": "Ask somebody with the approver role (critical: critical_approver); keys and bots never count.",
+    "self_approval": "Ask a colleague: who requested or edited an action cannot sign it. You may cancel it.",
+    "step_up_required": "Log in again with your second factor and sign within ten minutes.",
+    "approval_missing": "Look at `signoff approvals list`; the approval may belong to another organisation.",
+    "digest_mismatch": "The action is not the one that was shown. Read it again and sign what you see now.",
+    "already_decided": "The decision is final. A new proposal opens a new approval.",
+    "superseded": "The action was edited. Sign the approval that replaced this one.",
+    "expired": "Nobody answered in time, so nothing happens. Resume the run to ask again.",
+    "approval_expired": "Nobody answered in time, so nothing happens. Resume the run to ask again.",
+    "approval_stale": "The approval lay too long before it was used. Resume the run to ask again.",
+    "approval_pending": "Somebody has to sign first: `signoff approvals list`.",
+    "approval_rejected": "The run takes the feedback and proposes something else.",
+    "already_consumed": "An approval is used once. A second execution needs a second approval.",
+    "approval_cancelled": "The approval was withdrawn. A new proposal opens a new one.",
+    "run_killed": "This run was stopped by its kill switch. Start a new run.",
+    "edit_widens": "A critical action may only be narrowed. Reject it with feedback instead.",
+    "action_invalid": "Send the complete action with whole numbers below 2^53 and valid Unicode.",
+    "grant_refused": "Grants exist for medium and high actions, may only narrow, and are given by an approver.",
+    "cursor_invalid": "Start again without a cursor, and pass on `next_cursor` as it came.",
+}
+
+
+def refusal(code: Code, message: str) -> Refused:
+    """The error to raise for ``code``."""
+    return _KIND[code](message, code=code, hint=_HINT[code])
+
+
+CODES: Final = get_args(Code)

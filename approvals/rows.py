@@ -1,0 +1,140 @@
+"""Between ballots and their rows."""
+
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from pydantic import TypeAdapter
+from sqlalchemy import RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from approvals.contract import Ballot, Grant, Letter
+from approvals.quorum import person
+from approvals.tables import ballots, grants, votes
+from domain import Action, BallotState, Requirement, Risk, Vote
+
+_ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
+_BALLOT, _VOTE, _GRANT, _LETTER = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant), TypeAdapter(Letter)
+_STRUCTURED: dict[str, TypeAdapter[Any]] = {"action": _ACTION, "risk": _RISK, "requirement": _REQUIREMENT}
+
+
+async def read(
+    conn: AsyncConnection, where: ColumnElement[bool], *, lock: bool = False, limit: int | None = None
+) -> tuple[Ballot, ...]:
+    """Ballots with their votes, newest first."""
+    query = select(ballots).where(where).order_by(ballots.c.created_at.desc(), ballots.c.id.desc()).limit(limit)
+    rows = (await conn.execute(query.with_for_update() if lock else query)).mappings().all()
+    cast = await _votes(conn, [row["id"] for row in rows])
+    return tuple(_ballot(row, cast.get(row["id"], ())) for row in rows)
+
+
+async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote, ...]]:
+    if not ids:
+        return {}
+    query = select(votes).where(votes.c.ballot.in_(ids)).order_by(votes.c.voted_at, votes.c.person)
+    found: dict[str, tuple[Vote, ...]] = {}
+    for row in (await conn.execute(query)).mappings():
+        found[row["ballot"]] = (*found.get(row["ballot"], ()), _vote(row))
+    return found
+
+
+def _ballot(row: RowMapping, cast: tuple[Vote, ...]) -> Ballot:
+    return _BALLOT.validate_python({**row, "votes": cast})
+
+
+def _vote(row: RowMapping) -> Vote:
+    return _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
+
+
+def _row(ballot: Ballot) -> dict[str, Any]:
+    row = {field.name: getattr(ballot, field.name) for field in fields(Ballot) if field.name != "votes"}
+    return {**row, **{name: adapter.dump_python(row[name], mode="json") for name, adapter in _STRUCTURED.items()}}
+
+
+async def write(conn: AsyncConnection, before: Ballot | None, after: Ballot) -> None:
+    """Store a ballot, new or changed, with its votes."""
+    if before is None:
+        await conn.execute(insert(ballots).values(_row(after)))
+    else:
+        await conn.execute(update(ballots).where(ballots.c.id == after.id).values(_row(after)))
+    for vote in after.votes:
+        if before is None or vote not in before.votes:
+            await _write_vote(conn, after.id, vote)
+
+
+async def _write_vote(conn: AsyncConnection, ballot: str, vote: Vote) -> None:
+    who = person(vote.voter)
+    row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
+    await conn.execute(delete(votes).where(votes.c.ballot == ballot, votes.c.person == who))
+    await conn.execute(
+        insert(votes).values(**{**row, "self_approved": int(vote.self_approved)}, ballot=ballot, person=who)
+    )
+
+
+def standing(state: BallotState, now: datetime) -> ColumnElement[bool]:
+    """Rows whose *effective* state is this one, swept or not."""
+    stored, c = ballots.c.state == state, ballots.c
+    due, used_up = c.expires_at <= now, c.use_by <= now
+    if state == "pending":
+        return and_(stored, ~due)
+    if state == "approved":
+        return and_(stored, ~used_up)
+    if state == "expired":
+        return or_(stored, and_(c.state == "pending", due))
+    if state == "stale":
+        return or_(stored, and_(c.state == "approved", used_up))
+    return stored
+
+
+def behind(place: tuple[datetime, str]) -> ColumnElement[bool]:
+    """Rows that come after a cursor's place."""
+    at, id_ = place
+    return or_(ballots.c.created_at < at, and_(ballots.c.created_at == at, ballots.c.id < id_))
+
+
+async def read_grants(conn: AsyncConnection, where: ColumnElement[bool]) -> tuple[Grant, ...]:
+    """Grants, oldest first, locked."""
+    query = select(grants).where(where).order_by(grants.c.created_at, grants.c.id).with_for_update()
+    found = (await conn.execute(query)).mappings().all()
+    return tuple(_grant(row) for row in found)
+
+
+def _grant(row: RowMapping) -> Grant:
+    return _GRANT.validate_python(dict(row))
+
+
+async def write_grant(conn: AsyncConnection, grant: Grant) -> None:
+    """Store a new grant."""
+    row = {field.name: getattr(grant, field.name) for field in fields(Grant)}
+    row["requirement"] = _REQUIREMENT.dump_python(grant.requirement, mode="json")
+    await conn.execute(insert(grants).values(**row))
+
+
+async def use_grant(conn: AsyncConnection, grant: Grant) -> None:
+    """One use less."""
+    left = replace(grant, uses_left=grant.uses_left - 1).uses_left
+    await conn.execute(update(grants).where(grants.c.id == grant.id).values(uses_left=left))
+
+
+def due(now: datetime) -> ColumnElement[bool]:
+    """Rows that a sweep has to look at: past a deadline, or past half-time without an escalation."""
+    c = ballots.c
+    pending = and_(c.state == "pending", or_(c.expires_at <= now, c.escalated_at.is_(None)))
+    return or_(pending, and_(c.state == "approved", c.use_by <= now))
+
+
+def letter_row(letter: Letter, endpoint: str, now: datetime) -> dict[str, Any]:
+    """A letter for one endpoint, to be sent at once. Its id is the message id on every retry."""
+    return {
+        "id": f"msg_{uuid4().hex}",
+        "org": letter.org,
+        "endpoint": endpoint,
+        "letter": _LETTER.dump_python(letter, mode="json"),
+        "state": "waiting",
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+        "error": "",
+    }

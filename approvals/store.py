@@ -1,0 +1,91 @@
+"""Opening the database: SQLite in a file, or PostgreSQL; the same tables and the same code."""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from approvals.tables import metadata
+from domain import Transient
+
+
+class DatabaseUnavailable(Transient):
+    code = "database_unavailable"
+
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON")
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine for ``sqlite+aiosqlite:///file.db`` or ``postgresql+psycopg://…``.
+
+    SQLite: writers queue (BEGIN IMMEDIATE) instead of failing half-way when a reader wants to write.
+    """
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_pre_ping=True)
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def create_all(engine: AsyncEngine) -> None:
+    """Make the tables where they are missing: for an embedded SQLite. Servers run the migrations."""
+    async with writing(engine) as conn:
+        await conn.run_sync(metadata.create_all)
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that only reads. Raises as ``writing`` does."""
+    with _reachable():
+        async with engine.connect() as conn, conn.begin():
+            yield conn
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that commits at the end, or leaves no trace.
+
+    Raises:
+        DatabaseUnavailable: not reachable, locked for too long, or picked as the victim of a deadlock.
+    """
+    with _reachable():
+        async with engine.connect() as plain:
+            conn = await plain.execution_options(writes=True)
+            async with conn.begin():
+                yield conn
+
+
+@contextmanager
+def _reachable() -> Generator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(
+            f"The database did not answer: {error.orig}",
+            hint="Check that it runs and is migrated (alembic upgrade head), then try again.",
+        ) from error

@@ -1,0 +1,178 @@
+"""The tables of this room, in the one dialect that SQLite and PostgreSQL share."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from approvals.cursors import instant, micros
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment as microseconds since the epoch: SQLite has no time zones."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else instant(value)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as ASCII text: any string a person or a tool can produce, NUL included, fits both databases."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ballots = Table(
+    "ballots",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("org", String(300), nullable=False),
+    Column("run", String(300), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("action", Json, nullable=False),
+    Column("action_digest", String(80), nullable=False),
+    Column("context_digest", String(80), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("risk", Json, nullable=False),
+    Column("requirement", Json, nullable=False),
+    Column("requester", String(300), nullable=False),
+    Column("editor", String(300), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("diff", Json, nullable=False),
+    Column("feedback", Json, nullable=False),
+    Column("supersedes", String(36), nullable=False),
+    Column("superseded_by", String(36), nullable=False),
+    Column("grant", String(36), nullable=False),
+    Column("rejects", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("use_by", Instant),
+    Column("decided_at", Instant),
+    Column("escalated_at", Instant),
+    CheckConstraint(
+        "state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'superseded', "
+        "'consumed', 'executed', 'failed', 'stale')",
+        name="state",
+    ),
+    Index(None, "org", "created_at", "id"),
+    Index(None, "org", "run", "state"),
+    Index(None, "state", "expires_at"),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("ballot", ForeignKey("ballots.id"), primary_key=True),
+    Column("person", String(600), primary_key=True),  # one vote per human, kept by the database, too
+    Column("voter", String(300), nullable=False),
+    Column("choice", String(10), nullable=False),
+    Column("action_digest", String(80), nullable=False),
+    Column("voted_at", Instant, nullable=False),
+    Column("comment", Json, nullable=False),
+    Column("surface", String(20), nullable=False),
+    Column("self_approved", Integer, nullable=False),
+    CheckConstraint("choice IN ('approve', 'reject')", name="choice"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("org", String(300), nullable=False),
+    Column("run", String(300), nullable=False),
+    Column("ballot", ForeignKey("ballots.id"), nullable=False),
+    Column("granted_by", String(300), nullable=False),
+    Column("tier", String(10), nullable=False),
+    Column("requirement", Json, nullable=False),
+    Column("tool", String(40), nullable=False),
+    Column("pins", Json, nullable=False),
+    Column("left_open", Json, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    CheckConstraint("uses_left >= 0", name="uses_left"),
+    Index(None, "org", "run"),
+)
+
+kills = Table(
+    "kills",
+    metadata,
+    Column("org", String(300), primary_key=True),
+    Column("run", String(300), primary_key=True),
+    Column("killed_by", String(300), nullable=False),
+    Column("killed_at", Instant, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("org", String(300), nullable=False),
+    Column("endpoint", String(100), nullable=False),
+    Column("letter", Json, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("error", Json, nullable=False),
+    CheckConstraint("state IN ('waiting', 'sent', 'dead')", name="state"),
+    Index(None, "state", "due_at"),
+    Index(None, "org", "seq"),
+)
+
+received = Table(
+    "received",
+    metadata,
+    Column("integration", String(100), primary_key=True),
+    Column("id", String(300), primary_key=True),
+    Column("body_digest", String(80), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("answer", Json),
+    Index(None, "received_at"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("used_at", Instant, nullable=False),
+    Index(None, "used_at"),
+)

@@ -1,0 +1,62 @@
+"""A private PostgreSQL cluster on a Unix socket, started for the tests and stopped after them."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+WHERE = ("/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/15/bin")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or next((f"{d}/{name}" for d in WHERE if Path(d, name).exists()), None)
+    if found is None:
+        pytest.fail(f"{name} is missing: install a PostgreSQL server (apt-get install postgresql)")
+    return found
+
+
+def _owner() -> str | None:
+    """PostgreSQL refuses to run as root: the account that runs it instead."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+@contextmanager
+def cluster() -> Generator[Path]:
+    """The socket folder of a running server; user ``postgres``, no password, no TCP."""
+    owner = _owner()
+    folder = Path(tempfile.mkdtemp(prefix="signoff-pg-"))
+    data = folder / "data"
+    if owner:
+        shutil.chown(folder, owner)
+
+    def run(*argv: str) -> None:
+        subprocess.run(argv, check=True, capture_output=True, user=owner, cwd=folder, timeout=60)
+
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c max_connections=60"
+    try:
+        run(_program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        run(_program("pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+        try:
+            yield folder
+        finally:
+            run(_program("pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def url(socket: Path, database: str) -> str:
+    return f"postgresql+psycopg://postgres@/{database}?host={socket}"
+
+
+def sql(socket: Path, statement: str) -> None:
+    argv = [_program("psql"), "-h", str(socket), "-U", "postgres", "-d", "postgres", "-qc", statement]
+    subprocess.run(argv, check=True, capture_output=True, timeout=30)
