@@ -1,0 +1,66 @@
+"""What a question says beyond its words: files and lines it names, and what the code there calls. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retrieval.chunks import Chunk
+from retrieval.repomap import uses_of
+from retrieval.trace import named, places, resolve
+
+MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """Files and lines of the repository that a text names, the most telling first."""
+
+    lines: tuple[tuple[str, int], ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def near(self) -> dict[str, list[int]]:
+        """The lines by their path."""
+        grouped: dict[str, list[int]] = {}
+        for path, line in self.lines:
+            grouped.setdefault(path, []).append(line)
+        return grouped
+
+
+def clues(text: str, hints: Sequence[str], files: Sequence[str]) -> Clues:
+    """Find what ``text`` and ``hints`` name of ``files``; frames of foreign code are passed over."""
+    by_name: dict[str, list[str]] = {}
+    for file in files:
+        by_name.setdefault(file.rsplit("/", 1)[-1], []).append(file)
+
+    def find(path: str) -> str | None:
+        return resolve(path, by_name.get(path.replace("\\", "/").rsplit("/", 1)[-1], ()))
+
+    told = [(found, place.line) for place in places(text)[-MOST:] if (found := find(place.path))]
+    said = [found for name in (*hints, *named(text)[:MOST]) if (found := find(name))]
+    lines = tuple(reversed(told))
+    return Clues(lines, tuple(dict.fromkeys((*said, *(path for path, _ in lines)))))
+
+
+def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[int]:
+    """Return the indices of the chunks that hold these lines, in their order, each once."""
+    wanted: dict[str, list[int]] = {}
+    for index, c in enumerate(chunks):
+        wanted.setdefault(c.path, []).append(index)
+    hit = [i for path, line in lines for i in wanted.get(path, ())
+           if chunks[i].start_line <= line <= chunks[i].end_line]  # fmt: skip
+    return list(dict.fromkeys(hit))
+
+
+def called_by(chunks: Sequence[Chunk], origins: Sequence[int]) -> list[int]:
+    """Return the indices of the definitions that the chunks ``origins`` name, the rarest names first."""
+    where: dict[str, list[int]] = {}
+    for index, c in enumerate(chunks):
+        if short := c.name.rsplit(".", 1)[-1]:
+            where.setdefault(short, []).append(index)
+    seen = set(origins)
+    found: list[tuple[int, int]] = []
+    for origin in origins:
+        for name in uses_of(chunks[origin].text):
+            if len(places_ := where.get(name, [])) <= MOST // 10:
+                found += [(len(places_), index) for index in places_ if index not in seen]
+    return list(dict.fromkeys(index for _, index in sorted(found, key=lambda pair: pair[0])))

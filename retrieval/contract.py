@@ -1,0 +1,40 @@
+"""What retrieval needs of a repository, and what it gives back."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pydantic import Field
+
+from domain import value
+
+
+class Reads(Protocol):
+    """The files of one fixed tree. A store of snapshots happens to satisfy it."""
+
+    async def files(self) -> Sequence[str]:
+        """Every path, relative to the root, with forward slashes."""
+        ...
+
+    async def read(self, path: str) -> bytes:
+        """All bytes of a file; a ``SignoffError`` means that this file is left out."""
+        ...
+
+
+@value
+class Passage:
+    """Lines of one file that are worth a reader's attention, cited as ``path:start-end``."""
+
+    path: str
+    start_line: int = Field(ge=1)
+    end_line: int = Field(ge=1)
+    """Inclusive; lines are separated by line feeds only, as in git and in tracebacks."""
+    text: str
+    score: float = 0.0
+    """Comparable within one answer only."""
+    why: str = ""
+    """For a person: what brought it here."""
+
+    @property
+    def cite(self) -> str:
+        """The way a passage is named in ``context_used``."""
+        return f"{self.path}:{self.start_line}-{self.end_line}"

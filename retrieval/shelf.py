@@ -1,0 +1,66 @@
+"""What was read once is not cut and counted again: files by the hash of their content."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from retrieval.chunks import Chunk, chunk
+from retrieval.repomap import Definition, Symbols, uses_of
+from retrieval.words import weighted
+
+NAME_WEIGHT = 4.0
+PATH_WEIGHT = 2.0
+MOST_BYTES = 64 * 1024 * 1024
+"""Source text whose index is kept; the index itself takes several times that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One file, ready to be searched."""
+
+    text: str
+    symbols: Symbols
+    chunks: tuple[Chunk, ...]
+    bags: tuple[Mapping[str, float], ...]
+    """Weighted term counts, one a chunk."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Shelf:
+    """Keeps indexed files, the least recently used ones going first. Share one as long as the process lives."""
+
+    most_bytes: int = MOST_BYTES
+    _kept: OrderedDict[bytes, tuple[Indexed, int]] = field(default_factory=OrderedDict)
+    _bytes: int = 0
+
+    def index(self, path: str, data: bytes) -> Indexed:
+        """Return the file's index, made now if this content under this path was not seen before."""
+        key = blake2b(path.encode() + b"\0" + data, digest_size=16).digest()
+        if (kept := self._kept.pop(key, None)) is None:
+            kept = index(path, data.decode(errors="replace")), len(data)
+            self._bytes += len(data)
+        self._kept[key] = kept
+        while self._bytes > self.most_bytes and len(self._kept) > 1:
+            _, (_, size) = self._kept.popitem(last=False)
+            self._bytes -= size
+        return kept[0]
+
+
+def index(path: str, text: str) -> Indexed:
+    """Cut and count one file."""
+    chunks = chunk(path, text)
+    bags = tuple(weighted((c.text, 1.0), (c.name, NAME_WEIGHT), (path, PATH_WEIGHT)) for c in chunks)
+    firsts: dict[str, Chunk] = {}
+    for c in chunks:
+        if c.name:
+            firsts.setdefault(c.name, c)
+    definitions = tuple(Definition(name, *_signature(c)) for name, c in firsts.items())
+    return Indexed(text, Symbols(path, definitions, uses_of(text)), chunks, bags)
+
+
+def _signature(c: Chunk) -> tuple[int, str]:
+    """The first line of a chunk that is neither comment nor attribute, and its number."""
+    lines = c.text.split("\n")
+    at = next((i for i, line in enumerate(lines) if not line.strip().startswith(("#", "//", "/*", "*", "@"))), 0)
+    return c.start_line + at, lines[at].strip()[:160]

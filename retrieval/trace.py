@@ -1,0 +1,73 @@
+"""Which files and lines does the output of a failed command name? Pure.
+
+Reads tracebacks and reports of Python and pytest, Node (V8 frames), Go, Rust, compilers and linters.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_PYTHON = re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)')
+# pkg/a.py:12: Error · at f (/p/x.js:3:5) · file:///p/x.mjs:3:5 · x_test.go:12 +0x1d · --> src/lib.rs:3:5
+_PLAIN = re.compile(r"(?P<path>(?:[A-Za-z]:)?[\w@+./\\-]*\w\.[A-Za-z]\w{0,5})[:(](?P<line>\d{1,7})\b")
+_NAMED = re.compile(r"[\w@+./\\-]*\w\.[A-Za-z]\w{0,5}\b")
+_ROOT = "/work/repo/"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file, by the path that the output used for it."""
+
+    path: str
+    line: int
+
+
+def places(output: str) -> tuple[Place, ...]:
+    """Return the places that ``output`` names, each once, in the order of their last mention.
+
+    The last frame of a traceback is where it broke, so the last place is the most telling one.
+    """
+    found: dict[Place, None] = {}
+    mentions = sorted([*_PYTHON.finditer(output), *_PLAIN.finditer(output)], key=lambda match: match.start())
+    for match in mentions:
+        place = Place(_tidy(match["path"]), int(match["line"]))
+        if place.line > 0:
+            found.pop(place, None)
+            found[place] = None
+    return tuple(found)
+
+
+def named(output: str) -> tuple[str, ...]:
+    """Return everything in ``output`` that looks like the name of a file, each once, in order."""
+    return tuple(dict.fromkeys(_tidy(match.group()) for match in _NAMED.finditer(output)))
+
+
+def resolve(path: str, files: Iterable[str]) -> str | None:
+    """Return the one file of the repository that ``path`` can mean; None when none or several can.
+
+    Absolute paths of another checkout, and paths relative to a folder, match by their longest ending.
+    """
+    wanted = _tidy(path)
+    best: list[str] = []
+    length = 0
+    for file in files:
+        shared = _shared_ending(wanted, file)
+        if shared > length:
+            best, length = [file], shared
+        elif shared == length and shared:
+            best.append(file)
+    return best[0] if len(best) == 1 else None
+
+
+def _shared_ending(wanted: str, file: str) -> int:
+    """Number of equal parts, from the end, where one of the two paths ends with the other; else 0."""
+    one, two = wanted.split("/"), file.split("/")
+    shorter = min(len(one), len(two))
+    return shorter if one[-shorter:] == two[-shorter:] else 0
+
+
+def _tidy(path: str) -> str:
+    plain = path.replace("\\", "/").removeprefix("file://").removeprefix(_ROOT)
+    while plain.startswith("./"):
+        plain = plain[2:]
+    return plain.lstrip("/") if plain.startswith("/") else plain

@@ -1,0 +1,73 @@
+"""Text and code as countable terms: identifiers whole and in their parts, words by their stem. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+_WORD = re.compile(r"\w+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ers", "er", "ors", "or", "ed", "es", "s", "e", "ly")
+_KEPT = 3
+"""Letters that a stem has at least."""
+
+_STOP = """
+a an and are as at be been but by can could do does for from had has have he her his how i if in into is it
+its may me must my no not of on one only or our shall she should so such than that the their them then there
+these they this those to too us was we were what when where which while who will with would you your
+"""
+STOP = frozenset(_STOP.split())
+
+
+def bag(text: str) -> Counter[str]:
+    """Count the terms of ``text``.
+
+    ``reserveStock`` counts as itself and as *reserve* and *stock*; *Reserved* counts as *reserv*.
+    """
+    counts: Counter[str] = Counter()
+    for word, times in Counter(_WORD.findall(text)).items():
+        for term in terms_of(word):
+            counts[term] += times
+    return counts
+
+
+def query(text: str) -> Counter[str]:
+    """Count the terms of a question: the words that are in every sentence are left out."""
+    return Counter({term: times for term, times in bag(text).items() if term not in STOP})
+
+
+def terms_of(word: str) -> tuple[str, ...]:
+    """Return the terms of one identifier or word, each once."""
+    parts = _PART.findall(word)
+    stems = dict.fromkeys(stem(part.lower()) for part in parts)
+    if len(parts) > 1:
+        stems[word.lower()] = None
+    return tuple(stems)
+
+
+def stem(word: str) -> str:
+    """Cut one ending off a lower-case English word; good enough to make *parses* and *parser* meet."""
+    if word.endswith("ies") and len(word) > _KEPT + 2:
+        return word[:-3] + "y"
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _KEPT and not word.endswith("ss"):
+            return _undoubled(word[: -len(ending)]) if ending not in {"s", "e"} else word[: -len(ending)]
+    return word
+
+
+def _undoubled(stemmed: str) -> str:
+    doubled = len(stemmed) > _KEPT and stemmed[-1] == stemmed[-2] and stemmed[-1] not in "ls"
+    return stemmed[:-1] if doubled else stemmed
+
+
+def weighted(*fields: tuple[str, float]) -> dict[str, float]:
+    """Count terms of several texts, each with its own weight."""
+    total: dict[str, float] = {}
+    for text, weight in fields:
+        for term, times in bag(text).items():
+            total[term] = total.get(term, 0.0) + weight * times
+    return total
+
+
+def size(bag_: Mapping[str, float]) -> float:
+    """Number of terms, weights counted."""
+    return sum(bag_.values())

@@ -1,0 +1,68 @@
+"""Which files are worth reading at all, most promising first. Pure."""
+
+from collections.abc import Sequence
+
+MAX_FILES = 5_000
+MAX_BYTES = 512 * 1024
+
+_FOLDERS = """
+.git .hg .svn node_modules bower_components vendor third_party site-packages .venv venv .tox .nox __pycache__
+.mypy_cache .pytest_cache .ruff_cache .next .nuxt .gradle .idea .vscode dist build target coverage htmlcov
+"""
+_FOREIGN = frozenset(_FOLDERS.split())
+"""Folders whose files somebody else wrote, or a tool made."""
+
+_NOT_TEXT = """
+png jpg jpeg gif webp ico bmp tiff svg pdf zip gz bz2 xz zst 7z tar whl jar war class pyc pyo so dylib dll exe
+a o lib bin dat db sqlite sqlite3 woff woff2 ttf otf eot mp3 mp4 mov avi webm wav ogg npy npz pkl parquet onnx
+pt safetensors gguf wasm map pyd ipynb snap
+"""
+_BINARY = frozenset(_NOT_TEXT.split())
+_LOCK_FILES = """
+package-lock.json yarn.lock pnpm-lock.yaml cargo.lock poetry.lock uv.lock pipfile.lock go.sum composer.lock
+gemfile.lock
+"""
+_LOCKS = frozenset(_LOCK_FILES.split())
+_SOURCES = """
+py pyi pyx js mjs cjs jsx ts mts cts tsx go rs java kt scala c h cc cpp cxx hpp cs rb php swift m lua sh bash
+sql vue svelte ex exs erl hs ml clj dart r jl
+"""
+_CODE = frozenset(_SOURCES.split())
+
+
+def worth_reading(files: Sequence[str], *, first: Sequence[str] = (), limit: int = MAX_FILES) -> tuple[str, ...]:
+    """Return at most ``limit`` of ``files``: those in ``first``, then code, then other text, shallow ones first.
+
+    What is in ``first`` is kept wherever it lies; it was named by somebody.
+    """
+    there = frozenset(files)
+    chosen = dict.fromkeys(path for path in first if path in there)
+    rest = sorted((path for path in files if path not in chosen and _is_own(path)), key=_order)
+    return (*chosen, *rest)[:limit]
+
+
+def is_text(data: bytes) -> bool:
+    """Tell whether these bytes can be shown and searched."""
+    return len(data) <= MAX_BYTES and b"\0" not in data[:8_192]
+
+
+def extension(path: str) -> str:
+    """Return the lower-case extension without its dot."""
+    name = path.rsplit("/", 1)[-1]
+    return name.rsplit(".", 1)[-1].lower() if "." in name.lstrip(".") else ""
+
+
+def is_code(path: str) -> bool:
+    """Tell whether a path is source code by its name."""
+    return extension(path) in _CODE
+
+
+def _is_own(path: str) -> bool:
+    *folders, name = path.split("/")
+    lower = name.lower()
+    foreign = any(folder in _FOREIGN or folder.endswith(".egg-info") for folder in folders)
+    return not (foreign or lower in _LOCKS or ".min." in lower or extension(path) in _BINARY)
+
+
+def _order(path: str) -> tuple[bool, int, str]:
+    return (not is_code(path), path.count("/"), path)
