@@ -1,0 +1,62 @@
+"""Every error code the house can show, read from its source."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.architecture.tree import modules, name_of, parsed
+
+
+@dataclass(frozen=True, order=True)
+class Coded:
+    """A code, where it stands, and the error class that is raised with it ('' where the source does not say)."""
+
+    code: str
+    where: str
+    raised: str = ""
+
+
+def texts(node: ast.expr) -> Iterator[str]:
+    """The literal texts an expression may come to; what is computed is left out."""
+    match node:
+        case ast.Constant(value=str(text)) if text:
+            yield text
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from texts(body)
+            yield from texts(orelse)
+        case ast.BoolOp(values=values):
+            for each in values:
+                yield from texts(each)
+        case _:
+            return
+
+
+def coded() -> Iterator[Coded]:
+    for path in modules():
+        yield from in_module(path)
+
+
+def in_module(path: Path) -> Iterator[Coded]:
+    for node in ast.walk(parsed(path)):
+        where = f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
+        match node:
+            case ast.Call(func=ast.Name(id="refusal"), args=[first, *_]):
+                yield from (Coded(text, where) for text in texts(first))
+            case ast.Call(func=called, keywords=keywords):
+                name = called.id if isinstance(called, ast.Name) else ""
+                given = (keyword.value for keyword in keywords if keyword.arg == "code")
+                yield from (Coded(text, where, name) for value in given for text in texts(value))
+            case ast.ClassDef(name=name, body=body):
+                yield from (Coded(text, where, name) for value in class_codes(body) for text in texts(value))
+            case ast.Assign(targets=[ast.Name(id="Code")], value=ast.Subscript(slice=ast.Tuple(elts=parts))):
+                yield from (Coded(text, where) for part in parts for text in texts(part))
+
+
+def class_codes(body: list[ast.stmt]) -> Iterator[ast.expr]:
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="code")], value=value):
+                yield value
+            case ast.AnnAssign(target=ast.Name(id="code"), value=ast.expr() as value):
+                yield value

@@ -1,0 +1,56 @@
+"""The documentation tells the truth where a machine can check it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from scripts import docs, draw
+from service.cli import app
+from tests.architecture.tree import ROOT, files, name_of
+
+PAGES = [
+    path
+    for path in files(suffixes={".md"})
+    if path.relative_to(ROOT).parts[0] in {"README.md", "CHANGELOG.md", "docs", "benchmarks", "deploy", "examples"}
+]
+LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]+)(?:#[^)]*)?\)|<img[^>]+src=\"(?!https?://)([^\"]+)\"")
+MAKE = re.compile(r"(?:^|[`$ ])make ([a-z][a-z0-9-]*)", re.MULTILINE)
+SIGNOFF = re.compile(r"(?:^|[`$|] ?)signoff ([a-z]+(?: [a-z]+)?)", re.MULTILINE)
+CODE = re.compile(r"`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def in_code(page: Path) -> str:
+    """What stands in code on a page, where words are meant to be typed."""
+    return "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", docs.PAGES)
+def test_generated_parts_are_those_the_code_makes(page):
+    told = "run .venv/bin/python scripts/docs.py and commit what it writes"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert docs.filled(text, docs.PAGES[page]()) == text, told
+
+
+def test_the_drawing_is_that_of_the_graph():
+    assert draw.TARGET.read_text(encoding="utf-8") == draw.svg(), "run .venv/bin/python scripts/draw.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    found = (first or second for first, second in LINK.findall(page.read_text(encoding="utf-8")))
+    assert [link for link in found if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_make_target_that_is_named_exists(page):
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(MAKE.findall(in_code(page))) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_that_is_named_exists(page):
+    known = {" ".join(path[1:]) for path, _ in docs.commands(get_command(app))}
+    for named in SIGNOFF.findall(in_code(page)):
+        assert named in known or named.split()[0] in known, f"signoff {named}"
