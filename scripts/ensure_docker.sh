@@ -55,7 +55,7 @@ if answers; then exit 0; fi
 if [ "$(id -u)" != 0 ]; then
   if ! command -v docker >/dev/null; then
     give_up "not installed" "sudo apt-get install docker.io && sudo usermod -aG docker $(id -un), log in again, then repeat."
-  elif docker info 2>&1 | grep -qi 'permission denied'; then
+  elif [[ $(docker info 2>&1) == *ermission\ denied* ]]; then
     give_up "you may not talk to it" "sudo usermod -aG docker $(id -un), log in again, then repeat."
   else
     give_up "not running" "sudo systemctl start docker, then repeat."
