@@ -1,0 +1,111 @@
+"""The local files of a run's spans: one JSON line a fact, so that a trace survives its process.
+
+``{"at": "start", …}`` when a span begins, ``{"at": "end", …}`` when it has ended. A process that is killed
+leaves the starts behind, and the reader shows what was under way.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import structlog
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext, StatusCode
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
+
+
+def path_of(folder: Path, run: str) -> Path:
+    """Return the file of a run; ids that are no plain file names are hashed."""
+    name = run if _PLAIN.fullmatch(run) else sha256(run.encode()).hexdigest()[:32]
+    return folder / f"{name}.jsonl"
+
+
+def started(span: ReadableSpan) -> dict[str, Any]:
+    """Return the fact that a span began."""
+    return {"at": "start", **_ids(span), "name": span.name, "start_ns": span.start_time or 0}
+
+
+def ended(span: ReadableSpan, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fact that a span ended; ``attributes`` are written as they are given."""
+    record: dict[str, Any] = {
+        "at": "end",
+        **_ids(span),
+        "name": span.name,
+        "kind": span.kind.name.lower(),
+        "start_ns": span.start_time or 0,
+        "end_ns": span.end_time or 0,
+        "attributes": dict(attributes),
+    }
+    if span.status.status_code is not StatusCode.UNSET:
+        record["status"] = span.status.status_code.name.lower()
+    if span.status.description:
+        record["message"] = span.status.description
+    if span.events:
+        record["events"] = [
+            {"name": e.name, "at_ns": e.timestamp, "attributes": dict(e.attributes or {})} for e in span.events
+        ]
+    if span.links:
+        record["links"] = [f"{link.context.trace_id:032x}-{link.context.span_id:016x}" for link in span.links]
+    return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanFiles:
+    """Appends facts to the files of their runs.
+
+    Each line goes out in one write, so processes that share a run do not mix their lines, and what was
+    written survives a kill. A disk that is full or read-only costs the trace, never the run.
+    """
+
+    folder: Path
+
+    def add(self, run: str, record: Mapping[str, Any]) -> bool:
+        """Append one line; False when it could not be written."""
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
+        path = path_of(self.folder, run)
+        try:
+            try:
+                _append(path, line)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _append(path, line)
+        except OSError as error:
+            structlog.get_logger("signoff.telemetry").warning("span not written", path=str(path), reason=str(error))
+            return False
+        return True
+
+
+def _append(path: Path, line: bytes) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        # A line that a crash or a full disk cut short must not swallow this one.
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        os.write(handle, (b"\n" if torn else b"") + line + b"\n")
+    finally:
+        os.close(handle)
+
+
+def _ids(span: ReadableSpan) -> dict[str, str | None]:
+    context, parent = span.context, span.parent
+    return {
+        "trace": f"{context.trace_id:032x}" if context else "",
+        "span": f"{context.span_id:016x}" if context else "",
+        "parent": _span_id(parent),
+    }
+
+
+def _span_id(context: SpanContext | None) -> str | None:
+    return f"{context.span_id:016x}" if context else None
+
+
+def runs_of(folder: Path) -> Sequence[str]:
+    """Return the runs that have a file here, newest first."""
+    files = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.stem for path in files]

@@ -1,0 +1,137 @@
+"""Set tracing up and tear it down: a provider of our own, nothing global."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from opentelemetry import context as contexts
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanContext, Tracer
+
+from telemetry.destination import Destination
+from telemetry.identity import Identity, beginning, part_before, run_context
+from telemetry.listening import Head, Listener, Listening, RunIds
+from telemetry.otlp import Otlp
+from telemetry.redact import Redactor
+from telemetry.spanfile import SpanFiles
+
+QUEUE = 4_096
+BATCH = 256
+DELAY_MS = 1_000
+LONGEST = 32_768
+"""Characters of one attribute."""
+CLOSE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """A running set-up. ``tracer`` goes to whoever makes spans, ``context`` to whoever runs runs."""
+
+    tracer: Tracer
+    provider: TracerProvider
+
+    def context(self, run: str) -> Context:
+        """Return the context in which spans of ``run`` are started (see ``run_context``)."""
+        return run_context(run)
+
+    def begin(self, identity: Identity, *, part: int = 0) -> SpanContext:
+        """Write the root span of a run, ``invoke_workflow coding_run``; it ends at once."""
+        token = contexts.attach(beginning(identity, part=part))
+        try:
+            span = self.tracer.start_span("invoke_workflow coding_run", links=part_before(identity.run, part))
+        finally:
+            contexts.detach(token)
+        span.set_attributes({
+            "gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "coding_run",
+            "langfuse.observation.type": "chain",
+        })  # fmt: skip
+        span.end()
+        return span.get_span_context()
+
+    async def flush(self) -> None:
+        """Send what was recorded so far; takes at most as long as the exporters' time-outs."""
+        await asyncio.to_thread(self.provider.force_flush)
+
+
+@asynccontextmanager
+async def tracing(
+    *,
+    folder: Path | None,
+    destinations: Sequence[Destination] = (),
+    redactor: Redactor | None = None,
+    ratio: float = 1.0,
+    content: bool = False,
+    version: str = "",
+    environment: str = "",
+    listeners: Sequence[Listener] = (),
+    close_s: float = CLOSE_S,
+) -> AsyncGenerator[Tracing]:
+    """Record spans while the body runs.
+
+    Args:
+        folder: where the local files go, one a run (made when needed, readable for its owner only);
+            None: no local files.
+        destinations: where spans are sent, in batches, by threads of their own. A destination that does not
+            answer costs spans, never time of a run.
+        redactor: takes secrets out before anything leaves.
+        ratio: share of the runs that is sent; local files and listeners get all of them.
+        content: keep prompts and answers (redacted).
+        version, environment: what the resource says of this installation.
+        listeners: called with every ended span, already clean; metrics, for one. They must be quick.
+        close_s: the longest that the end of the body waits for what is still to be sent.
+    """
+    exporters = [
+        BatchSpanProcessor(
+            Otlp(destination=destination), max_queue_size=QUEUE, max_export_batch_size=BATCH,
+            schedule_delay_millis=DELAY_MS, export_timeout_millis=int(close_s * 1_000),
+        )
+        for destination in destinations
+    ]  # fmt: skip
+    provider = TracerProvider(
+        sampler=Head(ratio),
+        resource=_resource(version, environment),
+        id_generator=RunIds(),
+        span_limits=SpanLimits(max_attribute_length=LONGEST, max_events=64, max_links=16),
+        shutdown_on_exit=False,
+    )
+    provider.add_span_processor(
+        Listening(
+            redactor=redactor or Redactor(),
+            files=SpanFiles(folder=folder) if folder else None,
+            exporters=exporters,
+            listeners=listeners,
+            content=content,
+        )
+    )
+    try:
+        yield Tracing(tracer=provider.get_tracer("signoff", version or None), provider=provider)
+    finally:
+        await asyncio.to_thread(_close, provider, close_s)
+
+
+def _close(provider: TracerProvider, seconds: float) -> None:
+    """Shut down, but leave a destination that hangs to its daemon thread."""
+    closing = threading.Thread(target=provider.shutdown, name="signoff-tracing-close", daemon=True)
+    closing.start()
+    closing.join(seconds)
+
+
+def _resource(version: str, environment: str) -> Resource:
+    """Who speaks. ``Resource`` itself, not ``Resource.create``, which reads the environment."""
+    told = {
+        "service.name": "signoff",
+        "service.namespace": "signoff",
+        "service.version": version,
+        "service.instance.id": str(uuid4()),
+        "deployment.environment.name": environment,
+        "telemetry.sdk.name": "opentelemetry",
+        "telemetry.sdk.language": "python",
+    }
+    return Resource({key: said for key, said in told.items() if said})
