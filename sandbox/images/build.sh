@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Build the sandbox image. Takes milliseconds when it is there and nothing changed.
+#
+#   BASE=IMAGE                any image with Python 3 (git, make and pip are added where missing)
+#   IMAGE=NAME:TAG            what to call the result (default signoff-sandbox:latest)
+#   OFFICIAL=IMAGE            the official base that is tried first
+#   SUITE=NAME, MIRROR=URL    Debian release and mirror of the bootstrapped base
+#   SIGNOFF_CACHE=FOLDER      where the bootstrapped root file system is kept
+#
+# Without BASE: the official Python image when a registry can be reached, else a root file system
+# made here by debootstrap.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+image=${IMAGE:-signoff-sandbox:latest}
+official=${OFFICIAL:-python:3.12-slim-bookworm}
+suite=${SUITE:-bookworm}
+cache=${SIGNOFF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/signoff}
+inputs=$(cat "$here/Dockerfile" "$here/build.sh" "$here/tools.lock" <(echo "${BASE:-}") | sha256sum | cut -d' ' -f1)
+
+say() { printf 'image: %s\n' "$*" >&2; }
+fail() {
+  say "$1"
+  say "  $2"
+  exit 1
+}
+label() { docker image inspect --format '{{index .Config.Labels "signoff.inputs"}}' "$image" 2>/dev/null || true; }
+
+command -v docker >/dev/null || fail "the docker command is missing" "Run: make docker"
+docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail "Docker does not answer" "Run: make docker"
+if [ "$(label)" = "$inputs" ]; then exit 0; fi
+
+need() { # command, then the packages that bring it
+  local tool=$1
+  shift
+  if command -v "$tool" >/dev/null; then return; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing $*"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  else
+    fail "$tool is missing" "Run: sudo apt-get install $*   (or name a local image with Python: BASE=IMAGE make image)"
+  fi
+}
+
+bootstrap() { # make the root file system, once, and import it; prints the name of the image
+  local name=signoff-base:$suite tarball work
+  tarball=$cache/rootfs-$suite-$(uname -m).tar.gz
+  if [ ! -s "$tarball" ]; then
+    [ "$(id -u)" = 0 ] || fail "no registry answers, and only root can bootstrap a base" \
+      "Run once: sudo $0   or name a local image with Python: BASE=IMAGE make image"
+    need debootstrap debootstrap debian-archive-keyring
+    say "no registry answers: bootstrapping Debian $suite (a minute or two, once; kept in $cache)"
+    work=$(mktemp -d "${TMPDIR:-/var/tmp}/signoff-rootfs-XXXXXX")
+    # shellcheck disable=SC2064
+    trap "rm -rf '$work' '$tarball.part'" EXIT
+    debootstrap --variant=minbase \
+      --include=python3,python3-venv,python3-pip,git,make,ca-certificates \
+      "$suite" "$work" ${MIRROR:+"$MIRROR"} >"$work.log" 2>&1 ||
+      { tail -n 5 "$work.log" >&2; fail "debootstrap failed" "See $work.log"; }
+    rm -rf "$work.log" "$work"/var/cache/apt/archives/*.deb "$work"/var/lib/apt/lists/* \
+      "$work"/usr/share/{doc,man,locale,info}/*
+    mkdir -p "$cache"
+    tar -C "$work" --numeric-owner -c . | gzip -1 >"$tarball.part"
+    mv "$tarball.part" "$tarball"
+    rm -rf "$work"
+  fi
+  docker import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+    "$tarball" "$name" >/dev/null
+  echo "$name"
+}
+
+choose_base() {
+  if [ -n "${BASE:-}" ]; then
+    docker image inspect "$BASE" >/dev/null 2>&1 || docker pull --quiet "$BASE" >/dev/null ||
+      fail "there is no image $BASE here, and it cannot be pulled" "Check the name: docker image ls"
+    echo "$BASE"
+  elif docker image inspect "$official" >/dev/null 2>&1 || timeout 300 docker pull --quiet "$official" >/dev/null 2>&1; then
+    echo "$official"
+  else
+    bootstrap
+  fi
+}
+
+inside() { docker run --rm --network none --user 0 --entrypoint "" "$1" "${@:2}"; }
+
+pip_here() { # a Python of this machine that has pip
+  local python
+  for python in "$root/.venv/bin/python" python3; do
+    if "$python" -m pip --version >/dev/null 2>&1; then echo "$python"; return; fi
+  done
+  python3 -m venv "$context/pip" >/dev/null 2>&1 || fail "no pip on this machine" "Run: make setup"
+  echo "$context/pip/bin/python"
+}
+
+base=$(choose_base)
+say "building $image from $base"
+context=$(mktemp -d "${TMPDIR:-/tmp}/signoff-image-XXXXXX")
+trap 'rm -rf "$context"' EXIT
+cp "$here/Dockerfile" "$context/"
+
+version=$(inside "$base" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') ||
+  fail "$base has no python3 that runs" "Choose another: BASE=IMAGE make image"
+arch=$(inside "$base" uname -m)
+# Downloaded here and copied in: a container of this engine may reach no network at all.
+"$(pip_here)" -m pip download -qq --disable-pip-version-check --no-input --require-hashes \
+  --only-binary=:all: --implementation cp --python-version "$version" \
+  --platform "manylinux_2_28_$arch" --platform "manylinux2014_$arch" --platform "manylinux_2_17_$arch" --platform any \
+  --dest "$context/wheels" --requirement "$here/tools.lock" ||
+  fail "the packages of tools.lock cannot be downloaded" "Check pip's configuration (pip config list)"
+
+network=()
+if inside "$base" sh -c 'command -v git && command -v make' >/dev/null; then network=(--network none); fi
+log=$context.log
+# BuildKit is not everywhere; the classic builder does all that is needed.
+DOCKER_BUILDKIT=0 docker build --quiet "${network[@]}" --build-arg "BASE=$base" \
+  --label "signoff.inputs=$inputs" --tag "$image" "$context" >"$log" 2>&1 ||
+  { tail -n 20 "$log" >&2; fail "the build failed" "Where the base lacks git, a container must reach the network."; }
+rm -f "$log"
+inside "$image" sh -ec 'git --version; python3 -m pytest --version' >/dev/null ||
+  fail "the image does not work" "Choose another base: BASE=IMAGE make image"
+say "ready: $image"
