@@ -17,7 +17,7 @@ class Asked:
         """The model's name: that is who proposes."""
         return self.model.name
 
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
+    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:  # noqa: ARG002
         """See ``Provider.propose``; the bench is not needed."""
         reply = await self.model.ask(job.messages, CodeChange, settings=job.settings, heard=heard)
         return Proposal(

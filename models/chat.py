@@ -1,0 +1,203 @@
+"""A model behind a wire: asks for an answer of a given form, reads it, and asks once more when it cannot.
+
+Every call ends: within ``settings.timeout_s`` seconds there is an answer or an error of the house.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TypeVar, cast
+
+from domain import Refused, Unavailable, Unreadable, value
+from models.contract import Heard, Message, Reply, Settings, Usage
+from models.dialect import relax
+from models.reading import Read, read, without_thoughts
+from models.schemas import form_of
+from models.wire import Dialect, Endpoint, Form, Piece, Wire
+
+T = TypeVar("T")
+
+CHARS_PER_TOKEN = 4
+_RELAXED_AT_MOST = 6
+
+
+@value
+class Price:
+    """Money for 1,000 tokens."""
+
+    per_1k_in: Decimal = Decimal(0)
+    per_1k_out: Decimal = Decimal(0)
+
+    def of(self, usage: Usage) -> Decimal:
+        """What this usage costs."""
+        return (self.per_1k_in * usage.tokens_in + self.per_1k_out * usage.tokens_out) / 1_000
+
+
+@value
+class _Answer:
+    """One answer as it came."""
+
+    text: str
+    finish: str
+    model: str
+    usage: Usage
+    first_ms: float | None
+
+
+@dataclass(slots=True)
+class _Learned:
+    """What we know about how the endpoint wants to be spoken to; it lives as long as the model."""
+
+    dialect: Dialect = field(default_factory=Dialect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A ``Model`` on any ``Wire``."""
+
+    wire: Wire
+    price: Price = field(default_factory=Price)
+    learned: _Learned = field(default_factory=_Learned, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.wire.name
+
+    async def ask(
+        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
+    ) -> Reply[T]:
+        """See ``Model.ask``."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                reply = await self._ask(messages, answer, settings, heard)
+        except TimeoutError:
+            raise Unavailable(
+                f"{self.name} did not answer within {settings.timeout_s:g} s.",
+                hint="Raise SIGNOFF_MODEL_TIMEOUT_S, or choose a faster model.",
+            ) from None
+        return replace(reply, latency_ms=(time.monotonic() - started) * 1_000)
+
+    async def _ask(
+        self, messages: Sequence[Message], answer: type[T], settings: Settings, heard: Heard | None
+    ) -> Reply[T]:
+        if answer is str:
+            said = await self._hear(messages, None, settings, heard)
+            return self._reply(cast("T", without_thoughts(said.text)), said, said.usage)
+        first = await self._hear(messages, form_of(answer), settings, heard)
+        found = read(first.text, answer)
+        if found.value is not None:
+            return self._reply(found.value, first, first.usage)
+        asked = (*messages, *_again(first, found))
+        second = await self._hear(asked, form_of(answer), settings, heard)
+        found = read(second.text, answer)
+        if found.value is None:
+            raise _unreadable(self.name, answer, second, found)
+        return self._reply(found.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
+
+    async def _hear(
+        self, messages: Sequence[Message], form: Form | None, settings: Settings, heard: Heard | None
+    ) -> _Answer:
+        """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
+        for _ in range(_RELAXED_AT_MOST):
+            dialect = self.learned.dialect
+            try:
+                return await self._listen(_told(messages, form, dialect), form, dialect, settings, heard)
+            except Refused as error:
+                plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
+                if plainer is None:
+                    raise
+                self.learned.dialect = plainer
+        raise Refused(f"{self.name} refuses every way of asking.", code="llm_bad_request",
+                      hint="Read docs/model-protocol.md and the log of the model server.")  # fmt: skip
+
+    async def _listen(
+        self,
+        messages: Sequence[Message],
+        form: Form | None,
+        dialect: Dialect,
+        settings: Settings,
+        heard: Heard | None,
+    ) -> _Answer:
+        started, first = time.monotonic(), None
+        texts: list[str] = []
+        last = Piece()
+        stream = self.wire.send(messages, form=form, dialect=dialect, settings=settings)
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    first = first if first is not None else (time.monotonic() - started) * 1_000
+                    texts.append(piece.text)
+                    if heard is not None:
+                        heard(piece.text)
+                last = _together(last, piece)
+        text = "".join(texts)
+        _must_be_whole(self.name, last)
+        usage = last.usage or _guess(messages, text)
+        return _Answer(
+            text=text, finish=last.finish or "stop", model=last.model or self.name, first_ms=first,
+            usage=replace(usage, calls=1, cost=self.price.of(usage)),
+        )  # fmt: skip
+
+    def _reply(self, found: T, said: _Answer, usage: Usage) -> Reply[T]:
+        return Reply(value=found, model=said.model, usage=usage, first_token_ms=said.first_ms, finish=said.finish)
+
+
+@asynccontextmanager
+async def opened(endpoint: Endpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
+    """Open a model of an OpenAI-compatible endpoint for as long as the block runs."""
+    from models import openai_wire  # noqa: PLC0415  the vendor's package takes a second to import
+
+    async with openai_wire.opened(endpoint) as wire:
+        yield Chat(wire=wire, price=price or Price())
+
+
+def _together(last: Piece, piece: Piece) -> Piece:
+    return Piece(
+        finish=piece.finish or last.finish, model=piece.model or last.model, usage=piece.usage or last.usage
+    )  # fmt: skip
+
+
+def _must_be_whole(name: str, last: Piece) -> None:
+    if last.finish is None:
+        raise Unavailable(f"{name} broke off in the middle of an answer.", hint="See the log of the model server.")
+    if last.finish == "content_filter":
+        raise Refused(f"{name} withheld its answer (content filter).", code="llm_content_filter",
+                      hint="Put the task in other words, or choose another model.")  # fmt: skip
+
+
+def _guess(messages: Sequence[Message], text: str) -> Usage:
+    """For endpoints that do not count: better a rough bill than none."""
+    said = sum(len(message.content) for message in messages)
+    return Usage(tokens_in=said // CHARS_PER_TOKEN, tokens_out=len(text) // CHARS_PER_TOKEN)
+
+
+def _told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
+    """Put the schema into the system message where the endpoint does not take it as a parameter."""
+    if form is None or dialect.structured in {"strict", "json_schema"}:
+        return tuple(messages)
+    schema = json.dumps(form.json_schema, separators=(",", ":"))
+    rule = f"Your answer is one JSON object that conforms to the JSON Schema `{form.name}`:\n{schema}"
+    if messages and messages[0].role == "system":
+        return (Message(role="system", content=f"{messages[0].content}\n\n{rule}"), *messages[1:])
+    return (Message(role="system", content=rule), *messages)
+
+
+def _again(said: _Answer, found: Read[T]) -> tuple[Message, Message]:
+    """The round of repair: what was wrong, in words. The conversation so far stays as it is."""
+    cut = " It was cut off at the length limit: be shorter." if said.finish == "length" else ""
+    wish = f"That is not the JSON object that was asked for: {found.wrong}.{cut}"
+    return (
+        Message(role="assistant", content=said.text or "(nothing)"),
+        Message(role="user", content=f"{wish} Answer again, with the whole corrected JSON object and nothing else."),
+    )
+
+
+def _unreadable(name: str, answer: type, said: _Answer, found: Read[T]) -> Unreadable:
+    cut = " The answer was cut off at the length limit." if said.finish == "length" else ""
+    hint = "Raise max_tokens of the role." if cut else "Use a model or a server with structured output."
+    return Unreadable(f"{name} did not answer with a {form_of(answer).name}, twice: {found.wrong}.{cut}", hint=hint)

@@ -1,0 +1,41 @@
+"""Find out what an endpoint does not understand from the way it says no. Pure."""
+
+import re
+from dataclasses import replace
+
+from models.wire import Dialect, Structured
+
+_FORM = re.compile(
+    r"response_format|json_schema|json_object|json mode|structured|guided|grammar|schema|strict", re.IGNORECASE
+)
+_SCHEMA_IS_TOO_MUCH = re.compile(
+    r"invalid schema|strict|additionalProperties|is not permitted|'required'", re.IGNORECASE
+)
+_LIMIT = re.compile(r"max_(completion_)?tokens", re.IGNORECASE)
+_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+_TEMPERATURE = re.compile(r"temperature", re.IGNORECASE)
+
+
+def _plainer(structured: Structured, said: str) -> Structured | None:
+    match structured:
+        case "strict":
+            return "json_schema" if _SCHEMA_IS_TOO_MUCH.search(said) else "json_object"
+        case "json_schema":
+            return "json_object"
+        case "json_object":
+            return "text"
+        case "text":
+            return None
+
+
+def relax(dialect: Dialect, said: str) -> Dialect | None:
+    """Return the dialect to try after the endpoint refused with ``said``; None: it is not about the dialect."""
+    if _USAGE.search(said) and dialect.stream_usage:
+        return replace(dialect, stream_usage=False)
+    if _TEMPERATURE.search(said) and dialect.temperature:
+        return replace(dialect, temperature=False)
+    if _LIMIT.search(said) and dialect.limit == "max_tokens":
+        return replace(dialect, limit="max_completion_tokens")
+    if _FORM.search(said) and (plainer := _plainer(dialect.structured, said)):
+        return replace(dialect, structured=plainer)
+    return None

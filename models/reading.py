@@ -1,0 +1,115 @@
+"""Read a value out of what a model wrote. Pure.
+
+Models think aloud, wrap JSON in fences, add a sentence before it, a key nobody asked for, a null for
+"nothing". None of that is worth another call. What is really wrong is said in words that a model can
+act on.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain import value
+from models.schemas import form_of
+
+T = TypeVar("T")
+
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(r"\A.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)
+_PLACES = 40
+"""Braces that are tried as the start of the answer."""
+
+
+@value
+class Read(Generic[T]):
+    """The value that was read, or what is wrong with the text."""
+
+    value: T | None = None
+    wrong: str = ""
+
+
+def without_thoughts(text: str) -> str:
+    """Cut reasoning that a server left in the text, closed or cut off in the middle."""
+    text = _THOUGHT.sub("", text)
+    if not _THOUGHT_OPEN.search(text):
+        text = _THOUGHT_END.sub("", text)  # chat templates that open the thought in the prompt
+    return _THOUGHT_OPEN.sub("", text).strip()
+
+
+def read(text: str, answer: type[T]) -> Read[T]:
+    """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
+    adapter, schema, wrong = TypeAdapter[T](answer), form_of(answer).json_schema, ""
+    for found in _objects(without_thoughts(text)):
+        if not _is_about(found, schema):
+            continue
+        try:
+            return Read(value=adapter.validate_python(_tidy(found, schema)))
+        except ValidationError as error:
+            wrong = wrong or _explain(error)
+    return Read(wrong=wrong or "there is no complete JSON object in it")
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """Every JSON object in the text, and what is wrapped in an object with a single key."""
+    for found in _decoded(text):
+        yield found
+        if isinstance(found, dict) and len(found) == 1:
+            yield from found.values()
+
+
+def _decoded(text: str) -> Iterator[Any]:
+    """All of the text, then what stands in fences, then wherever a brace opens."""
+    pieces = [text, *(match[1] for match in _FENCE.finditer(text))]
+    for piece in pieces:
+        try:
+            yield _DECODER.decode(piece.strip())
+        except (ValueError, RecursionError):
+            continue
+    at = text.find("{")
+    for _ in range(_PLACES):
+        if at < 0:
+            return
+        try:
+            found, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            yield found
+        at = text.find("{", end)
+
+
+def _is_about(found: Any, schema: dict[str, Any]) -> bool:
+    """False for an object without a single known key: where all keys are optional it would pass for an answer."""
+    properties = schema.get("properties")
+    return properties is None or (isinstance(found, dict) and any(key in properties for key in found))
+
+
+def _tidy(data: Any, schema: dict[str, Any]) -> Any:
+    """Drop keys that nobody asked for, constants, and nulls where nothing may be null."""
+    if isinstance(data, list) and "items" in schema:
+        return [_tidy(item, schema["items"]) for item in data]
+    properties = schema.get("properties")
+    if not isinstance(data, dict) or properties is None:
+        return data
+    return {
+        key: _tidy(item, properties[key])
+        for key, item in data.items()
+        if key in properties and "const" not in properties[key] and (item is not None or _nullable(properties[key]))
+    }
+
+
+def _nullable(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "null" or any(part.get("type") == "null" for part in schema.get("anyOf", ()))
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what is wrong, for the model: places and reasons, no values."""
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    lines = [f"{'.'.join(map(str, fault['loc'])) or 'the answer'}: {fault['msg']}" for fault in faults[:8]]
+    return "; ".join(lines)

@@ -1,0 +1,85 @@
+"""What an endpoint's failure means, as an error that says who can do something about it. Pure."""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailable
+
+_CONTEXT = re.compile(
+    r"context_length_exceeded|maximum context length|context (window|size|length)|exceed_context_size"
+    r"|prompt is too long|input is too long|longer than the maximum model length|too many tokens"
+    r"|max_tokens must be at least 1",
+    re.IGNORECASE,
+)
+_LENGTHS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"maximum context length (?:is|of) (\d+)",
+        r"maximum model length (?:is |of )?\(?(\d+)",
+        r"context (?:window|size|length)\D{0,30}(\d+)",
+        r"n_ctx\D{0,5}(\d+)",
+    )
+)
+_NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
+_LATER = frozenset({408, 409, 423, 425})
+_TOO_LARGE = 413
+
+
+def served_length(said: str) -> int | None:
+    """Return the context length that a refusal names, in tokens."""
+    return next((int(match[1]) for pattern in _LENGTHS if (match := pattern.search(said))), None)
+
+
+def retry_after(header: str | None, *, now: datetime) -> float | None:
+    """Seconds to wait, from a ``Retry-After`` header: a number, or an HTTP date (RFC 9110, 10.2.3)."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+def too_long(said: str) -> ContextTooLong:
+    """The prompt does not fit."""
+    served = served_length(said)
+    limit = f" {served} tokens" if served else ""
+    return ContextTooLong(
+        f"The prompt does not fit the context of the model{limit and f' ({limit.strip()})'}: {said}",
+        max_tokens=served,
+        hint="Serve the model with a longer context (vLLM: --max-model-len), or give it less to read.",
+    )
+
+
+def refusal(status: int, said: str, *, where: str, retry_after_s: float | None = None) -> SignoffError:
+    """Return the error for an HTTP status; ``said`` is the endpoint's own message, ``where`` names it."""
+    if status in {401, 403}:
+        return Refused(f"{where} does not accept the key: {said}", code="llm_unauthorized",
+                       hint="Set SIGNOFF_MODEL_API_KEY to a key that this endpoint accepts.")  # fmt: skip
+    if status == 404:  # noqa: PLR2004  the number is the word
+        return Refused(f"{where} does not know this model or address: {said}", code="llm_unknown_model",
+                       hint="`signoff doctor` lists what is served; set SIGNOFF_MODEL to one of them, "
+                            "and SIGNOFF_MODEL_BASE_URL to an address that ends with /v1.")  # fmt: skip
+    if status == 429:  # noqa: PLR2004
+        if _NO_MONEY.search(said):
+            return Refused(f"{where}: the account has no credit left: {said}", code="llm_no_credit",
+                           hint="Top up the account, or choose another endpoint.")  # fmt: skip
+        return RateLimited(f"{where} asks to slow down: {said}", retry_after=retry_after_s, hint="It is tried again.")
+    if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(said)):  # noqa: PLR2004
+        return too_long(said)
+    if status >= 500 or status in _LATER:  # noqa: PLR2004
+        return Unavailable(f"{where} failed with {status}: {said}", hint="See the log of the model server.")
+    return Refused(f"{where} refused the request ({status}): {said}", code="llm_bad_request",
+                   hint="The endpoint does not understand what we send; see docs/model-protocol.md.")  # fmt: skip
+
+
+def unreachable(where: str, why: str) -> Unavailable:
+    """Nobody answers there."""
+    return Unavailable(f"{where} cannot be reached: {why}",
+                       hint="Is the model server running, and is SIGNOFF_MODEL_BASE_URL its address?")  # fmt: skip
