@@ -1,0 +1,32 @@
+"""Packs the inside half into one archive that any Python 3.9 or newer can run."""
+
+import io
+import zipfile
+from importlib.resources import files
+
+PACKAGE = "signoff_repair_inside"
+_ENTRY = f"""\
+import sys
+import zipfile
+from pathlib import Path
+
+here = Path(sys.argv[0]).resolve()
+with zipfile.ZipFile(here) as archive:
+    archive.extractall(here.parent / "lib")
+sys.path.insert(0, str(here.parent / "lib"))
+sys.dont_write_bytecode = True
+from {PACKAGE}.__main__ import main
+
+main()
+"""
+
+
+def bundle() -> bytes:
+    """Return the archive: same bytes for same sources."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py"), _ENTRY)
+        for source in sorted(files("models.repair.inside").iterdir(), key=lambda entry: entry.name):
+            if source.name.endswith(".py"):
+                archive.writestr(zipfile.ZipInfo(f"{PACKAGE}/{source.name}"), source.read_bytes())
+    return target.getvalue()

@@ -1,0 +1,165 @@
+"""What the tests do before anything is changed: outcomes, times, tracebacks, lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .lab import Lab
+from .suspects import Coverage
+from .wire import Message
+
+GOOD = frozenset(("passed", "skipped", "xfailed", "xpassed"))
+_TRACED = 40
+_HUNG_TRACED = 4
+_BATCH = 20
+
+
+@dataclass
+class Seen:
+    """One test as it is before the repair."""
+
+    name: str
+    file: str
+    outcome: str = "unknown"
+    seconds: float = 0.0
+    cpu: float = 0.0
+    message: str = ""
+    error: str = ""
+    frames: list[tuple[str, int]] = field(default_factory=list)
+    lines: Coverage | None = None
+
+    @property
+    def bad(self) -> bool:
+        return self.outcome in ("failed", "error", "hung", "crashed")
+
+    @property
+    def sign(self) -> tuple[str, Any]:
+        """Equal for tests that fail the same way."""
+        return self.error or self.outcome, tuple(self.frames[-1:])
+
+
+class Baseline:
+    """Runs every test once, and the interesting ones again with their lines recorded."""
+
+    def __init__(self, lab: Lab, files: Sequence[str]) -> None:
+        self._lab = lab
+        self._files = list(files)
+        hello = lab.hosts["warm"].hello
+        self.tests: dict[str, Seen] = {i["id"]: Seen(i["id"], i["file"]) for i in hello["items"]}
+        for broken in hello["broken"]:
+            name = "collect:" + broken["id"]
+            file = broken["id"].partition("::")[0]
+            self.tests[name] = Seen(
+                name, f"{hello['root']}/{file}", outcome="error", message=broken["m"], error="collect"
+            )
+        self._slowest = 0.0
+        self._hang_s = 4.0
+
+    @property
+    def failing(self) -> list[Seen]:
+        return [test for test in self.tests.values() if test.bad]
+
+    def run(self, until: float) -> None:
+        """Run all tests, in as many processes as there are workers, until a moment of ``time.monotonic``."""
+        names = [name for name in self.tests if not name.startswith("collect:")]
+        self._hang_s = min(8.0, max(2.0, (until - time.monotonic()) / 10))
+        open_: dict[int, list[str]] = {}
+        for chunk in _chunks(names, self._lab.workers, self.tests):
+            open_[self._submit(chunk, until)] = chunk
+        while open_:
+            for chunk, result in self._lab.results(open_, 0.5):
+                rest = self._learn(chunk, result)
+                if rest and time.monotonic() < until - 0.2:
+                    open_[self._submit(rest, until)] = rest
+
+    def _submit(self, names: list[str], until: float) -> int:
+        hung = sum(test.outcome == "hung" for test in self.tests.values())
+        patience = max(1.0, 20 * self._slowest) if hung else max(self._hang_s, 20 * self._slowest)
+        patience = min(patience, 0.6) if hung > 2 else patience  # noqa: PLR2004
+        return self._lab.submit("warm", {
+            "candidates": [{"p": []}], "tests": names, "cpu_s": patience, "idle_s": max(15.0, 3 * patience),
+            "total_s": max(1.0, until - time.monotonic()), "where": True,
+        })  # fmt: skip
+
+    def _learn(self, names: list[str], result: Message) -> list[str]:
+        """Note the outcomes; the tests that did not get their turn are returned."""
+        for line in result["lines"]:
+            if "t" in line:
+                self._note(line)
+        told = {line["t"] for line in result["lines"] if "t" in line}
+        rest = [name for name in names if name not in told]
+        finished = any(line.get("end") for line in result["lines"])
+        hung = any(line.get("o") == "hung" for line in result["lines"])
+        if rest and not finished and not hung:
+            self.tests[rest[0]].outcome = "hung" if result["late"] else "crashed"
+            rest = rest[1:]
+        return [] if finished else rest
+
+    def _note(self, line: Message) -> None:
+        test = self.tests[line["t"]]
+        test.outcome = line["o"]
+        test.seconds, test.cpu = line.get("s", 0.0), line.get("cpu", 0.0)
+        test.message, test.error = line.get("m", ""), line.get("e", "")
+        test.frames = [(path, number) for path, number in line.get("f", [])]
+        if not test.bad:
+            self._slowest = max(self._slowest, test.cpu)
+
+    def trace_failing(self, until: float) -> None:
+        """Record the lines of failing tests, each in its own process; one that passes alone is not failing."""
+        open_: dict[int, Seen] = {}
+        hung = [test for test in self.failing if test.outcome == "hung"][:_HUNG_TRACED]
+        rest = sorted((test for test in self.failing if test.outcome != "hung"), key=lambda test: test.seconds)
+        for test in [*hung, *rest[:_TRACED]]:
+            open_[self._traced([test.name], until, test)] = test
+        while open_ and time.monotonic() < until:
+            for test, result in self._lab.results(open_, 0.5):
+                for line in result["lines"]:
+                    if line.get("t") == test.name:
+                        test.lines = line.get("lines") or {}
+                        if line["o"] in GOOD:
+                            test.outcome = "flaky"
+
+    def trace_passing(self, near: Sequence[Seen], until: float) -> None:
+        """Record the lines of passing tests, those in the files of failing tests first."""
+        files = {test.file for test in near}
+        good = [test for test in self.tests.values() if test.outcome == "passed"]
+        good.sort(key=lambda test: (test.file not in files, test.cpu))
+        batches = [good[at : at + _BATCH] for at in range(0, len(good), _BATCH)]
+        open_: dict[int, list[Seen]] = {}
+        while (batches or open_) and time.monotonic() < until:
+            while batches and len(open_) < self._lab.workers + 1:
+                batch = batches.pop(0)
+                open_[self._traced([test.name for test in batch], until, batch[-1])] = batch
+            for _, result in self._lab.results(open_, 0.5):
+                for line in result["lines"]:
+                    if "t" in line:
+                        self.tests[line["t"]].lines = line.get("lines")
+
+    def _traced(self, names: list[str], until: float, test: Seen) -> int:
+        cold = names[0].startswith("collect:")
+        job: Message = {
+            "candidates": [{"p": []}], "tests": names, "trace": True, "files": self._files, "where": True,
+            "cpu_s": 0.5 if test.outcome == "hung" else max(3.0, 30 * test.cpu), "idle_s": 30.0,
+            "total_s": max(1.0, until - time.monotonic()),
+        }  # fmt: skip
+        if cold:
+            job["only"] = [test.file]
+        return self._lab.submit("cold" if cold else "warm", job)
+
+
+def _chunks(names: list[str], count: int, tests: dict[str, Seen]) -> list[list[str]]:
+    """Split into runs of about equal length that do not cut a file."""
+    if len(names) < 2 * count:
+        return [names] if names else []
+    size = len(names) / count
+    chunks: list[list[str]] = [[]]
+    last = ""
+    for name in names:
+        if len(chunks[-1]) >= size and tests[name].file != last:
+            chunks.append([])
+        chunks[-1].append(name)
+        last = tests[name].file
+    return chunks

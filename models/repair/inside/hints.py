@@ -1,0 +1,53 @@
+"""Ingredients that the failing tests themselves name: strings, numbers, error types."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+from .patch import read
+from .scope import Hints
+from .source import FUNCTIONS
+
+_STRINGS = 40
+_NAME = re.compile(r"::(\w+)(?:\[.*\])?$")
+
+
+def hints(tests: Sequence[tuple[str, str]]) -> Hints:
+    """Read the functions of these tests (id, file)."""
+    strings: list[str] = []
+    numbers: list[str] = []
+    raises: list[str] = []
+    trees: dict[str, ast.AST] = {}
+    for name, path in tests:
+        found = _NAME.search(name.partition("[")[0])
+        try:
+            tree = trees.setdefault(path, ast.parse(read(path)))
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, FUNCTIONS) and found and node.name == found[1]:
+                _collect(node, strings, numbers, raises)
+    return Hints(
+        strings=tuple(dict.fromkeys(strings))[:_STRINGS],
+        numbers=tuple(dict.fromkeys(numbers))[:_STRINGS],
+        raises=tuple(dict.fromkeys(raises)),
+    )
+
+
+def _collect(test: ast.AST, strings: list[str], numbers: list[str], raises: list[str]) -> None:
+    for node in ast.walk(test):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            strings.append(node.value)
+            strings += re.findall(r"[\w-]{3,}", node.value)[:5]
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+        ):
+            numbers.append(repr(node.value))
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("raises", "assertRaises", "assertRaisesRegex")
+        ):
+            raises += [ast.unparse(arg) for arg in node.args[:1] if isinstance(arg, (ast.Name, ast.Attribute))]

@@ -1,0 +1,158 @@
+"""New statements: guards, marks and steps that may be missing."""
+
+from __future__ import annotations
+
+import ast
+
+from .scope import Scope
+from .site import Idea, Ideas, negated
+from .source import FUNCTIONS, Code
+from .statements import docstring, reindented, whole
+
+_GUARD_VALUES = ("None", "[]", "0", "False", "True", "1", "''", "[[]]", "{}")
+
+
+def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Ideas:
+    """Statements in front of ``block[place]``, or at the block's end when ``place`` is its length."""
+    last = place == len(block)
+    near = block[place - 1] if last else block[place]
+    lines = whole(code, near)
+    if lines is None or (not last and docstring(near)):
+        return
+    at, indent = (lines[1] if last else lines[0]), lines[2]
+    start = "" if at == 0 or code.text[at - 1] == "\n" else "\n"
+    ended = isinstance(block[place - 1], (ast.Return, ast.Raise, ast.Break, ast.Continue)) if place else False
+    if ended:
+        return
+    looping = _in_loop(code, near)
+    first = place == 0 or (place == 1 and docstring(block[0]))
+    for text, weight in _lines(code, scope, near, last=last, looping=looping).items():
+        yield Idea("statement added", weight, at, at, f"{start}{indent}{text}\n")
+    if scope.function is not None and block is scope.function.body and first:
+        for text, weight in _guards(scope).items():
+            yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
+    yield from _copies(code, scope, block, place, at, indent, start)
+
+
+def _in_loop(code: Code, node: ast.stmt) -> bool:
+    for around in code.up(node):
+        if isinstance(around, (ast.For, ast.While)):
+            return True
+        if isinstance(around, FUNCTIONS):
+            return False
+    return False
+
+
+def _lines(code: Code, scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[str, float]:
+    """Short statements that use what is in scope."""
+    found: dict[str, float] = {}
+    names = [name for name in scope.names if name not in ("self", "cls", "_")]
+    _grow(scope, names, found)
+    assigned = [name for name in scope.locals if name in names]
+    changed = {n.id for n in scope.nodes() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for one in assigned[:7]:
+        for other in assigned[:7]:
+            if one != other and one in changed:
+                found.setdefault(f"{one} = {other}", 0.3)
+    for name in [n for n in names if n in scope.ints][:6]:
+        found.setdefault(f"{name} += 1", 0.45 if name in changed else 0.15)
+        found.setdefault(f"{name} -= 1", 0.35 if name in changed else 0.12)
+    if looping:
+        found.setdefault("break", 0.3)
+        found.setdefault("continue", 0.3)
+    if scope.function is not None:
+        ending = last and not isinstance(near, (ast.Return, ast.Raise))
+        returns = any(isinstance(n, ast.Return) and n.value is not None for n in scope.nodes())
+        for place, name in enumerate(names[:7]):
+            found.setdefault(
+                f"return {name}", (0.4 if ending else 0.15) * (1.0 if returns or ending else 0.3) / (1 + 0.15 * place)
+            )
+        for value in ("None", "True", "False", "[]", "0"):
+            found.setdefault(f"return {value}", 0.25 if ending else 0.08)
+        if scope.function.name == "__init__":
+            found.setdefault("super().__init__()", 0.5)
+            for name in scope.params[1:6]:
+                found.setdefault(f"{scope.params[0]}.{name} = {name}", 0.5)
+    return found
+
+
+def _grow(scope: Scope, names: list[str], found: dict[str, float]) -> None:
+    """``seen.add(x)``, ``out.append(x)``: marks and results that are not kept."""
+    calls = [
+        n for n in scope.nodes()
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "add", "appendleft", "push")
+    ]  # fmt: skip
+    used = {scope.code.of(call.func): [scope.code.of(a) for a in call.args] for call in calls}
+    tested = [
+        (scope.code.of(n.comparators[0]), scope.code.of(n.left))
+        for n in scope.nodes()
+        if isinstance(n, ast.Compare) and len(n.ops) == 1 and isinstance(n.ops[0], (ast.In, ast.NotIn))
+    ]
+    for holder, item in tested:
+        if "\n" not in item + holder:
+            found.setdefault(f"{holder}.add({item})", 0.55)
+            found.setdefault(f"{holder}.append({item})", 0.4)
+            found.setdefault(f"{holder}.remove({item})", 0.15)
+    holders = list(
+        dict.fromkeys(
+            [*used, *(f"{name}.append" for name in scope.growing), *(f"{name}.add" for name in scope.growing)]
+        )
+    )
+    for place, method in enumerate(holders[:10]):
+        base = method.rpartition(".")[0]
+        known = method in used
+        for at, name in enumerate([n for n in names if n != base][:8]):
+            fade = 1 / ((1 + 0.1 * place) * (1 + 0.1 * at))
+            found.setdefault(
+                f"{method}({name})", (0.45 if known else 0.35 if method.endswith("append") else 0.3) * fade
+            )
+    for base in list(scope.growing)[:5]:
+        found.setdefault(f"{base}.pop()", 0.25)
+        found.setdefault(f"{base}.sort()", 0.15)
+
+
+def _guards(scope: Scope) -> dict[str, float]:
+    """Base cases at the start of a function."""
+    found: dict[str, float] = {}
+    params = [name for name in scope.params if name not in ("self", "cls")][:5]
+    tests: dict[str, float] = {}
+    for place, name in enumerate(params):
+        fade = 1 / (1 + 0.15 * place)
+        tests[f"not {name}"] = 0.4 * fade
+        tests[f"{name} is None"] = 0.35 * fade
+        if name not in scope.sequences:
+            tests[f"{name} == 0"] = 0.3 * fade
+            tests[f"{name} <= 1"] = 0.25 * fade
+            tests[f"{name} < 0"] = 0.25 * fade
+        if name not in scope.ints:
+            tests[f"len({name}) <= 1"] = 0.25 * fade
+    for place, one in enumerate(params[:-1]):
+        tests[f"{one} == {params[place + 1]}"] = 0.2
+    for test, weight in tests.items():
+        for place, value in enumerate([*params[:3], *_GUARD_VALUES]):
+            found[f"if {test}:\n    return {value}\n"] = weight * (0.9 - 0.05 * place)
+        for error in scope.hints.raises[:2]:
+            found[f"if {test}:\n    raise {error}\n"] = 0.4 * weight + 0.2
+    for error in scope.hints.raises[:1]:
+        for text in scope.conditions[:4]:
+            found[f"if {negated(text)}:\n    raise {error}\n"] = 0.2
+    return found
+
+
+def _copies(code: Code, scope: Scope, block: list[ast.stmt], place: int, at: int, indent: str, start: str) -> Ideas:
+    """A statement of the same function once more, here."""
+    around = {id(block[p]) for p in (place - 1, place) if 0 <= p < len(block)}
+    count = 0
+    for node in scope.nodes():
+        if not isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.If, ast.Return)) or docstring(node):
+            continue
+        if id(node) in around or (isinstance(node, ast.If) and len(node.body) > 1):
+            continue
+        if isinstance(node, ast.Return) and place < len(block):
+            continue
+        lines = whole(code, node)
+        text = code.text[lines[0] : lines[1]] if lines else ""
+        if lines is None or text.count("\n") > 3:  # noqa: PLR2004
+            continue
+        count += 1
+        yield Idea("statement copied", 0.27 / (1 + 0.08 * count), at, at, start + reindented(text, lines[2], indent))

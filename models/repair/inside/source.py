@@ -1,0 +1,120 @@
+"""One source file: its text, tree, parents, and the way from tree positions to text offsets."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any, Union
+
+Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - Python 3.9
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+BLOCKS = ("body", "orelse", "finalbody")
+
+
+class Code:
+    """A parsed file. Offsets count characters of ``text``."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path, self.text = path, text
+        self.tree = ast.parse(text)
+        self._lines = _split(text)
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line))
+        self.parents: dict[ast.AST, ast.AST] = {}
+        for node in ast.walk(self.tree):
+            for child in ast.iter_child_nodes(node):
+                self.parents[child] = node
+
+    def offset(self, line: int, column: int) -> int:
+        """Text offset of a tree position (line from 1, column in UTF-8 bytes)."""
+        text = self._lines[line - 1]
+        if not text.isascii():
+            column = len(text.encode()[:column].decode(errors="ignore"))
+        return self._starts[line - 1] + column
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Start and end offset of a node; decorators belong to their function."""
+        placed: Any = node
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        first: Any = decorators[0] if decorators else node
+        start = self.offset(first.lineno, first.col_offset)
+        if decorators:
+            start = self.text.rindex("@", 0, start)
+        return start, self.offset(placed.end_lineno, placed.end_col_offset)
+
+    def of(self, node: ast.AST) -> str:
+        """The text of a node as it stands."""
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def line_start(self, offset: int) -> int:
+        return self.text.rfind("\n", 0, offset) + 1
+
+    def line_end(self, offset: int) -> int:
+        """Offset just behind the newline of the line that holds ``offset``."""
+        end = self.text.find("\n", offset)
+        return len(self.text) if end < 0 else end + 1
+
+    def indent(self, node: ast.AST) -> str:
+        start, _ = self.span(node)
+        return self.text[self.line_start(start) : start]
+
+    def up(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes around a node, innermost first."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+    def function(self, node: ast.AST) -> Function | None:
+        """The innermost function around a node (a function's own decorators and defaults are outside)."""
+        inner = node
+        for outer in self.up(node):
+            if isinstance(outer, FUNCTIONS) and inner in outer.body:
+                return outer
+            inner = outer
+        return None
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The statement that holds an expression."""
+        while not isinstance(node, ast.stmt):
+            node = self.parents[node]
+        return node
+
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The list of statements that this one stands in."""
+        parent = self.parents[statement]
+        for name in (*BLOCKS, "handlers"):
+            block = getattr(parent, name, None)
+            if isinstance(block, list) and statement in block:
+                return block
+        return [statement]
+
+    def piece(self, start: int, end: int) -> tuple[int, int, int]:
+        """The run of whole top-level statements that covers a range: start, end, and its first line."""
+        first, last = 0, len(self.text)
+        for statement in self.tree.body:
+            a, b = self.span(statement)
+            a, b = self.line_start(a), self.line_end(b)
+            if b <= start:
+                first = b
+            elif a >= end and a < last:
+                last = a
+        return first, last, self.text.count("\n", 0, first) + 1
+
+    @property
+    def future(self) -> bool:
+        """Whether annotations are not evaluated."""
+        return "from __future__ import annotations" in self.text
+
+
+def _split(text: str) -> list[str]:
+    """Lines with their ends, as Python's tokenizer counts them (form feeds do not end a line)."""
+    lines: list[str] = []
+    start = 0
+    for at, char in enumerate(text):
+        if char == "\n" or (char == "\r" and text[at + 1 : at + 2] != "\n"):
+            lines.append(text[start : at + 1])
+            start = at + 1
+    lines.append(text[start:])
+    return lines

@@ -1,0 +1,91 @@
+"""Spectrum fault localisation: how suspicious each line is (Ochiai; Abreu et al., 2007). Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from math import sqrt
+
+from .source import FUNCTIONS, Code
+
+Coverage = dict[str, list[int]]
+"""Lines that one test ran, by file."""
+Weights = dict[str, dict[int, float]]
+"""How suspicious each line of each file is, 0 to 1."""
+Frames = Sequence[tuple[str, int]]
+
+_WORD = re.compile(r"\w+")
+_LAST_FRAME = 1.4
+_ANY_FRAME = 1.2
+_SUSPECTED = 1.3
+_INDIRECT = 0.75
+
+
+def ochiai(failed: Sequence[Coverage], passed: Iterable[Coverage]) -> Weights:
+    """``ef / sqrt(F * (ef + ep))`` for every line that a failing test runs."""
+    hits: dict[str, dict[int, list[int]]] = {}
+    for coverage in failed:
+        for path, lines in coverage.items():
+            table = hits.setdefault(path, {})
+            for line in lines:
+                table.setdefault(line, [0, 0])[0] += 1
+    for coverage in passed:
+        for path, lines in coverage.items():
+            table = hits.get(path)
+            for line in lines if table else ():
+                if table and line in table:
+                    table[line][1] += 1
+    total = len(failed) or 1
+    return {
+        path: {line: ef / sqrt(total * (ef + ep)) for line, (ef, ep) in table.items()} for path, table in hits.items()
+    }
+
+
+def boosted(weights: Weights, frames: Iterable[Frames], suspects: Iterable[str]) -> Weights:
+    """Raise lines of tracebacks and of files that somebody suspects; the most suspicious line becomes 1."""
+    factors: dict[tuple[str, int], float] = {}
+    for trace in frames:
+        own = [(path, line) for path, line in trace if path in weights]
+        for place, frame in enumerate(own):
+            factors[frame] = max(factors.get(frame, 1.0), _LAST_FRAME if place == len(own) - 1 else _ANY_FRAME)
+    named = tuple(suspects)
+    raised = {
+        path: {
+            line: weight * factors.get((path, line), 1.0) * (_SUSPECTED if named and path.endswith(named) else 1.0)
+            for line, weight in table.items()
+        }
+        for path, table in weights.items()
+    }
+    most = max((weight for table in raised.values() for weight in table.values()), default=1.0)
+    return {path: {line: weight / most for line, weight in table.items()} for path, table in raised.items()}
+
+
+def mentioned(weights: Weights, codes: dict[str, Code]) -> dict[str, float]:
+    """How suspicious the lines are that mention a word."""
+    words: dict[str, float] = {}
+    for path, table in weights.items():
+        lines = codes[path].text.splitlines() if path in codes else []
+        for line, weight in table.items():
+            for word in set(_WORD.findall(lines[line - 1])) if line <= len(lines) else ():
+                words[word] = max(words.get(word, 0.0), weight)
+    return words
+
+
+def indirect(code: Code, table: dict[int, float], words: dict[str, float]) -> dict[int, float]:
+    """Weights of lines that ran at import: defaults of suspicious functions, constants that suspicious lines use."""
+    found: dict[int, float] = {}
+    for node in ast.walk(code.tree):
+        if isinstance(node, FUNCTIONS):
+            inner = [table.get(line, 0.0) for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)]
+            weight = _INDIRECT * max(inner, default=0.0)
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            for line in range(first, node.body[0].lineno):
+                found[line] = max(found.get(line, 0.0), weight)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and code.function(node) is None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            weight = _INDIRECT * max((words.get(name, 0.0) for name in names), default=0.0)
+            for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                found[line] = max(found.get(line, 0.0), weight)
+    return {line: weight for line, weight in found.items() if weight and line not in table}

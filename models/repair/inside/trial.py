@@ -1,0 +1,90 @@
+"""What a forked child does: apply a candidate, run tests, tell each outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Protocol
+
+from . import limits
+from .forks import Turn
+from .patch import Cold, Live, Overrides
+from .trace import Lines
+from .wire import Message
+
+_FRAMES = 60
+
+
+class Tests(Protocol):
+    """A collected test session."""
+
+    def run(self, test: str, following: str | None) -> Message:
+        """Run one test; ``o`` is its outcome, ``m`` a message, ``f`` the frames [path, line] of its traceback."""
+        ...
+
+
+def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -> None:
+    """Try every candidate of the job on the job's tests, in order."""
+    job = turn.job
+    limits.bound_memory()
+    for number, candidate in enumerate(job["candidates"]):
+        patch: list[Message] = candidate["p"]
+        undo: Callable[[], None] = _nothing
+        try:
+            limits.arm(job["cpu_s"])
+            if live is not None:
+                undo = live.apply(patch)
+                overrides.put(patch)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            turn.tell({"c": number, "bad": "syntax"})
+            continue
+        except Cold:
+            turn.tell({"c": number, "bad": "cold"})
+            continue
+        _series(turn, tests, number, candidate.get("t") or job["tests"])
+        undo()
+        overrides.texts.clear()
+
+
+def _nothing() -> None:
+    return None
+
+
+def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
+    job = turn.job
+    lines = Lines(job["files"]) if job.get("trace") else None
+    for place, name in enumerate(names):
+        following = names[place + 1] if place + 1 < len(names) else None
+        if job.get("where"):
+            _watch(turn, number, name, lines)
+        limits.arm(job["cpu_s"])
+        began, used = time.monotonic(), time.process_time()
+        if lines is not None:
+            lines.start()
+        told = tests.run(name, following)
+        if lines is not None:
+            told["lines"] = lines.stop()
+        told.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
+        turn.tell(told)
+        if job.get("stop") and told["o"] not in ("passed", "skipped", "xfailed", "xpassed"):
+            break
+    limits.arm(0)
+    turn.tell({"c": number, "end": True})
+
+
+def _watch(turn: Turn, number: int, name: str, lines: Lines | None) -> None:
+    """Tell where a test hangs, in place of silently ending."""
+
+    def hung(_: int, frame: FrameType | None) -> Any:
+        frames: list[Any] = []
+        while frame is not None and len(frames) < _FRAMES:
+            frames.append([os.path.realpath(frame.f_code.co_filename), frame.f_lineno])
+            frame = frame.f_back
+        seen = lines.stop() if lines is not None else {}
+        turn.tell({"c": number, "t": name, "o": "hung", "f": frames[::-1], "m": "does not end", "lines": seen})
+        os._exit(0)
+
+    signal.signal(signal.SIGPROF, hung)

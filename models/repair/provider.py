@@ -1,0 +1,132 @@
+"""A provider of changes that searches for a repair instead of asking a model.
+
+Generate and validate in the sense of GenProg and its successors (Le Goues et al., 2012; Durieux and
+Monperrus, 2016), with spectrum fault localisation. Everything that runs foreign code runs on the bench.
+"""
+
+import json
+from asyncio import shield
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, cast
+from uuid import uuid4
+
+from domain import CodeChange, CommandRun, FileEdit, Refused
+from models.contract import Bench, Heard, Job, Proposal
+from models.repair.bundle import bundle
+
+_HINTS = {
+    "no_failing_test": "Add a test that fails until the bug is repaired, or name it with --accept.",
+    "no_repair_found": "Give it more time, name suspicious files, or configure a model: SIGNOFF_MODEL_BASE_URL.",
+    "not_python": "The built-in repair engine works on Python only; configure a model: SIGNOFF_MODEL_BASE_URL.",
+    "interpreter_missing": "Use a sandbox image that has python3, 3.9 or newer.",
+}
+_FOLDER = "/tmp/signoff-repair"  # noqa: S108 - a path inside the sandbox
+_GRACE_S = 20.0
+_NOT_FOUND = 127
+_RESULT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Find an edit that makes the acceptance command pass, by trying many."""
+
+    name: str = field(default="builtin-repair", init=False)
+    python: str = "python3"
+    """The interpreter that runs the search inside the sandbox; the tests run with the command's own."""
+    workers: int = 2
+
+    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
+        """Return one change that was seen to pass the acceptance command.
+
+        Raises:
+            Refused: ``no_failing_test``, ``no_repair_found``, ``not_python`` or ``interpreter_missing``.
+        """
+        say = heard or _unheard
+        began = monotonic()
+        folder = f"{_FOLDER}/{uuid4().hex[:12]}"
+        say("looking for a repair: running the tests\n")
+        try:
+            result = await self._search(job, bench, folder, say)
+        finally:
+            await shield(bench.run(["rm", "-rf", folder]))
+        for option in result["options"]:
+            edits = await self._proved(job, bench, option, result, began)
+            if edits is not None:
+                return self._proposal(edits, option, result, began, job)
+            say(f"{option['what']}: passes in the search, not in the acceptance command\n")
+        raise _refused("no_repair_found", "What passed in the search does not pass the acceptance command itself.")
+
+    async def _search(self, job: Job, bench: Bench, folder: str, say: Heard) -> dict[str, Any]:
+        request = {"command": job.accept, "seconds": job.seconds, "suspects": job.suspects, "workers": self.workers}
+        await bench.write(f"{folder}/repair.zip", bundle())
+        await bench.write(f"{folder}/request.json", json.dumps(request).encode())
+        argv = [self.python, "-I", f"{folder}/repair.zip", f"{folder}/request.json"]
+        run = await bench.run(argv, timeout_s=job.seconds + _GRACE_S)
+        say(run.stdout.text())
+        if run.ended == "exit" and run.code == _NOT_FOUND:
+            raise _refused("interpreter_missing", f"{self.python} is not in the sandbox.")
+        result = await self._result(bench, folder, run)
+        if result["code"] != "ok":
+            raise _refused(result["code"], result["message"])
+        return result
+
+    async def _result(self, bench: Bench, folder: str, run: CommandRun) -> dict[str, Any]:
+        try:
+            data = await bench.read(f"{folder}/result.json", limit=_RESULT_BYTES)
+        except Refused as error:
+            said = f"{run.stderr.text()}\n{run.stdout.text()}".strip()[-1_000:]
+            if "No such file" in said or "not found" in said:
+                raise _refused("interpreter_missing", f"{self.python} does not start: {said}") from error
+            raise _refused("no_repair_found", f"The search ended early ({run.ended} {run.code}): {said}") from error
+        return cast("dict[str, Any]", json.loads(data))
+
+    async def _proved(
+        self, job: Job, bench: Bench, option: Mapping[str, Any], result: Mapping[str, Any], began: float
+    ) -> tuple[FileEdit, ...] | None:
+        """Run the acceptance command itself on the changed files, and put them back."""
+        originals = {path: await bench.read(path) for path in option["files"]}
+        patience = max(30.0, 4 * job.seconds - (monotonic() - began))
+        try:
+            for path, changed in option["files"].items():
+                await bench.write(path, changed["text"].encode(), mode=changed["mode"])
+            run = await bench.run(["sh", "-c", job.accept], env=result["env"], timeout_s=patience)
+        finally:
+            for path, data in originals.items():
+                await shield(bench.write(path, data, mode=option["files"][path]["mode"]))
+        if not run.ok:
+            return None
+        return tuple(FileEdit(path=path, content=changed["text"]) for path, changed in option["files"].items())
+
+    def _proposal(
+        self, edits: tuple[FileEdit, ...], option: Mapping[str, Any], result: Mapping[str, Any], began: float, job: Job
+    ) -> Proposal:
+        passing = int(result["passing"])
+        others = [f"* {what}" for what in result["others"] if what != option["what"]][:8]
+        doubt = (
+            f"\n\n{passing} different edits pass, so the tests do not decide:\n" + "\n".join(others) if others else ""
+        )
+        change = CodeChange(
+            expert=job.expert,
+            files_to_update=edits,
+            notes=f"{option['what']}\n{option['diff']}{doubt}"[:20_000],
+            commit_message=f"Repair {', '.join(edit.path for edit in edits)}: {option['kind']}",
+        )
+        return Proposal(
+            provider=self.name,
+            model=self.name,
+            change=change,
+            duration_ms=1_000 * (monotonic() - began),
+            tried=int(result["tried"]),
+            passing=passing,
+            note=f"{option['what']}; {result['tried']} candidates in {result['seconds']} s, {passing} passed.",
+        )
+
+
+def _unheard(_: str) -> None:
+    """Nobody listens."""
+
+
+def _refused(code: str, message: str) -> Refused:
+    return Refused(message[:2_000], code=code, hint=_HINTS.get(code, _HINTS["no_repair_found"]))
