@@ -1,0 +1,63 @@
+"""What a node costs: graph, checkpoint and spans, with no model and no command.
+
+Ours and a bare LangGraph graph of the same shape take turns in one process, each with its own SQLite
+file and a checkpoint after every step, so that whatever else the machine does falls on both.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from benchmarks.idle import TASK, VISITS, bare, staff
+from graphs import CodingGraph, coding
+from telemetry import tracing
+
+WARM_UP, ROUNDS = 10, 60
+
+
+def measure() -> Mapping[str, float]:
+    """Medians over ``ROUNDS`` runs of each graph, after ``WARM_UP``."""
+    with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+        ours, plain = asyncio.run(_take_turns(Path(folder)))
+    return {
+        "graph.node_overhead_ratio": round(statistics.median(ours) / statistics.median(plain), 3),
+        "graph.node_ms": round(statistics.median(ours) / VISITS, 3),
+        "graph.bare_node_ms": round(statistics.median(plain) / VISITS, 3),
+        "graph.noop_run_p50_ms": round(statistics.median(ours), 2),
+        "graph.noop_run_p95_ms": round(statistics.quantiles(ours, n=20)[-1], 2),
+    }
+
+
+async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
+    async with (
+        tracing(folder=folder / "spans") as spans,
+        AsyncSqliteSaver.from_conn_string(str(folder / "ours.sqlite")) as ours_saver,
+        AsyncSqliteSaver.from_conn_string(str(folder / "bare.sqlite")) as bare_saver,
+    ):
+        ours, plain = coding(staff(spans.tracer), checkpointer=ours_saver), bare(bare_saver)
+        for number in range(WARM_UP):
+            await _run(ours, f"warm-{number}")
+            await _run(plain, f"warm-{number}")
+        times: tuple[list[float], list[float]] = ([], [])
+        for number in range(ROUNDS):
+            times[0].append(await _run(ours, f"run-{number}"))
+            times[1].append(await _run(plain, f"run-{number}"))
+    return times
+
+
+async def _run(graph: CodingGraph, run: str) -> float:
+    """Milliseconds of one run from its first node to its last, its events read as the engine reads them."""
+    given = {"run": run, "org": "bench", "task": TASK}
+    config = {"configurable": {"thread_id": run}}
+    started = time.perf_counter()
+    async for _ in graph.astream(given, config, stream_mode=["custom"], subgraphs=True, durability="sync"):  # type: ignore[arg-type]
+        pass
+    took = (time.perf_counter() - started) * 1_000
+    state = await graph.aget_state(config)  # type: ignore[arg-type]
+    assert state.values["ending"].status == "delivered", "a run that does not end is no measurement"
+    return took
