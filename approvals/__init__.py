@@ -14,56 +14,102 @@ from approvals.contract import (
     Request,
     Revision,
     Terms,
+    Topic,
     Voter,
 )
 from approvals.database import Journal, Mailing, StoredBallots
 from approvals.digest import action_digest, ballot_id, canonical, context_digest
+from approvals.erasure import forget
 from approvals.following import latest
+from approvals.guard import Guard
+from approvals.hitl import Answer as Resume
+from approvals.hitl import bound, interrupt_payload, read_resume
+from approvals.links import Links, Ticket
 from approvals.memory import Directory, RememberedBallots
+from approvals.notify import Courier, new_client
+from approvals.outbox import Outbox, Parcel, StoredOutbox
+from approvals.outgoing import Endpoint, Subscriptions
+from approvals.page import HEADERS as PAGE_HEADERS
+from approvals.page import render_page
 from approvals.policy import Mode, Policy, default_policy, read_policy
+from approvals.received import Answer, Memory, RememberedMessages, StoredMessages
 from approvals.refusals import Conflict, Forbidden, Gone, Missing, Unauthenticated, Unprocessable, refusal
+from approvals.show import diff_lines, in_full, one_line, visible
 from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, writing
+from approvals.tables import metadata
+from approvals.webhook import Hooks, Integration, refused_answer, voted_answer
 
 __all__ = [
     "MAX_REJECTS",
+    "PAGE_HEADERS",
+    "Answer",
     "Ballot",
     "Ballots",
     "Clock",
     "Conflict",
+    "Courier",
     "DatabaseUnavailable",
     "Decision",
     "Directory",
+    "Endpoint",
     "Fact",
     "Forbidden",
     "Gone",
     "Grant",
+    "Guard",
+    "Hooks",
+    "Integration",
     "Journal",
     "Letter",
+    "Links",
     "Mailing",
+    "Memory",
     "Missing",
     "Mode",
+    "Outbox",
     "Page",
+    "Parcel",
     "People",
     "Policy",
     "RememberedBallots",
+    "RememberedMessages",
     "Request",
+    "Resume",
     "Revision",
     "StoredBallots",
+    "StoredMessages",
+    "StoredOutbox",
+    "Subscriptions",
     "Terms",
+    "Ticket",
+    "Topic",
     "Unauthenticated",
     "Unprocessable",
     "Voter",
     "action_digest",
     "ballot_id",
+    "bound",
     "canonical",
     "context_digest",
     "create_all",
     "default_policy",
+    "diff_lines",
+    "forget",
+    "in_full",
+    "interrupt_payload",
     "latest",
+    "metadata",
+    "new_client",
+    "one_line",
     "open_engine",
     "read_policy",
+    "read_resume",
     "reading",
     "refusal",
+    "refused_answer",
+    "render_page",
     "sqlite_url",
+    "visible",
+    "voted_answer",
     "writing",
 ]

@@ -185,14 +185,17 @@ class Page:
 
 @value
 class Fact:
-    """Something that happened to a ballot, for the audit chain. Digests and ids only, no free text."""
+    """Something that happened to a ballot, for the audit chain."""
 
     at: datetime
     org: str
     actor: str
+    """A person or account; empty for what the house did by itself."""
     verb: str
     object: str
     digests: tuple[str, ...] = ()
+    note: str = ""
+    """What they said about it: free text, kept where it can be erased."""
 
 
 Topic = Literal["approval.pending", "approval.noted", "approval.decided", "approval.expired", "approval.escalated"]
@@ -211,6 +214,7 @@ class Letter:
     tier: Tier
     state: BallotState
     expires_at: datetime
+    at: datetime
 
 
 class People(Protocol):

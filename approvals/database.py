@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import and_, exists, func, insert, select, update
@@ -26,7 +27,7 @@ from approvals.contract import (
     Voter,
 )
 from approvals.cursors import after, known, place
-from approvals.happenings import fact, killed_fact, letter, refused_fact
+from approvals.happenings import HOUSE, fact, killed_fact, letter, refused_fact
 from approvals.quorum import LIVE, awaits, effective
 from approvals.refusals import refusal
 from approvals.store import reading, writing
@@ -121,7 +122,7 @@ class StoredBallots:
             voted = lifecycle.voted(ballot, decision, voter, now=self.clock(), rejects=rejects)
             if voted == ballot:
                 return self._seen((ballot,), ballot.org)
-            return await self._put(conn, ballot, voted, f"vote.{decision.choice}", voter.subject)
+            return await self._put(conn, ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment)
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
         async with self._changing(id, voter.org, voter.subject) as (conn, ballot):
@@ -145,12 +146,12 @@ class StoredBallots:
     async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
         signers = await self._signers(await self.get(id, org))
         roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        async with self._changing(id, org, "executor", recomputed_digest) as (conn, ballot):
+        async with self._changing(id, org, HOUSE, recomputed_digest) as (conn, ballot):
             await self._ensure_alive(conn, org, ballot.run)
             grant = await self._grant_of(conn, ballot)
             lifecycle.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
             await self._consume(conn, ballot, recomputed_digest)
-            return await self._put(conn, ballot, replace(ballot, state="consumed"), "consumed", "executor")
+            return await self._put(conn, ballot, replace(ballot, state="consumed"), "consumed", HOUSE)
 
     async def _consume(self, conn: AsyncConnection, ballot: Ballot, recomputed_digest: str) -> None:
         """The one update that lets an action happen. What was checked before only explains a no."""
@@ -177,31 +178,39 @@ class StoredBallots:
         return await self._finish(id, org, "failed")
 
     async def _finish(self, id_: str, org: str, state: BallotState) -> Ballot:
-        async with self._changing(id_, org, "executor") as (conn, ballot):
+        async with self._changing(id_, org, HOUSE) as (conn, ballot):
             done = lifecycle.finished(ballot, state)
-            return ballot if done == ballot else await self._put(conn, ballot, done, state, "executor")
+            return ballot if done == ballot else await self._put(conn, ballot, done, state, HOUSE)
 
     async def expire(self) -> tuple[Ballot, ...]:
-        now, ended = self.clock(), list[Ballot]()
-        async with writing(self.engine) as conn:
-            for ballot in await rows.read(conn, rows.due(now), lock=True):
-                swept = lifecycle.swept(ballot, now=now)
-                if swept.state != ballot.state:
-                    ended.append(await self._put(conn, ballot, swept, swept.state, "clock"))
-                elif swept != ballot:
-                    await self._put(conn, ballot, swept, "escalated", "clock")
+        ended: list[Ballot] = []
+        while batch := await self._sweep(self.clock()):
+            ended += [ballot for ballot in batch if ballot.state != "pending"]
         return tuple(ended)
+
+    async def _sweep(self, now: datetime) -> Sequence[Ballot]:
+        """Move some ballots that are due, in one transaction. Empty when none is left."""
+        moved: list[Ballot] = []
+        async with writing(self.engine) as conn:
+            for ballot in await rows.read(conn, rows.due(now), lock=True, limit=200):
+                swept = lifecycle.swept(ballot, now=now)
+                if swept == ballot:
+                    continue
+                verb = "escalated" if swept.state == ballot.state else swept.state
+                moved.append(await self._put(conn, ballot, swept, verb, HOUSE))
+        return moved
 
     async def kill(self, run: str, voter: Voter) -> tuple[Ballot, ...]:
         lifecycle.ensure_may_kill(voter)
         now, c = self.clock(), ballots.c
         async with writing(self.engine) as conn:
+            mine = and_(c.org == voter.org, c.run == run, c.state.in_(LIVE))
+            live = [b for b in await rows.read(conn, mine, lock=True) if effective(b, now) in LIVE]
+            # Ballots are locked before the journal everywhere, or two transactions could wait for each other.
             if not await _is_killed(conn, voter.org, run):
                 row = {"org": voter.org, "run": run, "killed_by": voter.subject, "killed_at": now}
                 await conn.execute(insert(kills).values(**row))
                 await self.journal.append(conn, killed_fact(run, voter, now))
-            mine = and_(c.org == voter.org, c.run == run, c.state.in_(LIVE))
-            live = [b for b in await rows.read(conn, mine, lock=True) if effective(b, now) in LIVE]
             gone = [(b, lifecycle.killed(b, now=now)) for b in live]
             return tuple([await self._put(conn, b, a, "killed", voter.subject) for b, a in gone])
 
@@ -231,10 +240,12 @@ class StoredBallots:
         if refused:
             raise refused
 
-    async def _put(self, conn: AsyncConnection, before: Ballot | None, now_: Ballot, verb: str, actor: str) -> Ballot:
+    async def _put(
+        self, conn: AsyncConnection, before: Ballot | None, now_: Ballot, verb: str, actor: str, *, note: str = ""
+    ) -> Ballot:
         await rows.write(conn, before, now_)
-        await self.journal.append(conn, fact(now_, verb, actor, self.clock()))
-        if told := letter(before, now_):
+        await self.journal.append(conn, fact(now_, verb, actor, self.clock(), note=note))
+        if told := letter(before, now_, self.clock()):
             await self._mail(conn, told)
         return now_
 

@@ -5,11 +5,14 @@ from datetime import datetime
 from approvals.contract import Ballot, Fact, Letter, Topic, Voter
 from domain import Refused
 
+HOUSE = ""
+"""The actor of what no person did: the clock, the executor."""
 
-def fact(ballot: Ballot, verb: str, actor: str, at: datetime, *digests: str) -> Fact:
+
+def fact(ballot: Ballot, verb: str, actor: str, at: datetime, *digests: str, note: str = "") -> Fact:
     """One line of the audit chain: who did what to which bytes."""
     bound = (ballot.action_digest, ballot.context_digest, *digests)
-    return Fact(at=at, org=ballot.org, actor=actor, verb=f"approval.{verb}", object=ballot.id, digests=bound)
+    return Fact(at=at, org=ballot.org, actor=actor, verb=f"approval.{verb}", object=ballot.id, digests=bound, note=note)
 
 
 def refused_fact(ballot: Ballot, no: Refused, actor: str, at: datetime, *digests: str) -> Fact:
@@ -22,7 +25,7 @@ def killed_fact(run: str, voter: Voter, at: datetime) -> Fact:
     return Fact(at=at, org=voter.org, actor=voter.subject, verb="run.killed", object=run)
 
 
-def letter(before: Ballot | None, after: Ballot) -> Letter | None:
+def letter(before: Ballot | None, after: Ballot, at: datetime) -> Letter | None:
     """What subscribers are told of this change; None when it is none of their business."""
     topic = _topic(before, after)
     if topic is None or not after.requirement.notify:
@@ -36,6 +39,7 @@ def letter(before: Ballot | None, after: Ballot) -> Letter | None:
         tier=after.tier,
         state=after.state,
         expires_at=after.expires_at,
+        at=at,
     )
 
 

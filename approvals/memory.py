@@ -22,7 +22,7 @@ from approvals.contract import (
     Voter,
 )
 from approvals.cursors import after, place
-from approvals.happenings import fact, killed_fact, letter, refused_fact
+from approvals.happenings import HOUSE, fact, killed_fact, letter, refused_fact
 from approvals.quorum import LIVE, awaits, effective
 from approvals.refusals import refusal
 from domain import BallotState, Refused
@@ -104,7 +104,7 @@ class RememberedBallots:
             voted = lifecycle.voted(ballot, decision, voter, now=self.clock(), rejects=rejects)
             if voted == ballot:
                 return self._seen(ballot, ballot.org)
-            return self._put(ballot, voted, f"vote.{decision.choice}", voter.subject)
+            return self._put(ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment)
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
         async with self._changing(id, voter.org, voter.subject) as ballot:
@@ -129,11 +129,11 @@ class RememberedBallots:
         grant = self.grants.get(before.grant)
         signers = {vote.voter for vote in before.votes} | ({grant.granted_by} if grant else set[str]())
         roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        async with self._changing(id, org, "executor", recomputed_digest) as ballot:
+        async with self._changing(id, org, HOUSE, recomputed_digest) as ballot:
             if (org, ballot.run) in self.kills:
                 raise refusal("run_killed", f"Run {ballot.run} was stopped.")
             lifecycle.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
-            return self._put(ballot, replace(ballot, state="consumed"), "consumed", "executor")
+            return self._put(ballot, replace(ballot, state="consumed"), "consumed", HOUSE)
 
     async def executed(self, id: str, org: str) -> Ballot:  # noqa: A002
         return await self._finish(id, org, "executed")
@@ -142,9 +142,9 @@ class RememberedBallots:
         return await self._finish(id, org, "failed")
 
     async def _finish(self, id_: str, org: str, state: BallotState) -> Ballot:
-        async with self._changing(id_, org, "executor") as ballot:
+        async with self._changing(id_, org, HOUSE) as ballot:
             after_ = lifecycle.finished(ballot, state)
-            return ballot if after_ == ballot else self._put(ballot, after_, state, "executor")
+            return ballot if after_ == ballot else self._put(ballot, after_, state, HOUSE)
 
     async def expire(self) -> tuple[Ballot, ...]:
         async with self._lock:
@@ -152,9 +152,9 @@ class RememberedBallots:
             for ballot in tuple(self.ballots.values()):
                 swept = lifecycle.swept(ballot, now=self.clock())
                 if swept.state != ballot.state:
-                    ended.append(self._put(ballot, swept, swept.state, "clock"))
+                    ended.append(self._put(ballot, swept, swept.state, HOUSE))
                 elif swept != ballot:
-                    self._put(ballot, swept, "escalated", "clock")
+                    self._put(ballot, swept, "escalated", HOUSE)
             return tuple(ended)
 
     async def kill(self, run: str, voter: Voter) -> tuple[Ballot, ...]:
@@ -185,10 +185,10 @@ class RememberedBallots:
     def _of(self, org: str, run: str) -> Sequence[Ballot]:
         return [ballot for ballot in self.ballots.values() if (ballot.org, ballot.run) == (org, run)]
 
-    def _put(self, before: Ballot | None, after_: Ballot, verb: str, actor: str) -> Ballot:
+    def _put(self, before: Ballot | None, after_: Ballot, verb: str, actor: str, *, note: str = "") -> Ballot:
         self.ballots[after_.id] = after_
-        self.facts.append(fact(after_, verb, actor, self.clock()))
-        if told := letter(before, after_):
+        self.facts.append(fact(after_, verb, actor, self.clock(), note=note))
+        if told := letter(before, after_, self.clock()):
             self.letters.append(told)
         return after_
 

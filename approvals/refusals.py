@@ -49,6 +49,15 @@ Code = Literal[
     "action_invalid",
     "grant_refused",
     "cursor_invalid",
+    "letter_missing",
+    "signature_invalid",
+    "hook_unknown",
+    "hook_invalid",
+    "hook_reused",
+    "link_invalid",
+    "link_expired",
+    "link_used",
+    "csrf_invalid",
 ]
 
 _KIND: Final[dict[Code, type[Refused]]] = {
@@ -71,6 +80,15 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "action_invalid": Unprocessable,
     "grant_refused": Unprocessable,
     "cursor_invalid": Unprocessable,
+    "letter_missing": Missing,
+    "signature_invalid": Unauthenticated,
+    "hook_unknown": Missing,
+    "hook_invalid": Unprocessable,
+    "hook_reused": Conflict,
+    "link_invalid": Missing,
+    "link_expired": Gone,
+    "link_used": Gone,
+    "csrf_invalid": Forbidden,
 }
 
 _HINT: Final[dict[Code, str]] = {
@@ -93,6 +111,15 @@ _HINT: Final[dict[Code, str]] = {
     "action_invalid": "Send the complete action with whole numbers below 2^53 and valid Unicode.",
     "grant_refused": "Grants exist for medium and high actions, may only narrow, and are given by an approver.",
     "cursor_invalid": "Start again without a cursor, and pass on `next_cursor` as it came.",
+    "letter_missing": "List the dead letters with `signoff outbox list --state dead`.",
+    "signature_invalid": "Sign id, timestamp and body with the shared secret; see docs/webhooks.md.",
+    "hook_unknown": "Configure the integration first; see docs/webhooks.md.",
+    "hook_invalid": "Send exactly the documented fields; see docs/webhooks.md. Free text approves nothing.",
+    "hook_reused": "Every message has its own webhook-id; a retry repeats the same bytes.",
+    "link_invalid": "Open the link exactly as it was sent, or ask for a new one.",
+    "link_expired": "Ask for a new link: `signoff approvals list`.",
+    "link_used": "This link has done its work. Open the approval to see what became of it.",
+    "csrf_invalid": "Load the page again and decide there.",
 }
 
 

@@ -1,16 +1,18 @@
 """Between ballots and their rows."""
 
+import hashlib
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, and_, delete, insert, or_, select, update
+from sqlalchemy import BigInteger, RowMapping, and_, delete, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from approvals.contract import Ballot, Grant, Letter
+from approvals.cursors import micros
 from approvals.quorum import person
 from approvals.tables import ballots, grants, votes
 from domain import Action, BallotState, Requirement, Risk, Vote
@@ -65,7 +67,7 @@ async def write(conn: AsyncConnection, before: Ballot | None, after: Ballot) -> 
 
 
 async def _write_vote(conn: AsyncConnection, ballot: str, vote: Vote) -> None:
-    who = person(vote.voter)
+    who = hashlib.sha256(person(vote.voter).encode()).hexdigest()
     row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
     await conn.execute(delete(votes).where(votes.c.ballot == ballot, votes.c.person == who))
     await conn.execute(
@@ -121,7 +123,9 @@ async def use_grant(conn: AsyncConnection, grant: Grant) -> None:
 def due(now: datetime) -> ColumnElement[bool]:
     """Rows that a sweep has to look at: past a deadline, or past half-time without an escalation."""
     c = ballots.c
-    pending = and_(c.state == "pending", or_(c.expires_at <= now, c.escalated_at.is_(None)))
+    twice = type_coerce(c.created_at, BigInteger) + type_coerce(c.expires_at, BigInteger)
+    half = and_(c.escalated_at.is_(None), twice <= 2 * micros(now))
+    pending = and_(c.state == "pending", or_(c.expires_at <= now, half))
     return or_(pending, and_(c.state == "approved", c.use_by <= now))
 
 

@@ -99,7 +99,7 @@ votes = Table(
     "votes",
     metadata,
     Column("ballot", ForeignKey("ballots.id"), primary_key=True),
-    Column("person", String(600), primary_key=True),  # one vote per human, kept by the database, too
+    Column("person", String(64), primary_key=True),  # one vote per human, kept by the database, too
     Column("voter", String(300), nullable=False),
     Column("choice", String(10), nullable=False),
     Column("action_digest", String(80), nullable=False),

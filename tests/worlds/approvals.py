@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import Fact, Letter, RememberedBallots, StoredBallots, create_all, open_engine, sqlite_url
-from approvals.conformance import Hourglass, Staffing, Stage
+from approvals.rehearsal import Hourglass, Staffing, Stage
 from approvals.tables import outbox
 
 

@@ -1,0 +1,35 @@
+"""Forgetting a person: what the ballots say of them becomes their pseudonym. Decisions and digests stay."""
+
+import hashlib
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from approvals.quorum import person
+from approvals.tables import ballots, grants, kills, votes
+
+
+async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) -> int:
+    """Replace a person by ``pseudonym`` in every ballot of an organisation, inside the caller's transaction.
+
+    Their comments go, too. Returns how many ballots were touched. Ballots that still wait should be
+    cancelled first: a pseudonym can neither sign nor be told from another requester.
+    """
+    involved = or_(ballots.c.requester == subject, ballots.c.editor == subject)
+    who = hashlib.sha256(person(subject).encode()).hexdigest()
+    voted = select(votes.c.ballot).where(votes.c.person == who)
+    touched = and_(ballots.c.org == org, or_(involved, ballots.c.id.in_(voted)))
+    ids = list((await conn.execute(select(ballots.c.id).where(touched))).scalars())
+    rejected = select(votes.c.ballot).where(votes.c.person == who, votes.c.choice == "reject")
+    hidden = hashlib.sha256(person(pseudonym).encode()).hexdigest()
+    mine = and_(votes.c.person == who, votes.c.ballot.in_(ids))
+    for change in (
+        update(ballots).where(ballots.c.id.in_(ids), ballots.c.id.in_(rejected)).values(feedback=""),
+        update(votes).where(mine).values(voter=pseudonym, person=hidden, comment=""),
+        update(ballots).where(ballots.c.org == org, ballots.c.requester == subject).values(requester=pseudonym),
+        update(ballots).where(ballots.c.org == org, ballots.c.editor == subject).values(editor=pseudonym),
+        update(grants).where(grants.c.org == org, grants.c.granted_by == subject).values(granted_by=pseudonym),
+        update(kills).where(kills.c.org == org, kills.c.killed_by == subject).values(killed_by=pseudonym),
+    ):
+        await conn.execute(change)
+    return len(ids)

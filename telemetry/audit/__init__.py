@@ -1,0 +1,22 @@
+"""The audit trail: tamper-evident, and able to forget a person."""
+
+from telemetry.audit.audit import Audit, Fact
+from telemetry.audit.chain import Checkpoint, Flaw, Line, Verification
+from telemetry.audit.subjects import HOUSE, Subjects
+from telemetry.audit.tables import metadata
+from telemetry.audit.witness import Folder, Witness, genuine
+
+__all__ = [
+    "HOUSE",
+    "Audit",
+    "Checkpoint",
+    "Fact",
+    "Flaw",
+    "Folder",
+    "Line",
+    "Subjects",
+    "Verification",
+    "Witness",
+    "genuine",
+    "metadata",
+]

@@ -1,0 +1,187 @@
+"""The audit: an append-only chain of facts for each organisation, which can be verified and exported."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import TypeAdapter
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.elements import ColumnElement
+
+from telemetry.audit.chain import Checkpoint, Flaw, Line, Verification, flaws_in, genesis, sealed
+from telemetry.audit.subjects import Subjects
+from telemetry.audit.tables import heads, log
+from telemetry.audit.witness import Witness, genuine, sign
+
+_LINE = TypeAdapter(Line)
+_BATCH = 1_000
+_MANY = 100
+"""More flaws than this tell nobody anything new."""
+
+
+class Fact(Protocol):
+    """What other rooms report. ``actor`` is empty when no person did it."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def org(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def verb(self) -> str: ...
+    @property
+    def object(self) -> str: ...
+    @property
+    def digests(self) -> tuple[str, ...]: ...
+    @property
+    def note(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Writes, verifies, exports and forgets."""
+
+    engine: AsyncEngine
+    clock: Callable[[], datetime]
+    subjects: Subjects
+    witness: Witness
+    signing_key: Ed25519PrivateKey = field(repr=False)
+    trusted_keys: Sequence[str] = ()
+    """Hexadecimal public keys of earlier signing keys; the present one is always trusted."""
+
+    async def append(self, conn: AsyncConnection, fact: Fact) -> None:
+        """Write a fact inside the caller's transaction: both happen, or neither."""
+        ref = await self.subjects.ref(conn, fact.org, fact.actor)
+        seq, prev_hash = await self._head(conn, fact.org)
+        entry = Line(
+            seq=seq + 1,
+            at=fact.at,
+            org=fact.org,
+            actor_ref=ref,
+            verb=fact.verb,
+            object=fact.object,
+            digests=fact.digests,
+            prev_hash=prev_hash,
+        )
+        new = sealed(entry)
+        await conn.execute(insert(log).values(_LINE.dump_python(new)))
+        await conn.execute(update(heads).where(heads.c.org == fact.org).values(seq=new.seq, hash=new.hash))
+        await self.subjects.note(conn, fact.org, new.seq, ref, fact.note)
+
+    async def _head(self, conn: AsyncConnection, org: str) -> tuple[int, str]:
+        """The last line's number and hash, locked until the transaction ends."""
+        query = select(heads.c.seq, heads.c.hash).where(heads.c.org == org).with_for_update()
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            try:
+                async with conn.begin_nested():
+                    await conn.execute(insert(heads).values(org=org, seq=0, hash=genesis(org)))
+            except IntegrityError:
+                pass  # another transaction wrote the organisation's first line
+            row = (await conn.execute(query)).one()
+        return row.seq, row.hash
+
+    async def checkpoint(self, org: str) -> Checkpoint | None:
+        """Sign the present head and hand it to the witness. None while the chain is empty."""
+        async with self.engine.connect() as conn:
+            query = select(heads.c.seq, heads.c.hash).where(heads.c.org == org)
+            head = (await conn.execute(query)).one_or_none()
+        if head is None:
+            return None
+        made = sign(self.signing_key, org=org, seq=head.seq, head=head.hash, at=self.clock())
+        await self.witness.keep(made)
+        return made
+
+    async def organisations(self) -> tuple[str, ...]:
+        """Every organisation that has a chain."""
+        async with self.engine.connect() as conn:
+            return tuple((await conn.execute(select(heads.c.org).order_by(heads.c.org))).scalars())
+
+    async def verify(self, org: str) -> Verification:
+        """Read the whole chain and hold it against every checkpoint the witness has."""
+        kept = await self.witness.kept(org)
+        wanted = {checkpoint.seq: checkpoint for checkpoint in kept}
+        flaws, end, count = [self._forged(c) for c in kept if not self._genuine(c)], (0, genesis(org)), 0
+        async with self._snapshot() as conn:
+            async with aclosing(_batches(conn, log.c.org == org)) as batches:
+                async for batch in batches:
+                    found, end = flaws_in(batch, after=end)
+                    flaws += found + [_unlike(row) for row in batch if _differs(row, wanted.get(row.seq))]
+                    count += len(batch)
+            flaws += await self._tail(conn, org, end, kept)
+        flaws = sorted(flaws, key=lambda flaw: flaw.seq)[:_MANY]
+        return Verification(org=org, lines=count, checkpoints=len(kept), flaws=tuple(flaws))
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """A connection that does not see lines written meanwhile; SQLite's are like that anyway."""
+        postgres = self.engine.dialect.name == "postgresql"
+        async with self.engine.connect() as conn:
+            yield await conn.execution_options(isolation_level="REPEATABLE READ") if postgres else conn
+
+    async def _tail(
+        self, conn: AsyncConnection, org: str, end: tuple[int, str], kept: Sequence[Checkpoint]
+    ) -> list[Flaw]:
+        head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
+        found = [_cut(checkpoint, end[0]) for checkpoint in kept if checkpoint.seq > end[0]]
+        if (tuple(head) if head else (0, genesis(org))) != end:
+            found.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
+        return found
+
+    def _genuine(self, checkpoint: Checkpoint) -> bool:
+        own = self.signing_key.public_key().public_bytes_raw().hex()
+        return genuine(checkpoint, (own, *self.trusted_keys))
+
+    def _forged(self, checkpoint: Checkpoint) -> Flaw:
+        message = "this checkpoint was not signed by a trusted key"
+        return Flaw(seq=checkpoint.seq, kind="forged_checkpoint", message=message)
+
+    async def export(self, org: str, *, subject: str | None = None) -> AsyncGenerator[dict[str, Any]]:
+        """Every line as JSON, with names and texts that were not erased; only one person's with ``subject``."""
+        async with self.engine.connect() as conn:
+            where, names = log.c.org == org, await self.subjects.names(conn, org)
+            if subject is not None:
+                ref = await self.subjects.find(conn, org, subject)
+                if ref is None:
+                    return
+                where &= log.c.actor_ref == ref
+            async with aclosing(_batches(conn, where)) as batches:
+                async for batch in batches:
+                    texts = await self.subjects.texts(conn, org, batch[0].seq, batch[-1].seq)
+                    for entry in batch:
+                        told: dict[str, Any] = _LINE.dump_python(entry, mode="json")
+                        yield {**told, "actor": names.get(entry.actor_ref), "note": texts.get(entry.seq, "")}
+
+    async def erase(self, conn: AsyncConnection, org: str, subject: str) -> str | None:
+        """Destroy a person's key inside the caller's transaction. Returns the pseudonym that remains."""
+        return await self.subjects.erase(conn, org, subject)
+
+
+async def _batches(conn: AsyncConnection, where: ColumnElement[bool]) -> AsyncGenerator[list[Line]]:
+    last = 0
+    while True:
+        query = select(log).where(where, log.c.seq > last).order_by(log.c.seq).limit(_BATCH)
+        rows = (await conn.execute(query)).mappings().all()
+        if not rows:
+            return
+        last = rows[-1]["seq"]
+        yield [_LINE.validate_python(dict(row)) for row in rows]
+
+
+def _differs(entry: Line, checkpoint: Checkpoint | None) -> bool:
+    return checkpoint is not None and checkpoint.hash != entry.hash
+
+
+def _cut(checkpoint: Checkpoint, last: int) -> Flaw:
+    saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
+    return Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {last}")
+
+
+def _unlike(entry: Line) -> Flaw:
+    return Flaw(seq=entry.seq, kind="changed", message="a checkpoint saw another line here")

@@ -1,0 +1,120 @@
+"""The tables of the audit. The log itself refuses UPDATE and DELETE, in the database."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Dialect,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    event,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment as microseconds since the epoch."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as ASCII text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+log = Table(
+    "audit_log",
+    metadata,
+    Column("org", String(300), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("actor_ref", String(40), nullable=False),
+    Column("verb", String(100), nullable=False),
+    Column("object", Json, nullable=False),
+    Column("digests", Json, nullable=False),
+    Column("prev_hash", String(80), nullable=False),
+    Column("hash", String(80), nullable=False),
+    Index(None, "org", "actor_ref"),
+)
+
+heads = Table(
+    "audit_heads",
+    metadata,
+    Column("org", String(300), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(80), nullable=False),
+)
+
+subjects = Table(
+    "audit_subjects",
+    metadata,
+    Column("ref", String(40), primary_key=True),
+    Column("org", String(300), nullable=False),
+    Column("lookup", String(64)),  # keyed hash of the name; gone once erased
+    Column("key", LargeBinary),  # the subject's key, wrapped by the master key; gone once erased
+    Column("name", LargeBinary, nullable=False),
+    UniqueConstraint("org", "lookup"),
+)
+
+notes = Table(
+    "audit_notes",
+    metadata,
+    Column("org", String(300), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("ref", String(40), nullable=False),
+    Column("text", LargeBinary, nullable=False),
+    Index(None, "ref"),
+)
+
+SQLITE_GUARDS = tuple(
+    f"CREATE TRIGGER audit_log_no_{verb.lower()} BEFORE {verb} ON audit_log "
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+)
+
+POSTGRES_GUARDS = (
+    """CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
+    """CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only()""",
+)
+
+for _guard in SQLITE_GUARDS:
+    event.listen(log, "after_create", DDL(_guard).execute_if(dialect="sqlite"))
+for _guard in POSTGRES_GUARDS:
+    event.listen(log, "after_create", DDL(_guard).execute_if(dialect="postgresql"))

@@ -1,0 +1,76 @@
+"""Where checkpoints go: away from the database, so that whoever cuts its tail is noticed."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import TypeAdapter
+
+from telemetry.audit.chain import Checkpoint, statement
+
+_CHECKPOINT = TypeAdapter(Checkpoint)
+
+
+class Witness(Protocol):
+    """Keeps checkpoints somewhere the database's owner does not reach."""
+
+    async def keep(self, checkpoint: Checkpoint) -> None: ...
+
+    async def kept(self, org: str) -> Sequence[Checkpoint]:
+        """All checkpoints of an organisation, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """One file of JSON lines for each organisation, on a volume of its own."""
+
+    path: Path
+
+    async def keep(self, checkpoint: Checkpoint) -> None:
+        await asyncio.to_thread(self._append, checkpoint)
+
+    def _append(self, checkpoint: Checkpoint) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self._file(checkpoint.org).open("ab") as file:
+            file.write(_CHECKPOINT.dump_json(checkpoint) + b"\n")
+
+    async def kept(self, org: str) -> Sequence[Checkpoint]:
+        return await asyncio.to_thread(self._read, org)
+
+    def _read(self, org: str) -> Sequence[Checkpoint]:
+        file = self._file(org)
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return [_CHECKPOINT.validate_python(json.loads(line)) for line in lines if line.strip()]
+
+    def _file(self, org: str) -> Path:
+        return self.path / f"{quote(org, safe='')}.jsonl"
+
+
+def sign(key: Ed25519PrivateKey, *, org: str, seq: int, head: str, at: datetime) -> Checkpoint:
+    """State that the chain had this head."""
+    signature = key.sign(statement(org, seq, head, at)).hex()
+    public = key.public_key().public_bytes_raw().hex()
+    return Checkpoint(org=org, seq=seq, hash=head, at=at, key=public, signature=signature)
+
+
+def genuine(checkpoint: Checkpoint, trusted: Sequence[str]) -> bool:
+    """Whether one of the trusted keys (hexadecimal) really signed this."""
+    if checkpoint.key not in trusted:
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(checkpoint.key))
+        key.verify(
+            bytes.fromhex(checkpoint.signature),
+            statement(checkpoint.org, checkpoint.seq, checkpoint.hash, checkpoint.at),
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
