@@ -17,6 +17,6 @@ git -C "$repo" -c user.name=Demo -c user.email=demo@example.invalid -c commit.gp
 
 task=$(cat "$root/examples/$example/TASK.md")
 printf '\n  repository   %s\n  task         %s\n\n' "$repo" "$task"
-"$root/.venv/bin/signoff" run --repo "$repo" --task "$task" --sign-as "$(id -un)" "$@"
+"$root/.venv/bin/signoff" run --repo "$repo" --task "$task" --sign-as "$(id -un 2>/dev/null || echo demo)" "$@"
 printf '\n  The change is a commit on its own branch; main is as it was:\n\n'
 git -C "$repo" --no-pager log --all --oneline --decorate --graph --stat=80 -n 3
