@@ -1,1 +1,5 @@
+"""What is done at each station of a run: one verb per file, its prompt beside it."""
 
+from nodes._prompt import Prompt, prompt
+
+__all__ = ["Prompt", "prompt"]

@@ -43,7 +43,6 @@ from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
 COMMAND_SECONDS = 600.0
-PROVIDER_SECONDS = 180.0
 
 
 class ExecuteInput(TypedDict):
@@ -87,6 +86,7 @@ class Executor:
     ballots: Ballots
     prompt: Prompt
     clock: Clock
+    provider_seconds: float = 60.0
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
         task = state["task"]
@@ -141,7 +141,7 @@ class Executor:
             accept=_accept(state), env=await self._env(state), seconds=COMMAND_SECONDS,
         )  # fmt: skip
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
-                    seconds=PROVIDER_SECONDS) for m in prompts]  # fmt: skip
+                    seconds=self.provider_seconds) for m in prompts]  # fmt: skip
         spare = None if state["baseline"].ok else self.roster.last_resort(task)
         asked = (propose(providers, job, workspace, trials, last_resort=spare) for job in jobs)
         answers = list(await asyncio.gather(*asked))

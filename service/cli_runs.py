@@ -241,11 +241,11 @@ def trace(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> N
     async def work() -> None:
         async with open_house(read_settings()) as house:
             found = await house.engine.runs.get(run, org=house.org)
-            tree = house.spans(found.id)
+            tree = await house.spans(found.id)
         if as_json:
-            print_json(tree.as_json())
+            print_json(tree.to_json())
         else:
-            out().print(tree.rendered())
+            out().print(house.drawn(tree))
 
     run_async(work, as_json=as_json)
 

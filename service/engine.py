@@ -6,16 +6,14 @@ lease while it works; a second one on the same run is refused, also from another
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, StateSnapshot
-from opentelemetry.context import Context
-from opentelemetry.trace import Tracer
 from pydantic import TypeAdapter
 
 from approvals import Ballots
@@ -49,6 +47,14 @@ class Standing:
         return next((i.value.get("approval_id") for i in self.interrupts if isinstance(i.value, dict)), None)
 
 
+class Spans(Protocol):
+    """Knows how a run's spans hang together."""
+
+    def segment(self, run: Run) -> AbstractContextManager[Span]:
+        """The span of one stretch of work, current inside the block."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Advance runs, one lease each."""
@@ -58,8 +64,7 @@ class Engine:
     ballots: Ballots
     workspaces: Workspaces
     store: Store
-    tracer: Tracer
-    trace_of: Callable[[str], Context]
+    spans: Spans
     org: str
     owner: str = field(default_factory=lambda: uuid4().hex)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -130,12 +135,7 @@ class Engine:
 
     async def _segment(self, run: Run, listen: Listen) -> tuple[Status, Ending | None]:
         """One traced stretch of work. Nothing is left open while a run waits."""
-        parent = self.trace_of(run.id)
-        with self.tracer.start_as_current_span(f"run.segment {run.segment + 1}", context=parent) as span:
-            span.set_attributes({
-                "app.run.id": run.id, "app.org.id": run.org, "user.id": run.requester, "session.id": run.id,
-                "langfuse.trace.name": "coding_run", "langfuse.observation.type": "chain",
-            })  # fmt: skip
+        with self.spans.segment(run) as span:
             status, ending = await self._stream(run, listen)
             span.set_attribute("app.status", status)
             if ending is not None and ending.code:

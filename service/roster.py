@@ -14,6 +14,7 @@ class Desk:
     models: Mapping[Role, Model]
     catalogue: Catalogue
     repair: Provider
+    timeout_s: float = 300.0
 
     def model(self, role: Role, task: Task) -> Model | None:
         """The model for a role; ``single`` and ``fast`` spare the planner and the reviewer."""
@@ -21,7 +22,7 @@ class Desk:
         return None if alone else self.models.get(role)
 
     def settings(self, role: Role) -> Settings:
-        return self.catalogue.settings(role)
+        return self.catalogue.settings(role, timeout_s=self.timeout_s)
 
     def providers(self, task: Task, *, attempt: int, failure: FailureKind | None) -> Sequence[Provider]:
         """The coder; several candidates where quality is wanted or failing tests resist."""

@@ -24,6 +24,10 @@ class Settings(BaseSettings):
         default="solo", description="solo: the requester may sign high; team: four eyes, always."
     )
 
+    approvers: str = Field(
+        default="", description="Names of those who may sign, with commas between; team mode needs them."
+    )
+
     model_base_url: str | None = Field(
         default=None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1. Empty: no model."
     )
@@ -72,6 +76,11 @@ class Settings(BaseSettings):
     trace_content: bool = Field(default=False, description="Write prompts and answers (redacted) into spans.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="Log level.")
     log_json: bool = Field(default=False, description="Logs as JSON lines.")
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Who may sign."""
+        return tuple(name.strip() for name in self.approvers.split(",") if name.strip())
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -1,10 +1,256 @@
 """Where everybody meets: the only module that opens the back rooms."""
 
+import getpass
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
 
-EVERY_ROLE = ("approver", "operator")
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from opentelemetry.trace import Span
+from rich.console import Console
+from rich.tree import Tree
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import Ballots, StoredBallots, Voter, create_all, default_policy, open_engine, sqlite_url
+from graphs import CodingGraph, Staff, coding, serializer
+from models import Catalogue, Model, Role, load_catalogue
+from models.repair import Repair
+from nodes import prompt
+from nodes.ask import Asker
+from nodes.assess import Assessor
+from nodes.deliver import Deliverer
+from nodes.execute import Executor
+from nodes.observe import Observer
+from nodes.plan import Planner
+from nodes.receive import Receiver
+from nodes.replan import Replanner
+from nodes.review import Reviewer
+from nodes.wait import Waiter
+from risk import Engine as RiskEngine
+from sandbox import Backend, Check, Delivery, DockerBackend, Limits, LocalBackend, Spec, Store, Workspaces
+from service.brains import open_models
+from service.engine import Engine
+from service.keys import own_key
+from service.people import Household, Nobody
+from service.roster import Desk
+from service.runs import Run, Runs
+from service.settings import Settings
+from telemetry import (
+    Branch,
+    Identity,
+    Redactor,
+    Tracing,
+    logging_as,
+    read_trace,
+    render,
+    run_context,
+    to_collector,
+    to_langfuse,
+    tracing,
+)
+from telemetry.audit import Audit, Folder, Subjects
+from telemetry.audit import metadata as audit_tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything a command needs, opened."""
+
+    settings: Settings
+    org: str
+    engine: Engine
+    ballots: Ballots
+    store: Store
+    backend: Backend
+    spec: Spec
+    people: Household
+    models: Mapping[Role, Model]
+    catalogue: Catalogue
+    audit: Audit
+
+    def person(self, name: str | None = None) -> Voter:
+        """Who signs at this terminal: the named person in solo mode, else who is logged in."""
+        return self.people.voter(name or getpass.getuser(), self.org)
+
+    def announce(self, console: Console) -> None:
+        """Say in one line who will do the work."""
+        coder = self.models.get("coder")
+        who = f"model {coder.name}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
+        console.print(f"[dim]coder: {who} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False)
+
+    async def spans(self, run: str) -> Branch:
+        """The run's tree of spans."""
+        return await read_trace(self.settings.home / "traces", run)
+
+    async def probe_models(self) -> tuple[Check, ...]:
+        """Ask every endpoint what it serves; without one, say who works instead."""
+        return ()
+
+    @staticmethod
+    def drawn(branch: Branch) -> Tree:
+        """The spans as a tree for a terminal."""
+        return render(branch)
+
+    async def cancel(self, run: Run, who: str) -> None:
+        """End a run for good, and everything that waits on it."""
+        await self.ballots.kill(run.id, self.people.voter(who, self.org))
+        await self.engine.runs.cancel(run.id, now=now())
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpans:
+    """One trace a run, one span a stretch of work; any process continues it."""
+
+    tracing: Tracing
+
+    @contextmanager
+    def segment(self, run: Run) -> Iterator[Span]:
+        """See ``service.engine.Spans``. The root span is written with the first segment and ends at once."""
+        who = Identity(run=run.id, org=run.org, user=run.requester)
+        if run.segment == 0:
+            self.tracing.begin(who)
+        name = f"run.segment {run.segment + 1}"
+        with self.tracing.tracer.start_as_current_span(name, context=run_context(who)) as span:
+            span.set_attribute("langfuse.observation.type", "chain")
+            yield span
 
 
 def now() -> datetime:
     """The clock of the house."""
     return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Open every room for as long as the block runs; nothing is left behind."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        redactor = Redactor(secrets=settings.secrets)
+        stack.enter_context(logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor,
+                                       stream=sys.stderr))  # fmt: skip
+        spans = await stack.enter_async_context(_tracing(settings, redactor))
+        database = open_engine(sqlite_url(settings.home / "signoff.db"))
+        stack.push_async_callback(database.dispose)
+        saver = await stack.enter_async_context(
+            AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db"))
+        )
+        saver.serde = serializer()
+        yield await _furnish(settings, stack, spans, database, saver)
+
+
+async def _furnish(
+    settings: Settings, stack: AsyncExitStack, spans: Tracing, database: AsyncEngine, saver: BaseCheckpointSaver[str]
+) -> House:
+    runs, audit = Runs(engine=database), _audit(settings, database)
+    await create_all(database)
+    await runs.create_all()
+    async with database.begin() as connection:
+        await connection.run_sync(audit_tables.create_all)
+    people = Household(mode=settings.approvals_mode, approvers=settings.signers)
+    ballots = StoredBallots(engine=database, clock=now, people=people, journal=audit, mailing=Nobody())
+    backend, spec = _backend(settings)
+    stack.push_async_callback(backend.close)
+    store = Store(settings.home / "store")
+    workspaces = Workspaces(backend=backend, store=store, spec=spec)
+    stack.push_async_callback(workspaces.close)
+    catalogue = load_catalogue(settings.catalogue)
+    models = await open_models(settings, catalogue, stack)
+    desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
+    staff = hire(settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans)
+    engine = Engine(
+        graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
+        spans=RunSpans(spans), org=settings.org,
+    )  # fmt: skip
+    return House(
+        settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, spec=spec,
+        people=people, models=models, catalogue=catalogue, audit=audit,
+    )  # fmt: skip
+
+
+def hire(
+    settings: Settings,
+    desk: Desk,
+    *,
+    store: Store,
+    workspaces: Workspaces,
+    ballots: Ballots,
+    spans: Tracing,
+    resume_votes_as: Voter | None = None,
+) -> Staff:
+    """Give every node its colleague."""
+    risk = RiskEngine()
+    require = partial(default_policy().requirement, mode=settings.approvals_mode)
+    return Staff(
+        receive=Receiver(store=store, roster=desk, clock=now),
+        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=prompt("plan"), clock=now),
+        execute=Executor(
+            workspaces=workspaces, store=store, roster=desk, engine=risk, require=require, ballots=ballots,
+            prompt=prompt("execute"), clock=now, provider_seconds=settings.repair_seconds,
+        ),
+        observe=Observer(prompt=prompt("observe")),
+        replan=Replanner(
+            workspaces=workspaces, roster=desk, prompt=prompt("replan"), planner=prompt("plan"), clock=now
+        ),
+        review=Reviewer(
+            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=now
+        ),
+        assess=Assessor(engine=risk, require=require),
+        ask=Asker(ballots=ballots),
+        wait=Waiter(ballots=ballots, voter=resume_votes_as),
+        deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
+        tracer=spans.tracer,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def open_served(settings: Settings) -> AsyncIterator[CodingGraph]:
+    """The graph without a checkpointer, for a LangGraph server that brings its own.
+
+    Its resume values are votes of the person who runs that development server, in solo mode.
+    """
+    async with open_house(settings) as house:
+        graph = house.engine.graph
+        yield replace_checkpointer(graph)
+
+
+def replace_checkpointer(graph: CodingGraph) -> CodingGraph:
+    """A copy of the compiled graph that waits to be given a checkpointer."""
+    return graph.copy(update={"checkpointer": None})
+
+
+def _tracing(settings: Settings, redactor: Redactor):  # noqa: ANN202  an async context manager of Tracing
+    destinations = []
+    if settings.otlp_endpoint:
+        headers = settings.otlp_headers.get_secret_value() if settings.otlp_headers else ""
+        destinations.append(to_collector(settings.otlp_endpoint, headers))
+    if settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key:
+        secret = settings.langfuse_secret_key.get_secret_value()
+        destinations.append(
+            to_langfuse(settings.langfuse_host, public_key=settings.langfuse_public_key, secret_key=secret)
+        )
+    return tracing(folder=settings.home / "traces", destinations=destinations, redactor=redactor,
+                   content=settings.trace_content, version=version("signoff"))  # fmt: skip
+
+
+def _audit(settings: Settings, database: AsyncEngine) -> Audit:
+    keys = settings.home / "keys"
+    return Audit(
+        engine=database,
+        clock=now,
+        subjects=Subjects(master=own_key(keys, "audit-subjects")),
+        witness=Folder(path=settings.home / "audit"),
+        signing_key=Ed25519PrivateKey.from_private_bytes(own_key(keys, "audit-signing")),
+    )
+
+
+def _backend(settings: Settings) -> tuple[Backend, Spec]:
+    limits = Limits(memory_mb=settings.sandbox_memory_mb, cpus=settings.sandbox_cpus)
+    spec = Spec(image=settings.sandbox_image, runtime=settings.sandbox_runtime, limits=limits)
+    backend = LocalBackend(unsafe=True) if settings.sandbox == "unsafe-local" else DockerBackend()
+    return backend, spec

@@ -1,0 +1,39 @@
+"""Who may sign on one machine without a user directory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from approvals import Letter, Mode, Voter
+
+SIGNER = ("operator", "approver", "critical_approver")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Household:
+    """In solo mode whoever sits at the terminal may sign; in team mode only who is named in the settings."""
+
+    mode: Mode
+    approvers: tuple[str, ...] = ()
+
+    async def roles(self, org: str, subject: str) -> Sequence[str]:
+        """The roles this person holds now."""
+        del org
+        return self.of(subject)
+
+    def of(self, subject: str) -> tuple[str, ...]:
+        """The same without waiting: it is a list, not a directory."""
+        named = subject in self.approvers
+        return SIGNER if named or (self.mode == "solo" and not self.approvers) else ("viewer",)
+
+    def voter(self, subject: str, org: str) -> Voter:
+        """The person at this terminal: a human, without a login session or a second factor."""
+        return Voter(subject=subject, kind="human", roles=self.of(subject), org=org, surface="terminal")
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Nobody subscribed to letters on this machine."""
+
+    def endpoints(self, letter: Letter) -> Sequence[str]:
+        del letter
+        return ()
