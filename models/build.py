@@ -1,0 +1,84 @@
+"""Build the models of a process: one per role, each wrapped in what makes it dependable."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from opentelemetry.trace import Tracer
+
+from models.breaker import CircuitBreaker
+from models.catalogue import Catalogue
+from models.chat import opened
+from models.contract import Model, Role
+from models.discovered import discovered
+from models.fallback import Fallback
+from models.instrumented import Instrumented
+from models.retry import Retry
+from models.wire import Endpoint
+
+ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
+
+Wrap = Callable[[Model], Model]
+"""What else stands around every endpoint's model: a quota, a cache, a record."""
+
+
+def _as_it_is(model: Model) -> Model:
+    return model
+
+
+@asynccontextmanager
+async def open_models(
+    default: Endpoint | None,
+    *,
+    catalogue: Catalogue,
+    roles: Mapping[Role, Endpoint] | None = None,
+    tracer: Tracer | None = None,
+    content: bool = False,
+    wrap: Wrap = _as_it_is,
+) -> AsyncGenerator[dict[Role, Model]]:
+    """Open a model for every role that has one; an empty result means: nothing is configured.
+
+    A role with an endpoint of its own falls back to ``default``. Roles at the same endpoint share one
+    model, its connections, and what is known about it. Nothing is sent before somebody asks.
+
+    Each model is ``Retry(wrap(CircuitBreaker(Instrumented(Chat))))``.
+
+    Raises:
+        Refused: ``llm_bad_address``.
+    """
+    own = dict(roles or {})
+    async with AsyncExitStack() as stack:
+        known: dict[tuple[str, str | None], Model] = {}
+
+        async def at(endpoint: Endpoint) -> Model:
+            key = (endpoint.base_url, endpoint.model)
+            if key not in known:
+                known[key] = await _model(stack, endpoint, catalogue, tracer, content=content, wrap=wrap)
+            return known[key]
+
+        found: dict[Role, Model] = {}
+        for role in ROLES:
+            asked = [endpoint for endpoint in (own.get(role), default) if endpoint is not None]
+            models = list({id(model): model for model in [await at(endpoint) for endpoint in asked]}.values())
+            if models:
+                found[role] = models[0] if len(models) == 1 else Fallback(models=tuple(models))
+        yield found
+
+
+async def _model(
+    stack: AsyncExitStack,
+    endpoint: Endpoint,
+    catalogue: Catalogue,
+    tracer: Tracer | None,
+    *,
+    content: bool,
+    wrap: Wrap,
+) -> Model:
+    chat: Model
+    if endpoint.model is None:
+        chat = await stack.enter_async_context(discovered(endpoint, price=catalogue.price))
+    else:
+        chat = await stack.enter_async_context(opened(endpoint, price=catalogue.price(endpoint.model)))
+    seen = Instrumented(model=chat, content=content) if tracer is None else Instrumented(
+        model=chat, tracer=tracer, content=content
+    )  # fmt: skip
+    return Retry(model=wrap(CircuitBreaker(model=seen)))

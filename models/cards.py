@@ -1,0 +1,98 @@
+"""The parts of a catalogue file: models, strategies, rules and roles, as people write them."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain import FailureKind, Line, Name, value
+from models.chat import Price
+from models.contract import Role
+from models.experts import Expert
+
+Tier = Literal["fast", "balanced", "advanced", "premium"]
+TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
+"""From the cheapest to the best."""
+Kind = Literal["analyze", "fix", "validate", "document"]
+"""What a model is wanted for (E1). The planner analyses, the coder fixes, the reviewer validates."""
+KIND_OF: dict[Role, Kind] = {"planner": "analyze", "coder": "fix", "reviewer": "validate", "chat": "document"}
+
+Money = Annotated[Decimal, Field(ge=0)]
+
+
+@value
+class ModelCard:
+    """One model that is served somewhere."""
+
+    id: Name
+    """What it is called at its endpoint."""
+    endpoint: Line | None = None
+    """Base URL. None: wherever ``SIGNOFF_MODEL_BASE_URL`` points to."""
+    provider: Name = "vllm"
+    """Who serves it, as the workspace policy names it: vllm, huggingface, openai, anthropic, google …"""
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ("planner", "coder", "reviewer", "chat")
+    tier: Tier = "balanced"
+    context: int = Field(default=8_192, ge=256)
+    """Tokens the model was made for; what is served may be less and is probed."""
+    price_in: Money = Decimal(0)
+    """Money for 1,000 tokens read. Local models have a price too: the machine's."""
+    price_out: Money = Decimal(0)
+    memory_gb: float = Field(default=0.0, ge=0)
+    """To serve it, weights and a working cache."""
+    tokens_per_s: float = Field(default=0.0, ge=0)
+    """Of one request, as measured; 0: nobody did."""
+    lora: dict[Name, Name] = Field(default_factory=dict)
+    """Expert id → adapter name at the endpoint (B20)."""
+
+    @property
+    def price(self) -> Price:
+        return Price(per_1k_in=self.price_in, per_1k_out=self.price_out)
+
+
+@value
+class Pick:
+    """Which model a strategy wants for a kind of work: one by name, or any of a tier."""
+
+    model: Name | None = None
+    tier: Tier | None = None
+
+
+@value
+class Strategy:
+    """How much to spend on what (E1)."""
+
+    description: Line = ""
+    prefer: Literal["tier", "price", "speed", "memory"] = "tier"
+    """What decides between models that would all do."""
+    single: bool = False
+    """One model for everything: the first choice for the coder."""
+    tasks: dict[Kind, Pick] = Field(default_factory=dict)
+
+
+@value
+class Rule:
+    """Who is asked first for a kind of failure (F2)."""
+
+    failure: FailureKind
+    providers: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10)]
+    """In this order: ``coder`` (the model), ``repair`` (the built-in engine), or a model's provider name."""
+    reason: Line
+
+
+@value
+class RoleCard:
+    """How a role is asked (A1)."""
+
+    temperature: float = Field(ge=0, le=2)
+    max_tokens: int = Field(ge=1)
+
+
+@value
+class File:
+    """The whole of a catalogue file. A user's file is laid over ours, entry by entry."""
+
+    models: Annotated[tuple[ModelCard, ...], Field(max_length=200)] = ()
+    strategies: dict[Name, Strategy] = Field(default_factory=dict)
+    roles: dict[Role, RoleCard] = Field(default_factory=dict)
+    rules: Annotated[tuple[Rule, ...], Field(max_length=40)] = ()
+    experts: Annotated[tuple[Expert, ...], Field(max_length=100)] = ()

@@ -1,0 +1,122 @@
+"""What there is to choose from: models, strategies, roles, experts, rules. Read from YAML, checked, never guessed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from domain import Refused, value
+from models.cards import File, ModelCard, RoleCard, Rule, Strategy
+from models.chat import Price
+from models.contract import Role, Settings
+from models.experts import Expert, choose_expert
+from models.sources import read_yaml
+
+HERE = Path(__file__).parent
+CODE = "catalogue_invalid"
+
+Entry = TypeVar("Entry", ModelCard, Expert)
+
+
+@value
+class Catalogue:
+    """Everything there is to choose from."""
+
+    models: tuple[ModelCard, ...]
+    strategies: dict[str, Strategy]
+    roles: dict[Role, RoleCard]
+    rules: tuple[Rule, ...]
+    experts: tuple[Expert, ...]
+
+    def settings(self, role: Role, *, timeout_s: float = 300.0) -> Settings:
+        """Sampling and bounds of a role."""
+        card = self.roles[role]
+        return Settings(temperature=card.temperature, max_tokens=card.max_tokens, timeout_s=timeout_s)
+
+    def choose_expert(self, text: str, paths: Sequence[str]) -> Expert:
+        """See ``experts.choose_expert``."""
+        return choose_expert(self.experts, text, paths)
+
+    def expert(self, expert_id: str) -> Expert:
+        """Return an expert by its id.
+
+        Raises:
+            Refused: ``unknown_expert``, naming those there are.
+        """
+        return _named(self.experts, expert_id, "expert")
+
+    def model(self, model_id: str) -> ModelCard:
+        """Return a model by its id.
+
+        Raises:
+            Refused: ``unknown_model``.
+        """
+        return _named(self.models, model_id, "model")
+
+    def strategy(self, name: str) -> Strategy:
+        """Return a strategy by its name.
+
+        Raises:
+            Refused: ``unknown_strategy``.
+        """
+        if name not in self.strategies:
+            raise _unknown("strategy", name, sorted(self.strategies))
+        return self.strategies[name]
+
+    def price(self, model_id: str | None) -> Price:
+        """What a model costs; nothing when the catalogue does not know it."""
+        return next((card.price for card in self.models if card.id == model_id), Price())
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> Refused:
+    return Refused(f"There is no {what} {name!r}.", code=f"unknown_{what}", hint=f"There are: {', '.join(known)}.")
+
+
+def _named(entries: Sequence[Entry], wanted: str, what: str) -> Entry:
+    found = next((entry for entry in entries if entry.id == wanted), None)
+    if found is None:
+        raise _unknown(what, wanted, [entry.id for entry in entries])
+    return found
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """Read our catalogue, and lay the user's file over it where there is one.
+
+    Raises:
+        Refused: ``catalogue_invalid``, naming file, line and column.
+    """
+    ours = read_yaml(HERE / "catalogue.yaml", File, code=CODE)
+    experts = read_yaml(HERE / "experts.yaml", tuple[Expert, ...], code=CODE)
+    theirs = read_yaml(path, File, code=CODE) if path is not None else File()
+    catalogue = Catalogue(
+        models=_over(ours.models, theirs.models),
+        strategies={**ours.strategies, **theirs.strategies},
+        roles={**ours.roles, **theirs.roles},
+        rules=(*theirs.rules, *ours.rules),
+        experts=_over(experts, theirs.experts),
+    )
+    return _checked(catalogue, str(path or HERE / "catalogue.yaml"))
+
+
+def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Theirs where ids are equal, in our order; what is new comes first, so that it wins ties."""
+    changed = {entry.id: entry for entry in theirs}
+    known = {entry.id for entry in ours}
+    new = tuple(entry for entry in theirs if entry.id not in known)
+    return (*new, *(changed.get(entry.id, entry) for entry in ours))
+
+
+def _checked(catalogue: Catalogue, name: str) -> Catalogue:
+    """Check what only the whole can tell: that what is named exists."""
+    ids = {card.id for card in catalogue.models}
+    picks = [(s, pick.model) for s, strategy in catalogue.strategies.items() for pick in strategy.tasks.values()]
+    lost = [f"strategy {s!r} wants the model {wanted!r}" for s, wanted in picks if wanted and wanted not in ids]
+    experts = {expert.id for expert in catalogue.experts}
+    lost += [
+        f"{c.id} has an adapter for {e!r}, which is no expert"
+        for c in catalogue.models
+        for e in c.lora
+        if e not in experts
+    ]
+    if lost:
+        raise Refused(f"{name}: {'; '.join(lost)}", code=CODE, hint="Name what exists, or add it.")
+    return catalogue

@@ -1,0 +1,179 @@
+"""Ask an endpoint what it can do, before a run relies on it."""
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from domain import value
+from models.refusals import refusal
+from models.wire import Endpoint
+
+_FORM = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "probe",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"ok": {"type": "boolean"}},
+            "required": ["ok"],
+            "additionalProperties": False,
+        },
+    },
+}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "report",
+        "description": "Report the result.",
+        "parameters": {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]},
+    },
+}
+_FAILED = 400
+
+
+@value
+class Probe:
+    """What was found out. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
+
+    base_url: str
+    model: str | None = None
+    reachable: bool = False
+    models: tuple[str, ...] = ()
+    """What is served there."""
+    context: int | None = None
+    """Tokens that are really served (vLLM: ``max_model_len``); None: the endpoint does not say."""
+    structured: bool = False
+    """Answers of a given JSON Schema."""
+    tools: bool = False
+    tokens_per_s: float | None = None
+    """Of one request with a short answer: a rough figure."""
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True when a run can work with it."""
+        return not self.problem
+
+    def line(self) -> str:
+        """All of it in one line, for a person."""
+        if self.problem:
+            return f"{self.base_url}: {self.problem}"
+        parts = [
+            f"{self.model} at {self.base_url}",
+            f"context {self.context}" if self.context else "context unknown",
+            "structured output" if self.structured else "no structured output (plain JSON is asked for)",
+            "tool calls" if self.tools else "no tool calls",
+        ]
+        return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
+
+
+async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
+    """Look at an endpoint; never raises for what it finds there.
+
+    ``quick`` asks only which models are served, and costs no tokens.
+    """
+    found = Probe(base_url=endpoint.base_url, model=endpoint.model)
+    if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
+        return replace(found, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
+    try:
+        async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
+            found = await _served(client, found)
+            return found if found.problem or quick else await _tried(client, found)
+    except TimeoutError:
+        return replace(
+            found, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
+        )
+    except httpx.HTTPError as error:
+        return replace(found, problem=f"cannot be reached: {error or type(error).__name__}",
+                     hint="Is the model server running, and is SIGNOFF_MODEL_BASE_URL its address?")  # fmt: skip
+
+
+def _client(endpoint: Endpoint, timeout_s: float) -> httpx.AsyncClient:
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(base_url=endpoint.base_url.rstrip("/") + "/", headers=headers, timeout=timeout_s)
+
+
+async def _served(client: httpx.AsyncClient, found: Probe) -> Probe:
+    response = await client.get("models")
+    if response.status_code >= _FAILED:
+        error = refusal(response.status_code, response.reason_phrase or "no", where="it")
+        return replace(found, reachable=True, problem=error.message, hint=error.hint)
+    entries = _entries(response)
+    ids = tuple(str(entry["id"]) for entry in entries)
+    found = replace(found, reachable=True, models=ids)
+    if not ids:
+        return replace(found, problem="it serves no models", hint="The address usually ends with /v1.")
+    if found.model is None and len(ids) > 1:
+        return replace(found, problem="it serves several models", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
+    model = found.model or next(iter(ids))
+    if model not in ids:
+        return replace(found, problem=f"it does not serve {model}", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
+    entry = entries[ids.index(model)]
+    length = next((entry[key] for key in ("max_model_len", "context_length", "context_window") if entry.get(key)), None)
+    return replace(found, model=model, context=length if isinstance(length, int) else None)
+
+
+def _entries(response: httpx.Response) -> list[dict[str, Any]]:
+    try:
+        data = response.json()["data"]
+        return [entry for entry in data if isinstance(entry, dict) and "id" in entry]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+async def _tried(client: httpx.AsyncClient, found: Probe) -> Probe:
+    """Ask it three things: some text, an object of a given form, a tool call."""
+    started = time.monotonic()
+    plain = await _ask(client, found, "Count from one to twenty in words.", max_tokens=64)
+    seconds = time.monotonic() - started
+    if plain.status_code >= _FAILED:
+        error = refusal(plain.status_code, plain.text[:300], where="it")
+        return replace(found, problem=error.message, hint=error.hint)
+    shaped = await _ask(client, found, "Answer with ok true.", max_tokens=32, response_format=_FORM)
+    called = await _ask(client, found, "Report ok true.", max_tokens=64, tools=[_TOOL],
+                        tool_choice={"type": "function", "function": {"name": "report"}})  # fmt: skip
+    tokens = _tokens(plain)
+    return replace(
+        found,
+        structured=_is_form(shaped),
+        tools=bool(_message(called).get("tool_calls")),
+        tokens_per_s=round(tokens / seconds, 1) if tokens and seconds > 0 else None,
+    )
+
+
+async def _ask(client: httpx.AsyncClient, found: Probe, text: str, **options: Any) -> httpx.Response:
+    body = {"model": found.model, "messages": [{"role": "user", "content": text}], "temperature": 0, **options}
+    return await client.post("chat/completions", json=body)
+
+
+def _message(response: httpx.Response) -> dict[str, Any]:
+    try:
+        return response.json()["choices"][0]["message"]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return {}
+
+
+def _is_form(response: httpx.Response) -> bool:
+    try:
+        return isinstance(json.loads(_message(response).get("content") or "")["ok"], bool)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _tokens(response: httpx.Response) -> int:
+    try:
+        return int(response.json()["usage"]["completion_tokens"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:10])

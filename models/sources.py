@@ -1,0 +1,80 @@
+"""Read a YAML file into a value; what is wrong in it is said with line and column."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from domain import Refused
+
+T = TypeVar("T")
+
+
+def read_yaml(path: Path, shape: type[T], *, code: str) -> T:
+    """Read a file; see ``parse_yaml``.
+
+    Raises:
+        Refused: with the given ``code``; also when the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} cannot be read: {error}", code=code, hint="Check the path and its rights.") from error
+    return parse_yaml(text, shape, name=str(path), code=code)
+
+
+def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
+    """Parse YAML as a value of ``shape``.
+
+    Raises:
+        Refused: naming the file, the line and the column of each fault, and what was expected there.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _refused(name, [(mark, str(error.problem or error.context))], code) from error
+    except yaml.YAMLError as error:
+        raise _refused(name, [(None, str(error))], code) from error
+    try:
+        return TypeAdapter[T](shape).validate_python({} if data is None else data)
+    except ValidationError as error:
+        faults = [(_mark(tree, e["loc"]), f"{_spoken(e['loc'])}: {e['msg']}") for e in error.errors()[:10]]
+        raise _refused(name, faults, code) from error
+
+
+def _refused(name: str, faults: Sequence[tuple[yaml.Mark | None, str]], code: str) -> Refused:
+    lines = [
+        f"{name}:{mark.line + 1}:{mark.column + 1}: {said}" if mark else f"{name}: {said}" for mark, said in faults
+    ]
+    return Refused("\n".join(lines), code=code, hint="Correct the file; docs/models.md has an example of each part.")
+
+
+def _spoken(place: Sequence[int | str]) -> str:
+    return ".".join(map(str, place)) or "the file"
+
+
+def _mark(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | None:
+    """Where a fault is: the deepest node of the file on the way to it."""
+    if node is None:
+        return None
+    for step in place:
+        found = _inside(node, step)
+        if found is None:
+            break
+        node = found
+    return node.start_mark
+
+
+def _inside(node: yaml.Node, step: int | str) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step]
+    if isinstance(node, yaml.MappingNode):
+        for key, found in node.value:
+            if key.value == str(step):
+                # An unknown key is itself the fault; a wrong value stands behind its key.
+                return found if not isinstance(found, yaml.ScalarNode) or found.value else key
+    return None

@@ -1,0 +1,65 @@
+"""A probe says what an endpoint can do, or why a run cannot work with it and what to do."""
+
+import pytest
+from pydantic import SecretStr
+
+from models import Endpoint, probe
+from tests.wire.openai_server import OpenAIServer
+
+OK = [{"answer": "one two three", "repeat": True, "when": "text"}, {"answer": {"ok": True}, "when": "probe"}]
+
+
+async def test_what_an_endpoint_can_do():
+    async with OpenAIServer(OK, max_model_len=4_096) as server:
+        seen = await probe(Endpoint(base_url=server.base_url))
+    assert seen.ok
+    assert (seen.model, seen.context, seen.structured, seen.tools) == ("fake-model", 4_096, True, False)
+    assert seen.tokens_per_s is not None
+    assert "context 4096" in seen.line()
+
+
+async def test_an_endpoint_without_structured_output_can_be_used():
+    async with OpenAIServer(OK, supports=()) as server:
+        seen = await probe(Endpoint(base_url=server.base_url))
+    assert seen.ok
+    assert not seen.structured
+
+
+async def test_a_quick_look_costs_nothing():
+    async with OpenAIServer() as server:
+        assert (await probe(Endpoint(base_url=server.base_url), quick=True)).models == ("fake-model",)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(("options", "model", "problem"), [
+    ({"models": ["a", "b"]}, None, "several models"),
+    ({"models": ["a", "b"]}, "c", "does not serve c"),
+    ({"models": []}, None, "no models"),
+    ({"api_key": "secret"}, None, "key"),
+])  # fmt: skip
+async def test_what_cannot_work_is_said(options, model, problem):
+    async with OpenAIServer(**options) as server:
+        seen = await probe(Endpoint(base_url=server.base_url, model=model, api_key=SecretStr("wrong-key")))
+    assert seen.reachable
+    assert not seen.ok
+    assert problem in seen.problem
+    assert seen.hint
+    assert "wrong-key" not in repr(seen)
+
+
+async def test_nobody_there():
+    async with OpenAIServer() as server:
+        pass
+    seen = await probe(Endpoint(base_url=server.base_url))
+    assert not seen.reachable
+    assert "cannot be reached" in seen.line()
+
+
+async def test_no_address():
+    assert not (await probe(Endpoint(base_url="localhost"))).ok
+
+
+async def test_silence():
+    async with OpenAIServer([{"hang_after": 0}]) as server:
+        seen = await probe(Endpoint(base_url=server.base_url), timeout_s=0.3)
+    assert "no answer within" in seen.problem
