@@ -15,6 +15,8 @@ from pydantic import TypeAdapter
 
 from models import Message
 
+Speaker = Literal["system", "user"]
+
 _PART = re.compile(r"^<!-- (system|user) -->\n", re.MULTILINE)
 
 
@@ -24,7 +26,7 @@ class Prompt:
 
     name: str
     version: str
-    parts: tuple[tuple[Literal["system", "user"], Template], ...]
+    parts: tuple[tuple[Speaker, Template], ...]
 
     def render(self, **values: object) -> tuple[Message, ...]:
         """Fill in the values; a missing one is an error, never an empty string."""
@@ -38,7 +40,7 @@ def prompt(name: str) -> Prompt:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
     pieces = _PART.split(text)[1:]
     parts = tuple(
-        (cast("Literal['system', 'user']", role), environment.from_string(body))
+        (cast(Speaker, role), environment.from_string(body))
         for role, body in zip(pieces[::2], pieces[1::2], strict=True)
     )
     return Prompt(name, hashlib.sha256(text.encode()).hexdigest()[:12], parts)

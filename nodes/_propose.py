@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from domain import Candidate, CodeChange, SignoffError, read_report
-from models import Job, Proposal, Provider, best
+from domain import Candidate, CodeChange, CommandRun, SignoffError, read_report
+from models import Bench, Job, Proposal, Provider, best
 from nodes._announce import announce
 from nodes._output import plain
-from sandbox import Pinned, Snapshot, Workspace, Workspaces
+from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,35 @@ class Answer:
     problem: SignoffError | None = None
     all: tuple[Proposal, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Equipped:
+    """The workspace as a provider's bench, with the variables that this repository's tests need."""
+
+    workspace: Workspace
+    env: Mapping[str, str]
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+    ) -> CommandRun:
+        """As ``Sandbox.run``."""
+        both = {**self.env, **(env or {})}
+        return await self.workspace.run(argv, cwd=cwd, env=both, stdin=stdin, timeout_s=timeout_s)
+
+    async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        """As ``Sandbox.read``."""
+        return await self.workspace.read(path, limit=limit)
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """As ``Sandbox.write``."""
+        await self.workspace.write(path, data, mode=mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +89,7 @@ class Trials:
 
 
 async def propose(
-    providers: Sequence[Provider], job: Job, bench: Workspace, trials: Trials, *, last_resort: Provider | None = None
+    providers: Sequence[Provider], job: Job, bench: Bench, trials: Trials, *, last_resort: Provider | None = None
 ) -> Answer:
     """Ask all providers at once and return the answer with the best evidence.
 
@@ -83,7 +112,7 @@ async def propose(
     return Answer(proposal=winner, all=proposals, candidates=tuple(ranked.order))
 
 
-async def _one(provider: Provider, job: Job, bench: Workspace) -> Proposal | SignoffError:
+async def _one(provider: Provider, job: Job, bench: Bench) -> Proposal | SignoffError:
     try:
         return await provider.propose(job, bench, heard=lambda text: announce("text", text, provider=provider.name))
     except SignoffError as error:

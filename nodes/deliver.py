@@ -45,7 +45,7 @@ class Deliverer:
         await self._consume(state, action_digest(about_to))
         delivered = await self._deliver(state, about_to)
         await self.ballots.executed(state["ballot"], state["org"])
-        announce("delivered", delivered.ref or delivered.kind, kind=delivered.kind, commit=delivered.commit)
+        announce("delivered", delivered.ref or delivered.kind, what=delivered.kind, commit=delivered.commit)
         answer = _answer(state, delivered)
         ending = Ending(status="delivered", message=_where(delivered), answer_markdown=answer)
         return {"delivered": delivered, "ending": ending, "messages": [AIMessage(content=answer)]}

@@ -38,7 +38,7 @@ from nodes._consult import spent_on, worst_case
 from nodes._context import gather
 from nodes._output import clip, ending, plain, tail
 from nodes._prompt import Prompt, as_json
-from nodes._propose import Answer, Trials, propose
+from nodes._propose import Answer, Equipped, Trials, propose
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
@@ -143,7 +143,8 @@ class Executor:
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
                     seconds=self.provider_seconds) for m in prompts]  # fmt: skip
         spare = None if state["baseline"].ok else self.roster.last_resort(task)
-        asked = (propose(providers, job, workspace, trials, last_resort=spare) for job in jobs)
+        bench = Equipped(workspace, trials.env)
+        asked = (propose(providers, job, bench, trials, last_resort=spare) for job in jobs)
         answers = list(await asyncio.gather(*asked))
         for answer in answers:
             if isinstance(answer.problem, Transient):

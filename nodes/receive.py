@@ -82,4 +82,4 @@ def _checked(task: Any) -> Task:
 
 def _thread() -> str:
     """A LangGraph client names no run: its thread is the run."""
-    return str(get_config()["configurable"]["thread_id"])
+    return str(get_config().get("configurable", {})["thread_id"])

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import typer
 
-from service import cli_approvals, cli_doctor, cli_fix, cli_runs
+from service import cli_approvals, cli_audit, cli_doctor, cli_fix, cli_runs
 
 app = typer.Typer(
     name="signoff",
@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"signoff {version('signoff')}")
         raise typer.Exit
@@ -24,7 +24,7 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def root(
-    *, show_version: bool = typer.Option(False, "--version", callback=lambda wanted: _version(wanted=wanted),
+    *, show_version: bool = typer.Option(False, "--version", callback=_version,
                                          is_eager=True, help="Print the version.")
 ) -> None:  # fmt: skip
     """A self-hosted coding agent that proves its change and waits for your signature."""
@@ -45,6 +45,7 @@ for name, command in {
 }.items():
     app.command(name)(command)
 app.add_typer(cli_approvals.app, name="approvals")
+app.add_typer(cli_audit.app, name="audit")
 
 
 def main() -> None:

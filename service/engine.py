@@ -5,7 +5,7 @@ lease while it works; a second one on the same run is refused, also from another
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, StateSnapshot
+from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
 from approvals import Ballots
@@ -106,7 +107,7 @@ class Engine:
         await self.runs.settle(run, generation, status, now=self.clock(), ending=ending)
 
     @asynccontextmanager
-    async def _lease(self, run: str, generation: int) -> AsyncIterator[None]:
+    async def _lease(self, run: str, generation: int) -> AsyncGenerator[None]:
         """Keep the lease while the body runs; cancel the body when it is lost."""
         working = asyncio.current_task()
         lost = False

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -47,7 +47,7 @@ async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
     return await work()
 
 
-def fail(error: SignoffError, *, as_json: bool) -> Any:
+def fail(error: SignoffError, *, as_json: bool) -> NoReturn:
     """Say what went wrong and leave.
 
     Raises:

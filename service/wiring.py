@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,7 +110,7 @@ class RunSpans:
     tracing: Tracing
 
     @contextmanager
-    def segment(self, run: Run) -> Iterator[Span]:
+    def segment(self, run: Run) -> Generator[Span]:
         """See ``service.engine.Spans``. The root span is written with the first segment and ends at once."""
         who = Identity(run=run.id, org=run.org, user=run.requester)
         if run.segment == 0:
@@ -127,7 +127,7 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
+async def open_house(settings: Settings) -> AsyncGenerator[House]:
     """Open every room for as long as the block runs; nothing is left behind."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -209,7 +209,7 @@ def hire(
 
 
 @asynccontextmanager
-async def open_served(settings: Settings) -> AsyncIterator[CodingGraph]:
+async def open_served(settings: Settings) -> AsyncGenerator[CodingGraph]:
     """The graph without a checkpointer, for a LangGraph server that brings its own.
 
     Its resume values are votes of the person who runs that development server, in solo mode.

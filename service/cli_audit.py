@@ -1,0 +1,62 @@
+"""``signoff audit``: who did what to which approval, and proof that nobody changed the record."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service import report
+from service.settings import read_settings
+from service.terminal import JSON, out, print_json
+from service.terminal import run as run_async
+from service.wiring import open_house
+
+app = typer.Typer(help="Verify and export the tamper-evident record.", no_args_is_help=True)
+
+
+@app.command()
+def verify(as_json: Annotated[bool, JSON] = False) -> None:
+    """Check every line of the chain; exit status 1 when anything was changed, removed or cut off."""
+
+    async def work() -> bool:
+        async with open_house(read_settings()) as house:
+            found = await house.audit.verify(house.org)
+        if as_json:
+            print_json(report.plain(found))
+        elif found.ok:
+            out().print(f"[green]intact[/]: {found.lines} lines")
+        else:
+            out().print(f"[bold red]not intact[/]: {len(found.flaws)} flaws")
+            for flaw in found.flaws:
+                out().print(f"  line {flaw.seq}: {flaw.what}")
+        return found.ok
+
+    if not run_async(work, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    subject: Annotated[str | None, typer.Option("--subject", help="Only what this person did.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="File; standard output if empty.")] = None,
+) -> None:
+    """Write the record as JSON lines.
+
+    Example:
+      signoff audit export --subject alice > alice.jsonl
+    """
+
+    async def work() -> None:
+        lines: list[str] = []
+        async with open_house(read_settings()) as house:
+            async for line in house.audit.export(house.org, subject=subject):
+                lines.append(json.dumps(line, default=str, ensure_ascii=False))  # noqa: PERF401
+        text = "".join(f"{line}\n" for line in lines)
+        if to is None:
+            sys.stdout.write(text)
+        else:
+            to.write_text(text, encoding="utf-8")
+
+    run_async(work)
