@@ -1,29 +1,16 @@
 """Asks humans, and makes their answers mean something: what was approved is exactly what happens."""
 
-from approvals.contract import (
-    MAX_REJECTS,
-    Ballot,
-    Ballots,
-    Clock,
-    Decision,
-    Fact,
-    Grant,
-    Letter,
-    Page,
-    People,
-    Request,
-    Revision,
-    Terms,
-    Topic,
-    Voter,
-)
-from approvals.database import Journal, Mailing, StoredBallots
+from approvals.ballot import MAX_REJECTS, Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
+from approvals.contract import Ballots, Clock, People
+from approvals.database import StoredBallots
 from approvals.digest import action_digest, ballot_id, canonical, context_digest
 from approvals.erasure import forget
 from approvals.following import latest
 from approvals.guard import Guard
+from approvals.happenings import Fact, Letter, Topic
 from approvals.hitl import Answer as Resume
-from approvals.hitl import bound, interrupt_payload, read_resume
+from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
+from approvals.ledger import Journal, Mailing
 from approvals.links import Links, Ticket
 from approvals.memory import Directory, RememberedBallots
 from approvals.notify import Courier, new_client
@@ -102,6 +89,7 @@ __all__ = [
     "new_client",
     "one_line",
     "open_engine",
+    "parse_resume",
     "read_policy",
     "read_resume",
     "reading",

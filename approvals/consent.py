@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from approvals.contract import Comment
+from approvals.ballot import Comment
 from approvals.refusals import refusal
 from domain import Choice, Refused, value
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from approvals.contract import Ballot
+from approvals.ballot import Ballot
 from approvals.refusals import refusal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

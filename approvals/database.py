@@ -1,52 +1,25 @@
 """Ballots in a database: the truth that survives every process. SQLite and PostgreSQL, same code."""
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
 
-from sqlalchemy import and_, exists, func, insert, select, update
+from sqlalchemy import and_, exists, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import grants, lifecycle, rows
-from approvals.contract import (
-    Ballot,
-    Clock,
-    Decision,
-    Fact,
-    Grant,
-    Letter,
-    Page,
-    People,
-    Request,
-    Revision,
-    Terms,
-    Voter,
-)
+from approvals import grants, lifecycle, rows, usage
+from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
+from approvals.contract import Clock, People
 from approvals.cursors import after, known, place
-from approvals.happenings import HOUSE, fact, killed_fact, letter, refused_fact
+from approvals.happenings import HOUSE, fact, killed_fact
+from approvals.ledger import Journal, Ledger, Mailing, count, ensure_alive, is_killed
 from approvals.quorum import LIVE, awaits, effective
 from approvals.refusals import refusal
 from approvals.store import reading, writing
-from approvals.tables import ballots, kills, outbox
-from domain import BallotState, Refused
-
-
-class Journal(Protocol):
-    """Writes facts to the audit chain, inside the caller's transaction."""
-
-    async def append(self, conn: AsyncConnection, fact: Fact) -> None: ...
-
-
-class Mailing(Protocol):
-    """Knows who is told what."""
-
-    def endpoints(self, letter: Letter) -> Sequence[str]:
-        """Names of the endpoints that want this letter."""
-        ...
+from approvals.tables import ballots, kills
+from domain import BallotState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +32,20 @@ class StoredBallots:
     journal: Journal
     mailing: Mailing
 
+    @property
+    def _ledger(self) -> Ledger:
+        return Ledger(engine=self.engine, clock=self.clock, journal=self.journal, mailing=self.mailing)
+
     async def open(self, request: Request) -> Ballot:
         ballot = lifecycle.asked(request, now=self.clock(), nonce=secrets.token_hex(16))
         try:
             async with writing(self.engine) as conn:
                 if already := await rows.read(conn, ballots.c.id == ballot.id):
-                    return self._seen(already, request.org)
-                await self._ensure_alive(conn, request.org, request.run)
-                return await self._put(conn, None, await self._answered(conn, ballot), "opened", request.requester)
+                    return self._ledger.seen(already, request.org)
+                await ensure_alive(conn, request.org, request.run)
+                return await self._ledger.put(
+                    conn, None, await self._answered(conn, ballot), "opened", request.requester
+                )
         except IntegrityError:  # somebody asked the same at the same moment, and was first
             return await self.get(ballot.id, request.org)
 
@@ -75,7 +54,7 @@ class StoredBallots:
         c, now = ballots.c, self.clock()
         rejected = and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected")
         if same := await rows.read(conn, and_(rejected, c.action_digest == ballot.action_digest), limit=1):
-            return lifecycle.rejected_again(ballot, same[0], rejects=await _count(conn, rejected) + 1)
+            return lifecycle.rejected_again(ballot, same[0], rejects=await count(conn, rejected) + 1)
         if ballot.state == "pending":
             g = rows.grants.c
             for grant in await rows.read_grants(conn, and_(g.org == ballot.org, g.run == ballot.run, g.uses_left > 0)):
@@ -86,7 +65,7 @@ class StoredBallots:
 
     async def get(self, id: str, org: str) -> Ballot:  # noqa: A002
         async with reading(self.engine) as conn:
-            return self._seen(await rows.read(conn, ballots.c.id == known(id)), org)
+            return self._ledger.seen(await rows.read(conn, ballots.c.id == known(id)), org)
 
     async def list(
         self,
@@ -108,7 +87,7 @@ class StoredBallots:
                 spot = place(cursor)
                 here = and_(*where, rows.behind(spot)) if spot else and_(*where)
                 batch = await rows.read(conn, here, limit=limit + 1)
-                found += [self._seen((b,), org) for b in batch if mine is None or awaits(b, mine, now)]
+                found += [self._ledger.seen((b,), org) for b in batch if mine is None or awaits(b, mine, now)]
                 if len(batch) <= limit:
                     break
                 cursor = after(batch[-1])
@@ -116,28 +95,30 @@ class StoredBallots:
         return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._changing(id, voter.org, voter.subject, decision.action_digest) as (conn, ballot):
+        async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, ballot):
             c = ballots.c
-            rejects = await _count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
+            rejects = await count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
             voted = lifecycle.voted(ballot, decision, voter, now=self.clock(), rejects=rejects)
             if voted == ballot:
-                return self._seen((ballot,), ballot.org)
-            return await self._put(conn, ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment)
+                return self._ledger.seen((ballot,), ballot.org)
+            return await self._ledger.put(
+                conn, ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment
+            )
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._changing(id, voter.org, voter.subject) as (conn, ballot):
+        async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
             nonce = secrets.token_hex(16)
             old, new = lifecycle.edited(ballot, revision, voter, now=self.clock(), nonce=nonce)
-            await self._put(conn, ballot, old, "edited", voter.subject)
-            return await self._put(conn, None, new, "opened", voter.subject)
+            await self._ledger.put(conn, ballot, old, "edited", voter.subject)
+            return await self._ledger.put(conn, None, new, "opened", voter.subject)
 
     async def cancel(self, id: str, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._changing(id, voter.org, voter.subject) as (conn, ballot):
+        async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
             gone = lifecycle.cancelled(ballot, voter, now=self.clock())
-            return await self._put(conn, ballot, gone, "cancelled", voter.subject)
+            return await self._ledger.put(conn, ballot, gone, "cancelled", voter.subject)
 
     async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
-        async with self._changing(id, voter.org, voter.subject) as (conn, ballot):
+        async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
             grant = grants.offered(ballot, terms, voter, now=self.clock())
             await rows.write_grant(conn, grant)
             await self.journal.append(conn, fact(ballot, "granted", voter.subject, self.clock()))
@@ -146,12 +127,12 @@ class StoredBallots:
     async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
         signers = await self._signers(await self.get(id, org))
         roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        async with self._changing(id, org, HOUSE, recomputed_digest) as (conn, ballot):
-            await self._ensure_alive(conn, org, ballot.run)
+        async with self._ledger.changing(id, org, HOUSE, recomputed_digest) as (conn, ballot):
+            await ensure_alive(conn, org, ballot.run)
             grant = await self._grant_of(conn, ballot)
-            lifecycle.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
+            usage.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
             await self._consume(conn, ballot, recomputed_digest)
-            return await self._put(conn, ballot, replace(ballot, state="consumed"), "consumed", HOUSE)
+            return await self._ledger.put(conn, ballot, replace(ballot, state="consumed"), "consumed", HOUSE)
 
     async def _consume(self, conn: AsyncConnection, ballot: Ballot, recomputed_digest: str) -> None:
         """The one update that lets an action happen. What was checked before only explains a no."""
@@ -178,9 +159,9 @@ class StoredBallots:
         return await self._finish(id, org, "failed")
 
     async def _finish(self, id_: str, org: str, state: BallotState) -> Ballot:
-        async with self._changing(id_, org, HOUSE) as (conn, ballot):
-            done = lifecycle.finished(ballot, state)
-            return ballot if done == ballot else await self._put(conn, ballot, done, state, HOUSE)
+        async with self._ledger.changing(id_, org, HOUSE) as (conn, ballot):
+            done = usage.finished(ballot, state)
+            return ballot if done == ballot else await self._ledger.put(conn, ballot, done, state, HOUSE)
 
     async def expire(self) -> tuple[Ballot, ...]:
         ended: list[Ballot] = []
@@ -197,7 +178,7 @@ class StoredBallots:
                 if swept == ballot:
                     continue
                 verb = "escalated" if swept.state == ballot.state else swept.state
-                moved.append(await self._put(conn, ballot, swept, verb, HOUSE))
+                moved.append(await self._ledger.put(conn, ballot, swept, verb, HOUSE))
         return moved
 
     async def kill(self, run: str, voter: Voter) -> tuple[Ballot, ...]:
@@ -207,62 +188,13 @@ class StoredBallots:
             mine = and_(c.org == voter.org, c.run == run, c.state.in_(LIVE))
             live = [b for b in await rows.read(conn, mine, lock=True) if effective(b, now) in LIVE]
             # Ballots are locked before the journal everywhere, or two transactions could wait for each other.
-            if not await _is_killed(conn, voter.org, run):
+            if not await is_killed(conn, voter.org, run):
                 row = {"org": voter.org, "run": run, "killed_by": voter.subject, "killed_at": now}
                 await conn.execute(insert(kills).values(**row))
                 await self.journal.append(conn, killed_fact(run, voter, now))
             gone = [(b, lifecycle.killed(b, now=now)) for b in live]
-            return tuple([await self._put(conn, b, a, "killed", voter.subject) for b, a in gone])
+            return tuple([await self._ledger.put(conn, b, a, "killed", voter.subject) for b, a in gone])
 
     async def killed(self, run: str, org: str) -> bool:
         async with reading(self.engine) as conn:
-            return await _is_killed(conn, org, run)
-
-    async def _ensure_alive(self, conn: AsyncConnection, org: str, run: str) -> None:
-        if await _is_killed(conn, org, run):
-            raise refusal("run_killed", f"Run {run} was stopped.")
-
-    @asynccontextmanager
-    async def _changing(
-        self, id_: str, org: str, actor: str, *digests: str
-    ) -> AsyncGenerator[tuple[AsyncConnection, Ballot]]:
-        """Lend the ballot, locked. A refusal inside is recorded, and then raised."""
-        refused: Refused | None = None
-        async with writing(self.engine) as conn:
-            found = await rows.read(conn, ballots.c.id == known(id_), lock=True)
-            self._seen(found, org)
-            try:
-                async with conn.begin_nested():  # what a refused verb had begun to write is undone
-                    yield conn, found[0]
-            except Refused as no:
-                refused = no
-                await self.journal.append(conn, refused_fact(found[0], no, actor, self.clock(), *digests))
-        if refused:
-            raise refused
-
-    async def _put(
-        self, conn: AsyncConnection, before: Ballot | None, now_: Ballot, verb: str, actor: str, *, note: str = ""
-    ) -> Ballot:
-        await rows.write(conn, before, now_)
-        await self.journal.append(conn, fact(now_, verb, actor, self.clock(), note=note))
-        if told := letter(before, now_, self.clock()):
-            await self._mail(conn, told)
-        return now_
-
-    async def _mail(self, conn: AsyncConnection, told: Letter) -> None:
-        for endpoint in self.mailing.endpoints(told):
-            await conn.execute(insert(outbox).values(rows.letter_row(told, endpoint, self.clock())))
-
-    def _seen(self, found: Sequence[Ballot], org: str) -> Ballot:
-        if not found or found[0].org != org:
-            raise refusal("approval_missing", "There is no such approval.")
-        return replace(found[0], state=effective(found[0], self.clock()))
-
-
-async def _is_killed(conn: AsyncConnection, org: str, run: str) -> bool:
-    query = select(exists().where(kills.c.org == org, kills.c.run == run))
-    return bool((await conn.execute(query)).scalar_one())
-
-
-async def _count(conn: AsyncConnection, where: Any) -> int:
-    return int((await conn.execute(select(func.count()).select_from(ballots).where(where))).scalar_one())
+            return await is_killed(conn, org, run)

@@ -1,6 +1,7 @@
 """From a ballot that was edited to the one that took its place."""
 
-from approvals.contract import Ballot, Ballots
+from approvals.ballot import Ballot
+from approvals.contract import Ballots
 
 
 async def latest(ballots: Ballots, id_: str, org: str) -> Ballot:

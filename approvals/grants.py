@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import rfc8785
 
-from approvals.contract import Ballot, Grant, Terms, Voter
+from approvals.ballot import Ballot, Grant, Terms, Voter
 from approvals.quorum import effective, involved, may_vote
 from approvals.refusals import refusal
 from domain import TIERS, Action

@@ -1,9 +1,45 @@
 """What follows from a change of a ballot: facts for the audit chain, letters for subscribers. Pure."""
 
 from datetime import datetime
+from typing import Literal
 
-from approvals.contract import Ballot, Fact, Letter, Topic, Voter
-from domain import Refused
+from approvals.ballot import Ballot, Voter
+from domain import BallotState, Refused, Tier, value
+
+
+@value
+class Fact:
+    """Something that happened to a ballot, for the audit chain."""
+
+    at: datetime
+    org: str
+    actor: str
+    """A person or account; empty for what the house did by itself."""
+    verb: str
+    object: str
+    digests: tuple[str, ...] = ()
+    note: str = ""
+    """What they said about it: free text, kept where it can be erased."""
+
+
+Topic = Literal["approval.pending", "approval.noted", "approval.decided", "approval.expired", "approval.escalated"]
+"""``noted``: nothing to do, it was automatic."""
+
+
+@value
+class Letter:
+    """What subscribers are told: ids, digest, tier, deadline. Thin on purpose."""
+
+    topic: Topic
+    org: str
+    run: str
+    ballot: str
+    action_digest: str
+    tier: Tier
+    state: BallotState
+    expires_at: datetime
+    at: datetime
+
 
 HOUSE = ""
 """The actor of what no person did: the clock, the executor."""

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from approvals.contract import Ballot
+from approvals.ballot import Ballot, Decision
 from approvals.digest import canonical
 from approvals.refusals import refusal
 from approvals.show import one_line
-from domain import Action, value
+from domain import Action, Choice, Refused, value
 
 _MAX_COMMENT = 10_000
 _ACTION = TypeAdapter(Action)
@@ -141,3 +141,19 @@ def bound(answer: Answer, pending: Sequence[Ballot]) -> Ballot:
     if answer.action_digest not in {"", named[0].action_digest}:
         raise refusal("digest_mismatch", "This answer was given to other bytes.")
     return named[0]
+
+
+def parse_resume(resume: Any, ballot: Ballot) -> Decision | None:
+    """The vote a resume asks for on this ballot; None when it is no clear yes or no, or meant for other bytes.
+
+    An edit is no vote: ``read_resume`` gives the edited action for ``Ballots.edit``.
+    """
+    answer = read_resume(resume)
+    if answer.kind not in {"approve", "reject"}:
+        return None
+    try:
+        bound(answer, [ballot])
+    except Refused:
+        return None
+    choice: Choice = "approve" if answer.kind == "approve" else "reject"
+    return Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)

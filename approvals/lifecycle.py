@@ -4,19 +4,15 @@ Functions return the ballot as it is afterwards, or raise the refusal. Storing i
 transaction with the fact and the letters that follow from it, is the store's job.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from approvals.contract import MAX_REJECTS, Ballot, Decision, Grant, Request, Revision, Voter
+from approvals.ballot import Ballot, Decision, Grant, Request, Revision, Voter
 from approvals.digest import action_digest, ballot_id, context_digest
 from approvals.narrowing import narrows
-from approvals.quorum import counts, effective, involved, may_vote, outcome, person, repeats, undecided
-from approvals.refusals import Code, refusal
-from domain import TIERS, Action, BallotState, Refused, Risk, Tier, Vote
-
-Roles = Mapping[str, frozenset[str]]
-"""Subject → the roles they hold now."""
+from approvals.quorum import effective, involved, may_vote, outcome, person, repeats, undecided
+from approvals.refusals import refusal
+from domain import TIERS, Action, Risk, Tier, Vote
 
 
 def digest_of(action: Action) -> str:
@@ -190,55 +186,6 @@ def swept(ballot: Ballot, *, now: datetime) -> Ballot:
     if state == "pending" and ballot.escalated_at is None and now >= half:
         return replace(ballot, escalated_at=now)
     return ballot
-
-
-def ensure_usable(ballot: Ballot, recomputed_digest: str, roles: Roles, *, grant: Grant | None, now: datetime) -> None:
-    """Everything ``consume`` checks before its one conditional update.
-
-    Raises:
-        Refused: see ``Ballots.consume``.
-    """
-    if recomputed_digest != ballot.action_digest:
-        raise refusal("digest_mismatch", "What is about to run is not what was approved.")
-    state = effective(ballot, now)
-    if state != "approved":
-        raise unusable(ballot, state)
-    if ballot.grant:
-        holder = roles.get(grant.granted_by, frozenset[str]()) if grant else frozenset[str]()
-        if holder.isdisjoint(ballot.requirement.roles):
-            raise refusal("not_approver", "Who granted this may no longer sign it.")
-        return
-    if outcome(ballot.votes, ballot.requirement, _now_counts(ballot, roles)) != "approved":
-        raise refusal("not_approver", "An approver lost the role since signing; not enough signatures are left.")
-
-
-def _now_counts(ballot: Ballot, roles: Roles) -> Callable[[Vote], bool]:
-    return lambda vote: counts(vote, ballot, roles.get(vote.voter, frozenset[str]()))
-
-
-def unusable(ballot: Ballot, state: BallotState) -> Refused:
-    """Why a ballot in this state cannot be used."""
-    code: dict[BallotState, Code] = {
-        "pending": "approval_pending",
-        "rejected": "approval_rejected",
-        "expired": "approval_expired",
-        "stale": "approval_stale",
-        "cancelled": "approval_cancelled",
-        "superseded": "superseded",
-    }
-    return refusal(code.get(state, "already_consumed"), f"Approval {ballot.id} is {state}, not approved.")
-
-
-def finished(ballot: Ballot, state: BallotState) -> Ballot:
-    """``consumed`` becomes ``executed`` or ``failed``, once."""
-    if ballot.state not in {"consumed", state}:
-        raise refusal("already_decided", f"Approval {ballot.id} is {ballot.state}, not consumed.")
-    return replace(ballot, state=state)
-
-
-def parks(rejects: int) -> bool:
-    """Whether a run with this many rejections waits for a person."""
-    return rejects >= MAX_REJECTS
 
 
 def ensure_may_kill(voter: Voter) -> None:

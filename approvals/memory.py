@@ -6,23 +6,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from approvals import grants, lifecycle
-from approvals.contract import (
-    Ballot,
-    Clock,
-    Decision,
-    Fact,
-    Grant,
-    Letter,
-    Page,
-    People,
-    Request,
-    Revision,
-    Terms,
-    Voter,
-)
+from approvals import grants, lifecycle, usage
+from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
+from approvals.contract import Clock, People
 from approvals.cursors import after, place
-from approvals.happenings import HOUSE, fact, killed_fact, letter, refused_fact
+from approvals.happenings import HOUSE, Fact, Letter, fact, killed_fact, letter, refused_fact
 from approvals.quorum import LIVE, awaits, effective
 from approvals.refusals import refusal
 from domain import BallotState, Refused
@@ -132,7 +120,7 @@ class RememberedBallots:
         async with self._changing(id, org, HOUSE, recomputed_digest) as ballot:
             if (org, ballot.run) in self.kills:
                 raise refusal("run_killed", f"Run {ballot.run} was stopped.")
-            lifecycle.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
+            usage.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
             return self._put(ballot, replace(ballot, state="consumed"), "consumed", HOUSE)
 
     async def executed(self, id: str, org: str) -> Ballot:  # noqa: A002
@@ -143,7 +131,7 @@ class RememberedBallots:
 
     async def _finish(self, id_: str, org: str, state: BallotState) -> Ballot:
         async with self._changing(id_, org, HOUSE) as ballot:
-            after_ = lifecycle.finished(ballot, state)
+            after_ = usage.finished(ballot, state)
             return ballot if after_ == ballot else self._put(ballot, after_, state, HOUSE)
 
     async def expire(self) -> tuple[Ballot, ...]:

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals.contract import Clock, Letter
+from approvals.contract import Clock
+from approvals.happenings import Letter
 from approvals.refusals import refusal
 from approvals.store import reading, writing
 from approvals.tables import outbox

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from standardwebhooks import Webhook
 
-from approvals.contract import Letter, Topic
+from approvals.happenings import Letter, Topic
 from domain import Refused, Tier, value
 
 DELAYS: tuple[timedelta, ...] = (

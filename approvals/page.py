@@ -4,7 +4,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from approvals.contract import Ballot
+from approvals.ballot import Ballot
 from approvals.show import canonical_text, diff_lines, parts, pieces, visible
 
 HEADERS = {

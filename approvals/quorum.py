@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from approvals.contract import Ballot, Decision, Voter
+from approvals.ballot import Ballot, Decision, Voter
 from approvals.refusals import refusal
 from domain import BallotState, Refused, Requirement, Vote
 

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from approvals.contract import Ballot, Ballots, Decision, Fact, Letter, Request, Voter
+from approvals.ballot import Ballot, Decision, Request, Voter
+from approvals.contract import Ballots
+from approvals.happenings import Fact, Letter
 from approvals.policy import Mode, default_policy
 from domain import Action, Reason, Refused, Risk, Tier
 

@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, RowMapping, and_, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from approvals.contract import Ballot, Grant, Letter
+from approvals.ballot import Ballot, Grant
 from approvals.cursors import micros
+from approvals.happenings import Letter
 from approvals.quorum import person
 from approvals.tables import ballots, grants, votes
 from domain import Action, BallotState, Requirement, Risk, Vote

@@ -8,7 +8,7 @@ import json
 import unicodedata
 from typing import Literal
 
-from approvals.contract import Ballot
+from approvals.ballot import Ballot
 from approvals.digest import canonical
 from domain import Action, value
 

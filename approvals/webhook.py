@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from approvals.ballot import Ballot, Decision, Voter
 from approvals.consent import Actor, Consent, read_github, read_slack, read_standard
-from approvals.contract import Ballot, Ballots, Clock, Decision, People, Voter
+from approvals.contract import Ballots, Clock, People
 from approvals.outgoing import signing_key
 from approvals.received import Answer, Memory
 from approvals.refusals import refusal

@@ -1,0 +1,95 @@
+"""One change of a ballot, stored: in one transaction with its line in the audit and its letters."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from sqlalchemy import exists, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from approvals import rows
+from approvals.ballot import Ballot
+from approvals.contract import Clock
+from approvals.cursors import known
+from approvals.happenings import Fact, Letter, fact, letter, refused_fact
+from approvals.quorum import effective
+from approvals.refusals import refusal
+from approvals.store import writing
+from approvals.tables import ballots, kills, outbox
+from domain import Refused
+
+
+class Journal(Protocol):
+    """Writes facts to the audit chain, inside the caller's transaction."""
+
+    async def append(self, conn: AsyncConnection, fact: Fact) -> None: ...
+
+
+class Mailing(Protocol):
+    """Knows who is told what."""
+
+    def endpoints(self, letter: Letter) -> Sequence[str]:
+        """Names of the endpoints that want this letter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Lends ballots for a change, and writes everything that follows from it."""
+
+    engine: AsyncEngine
+    clock: Clock
+    journal: Journal
+    mailing: Mailing
+
+    @asynccontextmanager
+    async def changing(
+        self, id_: str, org: str, actor: str, *digests: str
+    ) -> AsyncGenerator[tuple[AsyncConnection, Ballot]]:
+        """Lend the ballot, locked. A refusal inside is recorded, and then raised."""
+        refused: Refused | None = None
+        async with writing(self.engine) as conn:
+            found = await rows.read(conn, ballots.c.id == known(id_), lock=True)
+            self.seen(found, org)
+            try:
+                async with conn.begin_nested():  # what a refused verb had begun to write is undone
+                    yield conn, found[0]
+            except Refused as no:
+                refused = no
+                await self.journal.append(conn, refused_fact(found[0], no, actor, self.clock(), *digests))
+        if refused:
+            raise refused
+
+    async def put(
+        self, conn: AsyncConnection, before: Ballot | None, now_: Ballot, verb: str, actor: str, *, note: str = ""
+    ) -> Ballot:
+        await rows.write(conn, before, now_)
+        await self.journal.append(conn, fact(now_, verb, actor, self.clock(), note=note))
+        if told := letter(before, now_, self.clock()):
+            await self._mail(conn, told)
+        return now_
+
+    async def _mail(self, conn: AsyncConnection, told: Letter) -> None:
+        for endpoint in self.mailing.endpoints(told):
+            await conn.execute(insert(outbox).values(rows.letter_row(told, endpoint, self.clock())))
+
+    def seen(self, found: Sequence[Ballot], org: str) -> Ballot:
+        if not found or found[0].org != org:
+            raise refusal("approval_missing", "There is no such approval.")
+        return replace(found[0], state=effective(found[0], self.clock()))
+
+
+async def is_killed(conn: AsyncConnection, org: str, run: str) -> bool:
+    query = select(exists().where(kills.c.org == org, kills.c.run == run))
+    return bool((await conn.execute(query)).scalar_one())
+
+
+async def count(conn: AsyncConnection, where: Any) -> int:
+    return int((await conn.execute(select(func.count()).select_from(ballots).where(where))).scalar_one())
+
+
+async def ensure_alive(conn: AsyncConnection, org: str, run: str) -> None:
+    """Refuse with ``run_killed`` once the kill switch was thrown."""
+    if await is_killed(conn, org, run):
+        raise refusal("run_killed", f"Run {run} was stopped.")

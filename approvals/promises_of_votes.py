@@ -1,0 +1,177 @@
+"""Promises about who counts, and how votes are counted."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from approvals.ballot import Voter
+from approvals.digest import action_digest
+from approvals.rehearsal import Stage, action, expect, no, question, refuses, yes
+from domain import BallotState
+
+
+async def asking_again_finds_the_same_ballot(stage: Stage) -> None:
+    first = await stage.ask()
+    stage.clock.pass_(minutes=3)
+    expect(await stage.ask(), first)
+    expect(first.state, "pending")
+    expect(await stage.ballots.get(first.id, "acme"), first)
+    expect([f.verb for f in await stage.facts()], ["approval.opened"])
+    expect([letter.topic for letter in await stage.letters()], ["approval.pending"])
+
+
+async def asking_at_the_same_moment_opens_one(stage: Stage) -> None:
+    both = await asyncio.gather(*(stage.ask() for _ in range(5)))
+    expect(len({ballot.nonce for ballot in both}), 1)
+    expect(len((await stage.ballots.list("acme")).items), 1)
+
+
+async def one_human_signs_high(stage: Stage) -> None:
+    ballot = await stage.ask()
+    signed = await stage.ballots.vote(ballot.id, yes(ballot, "fine"), stage.human("vera"))
+    expect((signed.state, signed.approvals, signed.use_by), ("approved", 1, stage.clock() + timedelta(minutes=15)))
+    expect(await stage.ballots.get(ballot.id, "acme"), signed)
+    used = await stage.ballots.consume(ballot.id, "acme", action_digest(action()))
+    expect(used.state, "consumed")
+    expect((await stage.ballots.executed(ballot.id, "acme")).state, "executed")
+    expect((await stage.ballots.executed(ballot.id, "acme")).state, "executed")
+    verbs = ["opened", "vote.approve", "consumed", "executed"]
+    expect([f.verb for f in await stage.facts()], [f"approval.{verb}" for verb in verbs])
+    expect([letter.topic for letter in await stage.letters()], ["approval.pending", "approval.decided"])
+
+
+async def two_humans_sign_critical(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    once = await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    again = await stage.ballots.vote(ballot.id, yes(ballot), replace(vera, subject="VERA "))
+    expect((once.state, again.state, again.approvals), ("pending", "pending", 1))
+    await refuses("approval_pending", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+    final = await stage.ballots.vote(ballot.id, yes(ballot), stage.human("wanda"))
+    expect((final.state, final.approvals), ("approved", 2))
+
+
+async def nobody_is_needed_below_high(stage: Stage) -> None:
+    low, medium = await stage.ask("low", step="a"), await stage.ask("medium", step="b")
+    expect((low.state, medium.state), ("approved", "approved"))
+    expect([letter.topic for letter in await stage.letters()], ["approval.noted"])
+    expect((await stage.ballots.consume(low.id, "acme", low.action_digest)).state, "consumed")
+
+
+async def those_who_never_count(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    for kind in ("bot", "api_key", "service"):
+        await refuses("not_approver", stage.ballots.vote(ballot.id, yes(ballot), replace(vera, kind=kind)))
+    await refuses("not_approver", stage.ballots.vote(ballot.id, yes(ballot), stage.human("olga", "operator")))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), stage.human("rita")))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), stage.human("RITA")))
+    expect((await stage.ballots.get(ballot.id, "acme")).votes, ())
+    expect(sum(fact.verb.startswith("approval.refused.") for fact in await stage.facts()), 6)
+
+
+async def alone_one_signs_high_for_oneself(stage: Stage) -> None:
+    ballot = await stage.ask(mode="solo")
+    rita = replace(stage.human("rita"), surface="terminal", session_started_at=None)
+    hook = replace(rita, surface="hook")
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), hook))
+    signed = await stage.ballots.vote(ballot.id, yes(ballot), rita)
+    expect((signed.state, signed.votes[0].self_approved), ("approved", True))
+    expect((await stage.ballots.consume(ballot.id, "acme", ballot.action_digest)).state, "consumed")
+    critical = await stage.ask("critical", "solo", step="other")
+    await refuses("self_approval", stage.ballots.vote(critical.id, yes(critical), stage.human("rita")))
+
+
+async def critical_needs_a_fresh_login(stage: Stage) -> None:
+    ballot, vera = await stage.ask("critical"), stage.human("vera")
+    old = replace(vera, session_started_at=stage.clock() - timedelta(minutes=11))
+    for weak in (old, replace(vera, mfa=False), replace(vera, session_started_at=None), replace(vera, surface="hook")):
+        await refuses("step_up_required", stage.ballots.vote(ballot.id, yes(ballot), weak))
+    vetoed = await stage.ballots.vote(ballot.id, no(ballot, "never"), replace(vera, surface="hook", mfa=False))
+    expect((vetoed.state, vetoed.feedback), ("rejected", "never"))
+
+
+async def one_reject_vetoes(stage: Stage) -> None:
+    ballot, vera, wanda = await stage.ask("critical"), stage.human("vera"), stage.human("wanda")
+    await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    rejected = await stage.ballots.vote(ballot.id, no(ballot, "use a branch"), vera)
+    expect((rejected.state, rejected.feedback, rejected.rejects), ("rejected", "use a branch", 1))
+    await refuses("already_decided", stage.ballots.vote(ballot.id, yes(ballot), wanda))
+    await refuses("approval_rejected", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+
+
+async def the_same_bytes_are_not_asked_twice(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    await stage.ballots.vote(ballot.id, no(ballot, "not this"), vera)
+    again = await stage.ask(step="deliver.2")
+    expect((again.state, again.rejects, again.parks), ("rejected", 2, False))
+    expect("not this" in again.feedback, True)
+    elsewhere = await stage.ask(run="run-2")
+    expect(elsewhere.state, "pending")
+    other = await stage.ask(step="deliver.3", command="make check")
+    parked = await stage.ballots.vote(other.id, no(other), vera)
+    expect((parked.rejects, parked.parks), (3, True))
+
+
+async def roles_are_asked_again_at_the_end(stage: Stage) -> None:
+    ballot = await stage.ask()
+    await stage.ballots.vote(ballot.id, yes(ballot), stage.human("vera"))
+    stage.people.members[("acme", "vera")] = ("viewer",)
+    await refuses("not_approver", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
+    expect((await stage.facts())[-1].verb, "approval.refused.not_approver")
+
+
+async def another_organisation_sees_nothing(stage: Stage) -> None:
+    ballot, mallory = await stage.ask(), stage.human("mallory", org="evil")
+    for attempt in (
+        stage.ballots.get(ballot.id, "evil"),
+        stage.ballots.vote(ballot.id, yes(ballot), mallory),
+        stage.ballots.cancel(ballot.id, mallory),
+        stage.ballots.consume(ballot.id, "evil", ballot.action_digest),
+        stage.ballots.executed(ballot.id, "evil"),
+        stage.ballots.get("no-such-id\x00", "acme"),
+        stage.ballots.open(question(org="evil")),
+    ):
+        await refuses("approval_missing", attempt)
+    await stage.ballots.kill("run-1", mallory)
+    expect((await stage.ballots.get(ballot.id, "acme")).state, "pending")
+    expect((await stage.ballots.list("evil")).items, ())
+
+
+async def mine_are_those_that_wait_for_me(stage: Stage) -> None:
+    high, critical = await stage.ask(), await stage.ask("critical", step="b")
+    vera, anna, rita = stage.human("vera"), stage.human("anna", "approver"), stage.human("rita")
+    await stage.ballots.vote(critical.id, yes(critical), vera)
+
+    async def mine(voter: Voter, state: BallotState | None = "pending") -> set[str]:
+        return {b.id for b in (await stage.ballots.list("acme", state=state, mine=voter)).items}
+
+    expect(await mine(vera), {high.id})
+    expect(await mine(anna, None), {high.id})
+    expect(await mine(rita), set[str]())
+    expect(await mine(stage.human("xena")), {high.id, critical.id})
+
+
+async def the_same_answer_again_changes_nothing(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    first = await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    facts = len(await stage.facts())
+    expect(await stage.ballots.vote(ballot.id, yes(ballot), vera), first)
+    expect(len(await stage.facts()), facts)
+    await refuses("already_decided", stage.ballots.vote(ballot.id, no(ballot), vera))
+
+
+VOTES = (
+    asking_again_finds_the_same_ballot,
+    asking_at_the_same_moment_opens_one,
+    one_human_signs_high,
+    two_humans_sign_critical,
+    nobody_is_needed_below_high,
+    those_who_never_count,
+    alone_one_signs_high_for_oneself,
+    critical_needs_a_fresh_login,
+    one_reject_vetoes,
+    the_same_bytes_are_not_asked_twice,
+    roles_are_asked_again_at_the_end,
+    another_organisation_sees_nothing,
+    mine_are_those_that_wait_for_me,
+    the_same_answer_again_changes_nothing,
+)

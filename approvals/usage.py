@@ -1,0 +1,57 @@
+"""Whether an approval may be used now, and what became of using it. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from approvals.ballot import Ballot, Grant
+from approvals.quorum import counts, effective, outcome
+from approvals.refusals import Code, refusal
+from domain import BallotState, Refused, Vote
+
+Roles = Mapping[str, frozenset[str]]
+"""Subject → the roles they hold now."""
+
+
+def ensure_usable(ballot: Ballot, recomputed_digest: str, roles: Roles, *, grant: Grant | None, now: datetime) -> None:
+    """Everything ``consume`` checks before its one conditional update.
+
+    Raises:
+        Refused: see ``Ballots.consume``.
+    """
+    if recomputed_digest != ballot.action_digest:
+        raise refusal("digest_mismatch", "What is about to run is not what was approved.")
+    state = effective(ballot, now)
+    if state != "approved":
+        raise unusable(ballot, state)
+    if ballot.grant:
+        holder = roles.get(grant.granted_by, frozenset[str]()) if grant else frozenset[str]()
+        if holder.isdisjoint(ballot.requirement.roles):
+            raise refusal("not_approver", "Who granted this may no longer sign it.")
+        return
+    if outcome(ballot.votes, ballot.requirement, _now_counts(ballot, roles)) != "approved":
+        raise refusal("not_approver", "An approver lost the role since signing; not enough signatures are left.")
+
+
+def _now_counts(ballot: Ballot, roles: Roles) -> Callable[[Vote], bool]:
+    return lambda vote: counts(vote, ballot, roles.get(vote.voter, frozenset[str]()))
+
+
+def unusable(ballot: Ballot, state: BallotState) -> Refused:
+    """Why a ballot in this state cannot be used."""
+    code: dict[BallotState, Code] = {
+        "pending": "approval_pending",
+        "rejected": "approval_rejected",
+        "expired": "approval_expired",
+        "stale": "approval_stale",
+        "cancelled": "approval_cancelled",
+        "superseded": "superseded",
+    }
+    return refusal(code.get(state, "already_consumed"), f"Approval {ballot.id} is {state}, not approved.")
+
+
+def finished(ballot: Ballot, state: BallotState) -> Ballot:
+    """``consumed`` becomes ``executed`` or ``failed``, once."""
+    if ballot.state not in {"consumed", state}:
+        raise refusal("already_decided", f"Approval {ballot.id} is {ballot.state}, not consumed.")
+    return replace(ballot, state=state)
