@@ -25,13 +25,13 @@ def verify(as_json: Annotated[bool, JSON] = False) -> None:
             found = await house.audit.verify(house.org)
         if as_json:
             print_json(report.plain(found))
-        elif found.ok:
+        elif found.holds:
             out().print(f"[green]intact[/]: {found.lines} lines")
         else:
             out().print(f"[bold red]not intact[/]: {len(found.flaws)} flaws")
             for flaw in found.flaws:
-                out().print(f"  line {flaw.seq}: {flaw.what}")
-        return found.ok
+                out().print(f"  line {flaw.seq}: {flaw.message}")
+        return found.holds
 
     if not run_async(work, as_json=as_json):
         raise typer.Exit(1)

@@ -4,7 +4,7 @@ import getpass
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Ballots, StoredBallots, Voter, create_all, default_policy, open_engine, sqlite_url
-from graphs import CodingGraph, Staff, coding, serializer
+from graphs import Staff, coding, serializer
 from models import Catalogue, Model, Role, load_catalogue
 from models.repair import Repair
 from nodes import prompt
@@ -127,8 +127,12 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncGenerator[House]:
-    """Open every room for as long as the block runs; nothing is left behind."""
+async def open_house(settings: Settings, *, served_to: str | None = None) -> AsyncGenerator[House]:
+    """Open every room for as long as the block runs; nothing is left behind.
+
+    ``served_to``: the graph is for a LangGraph server that brings its own checkpointer, and its resume
+    values are the votes of this person.
+    """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         redactor = Redactor(secrets=settings.secrets)
@@ -141,11 +145,16 @@ async def open_house(settings: Settings) -> AsyncGenerator[House]:
             AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db"))
         )
         saver.serde = serializer()
-        yield await _furnish(settings, stack, spans, database, saver)
+        yield await _furnish(settings, stack, spans, database, None if served_to else saver, served_to)
 
 
-async def _furnish(
-    settings: Settings, stack: AsyncExitStack, spans: Tracing, database: AsyncEngine, saver: BaseCheckpointSaver[str]
+async def _furnish(  # noqa: PLR0917
+    settings: Settings,
+    stack: AsyncExitStack,
+    spans: Tracing,
+    database: AsyncEngine,
+    saver: BaseCheckpointSaver[str] | None,
+    served_to: str | None,
 ) -> House:
     runs, audit = Runs(engine=database), _audit(settings, database)
     await create_all(database)
@@ -162,7 +171,8 @@ async def _furnish(
     catalogue = load_catalogue(settings.catalogue)
     models = await open_models(settings, catalogue, stack)
     desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
-    staff = hire(settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans)
+    staff = hire(settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans,
+                 resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None)  # fmt: skip
     engine = Engine(
         graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
         spans=RunSpans(spans), org=settings.org,
@@ -206,22 +216,6 @@ def hire(
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )  # fmt: skip
-
-
-@asynccontextmanager
-async def open_served(settings: Settings) -> AsyncGenerator[CodingGraph]:
-    """The graph without a checkpointer, for a LangGraph server that brings its own.
-
-    Its resume values are votes of the person who runs that development server, in solo mode.
-    """
-    async with open_house(settings) as house:
-        graph = house.engine.graph
-        yield replace_checkpointer(graph)
-
-
-def replace_checkpointer(graph: CodingGraph) -> CodingGraph:
-    """A copy of the compiled graph that waits to be given a checkpointer."""
-    return graph.copy(update={"checkpointer": None})
 
 
 def _tracing(settings: Settings, redactor: Redactor):  # noqa: ANN202  an async context manager of Tracing

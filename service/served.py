@@ -1,0 +1,33 @@
+"""What ``langgraph.json`` points to: the graph for a LangGraph server, and who may talk to it.
+
+The server brings its own checkpointer, so the graph is served without one. A resume in Studio is the
+vote of the person who runs that server: the development server is for one person on loopback.
+"""
+
+import getpass
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from graphs import CodingGraph, serializer
+from service.settings import read_settings
+from service.wiring import open_house
+
+
+@asynccontextmanager
+async def checkpointer() -> AsyncGenerator[BaseCheckpointSaver[str]]:
+    """Paused approvals must outlive the server: its own in-memory saver loses them."""
+    settings = read_settings()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncSqliteSaver.from_conn_string(str(settings.home / "studio.db")) as saver:
+        saver.serde = serializer()
+        yield saver
+
+
+@asynccontextmanager
+async def graph() -> AsyncGenerator[CodingGraph]:
+    """Open the house for one request of the server, and give out the graph."""
+    async with open_house(read_settings(), served_to=getpass.getuser()) as house:
+        yield house.engine.graph
