@@ -1,28 +1,43 @@
-"""Open the models that the settings name, one for each role."""
+"""Open the models that the settings name, one for each role, and look at what serves them."""
 
 from contextlib import AsyncExitStack
 
-from domain import Refused
+from opentelemetry.trace import Tracer
+
+import models
+from domain import Check, Refused
 from models import Catalogue, Endpoint, Model, Role
-from models.chat import opened
 from service.settings import Settings
 
+ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
 
-async def open_models(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack) -> dict[Role, Model]:
+
+async def open_models(
+    settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, *, tracer: Tracer | None = None
+) -> dict[Role, Model]:
     """Return the model of every role; empty when no endpoint is configured.
 
     Raises:
         Refused: ``settings_invalid`` for a model without an endpoint.
     """
-    found: dict[Role, Endpoint] = {}
-    for role in ("planner", "coder", "reviewer", "chat"):
-        if endpoint := endpoint_of(settings, role):
-            found[role] = endpoint
-    made: dict[Endpoint, Model] = {}
-    for endpoint in found.values():
-        if endpoint not in made:
-            made[endpoint] = await stack.enter_async_context(opened(endpoint, price=catalogue.price(endpoint.model)))
-    return {role: made[endpoint] for role, endpoint in found.items()}
+    own = {role: endpoint for role in ROLES if (endpoint := endpoint_of(settings, role))}
+    common = (
+        Endpoint(base_url=settings.model_base_url, model=settings.model or None, api_key=settings.model_api_key)
+        if settings.model_base_url
+        else None
+    )
+    opening = models.open_models(common, roles=own, catalogue=catalogue, tracer=tracer, content=settings.trace_content)
+    return await stack.enter_async_context(opening)
+
+
+async def probe_endpoints(settings: Settings) -> tuple[Check, ...]:
+    """Ask every endpoint what it serves; each check has one line about it, and what to do when it cannot work."""
+    endpoints = {endpoint: role for role in reversed(ROLES) if (endpoint := endpoint_of(settings, role))}
+    checks: list[Check] = []
+    for endpoint in reversed(endpoints):
+        seen = await models.probe(endpoint)
+        checks.append(Check(name="model", ok=seen.ok, detail=seen.line(), hint=seen.hint))
+    return tuple(checks)
 
 
 def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:

@@ -171,8 +171,10 @@ async def _furnish(  # noqa: PLR0917
     catalogue = load_catalogue(settings.catalogue)
     models = await open_models(settings, catalogue, stack)
     desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
-    staff = hire(settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans,
-                 resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None)  # fmt: skip
+    resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
+    staff = hire(
+        settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, resume_votes_as=resumer
+    )
     engine = Engine(
         graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
         spans=RunSpans(spans), org=settings.org,
