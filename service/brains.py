@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 from opentelemetry.trace import Tracer
 
 import models
-from domain import Check, Refused
+from domain import Refused
 from models import Catalogue, Endpoint, Model, Role
+from sandbox import Check
 from service.settings import Settings
 
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
@@ -20,7 +21,7 @@ async def open_models(
     Raises:
         Refused: ``settings_invalid`` for a model without an endpoint.
     """
-    own = {role: endpoint for role in ROLES if (endpoint := endpoint_of(settings, role))}
+    own: dict[Role, Endpoint] = {role: endpoint for role in ROLES if (endpoint := endpoint_of(settings, role))}
     common = (
         Endpoint(base_url=settings.model_base_url, model=settings.model or None, api_key=settings.model_api_key)
         if settings.model_base_url

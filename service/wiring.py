@@ -34,7 +34,7 @@ from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import Engine as RiskEngine
 from sandbox import Backend, Check, Delivery, DockerBackend, Limits, LocalBackend, Spec, Store, Workspaces
-from service.brains import open_models
+from service.brains import open_models, probe_endpoints
 from service.engine import Engine
 from service.keys import own_key
 from service.people import Household, Nobody
@@ -89,8 +89,8 @@ class House:
         return await read_trace(self.settings.home / "traces", run)
 
     async def probe_models(self) -> tuple[Check, ...]:
-        """Ask every endpoint what it serves; without one, say who works instead."""
-        return ()
+        """Ask every endpoint what it serves; without one there is nothing to ask."""
+        return await probe_endpoints(self.settings)
 
     @staticmethod
     def drawn(branch: Branch) -> Tree:
@@ -169,7 +169,7 @@ async def _furnish(  # noqa: PLR0917
     workspaces = Workspaces(backend=backend, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     catalogue = load_catalogue(settings.catalogue)
-    models = await open_models(settings, catalogue, stack)
+    models = await open_models(settings, catalogue, stack, tracer=spans.tracer)
     desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     staff = hire(
