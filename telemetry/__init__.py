@@ -3,8 +3,11 @@
 Only ``service.wiring`` and the command line come in by this door.
 """
 
-from telemetry.destination import Destination, collector, langfuse
+from telemetry.destination import Destination, to_collector, to_langfuse
 from telemetry.identity import Identity, run_context, trace_id, traceparent
+from telemetry.langfuse import Score, Scores
+from telemetry.logs import about_run, logging_as
+from telemetry.metrics import Metrics, Waiting
 from telemetry.reader import forget_trace, read_trace
 from telemetry.redact import Redactor
 from telemetry.show import render
@@ -15,16 +18,22 @@ __all__ = [
     "Branch",
     "Destination",
     "Identity",
+    "Metrics",
     "Redactor",
+    "Score",
+    "Scores",
     "Span",
     "Totals",
     "Tracing",
-    "collector",
+    "Waiting",
+    "about_run",
     "forget_trace",
-    "langfuse",
+    "logging_as",
     "read_trace",
     "render",
     "run_context",
+    "to_collector",
+    "to_langfuse",
     "trace_id",
     "traceparent",
     "tracing",

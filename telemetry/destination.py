@@ -18,7 +18,7 @@ class Destination:
     """Lower-case names; they may carry credentials and are never shown."""
 
 
-def collector(endpoint: str, headers: str = "") -> Destination:
+def to_collector(endpoint: str, headers: str = "") -> Destination:
     """An OpenTelemetry collector (or anything that takes OTLP) at ``endpoint``.
 
     ``endpoint`` is a base URL as in ``OTEL_EXPORTER_OTLP_ENDPOINT``, or ends in ``/v1/traces`` already;
@@ -32,7 +32,7 @@ def collector(endpoint: str, headers: str = "") -> Destination:
     return Destination(name="collector", url=url, headers=_pairs(headers))
 
 
-def langfuse(host: str, *, public_key: str, secret_key: str) -> Destination:
+def to_langfuse(host: str, *, public_key: str, secret_key: str) -> Destination:
     """Langfuse's own OTLP endpoint; version 4 of its ingestion shows spans as they arrive.
 
     Raises:

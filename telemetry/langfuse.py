@@ -1,0 +1,129 @@
+"""Scores in Langfuse: what people and tests made of a run. Spans go there by OTLP (``destination``).
+
+The SDK is an optional extra. Only its REST client is used: its tracing would open a second pipeline.
+"""
+
+import asyncio
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Literal
+
+import httpx
+from pydantic import Field
+
+from domain import Choice, Refused, Transient, value
+from telemetry.identity import trace_id
+from telemetry.redact import Redactor
+
+
+@value
+class Score:
+    """One score of one run. The same id and time again replaces it."""
+
+    id: str
+    run: str
+    name: Literal["human_approval", "tests_passed", "review_verdict", "cost_usd"]
+    value: float | str
+    kind: Literal["BOOLEAN", "CATEGORICAL", "NUMERIC"]
+    at: datetime
+    comment: str = Field(default="", max_length=10_000)
+
+    @classmethod
+    def human_approval(cls, run: str, *, ballot: str, choice: Choice, at: datetime, comment: str = "") -> "Score":
+        """What people decided; the score's id is the ballot's."""
+        said = float(choice == "approve")
+        return cls(id=ballot, run=run, name="human_approval", value=said, kind="BOOLEAN", at=at, comment=comment)
+
+    @classmethod
+    def tests_passed(cls, run: str, *, passed: bool, at: datetime, comment: str = "") -> "Score":
+        """Whether the acceptance command passed on the clean checkout."""
+        name = "tests_passed"
+        return cls(id=f"{name}-{run}", run=run, name=name, value=float(passed), kind="BOOLEAN", at=at, comment=comment)
+
+    @classmethod
+    def review_verdict(
+        cls, run: str, *, status: Literal["ok", "changes_requested"], at: datetime, comment: str = ""
+    ) -> "Score":
+        """What the reviewer said last."""
+        name = "review_verdict"
+        return cls(id=f"{name}-{run}", run=run, name=name, value=status, kind="CATEGORICAL", at=at, comment=comment)
+
+    @classmethod
+    def cost_usd(cls, run: str, *, cost: Decimal, at: datetime) -> "Score":
+        """What the run cost in all."""
+        return cls(id=f"cost_usd-{run}", run=run, name="cost_usd", value=float(cost), kind="NUMERIC", at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Sends scores to one Langfuse project."""
+
+    host: str
+    public_key: str
+    secret_key: str = field(repr=False)
+    redactor: Redactor = field(default_factory=Redactor)
+    timeout_s: float = 10.0
+    load: Callable[[str], Any] = importlib.import_module
+    """Imports the SDK; only when a score is sent."""
+
+    async def send(self, scores: Sequence[Score]) -> None:
+        """Send scores in one request; sending them again does no harm.
+
+        Raises:
+            Refused: ``langfuse_missing`` (the extra is not installed), ``langfuse_refused`` (keys, or a score).
+            Transient: ``langfuse_unavailable``.
+        """
+        if not scores:
+            return
+        api, types, errors = await asyncio.to_thread(self._sdk)
+        request = [
+            types.CreateScoreRequest(
+                id=score.id, trace_id=f"{trace_id(score.run):032x}", session_id=None, name=score.name,
+                value=score.value, data_type=score.kind, timestamp=score.at,
+                comment=self.redactor.text(score.comment) or None,
+            )
+            for score in scores
+        ]  # fmt: skip
+        async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
+            langfuse = api.AsyncLangfuseAPI(
+                base_url=self.host.rstrip("/"), username=self.public_key, password=self.secret_key,
+                x_langfuse_public_key=self.public_key, httpx_client=client,
+            )  # fmt: skip
+            try:
+                answer = await langfuse.scores.create(request=request, request_options={"max_retries": 2})
+            except httpx.TransportError as error:
+                raise _away(type(error).__name__) from error
+            except errors.ApiError as error:
+                raise _said_no(error.status_code) from None
+        if getattr(answer, "rejected", 0):
+            raise Refused(f"Langfuse rejected {answer.rejected} of {len(scores)} scores.", code="langfuse_refused",
+                          hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]))  # fmt: skip
+
+    def _sdk(self) -> tuple[Any, Any, Any]:
+        try:
+            return tuple(self.load(f"langfuse.api{part}") for part in ("", ".scores", ".core.api_error"))
+        except ImportError:
+            raise Refused(
+                "Scores need the Langfuse SDK, which is not installed.",
+                code="langfuse_missing",
+                hint="Install it with: pip install 'signoff[langfuse]'. Spans reach Langfuse without it.",
+            ) from None
+
+
+def _said_no(status: int | None) -> Refused | Transient:
+    if status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _away(f"HTTP {status}")
+    return Refused(
+        f"Langfuse refused the scores (HTTP {status}).",
+        code="langfuse_refused",
+        hint="Check LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY: they must be of the same project.",
+    )
+
+
+def _away(reason: str) -> Transient:
+    return Transient(f"Langfuse does not answer ({reason}).", code="langfuse_unavailable",
+                     hint="The scores can be sent again later.")  # fmt: skip
