@@ -1,0 +1,122 @@
+"""A sandbox behind a channel: what a container, or a Pod with the same PID 1, looks like from here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from domain import CommandRun, Output, Refused, SandboxLost
+from sandbox.channel import Answer, Channel
+from sandbox.contract import REPO, Heard
+from sandbox.paths import absolute
+
+GRACE_S = 5.0
+"""How much longer than the runner we wait before the sandbox counts as lost."""
+FILES_S = 120.0
+HOME = "/work/home"
+ENVIRONMENT = {"HOME": HOME, "TMPDIR": "/tmp", "XDG_CACHE_HOME": "/tmp/cache", "LANG": "C.UTF-8"}  # noqa: S108
+_HINTS = {
+    "file_not_found": "Look at the paths of the repository first.",
+    "file_too_large": "Read a part of it with a command.",
+    "path_refused": "Name a regular file inside the sandbox, with no symbolic link on the way.",
+    "sandbox_full": "Clean up in the sandbox, or give it more room (Limits.work_mb).",
+}
+
+
+class Attached:
+    """Runs commands and moves files through PID 1, one command at a time."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        sandbox_id: str,
+        image_digest: str,
+        environment: Mapping[str, str],
+        discard: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._channel = channel
+        self._id, self._digest, self._discard = sandbox_id, image_digest, discard
+        self._environment = {**environment, **ENVIRONMENT}
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def image_digest(self) -> str:
+        return self._digest
+
+    @property
+    def alive(self) -> bool:
+        """False once the sandbox is known to be gone."""
+        return self._channel.alive
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        heard: Heard | None = None,
+    ) -> CommandRun:
+        """See ``Sandbox.run``."""
+        header = {"op": "run", "argv": list(argv), "cwd": cwd, "env": {**self._environment, **(env or {})},
+                  "timeout": timeout_s, "stream": heard is not None}  # fmt: skip
+        async with self._turn:
+            answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
+        return _command_run(argv, answer)
+
+    async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        """See ``Sandbox.read``."""
+        _, data = await self._files({"op": "read", "path": absolute(path), "limit": limit})
+        return data
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """See ``Sandbox.write``."""
+        await self._files({"op": "write", "path": absolute(path), "mode": mode}, data)
+
+    async def delete(self, path: str) -> None:
+        """See ``Sandbox.delete``."""
+        await self._files({"op": "delete", "path": absolute(path)})
+
+    async def ping(self, *, timeout_s: float = 5.0) -> None:
+        """Come back when PID 1 answers."""
+        await self._channel.ask({"op": "ping"}, timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        """See ``Sandbox.close``."""
+        if not self._closed:
+            self._closed = True
+            await self._channel.close()
+            await self._discard()
+
+    async def _files(self, header: dict[str, Any], contents: bytes | None = None) -> Answer:
+        answer, data = await self._channel.ask(header, contents, timeout_s=FILES_S)
+        if answer["ev"] == "no":
+            code = str(answer["code"])
+            raise Refused(f"{header['path']}: {answer['message']}", code=code, hint=_HINTS.get(code, ""))
+        return answer, data
+
+
+def _command_run(argv: Sequence[str], answer: Answer) -> CommandRun:
+    header, payload = answer
+    try:
+        pieces: list[bytes] = []
+        for size in header["pieces"]:
+            pieces.append(payload[:size])
+            payload = payload[size:]
+        (out_head, out_tail, err_head, err_tail), (out, err) = pieces, header["dropped"]
+        return CommandRun(
+            command=" ".join(argv),
+            ended=header["ended"],
+            code=header["code"],
+            stdout=Output(head=out_head, tail=out_tail, dropped=out),
+            stderr=Output(head=err_head, tail=err_tail, dropped=err),
+            duration_ms=header["ms"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise SandboxLost("The sandbox gave an answer that makes no sense.") from error

@@ -1,0 +1,177 @@
+"""Sandboxes that are Docker containers: the engine's API starts them, a raw socket speaks to PID 1.
+
+docker-py blocks, so every call of it runs in a thread. What a command says never goes through it:
+the attached stdin and stdout of PID 1 are one socket, which asyncio reads and writes.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from struct import Struct
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from domain import SandboxLost
+from sandbox import refusals
+from sandbox.attached import Attached
+from sandbox.channel import Channel
+from sandbox.contract import Check, Spec
+from sandbox.hardening import LABEL, create_body
+from sandbox.inside import sources
+
+T = TypeVar("T")
+START_S = 60.0
+_MUX = Struct(">BxxxL")
+_STDOUT = 1
+_READ = 256 << 10
+SECCOMP = Path(__file__).with_name("seccomp.json")
+
+
+class DockerWire:
+    """The attached socket of one container, its output freed of Docker's own framing."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self.complaint = b""
+        """What PID 1 wrote to stderr last, for our own log."""
+
+    async def incoming(self) -> AsyncIterator[bytes]:
+        """See ``Wire.incoming``."""
+        held = bytearray()
+        while data := await self._reader.read(_READ):
+            held += data
+            while len(held) >= _MUX.size:
+                stream, size = _MUX.unpack_from(held)
+                end = _MUX.size + size
+                if len(held) < end:
+                    break
+                part = bytes(held[_MUX.size : end])
+                del held[:end]
+                if stream == _STDOUT:
+                    yield part
+                else:
+                    self.complaint = (self.complaint + part)[-4_096:]
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Docker:
+    """Leases containers of one engine. ``base_url`` None: where the docker command would look."""
+
+    def __init__(self, *, base_url: str | None = None, timeout_s: int = 60) -> None:
+        self._base_url, self._timeout = base_url, timeout_s
+        self._client: docker.APIClient | None = None
+        self._sandboxes: dict[str, Attached] = {}
+        self._opening = asyncio.Lock()
+
+    async def lease(self, spec: Spec, *, run: str = "") -> Attached:
+        """See ``Backend.lease``."""
+        image = await self._image(spec)
+        body = create_body(spec, image=image["Id"], seccomp=_profile(), labels={f"{LABEL}.run": run})
+        name = f"signoff-{secrets.token_hex(6)}"
+        container = (await self._call(spec, lambda api: api.create_container_from_config(body, name)))["Id"]
+        try:
+            return await self._start(spec, container, name, image)
+        except BaseException:
+            await self._discard(container)
+            raise
+
+    async def check(self, spec: Spec) -> tuple[Check, ...]:
+        """See ``Backend.check``."""
+        from sandbox.preflight import preflight  # noqa: PLC0415  it needs this module's types
+
+        return await preflight(self, spec)
+
+    async def close(self) -> None:
+        """See ``Backend.close``."""
+        await asyncio.gather(*(sandbox.close() for sandbox in tuple(self._sandboxes.values())))
+        if self._client is not None:
+            await asyncio.to_thread(self._client.close)
+            self._client = None
+
+    async def ask(self, spec: Spec, question: Callable[[docker.APIClient], T]) -> T:
+        """Ask the engine something, in a thread. Raises ``Refused`` or ``SandboxLost``."""
+        return await self._call(spec, question)
+
+    async def _image(self, spec: Spec) -> dict[str, Any]:
+        return await self._call(spec, lambda api: api.inspect_image(spec.image))
+
+    async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> Attached:
+        wire = await self._attach(spec, container)
+        key = secrets.token_bytes(32)
+        channel = Channel(wire, key)
+        try:
+            await self._call(spec, lambda api: api.start(container))
+            text = sources().encode()
+            await channel.start(key + len(text).to_bytes(4, "big") + text, timeout_s=START_S)
+        except SandboxLost as error:
+            raise refusals.not_started(spec, wire.complaint) from error
+        finally:
+            if not channel.alive:
+                await channel.close()
+        environment = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
+        sandbox = Attached(
+            channel, sandbox_id=name, image_digest=image["Id"], environment=environment,
+            discard=partial(self._discard, container),
+        )  # fmt: skip
+        self._sandboxes[container] = sandbox
+        return sandbox
+
+    async def _attach(self, spec: Spec, container: str) -> DockerWire:
+        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        raw = await self._call(spec, lambda api: api.attach_socket(container, params=params))
+        held = getattr(raw, "_sock", raw)
+        if not isinstance(held, socket.socket):
+            raise refusals.no_raw_socket()
+        own = socket.socket(fileno=held.detach())
+        own.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=own, limit=4 << 20)
+        return DockerWire(reader, writer)
+
+    async def _discard(self, container: str) -> None:
+        """Kill and remove; what is gone already is fine."""
+        self._sandboxes.pop(container, None)
+        client = self._client
+        if client is not None:
+            with contextlib.suppress(DockerException, requests.RequestException):
+                await asyncio.to_thread(client.remove_container, container, force=True)
+
+    async def _call(self, spec: Spec, question: Callable[[docker.APIClient], T]) -> T:
+        """Run a call of docker-py in a thread and translate what it raises."""
+        try:
+            client = await self._connected()
+            return await asyncio.to_thread(question, client)
+        except ImageNotFound as error:
+            raise refusals.image_missing(spec) from error
+        except (APIError, NotFound) as error:
+            raise refusals.by_engine(spec, error) from error
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise refusals.unreachable(error) from error
+
+    async def _connected(self) -> docker.APIClient:
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._connect)
+            return self._client
+
+    def _connect(self) -> docker.APIClient:
+        if self._base_url is not None:
+            return docker.APIClient(base_url=self._base_url, version="auto", timeout=self._timeout)
+        return docker.from_env(version="auto", timeout=self._timeout).api
+
+
+def _profile() -> dict[str, Any]:
+    return json.loads(SECCOMP.read_text(encoding="utf-8"))

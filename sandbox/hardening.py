@@ -1,0 +1,109 @@
+"""From a wish to container flags. Pure: ``Spec`` in, the body of Docker's create request out (B4).
+
+Nothing is inherited from the engine's defaults that we would not choose: who one is, what one may
+call, where one may write, whom one may see, and how much of everything there is.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sandbox.contract import Limits, Spec
+from sandbox.inside import BOOT
+
+UID: Final = 10_001
+LABEL: Final = "signoff.sandbox"
+"""Every container of ours carries it: the sweep at start finds what a dead orchestrator left."""
+_MB: Final = 1 << 20
+_HUGE: Final = 1 << 30
+
+
+def create_body(
+    spec: Spec,
+    *,
+    image: str,
+    seccomp: Mapping[str, Any],
+    apparmor: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the body of ``POST /containers/create``.
+
+    Args:
+        spec: what is wanted.
+        image: digest of the image, so that a moved tag changes nothing between check and start.
+        seccomp: the profile; replaces the engine's own.
+        apparmor: name of a loaded profile, or empty where the host has no AppArmor.
+        labels: more labels, such as the orchestrator's id.
+    """
+    return {
+        "Image": image,
+        "Entrypoint": ["python3"],
+        "Cmd": ["-I", "-S", "-c", BOOT],
+        "User": f"{UID}:{UID}",
+        "WorkingDir": "/",
+        "Hostname": "sandbox",
+        "Labels": {LABEL: "1", **(labels or {})},
+        "OpenStdin": True,
+        "StdinOnce": True,  # the container ends when its orchestrator does
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Tty": False,
+        "NetworkDisabled": True,
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(spec, seccomp, apparmor),
+    }
+
+
+def _host_config(spec: Spec, seccomp: Mapping[str, Any], apparmor: str) -> dict[str, Any]:
+    return {
+        "Runtime": spec.runtime,
+        "AutoRemove": True,
+        "NetworkMode": "none",
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "PidMode": "",
+        "UTSMode": "",
+        "Privileged": False,
+        "CapAdd": [],
+        "CapDrop": ["ALL"],
+        "ReadonlyRootfs": True,
+        "SecurityOpt": _security(seccomp, apparmor),
+        "Tmpfs": _tmpfs(spec.limits),
+        "Binds": [],
+        "Devices": [],
+        "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
+        **_resources(spec.limits),
+    }
+
+
+def _security(seccomp: Mapping[str, Any], apparmor: str) -> list[str]:
+    options = ["no-new-privileges:true", f"seccomp={json.dumps(seccomp, separators=(',', ':'))}"]
+    return [*options, f"apparmor={apparmor}"] if apparmor else options
+
+
+def _tmpfs(limits: Limits) -> dict[str, str]:
+    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
+    return {
+        "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
+        "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  the sandbox's own
+    }
+
+
+def _resources(limits: Limits) -> dict[str, Any]:
+    memory = limits.memory_mb * _MB
+    return {
+        "Memory": memory,
+        "MemorySwap": memory,  # the same number: no swap on top
+        "NanoCpus": int(limits.cpus * 1e9),
+        "CpuShares": 512,
+        "PidsLimit": limits.pids,
+        "ShmSize": 16 * _MB,
+        "OomKillDisable": False,
+        "Ulimits": _ulimits(limits),
+    }
+
+
+def _ulimits(limits: Limits) -> Sequence[dict[str, Any]]:
+    wanted = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
+    return [{"Name": name, "Soft": value, "Hard": value} for name, value in wanted.items()]

@@ -1,0 +1,79 @@
+"""What ``signoff doctor`` and ``signoff sandbox check`` look at before anything runs."""
+
+import time
+from typing import Any, Protocol, TypeVar
+
+import docker
+
+from domain import SignoffError
+from sandbox.contract import Check, Sandbox, Spec
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """A backend whose engine can be asked."""
+
+    async def ask(self, spec: Spec, question: Any) -> Any: ...
+
+    async def lease(self, spec: Spec, *, run: str = "") -> Sandbox: ...
+
+
+async def preflight(engine: Engine, spec: Spec) -> tuple[Check, ...]:
+    """Probe the engine, the image and one real lease; stop at the first that makes the rest pointless."""
+    checks: list[Check] = []
+    try:
+        version = await engine.ask(spec, _version)
+        checks.append(Check(name="docker", ok=True, detail=f"Engine {version['Version']}, {version['Arch']}"))
+        info = await engine.ask(spec, _info)
+        checks += _isolation(spec, info)
+        image = await engine.ask(spec, lambda api: api.inspect_image(spec.image))
+        checks.append(Check(name="sandbox image", ok=True, detail=f"{spec.image} ({image['Id'][7:19]})"))
+        checks.append(await _lease(engine, spec))
+    except SignoffError as error:
+        checks.append(Check(name=_NAMES.get(error.stable_code, "sandbox"), ok=False, detail=error.message,
+                            hint=error.hint))  # fmt: skip
+    return tuple(checks)
+
+
+_NAMES = {"docker_missing": "docker", "docker_denied": "docker", "image_missing": "sandbox image",
+          "image_unsuitable": "sandbox image", "runtime_unsupported": "isolation"}  # fmt: skip
+
+
+def _version(api: docker.APIClient) -> dict[str, Any]:
+    return api.version()
+
+
+def _info(api: docker.APIClient) -> dict[str, Any]:
+    return api.info()
+
+
+def _isolation(spec: Spec, info: dict[str, Any]) -> list[Check]:
+    """Say which isolation is in force, and what the engine cannot do."""
+    runtimes = sorted(info.get("Runtimes", {}))
+    options = " ".join(info.get("SecurityOptions") or ())
+    extra = [name for name in ("apparmor", "rootless", "userns") if name in options]
+    detail = f"{spec.runtime}, cgroup v{info.get('CgroupVersion', '1')}" + "".join(f", {name}" for name in extra)
+    known = spec.runtime in runtimes
+    return [
+        Check(name="isolation", ok=known, detail=detail if known else f"{spec.runtime} is not among {runtimes}",
+              hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc."),
+        Check(name="seccomp", ok="seccomp" in options, detail="own profile" if "seccomp" in options else "missing",
+              hint="Use an engine and a kernel with seccomp; Signoff does not start without."),
+    ]  # fmt: skip
+
+
+async def _lease(engine: Engine, spec: Spec) -> Check:
+    began = time.monotonic()
+    sandbox = await engine.lease(spec)
+    try:
+        cold = (time.monotonic() - began) * 1_000
+        began = time.monotonic()
+        ran = await sandbox.run(["git", "--version"], cwd="/")
+        ms = (time.monotonic() - began) * 1_000
+    finally:
+        await sandbox.close()
+    return Check(
+        name="sandbox", ok=ran.ok, detail=f"leased in {cold:.0f} ms, a command takes {ms:.1f} ms",
+        hint="The image needs git: BASE=YOUR_IMAGE sandbox/images/build.sh",
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""What can be wrong with an engine, an image or a runtime, each with its code and what to do."""
+
+import errno
+
+import requests
+from docker.errors import APIError
+
+from domain import Refused, SandboxLost, SignoffError
+from sandbox.contract import Spec
+
+_BUILD = "Build it: make image (or name your own with SIGNOFF_SANDBOX_IMAGE)."
+_START = "Start Docker: make docker. Then: signoff doctor."
+
+
+def image_missing(spec: Spec) -> Refused:
+    return Refused(f"There is no image {spec.image!r} here.", code="image_missing", hint=_BUILD)
+
+
+def image_unsuitable(spec: Spec, what: str) -> Refused:
+    return Refused(
+        f"The image {spec.image!r} cannot be a sandbox: {what}.",
+        code="image_unsuitable",
+        hint="It needs Python 3.9 or newer and git. Add them: BASE=YOUR_IMAGE sandbox/images/build.sh",
+    )
+
+
+def runtime_unsupported(spec: Spec, what: str) -> Refused:
+    return Refused(
+        f"The container runtime {spec.runtime!r} does not work here: {what}.",
+        code="runtime_unsupported",
+        hint="Install a current release and register it with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc.",
+    )
+
+
+def not_started(spec: Spec, complaint: bytes) -> SignoffError:
+    """Say why PID 1 did not greet us, by what it wrote to stderr."""
+    if b"SyntaxError" in complaint or b"ModuleNotFoundError" in complaint or b"ImportError" in complaint:
+        return image_unsuitable(spec, "its Python is too old or incomplete")
+    return SandboxLost("The sandbox did not start.", hint="Try again; if it stays so: signoff doctor.")
+
+
+def no_raw_socket() -> Refused:
+    return Refused(
+        "Docker is reached through a connection that commands cannot be streamed over.",
+        code="docker_unsupported",
+        hint="Use a unix socket or plain TCP on a private network (DOCKER_HOST).",
+    )
+
+
+def by_engine(spec: Spec, error: APIError) -> SignoffError:
+    """Translate what the engine answered."""
+    said = str(error.explanation or error)
+    low = said.lower()
+    if "executable file not found" in low or "no such file or directory" in low and "python3" in low:
+        return image_unsuitable(spec, "it has no python3")
+    if "unknown or invalid runtime" in low or "runtime" in low and "not found" in low:
+        return runtime_unsupported(spec, "the engine does not know it")
+    if "no space left" in low:
+        return Refused("The engine's disk is full.", code="disk_full", hint="Free some: docker system df; then go on.")
+    if "oci runtime" in low and spec.runtime != "runc":
+        return runtime_unsupported(spec, said[-300:])
+    return SandboxLost(f"The engine could not start a sandbox: {said[-500:]}", hint="See: signoff doctor.")
+
+
+def unreachable(error: Exception) -> SignoffError:
+    """Translate that nobody answered."""
+    told: BaseException | None = error
+    while told is not None:
+        if isinstance(told, PermissionError):
+            return Refused("You may not talk to Docker.", code="docker_denied",
+                           hint="Join its group: sudo usermod -aG docker $USER, then log in again.")  # fmt: skip
+        if isinstance(told, FileNotFoundError | ConnectionRefusedError):
+            return Refused("Docker does not answer.", code="docker_missing", hint=_START)
+        if isinstance(told, requests.Timeout):
+            return SandboxLost("Docker takes too long to answer.", hint="Look at the engine's load and its log.")
+        told = told.__cause__ or told.__context__ or _inner(told)
+    if "permission denied" in str(error).lower():
+        return Refused("You may not talk to Docker.", code="docker_denied", hint=_START)
+    if errno.errorcode.get(getattr(error, "errno", 0) or 0) == "ENOENT":
+        return Refused("Docker does not answer.", code="docker_missing", hint=_START)
+    return SandboxLost(f"Docker does not answer: {error}", hint=_START)
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """Unpack requests and urllib3, which carry the cause as an argument."""
+    return next((arg for arg in error.args if isinstance(arg, BaseException)), None)
