@@ -1,0 +1,88 @@
+"""Scores on the wire, sent by the real SDK."""
+
+import base64
+import socket
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain import Refused, Transient
+from telemetry import Redactor, Score, Scores, trace_id
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+KEY = "sk-lf-0000"
+ACCEPTED = b'{"message": "Accepted"}'
+
+
+def scores(url: str, **more: Any) -> Scores:
+    return Scores(host=url, public_key="pk-lf-1", secret_key=KEY, redactor=Redactor(("hunter2!",)), **more)
+
+
+async def test_people_tests_review_and_cost_become_scores_of_the_trace(receiver) -> None:
+    receiver.statuses, receiver.answer = [202], ACCEPTED
+    await scores(receiver.url).send([
+        Score.human_approval("r1", ballot="ballot-9", choice="approve", at=NOW, comment="fine, hunter2!"),
+        Score.tests_passed("r1", passed=False, at=NOW),
+        Score.review_verdict("r1", status="changes_requested", at=NOW),
+        Score.cost_usd("r1", cost=Decimal("0.125"), at=NOW),
+    ])  # fmt: skip
+    (request,) = receiver.requests
+    assert request.path == "/api/public/scores"
+    assert base64.b64decode(request.headers["authorization"].removeprefix("Basic ")) == b"pk-lf-1:sk-lf-0000"
+    sent = request.json()
+    assert {score["traceId"] for score in sent} == {f"{trace_id('r1'):032x}"}
+    assert [(s["id"], s["name"], s["value"], s["dataType"]) for s in sent] == [
+        ("ballot-9", "human_approval", 1, "BOOLEAN"),
+        ("tests_passed-r1", "tests_passed", 0, "BOOLEAN"),
+        ("review_verdict-r1", "review_verdict", "changes_requested", "CATEGORICAL"),
+        ("cost_usd-r1", "cost_usd", 0.125, "NUMERIC"),
+    ]
+    assert sent[0]["comment"] == "fine, [redacted]"
+    assert sent[0]["timestamp"].startswith("2026-01-02T03:04:05")
+
+
+async def test_nothing_to_say_is_not_sent(receiver) -> None:
+    await scores(receiver.url).send([])
+    assert not receiver.requests
+
+
+async def test_wrong_keys_are_refused_with_what_to_check(receiver) -> None:
+    receiver.statuses, receiver.answer = [401], b'{"message": "no"}'
+    with pytest.raises(Refused) as refused:
+        await scores(receiver.url).send([Score.tests_passed("r1", passed=True, at=NOW)])
+    assert refused.value.stable_code == "langfuse_refused"
+    assert "LANGFUSE_SECRET_KEY" in refused.value.hint
+
+
+async def test_a_rejected_score_is_reported_in_langfuses_words(receiver) -> None:
+    receiver.statuses = [207]
+    receiver.answer = b'{"accepted": 0, "rejected": 1, "errors": [{"message": "no such config"}]}'
+    with pytest.raises(Refused, match="rejected 1 of 1") as refused:
+        await scores(receiver.url).send([Score.tests_passed("r1", passed=True, at=NOW)])
+    assert refused.value.hint == "no such config"
+
+
+async def test_a_langfuse_that_is_down_can_be_tried_again() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(Transient) as away:
+            await scores(f"http://127.0.0.1:{unused.getsockname()[1]}").send(
+                [Score.tests_passed("r1", passed=True, at=NOW)]
+            )
+    assert away.value.stable_code == "langfuse_unavailable"
+
+
+async def test_without_the_extra_it_says_how_to_get_it() -> None:
+    def load(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    with pytest.raises(Refused) as refused:
+        await scores("http://127.0.0.1:1", load=load).send([Score.tests_passed("r1", passed=True, at=NOW)])
+    assert refused.value.stable_code == "langfuse_missing"
+    assert "signoff[langfuse]" in refused.value.hint
+
+
+def test_the_secret_key_is_not_shown() -> None:
+    assert KEY not in repr(scores("http://127.0.0.1:1"))
