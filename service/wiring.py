@@ -127,11 +127,13 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, *, served_to: str | None = None) -> AsyncGenerator[House]:
+async def open_house(
+    settings: Settings, *, served_to: str | None = None, models: Mapping[Role, Model] | None = None
+) -> AsyncGenerator[House]:
     """Open every room for as long as the block runs; nothing is left behind.
 
     ``served_to``: the graph is for a LangGraph server that brings its own checkpointer, and its resume
-    values are the votes of this person.
+    values are the votes of this person. ``models``: who is asked instead of the endpoints in the settings.
     """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -145,7 +147,7 @@ async def open_house(settings: Settings, *, served_to: str | None = None) -> Asy
             AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db"))
         )
         saver.serde = serializer()
-        yield await _furnish(settings, stack, spans, database, None if served_to else saver, served_to)
+        yield await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models)
 
 
 async def _furnish(  # noqa: PLR0917
@@ -155,6 +157,7 @@ async def _furnish(  # noqa: PLR0917
     database: AsyncEngine,
     saver: BaseCheckpointSaver[str] | None,
     served_to: str | None,
+    given: Mapping[Role, Model] | None,
 ) -> House:
     runs, audit = Runs(engine=database), _audit(settings, database)
     await create_all(database)
@@ -169,7 +172,7 @@ async def _furnish(  # noqa: PLR0917
     workspaces = Workspaces(backend=backend, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     catalogue = load_catalogue(settings.catalogue)
-    models = await open_models(settings, catalogue, stack, tracer=spans.tracer)
+    models = given if given is not None else await open_models(settings, catalogue, stack, tracer=spans.tracer)
     desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     staff = hire(
