@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NotRequired, TypedDict
 
+from opentelemetry.trace import Tracer
+
 from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task
-from nodes._announce import announce
 from nodes._colleagues import Require
 from nodes._delivery import commit_message, delivery_action
+from nodes._rating import rate
 from risk import Engine
 from sandbox import Pinned, Snapshot
 
@@ -37,20 +40,27 @@ class Assessor:
 
     engine: Engine
     require: Require
+    tracer: Tracer
 
     async def __call__(self, state: AssessInput) -> AssessUpdate:
         pending = state.get("pending")
-        action, risk = (pending.action, pending.risk) if pending is not None else self._delivery(state)
-        announce("risk_rated", risk.tier, tool=action.tool, reasons=[r.message for r in risk.reasons])
+        if pending is not None:
+            action, risk = pending.action, pending.risk
+        else:
+            action = _action(state)
+            risk = rate(self.tracer, partial(self._rated, state, action), tool=action.tool)
         return {"action": action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}
 
-    def _delivery(self, state: AssessInput) -> tuple[Action, Risk]:
-        task, proof = state["task"], state.get("proof")
-        assert proof is not None  # noqa: S101  review comes before every delivery
-        message = commit_message(task, state["run"], state.get("attempts", ()), proof)
-        action = delivery_action(task, state["pinned"], state["run"], state["snapshot"].tree, message)
-        rated = self.engine.delivery(state.get("diff", ""), kind=task.deliver, target=action.target)
-        return action, self.engine.combine(rated, _noticed(rated, state.get("findings", ())))
+    def _rated(self, state: AssessInput, action: Action) -> Risk:
+        rated = self.engine.delivery(state.get("diff", ""), kind=state["task"].deliver, target=action.target)
+        return self.engine.combine(rated, _noticed(rated, state.get("findings", ())))
+
+
+def _action(state: AssessInput) -> Action:
+    task, proof = state["task"], state.get("proof")
+    assert proof is not None  # noqa: S101  review comes before every delivery
+    message = commit_message(task, state["run"], state.get("attempts", ()), proof)
+    return delivery_action(task, state["pinned"], state["run"], state["snapshot"].tree, message)
 
 
 def _noticed(rated: Risk, findings: Sequence[Finding]) -> Risk:

@@ -7,7 +7,10 @@ state that says "applied" beside a workspace that is not.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NotRequired, TypedDict
+
+from opentelemetry.trace import Tracer
 
 from approvals import Ballots, action_digest
 from domain import (
@@ -34,11 +37,13 @@ from domain import (
 from models import Job, Message
 from nodes._announce import announce
 from nodes._colleagues import Clock, Require, Roster
+from nodes._command import run_command
 from nodes._consult import spent_on, worst_case
 from nodes._context import gather
-from nodes._output import clip, ending, plain, tail
+from nodes._output import clip, plain, tail
 from nodes._prompt import Prompt, as_json
 from nodes._propose import Answer, Equipped, Trials, propose
+from nodes._rating import rate
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
@@ -86,6 +91,7 @@ class Executor:
     ballots: Ballots
     prompt: Prompt
     clock: Clock
+    tracer: Tracer
     provider_seconds: float = 60.0
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
@@ -186,8 +192,8 @@ class Executor:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        risk = self.engine.change(proposal.change, profile=state["task"].profile)
-        announce("risk_rated", risk.tier, reasons=[r.message for r in risk.reasons])
+        classify = partial(self.engine.change, proposal.change, profile=state["task"].profile)
+        risk = rate(self.tracer, classify, tool="shell")
         if self.require(risk.tier).humans > 0:
             return replace(blank, change=proposal.change), risk
         return await self._apply(state, workspace, blank, proposal.change), None
@@ -241,10 +247,8 @@ class Executor:
         }
 
     async def _run(self, workspace: Workspace, command: str, env: dict[str, str]) -> CommandRun:
-        announce("command_started", command)
-        run = await workspace.shell(command, timeout_s=COMMAND_SECONDS, env=env)
-        announce("command_ended", ending(run), ok=run.ok, ms=round(run.duration_ms))
-        return clip(run)
+        shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=env)
+        return clip(await run_command(self.tracer, command, shell))
 
     async def _env(self, state: ExecuteInput) -> dict[str, str]:
         return environment(await self.store.files(state["run"], state["pinned"].tree), REPO)

@@ -1,15 +1,19 @@
 """Decide how to do it: see what fails now, gather context, ask the planner."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NotRequired, TypedDict
+
+from opentelemetry.trace import Tracer
 
 from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
 from models import Message
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
+from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._context import gather
-from nodes._output import clip, ending, plain, tail
+from nodes._output import clip, plain, tail
 from nodes._prompt import Prompt, as_json
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
@@ -48,6 +52,7 @@ class Planner:
     roster: Roster
     prompt: Prompt
     clock: Clock
+    tracer: Tracer
 
     async def __call__(self, state: PlanInput) -> PlanUpdate:
         run, task, pinned = state["run"], state["task"], state["pinned"]
@@ -74,10 +79,9 @@ class Planner:
         workspace = await self.workspaces.open(run, state["pinned"], at=state.get("snapshot"))
         snapshot = state.get("snapshot") or await workspace.snapshot("base")
         command = task.accept or ""
-        announce("command_started", command)
         env = environment(await self.store.files(run, snapshot.tree), REPO)
-        baseline = await workspace.shell(command, timeout_s=BASELINE_SECONDS, env=env)
-        announce("command_ended", ending(baseline), ok=baseline.ok, ms=round(baseline.duration_ms))
+        shell = partial(workspace.shell, command, timeout_s=BASELINE_SECONDS, env=env)
+        baseline = await run_command(self.tracer, command, shell)
         await workspace.restore(snapshot)
         _must_exist(baseline, command)
         return snapshot, baseline

@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import NotRequired, TypedDict
+
+from opentelemetry.trace import Tracer
 
 from domain import (
     Ending,
@@ -20,6 +23,7 @@ from domain import (
 from models import Model
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
+from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._output import clip, ending, plain, tail
 from nodes._prompt import Prompt
@@ -63,6 +67,7 @@ class Reviewer:
     engine: Engine
     prompt: Prompt
     clock: Clock
+    tracer: Tracer
 
     async def __call__(self, state: ReviewInput) -> ReviewUpdate:
         run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
@@ -88,10 +93,9 @@ class Reviewer:
     async def _prove(self, run: str, tree: str, task: Task) -> Proof:
         """Run the acceptance command in a fresh sandbox that the agent never touched."""
         command = task.accept or ""
-        announce("command_started", command, clean_checkout=True)
         env = environment(await self.store.files(run, tree), REPO)
-        ran = await self.workspaces.verify(run, tree, command, timeout_s=PROOF_SECONDS, env=env)
-        announce("command_ended", ending(ran), ok=ran.ok, ms=round(ran.duration_ms))
+        verify = partial(self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env)
+        ran = await run_command(self.tracer, command, verify, clean_checkout=True)
         return Proof(command=command, tree=tree, run=clip(ran), report=read_report(plain(ran)))
 
     @staticmethod

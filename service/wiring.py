@@ -203,19 +203,21 @@ def hire(
     require = partial(default_policy().requirement, mode=settings.approvals_mode)
     return Staff(
         receive=Receiver(store=store, roster=desk, clock=now),
-        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=prompt("plan"), clock=now),
+        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=prompt("plan"), clock=now,
+                     tracer=spans.tracer),
         execute=Executor(
             workspaces=workspaces, store=store, roster=desk, engine=risk, require=require, ballots=ballots,
-            prompt=prompt("execute"), clock=now, provider_seconds=settings.repair_seconds,
+            prompt=prompt("execute"), clock=now, tracer=spans.tracer, provider_seconds=settings.repair_seconds,
         ),
         observe=Observer(prompt=prompt("observe")),
         replan=Replanner(
             workspaces=workspaces, roster=desk, prompt=prompt("replan"), planner=prompt("plan"), clock=now
         ),
         review=Reviewer(
-            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=now
+            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=now,
+            tracer=spans.tracer,
         ),
-        assess=Assessor(engine=risk, require=require),
+        assess=Assessor(engine=risk, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots),
         wait=Waiter(ballots=ballots, voter=resume_votes_as),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
