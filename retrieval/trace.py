@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _PYTHON = re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)')
 # pkg/a.py:12: Error · at f (/p/x.js:3:5) · file:///p/x.mjs:3:5 · x_test.go:12 +0x1d · --> src/lib.rs:3:5
-_PLAIN = re.compile(r"(?P<path>(?:[A-Za-z]:)?[\w@+./\\-]*\w\.[A-Za-z]\w{0,5})[:(](?P<line>\d{1,7})\b")
+_PLAIN = re.compile(r"(?P<path>(?:(?<!\w)[A-Za-z]:(?=[\\/]))?[\w@+./\\-]*\w\.[A-Za-z]\w{0,5})[:(](?P<line>\d{1,7})\b")
 _NAMED = re.compile(r"[\w@+./\\-]*\w\.[A-Za-z]\w{0,5}\b")
 _ROOT = "/work/repo/"
 
@@ -47,10 +47,11 @@ def resolve(path: str, files: Iterable[str]) -> str | None:
 
     Absolute paths of another checkout, and paths relative to a folder, match by their longest ending.
     """
-    wanted = _tidy(path)
-    best: list[str] = []
+    wanted, best = _tidy(path), list[str]()
     length = 0
     for file in files:
+        if file == wanted:
+            return file
         shared = _shared_ending(wanted, file)
         if shared > length:
             best, length = [file], shared
@@ -67,7 +68,8 @@ def _shared_ending(wanted: str, file: str) -> int:
 
 
 def _tidy(path: str) -> str:
-    plain = path.replace("\\", "/").removeprefix("file://").removeprefix(_ROOT)
+    plain = path.replace("\\", "/").removeprefix("file:")
     while plain.startswith("./"):
         plain = plain[2:]
-    return plain.lstrip("/") if plain.startswith("/") else plain
+    rooted = "/" + plain.lstrip("/") if plain.startswith("/") else plain
+    return rooted.removeprefix(_ROOT).lstrip("/")

@@ -25,7 +25,7 @@ _PREFIXED = (
 )  # fmt: skip
 _KEY = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_PREFIXED)})")
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)(?=[^\s]*[0-9=_.])[A-Za-z0-9._~+/-]{8,}=*")
+_BEARER = re.compile(r"(?i)\b(bearer|basic)([ \t]+)(?=[^\s]*[0-9=_.])[A-Za-z0-9._~+/-]{8,}=*")
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:[a-z]+\s+)?[^\s\"',;]+")
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]+@")
 _ASSIGNED = re.compile(
@@ -55,14 +55,13 @@ class Redactor:
         """Return ``text`` with every secret replaced by ``[redacted]``; twice is the same as once."""
         if len(text) < SHORTEST:
             return text
-        clean = self._without_known(text)
-        clean = _BLOCK.sub(MASK, clean)
-        clean = _KEY.sub(MASK, clean)
-        clean = _HEADER.sub(rf"\1{MASK}", clean)
-        clean = _BEARER.sub(rf"\1\2{MASK}", clean)
-        clean = _USERINFO.sub(rf"\1{MASK}@", clean)
-        clean = _ASSIGNED.sub(rf"\1{MASK}", clean)
-        return self._without_known(clean)
+        clean = _KEY.sub(MASK, _BLOCK.sub(MASK, self._without_known(text)))
+        # Most attributes are short names: they are spared the searches that cannot find anything in them.
+        if ":" in clean or "=" in clean:
+            clean = _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", _HEADER.sub(rf"\1{MASK}", clean)))
+        if " " in clean or "\t" in clean:
+            clean = _BEARER.sub(rf"\1\2{MASK}", clean)
+        return clean if clean == text else self._without_known(clean)
 
     def value(self, value: Any, *, key: str = "") -> Any:
         """Return a JSON-like value with its texts redacted, and all of it when ``key`` names a secret."""
