@@ -4,7 +4,6 @@ Every call ends: within ``settings.timeout_s`` seconds there is an answer or an 
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -13,6 +12,7 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from domain import Refused, Unavailable, Unreadable, value
+from models.asking import again, told
 from models.contract import Heard, Message, Reply, Settings, Usage
 from models.dialect import relax
 from models.reading import Read, read, without_thoughts
@@ -92,7 +92,7 @@ class Chat:
         found = read(first.text, answer)
         if found.value is not None:
             return self._reply(found.value, first, first.usage)
-        asked = (*messages, *_again(first, found))
+        asked = (*messages, *again(first.text, found.wrong, cut_off=first.finish == "length"))
         second = await self._hear(asked, form_of(answer), settings, heard)
         found = read(second.text, answer)
         if found.value is None:
@@ -106,7 +106,7 @@ class Chat:
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
             try:
-                return await self._listen(_told(messages, form, dialect), form, dialect, settings, heard)
+                return await self._listen(told(messages, form, dialect), form, dialect, settings, heard)
             except Refused as error:
                 plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
                 if plainer is None:
@@ -174,27 +174,6 @@ def _guess(messages: Sequence[Message], text: str) -> Usage:
     """For endpoints that do not count: better a rough bill than none."""
     said = sum(len(message.content) for message in messages)
     return Usage(tokens_in=said // CHARS_PER_TOKEN, tokens_out=len(text) // CHARS_PER_TOKEN)
-
-
-def _told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
-    """Put the schema into the system message where the endpoint does not take it as a parameter."""
-    if form is None or dialect.structured in {"strict", "json_schema"}:
-        return tuple(messages)
-    schema = json.dumps(form.json_schema, separators=(",", ":"))
-    rule = f"Your answer is one JSON object that conforms to the JSON Schema `{form.name}`:\n{schema}"
-    if messages and messages[0].role == "system":
-        return (Message(role="system", content=f"{messages[0].content}\n\n{rule}"), *messages[1:])
-    return (Message(role="system", content=rule), *messages)
-
-
-def _again(said: _Answer, found: Read[T]) -> tuple[Message, Message]:
-    """The round of repair: what was wrong, in words. The conversation so far stays as it is."""
-    cut = " It was cut off at the length limit: be shorter." if said.finish == "length" else ""
-    wish = f"That is not the JSON object that was asked for: {found.wrong}.{cut}"
-    return (
-        Message(role="assistant", content=said.text or "(nothing)"),
-        Message(role="user", content=f"{wish} Answer again, with the whole corrected JSON object and nothing else."),
-    )
 
 
 def _unreadable(name: str, answer: type, said: _Answer, found: Read[T]) -> Unreadable:

@@ -4,11 +4,9 @@ The only module that knows the vendor's package. It takes a second to import, so
 the first endpoint is opened (see ``chat.opened``).
 """
 
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -18,58 +16,14 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from domain import Broken, Refused, SignoffError, Unavailable, Unreadable
+from domain import Broken, Refused, SignoffError, Unavailable
 from models.contract import Message, Settings, Usage
-from models.refusals import refusal, retry_after, served_length, too_long, unreachable
+from models.openai_client import Client, no_protocol, quoted, where
+from models.refusals import refusal, served_length, too_long, unreachable
 from models.wire import Dialect, Endpoint, Form, Piece
 
 ANSWER_HEADER = "X-Signoff-Answer"
 """Names the form that is asked for, also where the endpoint cannot be told by ``response_format``."""
-
-_FAILED = 400
-_QUOTED = 600
-"""Characters of an endpoint's message that we repeat."""
-
-
-class _Client(openai.DefaultAsyncHttpxClient):
-    """Says what a failure means, and makes a stream of a whole answer where an endpoint does not stream.
-
-    Failures are named here, before langchain warns about them on standard error.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(timeout=None, follow_redirects=True)
-        self._endpoint = endpoint
-
-    async def send(self, request: Any, **options: Any) -> Any:
-        response = await super().send(request, **options)
-        if response.status_code >= _FAILED:
-            body = await response.aread()
-            wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
-            said = _quoted(_message(body), self._endpoint)
-            raise refusal(response.status_code, said, where=_where(self._endpoint), retry_after_s=wait)
-        if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
-            return response
-        content = _as_stream(await response.aread(), self._endpoint)
-        headers = {"content-type": "text/event-stream"}
-        return type(response)(status_code=200, headers=headers, content=content, request=request)
-
-
-def _asked_to_stream(request: Any) -> bool:
-    try:
-        return bool(json.loads(request.content).get("stream"))
-    except (ValueError, AttributeError, RuntimeError):
-        return False
-
-
-def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
-    try:
-        whole = json.loads(body)
-        for choice in whole["choices"]:
-            choice["delta"] = choice.pop("message")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise _no_protocol(endpoint) from None
-    return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,26 +49,26 @@ class OpenAIWire:
         except openai.APIError as error:
             raise self._meaning(error) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _no_protocol(self.endpoint) from error
+            raise no_protocol(self.endpoint) from error
 
     def _meaning(self, error: openai.APIError) -> SignoffError:
         """Every failure of the client as an error of the house, without the key."""
-        where, cause, said = _where(self.endpoint), _cause(error), _quoted(error.message, self.endpoint)
+        there, cause, said = where(self.endpoint), _cause(error), quoted(error.message, self.endpoint)
         match error:
             case _ if isinstance(cause, SignoffError):
                 return cause
             case openai.APIStatusError():
-                return refusal(error.status_code, said, where=where)
+                return refusal(error.status_code, said, where=there)
             case openai.APITimeoutError():
-                return Unavailable(f"{where} did not answer in time.", hint="Raise SIGNOFF_MODEL_TIMEOUT_S.")
+                return Unavailable(f"{there} did not answer in time.", hint="Raise SIGNOFF_MODEL_TIMEOUT_S.")
             case openai.APIConnectionError():
-                return unreachable(where, str(cause) or type(cause).__name__)
+                return unreachable(there, str(cause) or type(cause).__name__)
             case _ if error.code and error.code.isdecimal():
-                return refusal(int(error.code), said, where=where)
+                return refusal(int(error.code), said, where=there)
             case _ if served_length(said) is not None:
                 return too_long(said)
             case _:
-                return Unavailable(f"{where} broke off: {said}", hint="See the log of the model server.")
+                return Unavailable(f"{there} broke off: {said}", hint="See the log of the model server.")
 
 
 @asynccontextmanager
@@ -130,7 +84,7 @@ async def opened(endpoint: Endpoint) -> AsyncGenerator[OpenAIWire]:
     if endpoint.model is None:
         raise Broken("An endpoint is opened with a model id.", code="llm_no_model")
     # A pool of our own: langchain shares one between event loops, and it outlives the loop that made it.
-    async with _Client(endpoint) as http:
+    async with Client(endpoint) as http:
         client = ChatOpenAI(
             model=endpoint.model,
             base_url=endpoint.base_url,
@@ -190,33 +144,3 @@ def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-def _where(endpoint: Endpoint) -> str:
-    return f"The model endpoint {urlsplit(endpoint.base_url).netloc or endpoint.base_url}"
-
-
-def _no_protocol(endpoint: Endpoint) -> Unreadable:
-    return Unreadable(
-        f"{_where(endpoint)} does not answer in the OpenAI protocol.",
-        hint="Check that SIGNOFF_MODEL_BASE_URL is an OpenAI-compatible address; it usually ends with /v1.",
-    )
-
-
-def _message(body: bytes) -> str:
-    """What an error's body says, in the forms that servers use."""
-    text = body.decode(errors="replace").strip()
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        return text or "no reason given"
-    error = whole.get("error", whole) if isinstance(whole, dict) else whole
-    said = (error.get("message") or error.get("detail") or error) if isinstance(error, dict) else error
-    code = error.get("code") if isinstance(error, dict) else None
-    return f"{said} ({code})" if isinstance(code, str) else str(said)
-
-
-def _quoted(said: str, endpoint: Endpoint) -> str:
-    """As much as we repeat of what an endpoint says: without the key, which some of them quote."""
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else ""
-    return (said.replace(key, "***") if key else said)[:_QUOTED]

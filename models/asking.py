@@ -1,0 +1,37 @@
+"""How a question is put, so that any endpoint and chat template takes it. Pure."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from models.contract import Message
+from models.wire import Dialect, Form
+
+
+def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
+    """Put the schema into the system message where the endpoint does not take it as a parameter."""
+    told = _in_turns(messages)
+    if form is None or dialect.structured in {"strict", "json_schema"}:
+        return told
+    schema = json.dumps(form.json_schema, separators=(",", ":"))
+    rule = f"Your answer is one JSON object that conforms to the JSON Schema `{form.name}`:\n{schema}"
+    if told and told[0].role == "system":
+        return (Message(role="system", content=f"{told[0].content}\n\n{rule}"), *told[1:])
+    return (Message(role="system", content=rule), *told)
+
+
+def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Join neighbours of the same role: many chat templates refuse two of them in a row."""
+    groups = (list(group) for _, group in groupby(messages, key=lambda message: message.role))
+    return tuple(replace(group[0], content="\n\n".join(message.content for message in group)) for group in groups)
+
+
+def again(said: str, wrong: str, *, cut_off: bool) -> tuple[Message, Message]:
+    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is."""
+    cut = " It was cut off at the length limit: be shorter." if cut_off else ""
+    wish = f"That is not the JSON object that was asked for: {wrong}.{cut}"
+    return (
+        Message(role="assistant", content=said or "(nothing)"),
+        Message(role="user", content=f"{wish} Answer again, with the whole corrected JSON object and nothing else."),
+    )

@@ -1,0 +1,87 @@
+"""The HTTP client under ``openai_wire``: names failures, and understands endpoints that do not stream."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+
+from domain import Unreadable
+from models.refusals import refusal, retry_after
+from models.wire import Endpoint
+
+_FAILED = 400
+_QUOTED = 600
+"""Characters of an endpoint's message that we repeat."""
+
+
+class Client(openai.DefaultAsyncHttpxClient):
+    """Says what a failure means, and makes a stream of a whole answer where an endpoint does not stream.
+
+    Failures are named here, before langchain warns about them on standard error.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(timeout=None, follow_redirects=True)
+        self._endpoint = endpoint
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        response = await super().send(request, **options)
+        if response.status_code >= _FAILED:
+            body = await response.aread()
+            wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
+            said = quoted(_message(body), self._endpoint)
+            raise refusal(response.status_code, said, where=where(self._endpoint), retry_after_s=wait)
+        if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
+            return response
+        content = _as_stream(await response.aread(), self._endpoint)
+        headers = {"content-type": "text/event-stream"}
+        return type(response)(status_code=200, headers=headers, content=content, request=request)
+
+
+def _asked_to_stream(request: Any) -> bool:
+    try:
+        return bool(json.loads(request.content).get("stream"))
+    except (ValueError, AttributeError, RuntimeError):
+        return False
+
+
+def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
+    try:
+        whole = json.loads(body)
+        for choice in whole["choices"]:
+            choice["delta"] = choice.pop("message")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise no_protocol(endpoint) from None
+    return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def where(endpoint: Endpoint) -> str:
+    return f"The model endpoint {urlsplit(endpoint.base_url).netloc or endpoint.base_url}"
+
+
+def no_protocol(endpoint: Endpoint) -> Unreadable:
+    return Unreadable(
+        f"{where(endpoint)} does not answer in the OpenAI protocol.",
+        hint="Check that SIGNOFF_MODEL_BASE_URL is an OpenAI-compatible address; it usually ends with /v1.",
+    )
+
+
+def _message(body: bytes) -> str:
+    """What an error's body says, in the forms that servers use."""
+    text = body.decode(errors="replace").strip()
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return text or "no reason given"
+    error = whole.get("error", whole) if isinstance(whole, dict) else whole
+    said = (error.get("message") or error.get("detail") or error) if isinstance(error, dict) else error
+    code = error.get("code") if isinstance(error, dict) else None
+    return f"{said} ({code})" if isinstance(code, str) else str(said)
+
+
+def quoted(said: str, endpoint: Endpoint) -> str:
+    """As much as we repeat of what an endpoint says: without the key, which some of them quote."""
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else ""
+    return (said.replace(key, "***") if key else said)[:_QUOTED]
