@@ -3,7 +3,7 @@
 from telemetry.audit.audit import Audit, Fact
 from telemetry.audit.chain import Checkpoint, Flaw, Line, Verification
 from telemetry.audit.subjects import HOUSE, Subjects
-from telemetry.audit.tables import metadata
+from telemetry.audit.tables import create_audit, metadata
 from telemetry.audit.witness import Folder, Witness, genuine
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Subjects",
     "Verification",
     "Witness",
+    "create_audit",
     "genuine",
     "metadata",
 ]

@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
 )
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -118,3 +119,11 @@ for _guard in SQLITE_GUARDS:
     event.listen(log, "after_create", DDL(_guard).execute_if(dialect="sqlite"))
 for _guard in POSTGRES_GUARDS:
     event.listen(log, "after_create", DDL(_guard).execute_if(dialect="postgresql"))
+
+
+async def create_audit(engine: AsyncEngine) -> None:
+    """Make the tables where they are missing: for an embedded SQLite. Servers run the migrations."""
+    async with engine.connect() as plain:
+        conn = await plain.execution_options(writes=True)
+        async with conn.begin():
+            await conn.run_sync(metadata.create_all)

@@ -4,14 +4,19 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from alembic import command
+from alembic.config import Config
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import Fact, Letter, RememberedBallots, StoredBallots, create_all, open_engine, sqlite_url
 from approvals.rehearsal import Hourglass, Staffing, Stage
 from approvals.tables import outbox
+from telemetry.audit import Audit, Folder, Subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,15 @@ def stored(engine: AsyncEngine) -> Stage:
         return notebook.facts
 
     async def letters() -> Sequence[Letter]:
-        async with engine.connect() as conn:
-            rows = await conn.execute(select(outbox.c.letter).order_by(outbox.c.seq))
-            return [TypeAdapter(Letter).validate_python(row.letter) for row in rows]
+        return await kept_letters(engine)
 
     return Stage(ballots=ballots, clock=clock, people=people, facts=facts, letters=letters)
+
+
+async def kept_letters(engine: AsyncEngine) -> Sequence[Letter]:
+    async with engine.connect() as conn:
+        rows = await conn.execute(select(outbox.c.letter).order_by(outbox.c.seq))
+        return [TypeAdapter(Letter).validate_python(row.letter) for row in rows]
 
 
 @asynccontextmanager
@@ -68,3 +77,51 @@ async def sqlite(folder: Path) -> AsyncGenerator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
+
+
+ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
+
+
+async def migrate(engine: AsyncEngine, *, down: bool = False) -> None:
+    """Run the migrations as a server does."""
+    config = Config(ALEMBIC)
+
+    def run(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        if down:
+            command.downgrade(config, "base")
+        else:
+            command.upgrade(config, "head")
+
+    async with engine.begin() as conn:
+        await conn.run_sync(run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A stage whose ballots are really stored and really audited."""
+
+    stage: Stage
+    ballots: StoredBallots
+    audit: Audit
+    engine: AsyncEngine
+    witness: Folder
+
+    async def log(self, org: str = "acme") -> list[dict[str, Any]]:
+        return [entry async for entry in self.audit.export(org)]
+
+
+def world(engine: AsyncEngine, folder: Path) -> World:
+    clock, people, witness = Hourglass(), Staffing(), Folder(path=folder)
+    key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+    audit = Audit(engine=engine, clock=clock, subjects=Subjects(master=b"m" * 32), witness=witness, signing_key=key)
+    ballots = StoredBallots(engine=engine, clock=clock, people=people, journal=audit, mailing=Everyone())
+
+    async def facts() -> Sequence[Fact]:
+        raise NotImplementedError("read the audit instead")
+
+    async def letters() -> Sequence[Letter]:
+        return await kept_letters(engine)
+
+    stage = Stage(ballots=ballots, clock=clock, people=people, facts=facts, letters=letters)
+    return World(stage=stage, ballots=ballots, audit=audit, engine=engine, witness=witness)
