@@ -20,8 +20,11 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """A host name and a port → its addresses."""
 
 _NAT64 = ip_network("64:ff9b::/96")
-_MORE = (ip_network("168.63.129.16/32"), ip_network("64:ff9b:1::/48"), ip_network("2001::/23"), ip_network("2002::/16"))
-"""Public by registry, local by use: Azure's host agent, local NAT64, protocol assignments, 6to4."""
+_MORE = tuple(
+    ip_network(text)
+    for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "2002::/16")
+)
+"""Public by registry, local by use: Azure's host agent, protocol assignments (Oracle's metadata), 6to4, NAT64."""
 
 
 class Unresolved(Transient):
