@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import uuid4
 
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, StateSnapshot
 from opentelemetry.trace import Span
@@ -30,7 +31,18 @@ ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_
 """Refusals of a signature that a new question may heal."""
 
 Listen = Callable[[Event], None]
+Hear = Callable[[tuple[str, ...], str, Any], None]
+"""Takes what LangGraph streams: namespace, mode, chunk."""
 _EVENT = TypeAdapter(Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Somebody who wants more than our own events."""
+
+    modes: tuple[str, ...]
+    """LangGraph's stream modes, ``custom`` included where it is wanted."""
+    hear: Hear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +82,17 @@ class Engine:
     owner: str = field(default_factory=lambda: uuid4().hex)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    async def create(self, task: Task, *, forked_from: str | None = None) -> Run:
+    async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
         """Write the row of a new run; nothing happens yet."""
         now = self.clock()
         run = Run(
-            id=uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
+            id=id or uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
             forked_from=forked_from, created_at=now, updated_at=now,
         )  # fmt: skip
         await self.runs.add(run)
         return run
 
-    async def advance(self, run_id: str, listen: Listen) -> Standing:
+    async def advance(self, run_id: str, listen: Listen, *, watch: Watch | None = None) -> Standing:
         """Take the run to its next pause or its end.
 
         What goes wrong is written into the row and returned, not raised; a lost lease is raised.
@@ -96,7 +108,7 @@ class Engine:
         ending: Ending | None = None
         try:
             async with self._lease(run.id, generation):
-                status, ending = await self._segment(run, listen)
+                status, ending = await self._segment(run, listen, watch)
         finally:
             await asyncio.shield(self._settle(run.id, generation, status, ending))
         return await self.standing(run.id)
@@ -134,22 +146,27 @@ class Engine:
         finally:
             keeper.cancel()
 
-    async def _segment(self, run: Run, listen: Listen) -> tuple[Status, Ending | None]:
+    async def _segment(self, run: Run, listen: Listen, watch: Watch | None) -> tuple[Status, Ending | None]:
         """One traced stretch of work. Nothing is left open while a run waits."""
         with self.spans.segment(run) as span:
-            status, ending = await self._stream(run, listen)
+            status, ending = await self._stream(run, listen, watch)
             span.set_attribute("app.status", status)
             if ending is not None and ending.code:
                 span.set_attribute("error.type", ending.code)
         return status, ending
 
-    async def _stream(self, run: Run, listen: Listen) -> tuple[Status, Ending | None]:
+    async def _stream(self, run: Run, listen: Listen, watch: Watch | None) -> tuple[Status, Ending | None]:
         config = self.config(run.id)
         try:
             given = await self._input(run, config)
-            stream = self.graph.astream(given, config, stream_mode=["custom"], subgraphs=True, durability="sync")
-            async for _, _, chunk in stream:
-                listen(replace(_EVENT.validate_python(chunk), run=run.id))
+            wanted: Any = sorted({"custom", *(watch.modes if watch else ())})
+            stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync")
+            async for part in stream:
+                space, mode, chunk = cast("tuple[tuple[str, ...], str, Any]", part)
+                if mode == "custom":
+                    listen(replace(_EVENT.validate_python(chunk), run=run.id))
+                if watch is not None and mode in watch.modes:
+                    watch.hear(space, mode, chunk)
         except SignoffError as error:
             return _stopped(error)
         state = await self.graph.aget_state(config)
@@ -166,7 +183,8 @@ class Engine:
     async def _input(self, run: Run, config: RunnableConfig) -> Any:
         state = await self.graph.aget_state(config)
         if not state.values:
-            return {"run": run.id, "org": run.org, "task": run.task}
+            said = HumanMessage(content=run.task.text, id=f"{run.id}.task")
+            return {"run": run.id, "org": run.org, "task": run.task, "messages": [said]}
         if state.interrupts:
             # By id only, and without authority: the waiting node reads the ballot itself.
             return Command(resume={i.id: {"wake": run.id} for i in state.interrupts})
