@@ -12,7 +12,6 @@ from models.experts import Expert, choose_expert
 from models.sources import read_yaml
 
 HERE = Path(__file__).parent
-CODE = "catalogue_invalid"
 
 Entry = TypeVar("Entry", ModelCard, Expert)
 
@@ -42,7 +41,10 @@ class Catalogue:
         Raises:
             Refused: ``unknown_expert``, naming those there are.
         """
-        return _named(self.experts, expert_id, "expert")
+        if (found := next((e for e in self.experts if e.id == expert_id), None)) is not None:
+            return found
+        known = ", ".join(e.id for e in self.experts)
+        raise Refused(f"There is no expert {expert_id!r}.", code="unknown_expert", hint=f"There are: {known}.")
 
     def model(self, model_id: str) -> ModelCard:
         """Return a model by its id.
@@ -50,7 +52,10 @@ class Catalogue:
         Raises:
             Refused: ``unknown_model``.
         """
-        return _named(self.models, model_id, "model")
+        if (found := next((m for m in self.models if m.id == model_id), None)) is not None:
+            return found
+        known = ", ".join(m.id for m in self.models)
+        raise Refused(f"The catalogue has no model {model_id!r}.", code="unknown_model", hint=f"There are: {known}.")
 
     def strategy(self, name: str) -> Strategy:
         """Return a strategy by its name.
@@ -59,23 +64,13 @@ class Catalogue:
             Refused: ``unknown_strategy``.
         """
         if name not in self.strategies:
-            raise _unknown("strategy", name, sorted(self.strategies))
+            raise Refused(f"There is no strategy {name!r}.", code="unknown_strategy",
+                          hint=f"There are: {', '.join(sorted(self.strategies))}.")  # fmt: skip
         return self.strategies[name]
 
     def price(self, model_id: str | None) -> Price:
         """What a model costs; nothing when the catalogue does not know it."""
         return next((card.price for card in self.models if card.id == model_id), Price())
-
-
-def _unknown(what: str, name: str, known: Sequence[str]) -> Refused:
-    return Refused(f"There is no {what} {name!r}.", code=f"unknown_{what}", hint=f"There are: {', '.join(known)}.")
-
-
-def _named(entries: Sequence[Entry], wanted: str, what: str) -> Entry:
-    found = next((entry for entry in entries if entry.id == wanted), None)
-    if found is None:
-        raise _unknown(what, wanted, [entry.id for entry in entries])
-    return found
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
@@ -84,9 +79,9 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     Raises:
         Refused: ``catalogue_invalid``, naming file, line and column.
     """
-    ours = read_yaml(HERE / "catalogue.yaml", File, code=CODE)
-    experts = read_yaml(HERE / "experts.yaml", tuple[Expert, ...], code=CODE)
-    theirs = read_yaml(path, File, code=CODE) if path is not None else File()
+    ours = read_yaml(HERE / "catalogue.yaml", File, code="catalogue_invalid")
+    experts = read_yaml(HERE / "experts.yaml", tuple[Expert, ...], code="catalogue_invalid")
+    theirs = read_yaml(path, File, code="catalogue_invalid") if path is not None else File()
     catalogue = Catalogue(
         models=_over(ours.models, theirs.models),
         strategies={**ours.strategies, **theirs.strategies},
@@ -118,5 +113,5 @@ def _checked(catalogue: Catalogue, name: str) -> Catalogue:
         if e not in experts
     ]
     if lost:
-        raise Refused(f"{name}: {'; '.join(lost)}", code=CODE, hint="Name what exists, or add it.")
+        raise Refused(f"{name}: {'; '.join(lost)}", code="catalogue_invalid", hint="Name what exists, or add it.")
     return catalogue

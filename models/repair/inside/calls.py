@@ -229,6 +229,9 @@ def wraps(site: Site) -> Ideas:
             if place < 5:  # noqa: PLR2004
                 for form, part in ((f"[{index}]", 0.5), (f"[{index}:]", 0.7), (f"[:{index}]", 0.6)):
                     yield site.idea("slice added", part * fade, site.text + form)
+    elif isinstance(node, (ast.Call, ast.ListComp, ast.Subscript)):
+        for text, part in (("[::-1]", 0.4), ("[1:]", 0.3), ("[:-1]", 0.3), ("[0]", 0.3), ("[-1]", 0.2)):
+            yield site.idea("slice added", part * weight, site.text + text)
 
 
 def _value_place(site: Site) -> bool:
@@ -240,6 +243,10 @@ def _value_place(site: Site) -> bool:
         return True
     if isinstance(parent, (ast.For, ast.comprehension)):
         return node is parent.iter
+    if isinstance(parent, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        return node is parent.elt
+    if isinstance(parent, (ast.Tuple, ast.List)):
+        return True
     if isinstance(parent, (ast.Assign, ast.AugAssign)):
         return node is parent.value
     return isinstance(parent, ast.Call) and node in parent.args
@@ -269,6 +276,11 @@ def exchanges(site: Site) -> Ideas:
 def additions(site: Site) -> Ideas:
     """A term in front of or behind a returned, yielded or assigned value."""
     parent, scope = site.parent, site.scope
+    if isinstance(parent, (ast.ListComp, ast.GeneratorExp)) and site.node is parent.elt and "\n" not in site.text:
+        for place, name in enumerate(scope.names[:6]):
+            yield site.idea("term added", 0.35 / (1 + 0.15 * place), plus(f"[{name}]", site.text))
+            yield site.idea("term added", 0.3 / (1 + 0.15 * place), plus(name, site.text))
+        return
     if not isinstance(parent, (ast.Return, ast.Assign, ast.Yield, ast.YieldFrom, ast.AugAssign)) or "\n" in site.text:
         return
     if not _value_place(site) or isinstance(site.node, (ast.Compare, ast.BoolOp)):

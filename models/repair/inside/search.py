@@ -15,7 +15,7 @@ from .ideas import Candidate, Ideal
 from .lab import Lab
 from .project import Drafts, Files
 from .source import Code
-from .suspects import Weights, boosted, indirect, mentioned, ochiai
+from .suspects import Weights, boosted, indirect, mentioned, ochiai, spread
 from .wire import Message
 
 _BATCH = 16
@@ -91,7 +91,7 @@ class Search:
         lists: list[list[Candidate]] = []
         for path in self._paths:
             if path in codes:
-                table = dict(weights[path])
+                table = spread(codes[path], weights[path])
                 table.update(indirect(codes[path], table, words))
                 lists.append(Ideal(codes[path], self._hints).candidates(table.__getitem__, table))
         for rank, found in enumerate(merge(*lists, key=lambda candidate: -candidate.score)):

@@ -72,6 +72,20 @@ def mentioned(weights: Weights, codes: dict[str, Code]) -> dict[str, float]:
     return words
 
 
+def spread(code: Code, table: dict[int, float]) -> dict[int, float]:
+    """Give every line of a statement (of a compound one: its head) the weight of its most suspicious line."""
+    found = dict(table)
+    for node in ast.walk(code.tree):
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            last = body[0].lineno - 1 if isinstance(body, list) else node.end_lineno or node.lineno
+            lines = range(node.lineno, max(last, node.lineno) + 1)
+            weight = max((table.get(line, 0.0) for line in lines), default=0.0)
+            if weight and len(lines) > 1:
+                found.update((line, max(weight, found.get(line, 0.0))) for line in lines)
+    return found
+
+
 def indirect(code: Code, table: dict[int, float], words: dict[str, float]) -> dict[int, float]:
     """Weights of lines that ran at import: defaults of suspicious functions, constants that suspicious lines use."""
     found: dict[int, float] = {}

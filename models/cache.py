@@ -1,0 +1,103 @@
+"""A model that does not ask the same question twice (A7, D4): exact, by organisation, for a while."""
+
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from models.contract import Heard, Message, Model, Reply, Settings, Usage
+from models.schemas import form_of
+
+T = TypeVar("T")
+
+COLD = 0.5
+"""Temperature up to which the same question may have the same answer; above it variety is wanted."""
+
+
+class Shelf(Protocol):
+    """Keeps answers as text until they are too old."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def put(self, key: str, text: str, *, for_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryShelf:
+    """The shelf of one process: the ``most`` answers that were wanted last."""
+
+    most: int = 500
+    clock: Callable[[], float] = time.monotonic
+    kept: OrderedDict[str, tuple[float, str]] = field(default_factory=OrderedDict)
+
+    async def get(self, key: str) -> str | None:
+        """Return what was put there and is not too old."""
+        until, text = self.kept.get(key, (0.0, ""))
+        if until <= self.clock():
+            self.kept.pop(key, None)
+            return None
+        self.kept.move_to_end(key)
+        return text
+
+    async def put(self, key: str, text: str, *, for_s: float) -> None:
+        """Keep it, and forget what nobody wanted for the longest time."""
+        self.kept[key] = (self.clock() + for_s, text)
+        self.kept.move_to_end(key)
+        while len(self.kept) > self.most:
+            self.kept.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """Answer from the shelf when exactly this was asked before, by the same organisation.
+
+    An answer from the shelf costs nothing: its usage is zero calls. Answers that could be read are
+    kept, errors are not.
+    """
+
+    model: Model
+    shelf: Shelf
+    org: str
+    keep_s: float = 3_600.0
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    async def ask(
+        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
+    ) -> Reply[T]:
+        """See ``Model.ask``."""
+        if settings.temperature > COLD:
+            return await self.model.ask(messages, answer, settings=settings, heard=heard)
+        key = self._key(messages, answer, settings)
+        adapter = TypeAdapter[T](answer)
+        if (text := await self.shelf.get(key)) is not None and (found := _kept(text, adapter)) is not None:
+            if heard is not None:
+                heard(text)
+            return Reply(value=found, model=self.name, usage=Usage(), first_token_ms=0.0, finish="cached")
+        reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
+        await self.shelf.put(key, adapter.dump_json(reply.value).decode(), for_s=self.keep_s)
+        return reply
+
+    def _key(self, messages: Sequence[Message], answer: type, settings: Settings) -> str:
+        """Everything that an answer depends on, and who may see it."""
+        shape = {} if answer is str else form_of(answer).json_schema
+        parts = [
+            self.org, self.name, answer.__name__, shape, settings.temperature, settings.max_tokens,
+            [(message.role, message.content) for message in messages],
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(text: str, adapter: TypeAdapter[T]) -> T | None:
+    """What was kept; None when it was written by a version whose values looked different."""
+    try:
+        return adapter.validate_json(text)
+    except ValidationError:
+        return None

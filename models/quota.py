@@ -1,0 +1,61 @@
+"""A model that is asked no more often than a policy allows (F3)."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from domain import RateLimited, Refused
+from models.contract import Heard, Message, Model, Reply, Settings
+from models.counters import MINUTE, Counters, Window
+from models.policy import Limits
+
+T = TypeVar("T")
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Count each call before it is sent. ``counted_as`` is the name that shares the quota: a provider, a model."""
+
+    model: Model
+    limits: Limits
+    counters: Counters
+    counted_as: str
+    clock: Callable[[], float] = time.time
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    async def ask(
+        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
+    ) -> Reply[T]:
+        """See ``Model.ask``.
+
+        Raises:
+            RateLimited: the minute is full; ``retry_after`` says when there is room.
+            Refused: ``quota_reached``, the day is full.
+        """
+        await self._count()
+        return await self.model.ask(messages, answer, settings=settings, heard=heard)
+
+    async def _count(self) -> None:
+        now = self.clock()
+        day = _window(self.limits.daily_calls, now - now % DAY)
+        minute = _window(self.limits.rpm, now - MINUTE)
+        if not (windows := (*day, *minute)):
+            return
+        full = await self.counters.take(self.counted_as, at=now, windows=windows)
+        if full is None:
+            return
+        if full.window in minute and full.window.calls > 0:
+            raise RateLimited(f"{self.counted_as} may be asked {full.window.calls} times a minute.",
+                              retry_after=max(0.0, full.oldest + MINUTE - now), hint="It is tried again.")  # fmt: skip
+        raise Refused(f"{self.counted_as} may be asked {full.window.calls} times a day, and was.",
+                      code="quota_reached", hint="Wait until midnight UTC, or change its quota.")  # fmt: skip
+
+
+def _window(calls: int | None, since: float) -> tuple[Window, ...]:
+    return () if calls is None else (Window(calls=calls, since=since),)

@@ -1,0 +1,191 @@
+"""Which models to ask, in which order, and why (D2, E1, E3, F2). Pure: the same question has the same answer."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain import FailureKind, value
+from models.cards import KIND_OF, TIERS, Kind, ModelCard, Pick, Strategy, Tier
+from models.catalogue import Catalogue
+from models.contract import Role
+from models.policy import WorkspacePolicy
+
+Health = Literal["up", "slow", "down"]
+
+_SIGNS_OF_TROUBLE = ("deadlock", "race condition", "concurren", "segfault", "memory leak", "architecture", "refactor",
+                     "migrate", "security", "distributed", "rewrite")  # fmt: skip
+_EASY: frozenset[FailureKind] = frozenset({"style", "docs"})
+_LONG_TASK, _MANY_FILES = 1_500, 8
+
+
+@value
+class Ask:
+    """What somebody is wanted for."""
+
+    role: Role
+    strategy: str = "balanced"
+    kind: Kind | None = None
+    """None: the usual kind of the role."""
+    tier: Tier | None = None
+    """At least this tier, whatever the strategy says (the requester's standing, a repeated failure)."""
+    expert: str | None = None
+    """With an adapter of its own at some models (B20)."""
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=2_048, ge=0)
+    override: str | None = None
+    """This model and no other (one setting overrides everything)."""
+
+
+@value
+class Chosen:
+    """One model, and the name to ask it by (an adapter's, where the expert has one)."""
+
+    card: ModelCard
+    asked_as: str
+    worst_cost: Decimal
+
+
+@value
+class Route:
+    """Models to ask, best first, and the reason in words. Nobody to ask: ``choices`` is empty."""
+
+    choices: tuple[Chosen, ...]
+    reason: str
+    passed_over: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    """Who was left out, each with its reason."""
+
+
+def route(
+    ask: Ask,
+    catalogue: Catalogue,
+    *,
+    policy: WorkspacePolicy | None = None,
+    health: Mapping[str, Health] | None = None,
+    money_left: Decimal | None = None,
+) -> Route:
+    """Order the models of the catalogue for one question.
+
+    Left out: what the policy does not allow, is down, does not serve the role, has too short a context,
+    or could cost more than is left. The rest is ordered by how well it fits the strategy's wish, then by
+    the strategy's preference, then as the catalogue has it.
+    """
+    health = health or {}
+    wish = _wish(ask, catalogue)
+    fitting: list[ModelCard] = []
+    out: list[str] = []
+    for card in catalogue.models:
+        why = _unfit(card, ask, policy or WorkspacePolicy(), health.get(card.id, "up"), money_left)
+        if why:
+            out.append(f"{card.id}: {why}")
+        else:
+            fitting.append(card)
+    strategy = catalogue.strategy(ask.strategy)
+    order = sorted(
+        fitting, key=lambda card: (_distance(card, wish), health.get(card.id) == "slow", _liking(card, strategy))
+    )
+    choices = tuple(Chosen(card=c, asked_as=_name(c, ask), worst_cost=worst_cost(c, ask)) for c in order)
+    return Route(choices=choices, reason=_reason(ask, wish, choices), passed_over=tuple(out[:200]))
+
+
+def _wish(ask: Ask, catalogue: Catalogue) -> Pick:
+    """What the strategy wants for this kind of work, raised to the tier that is asked for."""
+    if ask.override is not None:
+        return Pick(model=ask.override)
+    strategy = catalogue.strategy(ask.strategy)
+    kind: Kind = "fix" if strategy.single else ask.kind or KIND_OF[ask.role]
+    pick = strategy.tasks.get(kind, Pick())
+    if ask.tier is None or pick.model is not None:
+        return pick
+    return Pick(tier=TIERS[max(TIERS.index(ask.tier), TIERS.index(pick.tier or "fast"))])
+
+
+def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, money_left: Decimal | None) -> str:
+    if ask.override is not None and card.id != ask.override:
+        return "another model is set for everything"
+    if not policy.allows(card.provider, card.id):
+        return "the workspace policy does not allow it"
+    if ask.role not in card.roles and ask.override is None:
+        return f"it is no {ask.role}"
+    if health == "down":
+        return "it does not answer"
+    if card.context < ask.tokens_in + ask.tokens_out:
+        return f"its context of {card.context} tokens is too short"
+    if money_left is not None and worst_cost(card, ask) > money_left:
+        return "it could cost more than is left of the budget"
+    return ""
+
+
+def worst_cost(card: ModelCard, ask: Ask) -> Decimal:
+    """What the question costs when every token that is allowed is written."""
+    return (card.price_in * ask.tokens_in + card.price_out * ask.tokens_out) / 1_000
+
+
+def _distance(card: ModelCard, wish: Pick) -> int:
+    """0: exactly what is wanted. Better ones come before worse ones: a task fails by too weak a model."""
+    if wish.model is not None:
+        return 0 if card.id == wish.model else 1
+    if wish.tier is None:
+        return 0
+    steps = TIERS.index(card.tier) - TIERS.index(wish.tier)
+    return 2 * steps if steps >= 0 else -2 * steps + 1
+
+
+def _liking(card: ModelCard, strategy: Strategy) -> tuple[Decimal | float, ...]:
+    match strategy.prefer:
+        case "price":
+            return (card.price_in + card.price_out,)
+        case "speed":
+            return (-card.tokens_per_s,)
+        case "memory":
+            return (card.memory_gb,)
+        case "tier":
+            return (-TIERS.index(card.tier), card.price_in + card.price_out)
+
+
+def _name(card: ModelCard, ask: Ask) -> str:
+    return card.lora.get(ask.expert, card.id) if ask.expert is not None else card.id
+
+
+def _reason(ask: Ask, wish: Pick, choices: Sequence[Chosen]) -> str:
+    if ask.override is not None:
+        why = "one model is set for everything"
+    elif wish.model is not None:
+        why = f"strategy {ask.strategy} names it for this"
+    elif wish.tier is not None:
+        why = f"strategy {ask.strategy} wants the tier {wish.tier} for this"
+    else:
+        why = f"strategy {ask.strategy} leaves the choice open"
+    if not choices:
+        return f"Nobody can be asked as {ask.role}: {why}, and every model was passed over."
+    first = choices[0]
+    adapter = f" with the adapter {first.asked_as}" if first.asked_as != first.card.id else ""
+    return f"{first.card.id} ({first.card.tier}){adapter} as {ask.role}: {why}."
+
+
+def tier_for(text: str, *, files: int = 0, failure: FailureKind | None = None, attempt: int = 1) -> Tier:
+    """How good a model a task needs, by signs anybody can check (E3): length, words, files, failures so far."""
+    if failure in _EASY and attempt == 1:
+        return "fast"
+    lower = text.lower()
+    points = (len(text) > _LONG_TASK) + (files > _MANY_FILES) + any(sign in lower for sign in _SIGNS_OF_TROUBLE)
+    return TIERS[min(len(TIERS) - 1, 1 + points + (attempt > 1))]
+
+
+@value
+class Turn:
+    """Who proposes a change now, best first, and the rule that says so (F2)."""
+
+    providers: tuple[str, ...]
+    reason: str
+
+
+def providers_for(failure: FailureKind | None, catalogue: Catalogue, *, policy: WorkspacePolicy | None = None) -> Turn:
+    """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
+    wanted = failure or "general"
+    rule = next((rule for rule in catalogue.rules if rule.failure == wanted), None)
+    if rule is None:
+        return Turn(providers=("coder",), reason=f"There is no rule for {wanted}: the coder.")
+    allowed = tuple(name for name in rule.providers if name == "coder" or (policy or WorkspacePolicy()).allows(name))
+    return Turn(providers=allowed, reason=f"{wanted}: {rule.reason}")
