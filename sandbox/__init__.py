@@ -1,1 +1,30 @@
+"""A sealed place to run commands in, and the files that survive it."""
 
+from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
+from sandbox.delivery import Delivery
+from sandbox.docker import Docker
+from sandbox.local import Local
+from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
+from sandbox.store import Store
+from sandbox.workspace import Workspace
+from sandbox.workspaces import Workspaces
+
+__all__ = [
+    "REPO",
+    "Backend",
+    "Changed",
+    "Check",
+    "Delivered",
+    "Delivery",
+    "Docker",
+    "Heard",
+    "Limits",
+    "Local",
+    "Pinned",
+    "Sandbox",
+    "Snapshot",
+    "Spec",
+    "Store",
+    "Workspace",
+    "Workspaces",
+]

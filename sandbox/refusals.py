@@ -51,9 +51,9 @@ def by_engine(spec: Spec, error: APIError) -> SignoffError:
     """Translate what the engine answered."""
     said = str(error.explanation or error)
     low = said.lower()
-    if "executable file not found" in low or "no such file or directory" in low and "python3" in low:
+    if "executable file not found" in low or ("no such file or directory" in low and "python3" in low):
         return image_unsuitable(spec, "it has no python3")
-    if "unknown or invalid runtime" in low or "runtime" in low and "not found" in low:
+    if "unknown or invalid runtime" in low or ("runtime" in low and "not found" in low):
         return runtime_unsupported(spec, "the engine does not know it")
     if "no space left" in low:
         return Refused("The engine's disk is full.", code="disk_full", hint="Free some: docker system df; then go on.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from collections.abc import Callable
+from contextlib import suppress
 
 KEEP = 512 << 10
 """Bytes kept at the head, and as many at the tail."""

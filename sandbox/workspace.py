@@ -1,0 +1,201 @@
+"""A checkout inside a sandbox: commands, edits, snapshots and the way back.
+
+The files are a git work tree whose repository (``/work/.signoff/git``) serves snapshots only. Each
+snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs nothing but time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from domain import CodeChange, CommandRun, Refused, SandboxLost
+from sandbox.contract import REPO, Heard, Sandbox
+from sandbox.edits import outcome, paths_of
+from sandbox.revisions import Pinned, Snapshot
+from sandbox.store import MAX_PACK, Store
+
+_INSIDE = Path(__file__).with_name("inside")
+_OUT = "/work/.signoff/out"
+_OBJECTS = "/work/.signoff/git/objects/pack"
+_GIT_S = 300.0
+_READ = 32 << 20
+
+
+class Workspace:
+    """One checkout of one run. Make it with ``Workspaces.open``."""
+
+    def __init__(self, sandbox: Sandbox, store: Store, run: str, pinned: Pinned) -> None:
+        self._sandbox, self._store, self._run, self._pinned = sandbox, store, run, pinned
+        self._at: Snapshot | None = None
+        self._known: set[str] = set()
+        self._last: tuple[str, str] = ("", "")
+
+    @property
+    def id(self) -> str:
+        """Name of the sandbox it lives in, for logs and spans."""
+        return self._sandbox.id
+
+    @property
+    def image_digest(self) -> str:
+        return self._sandbox.image_digest
+
+    @property
+    def at(self) -> Snapshot | None:
+        """The snapshot whose files are here, or None when something may have changed since."""
+        return self._at
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        heard: Heard | None = None,
+    ) -> CommandRun:
+        """See ``Sandbox.run``."""
+        self._at = None
+        return await self._sandbox.run(argv, cwd=cwd, env=env, stdin=stdin, timeout_s=timeout_s, heard=heard)
+
+    async def shell(
+        self, command: str, *, timeout_s: float, env: Mapping[str, str] | None = None, heard: Heard | None = None
+    ) -> CommandRun:
+        """Run one line of shell in the checkout; bash where the image has it."""
+        self._at = None
+        return await shell(self._sandbox, command, timeout_s=timeout_s, env=env, heard=heard)
+
+    async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        """See ``Sandbox.read``."""
+        return await self._sandbox.read(path, limit=limit)
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """See ``Sandbox.write``."""
+        self._at = None
+        await self._sandbox.write(path, data, mode=mode)
+
+    async def delete(self, path: str) -> None:
+        """See ``Sandbox.delete``."""
+        self._at = None
+        await self._sandbox.delete(path)
+
+    async def apply(self, change: CodeChange) -> tuple[str, ...]:
+        """Write the files of a change, all of them or none, and return the paths that differ now.
+
+        Raises:
+            Refused: ``edit_does_not_apply``, ``path_refused``, ``file_too_large`` or ``sandbox_full``.
+            SandboxLost: open the workspace again at its last snapshot.
+        """
+        before = {path: await self._content(path) for path in paths_of(change)}
+        after = outcome(change, before)
+        self._at = None
+        done: list[str] = []
+        try:
+            for path, data in after.items():
+                done.append(path)
+                await self._put(path, data)
+        except Refused:
+            for path in done:
+                await self._put_back(path, before[path])
+            raise
+        return tuple(after)
+
+    async def snapshot(self, label: str) -> Snapshot:
+        """Save everything that is here now, in the store; free when nothing happened since the last one.
+
+        Raises:
+            SandboxLost: the sandbox is gone, or what it sent is not sound.
+        """
+        if self._at is None:
+            ids = (await self._git("save.sh", *self._last)).split()
+            if len(ids) < 2:  # noqa: PLR2004  tree and full
+                raise SandboxLost("The workspace could not be saved.")
+            pack = await self._sandbox.read(_OUT, limit=MAX_PACK) if len(ids) > 2 else b""  # noqa: PLR2004
+            self._at = await self._store.keep(self._run, label, (ids[0], ids[1]), pack)
+            self._arrived(self._at.tree, self._at.full)
+        else:
+            self._at = await self._store.keep(self._run, label, (self._at.tree, self._at.full), b"")
+        return self._at
+
+    async def restore(self, snapshot: Snapshot) -> None:
+        """Bring the files back to a snapshot of this run, in place."""
+        if self._at is not None and (self._at.tree, self._at.full) == (snapshot.tree, snapshot.full):
+            return
+        if snapshot.full not in self._known:
+            await self._send((snapshot.tree, snapshot.full), tuple(self._known))
+        await self._git("restore.sh", snapshot.tree, *await self._store.parts(self._run, snapshot.full))
+        self._arrived(snapshot.tree, snapshot.full)
+        self._at = snapshot
+
+    async def fill(self, snapshot: Snapshot) -> None:
+        """Check a snapshot out into a fresh sandbox."""
+        base = self._pinned
+        await self._send((base.commit, snapshot.tree, snapshot.full), ())
+        parts = await self._store.parts(self._run, snapshot.full)
+        await self._git("open.sh", snapshot.tree, *parts, base.commit, base.head or "-")
+        self._known.add(base.tree)
+        self._arrived(snapshot.tree, snapshot.full)
+        self._at = snapshot
+
+    async def ping(self) -> None:
+        """Come back when the sandbox is alive. Raises ``SandboxLost``."""
+        await self._sandbox.run(["true"], cwd="/", timeout_s=10.0)
+
+    async def close(self) -> None:
+        """Throw the sandbox away."""
+        await self._sandbox.close()
+
+    async def _send(self, wants: tuple[str, ...], haves: tuple[str, ...]) -> None:
+        pack = await self._store.pack(self._run, wants, haves)
+        await self._sandbox.write(f"{_OBJECTS}/{pack.name}.pack", pack.data, mode=0o444)
+        await self._sandbox.write(f"{_OBJECTS}/{pack.name}.idx", pack.index, mode=0o444)
+
+    def _arrived(self, tree: str, full: str) -> None:
+        self._known |= {tree, full}
+        self._last = (tree, full)
+
+    async def _git(self, script: str, *args: str) -> str:
+        """Run one of our scripts. That it fails means that the sandbox was tampered with, or is full."""
+        text = (_INSIDE / script).read_text(encoding="utf-8")
+        ran = await self._sandbox.run(["sh", "-c", text, script, *args], cwd="/", timeout_s=_GIT_S)
+        if not ran.ok:
+            said = ran.stderr.text().strip()
+            if "No space left" in said:
+                raise Refused("The files do not fit into the sandbox.", code="sandbox_full",
+                              hint="Give it more room (Limits.work_mb), or clean up what the task does not need.")  # fmt: skip
+            raise SandboxLost(f"The workspace cannot be used any more ({script}: {said[-300:]}).")
+        return ran.stdout.text()
+
+    async def _content(self, path: str) -> bytes | None:
+        try:
+            return await self._sandbox.read(path, limit=_READ)
+        except Refused as error:
+            if error.stable_code == "file_not_found":
+                return None
+            raise
+
+    async def _put(self, path: str, data: bytes | None) -> None:
+        await (self._sandbox.delete(path) if data is None else self._sandbox.write(path, data))
+
+    async def _put_back(self, path: str, data: bytes | None) -> None:
+        try:
+            await self._put(path, data)
+        except Refused as error:
+            if data is not None:  # what was never there cannot be deleted
+                raise SandboxLost(f"A change was applied by half and could not be taken back: {path}.") from error
+
+
+async def shell(
+    sandbox: Sandbox,
+    command: str,
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    heard: Heard | None = None,
+) -> CommandRun:
+    """Run one line of shell in a sandbox, and show it as the line it is."""
+    ran = await sandbox.run(["sh", "-c", _SHELL, command], env=env, timeout_s=timeout_s, heard=heard)
+    return replace(ran, command=command)
+
+
+_SHELL = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'

@@ -1,0 +1,101 @@
+"""Who has which checkout: one warm workspace a run and lane, made again from the store when it is gone."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from domain import CommandRun, SandboxLost
+from sandbox.contract import Backend, Spec
+from sandbox.revisions import Pinned, Snapshot
+from sandbox.store import Store
+from sandbox.workspace import Workspace, shell
+
+
+class Workspaces:
+    """Opens workspaces on sandboxes of a backend, and closes what a run no longer needs."""
+
+    def __init__(self, backend: Backend, store: Store, spec: Spec) -> None:
+        self._backend, self._store, self._spec = backend, store, spec
+        self._warm: dict[tuple[str, str], Workspace] = {}
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def open(
+        self, run: str, pinned: Pinned, at: Snapshot | None = None, *, lane: str = "main", spec: Spec | None = None
+    ) -> Workspace:
+        """Return the run's workspace with its files at a snapshot, or at the pinned commit.
+
+        A warm one is used again; one that was lost or tampered with is replaced. Lanes of a run are
+        separate sandboxes: what happens in one is not seen in another.
+
+        Raises:
+            Refused: the backend cannot give out sandboxes; see ``Backend.lease``.
+            SandboxLost: it did not work this time.
+        """
+        place = (run, lane)
+        async with self._turns.setdefault(place, asyncio.Lock()):
+            warm = self._warm.get(place)
+            if warm is not None:
+                if await self._brought(warm, run, pinned, at):
+                    return warm
+                self._throw_away(place)
+            return await self._new(place, pinned, at, spec or self._spec)
+
+    async def verify(
+        self, run: str, tree: str, command: str, *, timeout_s: float, env: Mapping[str, str] | None = None
+    ) -> CommandRun:
+        """Run a command on a clean checkout of a tree, in a sandbox that nobody used, without network.
+
+        Raises: as ``open`` does.
+        """
+        spec = replace(self._spec, profile="sealed")
+        sandbox = await self._backend.lease(spec, run=run)
+        workspace = Workspace(sandbox, self._store, run, self._store.pinned(run))
+        try:
+            await workspace.fill(self._store.whole(run, tree))
+            return await shell(sandbox, command, timeout_s=timeout_s, env=env)
+        finally:
+            self._in_background(workspace)
+
+    async def drop(self, run: str) -> None:
+        """Close every sandbox of a run. Its files stay in the store."""
+        for place in [place for place in self._warm if place[0] == run]:
+            self._throw_away(place)
+            self._turns.pop(place, None)
+        await asyncio.gather(*self._closing)
+
+    async def close(self) -> None:
+        """Close every sandbox."""
+        for place in list(self._warm):
+            self._throw_away(place)
+        self._turns.clear()
+        await asyncio.gather(*self._closing)
+
+    async def _new(self, place: tuple[str, str], pinned: Pinned, at: Snapshot | None, spec: Spec) -> Workspace:
+        run, _ = place
+        workspace = Workspace(await self._backend.lease(spec, run=run), self._store, run, pinned)
+        try:
+            await workspace.fill(at or self._store.whole(run, pinned.tree))
+        except BaseException:
+            self._in_background(workspace)
+            raise
+        self._warm[place] = workspace
+        return workspace
+
+    async def _brought(self, warm: Workspace, run: str, pinned: Pinned, at: Snapshot | None) -> bool:
+        """Bring a warm workspace to where it shall be; False when it cannot be used any more."""
+        try:
+            await warm.restore(at or self._store.whole(run, pinned.tree))
+            await warm.ping()
+        except SandboxLost:
+            return False
+        return True
+
+    def _throw_away(self, place: tuple[str, str]) -> None:
+        self._in_background(self._warm.pop(place))
+
+    def _in_background(self, workspace: Workspace) -> None:
+        """Close without making anybody wait: killing a container takes a tenth of a second."""
+        task = asyncio.create_task(workspace.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
