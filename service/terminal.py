@@ -13,7 +13,7 @@ from rich.markup import escape
 from domain import SignoffError
 
 T = TypeVar("T")
-JSON = typer.Option(False, "--json", help="Print one JSON document instead of text.")
+JSON = typer.Option("--json", help="Print one JSON document instead of text.")
 
 
 def out() -> Console:
