@@ -14,7 +14,7 @@ from pathlib import Path
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from benchmarks.idle import TASK, VISITS, bare, staff
-from graphs import CodingGraph, coding
+from graphs import CodingGraph, coding, serializer
 from telemetry import tracing
 
 WARM_UP, ROUNDS = 10, 60
@@ -39,6 +39,7 @@ async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
         AsyncSqliteSaver.from_conn_string(str(folder / "ours.sqlite")) as ours_saver,
         AsyncSqliteSaver.from_conn_string(str(folder / "bare.sqlite")) as bare_saver,
     ):
+        ours_saver.serde = bare_saver.serde = serializer()
         ours, plain = coding(staff(spans.tracer), checkpointer=ours_saver), bare(bare_saver)
         for number in range(WARM_UP):
             await _run(ours, f"warm-{number}")

@@ -72,7 +72,9 @@ def command_line() -> str:
 
 def section(path: tuple[str, ...], command: Any) -> str:
     parameters = [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
-    arguments = " ".join(each.make_metavar(None) for each in parameters if each.param_type_name == "argument")
+    arguments = " ".join(
+        (each.metavar or each.name).upper() for each in parameters if each.param_type_name == "argument"
+    )
     options = [each for each in parameters if each.param_type_name == "option"]
     usage = " ".join(filter(None, [*path, arguments, "[options]" if options else ""]))
     parts = [f"## `{' '.join(path)}`", f"```\n{usage}\n```", prose(command.help or "")]

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import TypeAdapter
 
+from graphs import serializer
 from graphs.state import State
 from tests.architecture.specimen import persisted, specimen
 
@@ -21,7 +21,7 @@ TYPES: dict[str, type] = {
     f"{cls.__module__}.{cls.__qualname__}": cls
     for cls in set().union(*(persisted(hint) for hint in get_type_hints(State, include_extras=True).values()))
 }
-STRICT = JsonPlusSerializer(allowed_msgpack_modules=[tuple(name.rsplit(".", 1)) for name in TYPES])
+STRICT = serializer()
 
 
 def written(cls: type) -> bytes:
