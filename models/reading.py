@@ -8,6 +8,7 @@ act on.
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,9 +18,10 @@ from models.schemas import form_of
 
 T = TypeVar("T")
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_END = re.compile(r"\A.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
+_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_OPEN = re.compile(r"\A\s*<think", re.IGNORECASE)
+_ANY_OPEN = re.compile(r"<think", re.IGNORECASE)
+_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 _DECODER = json.JSONDecoder(strict=False)
 _PLACES = 40
@@ -35,17 +37,21 @@ class Read(Generic[T]):
 
 
 def without_thoughts(text: str) -> str:
-    """Cut reasoning that a server left in the text, closed or cut off in the middle."""
-    text = _THOUGHT.sub("", text)
-    if not _THOUGHT_OPEN.search(text):
-        text = _THOUGHT_END.sub("", text)  # chat templates that open the thought in the prompt
-    return _THOUGHT_OPEN.sub("", text).strip()
+    """Cut reasoning at the start of a text: closed, cut off in the middle, or opened by the chat template."""
+    while thought := _THOUGHT.match(text):
+        text = text[thought.end() :]
+    if _OPEN.match(text):
+        return ""
+    end = _END.search(text)
+    if end is not None and not _ANY_OPEN.search(text[: end.start()]):
+        text = text[end.end() :]
+    return text.strip()
 
 
 def read(text: str, answer: type[T]) -> Read[T]:
     """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
     adapter, schema, wrong = TypeAdapter[T](answer), form_of(answer).json_schema, ""
-    for found in _objects(without_thoughts(text)):
+    for found in _said(text):
         if not _is_about(found, schema):
             continue
         try:
@@ -53,6 +59,17 @@ def read(text: str, answer: type[T]) -> Read[T]:
         except ValidationError as error:
             wrong = wrong or _explain(error)
     return Read(wrong=wrong or "there is no complete JSON object in it")
+
+
+def _said(text: str) -> Iterator[Any]:
+    """The objects of the answer. Where a thought ends is uncertain: an answer may well speak of ``<think>``."""
+    if text.lstrip().startswith("{"):
+        yield from _objects(text)
+    yield from _objects(without_thoughts(text))
+    for end in islice(_END.finditer(text), _PLACES):
+        yield from _objects(text[end.end() :])
+    if not _OPEN.match(text):
+        yield from _objects(text)
 
 
 def _objects(text: str) -> Iterator[Any]:

@@ -1,0 +1,71 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import Broken, Candidate
+from models import best, passes_everything
+
+
+def candidates(min_size=1):
+    made = st.builds(
+        Candidate,
+        id=st.text("abc", min_size=1, max_size=3),
+        provider=st.sampled_from(["model", "repair"]),
+        builds=st.booleans(),
+        reproduction_passed=st.booleans(),
+        regression_passed=st.booleans(),
+        score=st.floats(0, 1),
+        diff_lines=st.integers(0, 100),
+        tokens=st.integers(0, 1_000),
+    )
+    return st.lists(made, min_size=min_size, max_size=6, unique_by=lambda c: c.id)
+
+
+@given(candidates(), st.randoms())
+def test_the_order_is_a_permutation_and_does_not_depend_on_the_order_of_arrival(found, random):
+    ranked = best(found)
+    assert sorted(c.id for c in ranked.order) == sorted(c.id for c in found)
+    assert ranked.winner == ranked.order[0]
+    assert ranked.reason
+    random.shuffle(found)
+    assert best(found) == ranked
+
+
+@given(candidates(min_size=2))
+def test_evidence_comes_before_opinion(found):
+    winner = best(found).winner
+    for other in found:
+        if other.builds and not winner.builds:
+            pytest.fail("something that builds lost against something that does not")
+        if passes_everything(other):
+            assert passes_everything(winner)
+
+
+@given(candidates(min_size=2))
+def test_more_evidence_never_loses_rank(found):
+    ranked = best(found)
+    last = ranked.order[-1]
+    better = Candidate(**{**{f: getattr(last, f) for f in last.__slots__}, "builds": True, "reproduction_passed": True,
+                          "regression_passed": True})  # fmt: skip
+    again = best([better if c.id == last.id else c for c in found])
+    assert [c.id for c in again.order].index(last.id) <= len(found) - 1
+    assert passes_everything(again.winner)
+
+
+def test_what_decided_is_said():
+    one = Candidate(
+        id="a", provider="model", builds=True, reproduction_passed=True, regression_passed=True, diff_lines=9
+    )
+    two = Candidate(
+        id="b", provider="repair", builds=True, reproduction_passed=True, regression_passed=True, diff_lines=1
+    )
+    assert best([one, two]).reason == "repair (b) before model (a): its diff is smaller."
+    three = Candidate(id="c", provider="third", builds=True)
+    assert best([three, one]).reason == "model (a) before third (c): it passes the reproduction test."
+    assert "only candidate" in best([three]).reason
+    assert "first by name" in best([one, Candidate(**{f: getattr(one, f) for f in one.__slots__} | {"id": "z"})]).reason
+
+
+def test_nothing_to_rank():
+    with pytest.raises(Broken):
+        best([])

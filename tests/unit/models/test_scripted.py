@@ -1,0 +1,40 @@
+import pytest
+
+from domain import Broken, Plan, RateLimited, Review, Step, Unreadable
+from models import Message, Scripted, Settings
+
+PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
+ASK = (Message(role="user", content="x" * 40),)
+
+
+async def test_answers_come_in_order_whatever_form_they_have():
+    said = {"goal": "g", "steps": [{"id": "1", "title": "t"}]}
+    model = Scripted([PLAN, said, '{"status": "ok"}', "Hello."], name="twin")
+    assert (await model.ask(ASK, Plan, settings=Settings())).value == PLAN
+    assert (await model.ask(ASK, Plan, settings=Settings())).value == PLAN
+    assert (await model.ask(ASK, Review, settings=Settings())).value == Review(status="ok")
+    assert model.left == 1
+    assert (await model.ask(ASK, str, settings=Settings())).value == "Hello."
+    assert model.asked == (ASK,) * 4
+    assert model.left == 0
+
+
+async def test_it_is_heard_and_counted():
+    heard = []
+    reply = await Scripted([PLAN]).ask(ASK, Plan, settings=Settings(), heard=heard.append)
+    assert '"goal":"g"' in "".join(heard)
+    assert (reply.usage.tokens_in, reply.usage.calls) == (10, 1)
+    assert reply.usage.tokens_out > 0
+
+
+@pytest.mark.parametrize(("answers", "error", "code"), [
+    ([], Broken, "script_ended"),
+    ([Review(status="ok")], Broken, "script_mismatch"),
+    (["no json"], Unreadable, "llm_unreadable"),
+    ([{"goal": "g"}], Unreadable, "llm_unreadable"),
+    ([RateLimited("slow", retry_after=3)], RateLimited, "rate_limit_exceeded"),
+])  # fmt: skip
+async def test_what_does_not_fit_is_an_error(answers, error, code):
+    with pytest.raises(error) as caught:
+        await Scripted(answers).ask(ASK, Plan, settings=Settings())
+    assert caught.value.stable_code == code
