@@ -6,6 +6,7 @@ file and a checkpoint after every step, so that whatever else the machine does f
 
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -15,14 +16,14 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from benchmarks.idle import TASK, VISITS, bare, staff
 from graphs import CodingGraph, coding, serializer
-from telemetry import tracing
+from telemetry import logging_as, tracing
 
 WARM_UP, ROUNDS = 10, 60
 
 
 def measure() -> Mapping[str, float]:
     """Medians over ``ROUNDS`` runs of each graph, after ``WARM_UP``."""
-    with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder, logging_as(stream=sys.stderr):
         ours, plain = asyncio.run(_take_turns(Path(folder)))
     return {
         "graph.node_overhead_ratio": round(statistics.median(ours) / statistics.median(plain), 3),
@@ -39,7 +40,10 @@ async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
         AsyncSqliteSaver.from_conn_string(str(folder / "ours.sqlite")) as ours_saver,
         AsyncSqliteSaver.from_conn_string(str(folder / "bare.sqlite")) as bare_saver,
     ):
-        ours_saver.serde = bare_saver.serde = serializer()
+        for saver in (ours_saver, bare_saver):
+            saver.serde = serializer()
+            await saver.setup()
+            await saver.conn.execute("PRAGMA synchronous=NORMAL")
         ours, plain = coding(staff(spans.tracer), checkpointer=ours_saver), bare(bare_saver)
         for number in range(WARM_UP):
             await _run(ours, f"warm-{number}")

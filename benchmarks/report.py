@@ -119,7 +119,7 @@ def plot(known: Mapping[str, Any], path: Path) -> None:
 
 def main() -> None:
     known = latest()
-    Console().print(table(known))
+    Console(width=120).print(table(known))
     plot(known, RESULTS / "latest.svg")
 
 
