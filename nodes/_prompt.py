@@ -8,7 +8,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from jinja2 import Environment, StrictUndefined, Template
 from pydantic import TypeAdapter
@@ -39,11 +39,10 @@ def prompt(name: str) -> Prompt:
     # These are prompts, not HTML: what is escaped here would reach the model as entities.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
     pieces = _PART.split(text)[1:]
-    parts = tuple(
-        (cast(Speaker, role), environment.from_string(body))
-        for role, body in zip(pieces[::2], pieces[1::2], strict=True)
-    )
-    return Prompt(name, hashlib.sha256(text.encode()).hexdigest()[:12], parts)
+    parts: list[tuple[Speaker, Template]] = []
+    for role, body in zip(pieces[::2], pieces[1::2], strict=True):
+        parts.append(("system" if role == "system" else "user", environment.from_string(body)))
+    return Prompt(name, hashlib.sha256(text.encode()).hexdigest()[:12], tuple(parts))
 
 
 def as_json(value: object) -> str:

@@ -52,6 +52,40 @@ class Settings(BaseSettings):
     sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
     sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
 
+    host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
+    port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql+psycopg://… for servers and workers. Empty: SQLite in the home folder."
+    )
+    workers: int = Field(default=8, ge=1, le=1_000, description="Runs that one process advances at the same time.")
+    repos: str = Field(
+        default="",
+        description="Folders and URL prefixes that clients may name as repositories, with commas between. "
+        "Empty: any on loopback, none elsewhere.",
+    )
+    default_repo: str | None = Field(default=None, description="Repository of chat requests that name none.")
+    public_url: str | None = Field(default=None, description="Where people reach this service; links start with it.")
+    cors_origins: str = Field(
+        default="http://localhost:3000,http://127.0.0.1:3000,https://smith.langchain.com",
+        description="Browser origins that may call the API, with commas between.",
+    )
+    oidc_issuer: str | None = Field(default=None, description="Issuer of the JWTs that people log in with.")
+    oidc_audience: str | None = Field(default=None, description="Audience those tokens must name.")
+    oidc_jwks_url: str | None = Field(default=None, description="Where the issuer publishes its keys.")
+    oidc_algorithms: str = Field(default="RS256,ES256", description="Signature algorithms that are accepted.")
+    key_pepper: SecretStr | None = Field(
+        default=None, description="Mixed into stored API keys. Empty: made on first use, in the home folder."
+    )
+    rate_per_minute: int = Field(default=600, ge=1, description="Requests a minute for one key or person.")
+    rate_per_minute_ip: int = Field(default=1_200, ge=1, description="Requests a minute for one address.")
+    max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
+    notify_allow: str = Field(
+        default="", description="Networks (CIDR, commas between) that web hooks may reach although they are private."
+    )
+    integrations: Path | None = Field(
+        default=None, description="YAML with web hook integrations and notification endpoints; see docs/webhooks.md."
+    )
+
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices("SIGNOFF_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
@@ -83,9 +117,14 @@ class Settings(BaseSettings):
         return tuple(name.strip() for name in self.approvers.split(",") if name.strip())
 
     @property
+    def loopback(self) -> bool:
+        """True while nobody but this machine can reach the service."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        kept = (self.model_api_key, self.otlp_headers, self.langfuse_secret_key)
+        kept = (self.model_api_key, self.otlp_headers, self.langfuse_secret_key, self.database_url, self.key_pepper)
         return tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
 
 

@@ -33,7 +33,7 @@ from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import Engine as RiskEngine
-from sandbox import Backend, Check, Delivery, DockerBackend, Limits, LocalBackend, Spec, Store, Workspaces
+from sandbox import Backend, Check, Delivery, Docker, Limits, Local, Spec, Store, Workspaces
 from service.brains import open_models, probe_endpoints
 from service.engine import Engine
 from service.keys import own_key
@@ -253,5 +253,5 @@ def _audit(settings: Settings, database: AsyncEngine) -> Audit:
 def _backend(settings: Settings) -> tuple[Backend, Spec]:
     limits = Limits(memory_mb=settings.sandbox_memory_mb, cpus=settings.sandbox_cpus)
     spec = Spec(image=settings.sandbox_image, runtime=settings.sandbox_runtime, limits=limits)
-    backend = LocalBackend(unsafe=True) if settings.sandbox == "unsafe-local" else DockerBackend()
+    backend = Local(unsafe=True) if settings.sandbox == "unsafe-local" else Docker()
     return backend, spec

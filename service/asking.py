@@ -1,0 +1,125 @@
+"""What a client asks for when it starts a run, in LangGraph's words, and the task that is meant. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from domain import Task
+from service.refusals import Unfit, refuse
+from service.turns import Strategy
+
+FIELDS = frozenset({"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget"})
+"""Fields of a task that ``config.configurable`` or ``context`` may set; ``repo`` beside ``messages`` works, too."""
+MODES = frozenset({"values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks",
+                   "checkpoints"})  # fmt: skip
+_TASK = TypeAdapter(Task)
+
+
+class RunAsk(BaseModel):
+    """The body of every route that starts a run (LangGraph's ``RunCreateStateful`` and ``RunCreateStateless``)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    assistant_id: str = Field(default="coding", max_length=200)
+    input: dict[str, Any] | None = None
+    command: dict[str, Any] | None = None
+    stream_mode: list[str] | str = "values"
+    stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
+    context: dict[str, Any] = Field(default_factory=dict)
+    checkpoint: dict[str, Any] | None = None
+    checkpoint_id: str | None = Field(default=None, max_length=200)
+    interrupt_before: list[str] | str | None = None
+    interrupt_after: list[str] | str | None = None
+    webhook: str | None = Field(default=None, max_length=2_000)
+    multitask_strategy: Strategy = "enqueue"
+    if_not_exists: Literal["create", "reject"] = "reject"
+    on_disconnect: Literal["cancel", "continue"] = "continue"
+    on_completion: Literal["delete", "keep"] = "keep"
+    after_seconds: float = Field(default=0, ge=0, le=30 * 86_400)
+    strict_resume: bool = False
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The stream modes, checked. Raises ``request_invalid``."""
+        modes = (self.stream_mode,) if isinstance(self.stream_mode, str) else tuple(self.stream_mode)
+        return checked_modes(modes)
+
+    @property
+    def resume(self) -> Any:
+        """What it resumes with; None: nothing."""
+        return (self.command or {}).get("resume")
+
+    @property
+    def at(self) -> str | None:
+        """The checkpoint to go back to."""
+        return self.checkpoint_id or (self.checkpoint or {}).get("checkpoint_id")
+
+    def ensure_supported(self) -> None:
+        """Say no to what would be ignored in silence."""
+        if self.interrupt_before or self.interrupt_after:
+            raise refuse("request_invalid", "This graph pauses where a signature is due; it takes no break points.")
+        if set(self.command or {}) - {"resume"}:
+            raise refuse("request_invalid", "Of the commands only resume is taken.")
+
+
+def checked_modes(modes: Sequence[str]) -> tuple[str, ...]:
+    """The stream modes. Raises ``request_invalid`` for one that is not known."""
+    if unknown := sorted(set(modes) - MODES):
+        raise refuse("request_invalid", f"There is no stream mode {unknown[0]!r}.")
+    return tuple(dict.fromkeys(modes))
+
+
+def wished(given: Mapping[str, Any] | None) -> str:
+    """The words of an input: of its task, or of the last human message. Empty: it says nothing."""
+    task = (given or {}).get("task")
+    if isinstance(task, Mapping) and task.get("text"):
+        return str(task["text"]).strip()
+    messages = (given or {}).get("messages")
+    messages = [messages] if isinstance(messages, Mapping | str) else messages
+    for message in reversed(messages if isinstance(messages, list) else []):
+        if isinstance(message, str):
+            return message.strip()
+        if isinstance(message, Mapping) and message.get("role", message.get("type")) in {"user", "human"}:
+            return spoken(message.get("content")).strip()
+    return ""
+
+
+def spoken(content: Any) -> str:
+    """The text of a message's content, whichever form it has."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, Mapping) and part.get("text"))
+
+
+def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | None) -> Task:
+    """The task a run is asked to do. Who requests it is who is logged in, whatever the body says.
+
+    Raises:
+        Refused: ``task_missing`` without words or a repository, ``task_invalid`` for a field out of bounds.
+    """
+    given = ask.input or {}
+    task = given.get("task")
+    sources: list[Any] = [ask.config.get("configurable"), ask.context, given]
+    fields: dict[str, Any] = {"profile": profile}
+    for source in sources:
+        fields |= {k: v for k, v in source.items() if k in FIELDS} if isinstance(source, Mapping) else {}
+    fields |= (
+        {k: v for k, v in task.items() if k not in {"requester", "received_at"}} if isinstance(task, Mapping) else {}
+    )
+    fields["text"] = wished(given)
+    fields.setdefault("repo", default_repo or "")
+    if not fields["text"]:
+        raise refuse("task_missing", "The input says nothing that could be done.")
+    if not fields["repo"]:
+        raise refuse("task_missing", "The input names no repository.")
+    try:
+        return _TASK.validate_python({**fields, "requester": requester})
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise Unfit(f"The task is not valid: {what}", code="task_invalid",
+                    hint='Send {"text": …, "repo": …}; see docs/api.md for the other fields.') from error  # fmt: skip

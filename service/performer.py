@@ -1,0 +1,133 @@
+"""Perform one turn: take its thread to the next pause or the end, and tell everybody who listens."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+
+from domain import Event, SignoffError
+from service.documents import run_document
+from service.engine import Engine, Standing, Watch
+from service.history import refine
+from service.retelling import Retelling, final_values
+from service.rewinding import rewind
+from service.streams import Feed, as_json
+from service.threads import Threads, ThreadStatus
+from service.turns import OPEN, Turn, Turns, TurnStatus
+
+ENDED: Mapping[str, TurnStatus] = {
+    "delivered": "success", "nothing_to_do": "success", "rejected": "success", "failed": "error",
+    "interrupted": "interrupted", "paused": "interrupted", "cancelled": "interrupted",
+}  # fmt: skip
+"""How a run of ours stands → how LangGraph's API calls that. What waits for a person is no success."""
+
+
+class Callbacks(Protocol):
+    """Tells a client's web hook."""
+
+    async def tell(self, turn: Turn, values: bytes) -> None:
+        """Queue one letter; it is sent, signed and sent again by somebody else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performer:
+    """Knows how a turn is done; who calls it and when is the dispatcher's business."""
+
+    engine: Engine
+    threads: Threads
+    turns: Turns
+    callbacks: Callbacks
+    clock: Callable[[], datetime]
+
+    async def perform(self, turn: Turn, feed: Feed) -> Turn | None:
+        """Return the turn as it ended; None when it was taken back meanwhile, or its run is busy elsewhere.
+
+        A cancelled call leaves the row as it is: whoever cancelled it knows why.
+        """
+        engine = replace(self.engine, org=turn.org)
+        before = turn.before if turn.attempts else await self._stands_at(engine, turn)
+        begun = await self.turns.update(
+            turn.id, now=self.clock(), status="running", attempts=turn.attempts + 1, before=before
+        )
+        if not begun:
+            return None
+        turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
+        if turn.attempts > 1 or turn.asked.get("queued"):
+            await self.threads.update(turn.thread, now=self.clock(), status="busy")
+        feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
+        try:
+            standing = await self._advance(engine, turn, feed)
+        except SignoffError as error:
+            if error.stable_code in {"run_busy", "lease_lost"}:
+                return None
+            return await self._failed(engine, turn, feed, error.stable_code, error.message)
+        except Exception as error:  # the boundary: whatever broke, the turn must not hang
+            structlog.get_logger("signoff.turn").exception("turn failed", turn=turn.id, thread=turn.thread)
+            return await self._failed(engine, turn, feed, "bug", f"{type(error).__name__}: {error}")
+        return await self._ended(turn, feed, standing)
+
+    async def _stands_at(self, engine: Engine, turn: Turn) -> str:
+        if turn.asked.get("fresh"):
+            return ""
+        state = await engine.graph.aget_state(engine.config(turn.thread))
+        return str(state.config["configurable"].get("checkpoint_id") or "")
+
+    async def _advance(self, engine: Engine, turn: Turn, feed: Feed) -> Standing:
+        await self._prepare(engine, turn)
+        told = Retelling(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
+        modes = told.needed
+        watch = Watch(modes=modes, hear=told.hear) if modes else None
+        return await engine.advance(turn.thread, told.listen if "events" in feed.modes else _nobody, watch=watch)
+
+    async def _prepare(self, engine: Engine, turn: Turn) -> None:
+        """What has to happen to the thread first. Doing it again after a crash changes nothing."""
+        wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
+        if at and turn.attempts == 1:
+            await rewind(engine, turn.thread, at)
+        if wish:
+            standing = await engine.standing(turn.thread)
+            verdict = standing.values.get("verdict")
+            if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
+                await refine(engine, standing.run, wish)
+
+    async def _ended(self, turn: Turn, feed: Feed, standing: Standing) -> Turn:
+        status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending
+        code = ending.code if ending and status != "success" else None
+        message = ending.message if ending and status != "success" else None
+        thread: ThreadStatus = "error" if status == "error" else "interrupted" if status == "interrupted" else "idle"
+        values = final_values(standing)
+        if status == "error":
+            feed.say("error", {"error": code or "failed", "message": message or ""})
+        return await self._settle(turn, feed, status, thread, values, code=code, message=message)
+
+    async def _failed(self, engine: Engine, turn: Turn, feed: Feed, code: str, message: str) -> Turn:
+        feed.say("error", {"error": code, "message": message})
+        values: Mapping[str, Any] = {"__error__": {"error": code, "message": message}}
+        return await self._settle(turn, feed, "error", "error", values, code=code, message=message)
+
+    async def _settle(
+        self, turn: Turn, feed: Feed, status: TurnStatus, thread: ThreadStatus, values: Mapping[str, Any],
+        *, code: str | None, message: str | None,
+    ) -> Turn:  # fmt: skip
+        now = self.clock()
+        await self.threads.update(turn.thread, now=now, status=thread)
+        kept = await self.turns.update(
+            turn.id, now=now, only=OPEN, status=status, error_code=code, error=(message or "")[:20_000] or None
+        )
+        done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
+        feed.result = dict(values)
+        if kept and turn.webhook:
+            await asyncio.shield(self.callbacks.tell(done, _letter(done, values)))
+        return done
+
+
+def _nobody(event: Event) -> None:
+    """Our own events reach clients as LangGraph's custom chunks."""
+
+
+def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:
+    return as_json({**run_document(turn), "values": values, "error": turn.error_code})

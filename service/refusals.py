@@ -1,0 +1,130 @@
+"""Every no of the service: a stable code, its HTTP status, and what to do about it."""
+
+from typing import ClassVar, Final, Literal
+
+from domain import Refused
+
+
+class Unknown(Refused):
+    http_status: ClassVar[int] = 404
+
+
+class Unauthenticated(Refused):
+    http_status: ClassVar[int] = 401
+
+
+class Forbidden(Refused):
+    http_status: ClassVar[int] = 403
+
+
+class Conflict(Refused):
+    http_status: ClassVar[int] = 409
+
+
+class WrongMethod(Refused):
+    http_status: ClassVar[int] = 405
+
+
+class Unfit(Refused):
+    http_status: ClassVar[int] = 422
+
+
+class TooLarge(Refused):
+    http_status: ClassVar[int] = 413
+
+
+class TooMany(Refused):
+    """Comes with ``retry_after`` seconds."""
+
+    http_status: ClassVar[int] = 429
+
+    def __init__(self, message: str, *, code: str, hint: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after = retry_after
+
+
+Code = Literal[
+    "thread_not_found",
+    "thread_exists",
+    "thread_busy",
+    "turn_not_found",
+    "assistant_not_found",
+    "item_not_found",
+    "checkpoint_not_found",
+    "route_not_found",
+    "method_not_allowed",
+    "request_invalid",
+    "task_missing",
+    "repo_refused",
+    "interrupt_unknown",
+    "idempotency_reused",
+    "not_authenticated",
+    "key_invalid",
+    "token_invalid",
+    "scope_missing",
+    "role_missing",
+    "key_not_found",
+    "body_too_large",
+    "rate_limited",
+    "already_serving",
+    "authentication_needed",
+]
+
+_KIND: Final[dict[Code, type[Refused]]] = {
+    "thread_not_found": Unknown,
+    "thread_exists": Conflict,
+    "thread_busy": Conflict,
+    "turn_not_found": Unknown,
+    "assistant_not_found": Unknown,
+    "item_not_found": Unknown,
+    "checkpoint_not_found": Unknown,
+    "route_not_found": Unknown,
+    "method_not_allowed": WrongMethod,
+    "request_invalid": Unfit,
+    "task_missing": Unfit,
+    "repo_refused": Forbidden,
+    "interrupt_unknown": Unfit,
+    "idempotency_reused": Conflict,
+    "not_authenticated": Unauthenticated,
+    "key_invalid": Unauthenticated,
+    "token_invalid": Unauthenticated,
+    "scope_missing": Forbidden,
+    "role_missing": Forbidden,
+    "key_not_found": Unknown,
+    "body_too_large": TooLarge,
+    "rate_limited": TooMany,
+    "already_serving": Refused,
+    "authentication_needed": Refused,
+}
+
+_HINT: Final[dict[Code, str]] = {
+    "thread_not_found": "List them with POST /threads/search.",
+    "thread_exists": 'Use another id, or say "if_exists": "do_nothing".',
+    "thread_busy": 'Wait for its run, or choose "multitask_strategy": "enqueue".',
+    "turn_not_found": "List them with GET /threads/{thread_id}/runs.",
+    "assistant_not_found": "List them with POST /assistants/search.",
+    "item_not_found": "Look at POST /store/items/search.",
+    "checkpoint_not_found": "List them with POST /threads/{thread_id}/history.",
+    "route_not_found": "See /docs for every route.",
+    "method_not_allowed": "See /docs for the methods of this route.",
+    "request_invalid": "See /docs for what this route takes.",
+    "task_missing": 'Send {"input": {"task": {"text": …, "repo": …}}}, or messages and a repo.',
+    "repo_refused": "Use a repository that SIGNOFF_REPOS allows.",
+    "interrupt_unknown": "Read the thread's interrupts and answer the one that is open now.",
+    "idempotency_reused": "Use a new Idempotency-Key for another request.",
+    "not_authenticated": "Send an API key as x-api-key, or a token as Authorization: Bearer.",
+    "key_invalid": "Check the key, or have a new one made: POST /v1/keys.",
+    "token_invalid": "Log in again.",
+    "scope_missing": "Use a key that has this scope.",
+    "role_missing": "Ask somebody who has this role.",
+    "key_not_found": "List them with GET /v1/keys.",
+    "body_too_large": "Send less, or raise SIGNOFF_MAX_BODY_MB.",
+    "rate_limited": "Wait as long as Retry-After says.",
+    "already_serving": "One server per home folder. Use another SIGNOFF_HOME, or PostgreSQL for several servers.",
+    "authentication_needed": "Set SIGNOFF_OIDC_ISSUER, or make an API key first: signoff serve on loopback prints one.",
+}
+
+
+def refuse(code: Code, message: str) -> Refused:
+    """The error to raise for ``code``."""
+    return _KIND[code](message, code=code, hint=_HINT[code])

@@ -1,0 +1,177 @@
+"""Rows of turns: what LangGraph's API calls a run. One turn takes a thread to its next pause or its end.
+
+    pending → running → success | error | interrupted
+
+``interrupted`` is a turn that a person has to go on from: a ballot is open, a budget is spent, or somebody
+stopped it. It is never called a success.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import reading, writing
+from domain import value
+from service.refusals import refuse
+from service.runs import METADATA
+
+TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
+Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+OPEN: tuple[TurnStatus, ...] = ("pending", "running")
+
+TURNS = Table(
+    "turns",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("thread", String(64), nullable=False, index=True),
+    Column("org", String(200), nullable=False),
+    Column("assistant", String(64), nullable=False),
+    Column("status", String(20), nullable=False, index=True),
+    Column("asked", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("strategy", String(20), nullable=False),
+    Column("webhook", Text, nullable=True),
+    Column("once", String(300), nullable=True),
+    Column("before", String(64), nullable=True),
+    Column("error_code", String(200), nullable=True),
+    Column("error", Text, nullable=True),
+    Column("cancel_reason", String(40), nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("org", "once", name="turns_once"),
+)
+_T = TURNS.c
+COLUMNS = tuple(column.key for column in TURNS.c if column.key != "seq")
+
+
+@value
+class Turn:
+    """One row."""
+
+    id: str
+    thread: str
+    org: str
+    assistant: str
+    status: TurnStatus = "pending"
+    asked: dict[str, Any] = Field(default_factory=dict)
+    """What the client sent that matters later: modes, wish, checkpoint, who asked."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    strategy: Strategy = "enqueue"
+    webhook: str | None = None
+    once: str | None = None
+    """Idempotency key and a digest of the request."""
+    before: str | None = None
+    """The checkpoint the thread stood at; a rollback returns there. Empty: it had none."""
+    error_code: str | None = None
+    error: str | None = None
+    cancel_reason: str | None = None
+    attempts: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits or works."""
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """Turns in any database SQLAlchemy speaks to."""
+
+    engine: AsyncEngine
+
+    async def add(self, turn: Turn) -> Turn:
+        """Write a new row; the same idempotency key gives the row it made the first time.
+
+        Raises:
+            Refused: ``idempotency_reused`` when the key came with another request.
+        """
+        row = {name: getattr(turn, name) for name in COLUMNS}
+        try:
+            async with writing(self.engine) as conn:
+                await conn.execute(insert(TURNS).values(**row))
+        except IntegrityError:
+            if turn.once is None:
+                raise
+            return await self.once(turn.org, turn.once) or turn
+        return turn
+
+    async def once(self, org: str, key: str) -> Turn | None:
+        """The turn that was made with this idempotency key. Raises ``idempotency_reused``."""
+        name, _, digest = key.rpartition(":")
+        async with reading(self.engine) as conn:
+            query = select(TURNS).where(_T.org == org, _T.once.startswith(f"{name}:", autoescape=True))
+            found = (await conn.execute(query)).mappings().first()
+        if found is None:
+            return None
+        if not str(found["once"]).endswith(f":{digest}"):
+            raise refuse("idempotency_reused", "This Idempotency-Key was used for another request.")
+        return _turn(found)
+
+    async def get(self, turn: str, org: str, *, thread: str | None = None) -> Turn:
+        """The turn. Raises ``turn_not_found``, also for another organisation's or another thread's."""
+        query = select(TURNS).where(_T.id == turn, _T.org == org)
+        query = query.where(_T.thread == thread) if thread is not None else query
+        async with reading(self.engine) as conn:
+            found = (await conn.execute(query)).mappings().first()
+        if found is None:
+            raise refuse("turn_not_found", f"There is no run {turn[:64]!r} here.")
+        return _turn(found)
+
+    async def of(
+        self, thread: str, *, status: TurnStatus | None = None, limit: int = 10, offset: int = 0
+    ) -> list[Turn]:
+        """Newest first."""
+        query = select(TURNS).where(_T.thread == thread).order_by(_T.seq.desc()).limit(limit).offset(offset)
+        query = query.where(_T.status == status) if status else query
+        async with reading(self.engine) as conn:
+            return [_turn(row) for row in (await conn.execute(query)).mappings()]
+
+    async def unfinished(self, thread: str | None = None) -> Sequence[Turn]:
+        """Those that wait or work, oldest first."""
+        query = select(TURNS).where(_T.status.in_(OPEN)).order_by(_T.seq)
+        query = query.where(_T.thread == thread) if thread is not None else query
+        async with reading(self.engine) as conn:
+            return [_turn(row) for row in (await conn.execute(query)).mappings()]
+
+    async def update(self, turn: str, *, now: datetime, only: Sequence[TurnStatus] = OPEN, **values: Any) -> bool:
+        """Change columns while the turn has one of these statuses; False when it has not."""
+        change = update(TURNS).where(_T.id == turn, _T.status.in_(only)).values(updated_at=now, **values)
+        async with writing(self.engine) as conn:
+            return (await conn.execute(change)).rowcount == 1
+
+    async def delete(self, turn: str) -> None:
+        """Forget a turn."""
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(TURNS).where(_T.id == turn))
+
+
+def _turn(row: RowMapping) -> Turn:
+    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    for name in ("created_at", "updated_at"):
+        # SQLite forgets the zone; everything here is written in UTC.
+        fields[name] = fields[name] if fields[name].tzinfo else fields[name].replace(tzinfo=UTC)
+    return Turn(**fields)

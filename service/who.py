@@ -1,0 +1,57 @@
+"""Who is asking, as the service authenticated them, and what they may do."""
+
+from datetime import datetime
+from typing import Literal
+
+from approvals import Voter
+from domain import value
+from service.refusals import refuse
+
+Role = Literal["viewer", "operator", "approver", "critical_approver", "policy_admin", "auditor", "org_admin"]
+Scope = Literal["runs:read", "runs:write", "approvals:read", "approvals:write", "audit:read", "admin"]
+SCOPES: tuple[Scope, ...] = ("runs:read", "runs:write", "approvals:read", "approvals:write", "audit:read", "admin")
+
+GRANTED: dict[str, tuple[Scope, ...]] = {
+    "viewer": ("runs:read", "approvals:read"),
+    "operator": ("runs:read", "runs:write", "approvals:read"),
+    "approver": ("runs:read", "approvals:read", "approvals:write"),
+    "critical_approver": ("runs:read", "approvals:read", "approvals:write"),
+    "policy_admin": ("runs:read", "approvals:read", "admin"),
+    "auditor": ("runs:read", "approvals:read", "audit:read"),
+    "org_admin": ("runs:read", "runs:write", "approvals:read", "audit:read", "admin"),
+}
+"""What each role allows over HTTP. Signing is checked again, by the ballot."""
+
+
+@value
+class Who:
+    """One authenticated caller."""
+
+    subject: str
+    org: str
+    kind: Literal["human", "api_key", "service"] = "human"
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    key: str = ""
+    """Id of the API key or the session they came with."""
+    session_started_at: datetime | None = None
+    """When they logged in; None for a key."""
+    mfa: bool = False
+
+    def need(self, scope: Scope) -> None:
+        """Raise ``scope_missing`` unless this caller has the scope."""
+        if scope not in self.scopes:
+            raise refuse("scope_missing", f"This needs the scope {scope}.")
+
+    def voter(self, surface: Literal["http", "page", "langgraph"]) -> Voter:
+        """The same person as the approvals room knows people. Keys and services never count there."""
+        return Voter(
+            subject=self.subject, kind=self.kind, roles=self.roles, org=self.org, surface=surface,
+            session_started_at=self.session_started_at, mfa=self.mfa,
+        )  # fmt: skip
+
+
+def scopes_of(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """All scopes that any of these roles gives."""
+    held = {scope for role in roles for scope in GRANTED.get(role, ())}
+    return tuple(scope for scope in SCOPES if scope in held)
