@@ -83,7 +83,8 @@ class Sandbox(Protocol):
         """Run one command to its end; nothing it started is alive afterwards.
 
         A failing command, a time-out and an out-of-memory kill are values (``CommandRun.ended``).
-        Cancelling the awaiting task kills the command.
+        Cancelling the awaiting task kills the command. A command that cannot be found or run ends
+        with 127 or 126, as in a shell. Commands of one sandbox run one after the other.
 
         Raises:
             SandboxLost: the sandbox is gone or broke its protocol; restore and try again.
@@ -100,7 +101,11 @@ class Sandbox(Protocol):
         ...
 
     async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        """Replace a file, making its folders. Raises as ``read`` does."""
+        """Replace a file at once, making its folders.
+
+        ``mode`` is for a new file; one that is there keeps its own. Raises as ``read`` does, and
+        Refused ``sandbox_full``.
+        """
         ...
 
     async def delete(self, path: str) -> None:

@@ -34,7 +34,7 @@ class Delivery:
             Refused: ``branch_exists`` (with other content), ``branch_name_invalid``, ``cannot_deliver``.
         """
         place = await _place(pinned)
-        commit = self.store.commit(run, tree, pinned.commit, message, at)
+        commit = await self.store.commit(run, tree, pinned.commit, message, at)
         await _must_be_a_name(place, name)
         there = await _commit_of(place, f"refs/heads/{name}")
         if there is None:
@@ -54,7 +54,7 @@ class Delivery:
             Refused: ``dirty_tree``, ``head_moved``, ``cannot_deliver``.
         """
         place = await _place(pinned)
-        commit = self.store.commit(run, tree, pinned.commit, message, at)
+        commit = await self.store.commit(run, tree, pinned.commit, message, at)
         done = Delivered(kind="commit", commit=commit, ref=pinned.head or "HEAD")
         if await place.head() != pinned.head:
             raise _head_moved(pinned)

@@ -82,7 +82,7 @@ class Docker:
         image = await self._image(spec)
         body = create_body(spec, image=image["Id"], seccomp=_profile(), labels={f"{LABEL}.run": run})
         name = f"signoff-{secrets.token_hex(6)}"
-        container = (await self._call(spec, lambda api: api.create_container_from_config(body, name)))["Id"]
+        container = (await self._call(spec, partial(_create, body, name)))["Id"]
         try:
             return await self._start(spec, container, name, image)
         except BaseException:
@@ -107,7 +107,7 @@ class Docker:
         return await self._call(spec, question)
 
     async def _image(self, spec: Spec) -> dict[str, Any]:
-        return await self._call(spec, lambda api: api.inspect_image(spec.image))
+        return await self._call(spec, partial(_inspect, spec.image))
 
     async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> Attached:
         wire = await self._attach(spec, container)
@@ -131,8 +131,7 @@ class Docker:
         return sandbox
 
     async def _attach(self, spec: Spec, container: str) -> DockerWire:
-        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        raw = await self._call(spec, lambda api: api.attach_socket(container, params=params))
+        raw = await self._call(spec, partial(_attach, container))
         held = getattr(raw, "_sock", raw)
         if not isinstance(held, socket.socket):
             raise refusals.no_raw_socket()
@@ -171,6 +170,18 @@ class Docker:
         if self._base_url is not None:
             return docker.APIClient(base_url=self._base_url, version="auto", timeout=self._timeout)
         return docker.from_env(version="auto", timeout=self._timeout).api
+
+
+def _create(body: dict[str, Any], name: str, api: docker.APIClient) -> dict[str, Any]:
+    return api.create_container_from_config(body, name)
+
+
+def _inspect(image: str, api: docker.APIClient) -> dict[str, Any]:
+    return api.inspect_image(image)
+
+
+def _attach(container: str, api: docker.APIClient) -> Any:
+    return api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
 
 
 def _profile() -> dict[str, Any]:

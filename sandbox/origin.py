@@ -1,5 +1,6 @@
 """The user's repository: found, looked at, copied from. Never written to."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +92,11 @@ async def locate(repo: str) -> Origin:
     Raises:
         Refused: ``not_a_repository``.
     """
-    path = Path(repo).expanduser()
+    path = await asyncio.to_thread(lambda: Path(repo).expanduser().resolve())
     hint = "Name a folder with a git repository in it, or make one: git init && git add -A && git commit"
-    if not path.is_dir():
+    if not await asyncio.to_thread(path.is_dir):
         raise Refused(f"There is no folder {repo!r}.", code="not_a_repository", hint=hint)
-    place = Origin(path.resolve(), bare=False)
+    place = Origin(path, bare=False)
     try:
         if await place.ask("rev-parse", "--is-bare-repository") == "true":
             return Origin(Path(await place.ask("rev-parse", "--absolute-git-dir")), bare=True)

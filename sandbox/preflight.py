@@ -1,6 +1,7 @@
 """What ``signoff doctor`` and ``signoff sandbox check`` look at before anything runs."""
 
 import time
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import docker
@@ -27,7 +28,7 @@ async def preflight(engine: Engine, spec: Spec) -> tuple[Check, ...]:
         checks.append(Check(name="docker", ok=True, detail=f"Engine {version['Version']}, {version['Arch']}"))
         info = await engine.ask(spec, _info)
         checks += _isolation(spec, info)
-        image = await engine.ask(spec, lambda api: api.inspect_image(spec.image))
+        image = await engine.ask(spec, partial(_image, spec.image))
         checks.append(Check(name="sandbox image", ok=True, detail=f"{spec.image} ({image['Id'][7:19]})"))
         checks.append(await _lease(engine, spec))
     except SignoffError as error:
@@ -42,6 +43,10 @@ _NAMES = {"docker_missing": "docker", "docker_denied": "docker", "image_missing"
 
 def _version(api: docker.APIClient) -> dict[str, Any]:
     return api.version()
+
+
+def _image(name: str, api: docker.APIClient) -> dict[str, Any]:
+    return api.inspect_image(name)
 
 
 def _info(api: docker.APIClient) -> dict[str, Any]:

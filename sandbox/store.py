@@ -5,11 +5,10 @@ Rules for what comes from a sandbox: checked objects only, no configuration, no 
 """
 
 import asyncio
-import hashlib
+import contextlib
 import json
-import os
-import re
 import shutil
+from collections.abc import Generator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +16,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from domain import Broken, Refused, SandboxLost
-from sandbox import origin
+from sandbox import origin, trees
 from sandbox.git import GitFailed, create, git
+from sandbox.layout import copy, plain, ref_of, write_text
 from sandbox.objects import object_id, tree_of, write_object
 from sandbox.packs import Pack, Packs
 from sandbox.revisions import Changed, Pinned, Snapshot
@@ -38,7 +38,7 @@ class Store:
 
     def path(self, run: str) -> Path:
         """Return the git folder of a run."""
-        return self._root / f"{_plain(run)}.git"
+        return self._root / f"{plain(run)}.git"
 
     async def pin(self, run: str, repo: str, rev: str = "HEAD") -> Pinned:
         """Copy one revision of a repository in; nothing there is touched. Repeating it is fine.
@@ -54,15 +54,15 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if origin.is_url(repo):
-            pinned = await origin.fetch(repo, rev, folder, _ref(run, "pinned"))
+            pinned = await origin.fetch(repo, rev, folder, ref_of(run, "pinned"))
         else:
             place = await origin.locate(repo)
             pinned = await place.look(rev)
             if not await self._has(folder, pinned.commit):
                 await place.objects(pinned.commit, folder)
-            _write(folder / "shallow", f"{pinned.commit}\n")
+            write_text(folder / "shallow", f"{pinned.commit}\n")
             self._point(run, "pinned", pinned.commit)
-        _write(folder / "pinned.json", json.dumps(asdict(pinned)))
+        write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
 
     def pinned(self, run: str) -> Pinned:
@@ -74,9 +74,8 @@ class Store:
 
     async def files(self, run: str, tree: str) -> tuple[str, ...]:
         """Paths of all files of a tree, sorted. Names that are not UTF-8 are left out: nobody could name them."""
-        out = await self._git(run, "ls-tree", "-r", "-z", "--full-tree", object_id(tree))
-        entries = (line.split(b"\t", 1) for line in out.split(b"\0") if line)
-        return tuple(name for meta, raw in entries if meta.split()[1] == b"blob" and (name := _text(raw)) is not None)
+        with self._reading(run) as folder:
+            return await trees.files(folder, tree)
 
     async def read(self, run: str, tree: str, path: str, limit: int = 8 << 20) -> bytes:
         """Bytes of one file of a tree; of a symbolic link, where it points.
@@ -84,20 +83,8 @@ class Store:
         Raises:
             Refused: ``file_not_found`` or ``file_too_large``.
         """
-        missing = Refused(f"There is no file {path!r}.", code="file_not_found", hint="Look at the list of files first.")
-        if "\n" in path or "\0" in path:
-            raise missing
-        name = f"{object_id(tree)}:{path}\n".encode(errors="surrogateescape")
-        kind, size = (
-            await self._git(run, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=name)
-        ).split()[-2:]
-        if kind != b"blob":
-            raise missing
-        if int(size) > limit:
-            raise Refused(f"{path} has {int(size)} bytes, more than {limit}.", code="file_too_large",
-                          hint="Read a part of it with a command in the sandbox.")  # fmt: skip
-        out = await self._git(run, "cat-file", "--batch", stdin=name)
-        return out[out.index(b"\n") + 1 : -1]
+        with self._reading(run) as folder:
+            return await trees.read(folder, tree, path, limit)
 
     async def changed(self, run: str, old: str, new: str) -> tuple[str, ...]:
         """Paths that differ between two trees."""
@@ -105,35 +92,17 @@ class Store:
 
     async def numstat(self, run: str, old: str, new: str) -> tuple[Changed, ...]:
         """Count the lines that were added to and removed from each file; a rename is a deletion and an addition."""
-        out = await self._git(run, "diff-tree", "-r", "-z", "--numstat", "--no-renames", object_id(old), object_id(new))
-        found: list[Changed] = []
-        for line in out.split(b"\0"):
-            if line and (path := _text(line.split(b"\t", 2)[2])) is not None:
-                added, removed = (None if n == b"-" else int(n) for n in line.split(b"\t")[:2])
-                found.append(Changed(path=path, added=added, removed=removed))
-        return tuple(found)
+        with self._reading(run) as folder:
+            return await trees.numstat(folder, old, new)
 
     async def diff(self, run: str, old: str, new: str) -> str:
         """Return a patch that ``git apply`` takes; files that are not UTF-8 are in it as binary."""
-        command = ("diff-tree", "-r", "-p", "--no-renames", "--binary", "--full-index", "--no-ext-diff",
-                   "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
-        out = await self._git(run, *command, object_id(old), object_id(new))
-        if (text := _text(out)) is not None:
-            return text
-        odd = [c.path for c in await self.numstat(run, old, new) if not await self._is_text(run, old, new, c.path)]
-        attributes = self.path(run) / f"binary-{hashlib.sha256(f'{old}{new}'.encode()).hexdigest()[:16]}"
-        _write(attributes, "".join(f'"{_quoted(path)}" -diff\n' for path in odd))
-        config = [("core.attributesFile", str(attributes))]
-        out = await git(self.path(run), *command, object_id(old), object_id(new), config=config)
-        return out.decode(errors="replace")
+        with self._reading(run) as folder:
+            return await trees.diff(folder, old, new)
 
-    def commit(self, run: str, tree: str, parent: str, message: str, at: datetime) -> str:
+    async def commit(self, run: str, tree: str, parent: str, message: str, at: datetime) -> str:
         """Make a commit. The same arguments give the same id."""
-        stamp = f"{WHO} {int(at.timestamp())} +0000"
-        text = f"tree {object_id(tree)}\nparent {object_id(parent)}\nauthor {stamp}\ncommitter {stamp}\n\n{message}"
-        if "\0" in message:
-            raise ValueError("a commit message has no NUL")
-        return write_object(self.path(run), "commit", text.encode(errors="replace"))
+        return _commit(self.path(run), tree, parent, message, at)
 
     async def pack(self, run: str, wants: tuple[str, ...], haves: tuple[str, ...] = ()) -> Pack:
         """Everything that ``wants`` need and ``haves`` lack, with its index, ready to be put into a sandbox."""
@@ -159,7 +128,7 @@ class Store:
             raise SandboxLost(f"The sandbox sent a snapshot that is not sound: {error}") from error
         # One commit keeps both trees: git has no other way to say that they belong together.
         both = write_object(folder, "tree", tree_of({"full": full, "tree": tree}))
-        commit = self.commit(run, both, self.pinned(run).commit, f"{label}\n", _NO_ONE)
+        commit = _commit(folder, both, self.pinned(run).commit, f"{label}\n", _NO_ONE)
         self._point(run, label, commit)
         return Snapshot(tree=tree, full=full, commit=commit)
 
@@ -170,9 +139,10 @@ class Store:
 
     async def parts(self, run: str, full: str) -> tuple[str, str]:
         """Return the trees of the checkout and of the home folder (``-``: empty) in a ``Snapshot.full``."""
-        out = (await self._git(run, "ls-tree", object_id(full))).decode()
-        trees = {line.split("\t")[1]: line.split()[2] for line in out.splitlines()}
-        return trees["repo"], trees.get("home", "-")
+        with self._reading(run) as folder:
+            out = (await git(folder, "ls-tree", object_id(full))).decode()
+        named = {line.split("\t")[1]: line.split()[2] for line in out.splitlines()}
+        return named["repo"], named.get("home", "-")
 
     async def drop(self, run: str) -> None:
         """Forget a run. Does nothing where there is none."""
@@ -183,14 +153,15 @@ class Store:
         source, target = self.path(run), self.path(new_run)
         if not source.exists():
             raise _unknown(run)
-        await asyncio.to_thread(_copy, source, target, _plain(run), _plain(new_run))
+        await asyncio.to_thread(copy, source, target, plain(run), plain(new_run))
 
-    async def _git(self, run: str, *args: str, stdin: bytes = b"") -> bytes:
+    @contextlib.contextmanager
+    def _reading(self, run: str) -> Generator[Path]:
         folder = self.path(run)
         if not folder.exists():
             raise _unknown(run)
         try:
-            return await git(folder, *args, stdin=stdin)
+            yield folder
         except GitFailed as error:
             raise Broken(f"The content store of run {run} does not have what was asked for: {error}",
                          hint="Was its folder cleaned up? Start the run again.") from error  # fmt: skip
@@ -198,58 +169,18 @@ class Store:
     async def _has(self, folder: Path, commit: str) -> bool:
         return (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1] == b"commit"
 
-    async def _is_text(self, run: str, old: str, new: str, path: str) -> bool:
-        for tree in (old, new):
-            try:
-                (await self.read(run, tree, path, limit=MAX_PACK)).decode()
-            except Refused:
-                continue
-            except UnicodeDecodeError:
-                return False
-        return True
-
     def _point(self, run: str, label: str, commit: str) -> None:
-        _write(self.path(run) / _ref(run, label), f"{commit}\n")
-
-
-def _plain(name: str) -> str:
-    """Return a name that is safe as a file name and as part of a ref, different for different names."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80]
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-
-
-def _ref(run: str, label: str) -> str:
-    return f"refs/signoff/{_plain(run)}/{_plain(label)}"
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once: a crash leaves the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8", errors="surrogateescape")
-    part.replace(path)
-
-
-def _copy(source: Path, target: Path, old: str, new: str) -> None:
-    shutil.copytree(source / "objects", target / "objects", copy_function=os.link, dirs_exist_ok=True)
-    for name in ("config", "HEAD", "shallow", "pinned.json"):
-        if (source / name).exists():
-            shutil.copy2(source / name, target / name)
-    shutil.copytree(source / "refs" / "signoff" / old, target / "refs" / "signoff" / new, dirs_exist_ok=True)
-
-
-def _text(raw: bytes) -> str | None:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _quoted(path: str) -> str:
-    """Quote a path for an attributes file: nothing in it is a pattern."""
-    return re.sub(r'([\\"*?\[\]])', r"\\\\\1", path).replace("\n", "\\n")
+        write_text(self.path(run) / ref_of(run, label), f"{commit}\n")
 
 
 def _unknown(run: str) -> Refused:
     return Refused(f"There are no files of run {run!r} in the content store.", code="run_not_found",
                    hint="Start the run again; its folder was removed.")  # fmt: skip
+
+
+def _commit(folder: Path, tree: str, parent: str, message: str, at: datetime) -> str:
+    stamp = f"{WHO} {int(at.timestamp())} +0000"
+    text = f"tree {object_id(tree)}\nparent {object_id(parent)}\nauthor {stamp}\ncommitter {stamp}\n\n{message}"
+    if "\0" in message:
+        raise ValueError("a commit message has no NUL")
+    return write_object(folder, "commit", text.encode(errors="replace"))

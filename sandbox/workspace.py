@@ -5,13 +5,13 @@ snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs no
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from domain import CodeChange, CommandRun, Refused, SandboxLost
 from sandbox.contract import REPO, Heard, Sandbox
 from sandbox.edits import outcome, paths_of
 from sandbox.revisions import Pinned, Snapshot
+from sandbox.shell import shell
 from sandbox.store import MAX_PACK, Store
 
 _INSIDE = Path(__file__).with_name("inside")
@@ -161,8 +161,8 @@ class Workspace:
         if not ran.ok:
             said = ran.stderr.text().strip()
             if "No space left" in said:
-                raise Refused("The files do not fit into the sandbox.", code="sandbox_full",
-                              hint="Give it more room (Limits.work_mb), or clean up what the task does not need.")  # fmt: skip
+                hint = "Give it more room (Limits.work_mb), or clean up what the task does not need."
+                raise Refused("The files do not fit into the sandbox.", code="sandbox_full", hint=hint)
             raise SandboxLost(f"The workspace cannot be used any more ({script}: {said[-300:]}).")
         return ran.stdout.text()
 
@@ -183,19 +183,3 @@ class Workspace:
         except Refused as error:
             if data is not None:  # what was never there cannot be deleted
                 raise SandboxLost(f"A change was applied by half and could not be taken back: {path}.") from error
-
-
-async def shell(
-    sandbox: Sandbox,
-    command: str,
-    *,
-    timeout_s: float,
-    env: Mapping[str, str] | None = None,
-    heard: Heard | None = None,
-) -> CommandRun:
-    """Run one line of shell in a sandbox, and show it as the line it is."""
-    ran = await sandbox.run(["sh", "-c", _SHELL, command], env=env, timeout_s=timeout_s, heard=heard)
-    return replace(ran, command=command)
-
-
-_SHELL = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'

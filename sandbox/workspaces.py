@@ -7,8 +7,9 @@ from dataclasses import replace
 from domain import CommandRun, SandboxLost
 from sandbox.contract import Backend, Spec
 from sandbox.revisions import Pinned, Snapshot
+from sandbox.shell import shell
 from sandbox.store import Store
-from sandbox.workspace import Workspace, shell
+from sandbox.workspace import Workspace
 
 
 class Workspaces:

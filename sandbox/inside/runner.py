@@ -16,28 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 from . import files
-from .command import Command, Oom, others
+from .command import Command, others
 from .files import Incoming, NotDone
-from .frames import CHUNK, BrokenFrame, Unpacker, mark, pack
+from .frames import CHUNK, BrokenFrame, Out, Unpacker
+from .oom import Oom
 
 _PR_SET_DUMPABLE = 4
 _FOLDERS = ["/work/repo", "/work/home", "/tmp"]  # noqa: S108  the sandbox's own
 _READ = 256 << 10
-
-
-class Out:
-    """Frames out, numbered and marked."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-        self._number = 0
-
-    def send(self, header: dict[str, Any], payload: bytes = b"") -> None:
-        frame = pack(header, payload)
-        view = memoryview(frame + mark(self._key, self._number, frame))
-        self._number += 1
-        while view:
-            view = view[os.write(1, view) :]
 
 
 class Runner:

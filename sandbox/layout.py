@@ -1,0 +1,33 @@
+"""How the content store lies on disk."""
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+
+def plain(name: str) -> str:
+    """Return a name that is safe as a file name and as part of a ref, different for different names."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80]
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def ref_of(run: str, label: str) -> str:
+    return f"refs/signoff/{plain(run)}/{plain(label)}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file at once: a crash leaves the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8", errors="surrogateescape")
+    part.replace(path)
+
+
+def copy(source: Path, target: Path, old: str, new: str) -> None:
+    shutil.copytree(source / "objects", target / "objects", copy_function=os.link, dirs_exist_ok=True)
+    for name in ("config", "HEAD", "shallow", "pinned.json"):
+        if (source / name).exists():
+            shutil.copy2(source / name, target / name)
+    shutil.copytree(source / "refs" / "signoff" / old, target / "refs" / "signoff" / new, dirs_exist_ok=True)

@@ -1,0 +1,23 @@
+"""One line of shell as a command."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from domain import CommandRun
+from sandbox.contract import Heard, Sandbox
+
+
+async def shell(
+    sandbox: Sandbox,
+    command: str,
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    heard: Heard | None = None,
+) -> CommandRun:
+    """Run one line of shell in a sandbox, and show it as the line it is."""
+    ran = await sandbox.run(["sh", "-c", _SHELL, command], env=env, timeout_s=timeout_s, heard=heard)
+    return replace(ran, command=command)
+
+
+_SHELL = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'

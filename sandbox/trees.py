@@ -1,0 +1,84 @@
+"""Looking at trees in a repository of the store: what is in them, and how two differ."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from domain import Refused
+from sandbox.git import git
+from sandbox.layout import write_text
+from sandbox.objects import object_id
+from sandbox.revisions import Changed
+
+_PATCH = ("diff-tree", "-r", "-p", "--no-renames", "--binary", "--full-index", "--no-ext-diff", "--no-textconv",
+          "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
+_WHOLE = 2 << 30
+
+
+async def files(folder: Path, tree: str) -> tuple[str, ...]:
+    """See ``Store.files``."""
+    out = await git(folder, "ls-tree", "-r", "-z", "--full-tree", object_id(tree))
+    entries = (line.split(b"\t", 1) for line in out.split(b"\0") if line)
+    return tuple(name for meta, raw in entries if meta.split()[1] == b"blob" and (name := _text(raw)) is not None)
+
+
+async def read(folder: Path, tree: str, path: str, limit: int) -> bytes:
+    """See ``Store.read``."""
+    missing = Refused(f"There is no file {path!r}.", code="file_not_found", hint="Look at the list of files first.")
+    if "\n" in path or "\0" in path:
+        raise missing
+    name = f"{object_id(tree)}:{path}\n".encode(errors="surrogateescape")
+    kind, size = (await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=name)).split()[-2:]
+    if kind != b"blob":
+        raise missing
+    if int(size) > limit:
+        raise Refused(f"{path} has {int(size)} bytes, more than {limit}.", code="file_too_large",
+                      hint="Read a part of it with a command in the sandbox.")  # fmt: skip
+    out = await git(folder, "cat-file", "--batch", stdin=name)
+    return out[out.index(b"\n") + 1 : -1]
+
+
+async def numstat(folder: Path, old: str, new: str) -> tuple[Changed, ...]:
+    """See ``Store.numstat``."""
+    out = await git(folder, "diff-tree", "-r", "-z", "--numstat", "--no-renames", object_id(old), object_id(new))
+    found: list[Changed] = []
+    for line in out.split(b"\0"):
+        if line and (path := _text(line.split(b"\t", 2)[2])) is not None:
+            added, removed = (None if n == b"-" else int(n) for n in line.split(b"\t")[:2])
+            found.append(Changed(path=path, added=added, removed=removed))
+    return tuple(found)
+
+
+async def diff(folder: Path, old: str, new: str) -> str:
+    """See ``Store.diff``."""
+    out = await git(folder, *_PATCH, object_id(old), object_id(new))
+    if (text := _text(out)) is not None:
+        return text
+    odd = [c.path for c in await numstat(folder, old, new) if not await _is_text(folder, old, new, c.path)]
+    attributes = folder / f"binary-{hashlib.sha256(f'{old}{new}'.encode()).hexdigest()[:16]}"
+    write_text(attributes, "".join(f'"{_quoted(path)}" -diff\n' for path in odd))
+    out = await git(folder, *_PATCH, old, new, config=[("core.attributesFile", str(attributes))])
+    return out.decode(errors="replace")
+
+
+async def _is_text(folder: Path, old: str, new: str, path: str) -> bool:
+    for tree in (old, new):
+        try:
+            (await read(folder, tree, path, _WHOLE)).decode()
+        except Refused:
+            continue
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _text(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _quoted(path: str) -> str:
+    """Quote a path for an attributes file: nothing in it is a pattern."""
+    return re.sub(r'([\\"*?\[\]])', r"\\\\\1", path)

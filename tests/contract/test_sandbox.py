@@ -1,0 +1,47 @@
+"""Every sandbox keeps every promise: containers, and the twin."""
+
+import pytest
+
+from domain import Refused
+from sandbox import Docker, Local, Spec
+from sandbox.conformance import PROMISES
+from sandbox.contract import Limits
+
+SPEC = Spec(limits=Limits(memory_mb=512, work_mb=128, tmp_mb=64))
+
+
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+async def backend(request):
+    made = Docker() if request.param == "docker" else Local(unsafe=True)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+async def test_a_promise_is_kept(backend, promise):
+    sandbox = await backend.lease(SPEC)
+    try:
+        await promise(sandbox)
+    finally:
+        await sandbox.close()
+
+
+async def test_what_a_lease_needs_is_probed(backend):
+    checks = await backend.check(SPEC)
+    assert checks
+    assert all(check.ok for check in checks), checks
+    assert "isolation" in {check.name for check in checks}
+
+
+async def test_two_leases_see_nothing_of_each_other(backend):
+    first, second = await backend.lease(SPEC), await backend.lease(SPEC)
+    await first.write("mine", b"x")
+    assert first.id != second.id
+    with pytest.raises(Refused, match="mine"):
+        await second.read("mine")
+
+
+def test_the_twin_refuses_to_be_used_by_accident():
+    with pytest.raises(Refused) as refusal:
+        Local()
+    assert refusal.value.stable_code == "unsafe_refused"
