@@ -1,7 +1,6 @@
 """Find the passages of a repository that a task is about."""
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -76,8 +75,7 @@ def _search(
     files: Sequence[Indexed], query: str, hints: Sequence[str], told: Clues, budget_tokens: int
 ) -> tuple[Passage, ...]:
     corpus = Corpus.of(files)
-    terms = {term: 1 + math.log(times) for term, times in words.query("\n".join((query, *hints))).items()}
-    ranked = rank(corpus, terms, told)
+    ranked = rank(corpus, words.query("\n".join((query, *hints))), told)
     pieces = join(fit(ranked, budget_tokens=budget_tokens, near=told.near))
     texts = {file.symbols.path: file.text for file in files}
     return tuple(_passage(piece, texts[piece.path]) for piece in pieces)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from retrieval.chunks import Chunk, chunk
 from retrieval.repomap import Definition, Symbols, uses_of
-from retrieval.words import weighted
+from retrieval.words import size, weighted
 
 NAME_WEIGHT = 4.0
 PATH_WEIGHT = 2.0
@@ -24,6 +24,8 @@ class Indexed:
     chunks: tuple[Chunk, ...]
     bags: tuple[Mapping[str, float], ...]
     """Weighted term counts, one a chunk."""
+    sizes: tuple[float, ...]
+    """Their sums."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +58,7 @@ def index(path: str, text: str) -> Indexed:
         if c.name:
             firsts.setdefault(c.name, c)
     definitions = tuple(Definition(name, *_signature(c)) for name, c in firsts.items())
-    return Indexed(text, Symbols(path, definitions, uses_of(text)), chunks, bags)
+    return Indexed(text, Symbols(path, definitions, uses_of(text)), chunks, bags, tuple(map(size, bags)))
 
 
 def _signature(c: Chunk) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """Text and code as countable terms: identifiers whole and in their parts, words by their stem. Pure."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -30,9 +31,14 @@ def bag(text: str) -> Counter[str]:
     return counts
 
 
-def query(text: str) -> Counter[str]:
-    """Count the terms of a question: the words that are in every sentence are left out."""
-    return Counter({term: times for term, times in bag(text).items() if term not in STOP})
+def query(text: str) -> dict[str, float]:
+    """Weigh the terms of a question: those of its first paragraph count more, those of every sentence not at all."""
+    first = bag(text.strip().split("\n\n", 1)[0])
+    return {
+        term: 1.0 + math.log(times) + (1.0 if term in first else 0.0)
+        for term, times in bag(text).items()
+        if term not in STOP
+    }
 
 
 def terms_of(word: str) -> tuple[str, ...]:

@@ -49,3 +49,10 @@ def test_any_text_is_counted_and_terms_are_lower_case(text: str) -> None:
 def test_counts_add_up(one: str, two: str) -> None:
     together = weighted((one, 1.0), (two, 2.0))
     assert size(together) == pytest.approx(size(bag(one)) + 2 * size(bag(two)))
+
+
+def test_the_first_paragraph_of_a_question_counts_most_and_repetition_counts_slowly() -> None:
+    asked = query("Stock is wrong\n\nstock stock debit debit debit the")
+    assert asked["stock"] > asked["debit"] > 1
+    assert asked["wrong"] == 2
+    assert "the" not in asked
