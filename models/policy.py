@@ -1,6 +1,7 @@
 """The workspace policy ``.signoff/policy.yaml``: who may be asked, and how often (F3). It can only tighten."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -29,27 +30,23 @@ class WorkspacePolicy:
     """Providers and model ids that may be asked; None: all. ``repair`` is the built-in engine."""
     quotas: dict[Name, Limits] = Field(default_factory=dict)
     """Per provider or model id."""
+    also: "tuple[WorkspacePolicy, ...]" = ()
+    """Policies that hold as well."""
 
     def allows(self, *names: str) -> bool:
         """Tell whether somebody with these names (provider, model id) may be asked."""
-        return self.allowed is None or any(name in self.allowed for name in names)
+        mine = self.allowed is None or any(name in self.allowed for name in names)
+        return mine and all(policy.allows(*names) for policy in self.also)
 
     def limits(self, *names: str) -> Limits:
         """The tightest limits that are given for any of these names."""
         found = [self.quotas[name] for name in names if name in self.quotas]
+        found += [policy.limits(*names) for policy in self.also]
         return Limits(rpm=_least(each.rpm for each in found), daily_calls=_least(each.daily_calls for each in found))
 
     def tightened(self, other: "WorkspacePolicy") -> "WorkspacePolicy":
         """Both policies at once: what both allow, and the lower of two quotas."""
-        names = {*self.quotas, *other.quotas}
-        quotas = {
-            name: Limits(
-                rpm=_least((self.limits(name).rpm, other.limits(name).rpm)),
-                daily_calls=_least((self.limits(name).daily_calls, other.limits(name).daily_calls)),
-            )
-            for name in sorted(names)
-        }
-        return WorkspacePolicy(allowed=_both(self.allowed, other.allowed), quotas=quotas)
+        return replace(self, also=(*self.also, other))
 
 
 def parse_policy(text: str, *, name: str = FILE) -> WorkspacePolicy:
@@ -63,9 +60,3 @@ def parse_policy(text: str, *, name: str = FILE) -> WorkspacePolicy:
 
 def _least(limits: Iterable[int | None]) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _both(one: tuple[str, ...] | None, two: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if one is None or two is None:
-        return two if one is None else one
-    return tuple(name for name in one if name in two)

@@ -1,0 +1,47 @@
+"""Models and a clock that do as a property test tells them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain import Plan, Step
+from models import Message, Reply, Settings, Usage
+
+PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
+ASK = (Message(role="user", content="Please."),)
+SETTINGS = Settings(max_tokens=100, timeout_s=60)
+
+
+@dataclass
+class Clock:
+    """Time that passes only when somebody waits."""
+
+    now: float = 1_000_000.0
+    waits: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def pause(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+@dataclass
+class Flaky:
+    """Answers, or raises what is next in the list; after its end it answers for ever."""
+
+    moods: list[Exception | None] = field(default_factory=list)
+    name: str = "flaky"
+    usage: Usage = field(default_factory=lambda: Usage(tokens_in=10, tokens_out=5, calls=1))
+    calls: int = 0
+    patience: list[float] = field(default_factory=list)
+
+    async def ask(self, messages: Sequence[Message], answer, *, settings: Settings, heard=None):
+        self.calls += 1
+        self.patience.append(settings.timeout_s)
+        mood = self.moods.pop(0) if self.moods else None
+        if mood is not None:
+            raise mood
+        if heard is not None:
+            heard("{}")
+        return Reply(value=PLAN if answer is Plan else answer(), model=self.name, usage=self.usage)
