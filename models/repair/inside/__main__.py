@@ -31,7 +31,7 @@ class Refusal(Exception):
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(f"{time.process_time():.1f} {time.monotonic() % 10000:.1f} {text}\n")
     sys.stdout.flush()
 
 

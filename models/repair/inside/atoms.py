@@ -76,11 +76,21 @@ def constants(site: Site) -> Ideas:
     elif isinstance(value, str):
         yield from _strings(site, value)
     elif value is None:
-        for text, weight in (("True", 0.35), ("False", 0.4), ("0", 0.3), ("''", 0.2), ("[]", 0.3), ("-1", 0.3), ("1", 0.15)):
+        for text, weight in (
+            ("True", 0.35),
+            ("False", 0.4),
+            ("0", 0.3),
+            ("''", 0.2),
+            ("[]", 0.3),
+            ("-1", 0.3),
+            ("1", 0.15),
+        ):
             yield site.idea("constant", weight, text)
     if value is not None and isinstance(site.parent, (ast.Return, ast.Assign)):
         yield site.idea("constant", 0.3, "None")
-    if isinstance(site.parent, (ast.Return, ast.Assign, ast.AugAssign, ast.Call, ast.Compare, ast.BinOp, ast.Subscript, ast.Slice)):
+    if isinstance(
+        site.parent, (ast.Return, ast.Assign, ast.AugAssign, ast.Call, ast.Compare, ast.BinOp, ast.Subscript, ast.Slice)
+    ):
         scope = site.scope
         wanted = scope.ints if number(node) else set(scope.locals)
         for place, name in enumerate(n for n in [*scope.names, *scope.own_attributes][:14] if n in wanted):

@@ -78,15 +78,16 @@ class Live:
     """The functions of this process, found by the code they run."""
 
     def __init__(self, root: str) -> None:
-        self._functions: dict[CodeType, list[FunctionType]] = {}
+        self._functions: dict[tuple[str, int, str], list[FunctionType]] = {}
         self._files: dict[str, str] = {}
         for thing in gc.get_objects():
             if type(thing) is FunctionType:
                 code = thing.__code__
                 if code.co_filename not in self._files:
                     self._files[code.co_filename] = os.path.realpath(code.co_filename)
-                if self._files[code.co_filename].startswith(root):
-                    self._functions.setdefault(code, []).append(thing)
+                path = self._files[code.co_filename]
+                if path.startswith(root):
+                    self._functions.setdefault((path, code.co_firstlineno, code.co_name), []).append(thing)
         names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
         self._loaded = {os.path.realpath(name): name for name in names if isinstance(name, str)}
 
@@ -101,8 +102,9 @@ class Live:
         for part in patch:
             name = self._name(part["path"])
             old, new = (_compile(part, key, name) for key in ("old", "new"))
-            if part["path"] in self._loaded or any(code in self._functions for code in _tree(old)):
-                self._collect(old, new, False, changes)
+            path = part["path"]
+            if path in self._loaded or any(self._of(path, code) for code in _tree(old)):
+                changes += self._pairs(path, old, new, covered=False)
         undo = [(function, function.__code__) for function, _ in changes]
         try:
             for function, code in changes:
@@ -115,21 +117,30 @@ class Live:
     def _name(self, path: str) -> str:
         return next((name for name, real in self._files.items() if real == path), self._loaded.get(path, path))
 
-    def _collect(
-        self, old: CodeType, new: CodeType, covered: bool, changes: list[tuple[FunctionType, CodeType]]
-    ) -> None:
-        """Pair the code objects of two versions by place and name, and note the functions to change."""
-        live = self._functions.get(old, [])
+    def _of(self, path: str, code: CodeType) -> list[FunctionType]:
+        """The functions that run this code. Compiled apart from its module it may differ in instructions."""
+        there = self._functions.get((path, code.co_firstlineno, code.co_name), [])
+        return [function for function in there if _shape(function.__code__) == _shape(code)]
+
+    def _pairs(self, path: str, old: CodeType, new: CodeType, *, covered: bool) -> list[tuple[FunctionType, CodeType]]:
+        """Pair the code objects of two versions by place and name: the functions to change, and their new code."""
         if old == new:
-            return
-        changes += [(function, new) for function in live]
+            return []
+        live = self._of(path, old)
+        pairs = [(function, new) for function in live]
         covered = covered or bool(live)
         if not covered and not _alike(old, new):
             raise Cold
         fresh = _nested(new)
         for key, code in _nested(old).items():
             if key in fresh:
-                self._collect(code, fresh[key], covered, changes)
+                pairs += self._pairs(path, code, fresh[key], covered=covered)
+        return pairs
+
+
+def _shape(code: CodeType) -> tuple[object, ...]:
+    plain = repr([const for const in code.co_consts if not isinstance(const, CodeType)])
+    return code.co_names, code.co_varnames, code.co_freevars, plain
 
 
 def _restore(undo: list[tuple[FunctionType, CodeType]]) -> None:

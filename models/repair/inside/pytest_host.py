@@ -13,6 +13,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import pytest
 
@@ -66,9 +67,12 @@ class _Outcomes:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
-        excinfo = call.excinfo
-        if excinfo is None or isinstance(excinfo.value, pytest.skip.Exception):
+        kept = getattr(item, "_excinfo", None)  # where pytest keeps what unittest caught
+        excinfo = call.excinfo or (kept[0] if kept else None)
+        if excinfo is None or isinstance(excinfo.value, (pytest.skip.Exception, SkipTest)):
             return None
+        if kept:
+            call.excinfo = kept.pop(0)
         if "f" not in self._seen:
             self._seen["f"] = _frames(excinfo.tb)
             self._seen["m"] = _message(excinfo.value)

@@ -101,7 +101,7 @@ class Search:
             key = tuple(sorted(drafts.items()))
             if key not in self._seen:
                 self._seen.add(key)
-                size = abs(len(found.idea.text) - (found.idea.end - found.idea.start))
+                size = len(found.idea.text) - (found.idea.end - found.idea.start)
                 yield Trial(drafts, found.score, found.idea.kind, f"{found.path}:{found.line}", rank, size)
 
     # -- validation ---------------------------------------------------------------------------------
@@ -306,5 +306,5 @@ class Search:
 
     @property
     def best(self) -> list[Trial]:
-        """What passed: the highest prior first, then the smallest edit."""
-        return sorted(self.plausible, key=lambda trial: (-trial.score, trial.size))
+        """What passed: the highest prior first, and of equal ones what leaves the least code."""
+        return sorted(self.plausible, key=lambda trial: (-round(trial.score, 1), trial.size, -trial.score))

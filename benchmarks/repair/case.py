@@ -1,0 +1,20 @@
+"""One broken repository to repair, and how to tell a right repair from a lucky one."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Files by path. ``hidden`` are tests that the engine never sees."""
+
+    suite: str
+    name: str
+    half: str
+    """``tuned`` or ``held``: only the first half may inform the engine's templates."""
+    files: dict[str, str]
+    hidden: dict[str, str] = field(default_factory=dict)
+    accept: str = "python3 -m pytest -q -x"
+    original: dict[str, str] = field(default_factory=dict)
+    """The broken files as they were, to see whether a repair is the original again."""
+    bug: str = ""
+    """What was broken, for the reader of the table."""

@@ -1,0 +1,149 @@
+"""Single-edit bugs in real libraries, with the library's own tests as the acceptance command.
+
+Sources come from the package index when the benchmark runs, into a cache outside the tree.
+"""
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.repair.case import Case
+from benchmarks.repair.folder import Folder
+from benchmarks.repair.mutator import Mutation, Mutator
+
+CACHE = Path.home() / ".cache" / "signoff" / "benchmarks"
+_SEED = 20_261_121
+_CHECK_S = 90.0
+_SUFFIXES = (".py", ".toml", ".cfg", ".ini", ".json", ".txt", ".rst", ".md", ".yaml", ".yml", ".csv", ".xml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    name: str
+    version: str
+    source: str
+    """Folder or file that may be broken."""
+    tests: str
+    half: str
+
+
+LIBRARIES = (
+    Library(name="cachetools", version="5.5.0", source="src/cachetools", tests="tests", half="tuned"),
+    Library(name="jmespath", version="1.0.1", source="jmespath", tests="tests", half="tuned"),
+    Library(name="more-itertools", version="10.5.0", source="more_itertools", tests="tests", half="tuned"),
+    Library(name="tabulate", version="0.9.0", source="tabulate", tests="test", half="tuned"),
+    Library(name="inflection", version="0.5.1", source="inflection", tests="test_inflection.py", half="held"),
+    Library(name="parse", version="1.20.2", source="parse.py", tests="tests", half="held"),
+    Library(name="sqlparse", version="0.5.1", source="sqlparse", tests="tests", half="held"),
+    Library(name="toolz", version="1.0.0", source="toolz", tests="toolz", half="held"),
+)
+
+
+def cases(count: int, half: str = "") -> Iterator[Case]:
+    """``count`` bugs of each library that make at least one of its tests fail."""
+    for library in LIBRARIES:
+        if half not in ("", library.half):
+            continue
+        files = _files(_fetched(library))
+        for number, (path, mutation) in enumerate(asyncio.run(_killed(library, files, count))):
+            broken = mutation.applied(files[path])
+            line = files[path].split("\n")[mutation.line - 1].strip()
+            yield Case(
+                suite="libraries",
+                name=f"{library.name}-{number}",
+                half=library.half,
+                files={**files, path: broken},
+                hidden={},
+                accept=f"python3 -m pytest -q -x {library.tests}",
+                bug=f"{mutation.kind} {path}:{mutation.line}  {line}  →  {mutation.text}",
+                original={path: files[path]},
+            )
+
+
+def _fetched(library: Library) -> Path:
+    """The unpacked source distribution."""
+    target = CACHE / f"{library.name}-{library.version}"
+    if not target.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip"] if _has_pip() else ["python3", "-m", "pip"]
+        subprocess.run(
+            [
+                *pip,
+                "download",
+                "-q",
+                "--no-binary",
+                ":all:",
+                "--no-deps",
+                "-d",
+                str(CACHE),
+                f"{library.name}=={library.version}",
+            ],
+            check=True,
+        )
+        archive = next(CACHE.glob(f"{library.name.replace('-', '[-_]')}-{library.version}.tar.gz"))
+        with tarfile.open(archive) as opened:
+            opened.extractall(CACHE, filter="data")
+        unpacked = CACHE / archive.name.removesuffix(".tar.gz")
+        if unpacked != target:
+            unpacked.rename(target)
+    return target
+
+
+def _has_pip() -> bool:
+    return subprocess.run([sys.executable, "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
+
+
+def _files(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): path.read_text(encoding="utf-8")
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+        and (path.suffix in _SUFFIXES)
+        and "docs/" not in str(path)
+        and path.stat().st_size < 1_000_000
+    }
+
+
+async def _killed(library: Library, files: Mapping[str, str], count: int) -> Sequence[tuple[str, Mutation]]:
+    """Mutations that some test notices, the same ones each time; remembered beside the sources."""
+    note = CACHE / f"{library.name}-{library.version}-{_SEED}.json"
+    known: list[list[int]] = json.loads(note.read_text()) if note.exists() else []
+    every = _mutations(library, files)
+    chosen = [every[place] for place, killed in known if killed]
+    tried = len(known)
+    order = list(range(len(every)))
+    random.Random(_SEED).shuffle(order)  # noqa: S311 - a fixed choice, not a secret
+    while len(chosen) < count and tried < len(order):
+        place = order[tried]
+        tried += 1
+        killed = await _fails(library, files, *every[place])
+        known.append([place, int(killed)])
+        if killed:
+            chosen.append(every[place])
+        note.write_text(json.dumps(known))
+    return chosen[:count]
+
+
+def _mutations(library: Library, files: Mapping[str, str]) -> list[tuple[str, Mutation]]:
+    own = [path for path in files if path.startswith(library.source) and path.endswith(".py") and "/test" not in path]
+    return [(path, mutation) for path in own for mutation in Mutator(files[path]).all()]
+
+
+async def _fails(library: Library, files: Mapping[str, str], path: str, mutation: Mutation) -> bool:
+    with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as made:
+        bench = Folder(root=Path(made))
+        for name, text in {**files, path: mutation.applied(files[path])}.items():
+            await bench.write(name, text.encode())
+        source = f"{made}/src:{made}"
+        run = await bench.run(
+            ["sh", "-c", f"python3 -m pytest -q -x -p no:cacheprovider {library.tests}"],
+            env={"PYTHONPATH": source}, timeout_s=_CHECK_S,
+        )  # fmt: skip
+        return run.ended == "exit" and run.code == 1
