@@ -15,7 +15,8 @@ from approvals.links import Links, Ticket
 from approvals.memory import Directory, RememberedBallots
 from approvals.notify import Courier, new_client
 from approvals.outbox import Outbox, Parcel, StoredOutbox
-from approvals.outgoing import Endpoint, Subscriptions
+from approvals.outgoing import Endpoint, Subscriptions, due_again
+from approvals.outgoing import headers as signed_headers
 from approvals.page import HEADERS as PAGE_HEADERS
 from approvals.page import render_page
 from approvals.policy import Mode, Policy, default_policy, read_policy
@@ -81,6 +82,7 @@ __all__ = [
     "create_all",
     "default_policy",
     "diff_lines",
+    "due_again",
     "forget",
     "in_full",
     "interrupt_payload",
@@ -96,6 +98,7 @@ __all__ = [
     "refusal",
     "refused_answer",
     "render_page",
+    "signed_headers",
     "sqlite_url",
     "visible",
     "voted_answer",
