@@ -6,6 +6,7 @@ Only ``service.wiring`` and the command line come in by this door.
 from telemetry.destination import Destination, to_collector, to_langfuse
 from telemetry.identity import Identity, run_context, trace_id, traceparent
 from telemetry.langfuse import Score, Scores
+from telemetry.leases import ListenedBackend
 from telemetry.logs import about_run, logging_as
 from telemetry.metrics import Metrics, Waiting
 from telemetry.reader import forget_trace, read_trace
@@ -18,6 +19,7 @@ __all__ = [
     "Branch",
     "Destination",
     "Identity",
+    "ListenedBackend",
     "Metrics",
     "Redactor",
     "Score",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -62,6 +63,8 @@ class Listening(SpanProcessor):
         """Return the span without secrets, and without content unless that is wanted."""
         redactor = self.redactor
         attributes = redactor.attributes(span.attributes)
+        if (cost := attributes.get("app.cost")) is not None:
+            attributes.setdefault("gen_ai.usage.cost", _amount(cost))
         return ReadableSpan(
             name=redactor.text(span.name),
             context=span.context,
@@ -90,6 +93,14 @@ class Listening(SpanProcessor):
 
 def _described(redactor: Redactor, status: Status) -> str | None:
     return redactor.text(status.description) if status.description else None
+
+
+def _amount(cost: Any) -> float:
+    """What Langfuse reads as the cost of a generation."""
+    try:
+        return float(cost)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _inherited(parent_context: Context | None) -> dict[str, str]:

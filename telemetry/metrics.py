@@ -18,7 +18,6 @@ from domain import Tier, value
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600)
 WAITING = (10, 60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 24 * 3_600, 72 * 3_600)
 TOKENS = (16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576)
-COUNTS = (0, 1, 2, 3, 5, 8, 13, 21)
 MOST_NAMES = 200
 """Different values that a label of unbounded origin (users, models, error codes) may take; then ``other``."""
 
@@ -66,13 +65,16 @@ class Metrics:
                 tool = self._name("tool", said.get("gen_ai.tool.name", ""))
                 self._observe("gen_ai_execute_tool_duration_seconds", seconds, gen_ai_tool_name=tool)
             case "sandbox.exec":
-                ended = self._name("ended", said.get("app.ended", "exit"))
+                ended = self._name("ended", said.get("app.command.ended", "lost"))
                 self._observe("signoff_sandbox_exec_duration_seconds", seconds, ended=ended)
             case "sandbox.start":
                 runtime = self._name("runtime", said.get("app.runtime", "runc"))
                 self._observe("signoff_sandbox_start_duration_seconds", seconds, runtime=runtime)
             case "approval.wait":
-                tier, state = self._name("tier", said.get("app.tier", "")), self._name("state", said.get("app.state"))
+                tier, state = (
+                    self._name("tier", said.get("app.tier")),
+                    self._name("state", said.get("app.ballot.state")),
+                )
                 self._observe("signoff_decision_latency_seconds", seconds, tier=tier)
                 self._add("signoff_decisions", 1, tier=tier, state=state)
             case "run.segment":
@@ -100,8 +102,6 @@ class Metrics:
         node = self._name("node", said.get("gen_ai.agent.name", ""))
         error = self._name("code", said.get("error.type", ""))
         self._observe("gen_ai_invoke_agent_duration_seconds", seconds, gen_ai_agent_name=node, error_type=error)
-        if said.get("app.limit") == "loop":
-            self._add("signoff_loops", 1)
 
     def _segment(self, said: Mapping[str, Any], seconds: float) -> None:
         status = self._name("status", said.get("app.status", "unknown"))
@@ -109,9 +109,6 @@ class Metrics:
         code = self._name("code", said.get("error.type", ""))
         if status not in {"interrupted", "paused"}:
             self._add("signoff_runs_ended", 1, status=status, code=code)
-            for key in ("replans", "prompts"):
-                if (times := said.get(f"app.{key}")) is not None:
-                    self._observe(f"signoff_{key}_per_run", times)
 
     def happened(self, kind: Happening, times: int = 1) -> None:
         """Count something that no span tells of."""
@@ -169,12 +166,10 @@ _HISTOGRAMS: Mapping[str, tuple[str, Sequence[str], Sequence[float]]] = {
         "Time one visit of a node took", ("gen_ai_agent_name", "error_type"), SECONDS),
     "gen_ai_execute_tool_duration_seconds": ("Time one tool took", ("gen_ai_tool_name",), SECONDS),
     "signoff_sandbox_exec_duration_seconds": (
-        "Time one command took; ended tells exit, signal, timeout, oom or cancelled", ("ended",), SECONDS),
+        "Time one command took; ended: exit, signal, timeout, oom, cancelled, or lost", ("ended",), SECONDS),
     "signoff_sandbox_start_duration_seconds": ("Time until a sandbox was ready", ("runtime",), SECONDS),
     "signoff_segment_duration_seconds": ("Work between two pauses of a run", ("status",), SECONDS),
     "signoff_decision_latency_seconds": ("From a question to its decision", ("tier",), WAITING),
-    "signoff_replans_per_run": ("Revised plans of a run that ended", (), COUNTS),
-    "signoff_prompts_per_run": ("Questions to people of a run that ended", (), COUNTS),
 }  # fmt: skip
 _COUNTERS: Mapping[str, tuple[str, Sequence[str]]] = {
     "signoff_runs_ended": ("Runs that ended", ("status", "code")),
@@ -183,7 +178,6 @@ _COUNTERS: Mapping[str, tuple[str, Sequence[str]]] = {
     "signoff_tokens": ("Tokens of all models", ("org", "user")),
     "signoff_cost": ("Cost of all models, in the currency of the catalogue's prices", ("org", "user")),
     "signoff_cached_input_tokens": ("Prompt tokens that came from a prefix cache", ("gen_ai_request_model",)),
-    "signoff_loops": ("Loops that were stopped", ()),
     "signoff_happenings": ("Things no span tells of", ("kind",)),
 }
 _GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {

@@ -1,14 +1,16 @@
 """A run's tree of spans, for a terminal."""
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
 
 from telemetry.tree import Branch
 
-_DETAILS = ("app.tier", "app.status", "app.command", "process.exit.code", "app.exit_code", "app.limit", "app.rules",
-            "gen_ai.response.finish_reasons", "app.paused")  # fmt: skip
+_DETAILS = ("app.tier", "app.rules", "app.ballot.state", "app.status", "app.clean_checkout", "app.paused", "app.expert",
+            "gen_ai.response.finish_reasons")  # fmt: skip
 _STYLES = {"ok": "", "error": "red", "open": "yellow"}
 _TINY = Decimal("0.0001")
 
@@ -32,9 +34,7 @@ def label(branch: Branch) -> Text:
     text.append(f"  {duration(branch.duration_ms)}", style="cyan" if span.end_ns is not None else "yellow")
     if used := usage(branch):
         text.append(f"  {used}", style="green")
-    for key in _DETAILS:
-        if key in span.attributes:
-            text.append(f"  {_detail(key, span.attributes[key])}", style="dim")
+    text.append("".join(f"  {detail}" for detail in _details(span.attributes)), style="dim")
     if span.state == "error":
         why = str(span.attributes.get("error.type") or span.message or "error")
         text.append(f"  ✗ {why}", style="bold red")
@@ -69,9 +69,14 @@ def usage(branch: Branch) -> str:
     return " · ".join(parts)
 
 
-def _detail(key: str, said: object) -> str:
-    name = key.rsplit(".", 1)[-1].replace("_", " ")
-    if isinstance(said, list | tuple):
-        said = ", ".join(map(str, said))
-    plain = " ".join(str(said).split())[:80]
-    return name if said is True else f"{name} {plain}"
+def _details(attributes: Mapping[str, Any]) -> Iterator[str]:
+    if (ended := attributes.get("app.command.ended")) is not None:
+        yield f"exit {attributes.get('app.command.code')}" if ended == "exit" else str(ended)
+    for key in _DETAILS:
+        said, name = attributes.get(key), key.rsplit(".", 1)[-1].replace("_", " ")
+        if isinstance(said, list | tuple):
+            said = ", ".join(map(str, said))
+        if said is True:
+            yield name
+        elif said not in {None, False, "", "stop"}:
+            yield f"{name} {' '.join(str(said).split())[:80]}"

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,8 +14,9 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanContext, Tracer
+from opentelemetry.trace import Link, SpanContext, Tracer
 
+from domain import BallotState, Tier
 from telemetry.destination import Destination
 from telemetry.identity import Identity, beginning, part_before, run_context
 from telemetry.listening import Head, Listener, Listening, RunIds
@@ -53,6 +55,34 @@ class Tracing:
             "langfuse.observation.type": "chain",
         })  # fmt: skip
         span.end()
+        return span.get_span_context()
+
+    def waited(
+        self,
+        identity: Identity,
+        *,
+        ballot: str,
+        tier: Tier,
+        state: BallotState,
+        asked_at: datetime,
+        decided_at: datetime,
+        links: Sequence[SpanContext] = (),
+    ) -> SpanContext:
+        """Write the span ``approval.wait`` of a question that was decided; nothing is left open while it waits.
+
+        ``links``: the segment that asked, and the approver's own request. Both times carry a zone.
+        """
+        span = self.tracer.start_span(
+            "approval.wait",
+            context=run_context(identity),
+            start_time=_nanoseconds(asked_at),
+            links=[Link(context) for context in links],
+            attributes={
+                "langfuse.observation.type": "span",
+                "app.ballot": ballot, "app.tier": tier, "app.ballot.state": state,
+            },
+        )  # fmt: skip
+        span.end(_nanoseconds(decided_at))
         return span.get_span_context()
 
     async def flush(self) -> None:
@@ -114,6 +144,11 @@ async def tracing(
         yield Tracing(tracer=provider.get_tracer("signoff", version or None), provider=provider)
     finally:
         await asyncio.to_thread(_close, provider, close_s)
+
+
+def _nanoseconds(at: datetime) -> int:
+    """Nanoseconds since the epoch, exact to the microsecond."""
+    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1_000
 
 
 def _close(provider: TracerProvider, seconds: float) -> None:

@@ -155,7 +155,7 @@ def _usage(attributes: Mapping[str, Any], name: str) -> Totals:
     def first(*keys: str) -> Any:
         return next((attributes[key] for key in keys if key in attributes), 0)
 
-    calls = first("app.model_calls") or (1 if name.startswith("chat") else 0)
+    calls = first("app.model_calls", "app.model.calls") or (1 if name.startswith("chat") else 0)
     return Totals(
         tokens_in=_whole(first("gen_ai.usage.input_tokens", "app.tokens_in")),
         tokens_out=_whole(first("gen_ai.usage.output_tokens", "app.tokens_out")),
@@ -177,10 +177,19 @@ def _span(record: Mapping[str, Any]) -> Span | None:
         name=name,
         start_ns=_whole(record.get("start_ns")),
         end_ns=end if ended else None,
-        state=("error" if record.get("status") == "error" else "ok") if ended else "open",
+        state=_state(record, ended=ended),
         message=str(record.get("message", "")),
         attributes=dict(attributes) if isinstance(attributes, Mapping) else {},
     )
+
+
+def _state(record: Mapping[str, Any], *, ended: bool) -> State:
+    """A node that paused left by an exception, which is how langgraph waits: nothing went wrong."""
+    if not ended:
+        return "open"
+    attributes = record.get("attributes")
+    paused = isinstance(attributes, Mapping) and attributes.get("app.paused") is True
+    return "error" if record.get("status") == "error" and not paused else "ok"
 
 
 def _made_up(run: str, spans: list[Span]) -> Span:

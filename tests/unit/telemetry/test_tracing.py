@@ -1,4 +1,5 @@
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,26 @@ async def test_a_trace_of_nothing_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(Refused):
         await read_trace(tmp_path, "r1")
+
+
+async def test_a_question_that_was_decided_is_a_span_from_asking_to_deciding(tmp_path: Path) -> None:
+    heard: list[ReadableSpan] = []
+    asked_at = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
+    async with tracing(folder=tmp_path, listeners=[heard.append]) as t:
+        root = t.begin(Identity(run="r1"))
+        t.waited(Identity(run="r1", user="ana"), ballot="b1", tier="high", state="approved", asked_at=asked_at,
+                 decided_at=asked_at + timedelta(hours=2), links=[root])  # fmt: skip
+    span = heard[1]
+    assert (span.start_time, span.end_time) == (1_767_323_045_678_901_000, 1_767_330_245_678_901_000)
+    assert span.links[0].context.span_id == root.span_id
+    assert dict(span.attributes or {}).items() >= {"app.ballot.state": "approved", "app.run.id": "r1"}.items()
+    assert (await read_trace(tmp_path, "r1")).children[0].duration_ms == 7_200_000
+
+
+async def test_langfuse_is_told_what_a_call_cost() -> None:
+    heard: list[ReadableSpan] = []
+    async with tracing(folder=None, listeners=[heard.append]) as t:
+        for cost in ("0.0125", "much"):
+            with t.tracer.start_as_current_span("chat m", attributes={"app.cost": cost}):
+                pass
+    assert [(span.attributes or {})["gen_ai.usage.cost"] for span in heard] == [0.0125, 0.0]

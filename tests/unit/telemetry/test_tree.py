@@ -82,7 +82,10 @@ def test_the_tree_is_printed_with_what_matters() -> None:
         line("s", "run.segment 1", end=1_230_000_000),
         line("n", "invoke_agent plan", "s", 1, status="error", attributes={"error.type": "llm_unavailable"}),
         chat("c", "n", 1_812, 96, 0.0031),
-        line("e", "sandbox.exec", "s", 2, attributes={"app.exit_code": 1, "app.command": "pytest [-q]"}),
+        line("e", "sandbox.exec", "s", 2, attributes={"app.command.ended": "exit", "app.command.code": 1}),
+        line("t", "sandbox.exec", "s", 3, attributes={"app.command.ended": "timeout", "app.clean_checkout": True}),
+        line("r", "risk.classify", "s", 4, attributes={"app.tier": "high", "app.rules": ["a[1]", "b"]}),
+        line("w", "invoke_agent wait", "s", 5, status="error", attributes={"app.paused": True}),
     ]))  # fmt: skip
     console = Console(width=140, record=True, file=None, force_terminal=False)
     with console.capture() as captured:
@@ -90,8 +93,10 @@ def test_the_tree_is_printed_with_what_matters() -> None:
     shown = captured.get()
     assert "run.segment 1  1.23 s  1,812→96 tokens · $0.0031" in shown
     assert "✗ llm_unavailable" in shown
-    assert "exit code 1" in shown
-    assert "pytest [-q]" in shown
+    assert "exit 1\n" in shown.replace(" \n", "\n")
+    assert "timeout  clean checkout" in shown
+    assert "tier high  rules a[1], b" in shown
+    assert "✗" not in shown.split("invoke_agent wait")[1]
 
 
 def test_json_is_complete() -> None:
