@@ -38,7 +38,7 @@ class Endpoint:
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
     url: Annotated[str, Field(max_length=2_000)]
-    secrets: Annotated[tuple[str, ...], Field(min_length=1, max_length=5, repr=False)]
+    secrets: tuple[str, ...] = Field(min_length=1, max_length=5, repr=False)
     """``whsec_…``, newest first; each one signs while they are being rotated."""
     kind: Literal["json", "slack"] = "json"
     topics: tuple[Topic, ...] = ("approval.pending", "approval.decided", "approval.expired", "approval.escalated")

@@ -25,7 +25,7 @@ class Integration:
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
     org: str
-    secrets: Annotated[tuple[str, ...], Field(min_length=1, max_length=5, repr=False)]
+    secrets: tuple[str, ...] = Field(min_length=1, max_length=5, repr=False)
     """All that are valid now: rotate by adding the new one, switching the sender, removing the old one."""
     kind: Literal["standard", "slack", "github"] = "standard"
     members: dict[str, str] = Field(default_factory=dict)

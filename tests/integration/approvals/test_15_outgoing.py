@@ -38,7 +38,7 @@ def answering(*addresses: str) -> Callable[[str, int], object]:
 
 
 async def judge(url: str, *addresses: str, allow: Sequence[str] = ()) -> Destination:
-    return await Guard(allow=allow, resolve=answering(*addresses)).judge(url)  # type: ignore[arg-type]
+    return await Guard(allow=allow, resolve=answering(*addresses)).judge(url)
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -84,7 +84,7 @@ async def test_15_a_self_hoster_may_allow_a_network() -> None:
     | st.ip_addresses(v=6, network="fc00::/7")
 )
 def test_15_no_private_address_is_public(address: object) -> None:
-    assert not public(address)  # type: ignore[arg-type]
+    assert not public(address)
 
 
 @dataclass(slots=True)
@@ -129,11 +129,11 @@ async def courier(
             link=lambda letter: f"https://signoff.example/a/{letter.ballot}",
             random=lambda: 0.0,
         )
-        yield replace(made, **other)  # type: ignore[arg-type]
+        yield replace(made, **other)
 
 
 async def parcels(world: World, **where: object) -> Sequence[object]:
-    return await StoredOutbox(engine=world.engine, clock=world.stage.clock).list("acme", **where)  # type: ignore[arg-type]
+    return await StoredOutbox(engine=world.engine, clock=world.stage.clock).list("acme", **where)
 
 
 async def test_15_a_letter_arrives_signed_and_thin(world: World) -> None:
@@ -151,7 +151,7 @@ async def test_15_a_letter_arrives_signed_and_thin(world: World) -> None:
     wanted = [Webhook(secret).sign(headers["webhook-id"], at, raw.decode()) for secret in (SECRET, OLD_SECRET)]
     assert headers["webhook-signature"].split(" ") == wanted
     sent = (await parcels(world))[0]
-    assert (sent.state, sent.attempts, sent.id) == ("sent", 1, headers["webhook-id"])  # type: ignore[attr-defined]
+    assert (sent.state, sent.attempts, sent.id) == ("sent", 1, headers["webhook-id"])
 
 
 async def test_15_a_redirect_is_not_followed(world: World) -> None:
@@ -164,7 +164,7 @@ async def test_15_a_redirect_is_not_followed(world: World) -> None:
         world.stage.clock.pass_(days=3)
         assert await carrier.round() == 0
     assert len(receiver.got) == 1
-    assert (await parcels(world, state="dead"))[0].error == "302: redirects are not followed"  # type: ignore[attr-defined]
+    assert (await parcels(world, state="dead"))[0].error == "302: redirects are not followed"
 
 
 async def test_15_loopback_is_refused_unless_allowed(world: World) -> None:
@@ -172,7 +172,7 @@ async def test_15_loopback_is_refused_unless_allowed(world: World) -> None:
     async with receiving() as receiver, courier(world, f"http://127.0.0.1:{receiver.port}/", allow=()) as carrier:
         await carrier.round()
     assert receiver.got == []
-    assert "not a public address" in (await parcels(world, state="dead"))[0].error  # type: ignore[attr-defined]
+    assert "not a public address" in (await parcels(world, state="dead"))[0].error
 
 
 async def test_15_retries_follow_the_schedule_under_one_id(world: World) -> None:
@@ -187,14 +187,14 @@ async def test_15_retries_follow_the_schedule_under_one_id(world: World) -> None
         assert len(receiver.got) == len(DELAYS) == 10
         assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
         dead = (await parcels(world, state="dead"))[0]
-        assert (dead.attempts, dead.error) == (10, "answered 500")  # type: ignore[attr-defined]
+        assert (dead.attempts, dead.error) == (10, "answered 500")
         receiver.answers.append("204 No Content")
         outbox = StoredOutbox(engine=world.engine, clock=world.stage.clock)
-        await refuses("letter_missing", outbox.replay(dead.id, "evil"))  # type: ignore[attr-defined]
-        await outbox.replay(dead.id, "acme")  # type: ignore[attr-defined]
+        await refuses("letter_missing", outbox.replay(dead.id, "evil"))
+        await outbox.replay(dead.id, "acme")
         assert await carrier.round() == 1
-        await refuses("letter_missing", outbox.replay(dead.id, "acme"))  # type: ignore[attr-defined]
-    assert receiver.got[-1][0]["webhook-id"] == dead.id  # type: ignore[attr-defined]
+        await refuses("letter_missing", outbox.replay(dead.id, "acme"))
+    assert receiver.got[-1][0]["webhook-id"] == dead.id
 
 
 async def test_15_nobody_home_is_tried_again_and_gone_is_not(world: World) -> None:
@@ -204,18 +204,18 @@ async def test_15_nobody_home_is_tried_again_and_gone_is_not(world: World) -> No
     async with courier(world, f"http://127.0.0.1:{port}/") as carrier:
         await carrier.round()
     waiting = (await parcels(world, state="waiting"))[0]
-    assert (waiting.attempts, waiting.due_at) == (1, world.stage.clock() + timedelta(seconds=5))  # type: ignore[attr-defined]
+    assert (waiting.attempts, waiting.due_at) == (1, world.stage.clock() + timedelta(seconds=5))
     world.stage.clock.pass_(seconds=5)
     async with receiving("410 Gone") as receiver, courier(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
         await carrier.round()
-    assert (await parcels(world, state="dead"))[0].error.startswith("410")  # type: ignore[attr-defined]
+    assert (await parcels(world, state="dead"))[0].error.startswith("410")
 
 
 async def test_15_an_endpoint_that_was_removed(world: World) -> None:
     await world.stage.ask()
     async with courier(world, "https://x.example/", subscriptions=Subscriptions()) as carrier:
         await carrier.round()
-    assert "no longer configured" in (await parcels(world, state="dead"))[0].error  # type: ignore[attr-defined]
+    assert "no longer configured" in (await parcels(world, state="dead"))[0].error
 
 
 async def test_15_two_couriers_do_not_send_twice(world: World) -> None:
@@ -243,5 +243,5 @@ async def test_15_slack_reads_a_link_and_no_button_to_sign_blind(world: World) -
 async def test_15_a_letter_is_written_with_the_ballot_or_not_at_all(world: World) -> None:
     ballot = await world.stage.ask()
     await world.ballots.vote(ballot.id, yes(ballot), world.stage.human("vera"))
-    topics = [parcel.letter.topic for parcel in await parcels(world)]  # type: ignore[attr-defined]
+    topics = [parcel.letter.topic for parcel in await parcels(world)]
     assert topics == ["approval.decided", "approval.pending"]

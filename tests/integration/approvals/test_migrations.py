@@ -46,7 +46,7 @@ async def described(engine: AsyncEngine) -> dict[str, object]:
 async def differences(engine: AsyncEngine) -> list[object]:
     def compare(conn: Connection) -> list[object]:
         context = MigrationContext.configure(conn, opts={"target_metadata": [metadata, audit], "compare_type": True})
-        return list(compare_metadata(context, [metadata, audit]))  # type: ignore[arg-type]
+        return list(compare_metadata(context, [metadata, audit]))
 
     async with engine.connect() as conn:
         return await conn.run_sync(compare)

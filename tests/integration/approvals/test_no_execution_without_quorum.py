@@ -90,7 +90,7 @@ class Play(RuleBasedStateMachine):
         since = None if minutes < 0 else self.on.clock() - timedelta(minutes=minutes)
         return Voter(
             subject=name, kind=kind, roles=tuple(roles), org="acme", session_started_at=since, mfa=mfa, surface=surface
-        )  # type: ignore[arg-type]
+        )
 
     voters = st.tuples(
         st.sampled_from(PEOPLE),
@@ -128,7 +128,7 @@ class Play(RuleBasedStateMachine):
                 grant.id == ballot.grant
                 and source.run == book.run
                 and source.tool_and_command == book.tool_and_command
-                and TIERS.index(book.tier) <= TIERS.index(source.tier)  # type: ignore[arg-type]
+                and TIERS.index(book.tier) <= TIERS.index(source.tier)
                 and book.tier != "critical"
                 and self.on.clock() < grant.expires_at
                 and (grant.granted_by not in book.involved or book.requirement.allow_self)
@@ -204,7 +204,7 @@ class Play(RuleBasedStateMachine):
             return multiple()
         assert new.state == "pending"
         assert new.votes == ()
-        assert TIERS.index(new.tier) >= TIERS.index(old.tier)  # type: ignore[arg-type]
+        assert TIERS.index(new.tier) >= TIERS.index(old.tier)
         assert "critical" not in {tier, old.tier}
         old.dead = True
         self.note(new)
