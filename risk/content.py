@@ -1,0 +1,100 @@
+"""Text that hides something: invisible and direction-changing characters, padding, secrets. Pure.
+
+Bidirectional controls: Unicode TR36 and CVE-2021-42574; look-alikes: Unicode TR39, mixed scripts.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from risk.rules import Rule, Rules
+from risk.signs import Sign
+
+LONGEST_COMMAND = 10_000
+UNREADABLE = 100_000
+LONGEST_FILE = 400_000
+
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2028\u2029\u2060-\u2065\u206a-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc\U000e0000-\U000e0fff]"
+)
+_BLANK = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_FILE_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_PADDING = re.compile(r"(?<=[^\t\n])\t{4,}|\t{16,}|[^\S\n]{60,}|(?:[^\S\n]*\n){12,}")
+_EMOJI = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\u00a9\u00ae0-9#*]")
+_WORD = re.compile(r"\w+")
+_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
+_BLAND = re.compile(
+    r"(?i)example|placeholder|change.?me|your[_-]|x{4,}|\*{3,}|\.{3}|dummy|fake|sample|redacted|insert|todo"
+    r"|^(test|none|null|true|false|undefined|secret|password)|[<>{}$()]|process\.env|environ|getenv"
+)
+_ASSIGNED = re.compile(
+    r"(?i)(?<![a-z])[\w.-]{0,40}(?:secret|token|passwd|password|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
+    r"s?[\w-]{0,20}[\"']?\s{0,8}(?::=|=>|[:=])\s{0,8}[\"'`]?([A-Za-z0-9+/=_.~-]{16,200})[\"'`]?(?=[\s,;)}\]]|$)"
+)
+_ENTROPY, _LONGEST_LINE = 3.4, 1_000
+
+
+def deceptive(text: str) -> Iterator[Sign]:
+    """Name what makes a command look different from what it is."""
+    for found, what in ((_BIDI, "characters that turn the direction of the text"), (_INVISIBLE, "invisible characters"),
+                        (_BLANK, "blanks that are no spaces"), (_CONTROL, "control characters")):  # fmt: skip
+        if at := found.search(text):
+            yield Sign("deceptive", f"{what} (U+{ord(at[0]):04X})", "content.invisible")
+    if _PADDING.search(text):
+        yield Sign("deceptive", "padding that pushes the rest out of sight", "content.padding")
+    if not text.isascii():
+        yield from lookalikes(text)
+
+
+def lookalikes(text: str) -> Iterator[Sign]:
+    """Name words that mix letters of alphabets that look alike."""
+    for word in set(_WORD.findall(text)):
+        if word.isascii():
+            continue
+        scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in word if letter.isalpha()}
+        if "FULLWIDTH" in scripts or "MATHEMATICAL" in scripts or len(scripts & set(_SCRIPTS)) > 1:
+            told = word.encode("unicode_escape").decode()[:60]
+            yield Sign("deceptive", f"letters that look like others in {told}", "content.lookalike")
+
+
+def _joined_emoji(text: str, at: int) -> bool:
+    """Tell whether the invisible character at ``at`` only joins or styles emoji, as it is meant to."""
+    return bool(at and _EMOJI.match(text[at - 1])) or text[at - 1 : at] in {"\ufe0f", "\u200d"}
+
+
+def unseen(text: str) -> Iterator[tuple[str, int]]:
+    """Find what a reader of a file would not see: what it is, and the line of the first one."""
+    body = text.removeprefix("\ufeff")
+    for found, what in ((_BIDI, "turns the direction of the text"), (_INVISIBLE, "is invisible"),
+                        (_FILE_CONTROL, "is a control character")):  # fmt: skip
+        seen = next((m for m in found.finditer(body) if not _joined_emoji(body, m.start())), None)
+        if seen is not None:
+            yield f"U+{ord(seen[0]):04X} {what}", body.count("\n", 0, seen.start()) + 1
+
+
+def entropy(text: str) -> float:
+    """Shannon's, in bits per character."""
+    counts = Counter(text).values()
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts) if text else 0.0
+
+
+def _random(value: str) -> bool:
+    """Tell a made-up value from a name, a path or a sentence."""
+    mixed = bool(re.search(r"\d", value) and re.search(r"[A-Za-z]", value))
+    wordy = re.fullmatch(r"[a-z_.-]+|[A-Z_.-]+|\d[\d._-]*|[\w-]+(\.[A-Za-z_][\w-]*)+", value)
+    return mixed and not wordy and not _BLAND.search(value) and entropy(value) >= _ENTROPY
+
+
+def secrets(text: str, rules: Rules) -> Iterator[tuple[Rule | None, int]]:
+    """Find what looks like a secret: the rule (None: an assigned random value) and the line, never the value."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        known = next(iter(rules.of("secret", line[:4_000])), None)
+        if known is not None:
+            yield known, number
+        elif len(line) < _LONGEST_LINE and any(_random(value) for value in _ASSIGNED.findall(line)):
+            yield None, number

@@ -1,0 +1,94 @@
+"""What leaves the sandbox: a unified diff, rated by the files it touches and the lines it adds. Pure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchedFile, PatchSet
+
+from domain import weakened
+from risk.files import Files
+from risk.signs import Sign, shown
+
+DeliveryKind = Literal["patch", "commit", "branch", "push", "pull_request", "deploy"]
+
+_HEADER = re.compile(r"^diff --git (.*)$", re.MULTILINE)
+_PATHS = re.compile(r"^(?:\+\+\+|---|rename to|copy to) (?:[ab]/)?(.+?)\t?$", re.MULTILINE)
+_MODES = (
+    ("120000", "executes.symlink", "a symbolic link: it stands for whatever it points to"),
+    ("160000", "executes.submodule", "a submodule: the code of another repository"),
+    ("100755", "executes.executable", "an executable file"),
+)
+
+
+def _unquoted(path: str) -> str:
+    """Undo git's C quoting of unusual names."""
+    if not (path.startswith('"') and path.endswith('"') and len(path) > 1):
+        return path
+    raw = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8) & 255]), path[1:-1].encode())
+    raw = re.sub(rb"\\(.)", lambda m: {b"t": b"\t", b"n": b"\n"}.get(m[1], m[1]), raw)
+    return raw.decode(errors="replace").removeprefix("a/").removeprefix("b/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries:
+    """Rate the bytes of a delivery."""
+
+    files: Files
+
+    def diff(self, diff: str) -> Iterator[Sign]:
+        """Name what a signer must not overlook."""
+        try:
+            patch = PatchSet(diff.splitlines(keepends=True))
+        except (UnidiffParseError, ValueError, IndexError, TypeError, AttributeError) as error:
+            yield Sign("unclear_diff", type(error).__name__, "delivery.unreadable")
+            yield from self._raw(diff)
+            return
+        if diff.strip() and len(patch) < max(1, len(_HEADER.findall(diff))):
+            yield Sign("unclear_diff", "some of it is no diff", "delivery.unreadable")
+            yield from self._raw(diff)
+        for file in patch:
+            yield from self._file(file)
+
+    def paths(self, diff: str) -> tuple[str, ...]:
+        """Every path that the diff names, also where it cannot be parsed."""
+        return tuple(dict.fromkeys(_unquoted(found) for found in _PATHS.findall(diff)))
+
+    def secrets(self, diff: str) -> Iterator[Sign]:
+        """Only the secrets in added lines."""
+        return (sign for sign in self.diff(diff) if sign.effect == "holds_secret")
+
+    def _raw(self, diff: str) -> Iterator[Sign]:
+        """Judge what cannot be parsed by its lines alone."""
+        for path in self.paths(diff):
+            yield from self.files.path(path)
+        added = "\n".join(line[1:] for line in diff.splitlines() if line.startswith("+"))
+        yield from self.files.text("the diff", added)
+
+    def _file(self, file: PatchedFile) -> Iterator[Sign]:
+        names = {_unquoted(name or "") for name in (file.source_file, file.target_file)}
+        paths = sorted({re.sub(r"^[ab]/", "", name) for name in names if name and name != "/dev/null"})
+        for path in paths:
+            yield from self.files.path(path)
+        path = paths[-1] if paths else file.path
+        header = str(file.patch_info or "")
+        for mode, rule, message in _MODES:
+            if re.search(rf"^(?:new (?:file )?mode|index \S+) ?{mode}$|^index \S+ {mode}$", header, re.MULTILINE):
+                yield Sign("later", shown(path), rule, message)
+        if file.is_removed_file:
+            yield Sign("removes", shown(path), "delivery.deletes")
+        if file.is_binary_file:
+            yield Sign("unclear_diff", f"{shown(path)}: nobody can read it in a diff", "delivery.binary")
+        yield from self._lines(path, file)
+
+    def _lines(self, path: str, file: PatchedFile) -> Iterator[Sign]:
+        lines = [line for hunk in file for line in hunk]
+        added = [line for line in lines if line.is_added]
+        text = "".join(f"{line.value.removesuffix(chr(10))}\n" for line in added)
+        yield from self.files.text(path, text, [line.target_line_no or 0 for line in added])
+        before = "".join(line.value for line in lines if not line.is_added)
+        after = "".join(line.value for line in lines if not line.is_removed)
+        for finding in weakened({path: before}, {} if file.is_removed_file else {path: after}):
+            yield Sign("weakens", f"{shown(path)}: {finding.message}", f"delivery.{finding.kind}")

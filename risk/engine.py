@@ -1,0 +1,143 @@
+"""The tier of a command, a change or a delivery: the highest of everything noticed about it. Pure.
+
+    tier = max(effect, target, content, provenance), then the workspace's policy, which may only raise
+
+Nothing here lowers a tier: every reason is kept and the highest of them is the answer.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from domain import TIERS, CodeChange, Reason, Risk, Tier
+from risk.content import LONGEST_COMMAND, UNREADABLE, deceptive
+from risk.delivery import Deliveries, DeliveryKind
+from risk.files import Files
+from risk.policy import WorkspacePolicy
+from risk.rules import Rules, Setting, default_rules, one_up, worst
+from risk.shell import Shell
+from risk.signs import Sign, shown
+
+_DELIVERED: Final[dict[DeliveryKind, tuple[Tier, str]]] = {
+    "patch": ("low", "prints a diff; nothing outside changes"),
+    "commit": ("high", "commits to the repository"),
+    "branch": ("high", "writes a branch to the repository"),
+    "push": ("high", "pushes to a remote"),
+    "pull_request": ("high", "opens a pull request"),
+    "deploy": ("critical", "deploys"),
+}
+_OUTWARD = ("push", "pull_request", "deploy")
+_KEPT_IN = ("later", "ci", "edit", "removes", "weakens")
+"""Effects that reach nobody while a diff is only printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Rates what wants to happen. Deterministic; the same text always gets the same answer."""
+
+    rules: Rules = field(default_factory=default_rules)
+    policy: WorkspacePolicy = field(default_factory=WorkspacePolicy)
+    """Of the workspace or organisation; may only tighten. Never read from the sandbox."""
+
+    def command(self, command: str, *, profile: Setting = "sealed", tainted: bool = False) -> Risk:
+        """Rate a shell command. Any text gets an answer; what cannot be understood is at least high."""
+        found = self._risk(self._command(command), profile, tainted)
+        return self.combine(found, Risk(tier="low", reasons=tuple(self.policy.on_command(command))))
+
+    def change(self, change: CodeChange, *, profile: Setting = "sealed", tainted: bool = False) -> Risk:
+        """Rate an action inside the sandbox: the edits and every command that is to run after them."""
+        edits = self._risk(self._files.change(change), profile, tainted)
+        paths = (*(f.path for f in (*change.files_to_create, *change.files_to_update)), *change.files_to_delete)
+        ruled = Risk(tier="low", reasons=tuple(r for path in paths for r in self.policy.on_path(path)))
+        ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
+        return self.combine(edits, ruled, *ran)
+
+    def delivery(
+        self,
+        diff: str,
+        *,
+        kind: DeliveryKind,
+        target: str = "",
+        protected: bool = False,
+        force: bool = False,
+        tainted: bool = False,
+    ) -> Risk:
+        """Rate what leaves the sandbox. ``diff`` is unified, as git prints it; ``target`` a path, or remote and ref."""
+        tier, message = _DELIVERED[kind]
+        tier = one_up(tier) if tainted and kind in _OUTWARD else tier
+        base = Reason(rule=f"delivery.{kind}", tier=tier, message=f"{message} {shown(target)}".strip())
+        noticed = tuple(self._left(sign, kind, tainted) for sign in self._deliveries.diff(diff))
+        goal = tuple(self._goal(kind, target, protected, force))
+        ruled = (r for path in self._deliveries.paths(diff) for r in self.policy.on_path(path))
+        return _highest((base, *goal, *noticed, *ruled))
+
+    def secrets(self, diff: str) -> tuple[Reason, ...]:
+        """Name the secrets in the added lines of a diff: kind, path and line, never the value."""
+        return tuple(dict.fromkeys(self._left(sign, "commit", False) for sign in self._deliveries.secrets(diff)))
+
+    def combine(self, *risks: Risk) -> Risk:
+        """A batch takes its highest member; no reason is lost."""
+        found = _highest(reason for risk in risks for reason in risk.reasons)
+        return Risk(tier=worst([found.tier, *(risk.tier for risk in risks)]), reasons=found.reasons)
+
+    @property
+    def _files(self) -> Files:
+        return Files(rules=self.rules)
+
+    @property
+    def _deliveries(self) -> Deliveries:
+        return Deliveries(files=self._files)
+
+    def _command(self, command: str) -> Iterator[Sign]:
+        if len(command) > LONGEST_COMMAND:
+            yield Sign("oversized", f"{len(command):,} characters", "content.oversized")
+        yield from deceptive(command)
+        if len(command) > UNREADABLE:
+            yield Sign("endless", f"{len(command):,} characters", "content.endless")
+            return
+        try:
+            yield from Shell(rules=self.rules).signs(command)
+        except Exception as error:  # noqa: BLE001  a bug of ours must never let a command through
+            yield Sign("unread", f"the analysis failed with {type(error).__name__}", "shell.exception")
+
+    def _risk(self, signs: Iterable[Sign], profile: Setting, tainted: bool) -> Risk:
+        return _highest(self._reason(sign, profile, tainted) for sign in signs)
+
+    def _reason(self, sign: Sign, profile: Setting, tainted: bool) -> Reason:
+        effect = self.rules.effects[sign.effect]
+        tier = effect.tier(profile)
+        told = " (raised: the run has read text from outsiders)" if tainted and effect.outward else ""
+        what = f": {sign.what}" if sign.what else ""
+        return Reason(
+            rule=sign.rule or f"shell.{sign.effect}",
+            tier=one_up(tier) if told else tier,
+            message=f"{sign.message or effect.message}{what}{told}",
+        )
+
+    def _left(self, sign: Sign, kind: DeliveryKind, tainted: bool) -> Reason:
+        """Rate a sign at the moment it leaves the sandbox."""
+        made = self._reason(sign, "sealed", tainted)
+        if sign.effect == "holds_secret":
+            return made.__class__(rule=made.rule, tier="critical", message=made.message)
+        if sign.effect == "edit" or (kind == "patch" and sign.effect in _KEPT_IN):
+            return made
+        tier = one_up("high") if tainted and self.rules.effects[sign.effect].outward else "high"
+        return made.__class__(rule=made.rule, tier=worst([made.tier, tier]), message=made.message)
+
+    def _goal(self, kind: DeliveryKind, target: str, protected: bool, force: bool) -> Iterator[Reason]:
+        if force:
+            yield Reason(rule="delivery.force", tier="critical", message="overwrites what is there (force)")
+        if protected:
+            yield Reason(rule="delivery.protected", tier="critical", message="the target is protected")
+        if kind == "push":
+            for rule in self.rules.of("ref", target):
+                yield Reason(rule=rule.rule, tier="critical", message=f"{rule.message}: {shown(target)}")
+
+
+def _highest(reasons: Iterable[Reason]) -> Risk:
+    kept = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -_rank(reason.tier)))
+    return Risk(tier=worst([reason.tier for reason in kept]), reasons=kept)
+
+
+def _rank(tier: Tier) -> int:
+    return TIERS.index(tier)

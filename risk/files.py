@@ -1,0 +1,67 @@
+"""Files that are more than text: they run later, steer what runs, or give orders to agents. Pure."""
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from domain import CodeChange
+from risk.content import LONGEST_FILE, lookalikes, secrets, unseen
+from risk.rules import Rules
+from risk.signs import Sign, shown
+
+_LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry.lock", "Cargo.lock", "go.sum")
+
+
+def plain_path(path: str) -> str:
+    """Return the path as the file system will see it, with forward slashes and without ``./``."""
+    return posixpath.normpath(path.replace("\\", "/")) if path else "."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Rate paths and their new text."""
+
+    rules: Rules
+
+    def path(self, path: str) -> Iterator[Sign]:
+        """Say what is special about a path, whatever is written there."""
+        normal = plain_path(path)
+        if normal.startswith(("/", "../", "~")) or normal == ".." or ":" in normal[:2]:
+            yield Sign("leaves", shown(path), "file.outside")
+        for rule in self.rules.of("file", normal.casefold()):
+            yield Sign(rule.effect, shown(path), rule.rule, rule.message)
+        yield from (Sign("deceptive", f"{shown(path)}: {s.what}", s.rule) for s in lookalikes(path))
+        if any(not c.isprintable() for c in path):
+            yield Sign("deceptive", f"the name {shown(path)}", "content.invisible")
+
+    def text(self, path: str, text: str, numbers: Sequence[int] = ()) -> Iterator[Sign]:
+        """Say what is hidden in new text; ``numbers`` are its lines' numbers where they do not count from 1."""
+        for what, line in unseen(text):
+            yield Sign("deceptive", f"{shown(path)} line {_number(line, numbers)}: {what}", "content.invisible")
+        if len(text) > LONGEST_FILE:
+            yield Sign("oversized", f"{shown(path)}: {len(text):,} characters", "content.oversized")
+        if posixpath.basename(path) in _LOCKS:
+            return
+        for rule, line in secrets(text, self.rules):
+            kind = rule.message if rule else "a random value assigned to a secret's name"
+            name = rule.rule if rule else "secret.assigned"
+            yield Sign("holds_secret", f"{shown(path)} line {_number(line, numbers)}: {kind}", name)
+
+    def change(self, change: CodeChange) -> Iterator[Sign]:
+        """Rate the edits of a change, without its commands."""
+        for new in change.files_to_create:
+            yield from self._edit(new.path, new.content)
+        for edit in change.files_to_update:
+            yield from self._edit(edit.path, edit.content if edit.content is not None else edit.replace or "")
+        for path in change.files_to_delete:
+            yield Sign("edit", f"deletes {shown(path)}", "file.deleted")
+            yield from self.path(path)
+
+    def _edit(self, path: str, text: str) -> Iterator[Sign]:
+        yield Sign("edit", shown(path), "file.edited")
+        yield from self.path(path)
+        yield from self.text(path, text)
+
+
+def _number(line: int, numbers: Sequence[int]) -> int:
+    return numbers[line - 1] if line <= len(numbers) else line

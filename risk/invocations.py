@@ -1,0 +1,109 @@
+"""Rate one program with its arguments, and look through those that only start another. Pure."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from risk.grammar import Grammar
+from risk.inline import code_signs
+from risk.kinds import KINDS
+from risk.paths import Paths
+from risk.quoting import HOLE
+from risk.rules import Rules
+from risk.script import Invocation, Source
+from risk.signs import Sign, shown
+from risk.specials import SPECIALS
+from risk.words import Word, joined
+from risk.wrappers import embedded
+
+ReadScript = Callable[[str, tuple[Source, ...]], Iterator[Sign]]
+
+_SYSTEM: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
+_VERSIONED = re.compile(r"-?\d+(\.\d+)*$")
+_DEEPEST: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Knows the programs and the place where they run."""
+
+    rules: Rules
+    paths: Paths
+    shell: ReadScript
+    functions: frozenset[str] = frozenset()
+    depth: int = 0
+
+    def signs(self, call: Invocation) -> Iterator[Sign]:
+        """Say everything about one invocation; something is always said."""
+        if not call.words:
+            return
+        if self.depth > _DEEPEST:
+            yield Sign("unread", "wrappers within wrappers", "shell.nested")
+            return
+        name = call.words[0]
+        if not name.known or name.glob:
+            yield Sign("hidden", f"the program is {shown(name.text.replace(HOLE, '…'))}", "shell.computed_program")
+            yield from self.touched(call.words)
+            yield from embedded(self, call)
+            return
+        if name.variable:
+            yield Sign("computed", f"the program is {shown(name.text)}", "shell.computed_program")
+        if not name.text.isascii():
+            yield Sign("deceptive", f"the program's name {name.text.encode('unicode_escape').decode()[:60]}",
+                       "shell.lookalike")  # fmt: skip
+        if name.text in self.functions:
+            yield from self._function(call)
+        else:
+            yield from self._program(call)
+
+    def _function(self, call: Invocation) -> Iterator[Sign]:
+        name = call.words[0].text
+        if name in call.within:
+            yield Sign("destroy", f"{shown(name)} starts itself", "shell.fork_bomb", "may never end")
+        yield Sign("read", f"{shown(name)}, which is defined here")
+        yield from self.touched(call.words[1:])
+
+    def _program(self, call: Invocation) -> Iterator[Sign]:
+        path = call.words[0].text
+        name = path.rsplit("/", 1)[-1]
+        if "/" in path and not path.startswith(_SYSTEM):
+            inside = not path.startswith(("/", "~", "../")) or path.startswith("/work/")
+            yield Sign("run" if inside else "unknown", shown(path), "shell.path")
+        line = f"{name} {joined(call.words[1:])}".replace(HOLE, "…")
+        for rule in self.rules.of("command", line):
+            yield Sign(rule.effect, shown(line), rule.rule, rule.message)
+        grammar = self.grammar(name)
+        if grammar is not None:
+            yield from self._judged(grammar, name, call)
+            return
+        if "/" not in path:
+            yield Sign("unknown", shown(name))
+        yield from embedded(self, call)
+
+    def _judged(self, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+        if grammar.language and len(call.words) == 2 and call.words[1].text in grammar.asks:  # noqa: PLR2004
+            yield Sign("read", f"{name} {call.words[1].text}")
+            return
+        yield from SPECIALS[grammar.special](self, grammar, name, call)
+
+    def grammar(self, name: str) -> Grammar | None:
+        programs = self.rules.programs
+        return programs.get(name) or programs.get(_VERSIONED.sub("", name))
+
+    def script(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Sign]:
+        return self.shell(text, sources)
+
+    def code(self, language: str, text: str) -> Iterator[Sign]:
+        return code_signs(self.rules, language, text)
+
+    def started(self, words: tuple[Word, ...], call: Invocation) -> Iterator[Sign]:
+        inner = replace(self, depth=self.depth + 1)
+        return inner.signs(Invocation(words, (), call.sources, call.sinks, call.within))
+
+    def part(self, kind: str, word: Word, call: Invocation, language: str = "") -> Iterator[Sign]:
+        return KINDS[kind](self, word, call, language)
+
+    def touched(self, words: tuple[Word, ...]) -> Iterator[Sign]:
+        for word in words:
+            yield from self.paths.signs(word, "read")

@@ -1,0 +1,151 @@
+"""What it means to read, list, write or delete a path, without looking at any disk. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from risk.quoting import HOLE
+from risk.rules import Rule, Rules
+from risk.signs import Sign, shown
+from risk.words import Word
+
+Mode = Literal["read", "list", "write", "delete"]
+WORKSPACE: Final = "/work/repo"
+SCRATCH: Final = ("/tmp/", "/var/tmp/", "/work/")  # noqa: S108  places of the sandbox, nothing is opened here
+_STREAMS = re.compile(r"/dev/(null|stdin|stdout|stderr|tty|full|zero|random|urandom|fd/\d+)|-")
+_SOFTWARE = re.compile(r"/(usr/(include|share|lib|local/lib|src)|opt|lib(64)?)/")
+_WHOLE = re.compile(r"(\.{0,2}|~[^/]*|/|/?\*+|\./\*+|(\.\./)*\.\.(/\*+)?|~/\*+|\.\[?[*!.?^\]]*)/?")
+_HOLDS_SECRETS = (
+    "/",
+    "~",
+    "/home",
+    "/root",
+    "/etc",
+    "/proc",
+    "/var",
+    "/run",
+    "/var/run",
+    "/Users",
+    "/mnt",
+    "/dev",
+    "/sys",
+)
+
+
+def normal(text: str, base: str = "") -> str:
+    """Return the path without detours; inside the workspace it is relative."""
+    text = re.sub(r"^/proc/[^/]+/(root|cwd)(?=/|$)", "", text) or "/"
+    if base and not text.startswith(("/", "~")):
+        text = f"{base}/{text}"
+    made = posixpath.normpath(text) if text else "."
+    made = re.sub(r"^//+", "/", made)
+    if made == WORKSPACE or made.startswith(f"{WORKSPACE}/"):
+        made = made[len(WORKSPACE) + 1 :] or "."
+    return made
+
+
+def outside(path: str) -> bool:
+    """Tell whether a normal path leaves the workspace and the sandbox's scratch folders."""
+    return (path.startswith(("/", "~", "../")) and not path.startswith(SCRATCH)) or path == ".."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Rates one path at a time. ``bases`` are the folders that a relative path may start from."""
+
+    rules: Rules
+    bases: tuple[str, ...] = ("",)
+
+    def signs(self, word: Word, mode: Mode) -> Iterator[Sign]:
+        if word.stream or _STREAMS.fullmatch(word.text) or not word.text:
+            return
+        for base in self.bases:
+            yield from self._at(word, normal(word.text, base), mode)
+
+    def _at(self, word: Word, path: str, mode: Mode) -> Iterator[Sign]:
+        told = shown(word.text.replace(HOLE, "…"))
+        match mode:
+            case "read":
+                yield from self._ruled("read", word, path, told)
+                yield from _read(word, path, told)
+            case "list":
+                yield from (
+                    Sign("look", told, rule.rule, "looks for secrets") for rule in self._rules("read", word, path)
+                )
+            case "write":
+                yield from self._ruled("write", word, path, told)
+                yield from _written(word, path, told)
+            case "delete":
+                yield from self._ruled("write", word, path, told)
+                yield from _deleted(word, path, told)
+
+    def _ruled(self, kind: Literal["read", "write"], word: Word, path: str, told: str) -> Iterator[Sign]:
+        for rule in self._rules(kind, word, path):
+            yield Sign(rule.effect, told, rule.rule, rule.message)
+        if kind == "write":
+            for rule in self.rules.of("file", path.casefold()):
+                yield Sign(rule.effect, told, rule.rule, rule.message)
+
+    def _rules(self, kind: Literal["read", "write"], word: Word, path: str) -> Iterator[Rule]:
+        yield from self.rules.of(kind, path)
+        if word.glob:
+            pattern = glob_expression(path)
+            for rule in self.rules.by_kind.get(kind, ()):
+                if any(pattern.fullmatch(example) for example in rule.match if _reachable(example)):
+                    yield rule
+
+
+def _read(word: Word, path: str, told: str) -> Iterator[Sign]:
+    if not word.known or word.variable:
+        yield Sign("computed", f"reads {told}")
+    if path in _HOLDS_SECRETS or re.fullmatch(r"/(home|Users|proc)/[^/]+", path):
+        yield Sign("broad", told)
+    elif outside(path) and not _SOFTWARE.match(path):
+        yield Sign("look", f"reads {told}")
+
+
+def _written(word: Word, path: str, told: str) -> Iterator[Sign]:
+    if not word.known:
+        yield Sign("computed", f"writes {told}")
+    elif outside(path):
+        yield Sign("outside", told)
+
+
+def _deleted(word: Word, path: str, told: str) -> Iterator[Sign]:
+    if _WHOLE.fullmatch(word.text) or _WHOLE.fullmatch(path):
+        yield Sign("destroy", f"deletes {told or path}")
+    elif outside(path):
+        yield Sign("destroy", f"deletes {told}, outside the workspace")
+    elif path.startswith(HOLE):
+        yield Sign("destroy", f"deletes {told}, whatever that will be")
+    elif not word.known:
+        yield Sign("computed", f"deletes {told}")
+
+
+def _reachable(example: str) -> bool:
+    """Leave out names that a common ``*`` in the workspace would hit by accident."""
+    return example.startswith(("/", "~", ".")) or "/." in example
+
+
+def glob_expression(path: str) -> re.Pattern[str]:
+    """A shell glob as a regular expression; ``*`` does not cross a slash nor meet a leading dot."""
+    made: list[str] = []
+    n = 0
+    while n < len(path):
+        c, first = path[n], not made or path[n - 1] == "/"
+        close = path.find("]", n + 2) if c == "[" else -1
+        if c in "*?":
+            made.append(("(?!\\.)" if first else "") + ("[^/]*" if c == "*" else "[^/]"))
+        elif close > 0:
+            inner = path[n + 1 : close].replace("\\", "\\\\").replace("[", "\\[")
+            made.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
+            n = close
+        else:
+            made.append(".*" if c == HOLE else re.escape(c))
+        n += 1
+    try:
+        return re.compile("".join(made))
+    except re.error:
+        return re.compile(".*")

@@ -1,0 +1,79 @@
+"""Redirections, here-strings and here-documents. Pure."""
+
+from typing import Protocol
+
+from tree_sitter import Node
+
+from risk.script import Invocation, Place, Redirect, Script, Source
+from risk.words import Values, Word, one_word, text_of, words_of
+
+_PLAIN = frozenset(
+    ("<<", "<<-", "heredoc_start", "heredoc_end", "heredoc_body", "file_redirect", "herestring_redirect")
+)
+
+
+class Visitor(Protocol):
+    """The walk, as far as redirections need it."""
+
+    @property
+    def script(self) -> Script: ...
+
+    @property
+    def values(self) -> Values: ...
+
+    def visit(self, node: Node, place: Place) -> list[Invocation]: ...
+
+
+def redirected(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
+    """Note a redirection; return what it makes of standard input, and the files it writes."""
+    match node.type:
+        case "herestring_redirect":
+            parts = [child for child in node.children if child.is_named]
+            for part in parts:
+                walk.visit(part, place.inner)
+            return (Source(text=" ".join(one_word(part, walk.values).text for part in parts)),), ()
+        case "heredoc_redirect":
+            return _heredoc(walk, node, place.inner)
+        case "file_redirect":
+            return _file(walk, node, place.inner)
+        case _:
+            walk.visit(node, place.inner)
+            return (), ()
+
+
+def after_heredoc(walk: Visitor, node: Node, place: Place) -> list[Invocation]:
+    """Visit what stands on the line of ``<<EOF`` after it: more commands and pipes."""
+    return [made for child in node.children if child.type not in _PLAIN for made in walk.visit(child, place)]
+
+
+def _heredoc(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
+    start = next((text_of(child) for child in node.children if child.type == "heredoc_start"), "")
+    body = next((child for child in node.children if child.type == "heredoc_body"), None)
+    if body is None:
+        walk.script.troubles.append("a here-document without an end")
+        return (), ()
+    text = text_of(body)
+    if not set(start) & set("'\"\\"):
+        walk.visit(body, place)
+        for escaped in ("\\$", "\\`", "\\\\"):
+            text = text.replace(escaped, escaped[1])
+    sinks = tuple(
+        word for child in node.children if child.type == "file_redirect" for word in _file(walk, child, place)[1]
+    )
+    if any(child.is_error for child in node.children):
+        walk.script.troubles.append("a here-document that is not clear")
+    return (Source(text=text),), sinks
+
+
+def _file(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
+    operator = next((child.type for child in node.children if not child.is_named), "?")
+    words: list[Word] = []
+    for target in (child for child in node.children if child.is_named and child.type != "file_descriptor"):
+        walk.visit(target, place)
+        words += words_of(target, walk.values)
+    if operator in {">&", "<&"} and all(word.text.rstrip("-").isdigit() or word.text == "-" for word in words):
+        return (), ()
+    walk.script.redirects.extend(Redirect(operator, word) for word in words)
+    if operator.startswith("<"):
+        return tuple(Source(file=word) for word in words), ()
+    return (), tuple(words)

@@ -1,0 +1,143 @@
+"""What is known to be dangerous, as data: effects with their tiers, and patterns with examples that are checked."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from domain import TIERS, Profile, Tier
+from risk.grammar import Grammar, Programs, default_programs
+from risk.yamls import LINE, bad, line_of, numbered
+
+Setting = Profile | Literal["host"]
+"""Where a command would run. ``host``: on a person's machine or a server, with whatever it can reach."""
+Kind = Literal["read", "write", "file", "secret", "code", "variable", "command", "ref"]
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Effect(BaseModel):
+    """What something does to the world, and how bad that is in each setting."""
+
+    model_config = _STRICT
+    line: int = Field(default=0, alias=LINE)
+    sealed: Tier
+    packages: Tier
+    host: Tier
+    message: str
+    outward: bool = False
+    """True when text from outsiders makes it worse: egress, use of secrets, edits of CI."""
+
+    def tier(self, setting: Setting) -> Tier:
+        if setting == "host":
+            return self.host
+        return self.packages if setting == "packages" else self.sealed
+
+
+class Rule(BaseModel):
+    """A regular expression on one kind of text, with texts that it must and must not match."""
+
+    model_config = _STRICT
+    line: int = Field(default=0, alias=LINE)
+    rule: str = Field(pattern=r"^[a-z_]+(\.[a-z0-9_]+)+$")
+    kind: Kind
+    effect: str
+    pattern: str
+    message: str
+    language: str = ""
+    """For ``code``: the only language it is about."""
+    match: tuple[str, ...] = Field(min_length=1)
+    not_match: tuple[str, ...] = Field(min_length=1)
+
+    @cached_property
+    def expression(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+
+class _File(BaseModel):
+    model_config = _STRICT
+    line: int = Field(default=0, alias=LINE)
+    version: Literal[1]
+    effects: dict[str, Effect] = {}
+    settings: str = ""
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything the engine knows by heart."""
+
+    effects: Mapping[str, Effect]
+    by_kind: Mapping[Kind, tuple[Rule, ...]]
+    programs: Programs = field(default_factory=dict[str, Grammar])
+    settings: frozenset[str] = frozenset()
+    """Environment variables that only change how something is shown or how much it says."""
+
+    def of(self, kind: Kind, text: str, language: str = "") -> Iterator[Rule]:
+        """Every rule of a kind that matches; none is hidden by another, so the strictest wins."""
+        for rule in self.by_kind.get(kind, ()):
+            if (not rule.language or rule.language == language) and rule.expression.search(text):
+                yield rule
+
+
+def _checked(rule: Rule, effects: Mapping[str, Effect]) -> Rule:
+    if rule.effect not in effects:
+        raise bad(f"{rule.rule}: there is no effect {rule.effect!r}", rule.line)
+    try:
+        expression = rule.expression
+    except (re.error, RecursionError, OverflowError) as error:
+        raise bad(f"{rule.rule}: the pattern is not a regular expression: {error}", rule.line) from error
+    for text in rule.match:
+        if not expression.search(text):
+            raise bad(f"{rule.rule}: its own example {text!r} does not match", rule.line)
+    for text in rule.not_match:
+        if expression.search(text):
+            raise bad(f"{rule.rule}: {text!r} must not match, but does", rule.line)
+    return rule
+
+
+def _flat(found: Any) -> Any:
+    """Leave the lines where a model keeps them, drop them where a plain mapping has no place for them."""
+    if not isinstance(found, dict):
+        return found
+    effects = {k: v for k, v in found.get("effects", {}).items() if k != LINE} if "effects" in found else {}
+    return {**found, "effects": effects}
+
+
+def read_rules(text: str) -> Rules:
+    """Parse a rule file and try every rule on its own examples.
+
+    Raises:
+        Refused: ``bad_rules`` with the line of the first thing that is wrong.
+    """
+    found = numbered(text)
+    try:
+        file = _File.model_validate(_flat(found))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise bad(f"{where}: {first['msg']}", line_of(found, first["loc"])) from error
+    grouped: dict[Kind, list[Rule]] = {}
+    for rule in file.rules:
+        grouped.setdefault(rule.kind, []).append(_checked(rule, file.effects))
+    return Rules(effects=file.effects, by_kind={kind: tuple(rules) for kind, rules in grouped.items()},
+                 settings=frozenset(file.settings.split()))  # fmt: skip
+
+
+def default_rules() -> Rules:
+    """The rules that come with the house."""
+    rules = read_rules((resources.files("risk") / "rules.yaml").read_text(encoding="utf-8"))
+    return replace(rules, programs=default_programs(rules.effects))
+
+
+def worst(tiers: Iterable[Tier]) -> Tier:
+    """Return the highest of the tiers; low when there is none."""
+    return TIERS[max((TIERS.index(tier) for tier in tiers), default=0)]
+
+
+def one_up(tier: Tier) -> Tier:
+    """Return the next tier; nothing is above critical."""
+    return TIERS[min(TIERS.index(tier) + 1, len(TIERS) - 1)]

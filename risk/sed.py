@@ -1,0 +1,121 @@
+"""The language of ``sed``, as far as needed to prove that a script only prints and changes text. Pure."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from risk.arguments import Noted, Part, read_arguments
+from risk.grammar import Grammar
+from risk.quoting import HOLE
+from risk.rater import Rater
+from risk.script import Invocation
+from risk.signs import Sign, shown
+from risk.words import Word
+
+_ADDRESS: Final = r"(?:\d+(?:~\d+)?|\$|/(?:\\.|\[[^\]]*\]|[^/\\\n])*/[IM]*)"
+_LEAD = re.compile(rf"[\s;{{}}]*(?:{_ADDRESS}(?:\s*,\s*(?:[+~]?\d+|{_ADDRESS}))?)?\s*!*\s*")
+_REST = (
+    (re.compile(r"[pdDnNPgGhHxlFz=;{}\n]"), ""),
+    (re.compile(r"[qQlL]\s*\d*"), ""),
+    (re.compile(r"[bt:T][^;\n}]*"), ""),
+    (re.compile(r"[aic](?:\\\n|[^\n])*|#[^\n]*"), ""),
+    (re.compile(r"[rR]([^\n]*)"), "read"),
+    (re.compile(r"[wW]([^\n]*)"), "write"),
+    (re.compile(r"e([^\n]*)"), "execute"),
+)
+"""Commands other than ``s`` and ``y``, and what they do with what stands after them."""
+_CLASS = re.compile(r"\[\^?\]?(?:\[[:.=][^\]]*[:.=]\]|[^\]\n])*\]")
+_HALVES: Final = 2
+
+
+def sed(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+    """``sed [-i] script files``."""
+    found = read_arguments(grammar, call.words[1:], name)
+    parts = [each for each in found if isinstance(each, Part)]
+    programs = [part.word for part in parts if part.kind == "program"]
+    plain = [part.word for part in parts if part.kind == "text"]
+    from_file = any(part.kind == "file" for part in parts)
+    if not programs and not from_file:
+        programs, plain = plain[:1], plain[1:]
+    changes = any(isinstance(each, Noted) and each.effect == "write" for each in found)
+    yield from (Sign(each.effect, shown(each.what)) for each in found if isinstance(each, Noted))
+    yield from (sign for part in parts if part.kind == "file" for sign in rater.part("read", part.word, call))
+    for file in plain:
+        yield from rater.paths.signs(file, "read")
+        yield from rater.paths.signs(file, "write") if changes else ()
+    for program in programs:
+        yield from _program(rater, program.text)
+
+
+def _program(rater: Rater, text: str) -> Iterator[Sign]:
+    if HOLE in text:
+        yield Sign("computed", "a script of sed with a variable in it")
+    at = 0
+    while at < len(text):
+        lead = _LEAD.match(text, at)
+        at = lead.end() if lead else at
+        if text[at : at + 1] in {"s", "y"}:
+            end, signs = _substitution(rater, text[at + 1 :])
+            yield from signs
+            at = at + 1 + end if end else len(text)
+        elif at < len(text):
+            at = yield from _command(rater, text, at)
+
+
+def _command(rater: Rater, text: str, at: int) -> Iterator[Sign]:
+    """Read one command; the generator returns where the next one starts."""
+    for pattern, action in _REST:
+        if found := pattern.match(text, at):
+            yield from _acting(rater, action, found[1].strip()) if action else ()
+            return found.end()
+    yield Sign("unknown", f"the command {shown(text[at])} of sed")
+    return len(text)
+
+
+def _acting(rater: Rater, action: str, given: str) -> Iterator[Sign]:
+    if action == "read":
+        yield from rater.paths.signs(Word(given), "read")
+    elif action == "execute":
+        yield Sign("hidden", "sed starts a program", "shell.sed_execute")
+        yield from rater.script(given)
+    elif given not in {"/dev/stdout", "/dev/stderr"}:
+        yield Sign("write", f"sed writes {shown(given)}")
+        yield from rater.paths.signs(Word(given), "write")
+
+
+def _substitution(rater: Rater, rest: str) -> tuple[int, list[Sign]]:
+    """``s/a/b/flags``: how much of it was read (0: all of it, or it makes no sense), and what it does."""
+    at = _halves(rest)
+    if at == 0:
+        return 0, [Sign("unknown", "a substitution of sed without an end")]
+    while rest[at : at + 1] and rest[at] in "gpiImM0123456789":
+        at += 1
+    match rest[at : at + 1]:
+        case "e":
+            return 0, [Sign("hidden", "sed starts what a substitution makes", "shell.sed_execute")]
+        case "w":
+            path = rest[at + 1 :].partition("\n")[0]
+            return at + 1 + len(path), list(_acting(rater, "write", path.strip()))
+        case "" | ";" | "\n" | "}" | " " | "#":
+            return at or len(rest), []
+        case strange:
+            return 0, [Sign("unknown", f"the flag {shown(strange)} of sed")]
+
+
+def _halves(rest: str) -> int:
+    """Where both halves of ``/a/b/`` end; 0 when they do not."""
+    mark, at, halves = rest[:1], 1, 0
+    if not mark or mark in "\n\\":
+        return 0
+    while at < len(rest):
+        inner = _CLASS.match(rest, at) if rest[at] == "[" and not halves and mark != "[" else None
+        if rest[at] == "\\":
+            at += 1
+        elif inner and mark not in inner[0]:
+            at = inner.end() - 1
+        elif rest[at] == mark:
+            halves += 1
+        at += 1
+        if halves == _HALVES:
+            return at
+    return 0

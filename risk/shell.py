@@ -1,0 +1,102 @@
+"""Rate a shell script by everything it would run. Default deny: what is not proven harmless is not low. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_bash
+from tree_sitter import Language, Parser
+
+from risk.invocations import Judge
+from risk.paths import Paths
+from risk.quoting import HOLE, MARKS
+from risk.rules import Rules
+from risk.script import Redirect, Script, Source
+from risk.signs import Sign, shown
+from risk.variables import constants
+from risk.walk import read_script
+from risk.words import Word
+
+_DEEPEST = 12
+
+
+def bash() -> Language:
+    return Language(tree_sitter_bash.language())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """Reads scripts. ``depth`` counts scripts within scripts."""
+
+    rules: Rules
+    language: Language = field(default_factory=bash)
+    depth: int = 0
+
+    def signs(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Sign]:
+        """Say everything about a script; the text is what bash would get."""
+        if self.depth > _DEEPEST:
+            yield Sign("unread", "scripts within scripts within scripts", "shell.nested")
+            return
+        root = Parser(self.language).parse(MARKS.sub("\ufffd", text).encode(errors="replace")).root_node
+        script = read_script(root, constants(root), sources)
+        yield from (Sign("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
+        yield from self._variables(script)
+        yield from self._tests(script)
+        judge = Judge(rules=self.rules, paths=self._paths(script), functions=frozenset(script.functions),
+                      shell=self._deeper)  # fmt: skip
+        for redirect in script.redirects:
+            yield from _redirected(redirect, judge.paths)
+        for invocation in script.invocations:
+            yield from judge.signs(invocation)
+        if script.troubles:
+            yield from self._fragments(text)
+        if not script.invocations and not script.redirects and not script.troubles:
+            yield Sign("read", "nothing runs")
+
+    def _deeper(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
+        if HOLE in text:
+            yield Sign("hidden", "a script that is put together when it runs", "shell.computed_script")
+        yield from Shell(rules=self.rules, language=self.language, depth=self.depth + 1).signs(
+            text.replace(HOLE, "$_"), sources
+        )
+
+    def _paths(self, script: Script) -> Paths:
+        """Relative paths may start in any folder that the script changes to."""
+        goals = [
+            w.text for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"} for w in i.words[1:]
+        ]
+        bases = dict.fromkeys(["", *(g for g in goals if not g.startswith("-") or HOLE in g)])
+        return Paths(rules=self.rules, bases=tuple(bases)[:8])
+
+    def _variables(self, script: Script) -> Iterator[Sign]:
+        for made in script.assignments:
+            for rule in self.rules.of("variable", made.name):
+                yield Sign(rule.effect, made.name, rule.rule, rule.message)
+            if "$(" in made.value.text or "`" in made.value.text:
+                yield Sign("hidden", f"{made.name} holds commands", "shell.stored_command")
+            if (made.prefix or made.exported) and not any(self.rules.of("variable", made.name)):
+                yield Sign("setting" if made.name in self.rules.settings else "unknown", f"sets {made.name}")
+
+    def _tests(self, script: Script) -> Iterator[Sign]:
+        """The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted."""
+        if any("$(" in word.text or "`" in word.text for word in script.tests):
+            yield Sign("hidden", "a command inside of an array's index", "shell.index")
+
+    def _fragments(self, text: str) -> Iterator[Sign]:
+        """What cannot be parsed as a whole may still hold something worse than that."""
+        for separator in ("\n", ";"):
+            pieces = [piece.strip() for piece in text.split(separator)]
+            for piece in pieces if 1 < len(pieces) <= 60 else ():  # noqa: PLR2004
+                if piece:
+                    yield from Shell(rules=self.rules, language=self.language, depth=self.depth + 4).signs(piece)
+
+
+def _redirected(redirect: Redirect, paths: Paths) -> Iterator[Sign]:
+    target: Word = redirect.target
+    if "/dev/tcp/" in target.text or "/dev/udp/" in target.text:
+        yield Sign("network", shown(target.text), "shell.dev_tcp", "opens a connection")
+    if redirect.operator.startswith("<") and redirect.operator != "<>":
+        yield from paths.signs(target, "read")
+        return
+    yield from paths.signs(target, "write")
+    if target.text not in {"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"} and not target.stream:
+        yield Sign("write", f"writes {shown(target.text)}", "shell.redirect")

@@ -1,0 +1,66 @@
+"""Variables whose values stand in the script itself, wherever they are set in it. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tree_sitter import Node
+
+from risk.signs import names
+from risk.words import Value, Values, Word, one_word, text_of, words_of
+
+_SETS: Final = names("read mapfile readarray getopts printf let wait unset declare local typeset select")
+_ANYTHING: Final = frozenset(("eval", "source", "."))
+
+
+def constants(root: Node) -> Values:
+    """Return the variables whose every value stands in the script. Where that is not sure, a variable is not named."""
+    found: dict[str, Value | None] = {}
+    for node in _all(root):
+        match node.type:
+            case "variable_assignment":
+                _assigned(found, node)
+            case "for_statement":
+                _looped(found, node)
+            case "command":
+                words = [text_of(child) for child in node.children if child.type != "variable_assignment"]
+                if words and words[0] in _ANYTHING:
+                    return {}
+                for word in words[1:] if words and words[0] in _SETS else ():
+                    found[word] = None
+            case _:
+                pass
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _assigned(found: dict[str, Value | None], node: Node) -> None:
+    name = next((child for child in node.children if child.type == "variable_name"), None)
+    value = node.child_by_field_name("value")
+    plain = any(child.type == "=" for child in node.children) and (value is None or value.type != "array")
+    words = [one_word(value, {})] if value is not None else [Word("")]
+    if name is not None:
+        _learn(found, text_of(name), words if plain else [], loop=False)
+
+
+def _looped(found: dict[str, Value | None], node: Node) -> None:
+    name = next((child for child in node.children if child.type == "variable_name"), None)
+    listed = [child for child in node.children if child.is_named and child.type not in {"variable_name", "do_group"}]
+    if name is not None:
+        _learn(found, text_of(name), [word for child in listed for word in words_of(child, {})], loop=True)
+
+
+def _learn(found: dict[str, Value | None], name: str, words: list[Word], *, loop: bool) -> None:
+    before = found.get(name)
+    if not words or not all(word.known for word in words) or (name in found and before is None):
+        found[name] = None
+        return
+    if before is not None:
+        words, loop = [*before.words, *words], False
+    found[name] = Value(tuple(words), loop=loop)
+
+
+def _all(root: Node) -> Iterator[Node]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += node.children

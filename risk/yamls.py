@@ -1,0 +1,66 @@
+"""Read YAML that people write, and say which line is wrong."""
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from domain import Refused
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader as Loader
+else:
+    Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+LINE = "__line__"
+
+
+class _Numbered(Loader):
+    """Every mapping remembers where it started, and no key may be written twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        names = [child.value for child, _ in node.value if child.value != "<<"]
+        if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is written twice", node.start_mark)
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        made[LINE] = node.start_mark.line + 1
+        return made
+
+
+def bad(message: str, line: int | None = None) -> Refused:
+    """The error of every rule file; ``line`` counts from 1."""
+    where = f"line {line}: " if line else ""
+    return Refused(where + message, code="bad_rules", hint="Correct the line; docs/risk.md describes the format.")
+
+
+def numbered(text: str) -> Mapping[str, Any]:
+    """Parse a YAML mapping whose mappings each carry their line under ``LINE``.
+
+    Raises:
+        Refused: ``bad_rules`` with the line when it is no YAML, or not a mapping.
+    """
+    try:
+        found: object = yaml.load(text, Loader=_Numbered)  # noqa: S506  a safe loader that also counts lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise bad(error.problem or "this is not YAML", mark.line + 1 if mark else None) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise bad(f"this is not YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise bad("a mapping is needed at the top", 1)
+    return cast("Mapping[str, Any]", found)
+
+
+def line_of(found: object, where: tuple[int | str, ...]) -> int | None:
+    """The line of the innermost mapping on the way ``where`` into a parsed file."""
+    line: int | None = None
+    for key in (*where, None):
+        if isinstance(found, dict):
+            mapping = cast("dict[object, object]", found)
+            line = cast("int | None", mapping.get(LINE, line))
+            found = mapping.get(key)
+        elif isinstance(found, list) and isinstance(key, int) and key < len(cast("list[object]", found)):
+            found = cast("list[object]", found)[key]
+        else:
+            break
+    return line
