@@ -41,7 +41,11 @@ def in_module(path: Path) -> Iterator[Coded]:
     for node in ast.walk(parsed(path)):
         where = f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
         match node:
-            case ast.Call(func=ast.Name(id="refusal"), args=[first, *_]):
+            case ast.AnnAssign(target=ast.Name(id="_KIND"), value=ast.Dict(keys=keys, values=values)):
+                for key, value in zip(keys, values, strict=True):
+                    name = value.id if isinstance(value, ast.Name) else ""
+                    yield from (Coded(text, where, name) for text in (texts(key) if key else ()))
+            case ast.Call(func=ast.Name(id="refusal" | "refuse"), args=[first, *_]):
                 yield from (Coded(text, where) for text in texts(first))
             case ast.Call(func=called, keywords=keywords):
                 name = called.id if isinstance(called, ast.Name) else ""
