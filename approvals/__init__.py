@@ -1,6 +1,7 @@
 """Asks humans, and makes their answers mean something: what was approved is exactly what happens."""
 
 from approvals.ballot import MAX_REJECTS, Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
+from approvals.connections import Connections, load_connections
 from approvals.contract import Ballots, Clock, People
 from approvals.database import StoredBallots
 from approvals.digest import action_digest, ballot_id, canonical, context_digest
@@ -35,6 +36,7 @@ __all__ = [
     "Ballots",
     "Clock",
     "Conflict",
+    "Connections",
     "Courier",
     "DatabaseUnavailable",
     "Decision",
@@ -87,6 +89,7 @@ __all__ = [
     "in_full",
     "interrupt_payload",
     "latest",
+    "load_connections",
     "metadata",
     "new_client",
     "one_line",

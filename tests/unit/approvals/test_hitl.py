@@ -87,9 +87,10 @@ def test_an_incomplete_edit_is_nothing(args: Any) -> None:
     assert read_resume({"type": "edit", "edited_action": args}).kind == "none"
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-    st.sampled_from(["type", "decisions", "decision", "args", "action_digest", "edited_action", "x"]) | st.text(), inner
-))  # fmt: skip
+KEYS = st.sampled_from(["type", "decisions", "decision", "args", "action_digest", "edited_action", "x"]) | st.text()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner)
+)
 
 
 @given(JSON)

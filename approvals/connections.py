@@ -1,0 +1,82 @@
+"""Who is told and who may answer, from one file: ``connections.yaml`` (see docs/webhooks.md)."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
+
+from approvals.outgoing import Endpoint, Subscriptions
+from approvals.webhook import Integration
+from domain import Refused, value
+
+_FILE = "file:"
+
+
+@value
+class Notify:
+    """Outgoing letters."""
+
+    allow: tuple[IPvAnyNetwork, ...] = ()
+    """Networks that may be called although they are not public, and by plain http."""
+    endpoints: Annotated[tuple[Endpoint, ...], Field(max_length=100)] = ()
+
+
+@value
+class Connections:
+    """The whole file."""
+
+    notify: Notify = Field(default_factory=Notify)
+    hooks: Annotated[tuple[Integration, ...], Field(max_length=100)] = ()
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(all=self.notify.endpoints)
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """For ``Guard(allow=…)``."""
+        return tuple(str(network) for network in self.notify.allow)
+
+
+def load_connections(path: Path) -> Connections:
+    """Read the file and the secret files it names (``file:/run/secrets/ci``).
+
+    Raises:
+        Refused: ``connections_invalid`` or ``hook_secret_invalid``, with what to change.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        made = TypeAdapter(Connections).validate_python(_with_secrets(raw, path.parent))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise _invalid(path, _without_values(error)) from None
+    for kind, names in (("endpoint", [e.name for e in made.notify.endpoints]), ("hook", [h.name for h in made.hooks])):
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise _invalid(path, f"{kind} {', '.join(sorted(twice))} is there twice")
+    return made
+
+
+def _with_secrets(node: Any, folder: Path) -> Any:
+    """The same, with ``file:`` references replaced by what the files hold."""
+    if isinstance(node, dict):
+        return {key: _with_secrets(part, folder) for key, part in node.items()}
+    if isinstance(node, list):
+        return [_with_secrets(part, folder) for part in node]
+    if isinstance(node, str) and node.startswith(_FILE):
+        return (folder / node.removeprefix(_FILE)).read_text(encoding="utf-8").strip()
+    return node
+
+
+def _without_values(error: Exception) -> str:
+    """What is wrong and where, without repeating what might be a secret."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+    return str(error) if isinstance(error, OSError) else "this is not YAML"
+
+
+def _invalid(path: Path, why: str) -> Refused:
+    return Refused(
+        f"{path} cannot be used: {why}.",
+        code="connections_invalid",
+        hint="Compare it with the example in docs/webhooks.md.",
+    )
