@@ -23,7 +23,7 @@ from approvals.page import render_page
 from approvals.policy import Mode, Policy, default_policy, read_policy
 from approvals.received import Answer, Memory, RememberedMessages, StoredMessages
 from approvals.refusals import Conflict, Forbidden, Gone, Missing, Unauthenticated, Unprocessable, refusal
-from approvals.show import diff_lines, in_full, one_line, visible
+from approvals.show import Line, Piece, diff_lines, in_full, one_line, parts, visible
 from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, writing
 from approvals.tables import metadata
 from approvals.webhook import Hooks, Integration, refused_answer, voted_answer
@@ -51,6 +51,7 @@ __all__ = [
     "Integration",
     "Journal",
     "Letter",
+    "Line",
     "Links",
     "Mailing",
     "Memory",
@@ -60,6 +61,7 @@ __all__ = [
     "Page",
     "Parcel",
     "People",
+    "Piece",
     "Policy",
     "RememberedBallots",
     "RememberedMessages",
@@ -95,6 +97,7 @@ __all__ = [
     "one_line",
     "open_engine",
     "parse_resume",
+    "parts",
     "read_policy",
     "read_resume",
     "reading",

@@ -129,4 +129,8 @@ def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
 
 
 def _lost(ref: str) -> str:
-    raise Broken(f"The audit subject {ref} vanished while it was being written.", code="audit_subject_lost")
+    raise Broken(
+        f"The audit subject {ref} vanished while it was being written.",
+        code="audit_subject_lost",
+        hint="Please report this, with what happened to the database at that moment.",
+    )
