@@ -9,7 +9,7 @@ from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailab
 _CONTEXT = re.compile(
     r"context_length_exceeded|maximum context length|context (window|size|length)|exceed_context_size"
     r"|prompt is too long|input is too long|longer than the maximum model length|too many tokens"
-    r"|max_tokens must be at least 1",
+    r"|max_tokens must be at least 1|max_model_len",
     re.IGNORECASE,
 )
 _LENGTHS = tuple(
@@ -18,7 +18,7 @@ _LENGTHS = tuple(
         r"maximum context length (?:is|of) (\d+)",
         r"maximum model length (?:is |of )?\(?(\d+)",
         r"context (?:window|size|length)\D{0,30}(\d+)",
-        r"n_ctx\D{0,5}(\d+)",
+        r"(?:n_ctx|max_model_len)\D{0,5}(\d+)",
     )
 )
 _NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)

@@ -17,6 +17,7 @@ NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
     ("max_tokens is too large: 8000. This model's maximum context length is 4096 tokens, you have 27.", 4096),
     ("the request exceeds the available context size (2048 tokens), try increasing it", 2048),
     ("The decoder prompt (length 9000) is longer than the maximum model length of 8192.", 8192),
+    ("max_completion_tokens=9000 cannot be greater than max_model_len=8192. Please request fewer output tokens.", 8192),
     ("context_length_exceeded", None),
     ("prompt is too long", None),
 ])  # fmt: skip

@@ -1,0 +1,64 @@
+"""A model that leaves a row for every call: who was asked, why, and what came of it (D3)."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from domain import SignoffError, value
+from models.contract import Heard, Message, Model, Reply, Settings, Usage
+from models.decisions import Decision, Decisions
+
+T = TypeVar("T")
+
+
+@value
+class Why:
+    """What is known about a choice before the call."""
+
+    org: str
+    run: str = ""
+    role: str = ""
+    kind: str = ""
+    tier: str = ""
+    strategy: str = ""
+    candidates: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Record each call with ``why`` (asked anew each time: it depends on who is asking)."""
+
+    model: Model
+    decisions: Decisions
+    why: Callable[[], Why]
+    clock: Callable[[], datetime]
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    async def ask(
+        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
+    ) -> Reply[T]:
+        """See ``Model.ask``."""
+        started, why = time.monotonic(), self.why()
+        try:
+            reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
+        except SignoffError as error:
+            await self._record(why, self.name, Usage(), started, error.stable_code)
+            raise
+        await self._record(why, reply.model, reply.usage, started, "answered")
+        return reply
+
+    async def _record(self, why: Why, choice: str, used: Usage, started: float, outcome: str) -> None:
+        await self.decisions.record(
+            Decision(
+                at=self.clock(), org=why.org, run=why.run, role=why.role, kind=why.kind, tier=why.tier,
+                strategy=why.strategy, candidates=why.candidates, choice=choice, reason=why.reason,
+                tokens_in=used.tokens_in, tokens_out=used.tokens_out, tokens_cached=used.tokens_cached, cost=used.cost,
+                latency_ms=(time.monotonic() - started) * 1_000, outcome=outcome,
+            )
+        )  # fmt: skip
