@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from .oom import Oom
@@ -57,7 +58,8 @@ class Command:
             pid = os.posix_spawn(
                 program, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_RESTORED
             )
-            os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+            with suppress(OSError):  # where PID 1 itself was ranked lower, or the command is over already
+                os.setpriority(os.PRIO_PROCESS, pid, _NICE)
         except (OSError, ValueError) as error:
             missing = isinstance(error, FileNotFoundError)
             os.write(self.err.child, f"{argv[0]}: {error}\n".encode(errors="replace")[:4_000])

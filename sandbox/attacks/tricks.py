@@ -1,0 +1,165 @@
+# ruff: noqa: E501, S108 - the programs in here are text, their paths the sandbox's own
+"""Attacks on the seams: files, neighbours, the engine, Python's own start."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Final
+
+from domain import Refused, SandboxLost
+from sandbox.attacks.arena import Arena, Try
+from sandbox.conformance import Promise, input_is_read_or_empty, links_are_not_followed, must, nothing_is_left_running
+from sandbox.contract import Sandbox
+
+
+def _promise(name: str, expected: str, promise: Promise) -> Try:
+    async def attack(arena: Arena) -> None:
+        await promise(await arena.sandbox())
+
+    attack.__name__, attack.__doc__ = name, expected
+    return attack
+
+
+async def frozen_then_thawed(arena: Arena) -> None:
+    """A frozen sandbox is one infrastructure error; thawed or not, it is not used again."""
+    sandbox = await arena.sandbox()
+    await arena.hand.freeze(sandbox)
+    try:
+        must(not await sandbox.run(["true"], timeout_s=0.5), "a frozen sandbox answered")
+    except SandboxLost:
+        pass
+    finally:
+        await arena.hand.thaw(sandbox)
+    await _lost(sandbox)
+
+
+async def container_killed_from_outside(arena: Arena) -> None:
+    """A command that is running then ends in one infrastructure error, never in output."""
+    sandbox = await arena.sandbox()
+    running = asyncio.create_task(sandbox.run(["sh", "-c", "echo half; sleep 60"]))
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    await arena.hand.kill(sandbox)
+    try:
+        must(not (await running), "the command ended")
+    except SandboxLost:
+        must(time.monotonic() - began < 5, "noticed too late")  # noqa: PLR2004
+    await _lost(sandbox)
+
+
+async def tar_slip_in_and_out(arena: Arena) -> None:
+    """No path with .., no absolute one, no link and no special file is written or read through."""
+    sandbox = await arena.sandbox()
+    await sandbox.run(
+        [
+            "sh",
+            "-c",
+            "ln -s / root; ln /bin/sh hard 2>/dev/null; mkfifo pipe; truncate -s 1T sparse || truncate -s 200M sparse",
+        ]
+    )
+    for path in (
+        "../../etc/x",
+        "/etc/x",
+        "root/etc/x",
+        "root/tmp/x",
+        "/proc/self/mem",
+        "/sys/x",
+        "/dev/x",
+        "a/../../x",
+    ):
+        must(await _refused(sandbox.write(path, b"x")) == "path_refused", f"wrote {path}")
+        must(await _refused(sandbox.read(path)) in {"path_refused", "file_not_found"}, f"read {path}")
+    must(await _refused(sandbox.read("sparse")) == "file_too_large", "a file that is all hole")
+    must(await _refused(sandbox.read("pipe")) == "path_refused", "a pipe")
+
+
+async def python_startup_tricks(arena: Arena) -> None:
+    """PID 1 and our own scripts load nothing that a command left behind."""
+    sandbox = await arena.sandbox()
+    trap = b"import os\nos.system('touch /tmp/sprung')\n"
+    for name in ("sitecustomize.py", "usercustomize.py", "json.py", "os.py", "struct.py", "select.py"):
+        for folder in ("/work/repo", "/work", "/tmp", "/work/home"):
+            await sandbox.write(f"{folder}/{name}", trap)
+    for name in (".gitconfig", ".profile", ".bashrc", ".bash_profile", ".config/git/config"):
+        await sandbox.write(f"/work/home/{name}", b"[alias]\nstatus = !touch /tmp/sprung\n")
+    must((await sandbox.run(["true"])).ok, "the next command")
+    must(await _refused(sandbox.read("/tmp/sprung")) == "file_not_found", "the trap was sprung")
+
+
+async def net_none_direct(arena: Arena) -> None:
+    """There is no way to any address but its own loopback, and no name is resolved."""
+    sandbox = await arena.sandbox()
+    script = """
+import os, socket
+print(sorted(os.listdir("/sys/class/net")))
+reached = []
+for host in ("1.1.1.1", "10.0.0.1", "172.17.0.1", "192.168.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::1:1", "fe80::1"):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+        s.settimeout(0.3)
+        try:
+            s.connect((host, 53))
+            reached.append(host)
+        except OSError:
+            pass
+for name in ("example.com", "host.docker.internal", "gateway.docker.internal", "metadata.google.internal"):
+    try:
+        reached.append(socket.getaddrinfo(name, 80))
+    except OSError:
+        pass
+print(reached)
+"""
+    ran = await sandbox.run(["python3", "-c", script], timeout_s=30)
+    lines = ran.stdout.text().splitlines()
+    must(ran.ok and lines[1] == "[]", ran)
+    must("eth" not in lines[0] and "lo" in lines[0], lines[0])
+
+
+async def cross_sandbox(arena: Arena) -> None:
+    """Two sandboxes share no process, file, socket, message queue or shared memory."""
+    one, two = await arena.sandbox(), await arena.sandbox()
+    await one.run(["sh", "-c", "echo secret >/tmp/s; echo secret >/dev/shm/s; echo secret >/work/repo/s"])
+    serve = "import socket\ns=socket.socket(socket.AF_UNIX)\ns.bind('\\0signoff')\ns.listen()\nt=socket.create_server(('127.0.0.1',9999))\nimport time\ntime.sleep(5)"
+    serving = asyncio.create_task(one.run(["python3", "-c", serve], timeout_s=6))
+    await asyncio.sleep(0.5)
+    look = """
+import os, socket
+found = [p for p in ("/tmp/s", "/dev/shm/s", "/work/repo/s") if os.path.exists(p)]
+for make in (lambda: socket.create_connection(("127.0.0.1", 9999), 1), lambda: socket.socket(socket.AF_UNIX).connect("\\0signoff")):
+    try:
+        make()
+        found.append("socket")
+    except OSError:
+        pass
+found += [p for p in os.listdir("/proc") if p.isdigit() and int(p) not in (1, os.getpid())]
+raise SystemExit(str(found) if found else 0)
+"""
+    ran = await two.run(["python3", "-c", look])
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    must(ran.ok, ran)
+
+
+async def _lost(sandbox: Sandbox) -> None:
+    try:
+        await sandbox.run(["true"], timeout_s=2)
+    except SandboxLost:
+        return
+    must(true=False, otherwise="a lost sandbox was used again")
+
+
+async def _refused(verb: Awaitable[object]) -> str:
+    try:
+        await verb
+    except Refused as refusal:
+        return refusal.stable_code
+    return ""
+
+
+TRICKS: Final[tuple[Try, ...]] = (
+    frozen_then_thawed, container_killed_from_outside, tar_slip_in_and_out, python_startup_tricks, net_none_direct,
+    cross_sandbox,
+    _promise("symlink_read_write_via_files_api", "No file verb follows a link.", links_are_not_followed),
+    _promise("background_holds_stdout", "Output held open by a background process holds nothing up.", nothing_is_left_running),
+    _promise("stdin_reader", "A command that reads input it was not given reads its end.", input_is_read_or_empty),
+)  # fmt: skip

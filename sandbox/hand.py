@@ -1,0 +1,63 @@
+"""A hand on the Docker engine: what somebody with access to it can do to a sandbox. For the attack suite."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import docker
+from docker.errors import NotFound
+
+from sandbox.contract import Sandbox, Spec
+
+
+class Engine(Protocol):
+    async def ask(self, spec: Spec, question: Callable[[docker.APIClient], Any]) -> Any: ...
+
+
+class DockerHand:
+    """Kills, freezes and thaws containers behind the orchestrator's back."""
+
+    def __init__(self, engine: Engine, spec: Spec) -> None:
+        self._engine, self._spec = engine, spec
+
+    async def kill(self, sandbox: Sandbox) -> None:
+        await self._engine.ask(self._spec, partial(_do, "kill", sandbox.id))
+
+    async def freeze(self, sandbox: Sandbox) -> None:
+        await self._engine.ask(self._spec, partial(_do, "pause", sandbox.id))
+
+    async def thaw(self, sandbox: Sandbox) -> None:
+        await self._engine.ask(self._spec, partial(_do, "unpause", sandbox.id))
+
+    async def alive(self, sandbox: Sandbox) -> bool:
+        return bool(await self._engine.ask(self._spec, partial(_alive, sandbox.id)))
+
+    async def disk_bytes(self) -> int:
+        """Bytes used where the engine keeps its data; on a remote engine, here."""
+        root = Path((await self._engine.ask(self._spec, _info))["DockerRootDir"])
+        return await asyncio.to_thread(_used, root)
+
+
+def _used(root: Path) -> int:
+    return shutil.disk_usage(root if root.exists() else Path("/")).used
+
+
+def _do(what: str, container: str, api: docker.APIClient) -> None:
+    try:
+        getattr(api, what)(container)
+    except NotFound:
+        return  # gone already
+
+
+def _alive(container: str, api: docker.APIClient) -> bool:
+    try:
+        return bool(api.inspect_container(container)["State"]["Running"])
+    except NotFound:
+        return False
+
+
+def _info(api: docker.APIClient) -> dict[str, Any]:
+    return api.info()
