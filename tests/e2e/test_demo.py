@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.repos import git
 from tests.examples.known import EXAMPLES, ROOT, failures, held_out_failures
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def demo(example, folder):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import Fact, Letter, RememberedBallots, StoredBallots, create_all, open_engine, sqlite_url
-from approvals.rehearsal import Hourglass, Staffing, Stage
+from approvals.rehearsal import Hourglass, Staffing, Stage, no, yes
 from approvals.tables import outbox
 from telemetry.audit import Audit, Folder, Subjects
 
@@ -125,3 +125,13 @@ def world(engine: AsyncEngine, folder: Path) -> World:
 
     stage = Stage(ballots=ballots, clock=clock, people=people, facts=facts, letters=letters)
     return World(stage=stage, ballots=ballots, audit=audit, engine=engine, witness=witness)
+
+
+async def filled(world: World, org: str = "acme") -> None:
+    """A dozen lines by three people."""
+    for number in range(4):
+        ballot = await world.stage.ask(step=f"s{number}", org=org, run=f"{org}-{number}")
+        decide = no if number % 2 else yes
+        await world.ballots.vote(ballot.id, decide(ballot, "as vera said"), world.stage.human("vera", org=org))
+    ballot = await world.stage.ask(step="last", org=org, run=f"{org}-last")
+    await world.ballots.vote(ballot.id, yes(ballot), world.stage.human("wanda", org=org))
