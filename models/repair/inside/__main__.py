@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from .lab import HostGone, Lab
 from .patch import has_mark
 from .project import Files, sources
 from .search import Search, Trial
+from .suspects import Weights
 from .wire import Message
 
 _BASELINE_SHARE = 0.4
 _TRACE_SHARE = 0.15
 _OPTIONS = 3
+_STAGES = (0.12, 0.3, 0.6, 1.0)
+_DEEPER = 1.2
 
 
 class Refusal(Exception):
@@ -83,11 +87,9 @@ def _searched(search: Search, files: Files, root: Path, request: Message, began:
     if not count:
         raise Refusal("no_repair_found", "The failing tests run no line of the project's own code.")
     _say(f"{count} suspicious lines in {len(weights)} files")
-    search.explore(search.ranked(weights, {}), until)
-    if not search.plausible:
-        search.retry_late()
+    _stages(search, weights, request.get("suspects", ()), until)
     tally = search.tally
-    facts = {"tried": tally.tried, "late": tally.late, "invalid": tally.invalid, "partial": tally.partial,
+    facts = {"tried": tally.tried, "late": tally.late, "invalid": tally.invalid, "partial": tally.partial, "cold": tally.cold,
              "seconds": round(time.monotonic() - began, 2)}  # fmt: skip
     options = search.best[:_OPTIONS]
     if not options:
@@ -100,6 +102,24 @@ def _searched(search: Search, files: Files, root: Path, request: Message, began:
         "env": {"PYTHONPATH": ":".join(_python_paths(root)), "PYTHONDONTWRITEBYTECODE": "1"},
         **facts,
     }
+
+
+def _stages(search: Search, weights: Weights, suspects: Sequence[str], until: float) -> None:
+    """Single edits first; from time to time a second edit on top of the best partial repairs."""
+    singles = search.ranked(weights)
+    began = time.monotonic()
+    for share in _STAGES:
+        search.explore(singles, began + share * (until - began))
+        if search.plausible:
+            return
+        bases = search.bases()
+        for place, base in enumerate(bases):
+            now = time.monotonic()
+            left = min(until - now, _DEEPER * (now - began))
+            search.deepen(base, suspects, now + left / (len(bases) - place))
+            if search.plausible:
+                return
+    search.retry_late()
 
 
 def _what(trial: Trial, root: Path) -> str:

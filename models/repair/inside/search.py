@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from heapq import merge
 from typing import Any
@@ -21,6 +22,11 @@ from .wire import Message
 _BATCH = 16
 _REPRESENTATIVES = 4
 _SENTINELS = 2
+_SURVEYED = 16
+_SURVEY_TESTS = 400
+_SURVEY_S = 8.0
+_BASES = 6
+_LEAST_S = 20.0
 _AFTERGLOW = 0.35
 """Share of the time to the first repair that is spent looking for others."""
 
@@ -37,6 +43,8 @@ class Trial:
     size: int = 0
     fixed: set[str] = field(default_factory=set)
     retried: bool = False
+    sure: bool = True
+    """Every test was run and none got worse; False when time ran out before the last test."""
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Tally:
     invalid: int = 0
     late: int = 0
     partial: int = 0
+    cold: int = 0
 
 
 class Search:
@@ -62,25 +71,27 @@ class Search:
         self.tally = Tally()
         self.plausible: list[Trial] = []
         self.partial: list[Trial] = []
-        self._seen: set[tuple[tuple[str, str], ...]] = set()
+        self._seen: set[int] = set()
         self._batch = _BATCH
         self._stop_at = until
         self._late: list[Trial] = []
         self._failing = baseline.failing
-        self._quick = self._representatives()
+        self._quick = self._representatives(self._failing)
         self._hints = hints([(test.name, test.file) for test in self._failing[:20]])
 
     # -- candidates ---------------------------------------------------------------------------------
 
-    def weights(self, suspects: Sequence[str]) -> Weights:
-        """How suspicious the project's lines are."""
-        failed = [test.lines for test in self._failing if test.lines]
-        passed = [test.lines for test in self._baseline.tests.values() if test.outcome == "passed" and test.lines]
-        table = ochiai(failed, passed)
-        return boosted(table, [test.frames for test in self._failing], suspects)
+    def weights(self, suspects: Sequence[str], fixed: AbstractSet[str] = frozenset()) -> Weights:
+        """How suspicious the project's lines are, when some failing tests count as repaired."""
+        still = [test for test in self._failing if test.name not in fixed]
+        fine = [test for test in self._baseline.tests.values() if test.outcome == "passed" or test.name in fixed]
+        table = ochiai([test.lines for test in still if test.lines], [test.lines for test in fine if test.lines])
+        return boosted(table, [test.frames for test in still], suspects)
 
-    def ranked(self, weights: Weights, base: Drafts) -> Iterator[Trial]:
-        """Every edit of suspicious lines, best first."""
+    def ranked(self, weights: Weights, on: Trial | None = None) -> Iterator[Trial]:
+        """Every edit of suspicious lines, best first; ``on`` top of another edit."""
+        base = on.drafts if on else {}
+        before = f"{on.kind} at {on.where}, " if on else ""
         codes: dict[str, Code] = {}
         for path in weights:
             try:
@@ -98,11 +109,12 @@ class Search:
             text = codes[found.path].text
             new = text[: found.idea.start] + found.idea.text + text[found.idea.end :]
             drafts = {**base, found.path: new}
-            key = tuple(sorted(drafts.items()))
+            key = hash(tuple(sorted(drafts.items())))
             if key not in self._seen:
                 self._seen.add(key)
                 size = len(found.idea.text) - (found.idea.end - found.idea.start)
-                yield Trial(drafts, found.score, found.idea.kind, f"{found.path}:{found.line}", rank, size)
+                where = f"{found.path}:{found.line}"
+                yield Trial(drafts, found.score, before + found.idea.kind, where, rank, size)
 
     # -- validation ---------------------------------------------------------------------------------
 
@@ -118,7 +130,9 @@ class Search:
                 if not group:
                     break
                 open_[self._submit(group)] = ("quick", group)
-            while cold and sum(kind == "cold" for kind, _ in open_.values()) < self._lab.workers:
+            anew = 1 if any(kind == "quick" for kind, _ in open_.values()) else self._lab.workers
+            while cold and sum(kind == "cold" for kind, _ in open_.values()) < anew:
+                self.tally.cold += 1
                 trial = cold.popleft()
                 open_[self._submit_cold(trial)] = ("cold", [trial])
             if not open_:
@@ -149,10 +163,10 @@ class Search:
             group.append(trial)
         return group
 
-    def _representatives(self) -> list[Seen]:
+    def _representatives(self, failing: Sequence[Seen]) -> list[Seen]:
         """A few failing tests that fail in different ways, the quickest of each."""
         kinds: dict[Any, Seen] = {}
-        for test in sorted(self._failing, key=lambda test: (test.outcome == "hung", test.cpu)):
+        for test in sorted(failing, key=lambda test: (test.outcome == "hung", test.cpu)):
             kinds.setdefault(test.sign, test)
         return list(kinds.values())[:_REPRESENTATIVES]
 
@@ -180,7 +194,7 @@ class Search:
         cpu = self._cpu(self._quick) * (8 if group[0].retried else 1)
         return self._lab.submit("warm", {
             "candidates": candidates, "tests": names, "stop": len(self._quick) == 1, "cpu_s": cpu,
-            "idle_s": 4 * cpu + 3.0, "total_s": 600.0,
+            "idle_s": 4 * cpu + 8.0, "total_s": 600.0,
         })  # fmt: skip
 
     def _judge(self, group: list[Trial], result: Message, again: deque[Trial], cold: deque[Trial]) -> None:
@@ -269,9 +283,9 @@ class Search:
             kind = "cold"
         total = sum(test.seconds for test in good)
         slow = max((test.cpu for test in good), default=0.0)
-        until = max(10.0, min(4 * total + 10.0, self._until - time.monotonic()))
+        until = max(_LEAST_S, min(8 * total + _LEAST_S, self._until - time.monotonic()))
         job = self._cold_job(trial, order, 0.0, everything=True)
-        job.update(cpu_s=max(2.0, 10 * slow), total_s=until, idle_s=max(10.0, 10 * slow), stop=True)
+        job.update(cpu_s=max(2.0, 10 * slow), total_s=until, idle_s=max(_LEAST_S, 10 * slow), stop=True)
         if kind == "warm":
             job["only"] = None
         result = self._lab.ask(kind, job)
@@ -279,11 +293,43 @@ class Search:
         ended = any("end" in line for line in result["lines"])
         broke = [name for name, outcome in outcomes.items() if outcome not in GOOD and self._was_good(name)]
         fixed = all(outcomes.get(name) == "passed" for name in failing)
-        if fixed and ended and not broke:
+        if fixed and not broke and (ended or result["late"]):
+            trial.sure = ended
             self._found(trial)
         elif not broke and any(outcomes.get(name) == "passed" for name in failing):
             trial.fixed = {name for name in failing if outcomes.get(name) == "passed"}
             self.partial.append(trial)
+
+    # -- two edits ----------------------------------------------------------------------------------
+
+    def bases(self) -> list[Trial]:
+        """Edits that repair some failing tests and break nothing: a second edit may do the rest."""
+        ranked = sorted(self.partial, key=lambda trial: (-len(trial.fixed), -trial.score))
+        self.partial = []
+        surveyed = [trial for trial in ranked[:_SURVEYED] if time.monotonic() < self._until and self._survey(trial)]
+        surveyed.sort(key=lambda trial: (-len(trial.fixed), -trial.score))
+        distinct = {tuple(sorted(trial.fixed)): trial for trial in reversed(surveyed)}
+        first = sorted(distinct.values(), key=lambda trial: (-len(trial.fixed), -trial.score))
+        return [*first, *(trial for trial in surveyed if trial not in first)][:_BASES]
+
+    def _survey(self, trial: Trial) -> bool:
+        """Run everything quick on a partial repair; keep it when no test got worse."""
+        failing = [test.name for test in self._failing]
+        good = sorted((test for test in self._baseline.tests.values() if test.outcome in GOOD), key=lambda t: t.cpu)
+        job = self._cold_job(trial, [*failing, *(test.name for test in good[:_SURVEY_TESTS])], 0.0)
+        job.update(cpu_s=max(0.5, self._cpu(self._failing)), total_s=_SURVEY_S, idle_s=5.0, stop=False, only=None)
+        outcomes = {line["t"]: line["o"] for line in self._lab.ask("warm", job)["lines"] if "t" in line}
+        broke = [name for name, outcome in outcomes.items() if outcome not in GOOD and self._was_good(name)]
+        trial.fixed = {name for name in failing if outcomes.get(name) == "passed"}
+        return bool(trial.fixed) and not broke
+
+    def deepen(self, base: Trial, suspects: Sequence[str], until: float) -> None:
+        """Look for a second edit on top of a partial repair."""
+        self._say(f"a {base.kind} at {base.where} repairs {len(base.fixed)} of {len(self._failing)} failing tests")
+        quick = self._quick
+        self._quick = self._representatives([test for test in self._failing if test.name not in base.fixed])
+        self.explore(self.ranked(self.weights(suspects, base.fixed), base), until)
+        self._quick = quick
 
     def _was_good(self, name: str) -> bool:
         test = self._baseline.tests.get(name)
@@ -307,4 +353,4 @@ class Search:
     @property
     def best(self) -> list[Trial]:
         """What passed: the highest prior first, and of equal ones what leaves the least code."""
-        return sorted(self.plausible, key=lambda trial: (-round(trial.score, 1), trial.size, -trial.score))
+        return sorted(self.plausible, key=lambda trial: (not trial.sure, -round(trial.score, 1), trial.size, -trial.score))
