@@ -35,9 +35,6 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
                     "gen_ai.operation.name": "invoke_agent",
                     "gen_ai.agent.name": name,
                     "langfuse.observation.type": "agent",
-                    "app.run.id": run,
-                    "session.id": run,
-                    "gen_ai.conversation.id": run,
                 }
             )
             try:
@@ -48,7 +45,7 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
             except SignoffError as error:
                 span.set_status(Status(StatusCode.ERROR, error.stable_code))
                 span.set_attribute("error.type", error.stable_code)
-                log.warning("node failed", node=name, run=run, code=error.stable_code, ms=_ms(started))
+                log.info("node failed", node=name, run=run, code=error.stable_code, ms=_ms(started))
                 raise
             _describe(span, state, update)
         _tell("node_ended", name)
