@@ -1,5 +1,6 @@
 """The documentation tells the truth where a machine can check it."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from typer.main import get_command
 
 from scripts import docs, draw
 from service.cli import app
-from tests.architecture.tree import ROOT, files, name_of
+from tests.architecture.tree import ROOT, files, modules, name_of, parsed
 
 PAGES = [
     path
@@ -41,6 +42,25 @@ def test_the_drawing_is_that_of_the_graph():
 def test_links_lead_somewhere(page):
     found = (first or second for first, second in LINK.findall(page.read_text(encoding="utf-8")))
     assert [link for link in found if not (page.parent / link).exists()] == []
+
+
+def test_every_key_of_a_run_in_json_is_documented():
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    (as_json,) = [n for n in parsed(ROOT / "service" / "report.py").body if getattr(n, "name", "") == "as_json"]
+    (made,) = [node.value for node in ast.walk(as_json) if isinstance(node, ast.Return)]
+    keys = [key.value for key in made.keys]
+    assert [key for key in keys if f"`{key}`" not in page] == []
+
+
+def test_every_page_that_the_code_points_to_exists():
+    page = re.compile(r"\bdocs/[\w/-]+\.md\b")
+    pointed = {(name_of(path), found) for path in modules() for found in page.findall(path.read_text(encoding="utf-8"))}
+    assert sorted((where, found) for where, found in pointed if not (ROOT / found).exists()) == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=name_of)
+def test_every_page_is_in_the_index(page):
+    assert page.name == "index.md" or f"]({page.name})" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
