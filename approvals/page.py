@@ -1,5 +1,6 @@
 """The confirm page: everything about one approval, readable on a phone, without JavaScript. Pure rendering."""
 
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -63,6 +64,7 @@ def hidden_in(ballot: Ballot) -> int:
     return sum(piece.escaped for line in lines for piece in line.pieces)
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("approvals", ""), autoescape=select_autoescape(("html", "j2")), undefined=StrictUndefined

@@ -64,6 +64,7 @@ async def worker(folder: Path, ballot: Ballot, crash: str = "") -> str:
     return (await started.communicate())[0].decode().strip()
 
 
+@pytest.mark.slow
 async def test_05_two_processes_and_a_crash(world: World, tmp_path: Path) -> None:
     ballot = await world.stage.ask()
     await world.ballots.vote(ballot.id, yes(ballot), world.stage.human("vera"))

@@ -8,6 +8,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from approvals.rehearsal import Stage
@@ -34,6 +35,7 @@ class OnSqlite(Play):
         super().teardown()
 
 
+pytestmark = pytest.mark.slow
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 TestOnTheTwin = OnTheTwin.TestCase
 TestOnTheTwin.settings = settings(max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
