@@ -26,6 +26,7 @@ from sandbox.channel import Channel
 from sandbox.contract import Check, Spec
 from sandbox.hardening import LABEL, create_body
 from sandbox.inside import sources
+from sandbox.sweep import OWNER, owner, sweep
 
 T = TypeVar("T")
 START_S = 60.0
@@ -72,7 +73,7 @@ class Docker:
     """Leases containers of one engine. ``base_url`` None: where the docker command would look."""
 
     def __init__(self, *, base_url: str | None = None, timeout_s: int = 60) -> None:
-        self._base_url, self._timeout = base_url, timeout_s
+        self._base_url, self._timeout, self._owner = base_url, timeout_s, owner()
         self._client: docker.APIClient | None = None
         self._sandboxes: dict[str, Attached] = {}
         self._opening = asyncio.Lock()
@@ -80,13 +81,18 @@ class Docker:
     async def lease(self, spec: Spec, *, run: str = "") -> Attached:
         """See ``Backend.lease``."""
         image = await self._image(spec)
-        body = create_body(spec, image=image["Id"], seccomp=_profile(), labels={f"{LABEL}.run": run})
+        body = create_body(
+            spec, image=image["Id"], seccomp=_profile(), labels={OWNER: self._owner, f"{LABEL}.run": run}
+        )
         name = f"signoff-{secrets.token_hex(6)}"
-        container = (await self._call(spec, partial(_create, body, name)))["Id"]
+        making = asyncio.create_task(self._call(spec, partial(_create, body, name)))
         try:
+            container = (await asyncio.shield(making))["Id"]
             return await self._start(spec, container, name, image)
         except BaseException:
-            await self._discard(container)
+            # What was begun in a thread goes on there: wait for it, or the container would stay for ever.
+            await asyncio.gather(making, return_exceptions=True)
+            await self._discard(name)
             raise
 
     async def check(self, spec: Spec) -> tuple[Check, ...]:
@@ -125,9 +131,9 @@ class Docker:
         environment = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
         sandbox = Attached(
             channel, sandbox_id=name, image_digest=image["Id"], environment=environment,
-            discard=partial(self._discard, container),
+            discard=partial(self._discard, name),
         )  # fmt: skip
-        self._sandboxes[container] = sandbox
+        self._sandboxes[name] = sandbox
         return sandbox
 
     async def _attach(self, spec: Spec, container: str) -> DockerWire:
@@ -168,8 +174,11 @@ class Docker:
 
     def _connect(self) -> docker.APIClient:
         if self._base_url is not None:
-            return docker.APIClient(base_url=self._base_url, version="auto", timeout=self._timeout)
-        return docker.from_env(version="auto", timeout=self._timeout).api
+            api = docker.APIClient(base_url=self._base_url, version="auto", timeout=self._timeout)
+        else:
+            api = docker.from_env(version="auto", timeout=self._timeout).api
+        sweep(api, self._owner)
+        return api
 
 
 def _create(body: dict[str, Any], name: str, api: docker.APIClient) -> dict[str, Any]:

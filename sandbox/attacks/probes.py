@@ -1,4 +1,5 @@
-# ruff: noqa: E501, S108, PTH, T201, PERF401, SIM115, PLR2004 - what attacks is made of calls and fixed paths
+# ruff: noqa: E501, S108, PTH208, T201, PERF401, PLR2004
+# What attacks is made of plain calls and fixed paths.
 """Attempts to break out, run inside the sandbox by its own user. Standard library only.
 
 ``python3 probes.py NAME`` ends with 0 when every attempt of that name failed. What succeeded is

@@ -1,0 +1,124 @@
+"""Nothing is left behind: not by a kill, not by a cancellation, not by two thousand commands."""
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+import pytest
+
+from sandbox import Docker, Spec
+from sandbox.hardening import LABEL
+from sandbox.pool import Pool
+from sandbox.sweep import OWNER, sweep
+from tests.integration.sandbox.conftest import SPEC
+
+pytestmark = pytest.mark.docker
+ROOT = Path(__file__).parents[3]
+
+ORCHESTRATOR = """
+import asyncio
+from sandbox import Docker, Spec
+from sandbox.pool import Pool
+async def main():
+    pool = Pool(Docker(), size=2)
+    sandbox = await pool.lease(Spec())
+    await pool.settled()
+    task = asyncio.create_task(sandbox.run(["sleep", "600"], timeout_s=600))
+    await asyncio.sleep(0.2)
+    print("ready", flush=True)
+    await task
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def api():
+    client = docker.from_env().api
+    yield client
+    client.close()
+
+
+def of(api, pid: int) -> list[str]:
+    """Containers of the orchestrator with this number."""
+    found = api.containers(all=True, filters={"label": LABEL})
+    return [c["Names"][0] for c in found if f"/{pid}/" in c["Labels"].get(OWNER, "")]
+
+
+async def until(true, seconds: float) -> bool:
+    for _ in range(int(seconds * 10)):
+        if true():
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def test_containers_end_with_their_orchestrator(api):
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", ORCHESTRATOR, cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert (await process.stdout.readline()) == b"ready\n"
+    assert len(of(api, process.pid)) == 3
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    assert await until(lambda: not of(api, process.pid), 30)
+
+
+async def test_what_was_made_and_never_started_is_swept(api):
+    dead = f"{'x' * 8}/pid:[1]/1/1"
+    made = api.create_container("signoff-sandbox:latest", "true", labels={LABEL: "1", OWNER: dead})
+    try:
+        assert made["Id"] in {c["Id"] for c in api.containers(all=True)}
+        sweep(api, dead)  # too young to be abandoned
+        assert made["Id"] in {c["Id"] for c in api.containers(all=True)}
+    finally:
+        api.remove_container(made["Id"], force=True)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.1, 0.2])
+async def test_a_lease_that_is_cancelled_leaves_nothing(api, after):
+    backend = Docker()
+    await (await backend.lease(SPEC)).close()
+    before = set(of(api, os.getpid()))
+    task = asyncio.create_task(backend.lease(SPEC))
+    await asyncio.sleep(after)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await backend.close()
+    assert set(of(api, os.getpid())) <= before
+
+
+def held() -> tuple[int, int]:
+    """Descriptors and kilobytes that this process holds."""
+    gc.collect()
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return len(list(Path("/proc/self/fd").iterdir())), int(status["VmRSS"].split()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_two_thousand_commands_and_two_hundred_leases(api):
+    """No growth in descriptors, memory, processes or containers."""
+    pool = Pool(Docker(), size=2)
+
+    async def work(leases: int) -> None:
+        for _ in range(leases):
+            sandbox = await pool.lease(Spec(limits=SPEC.limits))
+            for _ in range(10):
+                assert (await sandbox.run(["sh", "-c", "echo x; sleep 0 &"])).stdout.head == b"x\n"
+            await sandbox.close()
+
+    await work(20)
+    await pool.settled()
+    files, memory = held()
+    await work(200)
+    await pool.settled()
+    after_files, after_memory = held()
+    assert after_files <= files + 2
+    assert after_memory - memory < 24_000
+    assert len(of(api, os.getpid())) == 2
+    await pool.close()
+    assert await until(lambda: not of(api, os.getpid()), 30)
