@@ -143,7 +143,8 @@ def in_full(ballot: Ballot) -> str:
     )
     rows += [f"until       {ballot.expires_at:%Y-%m-%d %H:%M:%S} UTC", f"digest      {ballot.action_digest}", ""]
     for name, shown in parts(ballot.action):
-        rows += [f"{name}:", *(f"  │ {_joined(line)}" for line in shown)]
+        empty = shown == lines("")
+        rows += [f"{name}: empty"] if empty else [f"{name}:", *(f"  │ {_joined(line)}" for line in shown)]
     rows += ["", *(_joined(line) for line in diff_lines(ballot.diff))]
     return "\n".join(rows)
 
