@@ -43,7 +43,8 @@ class Receiver:
         pinned = await self.store.pin(run, task.repo, task.base)
         paths = await self.store.files(run, pinned.tree)
         expert = task.expert or self.roster.choose_expert(task.text, paths)
-        self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
+        self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run,
+        self.roster.model("coder", task)  # and so is an unknown strategy
         accept = task.accept or await self._found(run, pinned, paths)
         received_at = task.received_at or self.clock()
         task = replace(

@@ -69,10 +69,12 @@ async def git(
         place, start = ["-C", str(folder)], ["env", *_unset(), *_pairs(QUIET)]
     process = await asyncio.create_subprocess_exec(
         *start, "git", *place, *settings, *args,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        # Nothing to say, no pipe: under uvloop writing to a process that is already gone is an error.
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        out, said = await process.communicate(stdin)
+        out, said = await process.communicate(stdin or None)
     except BaseException:
         if process.returncode is None:
             process.kill()

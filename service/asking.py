@@ -1,7 +1,7 @@
 """What a client asks for when it starts a run, in LangGraph's words, and the task that is meant. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -76,14 +76,14 @@ def checked_modes(modes: Sequence[str]) -> tuple[str, ...]:
 def wished(given: Mapping[str, Any] | None) -> str:
     """The words of an input: of its task, or of the last human message. Empty: it says nothing."""
     task = (given or {}).get("task")
-    if isinstance(task, Mapping) and task.get("text"):
+    if isinstance(task, dict) and task.get("text"):
         return str(task["text"]).strip()
     messages = (given or {}).get("messages")
-    messages = [messages] if isinstance(messages, Mapping | str) else messages
-    for message in reversed(messages if isinstance(messages, list) else []):
+    messages = [messages] if isinstance(messages, (dict, str)) else messages
+    for message in reversed(cast("list[Any]", messages) if isinstance(messages, list) else []):
         if isinstance(message, str):
             return message.strip()
-        if isinstance(message, Mapping) and message.get("role", message.get("type")) in {"user", "human"}:
+        if isinstance(message, dict) and message.get("role", message.get("type")) in {"user", "human"}:
             return spoken(message.get("content")).strip()
     return ""
 
@@ -93,7 +93,7 @@ def spoken(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, Mapping) and part.get("text"))
+    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("text"))
 
 
 def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | None) -> Task:
@@ -104,13 +104,10 @@ def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | 
     """
     given = ask.input or {}
     task = given.get("task")
-    sources: list[Any] = [ask.config.get("configurable"), ask.context, given]
     fields: dict[str, Any] = {"profile": profile}
-    for source in sources:
-        fields |= {k: v for k, v in source.items() if k in FIELDS} if isinstance(source, Mapping) else {}
-    fields |= (
-        {k: v for k, v in task.items() if k not in {"requester", "received_at"}} if isinstance(task, Mapping) else {}
-    )
+    for source in (_mapping(ask.config.get("configurable")), ask.context, given):
+        fields |= {key: part for key, part in source.items() if key in FIELDS}
+    fields |= {key: part for key, part in _mapping(task).items() if key not in {"requester", "received_at"}}
     fields["text"] = wished(given)
     fields.setdefault("repo", default_repo or "")
     if not fields["text"]:
@@ -123,3 +120,7 @@ def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | 
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Unfit(f"The task is not valid: {what}", code="task_invalid",
                     hint='Send {"text": …, "repo": …}; see docs/api.md for the other fields.') from error  # fmt: skip
+
+
+def _mapping(found: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import typer
 
-from service import cli_approvals, cli_audit, cli_doctor, cli_fix, cli_runs
+from service import cli_approvals, cli_audit, cli_doctor, cli_fix, cli_runs, cli_serve
 
 app = typer.Typer(
     name="signoff",
@@ -42,6 +42,7 @@ for name, command in {
     "trace": cli_runs.trace,
     "fix": cli_fix.fix,
     "doctor": cli_doctor.doctor,
+    "serve": cli_serve.serve,
 }.items():
     app.command(name)(command)
 app.add_typer(cli_approvals.app, name="approvals")

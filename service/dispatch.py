@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from service.performer import Performer
+from service.engine import Engine
+from service.performer import Outcome, Performer
 from service.rewinding import roll_back
 from service.streams import Feed, Feeds
 from service.turns import Turn
 
-Stop = Literal["interrupt", "rollback", "shutdown"]
+Stop = Literal["interrupt", "rollback"]
 BUSY_AGAIN_S = 2.0
 """When to look again at a run that another process advances."""
 
@@ -31,8 +32,8 @@ class Dispatcher:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _waiting: dict[str, deque[Turn]] = field(default_factory=dict[str, deque[Turn]])
     _drivers: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
-    _working: dict[str, "asyncio.Task[Turn | None]"] = field(default_factory=dict[str, "asyncio.Task[Turn | None]"])
-    _stopped: dict[str, Stop] = field(default_factory=dict[str, Stop])
+    _working: dict[str, "asyncio.Task[Outcome]"] = field(default_factory=dict[str, "asyncio.Task[Outcome]"])
+    _stopped: set[str] = field(default_factory=set[str])
     _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,20 +56,17 @@ class Dispatcher:
         """Stop a turn, working or waiting, and wait until nothing of it runs any more."""
         working = self._working.get(turn.id)
         if working is not None:
-            self._stopped[turn.id] = how
+            self._stopped.add(turn.id)
             working.cancel()
             await asyncio.wait([working])
-        status = "interrupted"
-        await self.performer.turns.update(turn.id, now=self.clock(), status=status, cancel_reason=reason)
+        await self.performer.turns.update(turn.id, now=self.clock(), status="interrupted", cancel_reason=reason)
         if how == "rollback":
             latest = await self.performer.turns.get(turn.id, turn.org)
             if latest.attempts:
                 await roll_back(self._engine(turn), turn.thread, latest.before or "")
             await self.performer.turns.delete(turn.id)
-        if how != "shutdown":
-            waiting = bool(self._waiting.get(turn.thread))
-            await self._rest(turn, waiting=waiting)
-            self.feeds.end(turn.id)
+        await self._rest(turn, waiting=bool(self._waiting.get(turn.thread)))
+        self.feeds.end(turn.id)
 
     async def close(self) -> None:
         """Stop everything where it is; the rows say what has to go on at the next start."""
@@ -102,19 +100,19 @@ class Dispatcher:
         feed = self.feeds.get(turn.id) or Feed(born_ms=0)
         task = self._working[turn.id] = asyncio.create_task(self.performer.perform(turn, feed))
         try:
-            done = await asyncio.shield(task)
+            outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
-            if self._stopped.pop(turn.id, None) is not None:
+            if turn.id in self._stopped:
                 return False
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             raise
         finally:
             self._working.pop(turn.id, None)
-        if done is None and (await self.performer.turns.get(turn.id, turn.org)).open:
-            return True
-        self.feeds.end(turn.id)
-        return False
+            self._stopped.discard(turn.id)
+        if outcome == "ended":
+            self.feeds.end(turn.id)
+        return outcome == "busy"
 
     async def _rest(self, turn: Turn, *, waiting: bool) -> None:
         engine = self._engine(turn)
@@ -122,5 +120,5 @@ class Dispatcher:
         status = "busy" if waiting else "interrupted" if state.interrupts else "idle"
         await self.performer.threads.update(turn.thread, now=self.clock(), status=status)
 
-    def _engine(self, turn: Turn):  # noqa: ANN202  the engine of the turn's organisation
+    def _engine(self, turn: Turn) -> Engine:
         return replace(self.performer.engine, org=turn.org)

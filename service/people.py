@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import Letter, Mode, Voter
+from approvals import Letter, Mode, People, Voter
 
 SIGNER = ("operator", "approver", "critical_approver")
 
@@ -14,11 +14,13 @@ class Household:
 
     mode: Mode
     approvers: tuple[str, ...] = ()
+    members: People | None = None
+    """The directory of a service: what people's logins said about their roles."""
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now."""
-        del org
-        return self.of(subject)
+        known = await self.members.roles(org, subject) if self.members else ()
+        return tuple(dict.fromkeys((*self.of(subject), *known)))
 
     def of(self, subject: str) -> tuple[str, ...]:
         """The same without waiting: it is a list, not a directory."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
@@ -25,6 +25,9 @@ ENDED: Mapping[str, TurnStatus] = {
 """How a run of ours stands → how LangGraph's API calls that. What waits for a person is no success."""
 
 
+Outcome = Literal["ended", "gone", "busy"]
+
+
 class Callbacks(Protocol):
     """Tells a client's web hook."""
 
@@ -43,8 +46,8 @@ class Performer:
     callbacks: Callbacks
     clock: Callable[[], datetime]
 
-    async def perform(self, turn: Turn, feed: Feed) -> Turn | None:
-        """Return the turn as it ended; None when it was taken back meanwhile, or its run is busy elsewhere.
+    async def perform(self, turn: Turn, feed: Feed) -> Outcome:
+        """Return how it went: ended, taken back before it began, or its run is busy elsewhere.
 
         A cancelled call leaves the row as it is: whoever cancelled it knows why.
         """
@@ -54,27 +57,30 @@ class Performer:
             turn.id, now=self.clock(), status="running", attempts=turn.attempts + 1, before=before
         )
         if not begun:
-            return None
+            return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
-        if turn.attempts > 1 or turn.asked.get("queued"):
+        if turn.attempts > 1 or not turn.asked.get("fresh"):
             await self.threads.update(turn.thread, now=self.clock(), status="busy")
         feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
         try:
             standing = await self._advance(engine, turn, feed)
         except SignoffError as error:
             if error.stable_code in {"run_busy", "lease_lost"}:
-                return None
-            return await self._failed(engine, turn, feed, error.stable_code, error.message)
-        except Exception as error:  # the boundary: whatever broke, the turn must not hang
+                return "busy"
+            await self._failed(turn, feed, error.stable_code, error.message)
+            return "ended"
+        except Exception as error:  # noqa: BLE001  the boundary: whatever broke, the turn must not hang
             structlog.get_logger("signoff.turn").exception("turn failed", turn=turn.id, thread=turn.thread)
-            return await self._failed(engine, turn, feed, "bug", f"{type(error).__name__}: {error}")
-        return await self._ended(turn, feed, standing)
+            await self._failed(turn, feed, "bug", f"{type(error).__name__}: {error}")
+            return "ended"
+        await self._ended(turn, feed, standing)
+        return "ended"
 
     async def _stands_at(self, engine: Engine, turn: Turn) -> str:
         if turn.asked.get("fresh"):
             return ""
         state = await engine.graph.aget_state(engine.config(turn.thread))
-        return str(state.config["configurable"].get("checkpoint_id") or "")
+        return str(state.config.get("configurable", {}).get("checkpoint_id") or "")
 
     async def _advance(self, engine: Engine, turn: Turn, feed: Feed) -> Standing:
         await self._prepare(engine, turn)
@@ -94,7 +100,7 @@ class Performer:
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
                 await refine(engine, standing.run, wish)
 
-    async def _ended(self, turn: Turn, feed: Feed, standing: Standing) -> Turn:
+    async def _ended(self, turn: Turn, feed: Feed, standing: Standing) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending
         code = ending.code if ending and status != "success" else None
         message = ending.message if ending and status != "success" else None
@@ -102,17 +108,17 @@ class Performer:
         values = final_values(standing)
         if status == "error":
             feed.say("error", {"error": code or "failed", "message": message or ""})
-        return await self._settle(turn, feed, status, thread, values, code=code, message=message)
+        await self._settle(turn, feed, status, thread, values, code=code, message=message)
 
-    async def _failed(self, engine: Engine, turn: Turn, feed: Feed, code: str, message: str) -> Turn:
+    async def _failed(self, turn: Turn, feed: Feed, code: str, message: str) -> None:
         feed.say("error", {"error": code, "message": message})
         values: Mapping[str, Any] = {"__error__": {"error": code, "message": message}}
-        return await self._settle(turn, feed, "error", "error", values, code=code, message=message)
+        await self._settle(turn, feed, "error", "error", values, code=code, message=message)
 
     async def _settle(
         self, turn: Turn, feed: Feed, status: TurnStatus, thread: ThreadStatus, values: Mapping[str, Any],
         *, code: str | None, message: str | None,
-    ) -> Turn:  # fmt: skip
+    ) -> None:  # fmt: skip
         now = self.clock()
         await self.threads.update(turn.thread, now=now, status=thread)
         kept = await self.turns.update(
@@ -122,7 +128,6 @@ class Performer:
         feed.result = dict(values)
         if kept and turn.webhook:
             await asyncio.shield(self.callbacks.tell(done, _letter(done, values)))
-        return done
 
 
 def _nobody(event: Event) -> None:

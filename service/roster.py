@@ -18,6 +18,7 @@ class Desk:
 
     def model(self, role: Role, task: Task) -> Model | None:
         """The model for a role; ``single`` and ``fast`` spare the planner and the reviewer."""
+        self.catalogue.strategy(task.strategy)  # an unknown name is refused here
         alone = task.strategy in {"single", "fast"} and role in {"planner", "reviewer"}
         return None if alone else self.models.get(role)
 

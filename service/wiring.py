@@ -4,7 +4,7 @@ import getpass
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -37,6 +37,7 @@ from sandbox import Backend, Check, Delivery, Docker, Limits, Local, Spec, Store
 from service.brains import open_models, probe_endpoints
 from service.engine import Engine
 from service.keys import own_key
+from service.members import Members
 from service.people import Household, Nobody
 from service.roster import Desk
 from service.runs import Run, Runs
@@ -44,6 +45,7 @@ from service.settings import Settings
 from telemetry import (
     Branch,
     Identity,
+    Metrics,
     Redactor,
     Tracing,
     logging_as,
@@ -73,6 +75,11 @@ class House:
     models: Mapping[Role, Model]
     catalogue: Catalogue
     audit: Audit
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
+        """Body and content type of ``/metrics``."""
+        return self.metrics.page(runs=runs)
 
     def person(self, name: str | None = None) -> Voter:
         """Who signs at this terminal: the named person in solo mode, else who is logged in."""
@@ -138,16 +145,19 @@ async def open_house(
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         redactor = Redactor(secrets=settings.secrets)
-        stack.enter_context(logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor,
-                                       stream=sys.stderr))  # fmt: skip
-        spans = await stack.enter_async_context(_tracing(settings, redactor))
+        if served_to is None:  # a LangGraph server has logs of its own
+            logs = logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor, stream=sys.stderr)
+            stack.enter_context(logs)
+        metrics = Metrics()
+        spans = await stack.enter_async_context(_tracing(settings, redactor, metrics))
         database = open_engine(sqlite_url(settings.home / "signoff.db"))
         stack.push_async_callback(database.dispose)
         saver = await stack.enter_async_context(
             AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db"))
         )
         saver.serde = serializer()
-        yield await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models)
+        house = await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models)
+        yield replace(house, metrics=metrics)
 
 
 async def _furnish(  # noqa: PLR0917
@@ -164,7 +174,8 @@ async def _furnish(  # noqa: PLR0917
     await runs.create_all()
     async with database.begin() as connection:
         await connection.run_sync(audit_tables.create_all)
-    people = Household(mode=settings.approvals_mode, approvers=settings.signers)
+    members = Members(engine=database)
+    people = Household(mode=settings.approvals_mode, approvers=settings.signers, members=members)
     ballots = StoredBallots(engine=database, clock=now, people=people, journal=audit, mailing=Nobody())
     backend, spec = _backend(settings)
     stack.push_async_callback(backend.close)
@@ -225,7 +236,7 @@ def hire(
     )  # fmt: skip
 
 
-def _tracing(settings: Settings, redactor: Redactor):  # noqa: ANN202  an async context manager of Tracing
+def _tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # noqa: ANN202  an async context manager of Tracing
     destinations = []
     if settings.otlp_endpoint:
         headers = settings.otlp_headers.get_secret_value() if settings.otlp_headers else ""
@@ -236,6 +247,7 @@ def _tracing(settings: Settings, redactor: Redactor):  # noqa: ANN202  an async 
             to_langfuse(settings.langfuse_host, public_key=settings.langfuse_public_key, secret_key=secret)
         )
     return tracing(folder=settings.home / "traces", destinations=destinations, redactor=redactor,
+                   listeners=(metrics.heard,),
                    content=settings.trace_content, version=version("signoff"))  # fmt: skip
 
 

@@ -56,7 +56,12 @@ async def test_a_model_plans_changes_and_reviews(asked: tuple[Cli, OpenAIServer]
     assert told["proof"]["passed"] == 2
     assert told["spent"]["model_calls"] == 3
     assert "+    return sum(prices)" in told["diff"]
-    assert len(server.requests) == 3
+    assert [r.path.rpartition("/")[2] for r in server.requests] == [
+        "models",
+        "completions",
+        "completions",
+        "completions",
+    ]
 
 
 async def test_a_run_waits_for_its_signature_and_goes_on_after_it(asked: tuple[Cli, OpenAIServer], repo: Path) -> None:

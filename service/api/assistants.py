@@ -1,0 +1,83 @@
+"""Assistants: fixed, because what a graph may do is decided by its operator and not by its clients."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from graphs import State
+from service.api.caller import Reader, TheOffice, answer
+from service.assistants import ASSISTANTS, Assistant, assistant
+
+router = APIRouter(prefix="/assistants", tags=["assistants"])
+
+
+class Search(BaseModel):
+    graph_id: str | None = None
+    name: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    limit: int = Field(default=10, ge=1, le=1_000)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+
+
+def _found(asked: Search) -> list[Assistant]:
+    def fits(each: Assistant) -> bool:
+        described = each.document["metadata"]
+        return (
+            asked.graph_id in {None, each.graph}
+            and (asked.name is None or asked.name.lower() in each.name)
+            and all(described.get(key) == part for key, part in asked.metadata.items())
+        )
+
+    return [each for each in ASSISTANTS if fits(each)]
+
+
+@router.post("/search")
+async def search(_: Reader, asked: Search) -> list[dict[str, Any]]:
+    """One page of assistants."""
+    return [each.document for each in _found(asked)[asked.offset : asked.offset + asked.limit]]
+
+
+@router.post("/count")
+async def count(_: Reader, asked: Search) -> int:
+    """How many there are."""
+    return len(_found(asked))
+
+
+@router.get("/{assistant_id}")
+async def get(_: Reader, assistant_id: str) -> dict[str, Any]:
+    """One assistant, by its id or its name."""
+    return assistant(assistant_id).document
+
+
+@router.get("/{assistant_id}/graph", response_model=None)
+async def graph(_: Reader, at: TheOffice, assistant_id: str, xray: bool = False) -> Response:
+    """Nodes and edges."""
+    assistant(assistant_id)
+    return answer(at.house.engine.graph.get_graph(xray=xray).to_json())
+
+
+@router.get("/{assistant_id}/schemas", response_model=None)
+async def schemas(_: Reader, assistant_id: str) -> Response:
+    """JSON schemas of input and state."""
+    found = assistant(assistant_id)
+    state: dict[str, Any] = {"type": "object", "title": "State", "properties": {k: {} for k in State.__annotations__}}
+    given = {"type": "object", "title": "Input", "properties": {"task": {"type": "object"}, "messages": {
+        "type": "array", "items": {"type": "object"}}, "repo": {"type": "string"}}}  # fmt: skip
+    return answer({"graph_id": found.graph, "input_schema": given, "output_schema": state, "state_schema": state,
+                   "config_schema": None, "context_schema": None})  # fmt: skip
+
+
+@router.get("/{assistant_id}/subgraphs", response_model=None)
+async def subgraphs(_: Reader, at: TheOffice, assistant_id: str) -> Response:
+    """The graphs inside the graph, by node."""
+    found = assistant(assistant_id)
+    inner = {name: {"graph_id": found.graph} for name, _ in at.house.engine.graph.get_subgraphs()}
+    return answer(inner)
+
+
+@router.post("/{assistant_id}/versions")
+async def versions(_: Reader, assistant_id: str) -> list[dict[str, Any]]:
+    """There is one version."""
+    return [assistant(assistant_id).document]

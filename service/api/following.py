@@ -1,0 +1,98 @@
+"""Wait for a turn, or hear it, for as long as the client stays."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+
+from service.api.caller import answer
+from service.office import Office
+from service.reception import Taken
+from service.retelling import final_values
+from service.streams import as_json, frame
+from service.turns import Turn
+
+LOOK_AGAIN_S = 0.25
+"""How often a turn is looked at that another process performs."""
+EVENT_STREAM = "text/event-stream"
+
+
+def location(turn: Turn, then: str = "") -> dict[str, str]:
+    """Where the run is, and where to go on after a lost connection."""
+    here = f"/threads/{turn.thread}/runs/{turn.id}"
+    return {"content-location": here, **({"location": f"{here}/{then}"} if then else {})}
+
+
+async def result(at: Office, turn: Turn) -> dict[str, Any]:
+    """How the thread of a turn stands, as a client that waited gets it."""
+    values = final_values(await at.reception.of(turn.org).standing(turn.thread))
+    latest = await at.turns.get(turn.id, turn.org)
+    if latest.status == "error" and latest.error_code:
+        values["__error__"] = {"error": latest.error_code, "message": latest.error or ""}
+    return values
+
+
+async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) -> Response:
+    """The state once the turn pauses or ends."""
+    try:
+        await finished(at, taken)
+    except asyncio.CancelledError:
+        if cancel and await request.is_disconnected():
+            await asyncio.shield(at.dispatcher.stop(taken.turn, "interrupt", "disconnected"))
+        raise
+    known = taken.feed.result if taken.feed else None
+    return answer(known if known is not None else await result(at, taken.turn),
+                  headers=location(taken.turn, "join"))  # fmt: skip
+
+
+async def finished(at: Office, taken: Taken) -> None:
+    """Return when the turn has ended, wherever it is performed."""
+    if taken.feed is not None:
+        await taken.feed.done()
+        return
+    while (await at.turns.get(taken.turn.id, taken.turn.org)).open:  # noqa: ASYNC110  another process works on it
+        await asyncio.sleep(LOOK_AGAIN_S)
+
+
+def followed(at: Office, taken: Taken, *, cancel: bool) -> StreamingResponse:
+    """Everything the turn says, from its first event."""
+    return joined(at, taken.turn, after=None, modes=(), cancel=cancel)
+
+
+def joined(
+    at: Office, turn: Turn | None, *, after: str | None, modes: tuple[str, ...], cancel: bool
+) -> StreamingResponse:
+    """What the turn says after an event; only these modes when any are named."""
+
+    async def told() -> AsyncGenerator[bytes]:
+        if turn is None:
+            yield frame("end", b"null")
+            return
+        feed, complete = at.feeds.get(turn.id), False
+        try:
+            if feed is not None:
+                async for each in feed.listen(after):
+                    if _wanted(each, modes):
+                        yield each
+            else:
+                await finished(at, Taken(turn=turn, feed=None))
+                yield frame("values", as_json(await result(at, turn)))
+            complete = True
+            yield frame("end", b"null")
+        finally:
+            if cancel and not complete:
+                await asyncio.shield(at.dispatcher.stop(turn, "interrupt", "disconnected"))
+
+    headers = location(turn, "stream") if turn else {}
+    return StreamingResponse(told(), media_type=EVENT_STREAM, headers={**headers, "x-accel-buffering": "no"})
+
+
+def _wanted(each: bytes, modes: tuple[str, ...]) -> bool:
+    if not modes or each.startswith(b":"):
+        return True
+    event = each.partition(b"event: ")[2].partition(b"\n")[0].decode()
+    return event.split("|")[0].split("/")[0] in {*modes, "metadata", "error"} or (
+        event == "messages" and "messages-tuple" in modes
+    )

@@ -1,0 +1,94 @@
+"""API keys of an organisation, and login sessions of people."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from service.api.caller import Admin, Caller, TheOffice, answer
+from service.auth import Key
+from service.refusals import refuse
+from service.who import Role, Scope
+
+router = APIRouter(prefix="/v1", tags=["keys"])
+
+
+def document(key: Key) -> dict[str, Any]:
+    """A key without its secret."""
+    return {"id": key.id, "name": key.name, "subject": key.subject, "roles": key.roles, "scopes": key.scopes,
+            "personal": key.personal, "created_at": key.created_at, "expires_at": key.expires_at}  # fmt: skip
+
+
+class NewKey(BaseModel):
+    name: str = Field(max_length=200)
+    subject: str | None = Field(default=None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    roles: list[Role] = Field(default_factory=list[Role])
+    scopes: list[Scope] | None = None
+    personal: bool = False
+    expires_in_days: Annotated[float, Field(gt=0, le=3_650)] | None = 90
+
+
+class Login(BaseModel):
+    key: str = Field(max_length=400)
+
+
+@router.post("/session")
+async def log_in(at: TheOffice, said: Login) -> Response:
+    """Open a login session with a personal key. Only sessions and OIDC logins can sign; keys never do."""
+    key = await at.keys.check(said.key)
+    session, token = await at.keys.log_in(key, roles=await at.house.people.roles(key.org, key.subject))
+    return answer({"token": token, "subject": session.subject, "roles": session.roles, "scopes": session.scopes,
+                   "expires_at": session.expires_at})  # fmt: skip
+
+
+@router.delete("/session", status_code=204)
+async def log_out(who: Caller, at: TheOffice) -> None:
+    """End the session this request came with."""
+    await at.keys.revoke(who.key, who.org)
+
+
+@router.get("/whoami")
+async def whoami(who: Caller) -> Response:
+    """Who the service thinks is asking."""
+    return answer({"subject": who.subject, "org": who.org, "kind": who.kind, "roles": who.roles, "scopes": who.scopes})
+
+
+@router.get("/keys")
+async def list_keys(who: Admin, at: TheOffice) -> Response:
+    """The organisation's keys."""
+    return answer({"items": [document(key) for key in await at.keys.list(who.org)]})
+
+
+@router.post("/keys", status_code=201)
+async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
+    """A new key; its text is in this answer and nowhere else. Nobody gives rights they have not."""
+    scopes = asked.scopes if asked.scopes is not None else None
+    if set(asked.roles) - set(who.roles) and "org_admin" not in who.roles:
+        raise refuse("role_missing", "Only roles that you hold can be given on.")
+    expires = at.reception.clock() + timedelta(days=asked.expires_in_days) if asked.expires_in_days else None
+    key, text = await at.keys.make(
+        who.org, asked.subject or f"key:{asked.name}", name=asked.name, roles=asked.roles, scopes=scopes,
+        personal=asked.personal, expires_at=expires,
+    )  # fmt: skip
+    return answer({**document(key), "key": text}, 201)
+
+
+@router.post("/keys/{key_id}/rotate", status_code=201)
+async def rotate(who: Admin, at: TheOffice, key_id: str) -> Response:
+    """A new key with the same rights; the old one works for another day."""
+    key, text = await at.keys.rotate(key_id, who.org)
+    return answer({**document(key), "key": text}, 201)
+
+
+@router.delete("/keys/{key_id}", status_code=204)
+async def revoke(who: Admin, at: TheOffice, key_id: str) -> None:
+    """End a key at once."""
+    await at.keys.revoke(key_id, who.org)
+
+
+@router.delete("/members/{subject}", status_code=204)
+async def remove_member(who: Admin, at: TheOffice, subject: str) -> None:
+    """Take a member's roles away: what they signed and was not used yet does not count any more."""
+    await at.members.remove(who.org, subject)

@@ -1,0 +1,82 @@
+"""Every error leaves as problem details (RFC 9457) with its stable code."""
+
+import math
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from domain import ContextTooLong, SignoffError
+from service.refusals import refuse
+
+MEDIA = "application/problem+json"
+STATUS = {
+    "run_not_found": 404, "step_unknown": 404, "run_ambiguous": 409, "run_busy": 409, "run_cancelled": 409,
+    "lease_lost": 409, "nothing_to_refine": 409, "task_invalid": 422, "expert_unknown": 422,
+}  # fmt: skip
+"""Refusals of other rooms that HTTP has a better word for than 400."""
+RETRY_S = 5
+
+
+def problem(error: SignoffError, *, instance: str = "") -> Response:
+    """The answer for an error of the house."""
+    status = STATUS.get(error.stable_code, error.http_status)
+    body: dict[str, Any] = {
+        "type": f"urn:signoff:error:{error.stable_code}",
+        "title": error.stable_code.replace("_", " "),
+        "status": status,
+        "detail": error.message,
+        "code": error.stable_code,
+        "hint": error.hint,
+        "instance": instance,
+    }
+    headers: dict[str, str] = {}
+    wait = getattr(error, "retry_after", None)
+    if status in {429, 503}:
+        headers["retry-after"] = str(math.ceil(wait if wait is not None else RETRY_S))
+    if isinstance(error, ContextTooLong):
+        body["max_tokens"] = error.max_tokens
+    if status == 401:  # noqa: PLR2004
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse(body, status, headers=headers, media_type=MEDIA)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Have the application answer errors this way."""
+    app.add_exception_handler(SignoffError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unknown)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignoffError)  # noqa: S101  registered for it
+    return problem(error, instance=request.url.path)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
+    what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+    return problem(refuse("request_invalid", f"The request is not valid: {what}"), instance=request.url.path)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for it
+    if error.status_code == 404:  # noqa: PLR2004
+        return problem(refuse("route_not_found", "There is nothing here."), instance=request.url.path)
+    if error.status_code == 405:  # noqa: PLR2004
+        answer = problem(refuse("method_not_allowed", "This method does nothing here."), instance=request.url.path)
+        answer.headers.update(error.headers or {})
+        return answer
+    return problem(refuse("request_invalid", str(error.detail)), instance=request.url.path)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    structlog.get_logger("signoff.api").error("request failed", path=request.url.path, error=type(error).__name__)
+    body = {"type": "urn:signoff:error:bug", "title": "bug", "status": 500, "code": "bug", "instance": request.url.path,
+            "detail": "This is our fault.", "hint": "Report it with the server's log."}  # fmt: skip
+    return JSONResponse(body, 500, media_type=MEDIA)

@@ -1,0 +1,76 @@
+"""The store: JSON documents of an organisation, by namespace and key."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from service.api.caller import Reader, Runner, TheOffice
+
+router = APIRouter(prefix="/store", tags=["store"])
+Key = Field(min_length=1, max_length=300)
+Namespace = Field(max_length=20)
+
+
+class Put(BaseModel):
+    namespace: list[str] = Namespace
+    key: str = Key
+    value: dict[str, Any]
+
+
+class Delete(BaseModel):
+    namespace: list[str] = Namespace
+    key: str = Key
+
+
+class Search(BaseModel):
+    namespace_prefix: list[str] = Field(default_factory=list, max_length=20)
+    filter: dict[str, Any] | None = None
+    limit: int = Field(default=10, ge=1, le=1_000)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+
+
+class Namespaces(BaseModel):
+    prefix: list[str] | None = Field(default=None, max_length=20)
+    limit: int = Field(default=100, ge=1, le=1_000)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+
+
+@router.put("/items", status_code=204)
+async def put(who: Runner, at: TheOffice, item: Put) -> None:
+    """Write an item."""
+    await at.items.put(who.org, item.namespace, item.key, item.value)
+
+
+@router.get("/items")
+async def get(
+    who: Reader,
+    at: TheOffice,
+    key: Annotated[str, Query(min_length=1, max_length=300)],
+    namespace: Annotated[str, Query()] = "",
+) -> dict[str, Any]:
+    """Read one; the namespace's words with dots between."""
+    return await at.items.get(who.org, namespace.split("."), key)
+
+
+@router.delete("/items", status_code=204)
+async def delete(who: Runner, at: TheOffice, item: Delete) -> None:
+    """Remove one."""
+    await at.items.delete(who.org, item.namespace, item.key)
+
+
+@router.post("/items/search")
+async def search(who: Reader, at: TheOffice, asked: Search) -> dict[str, Any]:
+    """One page of what is below a namespace."""
+    found = await at.items.search(
+        who.org, asked.namespace_prefix, having=asked.filter or {}, limit=asked.limit, offset=asked.offset
+    )
+    return {"items": found}
+
+
+@router.post("/namespaces")
+async def namespaces(who: Reader, at: TheOffice, asked: Namespaces) -> dict[str, Any]:
+    """The namespaces below one."""
+    return {
+        "namespaces": await at.items.namespaces(who.org, asked.prefix or [], limit=asked.limit, offset=asked.offset)
+    }

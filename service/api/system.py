@@ -1,0 +1,55 @@
+"""Is it there, is it ready, what is it."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import func, select, text
+
+from approvals import reading
+from service.api.caller import Auditor, TheOffice
+from service.runs import RUNS
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/ok")
+async def ok() -> dict[str, bool]:
+    """The process answers."""
+    return {"ok": True}
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """For a liveness probe."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", response_model=None)
+async def readyz(at: TheOffice) -> Response:
+    """For a readiness probe: the database answers."""
+    async with reading(at.database) as conn:
+        await conn.execute(text("SELECT 1"))
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/info")
+async def info(at: TheOffice) -> dict[str, Any]:
+    """What LangGraph's clients want to know of a server."""
+    return {
+        "version": version("signoff"),
+        "langgraph_py_version": version("langgraph"),
+        "flags": {"assistants": True, "crons": False, "langsmith": False},
+        "metadata": {"engine": "embedded", "approvals_mode": at.settings.approvals_mode},
+    }
+
+
+@router.get("/metrics", response_model=None)
+async def metrics(_: Auditor, at: TheOffice) -> Response:
+    """Prometheus' text format."""
+    async with reading(at.database) as conn:
+        counted = await conn.execute(select(RUNS.c.status, func.count()).group_by(RUNS.c.status))
+        runs = {str(row[0]): int(row[1]) for row in counted}
+    page, kind = at.house.metrics_page(runs)
+    return Response(page, media_type=kind)

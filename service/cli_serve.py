@@ -1,0 +1,95 @@
+"""``signoff serve``: the HTTP API of this machine, with nothing to configure."""
+
+import getpass
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from service.office import Office, open_office
+from service.refusals import refuse
+from service.settings import Settings, read_settings
+from service.terminal import err
+from service.terminal import run as run_async
+from service.wiring import open_house
+
+ADMIN = ("org_admin", "operator", "auditor")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to bind to. Default: loopback.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port; 0 takes any free one.")] = None,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make and print another admin key.")] = False,
+) -> None:
+    """Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat.
+
+    Examples:
+      signoff serve
+
+      signoff serve --port 8123
+    """
+    settings = read_settings()
+    given = {"host": host, "port": port}
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    run_async(lambda: listen(settings, new_key=new_key))
+
+
+async def listen(settings: Settings, *, new_key: bool = False) -> None:
+    """Serve until a signal says stop.
+
+    Raises:
+        Refused: ``authentication_needed`` beyond loopback without any way to log in; ``already_serving``.
+    """
+    from service.api import create_app  # noqa: PLC0415  other commands start without a web framework
+
+    with _bound(settings) as bound:
+        settings = settings.model_copy(update={"port": bound.getsockname()[1]})
+
+        @asynccontextmanager
+        async def opening() -> AsyncGenerator[Office]:
+            async with open_house(settings) as house, open_office(house) as office:
+                await greet(office, settings, new_key=new_key)
+                yield office
+
+        await serve_app(create_app(settings, opening), bound)
+
+
+async def serve_app(app: FastAPI, bound: socket.socket) -> None:
+    """Run the application on a bound socket until a signal says stop."""
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
+                            timeout_graceful_shutdown=5, loop="uvloop", http="httptools")  # fmt: skip
+    server = uvicorn.Server(config)
+    await server.serve(sockets=[bound])
+    if not server.started:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bound(settings: Settings) -> Generator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((settings.host, settings.port))
+        except OSError as error:
+            raise refuse(
+                "already_serving", f"{settings.host}:{settings.port} cannot be bound: {error.strerror}"
+            ) from None
+        yield made
+
+
+async def greet(office: Office, settings: Settings, *, new_key: bool) -> None:
+    first = not await office.keys.any()
+    if not settings.loopback and first and office.issuer is None:
+        raise refuse("authentication_needed", f"Nobody could log in, so {settings.host} is not bound.")
+    if first or new_key:
+        _, text = await office.keys.make(
+            settings.org, getpass.getuser(), name="admin", roles=ADMIN, personal=True, env="local"
+        )
+        err().print(f"admin key (shown once): [b]{text}[/]", highlight=False, soft_wrap=True)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    err().print(f"serving [b]http://{host}:{settings.port}[/]  (docs: /docs)", highlight=False, soft_wrap=True)

@@ -1,0 +1,106 @@
+"""The store of the API: small JSON documents by namespace and key, apart for each organisation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import reading, writing
+from service.refusals import refuse
+from service.runs import METADATA
+from service.threads import holds
+
+SEP = "\x1f"
+ITEMS = Table(
+    "items",
+    METADATA,
+    Column("org", String(200), primary_key=True),
+    Column("namespace", String(500), primary_key=True),
+    Column("key", String(300), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+_I = ITEMS.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Put, get, search, delete."""
+
+    engine: AsyncEngine
+    clock: Callable[[], datetime]
+
+    async def put(self, org: str, namespace: Sequence[str], key: str, document: dict[str, Any]) -> None:
+        """Write an item, or write it again."""
+        here, now = _here(org, namespace, key), self.clock()
+        async with writing(self.engine) as conn:
+            if (await conn.execute(update(ITEMS).where(here).values(value=document, updated_at=now))).rowcount:
+                return
+        row = {"org": org, "namespace": joined(namespace), "key": key, "value": document}
+        try:
+            async with writing(self.engine) as conn:
+                await conn.execute(insert(ITEMS).values(**row, created_at=now, updated_at=now))
+        except IntegrityError:  # another request wrote the same key first; the last one counts
+            await self.put(org, namespace, key, document)
+
+    async def get(self, org: str, namespace: Sequence[str], key: str) -> dict[str, Any]:
+        """The item. Raises ``item_not_found``."""
+        async with reading(self.engine) as conn:
+            row = (await conn.execute(select(ITEMS).where(_here(org, namespace, key)))).mappings().first()
+        if row is None:
+            raise refuse("item_not_found", "There is no such item.")
+        return _item(row)
+
+    async def delete(self, org: str, namespace: Sequence[str], key: str) -> None:
+        """Remove it; removing nothing is fine."""
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(ITEMS).where(_here(org, namespace, key)))
+
+    async def search(
+        self, org: str, prefix: Sequence[str], *, having: dict[str, Any], limit: int, offset: int
+    ) -> list[dict[str, Any]]:
+        """Items below a namespace, in the order of their names."""
+        where = [_I.org == org, *_below(prefix), *(holds(_I.value, k, v) for k, v in having.items())]
+        query = select(ITEMS).where(and_(*where)).order_by(_I.namespace, _I.key).limit(limit).offset(offset)
+        async with reading(self.engine) as conn:
+            return [_item(row) for row in (await conn.execute(query)).mappings()]
+
+    async def namespaces(self, org: str, prefix: Sequence[str], *, limit: int, offset: int) -> list[list[str]]:
+        """The namespaces below one."""
+        query = select(_I.namespace).where(_I.org == org, *_below(prefix)).distinct().order_by(_I.namespace)
+        async with reading(self.engine) as conn:
+            rows = (await conn.execute(query.limit(limit).offset(offset))).scalars()
+            return [str(row).split(SEP) for row in rows]
+
+
+def joined(namespace: Sequence[str]) -> str:
+    """A namespace as it is stored. Raises ``request_invalid`` for an empty or an odd one."""
+    if not namespace or any(not part or "." in part or not part.isprintable() for part in namespace):
+        raise refuse("request_invalid", "A namespace is a list of words without dots.")
+    text = SEP.join(namespace)
+    if len(text) > 500:  # noqa: PLR2004
+        raise refuse("request_invalid", "A namespace has at most 500 characters.")
+    return text
+
+
+def _below(prefix: Sequence[str]) -> list[Any]:
+    if not prefix:
+        return []
+    text = joined(prefix)
+    return [or_(_I.namespace == text, _I.namespace.startswith(text + SEP, autoescape=True))]
+
+
+def _here(org: str, namespace: Sequence[str], key: str) -> Any:
+    return and_(_I.org == org, _I.namespace == joined(namespace), _I.key == key)
+
+
+def _item(row: RowMapping) -> dict[str, Any]:
+    times = {
+        name: row[name].replace(tzinfo=row[name].tzinfo or UTC).isoformat() for name in ("created_at", "updated_at")
+    }
+    return {"namespace": str(row["namespace"]).split(SEP), "key": row["key"], "value": row["value"], **times}

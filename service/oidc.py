@@ -1,0 +1,89 @@
+"""Logins by OpenID Connect: JWTs with pinned algorithms, issuer, audience and expiry (RFC 8725)."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import jwt
+
+from domain import Transient
+from service.refusals import refuse
+from service.who import Who, scopes_of
+
+FETCH_AGAIN_S = 30.0
+"""Unknown key ids make us look for new keys at most this often: a flood of them fetches nothing."""
+SIGNING = frozenset({"approver", "critical_approver"})
+MFA = frozenset({"mfa", "otp", "hwk", "swk", "fpt", "face", "sms"})
+"""Authentication methods (RFC 8176) that count as a second factor."""
+
+
+class KeysUnavailable(Transient):
+    code = "login_unavailable"
+
+
+@dataclass(slots=True, kw_only=True)
+class Issuer:
+    """Verifies the tokens of one issuer."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    algorithms: tuple[str, ...]
+    client: httpx.AsyncClient
+    default_org: str
+    monotonic: Callable[[], float] = time.monotonic
+    _keys: dict[str, jwt.PyJWK] = field(default_factory=dict[str, jwt.PyJWK])
+    _fetched: float = -FETCH_AGAIN_S
+
+    def __post_init__(self) -> None:
+        if not set(self.algorithms) <= {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}:
+            raise refuse("authentication_needed", "Only asymmetric signature algorithms are accepted for logins.")
+
+    async def check(self, token: str) -> Who:
+        """Who this token says is asking. Raises ``token_invalid`` for every fault alike."""
+        try:
+            head = jwt.get_unverified_header(token)
+            if head.get("alg") not in self.algorithms:
+                raise jwt.InvalidAlgorithmError("algorithm")
+            key = await self._key(str(head.get("kid", "")))
+            claims = jwt.decode(
+                token, key, algorithms=list(self.algorithms), issuer=self.issuer, audience=self.audience,
+                options={"require": ["exp", "iss", "aud", "sub"]}, leeway=10,
+            )  # fmt: skip
+        except jwt.PyJWTError:
+            raise refuse("token_invalid", "This login is not valid.") from None
+        return self._who(claims)
+
+    async def _key(self, kid: str) -> jwt.PyJWK:
+        if kid not in self._keys and self.monotonic() - self._fetched >= FETCH_AGAIN_S:
+            self._fetched = self.monotonic()
+            await self._fetch()
+        if kid not in self._keys:
+            raise jwt.InvalidKeyError("unknown key")
+        return self._keys[kid]
+
+    async def _fetch(self) -> None:
+        try:
+            answer = (await self.client.get(self.jwks_url)).raise_for_status()
+            found = jwt.PyJWKSet.from_dict(answer.json())
+        except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+            raise KeysUnavailable(f"The keys of the issuer cannot be read: {type(error).__name__}",
+                                  hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.") from error  # fmt: skip
+        self._keys = {str(key.key_id): key for key in found.keys}
+
+    def _who(self, claims: Mapping[str, Any]) -> Who:
+        said, methods = claims.get("roles"), claims.get("amr")
+        roles = tuple(str(role) for role in said) if isinstance(said, list) else ()
+        machine = claims.get("gty") == "client-credentials" or not isinstance(claims.get("auth_time"), int)
+        if machine:
+            # A service account proves no person: it never signs, whatever its roles say.
+            roles = tuple(role for role in roles if role not in SIGNING)
+        logged_in = None if machine else datetime.fromtimestamp(claims["auth_time"], UTC)
+        return Who(
+            subject=str(claims["sub"]), org=str(claims.get("org") or self.default_org),
+            kind="service" if machine else "human", roles=roles, scopes=scopes_of(roles), key="oidc",
+            session_started_at=logged_in, mfa=isinstance(methods, list) and any(method in MFA for method in methods),
+        )  # fmt: skip

@@ -1,0 +1,180 @@
+"""Take a client's request in: the thread, the task or the answer it carries, and one turn for it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from approvals import Ballot, Ballots, Decision, bound, read_resume
+from domain import Refused, Task
+from service.asking import RunAsk, read_task, wished
+from service.assistants import Assistant, assistant
+from service.dispatch import Dispatcher
+from service.engine import Engine, Standing
+from service.refusals import refuse
+from service.streams import Feed
+from service.threads import Thread, Threads
+from service.turns import Turn, Turns
+from service.who import Who
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A turn that was accepted, and where it can be heard. No feed: it was asked for before, and is over."""
+
+    turn: Turn
+    feed: Feed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """Where every surface brings its requests."""
+
+    engine: Engine
+    threads: Threads
+    turns: Turns
+    ballots: Ballots
+    dispatcher: Dispatcher
+    clock: Callable[[], datetime]
+    may_use: Callable[[str], None]
+    """Raises ``repo_refused`` for a repository that clients may not name."""
+    default_repo: str | None = None
+
+    def of(self, org: str) -> Engine:
+        """The engine of one organisation."""
+        return self.engine if self.engine.org == org else replace(self.engine, org=org)
+
+    async def take(self, who: Who, ask: RunAsk, thread_id: str | None, *, once: str | None = None) -> Taken:
+        """Accept a run. What it needs is checked here, so that a mistake is told at once.
+
+        Raises:
+            Refused: for anything the client can put right; nothing was started then.
+        """
+        ask.ensure_supported()
+        helper, modes = assistant(ask.assistant_id), ask.modes
+        key = f"{once}:{_digest(ask, thread_id)}" if once else None
+        if key and (before := await self.turns.once(who.org, key)):
+            return Taken(turn=before, feed=self.dispatcher.feeds.get(before.id))
+        thread, made = await self._thread(who, ask, thread_id)
+        asked: dict[str, Any] = {"modes": list(modes), "subgraphs": ask.stream_subgraphs, "by": who.subject}
+        asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
+        asked |= await self._meant(who, ask, thread, helper, made=made)
+        await self._make_room(thread, ask)
+        now = self.clock()
+        turn = Turn(
+            id=str(uuid4()), thread=thread.id, org=who.org, assistant=helper.id, asked=asked,
+            metadata={**ask.metadata, "assistant_id": helper.id, "graph_id": helper.graph, "created_by": who.subject},
+            strategy=ask.multitask_strategy, webhook=ask.webhook, once=key, created_at=now, updated_at=now,
+        )  # fmt: skip
+        return await self._begin(turn)
+
+    async def wake(self, thread: str, org: str, *, because: str) -> Taken | None:
+        """Go on with a thread whose question was answered; None when it does so already."""
+        if any(t.status == "pending" for t in await self.turns.unfinished(thread)):
+            return None
+        now = self.clock()
+        turn = Turn(
+            id=str(uuid4()), thread=thread, org=org, assistant=assistant("coding").id,
+            asked={"modes": [], "by": ""}, metadata={"created_by": "approval", "because": because},
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        await self.threads.get(thread, org)  # made for a run that came in by the command line
+        return await self._begin(turn)
+
+    async def _begin(self, turn: Turn) -> Taken:
+        kept = await self.turns.add(turn)
+        if kept.id != turn.id:  # the same request came in twice at the same moment
+            return Taken(turn=kept, feed=self.dispatcher.feeds.get(kept.id))
+        return Taken(turn=turn, feed=self.dispatcher.submit(turn))
+
+    async def _thread(self, who: Who, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
+        """The thread to run on, and whether it was made just now."""
+        now = self.clock()
+        fresh = Thread(id=thread_id or str(uuid4()), org=who.org, status="busy", created_at=now, updated_at=now,
+                       metadata={"graph_id": "coding", "created_by": who.subject})  # fmt: skip
+        if thread_id is None:
+            await self._task(who, ask, assistant(ask.assistant_id))  # a mistake leaves no thread behind
+            await self.threads.add(fresh)
+            return fresh, True
+        try:
+            return await self.threads.get(thread_id, who.org), False
+        except Refused:
+            if ask.if_not_exists != "create" or not await self.threads.add(fresh):
+                raise
+            return fresh, True
+
+    async def _meant(self, who: Who, ask: RunAsk, thread: Thread, helper: Assistant, *, made: bool) -> dict[str, Any]:
+        """What the turn has to do before it goes on: nothing, a wish, or another checkpoint."""
+        standing = None if made else await self._standing(thread)
+        if standing is None:
+            await self.of(who.org).create(await self._task(who, ask, helper), id=thread.id)
+            return {"fresh": True}
+        if not standing.values and not await self.turns.unfinished(thread.id):
+            if wished(ask.input):
+                await self.engine.runs.retask(thread.id, await self._task(who, ask, helper))
+            return {"fresh": True}
+        if ask.resume is not None:
+            await self.answer(who, standing, ask.resume, strict=ask.strict_resume)
+            return {}
+        if ask.at:
+            return {"checkpoint": ask.at}
+        wish = wished(ask.input)
+        if wish and standing.interrupts:
+            raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
+        return {"wish": wish} if wish else {}
+
+    async def _standing(self, thread: Thread) -> Standing | None:
+        try:
+            return await self.of(thread.org).standing(thread.id)
+        except Refused as missing:
+            if missing.stable_code != "run_not_found":
+                raise
+            return None
+
+    async def _task(self, who: Who, ask: RunAsk, helper: Assistant) -> Task:
+        task = read_task(ask, requester=who.subject, profile=helper.profile, default_repo=self.default_repo)
+        self.may_use(task.repo)
+        return task
+
+    async def answer(self, who: Who, standing: Standing, resume: Any, *, strict: bool = False) -> Ballot | None:
+        """Count a resume as the vote of who is logged in; anything that is no clear vote changes nothing.
+
+        Raises:
+            Refused: as ``Ballots.vote`` does; ``interrupt_unknown`` where the client wanted to be strict.
+        """
+        open_now = {i.id for i in standing.interrupts}
+        if isinstance(resume, dict) and resume and all(_is_interrupt(key) for key in resume):
+            said = next((answer for key, answer in resume.items() if key in open_now), None)
+            if said is None and strict:
+                raise refuse("interrupt_unknown", "None of these interrupts is open now.")
+            resume = said
+        if standing.ballot is None or (answer := read_resume(resume)).kind not in {"approve", "reject"}:
+            return None
+        pending = (await self.ballots.list(who.org, state="pending", run=standing.run.id)).items
+        ballot = bound(answer, pending)
+        choice = "approve" if answer.kind == "approve" else "reject"
+        decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
+        return await self.ballots.vote(ballot.id, decision, who.voter("langgraph"))
+
+    async def _make_room(self, thread: Thread, ask: RunAsk) -> None:
+        """Honour the multitask strategy towards the turns that are open on this thread."""
+        unfinished = await self.turns.unfinished(thread.id)
+        if not unfinished or ask.multitask_strategy == "enqueue":
+            return
+        if ask.multitask_strategy == "reject":
+            raise refuse("thread_busy", "A run works on this thread.")
+        for turn in reversed(unfinished):
+            await self.dispatcher.stop(turn, ask.multitask_strategy, "multitask")
+
+
+def _is_interrupt(key: Any) -> bool:
+    """Ids of LangGraph's interrupts: 32 hexadecimal digits."""
+    return isinstance(key, str) and len(key) == 32 and all(c in "0123456789abcdef" for c in key)  # noqa: PLR2004
+
+
+def _digest(ask: RunAsk, thread_id: str | None) -> str:
+    told = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
