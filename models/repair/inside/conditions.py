@@ -30,7 +30,7 @@ def conditions(site: Site) -> Ideas:
         yield site.idea("condition replaced", 0.7 * weight, other)
 
 
-def ingredients(site: Site) -> dict[str, float]:
+def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edits, read from top to bottom
     """Conditions that could be meant here, each with a weight."""
     found: dict[str, float] = {}
     scope = site.scope

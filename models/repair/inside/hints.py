@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Sequence
 
+from .facts import Hints
 from .patch import read
-from .scope import Hints
 from .source import FUNCTIONS
 
 _STRINGS = 40

@@ -6,8 +6,21 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from . import atoms, calls, conditions, inserts, operators, statements
-from .scope import Facts, Hints, Scope, facts
+from . import (
+    atoms,
+    calls,
+    conditions,
+    inserts,
+    jumps,
+    names,
+    nudges,
+    operators,
+    statements,
+    subscripts,
+    values,
+)
+from .facts import Facts, Hints, facts
+from .scope import Scope
 from .site import Idea, Ideas, Site
 from .source import BLOCKS, FUNCTIONS, Code
 
@@ -22,19 +35,19 @@ _EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas]], ...] = 
     ((ast.IfExp,), operators.choices),
     ((ast.AugAssign,), operators.augmented),
     ((ast.Constant,), atoms.constants),
-    ((ast.Name,), atoms.names),
-    ((ast.Attribute,), atoms.attributes),
+    ((ast.Name,), names.names),
+    ((ast.Attribute,), names.attributes),
     ((ast.Call,), calls.calls),
-    ((ast.Subscript,), calls.subscripts),
-    ((ast.List, ast.Tuple, ast.Set), calls.displays),
-    ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), calls.comprehensions),
-    ((ast.For,), statements.loops),
+    ((ast.Subscript,), subscripts.subscripts),
+    ((ast.List, ast.Tuple, ast.Set), subscripts.displays),
+    ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), subscripts.comprehensions),
+    ((ast.For,), jumps.loops),
     ((ast.stmt,), statements.statements),
-    (FUNCTIONS, statements.decorators),
-    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp), operators.nudges),
-    ((ast.expr,), calls.wraps),
-    ((ast.expr,), calls.exchanges),
-    ((ast.expr,), calls.additions),
+    (FUNCTIONS, jumps.decorators),
+    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp), nudges.nudges),
+    ((ast.expr,), values.wraps),
+    ((ast.expr,), values.exchanges),
+    ((ast.expr,), values.additions),
 )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 
+from .blocks import docstring, reindented, whole
 from .scope import Scope
 from .site import Idea, Ideas, negated
 from .source import FUNCTIONS, Code
-from .statements import docstring, reindented, whole
 
+_MARKERS = ("append", "add", "appendleft", "push")
 _GUARD_VALUES = ("None", "[]", "0", "False", "True", "1", "''", "[[]]", "{}")
 
 
@@ -26,12 +27,12 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
         return
     looping = _in_loop(code, near)
     first = place == 0 or (place == 1 and docstring(block[0]))
-    for text, weight in _lines(code, scope, near, last=last, looping=looping).items():
+    for text, weight in _lines(scope, near, last=last, looping=looping).items():
         yield Idea("statement added", weight, at, at, f"{start}{indent}{text}\n")
     if scope.function is not None and block is scope.function.body and first:
         for text, weight in _guards(scope).items():
             yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
-    yield from _copies(code, scope, block, place, at, indent, start)
+    yield from _copies(scope, block, place, at, (start, indent))
 
 
 def _in_loop(code: Code, node: ast.stmt) -> bool:
@@ -43,7 +44,7 @@ def _in_loop(code: Code, node: ast.stmt) -> bool:
     return False
 
 
-def _lines(code: Code, scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[str, float]:
+def _lines(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[str, float]:  # noqa: C901 - a table
     """Short statements that use what is in scope."""
     found: dict[str, float] = {}
     names = [name for name in scope.names if name not in ("self", "cls", "_")]
@@ -80,7 +81,7 @@ def _grow(scope: Scope, names: list[str], found: dict[str, float]) -> None:
     """``seen.add(x)``, ``out.append(x)``: marks and results that are not kept."""
     calls = [
         n for n in scope.nodes()
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "add", "appendleft", "push")
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in _MARKERS
     ]  # fmt: skip
     used = {scope.code.of(call.func): [scope.code.of(a) for a in call.args] for call in calls}
     tested = [
@@ -139,8 +140,9 @@ def _guards(scope: Scope) -> dict[str, float]:
     return found
 
 
-def _copies(code: Code, scope: Scope, block: list[ast.stmt], place: int, at: int, indent: str, start: str) -> Ideas:
+def _copies(scope: Scope, block: list[ast.stmt], place: int, at: int, margin: tuple[str, str]) -> Ideas:
     """A statement of the same function once more, here."""
+    code, (start, indent) = scope.code, margin
     around = {id(block[p]) for p in (place - 1, place) if 0 <= p < len(block)}
     count = 0
     for node in scope.nodes():

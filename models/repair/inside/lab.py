@@ -73,21 +73,28 @@ class Lab:
 
     def close(self) -> None:
         """End every process and remove what was written."""
+        self._stop()
+        if self._listener is not None:
+            self._listener.close()
+        self._selector.close()
+        shutil.rmtree(self._box, ignore_errors=True)
+
+    def _stop(self) -> None:
+        """End the command and its hosts, so that another one can be started."""
         for host in self.hosts.values():
             with contextlib.suppress(OSError):
                 send(host.sock, {"op": "stop"})
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(host.sock)
             host.sock.close()
         self.hosts.clear()
+        (self._box / "claimed").unlink(missing_ok=True)
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        if self._listener is not None:
-            self._listener.close()
-        self._selector.close()
-        shutil.rmtree(self._box, ignore_errors=True)
 
     def shell(self, command: str) -> tuple[str, ...]:
         """The command as it is started here: same environment, with the plug-in in reach."""
@@ -99,6 +106,7 @@ class Lab:
 
         Returns (None, "") when one is there, else the exit status (-1: too late) and the last output.
         """
+        self._stop()
         log = (self._box / "log").open("wb")
         self._process = subprocess.Popen(
             self.shell(command), cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

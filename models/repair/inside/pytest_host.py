@@ -13,20 +13,18 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
-from unittest import SkipTest
 
 import pytest
 
 from . import limits
 from .forks import ForkServer, Turn
+from .outcomes import MESSAGE, Items, Outcomes, quiet
 from .patch import Live, Overrides
 from .trace import Lines
 from .trial import perform
 from .wire import Message, send
 
 _BOX = Path(__file__).resolve().parents[2]
-_MESSAGE = 2_000
-_FRAMES = 60
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,100 +56,6 @@ def _connect() -> socket.socket:
     return sock
 
 
-class _Outcomes:
-    """Collects what pytest reports about one test, cheaply: no rendered tracebacks."""
-
-    def __init__(self) -> None:
-        self._reports: list[Any] = []
-        self._seen: Message = {}
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
-        kept = getattr(item, "_excinfo", None)  # where pytest keeps what unittest caught
-        excinfo = call.excinfo or (kept[0] if kept else None)
-        if excinfo is None or isinstance(excinfo.value, (pytest.skip.Exception, SkipTest)):
-            return None
-        if kept:
-            call.excinfo = kept.pop(0)
-        if "f" not in self._seen:
-            self._seen["f"] = _frames(excinfo.tb)
-            self._seen["m"] = _message(excinfo.value)
-            self._seen["e"] = type(excinfo.value).__name__
-        return pytest.TestReport(
-            nodeid=item.nodeid, location=item.location, keywords={}, outcome="failed", longrepr="", when=call.when
-        )
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self._reports.append(report)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self) -> None:
-        from _pytest.assertion import util  # noqa: PLC0415 - only where pytest is there
-
-        util._reprcompare = None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-
-    def run(self, item: Any, following: Any) -> Message:
-        self._reports.clear()
-        self._seen = {}
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        outcome = "passed"
-        for report in self._reports:
-            if report.failed:
-                outcome = "failed" if report.when == "call" else "error"
-                break
-            if report.skipped:
-                outcome = "xfailed" if hasattr(report, "wasxfail") else "skipped"
-            elif report.when == "call" and hasattr(report, "wasxfail"):
-                outcome = "xpassed"
-        return {"o": outcome, **(self._seen if outcome in ("failed", "error") else {})}
-
-
-def _frames(tb: Any) -> list[Any]:
-    frames: list[Any] = []
-    while tb is not None:
-        frames.append([os.path.realpath(tb.tb_frame.f_code.co_filename), tb.tb_lineno])
-        tb = tb.tb_next
-    return frames if len(frames) <= _FRAMES else frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"[:_MESSAGE]
-    except Exception:  # noqa: BLE001 - a project's own __str__ may do anything
-        return type(error).__name__
-
-
-class _Items:
-    """The collected items as ``trial.Tests``."""
-
-    def __init__(self, items: list[Any], outcomes: _Outcomes) -> None:
-        self.by_name: dict[str, Any] = {}
-        for item in items:
-            self.by_name.setdefault(item.nodeid, item)
-        self._outcomes = outcomes
-
-    def run(self, test: str, following: str | None) -> Message:
-        item = self.by_name.get(test)
-        if item is None:
-            return {"o": "missing"}
-        return self._outcomes.run(item, self.by_name.get(following) if following else None)
-
-
-def _quiet(session: Any, outcomes: _Outcomes) -> None:
-    """No captured output, no terminal: the reports are all that counts."""
-    manager = session.config.pluginmanager
-    capture = manager.getplugin("capturemanager")
-    if capture is not None:
-        capture.stop_global_capturing()
-        capture._method = "no"  # noqa: SLF001 - the files behind the global capture are shared by all children
-        capture.start_global_capturing()
-    for name in ("terminalreporter", "junitxml", "logxml"):
-        plugin = manager.getplugin(name)
-        if plugin is not None:
-            manager.unregister(plugin)
-    manager.register(outcomes, "signoff-repair-outcomes")
-
-
 class Session:
     """The warm host."""
 
@@ -166,12 +70,12 @@ class Session:
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self._broken.append({"id": report.nodeid, "m": str(report.longrepr)[-_MESSAGE:]})
+            self._broken.append({"id": report.nodeid, "m": str(report.longrepr)[-MESSAGE:]})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
-        outcomes = _Outcomes()
-        items = _Items(session.items, outcomes)
+        outcomes = Outcomes()
+        items = Items(session.items, outcomes)
         sock = _connect()
         send(sock, {
             "hello": "warm",
@@ -185,7 +89,7 @@ class Session:
         live = Live(self._request["root"])
         turn = ForkServer(sock, self._request["workers"]).serve()
         if turn is not None:
-            _quiet(session, outcomes)
+            quiet(session, outcomes)
             perform(turn, items, live, self._overrides)
             os._exit(0)
         return True
@@ -224,14 +128,14 @@ class Again:
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self._broken[report.nodeid] = str(report.longrepr)[-_MESSAGE:]
+            self._broken[report.nodeid] = str(report.longrepr)[-MESSAGE:]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
-        outcomes = _Outcomes()
-        items = _Items(session.items, outcomes)
+        outcomes = Outcomes()
+        items = Items(session.items, outcomes)
         imported = self._lines.stop() if self._lines is not None else {}
-        _quiet(session, outcomes)
+        quiet(session, outcomes)
         job = self._turn.job
         whole = [name for name in job["tests"] if name.startswith("collect:")]
         bad = 0

@@ -6,83 +6,15 @@ import ast
 import builtins
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from .facts import Facts, Hints, call_name, number
 from .source import FUNCTIONS, Code, Function
 
 _SEQUENCE_CALLS = frozenset(("list", "sorted", "deque", "set", "tuple", "reversed", "range", "split", "copy"))
 _INT_CALLS = frozenset(("len", "int", "sum", "ord", "abs", "round"))
 _GROWERS = frozenset(("append", "add", "appendleft", "push", "extend", "insert", "put", "update", "discard", "remove"))
+_SHORT = 60
 _BUILTINS = frozenset(dir(builtins))
-
-
-@dataclass(frozen=True)
-class Hints:
-    """Ingredients from the failing tests themselves."""
-
-    strings: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    raises: tuple[str, ...] = ()
-    attributes: frozenset[str] = frozenset()
-
-
-@dataclass
-class Facts:
-    """What a whole file says, gathered once."""
-
-    globals: list[str] = field(default_factory=list)
-    functions: dict[str, int] = field(default_factory=dict)
-    attributes: dict[str, Counter[str]] = field(default_factory=dict)
-    every_attribute: Counter[str] = field(default_factory=Counter)
-    methods: dict[str, list[str]] = field(default_factory=dict)
-    strings: list[str] = field(default_factory=list)
-    raises: list[str] = field(default_factory=list)
-    excepts: list[str] = field(default_factory=list)
-    keywords: dict[str, set[str]] = field(default_factory=dict)
-
-
-def facts(code: Code) -> Facts:
-    """Read a file once for names, attributes, strings and exception types."""
-    found = Facts()
-    for node in code.tree.body:
-        found.globals += _defined(node)
-    for node in ast.walk(code.tree):
-        _note(code, found, node)
-    found.globals = list(dict.fromkeys(found.globals))
-    found.strings = list(dict.fromkeys(found.strings))
-    return found
-
-
-def _note(code: Code, found: Facts, node: ast.AST) -> None:
-    if isinstance(node, ast.Attribute):
-        found.attributes.setdefault(code.of(node.value), Counter())[node.attr] += 1
-        found.every_attribute[node.attr] += 1
-    elif isinstance(node, FUNCTIONS):
-        found.functions[node.name] = len(node.args.args)
-        parent = code.parents.get(node)
-        if isinstance(parent, ast.ClassDef):
-            found.methods.setdefault(parent.name, []).append(node.name)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:  # noqa: PLR2004
-        if not isinstance(code.parents.get(node), ast.Expr):
-            found.strings.append(node.value)
-    elif isinstance(node, ast.Raise) and node.exc is not None:
-        name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        found.raises.append(code.of(name))
-    elif isinstance(node, ast.ExceptHandler) and node.type is not None:
-        found.excepts.append(code.of(node.type))
-    elif isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-        found.keywords.setdefault(name, set()).update(k.arg for k in node.keywords if k.arg)
-
-
-def _defined(node: ast.stmt) -> list[str]:
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-        return [node.name]
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return [(name.asname or name.name).split(".")[0] for name in node.names if name.name != "*"]
-    return [
-        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id != "__all__"
-    ]
 
 
 class Scope:
@@ -148,19 +80,19 @@ class Scope:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 self._infer_target(target, node.value)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Constant) and _number(node.value):
+        elif isinstance(node, ast.AugAssign) and isinstance(node.value, ast.Constant) and number(node.value):
             self.ints.add(self.code.of(node.target))
-        elif isinstance(node, ast.For) or isinstance(node, ast.comprehension):
+        elif isinstance(node, (ast.For, ast.comprehension)):
             self._infer_loop(node.target, node.iter)
         elif isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
-            if any(_number(side) or _call_name(side) in _INT_CALLS for side in sides):
+            if any(number(side) or call_name(side) in _INT_CALLS for side in sides):
                 self.ints.update(self.code.of(side) for side in sides if isinstance(side, (ast.Name, ast.Attribute)))
             for op, side in zip(node.ops, node.comparators):  # noqa: B905 - Python 3.9
                 if isinstance(op, (ast.In, ast.NotIn)):
                     self.sequences.add(self.code.of(side))
         elif isinstance(node, ast.BinOp):
-            if _number(node.left) or _number(node.right):
+            if number(node.left) or number(node.right):
                 self.ints.update(
                     self.code.of(s) for s in (node.left, node.right) if isinstance(s, (ast.Name, ast.Attribute))
                 )
@@ -181,7 +113,7 @@ class Scope:
     def _infer_value(self, target: str, value: ast.expr) -> None:
         if self._counts(value):
             self.ints.add(target)
-        elif isinstance(value, (ast.List, ast.Set, ast.ListComp, ast.SetComp)) or _call_name(value) in _SEQUENCE_CALLS:
+        elif isinstance(value, (ast.List, ast.Set, ast.ListComp, ast.SetComp)) or call_name(value) in _SEQUENCE_CALLS:
             self.sequences.add(target)
             self.growing.add(target)
 
@@ -190,10 +122,10 @@ class Scope:
             return self._counts(value.left) or self._counts(value.right)
         if isinstance(value, (ast.Name, ast.Attribute)):
             return self.code.of(value) in self.ints
-        return _number(value) or _call_name(value) in _INT_CALLS
+        return number(value) or call_name(value) in _INT_CALLS
 
     def _infer_loop(self, target: ast.expr, source: ast.expr) -> None:
-        name = _call_name(source)
+        name = call_name(source)
         if name == "range":
             self.ints.add(self.code.of(target))
         elif name == "enumerate" and isinstance(target, ast.Tuple) and target.elts:
@@ -202,7 +134,7 @@ class Scope:
             self.sequences.add(self.code.of(source))
 
     def _infer_call(self, node: ast.Call) -> None:
-        name = _call_name(node)
+        name = call_name(node)
         if isinstance(node.func, ast.Name):
             self.callables.add(node.func.id)
         if name == "range":
@@ -232,7 +164,7 @@ class Scope:
             and isinstance(getattr(node, "ctx", None), (ast.Load, type(None)))
         ]
         texts = [
-            text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= 60 and text not in _BUILTINS
+            text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= _SHORT and text not in _BUILTINS
         ]
         return sorted(texts, key=len)
 
@@ -242,22 +174,3 @@ def _params(function: Function) -> list[str]:
     several = [a.vararg] if a.vararg else []
     several += [a.kwarg] if a.kwarg else []
     return [arg.arg for arg in (*a.posonlyargs, *a.args, *a.kwonlyargs, *several)]
-
-
-def _number(node: ast.AST) -> bool:
-    if isinstance(node, ast.UnaryOp):
-        return _number(node.operand)
-    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-
-
-def _call_name(node: ast.AST) -> str:
-    if isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Name):
-            return node.func.id
-        if isinstance(node.func, ast.Attribute):
-            return node.func.attr
-    return ""
-
-
-number = _number
-call_name = _call_name

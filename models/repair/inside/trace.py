@@ -39,7 +39,7 @@ class Lines:
         path = self._names[name]
         return None if path is None else self._hits.setdefault(path, set())
 
-    def _global(self, frame: FrameType, event: str, arg: Any) -> Any:
+    def _global(self, frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG002 - what sys.settrace asks for
         code = frame.f_code
         try:
             hits = self._codes[code]
@@ -50,7 +50,7 @@ class Lines:
         hits.add(frame.f_lineno)
         add = hits.add
 
-        def local(frame: FrameType, event: str, arg: Any) -> Any:
+        def local(frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG001 - what sys.settrace asks for
             add(frame.f_lineno)
             return local
 

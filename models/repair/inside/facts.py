@@ -1,0 +1,93 @@
+"""What a whole file says, and what the failing tests name."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .source import FUNCTIONS, Code
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Ingredients from the failing tests themselves."""
+
+    strings: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    raises: tuple[str, ...] = ()
+    attributes: frozenset[str] = frozenset()
+
+
+@dataclass
+class Facts:
+    """What a whole file says, gathered once."""
+
+    globals: list[str] = field(default_factory=list)
+    functions: dict[str, int] = field(default_factory=dict)
+    attributes: dict[str, Counter[str]] = field(default_factory=dict)
+    every_attribute: Counter[str] = field(default_factory=Counter)
+    methods: dict[str, list[str]] = field(default_factory=dict)
+    strings: list[str] = field(default_factory=list)
+    raises: list[str] = field(default_factory=list)
+    excepts: list[str] = field(default_factory=list)
+    keywords: dict[str, set[str]] = field(default_factory=dict)
+
+
+def facts(code: Code) -> Facts:
+    """Read a file once for names, attributes, strings and exception types."""
+    found = Facts()
+    for node in code.tree.body:
+        found.globals += _defined(node)
+    for node in ast.walk(code.tree):
+        _note(code, found, node)
+    found.globals = list(dict.fromkeys(found.globals))
+    found.strings = list(dict.fromkeys(found.strings))
+    return found
+
+
+def _note(code: Code, found: Facts, node: ast.AST) -> None:
+    if isinstance(node, ast.Attribute):
+        found.attributes.setdefault(code.of(node.value), Counter())[node.attr] += 1
+        found.every_attribute[node.attr] += 1
+    elif isinstance(node, FUNCTIONS):
+        found.functions[node.name] = len(node.args.args)
+        parent = code.parents.get(node)
+        if isinstance(parent, ast.ClassDef):
+            found.methods.setdefault(parent.name, []).append(node.name)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:  # noqa: PLR2004
+        if not isinstance(code.parents.get(node), ast.Expr):
+            found.strings.append(node.value)
+    elif isinstance(node, ast.Raise) and node.exc is not None:
+        name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        found.raises.append(code.of(name))
+    elif isinstance(node, ast.ExceptHandler) and node.type is not None:
+        found.excepts.append(code.of(node.type))
+    elif isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        found.keywords.setdefault(name, set()).update(k.arg for k in node.keywords if k.arg)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [(name.asname or name.name).split(".")[0] for name in node.names if name.name != "*"]
+    return [
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id != "__all__"
+    ]
+
+
+def number(node: ast.AST) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return number(node.operand)
+    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+
+
+def call_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name):
+            return node.func.id
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr
+    return ""

@@ -1,0 +1,37 @@
+"""A candidate on its way through validation, and the count of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .project import Drafts
+
+
+@dataclass
+class Trial:
+    """A candidate: the changed files, and what became of it so far."""
+
+    drafts: Drafts
+    score: float
+    kind: str
+    where: str
+    """``path:line`` of the edit; its path is absolute."""
+    rank: int
+    growth: int = 0
+    """Characters that the edit adds."""
+    fixed: set[str] = field(default_factory=set)
+    """Failing tests that pass with it."""
+    retried: bool = False
+    sure: bool = True
+    """Every test was run and none got worse; False when time ran out before the last test."""
+
+
+@dataclass
+class Tally:
+    """What was done."""
+
+    tried: int = 0
+    invalid: int = 0
+    late: int = 0
+    partial: int = 0
+    cold: int = 0
