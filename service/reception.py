@@ -1,12 +1,14 @@
 """Take a client's request in: the thread, the task or the answer it carries, and one turn for it."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from approvals import Ballot, Ballots, Decision, bound, read_resume
 from domain import Refused, Task
@@ -42,6 +44,8 @@ class Reception:
     may_use: Callable[[str], None]
     """Raises ``repo_refused`` for a repository that clients may not name."""
     default_repo: str | None = None
+    locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
+    """One request at a time for a thread, and for an idempotency key."""
 
     def of(self, org: str) -> Engine:
         """The engine of one organisation."""
@@ -54,8 +58,13 @@ class Reception:
             Refused: for anything the client can put right; nothing was started then.
         """
         ask.ensure_supported()
-        helper, modes = assistant(ask.assistant_id), ask.modes
         key = f"{once}:{_digest(ask, thread_id)}" if once else None
+        lock = self.locks.setdefault(f"{who.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock())
+        async with lock:
+            return await self._taken(who, ask, thread_id, key)
+
+    async def _taken(self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None) -> Taken:
+        helper, modes = assistant(ask.assistant_id), ask.modes
         if key and (before := await self.turns.once(who.org, key)):
             return Taken(turn=before, feed=self.dispatcher.feeds.get(before.id))
         thread, made = await self._thread(who, ask, thread_id)

@@ -93,7 +93,7 @@ async def join_stream(
 ) -> StreamingResponse:  # fmt: skip
     """Hear a run that was started before, from the event after ``Last-Event-ID`` or from its beginning."""
     turn = await at.turns.get(run_id, who.org, thread=thread_id)
-    modes = checked_modes(stream_mode or ())
+    modes = checked_modes([mode for mode in stream_mode or () if mode])
     return joined(at, turn, after=last, modes=modes, cancel=cancel_on_disconnect)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from langchain_core.messages import AIMessage
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
@@ -82,7 +83,7 @@ class Delivers:
         with self.book.open("a") as book:
             book.write(f"{state['run']}\n")
         await self.ballots.executed(state["ballot"], state["org"])
-        return {"ending": Ending(status="delivered", answer_markdown="Done."), "messages": [("ai", "Done.")]}
+        return {"ending": Ending(status="delivered", answer_markdown="Done."), "messages": [AIMessage(content="Done.")]}
 
 
 def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Staff:

@@ -1,0 +1,95 @@
+"""Threads, states, history, copies, assistants and the store, by LangGraph's own SDK."""
+
+import pytest
+from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
+
+from tests.worlds.served import Served
+
+TASK = {"task": {"text": "do it", "repo": "/nowhere", "accept": "true"}}
+
+
+async def test_threads_are_made_found_changed_and_deleted(service: Served) -> None:
+    client = service.sdk()
+    made = [await client.threads.create(metadata={"n": n, "team": "a"}) for n in range(3)]
+    assert await client.threads.count(metadata={"team": "a"}) == 3
+    found = await client.threads.search(metadata={"n": 1})
+    assert [t["thread_id"] for t in found] == [made[1]["thread_id"]]
+    pages = [await client.threads.search(limit=2, offset=n, sort_order="asc") for n in (0, 2)]
+    assert [t["thread_id"] for page in pages for t in page] == [t["thread_id"] for t in made]
+    changed = await client.threads.update(made[0]["thread_id"], metadata={"team": "b"})
+    assert changed["metadata"]["n"] == 0
+    await client.threads.delete(made[0]["thread_id"])
+    with pytest.raises(NotFoundError):
+        await client.threads.get(made[0]["thread_id"])
+    assert await client.threads.count() == 2
+
+
+async def test_an_id_is_taken_once(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create())["thread_id"]
+    with pytest.raises(ConflictError):
+        await client.threads.create(thread_id=thread)
+    assert (await client.threads.create(thread_id=thread, if_exists="do_nothing"))["thread_id"] == thread
+
+
+async def test_state_and_history(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create())["thread_id"]
+    assert (await client.threads.get_state(thread))["values"] == {}
+    await client.runs.wait(thread, "coding", input=TASK)
+    state = await client.threads.get_state(thread)
+    assert state["values"]["ending"]["status"] == "delivered"
+    assert state["next"] == []
+    past = await client.threads.get_history(thread, limit=100)
+    assert past[0]["checkpoint"] == state["checkpoint"]
+    later = await client.threads.get_history(thread, limit=100, before=past[3]["checkpoint"])
+    assert [s["checkpoint_id"] for s in later] == [s["checkpoint_id"] for s in past[4:]]
+    old = await client.threads.get_state(thread, checkpoint=past[3]["checkpoint"])
+    assert old["next"] == past[3]["next"]
+    with pytest.raises(NotFoundError):
+        await client.threads.get_state(thread, checkpoint_id="1f0f0f0f-0000-6000-8000-000000000000")
+
+
+async def test_clients_may_write_messages_and_no_evidence(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "coding", input=TASK)
+    await client.threads.update_state(thread, {"messages": [{"role": "user", "content": "a remark"}]})
+    assert (await client.threads.get_state(thread))["values"]["messages"][-1]["content"] == "a remark"
+    with pytest.raises(UnprocessableEntityError):
+        await client.threads.update_state(thread, {"verdict": {"state": "approved"}})
+
+
+async def test_a_copy_stands_where_the_thread_stood(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create(metadata={"team": "a"}))["thread_id"]
+    await client.threads.copy(thread)
+    assert await client.threads.count(metadata={"copied_from": thread, "team": "a"}) == 1
+
+
+async def test_assistants(service: Served) -> None:
+    client = service.sdk()
+    found = await client.assistants.search(graph_id="coding")
+    assert {a["name"] for a in found} == {"coding", "coding-packages"}
+    one = await client.assistants.get(found[0]["assistant_id"])
+    assert one["graph_id"] == "coding"
+    drawn = await client.assistants.get_graph(one["assistant_id"], xray=True)
+    assert {"approve:wait", "deliver"} <= {node["id"] for node in drawn["nodes"]}
+    assert "task" in (await client.assistants.get_schemas("coding"))["state_schema"]["properties"]
+    assert "approve" in await client.assistants.get_subgraphs("coding")
+    with pytest.raises(NotFoundError):
+        await client.assistants.get("nobody")
+
+
+async def test_the_store(service: Served) -> None:
+    client = service.sdk()
+    await client.store.put_item(["notes", "ann"], key="a", value={"text": "one", "n": 1})
+    await client.store.put_item(["notes", "ann"], key="a", value={"text": "two", "n": 2})
+    await client.store.put_item(["notes", "bob"], key="b", value={"text": "three", "n": 3})
+    assert (await client.store.get_item(["notes", "ann"], key="a"))["value"]["text"] == "two"
+    assert len((await client.store.search_items(["notes"]))["items"]) == 2
+    assert len((await client.store.search_items(["notes"], filter={"n": 3}))["items"]) == 1
+    assert (await client.store.list_namespaces(prefix=["notes"]))["namespaces"] == [["notes", "ann"], ["notes", "bob"]]
+    await client.store.delete_item(["notes", "ann"], key="a")
+    with pytest.raises(NotFoundError):
+        await client.store.get_item(["notes", "ann"], key="a")
