@@ -24,13 +24,17 @@ studio: image ## Open the graph in LangGraph Studio (installs its development se
 	@scripts/studio.sh
 
 ##@ Work on it
-.PHONY: check test lint types imports quick format bench
+.PHONY: check test test-vllm lint types imports quick format bench
 check: setup ## Format, lint, types, the law of the house, quick tests; under a minute
 	@$(MAKE) -j2 --output-sync=target lint types imports quick
 
-test: image ## Every test, Docker and the LangGraph server included
+test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
 	@scripts/setup.sh studio
-	@$(BIN)/pytest
+	@$(BIN)/pytest -m "not vllm"
+
+test-vllm: setup ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
+	@scripts/vllm.sh
+	@$(BIN)/pytest -q -m vllm
 
 lint: setup ## Formatting and lint
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }

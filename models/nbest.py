@@ -40,7 +40,7 @@ def best(candidates: Sequence[Candidate]) -> Ranked:
         Broken: there is no candidate.
     """
     if not candidates:
-        raise Broken("There is no candidate to rank.", code="no_candidate")
+        raise Broken("There is no candidate to rank.", code="no_candidate", hint="Report it.")
     order = tuple(sorted(candidates, key=lambda c: (_key(c), c.id)))
     return Ranked(winner=order[0], order=order, reason=_reason(order))
 

@@ -82,7 +82,7 @@ async def opened(endpoint: Endpoint) -> AsyncGenerator[OpenAIWire]:
         raise Refused(f"{endpoint.base_url!r} is not an address.", code="llm_bad_address",
                       hint="Set SIGNOFF_MODEL_BASE_URL to something like http://127.0.0.1:8000/v1.")  # fmt: skip
     if endpoint.model is None:
-        raise Broken("An endpoint is opened with a model id.", code="llm_no_model")
+        raise Broken("An endpoint is opened with a model id.", code="llm_no_model", hint="Report it.")
     # A pool of our own: langchain shares one between event loops, and it outlives the loop that made it.
     async with Client(endpoint) as http:
         client = ChatOpenAI(

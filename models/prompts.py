@@ -87,7 +87,8 @@ class Prompt:
         try:
             return tuple(Message(role=speaker, content=part.render(values).strip()) for speaker, part in self.parts)
         except TemplateError as error:
-            raise Broken(f"The prompt {self.name} cannot be filled in: {error}", code="prompt_value_missing") from error
+            raise Broken(f"The prompt {self.name} cannot be filled in: {error}", code="prompt_value_missing",
+                         hint="Report it; `signoff trace RUN` shows where.") from error  # fmt: skip
 
 
 def load_all(folder: Path, name: str) -> tuple[Prompt, ...]:

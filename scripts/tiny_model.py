@@ -1,0 +1,135 @@
+"""Make a tiny language model with random weights, and an adapter for it, without any download.
+
+Its answers are nonsense, but everything around them is real: a tokenizer trained on the text of this
+repository, a Qwen2 of two layers, a chat template, a LoRA adapter. It likes to come to an end: quotes and
+closing brackets are more likely than anything else, so that under a grammar its answers are short and
+whole. Used by the tests of vLLM and of models in this process; needs numpy, tokenizers and safetensors,
+which both bring:
+
+    python scripts/tiny_model.py FOLDER        →  FOLDER/model, FOLDER/adapter
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+ROOT = Path(__file__).parents[1]
+VOCABULARY = 2_048
+CONTEXT = 8_192
+END = "<|im_end|>"
+SPECIAL = ("<|endoftext|>", "<|im_start|>", END)
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+WIDE, INNER, LAYERS = 128, 256, 2
+ATTENTION = {"q": 128, "k": 64, "v": 64, "o": 128}
+"""Rows of each projection: four heads of 32, two for keys and values (the smallest that vLLM runs on a CPU)."""
+ADAPTED = ("q", "v")
+RANK = 8
+ENDINGS = {'"': 4.0, '"]': 4.0, '"}': 4.0, "]": 4.2, "}": 4.2, "]}": 4.2, ":": 3.0, ",": 2.5}
+
+
+def texts() -> Iterator[str]:
+    """What the tokenizer learns from: our own source and documentation."""
+    for pattern in ("domain/*.py", "models/*.py", "nodes/*", "docs/*.md", "README.md"):
+        for path in sorted(ROOT.glob(pattern)):
+            if path.suffix in {".py", ".md"}:
+                yield path.read_text(encoding="utf-8")
+
+
+def tokenizer(folder: Path) -> list[str]:
+    """Train a byte-level BPE: any text can be written with it. Returns its tokens."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=list(SPECIAL), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )  # fmt: skip
+    made.train_from_iterator(texts(), trainer)
+    made.save(str(folder / "tokenizer.json"))
+    _write(
+        folder / "tokenizer_config.json",
+        tokenizer_class="PreTrainedTokenizerFast", eos_token=END, pad_token=SPECIAL[0], chat_template=TEMPLATE,
+        model_max_length=CONTEXT, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    return [made.id_to_token(number) or "" for number in range(made.get_vocab_size())]
+
+
+def weights(folder: Path, words: list[str]) -> None:
+    """Write a Qwen2 with random weights, always the same ones."""
+    numbers, vocabulary = np.random.default_rng(7), len(words)
+    shapes = {"model.embed_tokens.weight": (vocabulary, WIDE), "model.norm.weight": (WIDE,)}
+    for layer in range(LAYERS):
+        at = f"model.layers.{layer}"
+        shapes |= {f"{at}.self_attn.{name}_proj.weight": (rows, WIDE) for name, rows in ATTENTION.items()}
+        shapes |= {f"{at}.self_attn.{name}_proj.bias": (ATTENTION[name],) for name in "qkv"}
+        shapes |= {f"{at}.mlp.{name}_proj.weight": (INNER, WIDE) for name in ("gate", "up")}
+        shapes |= {f"{at}.mlp.down_proj.weight": (WIDE, INNER)}
+        shapes |= {f"{at}.{name}_layernorm.weight": (WIDE,) for name in ("input", "post_attention")}
+    tensors = {
+        name: np.ones(shape, np.float32) if "norm" in name else numbers.normal(0, 0.05, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    _fond_of_endings(tensors, words)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    _write(
+        folder / "config.json",
+        architectures=["Qwen2ForCausalLM"], model_type="qwen2", vocab_size=vocabulary, hidden_size=WIDE,
+        intermediate_size=INNER, num_hidden_layers=LAYERS, num_attention_heads=4, num_key_value_heads=2,
+        max_position_embeddings=CONTEXT, tie_word_embeddings=True, hidden_act="silu", rms_norm_eps=1e-6,
+        rope_theta=10_000.0, dtype="float32", eos_token_id=SPECIAL.index(END), pad_token_id=0, bos_token_id=None,
+    )  # fmt: skip
+    _write(folder / "generation_config.json", eos_token_id=SPECIAL.index(END), pad_token_id=0)
+
+
+def _fond_of_endings(tensors: dict[str, np.ndarray], words: list[str]) -> None:
+    """Keep the first number of the residual stream alike for every word, and let it speak for endings."""
+    fondness = tensors["model.embed_tokens.weight"][:, 0]
+    for number, word in enumerate(words):
+        fondness[number] = ENDINGS.get(word, 2.0)
+    for name, tensor in tensors.items():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            tensor[0, :] = 0.0
+
+
+def adapter(folder: Path) -> None:
+    """Write a LoRA adapter in the form that PEFT and vLLM read."""
+    numbers = np.random.default_rng(8)
+    tensors = {
+        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight": numbers.normal(0, 1, shape)
+        .astype(np.float32)
+        for layer in range(LAYERS)
+        for name in ADAPTED
+        for part, shape in (("A", (RANK, WIDE)), ("B", (ATTENTION[name], RANK)))
+    }  # fmt: skip
+    save_file(tensors, folder / "adapter_model.safetensors")
+    _write(
+        folder / "adapter_config.json",
+        peft_type="LORA", task_type="CAUSAL_LM", r=RANK, lora_alpha=16, lora_dropout=0.0, bias="none",
+        target_modules=[f"{name}_proj" for name in ADAPTED], base_model_name_or_path="model", fan_in_fan_out=False,
+    )  # fmt: skip
+
+
+def _write(path: Path, **content: object) -> None:
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def make(folder: Path) -> Path:
+    """Make everything that is not there yet."""
+    if not (folder / "adapter" / "adapter_config.json").exists():
+        for part in ("model", "adapter"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        weights(folder / "model", tokenizer(folder / "model"))
+        adapter(folder / "adapter")
+    return folder
+
+
+if __name__ == "__main__":
+    print(make(Path(sys.argv[1])).resolve())
