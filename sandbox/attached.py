@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from domain import CommandRun, Output, Refused, SandboxLost
+from domain import CommandRun, Output, Profile, Refused, SandboxLost
 from sandbox.channel import Answer, Channel
 from sandbox.contract import REPO, Heard
+from sandbox.outside import Outside
 from sandbox.paths import absolute
 
 GRACE_S = 5.0
 """How much longer than the runner we wait before the sandbox counts as lost."""
 FILES_S = 120.0
 HOME = "/work/home"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 ENVIRONMENT = {"HOME": HOME, "TMPDIR": "/tmp", "XDG_CACHE_HOME": "/tmp/cache", "LANG": "C.UTF-8"}  # noqa: S108
 _HINTS = {
     "file_not_found": "Look at the paths of the repository first.",
@@ -33,10 +35,13 @@ class Attached:
         image_digest: str,
         environment: Mapping[str, str],
         discard: Callable[[], Awaitable[None]],
+        outside: Outside,
     ) -> None:
         self._channel = channel
         self._id, self._digest, self._discard = sandbox_id, image_digest, discard
-        self._environment = {**environment, **ENVIRONMENT}
+        path = f"{environment.get('PATH', _PATH)}:{HOME}/.local/bin"  # where pip puts programs
+        self._environment = {**environment, **ENVIRONMENT, "PATH": path}
+        self._outside = outside
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -64,7 +69,8 @@ class Attached:
         heard: Heard | None = None,
     ) -> CommandRun:
         """See ``Sandbox.run``."""
-        header = {"op": "run", "argv": list(argv), "cwd": cwd, "env": {**self._environment, **(env or {})},
+        variables = {**self._environment, **self._outside.environment, **(env or {})}
+        header = {"op": "run", "argv": list(argv), "cwd": cwd, "env": variables,
                   "timeout": timeout_s, "stream": heard is not None}  # fmt: skip
         async with self._turn:
             answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
@@ -87,10 +93,18 @@ class Attached:
         """Come back when PID 1 answers."""
         await self._channel.ask({"op": "ping"}, timeout_s=timeout_s)
 
+    async def permit(self, profile: Profile, *, run: str = "") -> None:
+        """See ``Sandbox.permit``."""
+        if profile == "packages":
+            await self._outside.open(self, self._channel, run)
+        else:
+            self._outside.shut()
+
     async def close(self) -> None:
         """See ``Sandbox.close``."""
         if not self._closed:
             self._closed = True
+            await self._outside.close()
             await self._channel.close()
             await self._discard()
 

@@ -67,6 +67,8 @@ class Channel:
         self._waiting: dict[int, Waiting] = {}
         self._hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._lost: str | None = None
+        self.on_net: Callable[[dict[str, Any], bytes], None] | None = None
+        """Takes frames of the tunnel, once it is open."""
         self._sending = asyncio.Lock()
         self._reader = asyncio.create_task(self._read())
 
@@ -151,7 +153,7 @@ class Channel:
             async for data in self._wire.incoming():
                 for header, payload in self._frames.feed(data):
                     self._take(header, payload)
-        except BrokenFrame as error:
+        except (BrokenFrame, KeyError, TypeError, ValueError) as error:
             self.lose(f"it broke its protocol ({error})")
         except OSError:
             self.lose("its connection broke")
@@ -161,6 +163,11 @@ class Channel:
     def _take(self, header: dict[str, Any], payload: bytes) -> None:
         if header["ev"] == "hello":
             self._hello.set_result(header)
+            return
+        if header["ev"] == "net":
+            if self.on_net is None:
+                raise BrokenFrame("a connection that nobody allowed")
+            self.on_net(header, payload)
             return
         waiting = self._waiting.get(header["id"])
         if waiting is not None and waiting.take(header, payload):

@@ -112,6 +112,15 @@ class Sandbox(Protocol):
         """Remove a file or an empty folder. Raises as ``read`` does."""
         ...
 
+    async def permit(self, profile: Profile, *, run: str = "") -> None:
+        """Open or close the way to package registries, for the commands that come now.
+
+        Raises:
+            Refused: ``egress_unconfigured`` or ``egress_invalid``.
+            SandboxLost: as for ``run``.
+        """
+        ...
+
     async def close(self) -> None:
         """Throw the sandbox away. Never raises; calling it twice is fine."""
         ...

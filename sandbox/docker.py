@@ -9,10 +9,9 @@ import contextlib
 import json
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from struct import Struct
 from typing import Any, TypeVar
 
 import docker
@@ -24,56 +23,39 @@ from sandbox import refusals
 from sandbox.attached import Attached
 from sandbox.channel import Channel
 from sandbox.contract import Check, Spec
+from sandbox.egress import Egress
 from sandbox.hardening import LABEL, create_body
 from sandbox.inside import sources
+from sandbox.outside import Outside
+from sandbox.proxy import Witness, write_log
 from sandbox.sweep import OWNER, owner, sweep
+from sandbox.wire import DockerWire
 
 T = TypeVar("T")
 START_S = 60.0
-_MUX = Struct(">BxxxL")
-_STDOUT = 1
-_READ = 256 << 10
 SECCOMP = Path(__file__).with_name("seccomp.json")
 
 
-class DockerWire:
-    """The attached socket of one container, its output freed of Docker's own framing."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self.complaint = b""
-        """What PID 1 wrote to stderr last, for our own log."""
-
-    async def incoming(self) -> AsyncIterator[bytes]:
-        """See ``Wire.incoming``."""
-        held = bytearray()
-        while data := await self._reader.read(_READ):
-            held += data
-            while len(held) >= _MUX.size:
-                stream, size = _MUX.unpack_from(held)
-                end = _MUX.size + size
-                if len(held) < end:
-                    break
-                part = bytes(held[_MUX.size : end])
-                del held[:end]
-                if stream == _STDOUT:
-                    yield part
-                else:
-                    self.complaint = (self.complaint + part)[-4_096:]
-
-    async def send(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    def close(self) -> None:
-        self._writer.close()
-
-
 class Docker:
-    """Leases containers of one engine. ``base_url`` None: where the docker command would look."""
+    """Leases containers of one engine.
 
-    def __init__(self, *, base_url: str | None = None, timeout_s: int = 60) -> None:
+    Args:
+        base_url: where it is; None: where the docker command would look.
+        timeout_s: how long it may take to answer.
+        egress: whom commands of the profile ``packages`` may speak to; None: nobody.
+        witness: told about every connection that was tried.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        timeout_s: int = 60,
+        egress: Egress | None = None,
+        witness: Witness = write_log,
+    ) -> None:
         self._base_url, self._timeout, self._owner = base_url, timeout_s, owner()
+        self._egress, self._witness = egress, witness
         self._client: docker.APIClient | None = None
         self._sandboxes: dict[str, Attached] = {}
         self._opening = asyncio.Lock()
@@ -88,12 +70,14 @@ class Docker:
         making = asyncio.create_task(self._call(spec, partial(_create, body, name)))
         try:
             container = (await asyncio.shield(making))["Id"]
-            return await self._start(spec, container, name, image)
+            sandbox = await self._start(spec, container, name, image)
+            await sandbox.permit(spec.profile, run=run)
         except BaseException:
             # What was begun in a thread goes on there: wait for it, or the container would stay for ever.
             await asyncio.gather(making, return_exceptions=True)
             await self._discard(name)
             raise
+        return sandbox
 
     async def check(self, spec: Spec) -> tuple[Check, ...]:
         """See ``Backend.check``."""
@@ -131,7 +115,7 @@ class Docker:
         environment = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
         sandbox = Attached(
             channel, sandbox_id=name, image_digest=image["Id"], environment=environment,
-            discard=partial(self._discard, name),
+            discard=partial(self._discard, name), outside=Outside(self._egress, self._witness),
         )  # fmt: skip
         self._sandboxes[name] = sandbox
         return sandbox

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
-from domain import CommandRun, Output, Refused, SandboxLost
+from domain import CommandRun, Output, Profile, Refused, SandboxLost
 from sandbox.contract import REPO, Heard
 from sandbox.inside import files
 from sandbox.inside.frames import CHUNK
@@ -92,6 +92,9 @@ class LocalSandbox:
         """See ``Sandbox.delete``."""
         with _promised(path):
             files.delete(self._place(path))
+
+    async def permit(self, profile: Profile, *, run: str = "") -> None:
+        """See ``Sandbox.permit``; here everything is permitted, always."""
 
     async def close(self) -> None:
         """See ``Sandbox.close``."""

@@ -54,7 +54,14 @@ class Pool:
         kind = _kind(spec)
         sandbox = await self._take(kind)
         self.warm(spec)
-        return sandbox or await self._backend.lease(spec, run=run)
+        if sandbox is None:
+            return await self._backend.lease(spec, run=run)
+        try:
+            await sandbox.permit(spec.profile, run=run)
+        except BaseException:
+            self._do(sandbox.close())
+            raise
+        return sandbox
 
     def warm(self, spec: Spec) -> None:
         """Start what is missing on the shelf of this spec, in the background."""

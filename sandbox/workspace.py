@@ -7,7 +7,7 @@ snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs no
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from domain import CodeChange, CommandRun, Refused, SandboxLost
+from domain import CodeChange, CommandRun, Profile, Refused, SandboxLost
 from sandbox.contract import REPO, Heard, Sandbox
 from sandbox.edits import outcome, paths_of
 from sandbox.revisions import Pinned, Snapshot
@@ -140,6 +140,10 @@ class Workspace:
     async def ping(self) -> None:
         """Come back when the sandbox is alive. Raises ``SandboxLost``."""
         await self._sandbox.run(["true"], cwd="/", timeout_s=10.0)
+
+    async def permit(self, profile: Profile) -> None:
+        """See ``Sandbox.permit``."""
+        await self._sandbox.permit(profile, run=self._run)
 
     async def close(self) -> None:
         """Throw the sandbox away."""

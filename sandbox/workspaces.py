@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from domain import CommandRun, SandboxLost
+from domain import CommandRun, Profile, SandboxLost
 from sandbox.contract import Backend, Spec
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.shell import shell
@@ -22,12 +22,20 @@ class Workspaces:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(
-        self, run: str, pinned: Pinned, at: Snapshot | None = None, *, lane: str = "main", spec: Spec | None = None
+        self,
+        run: str,
+        pinned: Pinned,
+        at: Snapshot | None = None,
+        *,
+        lane: str = "main",
+        profile: Profile | None = None,
     ) -> Workspace:
         """Return the run's workspace with its files at a snapshot, or at the pinned commit.
 
         A warm one is used again; one that was lost or tampered with is replaced. Lanes of a run are
-        separate sandboxes: what happens in one is not seen in another.
+        separate sandboxes: what happens in one is not seen in another. ``profile`` says for a new
+        sandbox whether package registries may be reached (None: as the spec says); ``Workspace.permit``
+        changes it.
 
         Raises:
             Refused: the backend cannot give out sandboxes; see ``Backend.lease``.
@@ -40,7 +48,8 @@ class Workspaces:
                 if await self._brought(warm, run, pinned, at):
                     return warm
                 self._throw_away(place)
-            return await self._new(place, pinned, at, spec or self._spec)
+            spec = replace(self._spec, profile=profile or self._spec.profile)
+            return await self._new(place, pinned, at, spec)
 
     async def verify(
         self, run: str, tree: str, command: str, *, timeout_s: float, env: Mapping[str, str] | None = None

@@ -6,7 +6,7 @@ has to be mounted, and there is no file that a command could tamper with.
 
 from pathlib import Path
 
-MODULES = ("frames", "files", "streams", "oom", "command", "runner")
+MODULES = ("frames", "files", "streams", "oom", "command", "tunnel", "runner")
 """In the order they are loaded; ``runner`` is the one that is started."""
 
 BOOT = """

@@ -20,6 +20,7 @@ from .command import Command, others
 from .files import Incoming, NotDone
 from .frames import CHUNK, BrokenFrame, Out, Unpacker
 from .oom import Oom
+from .tunnel import Tunnel
 
 _PR_SET_DUMPABLE = 4
 _FOLDERS = ["/work/repo", "/work/home", "/tmp"]  # noqa: S108  the sandbox's own
@@ -37,9 +38,11 @@ class Runner:
         self._ready: dict[int, Callable[[], None]] = {}
         self._command: Command | None = None
         self._incoming: dict[int, Incoming | None] = {}
+        self._tunnel = Tunnel(self._out.send)
         self._verbs: dict[str, Callable[[dict[str, Any], bytes], None]] = {
             "run": self._run, "stdin": self._stdin, "kill": self._kill, "read": self._read,
             "write": self._write, "delete": self._delete, "ping": self._ping,
+            "tunnel": self._open_tunnel, "net": self._net,
         }  # fmt: skip
         self._woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -164,6 +167,15 @@ class Runner:
 
     def _ping(self, header: dict[str, Any], _: bytes) -> None:
         self._ok(header)
+
+    def _open_tunnel(self, header: dict[str, Any], _: bytes) -> None:
+        self._tunnel.open()
+        if self._tunnel.fileno() not in self._ready:
+            self._watch(self._tunnel.fileno(), self._tunnel.turn)
+        self._ok(header)
+
+    def _net(self, header: dict[str, Any], payload: bytes) -> None:
+        self._tunnel.take(header, payload)
 
     def _ok(self, header: dict[str, Any]) -> None:
         self._out.send({"ev": "ok", "id": header["id"]})

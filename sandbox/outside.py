@@ -1,0 +1,73 @@
+"""The way of one sandbox to the outside: shut, or open to the registries of the configuration."""
+
+from typing import Protocol
+
+from domain import CommandRun, SandboxLost
+from sandbox.channel import Channel
+from sandbox.egress import Egress, check_rules
+from sandbox.inside.tunnel import PORT
+from sandbox.proxy import Proxy, Witness
+from sandbox.tunnel import Tunnel
+
+_CA = "/work/.signoff/ca.pem"
+_BUNDLES = "/etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem"
+_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")
+
+
+class Runs(Protocol):
+    """As much of a sandbox as is needed here."""
+
+    @property
+    def id(self) -> str: ...
+
+    async def run(self, argv: list[str], *, cwd: str, stdin: bytes, timeout_s: float) -> CommandRun: ...
+
+
+class Outside:
+    """Opens and shuts the way, and says what commands must know about it."""
+
+    def __init__(self, rules: Egress | None, witness: Witness) -> None:
+        self._rules, self._witness = rules, witness
+        self._proxy: Proxy | None = None
+        self._tunnel: Tunnel | None = None
+        self.environment: dict[str, str] = {}
+
+    async def open(self, sandbox: Runs, channel: Channel, run: str) -> None:
+        """Let commands reach what the rules allow. Raises ``Refused`` or ``SandboxLost``."""
+        rules = check_rules(self._rules)
+        if self._proxy is None:
+            proxy = Proxy(rules, run=run, sandbox=sandbox.id, witness=self._witness)
+            self._tunnel = Tunnel(channel, proxy.serve)
+            await self._tunnel.open()
+            if rules.ca:
+                await _trust(sandbox, rules.ca)
+            self._proxy = proxy
+        self._proxy.open = True
+        self.environment = _variables(rules)
+
+    def shut(self) -> None:
+        """Let commands reach nobody any more; the budget is not given back by opening again."""
+        if self._proxy is not None:
+            self._proxy.open = False
+        self.environment = {}
+
+    async def close(self) -> None:
+        """End every connection."""
+        if self._tunnel is not None:
+            await self._tunnel.close()
+
+
+def _variables(rules: Egress) -> dict[str, str]:
+    proxy = f"http://127.0.0.1:{PORT}"
+    here = "localhost,127.0.0.1,::1"
+    told = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": here}
+    trust = dict.fromkeys(_TRUST, _CA) if rules.ca else {}
+    return {**told, **{name.lower(): text for name, text in told.items()}, **trust, **rules.env}
+
+
+async def _trust(sandbox: Runs, certificates: str) -> None:
+    """Lay the image's certificates and the given ones together."""
+    script = f"mkdir -p /work/.signoff; {{ cat {_BUNDLES} 2>/dev/null; echo; cat; }} >{_CA}"
+    ran = await sandbox.run(["sh", "-c", script], cwd="/", stdin=certificates.encode(), timeout_s=10.0)
+    if not ran.ok:
+        raise SandboxLost("The certificates could not be put into the sandbox.")
