@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from domain import Plan, Step
-from tests.worlds.house import BUGGY, FIX, OK, advance, decide, git, house, repository, start, story, task
+from tests.worlds.house import BUGGY, FIX, OK, QUICK, advance, decide, git, house, repository, start, story, task
 
 WRONG = {"files_to_update": [{"path": "shop/prices.py", "search": "sum(prices[1:])", "replace": "sum(prices[:1])"}]}
 NOWHERE = {"files_to_update": [{"path": "shop/prices.py", "search": "not there", "replace": "x"}]}
@@ -43,12 +45,8 @@ async def test_a_failing_attempt_is_told_and_tried_again(tmp_path: Path) -> None
     async with house(tmp_path, {"coder": [WRONG, again], "reviewer": [OK]}, strategy="fast") as opened:
         standing, events = await start(opened, task(repo, deliver="patch", strategy="fast"))
         assert standing.run.status == "delivered"
-        assert [line for line in story(events) if "observed" in line] == [
-            "  observed 2 failing: tests/test_prices.py::test_total, tests/test_prices.py::test_nothing"
-            if "2 failing" in "".join(story(events))
-            else "  observed 1 failing: tests/test_prices.py::test_total",
-            "  observed All commands passed.",
-        ]
+        observed = [line for line in story(events) if "observed" in line]
+        assert observed == [f"  observed {QUICK}: exit code 1", "  observed All commands passed."]
         coder = opened.models["coder"]
         said = coder.asked[1]  # type: ignore[attr-defined]
         assert said[: len(coder.asked[0])] == coder.asked[0], "the transcript only grows"  # type: ignore[attr-defined]
@@ -98,16 +96,17 @@ async def test_a_rejection_without_words_ends_the_run(tmp_path: Path) -> None:
 
 async def test_a_weakened_test_goes_back(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    cheat = {"files_to_update": [{"path": "tests/test_prices.py", "search": "== 6", "replace": "== 5"}],
-             "files_to_create": [], "notes": "the test was wrong"}  # fmt: skip
     skip = {"files_to_update": [{"path": "tests/test_prices.py", "search": "def test_total",
                                  "replace": "import pytest\n\n\n@pytest.mark.skip\ndef test_total"}]}  # fmt: skip
-    del cheat
-    async with house(tmp_path, {"coder": [skip, FIX], "planner": [PLAN], "reviewer": [OK]}) as opened:
+    both = {**skip, "files_to_update": [*skip["files_to_update"], *FIX["files_to_update"]]}
+    again = {"files_to_update": [{"path": "tests/test_prices.py", "search": "import pytest\n\n\n@pytest.mark.skip\n",
+                                  "replace": ""}]}  # fmt: skip
+    async with house(tmp_path, {"coder": [both, again], "planner": [PLAN], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo, deliver="patch"))
     lines = story(events)
     assert "  reviewed changes_requested" in lines
-    assert standing.run.status in {"delivered", "failed"}
+    assert standing.run.status == "delivered"
+    assert "tests/" not in standing.values["diff"]
     assert any("skipped" in str(e.data.get("issues")) for e in events if e.kind == "reviewed")
 
 
@@ -123,12 +122,14 @@ async def test_an_action_above_the_automatic_tier_waits_in_the_middle_of_the_run
         assert "  change_applied shop/prices.py" in story(events)
 
 
+@pytest.mark.docker
+@pytest.mark.slow
 async def test_without_a_model_the_repair_engine_does_it(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path) as opened:
-        standing, _ = await start(opened, task(repo, deliver="patch"))
+    async with house(tmp_path, sandbox="docker") as opened:
+        standing, _ = await start(opened, task(repo, deliver="patch", accept="python3 -m pytest -q"))
         assert standing.run.status == "delivered", standing.run.ending
-        assert "sum(prices)" in standing.values["diff"]
+        assert "-    return sum(prices[1:])" in standing.values["diff"]
         assert standing.values["attempts"][-1].provider == "builtin-repair"
 
 
