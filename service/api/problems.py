@@ -66,6 +66,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for it
+    if isinstance(error.__cause__, SignoffError):  # FastAPI wraps what went wrong while it read the body
+        return problem(error.__cause__, instance=request.url.path)
     if error.status_code == 404:  # noqa: PLR2004
         return problem(refuse("route_not_found", "There is nothing here."), instance=request.url.path)
     if error.status_code == 405:  # noqa: PLR2004

@@ -1,0 +1,71 @@
+"""The OpenAI-compatible door, judged by the openai package."""
+
+import openai
+import pytest
+
+from models import Scripted
+from tests.worlds.served import Served, served
+
+ASK = {"messages": [{"role": "user", "content": "do it"}], "model": "signoff-coding"}
+HERE = {"repo": "/nowhere", "accept": "true"}
+
+
+def client(service: Served, key: str | None = None) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=f"{service.url}/v1", api_key=key or service.key, max_retries=0)
+
+
+async def test_a_coding_request_runs_the_graph(service: Served) -> None:
+    async with client(service) as ai:
+        assert [model.id async for model in ai.models.list()] == ["signoff-coding"]
+        said = await ai.chat.completions.create(**ASK, extra_body=HERE)
+    assert said.choices[0].message.content.startswith("Done.")
+    about = said.model_extra["signoff"]
+    assert [s["stage"] for s in about["stages"]] == [
+        "receive",
+        "plan",
+        "execute",
+        "observe",
+        "review",
+        "assess",
+        "ask",
+        "deliver",
+    ]
+    assert about["status"] == "delivered"
+
+
+async def test_it_streams(service: Served) -> None:
+    async with client(service) as ai:
+        stream = await ai.chat.completions.create(**ASK, extra_body=HERE, stream=True)
+        parts = [part async for part in stream]
+    content = "".join(part.choices[0].delta.content or "" for part in parts)
+    assert content.startswith("Done.")
+    assert parts[-1].choices[0].finish_reason == "stop"
+    assert any("execute" in str(part.choices[0].delta.model_extra) for part in parts)
+
+
+async def test_what_needs_a_signature_comes_with_a_link(service: Served) -> None:
+    async with client(service) as ai, service.http("") as browser:
+        ask = {**ASK, "messages": [{"role": "user", "content": [{"type": "text", "text": "sign it"}]}]}
+        said = await ai.chat.completions.create(**ask, extra_body=HERE)
+        link = said.model_extra["signoff"]["approval_link"]
+        assert link in said.choices[0].message.content
+        assert (await browser.get(link)).status_code == 200
+
+
+async def test_errors_reach_the_package_as_its_own(service: Served) -> None:
+    async with client(service) as ai, client(service, "ak_live_no") as nobody:
+        with pytest.raises(openai.NotFoundError):
+            await ai.chat.completions.create(**{**ASK, "model": "gpt-unknown"})
+        with pytest.raises(openai.UnprocessableEntityError):
+            await ai.chat.completions.create(**ASK)
+        with pytest.raises(openai.AuthenticationError):
+            await nobody.models.list()
+
+
+async def test_other_questions_go_to_the_chat_model(tmp_path) -> None:
+    async with served(tmp_path, models={"chat": Scripted(["Hello.", "Hello again."], name="chat")}) as service:
+        async with client(service) as ai:
+            ask = {**ASK, "model": "signoff-chat"}
+            assert (await ai.chat.completions.create(**ask)).choices[0].message.content == "Hello."
+            stream = await ai.chat.completions.create(**ask, stream=True)
+            assert "".join([p.choices[0].delta.content or "" async for p in stream]) == "Hello again."
