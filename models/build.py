@@ -40,7 +40,8 @@ async def open_models(
     A role with an endpoint of its own falls back to ``default``. Roles at the same endpoint share one
     model, its connections, and what is known about it. Nothing is sent before somebody asks.
 
-    Each model is ``Retry(wrap(CircuitBreaker(Instrumented(Chat))))``.
+    Each model is ``Retry(Fallback(wrap(CircuitBreaker(Instrumented(Chat))) …))``: when an endpoint dies the
+    next one is asked at once, and only when nobody answers is it worth waiting.
 
     Raises:
         Refused: ``llm_bad_address``.
@@ -56,12 +57,18 @@ async def open_models(
             return known[key]
 
         found: dict[Role, Model] = {}
+        staffed: dict[tuple[int, ...], Model] = {}
         for role in ROLES:
             asked = [endpoint for endpoint in (own.get(role), default) if endpoint is not None]
-            models = list({id(model): model for model in [await at(endpoint) for endpoint in asked]}.values())
+            models = tuple({id(model): model for model in [await at(endpoint) for endpoint in asked]}.values())
             if models:
-                found[role] = models[0] if len(models) == 1 else Fallback(models=tuple(models))
+                key = tuple(map(id, models))
+                found[role] = staffed.setdefault(key, _dependable(models))
         yield found
+
+
+def _dependable(models: tuple[Model, ...]) -> Model:
+    return Retry(model=models[0] if len(models) == 1 else Fallback(models=models))
 
 
 async def _model(
@@ -81,4 +88,4 @@ async def _model(
     seen = Instrumented(model=chat, content=content) if tracer is None else Instrumented(
         model=chat, tracer=tracer, content=content
     )  # fmt: skip
-    return Retry(model=wrap(CircuitBreaker(model=seen)))
+    return wrap(CircuitBreaker(model=seen))

@@ -1,0 +1,135 @@
+"""What choosing and wrapping models costs, and how soon somebody else answers when an endpoint dies.
+
+``python -m benchmarks models`` measures. The share of prompts that a prefix cache serves is measured on a
+real vLLM where one is installed (``scripts/vllm.sh``).
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from domain import Budget, Plan, Step
+from models import (
+    Ask,
+    Budgeted,
+    BudgetLedger,
+    Cached,
+    CircuitBreaker,
+    Endpoint,
+    Fallback,
+    Instrumented,
+    Limits,
+    MemoryCounters,
+    MemoryShelf,
+    Message,
+    Model,
+    Quota,
+    Reply,
+    Retry,
+    Settings,
+    load_catalogue,
+    open_models,
+    route,
+)
+from tests.integration.models.turns import prefix_cache_share
+from tests.integration.models.vllm_server import MODEL, PYTHON, vllm
+from tests.wire.openai_server import OpenAIServer
+
+T = TypeVar("T")
+
+PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
+ASK = (Message(role="system", content="You plan."), Message(role="user", content="The sum is wrong. " * 200))
+SETTINGS = Settings(temperature=0.2, max_tokens=1_024, timeout_s=30)
+CALLS = 300
+
+
+class Instant:
+    """A model that takes no time: what is left is ours."""
+
+    name = "instant"
+
+    async def ask(  # the contract's parameters
+        self,
+        messages: Sequence[Message],  # noqa: ARG002
+        answer: type[T],  # noqa: ARG002
+        *,
+        settings: Settings,  # noqa: ARG002
+        heard: object = None,  # noqa: ARG002
+    ) -> Reply[T]:
+        return Reply(value=PLAN, model=self.name)  # pyright: ignore[reportReturnType]
+
+
+def wrapped(model: Model) -> Model:
+    """All of it, as a process would do it."""
+    ledger = BudgetLedger(Budget(max_tokens=10**9, max_cost=10**9))
+    model = Cached(model=Instrumented(model=model), shelf=MemoryShelf(most=0), org="a")
+    model = Quota(model=model, limits=Limits(rpm=10**6), counters=MemoryCounters(), counted_as="x")
+    return Retry(model=Fallback(models=(CircuitBreaker(model=Budgeted(model=model, ledger=ledger)),)))
+
+
+async def p50_ms(call: Callable[[], Awaitable[object]], calls: int = CALLS) -> float:
+    took: list[float] = []
+    for _ in range(calls):
+        started = time.perf_counter()
+        await call()
+        took.append((time.perf_counter() - started) * 1_000)
+    return statistics.median(took)
+
+
+def router_p50_us() -> float:
+    catalogue, took = load_catalogue(), []
+    for n in range(2_000):
+        ask = Ask(role="coder", strategy=("balanced", "quality", "fast")[n % 3], tokens_in=n)
+        started = time.perf_counter()
+        route(ask, catalogue, health={"x": "up"})
+        took.append((time.perf_counter() - started) * 1_000_000)
+    return statistics.median(took)
+
+
+async def overhead_ms() -> float:
+    """Per call: everything around a model that takes no time, less the model itself."""
+    bare, dressed = Instant(), wrapped(Instant())
+    plain = await p50_ms(lambda: bare.ask(ASK, Plan, settings=SETTINGS))
+    return await p50_ms(lambda: dressed.ask(ASK, Plan, settings=SETTINGS)) - plain
+
+
+async def wire_ms() -> float:
+    """A whole call over loopback HTTP: stream, parse, all wrappers of a process."""
+    async with OpenAIServer([{"answer": PLAN, "repeat": True}]) as server:
+        endpoint = Endpoint(base_url=server.base_url, model="fake-model")
+        async with open_models(endpoint, catalogue=load_catalogue()) as models:
+            return await p50_ms(lambda: models["planner"].ask(ASK, Plan, settings=SETTINGS), 60)
+
+
+async def fallback_ms() -> float:
+    """From asking a model whose endpoint has just died to the answer of the default one."""
+    async with OpenAIServer() as dead:
+        gone = Endpoint(base_url=dead.base_url, model="m")
+    took: list[float] = []
+    async with OpenAIServer([{"answer": PLAN, "repeat": True}]) as server:
+        default = Endpoint(base_url=server.base_url, model="fake-model")
+        for _ in range(15):
+            async with open_models(default, roles={"planner": gone}, catalogue=load_catalogue()) as models:
+                await models["coder"].ask(ASK, Plan, settings=SETTINGS)  # connections are warm in a living process
+                took.append(await p50_ms(lambda m=models: m["planner"].ask(ASK, Plan, settings=SETTINGS), 1))
+    return statistics.median(took)
+
+
+def cache_share() -> dict[str, float]:
+    if not PYTHON.exists():
+        return {}
+    with vllm() as server:
+        return {"models.prefix_cache_share": round(asyncio.run(prefix_cache_share(server.base_url, MODEL)), 3)}
+
+
+def measure() -> Mapping[str, float]:
+    """Every number of this room."""
+    return {
+        "models.route_p50_us": round(router_p50_us(), 1),
+        "models.wrapper_overhead_ms": round(asyncio.run(overhead_ms()), 3),
+        "models.wire_call_p50_ms": round(asyncio.run(wire_ms()), 1),
+        "models.fallback_ms": round(asyncio.run(fallback_ms()), 1),
+        **cache_share(),
+    }
