@@ -75,7 +75,7 @@ async def test_a_run_pauses_at_the_approval_survives_a_kill_and_continues(tmp_pa
 
     async with studio(tmp_path, port) as client:
         # That server's list of threads lives in its memory; what they were made of is in our checkpoints.
-        await client.threads.create(thread_id=thread, if_exists="do_nothing")
+        await client.threads.create(thread_id=thread, graph_id="coding", if_exists="do_nothing")
         state = await client.threads.get_state(thread)
         assert len(state["interrupts"]) == 1
         asked = state["interrupts"][0]["value"]
