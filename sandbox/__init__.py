@@ -3,7 +3,9 @@
 from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
 from sandbox.delivery import Delivery
 from sandbox.docker import Docker
+from sandbox.egress import Egress, Passage
 from sandbox.local import Local
+from sandbox.pool import Pool
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
 from sandbox.store import Store
 from sandbox.workspace import Workspace
@@ -17,10 +19,13 @@ __all__ = [
     "Delivered",
     "Delivery",
     "Docker",
+    "Egress",
     "Heard",
     "Limits",
     "Local",
+    "Passage",
     "Pinned",
+    "Pool",
     "Sandbox",
     "Snapshot",
     "Spec",

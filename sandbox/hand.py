@@ -32,8 +32,8 @@ class DockerHand:
     async def thaw(self, sandbox: Sandbox) -> None:
         await self._engine.ask(self._spec, partial(_do, "unpause", sandbox.id))
 
-    async def alive(self, sandbox: Sandbox) -> bool:
-        return bool(await self._engine.ask(self._spec, partial(_alive, sandbox.id)))
+    async def alive(self, name: str) -> bool:
+        return bool(await self._engine.ask(self._spec, partial(_alive, name)))
 
     async def disk_bytes(self) -> int:
         """Bytes used where the engine keeps its data; on a remote engine, here."""

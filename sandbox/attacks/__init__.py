@@ -5,8 +5,10 @@ from typing import Final
 from sandbox.attacks.arena import Arena, Hand, Result, Try, judge
 from sandbox.attacks.breakouts import BREAKOUTS
 from sandbox.attacks.floods import FLOODS
+from sandbox.attacks.lives import LIVES
 from sandbox.attacks.tricks import TRICKS
+from sandbox.attacks.ways_out import WAYS_OUT
 
-ATTACKS: Final[tuple[Try, ...]] = (*BREAKOUTS, *FLOODS, *TRICKS)
+ATTACKS: Final[tuple[Try, ...]] = (*BREAKOUTS, *FLOODS, *LIVES, *TRICKS, *WAYS_OUT)
 
 __all__ = ["ATTACKS", "Arena", "Hand", "Result", "Try", "judge"]

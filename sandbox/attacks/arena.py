@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from domain import value
 from sandbox.conformance import Unkept, must
 from sandbox.contract import Backend, Sandbox, Spec
+from sandbox.egress import Egress, Passage
 
 _HERE = Path(__file__).parent
 
@@ -21,7 +22,9 @@ class Hand(Protocol):
 
     async def thaw(self, sandbox: Sandbox) -> None: ...
 
-    async def alive(self, sandbox: Sandbox) -> bool: ...
+    async def alive(self, name: str) -> bool:
+        """Whether the sandbox of this name is there and runs."""
+        ...
 
     async def disk_bytes(self) -> int:
         """Bytes in use on the disk that holds the engine's data."""
@@ -35,6 +38,8 @@ class Arena:
     backend: Backend
     spec: Spec
     hand: Hand
+    with_egress: Callable[[Egress, Callable[[Passage], None]], Backend]
+    """Makes a backend of the same kind whose sandboxes may speak to somebody."""
     _open: list[Sandbox] = field(default_factory=list)
 
     async def sandbox(self) -> Sandbox:

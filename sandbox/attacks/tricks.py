@@ -2,14 +2,12 @@
 """Attacks on the seams: files, neighbours, the engine, Python's own start."""
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from typing import Final
 
-from domain import Refused, SandboxLost
+from domain import Refused
 from sandbox.attacks.arena import Arena, Try
 from sandbox.conformance import Promise, input_is_read_or_empty, links_are_not_followed, must, nothing_is_left_running
-from sandbox.contract import Sandbox
 
 
 def _promise(name: str, expected: str, promise: Promise) -> Try:
@@ -18,33 +16,6 @@ def _promise(name: str, expected: str, promise: Promise) -> Try:
 
     attack.__name__, attack.__doc__ = name, expected
     return attack
-
-
-async def frozen_then_thawed(arena: Arena) -> None:
-    """A frozen sandbox is one infrastructure error; thawed or not, it is not used again."""
-    sandbox = await arena.sandbox()
-    await arena.hand.freeze(sandbox)
-    try:
-        must(not await sandbox.run(["true"], timeout_s=0.5), "a frozen sandbox answered")
-    except SandboxLost:
-        pass
-    finally:
-        await arena.hand.thaw(sandbox)
-    await _lost(sandbox)
-
-
-async def container_killed_from_outside(arena: Arena) -> None:
-    """A command that is running then ends in one infrastructure error, never in output."""
-    sandbox = await arena.sandbox()
-    running = asyncio.create_task(sandbox.run(["sh", "-c", "echo half; sleep 60"]))
-    await asyncio.sleep(0.3)
-    began = time.monotonic()
-    await arena.hand.kill(sandbox)
-    try:
-        must(not (await running), "the command ended")
-    except SandboxLost:
-        must(time.monotonic() - began < 5, "noticed too late")  # noqa: PLR2004
-    await _lost(sandbox)
 
 
 async def tar_slip_in_and_out(arena: Arena) -> None:
@@ -140,14 +111,6 @@ raise SystemExit(str(found) if found else 0)
     must(ran.ok, ran)
 
 
-async def _lost(sandbox: Sandbox) -> None:
-    try:
-        await sandbox.run(["true"], timeout_s=2)
-    except SandboxLost:
-        return
-    must(true=False, otherwise="a lost sandbox was used again")
-
-
 async def _refused(verb: Awaitable[object]) -> str:
     try:
         await verb
@@ -157,7 +120,7 @@ async def _refused(verb: Awaitable[object]) -> str:
 
 
 TRICKS: Final[tuple[Try, ...]] = (
-    frozen_then_thawed, container_killed_from_outside, tar_slip_in_and_out, python_startup_tricks, net_none_direct,
+    tar_slip_in_and_out, python_startup_tricks, net_none_direct,
     cross_sandbox,
     _promise("symlink_read_write_via_files_api", "No file verb follows a link.", links_are_not_followed),
     _promise("background_holds_stdout", "Output held open by a background process holds nothing up.", nothing_is_left_running),

@@ -22,6 +22,9 @@ class Counted:
             raise SandboxLost("broken")
         return CommandRun(command=" ".join(argv), ended="exit", code=0)
 
+    async def permit(self, profile, *, run="") -> None:
+        self.permitted = profile
+
     async def close(self) -> None:
         self.closed = True
 
@@ -76,7 +79,8 @@ async def test_a_warm_one_is_given_out_once_and_replaced(backend):
 
 async def test_profiles_share_a_shelf_and_other_specs_do_not(backend):
     pool = await filled(backend, size=1)
-    assert (await pool.lease(Spec(profile="packages"))).id == "0"
+    taken = await pool.lease(Spec(profile="packages"))
+    assert (taken.id, taken.permitted) == ("0", "packages")
     await pool.settled()
     before = len(backend.made)
     assert (await pool.lease(Spec(limits=Limits(pids=20)))).id == str(before)
