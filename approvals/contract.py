@@ -84,7 +84,7 @@ class Ballots(Protocol):
         ...
 
     async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
-        """Approve the like of this ballot for the rest of the run.
+        """Approve the like of this ballot for the rest of the run. Granting again replaces the earlier grant.
 
         Raises:
             Refused: as for ``vote``, and ``grant_refused`` (critical, or nothing left pinned).

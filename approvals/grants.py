@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import rfc8785
 
 from approvals.ballot import Ballot, Grant, Terms, Voter
-from approvals.quorum import effective, involved, may_vote
+from approvals.quorum import effective, involved, may_vote, person
 from approvals.refusals import refusal
 from domain import TIERS, Action
 
@@ -42,7 +42,7 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
     if not any(part.startswith("arguments.") for part in pins):
         raise refusal("grant_refused", "At least one argument has to stay pinned.")
     return Grant(
-        id=str(uuid5(_GRANTS, rfc8785.dumps([ballot.id, voter.subject, now.isoformat()]).decode())),
+        id=str(uuid5(_GRANTS, rfc8785.dumps([ballot.id, person(voter.subject)]).decode())),
         org=ballot.org,
         run=ballot.run,
         ballot=ballot.id,

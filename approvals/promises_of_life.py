@@ -130,6 +130,14 @@ async def a_grant_covers_the_like(stage: Stage) -> None:
     await refuses("not_approver", stage.ballots.consume(second.id, "acme", second.action_digest))
 
 
+async def granting_again_replaces_the_grant(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    await stage.ballots.grant(ballot.id, Terms(uses=1), vera)
+    await stage.ballots.grant(ballot.id, Terms(uses=2), vera)
+    states = [(await stage.ask(step=f"s{n}", content=f"tree:{n}")).state for n in range(3)]
+    expect(states, ["approved", "approved", "pending"])
+
+
 async def a_grant_ends(stage: Stage) -> None:
     ballot, critical = await stage.ask(), await stage.ask("critical", step="x")
     vera = stage.human("vera")
@@ -176,6 +184,7 @@ LIFE = (
     its_requester_may_cancel,
     the_kill_switch_stops_everything,
     a_grant_covers_the_like,
+    granting_again_replaces_the_grant,
     a_grant_ends,
     lists_go_page_by_page,
     any_text_survives,

@@ -109,9 +109,10 @@ def _grant(row: RowMapping) -> Grant:
 
 
 async def write_grant(conn: AsyncConnection, grant: Grant) -> None:
-    """Store a new grant."""
+    """Store a grant, in place of the one this person gave before on the same ballot."""
     row = {field.name: getattr(grant, field.name) for field in fields(Grant)}
     row["requirement"] = _REQUIREMENT.dump_python(grant.requirement, mode="json")
+    await conn.execute(delete(grants).where(grants.c.id == grant.id))
     await conn.execute(insert(grants).values(**row))
 
 

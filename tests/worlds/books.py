@@ -41,6 +41,7 @@ class Book:
     involved: set[str]
     expires_at: datetime
     yes: set[str] = field(default_factory=set)
+    no: set[str] = field(default_factory=set)
     vetoed: bool = False
     dead: bool = False
     """Cancelled, superseded, killed."""
@@ -58,7 +59,6 @@ class Bookkeeping:
         self.books: dict[str, Book] = {}
         self.grants: list[tuple[Grant, Book, int]] = []
         self.killed: set[str] = set()
-        self.executions: dict[str, int] = {}
 
     def attempt(self, call: Awaitable[Any]) -> Any:
         """The result, or None when it was refused."""

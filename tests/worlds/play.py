@@ -58,7 +58,7 @@ class Play(Bookkeeping, RuleBasedStateMachine):
         voted = self.attempt(self.on.ballots.vote(id_, Decision(choice=choice, action_digest=digest), voter))
         if voted is None:
             return
-        again = choice == "approve" and voter.subject in book.yes
+        again = voter.subject in (book.yes if choice == "approve" else book.no)
         assert voter.kind == "human"
         assert right
         assert set(voter.roles) & set(book.requirement.roles)
@@ -74,6 +74,7 @@ class Play(Bookkeeping, RuleBasedStateMachine):
             book.yes.add(voter.subject)
         else:
             book.vetoed = True
+            book.no.add(voter.subject)
             book.yes.discard(voter.subject)
         if voted.state == "approved" and book.approved_at is None:
             assert len(book.yes) >= book.requirement.humans
@@ -118,7 +119,7 @@ class Play(Bookkeeping, RuleBasedStateMachine):
         assert set(voter.roles) & set(book.requirement.roles)
         assert voter.subject not in book.involved or book.requirement.allow_self
         assert book.tier in {"medium", "high"}
-        self.grants.append((grant, book, uses))
+        self.grants = [entry for entry in self.grants if entry[0].id != grant.id] + [(grant, book, uses)]
 
     @rule(id_=opened)
     def deliver(self, id_: str) -> None:
@@ -162,7 +163,6 @@ class Play(Bookkeeping, RuleBasedStateMachine):
         done = self.attempt(ballots.executed(id_, "acme") if well else ballots.failed(id_, "acme"))
         if done is not None:
             assert self.books[id_].consumed
-            self.executions.setdefault(id_, 0)
 
     @rule(minutes=st.sampled_from([1, 8, 16, 130, 1_500]))
     def wait(self, minutes: int) -> None:
@@ -186,8 +186,10 @@ class Play(Bookkeeping, RuleBasedStateMachine):
 
     @invariant()
     def what_is_stored_is_what_is_booked(self) -> None:
-        for id_, book in self.books.items():
-            ballot = self.runner.run(self.on.ballots.get(id_, "acme"))
+        stored = self.runner.run(self.on.ballots.list("acme", limit=1_000)).items
+        assert {ballot.id for ballot in stored} == set(self.books)
+        for ballot in stored:
+            book = self.books[ballot.id]
             assert (ballot.state in {"consumed", "executed", "failed"}) == book.consumed
             assert ballot.action_digest == book.action_digest == action_digest(ballot.action)
             assert {vote.voter for vote in ballot.votes if vote.choice == "approve"} == book.yes

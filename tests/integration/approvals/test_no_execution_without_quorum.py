@@ -35,9 +35,21 @@ class OnSqlite(Play):
         super().teardown()
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 TestOnTheTwin = OnTheTwin.TestCase
-TestOnTheTwin.settings = settings(max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
+TestOnTheTwin.settings = settings(
+    max_examples=200,
+    stateful_step_count=50,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=QUIET,
+)
 TestOnSqlite = OnSqlite.TestCase
-TestOnSqlite.settings = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=QUIET)
+TestOnSqlite.settings = settings(
+    max_examples=8,
+    stateful_step_count=30,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=QUIET,
+)
