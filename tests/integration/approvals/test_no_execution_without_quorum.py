@@ -42,7 +42,6 @@ TestOnTheTwin.settings = settings(
     max_examples=200,
     stateful_step_count=50,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=QUIET,
 )
 TestOnSqlite = OnSqlite.TestCase
@@ -50,6 +49,5 @@ TestOnSqlite.settings = settings(
     max_examples=8,
     stateful_step_count=30,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=QUIET,
 )
