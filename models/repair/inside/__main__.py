@@ -24,7 +24,7 @@ _BASELINE_SHARE = 0.4
 _TRACE_SHARE = 0.15
 _STAGES = (0.12, 0.3, 0.6, 1.0)
 """Shares of the time after which partial repairs are looked at."""
-_DEEPER = 1.2
+_DEEPER = 0.6
 """Time for second edits, as a share of the time spent on single ones so far."""
 
 

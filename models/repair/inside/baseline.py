@@ -13,7 +13,10 @@ from .wire import Message
 
 GOOD = frozenset(("passed", "skipped", "xfailed", "xpassed"))
 _TRACED = 40
-_HUNG_TRACED = 4
+_HUNG_TRACED = 2
+_HANG_S = 0.8
+"""Processor time after which a test is taken to hang, if it is not just one of many slow ones."""
+_SLOW_S = 2.5
 _BATCH = 20
 
 
@@ -38,7 +41,8 @@ class Seen:
     @property
     def sign(self) -> tuple[str, Any]:
         """Equal for tests that fail the same way."""
-        return self.error or self.outcome, tuple(self.frames[-1:])
+        where = () if self.outcome == "hung" else tuple(self.frames[-1:])
+        return self.error or self.outcome, where
 
 
 class Baseline:
@@ -56,7 +60,6 @@ class Baseline:
                 name, f"{hello['root']}/{file}", outcome="error", message=broken["m"], error="collect"
             )
         self._slowest = 0.0
-        self._hang_s = 4.0
 
     @property
     def failing(self) -> list[Seen]:
@@ -65,9 +68,18 @@ class Baseline:
     def run(self, until: float) -> None:
         """Run all tests, in as many processes as there are workers, until a moment of ``time.monotonic``."""
         names = [name for name in self.tests if not name.startswith("collect:")]
-        self._hang_s = min(8.0, max(2.0, (until - time.monotonic()) / 10))
+        self._all(_chunks(names, self._lab.workers, self.tests), until)
+        hung = [test.name for test in self.failing if test.outcome == "hung"]
+        if hung and len(hung) == len(self.failing):
+            # Nothing else fails: it may only be slow. If the first one has no end, neither have the others.
+            self._slowest = max(self._slowest, _SLOW_S / 20)
+            self._all([hung[:1]], until)
+            if self.tests[hung[0]].outcome != "hung":
+                self._all([hung[1:]], until)
+
+    def _all(self, chunks: Sequence[list[str]], until: float) -> None:
         open_: dict[int, list[str]] = {}
-        for chunk in _chunks(names, self._lab.workers, self.tests):
+        for chunk in chunks:
             open_[self._submit(chunk, until)] = chunk
         while open_:
             for chunk, result in self._lab.results(open_, 0.5):
@@ -77,8 +89,7 @@ class Baseline:
 
     def _submit(self, names: list[str], until: float) -> int:
         hung = sum(test.outcome == "hung" for test in self.tests.values())
-        patience = max(1.0, 20 * self._slowest) if hung else max(self._hang_s, 20 * self._slowest)
-        patience = min(patience, 0.6) if hung > 2 else patience  # noqa: PLR2004
+        patience = max(_HANG_S if hung <= _HUNG_TRACED else _HANG_S / 2, 20 * self._slowest)
         return self._lab.submit("warm", {
             "candidates": [{"p": []}], "tests": names, "cpu_s": patience, "idle_s": max(15.0, 3 * patience),
             "total_s": max(1.0, until - time.monotonic()), "where": True,
@@ -142,7 +153,7 @@ class Baseline:
         cold = names[0].startswith("collect:")
         job: Message = {
             "candidates": [{"p": []}], "tests": names, "trace": True, "files": self._files, "where": True,
-            "cpu_s": 0.5 if test.outcome == "hung" else max(3.0, 30 * test.cpu), "idle_s": 30.0,
+            "cpu_s": 0.3 if test.outcome == "hung" else max(3.0, 30 * test.cpu), "idle_s": 30.0,
             "total_s": max(1.0, until - time.monotonic()),
         }  # fmt: skip
         if cold:

@@ -13,9 +13,12 @@ from .wire import Message
 _REPRESENTATIVES = 4
 _SENTINELS = 2
 _QUICK_S = 0.1
+_FLOOR_S = 0.06
+"""Enough for half a million lines; what needs more gets it when nothing else is left to try."""
 _SURVEY_TESTS = 400
 _SURVEY_S = 20.0
 _LEAST_S = 20.0
+_LONGEST_S = 4.0
 _PATIENCE = 8
 
 
@@ -43,6 +46,7 @@ class Jobs:
         """A few failing tests that fail in different ways, the quickest of each."""
         kinds: dict[Any, Seen] = {}
         still = [test for test in self._failing if test.name not in fixed]
+        still = [test for test in still if test.outcome != "hung"] or still
         for test in sorted(still, key=lambda test: (test.outcome == "hung", test.cpu)):
             kinds.setdefault(test.sign, test)
         return list(kinds.values())[:_REPRESENTATIVES]
@@ -53,8 +57,7 @@ class Jobs:
         peers = sorted(test.cpu for test in self._good if test.file in files and test.outcome == "passed")
         usual = peers[int(len(peers) * 0.9)] if peers else 0.0
         own = max((test.cpu for test in tests if test.outcome != "hung"), default=0.0)
-        floor = 0.15 if any(test.outcome == "hung" for test in tests) else 0.1
-        return max(floor, 8 * own + 0.05, 6 * usual)
+        return _FLOOR_S + max(8 * own, 10 * usual)
 
     def quick(self, group: Sequence[Trial], tests: Sequence[Seen]) -> Message:
         """Many candidates in one child, and at its end the sentinels, which show whether the child was spoiled."""
@@ -74,6 +77,12 @@ class Jobs:
             "idle_s": 30.0, "total_s": 120.0, "files": [], "only": sorted({test.file for test in tests}),
         }  # fmt: skip
 
+    def failing(self, trial: Trial) -> Message:
+        """All failing tests, with little patience for the ones that hang."""
+        cpu = 3 * self.cpu_s(self._failing) * (_PATIENCE if trial.retried else 1)
+        names = [test.name for test in sorted(self._failing, key=lambda test: test.outcome == "hung")]
+        return {**self._one(trial, names), "stop": True, "cpu_s": cpu, "idle_s": 4 * cpu + 8.0, "total_s": 120.0}
+
     def everything(self, trial: Trial, left_s: float) -> Message:
         """All failing tests, then the tests that run the changed files, then all others."""
         changed = set(trial.drafts)
@@ -84,7 +93,7 @@ class Jobs:
         total = sum(test.seconds for test in self._good)
         return {
             **self._one(trial, [test.name for test in (*self._failing, *rest)]), "stop": True, "everything": True,
-            "cpu_s": max(2.0, 10 * slow), "idle_s": max(_LEAST_S, 10 * slow), "files": [],
+            "cpu_s": max(_LONGEST_S, 10 * slow), "idle_s": max(_LEAST_S, 10 * slow), "files": [],
             "total_s": max(_LEAST_S, min(8 * total + _LEAST_S, left_s)),
         }  # fmt: skip
 

@@ -130,6 +130,8 @@ class Search:
     def _confirm(self, trial: Trial, kind: str) -> None:
         if any(name.startswith("collect:") for name in self._failing):
             kind = "cold"
+        if kind == "warm" and len(self._failing) > len(self._quick) and not self._fixes_all(trial):
+            return
         result = self._lab.ask(kind, self._jobs.everything(trial, self._until - time.monotonic()))
         outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
         ended = any("end" in line for line in result["lines"])
@@ -142,6 +144,16 @@ class Search:
         elif trial.fixed:
             self._partial.append(trial)
 
+    def _fixes_all(self, trial: Trial) -> bool:
+        result = self._lab.ask("warm", self._jobs.failing(trial))
+        trial.fixed = {line["t"] for line in result["lines"] if line.get("o") == "passed"}
+        if len(trial.fixed) == len(self._failing):
+            return True
+        if result["late"] and not trial.retried:
+            self._late.append(trial)
+        self._partial.append(trial)
+        return False
+
     def _found(self, trial: Trial) -> None:
         now = time.monotonic()
         if not self.plausible:
@@ -151,7 +163,7 @@ class Search:
 
     def bases(self) -> list[Trial]:
         """Edits that repair some failing tests and break nothing: a second edit may do the rest."""
-        ranked = sorted(self._partial, key=_promise)
+        ranked = sorted(self._partial, key=_promise) if len(self._quick) > 1 else []
         self._partial = []
         surveyed = sorted((trial for trial in ranked[:_SURVEYED] if self._survey(trial)), key=_promise)
         kinds = {tuple(sorted(trial.fixed)): trial for trial in reversed(surveyed)}
@@ -167,12 +179,14 @@ class Search:
     def deepen(self, base: Trial, candidates: Candidates, until: float) -> None:
         """Look for a second edit on top of a partial repair."""
         self._say(f"a {base.kind} repairs {len(base.fixed)} of {len(self._failing)} failing tests")
+        partial = list(self._partial)
         self._quick = self._jobs.representatives(sorted(base.fixed))
         self._again.clear()
         self._anew.clear()
         if self._quick:
             self.explore(candidates.ranked(base), until)
         self._quick = self._jobs.representatives()
+        self._partial = partial
 
     def retry(self, until: float) -> None:
         """Candidates that ran out of time get more of it."""
