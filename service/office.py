@@ -12,12 +12,11 @@ from typing import IO
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Guard, Hooks, Links, StoredMessages, new_client
+from approvals import Courier, Guard, Hooks, Letter, Links, StoredMessages, StoredOutbox, new_client
 from domain import Refused
 from service.auth import Keys
 from service.callbacks import RunLetters
 from service.dispatch import Dispatcher
-from service.integrations import read_integrations
 from service.items import Items
 from service.keys import own_key
 from service.limiting import Limiter
@@ -96,7 +95,7 @@ def _furnish(house: House, posting: httpx.AsyncClient, asking: httpx.AsyncClient
     threads, turns, feeds = Threads(engine=database), Turns(engine=database), Feeds()
     keys_folder = settings.home / "keys"
     letters = RunLetters(
-        engine=database, clock=now, client=posting, guard=Guard(allow=_listed(settings.notify_allow)),
+        engine=database, clock=now, client=posting, guard=Guard(allow=house.connections.allow),
         secret=own_key(keys_folder, "run-webhooks"),
     )  # fmt: skip
     performer = Performer(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
@@ -109,16 +108,36 @@ def _furnish(house: House, posting: httpx.AsyncClient, asking: httpx.AsyncClient
     pepper = settings.key_pepper.get_secret_value().encode() if settings.key_pepper else own_key(keys_folder, "pepper")
     messages = StoredMessages(engine=database, clock=now)
     hooks = Hooks(ballots=house.ballots, people=house.people, memory=messages, clock=now,
-                  integrations=read_integrations(settings.integrations))  # fmt: skip
+                  integrations=house.connections.hooks)  # fmt: skip
+    links = Links(key=own_key(keys_folder, "links"), clock=now)
+    courier = Courier(
+        outbox=StoredOutbox(engine=database, clock=now), subscriptions=house.connections.subscriptions, client=posting,
+        guard=Guard(allow=house.connections.allow), clock=now, link=Addresses(links=links, home=settings.home_url),
+    )  # fmt: skip
     return Office(
         house=house, settings=settings, threads=threads, turns=turns, feeds=feeds, dispatcher=dispatcher,
         reception=reception, keys=Keys(engine=database, clock=now, pepper=pepper), members=Members(engine=database),
         issuer=_issuer(settings, asking), hooks=hooks, messages=messages, items=Items(engine=database, clock=now),
-        links=Links(key=own_key(keys_folder, "links"), clock=now), started_at=now(),
+        links=links, started_at=now(),
         limiter=Limiter(per_caller=settings.rate_per_minute, per_address=settings.rate_per_minute_ip),
         rounds=Rounds(engine=database, turns=turns, ballots=house.ballots, reception=reception, letters=letters,
-                      dispatcher=dispatcher, clock=now),
+                      courier=courier, dispatcher=dispatcher, clock=now),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where an approval can be read and decided."""
+
+    links: Links
+    home: str
+
+    def __call__(self, letter: Letter) -> str:
+        """A link for a letter; it is worth nothing without a login."""
+        token = self.links.issue(
+            ballot=letter.ballot, org=letter.org, action_digest=letter.action_digest, until=letter.expires_at
+        )
+        return f"{self.home}/a/{token}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import Letter, Mode, People, Voter
+from approvals import Mode, People, Voter
 
 SIGNER = ("operator", "approver", "critical_approver")
 
@@ -30,12 +30,3 @@ class Household:
     def voter(self, subject: str, org: str) -> Voter:
         """The person at this terminal: a human, without a login session or a second factor."""
         return Voter(subject=subject, kind="human", roles=self.of(subject), org=org, surface="terminal")
-
-
-@dataclass(frozen=True, slots=True)
-class Nobody:
-    """Nobody subscribed to letters on this machine."""
-
-    def endpoints(self, letter: Letter) -> Sequence[str]:
-        del letter
-        return ()

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, metadata, reading
+from approvals import Ballots, Courier, metadata, reading
 from domain import SignoffError
 from service.callbacks import RunLetters
 from service.dispatch import Dispatcher
@@ -31,6 +31,7 @@ class Rounds:
     ballots: Ballots
     reception: Reception
     letters: RunLetters
+    courier: Courier
     dispatcher: Dispatcher
     clock: Callable[[], datetime]
 
@@ -62,6 +63,7 @@ class Rounds:
         for run, org in await self._answered():
             await self.reception.wake(run, org, because="decided")
         await self.letters.round()
+        await self.courier.round()
 
     async def _answered(self) -> list[tuple[str, str]]:
         """Runs that wait for a signature although no question of theirs is open: decided elsewhere, or expired."""

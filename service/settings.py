@@ -79,11 +79,8 @@ class Settings(BaseSettings):
     rate_per_minute: int = Field(default=600, ge=1, description="Requests a minute for one key or person.")
     rate_per_minute_ip: int = Field(default=1_200, ge=1, description="Requests a minute for one address.")
     max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
-    notify_allow: str = Field(
-        default="", description="Networks (CIDR, commas between) that web hooks may reach although they are private."
-    )
-    integrations: Path | None = Field(
-        default=None, description="YAML with web hook integrations and notification endpoints; see docs/webhooks.md."
+    connections: Path | None = Field(
+        default=None, description="YAML file: who is told of approvals and who may answer; see docs/webhooks.md."
     )
 
     otlp_endpoint: str | None = Field(
@@ -120,6 +117,12 @@ class Settings(BaseSettings):
     def loopback(self) -> bool:
         """True while nobody but this machine can reach the service."""
         return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def home_url(self) -> str:
+        """Where people reach this service, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
     def secrets(self) -> tuple[str, ...]:

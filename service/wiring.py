@@ -17,7 +17,17 @@ from rich.console import Console
 from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, StoredBallots, Voter, create_all, default_policy, open_engine, sqlite_url
+from approvals import (
+    Ballots,
+    Connections,
+    StoredBallots,
+    Voter,
+    create_all,
+    default_policy,
+    load_connections,
+    open_engine,
+    sqlite_url,
+)
 from graphs import Staff, coding, serializer
 from models import Catalogue, Model, Role, load_catalogue
 from models.repair import Repair
@@ -38,7 +48,7 @@ from service.brains import open_models, probe_endpoints
 from service.engine import Engine
 from service.keys import own_key
 from service.members import Members
-from service.people import Household, Nobody
+from service.people import Household
 from service.roster import Desk
 from service.runs import Run, Runs
 from service.settings import Settings
@@ -75,6 +85,7 @@ class House:
     models: Mapping[Role, Model]
     catalogue: Catalogue
     audit: Audit
+    connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
 
     def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
@@ -176,7 +187,8 @@ async def _furnish(  # noqa: PLR0917
         await connection.run_sync(audit_tables.create_all)
     members = Members(engine=database)
     people = Household(mode=settings.approvals_mode, approvers=settings.signers, members=members)
-    ballots = StoredBallots(engine=database, clock=now, people=people, journal=audit, mailing=Nobody())
+    connections = load_connections(settings.connections) if settings.connections else Connections()
+    ballots = StoredBallots(engine=database, clock=now, people=people, journal=audit, mailing=connections.subscriptions)
     backend, spec = _backend(settings)
     stack.push_async_callback(backend.close)
     store = Store(settings.home / "store")
@@ -195,7 +207,7 @@ async def _furnish(  # noqa: PLR0917
     )  # fmt: skip
     return House(
         settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, spec=spec,
-        people=people, models=models, catalogue=catalogue, audit=audit,
+        people=people, models=models, catalogue=catalogue, audit=audit, connections=connections,
     )  # fmt: skip
 
 

@@ -7,7 +7,21 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from service.api import approvals, assistants, chat, hooks, keys, page, results, runs, stateless, store, system, threads
+from service.api import (
+    approvals,
+    assistants,
+    chat,
+    hooks,
+    keys,
+    page,
+    results,
+    runs,
+    stateless,
+    states,
+    store,
+    system,
+    threads,
+)
 from service.api.problems import add_problems
 from service.api.shield import Shield
 from service.office import Office
@@ -29,7 +43,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         title="Signoff", version=version("signoff"), lifespan=lifespan,
         summary="A coding agent that proves its change and waits for your signature.",
     )  # fmt: skip
-    for part in (system, assistants, threads, runs, stateless, store, approvals, hooks, page, results, chat, keys):
+    first = (system, assistants, threads, states, runs, stateless, store)
+    for part in (*first, approvals, hooks, page, results, chat, keys):
         app.include_router(part.router)
     add_problems(app)
 

@@ -115,8 +115,7 @@ def _link(at: Office, ballot: Ballot) -> str:
     token = at.links.issue(
         ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
     )
-    home = at.settings.public_url or f"http://{at.settings.host}:{at.settings.port}"
-    return f"{home.rstrip('/')}/a/{token}"
+    return f"{at.settings.home_url}/a/{token}"
 
 
 def _asks(ballot: Ballot, link: str) -> str:

@@ -1,19 +1,18 @@
 """Threads: made, found, changed, copied, and travelled through."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from domain import Refused
 from service.api.caller import Reader, Runner, TheOffice, answer
-from service.documents import state_document, thread_document
+from service.documents import thread_document
 from service.history import fork, moments
 from service.office import Office
 from service.refusals import refuse
-from service.rewinding import checkpoint
 from service.threads import Thread, ThreadStatus, Wanted, picked
 from service.who import Who
 from service.wiring import now
@@ -66,7 +65,7 @@ async def search(who: Reader, at: TheOffice, asked: Search) -> Response:
     """One page of threads."""
     found = await at.threads.search(asked.wanted(who))
     bare = asked.select is not None and not {"values", "interrupts"} & set(asked.select)
-    documents = [thread_document(each, None if bare else await _state(at, each)) for each in found]
+    documents = [thread_document(each, None if bare else await state_of(at, each)) for each in found]
     return answer([picked(document, asked.select) for document in documents])
 
 
@@ -80,7 +79,7 @@ async def count(who: Reader, at: TheOffice, asked: Search) -> int:
 async def get(who: Reader, at: TheOffice, thread_id: str) -> Response:
     """One thread with its values, and what it waits for."""
     thread = await at.threads.get(thread_id, who.org)
-    return answer(thread_document(thread, await _state(at, thread)))
+    return answer(thread_document(thread, await state_of(at, thread)))
 
 
 @router.patch("/{thread_id}")
@@ -88,7 +87,7 @@ async def patch(who: Runner, at: TheOffice, thread_id: str, asked: Patch) -> Res
     """Merge into the metadata."""
     thread = await at.threads.get(thread_id, who.org)
     await at.threads.update(thread.id, now=now(), metadata={**thread.metadata, **asked.metadata})
-    return answer(thread_document(await at.threads.get(thread_id, who.org), await _state(at, thread)))
+    return answer(thread_document(await at.threads.get(thread_id, who.org), await state_of(at, thread)))
 
 
 @router.delete("/{thread_id}", status_code=204)
@@ -116,87 +115,9 @@ async def copy(who: Runner, at: TheOffice, thread_id: str) -> Response:
     copied = Thread(id=made, org=who.org, created_at=moment, updated_at=moment,
                     metadata={**thread.metadata, "copied_from": thread.id, "created_by": who.subject})  # fmt: skip
     await at.threads.add(copied)
-    return answer(thread_document(copied, await _state(at, copied)))
+    return answer(thread_document(copied, await state_of(at, copied)))
 
 
-class Update(BaseModel):
-    values: dict[str, Any] | list[Any] | None = None
-    as_node: str | None = None
-    checkpoint: dict[str, Any] | None = None
-    checkpoint_id: str | None = None
-
-
-@router.get("/{thread_id}/state")
-async def state(who: Reader, at: TheOffice, thread_id: str) -> Response:
-    """How the thread stands now."""
-    thread = await at.threads.get(thread_id, who.org)
-    return answer(state_document(await _state(at, thread)))
-
-
-@router.post("/{thread_id}/state")
-async def update_state(who: Runner, at: TheOffice, thread_id: str, asked: Update) -> Response:
-    """Add messages. Everything else in the state is evidence, and not a client's to write."""
-    thread = await at.threads.get(thread_id, who.org)
-    given = asked.values if isinstance(asked.values, dict) else {}
-    if set(given) - {"messages"} or (asked.values and not given):
-        raise refuse("request_invalid", "Of a state only messages can be written.")
-    if await at.turns.unfinished(thread.id):
-        raise refuse("thread_busy", "A run works on this thread.")
-    now_at = await _state(at, thread)
-    if not now_at.values:
-        raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
-    config = await at.house.engine.graph.aupdate_state(
-        at.house.engine.config(thread.id), given or None, as_node="__copy__" if not given else None
-    )
-    return answer({"checkpoint": {"checkpoint_ns": "", **config.get("configurable", {})}})
-
-
-@router.get("/{thread_id}/state/{checkpoint_id}")
-async def state_at(who: Reader, at: TheOffice, thread_id: str, checkpoint_id: str) -> Response:
-    """How it stood at a checkpoint."""
-    thread = await at.threads.get(thread_id, who.org)
-    return answer(state_document(await checkpoint(at.house.engine, thread.id, checkpoint_id)))
-
-
-class At(BaseModel):
-    checkpoint: dict[str, Any]
-
-
-@router.post("/{thread_id}/state/checkpoint")
-async def state_of(who: Reader, at: TheOffice, thread_id: str, asked: At) -> Response:
-    """The same, with the checkpoint as a document."""
-    return await state_at(who, at, thread_id, str(asked.checkpoint.get("checkpoint_id", "")))
-
-
-class History(BaseModel):
-    limit: int = Field(default=10, ge=1, le=1_000)
-    before: str | dict[str, Any] | None = None
-
-
-@router.post("/{thread_id}/history")
-async def history(who: Reader, at: TheOffice, thread_id: str, asked: History) -> Response:
-    """The states it went through, newest first."""
-    return await _history(who, at, thread_id, asked)
-
-
-@router.get("/{thread_id}/history")
-async def history_by_get(
-    who: Reader, at: TheOffice, thread_id: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
-    before: str | None = None,
-) -> Response:  # fmt: skip
-    """The same for browsers."""
-    return await _history(who, at, thread_id, History(limit=limit, before=before))
-
-
-async def _history(who: Who, at: Office, thread_id: str, asked: History) -> Response:
-    thread = await at.threads.get(thread_id, who.org)
-    engine = at.house.engine
-    before: Any = asked.before.get("checkpoint_id") if isinstance(asked.before, dict) else asked.before
-    until: Any = {"configurable": {"thread_id": thread.id, "checkpoint_id": before}} if before else None
-    found = engine.graph.aget_state_history(engine.config(thread.id), before=until, limit=asked.limit)
-    return answer([state_document(each) async for each in found])
-
-
-async def _state(at: Office, thread: Thread) -> Any:
+async def state_of(at: Office, thread: Thread) -> Any:
     engine = at.house.engine
     return await engine.graph.aget_state(engine.config(thread.id))

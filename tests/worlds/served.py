@@ -100,10 +100,17 @@ def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> 
 
     assert isinstance(house.engine.spans, RunSpans)
     people: dict[str, Any] = {
-        "receive": Receives(), "execute": Executes(gate), "assess": Assesses(humans), "ask": Asker(ballots=house.ballots),
-        "wait": Waiter(ballots=house.ballots), "deliver": Delivers(house.ballots, book),
+        "receive": Receives(), "execute": Executes(gate), "assess": Assesses(humans),
+        "ask": Asker(ballots=house.ballots), "wait": Waiter(ballots=house.ballots),
+        "deliver": Delivers(house.ballots, book),
     }  # fmt: skip
     return replace(staff(house.engine.spans.tracing.tracer), **people)
+
+
+def idle_house(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> House:
+    """The same house, with colleagues that take no time."""
+    graph = coding(quick(house, book, gate, humans=humans), checkpointer=house.engine.graph.checkpointer)
+    return replace(house, engine=replace(house.engine, graph=graph))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +156,8 @@ async def served(
 
     @asynccontextmanager
     async def opening() -> AsyncGenerator[Office]:
-        async with open_house(made, models=models or {}) as house:
-            if not whole:
-                graph = coding(quick(house, book, gate, humans=humans), checkpointer=house.engine.graph.checkpointer)
-                house = replace(house, engine=replace(house.engine, graph=graph))
+        async with open_house(made, models=models or {}) as opened_house:
+            house = opened_house if whole else idle_house(opened_house, book, gate, humans=humans)
             async with open_office(house) as office:
                 key, text = await office.keys.make("local", "ann", name="admin", roles=ADMIN, personal=True)
                 _, session = await office.keys.log_in(key, roles=await house.people.roles("local", "ann"))

@@ -1,52 +1,10 @@
 """Approvals over HTTP: who may sign, what they sign, and how soon the run goes on."""
 
-import asyncio
-import base64
 import time
-from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-import pytest
-from standardwebhooks import Webhook
-
+from tests.worlds.asking import ended, paused
 from tests.worlds.served import Served, served
-
-SIGN = {"task": {"text": "sign it", "repo": "/nowhere", "accept": "true"}}
-SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
-
-
-@pytest.fixture
-async def hooked(tmp_path: Path) -> AsyncGenerator[Served]:
-    file = tmp_path / "hooks.yaml"
-    file.write_text(
-        f"integrations:\n  - name: bot\n    org: local\n    secrets: [{SECRET}]\n    members: {{'chat:U1': bob}}\n"
-    )
-    async with served(tmp_path, integrations=file) as running:
-        yield running
-
-
-async def paused(service: Served) -> tuple[str, dict[str, Any]]:
-    """A thread that waits, and its approval."""
-    client = service.sdk()
-    thread = (await client.threads.create())["thread_id"]
-    await client.runs.wait(thread, "coding", input=SIGN)
-    async with service.http() as http:
-        (item,) = (await http.get("/v1/approvals", params={"state": "pending", "run": thread})).json()["items"]
-    return thread, item
-
-
-async def ended(service: Served, thread: str) -> dict[str, Any]:
-    """Wait until the thread does nothing any more."""
-    client = service.sdk()
-    async with asyncio.timeout(10):
-        while True:
-            runs = await client.runs.list(thread)
-            if len(runs) > 1 and runs[0]["status"] not in {"pending", "running"}:
-                return dict(runs[0])
-            await asyncio.sleep(0.005)
 
 
 async def test_a_person_signs_and_the_run_goes_on_at_once(service: Served) -> None:
@@ -133,50 +91,6 @@ async def test_the_kill_switch(service: Served) -> None:
         again = await http.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "coding"})
         assert again.json()["__error__"]["error"] == "run_cancelled"
     assert service.deliveries == []
-
-
-async def test_a_signed_hook_votes_once(hooked: Served) -> None:
-    thread, item = await paused(hooked)
-    body = (
-        f'{{"approval_id":"{item["id"]}","action_digest":"{item["action_digest"]}","decision":"approve",'
-        '"actor":{"provider":"chat","subject":"U1"},"comment":""}'
-    )
-    now = datetime.now(UTC)
-    headers = {"webhook-id": "m1", "webhook-timestamp": str(int(now.timestamp())),
-               "webhook-signature": Webhook(SECRET).sign("m1", now, body)}  # fmt: skip
-    async with hooked.http("") as http:
-        first = await http.post("/v1/hooks/approvals/bot", content=body, headers=headers)
-        again = await http.post("/v1/hooks/approvals/bot", content=body, headers=headers)
-        bad = await http.post("/v1/hooks/approvals/bot", content=body + " ", headers=headers)
-        none = await http.post("/v1/hooks/approvals/bot", content=b"\xff", headers={"webhook-id": "m2"})
-    assert (first.status_code, first.json()) == (again.status_code, again.json())
-    assert (first.status_code, bad.status_code, none.status_code) == (200, 401, 401)
-    assert (await ended(hooked, thread))["status"] == "success"
-    assert hooked.deliveries == [thread]
-
-
-async def test_a_link_shows_and_only_its_form_decides(service: Served) -> None:
-    thread, item = await paused(service)
-    ballot = await service.office.house.ballots.get(item["id"], "local")
-    token = service.office.links.issue(
-        ballot=ballot.id, org="local", action_digest=ballot.action_digest, until=ballot.expires_at
-    )
-    async with httpx.AsyncClient(base_url=service.url, follow_redirects=True) as browser:
-        for _ in range(20):
-            assert (await browser.get(f"/a/{token}")).status_code == 200
-        assert (await browser.post(f"/a/{token}", data={"decision": "approve"})).status_code == 403
-        wrong = await browser.post(f"/a/{token}", data={"key": "ak_live_no"})
-        assert wrong.status_code == 401
-        page = await browser.post(f"/a/{token}", data={"key": service.key})
-        assert "May this happen?" in page.text
-        assert "default-src 'none'" in page.headers["content-security-policy"]
-        csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
-        form = {"decision": "approve", "action_digest": item["action_digest"], "comment": ""}
-        assert (await browser.post(f"/a/{token}", data=form)).status_code == 403
-        done = await browser.post(f"/a/{token}", data={**form, "csrf": csrf})
-        assert "recorded" in done.text
-        assert (await browser.post(f"/a/{token}", data={**form, "csrf": csrf})).status_code == 410
-    assert (await ended(service, thread))["status"] == "success"
 
 
 async def test_a_decision_made_elsewhere_wakes_the_run(service: Served) -> None:

@@ -58,7 +58,7 @@ async def statuses(server: Server, threads: list[str]) -> Counter[str]:
 
 async def settled(server: Server, threads: list[str], wanted: str) -> None:
     async with asyncio.timeout(60):
-        while (await statuses(server, threads))[wanted] < len(threads):
+        while (await statuses(server, threads))[wanted] < len(threads):  # noqa: ASYNC110  another process
             await asyncio.sleep(0.1)
 
 

@@ -63,9 +63,9 @@ async def test_errors_reach_the_package_as_its_own(service: Served) -> None:
 
 
 async def test_other_questions_go_to_the_chat_model(tmp_path) -> None:
-    async with served(tmp_path, models={"chat": Scripted(["Hello.", "Hello again."], name="chat")}) as service:
-        async with client(service) as ai:
-            ask = {**ASK, "model": "signoff-chat"}
-            assert (await ai.chat.completions.create(**ask)).choices[0].message.content == "Hello."
-            stream = await ai.chat.completions.create(**ask, stream=True)
-            assert "".join([p.choices[0].delta.content or "" async for p in stream]) == "Hello again."
+    models = {"chat": Scripted(["Hello.", "Hello again."], name="chat")}
+    async with served(tmp_path, models=models) as service, client(service) as ai:
+        ask = {**ASK, "model": "signoff-chat"}
+        assert (await ai.chat.completions.create(**ask)).choices[0].message.content == "Hello."
+        stream = await ai.chat.completions.create(**ask, stream=True)
+        assert "".join([p.choices[0].delta.content or "" async for p in stream]) == "Hello again."

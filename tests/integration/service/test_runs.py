@@ -121,51 +121,6 @@ async def test_a_run_without_a_thread_gets_one(service: Served) -> None:
     assert (await client.runs.get(seen[0]["thread_id"], seen[0]["run_id"]))["status"] == "success"
 
 
-async def test_cancel_keeps_what_was_done_and_the_next_run_goes_on(service: Served) -> None:
-    client = service.sdk()
-    thread = (await client.threads.create())["thread_id"]
-    run = await client.runs.create(thread, "coding", input=SLOW)
-    await _reaches(service, thread, "execute")
-    await client.runs.cancel(thread, run["run_id"], wait=True)
-    stopped = await client.runs.get(thread, run["run_id"])
-    assert (stopped["status"], stopped["cancel_reason"]) == ("interrupted", "user")
-    assert (await client.threads.get(thread))["status"] == "idle"
-    service.gate.set()
-    assert (await client.runs.wait(thread, "coding", input=None))["ending"]["status"] == "delivered"
-
-
-async def test_rollback_forgets_the_run_and_what_it_did(service: Served) -> None:
-    client = service.sdk()
-    thread = (await client.threads.create())["thread_id"]
-    run = await client.runs.create(thread, "coding", input=SLOW)
-    await _reaches(service, thread, "execute")
-    await client.runs.cancel(thread, run["run_id"], wait=True, action="rollback")
-    assert await client.runs.list(thread) == []
-    assert (await client.threads.get_state(thread))["values"] == {}
-    service.gate.set()
-    values = await client.runs.wait(thread, "coding", input=TASK)
-    assert values["task"]["text"] == "do it"
-    assert values["ending"]["status"] == "delivered"
-
-
-async def test_multitask_reject_enqueue_interrupt(service: Served) -> None:
-    client = service.sdk()
-    thread = (await client.threads.create())["thread_id"]
-    first = await client.runs.create(thread, "coding", input=SLOW)
-    await _reaches(service, thread, "execute")
-    with pytest.raises(ConflictError) as caught:
-        await client.runs.create(thread, "coding", input=None, multitask_strategy="reject")
-    assert caught.value.code == "thread_busy"
-    second = await client.runs.create(thread, "coding", input=None, multitask_strategy="enqueue")
-    assert second["status"] == "pending"
-    third = await client.runs.create(thread, "coding", input=None, multitask_strategy="interrupt")
-    statuses = {r["run_id"]: r["status"] for r in await client.runs.list(thread)}
-    assert (statuses[first["run_id"]], statuses[second["run_id"]]) == ("interrupted", "interrupted")
-    service.gate.set()
-    assert (await client.runs.join(thread, third["run_id"]))["ending"]["status"] == "delivered"
-    assert service.deliveries == [thread]
-
-
 async def test_an_idempotency_key_starts_one_run(service: Served) -> None:
     client = service.sdk()
     thread = (await client.threads.create())["thread_id"]
@@ -203,10 +158,3 @@ async def test_what_breaks_ends_the_run_with_an_error(service: Served) -> None:
     broken = {"task": {"text": "broken", "repo": "/nowhere", "accept": "true"}}
     values = await client.runs.wait(None, "coding", input=broken, raise_error=False)
     assert values["__error__"]["error"] == "bug"
-
-
-async def _reaches(service: Served, thread: str, node: str) -> None:
-    engine = service.office.house.engine
-    async with asyncio.timeout(10):
-        while (await engine.graph.aget_state(engine.config(thread))).next != (node,):
-            await asyncio.sleep(0.01)

@@ -1,0 +1,89 @@
+"""Web hooks of runs: told at the end and at a pause, signed, sent again when nobody opens."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook
+
+from tests.worlds.served import Served, served
+
+TASK = {"task": {"text": "do it", "repo": "/nowhere", "accept": "true"}}
+SIGN = {"task": {"text": "sign it", "repo": "/nowhere", "accept": "true"}}
+
+
+@dataclass
+class Receiver:
+    """Somebody with a web server; refuses the first letters."""
+
+    refuses: int = 0
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:]
+        headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head if line)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        self.got.append((headers, body))
+        status = b"500 No" if len(self.got) <= self.refuses else b"204 OK"
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def receiving(refuses: int = 0) -> AsyncGenerator[Receiver]:
+    receiver = Receiver(refuses=refuses)
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    receiver.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield receiver
+
+
+@pytest.fixture
+async def allowing(tmp_path: Path) -> AsyncGenerator[Served]:
+    """A service that may call this machine."""
+    file = tmp_path / "connections.yaml"
+    file.write_text("notify: {allow: ['127.0.0.0/8']}\n")
+    async with served(tmp_path, connections=file) as running:
+        yield running
+
+
+async def until(receiver: Receiver, letters: int) -> None:
+    async with asyncio.timeout(15):
+        while len(receiver.got) < letters:  # noqa: ASYNC110  the server walks its own rounds
+            await asyncio.sleep(0.02)
+
+
+async def test_the_end_and_the_pause_are_told_signed(allowing: Served) -> None:
+    async with receiving() as receiver:
+        url = f"http://127.0.0.1:{receiver.port}/hook"
+        client = allowing.sdk()
+        await client.runs.wait(None, "coding", input=TASK, webhook=url)
+        await client.runs.wait(None, "coding", input=SIGN, webhook=url)
+        await until(receiver, 2)
+    secret = allowing.office.rounds.letters.shown_secret
+    told = [Webhook(secret).verify(body, headers) for headers, body in receiver.got]
+    assert {letter["type"] for letter in told} == {"run.success", "run.interrupted"}
+    paused = next(letter for letter in told if letter["type"] == "run.interrupted")
+    assert paused["data"]["values"]["__interrupt__"][0]["value"]["approval_id"]
+
+
+async def test_a_letter_is_sent_again_under_the_same_id(allowing: Served) -> None:
+    async with receiving(refuses=1) as receiver:
+        await allowing.sdk().runs.wait(None, "coding", input=TASK, webhook=f"http://127.0.0.1:{receiver.port}/")
+        await until(receiver, 2)
+    (first, body), (second, again) = receiver.got
+    assert (first["webhook-id"], json.loads(body)) == (second["webhook-id"], json.loads(again))
+
+
+async def test_nobody_is_called_who_must_not_be(service: Served) -> None:
+    async with receiving() as receiver:
+        await service.sdk().runs.wait(None, "coding", input=TASK, webhook=f"http://127.0.0.1:{receiver.port}/")
+        await service.office.rounds.once()
+        await service.office.rounds.once()
+    assert receiver.got == []
