@@ -49,7 +49,18 @@ def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
     }
     if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
         del out["maxLength"]
-    return out
+    return _length_in_pattern(out)
+
+
+def _length_in_pattern(schema: dict[str, Any]) -> dict[str, Any]:
+    """Grammar compilers take a pattern or bounds of length, not both (xgrammar: issue 966)."""
+    if "pattern" not in schema:
+        return schema
+    longest = schema.pop("maxLength", None)
+    schema.pop("minLength", None)
+    if longest is not None and schema["pattern"].endswith("]+$"):
+        schema["pattern"] = f"{schema['pattern'][:-2]}{{1,{longest}}}$"
+    return schema
 
 
 def _strict(schema: Any) -> Any:

@@ -32,7 +32,7 @@ ATTENTION = {"q": 128, "k": 64, "v": 64, "o": 128}
 """Rows of each projection: four heads of 32, two for keys and values (the smallest that vLLM runs on a CPU)."""
 ADAPTED = ("q", "v")
 RANK = 8
-ENDINGS = {'"': 4.0, '"]': 4.0, '"}': 4.0, "]": 4.2, "}": 4.2, "]}": 4.2, ":": 3.0, ",": 2.5}
+ENDINGS = {'"': 5.5, '"]': 5.0, '"}': 5.0, "]": 3.5, "}": 3.5, "]}": 3.5, ":": 2.5, ",": 2.5}
 
 
 def texts() -> Iterator[str]:

@@ -38,6 +38,7 @@ def test_the_schemas_are_valid_closed_and_bounded(form):
     text = json.dumps(schema)
     assert "$ref" not in text
     assert text.count('"additionalProperties": false') == text.count('"properties"')
+    assert '"pattern": "^[A-Za-z0-9._-]{1,40}$"' in text or form != "plan", "a pattern has its length inside"
     assert text.count('"maxItems"') == text.count('"type": "array"')
 
 
