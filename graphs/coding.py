@@ -2,9 +2,10 @@
 
 from typing import Any, cast
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Checkpointer, RetryPolicy, TimeoutPolicy
+from langgraph.types import RetryPolicy, TimeoutPolicy
 
 from domain import Transient
 from graphs.approving import approving
@@ -23,7 +24,7 @@ SECONDS = {"receive": 600, "plan": 1_800, "execute": 3_600, "observe": 120, "rep
 """Hard ends for nodes that hang; the run's own budget is tighter and is checked before each call."""
 
 
-def coding(staff: Staff, *, checkpointer: Checkpointer = None) -> CodingGraph:
+def coding(staff: Staff, *, checkpointer: BaseCheckpointSaver[str] | None = None) -> CodingGraph:
     """Compile the graph that ``staff`` works in. The LangGraph server brings its own checkpointer."""
     graph = StateGraph(State)
     for name, node in staff.coding().items():
