@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import Ending, Evidence, Plan, Review, Spent, Task, Verdict, check_plan
-from domain.evidence import Finding
+from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan
 from models import Message
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
