@@ -36,7 +36,7 @@ async def attempt(case: Case, *, seconds: float) -> Verdict:
         await _lay(bench, case.files)
         began = time.monotonic()
         try:
-            proposal = await Repair().propose(Job(accept=case.accept, seconds=seconds), bench)
+            proposal = await Repair(folder=f"{made}-search").propose(Job(accept=case.accept, seconds=seconds), bench)
         except Refused as refused:
             taken = time.monotonic() - began
             return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message)

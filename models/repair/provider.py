@@ -22,7 +22,6 @@ _HINTS = {
     "not_python": "The built-in repair engine works on Python only; configure a model: SIGNOFF_MODEL_BASE_URL.",
     "interpreter_missing": "Use a sandbox image that has python3, 3.9 or newer.",
 }
-_FOLDER = "/tmp/signoff-repair"  # noqa: S108 - a path inside the sandbox
 _GRACE_S = 20.0
 _NOT_FOUND = 127
 _RESULT_BYTES = 16 << 20
@@ -36,6 +35,8 @@ class Repair:
     python: str = "python3"
     """The interpreter that runs the search inside the sandbox; the tests run with the command's own."""
     workers: int = 2
+    folder: str = "/work/.signoff-repair"
+    """Where the search is put inside the sandbox: outside the repository."""
 
     async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
         """Return one change that was seen to pass the acceptance command.
@@ -45,7 +46,7 @@ class Repair:
         """
         say = heard or _unheard
         began = monotonic()
-        folder = f"{_FOLDER}/{uuid4().hex[:12]}"
+        folder = f"{self.folder}/{uuid4().hex[:12]}"
         say("looking for a repair: running the tests\n")
         try:
             result = await self._search(job, bench, folder, say)

@@ -100,9 +100,8 @@ def binaries(site: Site) -> Ideas:
     span = _gap(site, node.left, node.right, sign)
     if span[0] < span[1]:
         for other, weight in _ARITHMETIC[sign]:
-            if _binds(other) == _binds(sign):
-                yield site.raw("arithmetic", weight, span, other)
-            else:
+            yield site.raw("arithmetic", weight, span, other)
+            if _binds(other) != _binds(sign) and any(isinstance(side, ast.BinOp) for side in (node.left, node.right)):
                 yield site.idea(
                     "arithmetic", weight, f"{operand(left, _binds(other))} {other} {operand(right, _binds(other) + 1)}"
                 )
