@@ -1,5 +1,6 @@
 """A sealed place to run commands in, and the files that survive it."""
 
+from sandbox.checkup import checkup
 from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
 from sandbox.delivery import Delivery
 from sandbox.docker import Docker
@@ -32,4 +33,5 @@ __all__ = [
     "Store",
     "Workspace",
     "Workspaces",
+    "checkup",
 ]

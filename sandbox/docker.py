@@ -79,6 +79,10 @@ class Docker:
             raise
         return sandbox
 
+    def like(self, egress: Egress | None, witness: Witness) -> "Docker":
+        """Return another one for the same engine, with other rules for the way out."""
+        return Docker(base_url=self._base_url, timeout_s=self._timeout, egress=egress, witness=witness)
+
     async def check(self, spec: Spec) -> tuple[Check, ...]:
         """See ``Backend.check``."""
         from sandbox.preflight import preflight  # noqa: PLC0415  it needs this module's types

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sandbox.attacks.arena import Arena, Hand, Result, Try, judge
+from sandbox.attacks.arena import Arena, Hand, Result, Try, assail, judge
 from sandbox.attacks.breakouts import BREAKOUTS
 from sandbox.attacks.floods import FLOODS
 from sandbox.attacks.lives import LIVES
@@ -11,4 +11,4 @@ from sandbox.attacks.ways_out import WAYS_OUT
 
 ATTACKS: Final[tuple[Try, ...]] = (*BREAKOUTS, *FLOODS, *LIVES, *TRICKS, *WAYS_OUT)
 
-__all__ = ["ATTACKS", "Arena", "Hand", "Result", "Try", "judge"]
+__all__ = ["ATTACKS", "Arena", "Hand", "Result", "Try", "assail", "judge"]

@@ -1,11 +1,11 @@
 """Where attacks happen: fresh sandboxes, and a hand on the engine for what comes from outside."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from domain import value
+from domain import SignoffError, value
 from sandbox.conformance import Unkept, must
 from sandbox.contract import Backend, Sandbox, Spec
 from sandbox.egress import Egress, Passage
@@ -87,6 +87,14 @@ async def judge(attack: Try, arena: Arena) -> Result:
         await attack(arena)
     except Unkept as broken:
         return Result(name=name, expected=expected, outcome="broken", detail=str(broken))
+    except SignoffError as error:  # the attack could not be carried out, which proves nothing
+        return Result(name=name, expected=expected, outcome="error", detail=f"{error.stable_code}: {error}")
     finally:
         await arena.close()
     return Result(name=name, expected=expected, outcome="held")
+
+
+async def assail(attacks: Sequence[Try], arena: Arena) -> AsyncGenerator[Result]:
+    """Carry the attacks out one after the other."""
+    for attack in attacks:
+        yield await judge(attack, arena)

@@ -2,18 +2,14 @@
 
 import pytest
 
-from sandbox import Docker, Limits, Spec
-from sandbox.attacks import Arena
-from sandbox.hand import DockerHand
-
-SPEC = Spec(limits=Limits(memory_mb=512, work_mb=64, tmp_mb=32, file_mb=256, inodes=20_000))
+from sandbox import Docker, Spec
+from sandbox.checkup import docker_arena
 
 
 @pytest.fixture
 async def arena():
     backend = Docker()
-    made = Arena(backend=backend, spec=SPEC, hand=DockerHand(backend, SPEC),
-                 with_egress=lambda egress, witness: Docker(egress=egress, witness=witness))  # fmt: skip
+    made = docker_arena(backend, Spec())
     yield made
     await made.close()
     await backend.close()
