@@ -4,30 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from risk.grammar import Grammar, Option
+from risk.parts import Found, Noted, Part, kind_of
 from risk.quoting import HOLE
 from risk.words import Word
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A word with its kind."""
-
-    kind: str
-    word: Word
-    rest: tuple[Word, ...] = ()
-    """The words after it, for kinds that swallow them."""
-    grammar: Grammar = field(default_factory=Grammar)
+__all__ = ["Found", "Noted", "Part", "read_arguments"]
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Something has an effect by being there."""
-
-    effect: str
-    what: str
-
-
-Found = Part | Noted
 _SWALLOWS = frozenset(("argv", "module", "script", "joined"))
 """Kinds after which nothing belongs to the program any more."""
 
@@ -64,6 +47,8 @@ class _Reader:
                 options = False
             elif options and _optionlike(word):
                 self._option(word)
+            elif word.text.startswith("+") and "+" in self.grammar.options:
+                continue
             elif self._positional(word):
                 return
         self._assign()
@@ -87,6 +72,9 @@ class _Reader:
 
     def _command(self, word: Word, rest: tuple[Word, ...]) -> None:
         known = self.grammar.commands.get(word.text)
+        if known is not None and known.special:
+            self.found.append(Part("command", word, rest, known))
+            return
         if known is not None:
             self.found += read_arguments(known, rest, f"{self.name} {word.text}")
             return
@@ -97,25 +85,15 @@ class _Reader:
         self.found += [Part("read", each, (), self.grammar) for each in rest]
 
     def _assign(self) -> None:
-        """Give the positional words their kinds; ``read... write`` makes the last one different."""
+        """Give the positional words their kinds."""
         kinds = self.grammar.arguments
         if self.seen & self.grammar.unless and kinds:
             kinds = kinds[1:]
-        many = next((n for n, kind in enumerate(kinds) if kind.endswith("...")), None)
-        after = len(kinds) - many - 1 if many is not None else 0
         for n, word in enumerate(self.plain):
-            left = len(self.plain) - n
-            if many is None or n < many:
-                kind = kinds[n] if n < len(kinds) else ""
-            elif left <= after and n > many - 1 and len(self.plain) > many + after - 1:
-                kind = kinds[-left]
-            else:
-                kind = kinds[many].removesuffix("...")
-            if kind:
-                self.found.append(Part(kind, word, (), self.grammar))
-            else:
-                self.found += [Noted(self.grammar.otherwise, f"{self.name} {_told(word)}"),
-                               Part("read", word, (), self.grammar)]  # fmt: skip
+            kind = kind_of(kinds, n, len(self.plain))
+            if not kind:
+                self.found.append(Noted(self.grammar.otherwise, f"{self.name} {_told(word)}"))
+            self.found.append(Part(kind or "read", word, (), self.grammar))
 
     def _option(self, word: Word) -> None:
         if word.text.startswith(HOLE):
@@ -150,6 +128,7 @@ class _Reader:
     def _cluster(self, word: Word) -> None:
         letters = word.text[1:]
         for n, letter in enumerate(letters):
+            self.seen.add(f"-{letter}")
             option = self.grammar.options.get(f"{word.text[0]}{letter}")
             if option is None and letter.isdigit():
                 option = self.grammar.options.get("-#")

@@ -28,7 +28,7 @@ def awk(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
     found = read_arguments(grammar, call.words[1:], name)
     parts = [each for each in found if isinstance(each, Part)]
     programs = [part.word for part in parts if part.kind == "program"]
-    plain = [part.word for part in parts if part.kind == "text"]
+    plain = [part.word for part in parts if part.kind == "operand"]
     if not programs and not any(part.kind == "file" for part in parts):
         programs, plain = plain[:1], plain[1:]
     yield from (Sign(each.effect, shown(each.what)) for each in found if isinstance(each, Noted))

@@ -81,6 +81,10 @@ class Engine:
         return Risk(tier=worst([found.tier, *(risk.tier for risk in risks)]), reasons=found.reasons)
 
     @property
+    def _all(self) -> Rules:
+        return self.rules.plus(self.policy.rules)
+
+    @property
     def _files(self) -> Files:
         return Files(rules=self.rules)
 
@@ -96,7 +100,7 @@ class Engine:
             yield Sign("endless", f"{len(command):,} characters", "content.endless")
             return
         try:
-            yield from Shell(rules=self.rules).signs(command)
+            yield from Shell(rules=self._all).signs(command)
         except Exception as error:  # noqa: BLE001  a bug of ours must never let a command through
             yield Sign("unread", f"the analysis failed with {type(error).__name__}", "shell.exception")
 
@@ -104,7 +108,7 @@ class Engine:
         return _highest(self._reason(sign, profile, tainted) for sign in signs)
 
     def _reason(self, sign: Sign, profile: Setting, tainted: bool) -> Reason:
-        effect = self.rules.effects[sign.effect]
+        effect = self._all.effects[sign.effect]
         tier = effect.tier(profile)
         told = " (raised: the run has read text from outsiders)" if tainted and effect.outward else ""
         what = f": {sign.what}" if sign.what else ""
@@ -121,7 +125,7 @@ class Engine:
             return made.__class__(rule=made.rule, tier="critical", message=made.message)
         if sign.effect == "edit" or (kind == "patch" and sign.effect in _KEPT_IN):
             return made
-        tier = one_up("high") if tainted and self.rules.effects[sign.effect].outward else "high"
+        tier = one_up("high") if tainted and self._all.effects[sign.effect].outward else "high"
         return made.__class__(rule=made.rule, tier=worst([made.tier, tier]), message=made.message)
 
     def _goal(self, kind: DeliveryKind, target: str, protected: bool, force: bool) -> Iterator[Reason]:

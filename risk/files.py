@@ -28,7 +28,7 @@ class Files:
         normal = plain_path(path)
         if normal.startswith(("/", "../", "~")) or normal == ".." or ":" in normal[:2]:
             yield Sign("leaves", shown(path), "file.outside")
-        for rule in self.rules.of("file", normal.casefold()):
+        for rule in self.rules.of("file", normal):
             yield Sign(rule.effect, shown(path), rule.rule, rule.message)
         yield from (Sign("deceptive", f"{shown(path)}: {s.what}", s.rule) for s in lookalikes(path))
         if any(not c.isprintable() for c in path):

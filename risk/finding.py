@@ -24,10 +24,11 @@ _VALUED: Final = names(
     "-used -user -xtype -D -newermt -newerct -newerat -newermm"
 )
 _NAMES: Final = frozenset(("-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename"))
+_FILE_NAMES: Final = frozenset(("-name", "-iname"))
 _RUNS: Final = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 _WRITES: Final = frozenset(("-fprint", "-fprint0", "-fls", "-fprintf"))
 _PERMISSIONS: Final = frozenset(("-perm",))
-_NARROWS: Final = _NAMES | names("-empty -mtime -mmin -size -newer -regex -iregex")
+_NARROWS: Final = names("-path -ipath -empty -mtime -mmin -size -newer -regex -iregex -name -iname")
 
 
 def find(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
@@ -46,14 +47,14 @@ def find(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterato
 
 
 def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invocation) -> Iterator[Sign]:
-    narrowed = any(word.text in _NARROWS for word in words)
+    targets = [below for root in roots for below in _below(root, words)]
     while words:
         test = words.pop(0)
         if test.text in _RUNS:
-            yield from _executed(rater, words, roots, narrowed, call)
+            yield from _executed(rater, words, targets, call)
         elif test.text == "-delete":
             yield Sign("write", "find -delete")
-            yield from (s for root in roots for s in rater.paths.signs(_below(root, narrowed), "delete"))
+            yield from (sign for target in targets for sign in rater.paths.signs(target, "delete"))
         elif test.text in _WRITES | _NAMES | _PERMISSIONS | _VALUED:
             given = words.pop(0) if words else Word(HOLE)
             if test.text == "-fprintf" and words:
@@ -74,35 +75,57 @@ def _given(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[S
         yield Sign("look", f"-perm {shown(value.text)}", "shell.setuid_search", "looks for programs with more rights")
 
 
-def _executed(rater: Rater, words: list[Word], roots: list[Word], narrowed: bool, call: Invocation) -> Iterator[Sign]:
+def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invocation) -> Iterator[Sign]:
+    """``-exec cmd {} ;``, rated once for every path that may stand for what is found."""
     inner: list[Word] = []
     while words:
         word = words.pop(0)
         if word.text == ";" or (word.text == "+" and inner and "{}" in inner[-1].text):
             break
         inner.append(word)
-    if not inner:
-        yield Sign("unread", "find -exec without a command")
-    for root in roots if inner else ():
-        target = _below(root, narrowed).text
-        made = tuple(_filled(word, target, root) for word in inner)
-        if "{}" in inner[0].text:
-            yield Sign("hidden", "find -exec {}", "shell.computed_program")
-        yield from rater.started(made, call)
+    if not inner or "{}" in inner[0].text:
+        yield Sign("hidden", "find starts what it finds", "shell.computed_program")
+    for target in targets if inner else ():
+        yield from rater.started(tuple(_filled(word, target) for word in inner), call)
 
 
-def _filled(word: Word, target: str, root: Word) -> Word:
+def _filled(word: Word, target: Word) -> Word:
     if "{}" not in word.text:
         return word
-    return Word(word.text.replace("{}", target), word.glob or root.glob, word.variable or root.variable)
+    return Word(word.text.replace("{}", target.text), word.glob or target.glob, word.variable or target.variable)
 
 
-def _below(root: Word, narrowed: bool) -> Word:
-    """The path that stands for everything found below a root; inside the workspace only what the tests select."""
+def _below(root: Word, words: list[Word]) -> Iterator[Word]:
+    """The paths that stand for everything found: by name where a test wants one, else the root itself."""
+    wanted = [
+        words[n + 1].text
+        for n, word in enumerate(words[:-1])
+        if word.text in _FILE_NAMES and words[max(n - 1, 0)].text not in {"!", "-not"}
+    ]
+    start = root.text.rstrip("/") if root.text.strip("/") else ""
+    loose = _loose([word.text for word in words])
+    if wanted and not loose:
+        globs = ((name, bool(re.search(r"[*?\[]", name))) for name in wanted[:4])
+        yield from (Word(f"{start}/{name}", glob=glob, variable=root.variable) for name, glob in globs)
+        return
     inside = not root.text.startswith(("/", "~", "..", HOLE)) or root.text.startswith(("/tmp/", "/work/"))  # noqa: S108
-    if inside and narrowed:
-        return Word(f"{root.text.rstrip('/') or '.'}/selected", variable=root.variable)
-    return root
+    if inside and not loose and any(word.text in _NARROWS for word in words):
+        yield Word(f"{start or '.'}/selected", variable=root.variable)
+    else:
+        yield root
+
+
+def _loose(words: list[str]) -> bool:
+    """Tell whether an ``-o`` may let something through that no name selects."""
+    depth = 0
+    for n, word in enumerate(words):
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        alternative = word in {"-o", "-or", ","}
+        if (alternative and not depth and words[n - 1] != "-prune") or (depth and word in {"!", "-not"}):
+            return True
+        if depth and word.startswith("-") and not alternative and word not in _FILE_NAMES and "-o" in words:
+            return True
+    return False
 
 
 def fd(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:

@@ -21,12 +21,12 @@ from risk.yamls import LINE, bad, numbered
 
 _KEYS: Final = {"effect", "options", "arguments", "commands", "single", "special", "language", "bare", "otherwise",
                 "unless", "dry", "asks", LINE}  # fmt: skip
-_OPTION = re.compile(r"(--?[A-Za-z0-9?@#.%+_-]*)(?:(=\??)([a-z,]+))?(?::([a-z]+))?")
+_OPTION = re.compile(r"(\+|--?[A-Za-z0-9?@#.%+_-]*)(?:(=\??)([a-z,]+))?(?::([a-z]+))?")
 ASKS: Final = ("--version", "--help")
 KINDS: Final = names(
     "text read list write delete replace cd argv shell code script url target module joined secretname "
     "mode ref pattern variable setting archive checkpoint shelltext evaluated date perl gitconfig package "
-    "gopackage makefile hiddenshell cmakecommand upload sshoption vimcommand placeholder program file"
+    "gopackage makefile hiddenshell cmakecommand upload sshoption vimcommand placeholder program file operand"
 )
 
 

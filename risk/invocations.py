@@ -70,18 +70,19 @@ class Judge:
         if "/" in path and not path.startswith(_SYSTEM):
             inside = not path.startswith(("/", "~", "../")) or path.startswith("/work/")
             yield Sign("run" if inside else "unknown", shown(path), "shell.path")
-        line = f"{name} {joined(call.words[1:])}".replace(HOLE, "…")
+        sinks = "".join(f" > {word.text}" for word in call.sinks)
+        line = f"{name} {joined(call.words[1:])}{sinks}".replace(HOLE, "…")
         for rule in self.rules.of("command", line):
             yield Sign(rule.effect, shown(line), rule.rule, rule.message)
         grammar = self.grammar(name)
         if grammar is not None:
-            yield from self._judged(grammar, name, call)
+            yield from self.judged(grammar, name, call)
             return
         if "/" not in path:
             yield Sign("unknown", shown(name))
         yield from embedded(self, call)
 
-    def _judged(self, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+    def judged(self, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
         if grammar.language and len(call.words) == 2 and call.words[1].text in grammar.asks:  # noqa: PLR2004
             yield Sign("read", f"{name} {call.words[1].text}")
             return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from risk.pathkinds import archive, deleted, listed, mode, read, replaced, written
 from risk.paths import glob_expression
 from risk.quoting import HOLE
 from risk.rater import Rater
@@ -15,9 +16,9 @@ from risk.starters import stdin, variable
 from risk.words import Word
 
 Kind = Callable[[Rater, Word, Invocation, str], Iterator[Sign]]
+"""Rates a word, given the invocation it stands in and the language that the program speaks."""
 
 _DEPLOYS = re.compile(r"(?i)(^|[^a-z])(deploy|publish|release|upload|push|prod|production|ship)([^a-z]|$)")
-_SETUID = re.compile(r"(.*,)?[ugoa]*[-+=][rwxXt]*s[rwxXst]*(,.*)?|0*[2-7][0-7]{3}")
 _QUIET_GIT = re.compile(
     r"(?i)(color\.[\w.]+|user\.(name|email)|advice\.\w+|core\.(quotepath|autocrlf|abbrev|longpaths|precomposeunicode)"
     r"|diff\.(renames|algorithm|context|nopre\w+)|log\.\w+|init\.defaultbranch|commit\.gpgsign|tag\.gpgsign|gc\.auto"
@@ -28,22 +29,8 @@ _STREAM = re.compile(r"-|/dev/(stdin|fd/\d+)|/proc/self/fd/\d+")
 _VIM = re.compile(r"!|system|shell|\bpy|lua|perl|ruby|tcl|source|\bw(rite)?\b|\bterm|\bsil")
 
 
-def _path(mode: str) -> Kind:
-    def rate(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
-        return rater.paths.signs(word, "read" if mode == "read" else "list" if mode == "list" else "write"
-                                 if mode == "write" else "delete")  # fmt: skip
-
-    return rate
-
-
 def _text(_rater: Rater, _word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
     yield from ()
-
-
-def _replaced(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
-    yield from rater.paths.signs(word, "read")
-    yield from rater.paths.signs(word, "write")
-    yield from (s for s in rater.paths.signs(word, "delete") if s.effect == "destroy" and not s.what.endswith("space"))
 
 
 def _script_text(rater: Rater, word: Word, call: Invocation, _language: str) -> Iterator[Sign]:
@@ -74,11 +61,6 @@ def _target(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Ite
         yield Sign("deploying", shown(word.text), "shell.deploys")
     if not word.known:
         yield Sign("computed", "a target from a variable")
-
-
-def _mode(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
-    if _SETUID.fullmatch(word.text) and not re.fullmatch(r"[ugoa]*-.*", word.text):
-        yield Sign("escape", f"mode {word.text}", "shell.setuid", "lets others run it with its owner's rights")
 
 
 def _git_setting(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
@@ -124,11 +106,13 @@ def _reference(rater: Rater, word: Word, _call: Invocation, _language: str) -> I
 
 def _hunted(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
     """Notice when the name that a search looks for is that of a secret."""
-    wild = re.search(r"[*?\[].*\w{2}|\w{2}.*[*?\[]", word.text)
+    wild = re.search(r"[*?\[]", word.text) and not re.fullmatch(r"\*+(\.[\w*?]+)?", word.text)
     pattern = glob_expression(word.text) if wild else None
     for rule in rater.rules.by_kind.get("read", ()):
-        names = (posixpath.basename(example) for example in rule.match)
-        if rule.expression.search(word.text) or (pattern and any(pattern.fullmatch(name) for name in names)):
+        found = rule.expression.search(word.text) is not None
+        if not found and pattern is not None and rule.effect != "look":
+            found = any(pattern.fullmatch(name) for name in map(posixpath.basename, rule.match) if name[:6] != "config")
+        if found:
             yield Sign("look", shown(word.text), rule.rule, "looks for secrets")
 
 
@@ -184,10 +168,10 @@ def _perl(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterat
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
     "text": _text, "cd": _text, "placeholder": _text, "hiddenshell": _text, "shelltext": _text, "cmakecommand": _text,
-    "package": _text, "program": _text, "file": _path("read"),
-    "read": _path("read"), "list": _path("list"), "write": _path("write"), "delete": _path("delete"),
-    "archive": _path("write"), "replace": _replaced, "shell": _script_text, "code": _code, "perl": _perl,
-    "script": _script, "target": _target, "mode": _mode, "gitconfig": _git_setting,
+    "package": _text, "program": _text, "file": read,
+    "read": read, "list": listed, "write": written, "delete": deleted,
+    "archive": archive, "replace": replaced, "shell": _script_text, "code": _code, "perl": _perl,
+    "script": _script, "target": _target, "mode": mode, "gitconfig": _git_setting,
     "evaluated": _evaluated, "date": _date, "setting": _assigning, "variable": _named, "secretname": _secret_name,
     "ref": _reference, "pattern": _hunted, "upload": _sent, "url": _url, "sshoption": _option_of_ssh,
     "checkpoint": _prefixed("exec="), "vimcommand": _editor, "makefile": _makefile, "gopackage": _gopackage,

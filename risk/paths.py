@@ -46,6 +46,11 @@ def normal(text: str, base: str = "") -> str:
     return made
 
 
+def stream(word: Word) -> bool:
+    """Tell whether a path is no file but something that is open anyway, or nothing."""
+    return word.stream or _STREAMS.fullmatch(word.text) is not None
+
+
 def outside(path: str) -> bool:
     """Tell whether a normal path leaves the workspace and the sandbox's scratch folders."""
     return (path.startswith(("/", "~", "../")) and not path.startswith(SCRATCH)) or path == ".."
@@ -59,7 +64,7 @@ class Paths:
     bases: tuple[str, ...] = ("",)
 
     def signs(self, word: Word, mode: Mode) -> Iterator[Sign]:
-        if word.stream or _STREAMS.fullmatch(word.text) or not word.text:
+        if stream(word) or not word.text:
             return
         for base in self.bases:
             yield from self._at(word, normal(word.text, base), mode)
@@ -85,7 +90,7 @@ class Paths:
         for rule in self._rules(kind, word, path):
             yield Sign(rule.effect, told, rule.rule, rule.message)
         if kind == "write":
-            for rule in self.rules.of("file", path.casefold()):
+            for rule in self.rules.of("file", path):
                 yield Sign(rule.effect, told, rule.rule, rule.message)
 
     def _rules(self, kind: Literal["read", "write"], word: Word, path: str) -> Iterator[Rule]:
@@ -139,7 +144,7 @@ def glob_expression(path: str) -> re.Pattern[str]:
         if c in "*?":
             made.append(("(?!\\.)" if first else "") + ("[^/]*" if c == "*" else "[^/]"))
         elif close > 0:
-            inner = path[n + 1 : close].replace("\\", "\\\\").replace("[", "\\[")
+            inner = re.sub(r"([\\\[&|~])", r"\\\1", path[n + 1 : close])
             made.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
             n = close
         else:

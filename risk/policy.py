@@ -6,11 +6,13 @@ The text comes from the database or from the base commit, never from the sandbox
 import fnmatch
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain import Reason, Risk, Tier
+from risk.rules import Rule
 from risk.yamls import LINE, bad, line_of, numbered
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -32,7 +34,10 @@ class Tightening(BaseModel):
     def _one_of_both(self) -> Self:
         if bool(self.command) == bool(self.path):
             raise ValueError("write either command (a regular expression) or path (a glob)")
-        re.compile(self.command)
+        try:
+            re.compile(self.command)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
         return self
 
     @property
@@ -51,7 +56,20 @@ class WorkspacePolicy(BaseModel):
     tighten: tuple[Tightening, ...] = Field(default=(), max_length=500)
 
     def on_command(self, command: str) -> Iterator[Reason]:
+        """For the text as it was written; ``rules`` are for what it would really start."""
         return (wish.reason for wish in self.tighten if wish.command and re.search(wish.command, command))
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The wishes about commands, as rules for every program that is started, however it is wrapped."""
+        return tuple(
+            Rule.model_construct(
+                rule=wish.reason.rule, kind="command", effect=f"policy_{wish.reason.tier}", pattern=wish.command,
+                message=wish.reason.message, language="", match=(), not_match=(), line=wish.line,
+            )
+            for wish in self.tighten
+            if wish.command
+        )  # fmt: skip
 
     def on_path(self, path: str) -> Iterator[Reason]:
         return (wish.reason for wish in self.tighten if wish.path and fnmatch.fnmatchcase(path, wish.path))
@@ -66,9 +84,7 @@ def read_policy(text: str) -> WorkspacePolicy:
     found = numbered(text)
     try:
         return WorkspacePolicy.model_validate(found)
-    except (ValidationError, re.error) as error:
-        if isinstance(error, re.error):
-            raise bad(f"not a regular expression: {error}") from error
+    except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise bad(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", line_of(found, first["loc"])) from error
 

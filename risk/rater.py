@@ -32,6 +32,15 @@ class Rater(Protocol):
         """Rate code of another language."""
         ...
 
+    @property
+    def depth(self) -> int:
+        """How many programs start each other up to here."""
+        ...
+
+    def judged(self, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+        """Rate an invocation by a grammar that is known."""
+        ...
+
     def started(self, words: tuple[Word, ...], call: Invocation) -> Iterator[Sign]:
         """Rate the command that another one starts."""
         ...

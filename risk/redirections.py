@@ -4,6 +4,7 @@ from typing import Protocol
 
 from tree_sitter import Node
 
+from risk.documents import clear
 from risk.script import Invocation, Place, Redirect, Script, Source
 from risk.words import Values, Word, one_word, text_of, words_of
 
@@ -20,6 +21,8 @@ class Visitor(Protocol):
 
     @property
     def values(self) -> Values: ...
+
+    def plain(self, text: str) -> None: ...
 
     def visit(self, node: Node, place: Place) -> list[Invocation]: ...
 
@@ -55,12 +58,13 @@ def _heredoc(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...
     text = text_of(body)
     if not set(start) & set("'\"\\"):
         walk.visit(body, place)
+        walk.plain("".join(_outside(body)))
         for escaped in ("\\$", "\\`", "\\\\"):
             text = text.replace(escaped, escaped[1])
     sinks = tuple(
         word for child in node.children if child.type == "file_redirect" for word in _file(walk, child, place)[1]
     )
-    if any(child.is_error for child in node.children):
+    if not clear(node) or any(child.is_error for child in node.children):
         walk.script.troubles.append("a here-document that is not clear")
     return (Source(text=text),), sinks
 
@@ -77,3 +81,13 @@ def _file(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], 
     if operator.startswith("<"):
         return tuple(Source(file=word) for word in words), ()
     return (), tuple(words)
+
+
+def _outside(body: Node) -> list[str]:
+    """The text of a here-document that belongs to none of its nodes, or to a plain one."""
+    whole, start, at = body.text or b"", body.start_byte, 0
+    made: list[bytes] = []
+    for child in body.children:
+        made += [whole[at : child.start_byte - start], b" "]
+        at = child.end_byte - start
+    return [piece.decode(errors="replace") for piece in (*made, whole[at:])]

@@ -76,6 +76,17 @@ class Rules:
     settings: frozenset[str] = frozenset()
     """Environment variables that only change how something is shown or how much it says."""
 
+    def plus(self, rules: tuple[Rule, ...]) -> "Rules":
+        """Return these rules and some more on commands, with the effects of a workspace's policy."""
+        if not rules:
+            return self
+        told: dict[str, Effect] = {
+            f"policy_{tier}": Effect.model_construct(sealed=tier, packages=tier, host=tier, message="", outward=False)
+            for tier in TIERS
+        }
+        commands = (*self.by_kind.get("command", ()), *rules)
+        return replace(self, effects={**self.effects, **told}, by_kind={**self.by_kind, "command": commands})
+
     def of(self, kind: Kind, text: str, language: str = "") -> Iterator[Rule]:
         """Every rule of a kind that matches; none is hidden by another, so the strictest wins."""
         for rule in self.by_kind.get(kind, ()):

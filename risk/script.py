@@ -52,6 +52,8 @@ class Script:
     tests: list[Word] = field(default_factory=list[Word])
     """Words inside ``[ ]``, ``[[ ]]`` and ``(( ))``, where the shell may evaluate what they hold."""
     functions: set[str] = field(default_factory=set[str])
+    scripts: list[str] = field(default_factory=list[str])
+    """Commands between backticks that the parser takes for plain text."""
     troubles: list[str] = field(default_factory=list[str])
     """Why some of it could not be understood."""
 

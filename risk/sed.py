@@ -33,7 +33,7 @@ def sed(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
     found = read_arguments(grammar, call.words[1:], name)
     parts = [each for each in found if isinstance(each, Part)]
     programs = [part.word for part in parts if part.kind == "program"]
-    plain = [part.word for part in parts if part.kind == "text"]
+    plain = [part.word for part in parts if part.kind == "operand"]
     from_file = any(part.kind == "file" for part in parts)
     if not programs and not from_file:
         programs, plain = plain[:1], plain[1:]
@@ -111,7 +111,9 @@ def _halves(rest: str) -> int:
         inner = _CLASS.match(rest, at) if rest[at] == "[" and not halves and mark != "[" else None
         if rest[at] == "\\":
             at += 1
-        elif inner and mark not in inner[0]:
+        elif inner and mark in inner[0]:
+            return 0  # seds disagree whether this ends the expression
+        elif inner:
             at = inner.end() - 1
         elif rest[at] == mark:
             halves += 1

@@ -1,11 +1,13 @@
 """Rate a shell script by everything it would run. Default deny: what is not proven harmless is not low. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import tree_sitter_bash
 from tree_sitter import Language, Parser
 
+from risk.alphabet import narrowed
+from risk.gaps import broken_words
 from risk.invocations import Judge
 from risk.paths import Paths
 from risk.quoting import HOLE, MARKS
@@ -15,6 +17,7 @@ from risk.signs import Sign, shown
 from risk.variables import constants
 from risk.walk import read_script
 from risk.words import Word
+from risk.writing import written_scripts
 
 _DEEPEST = 12
 
@@ -36,21 +39,36 @@ class Shell:
         if self.depth > _DEEPEST:
             yield Sign("unread", "scripts within scripts within scripts", "shell.nested")
             return
-        root = Parser(self.language).parse(MARKS.sub("\ufffd", text).encode(errors="replace")).root_node
+        narrow, back = narrowed(MARKS.sub("\ufffd", text))
+        silent = True
+        for sign in self._script(narrow, sources):
+            silent = False
+            yield replace(sign, what=sign.what.translate(back)) if back else sign
+        if silent:
+            yield Sign("read", "nothing runs")
+
+    def _script(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
+        root = Parser(self.language).parse(text.encode()).root_node
         script = read_script(root, constants(root), sources)
         yield from (Sign("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
+        if broken_words(text):
+            yield Sign("unread", "a word that is broken over two lines", "shell.broken_word")
+        for inner in script.scripts:
+            yield from self._deeper(inner, ())
         yield from self._variables(script)
         yield from self._tests(script)
+        yield from self._runs(script)
+        if script.troubles:
+            yield from self._fragments(text)
+
+    def _runs(self, script: Script) -> Iterator[Sign]:
         judge = Judge(rules=self.rules, paths=self._paths(script), functions=frozenset(script.functions),
                       shell=self._deeper)  # fmt: skip
         for redirect in script.redirects:
             yield from _redirected(redirect, judge.paths)
         for invocation in script.invocations:
             yield from judge.signs(invocation)
-        if script.troubles:
-            yield from self._fragments(text)
-        if not script.invocations and not script.redirects and not script.troubles:
-            yield Sign("read", "nothing runs")
+            yield from written_scripts(judge, invocation)
 
     def _deeper(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
         if HOLE in text:

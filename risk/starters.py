@@ -23,6 +23,10 @@ def reading(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iter
             yield Sign(found.effect, shown(found.what))
         elif found.kind == "argv":
             yield from rater.started((found.word, *found.rest), call)
+        elif found.kind == "command":
+            words = (found.word, *found.rest)
+            inner = Invocation(words, (), call.sources, call.sinks, call.within)
+            yield from rater.judged(found.grammar, f"{name} {found.word.text}", inner)
         elif found.kind == "module":
             yield from _module(rater, found, call)
         elif found.kind == "joined":
@@ -98,7 +102,7 @@ def shell(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterat
 def stdin(rater: Rater, language: str, name: str, call: Invocation) -> Iterator[Sign]:
     """Rate code that a program reads from its standard input."""
     if not call.sources:
-        yield Sign("unknown", f"{name} reads commands from somebody")
+        yield Sign("hidden" if rater.depth else "unknown", f"{name} reads commands from somebody")
     for source in call.sources:
         text = printed(source)
         if text is not None:

@@ -29,7 +29,18 @@ def constants(root: Node) -> Values:
                     found[word] = None
             case _:
                 pass
+    if _splits_otherwise(root):
+        return {}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _splits_otherwise(root: Node) -> bool:
+    """``IFS=,`` on its own changes how every later expansion becomes words."""
+    return any(
+        node.type == "variable_assignment" and text_of(node).startswith("IFS")
+        and (node.parent is None or node.parent.type != "command")
+        for node in _all(root)
+    )  # fmt: skip
 
 
 def _assigned(found: dict[str, Value | None], node: Node) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from risk.quoting import HOLE
+from risk.gaps import backticked, doubts, literal, nested
 from risk.redirections import after_heredoc, redirected
 from risk.script import Assignment, Invocation, Place, Script, Source
 from risk.words import Values, Word, joined, one_word, text_of, words_of
@@ -40,6 +40,11 @@ class Walk:
         """Visit a node and return the commands whose output is the node's output."""
         if node.is_error or node.is_missing:
             self.script.troubles.append("the shell's grammar has no place for some of it")
+        self.script.troubles.extend(doubts(node))
+        if (script := nested(node)) is not None:
+            self.script.scripts.append(script)
+        if literal(node):
+            self.plain(text_of(node))
         match node.type:
             case "command":
                 return [self._command(node, place)]
@@ -54,6 +59,14 @@ class Walk:
                 return []
             case _:
                 return self._other(node, place)
+
+    def plain(self, text: str) -> None:
+        """Note the commands between backticks in a text that the parser does not look into."""
+        for script in backticked(text) if "`" in text else ():
+            if script is None:
+                self.script.troubles.append("a backtick without a second one")
+            else:
+                self.script.scripts.append(script)
 
     def _other(self, node: Node, place: Place) -> list[Invocation]:
         match node.type:
@@ -74,6 +87,8 @@ class Walk:
             self.script.troubles.append(f"{node.type} is not known here")
         if node.type == "expansion":
             self._evaluating(node)
+        if node.type == "for_statement":
+            self._counting(node)
         if node.type in _ARITHMETIC:
             self.script.tests.extend(w for c in node.children if c.is_named for w in words_of(c, self.values))
         return self._children(node, place.inner if node.type == "command_substitution" else place)
@@ -86,8 +101,12 @@ class Walk:
         if any(text_of(child) in {"@", "!"} for child in node.children):
             self.script.troubles.append("an expansion that evaluates what a variable holds")
         if any(child.type in {":=", "="} for child in node.children):
-            name = next((text_of(child) for child in node.children if child.type == "variable_name"), "")
-            self.script.assignments.append(Assignment(name, Word(HOLE)))
+            self._counting(node)
+
+    def _counting(self, node: Node) -> None:
+        """``for x in`` and ``${x:=y}`` set a variable."""
+        names = (text_of(child) for child in node.children if child.type == "variable_name")
+        self.script.assignments.extend(Assignment(name, Word("")) for name in names)
 
     def _command(self, node: Node, place: Place) -> Invocation:
         words: list[Word] = []

@@ -74,11 +74,11 @@ def embedded(rater: Rater, call: Invocation) -> Iterator[Sign]:
     yield from rater.touched(words)
     for n, word in enumerate(words):
         head = word.text.rsplit("/", 1)[-1]
-        known = rater.grammar(head) if head else None
+        known = rater.grammar(head) if len(head) > 1 else None
         if known is not None and word.known:
             yield from _worse(rater.started(words[n:], call))
-        elif " " in word.text.strip() and rater.grammar(word.text.split()[0].rsplit("/", 1)[-1]):
-            yield from _worse(rater.script(word.text))
+        elif (text := word.text.strip(" !:;|&")) and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
+            yield from _worse(rater.script(text))
 
 
 def _worse(signs: Iterator[Sign]) -> Iterator[Sign]:

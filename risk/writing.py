@@ -1,0 +1,45 @@
+"""Scripts that a command writes into files: they are read before anybody runs them. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
+
+from risk.inline import code_signs
+from risk.rater import Rater
+from risk.script import Invocation, Source
+from risk.signs import Sign, shown
+from risk.streams import printed
+from risk.words import Word
+
+_LANGUAGES: Final = MappingProxyType({
+    ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".ksh": "shell", ".command": "shell", ".py": "python",
+    ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript", ".rb": "ruby",
+    ".pl": "perl", ".php": "php", ".lua": "lua",
+})  # fmt: skip
+_SHEBANG = re.compile(r"#!.*?\b(bash|sh|zsh|dash|ksh|python|node|perl|ruby|php|lua)")
+
+
+def written_scripts(rater: Rater, call: Invocation) -> Iterator[Sign]:
+    """Rate what ``cat > x.sh <<EOF`` and ``echo … > x.py`` put into a file, when that would need a signature."""
+    sinks = (*call.sinks, *(call.words[1:] if call.words and call.words[0].text == "tee" else ()))
+    text = printed(Source(commands=(call,))) if sinks else None
+    if not text:
+        return
+    for sink in sinks:
+        language = _language(sink, text)
+        if language is None:
+            continue
+        signs = rater.script(text) if language == "shell" else code_signs(rater.rules, language, text)
+        bad = next((sign for sign in signs if rater.rules.effects[sign.effect].sealed in {"high", "critical"}), None)
+        if bad is not None:
+            told = bad.message or rater.rules.effects[bad.effect].message
+            yield Sign("scripted", f"{shown(sink.text)}: {told} {bad.what}".strip(), "shell.writes_script")
+
+
+def _language(sink: Word, text: str) -> str | None:
+    named = _SHEBANG.match(text)
+    if named is None:
+        return _LANGUAGES.get(posixpath.splitext(sink.text)[1])
+    return "shell" if named[1].endswith("sh") else {"node": "javascript"}.get(named[1], named[1])

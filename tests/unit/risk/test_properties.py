@@ -1,0 +1,98 @@
+"""What holds for every command, not only for those that somebody thought of."""
+
+import shlex
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.risk import dangerous, harmless
+from domain import TIERS, Reason, Risk
+from risk import Engine
+
+ENGINE = Engine()
+ALONE = [
+    c for c, _ in (*dangerous(), *harmless()) if "<<" not in c and "\n" not in c and c.isprintable() and len(c) < 200
+]
+CLOSED = [c for c in ALONE if not any(r.rule == "shell.unparsed" for r in ENGINE.command(c).reasons) and "#" not in c]
+known = st.sampled_from(CLOSED)
+reasons = st.builds(
+    Reason, rule=st.sampled_from(["a.b", "c.d"]), tier=st.sampled_from(TIERS), message=st.text(max_size=5)
+)
+
+
+def at(command, **options):
+    return TIERS.index(ENGINE.command(command, **options).tier)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(max_size=300) | st.text(alphabet="$(){}[]<>|&;`'\"\\ \n\t#!*?~=-/abrm0", max_size=200))
+@example("\ud800")
+@example("\0")
+@example("$(" * 400)
+@example("`" * 333)
+@example("{a,b}" * 60)
+@example("(" * 3_000)
+@example("a" * 200_000)
+@example("<<" * 50)
+def test_no_text_raises_and_every_answer_has_a_reason(text):
+    risk = ENGINE.command(text)
+    assert risk.reasons
+    assert risk == ENGINE.command(text)
+    assert risk.tier == max((reason.tier for reason in risk.reasons), key=TIERS.index)
+
+
+@settings(max_examples=150, deadline=None)
+@given(known, known, st.sampled_from(["; ", " && ", " || ", " & ", "\n", " | "]))
+def test_a_batch_takes_its_highest_member(one, other, separator):
+    assert at(f"{one}{separator}{other}") >= max(at(one), at(other))
+
+
+WRAPPERS = (
+    "env {}", "nice {}", "nohup {}", "timeout 5 {}", "time {}", "sudo {}", "setsid {}", "stdbuf -oL {}", "command {}",
+    "unknown-wrapper {}", "xargs -a f {}", "busybox {}", "strace {}", "FOO=1 {}", "chroot / {}",
+)  # fmt: skip
+AROUND = ("( {} )", "{{ {}; }}", "if true; then {}; fi", "for x in 1; do {}; done", "f() {{ {}; }}; f", "! {}",
+          "echo $({})", "cat <({})", "x=$({})", 'echo "$({})"')  # fmt: skip
+PLAIN = [
+    c
+    for c in CLOSED
+    if not set(c) & set("|&;<>()$`\n={}!*") and c.split()[0] not in {"if", "for", "while", "case", "time", "[", "[["}
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PLAIN), st.sampled_from(WRAPPERS))
+def test_wrappers_never_lower_a_tier(command, wrapper):
+    assert at(wrapper.format(command)) >= at(command)
+
+
+@settings(max_examples=150, deadline=None)
+@given(known, st.sampled_from(AROUND))
+def test_what_stands_around_a_command_never_lowers_its_tier(command, around):
+    assert at(around.format(command.rstrip(" &"))) >= at(command.rstrip(" &"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    known,
+    st.sampled_from(["sh -c {}", "bash -lc {}", "eval {}", "sudo bash -c {}", "watch {}", "env -S {}", "trap {} EXIT"]),
+)
+def test_a_command_as_a_text_is_still_that_command(command, wrapper):
+    assert at(wrapper.format(shlex.quote(command))) >= at(command)
+
+
+@given(st.lists(st.lists(reasons, max_size=4), max_size=4), reasons)
+def test_a_further_reason_never_lowers(groups, further):
+    risks = [ENGINE.combine(Risk(tier="low", reasons=tuple(group))) for group in groups]
+    before = ENGINE.combine(*risks)
+    after = ENGINE.combine(*risks, Risk(tier="low", reasons=(further,)))
+    assert TIERS.index(after.tier) >= TIERS.index(before.tier)
+    assert set(before.reasons) <= set(after.reasons)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=400))
+def test_no_diff_raises(text):
+    for diff in (text, f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+{text}\n"):
+        assert ENGINE.delivery(diff, kind="branch").tier in {"high", "critical"}
+        ENGINE.secrets(diff)
