@@ -138,3 +138,45 @@ async def test_without_a_model_and_without_a_failing_test_there_is_nothing_to_go
     async with house(tmp_path) as opened:
         standing, _ = await start(opened, task(repo, deliver="patch"))
         assert (standing.run.status, standing.run.ending.code) == ("failed", "no_failing_test")  # type: ignore[union-attr]
+
+
+WIDE = Plan(
+    goal="Two things and a third",
+    steps=(
+        Step(id="sum", title="Sum all prices"),
+        Step(id="note", title="Add a note"),
+        Step(id="last", title="Mention it", needs=("sum", "note")),
+    ),
+)
+NOTE = {"files_to_create": [{"path": "NOTES.md", "content": "All prices count.\n"}]}
+LAST = {"files_to_update": [{"path": "NOTES.md", "search": "All prices count.", "replace": "All prices count now."}]}
+
+
+async def test_independent_steps_are_worked_on_together_and_the_rest_waits_for_them(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo")
+    answers = {"planner": [WIDE], "coder": [FIX, NOTE, LAST], "reviewer": [OK]}
+    long = "Sum all prices, the first included, and write down in a note that all prices count. " * 3
+    async with house(tmp_path, answers) as opened:
+        standing, events = await start(opened, task(repo, text=long, deliver="patch"))
+    assert standing.run.status == "delivered"
+    assert [line for line in story(events) if line in {"→ execute", "  step_started"}] == [
+        "→ execute", "  step_started", "  step_started",
+        "→ execute", "  step_started",
+    ]  # fmt: skip
+    assert "+All prices count now." in standing.values["diff"]
+    assert standing.values["spent"].model_calls == 5
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+async def test_candidates_are_run_and_the_evidence_decides(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo")
+    async with house(tmp_path, {"coder": [WRONG], "reviewer": [OK]}, sandbox="docker") as opened:
+        wanted = task(repo, deliver="patch", strategy="quality", accept="python3 -m pytest -q")
+        standing, events = await start(opened, wanted)
+    assert standing.run.status == "delivered"
+    tried = {e.message: e.data["passed"] for e in events if e.kind == "candidate_tried"}
+    assert tried == {"coder": False, "builtin-repair": True}
+    attempt = standing.values["attempts"][-1]
+    assert attempt.provider == "builtin-repair"
+    assert [c.provider for c in attempt.candidates] == ["builtin-repair", "coder"]

@@ -25,6 +25,7 @@ class Ended:
 
     @property
     def json(self) -> Any:
+        assert self.out, f"it printed nothing and ended with {self.code}:\n{self.err}"
         return json.loads(self.out)
 
 
