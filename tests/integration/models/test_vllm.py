@@ -1,0 +1,112 @@
+"""The wire behaviour of a real vLLM. Its answers are nonsense; that they parse, and how it fails, is not."""
+
+import json
+import re
+import subprocess
+
+import httpx
+import pytest
+
+from domain import CodeChange, ContextTooLong, Plan, Refused, Review
+from models import Endpoint, Message, Settings, load_catalogue, open_models, probe
+from models.chat import opened
+from tests.integration.models.turns import prefix_cache_share
+from tests.integration.models.vllm_server import CONTEXT, MODEL, PYTHON, ROOT, Vllm
+
+pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(900)]
+
+ASK = (Message(role="system", content="You plan changes."), Message(role="user", content="The sum is wrong."))
+SHORT = Settings(temperature=0.3, max_tokens=1_024, timeout_s=120)
+
+
+def at(server: Vllm, model: str = MODEL) -> Endpoint:
+    return Endpoint(base_url=server.base_url, model=model)
+
+
+@pytest.mark.parametrize("answer", [Plan, CodeChange, Review])
+async def test_every_artefact_parses(server, answer):
+    """Guided decoding keeps to our schemas as they are, with all their bounds."""
+    async with opened(at(server)) as chat:
+        reply = await chat.ask(ASK, answer, settings=SHORT)
+    assert isinstance(reply.value, answer)
+    assert reply.usage.calls == 1, "no round of repair"
+    assert chat.learned.dialect.structured == "strict", "nothing had to be unlearned"
+
+
+async def test_it_streams_and_counts(server):
+    heard: list[str] = []
+    async with opened(at(server)) as chat:
+        reply = await chat.ask(ASK, str, settings=Settings(max_tokens=40), heard=heard.append)
+    assert len(heard) > 3
+    assert 0 < reply.usage.tokens_out <= 40
+    assert reply.first_token_ms is not None
+    assert reply.first_token_ms < reply.latency_ms
+
+
+async def test_a_probe_sees_what_is_served(server):
+    seen = await probe(at(server))
+    assert (seen.model, seen.context, seen.structured) == (MODEL, CONTEXT, True)
+    assert seen.ok
+    assert seen.tokens_per_s is not None
+
+
+async def test_an_unknown_model(server):
+    async with opened(at(server, "unknown")) as chat:
+        with pytest.raises(Refused) as caught:
+            await chat.ask(ASK, str, settings=SHORT)
+    assert caught.value.stable_code == "llm_unknown_model"
+
+
+@pytest.mark.parametrize(("words", "max_tokens"), [(CONTEXT * 3, 100), (10, CONTEXT + 1)])
+async def test_what_does_not_fit_says_what_is_served(server, words, max_tokens):
+    asked = (Message(role="user", content="word " * words),)
+    async with opened(at(server)) as chat:
+        with pytest.raises(ContextTooLong) as caught:
+            await chat.ask(asked, str, settings=Settings(max_tokens=max_tokens))
+    assert caught.value.max_tokens == CONTEXT
+
+
+async def test_the_prefix_cache_serves_what_was_sent_before(server):
+    """Ten turns of our own coder's conversation: nearly all of each prompt was there before."""
+    assert await prefix_cache_share(server.base_url, MODEL) >= 0.85
+
+
+async def test_an_adapter_is_loaded_while_it_runs(server):
+    async with httpx.AsyncClient(timeout=60) as http:
+        loaded = await http.post(
+            f"{server.base_url}/load_lora_adapter",
+            json={"lora_name": "tiny-python", "lora_path": str(server.adapter)},
+        )
+        assert loaded.status_code == 200, loaded.text
+    assert "tiny-python" in (await probe(at(server, "tiny-python"), quick=True)).models
+    cold = Settings(temperature=0, max_tokens=12)
+    async with opened(at(server)) as base, opened(at(server, "tiny-python")) as adapted:
+        plain = await base.ask(ASK, str, settings=cold)
+        expert = await adapted.ask(ASK, str, settings=cold)
+    assert expert.model == "tiny-python"
+    assert expert.value != plain.value
+
+
+async def test_metrics_are_scraped(server):
+    async with opened(at(server)) as chat:
+        await chat.ask(ASK, str, settings=Settings(max_tokens=4))
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{server.root}/metrics")).text
+    for name in ("vllm:num_requests_running", "vllm:prefix_cache_hits", "vllm:kv_cache_usage_perc"):
+        assert name in text
+
+
+def test_the_flags_we_deploy_with_are_known():
+    folder = ROOT / "deploy" / "vllm"
+    texts = [path.read_text(encoding="utf-8") for path in (folder / "compose.yaml", *folder.glob("*.env"))]
+    flags = {flag for text in texts for flag in re.findall(r"(?<=\s|=)--[a-z][a-z-]+", text)} - {"--env-file"}
+    asked = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--help=all"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert {flag for flag in flags if f"{flag} " not in told and f"{flag}," not in told} == set()
+
+
+async def test_the_models_of_a_process(server):
+    async with open_models(at(server), catalogue=load_catalogue()) as models:
+        reply = await models["reviewer"].ask(ASK, Review, settings=SHORT)
+    assert reply.model == MODEL
+    assert json.dumps(reply.value.status)
