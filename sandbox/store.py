@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +86,11 @@ class Store:
         with self._reading(run) as folder:
             return await trees.read(folder, tree, path, limit)
 
+    async def read_many(self, run: str, tree: str, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
+        """Bytes of those of ``paths`` that are files of at most ``limit`` bytes, all in one go; others are left out."""
+        with self._reading(run) as folder:
+            return await trees.read_many(folder, tree, paths, limit)
+
     async def changed(self, run: str, old: str, new: str) -> tuple[str, ...]:
         """Paths that differ between two trees."""
         return tuple(change.path for change in await self.numstat(run, old, new))
@@ -108,21 +113,28 @@ class Store:
         """Everything that ``wants`` need and ``haves`` lack, with its index, ready to be put into a sandbox."""
         return await self._packs.make(self.path(run), tuple(map(object_id, wants)), tuple(map(object_id, haves)))
 
-    async def keep(self, run: str, label: str, snapshot_trees: tuple[str, str], pack: bytes) -> Snapshot:
-        """Take in what a sandbox sent: a pack with what is new, and the ids of the two trees.
+    async def keep(self, run: str, label: str, trees_sent: tuple[str, str, str], pack: bytes) -> Snapshot:
+        """Take in what a sandbox sent: a pack with what is new, and which trees it is about.
+
+        Args:
+            run: whose they are.
+            label: what to call the snapshot; a later one of the same name takes its place.
+            trees_sent: what would be delivered, all files, and the home folder (``-``: empty).
+            pack: may lack what the store has already.
 
         Raises:
             SandboxLost: the objects are not sound or not complete; the sandbox cannot be trusted any more.
         """
-        tree, full = snapshot_trees
-        folder = self.path(run)
+        folder, (tree, repo, home) = self.path(run), trees_sent
         try:
+            parts = {"repo": repo} if home == "-" else {"home": home, "repo": repo}
+            full = write_object(folder, "tree", tree_of(parts))
             if pack:
                 await git(folder, "index-pack", "--strict", "--fix-thin", "--stdin", f"--max-input-size={MAX_PACK}",
                           stdin=pack)  # fmt: skip
-            asked = f"{object_id(tree)}\n{object_id(full)}\n".encode()
-            kinds = await git(folder, "cat-file", "--batch-check=%(objecttype)", stdin=asked)
-            if kinds.split() != [b"tree", b"tree"]:
+            asked = "".join(f"{object_id(name)}\n" for name in (tree, *parts.values()))
+            kinds = await git(folder, "cat-file", "--batch-check=%(objecttype)", stdin=asked.encode())
+            if set(kinds.split()) != {b"tree"}:
                 raise SandboxLost("The sandbox sent a snapshot that is not complete.")
         except (GitFailed, ValueError) as error:
             raise SandboxLost(f"The sandbox sent a snapshot that is not sound: {error}") from error

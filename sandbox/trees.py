@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from domain import Refused
@@ -36,6 +37,23 @@ async def read(folder: Path, tree: str, path: str, limit: int) -> bytes:
                       hint="Read a part of it with a command in the sandbox.")  # fmt: skip
     out = await git(folder, "cat-file", "--batch", stdin=name)
     return out[out.index(b"\n") + 1 : -1]
+
+
+async def read_many(folder: Path, tree: str, paths: Sequence[str], limit: int) -> dict[str, bytes]:
+    """See ``Store.read_many``."""
+    asked = [path for path in paths if "\n" not in path and "\0" not in path]
+    names = {path: f"{object_id(tree)}:{path}\n".encode(errors="surrogateescape") for path in asked}
+    told = await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=b"".join(names.values()))
+    kinds = (line.rsplit(b" ", 2)[-2:] for line in told.splitlines())
+    fit = [path for path, kind in zip(asked, kinds, strict=True) if kind[0] == b"blob" and int(kind[1]) <= limit]
+    out, at = await git(folder, "cat-file", "--batch", stdin=b"".join(names[path] for path in fit)), 0
+    found: dict[str, bytes] = {}
+    for path in fit:
+        head = out.index(b"\n", at)
+        size = int(out[at:head].rsplit(b" ", 1)[-1])
+        found[path] = out[head + 1 : head + 1 + size]
+        at = head + size + 2
+    return found
 
 
 async def numstat(folder: Path, old: str, new: str) -> tuple[Changed, ...]:

@@ -28,7 +28,7 @@ class Workspace:
         self._sandbox, self._store, self._run, self._pinned = sandbox, store, run, pinned
         self._at: Snapshot | None = None
         self._known: set[str] = set()
-        self._last: tuple[str, str] = ("", "")
+        self._last: tuple[str, str, str] = ("", "", "")
 
     @property
     def id(self) -> str:
@@ -108,13 +108,14 @@ class Workspace:
         """
         if self._at is None:
             ids = (await self._git("save.sh", *self._last)).split()
-            if len(ids) < 2:  # noqa: PLR2004  tree and full
+            if len(ids) not in {3, 4}:
                 raise SandboxLost("The workspace could not be saved.")
-            pack = await self._sandbox.read(_OUT, limit=MAX_PACK) if len(ids) > 2 else b""  # noqa: PLR2004
-            self._at = await self._store.keep(self._run, label, (ids[0], ids[1]), pack)
-            self._arrived(self._at.tree, self._at.full)
+            pack = await self._sandbox.read(_OUT, limit=MAX_PACK) if ids[3:] == ["pack"] else b""
+            self._last = (ids[0], ids[1], ids[2])
+            self._at = await self._store.keep(self._run, label, self._last, pack)
+            self._known |= {self._at.tree, self._at.full}
         else:
-            self._at = await self._store.keep(self._run, label, (self._at.tree, self._at.full), b"")
+            self._at = await self._store.keep(self._run, label, self._last, b"")
         return self._at
 
     async def restore(self, snapshot: Snapshot) -> None:
@@ -122,10 +123,10 @@ class Workspace:
         if self._at is not None and (self._at.tree, self._at.full) == (snapshot.tree, snapshot.full):
             return
         if snapshot.full not in self._known:
-            await self._send((snapshot.tree, snapshot.full), tuple(self._known))
-        await self._git("restore.sh", snapshot.tree, *await self._store.parts(self._run, snapshot.full))
-        self._arrived(snapshot.tree, snapshot.full)
-        self._at = snapshot
+            await self._send((snapshot.tree, snapshot.full), tuple(self._known & {self._pinned.tree}))
+        parts = await self._store.parts(self._run, snapshot.full)
+        await self._git("restore.sh", snapshot.tree, *parts)
+        self._arrived(snapshot, parts)
 
     async def fill(self, snapshot: Snapshot) -> None:
         """Check a snapshot out into a fresh sandbox."""
@@ -134,8 +135,7 @@ class Workspace:
         parts = await self._store.parts(self._run, snapshot.full)
         await self._git("open.sh", snapshot.tree, *parts, base.commit, base.head or "-")
         self._known.add(base.tree)
-        self._arrived(snapshot.tree, snapshot.full)
-        self._at = snapshot
+        self._arrived(snapshot, parts)
 
     async def ping(self) -> None:
         """Come back when the sandbox is alive. Raises ``SandboxLost``."""
@@ -154,9 +154,10 @@ class Workspace:
         await self._sandbox.write(f"{_OBJECTS}/{pack.name}.pack", pack.data, mode=0o444)
         await self._sandbox.write(f"{_OBJECTS}/{pack.name}.idx", pack.index, mode=0o444)
 
-    def _arrived(self, tree: str, full: str) -> None:
-        self._known |= {tree, full}
-        self._last = (tree, full)
+    def _arrived(self, snapshot: Snapshot, parts: tuple[str, str]) -> None:
+        self._known |= {snapshot.tree, snapshot.full}
+        self._last = (snapshot.tree, *parts)
+        self._at = snapshot
 
     async def _git(self, script: str, *args: str) -> str:
         """Run one of our scripts. That it fails means that the sandbox was tampered with, or is full."""

@@ -7,7 +7,7 @@ set -eu
 G=/work/.signoff/git
 mkdir -p "$G/refs" "$G/info" "$G/objects/info"
 printf 'ref: refs/heads/none\n' >"$G/HEAD"
-printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tpreloadIndex = false\n' >"$G/config"
+printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tpreloadIndex = false\n[checkout]\n\tworkers = 2\n' >"$G/config"
 printf '* -text !eol -filter -ident !working-tree-encoding\n' >"$G/info/attributes"
 export GIT_DIR=$G GIT_WORK_TREE=/work/repo GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 cd /work/repo

@@ -140,9 +140,9 @@ class TestObjects:
     @pytest.mark.parametrize("sent", [b"PACK", b"", b"\0" * 100, b"PACK\0\0\0\x02\0\0\0\x01\x9f"])
     async def test_what_is_not_sound_is_not_taken_in(self, store, pinned, sent):
         with pytest.raises(SandboxLost):
-            await store.keep("run", "x", ("1" * 40, "2" * 40), sent)
+            await store.keep("run", "x", ("1" * 40, "2" * 40, "-"), sent)
         with pytest.raises(SandboxLost):
-            await store.keep("run", "x", (pinned.commit, pinned.tree), b"")
+            await store.keep("run", "x", (pinned.commit, pinned.tree, "-"), b"")
 
     async def test_a_tree_that_leads_out_is_not_taken_in(self, repo, store, pinned):
         """tar_slip in git's clothes: '..' and '.git' as names in a tree."""
@@ -152,7 +152,7 @@ class TestObjects:
             tree = feed(repo, data, "hash-object", "-t", "tree", "-w", "--stdin", "--literally").decode().strip()
             pack = feed(repo, f"{tree}\n{blob}\n".encode(), "pack-objects", "--stdout", "-q")
             with pytest.raises(SandboxLost):
-                await store.keep("run", "x", (tree, tree), pack)
+                await store.keep("run", "x", (tree, tree, "-"), pack)
 
     async def test_a_fork_has_everything_and_outlives_its_origin(self, store, pinned):
         await store.fork("run", "other/run")
