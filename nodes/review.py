@@ -157,6 +157,6 @@ def _found(review: Review) -> tuple[Finding, ...]:
 
 def _by_evidence(expert: str, proof: Proof, findings: tuple[Finding, ...]) -> Review:
     """The review when no reviewer is asked: the evidence alone."""
-    answer = f"`{proof.command}` → {_counted(proof)} on a clean checkout of tree `{proof.tree[:12]}`."
+    answer = "No reviewer was asked: the acceptance command decides."
     blocked = any(f.blocking for f in findings)
     return Review(expert=expert, status="changes_requested" if blocked else "ok", final_answer_markdown=answer)

@@ -1,5 +1,6 @@
 """What a run came to, as JSON for programs and as a page for people."""
 
+import re
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -89,8 +90,9 @@ def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
 
 
 def diff_view(diff: str) -> Syntax:
-    """A diff in colours."""
-    return Syntax(diff.rstrip("\n"), "diff", background_color="default", word_wrap=True)
+    """A diff in the terminal's own colours; object ids are shortened as git does."""
+    short = re.sub(r"^(index [0-9a-f]{10})[0-9a-f]*\.\.([0-9a-f]{10})[0-9a-f]*", r"\1..\2", diff, flags=re.MULTILINE)
+    return Syntax(short.rstrip("\n"), "diff", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
 def risk_lines(risk: Risk) -> list[str]:
