@@ -82,7 +82,7 @@ class Reviewer:
             review, used = await self._read(state, model, proof, diff, findings)
             findings, spent = (*findings, *_found(review)), spent + used
         else:
-            review = _by_evidence(state["expert"], proof, findings)
+            review = _by_evidence(state["expert"], findings)
         announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
         update: ReviewUpdate = {"proof": proof, "review": review, "findings": findings, "diff": diff, "spent": spent}
         if diff == "" and proof.ok:
@@ -155,7 +155,7 @@ def _found(review: Review) -> tuple[Finding, ...]:
     return tuple(Finding(kind="reviewer", path=i.path[:500], message=i.message) for i in issues)
 
 
-def _by_evidence(expert: str, proof: Proof, findings: tuple[Finding, ...]) -> Review:
+def _by_evidence(expert: str, findings: tuple[Finding, ...]) -> Review:
     """The review when no reviewer is asked: the evidence alone."""
     answer = "No reviewer was asked: the acceptance command decides."
     blocked = any(f.blocking for f in findings)
