@@ -18,10 +18,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from retrieval import words
+from retrieval import Shelf, words
 from retrieval.clues import clues
+from retrieval.finder import chosen
 from retrieval.ranking import Corpus, rank
-from retrieval.shelf import index
+from retrieval.reading import Text
 
 TUNED = ("jinja2", "httpx", "langgraph", "alembic")
 HELD = ("rich", "docker", "hypothesis", "sqlalchemy")
@@ -74,20 +75,21 @@ def trial(package: str, *, queries: int = QUERIES) -> Result:
     """Ask the questions of one package."""
     began = time.perf_counter()
     asked: list[Question] = []
-    indexed = []
+    texts: list[Text] = []
+    shelf = Shelf(most_bytes=1 << 30)
     for path, text in sources(package):
         bare, questions = without_docstrings(path, text)
         asked += questions
-        indexed.append(index(path, bare))
-    corpus = Corpus.of(indexed)
+        texts.append((path, bare.encode()))
+    chunks = sum(len(shelf.index(path, data).chunks) for path, data in texts)
     index_s = time.perf_counter() - began
-    chosen = sample(asked, queries)
+    drawn = sample(asked, queries)
     began = time.perf_counter()
-    places = [place(corpus, question) for question in chosen]
+    places = [place(texts, shelf, question) for question in drawn]
     return Result(
         package=package,
-        chunks=len(corpus.chunks),
-        questions=len(chosen),
+        chunks=chunks,
+        questions=len(drawn),
         recall=sum(p <= FIRST for p in places) / len(places),
         mrr=sum(1 / p for p in places) / len(places),
         index_s=index_s,
@@ -95,10 +97,11 @@ def trial(package: str, *, queries: int = QUERIES) -> Result:
     )
 
 
-def place(corpus: Corpus, question: Question) -> float:
-    """At which place the function came; infinity when it did not."""
-    told = clues(question.text, (), [symbols.path for symbols in corpus.symbols])
-    for number, (c, _, _) in enumerate(rank(corpus, words.query(question.text), told), 1):
+def place(texts: Sequence[Text], shelf: Shelf, question: Question) -> float:
+    """At which place the function came; infinity when it did not. The way of ``Finder.find``, up to the budget."""
+    terms, told = words.query(question.text), clues(question.text, (), [path for path, _ in texts])
+    corpus = Corpus.of([shelf.index(path, data) for path, data in chosen(texts, terms, told)])
+    for number, (c, _, _) in enumerate(rank(corpus, terms, told), 1):
         if c.path == question.path and c.start_line <= question.line <= c.end_line:
             return number
     return math.inf

@@ -1,5 +1,6 @@
 """What a model is shown of the repository, and how it is cited (A6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval import Finder
@@ -22,6 +23,9 @@ class TreeFiles:
 
     async def read(self, path: str) -> bytes:
         return await self.store.read(self.run, self.tree, path)
+
+    async def read_many(self, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
+        return await self.store.read_many(self.run, self.tree, paths, limit=limit)
 
 
 async def gather(store: Store, run: str, tree: str, task: str, output: str) -> tuple[str, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """What retrieval needs of a repository, and what it gives back."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -17,6 +17,15 @@ class Reads(Protocol):
 
     async def read(self, path: str) -> bytes:
         """All bytes of a file; a ``SignoffError`` means that this file is left out."""
+        ...
+
+
+@runtime_checkable
+class ReadsMany(Reads, Protocol):
+    """Who can read many files at once: much faster where a read starts a process."""
+
+    async def read_many(self, paths: Sequence[str], *, limit: int) -> Mapping[str, bytes]:
+        """The bytes of those of ``paths`` that are files of at most ``limit`` bytes; the others are left out."""
         ...
 
 

@@ -2,21 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain import SignoffError
 from retrieval import words
 from retrieval.clues import Clues, clues
 from retrieval.contract import Passage, Reads
 from retrieval.fitting import Piece, fit, join
 from retrieval.ranking import Corpus, rank
+from retrieval.reading import Reading, Text
 from retrieval.repomap import outline, ranks
 from retrieval.shelf import Indexed, Shelf
-from retrieval.worth import is_text, worth_reading
+from retrieval.sift import sift
+from retrieval.worth import worth_reading
 
-AT_ONCE = 32
-"""Files that are read at the same time."""
+INDEXED = 200
+"""Files that are cut into chunks for one question; of a larger tree the others are only sifted."""
+MAPPED = 600
+"""Files that a map is drawn from."""
+AROUND = 8
+"""Lines above and below a line that failed, whose names count as words of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Finder:
     reads: Reads
     shelf: Shelf = field(default_factory=Shelf, kw_only=True)
     seconds: float = field(default=20.0, kw_only=True)
-    """Reading and cutting stop after this; what was read by then is searched."""
+    """Reading stops after this; what was read by then is searched."""
     clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
 
     async def find(self, query: str, *, hints: Sequence[str] = (), budget_tokens: int) -> tuple[Passage, ...]:
@@ -37,48 +42,46 @@ class Finder:
         """
         paths = tuple(await self.reads.files())
         told = clues(query, hints, paths)
-        files = await self._read(worth_reading(paths, first=told.files))
-        return await asyncio.to_thread(_search, files, query, hints, told, budget_tokens)
+        texts = await self._texts(worth_reading(paths, first=told.files))
+        return await asyncio.to_thread(self._search, texts, "\n".join((query, *hints)), told, budget_tokens)
 
     async def map(self, *, focus: Sequence[str] = (), budget_tokens: int) -> str:
         """Return an outline of the tree: its weightiest files and what they define, seen from ``focus`` (paths)."""
-        files = await self._read(worth_reading(tuple(await self.reads.files()), first=focus))
+        paths = worth_reading(tuple(await self.reads.files()), first=focus, limit=MAPPED)
+        files = await asyncio.to_thread(self._index, await self._texts(paths))
         symbols = [file.symbols for file in files if file.symbols.definitions]
         weights = ranks(symbols, dict.fromkeys(focus, 1.0))
         return outline(symbols, weights, budget_tokens=budget_tokens)
 
-    async def _read(self, paths: Sequence[str]) -> list[Indexed]:
-        until = self.clock() + self.seconds
-        files: list[Indexed] = []
-        for start in range(0, len(paths), AT_ONCE):
-            if self.clock() > until:
-                break
-            batch = paths[start : start + AT_ONCE]
-            datas = await asyncio.gather(*(self._bytes(path) for path in batch))
-            texts = [(path, data) for path, data in zip(batch, datas, strict=True) if data is not None]
-            files += await asyncio.to_thread(self._index, texts)
-        return files
+    async def _texts(self, paths: Sequence[str]) -> list[Text]:
+        return await Reading(reads=self.reads, clock=self.clock).texts(paths, until=self.clock() + self.seconds)
 
-    async def _bytes(self, path: str) -> bytes | None:
-        try:
-            data = await self.reads.read(path)
-        except SignoffError:
-            # A submodule, a dangling link, a file over the store's own limit: searched without it.
-            return None
-        return data if is_text(data) else None
-
-    def _index(self, texts: Sequence[tuple[str, bytes]]) -> list[Indexed]:
+    def _index(self, texts: Sequence[Text]) -> list[Indexed]:
         return [self.shelf.index(path, data) for path, data in texts]
 
+    def _search(self, texts: Sequence[Text], query: str, told: Clues, budget_tokens: int) -> tuple[Passage, ...]:
+        terms = words.query(query)
+        files = self._index(chosen(texts, terms, told))
+        pieces = join(fit(rank(Corpus.of(files), terms, told), budget_tokens=budget_tokens, near=told.near))
+        lines = {file.symbols.path: file.text for file in files}
+        return tuple(_passage(piece, lines[piece.path]) for piece in pieces)
 
-def _search(
-    files: Sequence[Indexed], query: str, hints: Sequence[str], told: Clues, budget_tokens: int
-) -> tuple[Passage, ...]:
-    corpus = Corpus.of(files)
-    ranked = rank(corpus, words.query("\n".join((query, *hints))), told)
-    pieces = join(fit(ranked, budget_tokens=budget_tokens, near=told.near))
-    texts = {file.symbols.path: file.text for file in files}
-    return tuple(_passage(piece, texts[piece.path]) for piece in pieces)
+
+def chosen(texts: Sequence[Text], terms: Mapping[str, float], told: Clues, *, most: int = INDEXED) -> list[Text]:
+    """Return the files to search closely: those that are named, then those that say most about the question."""
+    if len(texts) <= most:
+        return list(texts)
+    nearby = words.bag("\n".join(_around(data, told.near.get(path, ())) for path, data in texts))
+    wanted = {**{term: 0.5 for term in nearby if term not in words.STOP}, **terms}
+    named = [index for index, (path, _) in enumerate(texts) if path in told.files]
+    order = dict.fromkeys([*named, *sift(texts, wanted, keep=most)])
+    return [texts[index] for index in order][:most]
+
+
+def _around(data: bytes, lines: Sequence[int]) -> str:
+    """The lines of a file around those that the question names."""
+    rows = data.decode(errors="replace").split("\n") if lines else []
+    return "\n".join(row for line in lines for row in rows[max(0, line - AROUND) : line + AROUND])
 
 
 def _passage(piece: Piece, text: str) -> Passage:

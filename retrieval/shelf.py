@@ -13,6 +13,7 @@ NAME_WEIGHT = 4.0
 PATH_WEIGHT = 2.0
 MOST_BYTES = 64 * 1024 * 1024
 """Source text whose index is kept; the index itself takes several times that."""
+MOST_WORDS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Shelf:
     """Keeps indexed files, the least recently used ones going first. Share one as long as the process lives."""
 
     most_bytes: int = MOST_BYTES
+    _words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _kept: OrderedDict[bytes, tuple[Indexed, int]] = field(default_factory=OrderedDict)
     _bytes: int = 0
 
@@ -40,7 +42,9 @@ class Shelf:
         """Return the file's index, made now if this content under this path was not seen before."""
         key = blake2b(path.encode() + b"\0" + data, digest_size=16).digest()
         if (kept := self._kept.pop(key, None)) is None:
-            kept = index(path, data.decode(errors="replace")), len(data)
+            if len(self._words) > MOST_WORDS:
+                self._words.clear()
+            kept = index(path, data.decode(errors="replace"), known=self._words), len(data)
             self._bytes += len(data)
         self._kept[key] = kept
         while self._bytes > self.most_bytes and len(self._kept) > 1:
@@ -49,10 +53,10 @@ class Shelf:
         return kept[0]
 
 
-def index(path: str, text: str) -> Indexed:
-    """Cut and count one file."""
-    chunks = chunk(path, text)
-    bags = tuple(weighted((c.text, 1.0), (c.name, NAME_WEIGHT), (path, PATH_WEIGHT)) for c in chunks)
+def index(path: str, text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Indexed:
+    """Cut and count one file. ``known``: see ``words.bag``."""
+    chunks, known = chunk(path, text), {} if known is None else known
+    bags = tuple(weighted((c.text, 1.0), (c.name, NAME_WEIGHT), (path, PATH_WEIGHT), known=known) for c in chunks)
     firsts: dict[str, Chunk] = {}
     for c in chunks:
         if c.name:

@@ -19,14 +19,18 @@ these they this those to too us was we were what when where which while who will
 STOP = frozenset(_STOP.split())
 
 
-def bag(text: str) -> Counter[str]:
+def bag(text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Counter[str]:
     """Count the terms of ``text``.
 
-    ``reserveStock`` counts as itself and as *reserve* and *stock*; *Reserved* counts as *reserv*.
+    ``reserveStock`` counts as itself and as *reserve* and *stock*; *Reserved* counts as *reserv*. ``known``
+    keeps the terms of words already taken apart: most words of a repository come again and again.
     """
+    known = {} if known is None else known
     counts: Counter[str] = Counter()
     for word, times in Counter(_WORD.findall(text)).items():
-        for term in terms_of(word):
+        if (terms := known.get(word)) is None:
+            terms = known[word] = terms_of(word)
+        for term in terms:
             counts[term] += times
     return counts
 
@@ -65,11 +69,11 @@ def _undoubled(stemmed: str) -> str:
     return stemmed[:-1] if doubled else stemmed
 
 
-def weighted(*fields: tuple[str, float]) -> dict[str, float]:
+def weighted(*fields: tuple[str, float], known: dict[str, tuple[str, ...]] | None = None) -> dict[str, float]:
     """Count terms of several texts, each with its own weight."""
     total: dict[str, float] = {}
     for text, weight in fields:
-        for term, times in bag(text).items():
+        for term, times in bag(text, known=known).items():
             total[term] = total.get(term, 0.0) + weight * times
     return total
 

@@ -44,8 +44,12 @@ async def read_many(folder: Path, tree: str, paths: Sequence[str], limit: int) -
     asked = [path for path in paths if "\n" not in path and "\0" not in path]
     names = {path: f"{object_id(tree)}:{path}\n".encode(errors="surrogateescape") for path in asked}
     told = await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=b"".join(names.values()))
-    kinds = (line.rsplit(b" ", 2)[-2:] for line in told.splitlines())
-    fit = [path for path, kind in zip(asked, kinds, strict=True) if kind[0] == b"blob" and int(kind[1]) <= limit]
+    kinds = (line.rsplit(b" ", 2)[-2:] for line in told.split(b"\n")[:-1])
+    fit = [
+        path
+        for path, (kind, size) in zip(asked, kinds, strict=True)
+        if kind == b"blob" and size.isdigit() and int(size) <= limit
+    ]
     out, at = await git(folder, "cat-file", "--batch", stdin=b"".join(names[path] for path in fit)), 0
     found: dict[str, bytes] = {}
     for path in fit:
