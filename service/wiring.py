@@ -167,6 +167,8 @@ async def open_house(
             AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db"))
         )
         saver.serde = serializer()
+        # WAL keeps what a killed process had committed; only a power cut can cost the last step, never the file.
+        await saver.conn.execute("PRAGMA synchronous=NORMAL")
         house = await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models)
         yield replace(house, metrics=metrics)
 
