@@ -13,8 +13,8 @@ export GIT_DIR=$G GIT_WORK_TREE=/work/repo GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOB
 cd /work/repo
 GIT_INDEX_FILE=$G/full git read-tree --reset -u "$2"
 cp "$G/full" "$G/index"
-# Merging takes over what is known of the files; their content need not be read again.
-if [ "$1" != "$2" ]; then git read-tree -m "$1"; fi
+# Merging takes over what is known of the files (-i: their content is not read again).
+if [ "$1" != "$2" ]; then git read-tree -i -m "$1"; fi
 if [ "$3" != - ]; then GIT_WORK_TREE=/work/home GIT_INDEX_FILE=$G/home git read-tree --reset -u "$3"; fi
 if [ "$4" = - ] || [ -e .git ]; then exit 0; fi
 
@@ -31,4 +31,4 @@ else
   printf '%s\n' "$4" >"$R/refs/heads/$5"
 fi
 cp "$G/index" "$R/index"
-GIT_DIR=$R GIT_INDEX_FILE=$R/index git read-tree -m "$4"
+GIT_DIR=$R GIT_INDEX_FILE=$R/index git read-tree -i -m "$4"

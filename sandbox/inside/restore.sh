@@ -11,7 +11,7 @@ if ! back "$@" 2>/dev/null; then
   back "$@"
 fi
 cp "$G/full" "$G/index"
-if [ "$1" != "$2" ]; then git read-tree -m "$1"; fi
+if [ "$1" != "$2" ]; then git read-tree -i -m "$1"; fi
 cd /work/home
 export GIT_WORK_TREE=/work/home GIT_INDEX_FILE="$G/home"
 if [ "$3" != - ]; then git read-tree --reset -u "$3"; elif [ -e "$G/home" ]; then git read-tree --empty; fi
