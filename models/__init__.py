@@ -26,6 +26,7 @@ from models.counters import Counters, FileCounters, MemoryCounters
 from models.decisions import Decision, Decisions, MemoryDecisions, ModelUsage, Report, report
 from models.experts import Expert, choose_expert
 from models.fallback import Fallback
+from models.fitted import Fitted
 from models.instrumented import Instrumented
 from models.nbest import Ranked, best, passes_everything
 from models.policy import Limits, WorkspacePolicy, parse_policy
@@ -57,6 +58,7 @@ __all__ = [
     "Expert",
     "Fallback",
     "FileCounters",
+    "Fitted",
     "Heard",
     "Instrumented",
     "Job",

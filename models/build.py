@@ -11,6 +11,7 @@ from models.chat import opened
 from models.contract import Model, Role
 from models.discovered import discovered
 from models.fallback import Fallback
+from models.fitted import Fitted
 from models.instrumented import Instrumented
 from models.retry import Retry
 from models.wire import Endpoint
@@ -40,7 +41,7 @@ async def open_models(
     A role with an endpoint of its own falls back to ``default``. Roles at the same endpoint share one
     model, its connections, and what is known about it. Nothing is sent before somebody asks.
 
-    Each model is ``Retry(Fallback(wrap(CircuitBreaker(Instrumented(Chat))) …))``: when an endpoint dies the
+    Each model is ``Retry(Fallback(wrap(Fitted(CircuitBreaker(Instrumented(Chat)))) …))``: when an endpoint dies the
     next one is asked at once, and only when nobody answers is it worth waiting.
 
     Raises:
@@ -88,4 +89,4 @@ async def _model(
     seen = Instrumented(model=chat, content=content) if tracer is None else Instrumented(
         model=chat, tracer=tracer, content=content
     )  # fmt: skip
-    return wrap(CircuitBreaker(model=seen))
+    return wrap(Fitted(model=CircuitBreaker(model=seen)))

@@ -2,8 +2,8 @@
 
 Between compactions a transcript is only added to, so that a server's prefix cache keeps hitting. A
 compaction drops the middle: what stands first (the rules, the repository, the task) and what stands
-last (the newest evidence) is what models use best; between them a note says what was left out, with
-the facts that must not be lost.
+last (the newest evidence) is what models use best; between them a note says what was left out. What is
+kept depends on the conversation alone: nobody has to remember earlier compactions.
 """
 
 import math
@@ -21,14 +21,16 @@ PER_MESSAGE = 8
 """Tokens that a chat template adds to each message; more than any we know."""
 FULL, AFTER = 0.9, 0.6
 """Compaction begins when the window is this full, and leaves it this full: rarely, and by a good piece."""
+HEAD_AT_MOST = 0.5
+"""Share of the window that the opening may take when the conversation goes on."""
 _WORDS = re.compile(r"\w+|[^\w\s]|\s+")
 _CUT = "\n… {} characters left out …\n"
 
 
 def rough(text: str) -> int:
     """Estimate tokens without a tokenizer, on the high side: words by length, every sign, runs of space."""
-    ascii_only = text.isascii()
-    return sum(math.ceil(len(word.encode()) / (4 if ascii_only else 3)) for word in _WORDS.findall(text))
+    per_token = 4 if text.isascii() else 3
+    return sum(math.ceil(len(word.encode(errors="replace")) / per_token) for word in _WORDS.findall(text))
 
 
 def counted(messages: Sequence[Message], count: Count = rough) -> int:
@@ -59,63 +61,69 @@ class Window:
         """Tokens a prompt may have."""
         return self.served - self.reserve
 
-    def keep(self, messages: Sequence[Message], *, head: int = 2, facts: Sequence[str] = ()) -> Kept:
+    def keep(self, messages: Sequence[Message], *, facts: Sequence[str] = ()) -> Kept:
         """Return the conversation as it is, or compacted where it is nearly too long.
 
-        Args:
-            messages: the whole conversation.
-            head: messages at the start that stay as they are.
-            facts: said first and last when the middle is left out (the task, the plan, what was learned).
+        The opening (everything before the first answer) stays; of the turns after it the newest stay.
+        ``facts`` are said in the note that stands where turns were left out.
 
         Raises:
-            ContextTooLong: even head, facts and a cut last message do not fit.
+            ContextTooLong: not even a cut opening and the last message fit.
         """
-        tokens = counted(messages, self.count)
-        if tokens <= self.room * FULL:
-            return Kept(messages=tuple(messages), tokens=tokens)
-        head = min(head, max(0, len(messages) - 1))
-        first, rest = tuple(messages[:head]), tuple(messages[head:])
-        for start in range(len(rest)):
-            kept = _joined(first, rest[start:], dropped=start, facts=facts)
-            if counted(kept, self.count) <= self.room * AFTER:
-                return Kept(messages=kept, dropped=start, tokens=counted(kept, self.count))
-        return self._cut(first, rest, facts)
+        if counted(messages, self.count) <= self.room * FULL:
+            return self._made(tuple(messages), 0)
+        answered = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
+        opening, turns = tuple(messages[:answered]), tuple(messages[answered:])
+        opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
+        if not turns:
+            return self._made(opening, 0)
+        start = self._start(opening, turns, facts)
+        note = _note(start, facts)
+        rest = turns[start:]
+        left = self.room * FULL - counted((*opening, *note), self.count)
+        return self._made((*opening, *note, *self._shortened(rest, left)), start)
 
-    def _cut(self, first: tuple[Message, ...], rest: tuple[Message, ...], facts: Sequence[str]) -> Kept:
-        """Only the last message is left, and it is too long: keep its start and, more of it, its end."""
-        last = rest[-1]
-        low, high = 0, len(last.content)
-        best: tuple[Message, ...] | None = None
-        while low <= high:  # the longest piece that fits
-            size = (low + high) // 2
-            shorter = replace(last, content=_ends(last.content, size))
-            kept = _joined(first, (shorter,), dropped=len(rest) - 1, facts=facts)
-            if counted(kept, self.count) <= self.room:
-                best, low = kept, size + 1
-            else:
-                high = size - 1
-        if best is None:
-            raise ContextTooLong(
-                f"The rules and the task alone do not fit into {self.room} tokens.",
-                max_tokens=self.served,
-                hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
-            )
-        return Kept(messages=best, dropped=len(rest) - 1, tokens=counted(best, self.count))
+    def _start(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
+        """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
+        sizes = [self.count(turn.content) + PER_MESSAGE for turn in turns]
+        fixed = counted((*opening, *_note(len(turns), facts)), self.count)
+        start, total = 0, fixed
+        for n, size in enumerate(sizes):
+            total += size
+            if total > self.room * FULL:
+                while start < n and total > self.room * AFTER:
+                    total -= sizes[start]
+                    start += 1
+        return start
+
+    def _shortened(self, messages: tuple[Message, ...], room: float) -> tuple[Message, ...]:
+        """Cut the middle out of the longest messages until all of them fit."""
+        while (over := counted(messages, self.count) - room) > 0:
+            sizes = [self.count(message.content) for message in messages]
+            longest = max(range(len(messages)), key=sizes.__getitem__)
+            keep = int(len(messages[longest].content) * (1 - over / max(1, sizes[longest]))) - len(_CUT) - 8
+            if keep < len(_CUT):
+                raise ContextTooLong(
+                    f"The rules and the task alone do not fit into {self.room} tokens.",
+                    max_tokens=self.served,
+                    hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
+                )
+            cut = replace(messages[longest], content=_ends(messages[longest].content, keep))
+            messages = (*messages[:longest], cut, *messages[longest + 1 :])
+        return messages
+
+    def _made(self, messages: tuple[Message, ...], dropped: int) -> Kept:
+        return Kept(messages=messages, dropped=dropped, tokens=counted(messages, self.count))
 
 
-def _joined(
-    first: tuple[Message, ...], rest: tuple[Message, ...], *, dropped: int, facts: Sequence[str]
-) -> tuple[Message, ...]:
+def _note(dropped: int, facts: Sequence[str]) -> tuple[Message, ...]:
     if not dropped:
-        return (*first, *rest)
+        return ()
     told = "".join(f"\n- {fact}" for fact in facts)
-    note = Message(role="user", content=f"[{dropped} earlier messages are left out.]{told}".strip())
-    reminder = Message(role="user", content=f"To remember:{told}") if facts else None
-    return (*first, note, *rest, *((reminder,) if reminder else ()))
+    return (Message(role="user", content=f"[{dropped} earlier messages are left out.]{told}"),)
 
 
 def _ends(text: str, size: int) -> str:
-    if len(text) <= size:
-        return text
+    """The start and, more of it, the end of a text."""
     start, end = size // 3, size - size // 3
-    return text[:start] + _CUT.format(len(text) - size) + (text[-end:] if end else "")
+    return text[:start] + _CUT.format(len(text) - size) + text[len(text) - end :]

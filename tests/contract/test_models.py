@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from domain import Budget, ContextTooLong, RateLimited, Refused, Unavailable, Unreadable
-from models import CircuitBreaker, Endpoint, Fallback, Instrumented, Retry, Scripted
+from models import CircuitBreaker, Endpoint, Fallback, Fitted, Instrumented, Retry, Scripted
 from models.budgeted import Budgeted, BudgetLedger
 from models.cache import Cached, MemoryShelf
 from models.chat import opened
@@ -57,6 +57,7 @@ WRAPPERS: dict[str, Callable] = {
     "bare": lambda m: m,
     "retry": lambda m: Retry(model=m, pause=at_once, attempts=2),
     "breaker": lambda m: CircuitBreaker(model=m),
+    "fitted": lambda m: Fitted(model=m),
     "fallback": lambda m: Fallback(models=(m,)),
     "instrumented": lambda m: Instrumented(model=m, content=True),
     "quota": lambda m: Quota(model=m, limits=Limits(rpm=99), counters=MemoryCounters(), counted_as="x"),

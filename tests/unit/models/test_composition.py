@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import Budget, Exhausted, Plan, RateLimited, Refused, SignoffError, Unavailable, Unreadable
-from models import CircuitBreaker, Fallback, Instrumented, Retry
+from domain import Budget, ContextTooLong, Exhausted, Plan, RateLimited, Refused, SignoffError, Unavailable, Unreadable
+from models import CircuitBreaker, Fallback, Fitted, Instrumented, Retry
 from models.budgeted import Budgeted, BudgetLedger
 from models.cache import Cached, MemoryShelf
 from models.counters import MemoryCounters
@@ -12,10 +12,18 @@ from models.policy import Limits
 from models.quota import Quota
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
-ERRORS = (Unavailable("down"), RateLimited("slow", retry_after=3), Unreadable("x"), Refused("no"), Exhausted("spent"))
+ERRORS = (
+    ContextTooLong("long", max_tokens=9_000),
+    Unavailable("down"),
+    RateLimited("slow", retry_after=3),
+    Unreadable("x"),
+    Refused("no"),
+    Exhausted("spent"),
+)
 MOODS = st.lists(st.sampled_from([None, *ERRORS]), max_size=12)
 LAYERS = st.lists(
-    st.sampled_from(["retry", "breaker", "fallback", "quota", "budgeted", "cached", "instrumented"]), max_size=7
+    st.sampled_from(["retry", "breaker", "fallback", "quota", "budgeted", "cached", "instrumented", "fitted"]),
+    max_size=7,
 )
 
 
@@ -32,6 +40,7 @@ def wrapped(layers, flaky, clock, ledger):
             "budgeted": lambda m: Budgeted(model=m, ledger=ledger),
             "cached": lambda m: Cached(model=m, shelf=MemoryShelf(clock=clock), org="a"),
             "instrumented": lambda m: Instrumented(model=m),
+            "fitted": lambda m: Fitted(model=m),
         }[layer](model)
     return model
 

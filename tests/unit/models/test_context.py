@@ -2,77 +2,104 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import ContextTooLong
-from models import Message
-from models.context import AFTER, FULL, Window, counted, rough
+from domain import ContextTooLong, Plan
+from models import Message, Settings
+from models.chat import opened
+from models.context import FULL, Window, counted, rough
+from models.fitted import Fitted
+from tests.unit.models.flaky import PLAN, Flaky
+from tests.wire.asking import at
+from tests.wire.openai_server import OpenAIServer
 
-ROLES = st.sampled_from(["user", "assistant"])
-TALK = st.lists(st.builds(Message, role=ROLES, content=st.text(max_size=400)), min_size=1, max_size=30)
-SYSTEM = Message(role="system", content="Rules.")
+TALK = st.lists(
+    st.builds(Message, role=st.sampled_from(["user", "assistant"]), content=st.text(max_size=400)), max_size=30
+)
+SYSTEM, TASK = Message(role="system", content="Rules."), Message(role="user", content="The task.")
 
 
 def window(served=800, reserve=100):
     return Window(served=served, reserve=reserve)
 
 
+def turn(n: int, size: int = 20) -> list[Message]:
+    told = Message(role="user", content=f"Turn {n}: " + "it failed again " * size)
+    return [Message(role="assistant", content=f"change {n}"), told]
+
+
 @given(TALK, st.lists(st.text(max_size=30), max_size=2))
 def test_what_is_kept_fits_and_has_both_ends(talk, facts):
-    talk = [SYSTEM, Message(role="user", content="The task."), *talk]
+    talk = [SYSTEM, TASK, *talk]
     kept = window().keep(talk, facts=facts)
     assert counted(kept.messages) == kept.tokens <= 700
-    assert list(kept.messages[:2]) == talk[:2]
-    if kept.dropped == 0:
+    assert kept.messages[0] == SYSTEM
+    if counted(talk) <= 700 * FULL:
         assert list(kept.messages) == talk
-    else:
-        assert f"[{kept.dropped} earlier messages are left out.]" in kept.messages[2].content
-        assert kept.messages[-1].content.startswith("To remember") == bool(facts)
+    if kept.dropped:
+        (note,) = [m for m in kept.messages if m.content.startswith("[") and "are left out" in m.content]
+        assert f"[{kept.dropped} earlier messages" in note.content
+        assert all(fact in note.content for fact in facts)
 
 
-@given(TALK)
-def test_below_the_line_nothing_changes(talk):
-    kept = window(served=100_000).keep(talk)
-    assert kept.messages == tuple(talk)
+@given(st.integers(20, 60), st.integers(1, 30))
+def test_between_compactions_a_transcript_is_only_added_to(turns, size):
+    """What is kept of a conversation is, most of the time, what was kept before and the new turn."""
+    talk, before, breaks = [SYSTEM, TASK], (), 0
+    for n in range(turns):
+        talk += turn(n, size)
+        kept = window(served=2_500, reserve=200).keep(talk).messages
+        breaks += kept[: len(before)] != before
+        before = kept
+    per_turn = counted(turn(0, size))
+    assert breaks <= 1 + turns * per_turn / (2_300 * 0.25)
 
 
-def test_between_compactions_a_transcript_is_only_added_to():
-    """Sixty steps in a window that holds a tenth of them: few compactions, the prefix is stable between them."""
-    talk = [SYSTEM, Message(role="user", content="The task.")]
-    before, breaks = (), 0
-    for step in range(60):
-        talk.append(Message(role="user", content=f"Step {step}: " + "it failed again " * 20))
-        kept = window(served=1_500, reserve=200).keep(talk, facts=["Fix the sum."])
-        same = kept.messages[: len(before)] == before
-        breaks += not same
-        before = kept.messages
-        if kept.dropped:
-            talk = list(kept.messages)
-            before = tuple(talk)
-        assert counted(kept.messages) <= 1_300 * FULL
-    assert 0 < breaks <= 20
-    assert any("Fix the sum." in m.content for m in talk)
-
-
-def test_a_single_message_that_is_too_long_keeps_its_ends():
-    talk = [SYSTEM, Message(role="user", content="The task."), Message(role="user", content="a" * 9_000 + "the end")]
+def test_a_prompt_that_is_too_long_is_cut_in_the_middle():
+    talk = [SYSTEM, Message(role="user", content="The start " + "a b " * 3_000 + "the end")]
     kept = window().keep(talk)
-    assert counted(kept.messages) <= 700
-    assert kept.messages[-1].content.endswith("the end")
-    assert "characters left out" in kept.messages[-1].content
+    assert kept.tokens <= 700
+    assert kept.messages[1].content.startswith("The start")
+    assert kept.messages[1].content.endswith("the end")
+    assert "characters left out" in kept.messages[1].content
 
 
 def test_what_cannot_fit_is_refused():
     with pytest.raises(ContextTooLong) as caught:
-        window().keep([SYSTEM, Message(role="user", content="word " * 5_000), Message(role="user", content="x")])
-    assert caught.value.max_tokens == 800
+        window(served=110).keep([SYSTEM, Message(role="user", content="word " * 5_000)])
+    assert caught.value.max_tokens == 110
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_the_estimate_grows_with_the_text(one, two):
-    assert rough(one) >= 0
+@given(st.text(min_size=1, max_size=300), st.text(max_size=300))
+def test_the_estimate_is_never_nothing_and_grows(one, two):
+    assert rough(one) >= 1
     assert rough(one + " " + two) >= max(rough(one), rough(two)) - 1
 
 
-@given(st.text(min_size=1, max_size=100))
-def test_an_estimate_is_never_nothing(text):
-    assert rough(text) >= 1
-    assert AFTER < FULL
+@pytest.mark.parametrize("served", [8_192, 32_768])
+async def test_sixty_steps_end_whatever_context_is_served(served):
+    """Every request after the first refusal fits: the conversation is compacted below what is served."""
+    talk = [SYSTEM, Message(role="user", content="The task. " + "context " * 2_000)]
+    script = [{"answer": PLAN, "repeat": True}]
+    async with OpenAIServer(script, max_model_len=served) as server, opened(at(server)) as chat:
+        model = Fitted(model=chat)
+        for n in range(60):
+            talk += turn(n, size=100)
+            assert (await model.ask(talk, Plan, settings=Settings(max_tokens=1_024))).value == PLAN
+    assert len(server.asked) <= 62
+    assert server.asked[-1].body["messages"][-1]["content"].startswith("Turn 59")
+
+
+async def test_what_is_not_told_is_not_guessed():
+    flaky = Flaky([ContextTooLong("too long")])
+    with pytest.raises(ContextTooLong):
+        await Fitted(model=flaky).ask([SYSTEM, TASK], Plan, settings=Settings())
+    assert flaky.calls == 1
+
+
+async def test_an_estimate_that_is_too_low_is_corrected_and_ends():
+    talk = [SYSTEM, Message(role="user", content="word " * 5_000)]
+    flaky = Flaky([ContextTooLong("too long", max_tokens=4_000)] * 3)
+    assert (await Fitted(model=flaky).ask(talk, Plan, settings=Settings(max_tokens=500))).value == PLAN
+    never = Flaky([ContextTooLong("too long", max_tokens=4_000)] * 99)
+    with pytest.raises(ContextTooLong):
+        await Fitted(model=never).ask(talk, Plan, settings=Settings(max_tokens=500))
+    assert never.calls <= 6
