@@ -16,7 +16,7 @@ from service.retelling import Retelling, final_values
 from service.rewinding import rewind
 from service.streams import Feed, as_json
 from service.threads import Threads, ThreadStatus
-from service.turns import OPEN, Turn, Turns, TurnStatus
+from service.turns import Turn, Turns, TurnStatus
 
 ENDED: Mapping[str, TurnStatus] = {
     "delivered": "success", "nothing_to_do": "success", "rejected": "success", "failed": "error",
@@ -120,9 +120,8 @@ class Performer:
         *, code: str | None, message: str | None,
     ) -> None:  # fmt: skip
         now = self.clock()
-        await self.threads.update(turn.thread, now=now, status=thread)
-        kept = await self.turns.update(
-            turn.id, now=now, only=OPEN, status=status, error_code=code, error=(message or "")[:20_000] or None
+        kept = await self.turns.finish(
+            turn, thread, now=now, status=status, error_code=code, error=(message or "")[:20_000] or None
         )
         done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
         feed.result = dict(values)

@@ -71,7 +71,8 @@ class Reception:
         asked: dict[str, Any] = {"modes": list(modes), "subgraphs": ask.stream_subgraphs, "by": who.subject}
         asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
         asked |= await self._meant(who, ask, thread, helper, made=made)
-        await self._make_room(thread, ask)
+        if not made:
+            await self._make_room(thread, ask)
         now = self.clock()
         turn = Turn(
             id=str(uuid4()), thread=thread.id, org=who.org, assistant=helper.id, asked=asked,

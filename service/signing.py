@@ -1,20 +1,21 @@
 """Sign at the terminal: show the whole action, then ask. Nothing is hidden, nothing is assumed."""
 
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.prompt import Prompt
-from rich.table import Table
 from rich.text import Text
 
-from approvals import Ballot, Decision
+from approvals import Ballot, Decision, Line, diff_lines, one_line, parts
 from domain import Refused
-from service import report
 from service.engine import Standing
 from service.progress import TIERS
 from service.terminal import err
 from service.wiring import House
+
+_DIFF: Final[Mapping[str, str]] = {"added": "green", "removed": "red", "hunk": "cyan", "file": "bold"}
 
 
 async def sign(house: House, standing: Standing, sign_as: str | None) -> bool:
@@ -59,33 +60,49 @@ async def vote(house: House, ballot: Ballot, choice: str, *, comment: str = "", 
 
 
 def render(ballot: Ballot, console: Console) -> None:
-    """Print the complete canonical action, every reason, and the diff. Control characters are made visible."""
-    table = Table(box=None, show_header=False, padding=(0, 1))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    action = ballot.action
-    table.add_row("action", Text(visible(action.tool)))
-    for name, argument in action.arguments.items():
-        table.add_row(visible(name), Text(visible(str(argument))))
-    rows = {"target": action.target, "base": action.base_commit, "content": action.content, "folder": action.cwd,
-            "image": action.image_digest, "network": action.network}  # fmt: skip
-    for name, text in rows.items():
-        if text:
-            table.add_row(name, Text(visible(text)))
-    for reason in ballot.reasons:
-        table.add_row("because", Text(visible(f"{reason.message} [{reason.tier}, {reason.rule}]")))
-    table.add_row("digest", Text(ballot.action_digest))
-    table.add_row("needs", f"{ballot.requirement.humans} signature(s), {ballot.approvals} so far")
+    """Print the whole question: the diff, every part of the action that is digested, every reason.
+
+    Nothing is left out, shortened or wrapped away, and what would not be seen for what it is is spelled out.
+    """
+    for shown in diff_lines(ballot.diff):
+        _line(console, shown, _DIFF.get(shown.kind, ""))
     colour = TIERS[ballot.tier]
-    title = Text(f"{ballot.tier.upper()}: ballot {ballot.id}")
-    if ballot.diff:
-        console.print(report.diff_view(visible(ballot.diff)))
-    console.print(Panel(table, title=title, title_align="left", border_style=colour))
+    console.rule(Text(f"{ballot.tier.upper()}: ballot {ballot.id}"), align="left", style=colour)
+    for name, shown in parts(ballot.action):
+        _part(console, name, shown)
+    for reason in ballot.reasons:
+        _row(console, "because", f"{one_line(reason.message)} [{reason.tier}, {one_line(reason.rule)}]")
+    for name, who in (("requester", ballot.requester), ("editor", ballot.editor)):
+        if who:
+            _row(console, name, one_line(who))
+    _row(console, "digest", ballot.action_digest)
+    _row(console, "needs", f"{ballot.requirement.humans} signature(s), {ballot.approvals} so far")
+    _row(console, "until", f"{ballot.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+    console.rule(style=colour)
 
 
-def visible(text: str) -> str:
-    """Escape everything that could hide or reorder what a person reads."""
-    return "".join(c if c in "\n\t" or c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+def _part(console: Console, name: str, shown: Sequence[Line]) -> None:
+    """One part of the action. The bar at the left keeps a value from starting a row of its own."""
+    if len(shown) == 1:
+        text = _text(shown[0])
+        _row(console, name, text if text.plain else Text("empty", style="dim"))
+        return
+    _row(console, name, "")
+    for line in shown:
+        _line(console, line, before=Text("  │ ", style="dim"))
 
 
-__all__ = ["render", "sign", "visible", "vote"]
+def _row(console: Console, name: str, shown: Text | str) -> None:
+    text = shown if isinstance(shown, Text) else Text(shown)
+    console.print(Text.assemble((f"{name:<12} ", "dim"), text), soft_wrap=True)
+
+
+def _line(console: Console, line: Line, style: str = "", *, before: Text | None = None) -> None:
+    console.print(Text.assemble(before or "", _text(line, style)), soft_wrap=True)
+
+
+def _text(line: Line, style: str = "") -> Text:
+    return Text.assemble(*((piece.text, "reverse red" if piece.escaped else style) for piece in line.pieces))
+
+
+__all__ = ["render", "sign", "vote"]

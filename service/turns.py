@@ -34,6 +34,7 @@ from approvals import reading, writing
 from domain import value
 from service.refusals import refuse
 from service.runs import METADATA
+from service.threads import THREADS
 
 TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -162,6 +163,14 @@ class Turns:
         change = update(TURNS).where(_T.id == turn, _T.status.in_(only)).values(updated_at=now, **values)
         async with writing(self.engine) as conn:
             return (await conn.execute(change)).rowcount == 1
+
+    async def finish(self, turn: Turn, thread: str, *, now: datetime, **values: Any) -> bool:
+        """Write how a turn ended and how that leaves its thread, both or neither; False when it is over already."""
+        mine = update(TURNS).where(_T.id == turn.id, _T.status.in_(OPEN)).values(updated_at=now, **values)
+        async with writing(self.engine) as conn:
+            kept = (await conn.execute(mine)).rowcount == 1
+            await conn.execute(update(THREADS).where(THREADS.c.id == turn.thread).values(status=thread, updated_at=now))
+        return kept
 
     async def delete(self, turn: str) -> None:
         """Forget a turn."""

@@ -20,10 +20,10 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from approvals import action_digest
-from benchmarks.idle import PLAN, staff
-from domain import Action, Ending, Refused, Requirement, Risk, Spent
+from benchmarks.idle import DIGEST, PLAN, staff
+from domain import Action, Ending, Refused, Requirement, Risk, Spent, Verdict
 from graphs import Staff, coding
-from nodes.ask import Asker
+from nodes.ask import Asker, AskInput
 from nodes.assess import AssessInput
 from nodes.deliver import DeliverInput
 from nodes.execute import ExecuteInput
@@ -61,15 +61,28 @@ class Executes:
 
 @dataclass(frozen=True, slots=True)
 class Assesses:
-    """A signature is due when the task says ``sign``."""
+    """A signature is due when the task or its repository says ``sign``."""
 
     humans: int = 1
 
     async def __call__(self, state: AssessInput) -> Answer:
-        asks = self.humans if "sign" in state["task"].text else 0
+        task = state["task"]
+        asks = self.humans if "sign" in task.text + task.repo else 0
         tier = "high" if asks else "low"
         requirement = Requirement(tier=tier, humans=asks, allow_self=True)
         return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Asks for real, unless the task says ``nothing``: then only the service itself is measured."""
+
+    ballots: Any
+
+    async def __call__(self, state: AskInput) -> Answer:
+        if "nothing" not in state["task"].text:
+            return await Asker(ballots=self.ballots)(state)
+        return {"ballot": "b", "verdict": Verdict(ballot="b", state="approved", action_digest=DIGEST)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,8 @@ class Delivers:
     book: Path
 
     async def __call__(self, state: DeliverInput) -> Answer:
+        if "nothing" in state["task"].text:
+            return {"ending": Ending(status="delivered", answer_markdown="Nothing.")}
         try:
             await self.ballots.consume(state["ballot"], state["org"], action_digest(state["action"]))
         except Refused as error:
@@ -101,7 +116,7 @@ def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> 
     assert isinstance(house.engine.spans, RunSpans)
     people: dict[str, Any] = {
         "receive": Receives(), "execute": Executes(gate), "assess": Assesses(humans),
-        "ask": Asker(ballots=house.ballots), "wait": Waiter(ballots=house.ballots),
+        "ask": Asks(house.ballots), "wait": Waiter(ballots=house.ballots),
         "deliver": Delivers(house.ballots, book),
     }  # fmt: skip
     return replace(staff(house.engine.spans.tracing.tracer), **people)

@@ -1,0 +1,60 @@
+"""The example clients do what they say, as they are, against a real server."""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+from tests.worlds.served import Served
+
+HERE = ROOT / "examples" / "clients"
+
+
+async def said_by(*argv: str, cwd: Path = ROOT) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *argv, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, out.decode()
+    return out.decode()
+
+
+@pytest.fixture
+def asked(service: Served) -> tuple[str, str, str, str]:
+    """The example's words are always the same; this repository's name makes the quick staff ask for a signature."""
+    return service.url, service.key, service.session, "/sign"
+
+
+async def test_python_sdk(service: Served, asked: tuple[str, ...]) -> None:
+    said = await said_by(sys.executable, str(HERE / "python_sdk.py"), *asked)
+    assert "updates execute" in said
+    assert "asks: branch high" in said
+    assert said.endswith("Done.\n")
+
+
+async def test_curl(service: Served, asked: tuple[str, ...]) -> None:
+    said = await said_by(str(HERE / "curl.sh"), *asked)
+    assert '"state":"approved"' in said
+    assert said.endswith("Done.\n")
+
+
+async def test_openai_package(service: Served, asked: tuple[str, ...]) -> None:
+    said = await said_by(sys.executable, str(HERE / "openai_package.py"), *asked)
+    assert said.startswith("signoff-coding")
+    assert f"{service.url}/a/" in said
+
+
+@pytest.mark.slow
+async def test_javascript_sdk(service: Served, asked: tuple[str, ...], tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.fail("npm is missing: install Node.js 20 or newer")
+    await said_by(npm, "install", "--silent", "--no-audit", "--no-fund", "@langchain/langgraph-sdk", cwd=tmp_path)
+    shutil.copy(HERE / "javascript_sdk.mjs", tmp_path / "client.mjs")
+    said = await said_by("node", "client.mjs", *asked, cwd=tmp_path)
+    assert "updates execute" in said
+    assert "asks: branch high" in said
+    assert said.endswith("Done.\n")
