@@ -67,7 +67,8 @@ def render(ballot: Ballot, console: Console) -> None:
     for shown in diff_lines(ballot.diff):
         _line(console, shown, _DIFF.get(shown.kind, ""))
     colour = TIERS[ballot.tier]
-    console.rule(Text(f"{ballot.tier.upper()}: ballot {ballot.id}"), align="left", style=colour)
+    console.rule(style=colour)
+    console.print(Text(f"{ballot.tier.upper()}: ballot {ballot.id}", style=colour), soft_wrap=True)
     for name, shown in parts(ballot.action):
         _part(console, name, shown)
     for reason in ballot.reasons:
