@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from .site import Ideas, Site, negated, operand
+
+_ATTRIBUTE = re.compile(r"\w+(\.\w+)+$")
 
 
 def conditions(site: Site) -> Ideas:
@@ -52,6 +55,9 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
         fade = 1 / (1 + 0.1 * place)
         found.setdefault(text, 0.36 * fade)
         found.setdefault(negated(text), 0.33 * fade)
+    for text in [text for text in scope.expressions if _ATTRIBUTE.match(text)][:5]:
+        found.setdefault(f"{text} is not None", 0.3)
+        found.setdefault(f"{text} is None", 0.25)
     numbers = [n for n in ordered if n in scope.ints][:5]
     for one in numbers:
         for other in numbers:

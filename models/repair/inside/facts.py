@@ -32,6 +32,8 @@ class Facts:
     raises: list[str] = field(default_factory=list)
     excepts: list[str] = field(default_factory=list)
     keywords: dict[str, set[str]] = field(default_factory=dict)
+    calls: list[tuple[str, set[str]]] = field(default_factory=list)
+    """Calls that are statements of their own, with the names they read."""
 
 
 def facts(code: Code) -> Facts:
@@ -58,6 +60,9 @@ def _note(code: Code, found: Facts, node: ast.AST) -> None:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:  # noqa: PLR2004
         if not isinstance(code.parents.get(node), ast.Expr):
             found.strings.append(node.value)
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.lineno == node.end_lineno:
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        found.calls.append((code.of(node), names))
     elif isinstance(node, ast.Raise) and node.exc is not None:
         name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
         found.raises.append(code.of(name))

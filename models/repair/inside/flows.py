@@ -10,7 +10,7 @@ from .scope import Scope
 from .site import Ideas, Site, negated, operand
 
 
-def returns(site: Site, node: ast.Return) -> Ideas:  # noqa: C901 - a table of edits, read from top to bottom
+def returns(site: Site, node: ast.Return) -> Ideas:  # noqa: C901, PLR0912 - a table of edits
     scope = site.scope
     if node.value is None:
         for place, name in enumerate(scope.names[:8]):
@@ -19,6 +19,9 @@ def returns(site: Site, node: ast.Return) -> Ideas:  # noqa: C901 - a table of e
     text = site.of(node.value)
     span = (site.start, site.end)
     inner = Site(site.code, scope, node.value)
+    if isinstance(node.value, (ast.Name, ast.Call, ast.Subscript, ast.Attribute)) and "\n" not in text:
+        for other in ("0", "''", "None", "[]", *(repr(string) for string in scope.hints.strings[:4])):
+            yield inner.idea("default added", 0.15, f"{text} or {other}")
     if isinstance(node.value, (ast.Constant, ast.Name)):
         yield from returned(inner)
     if isinstance(node.value, (ast.Constant, ast.Name, ast.List, ast.Dict, ast.Tuple)):
@@ -108,6 +111,9 @@ def assignments(site: Site, node: ast.Assign) -> Ideas:  # noqa: C901, PLR0912 -
         read = isinstance(part, (ast.Subscript, ast.Attribute)) and isinstance(part.ctx, ast.Load)
         if read and not called and site.of(part) != name:
             yield site.raw("target replaced", 0.4, site.code.span(target), site.of(part))
+    if isinstance(target, ast.Subscript) and isinstance(value, (ast.Name, ast.Constant)):
+        turned = f"{site.of(target.value)}[{text}] = {site.of(target.slice)}"
+        yield site.raw("key and value exchanged", 0.4, (site.start, site.end), turned)
     for other in _targets(site.scope, name)[:5]:
         yield site.raw("target replaced", 0.3, site.code.span(target), other)
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts) == 2:  # noqa: PLR2004

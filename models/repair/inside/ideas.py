@@ -44,10 +44,11 @@ _EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas]], ...] = 
     ((ast.For,), jumps.loops),
     ((ast.stmt,), statements.statements),
     (FUNCTIONS, jumps.decorators),
-    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp), nudges.nudges),
+    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript), nudges.nudges),
     ((ast.expr,), values.wraps),
     ((ast.expr,), values.exchanges),
     ((ast.expr,), values.additions),
+    ((ast.BinOp, ast.Call, ast.Subscript), values.turns),
 )
 
 

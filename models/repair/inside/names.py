@@ -154,5 +154,7 @@ def attributes(site: Site) -> Ideas:
         yield site.at("method call dropped", 0.5, cast(ast.AST, site.parent), base)
     else:
         yield site.idea("attribute dropped", 0.4, base)
+        for place, (other, _) in enumerate(told.every_attribute.most_common(4)):
+            yield site.idea("attribute added", 0.28 / (1 + 0.15 * place), f"{site.text}.{other}")
         if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls") and node.attr in site.scope.locals:
             yield site.idea("self dropped", 0.7, node.attr)

@@ -22,6 +22,7 @@ def nudges(site: Site) -> Ideas:
         yield site.idea("one less", 0.8 * weight, minus(site.text, "1"))
     mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     others: list[str] = [n for n in site.scope.names if n in site.scope.ints and n not in mentioned][:8]
+    others += [text for text in site.scope.expressions if text.startswith("len(") and text not in site.text][:4]
     for place, name in enumerate(others):
         fade = 1 / (1 + 0.15 * place)
         yield site.idea("plus a name", 0.4 * weight * fade, plus(site.text, name))
@@ -46,7 +47,7 @@ def _numeric(site: Site) -> bool:
         return isinstance(node.func, ast.Name) and node.func.id in (
             "len", "int", "sum", "max", "min", "abs", *site.scope.facts.functions
         )  # fmt: skip
-    return isinstance(node, ast.BinOp)
+    return isinstance(node, (ast.BinOp, ast.Subscript)) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
 def _place_weight(site: Site) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from .baseline import GOOD, Baseline
@@ -57,6 +58,8 @@ class Search:
             if not open_ and not anew:
                 return
             self._take(open_, anew)
+        self._again.extendleft(trial for group in open_.values() for trial in group)
+        self._anew.extendleft(trial for group in anew.values() for trial in group)
         self._drain({**open_, **anew})
 
     def _take(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
@@ -179,21 +182,18 @@ class Search:
     def deepen(self, base: Trial, candidates: Candidates, until: float) -> None:
         """Look for a second edit on top of a partial repair."""
         self._say(f"a {base.kind} repairs {len(base.fixed)} of {len(self._failing)} failing tests")
-        partial = list(self._partial)
+        before = self._partial, self._again, self._anew
+        self._partial, self._again, self._anew = [], deque(), deque()
         self._quick = self._jobs.representatives(sorted(base.fixed))
-        self._again.clear()
-        self._anew.clear()
         if self._quick:
             self.explore(candidates.ranked(base), until)
         self._quick = self._jobs.representatives()
-        self._partial = partial
+        self._partial, self._again, self._anew = before
 
     def retry(self, until: float) -> None:
         """Candidates that ran out of time get more of it."""
         late, self._late = self._late, []
-        for trial in late:
-            trial.retried = True
-        self.explore(iter(late), until)
+        self.explore((replace(trial, retried=True) for trial in late), until)
 
 
 def _promise(trial: Trial) -> tuple[int, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from .facts import call_name
 from .site import Ideas, Site, operand, plus
 
+_LONG = 80
 _CASTS = ("list", "tuple", "set", "sorted", "str", "int", "len", "reversed", "abs", "float", "bool", "dict")
 
 
@@ -31,6 +33,8 @@ def wraps(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from top 
             yield site.idea("method added", part * weight, f"{site.text}.{method}()")
         for text, part in (("[1:]", 0.7), ("[:-1]", 0.55), ("[0]", 0.5), ("[-1]", 0.4), ("[::-1]", 0.4), ("[:]", 0.3)):
             yield site.idea("slice added", part * weight, site.text + text)
+        for place, key in enumerate([n for n in scope.names if n not in scope.ints and n != site.text][:5]):
+            yield site.idea("subscript added", 0.4 * weight / (1 + 0.2 * place), f"{site.text}[{key}]")
         for place, index in enumerate(n for n in scope.names if n in scope.ints and n != site.text):
             fade = weight * 0.8 / (1 + 0.2 * place)
             if place < 5:  # noqa: PLR2004
@@ -80,6 +84,18 @@ def exchanges(site: Site) -> Ideas:
             yield site.idea("part of it", 0.3, text)
 
 
+def turns(site: Site) -> Ideas:
+    """Two names of an expression in each other's place."""
+    if not isinstance(site.node, (ast.BinOp, ast.Call, ast.Subscript)) or "\n" in site.text or len(site.text) > _LONG:
+        return
+    names = [n.id for n in ast.walk(site.node) if isinstance(n, ast.Name) and n.id in site.scope.names]
+    names = list(dict.fromkeys(names))
+    if len(names) == 2:  # noqa: PLR2004
+        other = {names[0]: names[1], names[1]: names[0]}
+        text = re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda found: other.get(found[0], found[0]), site.text)
+        yield site.idea("names exchanged", 0.4, text)
+
+
 def additions(site: Site) -> Ideas:
     """A term in front of or behind a returned, yielded or assigned value."""
     parent, scope = site.parent, site.scope
@@ -87,6 +103,11 @@ def additions(site: Site) -> Ideas:
         for place, name in enumerate(scope.names[:6]):
             yield site.idea("term added", 0.35 / (1 + 0.15 * place), plus(f"[{name}]", site.text))
             yield site.idea("term added", 0.3 / (1 + 0.15 * place), plus(name, site.text))
+        return
+    if isinstance(parent, ast.Call) and site.node in parent.args and isinstance(site.node, ast.Name):
+        for place, name in enumerate(name for name in scope.names[:7] if name != site.text):
+            yield site.idea("term added", 0.25 / (1 + 0.15 * place), plus(f"[{name}]", site.text))
+            yield site.idea("term added", 0.22 / (1 + 0.15 * place), plus(name, site.text))
         return
     if not isinstance(parent, (ast.Return, ast.Assign, ast.Yield, ast.YieldFrom, ast.AugAssign)) or "\n" in site.text:
         return
