@@ -14,6 +14,7 @@ from telemetry.redact import Redactor
 from telemetry.show import render
 from telemetry.tracing import Tracing, tracing
 from telemetry.tree import Branch, Span, Totals
+from telemetry.verdicts import scores_of
 
 __all__ = [
     "Branch",
@@ -34,6 +35,7 @@ __all__ = [
     "read_trace",
     "render",
     "run_context",
+    "scores_of",
     "to_collector",
     "to_langfuse",
     "trace_id",
