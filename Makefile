@@ -29,6 +29,7 @@ check: setup ## Format, lint, types, the law of the house, quick tests; under a 
 	@$(MAKE) -j2 --output-sync=target lint types imports quick
 
 test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
+	@scripts/ensure_tools.sh
 	@scripts/setup.sh studio
 	@$(BIN)/pytest -m "not vllm"
 
