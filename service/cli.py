@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import typer
 
-from service import cli_approvals, cli_audit, cli_doctor, cli_fix, cli_runs, cli_serve
+from service import cli_approvals, cli_audit, cli_doctor, cli_fix, cli_outbox, cli_runs, cli_serve
 
 app = typer.Typer(
     name="signoff",
@@ -47,6 +47,7 @@ for name, command in {
     app.command(name)(command)
 app.add_typer(cli_approvals.app, name="approvals")
 app.add_typer(cli_audit.app, name="audit")
+app.add_typer(cli_outbox.app, name="outbox")
 
 
 def main() -> None:

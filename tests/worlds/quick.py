@@ -1,0 +1,111 @@
+"""Colleagues that take no time: a graph of ours with real questions and deliveries, and nothing else in it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage
+
+from approvals import action_digest
+from benchmarks.idle import DIGEST, PLAN, staff
+from domain import Action, Ending, Refused, Requirement, Risk, Spent, Verdict
+from graphs import Staff, coding
+from nodes.ask import Asker, AskInput
+from nodes.assess import AssessInput
+from nodes.deliver import DeliverInput
+from nodes.execute import ExecuteInput
+from nodes.receive import ReceiveInput
+from nodes.wait import Waiter
+from service.wiring import House, RunSpans
+
+Answer = Mapping[str, Any]
+ACTION = Action(tool="branch", arguments={"message": "m", "branch": "b"}, target="/nowhere", content="tree")
+
+
+@dataclass(frozen=True, slots=True)
+class Receives:
+    async def __call__(self, state: ReceiveInput) -> Answer:
+        return {"task": state["task"], "expert": "code_general", "spent": Spent(), "round": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Executes:
+    """Waits at a gate when the task says ``slow``, breaks when it says ``broken``."""
+
+    gate: asyncio.Event
+
+    async def __call__(self, state: ExecuteInput) -> Answer:
+        if "slow" in state["task"].text:
+            await self.gate.wait()
+        if "broken" in state["task"].text:
+            raise RuntimeError("something nobody thought of")
+        return {"attempts": (), "tries": 1, "spent": Spent(steps=1), "plan": PLAN}
+
+
+@dataclass(frozen=True, slots=True)
+class Assesses:
+    """A signature is due when the task or its repository says ``sign``."""
+
+    humans: int = 1
+
+    async def __call__(self, state: AssessInput) -> Answer:
+        task = state["task"]
+        asks = self.humans if "sign" in task.text + task.repo else 0
+        tier = "high" if asks else "low"
+        requirement = Requirement(tier=tier, humans=asks, allow_self=True)
+        return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Asks for real, unless the task says ``nothing``: then only the service itself is measured."""
+
+    ballots: Any
+
+    async def __call__(self, state: AskInput) -> Answer:
+        if "nothing" not in state["task"].text:
+            return await Asker(ballots=self.ballots)(state)
+        return {"ballot": "b", "verdict": Verdict(ballot="b", state="approved", action_digest=DIGEST)}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivers:
+    """Uses the approval up and writes a line."""
+
+    ballots: Any
+    book: Path
+
+    async def __call__(self, state: DeliverInput) -> Answer:
+        if "nothing" in state["task"].text:
+            return {"ending": Ending(status="delivered", answer_markdown="Nothing.")}
+        try:
+            await self.ballots.consume(state["ballot"], state["org"], action_digest(state["action"]))
+        except Refused as error:
+            # As the real one: consumed before a crash, so the world is looked at before it is acted on again.
+            if error.stable_code != "already_consumed":
+                raise
+        lines = self.book.read_text().split() if self.book.exists() else []
+        if state["run"] not in lines:
+            with self.book.open("a") as book:
+                book.write(f"{state['run']}\n")
+        await self.ballots.executed(state["ballot"], state["org"])
+        return {"ending": Ending(status="delivered", answer_markdown="Done."), "messages": [AIMessage(content="Done.")]}
+
+
+def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Staff:
+    """Colleagues that take no time; only questions and deliveries are real."""
+    assert isinstance(house.engine.spans, RunSpans)
+    people: dict[str, Any] = {
+        "receive": Receives(), "execute": Executes(gate), "assess": Assesses(humans),
+        "ask": Asks(house.ballots), "wait": Waiter(ballots=house.ballots),
+        "deliver": Delivers(house.ballots, book),
+    }  # fmt: skip
+    return replace(staff(house.engine.spans.tracing.tracer), **people)
+
+
+def idle_house(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> House:
+    """The same house, with colleagues that take no time."""
+    graph = coding(quick(house, book, gate, humans=humans), checkpointer=house.engine.graph.checkpointer)
+    return replace(house, engine=replace(house.engine, graph=graph))
