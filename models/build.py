@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from opentelemetry.trace import Tracer
 
+from models import huggingface
 from models.breaker import CircuitBreaker
 from models.catalogue import Catalogue
 from models.chat import opened
@@ -82,7 +83,11 @@ async def _model(
     wrap: Wrap,
 ) -> Model:
     chat: Model
-    if endpoint.model is None:
+    if endpoint.base_url.startswith(huggingface.SCHEME):
+        chat = await stack.enter_async_context(
+            huggingface.opened(endpoint.model, price=catalogue.price(endpoint.model))
+        )
+    elif endpoint.model is None:
         chat = await stack.enter_async_context(discovered(endpoint, price=catalogue.price))
     else:
         chat = await stack.enter_async_context(opened(endpoint, price=catalogue.price(endpoint.model)))

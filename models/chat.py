@@ -55,6 +55,11 @@ class _Learned:
     dialect: Dialect = field(default_factory=Dialect)
 
 
+def learned(dialect: Dialect) -> _Learned:
+    """What is known from the start about how to speak to somebody."""
+    return _Learned(dialect)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """A ``Model`` on any ``Wire``."""
