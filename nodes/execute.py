@@ -12,7 +12,7 @@ from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
 
-from approvals import Ballots, action_digest
+from approvals import Ballots, action_digest, refusal
 from domain import (
     Action,
     Attempt,
@@ -44,6 +44,7 @@ from nodes._output import clip, plain, tail
 from nodes._prompt import Prompt, as_json
 from nodes._propose import Answer, Equipped, Trials, propose
 from nodes._rating import rate
+from nodes._revise import shell_arguments
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
@@ -97,6 +98,7 @@ class Executor:
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
         task = state["task"]
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        await self._ensure_alive(state)
         workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"])
         pending = state.get("pending")
         if pending is not None:
@@ -211,7 +213,13 @@ class Executor:
         update = await self._proved(state, workspace, [attempt], state["spent"], state.get("transcript", ()))
         return {**update, "pending": None, "verdict": None}
 
+    async def _ensure_alive(self, state: ExecuteInput) -> None:
+        """The kill switch holds before every model call, edit and command, not only between nodes."""
+        if await self.ballots.killed(state["run"], state["org"]):
+            raise refusal("run_killed", f"Run {state['run']} was stopped for good.")
+
     async def _apply(self, state: ExecuteInput, workspace: Workspace, attempt: Attempt, change: CodeChange) -> Attempt:
+        await self._ensure_alive(state)
         try:
             touched = await workspace.apply(change)
         except SandboxLost:
@@ -219,8 +227,7 @@ class Executor:
         except SignoffError as error:
             return _refusal(replace(attempt, change=change), error)
         announce("change_applied", ", ".join(touched), files=list(touched))
-        env = await self._env(state)
-        runs = [await self._run(workspace, command, env) for command in change.cmd_instructions]
+        runs = [await self._run(state, workspace, command) for command in change.cmd_instructions]
         return replace(attempt, change=change, touched=tuple(touched)[:500], runs=tuple(runs))
 
     async def _proved(
@@ -234,7 +241,7 @@ class Executor:
         """Run the acceptance command after the last step, and save the workspace."""
         worked = {a.step for a in attempts if not a.refused}
         if attempts and worked and len(set(state["done"]) | worked) == len(state["plan"].steps):
-            run = await self._run(workspace, _accept(state), await self._env(state))
+            run = await self._run(state, workspace, _accept(state))
             attempts[-1] = replace(attempts[-1], runs=(*attempts[-1].runs, run))
         used = sum(run.duration_ms for attempt in attempts for run in attempt.runs) / 1_000
         snapshot = await workspace.snapshot(_label(state)) if worked else state["snapshot"]
@@ -246,8 +253,9 @@ class Executor:
             "tries": state.get("tries", 0) + 1,
         }
 
-    async def _run(self, workspace: Workspace, command: str, env: dict[str, str]) -> CommandRun:
-        shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=env)
+    async def _run(self, state: ExecuteInput, workspace: Workspace, command: str) -> CommandRun:
+        await self._ensure_alive(state)
+        shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self._env(state))
         return clip(await run_command(self.tracer, command, shell))
 
     async def _env(self, state: ExecuteInput) -> dict[str, str]:
@@ -280,7 +288,7 @@ def _action(task: Task, snapshot: Snapshot, change: CodeChange, workspace: Works
     """The canonical form of running this change on this tree (see docs/approvals.md)."""
     return Action(
         tool="shell",
-        arguments={"commands": list(change.cmd_instructions), "change": as_json(change)},
+        arguments=shell_arguments(change),
         cwd=REPO,
         target="sandbox",
         base_commit=task.base,

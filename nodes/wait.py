@@ -4,25 +4,29 @@ A resume value carries no authority: it may be a double click, or meant for an e
 ballot in the database is read again, and only what stands there counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NotRequired, TypedDict
 
 from langgraph.types import interrupt
 
-from approvals import Ballot, Ballots, Voter, interrupt_payload, parse_resume
-from domain import Action, Ending, SignoffError, Verdict
+from approvals import Ballot, Ballots, Voter, bound, interrupt_payload, parse_resume, read_resume
+from domain import Action, Ending, Pending, Risk, SignoffError, Verdict
 from nodes._announce import announce
+from nodes._revise import Reviser, change_of
 
 
 class WaitInput(TypedDict):
     org: str
     ballot: str
+    pending: NotRequired[Pending | None]
 
 
 class WaitUpdate(TypedDict):
     verdict: Verdict | None
     ballot: NotRequired[str]
     action: NotRequired[Action]
+    risk: NotRequired[Risk]
+    pending: NotRequired[Pending]
     ending: NotRequired[Ending]
 
 
@@ -33,21 +37,25 @@ class Waiter:
     ballots: Ballots
     voter: Voter | None = None
     """Set only where a LangGraph client's resume *is* the vote of a known person (the development server)."""
+    revise: Reviser | None = None
+    """Rates what such a person edited; without it an edit is no answer."""
 
     async def __call__(self, state: WaitInput) -> WaitUpdate:
         ballot = await self._current(state["ballot"], state["org"])
         if ballot.state == "pending":
             answer = interrupt(interrupt_payload(ballot))
-            await self._vote(ballot, answer)
+            await self._answered(ballot, answer)
             ballot = await self._current(ballot.id, state["org"])
         if ballot.state == "pending":
             return {"verdict": None, "ballot": ballot.id}
         announce("ballot_decided", ballot.state, ballot=ballot.id, voters=[v.voter for v in ballot.votes])
         update: WaitUpdate = {"verdict": ballot.verdict, "ballot": ballot.id, "action": ballot.action}
-        if ballot.parks or (ballot.state in {"rejected", "cancelled"} and not ballot.feedback):
-            what = f"The approval was {ballot.state}. Nothing was delivered."
-            hint = "The work is kept: signoff diff RUN shows it."
-            update["ending"] = Ending(status="rejected", code=ballot.state, message=what, hint=hint)
+        if ballot.supersedes:
+            update["risk"] = ballot.risk
+        if (pending := _edited(state.get("pending"), ballot)) is not None:
+            update["pending"] = pending
+        if (ending := _ending(ballot)) is not None:
+            update["ending"] = ending
         return update
 
     async def _current(self, ballot: str, org: str) -> Ballot:
@@ -57,11 +65,38 @@ class Waiter:
             found = await self.ballots.get(found.superseded_by, org)
         return found
 
-    async def _vote(self, ballot: Ballot, answer: Any) -> None:
-        decision = parse_resume(answer, ballot)
-        if decision is None or self.voter is None:
+    async def _answered(self, ballot: Ballot, answer: Any) -> None:
+        if self.voter is None:
             return
         try:
-            await self.ballots.vote(ballot.id, decision, self.voter)
+            await self._take(ballot, answer, self.voter)
         except SignoffError as error:
-            announce("note", f"The vote does not count: {error.message}", code=error.stable_code)
+            announce("note", f"The answer does not count: {error.message}", code=error.stable_code)
+
+    async def _take(self, ballot: Ballot, answer: Any, voter: Voter) -> None:
+        said = read_resume(answer)
+        if said.edited is not None and self.revise is not None:
+            bound(said, [ballot])
+            new = await self.ballots.edit(ballot.id, self.revise(ballot, said.edited), voter)
+            announce("ballot_opened", new.id, tier=new.tier, digest=new.action_digest, waiting=True)
+        elif (decision := parse_resume(answer, ballot)) is not None:
+            await self.ballots.vote(ballot.id, decision, voter)
+
+
+def _edited(pending: Pending | None, ballot: Ballot) -> Pending | None:
+    """What runs after an edit: what the edited action says. Unreadable: nothing changes, and nothing will match."""
+    if pending is None or ballot.action == pending.action:
+        return None
+    change = change_of(ballot.action)
+    return replace(pending, change=change, action=ballot.action, risk=ballot.risk) if change is not None else None
+
+
+def _ending(ballot: Ballot) -> Ending | None:
+    if ballot.parks:
+        return Ending(status="rejected", code="rejected_three_times", message="Three proposals were rejected.",
+                      hint="The run waits for you to say what you want: signoff refine RUN WISH")  # fmt: skip
+    if ballot.state in {"rejected", "cancelled"} and not ballot.feedback:
+        what = f"The approval was {ballot.state}. Nothing was delivered."
+        return Ending(status="rejected", code=ballot.state, message=what,
+                      hint="The work is kept: signoff diff RUN shows it.")  # fmt: skip
+    return None

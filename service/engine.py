@@ -18,10 +18,11 @@ from langgraph.types import Command, StateSnapshot
 from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
-from approvals import Ballots
+from approvals import Ballots, refusal
 from domain import Ending, Event, Exhausted, Refused, SignoffError, Task, Transient, Verdict
 from graphs import CodingGraph
 from sandbox import Store, Workspaces
+from service.owner import is_gone, own_name
 from service.runs import Run, Runs, Status
 
 LEASE_FOR = timedelta(seconds=30)
@@ -79,7 +80,7 @@ class Engine:
     store: Store
     spans: Spans
     org: str
-    owner: str = field(default_factory=lambda: uuid4().hex)
+    owner: str = field(default_factory=own_name)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
@@ -103,7 +104,8 @@ class Engine:
         run = await self.runs.get(run_id, org=self.org)
         if run.status == "cancelled":
             raise Refused(f"Run {run.id} was cancelled.", code="run_cancelled", hint="Start or fork another one.")
-        generation = await self.runs.claim(run.id, self.owner, now=self.clock(), lease_for=LEASE_FOR)
+        dead = run.owner if is_gone(run.owner) else None
+        generation = await self.runs.claim(run.id, self.owner, now=self.clock(), lease_for=LEASE_FOR, instead_of=dead)
         status: Status = "paused"
         ending: Ending | None = None
         try:
@@ -164,7 +166,9 @@ class Engine:
             async for part in stream:
                 space, mode, chunk = cast("tuple[tuple[str, ...], str, Any]", part)
                 if mode == "custom":
-                    listen(replace(_EVENT.validate_python(chunk), run=run.id))
+                    event = replace(_EVENT.validate_python(chunk), run=run.id)
+                    await self._ensure_alive(run, event)
+                    listen(event)
                 if watch is not None and mode in watch.modes:
                     watch.hear(space, mode, chunk)
         except SignoffError as error:
@@ -179,6 +183,12 @@ class Engine:
         code = f"approval_{verdict.state}" if isinstance(verdict, Verdict) else "bug"
         return "paused", Ending(status="failed", code=code, message="Nobody answered in time, so nothing happened.",
                                 hint="Ask again: signoff resume RUN")  # fmt: skip
+
+    async def _ensure_alive(self, run: Run, event: Event) -> None:
+        """The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step."""
+        works = event.kind == "node_started" and event.node in {"plan", "replan", "review"}
+        if works and await self.ballots.killed(run.id, run.org):
+            raise refusal("run_killed", f"Run {run.id} was stopped for good.")
 
     async def _input(self, run: Run, config: RunnableConfig) -> Any:
         state = await self.graph.aget_state(config)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import (
     Ballots,
+    Clock,
     Connections,
     StoredBallots,
     Voter,
@@ -32,6 +33,7 @@ from graphs import Staff, coding, serializer
 from models import Catalogue, Model, Role, load_catalogue
 from models.repair import Repair
 from nodes import prompt
+from nodes._revise import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.deliver import Deliverer
@@ -85,6 +87,7 @@ class House:
     models: Mapping[Role, Model]
     catalogue: Catalogue
     audit: Audit
+    revise: Reviser
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -118,7 +121,7 @@ class House:
     async def cancel(self, run: Run, who: str) -> None:
         """End a run for good, and everything that waits on it."""
         await self.ballots.kill(run.id, self.people.voter(who, self.org))
-        await self.engine.runs.cancel(run.id, now=now())
+        await self.engine.runs.cancel(run.id, now=self.engine.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +149,17 @@ def now() -> datetime:
 
 @asynccontextmanager
 async def open_house(
-    settings: Settings, *, served_to: str | None = None, models: Mapping[Role, Model] | None = None
+    settings: Settings,
+    *,
+    served_to: str | None = None,
+    models: Mapping[Role, Model] | None = None,
+    clock: Clock = now,
 ) -> AsyncGenerator[House]:
     """Open every room for as long as the block runs; nothing is left behind.
 
     ``served_to``: the graph is for a LangGraph server that brings its own checkpointer, and its resume
     values are the votes of this person. ``models``: who is asked instead of the endpoints in the settings.
+    ``clock``: what time it is for approvals, budgets, leases and the audit.
     """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -169,7 +177,7 @@ async def open_house(
         saver.serde = serializer()
         # WAL keeps what a killed process had committed; only a power cut can cost the last step, never the file.
         await saver.conn.execute("PRAGMA synchronous=NORMAL")
-        house = await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models)
+        house = await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models, clock)
         yield replace(house, metrics=metrics)
 
 
@@ -181,8 +189,9 @@ async def _furnish(  # noqa: PLR0917
     saver: BaseCheckpointSaver[str] | None,
     served_to: str | None,
     given: Mapping[Role, Model] | None,
+    clock: Clock,
 ) -> House:
-    runs, audit = Runs(engine=database), _audit(settings, database)
+    runs, audit = Runs(engine=database), _audit(settings, database, clock)
     await create_all(database)
     await runs.create_all()
     async with database.begin() as connection:
@@ -190,7 +199,9 @@ async def _furnish(  # noqa: PLR0917
     members = Members(engine=database)
     people = Household(mode=settings.approvals_mode, approvers=settings.signers, members=members)
     connections = load_connections(settings.connections) if settings.connections else Connections()
-    ballots = StoredBallots(engine=database, clock=now, people=people, journal=audit, mailing=connections.subscriptions)
+    ballots = StoredBallots(
+        engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
+    )
     backend, spec = _backend(settings)
     stack.push_async_callback(backend.close)
     store = Store(settings.home / "store")
@@ -200,16 +211,18 @@ async def _furnish(  # noqa: PLR0917
     models = given if given is not None else await open_models(settings, catalogue, stack, tracer=spans.tracer)
     desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
+    revise = Reviser(engine=RiskEngine(), require=partial(default_policy().requirement, mode=settings.approvals_mode))
     staff = hire(
-        settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, resume_votes_as=resumer
-    )
+        settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise, clock=clock,
+        resume_votes_as=resumer,
+    )  # fmt: skip
     engine = Engine(
         graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
-        spans=RunSpans(spans), org=settings.org,
+        spans=RunSpans(spans), org=settings.org, clock=clock,
     )  # fmt: skip
     return House(
         settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, spec=spec,
-        people=people, models=models, catalogue=catalogue, audit=audit, connections=connections,
+        people=people, models=models, catalogue=catalogue, audit=audit, revise=revise, connections=connections,
     )  # fmt: skip
 
 
@@ -221,30 +234,31 @@ def hire(
     workspaces: Workspaces,
     ballots: Ballots,
     spans: Tracing,
+    revise: Reviser,
+    clock: Clock = now,
     resume_votes_as: Voter | None = None,
 ) -> Staff:
     """Give every node its colleague."""
-    risk = RiskEngine()
-    require = partial(default_policy().requirement, mode=settings.approvals_mode)
+    risk, require = revise.engine, revise.require
     return Staff(
-        receive=Receiver(store=store, roster=desk, clock=now),
-        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=prompt("plan"), clock=now,
+        receive=Receiver(store=store, roster=desk, clock=clock),
+        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=prompt("plan"), clock=clock,
                      tracer=spans.tracer),
         execute=Executor(
             workspaces=workspaces, store=store, roster=desk, engine=risk, require=require, ballots=ballots,
-            prompt=prompt("execute"), clock=now, tracer=spans.tracer, provider_seconds=settings.repair_seconds,
+            prompt=prompt("execute"), clock=clock, tracer=spans.tracer, provider_seconds=settings.repair_seconds,
         ),
         observe=Observer(prompt=prompt("observe")),
         replan=Replanner(
-            workspaces=workspaces, roster=desk, prompt=prompt("replan"), planner=prompt("plan"), clock=now
+            workspaces=workspaces, roster=desk, prompt=prompt("replan"), planner=prompt("plan"), clock=clock
         ),
         review=Reviewer(
-            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=now,
+            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=clock,
             tracer=spans.tracer,
         ),
         assess=Assessor(engine=risk, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots),
-        wait=Waiter(ballots=ballots, voter=resume_votes_as),
+        wait=Waiter(ballots=ballots, voter=resume_votes_as, revise=revise),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )  # fmt: skip
@@ -265,11 +279,11 @@ def _tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # noqa:
                    content=settings.trace_content, version=version("signoff"))  # fmt: skip
 
 
-def _audit(settings: Settings, database: AsyncEngine) -> Audit:
+def _audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit:
     keys = settings.home / "keys"
     return Audit(
         engine=database,
-        clock=now,
+        clock=clock,
         subjects=Subjects(master=own_key(keys, "audit-subjects")),
         witness=Folder(path=settings.home / "audit"),
         signing_key=Ed25519PrivateKey.from_private_bytes(own_key(keys, "audit-signing")),

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from approvals import Clock
 from domain import Event, Task
 from models import Model, Role, Scripted
 from service.engine import Standing
 from service.settings import Settings
 from service.signing import vote
-from service.wiring import House, open_house
+from service.wiring import House, now, open_house
 
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"]
 BUGGY = {
@@ -58,11 +59,16 @@ def settings(folder: Path, **given: Any) -> Settings:
 
 @asynccontextmanager
 async def house(
-    folder: Path, answers: Mapping[Role, list[object]] | None = None, **given: Any
+    folder: Path,
+    answers: Mapping[Role, list[object]] | None = None,
+    *,
+    clock: Clock = now,
+    served_to: str | None = None,
+    **given: Any,
 ) -> AsyncGenerator[House]:
     """The house with scripted models for the roles in ``answers``; no models when it is None."""
     models: dict[Role, Model] = {role: Scripted(said, name=role) for role, said in (answers or {}).items()}
-    async with open_house(settings(folder, **given), models=models) as opened:
+    async with open_house(settings(folder, **given), models=models, clock=clock, served_to=served_to) as opened:
         yield opened
 
 
