@@ -27,6 +27,7 @@ from sandbox.egress import Egress
 from sandbox.hardening import LABEL, create_body
 from sandbox.inside import sources
 from sandbox.outside import Outside
+from sandbox.probe import probe
 from sandbox.proxy import Witness, write_log
 from sandbox.sweep import OWNER, owner, sweep
 from sandbox.wire import DockerWire
@@ -44,6 +45,7 @@ class Docker:
         timeout_s: how long it may take to answer.
         egress: whom commands of the profile ``packages`` may speak to; None: nobody.
         witness: told about every connection that was tried.
+        probed: False gives out sandboxes that cannot really work, too; for the attack suite.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Docker:
         timeout_s: int = 60,
         egress: Egress | None = None,
         witness: Witness = write_log,
+        probed: bool = True,
     ) -> None:
         self._base_url, self._timeout, self._owner = base_url, timeout_s, owner()
-        self._egress, self._witness = egress, witness
+        self._egress, self._witness, self._probed = egress, witness, probed
+        self._sound: set[tuple[str, str]] = set()
         self._client: docker.APIClient | None = None
         self._sandboxes: dict[str, Attached] = {}
         self._opening = asyncio.Lock()
@@ -71,6 +75,7 @@ class Docker:
         try:
             container = (await asyncio.shield(making))["Id"]
             sandbox = await self._start(spec, container, name, image)
+            await self._must_work(sandbox, spec)
             await sandbox.permit(spec.profile, run=run)
         except BaseException:
             # What was begun in a thread goes on there: wait for it, or the container would stay for ever.
@@ -81,7 +86,8 @@ class Docker:
 
     def like(self, egress: Egress | None, witness: Witness) -> "Docker":
         """Return another one for the same engine, with other rules for the way out."""
-        return Docker(base_url=self._base_url, timeout_s=self._timeout, egress=egress, witness=witness)
+        return Docker(base_url=self._base_url, timeout_s=self._timeout, egress=egress, witness=witness,
+                      probed=self._probed)  # fmt: skip
 
     async def check(self, spec: Spec) -> tuple[Check, ...]:
         """See ``Backend.check``."""
@@ -99,6 +105,13 @@ class Docker:
     async def ask(self, spec: Spec, question: Callable[[docker.APIClient], T]) -> T:
         """Ask the engine something, in a thread. Raises ``Refused`` or ``SandboxLost``."""
         return await self._call(spec, question)
+
+    async def _must_work(self, sandbox: Attached, spec: Spec) -> None:
+        """Probe the first sandbox of an image and a runtime, before anybody else uses it."""
+        kind = (spec.runtime, sandbox.image_digest)
+        if self._probed and kind not in self._sound:
+            await probe(sandbox, spec)
+            self._sound.add(kind)
 
     async def _image(self, spec: Spec) -> dict[str, Any]:
         return await self._call(spec, partial(_inspect, spec.image))

@@ -53,7 +53,7 @@ def by_engine(spec: Spec, error: APIError) -> SignoffError:
     low = said.lower()
     if "executable file not found" in low or ("no such file or directory" in low and "python3" in low):
         return image_unsuitable(spec, "it has no python3")
-    if "unknown or invalid runtime" in low or ("runtime" in low and "not found" in low):
+    if "runtime" in low and ("unknown" in low or "not found" in low):
         return runtime_unsupported(spec, "the engine does not know it")
     if "no space left" in low:
         return Refused("The engine's disk is full.", code="disk_full", hint="Free some: docker system df; then go on.")
