@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pty
 import struct
+import subprocess
 import sys
 import termios
 from fcntl import ioctl
@@ -73,11 +74,13 @@ def recorded(command: list[str]) -> str:
 
 
 def main(example: str = "inventory") -> None:
-    text = Text.from_ansi(recorded(["make", "-C", str(ROOT), "demo" if example == "inventory" else "demo-2"]))
+    command = "make demo" if example == "inventory" else "make demo-2"
+    subprocess.run(["make", "-C", str(ROOT), "image"], check=True)  # set-up is not part of the picture
+    text = Text.from_ansi(f"$ {command}\n{recorded([str(ROOT / 'scripts' / 'demo.sh'), example])}")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
         console.print(text, soft_wrap=False)
-        picture = console.export_svg(title="make demo", theme=MONOKAI, code_format=FORMAT, unique_id="demo")
+        picture = console.export_svg(title=command, theme=MONOKAI, code_format=FORMAT, unique_id="demo")
     TARGET.write_text(picture, encoding="utf-8")
 
 
