@@ -19,7 +19,7 @@ from models.wire import Dialect, Form, Piece
 SCHEME = "local:"
 """``SIGNOFF_MODEL_BASE_URL=local:`` means: in this process."""
 DEFAULT = "Qwen/Qwen2.5-Coder-1.5B-Instruct"
-_INSTALL = "pip install 'signoff[local]'"
+INSTALL = "pip install 'signoff[local]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def _load(model_id: str) -> Any:
         return HuggingFacePipeline.from_model_id(model_id=model_id, task="text-generation")
     except (ImportError, ModuleNotFoundError) as error:
         raise Refused(f"Models in this process need the extra `local`: {error}", code="llm_not_installed",
-                      hint=_INSTALL) from error  # fmt: skip
+                      hint=INSTALL) from error  # fmt: skip
     except (OSError, ValueError) as error:
         raise Refused(f"{model_id} cannot be loaded: {error}", code="llm_unknown_model",
                       hint="Name a model of the Hugging Face Hub, or a folder that has one.") from error  # fmt: skip

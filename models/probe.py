@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from domain import value
+from models.huggingface import DEFAULT, INSTALL, SCHEME
 from models.refusals import refusal
 from models.wire import Endpoint
 
@@ -80,6 +82,8 @@ async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = Fa
     ``quick`` asks only which models are served, and costs no tokens.
     """
     found = Probe(base_url=endpoint.base_url, model=endpoint.model)
+    if endpoint.base_url.startswith(SCHEME):
+        return _in_process(found)
     if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
         return replace(found, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
     try:
@@ -93,6 +97,14 @@ async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = Fa
     except httpx.HTTPError as error:
         return replace(found, problem=f"cannot be reached: {error or type(error).__name__}",
                      hint="Is the model server running, and is SIGNOFF_MODEL_BASE_URL its address?")  # fmt: skip
+
+
+def _in_process(found: Probe) -> Probe:
+    """A model in this process is loaded when a run starts, not for a look."""
+    name = found.model or DEFAULT
+    if find_spec("langchain_huggingface") is None:
+        return replace(found, problem="models in this process need the extra `local`", hint=INSTALL)
+    return replace(found, model=name, models=(name,), reachable=True)
 
 
 def _client(endpoint: Endpoint, timeout_s: float) -> httpx.AsyncClient:

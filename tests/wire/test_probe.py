@@ -59,6 +59,12 @@ async def test_no_address():
     assert not (await probe(Endpoint(base_url="localhost"))).ok
 
 
+async def test_a_model_in_this_process_needs_its_extra():
+    seen = await probe(Endpoint(base_url="local:"))
+    assert seen.ok or "local" in seen.hint
+    assert seen.ok == bool(seen.model)
+
+
 async def test_silence():
     async with OpenAIServer([{"hang_after": 0}]) as server:
         seen = await probe(Endpoint(base_url=server.base_url), timeout_s=0.3)
