@@ -118,13 +118,15 @@ class Runs:
         async with self.engine.connect() as connection:
             return [_run(row) for row in (await connection.execute(query)).mappings()]
 
-    async def claim(self, run: str, owner: str, *, now: datetime, lease_for: timedelta) -> int:
-        """Take the lease and return its generation.
+    async def claim(
+        self, run: str, owner: str, *, now: datetime, lease_for: timedelta, instead_of: str | None = None
+    ) -> int:
+        """Take the lease, also from ``instead_of``, who is known to be dead; return its generation.
 
         Raises:
             Refused: ``run_busy`` while somebody else holds it.
         """
-        free = or_(RUNS.c.owner.is_(None), RUNS.c.owner == owner, RUNS.c.lease_until < now)
+        free = or_(RUNS.c.owner.is_(None), RUNS.c.owner.in_([owner, instead_of or owner]), RUNS.c.lease_until < now)
         change = (
             update(RUNS)
             .where(RUNS.c.id == run, free)
