@@ -102,7 +102,7 @@ def _furnish(house: House, posting: httpx.AsyncClient, asking: httpx.AsyncClient
     dispatcher = Dispatcher(performer=performer, feeds=feeds, at_once=settings.workers)
     reception = Reception(
         engine=engine, threads=threads, turns=turns, ballots=house.ballots, dispatcher=dispatcher, clock=now,
-        may_use=Repositories(allowed=_listed(settings.repos), anything=settings.loopback),
+        revise=house.revise, may_use=Repositories(allowed=_listed(settings.repos), anything=settings.loopback),
         default_repo=settings.default_repo,
     )  # fmt: skip
     pepper = settings.key_pepper.get_secret_value().encode() if settings.key_pepper else own_key(keys_folder, "pepper")

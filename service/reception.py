@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from approvals import Ballot, Ballots, Decision, bound, read_resume
-from domain import Refused, Task
+from approvals import Ballot, Ballots, Decision, Revision, bound, read_resume
+from domain import Action, Refused, Task
 from service.asking import RunAsk, read_task, wished
 from service.assistants import Assistant, assistant
 from service.dispatch import Dispatcher
@@ -41,6 +41,8 @@ class Reception:
     ballots: Ballots
     dispatcher: Dispatcher
     clock: Callable[[], datetime]
+    revise: Callable[[Ballot, Action], Revision]
+    """Rates a person's edit anew."""
     may_use: Callable[[str], None]
     """Raises ``repo_refused`` for a repository that clients may not name."""
     default_repo: str | None = None
@@ -161,10 +163,12 @@ class Reception:
             if said is None and strict:
                 raise refuse("interrupt_unknown", "None of these interrupts is open now.")
             resume = said
-        if standing.ballot is None or (answer := read_resume(resume)).kind not in {"approve", "reject"}:
+        if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(who.org, state="pending", run=standing.run.id)).items
         ballot = bound(answer, pending)
+        if answer.edited is not None:
+            return await self.ballots.edit(ballot.id, self.revise(ballot, answer.edited), who.voter("langgraph"))
         choice = "approve" if answer.kind == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
         return await self.ballots.vote(ballot.id, decision, who.voter("langgraph"))

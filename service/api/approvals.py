@@ -1,16 +1,14 @@
 """Approvals over HTTP: read in full, decide on exactly the bytes that were shown."""
 
 import hashlib
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, TypeAdapter
 
-from approvals import Ballot, Decision, Revision, default_policy, read_resume, refusal, voted_answer
-from domain import Action, BallotState, Risk
-from risk import DeliveryKind
-from risk import Engine as RiskEngine
+from approvals import Ballot, Decision, read_resume, refusal, voted_answer
+from domain import BallotState
 from service.api.caller import ApprovalReader, Caller, TheOffice, answer
 from service.office import Office
 from service.who import Who
@@ -84,21 +82,7 @@ async def _edited(at: Office, who: Who, ballot: Ballot, said: Deciding) -> Ballo
     edited = read_resume({"type": "edit", "edited_action": said.edited_action}).edited
     if edited is None:
         raise refusal("action_invalid", "An edit brings the complete action.")
-    risk, mode = _rated(edited, ballot), at.settings.approvals_mode
-    requirement = default_policy().requirement(risk.tier, mode=mode)
-    revision = Revision(action=edited, risk=risk, requirement=requirement, diff=ballot.diff)
-    return await at.house.ballots.edit(ballot.id, revision, who.voter("http"))
-
-
-def _rated(action: Action, ballot: Ballot) -> Risk:
-    """Rate an edited action anew; what was noticed about the first one stays noticed."""
-    engine = RiskEngine()
-    if action.tool == "shell":
-        rated = engine.command(str(action.arguments.get("command", "")))
-    else:
-        kind = cast("DeliveryKind", action.tool if action.tool in get_args(DeliveryKind) else "branch")
-        rated = engine.delivery(ballot.diff, kind=kind, target=action.target)
-    return engine.combine(rated, ballot.risk)
+    return await at.house.ballots.edit(ballot.id, at.house.revise(ballot, edited), who.voter("http"))
 
 
 @router.post("/approvals/{approval_id}/cancel")

@@ -49,12 +49,13 @@ class Assesses:
     """A signature is due when the task or its repository says ``sign``."""
 
     humans: int = 1
+    alone: bool = True
 
     async def __call__(self, state: AssessInput) -> Answer:
         task = state["task"]
         asks = self.humans if "sign" in task.text + task.repo else 0
         tier = "high" if asks else "low"
-        requirement = Requirement(tier=tier, humans=asks, allow_self=True)
+        requirement = Requirement(tier=tier, humans=asks, allow_self=self.alone)
         return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None}
 
 
@@ -98,7 +99,8 @@ def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> 
     """Colleagues that take no time; only questions and deliveries are real."""
     assert isinstance(house.engine.spans, RunSpans)
     people: dict[str, Any] = {
-        "receive": Receives(), "execute": Executes(gate), "assess": Assesses(humans),
+        "receive": Receives(), "execute": Executes(gate),
+        "assess": Assesses(humans, house.settings.approvals_mode == "solo"),
         "ask": Asks(house.ballots), "wait": Waiter(ballots=house.ballots),
         "deliver": Delivers(house.ballots, book),
     }  # fmt: skip

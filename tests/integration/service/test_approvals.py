@@ -115,3 +115,29 @@ async def test_from_decision_to_resume_takes_no_time(service: Served) -> None:
             await ended(service, thread)
             took.append(time.perf_counter() - began)
     assert sorted(took)[2] < 1.0  # a crowded machine; benchmarks/service.py measures the real number
+
+
+async def test_an_edit_is_a_new_question_that_its_editor_cannot_answer(tmp_path: Path) -> None:
+    async with served(tmp_path, approvals_mode="team", approvers="bob,carol") as service:
+        thread, item = await paused(service)
+        bob, carol = [await logged_in(service, name) for name in ("bob", "carol")]
+        edited = {**item["action"], "arguments": {**item["action"]["arguments"], "message": "a better message"}}
+        said = {"decision": "edit", "action_digest": item["action_digest"], "edited_action": edited}
+        first = f"/v1/approvals/{item['id']}/decisions"
+        async with service.http(bob) as editor, service.http(carol) as other:
+            new = (await editor.post(first, json=said)).json()
+            assert new["approval_id"] != item["id"]
+            late = await other.post(first, json={**said, "decision": "approve"})
+            assert (late.status_code, late.json()["code"]) == (409, "superseded")
+            approve = {"decision": "approve", "action_digest": new["action_digest"]}
+            path = f"/v1/approvals/{new['approval_id']}/decisions"
+            assert (await editor.post(path, json=approve)).json()["code"] == "self_approval"
+            assert (await other.post(path, json=approve)).status_code == 200
+        assert (await ended(service, thread))["status"] == "success"
+
+
+async def logged_in(service: Served, name: str) -> str:
+    """A person's session."""
+    key, _ = await service.office.keys.make("local", name, personal=True)
+    _, session = await service.office.keys.log_in(key, roles=())
+    return session
