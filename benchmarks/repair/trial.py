@@ -1,6 +1,7 @@
 """Repair one case and judge the repair."""
 
 import ast
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from benchmarks.repair.case import Case
 from benchmarks.repair.folder import Folder
 from domain import Refused
-from models.contract import Job
+from models.contract import Job, Proposal
 from models.repair import Repair
 
 
@@ -22,35 +23,38 @@ class Verdict:
     seconds: float
     tried: int = 0
     passing: int = 0
-    hidden: bool = False
-    """True when the repair also passes the tests that the engine did not see."""
-    exact: bool = False
-    """True when the repaired files are the original ones again, layout aside."""
+    right: bool = False
+    """The repair also passes the hidden tests; where there are none, it is the original again but for layout."""
     note: str = ""
 
 
 async def attempt(case: Case, *, seconds: float) -> Verdict:
     """Lay the case out in a new folder and let the engine work on it."""
     with tempfile.TemporaryDirectory(prefix="signoff-repair-bench-") as made:
-        bench = Folder(root=Path(made))
+        root, search = Path(made), f"{made}-search"
+        bench = Folder(root=root)
         await _lay(bench, case.files)
         began = time.monotonic()
         try:
-            proposal = await Repair(folder=f"{made}-search").propose(Job(accept=case.accept, seconds=seconds), bench)
+            proposal = await Repair(folder=search).propose(Job(accept=case.accept, seconds=seconds), bench)
         except Refused as refused:
             taken = time.monotonic() - began
             return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message)
-        taken = time.monotonic() - began
-        await _lay(bench, {edit.path: edit.content or "" for edit in proposal.change.files_to_update})
-        await _lay(bench, case.hidden)
-        exact = bool(case.original) and all(
-            _same((Path(made) / path).read_text(), text) for path, text in case.original.items()
-        )
-        run = await bench.run(["sh", "-c", case.accept], timeout_s=120) if case.hidden else None
+        finally:
+            shutil.rmtree(search, ignore_errors=True)
         return Verdict(
-            case=case, solved=True, code="ok", seconds=taken, tried=proposal.tried, passing=proposal.passing,
-            hidden=run.ok if run else exact, exact=exact, note=proposal.change.notes,
+            case=case, solved=True, code="ok", seconds=time.monotonic() - began, tried=proposal.tried,
+            passing=proposal.passing, right=await _right(case, proposal, bench), note=proposal.change.notes,
         )  # fmt: skip
+
+
+async def _right(case: Case, proposal: Proposal, bench: Folder) -> bool:
+    await _lay(bench, {edit.path: edit.content or "" for edit in proposal.change.files_to_update})
+    if not case.hidden:
+        return all(_same((bench.root / path).read_text(), text) for path, text in case.original.items())
+    await _lay(bench, case.hidden)
+    run = await bench.run(["sh", "-c", case.accept], timeout_s=120)
+    return run.ok
 
 
 async def _lay(bench: Folder, files: Mapping[str, str]) -> None:

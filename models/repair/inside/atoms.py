@@ -44,9 +44,11 @@ def constants(site: Site) -> Ideas:
 
 
 def _numbers(site: Site, value: Any) -> Ideas:
+    added = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, (ast.Add, ast.Sub))
     if isinstance(value, int):
         yield site.idea("constant", 1.0, str(value + 1))
-        yield site.idea("constant", 1.0, str(value - 1))
+        if value - 1 or not added:  # adding nothing is better said by dropping the operand
+            yield site.idea("constant", 1.0, str(value - 1))
     others: dict[str, float] = {"0": 0.75, "1": 0.75, "2": 0.4, "-1": 0.45, "10": 0.15, "None": 0.15}
     others.update(dict.fromkeys(site.scope.hints.numbers[:10], 0.35))
     if isinstance(value, float):
@@ -59,6 +61,8 @@ def _numbers(site: Site, value: Any) -> Ideas:
         others[repr(tenth)] = max(0.2, others.get(repr(tenth), 0))
     if isinstance(value, int) and abs(value) > 1:
         others[str(value + 2)] = others[str(value - 2)] = 0.25
+    if added:
+        del others["0"]
     done = {repr(value), str(value), str(value + 1), str(value - 1)} if isinstance(value, int) else {repr(value)}
     for text, weight in others.items():
         if text not in done:

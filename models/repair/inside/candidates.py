@@ -15,6 +15,7 @@ from .suspects import Weights, boosted, indirect, mentioned, ochiai, spread
 from .trials import Trial
 
 _HINTED = 20
+_MOST_FILES = 400
 
 
 class Candidates:
@@ -42,7 +43,7 @@ class Candidates:
         before = f"{on.kind} at {on.where}, " if on else ""
         for rank, found in enumerate(merge(*self._lists(weights, codes), key=lambda candidate: -candidate.score)):
             idea = found.idea
-            text = codes[found.path].text
+            text = base.get(found.path) or self._files.code(found.path).text
             drafts = {**base, found.path: text[: idea.start] + idea.text + text[idea.end :]}
             key = hash(tuple(sorted(drafts.items())))
             if key not in self._given:
@@ -51,20 +52,24 @@ class Candidates:
                 yield Trial(drafts, found.score, before + idea.kind, f"{found.path}:{found.line}", rank, growth)
 
     def _codes(self, weights: Weights, base: Drafts) -> dict[str, Code]:
-        codes: dict[str, Code] = {}
-        for path in weights:
-            try:
-                codes[path] = Code(path, base[path]) if path in base else self._files.code(path)
-            except (SyntaxError, ValueError, OSError):
-                continue
-        return codes
+        found = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
+        return {path: code for path, code in found.items() if code is not None}
+
+    def _code(self, path: str) -> Code | None:
+        try:
+            return self._files.code(path)
+        except (SyntaxError, ValueError, OSError):
+            return None
 
     def _lists(self, weights: Weights, codes: dict[str, Code]) -> list[list[Candidate]]:
         words = mentioned(weights, codes)
         lists: list[list[Candidate]] = []
-        for path in self._paths:
-            if path in codes:
-                table = spread(codes[path], weights[path])
-                table.update(indirect(codes[path], table, words))
-                lists.append(Ideal(codes[path], self._hints).candidates(table.__getitem__, table))
+        for path in self._paths[:_MOST_FILES]:
+            code = codes.get(path) or self._code(path)
+            if code is None:
+                continue
+            table = spread(code, weights.get(path, {}))
+            table.update(indirect(code, table, words))
+            if table:
+                lists.append(Ideal(code, self._hints).candidates(table.__getitem__, table))
         return lists

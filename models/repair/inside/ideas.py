@@ -102,6 +102,8 @@ class Ideal:
 
     def _inside(self, node: ast.AST) -> bool:
         """Leave alone annotations, docstrings and what stands inside f-strings (no positions before 3.12)."""
+        if isinstance(node, ast.Constant) and isinstance(self.code.parents.get(node), ast.Expr):
+            return False
         for around in (node, *self.code.up(node)):
             if isinstance(around, (ast.JoinedStr, ast.FormattedValue)) and around is not node:
                 return False

@@ -105,7 +105,7 @@ def binaries(site: Site) -> Ideas:
                 yield site.idea(
                     "arithmetic", weight, f"{operand(left, _binds(other))} {other} {operand(right, _binds(other) + 1)}"
                 )
-    yield site.idea("operand dropped", 0.75, left)
+    yield site.idea("operand dropped", 0.9 if isinstance(node.right, ast.Constant) else 0.75, left)
     yield site.idea("operand dropped", 0.75, right)
     if sign == "-":
         yield site.idea("sign", 0.3, f"-{operand(right, 11)}")

@@ -1,0 +1,43 @@
+"""``python -m benchmarks.repair``: a table of bugs, and the numbers kept in ``results/latest.json``."""
+
+import argparse
+import json
+
+from benchmarks import report
+from benchmarks.repair.measuring import SUITES, attempted, numbers
+from benchmarks.repair.trial import Verdict
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.repair", description=__doc__)
+    parser.add_argument("--suite", choices=SUITES, help="one suite only")
+    parser.add_argument("--half", choices=("tuned", "held"), default="", help="one half of each suite only")
+    parser.add_argument("--name", default="", help="only cases whose name contains this")
+    parser.add_argument("--every", type=int, default=1, help="every n-th case")
+    parser.add_argument("--limit", type=int, help="at most so many cases of each suite")
+    parser.add_argument("--seconds", type=float, default=60.0, help="time for each case")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON, no table")
+    parser.add_argument("--keep", action="store_true", help="write the numbers to results/latest.json")
+    asked = parser.parse_args()
+    verdicts = attempted(
+        (asked.suite,) if asked.suite else SUITES, half=asked.half, name=asked.name, every=asked.every,
+        limit=asked.limit, seconds=asked.seconds, seen=None if asked.json else show,
+    )  # fmt: skip
+    found = numbers(verdicts)
+    if asked.keep:
+        report.record(found)
+    print(json.dumps(found, indent=2) if asked.json else "\n".join(f"{k:40} {v}" for k, v in found.items()))
+
+
+def show(verdict: Verdict) -> None:
+    """One line: solved, right, seconds, candidates tried, how many passed, which bug."""
+    marks = f"{'solved' if verdict.solved else '  —   '} {'right' if verdict.right else '  —  '}"
+    case = verdict.case
+    print(
+        f"{marks} {verdict.seconds:6.1f} s {verdict.tried:6} {verdict.passing:3}  {case.name:22} {case.bug[:90]!r}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

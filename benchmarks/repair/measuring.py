@@ -1,0 +1,67 @@
+"""Run suites and count."""
+
+import asyncio
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+
+from benchmarks.repair import classics, libraries
+from benchmarks.repair.case import Case
+from benchmarks.repair.trial import Verdict, attempt
+
+SUITES = ("classics", "libraries")
+_PER_LIBRARY = 6
+
+
+def chosen(suite: str, *, half: str = "", name: str = "", every: int = 1, limit: int | None = None) -> Iterator[Case]:
+    """The cases of one suite that were asked for, in a fixed order."""
+    made = classics.cases() if suite == "classics" else libraries.cases(_PER_LIBRARY, half)
+    wanted = (case for case in made if half in ("", case.half) and name in case.name)
+    return islice(wanted, 0, None if limit is None else limit * every, every)
+
+
+def attempted(
+    suites: Sequence[str],
+    *,
+    half: str = "",
+    name: str = "",
+    every: int = 1,
+    limit: int | None = None,
+    seconds: float = 60.0,
+    seen: Callable[[Verdict], None] | None = None,
+) -> list[Verdict]:
+    """Try every chosen case; a bug that no visible test notices is no case."""
+    verdicts: list[Verdict] = []
+    for suite in suites:
+        for case in chosen(suite, half=half, name=name, every=every, limit=limit):
+            verdict = asyncio.run(attempt(case, seconds=seconds))
+            if verdict.code != "no_failing_test":
+                verdicts.append(verdict)
+                if seen is not None:
+                    seen(verdict)
+    return verdicts
+
+
+def numbers(verdicts: Sequence[Verdict]) -> Mapping[str, float]:
+    """All together, then each suite and each of its halves. Times are of solved cases, in seconds."""
+    found = dict(_part("repair", verdicts))
+    for suite in SUITES:
+        own = [verdict for verdict in verdicts if verdict.case.suite == suite]
+        found |= _part(f"repair.{suite}", own)
+        for half in ("tuned", "held"):
+            found |= _part(f"repair.{suite}.{half}", [verdict for verdict in own if verdict.case.half == half])
+    return found
+
+
+def _part(name: str, verdicts: Sequence[Verdict]) -> Mapping[str, float]:
+    solved = [verdict for verdict in verdicts if verdict.solved]
+    if not verdicts:
+        return {}
+    return {
+        f"{name}.total": len(verdicts),
+        f"{name}.solved": len(solved),
+        f"{name}.solved_share": round(len(solved) / len(verdicts), 3),
+        f"{name}.right_share": round(sum(v.right for v in solved) / len(solved), 3) if solved else 0.0,
+        f"{name}.median_s": round(statistics.median(v.seconds for v in solved), 2) if solved else 0.0,
+        f"{name}.median_tried": statistics.median(v.tried for v in solved) if solved else 0,
+    }
