@@ -54,9 +54,6 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
-    database_url: SecretStr | None = Field(
-        default=None, description="postgresql+psycopg://… for servers and workers. Empty: SQLite in the home folder."
-    )
     workers: int = Field(default=8, ge=1, le=1_000, description="Runs that one process advances at the same time.")
     repos: str = Field(
         default="",
@@ -127,7 +124,7 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        kept = (self.model_api_key, self.otlp_headers, self.langfuse_secret_key, self.database_url, self.key_pepper)
+        kept = (self.model_api_key, self.otlp_headers, self.langfuse_secret_key, self.key_pepper)
         return tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
 
 

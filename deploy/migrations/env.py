@@ -7,9 +7,10 @@ from alembic import context
 from sqlalchemy import Connection, TypeDecorator, create_engine
 
 from approvals.tables import metadata as approvals
+from service.tables import METADATA
 from telemetry.audit import metadata as audit
 
-TARGETS = [approvals, audit]
+TARGETS = [approvals, audit, METADATA]
 
 
 def plain(kind: str, item: object, _context: Any) -> str | Literal[False]:

@@ -9,9 +9,13 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import create_all, metadata, open_engine, sqlite_url
+from service.runs import Runs
+from service.tables import METADATA
 from telemetry.audit import create_audit
 from telemetry.audit import metadata as audit
 from tests.worlds import approvals, postgres
+
+TARGETS = [metadata, audit, METADATA]
 
 
 async def described(engine: AsyncEngine) -> dict[str, object]:
@@ -45,8 +49,8 @@ async def described(engine: AsyncEngine) -> dict[str, object]:
 
 async def differences(engine: AsyncEngine) -> list[object]:
     def compare(conn: Connection) -> list[object]:
-        context = MigrationContext.configure(conn, opts={"target_metadata": [metadata, audit], "compare_type": True})
-        return list(compare_metadata(context, [metadata, audit]))
+        context = MigrationContext.configure(conn, opts={"target_metadata": TARGETS, "compare_type": True})
+        return list(compare_metadata(context, TARGETS))
 
     async with engine.connect() as conn:
         return await conn.run_sync(compare)
@@ -55,6 +59,7 @@ async def differences(engine: AsyncEngine) -> list[object]:
 async def same(migrated: AsyncEngine, made: AsyncEngine) -> None:
     await create_all(made)
     await create_audit(made)
+    await Runs(engine=made).create_all()
     assert await described(migrated) == await described(made)
     assert await differences(migrated) == []
     await approvals.migrate(migrated, down=True)
