@@ -69,6 +69,8 @@ async def stream(
         if number == step.get("cut_after"):
             await writer.drain()
             return
+        if pause := step.get("drip_s"):
+            await asyncio.sleep(pause)
         data = f"data: {event}\n\n".encode()
         writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         await writer.drain()

@@ -72,6 +72,12 @@ async def test_silence_ends_at_the_deadline(after):
             await ask(server, settings=Settings(timeout_s=0.3))
 
 
+async def test_a_stream_that_drips_ends_at_the_deadline():
+    async with OpenAIServer([{"answer": "word " * 1_000, "drip_s": 0.05}]) as server:
+        with pytest.raises(Unavailable, match=r"within 0\.4 s"):
+            await ask(server, str, settings=Settings(timeout_s=0.4))
+
+
 async def test_nobody_listens():
     async with OpenAIServer() as server:
         pass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import Plan, Refused, Step, Unavailable
+from domain import Plan, RateLimited, Refused, Step, Unavailable
 from models import Endpoint, Message, Settings, load_catalogue, open_models
 from tests.wire.openai_server import OpenAIServer
 
@@ -29,6 +29,26 @@ async def test_it_tries_again_when_told_to_slow_down():
         async with open_models(endpoint, catalogue=load_catalogue()) as models:
             assert (await models["planner"].ask(ASK, Plan, settings=QUICK)).value == PLAN
     assert len(server.asked) == 3
+
+
+async def test_a_storm_of_refusals_ends():
+    async with OpenAIServer([{"status": 429, "repeat": True, "headers": {"retry-after": "0"}}]) as server:
+        endpoint = Endpoint(base_url=server.base_url, model="fake-model")
+        async with open_models(endpoint, catalogue=load_catalogue()) as models:
+            with pytest.raises(RateLimited):
+                await models["planner"].ask(ASK, Plan, settings=QUICK)
+    assert len(server.asked) == 4
+
+
+async def test_a_server_that_wants_to_be_left_alone_for_long_is():
+    """Nobody waits an hour: the error says when to come back."""
+    async with OpenAIServer([{"status": 429, "headers": {"retry-after": "3600"}}]) as server:
+        endpoint = Endpoint(base_url=server.base_url, model="fake-model")
+        async with open_models(endpoint, catalogue=load_catalogue()) as models:
+            with pytest.raises(RateLimited) as caught:
+                await models["planner"].ask(ASK, Plan, settings=QUICK)
+    assert caught.value.retry_after == 3_600
+    assert len(server.asked) == 1
 
 
 async def test_a_role_of_its_own_falls_back_to_the_default():
