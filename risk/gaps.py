@@ -18,16 +18,21 @@ _WHOLE: Final = names(
     "program list pipeline command subshell compound_statement do_group if_statement elif_clause else_clause"
     " case_statement case_item while_statement for_statement negated_command command_substitution"
     " process_substitution redirected_statement function_definition declaration_command unset_command"
+    " test_command variable_assignment"
 )
 _APART: Final = names(
     "word string raw_string ansi_c_string concatenation simple_expansion expansion number command_name"
     " command_substitution process_substitution translated_string arithmetic_expansion brace_expression"
 )
+_ONE_LINE: Final = names("command declaration_command unset_command test_command")
 _BLANK = re.compile(rb"(?:[\s;]|\\\n)*")
 _LOST_DASH = re.compile(rb"\s+-\s*")
 """``cat - <<EOF``: the parser forgets the lonely dash, which means standard input."""
 _BACKTICKS = re.compile(r"(?<!\\)((?:\\\\)*)`((?:\\.|[^`\\])*)(`?)", re.DOTALL)
 _SUBSTITUTION = re.compile(r"(?<!\\)(?:\\\\)*(\$[({\[]|[<>]\()")
+_BARE_BLANK = re.compile(r"(?<!\\)(?:\\\\)*[\s;|&<>()]")
+_LOOSE = re.compile(r"(?<!\\)(?:\\\\)*[\n;|&<>()]")
+_NAME = re.compile(r"[A-Za-z_]\w*|\d+", re.ASCII)
 _BROKEN_WORD = re.compile(r"(?<![\s\\;|&()])(?:\\\\)*\\\n(?![\s])")
 
 
@@ -35,8 +40,33 @@ def doubts(node: Node) -> Iterator[str]:
     """Name what may be read differently about this node itself, not about what lies in it."""
     if node.type in _WHOLE:
         yield from _between(node)
-    elif node.type in _LITERAL and not node.children and _SUBSTITUTION.search(text_of(node)):
+        if node.type == "test_command" and not _long_test(node) and _LOOSE.search(_unquoted(node)):
+            yield "a test that bash would end earlier"
+    elif node.type in _LITERAL and not node.children:
+        yield from _plain(node, text_of(node))
+
+
+def _plain(node: Node, text: str) -> Iterator[str]:
+    if _SUBSTITUTION.search(text):
         yield "a substitution where the grammar sees plain text"
+    if node.type == "word" and _BARE_BLANK.search(text) and node.parent is not None and node.parent.type != "expansion":
+        yield "a blank inside of a word"
+    if node.type == "variable_name" and _NAME.fullmatch(text) is None:
+        yield "a variable without a name"
+
+
+def _unquoted(node: Node) -> str:
+    """The text of a node with everything left out that is quoted or expanded."""
+    if node.type in _APART and node.type not in {"word", "concatenation", "number"}:
+        return "_"
+    if not node.children:
+        return text_of(node)
+    whole, start, at = node.text or b"", node.start_byte, 0
+    made: list[str] = []
+    for child in node.children:
+        made += [whole[at : child.start_byte - start].decode(errors="replace"), _unquoted(child)]
+        at = child.end_byte - start
+    return "".join(made)
 
 
 def broken_words(text: str) -> bool:
@@ -66,6 +96,12 @@ def unescaped(text: str) -> str:
     return re.sub(r"\\([$`\\])", r"\1", text)
 
 
+def surrounded(root: Node, source: bytes) -> bool:
+    """Tell whether there is text before or after the tree."""
+    before, after = source[: root.start_byte], source[root.end_byte :]
+    return _BLANK.fullmatch(before) is None or _BLANK.fullmatch(after) is None
+
+
 def _between(node: Node) -> Iterator[str]:
     whole, start = node.text or b"", node.start_byte
     at, before = 0, None
@@ -74,9 +110,22 @@ def _between(node: Node) -> Iterator[str]:
         lost_dash = child.type == "heredoc_redirect" and _LOST_DASH.fullmatch(gap)
         if not lost_dash and _BLANK.fullmatch(gap) is None:
             yield "some of the text belongs to nothing"
-        touching = not gap and before is not None and {before.type, child.type} <= _APART
-        if touching and node.type in {"command", "declaration_command", "unset_command"}:
+        if node.type in _ONE_LINE and b"\n" in gap.replace(b"\\\n", b"") and not _long_test(node):
+            yield "a command over two lines"
+        if not gap and before is not None and _touching(node, before, child):
             yield "two words without a blank between them"
         at, before = child.end_byte - start, child
     if before is not None and _BLANK.fullmatch(whole[at:]) is None:
         yield "some of the text belongs to nothing"
+
+
+def _touching(node: Node, before: Node, child: Node) -> bool:
+    if node.type == "test_command":
+        return before.type in {"[", "[["} or child.type in {"]", "]]"}
+    if node.type in {"declaration_command", "unset_command"}:
+        return child.is_named
+    return node.type == "command" and {before.type, child.type} <= _APART
+
+
+def _long_test(node: Node) -> bool:
+    return node.type == "test_command" and node.children[0].type != "["

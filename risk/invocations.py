@@ -20,7 +20,9 @@ from risk.wrappers import embedded
 ReadScript = Callable[[str, tuple[Source, ...]], Iterator[Sign]]
 
 _SYSTEM: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
-_VERSIONED = re.compile(r"-?\d+(\.\d+)*$")
+_VERSIONED = re.compile(
+    r"(python|pypy|pip|node|ruby|perl|php|lua|gcc|g\+\+|clang|clang\+\+|go|java|tclsh|pytest)-?\d+(\.\d+)*"
+)
 _DEEPEST: Final = 12
 
 
@@ -31,7 +33,6 @@ class Judge:
     rules: Rules
     paths: Paths
     shell: ReadScript
-    functions: frozenset[str] = frozenset()
     depth: int = 0
 
     def signs(self, call: Invocation) -> Iterator[Sign]:
@@ -52,17 +53,10 @@ class Judge:
         if not name.text.isascii():
             yield Sign("deceptive", f"the program's name {name.text.encode('unicode_escape').decode()[:60]}",
                        "shell.lookalike")  # fmt: skip
-        if name.text in self.functions:
-            yield from self._function(call)
-        else:
-            yield from self._program(call)
-
-    def _function(self, call: Invocation) -> Iterator[Sign]:
-        name = call.words[0].text
-        if name in call.within:
-            yield Sign("destroy", f"{shown(name)} starts itself", "shell.fork_bomb", "may never end")
-        yield Sign("read", f"{shown(name)}, which is defined here")
-        yield from self.touched(call.words[1:])
+        if name.text in call.within:
+            yield Sign("destroy", f"{shown(name.text)} starts itself", "shell.fork_bomb", "may never end")
+        # A function of the script never makes its name harmless: it may be defined in a subshell, or too late.
+        yield from self._program(call)
 
     def _program(self, call: Invocation) -> Iterator[Sign]:
         path = call.words[0].text
@@ -90,7 +84,8 @@ class Judge:
 
     def grammar(self, name: str) -> Grammar | None:
         programs = self.rules.programs
-        return programs.get(name) or programs.get(_VERSIONED.sub("", name))
+        versioned = _VERSIONED.fullmatch(name)
+        return programs.get(name) or (programs.get(versioned[1]) if versioned else None)
 
     def script(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Sign]:
         return self.shell(text, sources)

@@ -7,7 +7,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Parser
 
 from risk.alphabet import narrowed
-from risk.gaps import broken_words
+from risk.gaps import broken_words, surrounded
 from risk.invocations import Judge
 from risk.paths import Paths
 from risk.quoting import HOLE, MARKS
@@ -48,8 +48,11 @@ class Shell:
             yield Sign("read", "nothing runs")
 
     def _script(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
-        root = Parser(self.language).parse(text.encode()).root_node
+        source = text.encode()
+        root = Parser(self.language).parse(source).root_node
         script = read_script(root, constants(root), sources)
+        if root.has_error or surrounded(root, source):
+            script.troubles.append("the shell's grammar has no place for some of it")
         yield from (Sign("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
         if broken_words(text):
             yield Sign("unread", "a word that is broken over two lines", "shell.broken_word")
@@ -62,8 +65,7 @@ class Shell:
             yield from self._fragments(text)
 
     def _runs(self, script: Script) -> Iterator[Sign]:
-        judge = Judge(rules=self.rules, paths=self._paths(script), functions=frozenset(script.functions),
-                      shell=self._deeper)  # fmt: skip
+        judge = Judge(rules=self.rules, paths=self._paths(script), shell=self._deeper)
         for redirect in script.redirects:
             yield from _redirected(redirect, judge.paths)
         for invocation in script.invocations:

@@ -38,8 +38,6 @@ class Walk:
 
     def visit(self, node: Node, place: Place) -> list[Invocation]:
         """Visit a node and return the commands whose output is the node's output."""
-        if node.is_error or node.is_missing:
-            self.script.troubles.append("the shell's grammar has no place for some of it")
         self.script.troubles.extend(doubts(node))
         if (script := nested(node)) is not None:
             self.script.scripts.append(script)
