@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import report
 
-PARTS = ("graph", "repair", "demo")
+PARTS = ("graph", "sandbox", "repair", "demo")
 
 
 def main(parts: list[str]) -> None:

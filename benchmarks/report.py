@@ -48,6 +48,18 @@ GOALS: Mapping[str, Goal] = {
     "demo.inventory_s": Goal(what="make demo, after set-up", unit="s", wanted="at most", bound=30.0),
     "demo.billing_s": Goal(what="make demo-2, after set-up", unit="s", wanted="at most", bound=60.0),
     "repair.solved_share": Goal(what="bugs of our own suite repaired", unit="", wanted="at least", bound=0.6),
+    "sandbox.exec_p50_ms": Goal(what="a command in a sandbox, p50", unit="ms", wanted="at most", bound=2.0),
+    "sandbox.exec_faster_than_cli": Goal(what="the same beside docker exec", unit="×", wanted="at least", bound=40.0),
+    "sandbox.take_p50_ms": Goal(what="a warm lease to its first result, p50", unit="ms", wanted="at most", bound=5.0),
+    "sandbox.cold_share_of_run": Goal(
+        what="a cold lease to its first result beside docker run", unit="", wanted="at most", bound=1.0
+    ),
+    "sandbox.snapshot_ms": Goal(what="a snapshot after a small change, 10 MB", unit="ms", wanted="at most", bound=50.0),
+    "sandbox.restore_ms": Goal(
+        what="100 MB with 500 changed files, back after a lease", unit="ms", wanted="at most", bound=1_000.0
+    ),
+    "sandbox.concurrent_max": Goal(what="sandboxes alive at once", unit="", wanted="at least", bound=100.0),
+    "sandbox.attacks_held_share": Goal(what="attacks that were held", unit="", wanted="at least", bound=1.0),
 }
 
 

@@ -84,7 +84,9 @@ async def leases(backend: Docker) -> dict[str, float]:
         await sandbox.close()
     await pool.close()
     take_ms = round(statistics.median(taken), 3)
-    return {"sandbox.cold_p50_ms": cold_ms, "sandbox.docker_run_p50_ms": run_ms, "sandbox.take_p50_ms": take_ms}
+    share = round(cold_ms / run_ms, 3)
+    return {"sandbox.cold_p50_ms": cold_ms, "sandbox.docker_run_p50_ms": run_ms, "sandbox.take_p50_ms": take_ms,
+            "sandbox.cold_share_of_run": share}  # fmt: skip
 
 
 def repository(folder: Path, *, files: int, size: int) -> None:
@@ -159,7 +161,8 @@ async def attacks() -> dict[str, float]:
             print(f"{result.name}: {result.outcome}: {result.detail}")
     await backend.close()
     held = sum(result.outcome == "held" for result in results)
-    return {"sandbox.attacks_stopped": held, "sandbox.attacks_total": len(results)}
+    share = held / len(results)
+    return {"sandbox.attacks_stopped": held, "sandbox.attacks_total": len(results), "sandbox.attacks_held_share": share}
 
 
 async def everything() -> dict[str, float]:
