@@ -4,6 +4,7 @@ A resume value carries no authority: it may be a double click, or meant for an e
 ballot in the database is read again, and only what stands there counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NotRequired, TypedDict
 
@@ -39,6 +40,8 @@ class Waiter:
     """Set only where a LangGraph client's resume *is* the vote of a known person (the development server)."""
     revise: Reviser | None = None
     """Rates what such a person edited; without it an edit is no answer."""
+    decided: Callable[[Ballot], None] = lambda _: None
+    """Hears of a question that people decided, once they did; for the trace."""
 
     async def __call__(self, state: WaitInput) -> WaitUpdate:
         ballot = await self._current(state["ballot"], state["org"])
@@ -49,6 +52,7 @@ class Waiter:
         if ballot.state == "pending":
             return {"verdict": None, "ballot": ballot.id}
         announce("ballot_decided", ballot.state, ballot=ballot.id, voters=[v.voter for v in ballot.votes])
+        self.decided(ballot)
         update: WaitUpdate = {"verdict": ballot.verdict, "ballot": ballot.id, "action": ballot.action}
         if ballot.supersedes:
             update["risk"] = ballot.risk

@@ -5,7 +5,7 @@ lease while it works; a second one on the same run is refused, also from another
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from domain import Ending, Event, Exhausted, Refused, SignoffError, Task, Transi
 from graphs import CodingGraph
 from sandbox import Store, Workspaces
 from service.owner import is_gone, own_name
-from service.runs import Run, Runs, Status
+from service.runs import FINAL, Run, Runs, Status
 
 LEASE_FOR = timedelta(seconds=30)
 STEPS = 400
@@ -69,6 +69,14 @@ class Spans(Protocol):
         ...
 
 
+Ended = Callable[[Standing], Awaitable[None]]
+"""Hears of a run that ended; must not raise."""
+
+
+async def nobody(_: Standing) -> None:
+    """Hear of nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Advance runs, one lease each."""
@@ -82,6 +90,7 @@ class Engine:
     org: str
     owner: str = field(default_factory=own_name)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ended: Ended = nobody
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
         """Write the row of a new run; nothing happens yet."""
@@ -113,7 +122,10 @@ class Engine:
                 status, ending = await self._segment(run, listen, watch)
         finally:
             await asyncio.shield(self._settle(run.id, generation, status, ending))
-        return await self.standing(run.id)
+        standing = await self.standing(run.id)
+        if standing.run.status in FINAL:
+            await self.ended(standing)
+        return standing
 
     async def _settle(self, run: str, generation: int, status: Status, ending: Ending | None) -> None:
         # A run that waits costs nothing: its sandbox goes, its files are in the content store.

@@ -18,6 +18,7 @@ from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import (
+    Ballot,
     Ballots,
     Clock,
     Connections,
@@ -47,7 +48,7 @@ from nodes.wait import Waiter
 from risk import Engine as RiskEngine
 from sandbox import Backend, Check, Delivery, Docker, Limits, Local, Spec, Store, Workspaces
 from service.brains import open_models, probe_endpoints
-from service.engine import Engine
+from service.engine import Ended, Engine, Standing, nobody
 from service.keys import own_key
 from service.members import Members
 from service.people import Household
@@ -57,8 +58,11 @@ from service.settings import Settings
 from telemetry import (
     Branch,
     Identity,
+    ListenedBackend,
     Metrics,
     Redactor,
+    Scorekeeper,
+    Scores,
     Tracing,
     logging_as,
     read_trace,
@@ -202,7 +206,7 @@ async def _furnish(  # noqa: PLR0917
     ballots = StoredBallots(
         engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
     )
-    backend, spec = _backend(settings)
+    backend, spec = _backend(settings, spans)
     stack.push_async_callback(backend.close)
     store = Store(settings.home / "store")
     workspaces = Workspaces(backend=backend, store=store, spec=spec)
@@ -218,7 +222,7 @@ async def _furnish(  # noqa: PLR0917
     )  # fmt: skip
     engine = Engine(
         graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
-        spans=RunSpans(spans), org=settings.org, clock=clock,
+        spans=RunSpans(spans), org=settings.org, clock=clock, ended=_ended(settings),
     )  # fmt: skip
     return House(
         settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, spec=spec,
@@ -258,7 +262,7 @@ def hire(
         ),
         assess=Assessor(engine=risk, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots),
-        wait=Waiter(ballots=ballots, voter=resume_votes_as, revise=revise),
+        wait=Waiter(ballots=ballots, voter=resume_votes_as, revise=revise, decided=partial(_decided, spans)),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )  # fmt: skip
@@ -290,8 +294,35 @@ def _audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit:
     )
 
 
-def _backend(settings: Settings) -> tuple[Backend, Spec]:
+def _backend(settings: Settings, spans: Tracing) -> tuple[Backend, Spec]:
     limits = Limits(memory_mb=settings.sandbox_memory_mb, cpus=settings.sandbox_cpus)
     spec = Spec(image=settings.sandbox_image, runtime=settings.sandbox_runtime, limits=limits)
     backend = Local(unsafe=True) if settings.sandbox == "unsafe-local" else Docker()
-    return backend, spec
+    return ListenedBackend(backend=backend, tracer=spans.tracer), spec
+
+
+def _ended(settings: Settings) -> Ended:
+    """With Langfuse configured, a run that ended gets its scores there."""
+    if not (settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key):
+        return nobody
+    secret = settings.langfuse_secret_key.get_secret_value()
+    scores = Scores(
+        host=settings.langfuse_host,
+        public_key=settings.langfuse_public_key,
+        secret_key=secret,
+        redactor=Redactor(secrets=settings.secrets),
+    )
+
+    async def ended(standing: Standing) -> None:
+        await Scorekeeper(scores=scores).keep(standing.run.id, standing.values, at=standing.run.updated_at)
+
+    return ended
+
+
+def _decided(spans: Tracing, ballot: Ballot) -> None:
+    """A question that a person decided is a span from asking to deciding."""
+    if ballot.decided_at is None or not ballot.requirement.humans:
+        return
+    who = Identity(run=ballot.run, org=ballot.org, user=ballot.requester)
+    spans.waited(who, ballot=ballot.id, tier=ballot.tier, state=ballot.state, asked_at=ballot.created_at,
+                 decided_at=ballot.decided_at)  # fmt: skip

@@ -11,6 +11,7 @@ from telemetry.logs import about_run, logging_as
 from telemetry.metrics import Metrics, Waiting
 from telemetry.reader import forget_trace, read_trace
 from telemetry.redact import Redactor
+from telemetry.scorekeeper import Scorekeeper
 from telemetry.show import render
 from telemetry.tracing import Tracing, tracing
 from telemetry.tree import Branch, Span, Totals
@@ -24,6 +25,7 @@ __all__ = [
     "Metrics",
     "Redactor",
     "Score",
+    "Scorekeeper",
     "Scores",
     "Span",
     "Totals",

@@ -66,7 +66,7 @@ class Scores:
     public_key: str
     secret_key: str = field(repr=False)
     redactor: Redactor = field(default_factory=Redactor)
-    timeout_s: float = 10.0
+    timeout_s: float = 3.0
     load: Callable[[str], Any] = importlib.import_module
     """Imports the SDK; only when a score is sent."""
 
@@ -94,7 +94,7 @@ class Scores:
                 x_langfuse_public_key=self.public_key, httpx_client=client,
             )  # fmt: skip
             try:
-                answer = await langfuse.scores.create(request=request, request_options={"max_retries": 2})
+                answer = await langfuse.scores.create(request=request, request_options={"max_retries": 1})
             except httpx.TransportError as error:
                 raise _away(type(error).__name__) from error
             except errors.ApiError as error:
