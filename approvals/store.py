@@ -1,7 +1,8 @@
 """Opening the database: SQLite in a file, or PostgreSQL; the same tables and the same code."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def open_engine(url: str) -> AsyncEngine:
     """
     if make_url(url).get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True)
-    engine = create_async_engine(url)
+    # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
+    engine = create_async_engine(url, execution_options={"turnstile": asyncio.Lock()})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -73,8 +75,9 @@ async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
     Raises:
         DatabaseUnavailable: not reachable, locked for too long, or picked as the victim of a deadlock.
     """
+    turnstile = engine.sync_engine.get_execution_options().get("turnstile") or nullcontext()
     with _reachable():
-        async with engine.connect() as plain:
+        async with turnstile, engine.connect() as plain:
             conn = await plain.execution_options(writes=True)
             async with conn.begin():
                 yield conn

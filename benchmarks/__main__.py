@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import report
 
-PARTS = ("graph", "sandbox", "repair", "demo")
+PARTS = ("graph", "sandbox", "repair", "demo", "service")
 
 
 def main(parts: list[str]) -> None:

@@ -45,6 +45,10 @@ GOALS: Mapping[str, Goal] = {
         what="a node of ours against a bare LangGraph node", unit="×", wanted="at most", bound=2.0
     ),
     "graph.noop_run_p50_ms": Goal(what="a whole run that does nothing, p50", unit="ms", wanted="at most", bound=60.0),
+    "service.ready_s": Goal(what="signoff serve answers, from nothing", unit="s", wanted="at most", bound=3.0),
+    "service.decision_to_resume_p50_ms": Goal(
+        what="from a decision over HTTP to the next node's first line, p50", unit="ms", wanted="at most", bound=100.0
+    ),
     "demo.inventory_s": Goal(what="make demo, after set-up", unit="s", wanted="at most", bound=30.0),
     "demo.billing_s": Goal(what="make demo-2, after set-up", unit="s", wanted="at most", bound=60.0),
     "repair.solved_share": Goal(what="bugs of our own suite repaired", unit="", wanted="at least", bound=0.6),

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from approvals import reading, writing
 from domain import Ending, Refused, Task, value
 
 Status = Literal["pending", "running", "interrupted", "paused", "delivered", "nothing_to_do", "rejected", "failed",
@@ -82,7 +83,7 @@ class Runs:
 
     async def create_all(self) -> None:
         """Make the table where there is none."""
-        async with self.engine.begin() as connection:
+        async with writing(self.engine) as connection:
             await connection.run_sync(METADATA.create_all)
 
     async def add(self, run: Run) -> None:
@@ -92,7 +93,7 @@ class Runs:
             "task": _TASK.dump_json(run.task).decode(), "forked_from": run.forked_from, "segment": 0,
             "generation": 0, "created_at": run.created_at, "updated_at": run.updated_at,
         }  # fmt: skip
-        async with self.engine.begin() as connection:
+        async with writing(self.engine) as connection:
             await connection.execute(insert(RUNS).values(**row))
 
     async def get(self, run: str, *, org: str) -> Run:
@@ -102,7 +103,7 @@ class Runs:
             Refused: ``run_not_found`` or ``run_ambiguous``.
         """
         query = select(RUNS).where(RUNS.c.org == org, RUNS.c.id.startswith(run, autoescape=True)).limit(2)
-        async with self.engine.connect() as connection:
+        async with reading(self.engine) as connection:
             rows = (await connection.execute(query)).mappings().all()
         exact = [row for row in rows if row["id"] == run] or rows
         if not exact or not run:
@@ -115,7 +116,7 @@ class Runs:
         """Return the newest runs first."""
         query = select(RUNS).where(RUNS.c.org == org).order_by(RUNS.c.created_at.desc()).limit(limit)
         query = query.where(RUNS.c.status == status) if status else query
-        async with self.engine.connect() as connection:
+        async with reading(self.engine) as connection:
             return [_run(row) for row in (await connection.execute(query)).mappings()]
 
     async def claim(
@@ -134,7 +135,7 @@ class Runs:
                     segment=RUNS.c.segment + 1, updated_at=now)
             .returning(RUNS.c.generation)
         )  # fmt: skip
-        async with self.engine.begin() as connection:
+        async with writing(self.engine) as connection:
             generation = (await connection.execute(change)).scalar_one_or_none()
         if generation is None:
             raise Refused(f"Run {run} is being worked on by somebody else.", code="run_busy",
@@ -157,19 +158,19 @@ class Runs:
     async def cancel(self, run: str, *, now: datetime) -> None:
         """End a run from outside; its generation moves on, so whoever works on it can write no more."""
         change = update(RUNS).where(RUNS.c.id == run, RUNS.c.status.not_in(FINAL))
-        async with self.engine.begin() as connection:
+        async with writing(self.engine) as connection:
             await connection.execute(
                 change.values(status="cancelled", generation=RUNS.c.generation + 1, owner=None, updated_at=now)
             )
 
     async def retask(self, run: str, task: Task) -> None:
         """Replace the task: a raised budget."""
-        async with self.engine.begin() as connection:
+        async with writing(self.engine) as connection:
             await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=_TASK.dump_json(task).decode()))
 
     async def _write(self, run: str, generation: int, values: Mapping[str, Any]) -> bool:
         mine = and_(RUNS.c.id == run, RUNS.c.generation == generation)
-        async with self.engine.begin() as connection:
+        async with writing(self.engine) as connection:
             return (await connection.execute(update(RUNS).where(mine).values(**values))).rowcount == 1
 
 

@@ -1,0 +1,124 @@
+"""What clients ask for, in whichever form, becomes a task or a clear no."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import Refused
+from service.asking import RunAsk, read_task, spoken, wished
+from service.office import Repositories
+from service.streams import Feed, frame
+from service.tokens import new_token, read_token
+from service.who import SCOPES, scopes_of
+
+WORDS = st.text(min_size=1, max_size=40).filter(str.strip)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda kids: st.lists(kids) | st.dictionaries(st.text(), kids),
+)
+
+
+def task(**given_: object):  # the task of a request by ann
+    return read_task(RunAsk(**given_), requester="ann", profile="sealed", default_repo=None)
+
+
+@given(WORDS)
+def test_the_last_human_message_is_the_wish(words: str) -> None:
+    said = [{"role": "user", "content": "first"}, {"type": "human", "content": [{"type": "text", "text": words}]}]
+    assert wished({"messages": [*said, {"role": "assistant", "content": "no"}]}) == words.strip()
+    assert wished({"messages": words}) == words.strip()
+
+
+@given(ANYTHING)
+def test_no_input_is_too_odd_to_read(odd: object) -> None:
+    assert isinstance(wished({"messages": odd, "task": odd}), str)
+    assert isinstance(spoken(odd), str)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_who_requests_is_who_is_logged_in(requester: str, received: str) -> None:
+    made = task(input={"task": {"text": "x", "repo": "/r", "requester": requester, "received_at": received}})
+    assert (made.requester, made.received_at) == ("ann", None)
+
+
+def test_the_nearest_word_counts() -> None:
+    config = {"configurable": {"repo": "/far", "accept": "true", "thread_id": "x"}}
+    made = task(input={"messages": "do", "repo": "/near"}, config=config, context={"base": "v1"})
+    assert (made.text, made.repo, made.accept, made.base) == ("do", "/near", "true", "v1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"input": {"messages": "do"}}, "task_missing"),
+        ({"input": {"task": {"repo": "/r"}}}, "task_missing"),
+        ({"input": {"task": {"text": "x", "repo": "/r", "deliver": "rocket"}}}, "task_invalid"),
+    ],
+)
+def test_a_request_without_a_task(asked: dict[str, object], code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        task(**asked)
+    assert caught.value.stable_code == code
+
+
+@pytest.mark.parametrize(
+    "more", [{"interrupt_before": ["plan"]}, {"command": {"goto": "deliver"}}, {"stream_mode": "x"}]
+)
+def test_what_would_be_ignored_is_refused(more: dict[str, object]) -> None:
+    with pytest.raises(Refused):
+        checked(RunAsk(**more))
+
+
+def checked(ask: RunAsk) -> tuple[str, ...]:
+    ask.ensure_supported()
+    return ask.modes
+
+
+@given(st.integers(min_value=0, max_value=90), st.characters(codec="ascii", categories=["L", "N"]))
+def test_a_mistyped_key_is_noticed(place: int, other: str) -> None:
+    text = new_token("ak").text
+    assert read_token(text).text == text
+    at = place % len(text)
+    if text[at] != other and text[at] != "_":
+        with pytest.raises(Refused):
+            read_token(text[:at] + other + text[at + 1 :])
+
+
+def test_roles_give_scopes_and_nothing_gives_none() -> None:
+    assert scopes_of(()) == ()
+    assert scopes_of(("nobody",)) == ()
+    assert set(scopes_of(("org_admin", "approver"))) == set(SCOPES)
+
+
+@pytest.mark.parametrize(
+    ("repo", "fits"),
+    [("/srv/repos/a", True), ("/srv/repos", True), ("/srv/repos-evil", False), ("/srv/repos/../etc", False),
+     ("https://git.example/team/x", True), ("https://git.example.evil/team/x", False), ("/etc", False)],
+)  # fmt: skip
+def test_clients_name_only_repositories_that_are_allowed(repo: str, fits: bool) -> None:
+    judge = Repositories(allowed=("/srv/repos", "https://git.example/team"), anything=False)
+    if fits:
+        judge(repo)
+    else:
+        with pytest.raises(Refused):
+            judge(repo)
+
+
+@given(st.lists(st.text(max_size=8), max_size=12), st.integers(min_value=0, max_value=12))
+def test_a_feed_goes_on_behind_any_event(said: list[str], left_at: int) -> None:
+    async def heard() -> tuple[list[bytes], list[bytes]]:
+        feed = Feed(born_ms=7)
+        for each in said:
+            feed.say("custom", each)
+        feed.end()
+        whole = [part async for part in feed.listen()]
+        return whole, [part async for part in feed.listen(f"7-{min(left_at, len(said))}")]
+
+    whole, rest = asyncio.run(heard())
+    assert whole == [
+        frame("custom", json.dumps(t, ensure_ascii=False).encode(), f"7-{n}") for n, t in enumerate(said, 1)
+    ]
+    assert rest == whole[left_at:]
