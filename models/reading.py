@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain import value
+from domain import Plan, Refused, check_plan, value
 from models.schemas import form_of
 
 T = TypeVar("T")
@@ -55,10 +55,24 @@ def read(text: str, answer: type[T]) -> Read[T]:
         if not _is_about(found, schema):
             continue
         try:
-            return Read(value=adapter.validate_python(_tidy(found, schema)))
+            value = adapter.validate_python(_tidy(found, schema))
         except ValidationError as error:
             wrong = wrong or _explain(error)
+            continue
+        if not (senseless := _senseless(value)):
+            return Read(value=value)
+        wrong = wrong or senseless
     return Read(wrong=wrong or "there is no complete JSON object in it")
+
+
+def _senseless(found: object) -> str:
+    """What is wrong with an answer beyond its form: a plan's steps must be an order that can be worked through."""
+    if isinstance(found, Plan):
+        try:
+            check_plan(found)
+        except Refused as error:
+            return f"{error.message} {error.hint}".rstrip(".")
+    return ""
 
 
 def _said(text: str) -> Iterator[Any]:

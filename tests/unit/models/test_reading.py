@@ -23,7 +23,7 @@ STEP = st.builds(Step, id=st.from_regex(r"[a-z0-9]{1,5}", fullmatch=True), title
 PLANS = st.builds(
     Plan,
     goal=TEXT,
-    steps=st.lists(STEP, min_size=1, max_size=3).map(tuple),
+    steps=st.lists(STEP, min_size=1, max_size=3, unique_by=lambda step: step.id).map(tuple),
     acceptance=st.none() | TEXT,
 )  # fmt: skip
 AROUND = st.sampled_from([
@@ -68,6 +68,8 @@ def test_a_truncated_answer_is_never_taken_for_a_whole_one(plan, data):
     ('{"unknown": {"keys": 1}}', "no complete JSON object"),
     ('{"goal": "g", "steps": []}', "steps: Tuple should have at least 1 item"),
     ('{"goal": "g", "steps": [{"id": "a b", "title": "t"}]}', "steps.0.id"),
+    ('{"goal": "g", "steps": [{"id": "a", "title": "t", "needs": ["z"]}]}', "unknown steps: z"),
+    ('{"goal": "g", "steps": [{"id": "a", "title": "t", "needs": ["a"]}]}', "wait for each other"),
     ("[" * 5_000, "no complete JSON object"),
     ('{"goal": "\\ud800", "steps": [{"id": "a", "title": "t"}]}', "goal"),
 ])  # fmt: skip
