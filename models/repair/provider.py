@@ -22,7 +22,7 @@ _HINTS = {
     "not_python": "The built-in repair engine works on Python only; configure a model: SIGNOFF_MODEL_BASE_URL.",
     "interpreter_missing": "Use a sandbox image that has python3, 3.9 or newer.",
 }
-_GRACE_S = 20.0
+_GRACE_S = 40.0
 _NOT_FOUND = 127
 _RESULT_BYTES = 16 << 20
 
@@ -112,7 +112,7 @@ class Repair:
             expert=job.expert,
             files_to_update=edits,
             notes=f"{option['what']}\n{option['diff']}{doubt}"[:20_000],
-            commit_message=f"Repair {', '.join(edit.path for edit in edits)}: {option['kind']}",
+            commit_message=f"Repair {option['what']}",
         )
         return Proposal(
             provider=self.name,

@@ -24,6 +24,8 @@ _BASELINE_SHARE = 0.4
 _TRACE_SHARE = 0.15
 _STAGES = (0.12, 0.3, 0.6, 1.0)
 """Shares of the time after which partial repairs are looked at."""
+_SURVEYING = 0.2
+"""Time to choose partial repairs, as a share of what is left."""
 _DEEPER = 0.6
 """Time for second edits, as a share of the time spent on single ones so far."""
 
@@ -65,7 +67,7 @@ def repair(request: Message) -> Message:
         if not count:
             raise Refusal("no_repair_found", "The failing tests run no line of the project's own code.")
         _say(f"{len(baseline.failing)} of {len(baseline.tests)} tests fail; {count} suspicious lines")
-        search = Search(lab, baseline, Jobs(baseline, files), _say)
+        search = Search(lab, baseline, Jobs(baseline, files), lambda text: _say(text.replace(f"{root}{os.sep}", "")))
         _stages(search, candidates, until)
         facts = {
             **vars(search.tally),
@@ -118,7 +120,8 @@ def _stages(search: Search, candidates: Candidates, until: float) -> None:
     began = time.monotonic()
     for share in _STAGES:
         search.explore(singles, began + share * (until - began))
-        bases = [] if search.plausible else search.bases()
+        now = time.monotonic()
+        bases = [] if search.plausible else search.bases(now + _SURVEYING * (until - now))
         for place, base in enumerate(bases):
             now = time.monotonic()
             left = min(until - now, _DEEPER * (now - began))

@@ -16,7 +16,7 @@ _QUICK_S = 0.1
 _FLOOR_S = 0.06
 """Enough for half a million lines; what needs more gets it when nothing else is left to try."""
 _SURVEY_TESTS = 400
-_SURVEY_S = 20.0
+_SURVEY_S = 8.0
 _LEAST_S = 20.0
 _LONGEST_S = 4.0
 _PATIENCE = 8

@@ -74,8 +74,7 @@ class Search:
         """Let what is still running end, so that it does not slow what comes next."""
         end = time.monotonic() + 2.0
         while open_ and time.monotonic() < end:
-            for _ in self._lab.results(open_, 0.2):
-                continue
+            list(self._lab.results(open_, 0.2))
 
     def _next(self, trials: Iterator[Trial]) -> list[Trial]:
         group = [self._again.popleft() for _ in range(min(self._batch, len(self._again)))]
@@ -137,9 +136,9 @@ class Search:
             return
         result = self._lab.ask(kind, self._jobs.everything(trial, self._until - time.monotonic()))
         outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
-        ended = any("end" in line for line in result["lines"])
         if self._jobs.broken(outcomes):
             return
+        ended = any("end" in line for line in result["lines"])
         trial.fixed = {name for name in self._failing if outcomes.get(name) == "passed"}
         if len(trial.fixed) == len(self._failing) and (ended or result["late"]):
             trial.sure = ended
@@ -160,15 +159,16 @@ class Search:
     def _found(self, trial: Trial) -> None:
         now = time.monotonic()
         if not self.plausible:
-            self._say(f"a {trial.kind} passes every test after {self.tally.tried} candidates")
+            self._say(f"{trial.kind} at {trial.where} passes every test after {self.tally.tried} candidates")
             self._until = min(self._until, now + max(1.5, _AFTERGLOW * (now - self._began)))
         self.plausible.append(trial)
 
-    def bases(self) -> list[Trial]:
+    def bases(self, until: float) -> list[Trial]:
         """Edits that repair some failing tests and break nothing: a second edit may do the rest."""
         ranked = sorted(self._partial, key=_promise) if len(self._quick) > 1 else []
         self._partial = []
-        surveyed = sorted((trial for trial in ranked[:_SURVEYED] if self._survey(trial)), key=_promise)
+        kept = [trial for trial in ranked[:_SURVEYED] if time.monotonic() < until and self._survey(trial)]
+        surveyed = sorted(kept, key=_promise)
         kinds = {tuple(sorted(trial.fixed)): trial for trial in reversed(surveyed)}
         different = sorted(kinds.values(), key=_promise)
         return [*different, *(trial for trial in surveyed if trial not in different)][:_BASES]
@@ -181,7 +181,7 @@ class Search:
 
     def deepen(self, base: Trial, candidates: Candidates, until: float) -> None:
         """Look for a second edit on top of a partial repair."""
-        self._say(f"a {base.kind} repairs {len(base.fixed)} of {len(self._failing)} failing tests")
+        self._say(f"{base.kind} at {base.where} repairs {len(base.fixed)} of {len(self._failing)} failing tests")
         before = self._partial, self._again, self._anew
         self._partial, self._again, self._anew = [], deque(), deque()
         self._quick = self._jobs.representatives(sorted(base.fixed))
