@@ -38,6 +38,10 @@ def _option(trial: Trial, files: Files, root: Path) -> Message:
         mark = "\ufeff" if has_mark(path) else ""
         changed[name] = {"text": mark + text, "mode": Path(path).stat().st_mode & 0o777}
     return {
-        "what": _what(trial, root), "kind": trial.kind.replace(f"{root}{os.sep}", ""), "rank": trial.rank, "sure": trial.sure, "files": changed,
+        "what": _what(trial, root),
+        "kind": trial.kind.replace(f"{root}{os.sep}", ""),
+        "rank": trial.rank,
+        "sure": trial.sure,
+        "files": changed,
         "diff": "\n".join(diff),
-    }  # fmt: skip
+    }
