@@ -13,6 +13,7 @@ from sandbox.paths import absolute
 GRACE_S = 5.0
 """How much longer than the runner we wait before the sandbox counts as lost."""
 FILES_S = 120.0
+PING_S = 5.0
 HOME = "/work/home"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 ENVIRONMENT = {"HOME": HOME, "TMPDIR": "/tmp", "XDG_CACHE_HOME": "/tmp/cache", "LANG": "C.UTF-8"}  # noqa: S108
@@ -89,9 +90,9 @@ class Attached:
         """See ``Sandbox.delete``."""
         await self._files({"op": "delete", "path": absolute(path)})
 
-    async def ping(self, *, timeout_s: float = 5.0) -> None:
-        """Come back when PID 1 answers."""
-        await self._channel.ask({"op": "ping"}, timeout_s=timeout_s)
+    async def ping(self) -> None:
+        """See ``Sandbox.ping``."""
+        await self._channel.ask({"op": "ping"}, timeout_s=PING_S)
 
     async def permit(self, profile: Profile, *, run: str = "") -> None:
         """See ``Sandbox.permit``."""

@@ -157,13 +157,15 @@ async def where_and_who_one_is(sandbox: Sandbox) -> None:
     script = 'pwd; echo "$GIVEN"; touch "$HOME/x" "$TMPDIR/x" && echo ok; git --version >&2'
     ran = await sandbox.run(["sh", "-c", script], env={"GIVEN": "a b"})
     must(ran.ok and ran.stdout.head == f"{REPO}\na b\nok\n".encode(), ran)
+    await sandbox.ping()
 
 
 async def closed_is_closed(sandbox: Sandbox) -> None:
     """Closing twice is fine; afterwards every verb says that the sandbox is lost."""
     await sandbox.close()
     await sandbox.close()
-    for verb in (sandbox.run(["true"]), sandbox.read("x"), sandbox.write("x", b""), sandbox.delete("x")):
+    verbs = (sandbox.run(["true"]), sandbox.read("x"), sandbox.write("x", b""), sandbox.delete("x"), sandbox.ping())
+    for verb in verbs:
         try:
             await verb
         except SandboxLost:

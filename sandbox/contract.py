@@ -112,6 +112,10 @@ class Sandbox(Protocol):
         """Remove a file or an empty folder. Raises as ``read`` does."""
         ...
 
+    async def ping(self) -> None:
+        """Come back when the sandbox answers. Raises ``SandboxLost``."""
+        ...
+
     async def permit(self, profile: Profile, *, run: str = "") -> None:
         """Open or close the way to package registries, for the commands that come now.
 

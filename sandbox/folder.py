@@ -93,6 +93,10 @@ class LocalSandbox:
         with _promised(path):
             files.delete(self._place(path))
 
+    async def ping(self) -> None:
+        """See ``Sandbox.ping``."""
+        self._must_be_open()
+
     async def permit(self, profile: Profile, *, run: str = "") -> None:
         """See ``Sandbox.permit``; here everything is permitted, always."""
 

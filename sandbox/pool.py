@@ -100,7 +100,7 @@ class Pool:
             warm = shelf.popleft()
             with contextlib.suppress(SandboxLost):
                 if time.monotonic() - warm.since < self._idle_s:
-                    await warm.sandbox.run(["true"], cwd="/", timeout_s=2.0)
+                    await warm.sandbox.ping()
                     return warm.sandbox
             self._do(warm.sandbox.close())
         return None

@@ -139,7 +139,7 @@ class Workspace:
 
     async def ping(self) -> None:
         """Come back when the sandbox is alive. Raises ``SandboxLost``."""
-        await self._sandbox.run(["true"], cwd="/", timeout_s=10.0)
+        await self._sandbox.ping()
 
     async def permit(self, profile: Profile) -> None:
         """See ``Sandbox.permit``."""
