@@ -12,7 +12,7 @@ from risk.paths import Paths
 from risk.quoting import HOLE
 from risk.rules import Rules
 from risk.script import Invocation, Source
-from risk.signs import Sign, shown
+from risk.signs import Sign, names, shown
 from risk.specials import SPECIALS
 from risk.words import Word, joined
 from risk.wrappers import embedded
@@ -23,6 +23,7 @@ _SYSTEM: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/
 _VERSIONED = re.compile(
     r"(python|pypy|pip|node|ruby|perl|php|lua|gcc|g\+\+|clang|clang\+\+|go|java|tclsh|pytest)-?\d+(\.\d+)*"
 )
+_RESERVED: Final = names("if then elif else fi for while until do done case esac in select function { } [[ ]] ! ((")
 _DEEPEST: Final = 12
 
 
@@ -53,6 +54,8 @@ class Judge:
         if not name.text.isascii():
             yield Sign("deceptive", f"the program's name {name.text.encode('unicode_escape').decode()[:60]}",
                        "shell.lookalike")  # fmt: skip
+        if name.text in _RESERVED:
+            yield Sign("unread", f"{name.text} where the parser expects a program", "shell.misread")
         if name.text in call.within:
             yield Sign("destroy", f"{shown(name.text)} starts itself", "shell.fork_bomb", "may never end")
         # A function of the script never makes its name harmless: it may be defined in a subshell, or too late.

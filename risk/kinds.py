@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from risk.pathkinds import archive, deleted, listed, mode, read, replaced, written
-from risk.paths import glob_expression
+from risk.paths import glob_expression, normal, outside
 from risk.quoting import HOLE
 from risk.rater import Rater
 from risk.script import Invocation
@@ -24,13 +24,19 @@ _QUIET_GIT = re.compile(
     r"|diff\.(renames|algorithm|context|nopre\w+)|log\.\w+|init\.defaultbranch|commit\.gpgsign|tag\.gpgsign|gc\.auto"
     r"|core\.pager=(cat)?|pager\.\w+=(false|cat)?|protocol\.version)(=.*)?"
 )
-_SECRET_NAME = re.compile(r"(?i)secret|token|passw|api_?key|access_?key|private|credential")
+SECRET_NAME = re.compile(r"(?i)secret|token|passw|api_?key|access_?key|private|credential")
 _STREAM = re.compile(r"-|/dev/(stdin|fd/\d+)|/proc/self/fd/\d+")
 _VIM = re.compile(r"!|system|shell|\bpy|lua|perl|ruby|tcl|source|\bw(rite)?\b|\bterm|\bsil")
 
 
 def _text(_rater: Rater, _word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
     yield from ()
+
+
+def _folder(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
+    """Another folder to work in: outside of the workspace other settings and other files are found."""
+    if outside(normal(word.text)) or not word.known:
+        yield Sign("look", f"works in {shown(word.text.replace(HOLE, '…'))}")
 
 
 def _script_text(rater: Rater, word: Word, call: Invocation, _language: str) -> Iterator[Sign]:
@@ -93,7 +99,7 @@ def _named(rater: Rater, word: Word, call: Invocation, language: str) -> Iterato
 
 
 def _secret_name(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
-    if _SECRET_NAME.search(word.text) or not word.known:
+    if SECRET_NAME.search(word.text) or not word.known:
         yield Sign("private", shown(word.text.replace(HOLE, "…")))
 
 
@@ -167,7 +173,7 @@ def _perl(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterat
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
-    "text": _text, "cd": _text, "placeholder": _text, "hiddenshell": _text, "shelltext": _text, "cmakecommand": _text,
+    "text": _text, "cd": _folder, "placeholder": _text, "hiddenshell": _text, "shelltext": _text, "cmakecommand": _text,
     "package": _text, "program": _text, "file": read,
     "read": read, "list": listed, "write": written, "delete": deleted,
     "archive": archive, "replace": replaced, "shell": _script_text, "code": _code, "perl": _perl,

@@ -15,6 +15,7 @@ Mode = Literal["read", "list", "write", "delete"]
 WORKSPACE: Final = "/work/repo"
 SCRATCH: Final = ("/tmp/", "/var/tmp/", "/work/")  # noqa: S108  places of the sandbox, nothing is opened here
 _STREAMS = re.compile(r"/dev/(null|stdin|stdout|stderr|tty|full|zero|random|urandom|fd/\d+)|-")
+_REMOTE = re.compile(r"(?i)(https?|ftps?|sftp|ssh|git|rsync)://")
 _SOFTWARE = re.compile(r"/(usr/(include|share|lib|local/lib|src)|opt|lib(64)?)/")
 _WHOLE = re.compile(r"(\.{0,2}|~[^/]*|/|/?\*+|\./\*+|(\.\./)*\.\.(/\*+)?|~/\*+|\.\[?[*!.?^\]]*)/?")
 _HOLDS_SECRETS = (
@@ -81,7 +82,7 @@ class Paths:
                 )
             case "write":
                 yield from self._ruled("write", word, path, told)
-                yield from _written(word, path, told)
+                yield from _written(path, told)
             case "delete":
                 yield from self._ruled("write", word, path, told)
                 yield from _deleted(word, path, told)
@@ -103,7 +104,9 @@ class Paths:
 
 
 def _read(word: Word, path: str, told: str) -> Iterator[Sign]:
-    if not word.known or word.variable:
+    if _REMOTE.match(word.text):
+        yield Sign("network", told)
+    if HOLE in path or word.variable:
         yield Sign("computed", f"reads {told}")
     if path in _HOLDS_SECRETS or re.fullmatch(r"/(home|Users|proc)/[^/]+", path):
         yield Sign("broad", told)
@@ -111,8 +114,8 @@ def _read(word: Word, path: str, told: str) -> Iterator[Sign]:
         yield Sign("look", f"reads {told}")
 
 
-def _written(word: Word, path: str, told: str) -> Iterator[Sign]:
-    if not word.known:
+def _written(path: str, told: str) -> Iterator[Sign]:
+    if HOLE in path:
         yield Sign("computed", f"writes {told}")
     elif outside(path):
         yield Sign("outside", told)

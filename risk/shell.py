@@ -1,5 +1,6 @@
 """Rate a shell script by everything it would run. Default deny: what is not proven harmless is not low. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ from tree_sitter import Language, Parser
 from risk.alphabet import narrowed
 from risk.gaps import broken_words, surrounded
 from risk.invocations import Judge
+from risk.kinds import SECRET_NAME
 from risk.paths import Paths
 from risk.quoting import HOLE, MARKS
 from risk.rules import Rules
@@ -20,6 +22,7 @@ from risk.words import Word
 from risk.writing import written_scripts
 
 _DEEPEST = 12
+_USED = re.compile(r"\$\{?[!#]?([A-Za-z_]\w*)")
 
 
 def bash() -> Language:
@@ -59,6 +62,7 @@ class Shell:
         for inner in script.scripts:
             yield from self._deeper(inner, ())
         yield from self._variables(script)
+        yield from _printed_secrets(script, text)
         yield from self._tests(script)
         yield from self._runs(script)
         if script.troubles:
@@ -81,10 +85,9 @@ class Shell:
 
     def _paths(self, script: Script) -> Paths:
         """Relative paths may start in any folder that the script changes to."""
-        goals = [
-            w.text for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"} for w in i.words[1:]
-        ]
-        bases = dict.fromkeys(["", *(g for g in goals if not g.startswith("-") or HOLE in g)])
+        moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
+        goals = [_goal(words[1:]) for words in moves]
+        bases = dict.fromkeys(["", *goals])
         return Paths(rules=self.rules, bases=tuple(bases)[:8])
 
     def _variables(self, script: Script) -> Iterator[Sign]:
@@ -108,6 +111,20 @@ class Shell:
             for piece in pieces if 1 < len(pieces) <= 60 else ():  # noqa: PLR2004
                 if piece:
                     yield from Shell(rules=self.rules, language=self.language, depth=self.depth + 4).signs(piece)
+
+
+def _printed_secrets(script: Script, text: str) -> Iterator[Sign]:
+    """Variables of the environment that are named like a secret, wherever they are used."""
+    own = {made.name for made in script.assignments}
+    for name in dict.fromkeys(_USED.findall(text)):
+        if name not in own and SECRET_NAME.search(name):
+            yield Sign("private", f"${shown(name)}", "variable.secret")
+
+
+def _goal(words: tuple[Word, ...]) -> str:
+    """Where ``cd`` goes: home without an argument, and who knows where with a dash."""
+    named = [word.text for word in words if not word.text.startswith("-") or word.text == "-"]
+    return HOLE if named[:1] == ["-"] else named[0] if named else "~"
 
 
 def _redirected(redirect: Redirect, paths: Paths) -> Iterator[Sign]:
