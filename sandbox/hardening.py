@@ -96,7 +96,6 @@ def _resources(limits: Limits) -> dict[str, Any]:
         "Memory": memory,
         "MemorySwap": memory,  # the same number: no swap on top
         "NanoCpus": int(limits.cpus * 1e9),
-        "CpuShares": 512,
         "PidsLimit": limits.pids,
         "ShmSize": 16 * _MB,
         "OomKillDisable": False,
