@@ -99,6 +99,8 @@ class Scores:
                 raise _away(type(error).__name__) from error
             except errors.ApiError as error:
                 raise _said_no(error.status_code) from None
+            except ValueError as error:
+                raise _away("an answer that is not Langfuse's") from error
         if getattr(answer, "rejected", 0):
             raise Refused(f"Langfuse rejected {answer.rejected} of {len(scores)} scores.", code="langfuse_refused",
                           hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]))  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain import Refused, Transient
+from domain import Refused, SignoffError, Transient
 from telemetry import Redactor, Score, Scores, trace_id
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -72,6 +72,22 @@ async def test_a_langfuse_that_is_down_can_be_tried_again() -> None:
                 [Score.tests_passed("r1", passed=True, at=NOW)]
             )
     assert away.value.stable_code == "langfuse_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "code"),
+    [
+        (200, b"[1]", "langfuse_unavailable"),
+        (200, b"<html>", "langfuse_refused"),  # some other server: its hint says to check LANGFUSE_HOST
+        (502, b"<html>", "langfuse_unavailable"),
+        (429, b"{}", "langfuse_unavailable"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_has_a_code_too(receiver, status: int, answer: bytes, code: str) -> None:
+    receiver.statuses, receiver.answer = [status], answer
+    with pytest.raises(SignoffError) as told:
+        await scores(receiver.url).send([Score.tests_passed("r1", passed=True, at=NOW)])
+    assert told.value.stable_code == code
 
 
 async def test_without_the_extra_it_says_how_to_get_it() -> None:
