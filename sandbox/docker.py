@@ -22,6 +22,7 @@ from domain import SandboxLost
 from sandbox import refusals
 from sandbox.attached import Attached
 from sandbox.channel import Channel
+from sandbox.connection import connect
 from sandbox.contract import Check, Spec
 from sandbox.egress import Egress
 from sandbox.hardening import LABEL, create_body
@@ -174,10 +175,7 @@ class Docker:
             return self._client
 
     def _connect(self) -> docker.APIClient:
-        if self._base_url is not None:
-            api = docker.APIClient(base_url=self._base_url, version="auto", timeout=self._timeout)
-        else:
-            api = docker.from_env(version="auto", timeout=self._timeout).api
+        api = connect(self._base_url, self._timeout)
         sweep(api, self._owner)
         return api
 
