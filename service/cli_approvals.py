@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from approvals import Ballot
+from approvals import Ballot, Terms
 from domain import Refused
 from service import report
 from service.settings import read_settings
@@ -83,6 +83,49 @@ def reject(
 ) -> None:
     """Refuse it. With a comment the run plans again from there."""
     _decide(ballot, "reject", comment, person, as_json=as_json)
+
+
+@app.command()
+def cancel(
+    ballot: Annotated[str, BALLOT],
+    person: Annotated[str | None, AS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Withdraw the question: its requester, or any approver. Nothing happens, and the run ends with its work kept."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await find(house, ballot)
+            gone = await house.ballots.cancel(found.id, house.person(person))
+        if as_json:
+            print_json(report.plain(gone))
+        else:
+            out().print(f"ballot {gone.id[:8]} is {gone.state}.")
+
+    run_async(work, as_json=as_json)
+
+
+@app.command()
+def grant(
+    ballot: Annotated[str, BALLOT],
+    uses: Annotated[int, typer.Option("--uses", min=1, max=100, help="How many times.")] = 10,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1_440, help="For how long.")] = 60,
+    person: Annotated[str | None, AS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Approve the like of a command for the rest of its run: the same commands on whatever the files are by then."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await find(house, ballot)
+            given = await house.ballots.grant(found.id, Terms(uses=uses, seconds=minutes * 60), house.person(person))
+        if as_json:
+            print_json(report.plain(given))
+        else:
+            until = f"{given.expires_at:%H:%M} UTC"
+            out().print(f"granted {given.uses_left} times until {until}, in run {given.run} only")
+
+    run_async(work, as_json=as_json)
 
 
 def _decide(ballot: str, choice: str, comment: str, person: str | None, *, as_json: bool) -> None:

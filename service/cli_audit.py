@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from approvals import forget
+from domain import Refused
 from service import report
 from service.settings import read_settings
 from service.terminal import JSON, out, print_json
@@ -60,3 +62,28 @@ def export(
             to.write_text(text, encoding="utf-8")
 
     run_async(work)
+
+
+@app.command()
+def erase(
+    subject: Annotated[str, typer.Argument(help="Whom to forget, by the name in the record.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; there is no way back.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Forget a person: destroy their key, and put a pseudonym where their name stood. The chain still verifies."""
+    if not yes:
+        typer.confirm(f"Forget {subject} for good?", abort=True, err=True)
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house, house.audit.engine.begin() as connection:
+            ref = await house.audit.erase(connection, house.org, subject)
+            if ref is None:
+                raise Refused(f"The record knows no {subject!r}.", code="subject_unknown",
+                              hint="See who is in it: signoff audit export")  # fmt: skip
+            touched = await forget(connection, house.org, subject, ref)
+        if as_json:
+            print_json({"pseudonym": ref, "ballots": touched})
+        else:
+            out().print(f"forgotten: {subject} is {ref} now, in the record and in {touched} ballots")
+
+    run_async(work, as_json=as_json)

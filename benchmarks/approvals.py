@@ -1,0 +1,113 @@
+"""How soon a signed run goes on, and how often a run asks.
+
+The way from the vote to the first event of the next node goes through the embedded engine, with nobody
+doing anything: the vote's own transaction, the run's lease, the checkpoint, the ballot read again.
+"""
+
+import asyncio
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.demo import EXAMPLES, ROOT
+from benchmarks.idle import TASK, staff
+from domain import Action, Event, Requirement, Risk, Task
+from graphs import Staff, coding
+from nodes.ask import Asker
+from nodes.assess import AssessInput
+from nodes.wait import Waiter
+from service.settings import Settings
+from service.signing import vote
+from service.wiring import House, open_house
+from telemetry import tracing
+
+WARM_UP, ROUNDS = 5, 40
+
+
+def measure() -> Mapping[str, float]:
+    """The median of ``ROUNDS`` decisions, and the mean over the two examples, which run in Docker."""
+    with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+        took = asyncio.run(_decisions(Path(folder) / "idle"))
+        asked = asyncio.run(_prompts(Path(folder) / "examples"))
+    return {
+        "approvals.decision_to_resume_p50_ms": round(statistics.median(took), 2),
+        "approvals.prompts_per_run": round(statistics.mean(asked), 2),
+    }
+
+
+class _Assessor:
+    """A signature is always due."""
+
+    async def __call__(self, state: AssessInput) -> Mapping[str, Any]:
+        action = Action(
+            tool="branch", arguments={"message": "m", "branch": "b"}, target="/nowhere", content=state["run"]
+        )
+        requirement = Requirement(tier="high", humans=1, allow_self=True)
+        return {"action": action, "risk": Risk(tier="high"), "requirement": requirement, "verdict": None}
+
+
+async def _decisions(home: Path) -> list[float]:
+    """Milliseconds from casting a vote to the first event of the node after the pause."""
+    async with (
+        open_house(Settings(home=home, sandbox="unsafe-local"), models={}) as house,
+        tracing(folder=home) as spans,
+    ):
+        idle: Any = staff(spans.tracer)
+        asking: Staff = replace(
+            idle, assess=_Assessor(), ask=Asker(ballots=house.ballots), wait=Waiter(ballots=house.ballots)
+        )
+        graph = coding(asking, checkpointer=house.engine.graph.checkpointer)  # pyright: ignore[reportArgumentType]
+        signing = replace(house, engine=replace(house.engine, graph=graph))
+        return [await _decision(signing) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
+
+
+async def _decision(house: House) -> float:
+    run = await house.engine.create(TASK)
+    standing = await house.engine.advance(run.id, lambda _: None)
+    assert standing.ballot is not None, "a run that does not ask is no measurement"
+    ballot = await house.ballots.get(standing.ballot, house.org)
+    first: list[float] = []
+
+    def listen(event: Event) -> None:
+        if event.kind == "node_started" and event.node not in {"wait", "ask", "assess"}:
+            first.append(time.perf_counter())
+
+    started = time.perf_counter()
+    await vote(house, ballot, "approve", person="ann")
+    standing = await house.engine.advance(run.id, listen)
+    assert standing.run.status == "delivered", "a run that does not end is no measurement"
+    return (first[0] - started) * 1_000
+
+
+async def _prompts(home: Path) -> list[int]:
+    """Ballots that waited for a person, in one run of each example, by the repair engine in Docker."""
+    async with open_house(Settings(home=home, repair_seconds=180), models={}) as house:
+        return [await _asked(house, home / f"{name}-repo", ROOT / "examples" / name) for name in EXAMPLES]
+
+
+async def _asked(house: House, repo: Path, example: Path) -> int:
+    await asyncio.to_thread(_repository, example, repo)
+    text = (example / "TASK.md").read_text(encoding="utf-8")
+    run = await house.engine.create(Task(text=text, repo=str(repo), requester="ann"))
+    standing = await house.engine.advance(run.id, lambda _: None)
+    asked = 0
+    while standing.ballot is not None:
+        asked += 1
+        await vote(house, await house.ballots.get(standing.ballot, house.org), "approve", person="ann")
+        standing = await house.engine.advance(run.id, lambda _: None)
+    assert standing.run.status == "delivered", f"{example.name}: {standing.run.ending}"
+    return asked
+
+
+def _repository(example: Path, repo: Path) -> None:
+    """The example as a stranger's repository, without the task, as ``scripts/demo.sh`` makes it."""
+    shutil.copytree(example, repo, ignore=shutil.ignore_patterns("TASK.md", "__pycache__", ".pytest_cache"))
+    who = ["-c", "user.name=Demo", "-c", "user.email=demo@example.invalid", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q", "-b", "main"], ["add", "--all"], [*who, "commit", "-q", "-m", "The example"]):
+        subprocess.run(["git", "-C", str(repo), *words], check=True)
