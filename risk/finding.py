@@ -109,7 +109,8 @@ def _below(root: Word, words: list[Word]) -> Iterator[Word]:
         yield from (Word(f"{start}/{name}", glob=glob, variable=root.variable) for name, glob in globs)
         return
     inside = not root.text.startswith(("/", "~", "..", HOLE)) or root.text.startswith(("/tmp/", "/work/"))  # noqa: S108
-    if inside and not loose and any(word.text in _NARROWS for word in words):
+    negated = any(word.text in {"!", "-not"} for word in words)
+    if inside and not loose and not negated and any(word.text in _NARROWS for word in words):
         yield Word(f"{start or '.'}/selected", variable=root.variable)
     else:
         yield root

@@ -17,7 +17,9 @@ SCRATCH: Final = ("/tmp/", "/var/tmp/", "/work/")  # noqa: S108  places of the s
 _STREAMS = re.compile(r"/dev/(null|stdin|stdout|stderr|tty|full|zero|random|urandom|fd/\d+)|-")
 _REMOTE = re.compile(r"(?i)(https?|ftps?|sftp|ssh|git|rsync)://")
 _SOFTWARE = re.compile(r"/(usr/(include|share|lib|local/lib|src)|opt|lib(64)?)/")
-_WHOLE = re.compile(r"(\.{0,2}|~[^/]*|/|/?\*+|\./\*+|(\.\./)*\.\.(/\*+)?|~/\*+|\.\[?[*!.?^\]]*)/?")
+_WHOLE = re.compile(
+    r"(\.{0,2}|~[^/]*|/|/?\*+|\./\*+|(\.\./)*\.\.(/\*+)?|~/\*+|\.\[?[*!.?^\]]*|(\./)?[*?.]*[*?][*?.]*|\[[^\]]+\]\*)/?"
+)
 _HOLDS_SECRETS = (
     "/",
     "~",

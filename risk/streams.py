@@ -8,6 +8,8 @@ from risk.script import Invocation, Source
 from risk.words import Word
 
 _LISTERS = ("ls", "find", "fd", "fdfind", "tree", "grep", "rg", "git", "du")
+_SELECTS = ("-name", "-iname", "-path", "-ipath", "-regex", "-mtime", "-empty", "-size", "-newer")
+_ALL = Word("./*", glob=True)
 _PLAIN = ("cat", "tee", "sort", "uniq", "head", "tail", "tac", "nl", "grep", "shuf")
 
 
@@ -81,11 +83,12 @@ def _roots(name: str, call: Invocation) -> Iterator[Word]:
             "log",
             "show",
         }
-        yield Word("./listed") if inside else Word(HOLE, variable=True)
+        yield _ALL if inside else Word(HOLE, variable=True)
         return
     if name in {"grep", "rg"}:
         words = words[1:]
     outer = [word for word in words if word.text.startswith(("/", "~", "..", HOLE)) or not word.known]
     yield from (Word(f"{word.text.rstrip('/')}/" if word.text.strip("/") else "/", variable=True) for word in outer)
     if not outer:
-        yield Word("./listed")
+        selects = name in {"grep", "rg"} or any(word.text in _SELECTS for word in call.words)
+        yield Word("./listed") if selects else _ALL

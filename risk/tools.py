@@ -100,7 +100,7 @@ def declare(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iter
     yield Sign("dump" if ("p" in letters or not names) and name != "local" else grammar.effect, name)
     if "n" in letters and name != "export":
         yield Sign("unknown", f"{name} -n gives a variable a second name")
-    for word in names:
+    for word in (replace(each, text=each.text.split("=")[0]) for each in names):
         yield from rater.part("evaluated", word, call)
         if not word.known:
             yield Sign("computed", f"{name} with a name from a variable")

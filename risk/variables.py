@@ -9,6 +9,7 @@ from risk.signs import names
 from risk.words import Value, Values, Word, one_word, text_of, words_of
 
 _SETS: Final = names("read mapfile readarray getopts printf let wait unset declare local typeset select")
+_MOST: Final = 24
 _ANYTHING: Final = frozenset(("eval", "source", "."))
 
 
@@ -32,6 +33,17 @@ def constants(root: Node) -> Values:
     if _splits_otherwise(root):
         return {}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def alternatives(node: Node, values: Values) -> Iterator[Values]:
+    """The ways to read a command in which a variable may hold several things: one for each of them."""
+    used = {text_of(each) for each in _all(node) if each.type == "variable_name"}
+    many = [name for name in used if name in values and len(values[name].words) > 1]
+    if len(many) == 1 and len(values[many[0]].words) <= _MOST:
+        value = values[many[0]]
+        yield from ({**values, many[0]: Value((word,), loop=value.loop)} for word in value.words)
+    else:
+        yield {name: value for name, value in values.items() if name not in many}
 
 
 def _splits_otherwise(root: Node) -> bool:

@@ -8,6 +8,7 @@ from tree_sitter import Node
 from risk.gaps import backticked, doubts, literal, nested
 from risk.redirections import after_heredoc, redirected
 from risk.script import Assignment, Invocation, Place, Script, Source
+from risk.variables import alternatives
 from risk.words import Values, Word, joined, one_word, text_of, words_of
 
 _STRUCTURE: Final = frozenset((
@@ -45,7 +46,8 @@ class Walk:
             self.plain(text_of(node))
         match node.type:
             case "command":
-                return [self._command(node, place)]
+                ways = alternatives(node, self.values)
+                return [Walk(self.script, values).command(node, place) for values in ways]
             case "pipeline":
                 return self._pipeline(node, place)
             case "redirected_statement":
@@ -106,7 +108,7 @@ class Walk:
         names = (text_of(child) for child in node.children if child.type == "variable_name")
         self.script.assignments.extend(Assignment(name, Word("")) for name in names)
 
-    def _command(self, node: Node, place: Place) -> Invocation:
+    def command(self, node: Node, place: Place) -> Invocation:
         words: list[Word] = []
         assigned: list[Assignment] = []
         sources, sinks = place.sources, place.sinks

@@ -7,7 +7,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from risk.quoting import BREAK, CLOSE, COMMA, GLOB, HOLE, MARKS, OPEN, ansi, bare, braces, double_quoted, unmarked
+from risk.quoting import BREAK, GLOB, HOLE, MARKS, ansi, bare, braces, double_quoted, unmarked
 
 _LITERAL: Final = frozenset((
     "word", "number", "variable_name", "regex", "extglob_pattern", "test_operator", "file_descriptor", "heredoc_start",
@@ -133,10 +133,12 @@ def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:
 def _variable(name: str, values: Values, *, quoted: bool) -> tuple[str, bool]:
     """Return the marked text of ``$name``, and whether it may hold anything but a loop's words."""
     value = values.get(name)
+    if value is not None and len(value.words) == 1:
+        word = value.words[0]
+        text = word.text + (GLOB if word.glob and not quoted else "")
+        return (text if quoted else re.sub(r"\s+", BREAK, text)), not value.loop
     if value is not None:
-        texts = [word.text + (GLOB if word.glob and not quoted else "") for word in value.words]
-        texts = texts if quoted else [re.sub(r"\s+", BREAK, text) for text in texts]
-        return (texts[0] if len(texts) == 1 else f"{OPEN}{COMMA.join(texts)}{CLOSE}"), not value.loop
+        return HOLE, True
     if name == "IFS":
         return (" " if quoted else BREAK), False
     return (_FIXED[name], False) if name in _FIXED else (HOLE, True)

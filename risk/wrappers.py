@@ -39,6 +39,7 @@ def _fed(rater: Rater, words: tuple[Word, ...], mark: str, call: Invocation) -> 
                          for w in words)  # fmt: skip
             yield from rater.started(made, inner)
     else:
+        yield from rater.started(words, inner)
         yield from rater.started((*words, *given), inner)
 
 
