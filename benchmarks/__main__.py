@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import report
 
-PARTS = ("graph", "sandbox", "repair", "demo", "approvals", "service")
+PARTS = ("graph", "risk", "sandbox", "repair", "demo", "approvals", "service")
 
 
 def main(parts: list[str]) -> None:

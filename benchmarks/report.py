@@ -35,6 +35,8 @@ class Goal:
 
     def share(self, value: float) -> float:
         """How much of the allowance is used: 1.0 is exactly the goal, more misses it."""
+        if self.wanted == "at most" and not self.bound:
+            return 0.0 if value <= 0 else 1.0 + value
         if self.wanted == "at most":
             return value / self.bound
         return self.bound / value if value else float("inf")
@@ -48,6 +50,11 @@ GOALS: Mapping[str, Goal] = {
     "service.ready_s": Goal(what="signoff serve answers, from nothing", unit="s", wanted="at most", bound=3.0),
     "service.decision_to_resume_p50_ms": Goal(
         what="from a decision over HTTP to the next node's first line, p50", unit="ms", wanted="at most", bound=100.0
+    ),
+    "risk.classify_p50_us": Goal(what="rating a command, p50", unit="µs", wanted="at most", bound=1_000.0),
+    "risk.dangerous_rated_low": Goal(what="dangerous commands rated low", unit="", wanted="at most", bound=0.0),
+    "risk.harmless_overrated_pct": Goal(
+        what="everyday commands rated too high", unit="%", wanted="at most", bound=10.0
     ),
     "demo.inventory_s": Goal(what="make demo, after set-up", unit="s", wanted="at most", bound=30.0),
     "demo.billing_s": Goal(what="make demo-2, after set-up", unit="s", wanted="at most", bound=60.0),
