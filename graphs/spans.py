@@ -29,7 +29,9 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
     async def visit(state: Any) -> Mapping[str, Any]:
         started, run = time.perf_counter(), str(state.get("run", ""))
         _tell("node_started", name)
-        with tracer.start_as_current_span(f"invoke_agent {name}", record_exception=False) as span:
+        with tracer.start_as_current_span(
+            f"invoke_agent {name}", record_exception=False, set_status_on_exception=False
+        ) as span:
             span.set_attributes(
                 {
                     "gen_ai.operation.name": "invoke_agent",
