@@ -1,18 +1,104 @@
-"""The command ``signoff``."""
+"""The command ``signoff``. A command's module is imported when the command is given, and not before."""
 
+import importlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from service import cli_approvals, cli_audit, cli_doctor, cli_fix, cli_outbox, cli_runs, cli_serve
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command is, and what the list of commands says about it."""
+
+    module: str
+    what: str
+    """A function of the module, or ``app`` for a group of commands."""
+    about: str
+
+
+ENTRIES: Final[dict[str, Entry]] = {
+    "run": Entry("cli_runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
+    "list": Entry("cli_runs", "list_runs", "List the newest runs."),
+    "show": Entry("cli_runs", "show", "Show how a run stands, its steps, its evidence and its answer."),
+    "diff": Entry("cli_runs", "diff", "Print what a run changed so far, as a unified diff."),
+    "resume": Entry(
+        "cli_runs", "resume", "Go on with a run where it stopped: after a signature, a crash, or a spent budget."
+    ),
+    "refine": Entry("cli_runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
+    "fork": Entry("cli_runs", "fork", "Start a new run from any step of an old one, with the files as they were."),
+    "cancel": Entry("cli_runs", "cancel", "End a run for good; its open approvals are cancelled with it."),
+    "trace": Entry("cli_runs", "trace", "Print a run as a tree of spans with durations, tokens and cost."),
+    "fix": Entry(
+        "cli_fix", "fix", 'Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.'
+    ),
+    "doctor": Entry("cli_doctor", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."),
+    "serve": Entry("cli_serve", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."),
+    "approvals": Entry("cli_approvals", "app", "Read what waits for a signature, and give or refuse it."),
+    "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),
+    "outbox": Entry("cli_outbox", "app", "Letters on their way, and those that nobody took."),
+}
+
+
+class Commands(TyperGroup):
+    """Lists every command from the table above, and imports the one that is called."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands.update({
+            name: TyperCommand(name, help=entry.about, short_help=entry.about) for name, entry in ENTRIES.items()
+        })  # fmt: skip
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, explained(load(name)) if name and command else command, rest
+
+
+def load(name: str) -> TyperCommand | TyperGroup:
+    """Import a command: the real one, with its options."""
+    entry = ENTRIES[name]
+    what = getattr(importlib.import_module(f"service.{entry.module}"), entry.what)
+    if isinstance(what, typer.Typer):
+        made: Any = get_group(what)
+    else:
+        alone = typer.Typer(rich_markup_mode="markdown", add_completion=False, context_settings=HELP)
+        alone.command(name)(what)
+        made = get_command(alone)
+    made.name = name
+    return made
+
+
+def explained(command: Any) -> Any:
+    """The command with its examples as lines of their own."""
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = with_examples(each.help or "")
+    return command
+
+
+def with_examples(text: str) -> str:
+    """A docstring whose indented lines stay lines on a terminal."""
+    before, mark, lines = re.sub(r"\n +\n", "\n\n", text).partition("Example")
+    if not mark:
+        return text
+    head, *examples = [line.strip() for line in lines.splitlines() if line.strip()]
+    return "\n\n".join([before.strip(), f"Example{head}", "\b\n" + "  \n".join(f"`{line}`" for line in examples)])
+
+
+HELP: Final[dict[str, Sequence[str]]] = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="signoff",
+    cls=Commands,
     help="A self-hosted coding agent that proves its change and waits for your signature.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
 )
 
 
@@ -28,26 +114,6 @@ def root(
                                          is_eager=True, help="Print the version.")
 ) -> None:  # fmt: skip
     """A self-hosted coding agent that proves its change and waits for your signature."""
-
-
-for name, command in {
-    "run": cli_runs.run,
-    "list": cli_runs.list_runs,
-    "show": cli_runs.show,
-    "diff": cli_runs.diff,
-    "resume": cli_runs.resume,
-    "refine": cli_runs.refine,
-    "fork": cli_runs.fork,
-    "cancel": cli_runs.cancel,
-    "trace": cli_runs.trace,
-    "fix": cli_fix.fix,
-    "doctor": cli_doctor.doctor,
-    "serve": cli_serve.serve,
-}.items():
-    app.command(name)(command)
-app.add_typer(cli_approvals.app, name="approvals")
-app.add_typer(cli_audit.app, name="audit")
-app.add_typer(cli_outbox.app, name="outbox")
 
 
 def main() -> None:

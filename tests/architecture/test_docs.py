@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from scripts import docs, draw
-from service.cli import app
+from service.cli import ENTRIES, load
 from tests.architecture.tree import ROOT, files, modules, name_of, parsed
 
 PAGES = [
@@ -71,6 +70,12 @@ def test_every_make_target_that_is_named_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_that_is_named_exists(page):
-    known = {" ".join(path[1:]) for path, _ in docs.commands(get_command(app))}
+    known = {" ".join(path[1:]) for path, _ in docs.every_command()}
     for named in SIGNOFF.findall(in_code(page)):
         assert named in known or named.split()[0] in known, f"signoff {named}"
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_list_of_commands_says_what_each_command_says(name):
+    about = " ".join((load(name).help or "").replace("\f", "").strip().split("\n\n")[0].split())
+    assert ENTRIES[name].about == about

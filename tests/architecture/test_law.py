@@ -93,3 +93,10 @@ def test_every_python_file_lives_in_a_room():
     homes = {*ROOMS, "tests", "scripts", "benchmarks", "examples", "deploy"}
     lost = {name_of(path) for path in files(suffixes={".py"}) if path.relative_to(ROOT).parts[0] not in homes}
     assert not lost
+
+
+def test_help_is_shown_without_importing_the_work():
+    heavy = "{'langgraph', 'langchain_core', 'sqlalchemy', 'docker', 'fastapi'}"
+    code = f"import sys, service.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
