@@ -24,6 +24,7 @@ from models.contract import (
 )
 from models.counters import Counters, FileCounters, MemoryCounters
 from models.decisions import Decision, Decisions, MemoryDecisions, ModelUsage, Report, report
+from models.errand import Errand
 from models.experts import Expert, choose_expert
 from models.fallback import Fallback
 from models.fitted import Fitted
@@ -55,6 +56,7 @@ __all__ = [
     "Decision",
     "Decisions",
     "Endpoint",
+    "Errand",
     "Expert",
     "Fallback",
     "FileCounters",

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypedDict
 
-from domain import FailureKind, Requirement, Task, Tier
-from models import Model, Provider, Role, Settings
+from domain import FailureKind, Requirement, Spent, Task, Tier
+from models import Errand, Model, Provider, Role, Settings
+from sandbox import Pinned
 
 Clock = Callable[[], datetime]
 """Says what time it is, with a time zone."""
@@ -14,22 +15,51 @@ Require = Callable[[Tier], Requirement]
 """Says who must sign an action of a tier, in the organisation's mode."""
 
 
-class Roster(Protocol):
-    """Knows who does which job for a task (strategy, role, kind of failure)."""
+class Asking(TypedDict):
+    """What a node's slice holds when it asks somebody."""
 
-    def model(self, role: Role, task: Task) -> Model | None:
-        """The model for a role; None when no model is configured."""
+    run: str
+    org: str
+    task: Task
+    pinned: Pinned
+    expert: str
+    spent: Spent
+
+
+def errand(
+    state: Asking, *, attempt: int = 1, failure: FailureKind | None = None, spent: Spent | None = None
+) -> Errand:
+    """What somebody is wanted for, as the state has it."""
+    return Errand(
+        run=state["run"], org=state["org"], task=state["task"], tree=state["pinned"].tree, expert=state["expert"],
+        spent=spent or state["spent"], attempt=attempt, failure=failure,
+    )  # fmt: skip
+
+
+class Roster(Protocol):
+    """Knows who does which job (role, strategy, kind of failure, workspace policy, what is left of the budget)."""
+
+    async def admit(self, errand: Errand) -> None:
+        """Refuse at the start what would be refused in the middle of the run.
+
+        Raises:
+            Refused: ``unknown_strategy``, ``workspace_policy_invalid``, ``policy_forbids_all`` …
+        """
+        ...
+
+    def model(self, role: Role, errand: Errand) -> Model | None:
+        """The model for a role; None when no model is configured, or the strategy spares the role."""
         ...
 
     def settings(self, role: Role) -> Settings:
         """Sampling and bounds of a role."""
         ...
 
-    def providers(self, task: Task, *, attempt: int, failure: FailureKind | None) -> Sequence[Provider]:
+    async def providers(self, errand: Errand) -> Sequence[Provider]:
         """Who proposes a change now, best first; several mean n-best by evidence."""
         ...
 
-    def last_resort(self, task: Task) -> Provider | None:
+    async def last_resort(self, errand: Errand) -> Provider | None:
         """Who is asked when none of the providers answered (F6)."""
         ...
 

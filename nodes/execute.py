@@ -36,7 +36,7 @@ from domain import (
 )
 from models import Job, Message
 from nodes._announce import announce
-from nodes._colleagues import Clock, Require, Roster
+from nodes._colleagues import Clock, Require, Roster, errand
 from nodes._command import run_command
 from nodes._consult import spent_on, worst_case
 from nodes._context import gather
@@ -113,7 +113,7 @@ class Executor:
     def _wave(self, state: ExecuteInput) -> tuple[Step, ...]:
         """All independent steps at once the first time; one at a time when something went wrong."""
         steps = ready(state["plan"], state["done"])
-        alone = state.get("tries", 0) > 0 or self.roster.model("coder", state["task"]) is None
+        alone = state.get("tries", 0) > 0 or self.roster.model("coder", errand(state)) is None
         return steps[:1] if alone else steps
 
     async def _messages(self, state: ExecuteInput, step: Step) -> tuple[Message, ...]:
@@ -138,10 +138,9 @@ class Executor:
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
     ) -> list[Answer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
-        providers = self.roster.providers(
-            task, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None
-        )
-        if self.roster.model("coder", task) is not None:
+        wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
+        providers = await self.roster.providers(wanted)
+        if self.roster.model("coder", wanted) is not None:
             tokens = sum(worst_case(m, settings) for m in prompts) * len(providers)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         trials = Trials(
@@ -150,7 +149,7 @@ class Executor:
         )  # fmt: skip
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
                     seconds=self.provider_seconds) for m in prompts]  # fmt: skip
-        spare = None if state["baseline"].ok else self.roster.last_resort(task)
+        spare = None if state["baseline"].ok else await self.roster.last_resort(wanted)
         bench = Equipped(workspace, trials.env)
         asked = (propose(providers, job, bench, trials, last_resort=spare) for job in jobs)
         answers = list(await asyncio.gather(*asked))

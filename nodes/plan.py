@@ -9,7 +9,7 @@ from opentelemetry.trace import Tracer
 from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
 from models import Message
 from nodes._announce import announce
-from nodes._colleagues import Clock, Roster
+from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._context import gather
@@ -25,6 +25,7 @@ NOT_FOUND = (126, 127)
 
 class PlanInput(TypedDict):
     run: str
+    org: str
     task: Task
     pinned: Pinned
     expert: str
@@ -89,9 +90,9 @@ class Planner:
     async def _plan(
         self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]
     ) -> tuple[Plan, tuple[Message, ...], Spent]:
-        task = state["task"]
-        model = self.roster.model("planner", task) if task.pipeline else None
-        if self.roster.model("coder", task) is None and baseline.ok:
+        task, wanted = state["task"], errand(state, spent=spent)
+        model = self.roster.model("planner", wanted) if task.pipeline else None
+        if self.roster.model("coder", wanted) is None and baseline.ok:
             raise Refused(
                 "The acceptance command passes already, and without a model there is nothing else to go by.",
                 code="no_failing_test",

@@ -7,6 +7,7 @@ from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
 from domain import MANIFESTS, Refused, Spent, Task, find_acceptance
+from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
 from sandbox import Pinned, Store
@@ -43,15 +44,15 @@ class Receiver:
         pinned = await self.store.pin(run, task.repo, task.base)
         paths = await self.store.files(run, pinned.tree)
         expert = task.expert or self.roster.choose_expert(task.text, paths)
-        self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run,
-        self.roster.model("coder", task)  # and so is an unknown strategy
+        self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
+        org = state.get("org") or "local"
+        await self.roster.admit(Errand(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
         accept = task.accept or await self._found(run, pinned, paths)
         received_at = task.received_at or self.clock()
         task = replace(
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
         announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
-        org = state.get("org") or "local"
         return {"run": run, "org": org, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
 
     async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan
 from models import Message
 from nodes._announce import announce
-from nodes._colleagues import Clock, Roster
+from nodes._colleagues import Clock, Roster, errand
 from nodes._consult import consult, spent_on
 from nodes._output import plain, tail
 from nodes._prompt import Prompt, as_json
@@ -18,6 +18,7 @@ ROUNDS = 3
 
 class ReplanInput(TypedDict):
     run: str
+    org: str
     task: Task
     pinned: Pinned
     expert: str
@@ -63,7 +64,9 @@ class Replanner:
     async def __call__(self, state: ReplanInput) -> ReplanUpdate:
         findings, feedback = _why(state)
         prints = tuple(sorted({f.fingerprint for f in findings}))
-        model = self.roster.model("planner", state["task"])
+        past = state.get("evidence", ())
+        failure = past[-1].failure if past else None
+        model = self.roster.model("planner", errand(state, attempt=state["round"] + 2, failure=failure))
         if stop := _stop(state, prints, feedback, can_plan=model is not None):
             return {"ending": stop}
         # A person's or reviewer's wish builds on the work; a dead end is rolled back to the last good state.

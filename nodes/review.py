@@ -22,7 +22,7 @@ from domain import (
 )
 from models import Model
 from nodes._announce import announce
-from nodes._colleagues import Clock, Roster
+from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._output import clip, ending, plain, tail
@@ -41,6 +41,7 @@ _ABOUT_TESTS = re.compile(
 
 class ReviewInput(TypedDict):
     run: str
+    org: str
     task: Task
     pinned: Pinned
     expert: str
@@ -76,7 +77,7 @@ class Reviewer:
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
         findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *self._secrets(diff))
-        model = self.roster.model("reviewer", task) if task.pipeline else None
+        model = self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         if asked and model is not None:
             review, used = await self._read(state, model, proof, diff, findings)
