@@ -8,7 +8,7 @@ from typing import Final
 from risk.grammar import Grammar
 from risk.inline import code_signs
 from risk.kinds import KINDS
-from risk.paths import Paths
+from risk.paths import SYSTEM, Paths
 from risk.quoting import HOLE
 from risk.rules import Rules
 from risk.script import Invocation, Source
@@ -19,7 +19,6 @@ from risk.wrappers import embedded
 
 ReadScript = Callable[[str, tuple[Source, ...]], Iterator[Sign]]
 
-_SYSTEM: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 _VERSIONED = re.compile(
     r"(python|pypy|pip|node|ruby|perl|php|lua|gcc|g\+\+|clang|clang\+\+|go|java|tclsh|pytest)-?\d+(\.\d+)*"
 )
@@ -64,7 +63,7 @@ class Judge:
     def _program(self, call: Invocation) -> Iterator[Sign]:
         path = call.words[0].text
         name = path.rsplit("/", 1)[-1]
-        if "/" in path and not path.startswith(_SYSTEM):
+        if "/" in path and not path.startswith(SYSTEM):
             inside = not path.startswith(("/", "~", "../")) or path.startswith("/work/")
             yield Sign("run" if inside else "unknown", shown(path), "shell.path")
         sinks = "".join(f" > {word.text}" for word in call.sinks)

@@ -14,6 +14,8 @@ from risk.words import Word
 Mode = Literal["read", "list", "write", "delete"]
 WORKSPACE: Final = "/work/repo"
 SCRATCH: Final = ("/tmp/", "/var/tmp/", "/work/")  # noqa: S108  places of the sandbox, nothing is opened here
+SYSTEM: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
+"""Where the programs of a machine lie."""
 _STREAMS = re.compile(r"/dev/(null|stdin|stdout|stderr|tty|full|zero|random|urandom|fd/\d+)|-")
 _REMOTE = re.compile(r"(?i)(https?|ftps?|sftp|ssh|git|rsync)://")
 _SOFTWARE = re.compile(r"/(usr/(include|share|lib|local/lib|src)|opt|lib(64)?)/")

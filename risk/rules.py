@@ -66,7 +66,7 @@ class _File(BaseModel):
     rules: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """Everything the engine knows by heart."""
 
@@ -75,6 +75,11 @@ class Rules:
     programs: Programs = field(default_factory=dict[str, Grammar])
     settings: frozenset[str] = frozenset()
     """Environment variables that only change how something is shown or how much it says."""
+
+    @cached_property
+    def commands(self) -> frozenset[str]:
+        """The programs that rules on commands have examples of."""
+        return frozenset(text.split()[0] for rule in self.by_kind.get("command", ()) for text in rule.match)
 
     def plus(self, rules: tuple[Rule, ...]) -> "Rules":
         """Return these rules and some more on commands, with the effects of a workspace's policy."""

@@ -104,5 +104,5 @@ def declare(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iter
         yield from rater.part("evaluated", word, call)
         if not word.known:
             yield Sign("computed", f"{name} with a name from a variable")
-        if any(rater.rules.of("variable", word.text)):
+        if name == "export" or any(rater.rules.of("variable", word.text)):
             yield from variable(rater, word.text)

@@ -1,10 +1,12 @@
 """Programs that hand their arguments to others: xargs, npx, watch, and those that are not known well. Pure."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from risk.arguments import Noted, Part, read_arguments
 from risk.grammar import Grammar
+from risk.paths import SYSTEM, glob_expression
 from risk.quoting import HOLE
 from risk.rater import Rater
 from risk.script import Invocation
@@ -70,16 +72,27 @@ def fuzzy(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterat
 
 
 def embedded(rater: Rater, call: Invocation) -> Iterator[Sign]:
-    """Rate whatever looks like a command among the arguments of a program that is not known well."""
+    """Rate whatever could be a command among the arguments of a program that is not known well."""
     words = call.words[1:_MOST]
     yield from rater.touched(words)
     for n, word in enumerate(words):
-        head = word.text.rsplit("/", 1)[-1]
-        known = rater.grammar(head) if len(head) > 1 else None
-        if known is not None and word.known:
+        text = word.text.strip(" !:;|&")
+        if word.known and _startable(rater, word):
             yield from _worse(rater.started(words[n:], call))
-        elif (text := word.text.strip(" !:;|&")) and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
+        elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
             yield from _worse(rater.script(text))
+
+
+def _startable(rater: Rater, word: Word) -> bool:
+    """Tell whether a word could name a program: one that is known or ruled, or a pattern that finds one."""
+    folder, _, name = word.text.rpartition("/")
+    if not word.glob:
+        return len(name) > 1 and (rater.grammar(name) is not None or name in rater.rules.commands)
+    if any(glob_expression(f"{folder}/").fullmatch(place) for place in SYSTEM):
+        return True
+    pattern = glob_expression(name)
+    literal = re.search(r"\w", re.sub(r"\[[^\]]*\]", "", name))
+    return not folder and bool(literal) and any(pattern.fullmatch(known) for known in rater.rules.programs)
 
 
 def _worse(signs: Iterator[Sign]) -> Iterator[Sign]:
