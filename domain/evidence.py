@@ -70,6 +70,12 @@ class TestReport:
     cases: Annotated[tuple[TestCase, ...], Field(max_length=5_000)] = ()
     """The cases that did not pass, at least; all of them where the runner tells."""
 
+    @property
+    def summary(self) -> str:
+        """Counts in words: ``3 failed, 35 passed``."""
+        parts = ((self.failed, "failed"), (self.errors, "errors"), (self.passed, "passed"), (self.skipped, "skipped"))
+        return ", ".join(f"{count} {name}" for count, name in parts if count) or "no tests"
+
 
 @value
 class Finding:

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 from opentelemetry.trace import Tracer
 
-from domain import CommandRun
+from domain import CommandRun, read_report
 from nodes._announce import announce
-from nodes._output import ending
+from nodes._output import ending, plain
 
 
 async def run_command(
@@ -28,5 +28,7 @@ async def run_command(
             "app.command.bytes": sum(len(o.head) + len(o.tail) + o.dropped for o in (ran.stdout, ran.stderr)),
             "app.clean_checkout": clean_checkout,
         })  # fmt: skip
-    announce("command_ended", ending(ran), ok=ran.ok, ms=round(ran.duration_ms))
+    counted = read_report(plain(ran))
+    counts = {"counts": counted.summary} if counted else {}
+    announce("command_ended", ending(ran), ok=ran.ok, ms=round(ran.duration_ms), **counts)
     return ran

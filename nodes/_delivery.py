@@ -1,6 +1,7 @@
 """What a delivery is, to the byte: the commit message, the branch, and the action that gets signed."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from domain import Action, Attempt, Proof, Task
@@ -21,8 +22,10 @@ def commit_message(task: Task, run: str, attempts: Sequence[Attempt], proof: Pro
     subject, _, body = (own or task.text.strip()).partition("\n")
     if len(subject) > SUBJECT:
         subject, body = f"{subject[: SUBJECT - 1].rstrip()}…", f"{subject}\n{body}".strip()
+    if own and not body.strip():
+        body = textwrap.fill(" ".join(task.text.split())[:2_000], SUBJECT)
     report = proof.report
-    counts = f" ({report.passed} passed, {report.failed} failed)" if report else ""
+    counts = f" ({report.summary})" if report else ""
     lines = [subject, "", body.strip(), "", f"Proved by: {proof.command} → exit code {proof.run.code}{counts}",
              f"Signoff-Run: {run}"]  # fmt: skip
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"

@@ -80,15 +80,19 @@ def _where(delivered: Delivered) -> str:
     return f"Commit {delivered.commit[:12]} on {delivered.ref}."
 
 
+def _taking(delivered: Delivered) -> str:
+    return f" Take it over with `git merge {delivered.ref}`." if delivered.kind == "branch" else ""
+
+
 def _answer(state: DeliverInput, delivered: Delivered) -> str:
     review, proof = state.get("review"), state["proof"]
-    counts = f" ({proof.report.passed} passed, {proof.report.failed} failed)" if proof.report else ""
+    counts = f" ({proof.report.summary})" if proof.report else ""
     lines = [
         review.final_answer_markdown if review else "",
         (
             f"**Proof:** `{proof.command}` → exit code {proof.run.code}{counts}, on a clean checkout of tree "
             f"`{proof.tree[:12]}`."
         ),
-        f"**Delivered:** {_where(delivered)}",
+        f"**Delivered:** {_where(delivered)}{_taking(delivered)}",
     ]
     return "\n\n".join(line for line in lines if line)

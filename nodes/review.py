@@ -6,6 +6,8 @@ from functools import partial
 from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
 
 from domain import (
     Ending,
@@ -83,7 +85,7 @@ class Reviewer:
             review, used = await self._read(state, model, proof, diff, findings)
             findings, spent = (*findings, *_found(review)), spent + used
         else:
-            review = _by_evidence(state["expert"], findings)
+            review = _by_evidence(state["expert"], findings, diff)
         announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
         update: ReviewUpdate = {"proof": proof, "review": review, "findings": findings, "diff": diff, "spent": spent}
         if diff == "" and proof.ok:
@@ -143,7 +145,7 @@ class Reviewer:
 
 def _counted(proof: Proof) -> str:
     report = proof.report
-    counts = f", {report.passed} passed, {report.failed} failed" if report else ""
+    counts = f", {report.summary}" if report else ""
     return f"{ending(proof.run)}{counts}"
 
 
@@ -156,8 +158,17 @@ def _found(review: Review) -> tuple[Finding, ...]:
     return tuple(Finding(kind="reviewer", path=i.path[:500], message=i.message) for i in issues)
 
 
-def _by_evidence(expert: str, findings: tuple[Finding, ...]) -> Review:
+def _by_evidence(expert: str, findings: tuple[Finding, ...], diff: str) -> Review:
     """The review when no reviewer is asked: the evidence alone."""
-    answer = "No reviewer was asked: the acceptance command decides."
+    answer = f"{_changes(diff)}\n\nNo reviewer model was asked: the acceptance command decides.".strip()
     blocked = any(f.blocking for f in findings)
     return Review(expert=expert, status="changes_requested" if blocked else "ok", final_answer_markdown=answer)
+
+
+def _changes(diff: str) -> str:
+    """Every changed file with the lines that came and went, as a list in Markdown."""
+    try:
+        files = PatchSet(diff)
+    except UnidiffParseError:
+        return ""
+    return "\n".join(f"* `{file.path}`: +{file.added} -{file.removed}" for file in list(files)[:20])

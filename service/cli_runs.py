@@ -4,7 +4,7 @@ import getpass
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 from rich.table import Table
@@ -21,6 +21,14 @@ from service.signing import sign
 from service.terminal import JSON, err, out, print_json
 from service.terminal import run as run_async
 from service.wiring import House, open_house
+
+
+class Advanced(NamedTuple):
+    """How a run stands, and the diff that was read at this terminal on the way."""
+
+    standing: Standing
+    read: str
+
 
 RUN = typer.Argument(help="Run id, or the first characters of it.")
 SIGN_AS = typer.Option("--sign-as", help="Sign as this person without being asked (solo mode; recorded as such).")
@@ -67,7 +75,7 @@ def run(
         max_sandbox_seconds=max_sandbox_seconds,
     )  # fmt: skip
 
-    async def work() -> Standing:
+    async def work() -> Advanced:
         settings = read_settings()
         made = Task(
             text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
@@ -103,7 +111,7 @@ def resume(
       signoff resume 3f2a --max-minutes 60
     """
 
-    async def work() -> Standing:
+    async def work() -> Advanced:
         async with open_house(read_settings()) as house:
             found = await house.engine.runs.get(run, org=house.org)
             cost = Decimal(str(max_cost)) if max_cost is not None else None
@@ -129,7 +137,7 @@ def refine(
       signoff refine 3f2a "Keep the old name as an alias"
     """
 
-    async def work() -> Standing:
+    async def work() -> Advanced:
         async with open_house(read_settings()) as house:
             found = await house.engine.runs.get(run, org=house.org)
             await refine_run(house.engine, found, _text(wish))
@@ -151,7 +159,7 @@ def fork(
       signoff fork 3f2a --at 2
     """
 
-    async def work() -> Standing:
+    async def work() -> Advanced:
         async with open_house(read_settings()) as house:
             found = await house.engine.runs.get(run, org=house.org)
             forked = await fork_run(house.engine, found, at)
@@ -250,22 +258,26 @@ def trace(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> N
     run_async(work, as_json=as_json)
 
 
-async def _advance(house: House, run: str, sign_as: str | None, *, verbose: bool) -> Standing:
+async def _advance(house: House, run: str, sign_as: str | None, *, verbose: bool) -> Advanced:
     """Go on until the run ends or a signature is needed that nobody here can give."""
     progress = Progress(err(), verbose=verbose)
     standing = await house.engine.advance(run, progress)
+    read = ""
     while standing.run.status == "interrupted" and await sign(house, standing, sign_as):
+        read = standing.values.get("diff", "")
         standing = await house.engine.advance(run, progress)
-    return standing
+    return Advanced(standing, read)
 
 
-def _finish(standing: Standing, *, as_json: bool) -> None:
+def _finish(advanced: Advanced, *, as_json: bool) -> None:
+    standing = advanced.standing
     if as_json:
         print_json(report.as_json(standing))
     elif standing.run.task.deliver == "patch" and standing.run.status == "delivered" and not sys.stdout.isatty():
         sys.stdout.write(standing.values.get("diff", ""))
     else:
-        report.show(standing, out())
+        # Whoever signed here has read the diff above.
+        report.show(standing, out(), diff=not sys.stdout.isatty() or advanced.read != standing.values.get("diff", ""))
     raise typer.Exit(report.EXIT.get(standing.run.status, 1))
 
 

@@ -54,7 +54,8 @@ def _command(message: str, data: dict[str, Any]) -> str:
 
 def _ended(message: str, data: dict[str, Any]) -> str:
     colour = "green" if data.get("ok") else "red"
-    return f"  [{colour}]{escape(message)}[/] [dim]{float(data.get('ms', 0)) / 1_000:.1f} s[/]"
+    counts = f" · {escape(str(data['counts']))}" if data.get("counts") else ""
+    return f"  [{colour}]{escape(message)}{counts}[/] [dim]{float(data.get('ms', 0)) / 1_000:.1f} s[/]"
 
 
 def _proposed(message: str, data: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from uuid import uuid4
 from domain import CodeChange, CommandRun, FileEdit, Refused
 from models.contract import Bench, Heard, Job, Proposal
 from models.repair.bundle import bundle
+from models.repair.wording import subject
 
 _HINTS = {
     "no_failing_test": "Add a test that fails until the bug is repaired, or name it with --accept.",
@@ -112,7 +113,7 @@ class Repair:
             expert=job.expert,
             files_to_update=edits,
             notes=f"{option['what']}\n{option['diff']}{doubt}"[:20_000],
-            commit_message=f"Repair {option['what']}",
+            commit_message=subject(option),
         )
         return Proposal(
             provider=self.name,
