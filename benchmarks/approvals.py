@@ -60,8 +60,9 @@ async def _decisions(home: Path) -> list[float]:
     ):
         idle: Any = staff(spans.tracer)
         asking: Staff = replace(
-            idle, assess=_Assessor(), ask=Asker(ballots=house.ballots), wait=Waiter(ballots=house.ballots)
-        )
+            idle, assess=_Assessor(), ask=Asker(ballots=house.ballots),
+            wait=Waiter(ballots=house.ballots, clock=house.engine.clock),
+        )  # fmt: skip
         graph = coding(asking, checkpointer=house.engine.graph.checkpointer)  # pyright: ignore[reportArgumentType]
         signing = replace(house, engine=replace(house.engine, graph=graph))
         return [await _decision(signing) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]

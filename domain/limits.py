@@ -17,7 +17,7 @@ def ensure_within(budget: Budget, spent: Spent, *, started_at: datetime | None, 
     Raises:
         Exhausted: ``budget_spent``, naming the limit that is reached.
     """
-    minutes = (now - started_at).total_seconds() / 60 if started_at else 0.0
+    minutes = ((now - started_at).total_seconds() - spent.waited_seconds) / 60 if started_at else 0.0
     used = spent.tokens_in + spent.tokens_out
     reached = {
         "steps": spent.steps >= budget.max_steps,

@@ -39,6 +39,8 @@ class Spent:
     cost: Decimal = Decimal(0)
     model_calls: int = 0
     sandbox_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    """Waiting for a person, which counts against nothing."""
 
     def __add__(self, other: "Spent") -> "Spent":
         return Spent(
@@ -48,6 +50,7 @@ class Spent:
             cost=self.cost + other.cost,
             model_calls=self.model_calls + other.model_calls,
             sandbox_seconds=self.sandbox_seconds + other.sandbox_seconds,
+            waited_seconds=self.waited_seconds + other.waited_seconds,
         )
 
 
@@ -69,6 +72,8 @@ class Task:
     profile: Profile = "sealed"
     pipeline: bool = True
     """False: no planner and no reviewer, one coder only (A11)."""
+    outside: bool = False
+    """Its words come from outsiders (an issue, a web page): egress, secrets and CI edits rate one tier higher."""
     budget: Budget = Field(default_factory=Budget)
     received_at: datetime | None = None
 

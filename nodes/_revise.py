@@ -14,7 +14,9 @@ from approvals import Ballot, Revision, refusal
 from domain import Action, CodeChange, Risk
 from nodes._colleagues import Require
 from nodes._prompt import as_json
-from risk import DeliveryKind, Engine
+from nodes._rules import denied, ruled
+from risk import OUTSIDE, DeliveryKind, Engine
+from sandbox import Store
 
 _CHANGE = TypeAdapter(CodeChange)
 _PARTS = {"commands", "change"}
@@ -26,39 +28,51 @@ class Reviser:
     """Turns an edited action into a question of its own."""
 
     engine: Engine
+    store: Store
     require: Require
 
-    def __call__(self, ballot: Ballot, edited: Action) -> Revision:
+    async def __call__(self, ballot: Ballot, edited: Action) -> Revision:
         """The revision to ask for in place of ``ballot``.
 
         Raises:
-            Refused: ``action_invalid`` for an edit of anything but what executes.
+            Refused: ``action_invalid`` for an edit of anything but what executes, ``policy_denied``.
         """
         if replace(edited, arguments=ballot.action.arguments) != ballot.action:
             raise refusal("action_invalid", "Only the arguments of an action can be edited.")
-        action, risk = self._shell(ballot, edited) if edited.tool == "shell" else self._delivery(ballot, edited)
+        engine = await ruled(self.engine, self.store, ballot.run)
+        action, risk = (_shell if edited.tool == "shell" else _delivery)(engine, ballot, edited)
+        if (no := denied(risk)) is not None:
+            raise no
         # A tier never falls, so the rule is that of the higher one; what was noticed stays noticed.
         risk = self.engine.combine(risk, ballot.risk)
         return Revision(action=action, risk=risk, requirement=self.require(risk.tier), diff=ballot.diff)
 
-    def _shell(self, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
-        if set(edited.arguments) != set(ballot.action.arguments):
-            raise refusal("action_invalid", "An edit keeps the names of the arguments.")
-        change = change_of(edited)
-        if change is None:
-            raise refusal("action_invalid", "The edited change cannot be read.")
-        profile = "sealed" if edited.network == "none" else "packages"
-        return replace(edited, arguments=shell_arguments(change)), self.engine.change(change, profile=profile)
 
-    def _delivery(self, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
-        was, now = dict(ballot.action.arguments), dict(edited.arguments)
-        message = now.pop("message", None)
-        if was.pop("message", None) is None or now != was or not isinstance(message, str) or not message.strip():
-            raise refusal("action_invalid", "Of a delivery only the message can be edited.")
-        if edited.tool not in get_args(DeliveryKind):
-            raise refusal("action_invalid", f"A {edited.tool} action cannot be edited.")
-        kind = cast("DeliveryKind", edited.tool)
-        return edited, self.engine.delivery(ballot.diff, kind=kind, target=edited.target)
+def _shell(engine: Engine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+    if set(edited.arguments) != set(ballot.action.arguments):
+        raise refusal("action_invalid", "An edit keeps the names of the arguments.")
+    change = change_of(edited)
+    if change is None:
+        raise refusal("action_invalid", "The edited change cannot be read.")
+    profile = "sealed" if edited.network == "none" else "packages"
+    risk = engine.change(change, profile=profile, tainted=_tainted(ballot))
+    return replace(edited, arguments=shell_arguments(change)), risk
+
+
+def _delivery(engine: Engine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+    was, now = dict(ballot.action.arguments), dict(edited.arguments)
+    message = now.pop("message", None)
+    if was.pop("message", None) is None or now != was or not isinstance(message, str) or not message.strip():
+        raise refusal("action_invalid", "Of a delivery only the message can be edited.")
+    if edited.tool not in get_args(DeliveryKind):
+        raise refusal("action_invalid", f"A {edited.tool} action cannot be edited.")
+    kind = cast("DeliveryKind", edited.tool)
+    return edited, engine.delivery(ballot.diff, kind=kind, target=edited.target, tainted=_tainted(ballot))
+
+
+def _tainted(ballot: Ballot) -> bool:
+    """Whether the run has read text from outsiders: an edit of a tainted action is tainted, too."""
+    return any(reason.rule == OUTSIDE for reason in ballot.reasons)
 
 
 def shell_arguments(change: CodeChange) -> dict[str, Any]:

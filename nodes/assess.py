@@ -11,8 +11,9 @@ from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement
 from nodes._colleagues import Require
 from nodes._delivery import commit_message, delivery_action
 from nodes._rating import rate
+from nodes._rules import denied, ruled
 from risk import Engine
-from sandbox import Pinned, Snapshot
+from sandbox import Pinned, Snapshot, Store
 
 
 class AssessInput(TypedDict):
@@ -39,6 +40,7 @@ class Assessor:
     """Rate a waiting action, or the delivery."""
 
     engine: Engine
+    store: Store
     require: Require
     tracer: Tracer
 
@@ -47,13 +49,17 @@ class Assessor:
         if pending is not None:
             action, risk = pending.action, pending.risk
         else:
-            action = _action(state)
-            risk = rate(self.tracer, partial(self._rated, state, action), tool=action.tool)
+            action, engine = _action(state), await ruled(self.engine, self.store, state["run"])
+            risk = rate(self.tracer, partial(_rated, engine, state, action), tool=action.tool)
+            if (no := denied(risk)) is not None:
+                raise no
         return {"action": action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}
 
-    def _rated(self, state: AssessInput, action: Action) -> Risk:
-        rated = self.engine.delivery(state.get("diff", ""), kind=state["task"].deliver, target=action.target)
-        return self.engine.combine(rated, _noticed(rated, state.get("findings", ())))
+
+def _rated(engine: Engine, state: AssessInput, action: Action) -> Risk:
+    task = state["task"]
+    rated = engine.delivery(state.get("diff", ""), kind=task.deliver, target=action.target, tainted=task.outside)
+    return engine.combine(rated, _noticed(rated, state.get("findings", ())))
 
 
 def _action(state: AssessInput) -> Action:

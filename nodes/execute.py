@@ -45,6 +45,7 @@ from nodes._prompt import Prompt, as_json
 from nodes._propose import Answer, Equipped, Trials, propose
 from nodes._rating import rate
 from nodes._revise import shell_arguments
+from nodes._rules import denied, ruled
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
@@ -193,11 +194,17 @@ class Executor:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        classify = partial(self.engine.change, proposal.change, profile=state["task"].profile)
-        risk = rate(self.tracer, classify, tool="shell")
+        risk = await self._rated(state, proposal.change)
+        if (no := denied(risk)) is not None:
+            return _refusal(replace(blank, change=proposal.change), no), None
         if self.require(risk.tier).humans > 0:
             return replace(blank, change=proposal.change), risk
         return await self._apply(state, workspace, blank, proposal.change), None
+
+    async def _rated(self, state: ExecuteInput, change: CodeChange) -> Risk:
+        task, engine = state["task"], await ruled(self.engine, self.store, state["run"])
+        classify = partial(engine.change, change, profile=task.profile, tainted=task.outside)
+        return rate(self.tracer, classify, tool="shell")
 
     async def _approved(self, state: ExecuteInput, workspace: Workspace, pending: Pending) -> ExecuteUpdate:
         """Run what was signed, after taking the signature off the shelf for exactly these bytes."""

@@ -10,6 +10,7 @@ from domain import MANIFESTS, Refused, Spent, Task, find_acceptance
 from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
+from nodes._rules import workspace_policy
 from sandbox import Pinned, Store
 
 _TASK = TypeAdapter(Task)
@@ -43,6 +44,7 @@ class Receiver:
         task, run = _checked(state["task"]), state.get("run") or _thread()
         pinned = await self.store.pin(run, task.repo, task.base)
         paths = await self.store.files(run, pinned.tree)
+        await workspace_policy(self.store, run)  # a mistake in it is told now, not in the middle of the run
         expert = task.expert or self.roster.choose_expert(task.text, paths)
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
         org = state.get("org") or "local"

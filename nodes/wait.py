@@ -11,19 +11,22 @@ from typing import Any, NotRequired, TypedDict
 from langgraph.types import interrupt
 
 from approvals import Ballot, Ballots, Voter, bound, interrupt_payload, parse_resume, read_resume
-from domain import Action, Ending, Pending, Risk, SignoffError, Verdict
+from domain import Action, Ending, Pending, Risk, SignoffError, Spent, Verdict
 from nodes._announce import announce
+from nodes._colleagues import Clock
 from nodes._revise import Reviser, change_of
 
 
 class WaitInput(TypedDict):
     org: str
     ballot: str
+    spent: Spent
     pending: NotRequired[Pending | None]
 
 
 class WaitUpdate(TypedDict):
     verdict: Verdict | None
+    spent: NotRequired[Spent]
     ballot: NotRequired[str]
     action: NotRequired[Action]
     risk: NotRequired[Risk]
@@ -36,6 +39,7 @@ class Waiter:
     """Pause until the ballot is decided."""
 
     ballots: Ballots
+    clock: Clock
     voter: Voter | None = None
     """Set only where a LangGraph client's resume *is* the vote of a known person (the development server)."""
     revise: Reviser | None = None
@@ -53,7 +57,8 @@ class Waiter:
             return {"verdict": None, "ballot": ballot.id}
         announce("ballot_decided", ballot.state, ballot=ballot.id, voters=[v.voter for v in ballot.votes])
         self.decided(ballot)
-        update: WaitUpdate = {"verdict": ballot.verdict, "ballot": ballot.id, "action": ballot.action}
+        update: WaitUpdate = {"verdict": ballot.verdict, "ballot": ballot.id, "action": ballot.action,
+                              "spent": state["spent"] + Spent(waited_seconds=await self._waited(state))}  # fmt: skip
         if ballot.supersedes:
             update["risk"] = ballot.risk
         if (pending := _edited(state.get("pending"), ballot)) is not None:
@@ -61,6 +66,13 @@ class Waiter:
         if (ending := _ending(ballot)) is not None:
             update["ending"] = ending
         return update
+
+    async def _waited(self, state: WaitInput) -> float:
+        """Seconds since the question was put, first edits included: people's time is not the run's."""
+        asked = await self.ballots.get(state["ballot"], state["org"])
+        while asked.supersedes:
+            asked = await self.ballots.get(asked.supersedes, state["org"])
+        return max(0.0, (self.clock() - asked.created_at).total_seconds())
 
     async def _current(self, ballot: str, org: str) -> Ballot:
         """The ballot that stands for this question now: an edit replaces one by another."""
@@ -81,7 +93,7 @@ class Waiter:
         said = read_resume(answer)
         if said.edited is not None and self.revise is not None:
             bound(said, [ballot])
-            new = await self.ballots.edit(ballot.id, self.revise(ballot, said.edited), voter)
+            new = await self.ballots.edit(ballot.id, await self.revise(ballot, said.edited), voter)
             announce("ballot_opened", new.id, tier=new.tier, digest=new.action_digest, waiting=True)
         elif (decision := parse_resume(answer, ballot)) is not None:
             await self.ballots.vote(ballot.id, decision, voter)

@@ -6,7 +6,7 @@ Nothing here lowers a tier: every reason is kept and the highest of them is the 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from domain import TIERS, CodeChange, Reason, Risk, Tier
@@ -26,6 +26,8 @@ _DELIVERED: Final[dict[DeliveryKind, tuple[Tier, str]]] = {
     "pull_request": ("high", "opens a pull request"),
     "deploy": ("critical", "deploys"),
 }
+OUTSIDE: Final = "provenance.outside"
+"""Marks what a tainted run wants to do."""
 _OUTWARD = ("push", "pull_request", "deploy")
 _KEPT_IN = ("later", "ci", "edit", "removes", "weakens")
 """Effects that reach nobody while a diff is only printed."""
@@ -39,6 +41,11 @@ class Engine:
     policy: WorkspacePolicy = field(default_factory=WorkspacePolicy)
     """Of the workspace or organisation; may only tighten. Never read from the sandbox."""
 
+    def plus(self, policy: WorkspacePolicy) -> "Engine":
+        """Return this engine with the wishes of one more policy."""
+        wishes = (*self.policy.tighten, *policy.tighten)
+        return replace(self, policy=WorkspacePolicy(tighten=wishes)) if policy.tighten else self
+
     def command(self, command: str, *, profile: Setting = "sealed", tainted: bool = False) -> Risk:
         """Rate a shell command. Any text gets an answer; what cannot be understood is at least high."""
         found = self._risk(self._command(command), profile, tainted)
@@ -50,7 +57,7 @@ class Engine:
         paths = (*(f.path for f in (*change.files_to_create, *change.files_to_update)), *change.files_to_delete)
         ruled = Risk(tier="low", reasons=tuple(r for path in paths for r in self.policy.on_path(path)))
         ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
-        return self.combine(edits, ruled, *ran)
+        return self.combine(edits, ruled, *ran, *_tainted(tainted))
 
     def delivery(
         self,
@@ -69,7 +76,7 @@ class Engine:
         noticed = tuple(self._left(sign, kind, tainted) for sign in self._deliveries.diff(diff))
         goal = tuple(self._goal(kind, target, protected, force))
         ruled = (r for path in self._deliveries.paths(diff) for r in self.policy.on_path(path))
-        return _highest((base, *goal, *noticed, *ruled))
+        return self.combine(_highest((base, *goal, *noticed, *ruled)), *_tainted(tainted))
 
     def secrets(self, diff: str) -> tuple[Reason, ...]:
         """Name the secrets in the added lines of a diff: kind, path and line, never the value."""
@@ -136,6 +143,12 @@ class Engine:
         if kind == "push":
             for rule in self.rules.of("ref", target):
                 yield Reason(rule=rule.rule, tier="critical", message=f"{rule.message}: {shown(target)}")
+
+
+def _tainted(tainted: bool) -> tuple[Risk, ...]:
+    """Say to whoever signs that the run's words came from outsiders."""
+    told = Reason(rule=OUTSIDE, tier="low", message="the run has read text from outsiders")
+    return (Risk(tier="low", reasons=(told,)),) if tainted else ()
 
 
 def _highest(reasons: Iterable[Reason]) -> Risk:

@@ -9,7 +9,8 @@ from domain import Task
 from service.refusals import Unfit, refuse
 from service.turns import Strategy
 
-FIELDS = frozenset({"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget"})
+FIELDS = frozenset({"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget",
+                    "outside"})  # fmt: skip
 """Fields of a task that ``config.configurable`` or ``context`` may set; ``repo`` beside ``messages`` works, too."""
 MODES = frozenset({"values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks",
                    "checkpoints"})  # fmt: skip

@@ -34,6 +34,10 @@ RUN = typer.Argument(help="Run id, or the first characters of it.")
 SIGN_AS = typer.Option("--sign-as", help="Sign as this person without being asked (solo mode; recorded as such).")
 VERBOSE = typer.Option("--verbose", "-v", help="Show what providers say while they work.")
 
+OUTSIDE = typer.Option(
+    "--outside",
+    help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
+)
 STEPS = typer.Option("--max-steps", min=1, help="Attempts in all.")
 COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
 TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
@@ -55,6 +59,7 @@ def run(
     max_tokens: Annotated[int, TOKENS] = 400_000,
     max_minutes: Annotated[float, MINUTES] = 30.0,
     max_sandbox_seconds: Annotated[float, SANDBOX] = 1_800.0,
+    outside: Annotated[bool, OUTSIDE] = False,
     no_pipeline: Annotated[bool, typer.Option("--no-pipeline", help="One coder, no planner, no reviewer.")] = False,
     sign_as: Annotated[str | None, SIGN_AS] = None,
     verbose: Annotated[bool, VERBOSE] = False,
@@ -79,6 +84,7 @@ def run(
         settings = read_settings()
         made = Task(
             text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
+            outside=outside,
             deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")), budget=budget,
             profile=_one(profile, "--profile", ("sealed", "packages")),
             strategy=strategy or settings.strategy, requester=getpass.getuser(),

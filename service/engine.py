@@ -19,7 +19,7 @@ from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
 from approvals import Ballots, refusal
-from domain import Ending, Event, Exhausted, Refused, SignoffError, Task, Transient, Verdict
+from domain import Ending, Event, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
 from graphs import CodingGraph
 from sandbox import Store, Workspaces
 from service.owner import is_gone, own_name
@@ -212,9 +212,19 @@ class Engine:
             return Command(resume={i.id: {"wake": run.id} for i in state.interrupts})
         if await self._ask_again(run, state, config):
             return None
-        if state.values["task"].budget != run.task.budget:
-            await self.graph.aupdate_state(config, {"task": replace(state.values["task"], budget=run.task.budget)})
+        if changes := self._since(run, state.values):
+            await self.graph.aupdate_state(config, changes)
         return None
+
+    def _since(self, run: Run, values: dict[str, Any]) -> dict[str, Any]:
+        """What changed while the run stood still: its budget, and time that nobody worked."""
+        changes: dict[str, Any] = {}
+        if values["task"].budget != run.task.budget:
+            changes["task"] = replace(values["task"], budget=run.task.budget)
+        if run.status == "paused" and "spent" in values:
+            idle = max(0.0, (self.clock() - run.updated_at).total_seconds())
+            changes["spent"] = values["spent"] + Spent(waited_seconds=idle)
+        return changes
 
     async def _ask_again(self, run: Run, state: StateSnapshot, config: RunnableConfig) -> bool:
         """Open a new question when the old one ran out of time or does not hold any more."""
@@ -225,7 +235,8 @@ class Engine:
             return False
         source = "observe" if state.values.get("pending") is not None else "review"
         asked = state.values.get("ask_round", 0) + 1
-        await self.graph.aupdate_state(config, {"verdict": None, "ask_round": asked}, as_node=source)
+        changes = {"verdict": None, "ask_round": asked, **self._since(run, state.values)}
+        await self.graph.aupdate_state(config, changes, as_node=source)
         return True
 
     async def standing(self, run_id: str) -> Standing:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,7 @@ class Reception:
     ballots: Ballots
     dispatcher: Dispatcher
     clock: Callable[[], datetime]
-    revise: Callable[[Ballot, Action], Revision]
+    revise: Callable[[Ballot, Action], Awaitable[Revision]]
     """Rates a person's edit anew."""
     may_use: Callable[[str], None]
     """Raises ``repo_refused`` for a repository that clients may not name."""
@@ -168,7 +168,7 @@ class Reception:
         pending = (await self.ballots.list(who.org, state="pending", run=standing.run.id)).items
         ballot = bound(answer, pending)
         if answer.edited is not None:
-            return await self.ballots.edit(ballot.id, self.revise(ballot, answer.edited), who.voter("langgraph"))
+            return await self.ballots.edit(ballot.id, await self.revise(ballot, answer.edited), who.voter("langgraph"))
         choice = "approve" if answer.kind == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
         return await self.ballots.vote(ballot.id, decision, who.voter("langgraph"))

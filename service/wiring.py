@@ -215,7 +215,8 @@ async def _furnish(  # noqa: PLR0917
     models = given if given is not None else await open_models(settings, catalogue, stack, tracer=spans.tracer)
     desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
-    revise = Reviser(engine=RiskEngine(), require=partial(default_policy().requirement, mode=settings.approvals_mode))
+    require = partial(default_policy().requirement, mode=settings.approvals_mode)
+    revise = Reviser(engine=RiskEngine(), store=store, require=require)
     staff = hire(
         settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise, clock=clock,
         resume_votes_as=resumer,
@@ -260,9 +261,10 @@ def hire(
             workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=clock,
             tracer=spans.tracer,
         ),
-        assess=Assessor(engine=risk, require=require, tracer=spans.tracer),
+        assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots),
-        wait=Waiter(ballots=ballots, voter=resume_votes_as, revise=revise, decided=partial(_decided, spans)),
+        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise,
+                    decided=partial(_decided, spans)),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )  # fmt: skip

@@ -82,7 +82,7 @@ async def _edited(at: Office, who: Who, ballot: Ballot, said: Deciding) -> Ballo
     edited = read_resume({"type": "edit", "edited_action": said.edited_action}).edited
     if edited is None:
         raise refusal("action_invalid", "An edit brings the complete action.")
-    return await at.house.ballots.edit(ballot.id, at.house.revise(ballot, edited), who.voter("http"))
+    return await at.house.ballots.edit(ballot.id, await at.house.revise(ballot, edited), who.voter("http"))
 
 
 @router.post("/approvals/{approval_id}/cancel")

@@ -101,7 +101,7 @@ def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> 
     people: dict[str, Any] = {
         "receive": Receives(), "execute": Executes(gate),
         "assess": Assesses(humans, house.settings.approvals_mode == "solo"),
-        "ask": Asks(house.ballots), "wait": Waiter(ballots=house.ballots),
+        "ask": Asks(house.ballots), "wait": Waiter(ballots=house.ballots, clock=house.engine.clock),
         "deliver": Delivers(house.ballots, book),
     }  # fmt: skip
     return replace(staff(house.engine.spans.tracing.tracer), **people)
