@@ -26,6 +26,7 @@ from approvals.refusals import Conflict, Forbidden, Gone, Missing, Unauthenticat
 from approvals.show import Line, Piece, diff_lines, in_full, one_line, parts, visible
 from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, writing
 from approvals.tables import metadata
+from approvals.waiting import waiting
 from approvals.webhook import Hooks, Integration, refused_answer, voted_answer
 
 __all__ = [
@@ -108,5 +109,6 @@ __all__ = [
     "sqlite_url",
     "visible",
     "voted_answer",
+    "waiting",
     "writing",
 ]

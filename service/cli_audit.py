@@ -40,6 +40,21 @@ def verify(as_json: Annotated[bool, JSON] = False) -> None:
 
 
 @app.command()
+def checkpoint(as_json: Annotated[bool, JSON] = False) -> None:
+    """Sign how the record stands and hand that to the witness (SIGNOFF_AUDIT_WITNESS); also happens by itself."""
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            made = await house.audit.checkpoint(house.org)
+        if as_json:
+            print_json(report.plain(made) if made else None)
+        else:
+            out().print(f"line {made.seq} is witnessed: {made.hash}" if made else "There is nothing to witness yet.")
+
+    run_async(work, as_json=as_json)
+
+
+@app.command()
 def export(
     subject: Annotated[str | None, typer.Option("--subject", help="Only what this person did.")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="File; standard output if empty.")] = None,

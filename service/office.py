@@ -121,7 +121,7 @@ def _furnish(house: House, posting: httpx.AsyncClient, asking: httpx.AsyncClient
         links=links, started_at=now(),
         limiter=Limiter(per_caller=settings.rate_per_minute, per_address=settings.rate_per_minute_ip),
         rounds=Rounds(engine=database, turns=turns, ballots=house.ballots, reception=reception, letters=letters,
-                      courier=courier, dispatcher=dispatcher, clock=now),
+                      courier=courier, dispatcher=dispatcher, witnessed=house.witnessed, clock=now),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What has to be looked at from time to time: answered questions, questions nobody answered, letters, crashes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,8 @@ EVERY_S = 1.0
 EXPIRE_EVERY = 10
 """Rounds between two looks at what nobody answered."""
 
+WITNESS_EVERY = 60
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
@@ -33,6 +35,8 @@ class Rounds:
     letters: RunLetters
     courier: Courier
     dispatcher: Dispatcher
+    witnessed: Callable[[], Awaitable[object]]
+    """Takes checkpoints of the audit."""
     clock: Callable[[], datetime]
 
     async def take_up(self) -> None:
@@ -51,6 +55,8 @@ class Rounds:
         while True:
             try:
                 await self.once(expire=number % EXPIRE_EVERY == 0)
+                if number % WITNESS_EVERY == 0:
+                    await self.witnessed()
             except SignoffError as error:  # a database that does not answer now will be asked again
                 structlog.get_logger("signoff.rounds").warning("round failed", code=error.stable_code)
             number += 1

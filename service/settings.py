@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         default=None, description="YAML file: who is told of approvals and who may answer; see docs/webhooks.md."
     )
 
+    audit_witness: Path | None = Field(
+        default=None,
+        description="Folder for signed checkpoints of the audit; put it where the database's owner cannot write.",
+    )
+
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices("SIGNOFF_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),

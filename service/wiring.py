@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from opentelemetry.trace import Span
 from rich.console import Console
 from rich.tree import Tree
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import (
@@ -29,6 +31,7 @@ from approvals import (
     load_connections,
     open_engine,
     sqlite_url,
+    waiting,
 )
 from graphs import Staff, coding, serializer
 from models import Catalogue, Model, Role, load_catalogue
@@ -64,6 +67,7 @@ from telemetry import (
     Scorekeeper,
     Scores,
     Tracing,
+    Waiting,
     logging_as,
     read_trace,
     render,
@@ -95,9 +99,14 @@ class House:
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
 
-    def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
+    async def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
         """Body and content type of ``/metrics``."""
-        return self.metrics.page(runs=runs)
+        open_ = await waiting(self.engine.runs.engine, self.engine.clock())
+        return self.metrics.page(runs=runs, waiting=[Waiting(tier=tier, age_s=age) for tier, age in open_])
+
+    async def witnessed(self) -> None:
+        """Have the witness keep how the audit stands."""
+        await _witnessed(self.audit)
 
     def person(self, name: str | None = None) -> Voter:
         """Who signs at this terminal: the named person in solo mode, else who is logged in."""
@@ -196,6 +205,7 @@ async def _furnish(  # noqa: PLR0917
     clock: Clock,
 ) -> House:
     runs, audit = Runs(engine=database), _audit(settings, database, clock)
+    stack.push_async_callback(_witnessed, audit)
     await create_all(database)
     await runs.create_all()
     async with database.begin() as connection:
@@ -285,13 +295,21 @@ def _tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # noqa:
                    content=settings.trace_content, version=version("signoff"))  # fmt: skip
 
 
+async def _witnessed(audit: Audit) -> None:
+    """What was done in this house is witnessed before it closes."""
+    try:
+        await audit.witnessed()
+    except (OSError, SQLAlchemyError) as error:
+        structlog.get_logger("signoff.audit").warning("no checkpoint", error=type(error).__name__)
+
+
 def _audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit:
     keys = settings.home / "keys"
     return Audit(
         engine=database,
         clock=clock,
         subjects=Subjects(master=own_key(keys, "audit-subjects")),
-        witness=Folder(path=settings.home / "audit"),
+        witness=Folder(path=settings.audit_witness or settings.home / "audit"),
         signing_key=Ed25519PrivateKey.from_private_bytes(own_key(keys, "audit-signing")),
     )
 

@@ -51,5 +51,5 @@ async def metrics(_: Auditor, at: TheOffice) -> Response:
     async with reading(at.database) as conn:
         counted = await conn.execute(select(RUNS.c.status, func.count()).group_by(RUNS.c.status))
         runs = {str(row[0]): int(row[1]) for row in counted}
-    page, kind = at.house.metrics_page(runs)
+    page, kind = await at.house.metrics_page(runs)
     return Response(page, media_type=kind)

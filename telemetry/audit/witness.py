@@ -16,6 +16,8 @@ from pydantic import TypeAdapter
 from telemetry.audit.chain import Checkpoint, statement
 
 _CHECKPOINT = TypeAdapter(Checkpoint)
+_LONGEST = 4_096
+"""More bytes than one checkpoint has."""
 
 
 class Witness(Protocol):
@@ -25,6 +27,10 @@ class Witness(Protocol):
 
     async def kept(self, org: str) -> Sequence[Checkpoint]:
         """All checkpoints of an organisation, oldest first."""
+        ...
+
+    async def latest(self, org: str) -> Checkpoint | None:
+        """The newest checkpoint of an organisation."""
         ...
 
 
@@ -49,6 +55,19 @@ class Folder:
         file = self._file(org)
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         return [_CHECKPOINT.validate_python(json.loads(line)) for line in lines if line.strip()]
+
+    async def latest(self, org: str) -> Checkpoint | None:
+        return await asyncio.to_thread(self._last, org)
+
+    def _last(self, org: str) -> Checkpoint | None:
+        """The last whole line, without reading the file from its beginning."""
+        try:
+            with self._file(org).open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - _LONGEST))
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return None
+        return _CHECKPOINT.validate_json(lines[-1]) if lines else None
 
     def _file(self, org: str) -> Path:
         return self.path / f"{quote(org, safe='')}.jsonl"

@@ -1,7 +1,7 @@
 """Colleagues that take no time: a graph of ours with real questions and deliveries, and nothing else in it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from nodes.deliver import DeliverInput
 from nodes.execute import ExecuteInput
 from nodes.receive import ReceiveInput
 from nodes.wait import Waiter
+from sandbox import Pinned, Store
 from service.wiring import House, RunSpans
 
 Answer = Mapping[str, Any]
@@ -57,6 +58,22 @@ class Assesses:
         tier = "high" if asks else "low"
         requirement = Requirement(tier=tier, humans=asks, allow_self=self.alone)
         return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None}
+
+
+class Blank(Store):
+    """The content store of runs that have no repository: nothing lies in it."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nonexistent"))
+
+    def pinned(self, run: str) -> Pinned:
+        return Pinned(repo=run, commit="0" * 40, tree="0" * 40)
+
+    async def files(self, run: str, tree: str) -> tuple[str, ...]:
+        return ()
+
+    async def read_many(self, run: str, tree: str, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +127,4 @@ def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> 
 def idle_house(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> House:
     """The same house, with colleagues that take no time."""
     graph = coding(quick(house, book, gate, humans=humans), checkpointer=house.engine.graph.checkpointer)
-    return replace(house, engine=replace(house.engine, graph=graph))
+    return replace(house, engine=replace(house.engine, graph=graph), revise=replace(house.revise, store=Blank()))

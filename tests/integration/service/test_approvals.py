@@ -141,3 +141,14 @@ async def logged_in(service: Served, name: str) -> str:
     key, _ = await service.office.keys.make("local", name, personal=True)
     _, session = await service.office.keys.log_in(key, roles=())
     return session
+
+
+async def test_what_waits_is_on_the_page_of_metrics_by_tier_and_age(service: Served) -> None:
+    _, item = await paused(service)
+    async with service.http(service.session) as http:
+        page = (await http.get("/metrics")).text
+        assert 'signoff_pending_ballots{tier="high"} 1.0' in page
+        assert 'signoff_oldest_ballot_age_seconds{tier="high"}' in page
+        said = {"decision": "reject", "action_digest": item["action_digest"]}
+        await http.post(f"/v1/approvals/{item['id']}/decisions", json=said)
+        assert "signoff_pending_ballots{" not in (await http.get("/metrics")).text
