@@ -260,9 +260,14 @@ class Executor:
         }
 
     async def _run(self, state: ExecuteInput, workspace: Workspace, command: str) -> CommandRun:
+        """Run one command of a change that was rated, with the network that the rating was told about."""
         await self._ensure_alive(state)
+        await workspace.permit(state["task"].profile)
         shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self._env(state))
-        return clip(await run_command(self.tracer, command, shell))
+        try:
+            return clip(await run_command(self.tracer, command, shell))
+        finally:
+            await workspace.permit("sealed")
 
     async def _env(self, state: ExecuteInput) -> dict[str, str]:
         return environment(await self.store.files(state["run"], state["pinned"].tree), REPO)

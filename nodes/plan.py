@@ -77,7 +77,9 @@ class Planner:
         """Run the acceptance command as things stand: red first."""
         task, run = state["task"], state["run"]
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
-        workspace = await self.workspaces.open(run, state["pinned"], at=state.get("snapshot"))
+        workspace = await self.workspaces.open(
+            run, state["pinned"], at=state.get("snapshot"), profile=task.profile
+        )  # fmt: skip
         snapshot = state.get("snapshot") or await workspace.snapshot("base")
         command = task.accept or ""
         env = environment(await self.store.files(run, snapshot.tree), REPO)

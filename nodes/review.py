@@ -97,7 +97,9 @@ class Reviewer:
         """Run the acceptance command in a fresh sandbox that the agent never touched."""
         command = task.accept or ""
         env = environment(await self.store.files(run, tree), REPO)
-        verify = partial(self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env)
+        verify = partial(
+            self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env, profile=task.profile
+        )
         ran = await run_command(self.tracer, command, verify, clean_checkout=True)
         return Proof(command=command, tree=tree, run=clip(ran), report=read_report(plain(ran)))
 

@@ -26,8 +26,7 @@ _DELIVERED: Final[dict[DeliveryKind, tuple[Tier, str]]] = {
     "pull_request": ("high", "opens a pull request"),
     "deploy": ("critical", "deploys"),
 }
-OUTSIDE: Final = "provenance.outside"
-"""Marks what a tainted run wants to do."""
+        return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))
 _OUTWARD = ("push", "pull_request", "deploy")
 _KEPT_IN = ("later", "ci", "edit", "removes", "weakens")
 """Effects that reach nobody while a diff is only printed."""
@@ -57,7 +56,7 @@ class Engine:
         paths = (*(f.path for f in (*change.files_to_create, *change.files_to_update)), *change.files_to_delete)
         ruled = Risk(tier="low", reasons=tuple(r for path in paths for r in self.policy.on_path(path)))
         ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
-        return self.combine(edits, ruled, *ran, *_tainted(tainted))
+        return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))
 
     def delivery(
         self,

@@ -28,7 +28,7 @@ async def checkup(backend: Docker, spec: Spec) -> AsyncGenerator[Check]:
     """
     sound = True
     for check in await backend.check(spec):
-        sound = sound and check.ok
+        sound = sound and check.passed
         yield check
     if not sound:
         return

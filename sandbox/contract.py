@@ -55,6 +55,13 @@ class Check:
     detail: str = ""
     hint: str = ""
     """What to do about it when not ok."""
+    needed: bool = True
+    """False: advice. Nothing is held up by it."""
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing has to be done before a run can start."""
+        return self.ok or not self.needed
 
 
 class Sandbox(Protocol):

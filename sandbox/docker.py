@@ -19,7 +19,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from domain import SandboxLost
-from sandbox import refusals
+from sandbox import calls, refusals
 from sandbox.attached import Attached
 from sandbox.channel import Channel
 from sandbox.connection import connect
@@ -27,6 +27,7 @@ from sandbox.contract import Check, Spec
 from sandbox.egress import Egress
 from sandbox.hardening import LABEL, create_body
 from sandbox.inside import sources
+from sandbox.isolation import gaps
 from sandbox.outside import Outside
 from sandbox.probe import probe
 from sandbox.proxy import Witness, write_log
@@ -47,6 +48,7 @@ class Docker:
         egress: whom commands of the profile ``packages`` may speak to; None: nobody.
         witness: told about every connection that was tried.
         probed: False gives out sandboxes that cannot really work, too; for the attack suite.
+        unhardened: True goes on where the engine lacks a protection; somebody has to say so.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class Docker:
         egress: Egress | None = None,
         witness: Witness = write_log,
         probed: bool = True,
+        unhardened: bool = False,
     ) -> None:
         self._base_url, self._timeout, self._owner = base_url, timeout_s, owner()
         self._egress, self._witness, self._probed = egress, witness, probed
+        self._unhardened, self._filtered = unhardened, True
         self._sound: set[tuple[str, str]] = set()
         self._client: docker.APIClient | None = None
         self._sandboxes: dict[str, Attached] = {}
@@ -68,11 +72,13 @@ class Docker:
     async def lease(self, spec: Spec, *, run: str = "") -> Attached:
         """See ``Backend.lease``."""
         image = await self._image(spec)
+        await self._must_hold(spec)
         body = create_body(
-            spec, image=image["Id"], seccomp=_profile(), labels={OWNER: self._owner, f"{LABEL}.run": run}
-        )
+            spec, image=image["Id"], seccomp=_profile() if self._filtered else None,
+            labels={OWNER: self._owner, f"{LABEL}.run": run},
+        )  # fmt: skip
         name = f"signoff-{secrets.token_hex(6)}"
-        making = asyncio.create_task(self._call(spec, partial(_create, body, name)))
+        making = asyncio.create_task(self._call(spec, partial(calls.create, body, name)))
         try:
             container = (await asyncio.shield(making))["Id"]
             sandbox = await self._start(spec, container, name, image)
@@ -88,7 +94,7 @@ class Docker:
     def like(self, egress: Egress | None, witness: Witness) -> "Docker":
         """Return another one for the same engine, with other rules for the way out."""
         return Docker(base_url=self._base_url, timeout_s=self._timeout, egress=egress, witness=witness,
-                      probed=self._probed)  # fmt: skip
+                      probed=self._probed, unhardened=self._unhardened)  # fmt: skip
 
     async def check(self, spec: Spec) -> tuple[Check, ...]:
         """See ``Backend.check``."""
@@ -107,22 +113,31 @@ class Docker:
         """Ask the engine something, in a thread. Raises ``Refused`` or ``SandboxLost``."""
         return await self._call(spec, question)
 
+    async def _must_hold(self, spec: Spec) -> None:
+        """Ask the engine, before the first sandbox, whether it has what hardening needs."""
+        if self._sound:
+            return
+        info = await self._call(spec, calls.info)
+        if (missing := gaps(info)) and not self._unhardened:
+            raise refusals.unhardened("; ".join(missing))
+        self._filtered = not any("seccomp" in what for what in missing)
+
     async def _must_work(self, sandbox: Attached, spec: Spec) -> None:
         """Probe the first sandbox of an image and a runtime, before anybody else uses it."""
         kind = (spec.runtime, sandbox.image_digest)
         if self._probed and kind not in self._sound:
-            await probe(sandbox, spec)
+            await probe(sandbox, spec, unhardened=self._unhardened)
             self._sound.add(kind)
 
     async def _image(self, spec: Spec) -> dict[str, Any]:
-        return await self._call(spec, partial(_inspect, spec.image))
+        return await self._call(spec, partial(calls.image, spec.image))
 
     async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> Attached:
         wire = await self._attach(spec, container)
         key = secrets.token_bytes(32)
         channel = Channel(wire, key)
         try:
-            await self._call(spec, lambda api: api.start(container))
+            await self._call(spec, partial(calls.start, container))
             text = sources().encode()
             await channel.start(key + len(text).to_bytes(4, "big") + text, timeout_s=START_S)
         except SandboxLost as error:
@@ -139,7 +154,7 @@ class Docker:
         return sandbox
 
     async def _attach(self, spec: Spec, container: str) -> DockerWire:
-        raw = await self._call(spec, partial(_attach, container))
+        raw = await self._call(spec, partial(calls.attach, container))
         held = getattr(raw, "_sock", raw)
         if not isinstance(held, socket.socket):
             raise refusals.no_raw_socket()
@@ -178,18 +193,6 @@ class Docker:
         api = connect(self._base_url, self._timeout)
         sweep(api, self._owner)
         return api
-
-
-def _create(body: dict[str, Any], name: str, api: docker.APIClient) -> dict[str, Any]:
-    return api.create_container_from_config(body, name)
-
-
-def _inspect(image: str, api: docker.APIClient) -> dict[str, Any]:
-    return api.inspect_image(image)
-
-
-def _attach(container: str, api: docker.APIClient) -> Any:
-    return api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
 
 
 def _profile() -> dict[str, Any]:

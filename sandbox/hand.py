@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import docker
 from docker.errors import NotFound
 
+from sandbox import calls
 from sandbox.contract import Sandbox, Spec
 
 
@@ -37,7 +38,7 @@ class DockerHand:
 
     async def disk_bytes(self) -> int:
         """Bytes used where the engine keeps its data; on a remote engine, here."""
-        root = Path((await self._engine.ask(self._spec, _info))["DockerRootDir"])
+        root = Path((await self._engine.ask(self._spec, calls.info))["DockerRootDir"])
         return await asyncio.to_thread(_used, root)
 
 
@@ -57,7 +58,3 @@ def _alive(container: str, api: docker.APIClient) -> bool:
         return bool(api.inspect_container(container)["State"]["Running"])
     except NotFound:
         return False
-
-
-def _info(api: docker.APIClient) -> dict[str, Any]:
-    return api.info()

@@ -22,7 +22,7 @@ def create_body(
     spec: Spec,
     *,
     image: str,
-    seccomp: Mapping[str, Any],
+    seccomp: Mapping[str, Any] | None,
     apparmor: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def create_body(
     Args:
         spec: what is wanted.
         image: digest of the image, so that a moved tag changes nothing between check and start.
-        seccomp: the profile; replaces the engine's own.
+        seccomp: the profile; replaces the engine's own. None: the engine has no seccomp, and that is known.
         apparmor: name of a loaded profile, or empty where the host has no AppArmor.
         labels: more labels, such as the orchestrator's id.
     """
@@ -55,7 +55,7 @@ def create_body(
     }
 
 
-def _host_config(spec: Spec, seccomp: Mapping[str, Any], apparmor: str) -> dict[str, Any]:
+def _host_config(spec: Spec, seccomp: Mapping[str, Any] | None, apparmor: str) -> dict[str, Any]:
     return {
         "Runtime": spec.runtime,
         "AutoRemove": True,
@@ -77,8 +77,10 @@ def _host_config(spec: Spec, seccomp: Mapping[str, Any], apparmor: str) -> dict[
     }
 
 
-def _security(seccomp: Mapping[str, Any], apparmor: str) -> list[str]:
-    options = ["no-new-privileges:true", f"seccomp={json.dumps(seccomp, separators=(',', ':'))}"]
+def _security(seccomp: Mapping[str, Any] | None, apparmor: str) -> list[str]:
+    options = ["no-new-privileges:true"]
+    if seccomp is not None:
+        options.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
     return [*options, f"apparmor={apparmor}"] if apparmor else options
 
 

@@ -8,23 +8,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from domain import SandboxLost, SignoffError
 from sandbox.contract import Backend, Check, Sandbox, Spec
+from sandbox.shelf import Shelf, Warm
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Warm:
-    """A sandbox on the shelf, and since when it stands there."""
-
-    sandbox: Sandbox
-    since: float
+_TEND_S = 60.0
 
 
 class Pool:
@@ -36,21 +30,29 @@ class Pool:
         most: how many on all shelves; the shelf that was used longest ago gives way.
         idle_s: how long one may stand there.
         at_once: how many are started at the same time.
+        tend_s: how often what stands there is looked at.
     """
 
     def __init__(
-        self, backend: Backend, *, size: int = 2, most: int = 8, idle_s: float = 1_800.0, at_once: int = 2
+        self,
+        backend: Backend,
+        *,
+        size: int = 2,
+        most: int = 8,
+        idle_s: float = 1_800.0,
+        at_once: int = 2,
+        tend_s: float = _TEND_S,
     ) -> None:
         self._backend, self._size, self._most, self._idle_s = backend, size, most, idle_s
-        self._shelves: defaultdict[Spec, deque[Warm]] = defaultdict(deque)
-        self._starting: defaultdict[Spec, int] = defaultdict(int)
+        self._tend_s = min(tend_s, idle_s)
+        self._shelves: defaultdict[Spec, Shelf] = defaultdict(Shelf)
         self._turns = asyncio.Semaphore(at_once)
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = True
         self._tending: asyncio.Task[None] | None = None
 
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
-        """See ``Backend.lease``: a warm one that answers, else a new one."""
+        """See ``Backend.lease``: a warm one that answers, else the one that is being started, else a new one."""
         kind = _kind(spec)
         sandbox = await self._take(kind)
         self.warm(spec)
@@ -66,11 +68,10 @@ class Pool:
     def warm(self, spec: Spec) -> None:
         """Start what is missing on the shelf of this spec, in the background."""
         kind = _kind(spec)
-        shelf = self._shelves.pop(kind, deque())
+        shelf = self._shelves.pop(kind, None) or Shelf()
         self._shelves[kind] = shelf  # now the one that was used last
-        while self._open and len(shelf) + self._starting[kind] < self._size:
-            self._starting[kind] += 1
-            self._do(self._start(kind))
+        while self._open and len(shelf.warm) + len(shelf.starting) - len(shelf.waiting) < self._size:
+            shelf.starting.add(self._do(self._start(kind, shelf)))
         if self._tending is None and self._open:
             self._tending = asyncio.create_task(self._tend())
 
@@ -89,59 +90,86 @@ class Pool:
         if self._tending is not None:
             self._tending.cancel()
             await asyncio.gather(self._tending, return_exceptions=True)
-        await self.settled()
-        await asyncio.gather(*(warm.sandbox.close() for shelf in self._shelves.values() for warm in shelf))
+        for shelf in self._shelves.values():
+            for start in shelf.starting:
+                start.cancel()
+            while shelf.hand_over(None):
+                pass
+            for warm in shelf.warm:
+                self._do(warm.sandbox.close())
         self._shelves.clear()
+        await self.settled()
         await self._backend.close()
 
     async def _take(self, kind: Spec) -> Sandbox | None:
         shelf = self._shelves[kind]
-        while shelf:
-            warm = shelf.popleft()
-            with contextlib.suppress(SandboxLost):
-                if time.monotonic() - warm.since < self._idle_s:
-                    await warm.sandbox.ping()
-                    return warm.sandbox
+        while shelf.warm:
+            warm = shelf.warm.popleft()
+            if time.monotonic() - warm.since < self._idle_s and await self._answers(warm):
+                return warm.sandbox
             self._do(warm.sandbox.close())
-        return None
+        if len(shelf.starting) <= len(shelf.waiting):
+            return None
+        waiting: asyncio.Future[Sandbox | None] = asyncio.get_running_loop().create_future()
+        shelf.waiting.append(waiting)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):
+                shelf.waiting.remove(waiting)
+            if waiting.done() and not waiting.cancelled() and (got := waiting.result()) is not None:
+                self._do(got.close())  # it came in the moment in which nobody wanted it any more
+            raise
 
-    async def _start(self, kind: Spec) -> None:
+    @staticmethod
+    async def _answers(warm: Warm) -> bool:
+        try:
+            await warm.sandbox.ping()
+        except SandboxLost:
+            return False
+        return True
+
+    async def _start(self, kind: Spec, shelf: Shelf) -> None:
+        sandbox: Sandbox | None = None
         try:
             async with self._turns:
-                if not self._open:
-                    return
                 sandbox = await self._backend.lease(kind)
         except SignoffError as error:
             _LOG.warning("no sandbox could be started ahead: %s", error)
-            return
         finally:
-            self._starting[kind] -= 1
-        shelf = self._shelves[kind]
-        for warm in [warm for warm in shelf if warm.sandbox.image_digest != sandbox.image_digest]:
-            shelf.remove(warm)  # the image was built anew
-            self._do(warm.sandbox.close())
-        shelf.append(Warm(sandbox, time.monotonic()))
-        self._make_room()
+            me = asyncio.current_task()
+            shelf.starting = {task for task in shelf.starting if task is not me}
+            if sandbox is None:
+                shelf.hand_over(None)
+        if sandbox is not None and not shelf.hand_over(sandbox):
+            self._put(shelf, sandbox)
 
-    def _make_room(self) -> None:
-        """Close what is too much, from the shelf that was used longest ago."""
-        while sum(map(len, self._shelves.values())) > self._most:
-            oldest = next(shelf for shelf in self._shelves.values() if shelf)
-            self._do(oldest.popleft().sandbox.close())
+    def _put(self, shelf: Shelf, sandbox: Sandbox) -> None:
+        for warm in [warm for warm in shelf.warm if warm.sandbox.image_digest != sandbox.image_digest]:
+            shelf.warm.remove(warm)  # the image was built anew
+            self._do(warm.sandbox.close())
+        shelf.warm.append(Warm(sandbox, time.monotonic()))
+        while sum(len(each.warm) for each in self._shelves.values()) > self._most:
+            oldest = next(each for each in self._shelves.values() if each.warm)
+            self._do(oldest.warm.popleft().sandbox.close())
 
     async def _tend(self) -> None:
-        """Close what stands there for too long."""
+        """Close what stands there for too long or does not answer."""
         while True:
-            await asyncio.sleep(min(60.0, self._idle_s))
-            now = time.monotonic()
-            for shelf in self._shelves.values():
-                while shelf and now - shelf[0].since >= self._idle_s:
-                    self._do(shelf.popleft().sandbox.close())
+            await asyncio.sleep(self._tend_s)
+            for shelf in tuple(self._shelves.values()):
+                for warm in tuple(shelf.warm):
+                    stale = time.monotonic() - warm.since >= self._idle_s
+                    if stale or not await self._answers(warm):
+                        with contextlib.suppress(ValueError):  # somebody took it meanwhile and found out, too
+                            shelf.warm.remove(warm)
+                            self._do(warm.sandbox.close())
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _kind(spec: Spec) -> Spec:

@@ -2,14 +2,12 @@
 
 import time
 from functools import partial
-from typing import Any, Protocol, TypeVar
-
-import docker
+from typing import Any, Protocol
 
 from domain import SignoffError
+from sandbox import calls
 from sandbox.contract import Check, Sandbox, Spec
-
-T = TypeVar("T")
+from sandbox.isolation import isolation, runc_check
 
 
 class Engine(Protocol):
@@ -24,11 +22,11 @@ async def preflight(engine: Engine, spec: Spec) -> tuple[Check, ...]:
     """Probe the engine, the image and one real lease; stop at the first that makes the rest pointless."""
     checks: list[Check] = []
     try:
-        version = await engine.ask(spec, _version)
+        version = await engine.ask(spec, calls.version)
         checks.append(Check(name="docker", ok=True, detail=f"Engine {version['Version']}, {version['Arch']}"))
-        info = await engine.ask(spec, _info)
-        checks += _isolation(spec, info)
-        image = await engine.ask(spec, partial(_image, spec.image))
+        info = await engine.ask(spec, calls.info)
+        checks += [*isolation(spec, info), runc_check(version)]
+        image = await engine.ask(spec, partial(calls.image, spec.image))
         checks.append(Check(name="sandbox image", ok=True, detail=f"{spec.image} ({image['Id'][7:19]})"))
         checks.append(await _lease(engine, spec))
     except SignoffError as error:
@@ -38,34 +36,8 @@ async def preflight(engine: Engine, spec: Spec) -> tuple[Check, ...]:
 
 
 _NAMES = {"docker_missing": "docker", "docker_denied": "docker", "image_missing": "sandbox image",
-          "image_unsuitable": "sandbox image", "runtime_unsupported": "isolation"}  # fmt: skip
-
-
-def _version(api: docker.APIClient) -> dict[str, Any]:
-    return api.version()
-
-
-def _image(name: str, api: docker.APIClient) -> dict[str, Any]:
-    return api.inspect_image(name)
-
-
-def _info(api: docker.APIClient) -> dict[str, Any]:
-    return api.info()
-
-
-def _isolation(spec: Spec, info: dict[str, Any]) -> list[Check]:
-    """Say which isolation is in force, and what the engine cannot do."""
-    runtimes = sorted(info.get("Runtimes", {}))
-    options = " ".join(info.get("SecurityOptions") or ())
-    extra = [name for name in ("apparmor", "rootless", "userns") if name in options]
-    detail = f"{spec.runtime}, cgroup v{info.get('CgroupVersion', '1')}" + "".join(f", {name}" for name in extra)
-    known = spec.runtime in runtimes
-    return [
-        Check(name="isolation", ok=known, detail=detail if known else f"{spec.runtime} is not among {runtimes}",
-              hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc."),
-        Check(name="seccomp", ok="seccomp" in options, detail="own profile" if "seccomp" in options else "missing",
-              hint="Use an engine and a kernel with seccomp; Signoff does not start without."),
-    ]  # fmt: skip
+          "image_unsuitable": "sandbox image", "runtime_unsupported": "isolation",
+          "sandbox_unhardened": "hardening"}  # fmt: skip
 
 
 async def _lease(engine: Engine, spec: Spec) -> Check:

@@ -1,7 +1,8 @@
 """Whether an image and a runtime can work at all, asked of the first sandbox they give.
 
 Runtimes differ in what they implement: a gVisor of 2022 runs PID 1 and git on a recent C library,
-but neither ``ls`` nor ``stat``. That must be said before a run starts, not by its tests.
+but neither ``ls`` nor ``stat``. That must be said before a run starts, not by its tests. And whether
+the hardening arrived is seen from inside: an engine may accept a flag and do nothing about it.
 """
 
 from domain import Refused
@@ -20,31 +21,53 @@ sh -c 'kill -TERM $$' 2>/dev/null; [ $? = 143 ] || fail 'signals do not arrive'
 [ "$(echo x | cat)" = x ] || fail 'pipes do not work'
 python3 -I -S -c 'import os, mmap, socket; os.listdir("/"); os.stat("/"); socket.socketpair()' 2>/dev/null || fail 'Python cannot be run'
 if (exec 3</proc/1/mem) 2>/dev/null; then fail 'the memory of PID 1 is open to commands'; fi
+open() { echo unhardened "$1"; exit 1; }
+while read -r key value _; do
+  case $key in
+    Uid:) [ "$value" != 0 ] || open 'commands are root' ;;
+    CapEff: | CapPrm: | CapBnd:) [ "$value" = 0000000000000000 ] || open "commands have capabilities ($key $value)" ;;
+    NoNewPrivs:) [ "$1" != runc ] || [ "$value" = 1 ] || open 'commands may gain privileges' ;;
+    Seccomp:) [ "$1" != runc ] || [ "$value" = 2 ] || open 'system calls are not filtered' ;;
+  esac
+done </proc/self/status
+if (: >/.probe) 2>/dev/null; then open 'the root file system can be written to'; fi
+if [ -r /proc/net/route ] && [ "$(wc -l </proc/net/route)" -gt 1 ]; then open 'there is a network'; fi
 echo fine
 """  # noqa: E501  the program is text
+_KINDS = frozenset({"image", "runtime", "unhardened"})
 
 
-async def probe(sandbox: Sandbox, spec: Spec) -> None:
-    """Try what everything else relies on: files, signals, memory file systems, pipes, PID 1's privacy.
+async def probe(sandbox: Sandbox, spec: Spec, *, unhardened: bool = False) -> None:
+    """Try what everything else relies on: files, signals, memory file systems, pipes, PID 1's privacy, hardening.
+
+    Args:
+        sandbox: a fresh one.
+        spec: what it was made from.
+        unhardened: True when somebody said that it may lack protection.
 
     Raises:
-        Refused: ``image_unsuitable`` or ``runtime_unsupported``, with what did not work.
+        Refused: ``image_unsuitable``, ``runtime_unsupported`` or ``sandbox_unhardened``, with what did not work.
     """
-    problem = await found_wrong(sandbox)
+    problem = await found_wrong(sandbox, spec.runtime)
     if problem is None:
         return
     kind, what = problem
-    raise refusals.image_unsuitable(spec, what) if kind == "image" else refusals.runtime_unsupported(spec, what)
+    if kind == "image":
+        raise refusals.image_unsuitable(spec, what)
+    if kind != "unhardened":
+        raise refusals.runtime_unsupported(spec, what)
+    if not unhardened:
+        raise refusals.unhardened(what)
 
 
-async def found_wrong(sandbox: Sandbox) -> tuple[str, str] | None:
-    """Return whether the image or the runtime is to blame, and for what; None when all is well."""
+async def found_wrong(sandbox: Sandbox, runtime: str = "runc") -> tuple[str, str] | None:
+    """Return whether the image, the runtime or the hardening is to blame, and for what; None when all is well."""
     try:
-        ran = await sandbox.run(["sh", "-c", _SCRIPT], cwd="/", timeout_s=30.0)
+        ran = await sandbox.run(["sh", "-c", _SCRIPT, "probe", runtime], cwd="/", timeout_s=30.0)
     except Refused as refusal:
         return "runtime", refusal.message
     said = ran.stdout.text().strip()
     if ran.ok and said == "fine":
         return None
     kind, _, what = said.partition(" ")
-    return (kind, what) if kind in {"image", "runtime"} else ("runtime", f"a shell script ended with {ran.code}")
+    return (kind, what) if kind in _KINDS else ("runtime", f"a shell script ended with {ran.code}")

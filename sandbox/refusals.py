@@ -32,6 +32,14 @@ def runtime_unsupported(spec: Spec, what: str) -> Refused:
     )
 
 
+def unhardened(what: str) -> Refused:
+    return Refused(
+        f"This engine would run commands without a protection that they need: {what}.",
+        code="sandbox_unhardened",
+        hint="See what is missing: signoff doctor. On a throw-away machine: SIGNOFF_SANDBOX_UNHARDENED=true.",
+    )
+
+
 def not_started(spec: Spec, complaint: bytes) -> SignoffError:
     """Say why PID 1 did not greet us, by what it wrote to stderr."""
     if b"SyntaxError" in complaint or b"ModuleNotFoundError" in complaint or b"ImportError" in complaint:

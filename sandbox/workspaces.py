@@ -33,32 +33,41 @@ class Workspaces:
         """Return the run's workspace with its files at a snapshot, or at the pinned commit.
 
         A warm one is used again; one that was lost or tampered with is replaced. Lanes of a run are
-        separate sandboxes: what happens in one is not seen in another. ``profile`` says for a new
-        sandbox whether package registries may be reached (None: as the spec says); ``Workspace.permit``
-        changes it.
+        separate sandboxes: what happens in one is not seen in another. ``profile`` says whether package
+        registries may be reached from now on (None: as the spec says); ``Workspace.permit`` changes it.
 
         Raises:
-            Refused: the backend cannot give out sandboxes; see ``Backend.lease``.
+            Refused: the backend cannot give out sandboxes, or nobody may be reached; see ``Backend.lease``.
             SandboxLost: it did not work this time.
         """
         place = (run, lane)
         async with self._turns.setdefault(place, asyncio.Lock()):
+            spec = replace(self._spec, profile=profile or self._spec.profile)
             warm = self._warm.get(place)
             if warm is not None:
                 if await self._brought(warm, run, pinned, at):
+                    await warm.permit(spec.profile)
                     return warm
                 self._throw_away(place)
-            spec = replace(self._spec, profile=profile or self._spec.profile)
             return await self._new(place, pinned, at, spec)
 
     async def verify(
-        self, run: str, tree: str, command: str, *, timeout_s: float, env: Mapping[str, str] | None = None
+        self,
+        run: str,
+        tree: str,
+        command: str,
+        *,
+        timeout_s: float,
+        env: Mapping[str, str] | None = None,
+        profile: Profile = "sealed",
     ) -> CommandRun:
-        """Run a command on a clean checkout of a tree, in a sandbox that nobody used, without network.
+        """Run a command on a clean checkout of a tree, in a sandbox that nobody used.
+
+        ``profile`` is the task's: without a network, unless whoever asked said that its proof installs something.
 
         Raises: as ``open`` does.
         """
-        spec = replace(self._spec, profile="sealed")
+        spec = replace(self._spec, profile=profile)
         sandbox = await self._backend.lease(spec, run=run)
         workspace = Workspace(sandbox, self._store, run, self._store.pinned(run))
         try:

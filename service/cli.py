@@ -41,6 +41,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "serve": Entry("cli_serve", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."),
     "approvals": Entry("cli_approvals", "app", "Read what waits for a signature, and give or refuse it."),
     "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),
+    "sandbox": Entry("cli_sandbox", "app", "Test the sandbox on this host."),
     "outbox": Entry("cli_outbox", "app", "Letters on their way, and those that nobody took."),
 }
 

@@ -5,11 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from sandbox import Check
 from service import report
+from service.cli_sandbox import table
 from service.settings import read_settings
 from service.terminal import JSON, out, print_json
 from service.terminal import run as run_async
@@ -29,11 +28,11 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
             return (*_machine(house), *await house.backend.check(house.spec), *await house.probe_models())
 
     checks = run_async(work, as_json=as_json)
-    good = all(check.ok for check in checks)
+    good = all(check.passed for check in checks)
     if as_json:
         print_json({"ok": good, "checks": [report.plain(check) for check in checks]})
     else:
-        out().print(_table(checks))
+        out().print(table(checks))
         out().print("Everything a run needs is here." if good else "Something is missing; see the arrows.")
     raise typer.Exit(0 if good else 1)
 
@@ -47,15 +46,3 @@ def _machine(house: House) -> tuple[Check, ...]:
         Check(name="home", ok=True, detail=str(house.settings.home)),
         Check(name="approvals", ok=True, detail=f"{house.settings.approvals_mode} mode"),
     )
-
-
-def _table(checks: tuple[Check, ...]) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for check in checks:
-        mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
-        hint = f"\n→ {check.hint}" if check.hint and not check.ok else ""
-        table.add_row(mark, check.name, Text(check.detail + hint))
-    return table

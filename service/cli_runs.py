@@ -91,6 +91,7 @@ def run(
         )  # fmt: skip
         async with open_house(settings) as house:
             house.announce(err())
+            house.warm()
             created = await house.engine.create(made)
             err().print(f"run [b]{created.id}[/]", highlight=False)
             return await _advance(house, created.id, sign_as, verbose=verbose)

@@ -51,6 +51,33 @@ class Settings(BaseSettings):
     sandbox_runtime: Literal["runc", "runsc", "kata"] = Field(default="runc", description="Container runtime.")
     sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
     sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
+    sandbox_warm: int = Field(
+        default=1, ge=0, le=64, description="Sandboxes kept ready; 0: each is started when asked."
+    )
+    sandbox_warm_most: int = Field(default=8, ge=0, description="The most that are ready in one process, of all kinds.")
+    sandbox_idle_minutes: float = Field(default=30.0, gt=0, description="How long one stays ready without being used.")
+    sandbox_unhardened: bool = Field(
+        default=False, description="Start although the engine lacks a protection; `signoff doctor` says which."
+    )
+    egress_hosts: str = Field(
+        default="",
+        description="Package registries that tasks of the profile `packages` may reach: names, or name:port, with "
+        "commas between. Empty: nobody, and such tasks are refused. A mirror of your own is the safest.",
+    )
+    egress_private: str = Field(
+        default="", description="Those among them that may lie on a private address: mirrors of your own."
+    )
+    egress_env: str = Field(
+        default="",
+        description="Variables for such tasks, NAME=value with commas between, e.g. PIP_INDEX_URL. Never credentials.",
+    )
+    egress_ca: Path | None = Field(
+        default=None, description="PEM file with certificates that such tasks trust besides the image's own."
+    )
+    egress_upload_mb: float = Field(
+        default=1.0, ge=0, description="What one sandbox may send in its life, TLS handshakes included."
+    )
+    egress_connections: int = Field(default=400, ge=1, description="Connections one sandbox may make in its life.")
 
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")

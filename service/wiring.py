@@ -49,7 +49,7 @@ from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import Engine as RiskEngine
-from sandbox import Backend, Check, Delivery, Docker, Limits, Local, Spec, Store, Workspaces
+from sandbox import Backend, Check, Delivery, Passage, Pool, Spec, Store, Workspaces
 from service.brains import open_models, probe_endpoints
 from service.engine import Ended, Engine, Standing, nobody
 from service.keys import own_key
@@ -57,6 +57,7 @@ from service.members import Members
 from service.people import Household
 from service.roster import Desk
 from service.runs import Run, Runs
+from service.sandboxes import open_pool, spec_of, told
 from service.settings import Settings
 from telemetry import (
     Branch,
@@ -90,6 +91,7 @@ class House:
     ballots: Ballots
     store: Store
     backend: Backend
+    pool: Pool
     spec: Spec
     people: Household
     models: Mapping[Role, Model]
@@ -111,6 +113,10 @@ class House:
     def person(self, name: str | None = None) -> Voter:
         """Who signs at this terminal: the named person in solo mode, else who is logged in."""
         return self.people.voter(name or getpass.getuser(), self.org)
+
+    def warm(self) -> None:
+        """Begin to start a sandbox, in the background: who calls this is about to need one."""
+        self.pool.warm(self.spec)
 
     def announce(self, console: Console) -> None:
         """Say in one line who will do the work."""
@@ -216,8 +222,9 @@ async def _furnish(  # noqa: PLR0917
     ballots = StoredBallots(
         engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
     )
-    backend, spec = _backend(settings, spans)
-    stack.push_async_callback(backend.close)
+    pool, spec = open_pool(settings, partial(_reached, spans)), spec_of(settings)
+    stack.push_async_callback(pool.close)
+    backend = ListenedBackend(backend=pool, tracer=spans.tracer)
     store = Store(settings.home / "store")
     workspaces = Workspaces(backend=backend, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
@@ -236,8 +243,9 @@ async def _furnish(  # noqa: PLR0917
         spans=RunSpans(spans), org=settings.org, clock=clock, ended=_ended(settings),
     )  # fmt: skip
     return House(
-        settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, spec=spec,
-        people=people, models=models, catalogue=catalogue, audit=audit, revise=revise, connections=connections,
+        settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, pool=pool,
+        spec=spec, people=people, models=models, catalogue=catalogue, audit=audit, revise=revise,
+        connections=connections,
     )  # fmt: skip
 
 
@@ -314,13 +322,6 @@ def _audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit:
     )
 
 
-def _backend(settings: Settings, spans: Tracing) -> tuple[Backend, Spec]:
-    limits = Limits(memory_mb=settings.sandbox_memory_mb, cpus=settings.sandbox_cpus)
-    spec = Spec(image=settings.sandbox_image, runtime=settings.sandbox_runtime, limits=limits)
-    backend = Local(unsafe=True) if settings.sandbox == "unsafe-local" else Docker()
-    return ListenedBackend(backend=backend, tracer=spans.tracer), spec
-
-
 def _ended(settings: Settings) -> Ended:
     """With Langfuse configured, a run that ended gets its scores there."""
     if not (settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key):
@@ -337,6 +338,11 @@ def _ended(settings: Settings) -> Ended:
         await Scorekeeper(scores=scores).keep(standing.run.id, standing.values, at=standing.run.updated_at)
 
     return ended
+
+
+def _reached(spans: Tracing, passage: Passage) -> None:
+    """Every connection that a sandbox tried stands in the trace of its run."""
+    spans.reached(passage.run, told(passage))
 
 
 def _decided(spans: Tracing, ballot: Ballot) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -84,6 +84,11 @@ class Tracing:
         )  # fmt: skip
         span.end(_nanoseconds(decided_at))
         return span.get_span_context()
+
+    def reached(self, run: str, attributes: Mapping[str, str | int]) -> None:
+        """Write the span ``sandbox.egress`` of one connection that a sandbox of ``run`` tried, allowed or refused."""
+        said = {"langfuse.observation.type": "span", **attributes}
+        self.tracer.start_span("sandbox.egress", context=run_context(run), attributes=said).end()
 
     async def flush(self) -> None:
         """Send what was recorded so far; takes at most as long as the exporters' time-outs."""

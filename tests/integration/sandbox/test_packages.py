@@ -1,26 +1,36 @@
-"""A real package is installed through the tunnel, and nobody else can be reached. Needs a package index."""
+"""Real packages are installed through the tunnel, and nobody else can be reached. Needs package registries."""
 
 import ssl
+import subprocess
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from domain import Refused
-from sandbox import Docker, Egress, Passage, Spec
+from sandbox import Docker, Egress, Passage, Sandbox, Spec
 from tests.integration.sandbox.conftest import SPEC
 
 pytestmark = pytest.mark.docker
+ROOT = Path(__file__).parents[3]
 PACKAGES = Spec(profile="packages", limits=SPEC.limits)
 
 
-async def index_hosts() -> tuple[str, ...]:
-    """Where pip gets its packages from when nothing else is configured; pip knows, the tree does not."""
+async def told_by(spec: Spec, *argv: str) -> list[str]:
+    """What a tool of the image knows: where it gets packages from when nothing else is configured."""
     backend = Docker()
-    sandbox = await backend.lease(SPEC)
-    program = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
-    ran = await sandbox.run(["python3", "-c", program])
+    sandbox = await backend.lease(replace(spec, profile="sealed"))
+    ran = await sandbox.run(argv)
     await backend.close()
-    return tuple(ran.stdout.text().split())
+    assert ran.ok, ran
+    return ran.stdout.text().split()
+
+
+async def index_hosts() -> tuple[str, ...]:
+    """The hosts of Python's index: pip knows, the tree does not."""
+    program = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
+    return tuple(await told_by(SPEC, "python3", "-c", program))
 
 
 def trusted() -> str:
@@ -30,18 +40,32 @@ def trusted() -> str:
     return bundle.read_text() if bundle.exists() else ""
 
 
+def allowing(hosts: tuple[str, ...]) -> Egress:
+    return Egress(hosts=hosts, private=hosts, ca=trusted())
+
+
+async def reaches_nobody_else(sandbox: Sandbox) -> None:
+    program = "import urllib.request as r; r.urlopen('https://elsewhere.example/', timeout=5)"
+    assert not (await sandbox.run(["python3", "-c", program])).ok
+
+
+@pytest.fixture
+def node_image() -> str:
+    """The sandbox image with node and npm; built the first time."""
+    subprocess.run([ROOT / "sandbox" / "images" / "node.sh"], check=True, capture_output=True)
+    return "signoff-sandbox-node:latest"
+
+
 @pytest.mark.slow
 async def test_pip_installs_a_package_and_nothing_else_is_reached():
     hosts, passages = await index_hosts(), list[Passage]()
-    egress = Egress(hosts=hosts, private=hosts, ca=trusted())
-    backend = Docker(egress=egress, witness=passages.append)
+    backend = Docker(egress=allowing(hosts), witness=passages.append)
     try:
         sandbox = await backend.lease(PACKAGES, run="r1")
         ran = await sandbox.run(["pip", "install", "--user", "--no-deps", "toolz"], timeout_s=110)
         assert ran.ok, ran.stderr.text()
         assert (await sandbox.run(["python3", "-c", "import toolz"])).ok
-        program = "import urllib.request as r; r.urlopen('https://elsewhere.example/', timeout=5)"
-        assert not (await sandbox.run(["python3", "-c", program])).ok
+        await reaches_nobody_else(sandbox)
         await sandbox.permit("sealed")
         assert not (await sandbox.run(["pip", "download", "--no-deps", "cytoolz", "--retries=0"], timeout_s=60)).ok
     finally:
@@ -49,6 +73,29 @@ async def test_pip_installs_a_package_and_nothing_else_is_reached():
     told = {(p.target, p.verdict, p.run) for p in passages}
     assert {(f"{host}:443", "allowed", "r1") for host in hosts} <= told
     assert ("elsewhere.example:443", "refused", "r1") in told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_npm_installs_a_package_and_nothing_else_is_reached(node_image):
+    spec, passages = replace(PACKAGES, image=node_image), list[Passage]()
+    (registry,) = await told_by(spec, "npm", "config", "get", "registry")
+    host = urlsplit(registry).hostname or ""
+    backend = Docker(egress=allowing((host,)), witness=passages.append)
+    try:
+        sandbox = await backend.lease(spec, run="r2")
+        ran = await sandbox.run(["npm", "install", "is-number"], timeout_s=110)
+        assert ran.ok, ran.stderr.text()
+        ran = await sandbox.run(["node", "-e", "process.exit(require('is-number')('7') ? 0 : 1)"])
+        assert ran.ok, ran
+        await reaches_nobody_else(sandbox)
+        await sandbox.permit("sealed")
+        assert not (await sandbox.run(["npm", "install", "is-odd", "--fetch-retries=0"], timeout_s=60)).ok
+    finally:
+        await backend.close()
+    told = {(p.target, p.verdict, p.run) for p in passages}
+    assert {(f"{host}:443", "allowed", "r2"), ("elsewhere.example:443", "refused", "r2")} <= told
+    assert all(p.target in {f"{host}:443", "elsewhere.example:443"} for p in passages)
 
 
 async def test_without_configuration_there_is_no_such_profile():

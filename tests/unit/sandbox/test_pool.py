@@ -16,6 +16,7 @@ class Counted:
     def __init__(self, number: int, digest: str) -> None:
         self.id, self.image_digest = str(number), digest
         self.closed = self.broken = False
+        self.gone = asyncio.Event()
 
     async def ping(self) -> None:
         if self.broken:
@@ -26,6 +27,7 @@ class Counted:
 
     async def close(self) -> None:
         self.closed = True
+        self.gone.set()
 
 
 class Counting:
@@ -141,3 +143,53 @@ async def test_closing_while_it_fills_leaves_nothing(backend):
     await asyncio.sleep(0)
     await pool.close()
     assert all(s.closed for s in backend.made)
+
+
+async def test_whoever_comes_while_one_is_started_gets_that_one(backend):
+    pool = Pool(backend, size=1)
+    pool.warm(Spec())
+    taken = await asyncio.gather(pool.lease(Spec()), pool.lease(Spec()))
+    assert {s.id for s in taken} == {"0", "1"}
+    await pool.settled()
+    assert len(backend.made) == 3  # and one more, to be ready for the next
+    await pool.close()
+
+
+async def test_whoever_does_not_wait_any_more_leaves_it_on_the_shelf(backend):
+    pool = Pool(backend, size=1)
+    pool.warm(Spec())
+    waiting = asyncio.create_task(pool.lease(Spec()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await pool.settled()
+    assert [s.closed for s in backend.made] == [False]
+    assert (await pool.lease(Spec())).id == "0"
+    await pool.close()
+
+
+async def test_a_start_that_fails_is_told_to_whoever_waits_for_it(backend):
+    backend.fails = True
+    pool = Pool(backend, size=1)
+    pool.warm(Spec())
+    with pytest.raises(Refused):
+        await pool.lease(Spec())
+    await pool.close()
+
+
+async def test_what_does_not_answer_is_found_before_anybody_needs_it(backend):
+    pool = await filled(backend, size=2, tend_s=0.01)
+    backend.made[0].broken = True
+    await asyncio.wait_for(backend.made[0].gone.wait(), 5)
+    assert (await pool.lease(Spec())).id == "1"
+    await pool.close()
+
+
+async def test_closing_holds_nobody_up_who_waits(backend):
+    pool = Pool(backend, size=1)
+    pool.warm(Spec())
+    waiting = asyncio.create_task(pool.lease(Spec()))
+    await asyncio.sleep(0)
+    await pool.close()
+    async with asyncio.timeout(5):
+        await asyncio.gather(waiting, return_exceptions=True)

@@ -1,0 +1,35 @@
+"""What is asked of an engine. Each blocks: call it in a thread."""
+
+from typing import Any
+
+import docker
+
+
+def create(body: dict[str, Any], name: str, api: docker.APIClient) -> dict[str, Any]:
+    """Make a container; its id is in the answer."""
+    return api.create_container_from_config(body, name)
+
+
+def start(container: str, api: docker.APIClient) -> None:
+    """Start a container."""
+    api.start(container)
+
+
+def attach(container: str, api: docker.APIClient) -> Any:
+    """Return the socket of a container's stdin, stdout and stderr."""
+    return api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+
+
+def image(name: str, api: docker.APIClient) -> dict[str, Any]:
+    """Describe an image."""
+    return api.inspect_image(name)
+
+
+def info(api: docker.APIClient) -> dict[str, Any]:
+    """Describe the engine and its host."""
+    return api.info()
+
+
+def version(api: docker.APIClient) -> dict[str, Any]:
+    """Name the engine's release and those of its parts."""
+    return api.version()

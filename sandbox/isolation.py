@@ -1,0 +1,87 @@
+"""Which isolation an engine offers, from what it says about itself, and what is missing. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandbox.contract import Check, Spec
+
+_LIMITS: Final = (("MemoryLimit", "memory"), ("PidsLimit", "processes"))
+_CPU: Final = ("CpuCfsQuota", "CPUCfsQuota")
+_PATCHED: Final = ((1, 2, 8), (1, 3, 3))
+"""runc releases with the fixes for CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881; 1.4 has them."""
+_STRONGER: Final = "Set SIGNOFF_SANDBOX_RUNTIME=runsc (gVisor) or kata where kernel bugs matter to you."
+
+
+def gaps(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name what an engine lacks that no sandbox of ours should be without; empty when it has everything.
+
+    Args:
+        info: the engine's answer to ``GET /info``.
+    """
+    missing = [] if "seccomp" in _options(info) else ["system calls are not filtered (no seccomp)"]
+    missing += [f"{what} cannot be limited" for key, what in _LIMITS if info.get(key) is False]
+    if any(info.get(key) is False for key in _CPU):
+        missing.append("processor time cannot be limited")
+    return tuple(missing)
+
+
+def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
+    """Say which isolation is in force, what is missing, and what could be better."""
+    known = spec.runtime in info.get("Runtimes", {})
+    extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in _options(info)]
+    told = ", ".join([spec.runtime, *extra])
+    missing = gaps(info)
+    return (
+        Check(name="isolation", ok=known,
+              detail=told if known else f"{spec.runtime} is not among {sorted(info.get('Runtimes', {}))}",
+              hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc."),
+        Check(name="hardening", ok=not missing, detail="; ".join(missing) or "own seccomp profile, memory, CPU, PIDs",
+              hint="Use an engine and a kernel with it; Signoff does not start without (SIGNOFF_SANDBOX_UNHARDENED)."),
+        *_advice(spec, info),
+    )  # fmt: skip
+
+
+def patched(version: str) -> bool | None:
+    """Tell whether a runc release has the fixes of November 2025; None when the version cannot be read."""
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    if found is None:
+        return None
+    number = (int(found[1]), int(found[2]), int(found[3]))
+    return number >= (1, 4, 0) or any(number[:2] == fixed[:2] and number >= fixed for fixed in _PATCHED)
+
+
+def runc_version(version: Mapping[str, Any]) -> str:
+    """Return the runc release from the engine's answer to ``GET /version``; empty when it is not told."""
+    parts = {str(part.get("Name")): str(part.get("Version", "")) for part in version.get("Components") or ()}
+    return parts.get("runc", "")
+
+
+def runc_check(version: Mapping[str, Any]) -> Check:
+    """Look at the age of runc. Ours is advice: distributions mend old releases without a new number."""
+    told = runc_version(version)
+    return Check(
+        name="runc", ok=patched(told) is True, needed=False, detail=told or "version not told",
+        hint="Older than 1.2.8/1.3.3, which close CVE-2025-31133, -52565 and -52881; look whether your "
+        "distribution has mended it. They need a hand in the image or in mounts, which no command has here.",
+    )  # fmt: skip
+
+
+def _advice(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
+    old = str(info.get("CgroupVersion", "1")) == "1"
+    options = _options(info)
+    own_root = spec.runtime == "runc" and not ("rootless" in options or "userns" in options)
+    return (
+        Check(name="cgroup", ok=not old, needed=False, detail="v1" if old else "v2",
+              hint="With v2 the kernel kills a whole group at once and counts memory better."),
+        Check(name="swap", ok=info.get("SwapLimit") is not False, needed=False,
+              detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
+              hint="Boot with swapaccount=1, or without swap: a hog may use it up."),
+        Check(name="user namespace", ok=not own_root, needed=False,
+              detail="root of the engine is root of the host" if own_root else "of its own",
+              hint=f"Run the engine rootless or with userns-remap. {_STRONGER}"),
+    )  # fmt: skip
+
+
+def _options(info: Mapping[str, Any]) -> str:
+    return " ".join(info.get("SecurityOptions") or ())

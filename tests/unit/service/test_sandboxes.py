@@ -1,0 +1,45 @@
+"""From settings to sandboxes: what is not named may not be reached."""
+
+import pytest
+
+from domain import Refused
+from sandbox import Docker, Local
+from service.sandboxes import backend_of, egress_of, spec_of
+from service.settings import Settings
+
+
+def ignore(_: object) -> None:
+    pass
+
+
+def test_nobody_is_reached_unless_named():
+    assert egress_of(Settings()) is None
+
+
+def test_what_is_named_is_allowed(tmp_path):
+    (tmp_path / "ca.pem").write_text("certificates")
+    egress = egress_of(
+        Settings(
+            egress_hosts=" mirror.example , files.example:8443", egress_private="mirror.example", egress_upload_mb=0.5,
+            egress_env="PIP_INDEX_URL=https://mirror.example/simple?a=b, X=", egress_ca=tmp_path / "ca.pem",
+        )
+    )  # fmt: skip
+    assert egress is not None
+    assert egress.hosts == ("mirror.example", "files.example:8443")
+    assert egress.private == ("mirror.example",)
+    assert egress.upload_bytes == 1 << 19
+    assert egress.env == {"PIP_INDEX_URL": "https://mirror.example/simple?a=b", "X": ""}
+    assert egress.ca == "certificates"
+
+
+@pytest.mark.parametrize("wrong", [{"egress_env": "no pair"}, {"egress_env": "=x"}, {"egress_ca": "/nonexistent.pem"}])
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(Refused) as refusal:
+        egress_of(Settings(egress_hosts="mirror.example", **wrong))
+    assert refusal.value.stable_code == "settings_invalid"
+
+
+def test_the_backend_is_what_the_settings_say():
+    assert isinstance(backend_of(Settings(), ignore), Docker)
+    assert isinstance(backend_of(Settings(sandbox="unsafe-local"), ignore), Local)
+    assert spec_of(Settings(sandbox_memory_mb=512, sandbox_runtime="runsc")).limits.memory_mb == 512
