@@ -26,7 +26,15 @@ _DELIVERED: Final[dict[DeliveryKind, tuple[Tier, str]]] = {
     "pull_request": ("high", "opens a pull request"),
     "deploy": ("critical", "deploys"),
 }
-        return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))
+OUTSIDE: Final = "provenance.outside"
+"""Marks what a tainted run wants to do."""
+_PROFILES: Final[dict[Setting, Reason]] = {
+    "sealed": Reason(rule="profile.sealed", tier="low", message="runs without a network (profile sealed)"),
+    "packages": Reason(
+        rule="profile.packages", tier="medium", message="may reach package registries while it runs (profile packages)"
+    ),
+    "host": Reason(rule="profile.host", tier="medium", message="runs on a machine that is not thrown away"),
+}
 _OUTWARD = ("push", "pull_request", "deploy")
 _KEPT_IN = ("later", "ci", "edit", "removes", "weakens")
 """Effects that reach nobody while a diff is only printed."""
