@@ -20,6 +20,8 @@ from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 SMALL_TASK = 200
 """Characters; a shorter task with a failing acceptance command gets a one-step plan without a model."""
 BASELINE_SECONDS = 600.0
+GLANCE_SECONDS = 10.0
+"""Where the repair engine works alone: it runs the tests itself, and tells one that hangs from a slow one."""
 NOT_FOUND = (126, 127)
 
 
@@ -82,8 +84,10 @@ class Planner:
         )  # fmt: skip
         snapshot = state.get("snapshot") or await workspace.snapshot("base")
         command = task.accept or ""
-        env = environment(await self.store.files(run, snapshot.tree), REPO)
-        shell = partial(workspace.shell, command, timeout_s=BASELINE_SECONDS, env=env)
+        paths = await self.store.files(run, snapshot.tree)
+        alone = self.roster.model("coder", errand(state)) is None and any(path.endswith(".py") for path in paths)
+        patience = GLANCE_SECONDS if alone else BASELINE_SECONDS
+        shell = partial(workspace.shell, command, timeout_s=patience, env=environment(paths, REPO))
         baseline = await run_command(self.tracer, command, shell)
         await workspace.restore(snapshot)
         _must_exist(baseline, command)

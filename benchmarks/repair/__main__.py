@@ -30,13 +30,11 @@ def main() -> None:
 
 
 def show(verdict: Verdict) -> None:
-    """One line: solved, right, seconds, candidates tried, how many passed, which bug."""
+    """One line: solved, right, seconds, processor seconds, candidates tried, how many passed, which bug."""
     marks = f"{'solved' if verdict.solved else '  —   '} {'right' if verdict.right else '  —  '}"
     case = verdict.case
-    print(
-        f"{marks} {verdict.seconds:6.1f} s {verdict.tried:6} {verdict.passing:3}  {case.name:22} {case.bug[:90]!r}",
-        flush=True,
-    )
+    took = f"{verdict.seconds:6.1f} s {verdict.cpu_s:6.1f} cpu {verdict.tried:6} {verdict.passing:3}"
+    print(f"{marks} {took}  {case.name:22} {case.bug[:90]!r}", flush=True)
 
 
 if __name__ == "__main__":

@@ -63,5 +63,6 @@ def _part(name: str, verdicts: Sequence[Verdict]) -> Mapping[str, float]:
         f"{name}.solved_share": round(len(solved) / len(verdicts), 3),
         f"{name}.right_share": round(sum(v.right for v in solved) / len(solved), 3) if solved else 0.0,
         f"{name}.median_s": round(statistics.median(v.seconds for v in solved), 2) if solved else 0.0,
+        f"{name}.median_cpu_s": round(statistics.median(v.cpu_s for v in solved), 2) if solved else 0.0,
         f"{name}.median_tried": statistics.median(v.tried for v in solved) if solved else 0,
     }

@@ -1,6 +1,7 @@
 """Repair one case and judge the repair."""
 
 import ast
+import resource
 import shutil
 import tempfile
 import time
@@ -21,6 +22,8 @@ class Verdict:
     solved: bool
     code: str
     seconds: float
+    cpu_s: float = 0.0
+    """Processor time of the search and the tests it ran: what a busy machine does not change."""
     tried: int = 0
     passing: int = 0
     right: bool = False
@@ -34,18 +37,26 @@ async def attempt(case: Case, *, seconds: float) -> Verdict:
         root, search = Path(made), f"{made}-search"
         bench = Folder(root=root)
         await _lay(bench, case.files)
-        began = time.monotonic()
+        began, used = time.monotonic(), _cpu_s()
         try:
             proposal = await Repair(folder=search).propose(Job(accept=case.accept, seconds=seconds), bench)
         except Refused as refused:
             taken = time.monotonic() - began
-            return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message)
+            return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message,
+                           cpu_s=_cpu_s() - used)  # fmt: skip
         finally:
             shutil.rmtree(search, ignore_errors=True)
         return Verdict(
             case=case, solved=True, code="ok", seconds=time.monotonic() - began, tried=proposal.tried,
-            passing=proposal.passing, right=await _right(case, proposal, bench), note=proposal.change.notes,
+            cpu_s=_cpu_s() - used, passing=proposal.passing, right=await _right(case, proposal, bench),
+            note=proposal.change.notes,
         )  # fmt: skip
+
+
+def _cpu_s() -> float:
+    """Of children that have ended; one case runs at a time."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _right(case: Case, proposal: Proposal, bench: Folder) -> bool:

@@ -24,6 +24,10 @@ _BASELINE_SHARE = 0.4
 _TRACE_SHARE = 0.15
 _STAGES = (0.12, 0.3, 0.6, 1.0)
 """Shares of the time after which partial repairs are looked at."""
+_STAGES_OF_ONE = (0.5, 1.0)
+"""The same where all tests fail in one way: nothing to look at but what ran out of time."""
+_AGAIN = 0.08
+"""Time for such candidates after each stage."""
 _SURVEYING = 0.2
 """Time to choose partial repairs, as a share of what is left."""
 _DEEPER = 0.6
@@ -118,7 +122,7 @@ def _stages(search: Search, candidates: Candidates, until: float) -> None:
     """Single edits first; from time to time a second edit on top of the best partial repairs."""
     singles = candidates.ranked()
     began = time.monotonic()
-    for share in _STAGES:
+    for share in _STAGES if search.several else _STAGES_OF_ONE:
         search.explore(singles, began + share * (until - began))
         now = time.monotonic()
         bases = [] if search.plausible else search.bases(now + _SURVEYING * (until - now))
@@ -130,6 +134,7 @@ def _stages(search: Search, candidates: Candidates, until: float) -> None:
                 break
         if search.plausible:
             return
+        search.retry(time.monotonic() + _AGAIN * (until - began))
     search.retry(until)
 
 

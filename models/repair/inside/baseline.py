@@ -14,9 +14,9 @@ from .wire import Message
 GOOD = frozenset(("passed", "skipped", "xfailed", "xpassed"))
 _TRACED = 40
 _HUNG_TRACED = 2
-_HANG_S = 0.8
+_HANG_S = 0.6
 """Processor time after which a test is taken to hang, if it is not just one of many slow ones."""
-_SLOW_S = 2.5
+_SLOW_S = 1.6
 _BATCH = 20
 
 
@@ -89,7 +89,7 @@ class Baseline:
 
     def _submit(self, names: list[str], until: float) -> int:
         hung = sum(test.outcome == "hung" for test in self.tests.values())
-        patience = max(_HANG_S if hung <= _HUNG_TRACED else _HANG_S / 2, 20 * self._slowest)
+        patience = max(_HANG_S if hung <= _HUNG_TRACED else _HANG_S / 3, 20 * self._slowest)
         return self._lab.submit("warm", {
             "candidates": [{"p": []}], "tests": names, "cpu_s": patience, "idle_s": max(15.0, 3 * patience),
             "total_s": max(1.0, until - time.monotonic()), "where": True,

@@ -133,7 +133,7 @@ class ForkServer:
         del self._children[child.pipe]
         _, status = os.waitpid(child.pid, 0)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        late = child.killed or number in (signal.SIGPROF, signal.SIGXCPU)
+        late = child.killed or number in (signal.SIGPROF, signal.SIGVTALRM, signal.SIGXCPU)
         send(self._sock, {"id": child.job["id"], "lines": child.lines(), "late": late, "signal": number})
 
     def _kill_late(self) -> None:

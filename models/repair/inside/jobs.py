@@ -13,8 +13,8 @@ from .wire import Message
 _REPRESENTATIVES = 4
 _SENTINELS = 2
 _QUICK_S = 0.1
-_FLOOR_S = 0.06
-"""Enough for half a million lines; what needs more gets it when nothing else is left to try."""
+_FLOOR_S = 0.025
+"""Enough for some hundred thousand lines; what needs more gets it when nothing else is left to try."""
 _SURVEY_TESTS = 400
 _SURVEY_S = 8.0
 _LEAST_S = 20.0

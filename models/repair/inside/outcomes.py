@@ -8,6 +8,7 @@ from unittest import SkipTest
 
 import pytest
 
+from .limits import Late
 from .wire import Message
 
 MESSAGE = 2_000
@@ -22,6 +23,7 @@ class Outcomes:
     def __init__(self) -> None:
         self._reports: list[Any] = []
         self._seen: Message = {}
+        self._late = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
@@ -31,6 +33,7 @@ class Outcomes:
             return None
         if kept:
             call.excinfo = kept.pop(0)
+        self._late = self._late or isinstance(excinfo.value, Late)
         if "f" not in self._seen:
             self._seen["f"] = _frames(excinfo.tb)
             self._seen["m"] = _message(excinfo.value)
@@ -51,10 +54,14 @@ class Outcomes:
     def run(self, item: Any, following: Any) -> Message:
         self._reports.clear()
         self._seen = {}
+        self._late = False
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         outcome = "passed"
         for report in self._reports:
             if report.failed:
+                if self._late:
+                    _spoiled(report.when != "call")
+                    return {"o": "hung"}
                 outcome = "failed" if report.when == "call" else "error"
                 break
             if report.skipped:
@@ -62,6 +69,12 @@ class Outcomes:
             elif report.when == "call" and hasattr(report, "wasxfail"):
                 outcome = "xpassed"
         return {"o": outcome, **(self._seen if outcome in ("failed", "error") else {})}
+
+
+def _spoiled(spoiled: bool) -> None:
+    """End a child that was interrupted where fixtures are made: they are kept half made."""
+    if spoiled:
+        os._exit(0)
 
 
 def _frames(tb: Any) -> list[Any]:
@@ -93,6 +106,12 @@ class Items:
         if item is None:
             return {"o": "missing"}
         return self._outcomes.run(item, self.by_name.get(following) if following else None)
+
+    def rest(self) -> None:
+        """Take down what was set up for a test that is not run after all."""
+        item = next(iter(self.by_name.values()), None)
+        if item is not None:
+            item.session._setupstate.teardown_exact(None)  # noqa: SLF001 - as pytest itself after --maxfail
 
 
 def quiet(session: Any, outcomes: Outcomes) -> None:

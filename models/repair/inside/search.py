@@ -12,10 +12,11 @@ from .baseline import GOOD, Baseline
 from .candidates import Candidates
 from .jobs import Jobs
 from .lab import Lab
-from .trials import Tally, Trial
+from .trials import Tally, Trial, promise, varied
 from .wire import Message
 
 _BATCH = 16
+_DRAIN_S = 2.0
 _SURVEYED = 16
 _BASES = 6
 _AFTERGLOW = 0.35
@@ -40,6 +41,11 @@ class Search:
         self.plausible: list[Trial] = []
 
     @property
+    def several(self) -> bool:
+        """Whether tests fail in different ways, so that it may take more than one edit."""
+        return len(self._jobs.representatives()) > 1
+
+    @property
     def best(self) -> list[Trial]:
         """What passed: the highest prior first, and of equal ones what leaves the least code."""
         return sorted(self.plausible, key=lambda t: (not t.sure, -round(t.score, 1), t.growth, -t.score))
@@ -58,9 +64,9 @@ class Search:
             if not open_ and not anew:
                 return
             self._take(open_, anew)
+        self._drain(open_, anew)
         self._again.extendleft(trial for group in open_.values() for trial in group)
         self._anew.extendleft(trial for group in anew.values() for trial in group)
-        self._drain({**open_, **anew})
 
     def _take(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
         waiting = {number: (number in open_, group) for number, group in (*open_.items(), *anew.items())}
@@ -70,11 +76,11 @@ class Search:
             for number in [number for number in table if number not in waiting]:
                 del table[number]
 
-    def _drain(self, open_: dict[int, list[Trial]]) -> None:
-        """Let what is still running end, so that it does not slow what comes next."""
-        end = time.monotonic() + 2.0
-        while open_ and time.monotonic() < end:
-            list(self._lab.results(open_, 0.2))
+    def _drain(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
+        """Let what is still running end: its results count, and it does not slow what comes next."""
+        end = time.monotonic() + (_DRAIN_S if not self.plausible else _DRAIN_S / 4)
+        while (open_ or anew) and time.monotonic() < end:
+            self._take(open_, anew)
 
     def _next(self, trials: Iterator[Trial]) -> list[Trial]:
         group = [self._again.popleft() for _ in range(min(self._batch, len(self._again)))]
@@ -104,6 +110,8 @@ class Search:
             self.tally.invalid += 1
         elif not any("end" in line for line in lines):
             return False
+        elif any(line.get("o") == "hung" for line in lines):
+            self._timed_out(trial, lines)
         else:
             self._learn(trial, lines, "warm")
         return True
@@ -165,13 +173,10 @@ class Search:
 
     def bases(self, until: float) -> list[Trial]:
         """Edits that repair some failing tests and break nothing: a second edit may do the rest."""
-        ranked = sorted(self._partial, key=_promise) if len(self._quick) > 1 else []
+        ranked = sorted(self._partial, key=promise) if len(self._quick) > 1 else []
         self._partial = []
         kept = [trial for trial in ranked[:_SURVEYED] if time.monotonic() < until and self._survey(trial)]
-        surveyed = sorted(kept, key=_promise)
-        kinds = {tuple(sorted(trial.fixed)): trial for trial in reversed(surveyed)}
-        different = sorted(kinds.values(), key=_promise)
-        return [*different, *(trial for trial in surveyed if trial not in different)][:_BASES]
+        return varied(kept)[:_BASES]
 
     def _survey(self, trial: Trial) -> bool:
         lines = self._lab.ask("warm", self._jobs.survey(trial))["lines"]
@@ -185,16 +190,11 @@ class Search:
         before = self._partial, self._again, self._anew
         self._partial, self._again, self._anew = [], deque(), deque()
         self._quick = self._jobs.representatives(sorted(base.fixed))
-        if self._quick:
-            self.explore(candidates.ranked(base), until)
+        self.explore(candidates.ranked(base) if self._quick else iter(()), until)
         self._quick = self._jobs.representatives()
         self._partial, self._again, self._anew = before
 
     def retry(self, until: float) -> None:
-        """Candidates that ran out of time get more of it."""
-        late, self._late = self._late, []
+        """More time for candidates that ran out of it."""
+        late, self._late = sorted(self._late, key=promise), []
         self.explore((replace(trial, retried=True) for trial in late), until)
-
-
-def _promise(trial: Trial) -> tuple[int, float]:
-    return -len(trial.fixed), -trial.score

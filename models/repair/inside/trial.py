@@ -25,11 +25,17 @@ class Tests(Protocol):
         """Run one test; ``o`` is its outcome, ``m`` a message, ``f`` the frames [path, line] of its traceback."""
         ...
 
+    def rest(self) -> None:
+        """Take down what was kept for the next test."""
+        ...
+
 
 def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -> None:
     """Try every candidate of the job on the job's tests, in order."""
     job = turn.job
     limits.bound_memory()
+    if not job.get("where"):
+        limits.interrupt()
     for number, candidate in enumerate(job["candidates"]):
         patch: list[Message] = candidate["p"]
         undo: Callable[[], None] = _nothing
@@ -44,7 +50,10 @@ def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -
         except Cold:
             turn.tell({"c": number, "bad": "cold"})
             continue
-        _series(turn, tests, number, candidate.get("t") or job["tests"])
+        try:
+            _series(turn, tests, number, candidate.get("t") or job["tests"])
+        except limits.Late:  # between tests, or in the test runner itself
+            os._exit(0)
         undo()
         overrides.texts.clear()
 
@@ -69,7 +78,10 @@ def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
             told["lines"] = lines.stop()
         told.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
         turn.tell(told)
-        if job.get("stop") and told["o"] not in ("passed", "skipped", "xfailed", "xpassed"):
+        late = told["o"] == "hung"
+        if late or (job.get("stop") and told["o"] not in ("passed", "skipped", "xfailed", "xpassed")):
+            if following:
+                tests.rest()
             break
     limits.arm(0)
     turn.tell({"c": number, "end": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .project import Drafts
@@ -35,3 +36,16 @@ class Tally:
     late: int = 0
     partial: int = 0
     cold: int = 0
+
+
+def promise(trial: Trial) -> tuple[int, float]:
+    """Sorts partial repairs: the one that repairs most first."""
+    return -len(trial.fixed), -trial.score
+
+
+def varied(trials: Sequence[Trial]) -> list[Trial]:
+    """Most promising first, one for each set of tests it repairs before the others of the same set."""
+    ranked = sorted(trials, key=promise)
+    kinds = {tuple(sorted(trial.fixed)): trial for trial in reversed(ranked)}
+    different = sorted(kinds.values(), key=promise)
+    return [*different, *(trial for trial in ranked if trial not in different)]
