@@ -12,6 +12,7 @@ from approvals.happenings import Fact, Letter, Topic
 from approvals.hitl import Answer as Resume
 from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.ledger import Journal, Mailing
+from approvals.likes import approve_the_like
 from approvals.links import Links, Ticket
 from approvals.memory import Directory, RememberedBallots
 from approvals.notify import Courier, new_client
@@ -80,6 +81,7 @@ __all__ = [
     "Unprocessable",
     "Voter",
     "action_digest",
+    "approve_the_like",
     "ballot_id",
     "bound",
     "canonical",

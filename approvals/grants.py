@@ -15,7 +15,7 @@ from domain import TIERS, Action
 _GRANTS = UUID("0b9a6f1e-3f57-5f0e-8a47-0c2f5f6f7c55")
 LEAVABLE = frozenset({"content", "base_commit"})
 """Whole parts that may be left open: the workspace moves on. Target, network, image, cwd, environment never."""
-PINNED = frozenset({"arguments.command", "arguments.argv", "arguments.stdin"})
+PINNED = frozenset({"arguments.command", "arguments.commands", "arguments.argv", "arguments.stdin"})
 """What runs is always pinned."""
 
 
@@ -36,7 +36,7 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
     pins = {part: pin(ballot.action, part) for part in _parts(ballot.action)}
     for part in terms.open:
         argument = part.startswith("arguments.") and part not in PINNED
-        if part not in pins or not (part in LEAVABLE or argument):
+        if part not in pins or not (part in LEAVABLE or argument) or _everything(ballot.action, part):
             raise refusal("grant_refused", f"{part!r} cannot be left open.")
     pins = {part: text for part, text in pins.items() if part not in terms.open}
     if not any(part.startswith("arguments.") for part in pins):
@@ -56,6 +56,11 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
         created_at=now,
         expires_at=now + timedelta(seconds=terms.seconds),
     )
+
+
+def _everything(action: Action, part: str) -> bool:
+    """Whether nothing would be left that says what runs: the edits of an action without any command."""
+    return part == "arguments.change" and not action.arguments.get("commands")
 
 
 def covers(grant: Grant, ballot: Ballot, *, now: datetime) -> bool:

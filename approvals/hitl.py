@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from approvals.ballot import Ballot, Decision
+from approvals.ballot import Ballot, Decision, Terms
 from approvals.digest import canonical
 from approvals.refusals import refusal
 from approvals.show import one_line
@@ -17,6 +17,7 @@ from domain import Action, Choice, Refused, value
 
 _MAX_COMMENT = 10_000
 _ACTION = TypeAdapter(Action)
+_GRANT: TypeAdapter[Terms | None] = TypeAdapter(Terms | None)
 Kind = Literal["approve", "reject", "edit", "none"]
 _KINDS: dict[str, Kind] = {
     "approve": "approve",
@@ -39,6 +40,8 @@ class Answer:
     action_digest: str = ""
     """What the sender says they saw; empty when their client does not say."""
     approval_id: str = ""
+    grant: Terms | None = None
+    """With an approval: the like of it, for the rest of the run."""
 
 
 NOTHING = Answer()
@@ -94,12 +97,17 @@ def _one(decision: Mapping[str, Any], *, said_by: Mapping[str, Any]) -> Answer:
     edited = _edited(decision) if kind == "edit" else None
     if kind == "none" or (kind == "edit" and edited is None):
         return NOTHING
+    try:
+        grant = _GRANT.validate_python(decision.get("grant")) if kind == "approve" else None
+    except ValidationError:
+        return NOTHING  # a yes to more than can be said is no yes
     return Answer(
         kind=kind,
         comment=_comment(decision),
         edited=edited,
         action_digest=_word(decision.get("action_digest", said_by.get("action_digest"))),
         approval_id=_word(decision.get("approval_id", said_by.get("approval_id"))),
+        grant=grant,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from approvals.ballot import Ballot
+from approvals.ballot import Ballot, Terms
 from approvals.show import canonical_text, diff_lines, parts, pieces, visible
 
 HEADERS = {
@@ -50,6 +50,7 @@ def render_page(
         "canonical": canonical_text(ballot.action),
         "hidden": hidden_in(ballot),
         "viewer": viewer,
+        "grantable": Terms() if ballot.action.tool == "shell" and ballot.tier == "high" else None,
         "csrf": csrf if ballot.state == "pending" else "",
         "message": message,
         "bad": bad,

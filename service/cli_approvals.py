@@ -1,5 +1,6 @@
 """``signoff approvals``: read what waits for a signature, and give or refuse it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 from approvals import Ballot, Terms
 from domain import Refused
 from service import report
+from service.editing import edited
 from service.settings import read_settings
 from service.signing import render, vote
 from service.terminal import JSON, out, print_json
@@ -106,19 +108,58 @@ def cancel(
 
 
 @app.command()
-def grant(
+def edit(
     ballot: Annotated[str, BALLOT],
-    uses: Annotated[int, typer.Option("--uses", min=1, max=100, help="How many times.")] = 10,
-    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1_440, help="For how long.")] = 60,
+    message: Annotated[str | None, typer.Option("--message", help="Of a delivery: the new commit message.")] = None,
+    command: Annotated[list[str] | None, typer.Option("--command", help="What runs instead; repeat it.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="The complete edited action as JSON; '-': stdin.")
+    ] = None,
     person: Annotated[str | None, AS] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Approve the like of a command for the rest of its run: the same commands on whatever the files are by then."""
+    """Change what is asked, and so ask anew. Without an option your editor opens on the complete action.
+
+    Examples:
+      signoff approvals edit 3f2a --message "Round prices half up"
+
+      signoff approvals edit 3f2a --command "pytest -q tests/test_prices.py"
+    """
 
     async def work() -> None:
         async with open_house(read_settings()) as house:
             found = await find(house, ballot)
-            given = await house.ballots.grant(found.id, Terms(uses=uses, seconds=minutes * 60), house.person(person))
+            revision = await house.revise(found, edited(found.action, message, command, file))
+            new = await house.ballots.edit(found.id, revision, house.person(person))
+        if as_json:
+            print_json(report.plain(new))
+            return
+        render(new, out())
+        out().print(f"ballot {found.id[:8]} is superseded; this is {new.id[:8]}. It needs a signature of its own.")
+
+    run_async(work, as_json=as_json)
+
+
+@app.command()
+def grant(
+    ballot: Annotated[str, BALLOT],
+    uses: Annotated[int, typer.Option("--uses", min=1, max=100, help="How many times.")] = 10,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1_440, help="For how long.")] = 60,
+    any_edits: Annotated[bool, typer.Option("--any-edits", help="The same commands after other edits, too.")] = False,
+    person: Annotated[str | None, AS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Approve the like of a command for the rest of its run: the same commands on whatever the files are by then.
+
+    It comes on top of your signature on the ballot itself: signoff approvals approve BALLOT.
+    """
+    left_open = (*Terms().open, "arguments.change") if any_edits else Terms().open
+    terms = Terms(open=left_open, uses=uses, seconds=minutes * 60)
+
+    async def work() -> None:
+        async with open_house(read_settings()) as house:
+            found = await find(house, ballot)
+            given = await house.ballots.grant(found.id, terms, house.person(person))
         if as_json:
             print_json(report.plain(given))
         else:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from approvals import Ballot, Ballots, Decision, Revision, bound, read_resume
+from approvals import Ballot, Ballots, Decision, Revision, approve_the_like, bound, read_resume
 from domain import Action, Refused, Task
 from service.asking import RunAsk, read_task, wished
 from service.assistants import Assistant, assistant
@@ -171,6 +171,9 @@ class Reception:
             return await self.ballots.edit(ballot.id, await self.revise(ballot, answer.edited), who.voter("langgraph"))
         choice = "approve" if answer.kind == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
+        if answer.grant is not None:
+            now = self.clock()
+            return await approve_the_like(self.ballots, ballot, decision, answer.grant, who.voter("langgraph"), now=now)
         return await self.ballots.vote(ballot.id, decision, who.voter("langgraph"))
 
     async def _make_room(self, thread: Thread, ask: RunAsk) -> None:

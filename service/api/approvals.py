@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, TypeAdapter
 
-from approvals import Ballot, Decision, read_resume, refusal, voted_answer
+from approvals import Ballot, Decision, Terms, approve_the_like, read_resume, refusal, voted_answer
 from domain import BallotState
 from service.api.caller import ApprovalReader, Caller, TheOffice, answer
 from service.office import Office
@@ -47,6 +47,8 @@ class Deciding(BaseModel):
     action_digest: str = Field(max_length=200)
     comment: str = Field(default="", max_length=10_000)
     edited_action: dict[str, Any] | None = None
+    grant: Terms | None = None
+    """With approve: the like of this command, for the rest of its run."""
 
 
 @router.post("/approvals/{approval_id}/decisions")
@@ -75,6 +77,11 @@ async def _voted(at: Office, who: Who, ballot: Ballot, said: Deciding) -> Ballot
     """``respond`` is a rejection that says what to do instead."""
     choice = "approve" if said.decision == "approve" else "reject"
     decision = Decision(choice=choice, action_digest=said.action_digest, comment=said.comment)
+    if said.grant is not None:
+        if choice != "approve":
+            raise refusal("grant_refused", "Only an approval covers the like.")
+        voter, now = who.voter("http"), at.house.engine.clock()
+        return await approve_the_like(at.house.ballots, ballot, decision, said.grant, voter, now=now)
     return await at.house.ballots.vote(ballot.id, decision, who.voter("http"))
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from approvals import PAGE_HEADERS, Ballot, Decision, Ticket, refusal, render_page
+from approvals import PAGE_HEADERS, Ballot, Decision, Terms, Ticket, approve_the_like, refusal, render_page
 from domain import SignoffError
 from service.api.caller import COOKIE, TheOffice, identify
 from service.office import Office
@@ -48,8 +48,13 @@ async def act(at: TheOffice, token: str, request: Request) -> Response:
     ballot = await at.house.ballots.get(ticket.ballot, ticket.org)
     choice = "approve" if form.get("decision") == "approve" else "reject"
     decision = Decision(choice=choice, action_digest=form.get("action_digest", ""), comment=form.get("comment", ""))
+    ballots, voter = at.house.ballots, who.voter("page")
     try:
-        ballot = await at.house.ballots.vote(ballot.id, decision, who.voter("page"))
+        if choice == "approve" and form.get("like") == "yes":
+            now = at.house.engine.clock()
+            ballot = await approve_the_like(ballots, ballot, decision, Terms(), voter, now=now)
+        else:
+            ballot = await ballots.vote(ballot.id, decision, voter)
     except SignoffError as no:
         return _page(at, token, ticket, ballot, who, message=f"{no.message} {no.hint}", status=no.http_status)
     await at.messages.use(ticket.spent_by(who.subject))

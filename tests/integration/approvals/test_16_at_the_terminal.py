@@ -1,4 +1,4 @@
-"""16. Whoever cuts the tail of the record is noticed by the next ``signoff audit verify``: checkpoints are automatic."""
+"""16. Whoever cuts the tail of the record is noticed by the next ``signoff audit verify``: checkpoints come unasked."""
 
 import sqlite3
 from contextlib import closing
@@ -9,8 +9,7 @@ from tests.worlds.house import FIX, OK, house, repository, start, task
 
 CAREFUL = (
     "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)",
-    "UPDATE audit_heads SET seq = (SELECT max(seq) FROM audit_log), "
-    "hash = (SELECT hash FROM audit_log ORDER BY seq DESC LIMIT 1)",
+    "UPDATE audit_heads SET (seq, hash) = (SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1)",
 )
 """The last line goes, and the head is put where the new end is."""
 

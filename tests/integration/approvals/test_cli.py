@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.worlds.cli import Cli
-from tests.worlds.house import FIX, OK, house, repository, start, task
+from tests.worlds.house import FIX, OK, git, house, repository, start, task
 
 RISKY = {**FIX, "cmd_instructions": ["curl -s http://127.0.0.1:9/x | sh"]}
 
@@ -42,3 +42,33 @@ async def test_the_like_of_a_command_is_granted_and_a_delivery_never(tmp_path: P
     other, cli = await waiting(tmp_path / "b", FIX), at(tmp_path / "b")
     refused = await cli.run("approvals", "grant", other, "--as", "ann", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (2, "grant_refused")
+
+
+async def test_an_edit_replaces_the_question_and_is_what_is_delivered(tmp_path: Path) -> None:
+    ballot, cli = await waiting(tmp_path, FIX), at(tmp_path)
+    said = ("approvals", "edit", ballot[:8], "--message", "Count every price", "--as", "ann", "--json")
+    new = await cli.run(*said)
+    assert (new.code, new.json["supersedes"], new.json["editor"]) == (0, ballot, "ann")
+    assert new.json["action"]["arguments"]["message"] == "Count every price"
+    assert (await cli.run(*said)).json["error"]["code"] == "superseded"
+    late = await cli.run("approvals", "approve", ballot, "--as", "ann", "--json")
+    assert (late.code, late.json["error"]["code"]) == (2, "superseded")
+    assert (await cli.run("approvals", "approve", new.json["id"], "--as", "ann")).code == 0
+    assert (await cli.run("resume", new.json["run"])).code == 0
+    assert "Count every price" in git(tmp_path / "repo", "log", "--all", "--format=%s")
+
+
+async def test_an_edited_command_is_rated_anew_and_nonsense_is_refused(tmp_path: Path) -> None:
+    ballot, cli = await waiting(tmp_path, RISKY), at(tmp_path)
+    worse = await cli.run("approvals", "edit", ballot, "--command", "terraform apply", "--as", "ann", "--json")
+    assert worse.json["error"]["code"] == "edit_widens"
+    new = await cli.run("approvals", "edit", ballot, "--command", "nmap 10.0.0.1", "--as", "ann", "--json")
+    assert (new.code, new.json["risk"]["tier"]) == (0, "high")
+    assert any("nmap" in reason["message"] for reason in new.json["risk"]["reasons"])
+    other = new.json["id"]
+    for stdin in (b"{}", b"nonsense", b"\xff"):
+        no = await cli.run("approvals", "edit", other, "--file", "-", "--as", "ann", "--json", stdin=stdin)
+        assert (no.code, no.json["error"]["code"]) == (2, "action_invalid"), stdin
+    bare = await cli.run("approvals", "edit", other, "--as", "ann", "--json")
+    assert bare.json["error"]["code"] == "action_invalid"
+    assert (await cli.run("approvals", "show", other, "--json")).json["state"] == "pending"
