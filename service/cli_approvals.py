@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from approvals import Ballot, Terms
-from domain import Refused
+from approvals import Terms
 from service import report
 from service.editing import edited
+from service.finding import find
 from service.settings import read_settings
 from service.signing import render, vote
 from service.terminal import JSON, out, print_json
 from service.terminal import run as run_async
-from service.wiring import House, open_house
+from service.wiring import open_house
 
 app = typer.Typer(help="Read what waits for a signature, and give or refuse it.", no_args_is_help=True)
 
@@ -112,9 +112,7 @@ def edit(
     ballot: Annotated[str, BALLOT],
     message: Annotated[str | None, typer.Option("--message", help="Of a delivery: the new commit message.")] = None,
     command: Annotated[list[str] | None, typer.Option("--command", help="What runs instead; repeat it.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="The complete edited action as JSON; '-': stdin.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="The complete edited action as JSON; '-': stdin.")] = None,
     person: Annotated[str | None, AS] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -129,7 +127,9 @@ def edit(
     async def work() -> None:
         async with open_house(read_settings()) as house:
             found = await find(house, ballot)
-            revision = await house.revise(found, edited(found.action, message, command, file))
+            revision = await house.revise(
+                found, edited(found.action, message, command, file, editor=house.settings.editor)
+            )
             new = await house.ballots.edit(found.id, revision, house.person(person))
         if as_json:
             print_json(report.plain(new))
@@ -180,25 +180,3 @@ def _decide(ballot: str, choice: str, comment: str, person: str | None, *, as_js
             out().print(f"ballot {decided.id[:8]} is {decided.state}. Go on:  signoff resume {decided.run}")
 
     run_async(work, as_json=as_json)
-
-
-async def find(house: House, ballot: str) -> Ballot:
-    """Return the ballot whose id is, or starts with, ``ballot``.
-
-    Raises:
-        Refused: ``approval_missing`` or ``ballot_ambiguous``.
-    """
-    if len(ballot) >= 36:  # noqa: PLR2004 - a whole uuid
-        return await house.ballots.get(ballot, house.org)
-    cursor, found = "", list[Ballot]()
-    while True:
-        page = await house.ballots.list(house.org, cursor=cursor, limit=200)
-        found += [b for b in page.items if ballot and b.id.startswith(ballot)]
-        cursor = page.next_cursor
-        if not cursor:
-            break
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Refused(f"Several ballots start with {ballot!r}.", code="ballot_ambiguous", hint="Give more of the id.")
-    raise Refused(f"There is no ballot {ballot!r}.", code="approval_missing", hint="See: signoff approvals list --all")

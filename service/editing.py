@@ -1,12 +1,14 @@
 """What a person at the terminal makes of an action: in the options of a command, in a file, or in their editor."""
 
 import json
+import shlex
+import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 from pydantic import TypeAdapter, ValidationError
 
 from approvals import canonical, refusal
@@ -15,7 +17,9 @@ from domain import Action
 _ACTION = TypeAdapter(Action)
 
 
-def edited(action: Action, message: str | None, commands: list[str] | None, file: Path | None) -> Action:
+def edited(
+    action: Action, message: str | None, commands: list[str] | None, file: Path | None, *, editor: str
+) -> Action:
     """Return the action as the person wants it.
 
     Raises:
@@ -28,7 +32,7 @@ def edited(action: Action, message: str | None, commands: list[str] | None, file
         arguments["commands"] = list(commands)
     if message is not None or commands:
         return replace(action, arguments=arguments)
-    return _read(_text(file) if file is not None else _in_editor(action))
+    return _read(_text(file) if file is not None else _in_editor(action, editor))
 
 
 def _text(file: Path) -> str:
@@ -38,15 +42,19 @@ def _text(file: Path) -> str:
         raise refusal("action_invalid", f"{file} cannot be read: {error}") from error
 
 
-def _in_editor(action: Action) -> str:
-    """Open the editor of the environment (VISUAL, EDITOR) on the complete action."""
+def _in_editor(action: Action, editor: str) -> str:
+    """Open the editor on the complete action, and return what was saved."""
     if not sys.stdin.isatty():
         raise refusal("action_invalid", "There is no terminal to edit at: give --message, --command or --file.")
     text = json.dumps(json.loads(canonical(action)), indent=2, ensure_ascii=True)
-    found = click.edit(f"{text}\n", extension=".json", require_save=True)
-    if found is None:
-        raise refusal("action_invalid", "Nothing was saved, so nothing was changed.")
-    return found
+    with tempfile.TemporaryDirectory(prefix="signoff-edit-") as folder:
+        file = Path(folder) / "action.json"
+        file.write_text(f"{text}\n", encoding="utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(file)], check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise refusal("action_invalid", f"The editor {editor!r} did not end well: {error}") from error
+        return _text(file)
 
 
 def _read(text: str) -> Action:

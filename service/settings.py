@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         default=None, validation_alias="LANGFUSE_SECRET_KEY", description="Its secret key."
     )
     trace_content: bool = Field(default=False, description="Write prompts and answers (redacted) into spans.")
+    editor: str = Field(
+        default="vi",
+        validation_alias=AliasChoices("SIGNOFF_EDITOR", "VISUAL", "EDITOR"),
+        description="What `signoff approvals edit` opens.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="Log level.")
     log_json: bool = Field(default=False, description="Logs as JSON lines.")
 
