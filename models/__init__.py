@@ -2,10 +2,10 @@
 
 from models.asked import Asked
 from models.breaker import CircuitBreaker
-from models.budgeted import Amount, Budgeted, BudgetLedger, Ledger
-from models.build import open_models
+from models.budgeted import Amount, Budgeted, BudgetLedger, Hold, Ledger
+from models.build import Opened, open_models
 from models.cache import Cached, MemoryShelf, Shelf
-from models.cards import ModelCard, Strategy
+from models.cards import KIND_OF, ModelCard, Strategy
 from models.catalogue import Catalogue, load_catalogue
 from models.chat import Chat, Price
 from models.context import Window
@@ -23,45 +23,66 @@ from models.contract import (
     Usage,
 )
 from models.counters import Counters, FileCounters, MemoryCounters
-from models.decisions import Decision, Decisions, MemoryDecisions, ModelUsage, Report, report
+from models.decisions import By, Decision, Decisions, MemoryDecisions, Report, Used, report
 from models.errand import Errand
 from models.experts import Expert, choose_expert
 from models.fallback import Fallback
 from models.fitted import Fitted
 from models.instrumented import Instrumented
 from models.nbest import Ranked, best, passes_everything
+from models.places import Places
+from models.policy import FILE as POLICY_FILE
 from models.policy import Limits, WorkspacePolicy, parse_policy
 from models.probe import Probe, probe
 from models.prompts import Prompt
 from models.quota import Quota
 from models.recorded import Recorded, Why
 from models.retry import Retry
-from models.router import Ask, Route, Turn, providers_for, route, tier_for
+from models.routed import Routed, Switchboard
+from models.router import Ask, Route, route
+from models.rules import Turn, providers_for, tier_for
 from models.scripted import Scripted
+from models.seats import Endpoints, Given, Seats
+from models.stored_counters import StoredCounters
 from models.stored_decisions import StoredDecisions
+from models.stored_ledger import StoredLedger
+from models.stored_shelf import StoredShelf
+from models.tables import METADATA as MODEL_TABLES
+from models.tables import Database
 from models.wire import Endpoint
+from models.wording import ByMeaning, ByWords
 
 __all__ = [
+    "KIND_OF",
+    "MODEL_TABLES",
+    "POLICY_FILE",
     "Amount",
     "Ask",
     "Asked",
     "Bench",
     "BudgetLedger",
     "Budgeted",
+    "By",
+    "ByMeaning",
+    "ByWords",
     "Cached",
     "Catalogue",
     "Chat",
     "CircuitBreaker",
     "Counters",
+    "Database",
     "Decision",
     "Decisions",
     "Endpoint",
+    "Endpoints",
     "Errand",
     "Expert",
     "Fallback",
     "FileCounters",
     "Fitted",
+    "Given",
     "Heard",
+    "Hold",
     "Instrumented",
     "Job",
     "Ledger",
@@ -72,7 +93,8 @@ __all__ = [
     "Message",
     "Model",
     "ModelCard",
-    "ModelUsage",
+    "Opened",
+    "Places",
     "Price",
     "Probe",
     "Prompt",
@@ -86,13 +108,20 @@ __all__ = [
     "Retry",
     "Role",
     "Route",
+    "Routed",
     "Scripted",
+    "Seats",
     "Settings",
     "Shelf",
+    "StoredCounters",
     "StoredDecisions",
+    "StoredLedger",
+    "StoredShelf",
     "Strategy",
+    "Switchboard",
     "Turn",
     "Usage",
+    "Used",
     "Why",
     "Window",
     "WorkspacePolicy",

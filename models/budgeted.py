@@ -1,5 +1,6 @@
 """A model that is not asked when the answer could cost more than is left (G7)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,7 +12,7 @@ from models.contract import Heard, Message, Model, Reply, Settings, Usage
 
 T = TypeVar("T")
 
-CHARS_PER_TOKEN = 3
+BYTES_PER_TOKEN = 3
 """Low on purpose: this is a worst case."""
 
 
@@ -22,11 +23,39 @@ class Amount:
     tokens: int = 0
     cost: Decimal = Decimal(0)
 
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(tokens=self.tokens + other.tokens, cost=self.cost + other.cost)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(tokens=self.tokens - other.tokens, cost=self.cost - other.cost)
+
+
+@value
+class Hold:
+    """An amount that is set aside for one call."""
+
+    id: str = ""
+    amount: Amount
+
+
+def within(budget: Budget, wanted: Amount) -> None:
+    """Check what would be spent at worst.
+
+    Raises:
+        Exhausted: ``budget_spent``, naming the limit.
+    """
+    for name, needed, limit in (("tokens", wanted.tokens, budget.max_tokens), ("cost", wanted.cost, budget.max_cost)):
+        if needed > limit:
+            raise Exhausted(
+                f"The next call could use more {name} than are left: {needed} of {limit}.",
+                hint=f"Raise it and go on: signoff resume RUN --max-{name} N",
+            )
+
 
 class Ledger(Protocol):
     """The account of a run and of everything that it starts; shared by all of its models."""
 
-    async def reserve(self, amount: Amount) -> None:
+    async def reserve(self, amount: Amount) -> Hold:
         """Set an amount aside before a call.
 
         Raises:
@@ -34,7 +63,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def settle(self, reserved: Amount, used: Amount) -> None:
+    async def settle(self, hold: Hold, used: Amount) -> None:
         """Give the reservation back and book what was used."""
         ...
 
@@ -52,24 +81,16 @@ class BudgetLedger:
         """Open it where a run stands."""
         return cls(budget, Amount(tokens=spent.tokens_in + spent.tokens_out, cost=spent.cost))
 
-    async def reserve(self, amount: Amount) -> None:
+    async def reserve(self, amount: Amount) -> Hold:
         """See ``Ledger.reserve``."""
-        tokens = self.spent.tokens + self.reserved.tokens + amount.tokens
-        cost = self.spent.cost + self.reserved.cost + amount.cost
-        for name, wanted, limit in (("tokens", tokens, self.budget.max_tokens), ("cost", cost, self.budget.max_cost)):
-            if wanted > limit:
-                raise Exhausted(
-                    f"The next call could use more {name} than are left: {wanted} of {limit}.",
-                    hint=f"Raise it and go on: signoff resume RUN --max-{name} N",
-                )
-        self.reserved = Amount(tokens=self.reserved.tokens + amount.tokens, cost=self.reserved.cost + amount.cost)
+        within(self.budget, self.spent + self.reserved + amount)
+        self.reserved += amount
+        return Hold(amount=amount)
 
-    async def settle(self, reserved: Amount, used: Amount) -> None:
+    async def settle(self, hold: Hold, used: Amount) -> None:
         """See ``Ledger.settle``."""
-        self.reserved = Amount(
-            tokens=self.reserved.tokens - reserved.tokens, cost=self.reserved.cost - reserved.cost
-        )  # fmt: skip
-        self.spent = Amount(tokens=self.spent.tokens + used.tokens, cost=self.spent.cost + used.cost)
+        self.reserved -= hold.amount
+        self.spent += used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +115,7 @@ class Budgeted:
     ) -> Reply[T]:
         """See ``Model.ask``; Exhausted before anything was sent."""
         reserved = self._worst(messages, settings)
-        await self.ledger.reserve(reserved)
+        hold = await self.ledger.reserve(reserved)
         used = reserved
         try:
             reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
@@ -105,9 +126,10 @@ class Budgeted:
             used = Amount(tokens=reply.usage.tokens_in + reply.usage.tokens_out, cost=reply.usage.cost)
             return reply
         finally:
-            await self.ledger.settle(reserved, used)
+            # Also when the caller gives up in the middle: then the worst case is booked.
+            await asyncio.shield(self.ledger.settle(hold, used))
 
     def _worst(self, messages: Sequence[Message], settings: Settings) -> Amount:
-        prompt = sum(len(message.content) for message in messages) // CHARS_PER_TOKEN
+        prompt = sum(len(message.content.encode(errors="replace")) for message in messages) // BYTES_PER_TOKEN
         usage = Usage(tokens_in=2 * prompt + settings.max_tokens, tokens_out=2 * settings.max_tokens)
         return Amount(tokens=usage.tokens_in + usage.tokens_out, cost=self.price.of(usage))

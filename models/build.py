@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from opentelemetry.trace import Tracer
 
 from models import huggingface
 from models.breaker import CircuitBreaker
 from models.catalogue import Catalogue
-from models.chat import opened
+from models.chat import Price, opened
 from models.contract import Model, Role
 from models.discovered import discovered
 from models.fallback import Fallback
@@ -19,13 +20,6 @@ from models.wire import Endpoint
 
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
 
-Wrap = Callable[[Model], Model]
-"""What else stands around every endpoint's model: a quota, a cache, a record."""
-
-
-def _as_it_is(model: Model) -> Model:
-    return model
-
 
 @asynccontextmanager
 async def open_models(
@@ -35,14 +29,13 @@ async def open_models(
     roles: Mapping[Role, Endpoint] | None = None,
     tracer: Tracer | None = None,
     content: bool = False,
-    wrap: Wrap = _as_it_is,
 ) -> AsyncGenerator[dict[Role, Model]]:
     """Open a model for every role that has one; an empty result means: nothing is configured.
 
     A role with an endpoint of its own falls back to ``default``. Roles at the same endpoint share one
     model, its connections, and what is known about it. Nothing is sent before somebody asks.
 
-    Each model is ``Retry(Fallback(wrap(Fitted(CircuitBreaker(Instrumented(Chat)))) …))``: when an endpoint dies the
+    Each model is ``Retry(Fallback(Fitted(CircuitBreaker(Instrumented(Chat))), …))``: when an endpoint dies the
     next one is asked at once, and only when nobody answers is it worth waiting.
 
     Raises:
@@ -51,11 +44,14 @@ async def open_models(
     own = dict(roles or {})
     async with AsyncExitStack() as stack:
         known: dict[tuple[str, str | None], Model] = {}
+        how = Opened(price=catalogue.price, tracer=tracer, content=content)
 
         async def at(endpoint: Endpoint) -> Model:
             key = (endpoint.base_url, endpoint.model)
             if key not in known:
-                known[key] = await _model(stack, endpoint, catalogue, tracer, content=content, wrap=wrap)
+                price = catalogue.price(endpoint.model)
+                opening = open_endpoint(endpoint, how, price=price)
+                known[key] = (await stack.enter_async_context(opening))[0]
             return known[key]
 
         found: dict[Role, Model] = {}
@@ -73,25 +69,36 @@ def _dependable(models: tuple[Model, ...]) -> Model:
     return Retry(model=models[0] if len(models) == 1 else Fallback(models=models))
 
 
-async def _model(
-    stack: AsyncExitStack,
-    endpoint: Endpoint,
-    catalogue: Catalogue,
-    tracer: Tracer | None,
-    *,
-    content: bool,
-    wrap: Wrap,
-) -> Model:
-    chat: Model
-    if endpoint.base_url.startswith(huggingface.SCHEME):
-        chat = await stack.enter_async_context(
-            huggingface.opened(endpoint.model, price=catalogue.price(endpoint.model))
-        )
-    elif endpoint.model is None:
-        chat = await stack.enter_async_context(discovered(endpoint, price=catalogue.price))
-    else:
-        chat = await stack.enter_async_context(opened(endpoint, price=catalogue.price(endpoint.model)))
-    seen = Instrumented(model=chat, content=content) if tracer is None else Instrumented(
-        model=chat, tracer=tracer, content=content
-    )  # fmt: skip
-    return wrap(Fitted(model=CircuitBreaker(model=seen)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """How endpoints are opened in this process."""
+
+    price: Callable[[str | None], Price]
+    """Of a model that nobody named beforehand."""
+    tracer: Tracer | None = None
+    content: bool = False
+    """Prompts and answers in the spans, too."""
+
+
+@asynccontextmanager
+async def open_endpoint(
+    endpoint: Endpoint, how: Opened, *, price: Price
+) -> AsyncGenerator[tuple[Fitted, CircuitBreaker]]:
+    """Open one model for as long as the block runs; its circuit breaker says how it is.
+
+    Raises:
+        Refused: ``llm_bad_address``.
+    """
+    async with AsyncExitStack() as stack:
+        chat: Model
+        if endpoint.base_url.startswith(huggingface.SCHEME):
+            chat = await stack.enter_async_context(huggingface.opened(endpoint.model, price=price))
+        elif endpoint.model is None:
+            chat = await stack.enter_async_context(discovered(endpoint, price=how.price))
+        else:
+            chat = await stack.enter_async_context(opened(endpoint, price=price))
+        seen = Instrumented(model=chat, content=how.content)
+        if how.tracer is not None:
+            seen = replace(seen, tracer=how.tracer)
+        breaker = CircuitBreaker(model=seen)
+        yield Fitted(model=breaker), breaker

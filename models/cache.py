@@ -24,7 +24,31 @@ class Shelf(Protocol):
 
     async def get(self, key: str) -> str | None: ...
 
-    async def put(self, key: str, text: str, *, for_s: float) -> None: ...
+    async def put(self, key: str, text: str, *, for_s: float, shelf: str = "", words: str = "") -> None:
+        """Keep an answer. ``shelf``: which others may stand for it, ``words``: what was wished for."""
+        ...
+
+    async def beside(self, shelf: str, *, most: int = 200) -> Sequence[tuple[str, str]]:
+        """Return what stands on a shelf: words and answers, the newest first."""
+        ...
+
+
+class Wording(Protocol):
+    """Tells whether two wishes are the same in other words."""
+
+    async def same(self, words: str, others: Sequence[str]) -> int | None:
+        """Index of the one among ``others`` that wishes for the same; None: none does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """What an answer may stand for beside the very same question."""
+
+    shelf: str
+    """Everything that has to be equal."""
+    words: str
+    wording: Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +58,36 @@ class MemoryShelf:
     most: int = 500
     clock: Callable[[], float] = time.monotonic
     kept: OrderedDict[str, tuple[float, str]] = field(default_factory=OrderedDict)
+    wishes: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    """Key → shelf and words, of those that have some."""
 
     async def get(self, key: str) -> str | None:
         """Return what was put there and is not too old."""
         until, text = self.kept.get(key, (0.0, ""))
         if until <= self.clock():
-            self.kept.pop(key, None)
+            self._forget(key)
             return None
         self.kept.move_to_end(key)
         return text
 
-    async def put(self, key: str, text: str, *, for_s: float) -> None:
+    async def put(self, key: str, text: str, *, for_s: float, shelf: str = "", words: str = "") -> None:
         """Keep it, and forget what nobody wanted for the longest time."""
         self.kept[key] = (self.clock() + for_s, text)
+        if words:
+            self.wishes[key] = (shelf, words)
         self.kept.move_to_end(key)
         while len(self.kept) > self.most:
-            self.kept.popitem(last=False)
+            self._forget(next(iter(self.kept)))
+
+    async def beside(self, shelf: str, *, most: int = 200) -> Sequence[tuple[str, str]]:
+        """See ``Shelf.beside``."""
+        now = self.clock()
+        keys = [key for key, (on, _) in self.wishes.items() if on == shelf and self.kept[key][0] > now]
+        return [(self.wishes[key][1], self.kept[key][1]) for key in reversed(keys)][:most]
+
+    def _forget(self, key: str) -> None:
+        self.kept.pop(key, None)
+        self.wishes.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +102,8 @@ class Cached:
     shelf: Shelf
     org: str
     keep_s: float = 3_600.0
+    similar: Alike | None = None
+    """None: only the very same question has the same answer."""
 
     @property
     def name(self) -> str:
@@ -77,13 +117,21 @@ class Cached:
             return await self.model.ask(messages, answer, settings=settings, heard=heard)
         key = self._key(messages, answer, settings)
         adapter = TypeAdapter[T](answer)
-        if (text := await self.shelf.get(key)) is not None and (found := _kept(text, adapter)) is not None:
+        if (text := await self._found(key)) is not None and (found := _kept(text, adapter)) is not None:
             if heard is not None:
                 heard(text)
             return Reply(value=found, model=self.name, usage=Usage(), first_token_ms=0.0, finish="cached")
         reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
-        await self.shelf.put(key, adapter.dump_json(reply.value).decode(), for_s=self.keep_s)
+        on = {} if self.similar is None else {"shelf": self.similar.shelf, "words": self.similar.words}
+        await self.shelf.put(key, adapter.dump_json(reply.value).decode(), for_s=self.keep_s, **on)
         return reply
+
+    async def _found(self, key: str) -> str | None:
+        if (text := await self.shelf.get(key)) is not None or self.similar is None:
+            return text
+        beside = await self.shelf.beside(self.similar.shelf)
+        which = await self.similar.wording.same(self.similar.words, [words for words, _ in beside])
+        return None if which is None else beside[which][1]
 
     def _key(self, messages: Sequence[Message], answer: type, settings: Settings) -> str:
         """Everything that an answer depends on, and who may see it."""

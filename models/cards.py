@@ -9,6 +9,7 @@ from domain import FailureKind, Line, Name, value
 from models.chat import Price
 from models.contract import Role
 from models.experts import Expert
+from models.policy import WorkspacePolicy
 
 Tier = Literal["fast", "balanced", "advanced", "premium"]
 TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
@@ -27,16 +28,19 @@ class ModelCard:
     id: Name
     """What it is called at its endpoint."""
     endpoint: Line | None = None
-    """Base URL. None: wherever ``SIGNOFF_MODEL_BASE_URL`` points to."""
+    """Base URL. None: wherever ``SIGNOFF_MODEL_BASE_URL`` points to, if it serves this model."""
+    key: Name | None = None
+    """Which key of ``SIGNOFF_MODEL_KEYS`` its endpoint wants; the catalogue holds no secrets."""
     provider: Name = "vllm"
     """Who serves it, as the workspace policy names it: vllm, huggingface, openai, anthropic, google …"""
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ("planner", "coder", "reviewer", "chat")
     tier: Tier = "balanced"
     context: int = Field(default=8_192, ge=256)
     """Tokens the model was made for; what is served may be less and is probed."""
-    price_in: Money = Decimal(0)
-    """Money for 1,000 tokens read. Local models have a price too: the machine's."""
-    price_out: Money = Decimal(0)
+    price_in: Money | None = None
+    """Money for 1,000 tokens read. Local models have a price too: the machine's. None: nobody said; the dearest
+    price of the catalogue is assumed, so that budgets hold. For free is ``"0"``."""
+    price_out: Money | None = None
     memory_gb: float = Field(default=0.0, ge=0)
     """To serve it, weights and a working cache."""
     tokens_per_s: float = Field(default=0.0, ge=0)
@@ -46,7 +50,19 @@ class ModelCard:
 
     @property
     def price(self) -> Price:
-        return Price(per_1k_in=self.price_in, per_1k_out=self.price_out)
+        return self.price_or(Price())
+
+    def price_or(self, other: Price) -> Price:
+        """The price; ``other`` for what nobody said."""
+        return Price(
+            per_1k_in=other.per_1k_in if self.price_in is None else self.price_in,
+            per_1k_out=other.per_1k_out if self.price_out is None else self.price_out,
+        )
+
+    @property
+    def priced(self) -> bool:
+        """True when somebody said what it costs."""
+        return self.price_in is not None and self.price_out is not None
 
 
 @value
@@ -66,6 +82,16 @@ class Strategy:
     """What decides between models that would all do."""
     single: bool = False
     """One model for everything: the first choice for the coder."""
+    automatic: Literal["never", "after_failure", "always"] = "never"
+    """When the tier follows the task and its failures (E3), instead of what stands under ``tasks``."""
+    spares: Annotated[tuple[Role, ...], Field(max_length=4)] = ()
+    """Roles that nobody is asked for."""
+    providers: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
+    """Who proposes changes, whatever the rules say. Empty: the rules."""
+    candidates: int = Field(default=2, ge=1, le=10)
+    """At most so many providers are asked for the same change."""
+    last_resort: bool = True
+    """Whether the built-in repair engine answers where no model does."""
     tasks: dict[Kind, Pick] = Field(default_factory=dict)
 
 
@@ -96,3 +122,5 @@ class File:
     roles: dict[Role, RoleCard] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(max_length=40)] = ()
     experts: Annotated[tuple[Expert, ...], Field(max_length=100)] = ()
+    policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
+    """Of the whole installation. A workspace can only tighten it."""

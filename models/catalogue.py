@@ -1,14 +1,18 @@
 """What there is to choose from: models, strategies, roles, experts, rules. Read from YAML, checked, never guessed."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import Field
+
 from domain import Refused, value
-from models.cards import File, ModelCard, RoleCard, Rule, Strategy
+from models.cards import TIERS, File, ModelCard, RoleCard, Rule, Strategy
 from models.chat import Price
 from models.contract import Role, Settings
 from models.experts import Expert, choose_expert
+from models.policy import WorkspacePolicy
 from models.sources import read_yaml
 
 HERE = Path(__file__).parent
@@ -25,6 +29,8 @@ class Catalogue:
     roles: dict[Role, RoleCard]
     rules: tuple[Rule, ...]
     experts: tuple[Expert, ...]
+    policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
+    """Of the installation."""
 
     def settings(self, role: Role, *, timeout_s: float = 300.0) -> Settings:
         """Sampling and bounds of a role."""
@@ -69,8 +75,23 @@ class Catalogue:
         return self.strategies[name]
 
     def price(self, model_id: str | None) -> Price:
-        """What a model costs; nothing when the catalogue does not know it."""
-        return next((card.price for card in self.models if card.id == model_id), Price())
+        """What a model costs. One that the catalogue does not know costs as much as the dearest one: budgets hold."""
+        card = next((card for card in self.models if card.id == model_id), None)
+        return self.dearest if card is None else card.price_or(self.dearest)
+
+    @property
+    def dearest(self) -> Price:
+        """The highest price of the catalogue, in and out."""
+        return Price(
+            per_1k_in=max((card.price_in for card in self.models if card.price_in is not None), default=Decimal(0)),
+            per_1k_out=max((card.price_out for card in self.models if card.price_out is not None), default=Decimal(0)),
+        )
+
+    @property
+    def premium(self) -> Price:
+        """What the best model costs: savings are measured against it (D3)."""
+        best = max(self.models, key=lambda card: (TIERS.index(card.tier), card.price.per_1k_out), default=None)
+        return self.price(best.id) if best is not None else Price()
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
@@ -88,6 +109,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         roles={**ours.roles, **theirs.roles},
         rules=(*theirs.rules, *ours.rules),
         experts=_over(experts, theirs.experts),
+        policy=theirs.policy,
     )
     return _checked(catalogue, str(path or HERE / "catalogue.yaml"))
 

@@ -1,11 +1,11 @@
 """Who was asked, why, and what came of it: one row per call (D3), and what it adds up to."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -13,14 +13,18 @@ from domain import Name, value
 from models.chat import Price
 from models.contract import Usage
 
+By = Literal["model", "run", "user", "org", "day", "role", "tier", "strategy", "outcome"]
+GOOD = frozenset({"answered", "cached"})
+
 
 @value
 class Decision:
-    """One call of a model. ``outcome`` is ``answered``, or the code of the error."""
+    """One call of a model. ``outcome`` is ``answered``, ``cached``, or the code of the error."""
 
     at: datetime
     org: Name
     run: Name = ""
+    user: Name = ""
     role: Name = ""
     kind: Name = ""
     tier: Name = ""
@@ -36,14 +40,21 @@ class Decision:
     latency_ms: float = 0.0
     outcome: Name = "answered"
 
+    @property
+    def day(self) -> str:
+        """By UTC."""
+        return self.at.astimezone(UTC).date().isoformat()
+
 
 @value
-class ModelUsage:
-    """What one model did for one organisation."""
+class Used:
+    """What one model, run, person … used."""
 
-    model: str
+    name: str
     calls: int = 0
     failed: int = 0
+    from_cache: int = 0
+    """Calls that were answered without asking anybody."""
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
@@ -51,12 +62,17 @@ class ModelUsage:
     latency_ms: float = 0.0
     """All calls together."""
 
+    @property
+    def tokens_per_s(self) -> float:
+        """Written a second, as measured over all calls; 0: nothing was written."""
+        return self.tokens_out / (self.latency_ms / 1_000) if self.latency_ms > 0 else 0.0
+
 
 @value
 class Report:
-    """Usage by model, and what the same tokens would have cost with the premium model (D3)."""
+    """Usage, and what the same tokens would have cost with the premium model (D3)."""
 
-    models: tuple[ModelUsage, ...]
+    rows: tuple[Used, ...]
     cost: Decimal
     premium_cost: Decimal
 
@@ -68,12 +84,12 @@ class Report:
     @property
     def cached_share(self) -> float:
         """Share of the prompt tokens that came from a server's prefix cache."""
-        read = sum(each.tokens_in for each in self.models)
-        return sum(each.tokens_cached for each in self.models) / read if read else 0.0
+        read = sum(each.tokens_in for each in self.rows)
+        return sum(each.tokens_cached for each in self.rows) / read if read else 0.0
 
 
 class Decisions(Protocol):
-    """Keeps decisions."""
+    """Keeps decisions. ``org`` None: of every organisation."""
 
     async def record(self, decision: Decision) -> None: ...
 
@@ -81,17 +97,32 @@ class Decisions(Protocol):
         """The newest first."""
         ...
 
-    async def usage(self, org: str, *, since: datetime | None = None) -> Sequence[ModelUsage]:
-        """By model, the most called first."""
+    async def usage(
+        self,
+        org: str | None,
+        *,
+        by: By = "model",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        run: str | None = None,
+    ) -> Sequence[Used]:
+        """Summed up, the most called first; days in their order."""
+        ...
+
+    async def after(
+        self, number: int, org: str | None, *, since: datetime | None = None, until: datetime | None = None,
+        limit: int = 500,
+    ) -> Sequence[tuple[int, Decision]]:  # fmt: skip
+        """The decisions after this one, each with its number: for going through all of them."""
         ...
 
 
-def report(usage: Sequence[ModelUsage], premium: Price) -> Report:
+def report(usage: Sequence[Used], premium: Price) -> Report:
     """Add up, and compare with having asked the premium model every time."""
     read = sum(each.tokens_in for each in usage)
     wrote = sum(each.tokens_out for each in usage)
     return Report(
-        models=tuple(usage),
+        rows=tuple(usage),
         cost=sum((each.cost for each in usage), Decimal(0)),
         premium_cost=premium.of(Usage(tokens_in=read, tokens_out=wrote)),
     )
@@ -112,24 +143,50 @@ class MemoryDecisions:
         mine = [row for row in self.rows if row.org == org and run in {None, row.run}]
         return mine[::-1][:limit]
 
-    async def usage(self, org: str, *, since: datetime | None = None) -> Sequence[ModelUsage]:
+    async def usage(
+        self,
+        org: str | None,
+        *,
+        by: By = "model",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        run: str | None = None,
+    ) -> Sequence[Used]:
         """See ``Decisions.usage``."""
-        by_model: dict[str, list[Decision]] = defaultdict(list)
+        grouped: dict[str, list[Decision]] = defaultdict(list)
         for row in self.rows:
-            if row.org == org and (since is None or row.at >= since):
-                by_model[row.choice].append(row)
-        found = [_summed(model, rows) for model, rows in by_model.items()]
-        return sorted(found, key=lambda each: (-each.calls, each.model))
+            if _meant(row, org, since, until) and run in {None, row.run}:
+                grouped[row.choice if by == "model" else getattr(row, by)].append(row)
+        found = [_summed(name, rows) for name, rows in grouped.items()]
+        return sorted(found, key=lambda each: each.name if by == "day" else (-each.calls, each.name))
+
+    async def after(
+        self, number: int, org: str | None, *, since: datetime | None = None, until: datetime | None = None,
+        limit: int = 500,
+    ) -> Sequence[tuple[int, Decision]]:  # fmt: skip
+        """See ``Decisions.after``."""
+        rows = enumerate(self.rows, 1)
+        return [(n, row) for n, row in rows if n > number and _meant(row, org, since, until)][:limit]
 
 
-def _summed(model: str, rows: Sequence[Decision]) -> ModelUsage:
-    return ModelUsage(
-        model=model,
+def _meant(row: Decision, org: str | None, since: datetime | None, until: datetime | None) -> bool:
+    return (
+        org in {None, row.org} and (since is None or row.at >= since) and (until is None or row.at < until)
+    )  # fmt: skip
+
+
+def _summed(name: str, rows: Sequence[Decision]) -> Used:
+    def total(part: Callable[[Decision], int]) -> int:
+        return sum(part(row) for row in rows)
+
+    return Used(
+        name=name,
         calls=len(rows),
-        failed=sum(row.outcome != "answered" for row in rows),
-        tokens_in=sum(row.tokens_in for row in rows),
-        tokens_out=sum(row.tokens_out for row in rows),
-        tokens_cached=sum(row.tokens_cached for row in rows),
+        failed=total(lambda row: row.outcome not in GOOD),
+        from_cache=total(lambda row: row.outcome == "cached"),
+        tokens_in=total(lambda row: row.tokens_in),
+        tokens_out=total(lambda row: row.tokens_out),
+        tokens_cached=total(lambda row: row.tokens_cached),
         cost=sum((row.cost for row in rows), Decimal(0)),
         latency_ms=sum(row.latency_ms for row in rows),
     )

@@ -44,6 +44,12 @@ class WorkspacePolicy:
         found += [policy.limits(*names) for policy in self.also]
         return Limits(rpm=_least(each.rpm for each in found), daily_calls=_least(each.daily_calls for each in found))
 
+    def quotas_of(self, *names: str) -> tuple[tuple[bool, str, Limits], ...]:
+        """Every quota that counts for these names: whether a workspace set it, whose it is, how much."""
+        mine = [(False, name, self.quotas[name]) for name in dict.fromkeys(names) if name in self.quotas]
+        theirs = [(True, name, limits) for policy in self.also for _, name, limits in policy.quotas_of(*names)]
+        return (*mine, *theirs)
+
     def tightened(self, other: "WorkspacePolicy") -> "WorkspacePolicy":
         """Both policies at once: what both allow, and the lower of two quotas."""
         return replace(self, also=(*self.also, other))

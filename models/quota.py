@@ -23,6 +23,8 @@ class Quota:
     limits: Limits
     counters: Counters
     counted_as: str
+    called: str = ""
+    """What it is called in messages; ``counted_as`` where nothing is said."""
     clock: Callable[[], float] = time.time
 
     @property
@@ -51,9 +53,9 @@ class Quota:
         if full is None:
             return
         if full.window in minute and full.window.calls > 0:
-            raise RateLimited(f"{self.counted_as} may be asked {full.window.calls} times a minute.",
+            raise RateLimited(f"{self.called or self.counted_as} may be asked {full.window.calls} times a minute.",
                               retry_after=max(0.0, full.oldest + MINUTE - now), hint="It is tried again.")  # fmt: skip
-        raise Refused(f"{self.counted_as} may be asked {full.window.calls} times a day, and was.",
+        raise Refused(f"{self.called or self.counted_as} may be asked {full.window.calls} times a day, and was.",
                       code="quota_reached", hint="Wait until midnight UTC, or change its quota.")  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,11 +19,14 @@ class Why:
 
     org: str
     run: str = ""
+    user: str = ""
     role: str = ""
     kind: str = ""
     tier: str = ""
     strategy: str = ""
     candidates: tuple[str, ...] = ()
+    choice: str = ""
+    """Who is asked; empty: whoever answers."""
     reason: str = ""
 
 
@@ -48,15 +51,17 @@ class Recorded:
         try:
             reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
         except SignoffError as error:
-            await self._record(why, self.name, Usage(), started, error.stable_code)
+            await self._record(why, why.choice or self.name, Usage(), started, error.stable_code)
             raise
-        await self._record(why, reply.model, reply.usage, started, "answered")
+        if why.choice and reply.model not in {why.choice, ""}:
+            why = replace(why, reason=f"{why.reason} It answered as {reply.model}.")
+        await self._record(why, why.choice or reply.model, reply.usage, started, "answered")
         return reply
 
     async def _record(self, why: Why, choice: str, used: Usage, started: float, outcome: str) -> None:
         await self.decisions.record(
             Decision(
-                at=self.clock(), org=why.org, run=why.run, role=why.role, kind=why.kind, tier=why.tier,
+                at=self.clock(), org=why.org, run=why.run, user=why.user, role=why.role, kind=why.kind, tier=why.tier,
                 strategy=why.strategy, candidates=why.candidates, choice=choice, reason=why.reason,
                 tokens_in=used.tokens_in, tokens_out=used.tokens_out, tokens_cached=used.tokens_cached, cost=used.cost,
                 latency_ms=(time.monotonic() - started) * 1_000, outcome=outcome,

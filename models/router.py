@@ -6,18 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import FailureKind, value
+from domain import value
 from models.cards import KIND_OF, TIERS, Kind, ModelCard, Pick, Strategy, Tier
 from models.catalogue import Catalogue
-from models.contract import Role
+from models.contract import Role, Usage
 from models.policy import WorkspacePolicy
 
 Health = Literal["up", "slow", "down"]
-
-_SIGNS_OF_TROUBLE = ("deadlock", "race condition", "concurren", "segfault", "memory leak", "architecture", "refactor",
-                     "migrate", "security", "distributed", "rewrite")  # fmt: skip
-_EASY: frozenset[FailureKind] = frozenset({"style", "docs"})
-_LONG_TASK, _MANY_FILES = 1_500, 8
 
 
 @value
@@ -36,6 +31,8 @@ class Ask:
     tokens_out: int = Field(default=2_048, ge=0)
     override: str | None = None
     """This model and no other (one setting overrides everything)."""
+    provider: str | None = None
+    """Only models of this provider (a rule for the kind of failure names it)."""
 
 
 @value
@@ -104,8 +101,10 @@ def _wish(ask: Ask, catalogue: Catalogue) -> Pick:
 def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, money_left: Decimal | None) -> str:
     if ask.override is not None and card.id != ask.override:
         return "another model is set for everything"
+    if ask.provider not in {None, card.provider, card.id}:
+        return f"it is not of {ask.provider}"
     if not policy.allows(card.provider, card.id):
-        return "the workspace policy does not allow it"
+        return "the policy does not allow it"
     if ask.role not in card.roles and ask.override is None:
         return f"it is no {ask.role}"
     if health == "down":
@@ -119,7 +118,7 @@ def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, m
 
 def worst_cost(card: ModelCard, ask: Ask) -> Decimal:
     """What the question costs when every token that is allowed is written."""
-    return (card.price_in * ask.tokens_in + card.price_out * ask.tokens_out) / 1_000
+    return card.price.of(Usage(tokens_in=ask.tokens_in, tokens_out=ask.tokens_out))
 
 
 def _distance(card: ModelCard, wish: Pick) -> int:
@@ -135,13 +134,17 @@ def _distance(card: ModelCard, wish: Pick) -> int:
 def _liking(card: ModelCard, strategy: Strategy) -> tuple[Decimal | float, ...]:
     match strategy.prefer:
         case "price":
-            return (card.price_in + card.price_out,)
+            return (_price(card),)
         case "speed":
             return (-card.tokens_per_s,)
         case "memory":
             return (card.memory_gb,)
         case "tier":
-            return (-TIERS.index(card.tier), card.price_in + card.price_out)
+            return (-TIERS.index(card.tier), _price(card))
+
+
+def _price(card: ModelCard) -> Decimal:
+    return card.price.per_1k_in + card.price.per_1k_out
 
 
 def _name(card: ModelCard, ask: Ask) -> str:
@@ -160,32 +163,9 @@ def _reason(ask: Ask, wish: Pick, choices: Sequence[Chosen]) -> str:
     if not choices:
         return f"Nobody can be asked as {ask.role}: {why}, and every model was passed over."
     first = choices[0]
+    if wish.model is not None and first.card.id != wish.model:
+        why = f"strategy {ask.strategy} names {wish.model}, which cannot be asked; this comes next"
+    elif wish.tier is not None and first.card.tier != wish.tier:
+        why = f"{why}; this is the nearest"
     adapter = f" with the adapter {first.asked_as}" if first.asked_as != first.card.id else ""
     return f"{first.card.id} ({first.card.tier}){adapter} as {ask.role}: {why}."
-
-
-def tier_for(text: str, *, files: int = 0, failure: FailureKind | None = None, attempt: int = 1) -> Tier:
-    """How good a model a task needs, by signs anybody can check (E3): length, words, files, failures so far."""
-    if failure in _EASY and attempt == 1:
-        return "fast"
-    lower = text.lower()
-    points = (len(text) > _LONG_TASK) + (files > _MANY_FILES) + any(sign in lower for sign in _SIGNS_OF_TROUBLE)
-    return TIERS[min(len(TIERS) - 1, 1 + points + (attempt > 1))]
-
-
-@value
-class Turn:
-    """Who proposes a change now, best first, and the rule that says so (F2)."""
-
-    providers: tuple[str, ...]
-    reason: str
-
-
-def providers_for(failure: FailureKind | None, catalogue: Catalogue, *, policy: WorkspacePolicy | None = None) -> Turn:
-    """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
-    wanted = failure or "general"
-    rule = next((rule for rule in catalogue.rules if rule.failure == wanted), None)
-    if rule is None:
-        return Turn(providers=("coder",), reason=f"There is no rule for {wanted}: the coder.")
-    allowed = tuple(name for name in rule.providers if name == "coder" or (policy or WorkspacePolicy()).allows(name))
-    return Turn(providers=allowed, reason=f"{wanted}: {rule.reason}")

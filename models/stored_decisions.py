@@ -6,116 +6,90 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    case,
-    desc,
-    func,
-    insert,
-    select,
-)
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, RowMapping, case, desc, func, insert, select
 
-from models.decisions import Decision, ModelUsage
+from models.decisions import GOOD, By, Decision, Used
+from models.tables import DECISIONS, NANO, Database
 
-NANO = Decimal(10) ** 9
-"""Money is kept in whole billionths: sums are exact in every database."""
-
-METADATA = MetaData()
-DECISIONS = Table(
-    "decisions",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("org", String(200), nullable=False),
-    Column("run", String(200), nullable=False),
-    Column("role", String(200), nullable=False),
-    Column("kind", String(200), nullable=False),
-    Column("tier", String(200), nullable=False),
-    Column("strategy", String(200), nullable=False),
-    Column("candidates", Text, nullable=False),
-    Column("choice", String(200), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("tokens_in", BigInteger, nullable=False),
-    Column("tokens_out", BigInteger, nullable=False),
-    Column("tokens_cached", BigInteger, nullable=False),
-    Column("cost_nano", BigInteger, nullable=False),
-    Column("latency_ms", Float, nullable=False),
-    Column("outcome", String(200), nullable=False),
-    Index("decisions_by_org", "org", "at"),
-    Index("decisions_by_run", "org", "run"),
-)
 _SEPARATOR = "\n"
+_C = DECISIONS.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDecisions:
-    """See ``Decisions``. Tables are made by ``create_all`` or by the migrations of the house."""
+    """See ``Decisions``."""
 
-    engine: AsyncEngine
-
-    async def create_all(self) -> None:
-        """Make the table where it is missing."""
-        async with self.engine.begin() as connection:
-            await connection.run_sync(METADATA.create_all)
+    database: Database
 
     async def record(self, decision: Decision) -> None:
         """See ``Decisions.record``."""
         row = {f.name: getattr(decision, f.name) for f in fields(decision)}
         row["candidates"] = _SEPARATOR.join(decision.candidates)
         row["cost_nano"] = int(row.pop("cost") * NANO)
-        row["at"] = decision.at.astimezone(UTC)
-        async with self.engine.begin() as connection:
+        row["at"], row["day"] = decision.at.astimezone(UTC), decision.day
+        async with self.database.write() as connection:
             await connection.execute(insert(DECISIONS).values(row))
 
     async def latest(self, org: str, *, limit: int = 100, run: str | None = None) -> Sequence[Decision]:
         """See ``Decisions.latest``."""
-        query = select(DECISIONS).where(DECISIONS.c.org == org).order_by(desc(DECISIONS.c.id)).limit(limit)
+        query = select(DECISIONS).where(_C.org == org).order_by(desc(_C.id)).limit(limit)
         if run is not None:
-            query = query.where(DECISIONS.c.run == run)
-        async with self.engine.connect() as connection:
+            query = query.where(_C.run == run)
+        async with self.database.engine.connect() as connection:
             return [_decision(row) for row in (await connection.execute(query)).mappings()]
 
-    async def usage(self, org: str, *, since: datetime | None = None) -> Sequence[ModelUsage]:
+    async def usage(
+        self,
+        org: str | None,
+        *,
+        by: By = "model",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        run: str | None = None,
+    ) -> Sequence[Used]:
         """See ``Decisions.usage``."""
-        c = DECISIONS.c
+        group = _C.choice if by == "model" else _C[by]
         calls = func.count().label("calls")
         query = (
             select(
-                c.choice.label("model"), calls, func.sum(case((c.outcome == "answered", 0), else_=1)).label("failed"),
-                func.sum(c.tokens_in).label("tokens_in"), func.sum(c.tokens_out).label("tokens_out"),
-                func.sum(c.tokens_cached).label("tokens_cached"), func.sum(c.cost_nano).label("cost"),
-                func.sum(c.latency_ms).label("latency_ms"),
+                group.label("name"), calls, func.sum(case((_C.outcome.in_(GOOD), 0), else_=1)).label("failed"),
+                func.sum(case((_C.outcome == "cached", 1), else_=0)).label("from_cache"),
+                func.sum(_C.tokens_in).label("tokens_in"), func.sum(_C.tokens_out).label("tokens_out"),
+                func.sum(_C.tokens_cached).label("tokens_cached"), func.sum(_C.cost_nano).label("cost"),
+                func.sum(_C.latency_ms).label("latency_ms"),
             )
-            .where(c.org == org)
-            .group_by(c.choice)
-            .order_by(desc(calls), c.choice)
+            .where(*_meant(org, since, until), *(() if run is None else (_C.run == run,)))
+            .group_by(group)
+            .order_by(*((group,) if by == "day" else (desc(calls), group)))
         )  # fmt: skip
-        if since is not None:
-            query = query.where(c.at >= since.astimezone(UTC))
-        async with self.engine.connect() as connection:
-            return [_usage(row) for row in (await connection.execute(query)).mappings()]
+        async with self.database.engine.connect() as connection:
+            return [_used(row) for row in (await connection.execute(query)).mappings()]
+
+    async def after(
+        self, number: int, org: str | None, *, since: datetime | None = None, until: datetime | None = None,
+        limit: int = 500,
+    ) -> Sequence[tuple[int, Decision]]:  # fmt: skip
+        """See ``Decisions.after``."""
+        query = select(DECISIONS).where(_C.id > number, *_meant(org, since, until)).order_by(_C.id).limit(limit)
+        async with self.database.engine.connect() as connection:
+            return [(row["id"], _decision(row)) for row in (await connection.execute(query)).mappings()]
+
+
+def _meant(org: str | None, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [] if org is None else [_C.org == org]
+    found += [] if since is None else [_C.at >= since.astimezone(UTC)]
+    return found + ([] if until is None else [_C.at < until.astimezone(UTC)])
 
 
 def _decision(row: RowMapping) -> Decision:
-    found: dict[str, Any] = {key: row[key] for key in row if key not in {"id", "cost_nano"}}
+    found: dict[str, Any] = {key: row[key] for key in row if key not in {"id", "cost_nano", "day"}}
     at: datetime = found["at"]
     found["at"] = at if at.tzinfo else at.replace(tzinfo=UTC)  # SQLite forgets the zone
     found["candidates"] = tuple(filter(None, row["candidates"].split(_SEPARATOR)))
     return Decision(**found, cost=Decimal(row["cost_nano"]) / NANO)
 
 
-def _usage(row: RowMapping) -> ModelUsage:
-    numbers = {key: int(row[key]) for key in row if key not in {"model", "cost", "latency_ms"}}
+def _used(row: RowMapping) -> Used:
+    numbers = {key: int(row[key]) for key in row if key not in {"name", "cost", "latency_ms"}}
     cost = Decimal(int(row["cost"])) / NANO
-    return ModelUsage(model=row["model"], cost=cost, latency_ms=float(row["latency_ms"]), **numbers)
+    return Used(name=row["name"], cost=cost, latency_ms=float(row["latency_ms"]), **numbers)

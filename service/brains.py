@@ -1,53 +1,148 @@
-"""Open the models that the settings name, one for each role, and look at what serves them."""
+"""The models of a process, as the settings and the catalogue have them: chosen, counted, paid for, kept."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from opentelemetry.trace import Tracer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import models
+from approvals import Clock, writing
 from domain import Refused
-from models import Catalogue, Endpoint, Model, Role
-from sandbox import Check
+from models import (
+    POLICY_FILE,
+    ByWords,
+    Catalogue,
+    Database,
+    Endpoint,
+    Endpoints,
+    Errand,
+    Given,
+    Model,
+    Opened,
+    Places,
+    Role,
+    Seats,
+    StoredCounters,
+    StoredDecisions,
+    StoredLedger,
+    StoredShelf,
+    Switchboard,
+    WorkspacePolicy,
+    parse_policy,
+)
+from sandbox import Check, Store
 from service.settings import Settings
 
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
+LIFETIMES: Mapping[Role, float] = {"planner": 3_600.0, "coder": 3_600.0, "reviewer": 3_600.0}
+"""Seconds an answer may be used again. A coder's only within its own run (after a crash); people who talk get a
+new answer each time."""
 
 
-async def open_models(
-    settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, *, tracer: Tracer | None = None
-) -> dict[Role, Model]:
-    """Return the model of every role; empty when no endpoint is configured.
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The installation's policy, tightened by the workspace's, as its base commit has it."""
+
+    store: Store
+    ours: WorkspacePolicy
+    known: dict[str, WorkspacePolicy] = field(default_factory=dict[str, WorkspacePolicy])
+    """By the id of the base tree: what lies there never changes."""
+
+    async def __call__(self, errand: Errand) -> WorkspacePolicy:
+        """Return what holds for this errand. Raises Refused ``workspace_policy_invalid``."""
+        if not errand.tree:
+            return self.ours
+        if errand.tree not in self.known:
+            try:
+                text = (await self.store.read(errand.run, errand.tree, POLICY_FILE, 1 << 20)).decode(errors="replace")
+            except Refused as problem:
+                if problem.stable_code != "file_not_found":
+                    raise
+                text = ""
+            self.known[errand.tree] = self.ours.tightened(parse_policy(text)) if text else self.ours
+        return self.known[errand.tree]
+
+
+def open_board(
+    settings: Settings,
+    catalogue: Catalogue,
+    stack: AsyncExitStack,
+    *,
+    engine: AsyncEngine,
+    policy: Callable[[Errand], Awaitable[WorkspacePolicy]],
+    clock: Clock,
+    tracer: Tracer,
+    given: Mapping[Role, Model] | None = None,
+) -> Switchboard:
+    """Bring together everything that choosing a model needs. Nothing is sent before somebody asks.
 
     Raises:
-        Refused: ``settings_invalid`` for a model without an endpoint.
+        Refused: ``settings_invalid`` for a model that nobody serves.
     """
-    own: dict[Role, Endpoint] = {role: endpoint for role in ROLES if (endpoint := endpoint_of(settings, role))}
-    common = (
-        Endpoint(base_url=settings.model_base_url, model=settings.model or None, api_key=settings.model_api_key)
-        if settings.model_base_url
-        else None
-    )
-    opening = models.open_models(common, roles=own, catalogue=catalogue, tracer=tracer, content=settings.trace_content)
-    return await stack.enter_async_context(opening)
+    database = Database(engine=engine, writing=writing)
+    seats: Seats = Given(models=given) if given is not None else _endpoints(settings, catalogue, stack, tracer)
+
+    def ledger(errand: Errand) -> StoredLedger:
+        return StoredLedger(
+            database=database, account=f"{errand.org}/{errand.run}", budget=errand.task.budget, known=errand.spent,
+            hold_s=settings.model_timeout_s + 60, clock=lambda: clock().timestamp(),
+        )  # fmt: skip
+
+    cached = given is None and settings.model_cache != "off"
+    return Switchboard(
+        catalogue=catalogue, seats=seats, decisions=StoredDecisions(database=database),
+        counters=StoredCounters(database=database), ledger=ledger, policy=policy, now=clock, tracer=tracer,
+        shelf=StoredShelf(database=database) if cached else None, lifetimes=LIFETIMES,
+        wording=ByWords() if settings.model_cache == "similar" else None,
+    )  # fmt: skip
 
 
-async def probe_endpoints(settings: Settings) -> tuple[Check, ...]:
+def _endpoints(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, tracer: Tracer) -> Endpoints:
+    opened = Opened(price=catalogue.price, tracer=tracer, content=settings.trace_content)
+    return Endpoints(places=places(settings, catalogue), catalogue=catalogue, opened=opened, stack=stack)
+
+
+def places(settings: Settings, catalogue: Catalogue) -> Places:
+    """Where models are served, as the settings say. Raises Refused ``settings_invalid``."""
+    common = _common(settings, catalogue)
+    own: dict[Role, Endpoint] = {}
+    for role in ROLES:
+        url, model = getattr(settings, f"model_{role}_base_url", None), getattr(settings, f"model_{role}", None)
+        if url or model:
+            own[role] = _endpoint(
+                settings, catalogue, url, model or settings.model or None, f"SIGNOFF_MODEL_{role.upper()}"
+            )
+    return Places(default=common, roles=own, keys=settings.model_keys)
+
+
+def _common(settings: Settings, catalogue: Catalogue) -> Endpoint | None:
+    if not settings.model_base_url and not settings.model:
+        return None
+    return _endpoint(settings, catalogue, None, settings.model or None, "SIGNOFF_MODEL")
+
+
+def _endpoint(settings: Settings, catalogue: Catalogue, url: str | None, model: str | None, named: str) -> Endpoint:
+    """Where a model is asked: where its setting says, else where the catalogue says, else where all are."""
+    card = next((card for card in catalogue.models if card.id == model and card.endpoint), None)
+    if url is None and card is not None and card.endpoint is not None:
+        return Endpoint(base_url=card.endpoint, model=model, api_key=settings.model_keys.get(card.key or ""))
+    if not (where := url or settings.model_base_url):
+        raise Refused(
+            f"The model {model!r} is named, but not where it is served ({named}).",
+            code="settings_invalid",
+            hint="Set SIGNOFF_MODEL_BASE_URL, e.g. http://127.0.0.1:8000/v1, or give it an endpoint in the catalogue.",
+        )
+    key = settings.model_keys.get(named.rpartition("_")[2].lower()) if url else None
+    return Endpoint(base_url=where, model=model, api_key=key or settings.model_api_key)
+
+
+async def probe_endpoints(board: Switchboard) -> tuple[Check, ...]:
     """Ask every endpoint what it serves; each check has one line about it, and what to do when it cannot work."""
-    endpoints = {endpoint: role for role in reversed(ROLES) if (endpoint := endpoint_of(settings, role))}
+    seats = board.seats
     checks: list[Check] = []
-    for endpoint in reversed(endpoints):
+    for endpoint in seats.every if isinstance(seats, Endpoints) else ():
         seen = await models.probe(endpoint)
         checks.append(Check(name="model", ok=seen.ok, detail=seen.line(), hint=seen.hint))
     return tuple(checks)
-
-
-def endpoint_of(settings: Settings, role: Role) -> Endpoint | None:
-    """Where a role's model is served: its own settings, else the common ones."""
-    url = getattr(settings, f"model_{role}_base_url", None) or settings.model_base_url
-    model = getattr(settings, f"model_{role}", None) or settings.model
-    if not url:
-        if model:
-            raise Refused(f"The model {model!r} is named, but not where it is served.", code="settings_invalid",
-                          hint="Set SIGNOFF_MODEL_BASE_URL, e.g. http://127.0.0.1:8000/v1.")  # fmt: skip
-        return None
-    return Endpoint(base_url=url, model=model or None, api_key=settings.model_api_key)

@@ -42,6 +42,10 @@ ENTRIES: Final[dict[str, Entry]] = {
     "approvals": Entry("cli_approvals", "app", "Read what waits for a signature, and give or refuse it."),
     "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": Entry("cli_sandbox", "app", "Test the sandbox on this host."),
+    "models": Entry("cli_models", "app", "Which models there are, how their endpoints are, and who would be asked."),
+    "usage": Entry(
+        "cli_usage", "show_usage", "Show calls, tokens and money by model, run, person or day, and what choosing saved."
+    ),
     "outbox": Entry("cli_outbox", "app", "Letters on their way, and those that nobody took."),
 }
 

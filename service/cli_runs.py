@@ -203,13 +203,21 @@ def show(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> No
         async with open_house(read_settings()) as house:
             standing = await house.engine.standing(run)
             steps = await moments(house.engine, standing.run.id)
+            decisions = (await house.decisions.latest(standing.run.org, limit=1_000, run=standing.run.id))[::-1]
         if as_json:
-            print_json({**report.as_json(standing), "steps": [vars_of(step) for step in steps]})
+            print_json(
+                {
+                    **report.as_json(standing),
+                    "steps": [vars_of(step) for step in steps],
+                    "decisions": [report.plain(decision) for decision in decisions],
+                }
+            )
             return
         table = Table("step", "next", "files", "when", box=None)
         for m in steps:
             table.add_row(str(m.step), m.next, m.tree[:12], f"{m.at:%H:%M:%S}" if m.at else "")
         out().print(table)
+        report.asked(decisions, out())
         report.show(standing, out())
 
     run_async(work, as_json=as_json)

@@ -1,6 +1,7 @@
 """What a run came to, as JSON for programs and as a page for people."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from domain import Ending, Proof, Risk, Spent
+from models import Decision
 from service.engine import Standing
 
 _ANY = TypeAdapter[Any](Any)
@@ -87,6 +89,15 @@ def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
         parts.append(Text(f"Then:  signoff approvals approve {standing.ballot[:8]}   and   signoff resume {run.id}"))
     title = f"run {run.id}: {run.status.replace('_', ' ')}" + (f" [{ending.code}]" if ending and ending.code else "")
     console.print(Panel(Group(*parts), title=Text(title), title_align="left", border_style=colour))
+
+
+def asked(decisions: Sequence[Decision], console: Console) -> None:
+    """Print who was asked, why, and what came of it."""
+    for each in decisions:
+        line = Text(f"{each.role:<9}", style="bold blue")
+        line.append(f"{each.choice}: {each.outcome}, {each.tokens_in:,}→{each.tokens_out:,} tokens, {each.cost:f}")
+        line.append(f"  {each.reason}", style="dim")
+        console.print(line, soft_wrap=True)
 
 
 def diff_view(diff: str) -> Syntax:

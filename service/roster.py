@@ -1,49 +1,149 @@
 """Who does which job: models by role and strategy, the repair engine where there is none."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from models import Asked, Catalogue, Errand, Model, Provider, Role, Settings
+from domain import Refused, SignoffError
+from models import (
+    Asked,
+    Bench,
+    Catalogue,
+    Decision,
+    Errand,
+    Heard,
+    Job,
+    Model,
+    Proposal,
+    Provider,
+    Role,
+    Settings,
+    Strategy,
+    Switchboard,
+    Turn,
+    providers_for,
+)
+
+CODER, REPAIR = "coder", "repair"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """The roster of one process. Without models everybody's work falls to the repair engine."""
 
-    models: Mapping[Role, Model]
-    catalogue: Catalogue
+    board: Switchboard
     repair: Provider
     timeout_s: float = 300.0
 
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.board.catalogue
+
+    def _strategy(self, errand: Errand) -> Strategy:
+        return self.catalogue.strategy(errand.task.strategy)
+
     async def admit(self, errand: Errand) -> None:
-        """Refuse an unknown strategy before anything happens."""
-        self.catalogue.strategy(errand.task.strategy)
+        """See ``Roster.admit``: an unknown strategy, a broken policy, a policy that leaves nobody."""
+        strategy = self._strategy(errand)
+        policy = await self.board.policy(errand)
+        turn = self._turn(errand, strategy)
+        if not await self._who(turn, errand) and await self.last_resort(errand) is None:
+            allowed = "" if policy.allows(REPAIR) else " The built-in repair engine is not allowed either."
+            raise Refused(
+                f"The policy leaves nobody who could propose a change.{allowed}", code="policy_forbids_all",
+                hint="Allow a provider or `repair` in .signoff/policy.yaml of the base commit.",
+            )  # fmt: skip
 
     def model(self, role: Role, errand: Errand) -> Model | None:
-        """The model for a role; ``single`` and ``fast`` spare the planner and the reviewer."""
-        alone = errand.task.strategy in {"single", "fast"} and role in {"planner", "reviewer"}
-        return None if alone else self.models.get(role)
+        """See ``Roster.model``."""
+        if role in self._strategy(errand).spares or not self.board.seats.any(role):
+            return None
+        return self.board.model(role, errand)
 
     def settings(self, role: Role) -> Settings:
         return self.catalogue.settings(role, timeout_s=self.timeout_s)
 
+    async def would_ask(self, errand: Errand, *, look: bool) -> tuple[Turn, tuple[str, ...]]:
+        """Who would propose a change, by the rule that says so; for people who want to know."""
+        turn = self._turn(errand, self._strategy(errand))
+        return turn, tuple(provider.name for provider in await self._who(turn, errand, look=look))
+
     async def providers(self, errand: Errand) -> Sequence[Provider]:
-        """The coder; several candidates where quality is wanted or failing tests resist."""
-        coder = self.models.get("coder")
-        if coder is None:
-            return (self.repair,)
-        asked = Asked(model=coder)
-        strategy, again = errand.task.strategy, errand.attempt > 1 and errand.failure == "tests"
-        if strategy == "quality" or (again and strategy == "balanced"):
-            return (asked, self.repair)
-        return (asked,)
+        """See ``Roster.providers``: by the strategy, else by the rule for the kind of failure (F2)."""
+        strategy = self._strategy(errand)
+        return await self._who(self._turn(errand, strategy), errand)
+
+    def _turn(self, errand: Errand, strategy: Strategy) -> Turn:
+        if strategy.providers:
+            return Turn(providers=strategy.providers, reason=f"Strategy {errand.task.strategy} names the providers.")
+        return providers_for(errand.failure if errand.attempt > 1 else None, self.catalogue)
+
+    async def _who(self, turn: Turn, errand: Errand, *, look: bool = True) -> tuple[Provider, ...]:
+        policy = await self.board.policy(errand)
+        wanted = turn.providers if self.board.seats.any(CODER) else (REPAIR,)
+        found: list[Provider] = []
+        for name in wanted:
+            if name == REPAIR:
+                found += [self._repairing(errand, turn.reason)] if policy.allows(REPAIR) else []
+            elif (provider := await self._asking(name, errand, turn.reason, look=look)) is not None:
+                found.append(provider)
+        return tuple(found[: self._strategy(errand).candidates])
+
+    async def _asking(self, name: str, errand: Errand, reason: str, *, look: bool) -> Provider | None:
+        """A model as a provider; None when the policy leaves nobody."""
+        provider = None if name == CODER else name
+        model = self.board.model(CODER, errand, provider=provider, reason=reason)
+        found, _ = await model.chosen((), self.settings(CODER), look=look)
+        forbidden = not found.choices and all("policy" in why or "not of" in why for why in found.passed_over)
+        if forbidden:
+            return None
+        return Asked(model=replace(model, called=found.choices[0].asked_as) if found.choices else model)
+
+    def _repairing(self, errand: Errand, reason: str) -> Provider:
+        return Noted(provider=self.repair, board=self.board, errand=errand, reason=reason)
 
     async def last_resort(self, errand: Errand) -> Provider | None:
-        """The repair engine answers when no endpoint does."""
-        return self.repair if "coder" in self.models and errand.task.strategy != "single" else None
+        """See ``Roster.last_resort``: the repair engine answers when no endpoint does."""
+        strategy = self._strategy(errand)
+        if not self.board.seats.any(CODER) or not strategy.last_resort:
+            return None
+        policy = await self.board.policy(errand)
+        return self._repairing(errand, "No model answered.") if policy.allows(REPAIR) else None
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         return self.catalogue.choose_expert(text, paths).id
 
     def expert_prompt(self, expert: str) -> str:
         return self.catalogue.expert(expert).prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A provider that is no model, with a row for each time it is asked."""
+
+    provider: Provider
+    board: Switchboard
+    errand: Errand
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
+
+    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
+        """See ``Provider.propose``."""
+        started, outcome = time.monotonic(), "answered"
+        try:
+            return await self.provider.propose(job, bench, heard=heard)
+        except SignoffError as error:
+            outcome = error.stable_code
+            raise
+        finally:
+            task = self.errand.task
+            await self.board.decisions.record(
+                Decision(
+                    at=self.board.now(), org=self.errand.org, run=self.errand.run, user=task.requester, role=CODER,
+                    kind="fix", strategy=task.strategy, choice=self.name, candidates=(self.name,), reason=self.reason,
+                    latency_ms=(time.monotonic() - started) * 1_000, outcome=outcome,
+                )
+            )  # fmt: skip

@@ -31,8 +31,20 @@ class Settings(BaseSettings):
     model_base_url: str | None = Field(
         default=None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1. Empty: no model."
     )
-    model: str | None = Field(default=None, description="Model id at that endpoint. Empty: the only one it serves.")
+    model: str | None = Field(
+        default=None, description="One model for everything, whatever strategy and catalogue say. Empty: they choose."
+    )
     model_api_key: SecretStr | None = Field(default=None, description="Key of that endpoint, if it wants one.")
+    model_keys: dict[str, SecretStr] = Field(
+        default_factory=dict[str, SecretStr],
+        description='Keys of other endpoints by name, as JSON: {"cloud": "sk-…"}; entries of the catalogue name theirs '
+        "with `key:`, a role's endpoint has the role's name.",
+    )
+    model_cache: Literal["off", "exact", "similar"] = Field(
+        default="exact",
+        description="Answers that may be used again for an hour, within one organisation. similar: a plan also for the "
+        "same wish in other words.",
+    )
     model_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one answer may take.")
     model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")
     model_coder: str | None = Field(default=None, description="Model id for the coder. Empty: SIGNOFF_MODEL.")
@@ -161,7 +173,13 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        kept = (self.model_api_key, self.otlp_headers, self.langfuse_secret_key, self.key_pepper)
+        kept = (
+            self.model_api_key,
+            *self.model_keys.values(),
+            self.otlp_headers,
+            self.langfuse_secret_key,
+            self.key_pepper,
+        )
         return tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
 
 

@@ -32,9 +32,10 @@ from approvals import (
     open_engine,
     sqlite_url,
     waiting,
+    writing,
 )
 from graphs import Staff, coding, serializer
-from models import Catalogue, Model, Role, load_catalogue
+from models import Catalogue, Database, Decisions, Model, Role, Switchboard, load_catalogue
 from models.repair import Repair
 from nodes import prompt
 from nodes._revise import Reviser
@@ -50,7 +51,7 @@ from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import Engine as RiskEngine
 from sandbox import Backend, Check, Delivery, Passage, Pool, Spec, Store, Workspaces
-from service.brains import open_models, probe_endpoints
+from service.brains import Policies, open_board, probe_endpoints
 from service.engine import Ended, Engine, Standing, nobody
 from service.keys import own_key
 from service.members import Members
@@ -94,8 +95,7 @@ class House:
     pool: Pool
     spec: Spec
     people: Household
-    models: Mapping[Role, Model]
-    catalogue: Catalogue
+    desk: Desk
     audit: Audit
     revise: Reviser
     connections: Connections = field(default_factory=Connections)
@@ -118,10 +118,24 @@ class House:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
         self.pool.warm(self.spec)
 
+    @property
+    def board(self) -> Switchboard:
+        """Chooses models."""
+        return self.desk.board
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.board.catalogue
+
+    @property
+    def decisions(self) -> Decisions:
+        """Who was asked, why, and what it cost."""
+        return self.board.decisions
+
     def announce(self, console: Console) -> None:
         """Say in one line who will do the work."""
-        coder = self.models.get("coder")
-        who = f"model {coder.name}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
+        coder = self.board.seats.described("coder")
+        who = f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
         console.print(f"[dim]coder: {who} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False)
 
     async def spans(self, run: str) -> Branch:
@@ -130,7 +144,7 @@ class House:
 
     async def probe_models(self) -> tuple[Check, ...]:
         """Ask every endpoint what it serves; without one there is nothing to ask."""
-        return await probe_endpoints(self.settings)
+        return await probe_endpoints(self.board)
 
     @staticmethod
     def drawn(branch: Branch) -> Tree:
@@ -214,6 +228,7 @@ async def _furnish(  # noqa: PLR0917
     stack.push_async_callback(_witnessed, audit)
     await create_all(database)
     await runs.create_all()
+    await Database(engine=database, writing=writing).create_all()
     async with database.begin() as connection:
         await connection.run_sync(audit_tables.create_all)
     members = Members(engine=database)
@@ -229,8 +244,11 @@ async def _furnish(  # noqa: PLR0917
     workspaces = Workspaces(backend=backend, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     catalogue = load_catalogue(settings.catalogue)
-    models = given if given is not None else await open_models(settings, catalogue, stack, tracer=spans.tracer)
-    desk = Desk(models=models, catalogue=catalogue, repair=Repair(), timeout_s=settings.model_timeout_s)
+    board = open_board(
+        settings, catalogue, stack, engine=database, policy=Policies(store, catalogue.policy), clock=clock,
+        tracer=spans.tracer, given=given,
+    )  # fmt: skip
+    desk = Desk(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     require = partial(default_policy().requirement, mode=settings.approvals_mode)
     revise = Reviser(engine=RiskEngine(), store=store, require=require)
@@ -244,7 +262,7 @@ async def _furnish(  # noqa: PLR0917
     )  # fmt: skip
     return House(
         settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, pool=pool,
-        spec=spec, people=people, models=models, catalogue=catalogue, audit=audit, revise=revise,
+        spec=spec, people=people, desk=desk, audit=audit, revise=revise,
         connections=connections,
     )  # fmt: skip
 

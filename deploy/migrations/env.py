@@ -7,10 +7,11 @@ from alembic import context
 from sqlalchemy import Connection, TypeDecorator, create_engine
 
 from approvals.tables import metadata as approvals
+from models import MODEL_TABLES
 from service.tables import METADATA
 from telemetry.audit import metadata as audit
 
-TARGETS = [approvals, audit, METADATA]
+TARGETS = [approvals, audit, METADATA, MODEL_TABLES]
 
 
 def plain(kind: str, item: object, _context: Any) -> str | Literal[False]:

@@ -21,6 +21,7 @@ from service.api import (
     store,
     system,
     threads,
+    usage,
 )
 from service.api.problems import add_problems
 from service.api.shield import Shield
@@ -44,7 +45,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )  # fmt: skip
     first = (system, assistants, threads, states, runs, stateless, store)
-    for part in (*first, approvals, hooks, page, results, chat, keys):
+    for part in (*first, approvals, hooks, page, results, chat, keys, usage):
         app.include_router(part.router)
     add_problems(app)
 

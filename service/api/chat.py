@@ -3,13 +3,15 @@
 import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
+from uuid import uuid4
 
 from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import Ballot
-from models import Message, Model
+from domain import Task
+from models import Errand, Message
 from service.api.caller import Reader, Runner, TheOffice, answer
 from service.api.following import finished, result
 from service.api.stages import Stages
@@ -41,7 +43,7 @@ class Completion(BaseModel):
 @router.get("/models")
 async def models(_: Reader, at: TheOffice) -> dict[str, Any]:
     """What can be asked."""
-    names = [CODING, *([CHAT] if at.house.models else [])]
+    names = [CODING, *([CHAT] if at.house.board.seats.any("chat") else [])]
     created = int(at.started_at.timestamp())
     return {"object": "list", "data": [
         {"id": name, "object": "model", "created": created, "owned_by": "signoff"} for name in names]}  # fmt: skip
@@ -51,7 +53,7 @@ async def models(_: Reader, at: TheOffice) -> dict[str, Any]:
 async def complete(who: Runner, at: TheOffice, asked: Completion) -> Response:
     """Coding requests run the graph; others go to the chat model."""
     if asked.model == CHAT:
-        return await _talk(at, asked)
+        return await _talk(at, who, asked)
     if asked.model not in {CODING, "coding"}:
         raise refuse("assistant_not_found", f"There is no model {asked.model[:100]!r}.")
     taken = await _started(at, who, asked)
@@ -124,22 +126,24 @@ def _asks(ballot: Ballot, link: str) -> str:
     return f"This needs {needs} before it happens ({ballot.tier}: {ballot.action.tool}). Read and decide: {link}{diff}"
 
 
-async def _talk(at: Office, asked: Completion) -> Response:
-    model: Model | None = at.house.models.get("chat")
-    if model is None:
+async def _talk(at: Office, who: Who, asked: Completion) -> Response:
+    board = at.house.board
+    if not board.seats.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
-    said = _messages(asked.messages)
+    said, id_ = _messages(asked.messages), f"chatcmpl-{uuid4().hex}"
+    task = Task(text=said[-1].content[:2_000], repo="", requester=who.subject, strategy=at.settings.strategy)
+    model = board.model("chat", Errand(run=id_, org=who.org, task=task))
     settings = at.house.catalogue.settings("chat", timeout_s=at.settings.model_timeout_s)
     if not asked.stream:
         reply = await model.ask(said, str, settings=settings)
         used = {"prompt_tokens": reply.usage.tokens_in, "completion_tokens": reply.usage.tokens_out,
                 "total_tokens": reply.usage.tokens_in + reply.usage.tokens_out}  # fmt: skip
-        return answer(_document(f"chatcmpl-{time.time_ns()}", CHAT, reply.value, {}, usage=used))
+        return answer(_document(id_, CHAT, reply.value, {}, usage=used))
     reply = await model.ask(said, str, settings=settings)
 
     async def told() -> AsyncGenerator[bytes]:
-        yield _chunk("chatcmpl", {"role": "assistant", "content": reply.value}, model=CHAT)
-        yield _chunk("chatcmpl", {}, finish="stop", model=CHAT)
+        yield _chunk(id_, {"role": "assistant", "content": reply.value}, model=CHAT)
+        yield _chunk(id_, {}, finish="stop", model=CHAT)
         yield b"data: [DONE]\n\n"
 
     return StreamingResponse(told(), media_type="text/event-stream")

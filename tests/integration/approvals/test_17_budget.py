@@ -41,7 +41,7 @@ async def test_17_the_run_parks_and_goes_on_after_a_top_up(tmp_path: Path) -> No
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("paused", "budget_spent")
         assert "--max-tokens" in standing.run.ending.hint
-        assert opened.models["coder"].asked == ()  # type: ignore[attr-defined]
+        assert opened.board.seats.models["coder"].asked == ()  # type: ignore[attr-defined]
         again, _ = await advance(opened, standing.run.id)
         assert again.run.status == "paused", "asking again is no top-up"
 

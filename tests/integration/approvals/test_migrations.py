@@ -9,13 +9,14 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import create_all, metadata, open_engine, sqlite_url
+from models import MODEL_TABLES, Database
 from service.runs import Runs
 from service.tables import METADATA
 from telemetry.audit import create_audit
 from telemetry.audit import metadata as audit
 from tests.worlds import approvals, postgres
 
-TARGETS = [metadata, audit, METADATA]
+TARGETS = [metadata, audit, METADATA, MODEL_TABLES]
 
 
 async def described(engine: AsyncEngine) -> dict[str, object]:
@@ -60,6 +61,7 @@ async def same(migrated: AsyncEngine, made: AsyncEngine) -> None:
     await create_all(made)
     await create_audit(made)
     await Runs(engine=made).create_all()
+    await Database(engine=made).create_all()
     assert await described(migrated) == await described(made)
     assert await differences(migrated) == []
     await approvals.migrate(migrated, down=True)

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain import Plan, Unavailable
-from models import Price, Usage
+from models import Database, Price, Usage
 from models.decisions import Decision, MemoryDecisions, report
 from models.recorded import Recorded, Why
 from models.stored_decisions import StoredDecisions
@@ -20,9 +20,9 @@ async def decisions(request, tmp_path):
         yield MemoryDecisions()
         return
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'decisions.db'}")
-    stored = StoredDecisions(engine=engine)
-    await stored.create_all()
-    yield stored
+    database = Database(engine=engine)
+    await database.create_all()
+    yield StoredDecisions(database=database)
     await engine.dispose()
 
 
@@ -48,7 +48,7 @@ async def test_usage_adds_up_exactly_and_by_organisation(decisions):
     await decisions.record(decision(0, choice="large", outcome="llm_unavailable", tokens_in=0, tokens_out=0))
     await decisions.record(decision(0, org="b"))
     small, large = await decisions.usage("a")
-    assert (small.model, small.calls, small.failed, small.tokens_in) == ("small", 3, 0, 300)
+    assert (small.name, small.calls, small.failed, small.tokens_in) == ("small", 3, 0, 300)
     assert small.cost == Decimal("0.000000369")
     assert (large.calls, large.failed) == (1, 1)
     (late,) = await decisions.usage("a", since=NOW + timedelta(hours=2))

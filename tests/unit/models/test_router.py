@@ -8,7 +8,8 @@ from models import load_catalogue
 from models.cards import TIERS, ModelCard
 from models.catalogue import Catalogue
 from models.policy import Limits, WorkspacePolicy, parse_policy
-from models.router import Ask, providers_for, route, tier_for, worst_cost
+from models.router import Ask, route, worst_cost
+from models.rules import providers_for, tier_for
 
 OURS = load_catalogue()
 IDS = [card.id for card in OURS.models]

@@ -1,0 +1,148 @@
+"""What models were used for and what it cost: the same numbers for the command line, HTTP and a billing meter."""
+
+import csv
+import hashlib
+import io
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+from domain import Refused
+from models import By, Catalogue, Decision, Decisions, Report, Used, report
+
+BYS: tuple[By, ...] = get_args(By)
+Format = Literal["json", "csv"]
+COLUMNS: tuple[str, ...] = (
+    "name", "calls", "failed", "from_cache", "tokens_in", "tokens_out", "tokens_cached", "cost", "latency_ms",
+    "premium_cost", "saved",
+)  # fmt: skip
+METERS = ("signoff_tokens_in", "signoff_tokens_out", "signoff_model_calls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """From when until when; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def span(since: str | None, until: str | None, *, now: datetime) -> Span:
+    """Read a span of time: ISO dates and times, or ``24h``, ``7d`` ago.
+
+    Raises:
+        Refused: ``option_invalid``.
+    """
+    return Span(since=_moment(since, now), until=_moment(until, now))
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    if not text:
+        return None
+    hours = {"h": 1, "d": 24, "w": 168}.get(text[-1])
+    if hours and text[:-1].isdecimal() and len(text) < 8:  # noqa: PLR2004  nobody means millennia
+        return now - timedelta(hours=hours * int(text[:-1]))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{text!r} is no time.", code="option_invalid",
+                      hint="Use 24h, 7d, 2026-11-01 or 2026-11-01T12:00:00+00:00.") from None  # fmt: skip
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def grouped(by: str) -> By:
+    """Check what usage is summed up by. Raises ``option_invalid``."""
+    if by in BYS:
+        return by
+    raise Refused(f"Usage is not summed up by {by!r}.", code="option_invalid", hint=f"Use one of: {', '.join(BYS)}.")
+
+
+async def used(
+    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: By, during: Span, run: str | None = None
+) -> Report:
+    """Sum up, and compare with having asked the premium model every time."""
+    rows = await decisions.usage(org, by=by, since=during.since, until=during.until, run=run)
+    return report(rows, catalogue.premium)
+
+
+def document(found: Report, catalogue: Catalogue, *, by: By, during: Span, org: str | None) -> dict[str, Any]:
+    """Usage as JSON; money as text, so that nothing is rounded."""
+    return {
+        "by": by,
+        "org": org,
+        "since": during.since.isoformat() if during.since else None,
+        "until": during.until.isoformat() if during.until else None,
+        "rows": [row(each, catalogue) for each in found.rows],
+        "total": {
+            "calls": sum(each.calls for each in found.rows),
+            "failed": sum(each.failed for each in found.rows),
+            "from_cache": sum(each.from_cache for each in found.rows),
+            "tokens_in": sum(each.tokens_in for each in found.rows),
+            "tokens_out": sum(each.tokens_out for each in found.rows),
+            "tokens_cached": sum(each.tokens_cached for each in found.rows),
+            "cost": money(found.cost),
+            "premium_cost": money(found.premium_cost),
+            "saved": money(found.saved),
+            "prefix_cache_share": round(found.cached_share, 4),
+        },
+    }
+
+
+def row(used: Used, catalogue: Catalogue) -> dict[str, Any]:
+    """One line of usage."""
+    alone = report([used], catalogue.premium)
+    plain: dict[str, Any] = {name: getattr(used, name) for name in COLUMNS[:7]}
+    return {**plain, "cost": money(used.cost), "latency_ms": round(used.latency_ms, 1),
+            "premium_cost": money(alone.premium_cost), "saved": money(alone.saved)}  # fmt: skip
+
+
+def money(amount: Decimal) -> str:
+    """Without an exponent and without zeros at the end."""
+    text = f"{amount:f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV, with a header."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**each, "name": _no_formula(str(each["name"]))} for each in rows)
+    return file.getvalue()
+
+
+def _no_formula(name: str) -> str:
+    """A name that a spreadsheet would calculate is written so that it does not."""
+    return f"'{name}" if name[:1] in {"=", "+", "-", "@", "\t", "\r"} else name
+
+
+async def events(decisions: Decisions, org: str | None, during: Span) -> AsyncGenerator[dict[str, Any]]:
+    """Every call as events for a billing meter, in Stripe's form (POST /v1/billing/meter_events).
+
+    The identifier is the same whenever a call is exported: sending it twice bills it once.
+    """
+    last = 0
+    while page := await decisions.after(last, org, since=during.since, until=during.until):
+        for number, decision in page:
+            for event in metered(number, decision):
+                yield event
+        last = page[-1][0]
+
+
+def metered(number: int, decision: Decision) -> list[dict[str, Any]]:
+    """The events of one call; what was not used is no event."""
+    values = (decision.tokens_in, decision.tokens_out, int(bool(decision.tokens_in or decision.tokens_out)))
+    known = f"{number}\0{decision.at.isoformat()}\0{decision.org}\0{decision.run}\0{decision.choice}"
+    identifier = hashlib.sha256(known.encode()).hexdigest()[:32]
+    return [
+        {
+            "event_name": meter,
+            "timestamp": int(decision.at.timestamp()),
+            "identifier": f"{identifier}-{meter.removeprefix('signoff_')}",
+            "payload": {"stripe_customer_id": decision.org, "value": str(value), "model": decision.choice},
+        }
+        for meter, value in zip(METERS, values, strict=True)
+        if value
+    ]
