@@ -52,7 +52,8 @@ fi
 
 say "setup: installing $(grep -c '^[a-z].*==' "$lock") locked packages into $venv (a minute or two the first time)"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input -qq) # errors only
-"${pip[@]}" install --require-hashes -r "$lock"
+# The lock is complete: without --no-deps pip goes looking for extras (langsmith[otel]) and refuses what it finds.
+"${pip[@]}" install --require-hashes --no-deps -r "$lock"
 "${pip[@]}" install --no-deps --no-build-isolation --editable .
 printf '%s' "$wanted" >"$stamp"
 say "setup: ready"
