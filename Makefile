@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # What needs more than this machine offers by default is left out by `make check` only.
-QUICK := not docker and not slow and not studio and not postgres and not vllm and not browser
+QUICK := not docker and not slow and not studio and not postgres and not vllm and not browser and not chaos
 
 ##@ Use it
 .PHONY: demo demo-2 studio doctor
@@ -24,18 +24,22 @@ studio: image ## Open the graph in LangGraph Studio (installs its development se
 	@scripts/studio.sh
 
 ##@ Work on it
-.PHONY: check test test-vllm lint types imports quick format bench
+.PHONY: check test test-vllm chaos lint types imports quick format bench
 check: setup ## Format, lint, types, the law of the house, quick tests; under a minute
 	@$(MAKE) -j2 --output-sync=target lint types imports quick
 
 test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
 	@scripts/ensure_tools.sh
 	@scripts/setup.sh studio
-	@$(BIN)/pytest -m "not vllm"
+	@$(BIN)/pytest -m "not vllm and not chaos"
 
 test-vllm: setup ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
 	@scripts/vllm.sh
 	@$(BIN)/pytest -q -m vllm
+
+chaos: image ## Kill servers 200 times, count what was lost, write docs/reliability.md
+	@$(BIN)/pytest -q tests/chaos
+	@$(BIN)/python -m tests.chaos.nightly
 
 lint: setup ## Formatting and lint
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }

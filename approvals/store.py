@@ -30,8 +30,9 @@ def open_engine(url: str) -> AsyncEngine:
     if make_url(url).get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True)
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
-    engine = create_async_engine(url, execution_options={"turnstile": asyncio.Lock()})
+    engine = create_async_engine(url, execution_options={"turnstile": asyncio.Lock()}, pool_reset_on_return=None)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "reset", _reset_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -47,6 +48,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _reset_sqlite(connection: Any, _record: object, _state: object) -> None:
+    # A rollback is a trip to another thread: only where there is something to take back.
+    if connection.driver_connection.in_transaction:
+        connection.rollback()
 
 
 def _begin_sqlite(connection: Connection) -> None:

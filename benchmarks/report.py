@@ -48,6 +48,21 @@ GOALS: Mapping[str, Goal] = {
     ),
     "graph.noop_run_p50_ms": Goal(what="a whole run that does nothing, p50", unit="ms", wanted="at most", bound=60.0),
     "service.ready_s": Goal(what="signoff serve answers, from nothing", unit="s", wanted="at most", bound=3.0),
+    "service.wait_faster_than_dev": Goal(
+        what="a wait (p50, one client) beside langgraph dev, SQLite against memory",
+        unit="×",
+        wanted="at least",
+        bound=10.0,
+    ),
+    "service.runs_over_dev": Goal(
+        what="runs a second (16 at once) beside langgraph dev", unit="×", wanted="at least", bound=2.0
+    ),
+    "service.paused_runs_10k_rss_mb": Goal(
+        what="memory that 10,000 paused runs cost the server", unit="MB", wanted="at most", bound=50.0
+    ),
+    "service.paused_runs_10k_resume_p50_ms": Goal(
+        what="decision to resume with 10,000 paused runs, p50", unit="ms", wanted="at most", bound=100.0
+    ),
     "service.decision_to_resume_p50_ms": Goal(
         what="from a decision over HTTP to the next node's first line, p50", unit="ms", wanted="at most", bound=100.0
     ),

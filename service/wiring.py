@@ -89,6 +89,8 @@ class House:
     settings: Settings
     org: str
     engine: Engine
+    staff: Staff
+    """Who the engine's graph employs."""
     ballots: Ballots
     store: Store
     backend: Backend
@@ -261,8 +263,8 @@ async def _furnish(  # noqa: PLR0917
         spans=RunSpans(spans), org=settings.org, clock=clock, ended=_ended(settings),
     )  # fmt: skip
     return House(
-        settings=settings, org=settings.org, engine=engine, ballots=ballots, store=store, backend=backend, pool=pool,
-        spec=spec, people=people, desk=desk, audit=audit, revise=revise,
+        settings=settings, org=settings.org, engine=engine, staff=staff, ballots=ballots, store=store,
+        backend=backend, pool=pool, spec=spec, people=people, desk=desk, audit=audit, revise=revise,
         connections=connections,
     )  # fmt: skip
 

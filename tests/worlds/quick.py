@@ -126,5 +126,11 @@ def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> 
 
 def idle_house(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> House:
     """The same house, with colleagues that take no time."""
-    graph = coding(quick(house, book, gate, humans=humans), checkpointer=house.engine.graph.checkpointer)
-    return replace(house, engine=replace(house.engine, graph=graph), revise=replace(house.revise, store=Blank()))
+    quiet = replace(house, revise=replace(house.revise, store=Blank()))
+    return employing(quiet, quick(house, book, gate, humans=humans))
+
+
+def employing(house: House, staff: Staff) -> House:
+    """The same house with other colleagues."""
+    graph = coding(staff, checkpointer=house.engine.graph.checkpointer)
+    return replace(house, staff=staff, engine=replace(house.engine, graph=graph))

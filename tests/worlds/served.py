@@ -5,6 +5,7 @@ consumes them and writes one line into a file, so that a second delivery would b
 """
 
 import asyncio
+import json
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -21,7 +22,7 @@ from langgraph_sdk.client import LangGraphClient
 from service.api import create_app
 from service.cli_serve import ADMIN
 from service.office import Office, open_office
-from service.wiring import open_house
+from service.wiring import House, open_house
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
 
@@ -56,9 +57,10 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0, **given: Any
-) -> AsyncGenerator[Served]:
-    """The service on a free port. ``whole``: the real staff instead of the quick one."""
+    folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0,
+    changed: Callable[[House], House] = lambda house: house, **given: Any,
+) -> AsyncGenerator[Served]:  # fmt: skip
+    """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
@@ -69,8 +71,8 @@ async def served(
 
     @asynccontextmanager
     async def opening() -> AsyncGenerator[Office]:
-        async with open_house(made, models=models or {}) as opened_house:
-            house = opened_house if whole else idle_house(opened_house, book, gate, humans=humans)
+        async with open_house(made, models=None if made.model_base_url else models or {}) as opened_house:
+            house = changed(opened_house if whole else idle_house(opened_house, book, gate, humans=humans))
             async with open_office(house) as office:
                 key, text = await office.keys.make("local", "ann", name="admin", roles=ADMIN, personal=True)
                 _, session = await office.keys.log_in(key, roles=await house.people.roles("local", "ann"))
@@ -96,12 +98,12 @@ async def served(
                      stop=stop, stack=stack)  # fmt: skip
 
 
-async def main(folder: Path, port: int) -> None:
+async def main(folder: Path, port: int, given: str = "{}") -> None:
     """Serve in a process of its own, until it is killed; the key goes to standard output."""
-    async with served(folder, port=port) as running:
+    async with served(folder, port=port, **json.loads(given)) as running:
         print(running.key, running.session, flush=True)  # noqa: T201
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

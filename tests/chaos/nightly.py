@@ -1,0 +1,83 @@
+"""``make chaos``: at least 200 kills at random moments, on every engine there is; writes ``docs/reliability.md``.
+
+``python -m tests.chaos.nightly [--kills 200] [--seed 7]``; ends with 1 when anything was lost or done twice.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.architecture.tree import ROOT
+from tests.chaos.asking import real_task
+from tests.chaos.life import Life
+from tests.chaos.nursery import Nursery, nursery
+from tests.chaos.report import written
+from tests.chaos.storm import Tally, storm
+from tests.chaos.test_sandboxes import SCRIPT, left_of
+from tests.wire.openai_server import OpenAIServer
+from tests.worlds.house import QUICK, git, repository
+
+REPORT = ROOT / "docs" / "reliability.md"
+REAL_SHARE = 10
+"""One kill in so many hits a server whose runs change real repositories in real containers."""
+
+
+async def main(kills: int, seed: int) -> int:
+    """Run the storms one after the other and write the report."""
+    real = max(1, kills // REAL_SHARE)
+    found: dict[str, Tally] = {}
+    async with nursery() as born:
+        with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder:
+            life = Life(born, Path(folder))
+            await life.start()
+            found["embedded, SQLite"] = _said("embedded", await storm(life, kills=kills - real, seed=seed))
+        with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder:
+            tally, left = await _in_containers(born, Path(folder), kills=real, seed=seed)
+            found["embedded, SQLite, real repositories in Docker"] = _said("docker", tally)
+    REPORT.write_text(written(found, seed=seed, kills=kills, containers_left=len(left)), encoding="utf-8")
+    return 0 if all(tally.sound for tally in found.values()) and not left else 1
+
+
+async def _in_containers(born: Nursery, folder: Path, *, kills: int, seed: int) -> tuple[Tally, list[str]]:
+    """Every run has a repository of its own; a delivery is a branch in it with one commit."""
+    async with OpenAIServer(SCRIPT) as model:
+        life = Life(born, folder, {"whole": True, "model_base_url": model.base_url, "sandbox": "docker"})
+        await life.start()
+        repos: list[Path] = []
+
+        def ask(_: random.Random) -> Mapping[str, Any]:
+            repos.append(repository(folder / f"repo-{len(repos)}"))
+            return real_task(repos[-1], QUICK)
+
+        tally = await storm(life, kills=kills, seed=seed, ask=ask, at_once=3, longest_s=4.0)
+        for thread in tally.threads:
+            tally.delivered[thread] = await _commits(life, thread)
+        await life.child.kill()
+    return tally, await asyncio.to_thread(left_of, list(tally.threads))
+
+
+async def _commits(life: Life, thread: str) -> int:
+    """How many commits a run left in its repository."""
+    async with life.child.http() as http:
+        values = (await http.get(f"/threads/{thread}/state")).json()["values"]
+    repo = Path(values["task"]["repo"])
+    return int(git(repo, "rev-list", "--count", "--all", "--not", "main"))
+
+
+def _said(name: str, tally: Tally) -> Tally:
+    print(f"{name}: {tally.kills} kills, {len(tally.threads)} runs, {tally.lost} lost, "  # noqa: T201
+          f"{tally.delivered_twice} delivered twice, {tally.took_s:.0f} s", flush=True)  # fmt: skip
+    return tally
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    sys.exit(asyncio.run(main(options.kills, options.seed)))

@@ -1,0 +1,61 @@
+"""The page that a storm writes about itself. Pure."""
+
+from collections.abc import Mapping
+
+from tests.chaos.storm import Tally
+
+HEAD = """# What survives
+
+This page is written by `make chaos` itself: servers are killed with `kill -9` at moments that a seed chooses, while
+clients start runs and sign. Once a request was answered, its run must come to its end and be delivered exactly once.
+
+"""
+CASES = """
+## Every case by itself
+
+The tests in `tests/chaos/` hit the places where it hurts most, one at a time, and compare how the run ended with an
+undisturbed one. They run with `make test` (the long ones with `make chaos`).
+
+| what is killed, and when | what is proved | test |
+|---|---|---|
+| the worker, before each node, and after it before the checkpoint | same end, one delivery | `test_nodes.py` |
+| the worker, at several moments inside every node that waits | one branch with one commit | `test_nodes.py` |
+| the API server, while a client streams | the SDK comes back by itself and misses no step | `test_streams.py` |
+| the sandbox's container, while a command runs in it | the run goes on in another; none is left | `test_sandboxes.py` |
+| nobody: a process stands still for longer than its lease | afterwards it neither writes nor acts | `test_zombies.py` |
+"""
+
+
+def written(found: Mapping[str, Tally], *, seed: int, kills: int, containers_left: int) -> str:
+    """The page."""
+    lines = [
+        "| | " + " | ".join(found) + " |",
+        "|---|" + "---:|" * len(found),
+        _row("kills", [tally.kills for tally in found.values()]),
+        _row("runs accepted", [len(tally.threads) for tally in found.values()]),
+        _row("lost", [tally.lost for tally in found.values()]),
+        _row("not delivered", [tally.undelivered for tally in found.values()]),
+        _row("delivered twice", [tally.delivered_twice for tally in found.values()]),
+        _row("seconds", [round(tally.took_s) for tally in found.values()]),
+    ]
+    nodes = sorted({node for tally in found.values() for node in tally.last_node})
+    where = [
+        "| last node begun | " + " | ".join(found) + " |",
+        "|---|" + "---:|" * len(found),
+        *(_row(node, [tally.last_node[node] for tally in found.values()]) for node in nodes),
+    ]
+    return (
+        HEAD
+        + "\n".join(lines)
+        + f"\n\nContainers left: {containers_left}. Seed {seed}; again with "
+        + f"`python -m tests.chaos.nightly --kills {kills} --seed {seed}`. The seed fixes the requests and\n"
+        + "the moments of the kills; what a server was doing then depends on the machine.\n\n"
+        + "Where they were when they were killed:\n\n"
+        + "\n".join(where)
+        + "\n"
+        + CASES
+    )
+
+
+def _row(name: str, numbers: list[int]) -> str:
+    return f"| {name} | " + " | ".join(f"{number:,}" for number in numbers) + " |"

@@ -1,0 +1,47 @@
+"""The process that is killed: a whole service, whose colleagues may die where a file says."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from domain import Refused
+from service.wiring import House, open_house
+from tests.chaos.mortal import Doom, mortal
+from tests.worlds.house import settings, task
+from tests.worlds.quick import employing, idle_house
+from tests.worlds.served import served
+
+
+async def serve(folder: str, port: int, **given: Any) -> None:
+    """Serve until killed. The key and the login go to ``told-PID``, whole or not at all."""
+    place = Path(folder)
+    doom = doom_of(place)
+
+    def changed(house: House) -> House:
+        return employing(house, mortal(house.staff, doom))
+
+    async with served(place, port=port, changed=changed, **given) as running:
+        partial = place / f"telling-{os.getpid()}"
+        partial.write_text(f"{running.key} {running.session}")
+        partial.rename(place / f"told-{os.getpid()}")
+        await asyncio.Event().wait()
+
+
+async def advance(folder: str, run: str, **given: Any) -> None:
+    """Advance a run once as the command line does it, and write how that went to ``advanced``."""
+    place = Path(folder)
+    async with open_house(settings(place, **given), models={}) as opened:
+        quick = idle_house(opened, place / "deliveries", asyncio.Event())
+        house = employing(quick, mortal(quick.staff, doom_of(place)))
+        try:
+            await house.engine.create(task(Path("/nowhere"), text="sign it"), id=run)
+            said = (await house.engine.advance(run, lambda _: None)).run.status
+        except Refused as refused:
+            said = refused.stable_code
+    (place / "advanced").write_text(said)
+
+
+def doom_of(folder: Path) -> Doom:
+    """Where the servers of this folder look up where they die."""
+    return Doom(folder / "doom")
