@@ -58,7 +58,7 @@ async def _in_containers(born: Nursery, folder: Path, *, kills: int, seed: int) 
         for thread in tally.threads:
             tally.delivered[thread] = await _commits(life, thread)
         await life.child.kill()
-    return tally, await asyncio.to_thread(left_of, list(tally.threads))
+    return tally, await asyncio.to_thread(left_of, {child.pid for child in born.children})
 
 
 async def _commits(life: Life, thread: str) -> int:

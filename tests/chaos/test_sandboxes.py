@@ -1,13 +1,18 @@
 """The sandbox's container is killed while a command runs in it."""
 
 import asyncio
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
+from docker.errors import APIError
+from docker.models.containers import Container
 
 from sandbox.hardening import LABEL
+from sandbox.sweep import OWNER
 from tests.chaos.asking import ending, real_task, started
 from tests.chaos.life import Life
 from tests.chaos.nursery import Nursery
@@ -19,7 +24,9 @@ SCRIPT: list[dict[str, Any]] = [
     {"when": "code_change", "repeat": True, "answer": FIX},
     {"when": "review", "repeat": True, "answer": OK},
 ]
-SLOWLY = f"sleep 2 && {QUICK}"
+NAP = f"sleep 2.{os.getpid():06}"
+"""Found again among everybody's processes."""
+SLOWLY = f"{NAP} && {QUICK}"
 
 
 async def test_the_run_goes_on_in_another_one(born: Nursery, tmp_path: Path) -> None:
@@ -30,21 +37,21 @@ async def test_the_run_goes_on_in_another_one(born: Nursery, tmp_path: Path) -> 
         await life.settled([undisturbed])
         repo = repository(tmp_path / "repo")
         thread = await started(life.child, real_task(repo, SLOWLY))
-        assert await asyncio.to_thread(_killed, thread)
+        assert await asyncio.to_thread(_killed), "its command was never seen"
         assert await life.settled([thread]) == {"success": 1}
         assert await ending(life.child, thread) == await ending(life.child, undisturbed)
         assert len(git(repo, "branch", "--list", "signoff/*").split()) == 1
         await life.child.kill()
-        assert await asyncio.to_thread(left_of, [thread, undisturbed]) == []
+        assert await asyncio.to_thread(left_of, {life.child.pid}) == []
 
 
-def _killed(run: str) -> bool:
-    """Kill the run's container as soon as a command of its own runs in it."""
-    client = docker.from_env()
+def _killed() -> bool:
+    """Kill the container in which the command runs, as soon as it does."""
+    client, until = docker.from_env(), time.monotonic() + 60
     try:
-        for _ in range(1_200):
-            for container in client.containers.list(filters={"label": f"{LABEL}.run={run}"}):
-                if any("sleep" in " ".join(process) for process in container.top()["Processes"]):
+        while time.monotonic() < until:
+            for container in client.containers.list(filters={"label": LABEL}, ignore_removed=True):
+                if NAP in _commands(container):
                     container.kill()
                     return True
         return False
@@ -52,16 +59,21 @@ def _killed(run: str) -> bool:
         client.close()
 
 
-def left_of(runs: list[str]) -> list[str]:
-    """Containers of these runs that are still there a moment after their orchestrator is gone."""
-    client = docker.from_env()
+def _commands(container: Container) -> str:
     try:
-        for _ in range(100):
-            left = [
-                c for run in runs for c in client.containers.list(all=True, filters={"label": f"{LABEL}.run={run}"})
-            ]
-            if not left:
-                return []
-        return [str(container.name) for container in left]
+        return "\n".join(" ".join(process) for process in container.top()["Processes"])
+    except APIError:  # it is going away
+        return ""
+
+
+def left_of(pids: set[int]) -> list[str]:
+    """Containers of these orchestrators that are still there a while after those are gone."""
+    client, until = docker.from_env(), time.monotonic() + 20
+    try:
+        while True:
+            found = client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+            left = [str(c.name) for c in found if c.labels.get(OWNER, "").split("/")[-2:-1] in [[str(p)] for p in pids]]
+            if not left or time.monotonic() > until:
+                return left
     finally:
         client.close()
