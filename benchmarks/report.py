@@ -94,7 +94,7 @@ def latest(path: Path = LATEST) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def record(measured: Mapping[str, float], *, path: Path = LATEST, now: datetime | None = None) -> dict[str, Any]:
+def record(measured: Mapping[str, float | str], *, path: Path = LATEST, now: datetime | None = None) -> dict[str, Any]:
     """Merge new numbers into the file; those that were not measured now stay, with their date."""
     known = latest(path)
     about = known.pop(ABOUT, {})
@@ -124,7 +124,7 @@ def table(known: Mapping[str, Any]) -> Table:
             continue
         goal = GOALS.get(name)
         if goal is None:
-            made.add_row(name, f"{value:,.4g}", "", "", "")
+            made.add_row(name, value if isinstance(value, str) else f"{value:,.4g}", "", "", "")
             continue
         shown = f"{goal.wanted} {goal.bound:g} {goal.unit}".strip()
         mark = "met" if goal.met(value) else "MISSED"

@@ -1,18 +1,16 @@
 """Commands, leases and snapshots, beside the ways that others take, in one run on one machine."""
 
 import asyncio
-import os
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 import docker
 
 from domain import SignoffError
-from sandbox import REPO, Docker, Limits, Pool, Spec, Store, Workspaces
+from sandbox import Docker, Limits, Pool, Spec
 from sandbox.attacks import ATTACKS, assail
 from sandbox.checkup import docker_arena
 
@@ -38,11 +36,26 @@ async def command(*argv: str) -> None:
     assert await process.wait() == 0
 
 
-async def execs(backend: Docker) -> dict[str, float]:
-    """One command: ours, both of Docker's ways, and no sandbox at all."""
-    sandbox = await backend.lease(SPEC)
-    api = docker.from_env().api
-    plain = api.create_container(IMAGE, ["sleep", "600"], host_config=api.create_host_config(network_mode="none"))["Id"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """An engine and a runtime to measure, and what its numbers are called."""
+
+    make: Callable[[], Docker]
+    spec: Spec = SPEC
+    cli: tuple[str, ...] = ("docker",)
+    base_url: str | None = None
+    name: str = "sandbox"
+
+    def api(self) -> docker.APIClient:
+        return docker.APIClient(base_url=self.base_url) if self.base_url else docker.from_env().api
+
+
+async def execs(bench: Bench) -> dict[str, float]:
+    """One command: ours, and both of Docker's ways."""
+    backend, api, runtime = bench.make(), bench.api(), bench.spec.runtime
+    sandbox = await backend.lease(bench.spec)
+    host = api.create_host_config(network_mode="none", runtime=runtime)
+    plain = api.create_container(IMAGE, ["python3", "-c", "import time; time.sleep(600)"], host_config=host)["Id"]
     api.start(plain)
 
     def by_api() -> None:
@@ -50,92 +63,46 @@ async def execs(backend: Docker) -> dict[str, float]:
 
     try:
         return {
-            "sandbox.exec_p50_ms": await p50(300, lambda: sandbox.run(["true"], cwd="/")),
-            "sandbox.docker_api_exec_p50_ms": await p50(20, lambda: asyncio.to_thread(by_api)),
-            "sandbox.docker_cli_exec_p50_ms": await p50(20, lambda: command("docker", "exec", plain, "true")),
-            "sandbox.subprocess_p50_ms": await p50(100, lambda: command("true")),
+            f"{bench.name}.exec_p50_ms": await p50(300, lambda: sandbox.run(["true"], cwd="/")),
+            f"{bench.name}.docker_api_exec_p50_ms": await p50(20, lambda: asyncio.to_thread(by_api)),
+            f"{bench.name}.docker_cli_exec_p50_ms": await p50(20, lambda: command(*bench.cli, "exec", plain, "true")),
         }
     finally:
-        await sandbox.close()
+        await backend.close()
         api.remove_container(plain, force=True)
         api.close()
 
 
-async def leases(backend: Docker) -> dict[str, float]:
-    """From wanting a sandbox to the first result: cold, warm, and with ``docker run``."""
+async def leases(bench: Bench) -> dict[str, float]:
+    """From wanting a sandbox to the first result: cold, warm, and with ``docker run``; cold and run take turns."""
+    backend, runs, colds = bench.make(), list[float](), list[float]()
+    argv = (*bench.cli, "run", "--rm", "--network", "none", "--runtime", bench.spec.runtime, IMAGE, "true")
 
     async def cold() -> None:
-        sandbox = await backend.lease(SPEC)
+        sandbox = await backend.lease(bench.spec)
         await sandbox.run(["true"], cwd="/")
-        closing.append(asyncio.create_task(sandbox.close()))
+        colds.append((time.perf_counter() - began) * 1_000)
+        await sandbox.close()
 
-    closing: list[asyncio.Task[None]] = []
-    cold_ms = await p50(15, cold)
-    await asyncio.gather(*closing)
-    run_ms = await p50(15, lambda: command("docker", "run", "--rm", "--network", "none", IMAGE, "true"))
-    pool, taken = Pool(Docker(), size=2), []
+    for _ in range(16):
+        began = time.perf_counter()
+        await cold()
+        began = time.perf_counter()
+        await command(*argv)
+        runs.append((time.perf_counter() - began) * 1_000)
+    pool, taken = Pool(backend, size=2), list[float]()
     for _ in range(20):
-        pool.warm(SPEC)
+        pool.warm(bench.spec)
         await pool.settled()
         began = time.perf_counter()
-        sandbox = await pool.lease(SPEC)
+        sandbox = await pool.lease(bench.spec)
         await sandbox.run(["true"], cwd="/")
         taken.append((time.perf_counter() - began) * 1_000)
         await sandbox.close()
     await pool.close()
-    take_ms = round(statistics.median(taken), 3)
-    share = round(cold_ms / run_ms, 3)
-    return {"sandbox.cold_p50_ms": cold_ms, "sandbox.docker_run_p50_ms": run_ms, "sandbox.take_p50_ms": take_ms,
-            "sandbox.cold_share_of_run": share}  # fmt: skip
-
-
-def repository(folder: Path, *, files: int, size: int) -> None:
-    """Make a git repository of text that compresses as source code does."""
-    folder.mkdir()
-    line = "    return [self.value_of(item, key=name) for item in sorted(items, key=str)]  # {n}\n"
-    for n in range(files):
-        path = folder / f"pkg{n % 20}" / f"m{n}.py"
-        path.parent.mkdir(exist_ok=True)
-        noise = os.urandom(size // 8).hex()
-        path.write_text((noise + "\n" + "".join(line.format(n=i * n) for i in range(size // 80)))[:size])
-    for args in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
-        subprocess.run(["git", "-C", folder, *args], check=True)
-
-
-async def snapshots(backend: Docker, *, files: int, size: int, changed: int) -> tuple[float, float, float]:
-    """Milliseconds of a snapshot and a roll-back after a small change, and of a restore into a fresh sandbox."""
-    with tempfile.TemporaryDirectory() as place:
-        repo = Path(place) / "repo"
-        repository(repo, files=files, size=size)
-        store = Store(Path(place) / "store")
-        pinned = await store.pin("run", str(repo))
-        pool = Pool(backend, size=1)
-        workspaces = Workspaces(pool, store, SPEC)
-        workspace = await workspaces.open("run", pinned)
-        await workspace.write("pkg0/m0.py", b"warm up\n")
-        base = await workspace.snapshot("0")
-        saved, back = [], []
-        for n in range(11):
-            await workspace.write("pkg0/m0.py", f"x = {n}\n".encode())
-            began = time.perf_counter()
-            await workspace.snapshot(str(n))
-            saved.append((time.perf_counter() - began) * 1_000)
-            began = time.perf_counter()
-            await workspace.restore(base)
-            back.append((time.perf_counter() - began) * 1_000)
-        await workspace.run(["sh", "-c", f"cd {REPO}; for f in $(ls pkg*/* | head -{changed}); do echo y >>$f; done"])
-        last = await workspace.snapshot("last")
-        await workspaces.drop("run")
-        fresh = []
-        for _ in range(3):
-            await pool.settled()
-            began = time.perf_counter()
-            await workspaces.open("run", pinned, last)
-            fresh.append((time.perf_counter() - began) * 1_000)
-            await workspaces.drop("run")
-        await workspaces.close()
-        await pool.close()
-    return tuple(round(statistics.median(values), 2) for values in (saved, back, fresh))  # type: ignore[return-value]
+    cold_ms, run_ms, take_ms = (round(statistics.median(values[1:]), 3) for values in (colds, runs, taken))
+    return {f"{bench.name}.cold_p50_ms": cold_ms, f"{bench.name}.docker_run_p50_ms": run_ms,
+            f"{bench.name}.take_p50_ms": take_ms}  # fmt: skip
 
 
 async def concurrent() -> int:
@@ -166,11 +133,16 @@ async def attacks() -> dict[str, float]:
 
 
 async def everything() -> dict[str, float]:
-    backend = Docker()
-    measured = await execs(backend)
+    from benchmarks.workspaces import snapshots  # noqa: PLC0415  it needs this module
+
+    bench, backend = Bench(make=Docker), Docker()
+    measured = {"sandbox.subprocess_p50_ms": await p50(100, lambda: command("true"))}
+    measured |= await execs(bench)
     cli, ours = measured["sandbox.docker_cli_exec_p50_ms"], measured["sandbox.exec_p50_ms"]
     measured["sandbox.exec_faster_than_cli"] = round(cli / ours, 1)
-    measured |= await leases(backend)
+    measured |= await leases(bench)
+    share = measured["sandbox.cold_p50_ms"] / measured["sandbox.docker_run_p50_ms"]
+    measured["sandbox.cold_share_of_run"] = round(share, 3)
     saved, back, fresh = await snapshots(backend, files=500, size=20_000, changed=500)
     measured |= {"sandbox.snapshot_ms": saved, "sandbox.rollback_ms": back, "sandbox.restore_10mb_ms": fresh}
     _, _, fresh = await snapshots(Docker(), files=2_000, size=50_000, changed=500)
@@ -180,8 +152,10 @@ async def everything() -> dict[str, float]:
     return measured | await attacks()
 
 
-def measure() -> dict[str, float]:
-    return asyncio.run(everything())
+def measure() -> dict[str, float | str]:
+    from benchmarks.gvisor import gvisor  # noqa: PLC0415  it needs this module
+
+    return {**asyncio.run(everything()), **gvisor()}
 
 
 if __name__ == "__main__":

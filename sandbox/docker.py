@@ -61,7 +61,7 @@ class Docker:
         probed: bool = True,
         unhardened: bool = False,
     ) -> None:
-        self._base_url, self._timeout, self._owner = base_url, timeout_s, owner()
+        self.address, self._timeout, self._owner = base_url, timeout_s, owner()
         self._egress, self._witness, self._probed = egress, witness, probed
         self._unhardened, self._filtered = unhardened, True
         self._sound: set[tuple[str, str]] = set()
@@ -93,7 +93,7 @@ class Docker:
 
     def like(self, egress: Egress | None, witness: Witness) -> "Docker":
         """Return another one for the same engine, with other rules for the way out."""
-        return Docker(base_url=self._base_url, timeout_s=self._timeout, egress=egress, witness=witness,
+        return Docker(base_url=self.address, timeout_s=self._timeout, egress=egress, witness=witness,
                       probed=self._probed, unhardened=self._unhardened)  # fmt: skip
 
     async def check(self, spec: Spec) -> tuple[Check, ...]:
@@ -190,7 +190,7 @@ class Docker:
             return self._client
 
     def _connect(self) -> docker.APIClient:
-        api = connect(self._base_url, self._timeout)
+        api = connect(self.address, self._timeout)
         sweep(api, self._owner)
         return api
 

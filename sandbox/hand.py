@@ -15,6 +15,8 @@ from sandbox.contract import Sandbox, Spec
 
 
 class Engine(Protocol):
+    address: str | None
+
     async def ask(self, spec: Spec, question: Callable[[docker.APIClient], Any]) -> Any: ...
 
 
@@ -23,6 +25,10 @@ class DockerHand:
 
     def __init__(self, engine: Engine, spec: Spec) -> None:
         self._engine, self._spec = engine, spec
+
+    @property
+    def address(self) -> str | None:
+        return self._engine.address
 
     async def kill(self, sandbox: Sandbox) -> None:
         await self._engine.ask(self._spec, partial(_do, "kill", sandbox.id))

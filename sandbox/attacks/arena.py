@@ -16,6 +16,11 @@ _HERE = Path(__file__).parent
 class Hand(Protocol):
     """What somebody with access to the engine can do to a sandbox."""
 
+    @property
+    def address(self) -> str | None:
+        """Where the engine is; None: where everybody looks."""
+        ...
+
     async def kill(self, sandbox: Sandbox) -> None: ...
 
     async def freeze(self, sandbox: Sandbox) -> None: ...

@@ -16,7 +16,8 @@ _ORCHESTRATOR = """
 import asyncio
 from sandbox import Docker, Limits, Spec
 async def main():
-    sandbox = await Docker().lease(Spec(image={image!r}, runtime={runtime!r}, limits=Limits(memory_mb=256)))
+    spec = Spec(image={image!r}, runtime={runtime!r}, limits=Limits(memory_mb=256))
+    sandbox = await Docker(base_url={address!r}).lease(spec)
     print(sandbox.id, flush=True)
     await sandbox.run(["sleep", "600"], timeout_s=600)
 asyncio.run(main())
@@ -52,7 +53,7 @@ async def container_killed_from_outside(arena: Arena) -> None:
 
 async def orchestrator_dies(arena: Arena) -> None:
     """Its containers are gone within 30 s, also in the middle of a command."""
-    program = _ORCHESTRATOR.format(image=arena.spec.image, runtime=arena.spec.runtime)
+    program = _ORCHESTRATOR.format(image=arena.spec.image, runtime=arena.spec.runtime, address=arena.hand.address)
     home = Path(__file__).parents[2]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, cwd=home, stdout=asyncio.subprocess.PIPE

@@ -64,7 +64,9 @@ def written(path: str, data: str = "1") -> str:
 def root_identity() -> list[str]:
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
     wrong = [
-        f"{key} {status[key]}" for key in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb") if int(status[key], 16)
+        f"{key} {status.get(key)}"
+        for key in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")
+        if int(status.get(key, "0"), 16)
     ]
     wrong += [f"uid {n}" for n in (*os.getresuid(), *os.getresgid(), *os.getgroups()) if n < 10_000]
     wrong += [f"{k} {status.get(k)}" for k, v in (("NoNewPrivs", "1"), ("Seccomp", "2")) if status.get(k, v) != v]
@@ -124,7 +126,7 @@ def ptrace_pid1_vm_readv() -> list[str]:
     local, remote = struct.pack("<QQ", ctypes.addressof(buffer), 64), struct.pack("<QQ", 0x400000, 64)
     return [call("ptrace", 16, 1, 0, 0), call("ptrace", 0x4206, 1, 0, 0), call("process_vm_readv", 1, local, 1, remote, 1, 0),
             call("process_vm_writev", 1, local, 1, remote, 1, 0), call("kcmp", 1, os.getpid(), 0, 0, 0),
-            call("pidfd_getfd", os.pidfd_open(1), 0, 0) if hasattr(os, "pidfd_open") else ""]  # fmt: skip
+            attempt("pidfd_getfd", lambda: _must(call("pidfd_getfd", os.pidfd_open(1), 0, 0)))]  # fmt: skip
 
 
 def read_pid1_environ_mem_fd() -> list[str]:

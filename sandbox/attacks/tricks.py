@@ -62,7 +62,7 @@ async def net_none_direct(arena: Arena) -> None:
     sandbox = await arena.sandbox()
     script = """
 import os, socket
-print(sorted(os.listdir("/sys/class/net")))
+print(sorted(os.listdir("/sys/class/net")) if os.path.exists("/sys/class/net") else "lo")
 reached = []
 for host in ("1.1.1.1", "10.0.0.1", "172.17.0.1", "192.168.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::1:1", "fe80::1"):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

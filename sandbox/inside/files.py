@@ -40,6 +40,13 @@ def parts_of(path: str) -> list[str]:
     return parts
 
 
+def _must_be(name: str, folder: int, opened: int) -> None:
+    """See that what was opened is what stands there: gVisor (2024) follows links with O_NOFOLLOW | O_DIRECTORY."""
+    there, got = os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(opened)
+    if stat.S_ISLNK(there.st_mode) or (there.st_dev, there.st_ino) != (got.st_dev, got.st_ino):
+        raise NotDone("path_refused", "a symbolic link on the way")
+
+
 @contextmanager
 def folder_of(path: str, *, make: bool = False) -> Generator[tuple[int, str]]:
     """Open the folder that holds ``path`` and give its descriptor and the last name."""
@@ -51,8 +58,11 @@ def folder_of(path: str, *, make: bool = False) -> Generator[tuple[int, str]]:
                 with suppress(FileExistsError):
                     os.mkdir(part, 0o755, dir_fd=held)
             below = os.open(part, _FOLDER, dir_fd=held)
-            os.close(held)
-            held = below
+            above_it, held = held, below
+            try:
+                _must_be(part, above_it, below)
+            finally:
+                os.close(above_it)
         yield held, name
     except OSError as error:
         raise explain(error) from error
@@ -66,6 +76,7 @@ def read(path: str, limit: int, chunk: int) -> Iterator[bytes]:
         # Not blocking: opening a pipe must not wait for its writer.
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:
+            _must_be(name, folder, file)
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode):
                 raise NotDone("path_refused", "not a regular file")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import docker
@@ -22,11 +23,10 @@ ROOT = Path(__file__).parents[3]
 
 ORCHESTRATOR = """
 import asyncio
-from sandbox import Docker, Spec
-from sandbox.pool import Pool
+from sandbox import Docker, Egress, Pool, Spec
 async def main():
-    pool = Pool(Docker(), size=2)
-    sandbox = await pool.lease(Spec())
+    pool = Pool(Docker(egress=Egress(hosts=("localhost:9",), private=("localhost",))), size=2)
+    sandbox = await pool.lease(Spec(profile="packages"))
     await pool.settled()
     task = asyncio.create_task(sandbox.run(["sleep", "600"], timeout_s=600))
     await asyncio.sleep(0.2)
@@ -57,14 +57,24 @@ async def until(true, seconds: float) -> bool:
     return False
 
 
-async def test_containers_end_with_their_orchestrator(api):
+def others(api) -> tuple[set[str], set[str]]:
+    """Networks and volumes of the engine."""
+    volumes = api.volumes()["Volumes"] or ()
+    return {network["Name"] for network in api.networks()}, {volume["Name"] for volume in volumes}
+
+
+async def test_everything_ends_with_its_orchestrator(api):
+    """Killed in the middle of a command, with the way out open and two warm ones on the shelf."""
+    before = others(api)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", ORCHESTRATOR, cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert (await process.stdout.readline()) == b"ready\n"
     assert len(of(api, process.pid)) == 3
+    assert [child for child in children() if child != process.pid] == []  # the proxy is no process of its own
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()
     assert await until(lambda: not of(api, process.pid), 30)
+    assert all(left <= there for left, there in zip(others(api), before, strict=True))
 
 
 async def test_what_was_made_and_never_started_is_swept(api):
@@ -91,6 +101,18 @@ async def test_a_lease_that_is_cancelled_leaves_nothing(api, after):
     assert set(of(api, os.getpid())) <= before
 
 
+def children() -> list[int]:
+    """Processes that this one has started and not seen end."""
+    me = os.getpid()
+    return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
+
+
+def on_disk(api) -> int:
+    """Bytes that containers of ours have written to the engine's disk."""
+    found = api.containers(all=True, size=True, filters={"label": LABEL})
+    return sum(each.get("SizeRw") or 0 for each in found)
+
+
 def held() -> tuple[int, int]:
     """Descriptors and kilobytes that this process holds."""
     gc.collect()
@@ -101,7 +123,7 @@ def held() -> tuple[int, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_two_thousand_commands_and_two_hundred_leases(api):
-    """No growth in descriptors, memory, processes or containers."""
+    """No growth in descriptors, memory, threads, processes, containers or disk."""
     pool = Pool(Docker(), size=2)
 
     async def work(leases: int) -> None:
@@ -113,12 +135,15 @@ async def test_two_thousand_commands_and_two_hundred_leases(api):
 
     await work(20)
     await pool.settled()
-    files, memory = held()
+    (files, memory), threads, processes = held(), threading.active_count(), children()
     await work(200)
     await pool.settled()
     after_files, after_memory = held()
     assert after_files <= files + 2
     assert after_memory - memory < 24_000
+    assert threading.active_count() <= threads + 2
+    assert set(children()) <= set(processes)
+    assert on_disk(api) == 0
     assert len(of(api, os.getpid())) == 2
     await pool.close()
     assert await until(lambda: not of(api, os.getpid()), 30)
