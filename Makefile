@@ -31,7 +31,8 @@ check: setup ## Format, lint, types, the law of the house, quick tests; under a 
 test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
 	@scripts/ensure_tools.sh
 	@scripts/setup.sh studio
-	@$(BIN)/pytest -m "not vllm and not chaos"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)"
+	@$(BIN)/pytest -m "not vllm and not chaos and not ($(QUICK))"
 
 test-vllm: setup ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
 	@scripts/vllm.sh
@@ -52,7 +53,7 @@ imports: setup ## Imports point down the house
 	@$(BIN)/lint-imports --no-cache | tail -n 12
 
 quick: setup ## The tests that need no Docker and take no time
-	@$(BIN)/pytest -q -m "$(QUICK)"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)"
 
 format: setup ## Format the tree
 	@$(BIN)/ruff format --quiet .

@@ -24,6 +24,7 @@ def container(label: str, state: str = "running", created: float = 0.0):
         ("", False),
         ("nonsense", False),
     ],
+    ids=["me", "number-used-again", "process-gone", "another-machine", "no-label", "nonsense"],
 )
 def test_a_running_one_goes_with_its_orchestrator(label, gone):
     assert abandoned(container(label), ME, now=1e9) is gone
