@@ -50,7 +50,7 @@ class Repair:
         folder = f"{self.folder}/{uuid4().hex[:12]}"
         say("looking for a repair: running the tests\n")
         try:
-            result = await self._search(job, bench, folder, say)
+            result = await self._search(job, bench, folder, began, say)
         finally:
             await shield(bench.run(["rm", "-rf", folder]))
         for option in result["options"]:
@@ -60,12 +60,13 @@ class Repair:
             say(f"{option['what']}: passes in the search, not in the acceptance command\n")
         raise _refused("no_repair_found", "What passed in the search does not pass the acceptance command itself.")
 
-    async def _search(self, job: Job, bench: Bench, folder: str, say: Heard) -> dict[str, Any]:
-        request = {"command": job.accept, "seconds": job.seconds, "suspects": job.suspects, "workers": self.workers}
+    async def _search(self, job: Job, bench: Bench, folder: str, began: float, say: Heard) -> dict[str, Any]:
         await bench.write(f"{folder}/repair.zip", bundle())
+        left = max(1.0, job.seconds - (monotonic() - began))
+        request = {"command": job.accept, "seconds": left, "suspects": job.suspects, "workers": self.workers}
         await bench.write(f"{folder}/request.json", json.dumps(request).encode())
         argv = [self.python, "-I", f"{folder}/repair.zip", f"{folder}/request.json"]
-        run = await bench.run(argv, timeout_s=job.seconds + _GRACE_S)
+        run = await bench.run(argv, timeout_s=left + _GRACE_S)
         say(run.stdout.text())
         if run.ended == "exit" and run.code == _NOT_FOUND:
             raise _refused("interpreter_missing", f"{self.python} is not in the sandbox.")

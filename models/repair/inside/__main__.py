@@ -12,6 +12,7 @@ from typing import Any
 
 from .baseline import Baseline
 from .candidates import Candidates
+from .choosing import chosen
 from .jobs import Jobs
 from .lab import HostGone, Lab
 from .project import Files, sources
@@ -30,6 +31,10 @@ _AGAIN = 0.08
 """Time for such candidates after each stage."""
 _SURVEYING = 0.2
 """Time to choose partial repairs, as a share of what is left."""
+_PROOF_SHARE, _PROOF = 0.2, 1.2
+"""Time kept for the acceptance command itself: a share of all, and how much longer it takes than it took here."""
+_PROBING_S = 4.0
+"""Time to see which of several repairs behaves like most."""
 _DEEPER = 0.6
 """Time for second edits, as a share of the time spent on single ones so far."""
 
@@ -55,12 +60,14 @@ def python_paths(root: Path) -> list[str]:
 
 def repair(request: Message) -> Message:
     """One search: the result, or a Refusal."""
-    until = time.monotonic() + float(request["seconds"])
+    began = time.monotonic()
+    until = began + float(request["seconds"])
     root = Path(os.path.realpath(request.get("root") or Path.cwd()))
     workers = int(request.get("workers") or min(2, os.cpu_count() or 1))
     with Lab(root, workers, python_paths(root)) as lab:
         _start(lab, request["command"], until)
         files = Files()
+        starting = time.monotonic() - began
         hello = lab.hosts["warm"].hello
         paths = sources(root, {os.path.realpath(item["file"]) for item in hello["items"]})
         if not paths:
@@ -71,7 +78,10 @@ def repair(request: Message) -> Message:
         if not count:
             raise Refusal("no_repair_found", "The failing tests run no line of the project's own code.")
         _say(f"{len(baseline.failing)} of {len(baseline.tests)} tests fail; {count} suspicious lines")
-        search = Search(lab, baseline, Jobs(baseline, files), lambda text: _say(text.replace(f"{root}{os.sep}", "")))
+        proof = starting + sum(test.seconds for test in baseline.tests.values() if not test.bad)
+        until -= min(_PROOF_SHARE * (until - began), _PROOF * proof)
+        jobs = Jobs(baseline, files)
+        search = Search(lab, baseline, jobs, until, lambda text: _say(text.replace(f"{root}{os.sep}", "")))
         _stages(search, candidates, until)
         facts = {
             **vars(search.tally),
@@ -79,7 +89,7 @@ def repair(request: Message) -> Message:
         }
         if not search.plausible:
             raise Refusal("no_repair_found", f"No edit passes; {search.tally.tried} candidates were tried.", **facts)
-        return {**report(search.best, files, root), **facts}
+        return {**report(chosen(lab, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
 
 
 def _start(lab: Lab, command: str, until: float) -> None:

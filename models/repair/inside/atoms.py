@@ -87,9 +87,13 @@ def _strings(site: Site, value: str) -> Ideas:
 
 def _replaced(site: Site, value: str) -> Ideas:
     """Strings of the file and of the failing tests, the most alike first."""
-    pool = [text for text in dict.fromkeys([*site.scope.hints.strings, *site.scope.facts.strings]) if text != value]
+    scope = site.scope
+    own = scope.function.name if scope.function is not None and value.isidentifier() else value
+    if own != value:
+        yield site.idea("string", 0.35, repr(own))
+    pool = [text for text in dict.fromkeys([*scope.hints.strings, *scope.facts.strings]) if text not in (value, own)]
     alike = sorted(pool, key=lambda text: -likeness(text, value))[:12]
-    told = set(site.scope.hints.strings)
+    told = set(scope.hints.strings)
     for place, text in enumerate(alike):
         weight = (0.6 if text in told else 0.45) * (0.4 + 0.6 * likeness(text, value)) / (1 + 0.1 * place)
         yield site.idea("string", weight, repr(text))

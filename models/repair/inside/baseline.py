@@ -14,9 +14,9 @@ from .wire import Message
 GOOD = frozenset(("passed", "skipped", "xfailed", "xpassed"))
 _TRACED = 40
 _HUNG_TRACED = 2
-_HANG_S = 0.6
+_HANG_S = 0.4
 """Processor time after which a test is taken to hang, if it is not just one of many slow ones."""
-_SLOW_S = 1.6
+_SLOW_S = 1.5
 _BATCH = 20
 
 
@@ -32,6 +32,8 @@ class Seen:
     message: str = ""
     error: str = ""
     frames: list[tuple[str, int]] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    """Strings and numbers that it held when it failed."""
     lines: Coverage | None = None
 
     @property
@@ -60,6 +62,7 @@ class Baseline:
                 name, f"{hello['root']}/{file}", outcome="error", message=broken["m"], error="collect"
             )
         self._slowest = 0.0
+        self._patience = 0.0
 
     @property
     def failing(self) -> list[Seen]:
@@ -69,13 +72,21 @@ class Baseline:
         """Run all tests, in as many processes as there are workers, until a moment of ``time.monotonic``."""
         names = [name for name in self.tests if not name.startswith("collect:")]
         self._all(_chunks(names, self._lab.workers, self.tests), until)
-        hung = [test.name for test in self.failing if test.outcome == "hung"]
-        if hung and len(hung) == len(self.failing):
-            # Nothing else fails: it may only be slow. If the first one has no end, neither have the others.
-            self._slowest = max(self._slowest, _SLOW_S / 20)
-            self._all([hung[:1]], until)
-            if self.tests[hung[0]].outcome != "hung":
-                self._all([hung[1:]], until)
+        self._slow_ones(until)
+
+    def _slow_ones(self, until: float) -> None:
+        """What seemed to hang may only be slow. Where one has no end, others that are in the same place have none."""
+        places: dict[str, list[str]] = {}
+        for test in self.failing:
+            if test.outcome == "hung":
+                places.setdefault(test.message, []).append(test.name)
+        for names in places.values():
+            self._patience = _SLOW_S
+            self._all([names[:1]], until)
+            first = self.tests[names[0]]
+            if first.outcome != "hung" and names[1:]:
+                self._patience = max(_SLOW_S, 5 * first.cpu)
+                self._all(_chunks(names[1:], self._lab.workers, self.tests), until)
 
     def _all(self, chunks: Sequence[list[str]], until: float) -> None:
         open_: dict[int, list[str]] = {}
@@ -89,7 +100,8 @@ class Baseline:
 
     def _submit(self, names: list[str], until: float) -> int:
         hung = sum(test.outcome == "hung" for test in self.tests.values())
-        patience = max(_HANG_S if hung <= _HUNG_TRACED else _HANG_S / 3, 20 * self._slowest)
+        first = _HANG_S if hung <= _HUNG_TRACED else _HANG_S / 3
+        patience = self._patience or max(first, 20 * self._slowest)
         return self._lab.submit("warm", {
             "candidates": [{"p": []}], "tests": names, "cpu_s": patience, "idle_s": max(15.0, 3 * patience),
             "total_s": max(1.0, until - time.monotonic()), "where": True,
@@ -113,7 +125,8 @@ class Baseline:
         test = self.tests[line["t"]]
         test.outcome = line["o"]
         test.seconds, test.cpu = line.get("s", 0.0), line.get("cpu", 0.0)
-        test.message, test.error = line.get("m", ""), line.get("e", "")
+        test.message, test.error = line.get("in") or line.get("m", ""), line.get("e", "")
+        test.values = line.get("v", [])
         test.frames = [(path, number) for path, number in line.get("f", [])]
         if not test.bad:
             self._slowest = max(self._slowest, test.cpu)

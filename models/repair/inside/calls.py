@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import cast
 
+from .arguments import missing
 from .facts import call_name
 from .site import Idea, Ideas, Site, plus
 
@@ -31,6 +32,7 @@ def calls(site: Site) -> Ideas:
     yield from _range(site, node)
     yield from _keywords(site, node)
     yield from _added(site, node)
+    yield from missing(site, node)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "get" and args:
         yield site.idea("get to subscript", 0.4, f"{site.of(node.func.value)}[{site.of(args[0])}]")
     if isinstance(node.func, ast.Attribute) and node.func.attr == "pop" and not args:
@@ -79,8 +81,6 @@ def _keywords(site: Site, node: ast.Call) -> Ideas:
         word = keyword.arg
         if word in site.scope.names and isinstance(keyword.value, ast.Name) and word != keyword.value.id:
             yield site.at("name replaced", 0.8, keyword.value, word)
-    if call_name(node) in ("sorted", "sort") and not any(k.arg == "reverse" for k in node.keywords):
-        yield site.idea("argument added", 0.6, f"{site.of(node.func)}({', '.join([*parts, 'reverse=True'])})")
     name = call_name(node)
     used = {k.arg for k in node.keywords}
     for word in sorted(site.scope.facts.keywords.get(name, set()) - used)[:4]:

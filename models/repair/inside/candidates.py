@@ -25,7 +25,8 @@ class Candidates:
         self._baseline, self._files = baseline, files
         self._paths, self._suspects = list(paths), list(suspects)
         self._failing = baseline.failing
-        self._hints = hints([(test.name, test.file) for test in self._failing[:_HINTED]])
+        hinted = self._failing[:_HINTED]
+        self._hints = hints([(test.name, test.file) for test in hinted], [v for test in hinted for v in test.values])
         self._given: set[int] = set()
 
     def weights(self, fixed: AbstractSet[str] = frozenset()) -> Weights:

@@ -20,6 +20,11 @@ def conditions(site: Site) -> Ideas:
         yield site.idea("condition fixed", 0.35, "True")
         yield site.idea("condition fixed", 0.35, "False")
     constant = isinstance(site.node, ast.Constant)
+    for base in _bases(site) if not constant else ():
+        yield site.idea("condition strengthened", 0.5, f"{base} and {operand(text, 3)}")
+        yield site.idea("condition weakened", 0.5, f"not {base} or {operand(text, 2)}")
+    for test in _within(site) if not constant else ():
+        yield site.idea("condition strengthened", 0.4, f"{test} and {operand(text, 3)}")
     for other, weight in ingredients(site).items():
         if other in (text, negated(text)):
             continue
@@ -49,7 +54,8 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
         found.setdefault(f"{name} is None", 0.3 * fade)
         found.setdefault(f"{name} is not None", 0.3 * fade)
         if name in scope.ints:
-            for form, weight in (("== 0", 0.4), ("> 0", 0.35), ("< 0", 0.25), ("!= 0", 0.25), ("== 1", 0.2)):
+            for form, weight in (("== 0", 0.4), ("> 0", 0.35), ("< 0", 0.25), ("!= 0", 0.25), ("== 1", 0.2),
+                                 (">= 0", 0.25), ("<= 0", 0.25)):  # fmt: skip
                 found.setdefault(f"{name} {form}", weight * fade)
     for place, text in enumerate(scope.conditions[:14]):
         fade = 1 / (1 + 0.1 * place)
@@ -79,6 +85,16 @@ def _bases(site: Site) -> list[str]:
         if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.value, (ast.Name, ast.Attribute))
     ]
     return [text for text in dict.fromkeys(texts) if text not in ("self", "cls")][:4]
+
+
+def _within(site: Site) -> list[str]:
+    """That an index is one, for each item that the condition reads by a name."""
+    found: list[str] = []
+    for node in ast.walk(site.node):
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.BinOp)):
+            base, index = site.of(node.value), site.of(node.slice)
+            found += [f"{index} < len({base})", f"{index} in {base}", f"{index} >= 0"]
+    return list(dict.fromkeys(found))[:6]
 
 
 def returned(site: Site) -> Ideas:

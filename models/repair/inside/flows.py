@@ -78,6 +78,9 @@ def expressions(site: Site, node: ast.Expr) -> Ideas:
     if isinstance(value, ast.Call):
         for name in site.scope.locals[:6]:
             yield site.raw("result kept", 0.25, span, f"{name} = {text}")
+        for arg in value.args[:2]:
+            if isinstance(arg, (ast.Subscript, ast.Attribute)):
+                yield site.raw("result kept", 0.4, span, f"{site.of(arg)} = {text}")
         if isinstance(value.func, ast.Attribute) and len(value.args) == 1:
             target, arg = site.of(value.func.value), site.of(value.args[0])
             yield site.raw("call to assignment", 0.45, span, f"{target} = {arg}")
@@ -114,6 +117,10 @@ def assignments(site: Site, node: ast.Assign) -> Ideas:  # noqa: C901, PLR0912 -
     if isinstance(target, ast.Subscript) and isinstance(value, (ast.Name, ast.Constant)):
         turned = f"{site.of(target.value)}[{text}] = {site.of(target.slice)}"
         yield site.raw("key and value exchanged", 0.4, (site.start, site.end), turned)
+    if isinstance(target, ast.Subscript) and isinstance(value, (ast.List, ast.Set)) and len(value.elts) == 1:
+        kind, add = ("[]", "append") if isinstance(value, ast.List) else ("set()", "add")
+        kept = f"{site.of(target.value)}.setdefault({site.of(target.slice)}, {kind}).{add}({site.of(value.elts[0])})"
+        yield site.raw("kept together", 0.5, (site.start, site.end), kept)
     for other in _targets(site.scope, name)[:5]:
         yield site.raw("target replaced", 0.3, site.code.span(target), other)
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts) == 2:  # noqa: PLR2004

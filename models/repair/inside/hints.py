@@ -14,8 +14,8 @@ _STRINGS = 40
 _NAME = re.compile(r"::(\w+)(?:\[.*\])?$")
 
 
-def hints(tests: Sequence[tuple[str, str]]) -> Hints:
-    """Read the functions of these tests (id, file)."""
+def hints(tests: Sequence[tuple[str, str]], values: Sequence[object] = ()) -> Hints:
+    """Read the functions of these tests (id, file); ``values`` are what they held when they failed."""
     strings: list[str] = []
     numbers: list[str] = []
     raises: list[str] = []
@@ -29,6 +29,8 @@ def hints(tests: Sequence[tuple[str, str]]) -> Hints:
         for node in ast.walk(tree):
             if isinstance(node, FUNCTIONS) and found and node.name == found[1]:
                 _collect(node, strings, numbers, raises)
+    strings += [value for value in values if isinstance(value, str)]
+    numbers += [repr(value) for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     return Hints(
         strings=tuple(dict.fromkeys(strings))[:_STRINGS],
         numbers=tuple(dict.fromkeys(numbers))[:_STRINGS],

@@ -27,10 +27,10 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
         return
     looping = _in_loop(code, near)
     first = place == 0 or (place == 1 and docstring(block[0]))
-    for text, weight in _lines(scope, near, last=last, looping=looping).items():
+    for text, weight in steps(scope, near, last=last, looping=looping).items():
         yield Idea("statement added", weight, at, at, f"{start}{indent}{text}\n")
     if scope.function is not None and block is scope.function.body and first:
-        for text, weight in _guards(scope).items():
+        for text, weight in (*_guards(scope).items(), *_outside(scope).items()):
             yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
     yield from _copies(scope, block, place, at, (start, indent))
 
@@ -44,7 +44,7 @@ def _in_loop(code: Code, node: ast.stmt) -> bool:
     return False
 
 
-def _lines(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[str, float]:  # noqa: C901 - a table
+def steps(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[str, float]:  # noqa: C901 - a table
     """Short statements that use what is in scope."""
     found: dict[str, float] = {}
     names = [name for name in scope.names if name not in ("self", "cls", "_")]
@@ -74,6 +74,7 @@ def _lines(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[s
             found.setdefault("super().__init__()", 0.5)
             for name in scope.params[1:6]:
                 found.setdefault(f"{scope.params[0]}.{name} = {name}", 0.5)
+    _keep(scope, assigned, found)
     known = {*scope.names, *scope.facts.globals}
     for place, (text, _) in enumerate([call for call in scope.facts.calls if call[1] <= known][:20]):
         found.setdefault(text, 0.26 / (1 + 0.05 * place))
@@ -115,6 +116,38 @@ def _grow(scope: Scope, names: list[str], found: dict[str, float]) -> None:
         found.setdefault(f"{base}.sort()", 0.15)
 
 
+def _keep(scope: Scope, assigned: list[str], found: dict[str, float]) -> None:
+    """``memo[n] = value``, ``self.count += 1``: what is looked up or counted, and never kept."""
+    items = [scope.code.of(n) for n in scope.nodes() if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Name)]
+    items += [
+        f"{scope.code.of(n.comparators[0])}[{scope.code.of(n.left)}]"
+        for n in scope.nodes()
+        if isinstance(n, ast.Compare) and isinstance(n.ops[0], (ast.In, ast.NotIn)) and isinstance(n.left, ast.Name)
+    ]
+    for text in [text for text in dict.fromkeys(items) if "\n" not in text][:4]:
+        for place, name in enumerate([*assigned[:5], "True"]):
+            if name not in text:
+                found.setdefault(f"{text} = {name}", 0.3 / (1 + 0.1 * place))
+        found.setdefault(f"{text} += 1", 0.25)
+    params = [name for name in scope.params if name not in ("self", "cls")][:3]
+    for place, owned in enumerate(scope.own_attributes[:6]):
+        fade = 1 / (1 + 0.15 * place)
+        for name in params:
+            for sign, weight in (("=", 0.3), ("+=", 0.25), ("-=", 0.25)):
+                found.setdefault(f"{owned} {sign} {name}", weight * fade)
+        if owned in scope.ints:
+            found.setdefault(f"{owned} += 1", 0.35 * fade)
+            found.setdefault(f"{owned} -= 1", 0.25 * fade)
+
+
+def _outside(scope: Scope) -> dict[str, float]:
+    """``nonlocal`` and ``global`` for names that are assigned here and stand outside."""
+    stored = [n.id for n in scope.nodes() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    mine = [name for name in dict.fromkeys(stored) if name not in scope.params]
+    outer = {f"nonlocal {name}\n": 0.6 for name in mine if name in scope.outer}
+    return {**outer, **{f"global {name}\n": 0.5 for name in mine if name in scope.facts.globals}}
+
+
 def _guards(scope: Scope) -> dict[str, float]:
     """Base cases at the start of a function."""
     found: dict[str, float] = {}
@@ -128,6 +161,7 @@ def _guards(scope: Scope) -> dict[str, float]:
             tests[f"{name} == 0"] = 0.3 * fade
             tests[f"{name} <= 1"] = 0.25 * fade
             tests[f"{name} < 0"] = 0.25 * fade
+            tests[f"{name} <= 0"] = 0.2 * fade
         if name not in scope.ints:
             tests[f"len({name}) <= 1"] = 0.25 * fade
     for place, one in enumerate(params[:-1]):

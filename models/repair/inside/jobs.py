@@ -17,6 +17,9 @@ _FLOOR_S = 0.025
 """Enough for some hundred thousand lines; what needs more gets it when nothing else is left to try."""
 _SURVEY_TESTS = 400
 _SURVEY_S = 8.0
+_PROBED = 6
+_PROBE_S = 4.0
+_LEAST_LEFT_S = 3.0
 _LEAST_S = 20.0
 _LONGEST_S = 4.0
 _PATIENCE = 8
@@ -94,7 +97,7 @@ class Jobs:
         return {
             **self._one(trial, [test.name for test in (*self._failing, *rest)]), "stop": True, "everything": True,
             "cpu_s": max(_LONGEST_S, 10 * slow), "idle_s": max(_LEAST_S, 10 * slow), "files": [],
-            "total_s": max(_LEAST_S, min(8 * total + _LEAST_S, left_s)),
+            "total_s": max(_LEAST_LEFT_S, min(8 * total + _LEAST_S, left_s)),
         }  # fmt: skip
 
     def survey(self, trial: Trial) -> Message:
@@ -103,6 +106,17 @@ class Jobs:
         return {
             **self._one(trial, [test.name for test in (*self._failing, *rest)]), "stop": False,
             "cpu_s": max(0.5, self.cpu_s(self._failing)), "idle_s": _SURVEY_S, "total_s": _SURVEY_S,
+        }  # fmt: skip
+
+    def probe(self, trial: Trial, root: str) -> Message:
+        """The failing tests, and a few quick ones beside them, for the calls that they make."""
+        near = {test.file for test in self._failing}
+        good = sorted((test for test in self._good if test.file in near), key=lambda test: test.cpu)[:_PROBED]
+        failing = [test for test in self._failing if test.outcome != "hung"] or self._failing
+        names = [test.name for test in (*failing[:_PROBED], *good)]
+        return {
+            **self._one(trial, names), "probe": root, "files": sorted(near), "cpu_s": 4 * self.cpu_s(self._failing),
+            "idle_s": _PROBE_S, "total_s": _PROBE_S,
         }  # fmt: skip
 
     def _one(self, trial: Trial, names: list[str]) -> Message:

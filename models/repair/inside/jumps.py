@@ -59,6 +59,14 @@ def loops(site: Site) -> Ideas:
         yield source.idea("loop source", 0.5, f"range({source.text})")
 
 
+def awaits(site: Site) -> Ideas:
+    """``await`` where a coroutine is called, or not."""
+    if isinstance(site.node, ast.Await):
+        yield site.idea("await", 0.4, site.of(site.node.value))
+    elif isinstance(site.scope.function, ast.AsyncFunctionDef) and not isinstance(site.parent, ast.Await):
+        yield site.idea("await", 0.6, f"await {site.text}")
+
+
 def decorators(site: Site) -> Ideas:
     """A decorator of a method taken away or added."""
     node = site.node

@@ -7,6 +7,8 @@ import ast
 from .facts import number
 from .site import Ideas, Site, minus, plus
 
+_COUNTING = ("get", "count", "index", "find", "rfind", "pop", "bisect_left", "bisect_right", "ceil", "floor")
+
 
 def nudges(site: Site) -> Ideas:
     """An expression that may be a number, one more or less, or more or less by another number in scope."""
@@ -44,8 +46,10 @@ def _numeric(site: Site) -> bool:
             return False
         return site.text in site.scope.ints or site.text in site.scope.locals
     if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr in _COUNTING
         return isinstance(node.func, ast.Name) and node.func.id in (
-            "len", "int", "sum", "max", "min", "abs", *site.scope.facts.functions
+            "len", "int", "sum", "max", "min", "abs", "round", *site.scope.facts.functions
         )  # fmt: skip
     return isinstance(node, (ast.BinOp, ast.Subscript)) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 

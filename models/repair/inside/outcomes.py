@@ -9,11 +9,10 @@ from unittest import SkipTest
 import pytest
 
 from .limits import Late
+from .seen import values
 from .wire import Message
 
 MESSAGE = 2_000
-
-
 _FRAMES = 60
 
 
@@ -24,6 +23,8 @@ class Outcomes:
         self._reports: list[Any] = []
         self._seen: Message = {}
         self._late = False
+        self.curious = False
+        """Whether the values that a failing test held are wanted, too."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
@@ -38,6 +39,8 @@ class Outcomes:
             self._seen["f"] = _frames(excinfo.tb)
             self._seen["m"] = _message(excinfo.value)
             self._seen["e"] = type(excinfo.value).__name__
+            if self.curious:
+                self._seen["v"] = values(excinfo.tb, str(item.path))
         return pytest.TestReport(
             nodeid=item.nodeid, location=item.location, keywords={}, outcome="failed", longrepr="", when=call.when
         )

@@ -90,6 +90,7 @@ class Session:
         turn = ForkServer(sock, self._request["workers"]).serve()
         if turn is not None:
             quiet(session, outcomes)
+            outcomes.curious = bool(turn.job.get("where"))
             perform(turn, items, live, self._overrides)
             os._exit(0)
         return True

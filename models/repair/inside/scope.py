@@ -63,6 +63,8 @@ class Scope:
                 yield node.id
             elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                 yield node.name
+            elif isinstance(node, ast.Lambda):
+                yield from (arg.arg for arg in node.args.args)
 
     def _outer(self) -> list[str]:
         names: list[str] = []

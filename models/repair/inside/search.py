@@ -26,8 +26,8 @@ _AFTERGLOW = 0.35
 class Search:
     """Looks for drafts that make all failing tests pass and break none."""
 
-    def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, say: Callable[[str], None]) -> None:
-        self._lab, self._jobs, self._say = lab, jobs, say
+    def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
+        self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
         self._began = time.monotonic()
         self._until = self._began
@@ -44,11 +44,6 @@ class Search:
     def several(self) -> bool:
         """Whether tests fail in different ways, so that it may take more than one edit."""
         return len(self._jobs.representatives()) > 1
-
-    @property
-    def best(self) -> list[Trial]:
-        """What passed: the highest prior first, and of equal ones what leaves the least code."""
-        return sorted(self.plausible, key=lambda t: (not t.sure, -round(t.score, 1), t.growth, -t.score))
 
     def explore(self, trials: Iterator[Trial], until: float) -> None:
         """Validate candidates in order until a moment, or until enough repairs are found."""
@@ -78,7 +73,7 @@ class Search:
 
     def _drain(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
         """Let what is still running end: its results count, and it does not slow what comes next."""
-        end = time.monotonic() + (_DRAIN_S if not self.plausible else _DRAIN_S / 4)
+        end = min(self._end, time.monotonic() + (_DRAIN_S if not self.plausible else _DRAIN_S / 4))
         while (open_ or anew) and time.monotonic() < end:
             self._take(open_, anew)
 
@@ -142,7 +137,8 @@ class Search:
             kind = "cold"
         if kind == "warm" and len(self._failing) > len(self._quick) and not self._fixes_all(trial):
             return
-        result = self._lab.ask(kind, self._jobs.everything(trial, self._until - time.monotonic()))
+        left = self._end - time.monotonic()
+        result = self._lab.ask(kind, self._jobs.everything(trial, left))
         outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
         if self._jobs.broken(outcomes):
             return

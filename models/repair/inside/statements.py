@@ -6,6 +6,7 @@ import ast
 from typing import Any, cast
 
 from .blocks import body_of, docstring, reindented, whole
+from .branches import branches
 from .flows import assignments, expressions, returns
 from .jumps import errors, jumps
 from .site import Ideas, Site
@@ -30,7 +31,7 @@ def statements(site: Site) -> Ideas:
     elif isinstance(node, ast.Assign):
         yield from assignments(site, node)
     elif isinstance(node, (ast.If, ast.While)):
-        yield from _branches(site, node)
+        yield from branches(site, node)
     elif isinstance(node, (ast.Break, ast.Continue, ast.Pass)):
         yield from jumps(site)
     elif isinstance(node, (ast.Raise, ast.Try)):
@@ -88,32 +89,3 @@ def _moved(site: Site, node: ast.stmt) -> Ideas:
         if (edge is not None and block is not getattr(outer, "orelse", None)) or (edge and outer.orelse == block):  # pyright: ignore[reportAttributeAccessIssue]
             between = code.text[mine[1] : edge[1]]
             yield site.raw("moved out of block", 0.45, (mine[0], edge[1]), between + reindented(text, mine[2], edge[2]))
-
-
-def _branches(site: Site, node: ast.If | ast.While) -> Ideas:
-    code = site.code
-    if isinstance(node, ast.If) and node.orelse:
-        body, other = body_of(code, node.body), body_of(code, node.orelse)
-        elif_ = (
-            len(node.orelse) == 1
-            and isinstance(node.orelse[0], ast.If)
-            and code.of(node.orelse[0]).startswith("if")
-            and (code.text[code.span(node.orelse[0])[0] - 2 : code.span(node.orelse[0])[0]] == "el")
-        )
-        if body and other and not elif_:
-            a, b = whole(code, node.body[0]), whole(code, node.body[-1])
-            c, d = whole(code, node.orelse[0]), whole(code, node.orelse[-1])
-            if a and b and c and d:
-                middle = code.text[b[1] : c[0]]
-                yield site.raw("branches exchanged", 0.6, (a[0], d[1]), other[0] + middle + body[0])
-    start = site.start
-    if code.text.startswith("elif", start):
-        yield site.raw("elif to if", 0.4, (start, start + 4), "if")
-    elif isinstance(node, ast.If) and code.text.startswith("if", start):
-        yield site.raw("if to while", 0.35, (start, start + 2), "while")
-        block = code.block(node)
-        place = block.index(node)
-        if place and isinstance(block[place - 1], ast.If) and not cast(ast.If, block[place - 1]).orelse:
-            yield site.raw("if to elif", 0.45, (start, start + 2), "elif")
-    elif isinstance(node, ast.While) and code.text.startswith("while", start):
-        yield site.raw("while to if", 0.45, (start, start + 5), "if")

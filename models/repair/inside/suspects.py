@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import sqrt
 
@@ -17,6 +18,7 @@ Frames = Sequence[tuple[str, int]]
 
 _WORD = re.compile(r"\w+")
 _LAST_FRAME = 1.4
+_RECURSION = 10
 _ANY_FRAME = 1.2
 _SUSPECTED = 1.3
 _INDIRECT = 0.75
@@ -47,7 +49,13 @@ def boosted(weights: Weights, frames: Iterable[Frames], suspects: Iterable[str])
     factors: dict[tuple[str, int], float] = {}
     for trace in frames:
         own = [(path, line) for path, line in trace if path in weights]
+        often = Counter(own)
+        deep = max(often.values(), default=0) >= _RECURSION
         for place, frame in enumerate(own):
+            if deep:  # the call that has no end, not the line where the stack happened to be full
+                again = 2 * often[frame] >= max(often.values())
+                factors[frame] = max(factors.get(frame, 1.0), _LAST_FRAME if again else 1.0)
+                continue
             factors[frame] = max(factors.get(frame, 1.0), _LAST_FRAME if place == len(own) - 1 else _ANY_FRAME)
     named = tuple(suspects)
     raised = {

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from . import limits
 from .forks import Turn
 from .patch import Cold, Live, Overrides
+from .probes import Calls, probed
 from .trace import Lines
 from .wire import Message
 
@@ -51,11 +52,27 @@ def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -
             turn.tell({"c": number, "bad": "cold"})
             continue
         try:
-            _series(turn, tests, number, candidate.get("t") or job["tests"])
+            if "probe" in job:
+                _probe(turn, tests)
+            else:
+                _series(turn, tests, number, candidate.get("t") or job["tests"])
         except limits.Late:  # between tests, or in the test runner itself
             os._exit(0)
         undo()
         overrides.texts.clear()
+
+
+def _probe(turn: Turn, tests: Tests) -> None:
+    """Tell what the changed functions do with inputs near those of the tests."""
+    job = turn.job
+
+    def run() -> None:
+        for name in job["tests"]:
+            limits.arm(job["cpu_s"])
+            tests.run(name, None)
+            limits.arm(0)
+
+    turn.tell({"c": 0, "seen": probed(run, Calls(job["probe"], job["files"]))})
 
 
 def _nothing() -> None:
@@ -92,11 +109,14 @@ def _watch(turn: Turn, number: int, name: str, lines: Lines | None) -> None:
 
     def hung(_: int, frame: FrameType | None) -> Any:
         frames: list[Any] = []
+        inner = f"{frame.f_code.co_filename}:{frame.f_code.co_firstlineno}" if frame is not None else ""
         while frame is not None and len(frames) < _FRAMES:
             frames.append([os.path.realpath(frame.f_code.co_filename), frame.f_lineno])
             frame = frame.f_back
         seen = lines.stop() if lines is not None else {}
-        turn.tell({"c": number, "t": name, "o": "hung", "f": frames[::-1], "m": "does not end", "lines": seen})
+        turn.tell(
+            {"c": number, "t": name, "o": "hung", "f": frames[::-1], "m": "does not end", "lines": seen, "in": inner}
+        )
         os._exit(0)
 
     signal.signal(signal.SIGPROF, hung)

@@ -10,9 +10,10 @@ from .site import Ideas, Site, operand, plus
 
 _LONG = 80
 _CASTS = ("list", "tuple", "set", "sorted", "str", "int", "len", "reversed", "abs", "float", "bool", "dict")
+_RARER = ("sum", "max", "min", "repr", "next", "iter", "enumerate")
 
 
-def wraps(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from top to bottom
+def wraps(site: Site) -> Ideas:  # noqa: C901, PLR0912 - a table of edits, read from top to bottom
     """A call around an expression, or a part of a sequence in its place."""
     node, parent, scope = site.node, site.parent, site.scope
     if "\n" in site.text or not _value_place(site):
@@ -21,6 +22,12 @@ def wraps(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from top 
     for name in _CASTS:
         if call_name(node) != name and not (isinstance(parent, ast.Call) and call_name(parent) == name):
             yield site.idea("call added", 0.42 * weight, f"{name}({site.text})")
+    for name in _RARER:
+        if call_name(node) != name and site.text not in scope.ints:
+            yield site.idea("call added", 0.22 * weight, f"{name}({site.text})")
+    if site.text in scope.ints or isinstance(node, (ast.BinOp, ast.Call)):
+        for text in (f"round({site.text})", f"round({site.text}, 2)"):
+            yield site.idea("call added", 0.2 * weight, text)
     if isinstance(node, (ast.Name, ast.Attribute)):
         for method, part in (
             ("copy", 0.5),

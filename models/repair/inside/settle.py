@@ -1,0 +1,43 @@
+"""Which of several repairs is meant: the one that behaves like most, on inputs that no test gives. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log2
+
+from .trials import Trial
+
+_BROKEN = frozenset(("hung", "RecursionError", "NameError", "UnboundLocalError", "MemoryError"))
+_AGREEMENT = 0.3
+_DISTRUST = 0.15
+
+Outcomes = dict[str, str]
+"""What each call came to."""
+
+
+def settled(trials: Sequence[Trial], seen: Sequence[Outcomes]) -> list[Trial]:
+    """Best first: what was proved, then by prior, by how many behave alike, and by how seldom it breaks.
+
+    ``seen`` holds what each trial was seen to do; empty where it could not be seen.
+    """
+    keys = [key for key in next((s for s in seen if s), {}) if all(key in s for s in seen if s)]
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, outcomes in enumerate(seen):
+        sign = tuple(outcomes[key] for key in keys) if outcomes else (f"unseen {place}",)
+        groups.setdefault(sign, []).append(place)
+    least = min((_broken(sign) for sign in groups if keys), default=0)
+    rank: dict[int, float] = {}
+    for sign, members in groups.items():
+        trust = 1 / (1 + _DISTRUST * max(0, _broken(sign) - least))
+        worth = max(trials[place].score for place in members) * (1 + _AGREEMENT * log2(len(members))) * trust
+        rank.update(dict.fromkeys(members, worth))
+    order = sorted(range(len(trials)), key=lambda place: (*_first(trials[place], rank[place]), place))
+    return [trials[place] for place in order]
+
+
+def _first(trial: Trial, worth: float) -> tuple[bool, float, int, float]:
+    return not trial.sure, -round(worth, 1), trial.growth, -trial.score
+
+
+def _broken(sign: Sequence[str]) -> int:
+    return sum(outcome in _BROKEN for outcome in sign)
