@@ -14,6 +14,8 @@ class Case:
     files: dict[str, str]
     hidden: dict[str, str] = field(default_factory=dict)
     accept: str = "python3 -m pytest -q -x"
+    judge: str = ""
+    """The command that runs the hidden tests; the acceptance command where it finds them by itself."""
     original: dict[str, str] = field(default_factory=dict)
     """The broken files as they were, to see whether a repair is the original again."""
     bug: str = ""

@@ -5,17 +5,19 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from benchmarks.repair import classics, libraries
+from benchmarks.repair import classics, libraries, projects
 from benchmarks.repair.case import Case
 from benchmarks.repair.trial import Verdict, attempt
 
-SUITES = ("classics", "libraries")
+SUITES = ("classics", "projects", "libraries")
 _PER_LIBRARY = 6
 
 
 def chosen(suite: str, *, half: str = "", name: str = "", every: int = 1, limit: int | None = None) -> Iterator[Case]:
     """The cases of one suite that were asked for, in a fixed order."""
-    made = classics.cases() if suite == "classics" else libraries.cases(_PER_LIBRARY, half)
+    made = {"classics": classics.cases, "projects": projects.cases}.get(
+        suite, lambda: libraries.cases(_PER_LIBRARY, half)
+    )()
     wanted = (case for case in made if half in ("", case.half) and name in case.name)
     return islice(wanted, 0, None if limit is None else limit * every, every)
 

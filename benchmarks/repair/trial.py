@@ -53,6 +53,10 @@ async def attempt(case: Case, *, seconds: float) -> Verdict:
         )  # fmt: skip
 
 
+def _paths(root: Path) -> dict[str, str]:
+    return {"PYTHONPATH": f"{root / 'src'}:{root}"}
+
+
 def _cpu_s() -> float:
     """Of children that have ended; one case runs at a time."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -64,7 +68,7 @@ async def _right(case: Case, proposal: Proposal, bench: Folder) -> bool:
     if not case.hidden:
         return all(_same((bench.root / path).read_text(), text) for path, text in case.original.items())
     await _lay(bench, case.hidden)
-    run = await bench.run(["sh", "-c", case.accept], timeout_s=120)
+    run = await bench.run(["sh", "-c", case.judge or case.accept], env=_paths(bench.root), timeout_s=120)
     return run.ok
 
 
