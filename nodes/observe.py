@@ -136,8 +136,8 @@ def _verdict(evidence: Evidence) -> str:
 
 def _final(attempts: Sequence[Attempt]) -> Ending | None:
     """A refusal that no other attempt could change ends the run, in its own words."""
-    final = {"no_failing_test", "no_repair_found", "not_python", "interpreter_missing", "no_provider",
-             "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request"}  # fmt: skip
+    final = {"no_failing_test", "no_repair_found", "not_python", "interpreter_missing", "dependency_missing",
+             "no_provider", "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request"}  # fmt: skip
     last = attempts[-1] if attempts else None
     if last is None or last.code not in final:
         return None

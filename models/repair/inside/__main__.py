@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from .baseline import Baseline
 from .candidates import Candidates
@@ -18,7 +17,7 @@ from .lab import HostGone, Lab
 from .project import Files, sources
 from .report import report
 from .search import Search
-from .vehicles import vehicles
+from .start import Refusal, Wanted, lacking, started
 from .wire import Message
 
 _BASELINE_SHARE = 0.4
@@ -39,14 +38,6 @@ _DEEPER = 0.6
 """Time for second edits, as a share of the time spent on single ones so far."""
 
 
-class Refusal(Exception):
-    """The search cannot start or found nothing; ``code`` says which."""
-
-    def __init__(self, code: str, message: str, **facts: Any) -> None:
-        super().__init__(message)
-        self.code, self.facts = code, facts
-
-
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -65,14 +56,14 @@ def repair(request: Message) -> Message:
     root = Path(os.path.realpath(request.get("root") or Path.cwd()))
     workers = int(request.get("workers") or min(2, os.cpu_count() or 1))
     with Lab(root, workers, python_paths(root)) as lab:
-        _start(lab, request["command"], until)
+        wanted = started(lab, request["command"], until)
         files = Files()
         starting = time.monotonic() - began
         hello = lab.hosts["warm"].hello
         paths = sources(root, {os.path.realpath(item["file"]) for item in hello["items"]})
         if not paths:
             raise Refusal("not_python", "There is no Python file beside the tests.")
-        baseline = _observed(lab, paths, until)
+        baseline = _observed(lab, paths, wanted, until)
         candidates = Candidates(baseline, files, paths, request.get("suspects", ()))
         count = sum(len(table) for table in candidates.weights().values())
         if not count:
@@ -92,24 +83,7 @@ def repair(request: Message) -> Message:
         return {**report(chosen(lab, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
 
 
-def _start(lab: Lab, command: str, until: float) -> None:
-    """Start the acceptance command; when no session of pytest comes of it, one that runs the same tests."""
-    patience = (until - time.monotonic()) * _BASELINE_SHARE
-    status, output = lab.start(command, patience)
-    if status == 0:
-        raise Refusal("no_failing_test", "The acceptance command passes already.")
-    for vehicle in vehicles(command, lab.root) if status is not None else ():
-        _say(f"searching with: {vehicle}")
-        status, _ = lab.start(vehicle, patience)
-        if status is None:
-            break
-    if status is not None:
-        raise Refusal(
-            "no_repair_found", f"The acceptance command starts no tests that can be searched: {output[-500:]}"
-        )
-
-
-def _observed(lab: Lab, paths: Sequence[str], until: float) -> Baseline:
+def _observed(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> Baseline:
     """Run the tests as things stand, and the failing and nearby ones again with their lines recorded."""
     if "cold" in lab.hosts:
         lab.preload("cold", lab.hosts["warm"].hello["modules"])
@@ -117,6 +91,9 @@ def _observed(lab: Lab, paths: Sequence[str], until: float) -> Baseline:
     _say(f"{len(baseline.tests)} tests collected")
     now = time.monotonic()
     baseline.run(now + (until - now) * _BASELINE_SHARE)
+    baseline.leave_out(wanted)
+    if baseline.failing and all(test.error == "collect" for test in baseline.failing):
+        lacking("\n".join(test.message for test in baseline.failing), lab.root)
     if not baseline.failing:
         raise Refusal("no_failing_test", "No test fails.")
     now = time.monotonic()

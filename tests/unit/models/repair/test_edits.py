@@ -54,8 +54,8 @@ CASES = [
      "def f(n):\n    if n > 9:\n        return 2\n    elif n > 3:\n        return 1\n"),
     ("def f(n, out):\n    if n:\n        out.append(1)\n    return out\n",
      "def f(n, out):\n    if n:\n        out.append(1)\n    else:\n        out.append(n)\n    return out\n"),
-    ("def f(a, b):\n    return f\"{a}-{a}\"\n", "def f(a, b):\n    return f\"{a}-{b}\"\n"),
-    ("def f(a):\n    return f\"{a:.1f}\"\n", "def f(a):\n    return f\"{a:.2f}\"\n"),
+    ('def f(a, b):\n    return f"{a}-{a}"\n', 'def f(a, b):\n    return f"{a}-{b}"\n'),
+    ('def f(a):\n    return f"{a:.1f}"\n', 'def f(a):\n    return f"{a:.2f}"\n'),
     ("def f(t, k):\n    t[k] = t.get(k, 0)\n", "def f(t, k):\n    t[k] = t.get(k, 0) + 1\n"),
     ("def f(t, k, v):\n    t[k] = [v]\n", "def f(t, k, v):\n    t.setdefault(k, []).append(v)\n"),
     ("def f(xs):\n    if xs[0] > 1:\n        return 1\n", "def f(xs):\n    if xs and xs[0] > 1:\n        return 1\n"),
@@ -64,8 +64,8 @@ CASES = [
     ("def f():\n    n = 0\n\n    def g():\n        n += 1\n    g()\n    return n\n",
      "def f():\n    n = 0\n\n    def g():\n        nonlocal n\n        n += 1\n    g()\n    return n\n"),
     ("def f(xs):\n    return sorted(xs)\n", "def f(xs):\n    return sorted(xs, key=lambda item: item[1])\n"),
-    ("def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n - 1, memo)\n    return r\n",
-     "def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n - 1, memo)\n    memo[n] = r\n    return r\n"),
+    ("def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n, {})\n    return r\n",
+     "def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n, {})\n    memo[n] = r\n    return r\n"),
 ]  # fmt: skip
 
 
