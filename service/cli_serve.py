@@ -1,9 +1,11 @@
 """``signoff serve``: the HTTP API of this machine, with nothing to configure."""
 
+import asyncio
 import getpass
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -62,10 +64,24 @@ async def serve_app(app: FastAPI, bound: socket.socket) -> None:
     """Run the application on a bound socket until a signal says stop."""
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
                             timeout_graceful_shutdown=5, loop="uvloop", http="httptools")  # fmt: skip
-    server = uvicorn.Server(config)
+    server = Draining(config)
+    server.app, server.loop = app, asyncio.get_running_loop()
     await server.serve(sockets=[bound])
     if not server.started:
         raise typer.Exit(1)
+
+
+class Draining(uvicorn.Server):
+    """Tells the engine of a signal at once: runs come to their next step while clients are still answered."""
+
+    app: FastAPI
+    loop: asyncio.AbstractEventLoop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See uvicorn. Called by a signal, so the loop is told and nothing is done here."""
+        if (office := getattr(self.app.state, "office", None)) is not None:
+            self.loop.call_soon_threadsafe(office.dispatch.drain)
+        super().handle_exit(sig, frame)
 
 
 @contextmanager

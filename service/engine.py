@@ -1,7 +1,7 @@
-"""Who runs the runs: the embedded engine, in this very process.
+"""One ``advance`` takes a run from where it stands to its next pause or its end.
 
-One ``advance`` takes a run from where it stands to its next pause or its end. It holds the run's
-lease while it works; a second one on the same run is refused, also from another process.
+It holds the run's lease while it works; a second one on the same run is refused, also from another
+process. Who calls it, where and when, is the business of a ``Dispatch`` (``service/contract.py``).
 """
 
 import asyncio
@@ -14,22 +14,28 @@ from uuid import uuid4
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
-from approvals import Ballots, refusal
+from approvals import Ballots, DatabaseUnavailable, refusal
 from domain import Ending, Event, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
 from graphs import CodingGraph
 from sandbox import Store, Workspaces
+from service.fences import GENERATION, Leases, lease_lost
 from service.owner import is_gone, own_name
 from service.runs import FINAL, Run, Runs, Status
 
-LEASE_FOR = timedelta(seconds=30)
 STEPS = 400
 """Supersteps of one advance; the run's own budget ends it long before."""
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
 """Refusals of a signature that a new question may heal."""
+
+LOST = frozenset({"lease_lost"})
+CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
+"""langgraph's own name, which it does not export: a resume of an interrupt that is not open now is an error."""
 
 Listen = Callable[[Event], None]
 Hear = Callable[[tuple[str, ...], str, Any], None]
@@ -91,6 +97,9 @@ class Engine:
     owner: str = field(default_factory=own_name)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ended: Ended = nobody
+    lease_for: timedelta = timedelta(seconds=30)
+    leases: Leases = field(default_factory=Leases)
+    """What this process holds: sandboxes obey nobody else."""
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
         """Write the row of a new run; nothing happens yet."""
@@ -102,10 +111,14 @@ class Engine:
         await self.runs.add(run)
         return run
 
-    async def advance(self, run_id: str, listen: Listen, *, watch: Watch | None = None) -> Standing:
-        """Take the run to its next pause or its end.
+    async def advance(
+        self, run_id: str, listen: Listen, *, watch: Watch | None = None, control: RunControl | None = None,
+        turn: str | None = None,
+    ) -> Standing:  # fmt: skip
+        """Take the run to its next pause or its end; to its next step only once ``control`` says drain.
 
-        What goes wrong is written into the row and returned, not raised; a lost lease is raised.
+        What goes wrong is written into the row and returned, not raised; a lost lease is raised. A run that
+        was drained stands as ``pending``. With a ``turn``: only while nobody stopped that.
 
         Raises:
             Refused: ``run_busy``, ``run_not_found``, ``lease_lost``.
@@ -114,12 +127,17 @@ class Engine:
         if run.status == "cancelled":
             raise Refused(f"Run {run.id} was cancelled.", code="run_cancelled", hint="Start or fork another one.")
         dead = run.owner if is_gone(run.owner) else None
-        generation = await self.runs.claim(run.id, self.owner, now=self.clock(), lease_for=LEASE_FOR, instead_of=dead)
+        since = self.leases.clock()
+        generation = await self.runs.claim(
+            run.id, self.owner, now=self.clock(), lease_for=self.lease_for, instead_of=dead, turn=turn
+        )
+        self.leases.keep(run.id, self.lease_for.total_seconds(), since=since)
         status: Status = "paused"
         ending: Ending | None = None
         try:
             async with self._lease(run.id, generation):
-                status, ending = await self._segment(run, listen, watch)
+                heard = Hearing(listen=listen, watch=watch, control=control)
+                status, ending = await self._segment(run, generation, heard)
         finally:
             await asyncio.shield(self._settle(run.id, generation, status, ending))
         standing = await self.standing(run.id)
@@ -130,6 +148,7 @@ class Engine:
     async def _settle(self, run: str, generation: int, status: Status, ending: Ending | None) -> None:
         # A run that waits costs nothing: its sandbox goes, its files are in the content store.
         await self.workspaces.drop(run)
+        self.leases.drop(run)
         await self.runs.settle(run, generation, status, now=self.clock(), ending=ending)
 
     @asynccontextmanager
@@ -141,8 +160,8 @@ class Engine:
         async def renew() -> None:
             nonlocal lost
             while True:
-                await asyncio.sleep(LEASE_FOR.total_seconds() / 3)
-                if not await self.runs.renew(run, generation, now=self.clock(), lease_for=LEASE_FOR):
+                await asyncio.sleep(self.lease_for.total_seconds() / 3)
+                if not await self._renewed(run, generation):
                     lost = True
                     if working is not None:
                         working.cancel()
@@ -154,36 +173,51 @@ class Engine:
         except asyncio.CancelledError:
             if lost and working is not None:
                 working.uncancel()
-                raise Refused(f"Run {run} was taken over or cancelled.", code="lease_lost",
-                              hint="See how it stands: signoff show RUN") from None  # fmt: skip
+                raise lease_lost(run) from None
             raise
         finally:
             keeper.cancel()
 
-    async def _segment(self, run: Run, listen: Listen, watch: Watch | None) -> tuple[Status, Ending | None]:
+    async def _renewed(self, run: str, generation: int) -> bool:
+        """Keep the lease; False when it is lost, or when nobody could say so until it ran out."""
+        since = self.leases.clock()
+        try:
+            kept = await self.runs.renew(run, generation, now=self.clock(), lease_for=self.lease_for)
+        except Transient:  # a database that is away for a moment: the lease is ours as long as it lasts
+            return since < self.leases.until.get(run, 0.0)
+        if kept:
+            self.leases.keep(run, self.lease_for.total_seconds(), since=since)
+        return kept
+
+    async def _segment(self, run: Run, generation: int, heard: "Hearing") -> tuple[Status, Ending | None]:
         """One traced stretch of work. Nothing is left open while a run waits."""
         with self.spans.segment(run) as span:
-            status, ending = await self._stream(run, listen, watch)
+            status, ending = await self._stream(run, generation, heard)
             span.set_attribute("app.status", status)
             if ending is not None and ending.code:
                 span.set_attribute("error.type", ending.code)
         return status, ending
 
-    async def _stream(self, run: Run, listen: Listen, watch: Watch | None) -> tuple[Status, Ending | None]:
-        config = self.config(run.id)
+    async def _stream(self, run: Run, generation: int, heard: "Hearing") -> tuple[Status, Ending | None]:
+        config, watch = self.config(run.id, generation), heard.watch
         try:
             given = await self._input(run, config)
             wanted: Any = sorted({"custom", *(watch.modes if watch else ())})
-            stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync")
+            stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync",
+                                        control=heard.control)  # fmt: skip
             async for part in stream:
                 space, mode, chunk = cast("tuple[tuple[str, ...], str, Any]", part)
                 if mode == "custom":
                     event = replace(_EVENT.validate_python(chunk), run=run.id)
                     await self._ensure_alive(run, event)
-                    listen(event)
+                    heard.listen(event)
                 if watch is not None and mode in watch.modes:
                     watch.hear(space, mode, chunk)
+        except GraphDrained:
+            return "pending", None
         except SignoffError as error:
+            if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
+                raise  # nothing is known about the run now: it is not this process that says how it ended
             return _stopped(error)
         state = await self.graph.aget_state(config)
         if state.interrupts:
@@ -245,13 +279,26 @@ class Engine:
         state = await self.graph.aget_state(self.config(run.id))
         return Standing(run=run, values=dict(state.values), next=state.next, interrupts=tuple(state.interrupts))
 
-    def config(self, run: str) -> RunnableConfig:
-        """The thread is the run."""
-        return {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
+    def config(self, run: str, generation: int | None = None) -> RunnableConfig:
+        """The thread is the run; with a generation, what is written is written under that lease."""
+        named: dict[str, Any] = {"thread_id": run, CONFIG_KEY_STRICT_RESUME: True}
+        if generation is not None:
+            named[GENERATION] = generation
+        return {"configurable": named, "recursion_limit": STEPS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """Who hears of a stretch of work, and who may end it early."""
+
+    listen: Listen
+    watch: Watch | None
+    control: RunControl | None
 
 
 def _stopped(error: SignoffError) -> tuple[Status, Ending]:
     """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
     ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint)
-    pauses = isinstance(error, Exhausted | Transient) or error.stable_code in ASK_AGAIN
-    return ("paused" if pauses else "failed"), ending
+    if isinstance(error, Exhausted):
+        return "paused_budget", ending
+    return ("paused" if isinstance(error, Transient) or error.stable_code in ASK_AGAIN else "failed"), ending

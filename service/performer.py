@@ -2,30 +2,37 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import structlog
+from langgraph.runtime import RunControl
 
-from domain import Event, SignoffError
+from domain import Ending, Event, SignoffError, Transient
+from service.contract import Speech
 from service.documents import run_document
 from service.engine import Engine, Standing, Watch
 from service.history import refine
 from service.retelling import Retelling, final_values
 from service.rewinding import rewind
-from service.streams import Feed, as_json
+from service.streams import as_json
 from service.threads import Threads, ThreadStatus
 from service.turns import Turn, Turns, TurnStatus
 
 ENDED: Mapping[str, TurnStatus] = {
     "delivered": "success", "nothing_to_do": "success", "rejected": "success", "failed": "error",
-    "interrupted": "interrupted", "paused": "interrupted", "cancelled": "interrupted",
+    "interrupted": "interrupted", "paused": "interrupted", "paused_budget": "interrupted", "cancelled": "interrupted",
 }  # fmt: skip
 """How a run of ours stands → how LangGraph's API calls that. What waits for a person is no success."""
 
 
-Outcome = Literal["ended", "gone", "busy"]
+Outcome = Literal["ended", "gone", "busy", "again", "drained"]
+"""``busy``: somebody else has its run. ``again``: what it needs does not answer now. Both are tried again."""
+MOST_ATTEMPTS = 50
+"""A turn that was begun so often and never came to an end is a dead letter: it may be what kills its workers."""
+DEAD = "job_dead"
 
 
 class Callbacks(Protocol):
@@ -46,11 +53,14 @@ class Performer:
     callbacks: Callbacks
     clock: Callable[[], datetime]
 
-    async def perform(self, turn: Turn, feed: Feed) -> Outcome:
-        """Return how it went: ended, taken back before it began, or its run is busy elsewhere.
+    async def perform(self, turn: Turn, feed: Speech, control: RunControl | None = None) -> Outcome:
+        """Return how it went: ended, taken back before it began, its run is busy elsewhere, or drained.
 
         A cancelled call leaves the row as it is: whoever cancelled it knows why.
         """
+        if turn.attempts >= MOST_ATTEMPTS:
+            await self.bury(turn, feed, f"It was begun {turn.attempts} times and never came to an end.")
+            return "ended"
         engine = replace(self.engine, org=turn.org)
         before = turn.before if turn.attempts else await self._stands_at(engine, turn)
         begun = await self.turns.update(
@@ -63,18 +73,33 @@ class Performer:
             await self.threads.update(turn.thread, now=self.clock(), status="busy")
         feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
         try:
-            standing = await self._advance(engine, turn, feed)
+            standing = await self._advance(engine, turn, feed, control)
         except SignoffError as error:
-            if error.stable_code in {"run_busy", "lease_lost"}:
-                return "busy"
+            if error.stable_code in {"run_busy", "lease_lost"} or isinstance(error, Transient):
+                return await self._later(turn, "again" if isinstance(error, Transient) else "busy")
             await self._failed(turn, feed, error.stable_code, error.message)
             return "ended"
         except Exception as error:  # noqa: BLE001  the boundary: whatever broke, the turn must not hang
             structlog.get_logger("signoff.turn").exception("turn failed", turn=turn.id, thread=turn.thread)
             await self._failed(turn, feed, "bug", f"{type(error).__name__}: {error}")
             return "ended"
+        if standing.run.status == "pending":
+            return await self._later(turn, "drained")
         await self._ended(turn, feed, standing)
         return "ended"
+
+    async def _later(self, turn: Turn, outcome: Outcome) -> Outcome:
+        """It was no attempt: nothing of it failed. Only what ends with its process counts."""
+        with suppress(Transient):  # the database is away: then it counts, too
+            await self.turns.update(turn.id, now=self.clock(), attempts=turn.attempts - 1)
+        return outcome
+
+    async def bury(self, turn: Turn, feed: Speech, why: str) -> None:
+        """Make a turn a dead letter: its run waits for ``signoff jobs retry``."""
+        hint = f"Look into the logs, then: signoff jobs retry {turn.id}"
+        ending = Ending(status="failed", code="job_dead", message=why, hint=hint)
+        await self.engine.runs.park(turn.thread, now=self.clock(), ending=ending)
+        await self._failed(turn, feed, DEAD, why)
 
     async def _stands_at(self, engine: Engine, turn: Turn) -> str:
         if turn.asked.get("fresh"):
@@ -82,12 +107,13 @@ class Performer:
         state = await engine.graph.aget_state(engine.config(turn.thread))
         return str(state.config.get("configurable", {}).get("checkpoint_id") or "")
 
-    async def _advance(self, engine: Engine, turn: Turn, feed: Feed) -> Standing:
+    async def _advance(self, engine: Engine, turn: Turn, feed: Speech, control: RunControl | None) -> Standing:
         await self._prepare(engine, turn)
         told = Retelling(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
         modes = told.needed
         watch = Watch(modes=modes, hear=told.hear) if modes else None
-        return await engine.advance(turn.thread, told.listen if "events" in feed.modes else _nobody, watch=watch)
+        listen = told.listen if "events" in feed.modes else _nobody
+        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
 
     async def _prepare(self, engine: Engine, turn: Turn) -> None:
         """What has to happen to the thread first. Doing it again after a crash changes nothing."""
@@ -100,7 +126,7 @@ class Performer:
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
                 await refine(engine, standing.run, wish)
 
-    async def _ended(self, turn: Turn, feed: Feed, standing: Standing) -> None:
+    async def _ended(self, turn: Turn, feed: Speech, standing: Standing) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending
         code = ending.code if ending and status != "success" else None
         message = ending.message if ending and status != "success" else None
@@ -110,13 +136,13 @@ class Performer:
             feed.say("error", {"error": code or "failed", "message": message or ""})
         await self._settle(turn, feed, status, thread, values, code=code, message=message)
 
-    async def _failed(self, turn: Turn, feed: Feed, code: str, message: str) -> None:
+    async def _failed(self, turn: Turn, feed: Speech, code: str, message: str) -> None:
         feed.say("error", {"error": code, "message": message})
         values: Mapping[str, Any] = {"__error__": {"error": code, "message": message}}
         await self._settle(turn, feed, "error", "error", values, code=code, message=message)
 
     async def _settle(
-        self, turn: Turn, feed: Feed, status: TurnStatus, thread: ThreadStatus, values: Mapping[str, Any],
+        self, turn: Turn, feed: Speech, status: TurnStatus, thread: ThreadStatus, values: Mapping[str, Any],
         *, code: str | None, message: str | None,
     ) -> None:  # fmt: skip
         now = self.clock()

@@ -14,10 +14,9 @@ from approvals import Ballot, Ballots, Decision, Revision, approve_the_like, bou
 from domain import Action, Refused, Task
 from service.asking import RunAsk, read_task, wished
 from service.assistants import Assistant, assistant
-from service.dispatch import Dispatcher
+from service.contract import Dispatch, Heard
 from service.engine import Engine, Standing
 from service.refusals import refuse
-from service.streams import Feed
 from service.threads import Thread, Threads
 from service.turns import Turn, Turns
 from service.who import Who
@@ -28,7 +27,7 @@ class Taken:
     """A turn that was accepted, and where it can be heard. No feed: it was asked for before, and is over."""
 
     turn: Turn
-    feed: Feed | None
+    feed: Heard | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class Reception:
     threads: Threads
     turns: Turns
     ballots: Ballots
-    dispatcher: Dispatcher
+    dispatch: Dispatch
     clock: Callable[[], datetime]
     revise: Callable[[Ballot, Action], Awaitable[Revision]]
     """Rates a person's edit anew."""
@@ -68,7 +67,7 @@ class Reception:
     async def _taken(self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None) -> Taken:
         helper, modes = assistant(ask.assistant_id), ask.modes
         if key and (before := await self.turns.once(who.org, key)):
-            return Taken(turn=before, feed=self.dispatcher.feeds.get(before.id))
+            return Taken(turn=before, feed=self.dispatch.hear(before))
         thread, made = await self._thread(who, ask, thread_id)
         asked: dict[str, Any] = {"modes": list(modes), "subgraphs": ask.stream_subgraphs, "by": who.subject}
         asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
@@ -84,14 +83,17 @@ class Reception:
         return await self._begin(turn)
 
     async def wake(self, thread: str, org: str, *, because: str) -> Taken | None:
-        """Go on with a thread whose question was answered; None when it does so already."""
+        """Go on with a thread whose question was answered; None when it does so already.
+
+        Any number of processes may wake it at once: one turn comes behind the last one.
+        """
         if any(t.status == "pending" for t in await self.turns.unfinished(thread)):
             return None
-        now = self.clock()
+        now, last = self.clock(), next(iter(await self.turns.of(thread, limit=1)), None)
         turn = Turn(
             id=str(uuid4()), thread=thread, org=org, assistant=assistant("coding").id,
             asked={"modes": [], "by": ""}, metadata={"created_by": "approval", "because": because},
-            created_at=now, updated_at=now,
+            once=f"\nwake {thread} {last.id if last else ''}:wake", created_at=now, updated_at=now,
         )  # fmt: skip
         await self.threads.get(thread, org)  # made for a run that came in by the command line
         return await self._begin(turn)
@@ -99,8 +101,8 @@ class Reception:
     async def _begin(self, turn: Turn) -> Taken:
         kept = await self.turns.add(turn)
         if kept.id != turn.id:  # the same request came in twice at the same moment
-            return Taken(turn=kept, feed=self.dispatcher.feeds.get(kept.id))
-        return Taken(turn=turn, feed=self.dispatcher.submit(turn))
+            return Taken(turn=kept, feed=self.dispatch.hear(kept))
+        return Taken(turn=turn, feed=await self.dispatch.submit(turn))
 
     async def _thread(self, who: Who, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
         """The thread to run on, and whether it was made just now."""
@@ -184,7 +186,7 @@ class Reception:
         if ask.multitask_strategy == "reject":
             raise refuse("thread_busy", "A run works on this thread.")
         for turn in reversed(unfinished):
-            await self.dispatcher.stop(turn, ask.multitask_strategy, "multitask")
+            await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
 
 
 def _is_interrupt(key: Any) -> bool:

@@ -68,6 +68,10 @@ Code = Literal[
     "rate_limited",
     "already_serving",
     "authentication_needed",
+    "database_not_migrated",
+    "server_needed",
+    "job_not_found",
+    "job_state",
 ]
 
 _KIND: Final[dict[Code, type[Refused]]] = {
@@ -95,6 +99,10 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "rate_limited": TooMany,
     "already_serving": Refused,
     "authentication_needed": Refused,
+    "database_not_migrated": Refused,
+    "server_needed": Refused,
+    "job_not_found": Unknown,
+    "job_state": Conflict,
 }
 
 _HINT: Final[dict[Code, str]] = {
@@ -122,6 +130,10 @@ _HINT: Final[dict[Code, str]] = {
     "rate_limited": "Wait as long as Retry-After says.",
     "already_serving": "One server per home folder. Use another SIGNOFF_HOME, or PostgreSQL for several servers.",
     "authentication_needed": "Set SIGNOFF_OIDC_ISSUER, or make an API key first: signoff serve on loopback prints one.",
+    "database_not_migrated": "Run: signoff migrate",
+    "server_needed": "Set SIGNOFF_DATABASE_URL to a PostgreSQL database.",
+    "job_not_found": "See them with: signoff jobs list",
+    "job_state": "See how it stands: signoff jobs show JOB",
 }
 
 

@@ -16,8 +16,10 @@ from models import Decision
 from service.engine import Standing
 
 _ANY = TypeAdapter[Any](Any)
-_COLOUR = {"delivered": "green", "nothing_to_do": "green", "interrupted": "yellow", "paused": "yellow"}
-EXIT = {"delivered": 0, "nothing_to_do": 0, "interrupted": 4, "paused": 3, "rejected": 5, "cancelled": 6}
+_COLOUR = {"delivered": "green", "nothing_to_do": "green", "interrupted": "yellow", "paused": "yellow",
+           "paused_budget": "yellow"}  # fmt: skip
+EXIT = {"delivered": 0, "nothing_to_do": 0, "interrupted": 4, "paused": 3, "paused_budget": 3, "rejected": 5,
+        "cancelled": 6}  # fmt: skip
 """Exit status of ``signoff run`` and ``resume``; anything else is 1."""
 
 

@@ -8,8 +8,8 @@ from langchain_core.messages import BaseMessage, BaseMessageChunk
 from langgraph.types import Interrupt
 
 from domain import Event
+from service.contract import Speech
 from service.engine import Standing
-from service.streams import Feed
 
 NATIVE = {"values", "updates", "custom", "debug", "tasks", "checkpoints"}
 
@@ -18,7 +18,7 @@ NATIVE = {"values", "updates", "custom", "debug", "tasks", "checkpoints"}
 class Retelling:
     """Turns chunks of the graph into events of a feed."""
 
-    feed: Feed
+    feed: Speech
     turn: str
     modes: tuple[str, ...]
     subgraphs: bool = False

@@ -1,25 +1,29 @@
 """What has to be looked at from time to time: answered questions, questions nobody answered, letters, crashes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Ballots, Courier, metadata, reading
 from domain import SignoffError
 from service.callbacks import RunLetters
-from service.dispatch import Dispatcher
+from service.contract import Dispatch
 from service.reception import Reception
+from service.retention import Retention
 from service.runs import RUNS
-from service.turns import OPEN, TURNS, Turns
+from service.turns import OPEN, TURNS
 
 EVERY_S = 1.0
 EXPIRE_EVERY = 10
-"""Rounds between two looks at what nobody answered."""
+"""Rounds between two looks at what nobody answered, and what nobody works on."""
+RETAIN_EVERY = 600
+_LOCK = text("SELECT pg_try_advisory_xact_lock(5146300302)")
 
 WITNESS_EVERY = 60
 
@@ -29,34 +33,33 @@ class Rounds:
     """Walks round the office once a second. Everything it finds is in the rows: no message can get lost."""
 
     engine: AsyncEngine
-    turns: Turns
     ballots: Ballots
     reception: Reception
     letters: RunLetters
     courier: Courier
-    dispatcher: Dispatcher
+    dispatch: Dispatch
     witnessed: Callable[[], Awaitable[object]]
     """Takes checkpoints of the audit."""
+    retention: Retention
     clock: Callable[[], datetime]
 
     async def take_up(self) -> None:
         """Go on with everything that was not finished when the last process ended."""
-        unfinished = await self.turns.unfinished()
-        for turn in unfinished:
-            self.dispatcher.submit(turn)
-        known = {turn.thread for turn in unfinished}
-        for run, org in await self._orphans():
-            if run not in known:
-                await self.reception.wake(run, org, because="recovered")
+        await self.dispatch.start()
+        await self._recover(of="serve")
 
     async def walk(self) -> None:
         """Until cancelled."""
         number = 0
         while True:
             try:
-                await self.once(expire=number % EXPIRE_EVERY == 0)
-                if number % WITNESS_EVERY == 0:
-                    await self.witnessed()
+                async with self._alone() as mine:
+                    if mine:
+                        await self.once(expire=number % EXPIRE_EVERY == 0)
+                    if mine and number % WITNESS_EVERY == 0:
+                        await self.witnessed()
+                    if mine and number % RETAIN_EVERY == RETAIN_EVERY - 1:
+                        await self.retention.sweep()
             except SignoffError as error:  # a database that does not answer now will be asked again
                 structlog.get_logger("signoff.rounds").warning("round failed", code=error.stable_code)
             number += 1
@@ -66,6 +69,8 @@ class Rounds:
         """One round."""
         if expire:
             await self.ballots.expire()
+            await self.dispatch.look()
+            await self._recover()
         for run, org in await self._answered():
             await self.reception.wake(run, org, because="decided")
         await self.letters.round()
@@ -80,9 +85,21 @@ class Rounds:
         async with reading(self.engine) as conn:
             return [(row.id, row.org) for row in await conn.execute(query)]
 
-    async def _orphans(self) -> list[tuple[str, str]]:
-        """Runs that somebody worked on when they died."""
-        dead = or_(RUNS.c.lease_until < self.clock(), RUNS.c.owner == "serve")
-        query = select(RUNS.c.id, RUNS.c.org).where(and_(RUNS.c.status == "running", dead))
+    async def _recover(self, of: str = "") -> None:
+        """Go on with runs that somebody worked on when they died, and that no turn is left of."""
+        dead = or_(RUNS.c.lease_until < self.clock(), RUNS.c.owner == of)
+        at_work = exists().where(TURNS.c.thread == RUNS.c.id, TURNS.c.status.in_(OPEN))
+        query = select(RUNS.c.id, RUNS.c.org).where(and_(RUNS.c.status == "running", dead), ~at_work).limit(100)
         async with reading(self.engine) as conn:
-            return [(row.id, row.org) for row in await conn.execute(query)]
+            found = [(row.id, row.org) for row in await conn.execute(query)]
+        for run, org in found:
+            await self.reception.wake(run, org, because="recovered")
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[bool]:
+        """Of all processes on a server one walks at a time; when it dies, another one does."""
+        if self.engine.dialect.name != "postgresql":
+            yield True
+            return
+        async with reading(self.engine) as conn:
+            yield bool((await conn.execute(_LOCK)).scalar())

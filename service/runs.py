@@ -6,73 +6,16 @@ update names the generation it was given.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Integer,
-    MetaData,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    and_,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import reading, writing
-from domain import Ending, Refused, Task, value
-
-Status = Literal["pending", "running", "interrupted", "paused", "delivered", "nothing_to_do", "rejected", "failed",
-                 "cancelled"]  # fmt: skip
-FINAL: frozenset[Status] = frozenset({"delivered", "nothing_to_do", "rejected", "failed", "cancelled"})
-
-METADATA = MetaData()
-RUNS = Table(
-    "runs",
-    METADATA,
-    Column("id", String(64), primary_key=True),
-    Column("org", String(200), nullable=False, index=True),
-    Column("requester", String(200), nullable=False),
-    Column("status", String(20), nullable=False, index=True),
-    Column("task", Text, nullable=False),
-    Column("ending", Text, nullable=True),
-    Column("forked_from", String(64), nullable=True),
-    Column("segment", Integer, nullable=False, default=0),
-    Column("owner", String(200), nullable=True),
-    Column("generation", Integer, nullable=False, default=0),
-    Column("lease_until", DateTime(timezone=True), nullable=True),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
-)
-
-_TASK, _ENDING = TypeAdapter(Task), TypeAdapter(Ending)
-
-
-@value
-class Run:
-    """One row."""
-
-    id: str
-    org: str
-    requester: str
-    status: Status
-    task: Task
-    ending: Ending | None = None
-    forked_from: str | None = None
-    segment: int = 0
-    owner: str | None = None
-    generation: int = 0
-    lease_until: datetime | None = None
-    created_at: datetime
-    updated_at: datetime
+from domain import Ending, Refused, Task
+from service.run_rows import FINAL, METADATA, RUNS, Run, Status, ending_json, run_of, task_json
+from service.signals import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +33,7 @@ class Runs:
         """Write a new row."""
         row = {
             "id": run.id, "org": run.org, "requester": run.requester, "status": run.status,
-            "task": _TASK.dump_json(run.task).decode(), "forked_from": run.forked_from, "segment": 0,
+            "task": task_json(run.task), "forked_from": run.forked_from, "segment": 0,
             "generation": 0, "created_at": run.created_at, "updated_at": run.updated_at,
         }  # fmt: skip
         async with writing(self.engine) as connection:
@@ -110,22 +53,25 @@ class Runs:
             raise Refused(f"There is no run {run!r}.", code="run_not_found", hint="See them with: signoff list")
         if len(exact) > 1:
             raise Refused(f"Several runs start with {run!r}.", code="run_ambiguous", hint="Give more of the id.")
-        return _run(exact[0])
+        return run_of(exact[0])
 
     async def list(self, *, org: str, limit: int = 50, status: Status | None = None) -> list[Run]:
         """Return the newest runs first."""
         query = select(RUNS).where(RUNS.c.org == org).order_by(RUNS.c.created_at.desc()).limit(limit)
         query = query.where(RUNS.c.status == status) if status else query
         async with reading(self.engine) as connection:
-            return [_run(row) for row in (await connection.execute(query)).mappings()]
+            return [run_of(row) for row in (await connection.execute(query)).mappings()]
 
     async def claim(
-        self, run: str, owner: str, *, now: datetime, lease_for: timedelta, instead_of: str | None = None
-    ) -> int:
+        self, run: str, owner: str, *, now: datetime, lease_for: timedelta, instead_of: str | None = None,
+        turn: str | None = None,
+    ) -> int:  # fmt: skip
         """Take the lease, also from ``instead_of``, who is known to be dead; return its generation.
 
+        With a ``turn``: only while that has not been stopped. Who stops one locks the run's row, too.
+
         Raises:
-            Refused: ``run_busy`` while somebody else holds it.
+            Refused: ``run_busy`` while somebody else holds it; ``lease_lost`` when the turn was stopped.
         """
         free = or_(RUNS.c.owner.is_(None), RUNS.c.owner.in_([owner, instead_of or owner]), RUNS.c.lease_until < now)
         change = (
@@ -136,6 +82,10 @@ class Runs:
             .returning(RUNS.c.generation)
         )  # fmt: skip
         async with writing(self.engine) as connection:
+            await connection.execute(select(RUNS.c.id).where(RUNS.c.id == run).with_for_update())
+            if turn is not None and not await _stands(connection, turn):
+                raise Refused(f"Run {run} was stopped before it began.", code="lease_lost",
+                              hint="See how it stands: signoff show RUN")  # fmt: skip
             generation = (await connection.execute(change)).scalar_one_or_none()
         if generation is None:
             raise Refused(f"Run {run} is being worked on by somebody else.", code="run_busy",
@@ -150,36 +100,46 @@ class Runs:
         self, run: str, generation: int, status: Status, *, now: datetime, ending: Ending | None = None
     ) -> bool:
         """Write how the run stands and give the lease back; False when it was lost before."""
-        kept = _ENDING.dump_json(ending).decode() if ending else None
+        kept = ending_json(ending)
         return await self._write(
             run, generation, {"status": status, "ending": kept, "owner": None, "lease_until": None, "updated_at": now}
         )
 
     async def cancel(self, run: str, *, now: datetime) -> None:
         """End a run from outside; its generation moves on, so whoever works on it can write no more."""
+        await self._take_away(run, {"status": "cancelled", "updated_at": now})
+
+    async def park(self, run: str, *, now: datetime, ending: Ending | None = None) -> None:
+        """Take a run away from whoever does not answer any more; a resume goes on with it."""
+        kept = {"ending": ending_json(ending)} if ending else {}
+        await self._take_away(run, {"status": "paused", "updated_at": now, **kept})
+
+    async def _take_away(self, run: str, values: Mapping[str, Any]) -> None:
         change = update(RUNS).where(RUNS.c.id == run, RUNS.c.status.not_in(FINAL))
         async with writing(self.engine) as connection:
             await connection.execute(
-                change.values(status="cancelled", generation=RUNS.c.generation + 1, owner=None, updated_at=now)
+                change.values(generation=RUNS.c.generation + 1, owner=None, lease_until=None, **values)
             )
 
     async def retask(self, run: str, task: Task) -> None:
         """Replace the task: a raised budget."""
         async with writing(self.engine) as connection:
-            await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=_TASK.dump_json(task).decode()))
+            await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=task_json(task)))
 
     async def _write(self, run: str, generation: int, values: Mapping[str, Any]) -> bool:
         mine = and_(RUNS.c.id == run, RUNS.c.generation == generation)
         async with writing(self.engine) as connection:
-            return (await connection.execute(update(RUNS).where(mine).values(**values))).rowcount == 1
+            kept = (await connection.execute(update(RUNS).where(mine).values(**values))).rowcount == 1
+            if kept and values.get("owner", run) is None:
+                await tell(connection, f"run:{run}")
+        return kept
 
 
-def _run(row: RowMapping) -> Run:
-    fields: dict[str, Any] = {str(key): kept for key, kept in row.items()}
-    for name in ("lease_until", "created_at", "updated_at"):
-        # SQLite forgets the zone; everything here is written in UTC.
-        if fields[name] is not None and fields[name].tzinfo is None:
-            fields[name] = fields[name].replace(tzinfo=UTC)
-    fields["task"] = _TASK.validate_json(fields["task"])
-    fields["ending"] = _ENDING.validate_json(fields["ending"]) if fields["ending"] else None
-    return Run(**fields)
+async def _stands(connection: AsyncConnection, turn: str) -> bool:
+    """Whether a turn may begin: nobody stopped it."""
+    turns = METADATA.tables["turns"].c
+    query = select(turns.id).where(turns.id == turn, turns.status.in_(("pending", "running")))
+    return (await connection.execute(query)).first() is not None
+
+
+__all__ = ["FINAL", "METADATA", "RUNS", "Run", "Runs", "Status"]

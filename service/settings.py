@@ -2,23 +2,31 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from domain import Refused
+from service.reporting import Reporting
 
 
 def _home() -> Path:
     return Path.home() / ".local" / "share" / "signoff"
 
 
-class Settings(BaseSettings):
+class Settings(Reporting):
     """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
 
-    home: Path = Field(default_factory=_home, description="Folder of the database, the content store and the traces.")
+    home: Path = Field(
+        default_factory=_home,
+        description="Folder of the database, the content store, the keys and the traces. Several servers share one.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql://user:password@host/database. Empty: SQLite in the home folder."
+    )
     org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
     approvals_mode: Literal["solo", "team"] = Field(
         default="solo", description="solo: the requester may sign high; team: four eyes, always."
@@ -93,7 +101,21 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
-    workers: int = Field(default=8, ge=1, le=1_000, description="Runs that one process advances at the same time.")
+    workers: int = Field(
+        default=8,
+        ge=0,
+        le=1_000,
+        description="Runs that one process advances at the same time. 0: none, that is for `signoff worker` to do.",
+    )
+    lease_s: float = Field(
+        default=30.0, ge=1, description="Seconds after which a worker that says nothing has lost its run to another."
+    )
+    drain_s: float = Field(
+        default=30.0, ge=0, description="Seconds a stopping process gives its runs to come to the next step."
+    )
+    keep_days: float = Field(
+        default=30.0, gt=0, description="Days that deleted threads, ended jobs and sent letters are kept."
+    )
     repos: str = Field(
         default="",
         description="Folders and URL prefixes that clients may name as repositories, with commas between. "
@@ -124,36 +146,6 @@ class Settings(BaseSettings):
         description="Folder for signed checkpoints of the audit; put it where the database's owner cannot write.",
     )
 
-    otlp_endpoint: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("SIGNOFF_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-        description="OTLP/HTTP collector that spans are sent to.",
-    )
-    otlp_headers: SecretStr | None = Field(
-        default=None,
-        validation_alias=AliasChoices("SIGNOFF_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
-        description="Headers for that collector, as key=value pairs with commas between.",
-    )
-    langfuse_host: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("LANGFUSE_HOST", "LANGFUSE_BASE_URL"),
-        description="Langfuse that spans are sent to.",
-    )
-    langfuse_public_key: str | None = Field(
-        default=None, validation_alias="LANGFUSE_PUBLIC_KEY", description="Its public key."
-    )
-    langfuse_secret_key: SecretStr | None = Field(
-        default=None, validation_alias="LANGFUSE_SECRET_KEY", description="Its secret key."
-    )
-    trace_content: bool = Field(default=False, description="Write prompts and answers (redacted) into spans.")
-    editor: str = Field(
-        default="vi",
-        validation_alias=AliasChoices("SIGNOFF_EDITOR", "VISUAL", "EDITOR"),
-        description="What `signoff approvals edit` opens.",
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="Log level.")
-    log_json: bool = Field(default=False, description="Logs as JSON lines.")
-
     @property
     def signers(self) -> tuple[str, ...]:
         """Who may sign."""
@@ -180,7 +172,9 @@ class Settings(BaseSettings):
             self.langfuse_secret_key,
             self.key_pepper,
         )
-        return tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
+        password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
+        said = tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
+        return (*said, unquote(password)) if password else said
 
 
 def read_settings() -> Settings:

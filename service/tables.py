@@ -4,10 +4,12 @@ from service.auth import KEYS
 from service.callbacks import LETTERS
 from service.items import ITEMS
 from service.members import MEMBERS
+from service.rates import RATES
 from service.runs import METADATA, RUNS
 from service.threads import THREADS
+from service.turn_events import EVENTS
 from service.turns import TURNS
 
-ALL = (RUNS, THREADS, TURNS, KEYS, MEMBERS, ITEMS, LETTERS)
+ALL = (RUNS, THREADS, TURNS, KEYS, MEMBERS, ITEMS, LETTERS, EVENTS, RATES)
 
 __all__ = ["ALL", "METADATA"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, delete, func, insert, select, update
+from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -112,11 +112,6 @@ class Threads:
     async def bury(self, thread: str, *, now: datetime) -> None:
         """Delete softly: nobody sees it any more."""
         await self.update(thread, now=now, deleted_at=now)
-
-    async def drop(self, before: datetime) -> None:
-        """Remove rows that were deleted before then."""
-        async with writing(self.engine) as conn:
-            await conn.execute(delete(THREADS).where(_T.deleted_at < before))
 
 
 def _where(wanted: Wanted) -> Any:

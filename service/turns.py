@@ -1,101 +1,22 @@
-"""Rows of turns: what LangGraph's API calls a run. One turn takes a thread to its next pause or its end.
-
-    pending → running → success | error | interrupted
-
-``interrupted`` is a turn that a person has to go on from: a ballot is open, a budget is spent, or somebody
-stopped it. It is never called a success.
-"""
+"""Turns, what LangGraph's API calls runs. One turn takes a thread to its next pause or its end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
-from pydantic import Field
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Integer,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import reading, writing
-from domain import value
 from service.refusals import refuse
-from service.runs import METADATA
+from service.run_rows import RUNS
+from service.signals import tell
 from service.threads import THREADS
+from service.turn_rows import COLUMNS, OPEN, TURNS, Strategy, Turn, TurnStatus, turn_of
 
-TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
-Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
-OPEN: tuple[TurnStatus, ...] = ("pending", "running")
-
-TURNS = Table(
-    "turns",
-    METADATA,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(64), nullable=False, unique=True),
-    Column("thread", String(64), nullable=False, index=True),
-    Column("org", String(200), nullable=False),
-    Column("assistant", String(64), nullable=False),
-    Column("status", String(20), nullable=False, index=True),
-    Column("asked", JSON, nullable=False),
-    Column("metadata", JSON, nullable=False),
-    Column("strategy", String(20), nullable=False),
-    Column("webhook", Text, nullable=True),
-    Column("once", String(300), nullable=True),
-    Column("before", String(64), nullable=True),
-    Column("error_code", String(200), nullable=True),
-    Column("error", Text, nullable=True),
-    Column("cancel_reason", String(40), nullable=True),
-    Column("attempts", Integer, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
-    UniqueConstraint("org", "once", name="turns_once"),
-)
 _T = TURNS.c
-COLUMNS = tuple(column.key for column in TURNS.c if column.key != "seq")
-
-
-@value
-class Turn:
-    """One row."""
-
-    id: str
-    thread: str
-    org: str
-    assistant: str
-    status: TurnStatus = "pending"
-    asked: dict[str, Any] = Field(default_factory=dict)
-    """What the client sent that matters later: modes, wish, checkpoint, who asked."""
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    strategy: Strategy = "enqueue"
-    webhook: str | None = None
-    once: str | None = None
-    """Idempotency key and a digest of the request."""
-    before: str | None = None
-    """The checkpoint the thread stood at; a rollback returns there. Empty: it had none."""
-    error_code: str | None = None
-    error: str | None = None
-    cancel_reason: str | None = None
-    attempts: int = 0
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def open(self) -> bool:
-        """Whether it still waits or works."""
-        return self.status in OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +51,7 @@ class Turns:
             return None
         if not str(found["once"]).endswith(f":{digest}"):
             raise refuse("idempotency_reused", "This Idempotency-Key was used for another request.")
-        return _turn(found)
+        return turn_of(found)
 
     async def get(self, turn: str, org: str, *, thread: str | None = None) -> Turn:
         """The turn. Raises ``turn_not_found``, also for another organisation's or another thread's."""
@@ -140,7 +61,7 @@ class Turns:
             found = (await conn.execute(query)).mappings().first()
         if found is None:
             raise refuse("turn_not_found", f"There is no run {turn[:64]!r} here.")
-        return _turn(found)
+        return turn_of(found)
 
     async def of(
         self, thread: str, *, status: TurnStatus | None = None, limit: int = 10, offset: int = 0
@@ -149,14 +70,14 @@ class Turns:
         query = select(TURNS).where(_T.thread == thread).order_by(_T.seq.desc()).limit(limit).offset(offset)
         query = query.where(_T.status == status) if status else query
         async with reading(self.engine) as conn:
-            return [_turn(row) for row in (await conn.execute(query)).mappings()]
+            return [turn_of(row) for row in (await conn.execute(query)).mappings()]
 
     async def unfinished(self, thread: str | None = None) -> Sequence[Turn]:
         """Those that wait or work, oldest first."""
         query = select(TURNS).where(_T.status.in_(OPEN)).order_by(_T.seq)
         query = query.where(_T.thread == thread) if thread is not None else query
         async with reading(self.engine) as conn:
-            return [_turn(row) for row in (await conn.execute(query)).mappings()]
+            return [turn_of(row) for row in (await conn.execute(query)).mappings()]
 
     async def update(self, turn: str, *, now: datetime, only: Sequence[TurnStatus] = OPEN, **values: Any) -> bool:
         """Change columns while the turn has one of these statuses; False when it has not."""
@@ -169,8 +90,33 @@ class Turns:
         mine = update(TURNS).where(_T.id == turn.id, _T.status.in_(OPEN)).values(updated_at=now, **values)
         async with writing(self.engine) as conn:
             kept = (await conn.execute(mine)).rowcount == 1
-            await conn.execute(update(THREADS).where(THREADS.c.id == turn.thread).values(status=thread, updated_at=now))
+            if kept:
+                mine_too = update(THREADS).where(THREADS.c.id == turn.thread)
+                await conn.execute(mine_too.values(status=thread, updated_at=now))
+                await tell(conn, f"turn:{turn.id}")
         return kept
+
+    async def stop(self, turn: Turn, reason: str, *, now: datetime) -> bool:
+        """Mark a turn as stopped, at a moment when nobody is just about to begin it; whether somebody worked on it."""
+        lock = select(RUNS.c.id).where(RUNS.c.id == turn.thread).with_for_update()
+        mine = update(TURNS).where(_T.id == turn.id, _T.status.in_(OPEN))
+        async with writing(self.engine) as conn:
+            await conn.execute(lock)
+            before = (await conn.execute(select(_T.status).where(_T.id == turn.id))).scalar()
+            await conn.execute(mine.values(status="interrupted", cancel_reason=reason, updated_at=now))
+            await tell(conn, f"turn:{turn.id}")
+        return before == "running"
+
+    async def is_open(self, turn: str) -> bool:
+        """Whether it still waits or works; False also when it was forgotten."""
+        async with reading(self.engine) as conn:
+            return (await conn.execute(select(_T.status).where(_T.id == turn))).scalar() in OPEN
+
+    async def was_stopped(self, turn: str) -> bool:
+        """Whether somebody stopped or forgot it. One that waits for a person ended by itself."""
+        async with reading(self.engine) as conn:
+            row = (await conn.execute(select(_T.cancel_reason).where(_T.id == turn))).first()
+        return row is None or row[0] is not None
 
     async def delete(self, turn: str) -> None:
         """Forget a turn."""
@@ -178,9 +124,4 @@ class Turns:
             await conn.execute(delete(TURNS).where(_T.id == turn))
 
 
-def _turn(row: RowMapping) -> Turn:
-    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    for name in ("created_at", "updated_at"):
-        # SQLite forgets the zone; everything here is written in UTC.
-        fields[name] = fields[name] if fields[name].tzinfo else fields[name].replace(tzinfo=UTC)
-    return Turn(**fields)
+__all__ = ["COLUMNS", "OPEN", "TURNS", "Strategy", "Turn", "TurnStatus", "Turns"]

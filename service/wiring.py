@@ -5,14 +5,13 @@ import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from opentelemetry.trace import Span
 from rich.console import Console
 from rich.tree import Tree
@@ -29,13 +28,12 @@ from approvals import (
     create_all,
     default_policy,
     load_connections,
-    open_engine,
-    sqlite_url,
     waiting,
     writing,
 )
-from graphs import Staff, coding, serializer
-from models import Catalogue, Database, Decisions, Model, Role, Switchboard, load_catalogue
+from graphs import Staff, coding
+from models import Catalogue, Decisions, Model, Role, Switchboard, load_catalogue
+from models import Database as ModelTables
 from models.repair import Repair
 from nodes import prompt
 from nodes._revise import Reviser
@@ -52,14 +50,18 @@ from nodes.wait import Waiter
 from risk import Engine as RiskEngine
 from sandbox import Backend, Check, Delivery, Passage, Pool, Spec, Store, Workspaces
 from service.brains import Policies, open_board, probe_endpoints
+from service.database import Storage, open_storage
 from service.engine import Ended, Engine, Standing, nobody
+from service.fences import FencedBackend, Leases
 from service.keys import own_key
 from service.members import Members
+from service.migrations import ensure_migrated, prepare_sqlite
 from service.people import Household
 from service.roster import Desk
 from service.runs import Run, Runs
 from service.sandboxes import open_pool, spec_of, told
 from service.settings import Settings
+from service.tables import METADATA
 from telemetry import (
     Branch,
     Identity,
@@ -102,6 +104,8 @@ class House:
     revise: Reviser
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
+    server: str | None = field(default=None, repr=False)
+    """libpq's URL of the PostgreSQL server; None: SQLite."""
 
     async def metrics_page(self, runs: Mapping[str, int]) -> tuple[bytes, str]:
         """Body and content type of ``/metrics``."""
@@ -204,15 +208,9 @@ async def open_house(
             stack.enter_context(logs)
         metrics = Metrics()
         spans = await stack.enter_async_context(_tracing(settings, redactor, metrics))
-        database = open_engine(sqlite_url(settings.home / "signoff.db"))
-        stack.push_async_callback(database.dispose)
-        saver = await stack.enter_async_context(
-            AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db"))
-        )
-        saver.serde = serializer()
-        # WAL keeps what a killed process had committed; only a power cut can cost the last step, never the file.
-        await saver.conn.execute("PRAGMA synchronous=NORMAL")
-        house = await _furnish(settings, stack, spans, database, None if served_to else saver, served_to, models, clock)
+        database = await open_storage(settings, stack)
+        saver = None if served_to else database.saver
+        house = await _furnish(settings, stack, spans, database, saver, served_to, models, clock)
         yield replace(house, metrics=metrics)
 
 
@@ -220,19 +218,19 @@ async def _furnish(  # noqa: PLR0917
     settings: Settings,
     stack: AsyncExitStack,
     spans: Tracing,
-    database: AsyncEngine,
+    rows: Storage,
     saver: BaseCheckpointSaver[str] | None,
     served_to: str | None,
     given: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> House:
+    database = rows.engine
     runs, audit = Runs(engine=database), _audit(settings, database, clock)
     stack.push_async_callback(_witnessed, audit)
-    await create_all(database)
-    await runs.create_all()
-    await Database(engine=database, writing=writing).create_all()
-    async with database.begin() as connection:
-        await connection.run_sync(audit_tables.create_all)
+    if rows.server is None:
+        await prepare_sqlite(database, partial(_make_tables, database))
+    else:
+        await ensure_migrated(database)
     members = Members(engine=database)
     people = Household(mode=settings.approvals_mode, approvers=settings.signers, members=members)
     connections = load_connections(settings.connections) if settings.connections else Connections()
@@ -241,9 +239,10 @@ async def _furnish(  # noqa: PLR0917
     )
     pool, spec = open_pool(settings, partial(_reached, spans)), spec_of(settings)
     stack.push_async_callback(pool.close)
-    backend = ListenedBackend(backend=pool, tracer=spans.tracer)
+    backend, leases = ListenedBackend(backend=pool, tracer=spans.tracer), Leases()
     store = Store(settings.home / "store")
-    workspaces = Workspaces(backend=backend, store=store, spec=spec)
+    obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
+    workspaces = Workspaces(backend=obedient, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     catalogue = load_catalogue(settings.catalogue)
     board = open_board(
@@ -261,12 +260,22 @@ async def _furnish(  # noqa: PLR0917
     engine = Engine(
         graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
         spans=RunSpans(spans), org=settings.org, clock=clock, ended=_ended(settings),
+        lease_for=timedelta(seconds=settings.lease_s), leases=leases,
     )  # fmt: skip
     return House(
         settings=settings, org=settings.org, engine=engine, staff=staff, ballots=ballots, store=store,
         backend=backend, pool=pool, spec=spec, people=people, desk=desk, audit=audit, revise=revise,
-        connections=connections,
+        connections=connections, server=rows.server,
     )  # fmt: skip
+
+
+async def _make_tables(database: AsyncEngine) -> None:
+    """Every table that a SQLite file lacks."""
+    await create_all(database)
+    await ModelTables(engine=database, writing=writing).create_all()
+    async with writing(database) as connection:
+        await connection.run_sync(METADATA.create_all)
+        await connection.run_sync(audit_tables.create_all)
 
 
 def hire(

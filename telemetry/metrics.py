@@ -107,7 +107,7 @@ class Metrics:
         status = self._name("status", said.get("app.status", "unknown"))
         self._observe("signoff_segment_duration_seconds", seconds, status=status)
         code = self._name("code", said.get("error.type", ""))
-        if status not in {"interrupted", "paused"}:
+        if status not in {"interrupted", "paused", "paused_budget", "pending"}:
             self._add("signoff_runs_ended", 1, status=status, code=code)
 
     def happened(self, kind: Happening, times: int = 1) -> None:

@@ -107,7 +107,7 @@ async def kill(who: Caller, at: TheOffice, run_id: str) -> Response:
     cancelled = await at.house.ballots.kill(run.id, who.voter("http"))
     await at.house.engine.runs.cancel(run.id, now=at.reception.clock())
     for turn in reversed(await at.turns.unfinished(run.id)):
-        await at.dispatcher.stop(turn, "interrupt", "killed")
+        await at.dispatch.stop(turn, "interrupt", "killed")
     return answer({"run": run.id, "status": "cancelled", "cancelled": [ballot.id for ballot in cancelled]})
 
 

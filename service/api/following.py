@@ -40,7 +40,7 @@ async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) ->
         await finished(at, taken)
     except asyncio.CancelledError:
         if cancel and await request.is_disconnected():
-            await asyncio.shield(at.dispatcher.stop(taken.turn, "interrupt", "disconnected"))
+            await asyncio.shield(at.dispatch.stop(taken.turn, "interrupt", "disconnected"))
         raise
     known = taken.feed.result if taken.feed else None
     return answer(known if known is not None else await result(at, taken.turn),
@@ -49,10 +49,8 @@ async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) ->
 
 async def finished(at: Office, taken: Taken) -> None:
     """Return when the turn has ended, wherever it is performed."""
-    if taken.feed is not None:
-        await taken.feed.done()
-        return
-    while (await at.turns.get(taken.turn.id, taken.turn.org)).open:  # noqa: ASYNC110  another process works on it
+    await at.dispatch.done(taken.turn)
+    while (await at.turns.get(taken.turn.id, taken.turn.org)).open:  # noqa: ASYNC110  a command line works on it
         await asyncio.sleep(LOOK_AGAIN_S)
 
 
@@ -70,7 +68,7 @@ def joined(
         if turn is None:
             yield frame("end", b"null")
             return
-        feed, complete = at.feeds.get(turn.id), False
+        feed, complete = at.dispatch.hear(turn), False
         try:
             if feed is not None:
                 async for each in feed.listen(after):
@@ -83,7 +81,7 @@ def joined(
             yield frame("end", b"null")
         finally:
             if cancel and not complete:
-                await asyncio.shield(at.dispatcher.stop(turn, "interrupt", "disconnected"))
+                await asyncio.shield(at.dispatch.stop(turn, "interrupt", "disconnected"))
 
     headers = location(turn, "stream") if turn else {}
     return StreamingResponse(told(), media_type=EVENT_STREAM, headers={**headers, "x-accel-buffering": "no"})

@@ -63,7 +63,7 @@ async def delete(who: Runner, at: TheOffice, thread_id: str, run_id: str) -> Non
     """Forget a run that ended; what it did stays in the thread."""
     turn = await at.turns.get(run_id, who.org, thread=thread_id)
     if turn.open:
-        await at.dispatcher.stop(turn, "interrupt", "deleted")
+        await at.dispatch.stop(turn, "interrupt", "deleted")
     await at.turns.delete(turn.id)
 
 
@@ -75,7 +75,7 @@ async def cancel(
     """Stop a run: keep what it did, or undo it and forget the run."""
     turn = await at.turns.get(run_id, who.org, thread=thread_id)
     if turn.open:
-        await at.dispatcher.stop(turn, action, "user")
+        await at.dispatch.stop(turn, action, "user")
     return answer(None, 200 if wait else 202)
 
 
@@ -83,7 +83,7 @@ async def cancel(
 async def join(who: Reader, at: TheOffice, thread_id: str, run_id: str, request: Request) -> Response:
     """Wait for a run that was started before."""
     turn = await at.turns.get(run_id, who.org, thread=thread_id)
-    return await waited(at, Taken(turn=turn, feed=at.feeds.get(turn.id)), request, cancel=False)
+    return await waited(at, Taken(turn=turn, feed=at.dispatch.hear(turn)), request, cancel=False)
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}/stream", response_class=StreamingResponse)
@@ -111,7 +111,7 @@ async def cancel_many(
     for turn in reversed(await at.turns.unfinished(asked.thread_id)):
         wanted = (asked.run_ids is None or turn.id in asked.run_ids) and asked.status in {None, "all", turn.status}
         if turn.org == who.org and wanted and (asked.run_ids or asked.status):
-            await at.dispatcher.stop(turn, action, "user")
+            await at.dispatch.stop(turn, action, "user")
 
 
 @router.get("/threads/{thread_id}/stream", response_class=StreamingResponse)

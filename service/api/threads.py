@@ -95,7 +95,7 @@ async def delete(who: Runner, at: TheOffice, thread_id: str) -> None:
     """Stop what works on it and hide it. Approvals and the audit stay."""
     thread = await at.threads.get(thread_id, who.org)
     for turn in reversed(await at.turns.unfinished(thread.id)):
-        await at.dispatcher.stop(turn, "interrupt", "deleted")
+        await at.dispatch.stop(turn, "interrupt", "deleted")
     await at.threads.bury(thread.id, now=now())
 
 

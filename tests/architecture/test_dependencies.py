@@ -11,7 +11,8 @@ from tests.architecture.tree import ROOMS, ROOT, modules, name_of, parsed
 
 OWN = {*ROOMS, "tests", "scripts", "benchmarks"}
 RUNS_INSIDE = {"inside", "attacks"}
-EXTRAS = {"langfuse", "langchain_huggingface", "transformers", "torch", "vllm", "langchain_anthropic", "psycopg"}
+EXTRAS = {"langfuse", "langchain_huggingface", "transformers", "torch", "vllm", "langchain_anthropic", "psycopg",
+          "psycopg_pool", "procrastinate"}  # fmt: skip
 """Imported where they are used and only when they are there."""
 BROUGHT = {
     "openai": "langchain-openai",

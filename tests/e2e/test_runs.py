@@ -149,7 +149,7 @@ async def test_a_spent_budget_pauses_and_more_of_it_goes_on(tmp_path: Path, repo
             "single",
         )
         ended = await cli.run("run", *args, "--max-steps", "1", "--json")
-        assert (ended.code, ended.json["status"], ended.json["code"]) == (3, "paused", "budget_spent")
+        assert (ended.code, ended.json["status"], ended.json["code"]) == (3, "paused_budget", "budget_spent")
         assert [r.path for r in server.requests if r.path.endswith("completions")] == ["/v1/chat/completions"]
         done = await cli.run("resume", ended.json["run"], "--max-steps", "5", "--json")
         assert done.code == 0, done.err

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+
+from service.cli_migrate import bring_up_to_date
+from service.settings import Settings
 
 WHERE = ("/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/15/bin")
 
@@ -41,7 +45,7 @@ def cluster() -> Generator[Path]:
     def run(*argv: str) -> None:
         subprocess.run(argv, check=True, capture_output=True, user=owner, cwd=folder, timeout=60)
 
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c max_connections=60"
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c max_connections=200"
     try:
         run(_program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
         run(_program("pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
@@ -57,6 +61,22 @@ def url(socket: Path, database: str) -> str:
     return f"postgresql+psycopg://postgres@/{database}?host={socket}"
 
 
-def sql(socket: Path, statement: str) -> None:
-    argv = [_program("psql"), "-h", str(socket), "-U", "postgres", "-d", "postgres", "-qc", statement]
-    subprocess.run(argv, check=True, capture_output=True, timeout=30)
+def libpq(socket: Path, database: str) -> str:
+    """The same for libpq and for SIGNOFF_DATABASE_URL."""
+    return f"postgresql://postgres@/{database}?host={socket}"
+
+
+async def emptied(socket: Path, name: str) -> str:
+    """A migrated database without a row in it; its libpq URL. Made once, emptied for every test."""
+    if name not in sql(socket, "SELECT datname FROM pg_database").split():
+        sql(socket, f'CREATE DATABASE "{name}"')
+        await bring_up_to_date(Settings(database_url=SecretStr(libpq(socket, name))))
+    query = "SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE "
+    tables = sql(socket, f"{query} '%migrations' AND tablename <> 'alembic_version'", name).strip()
+    sql(socket, f"SET session_replication_role = replica; TRUNCATE {tables} RESTART IDENTITY CASCADE", name)
+    return libpq(socket, name)
+
+
+def sql(socket: Path, statement: str, database: str = "postgres") -> str:
+    argv = [_program("psql"), "-h", str(socket), "-U", "postgres", "-d", database, "-qtAc", statement]
+    return subprocess.run(argv, check=True, capture_output=True, timeout=30, text=True).stdout

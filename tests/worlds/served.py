@@ -18,6 +18,7 @@ import httpx
 import uvicorn
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
+from pydantic import SecretStr
 
 from service.api import create_app
 from service.cli_serve import ADMIN
@@ -57,15 +58,23 @@ class Served:
 
 @asynccontextmanager
 async def served(
+<<<<<<< HEAD
     folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0,
     changed: Callable[[House], House] = lambda house: house, **given: Any,
 ) -> AsyncGenerator[Served]:  # fmt: skip
     """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house."""
+=======
+    folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0, server: str = "",
+    **given: Any,
+) -> AsyncGenerator[Served]:  # fmt: skip
+    """The service on a free port. ``whole``: the real staff instead of the quick one. ``server``: a PostgreSQL URL."""
+>>>>>>> abd5ae6 (Runs are performed by any number of processes on PostgreSQL, and budgets, rates and streams are theirs together)
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
     port = bound.getsockname()[1]
-    made = settings(folder, port=port, rate_per_minute=100_000, rate_per_minute_ip=100_000, **given)
+    made = settings(folder, port=port, rate_per_minute=100_000, rate_per_minute_ip=100_000,
+                    database_url=SecretStr(server), **given)  # fmt: skip
     gate, book = asyncio.Event(), folder / "deliveries"
     opened: asyncio.Future[tuple[Office, str, str]] = asyncio.get_running_loop().create_future()
 

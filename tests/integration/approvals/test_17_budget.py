@@ -39,11 +39,11 @@ async def test_17_the_run_parks_and_goes_on_after_a_top_up(tmp_path: Path) -> No
     async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, budget=Budget(max_tokens=100)))
         assert standing.run.ending is not None
-        assert (standing.run.status, standing.run.ending.code) == ("paused", "budget_spent")
+        assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")
         assert "--max-tokens" in standing.run.ending.hint
         assert opened.board.seats.models["coder"].asked == ()  # type: ignore[attr-defined]
         again, _ = await advance(opened, standing.run.id)
-        assert again.run.status == "paused", "asking again is no top-up"
+        assert again.run.status == "paused_budget", "asking again is no top-up"
 
         run = await raise_budget(opened.engine, standing.run, max_tokens=400_000)
         standing, _ = await advance(opened, run.id)

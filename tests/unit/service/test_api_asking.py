@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import Refused
 from service.asking import RunAsk, read_task, spoken, wished
-from service.office import Repositories
+from service.premises import Repositories
 from service.streams import Feed, frame
 from service.tokens import new_token, read_token
 from service.who import SCOPES, scopes_of

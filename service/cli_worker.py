@@ -1,0 +1,52 @@
+"""``signoff worker``: performs runs that servers took in."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from service.database import server_url
+from service.office import open_office
+from service.refusals import refuse
+from service.settings import Settings, read_settings
+from service.terminal import err
+from service.terminal import run as run_async
+from service.wiring import open_house
+
+
+def worker(
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Runs to advance at the same time. Default: SIGNOFF_WORKERS.")
+    ] = None,
+) -> None:
+    """Perform runs that any server on the same database took in, until a signal says stop.
+
+    On SIGTERM runs are brought to their next step and given back; other workers go on with them at once.
+
+    Examples:
+      SIGNOFF_DATABASE_URL=postgresql://signoff@db/signoff signoff worker
+
+      signoff worker --workers 2
+    """
+    settings = read_settings()
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
+    run_async(lambda: work(settings))
+
+
+async def work(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT.
+
+    Raises:
+        Refused: ``server_needed`` without a PostgreSQL server; a SQLite file has one server and no workers.
+    """
+    if server_url(settings) is None:
+        raise refuse("server_needed", "Workers share a PostgreSQL database with their servers.")
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    async with open_house(settings) as house, open_office(house):
+        err().print(f"working on up to {settings.workers} runs at once", highlight=False)
+        await stop.wait()
+        err().print("stopping at the next steps …", highlight=False)

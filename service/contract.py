@@ -1,0 +1,83 @@
+"""What an engine promises: it performs turns, one at a time for each thread, and loses none.
+
+Two engines keep this: ``Embedded`` (this process, SQLite) and ``Distributed`` (any number of processes,
+PostgreSQL). ``tests/contract/test_engines.py`` holds both to the same promises.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Literal, Protocol
+
+from service.turns import Turn
+
+Stop = Literal["interrupt", "rollback"]
+
+
+class Speech(Protocol):
+    """Where a turn says what happens in it."""
+
+    modes: tuple[str, ...]
+    """What its client wants to hear."""
+    result: Mapping[str, Any] | None
+    """The final values, for those who wait in the same process."""
+
+    def say(self, event: str, data: Any) -> None:
+        """Tell everybody who listens."""
+        ...
+
+
+class Heard(Protocol):
+    """What a turn says, heard in any process, now or later."""
+
+    result: Mapping[str, Any] | None
+    """The final values, where they are known without reading them again."""
+
+    def listen(self, after: str | None = None) -> AsyncGenerator[bytes]:
+        """Server-sent events behind this id; all of them for None or an id nobody knows. Ends with the turn."""
+        ...
+
+
+class Dispatch(Protocol):
+    """Gets turns performed."""
+
+    @property
+    def name(self) -> str:
+        """``embedded`` or ``distributed``."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to work, also on what was left unfinished."""
+        ...
+
+    async def submit(self, turn: Turn) -> Heard | None:
+        """Have a turn performed after those of its thread that came before. Its row is written already.
+
+        Submitting one twice changes nothing.
+        """
+        ...
+
+    def hear(self, turn: Turn) -> Heard | None:
+        """What a turn says and said; None where nothing of it is known."""
+        ...
+
+    async def done(self, turn: Turn) -> None:
+        """Return when the turn has ended, wherever it is performed."""
+        ...
+
+    async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
+        """Stop a turn, working or waiting, and come back when nothing of it runs any more.
+
+        ``interrupt`` keeps what it did; ``rollback`` takes its thread back to where it began, and forgets it.
+        """
+        ...
+
+    async def look(self) -> None:
+        """Find what nobody works on although somebody should: called from time to time."""
+        ...
+
+    def drain(self) -> None:
+        """Begin nothing new, and bring what works here to its next step. Comes back at once."""
+        ...
+
+    async def close(self) -> None:
+        """Drain, wait for that for a while, and leave the rest to the next process."""
+        ...

@@ -1,0 +1,83 @@
+"""Opening the database that the settings name, and the checkpoints in it."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import open_engine, sqlite_url
+from domain import Refused
+from graphs import serializer
+from service.settings import Settings
+
+EXTRA = ("psycopg", "psycopg_pool", "procrastinate", "langgraph.checkpoint.postgres")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Where rows and checkpoints are kept."""
+
+    engine: AsyncEngine
+    saver: BaseCheckpointSaver[str]
+    server: str | None = field(default=None, repr=False)
+    """libpq's URL of a PostgreSQL server; None: SQLite in the home folder."""
+
+
+def server_url(settings: Settings) -> str | None:
+    """Libpq's URL, or None for SQLite.
+
+    Raises:
+        Refused: ``settings_invalid`` for anything but PostgreSQL, or where its drivers are not installed.
+    """
+    if settings.database_url is None or not settings.database_url.get_secret_value():
+        return None
+    given = settings.database_url.get_secret_value()
+    try:
+        url = make_url(given.replace("postgres://", "postgresql://", 1))
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "postgresql":
+        raise Refused("SIGNOFF_DATABASE_URL is no URL of a PostgreSQL database.", code="settings_invalid",
+                      hint="Write postgresql://user:password@host/database, or leave it empty for SQLite.")  # fmt: skip
+    if missing := [name for name in EXTRA if find_spec(name) is None]:
+        raise Refused(f"PostgreSQL needs packages that are not installed: {', '.join(missing)}.",
+                      code="settings_invalid", hint="Install them: pip install 'signoff[postgres]'")  # fmt: skip
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def rows_url(server: str) -> SecretStr:
+    """SQLAlchemy's name for the same database."""
+    return SecretStr(server.replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
+    """Open rows and checkpoints for as long as ``stack`` lasts."""
+    server = server_url(settings)
+    if server is None:
+        return await _embedded(settings, stack)
+    from service.savers import open_postgres  # noqa: PLC0415  its drivers are an extra
+
+    engine = open_engine(rows_url(server).get_secret_value())
+    stack.push_async_callback(engine.dispose)
+    saver = await stack.enter_async_context(open_postgres(server))
+    saver.serde = serializer()
+    return Storage(engine=engine, saver=saver, server=server)
+
+
+async def _embedded(settings: Settings, stack: AsyncExitStack) -> Storage:
+    from service.fences import FencedSqlite  # noqa: PLC0415  the other one's driver is not needed
+
+    rows = settings.home / "signoff.db"
+    engine = open_engine(sqlite_url(rows))
+    stack.push_async_callback(engine.dispose)
+    saver = await stack.enter_async_context(FencedSqlite.from_conn_string(str(settings.home / "checkpoints.db")))
+    saver.serde = serializer()
+    # WAL keeps what a killed process had committed; only a power cut can cost the last step, never the file.
+    await saver.conn.execute("PRAGMA synchronous=NORMAL")
+    await saver.conn.execute("ATTACH DATABASE ? AS leases", (str(rows),))
+    return Storage(engine=engine, saver=saver)

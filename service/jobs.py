@@ -1,0 +1,99 @@
+"""Jobs as an operator sees them: what waits, what works, what died, on either engine."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import reading, writing
+from domain import value
+from service.refusals import refuse
+from service.run_rows import RUNS
+from service.turn_rows import OPEN, TURNS, Turn, turn_of
+from service.turns import Turns
+
+State = Literal["waiting", "working", "dead", "failed", "stopped", "done"]
+STATES: tuple[State, ...] = get_args(State)
+_T = TURNS.c
+_IS_DEAD = and_(_T.status == "error", _T.error_code == "job_dead")
+_WHERE = {
+    "waiting": _T.status == "pending",
+    "working": _T.status == "running",
+    "dead": _IS_DEAD,
+    "failed": and_(_T.status == "error", ~_IS_DEAD),
+    "stopped": and_(_T.status == "interrupted", _T.cancel_reason.is_not(None)),
+    "done": and_(_T.status.in_(("success", "interrupted")), _T.cancel_reason.is_(None)),
+}
+
+
+@value
+class Job:
+    """One turn, as work."""
+
+    id: str
+    thread: str
+    state: State
+    attempts: int
+    worker: str | None = None
+    """Who holds the run's lease now."""
+    code: str | None = None
+    error: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """Reads and changes the jobs of an organisation."""
+
+    engine: AsyncEngine
+
+    async def list(self, org: str, *, state: State | None = None, limit: int = 50) -> list[Job]:
+        """Newest first."""
+        query = select(TURNS, RUNS.c.owner).join(RUNS, RUNS.c.id == _T.thread, isouter=True)
+        query = query.where(_T.org == org, *([_WHERE[state]] if state else [])).order_by(_T.seq.desc()).limit(limit)
+        async with reading(self.engine) as conn:
+            return [_job(turn_of(row), row["owner"]) for row in (await conn.execute(query)).mappings()]
+
+    async def get(self, job: str, org: str) -> Job:
+        """The job whose id is, or starts with, ``job``. Raises ``job_not_found``."""
+        query = select(TURNS, RUNS.c.owner).join(RUNS, RUNS.c.id == _T.thread, isouter=True)
+        query = query.where(_T.org == org, _T.id.startswith(job, autoescape=True)).limit(2)
+        async with reading(self.engine) as conn:
+            rows = (await conn.execute(query)).mappings().all()
+        if len(rows) != 1 or not job:
+            raise refuse("job_not_found", f"There is no one job {job[:64]!r}.")
+        return _job(turn_of(rows[0]), rows[0]["owner"])
+
+    async def retry(self, job: str, org: str, *, now: datetime) -> Turn:
+        """Have a job that died or failed done again. Raises ``job_not_found``, ``job_state``."""
+        found = await self.get(job, org)
+        if found.state not in {"dead", "failed"}:
+            raise refuse("job_state", f"Job {found.id} is {found.state}, not dead or failed.")
+        fresh = {"status": "pending", "attempts": 0, "error": None, "error_code": None, "updated_at": now}
+        async with writing(self.engine) as conn:
+            mine = update(TURNS).where(_T.id == found.id, _T.status == "error")
+            await conn.execute(mine.values(**fresh))
+        return await Turns(engine=self.engine).get(found.id, org)
+
+    async def cancel(self, job: str, org: str, *, now: datetime) -> Job:
+        """Stop a job; its thread keeps what was done. Raises ``job_not_found``, ``job_state``."""
+        found = await self.get(job, org)
+        if found.state not in {"waiting", "working"}:
+            raise refuse("job_state", f"Job {found.id} is {found.state} already.")
+        turns = Turns(engine=self.engine)
+        await turns.stop(await turns.get(found.id, org), "operator", now=now)
+        return await self.get(found.id, org)
+
+
+def _job(turn: Turn, owner: str | None) -> Job:
+    dead = turn.status == "error" and turn.error_code == "job_dead"
+    plain: State = "stopped" if turn.cancel_reason else "done"
+    states: dict[str, State] = {"pending": "waiting", "running": "working", "error": "dead" if dead else "failed"}
+    return Job(
+        id=turn.id, thread=turn.thread, state=states.get(turn.status, plain), attempts=turn.attempts,
+        worker=owner if turn.status in OPEN else None, code=turn.error_code, error=turn.error,
+        created_at=turn.created_at, updated_at=turn.updated_at,
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""The queue of several processes: procrastinate's tables on PostgreSQL, one job for each turn.
+
+A job's lock is its thread, so jobs of one thread follow each other in the order in which they came. Its
+queueing lock is its turn, so that a turn never waits twice. Who works sends heartbeats; the jobs of
+whoever stopped doing so are given to others.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from procrastinate import App, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy
+from psycopg import OperationalError
+
+from approvals import DatabaseUnavailable
+
+QUEUE, TASK = "turns", "advance"
+SOON_S, AT_MOST_S = 0.5, 300.0
+POLL_S = 2.0
+"""When to look for jobs although nobody told of one: those that are due later, and words that got lost."""
+
+Work = Callable[[str, str], Awaitable[None]]
+"""Performs the turn of an organisation. Raises ``Later`` when it has to be done again."""
+
+
+class Later(Exception):
+    """The job is to be done again: at once (it was drained), or after a while."""
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        super().__init__("later")
+        self.at_once = at_once
+
+
+class Again(BaseRetryStrategy):
+    """When a job is tried again: each time after twice as long. It is the turn that dies (``Performer.bury``)."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """See procrastinate."""
+        if isinstance(exception, Later) and exception.at_once:
+            return RetryDecision(retry_at=datetime.now(UTC))
+        pause = min(SOON_S * 2 ** min(job.attempts, 20), AT_MOST_S if not isinstance(exception, Later) else POLL_S)
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=pause))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Puts turns in, takes them out again."""
+
+    app: App
+    lease_s: float
+
+    async def put(self, turn: str, *, org: str, thread: str, after_s: float = 0.0) -> None:
+        """Have a turn performed. Does nothing when it waits already. Raises ``DatabaseUnavailable``."""
+        at = datetime.now(UTC) + timedelta(seconds=after_s) if after_s else None
+        job = self.app.configure_task(TASK, queue=QUEUE, lock=thread, queueing_lock=turn, schedule_at=at)
+        with _answering(), suppress(AlreadyEnqueued):
+            await job.defer_async(turn=turn, org=org)
+
+    async def rescue(self) -> int:
+        """Give the jobs of workers that went silent to others; how many there were."""
+        manager = self.app.job_manager
+        with _answering():
+            stalled = list(await manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=self.lease_s))
+            for job in stalled:
+                await manager.retry_job(job)
+            await manager.prune_stalled_workers(10 * self.lease_s)
+        return len(stalled)
+
+    async def forget(self, hours: int) -> None:
+        """Delete the jobs that ended well so long ago."""
+        with _answering():
+            await self.app.job_manager.delete_old_jobs(nb_hours=hours, queue=QUEUE)
+
+    async def work(self, at_once: int, stop: asyncio.Event) -> None:
+        """Take jobs and do them, so many at once, until ``stop`` is set and those under way came to an end.
+
+        A database that is away for a while is waited for.
+        """
+        while not stop.is_set():
+            working = asyncio.create_task(self._round(at_once))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not working.done():
+                working.cancel()  # procrastinate's word for: take no more, and wait for what is under way
+            (ended,) = await asyncio.gather(working, return_exceptions=True)
+            if isinstance(ended, Exception) and not stop.is_set():
+                log = structlog.get_logger("signoff.queue")
+                log.warning("worker starts again", error=f"{type(ended).__name__}: {ended}")
+                if not isinstance(ended, ConnectorException | OperationalError | OSError):
+                    raise ended
+                await asyncio.sleep(1)
+
+    async def _round(self, at_once: int) -> None:
+        await self.app.run_worker_async(
+            queues=[QUEUE], concurrency=at_once, wait=True, install_signal_handlers=False,
+            fetch_job_polling_interval=POLL_S, abort_job_polling_interval=60.0, delete_jobs="successful",
+            update_heartbeat_interval=self.lease_s / 3, stalled_worker_timeout=10 * self.lease_s,
+        )  # fmt: skip
+
+
+@contextmanager
+def _answering() -> Generator[None]:
+    """The queue's errors as ours."""
+    try:
+        yield
+    except AlreadyEnqueued:
+        raise
+    except ConnectorException as error:
+        raise DatabaseUnavailable(f"The queue did not answer: {error}", hint="Try again.") from error
+
+
+async def hand_over(url: str, turn: str, *, org: str, thread: str) -> None:
+    """Put one turn in, for a process that does nothing else with the queue."""
+
+    async def nothing(turn: str, org: str) -> None:
+        """Take no jobs."""
+
+    async with open_queue(url, lease_s=AT_MOST_S, work=nothing) as queue:
+        await queue.put(turn, org=org, thread=thread)
+
+
+@asynccontextmanager
+async def open_queue(url: str, *, lease_s: float, work: Work) -> AsyncGenerator[Queue]:
+    """The queue of a database; ``work`` does its jobs when this process takes any."""
+    app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=4))
+    app.task(name=TASK, queue=QUEUE, retry=Again())(work)
+    async with app.open_async():
+        yield Queue(app=app, lease_s=lease_s)

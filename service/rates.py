@@ -1,0 +1,88 @@
+"""How often somebody came in the last minute: counted in this process, or in the database for all of them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from approvals import writing
+from service.runs import METADATA
+
+RATES = Table(
+    "rates",
+    METADATA,
+    Column("name", String(400), primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("hits", Integer, nullable=False),
+)
+_R = RATES.c
+MINUTE_S = 60
+
+
+class Rates(Protocol):
+    """Counts."""
+
+    async def hit(self, name: str, limit: int) -> float | None:
+        """Count one; or count nothing and return the seconds until there is room again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRates:
+    """Of one process: a window that moves."""
+
+    window: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+
+    async def hit(self, name: str, limit: int) -> float | None:
+        """See ``Rates.hit``."""
+        item = RateLimitItemPerMinute(limit)
+        if await self.window.hit(item, name):
+            return None
+        return (await self.window.get_window_stats(item, name)).reset_time - time.time()
+
+
+class _Over(Exception):
+    """Takes the transaction back."""
+
+
+def _ensure(room: bool) -> None:
+    if not room:
+        raise _Over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRates:
+    """Of every process on one database: this minute, and of the last one the part that is not a minute ago."""
+
+    engine: AsyncEngine
+    clock: Callable[[], float] = time.time
+
+    async def hit(self, name: str, limit: int) -> float | None:
+        """See ``Rates.hit``."""
+        minute, passed = divmod(self.clock(), MINUTE_S)
+        try:
+            async with writing(self.engine) as conn:
+                dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+                if dialect is postgresql:  # worth no flush: after a power cut everybody may come again
+                    await conn.execute(text("SET LOCAL synchronous_commit = off"))
+                mine = dialect.insert(RATES).values(name=name, minute=int(minute), hits=1)
+                counted = mine.on_conflict_do_update(index_elements=[_R.name, _R.minute], set_={"hits": _R.hits + 1})
+                now = (await conn.execute(counted.returning(_R.hits))).scalar_one()
+                before = select(_R.hits).where(_R.name == name, _R.minute == int(minute) - 1)
+                earlier = (await conn.execute(before)).scalar() or 0
+                _ensure(now + earlier * (1 - passed / MINUTE_S) <= limit)
+        except _Over:
+            return MINUTE_S - passed
+        return None
+
+    async def drop(self) -> None:
+        """Forget what no window reaches any more."""
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(RATES).where(_R.minute < int(self.clock() // MINUTE_S) - 2))

@@ -1,0 +1,93 @@
+"""Words between processes: what a transaction did is told when it commits (LISTEN/NOTIFY).
+
+A word is a hint to look again, never the news itself: every listener also looks from time to time, so a
+word that got lost with a connection costs a second and nothing else.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+CHANNEL = "signoff"
+AGAIN_S = 1.0
+_TELL = text(f"SELECT pg_notify('{CHANNEL}', :word)")
+
+
+async def tell(conn: AsyncConnection, word: str) -> None:
+    """Tell every process when this transaction commits. On SQLite there is nobody else to tell."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(_TELL, {"word": word})
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Who waits for which word in this process."""
+
+    waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict[str, set[asyncio.Event]])
+
+    @contextmanager
+    def on(self, word: str) -> Generator[asyncio.Event]:
+        """An event that is set whenever the word is told. Clear it before looking."""
+        event = asyncio.Event()
+        self.waiting.setdefault(word, set()).add(event)
+        try:
+            yield event
+        finally:
+            self.waiting[word].discard(event)
+            if not self.waiting[word]:
+                del self.waiting[word]
+
+    def heard(self, word: str) -> None:
+        """Wake those who wait for it."""
+        for event in self.waiting.get(word, ()):
+            event.set()
+
+    def everybody(self) -> None:
+        """Something may have been missed."""
+        for events in self.waiting.values():
+            for event in events:
+                event.set()
+
+
+async def look_again(event: asyncio.Event, seconds: float = AGAIN_S) -> None:
+    """Return when the event is set, or after a while without it."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+@asynccontextmanager
+async def listening(url: str | None, signals: Signals) -> AsyncGenerator[None]:
+    """Pass on what other processes tell for as long as the block runs; None: there are none."""
+    if url is None:
+        yield
+        return
+    ready = asyncio.Event()
+    ear = asyncio.create_task(_listen(url, signals, ready))
+    try:
+        await asyncio.wait_for(ready.wait(), 30)
+        yield
+    finally:
+        ear.cancel()
+        with suppress(asyncio.CancelledError):
+            await ear
+
+
+async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:
+    import psycopg  # noqa: PLC0415  an extra
+
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+                await conn.execute(f"LISTEN {CHANNEL}")
+                ready.set()
+                signals.everybody()
+                async for notice in conn.notifies():
+                    signals.heard(notice.payload)
+        except psycopg.OperationalError as error:
+            structlog.get_logger("signoff.signals").warning("listening again", error=str(error))
+        await asyncio.sleep(AGAIN_S)
