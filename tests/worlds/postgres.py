@@ -71,9 +71,10 @@ async def emptied(socket: Path, name: str) -> str:
     if name not in sql(socket, "SELECT datname FROM pg_database").split():
         sql(socket, f'CREATE DATABASE "{name}"')
         await bring_up_to_date(Settings(database_url=SecretStr(libpq(socket, name))))
-    query = "SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE "
-    tables = sql(socket, f"{query} '%migrations' AND tablename <> 'alembic_version'", name).strip()
-    sql(socket, f"SET session_replication_role = replica; TRUNCATE {tables} RESTART IDENTITY CASCADE", name)
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%migrations'"
+    kept = {"alembic_version", "procrastinate_workers"}  # who works goes on working
+    tables = ",".join(set(sql(socket, query, name).split()) - kept)
+    sql(socket, f"SET session_replication_role = replica; TRUNCATE {tables} CASCADE", name)
     return libpq(socket, name)
 
 

@@ -24,6 +24,7 @@ from service.api import create_app
 from service.cli_serve import ADMIN
 from service.office import Office, open_office
 from service.wiring import House, open_house
+from tests.worlds.cluster import FileGate, InTurn
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
 
@@ -37,19 +38,25 @@ class Served:
     key: str
     session: str
     """Of the person the admin key stands for."""
-    gate: asyncio.Event
+    port: int
+    gate: Any
     book: Path
     stop: Callable[[], Awaitable[None]]
     stack: AsyncExitStack
+    others: tuple[int, ...] = ()
+    """Ports of more servers on the same database: requests go to all in turn."""
 
     def sdk(self, key: str | None = None) -> LangGraphClient:
         client = get_client(url=self.url, api_key=key or self.key)
+        if self.others:
+            client.http.client._transport = InTurn((self.port, *self.others))
         self.stack.push_async_callback(client.aclose)
         return client
 
     def http(self, key: str | None = None) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {key or self.key}"} if key != "" else {}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        turns = InTurn((self.port, *self.others)) if self.others else None
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20, transport=turns)
 
     @property
     def deliveries(self) -> list[str]:
@@ -58,24 +65,18 @@ class Served:
 
 @asynccontextmanager
 async def served(
-<<<<<<< HEAD
-    folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0,
-    changed: Callable[[House], House] = lambda house: house, **given: Any,
-) -> AsyncGenerator[Served]:  # fmt: skip
-    """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house."""
-=======
     folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0, server: str = "",
-    **given: Any,
+    others: tuple[int, ...] = (), changed: Callable[[House], House] = lambda house: house, **given: Any,
 ) -> AsyncGenerator[Served]:  # fmt: skip
-    """The service on a free port. ``whole``: the real staff instead of the quick one. ``server``: a PostgreSQL URL."""
->>>>>>> abd5ae6 (Runs are performed by any number of processes on PostgreSQL, and budgets, rates and streams are theirs together)
+    """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house;
+    ``server``: a PostgreSQL URL."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
     port = bound.getsockname()[1]
     made = settings(folder, port=port, rate_per_minute=100_000, rate_per_minute_ip=100_000,
                     database_url=SecretStr(server), **given)  # fmt: skip
-    gate, book = asyncio.Event(), folder / "deliveries"
+    gate, book = FileGate(folder / "gate") if server else asyncio.Event(), folder / "deliveries"
     opened: asyncio.Future[tuple[Office, str, str]] = asyncio.get_running_loop().create_future()
 
     @asynccontextmanager
@@ -103,8 +104,10 @@ async def served(
         stack.callback(bound.close)
         stack.push_async_callback(stop)
         stack.callback(gate.set)
-        yield Served(url=f"http://127.0.0.1:{port}", office=office, key=key, session=session, gate=gate, book=book,
-                     stop=stop, stack=stack)  # fmt: skip
+        yield Served(
+            url=f"http://127.0.0.1:{port}", port=port, others=others, office=office, key=key, session=session,
+            gate=gate, book=book, stop=stop, stack=stack,
+        )  # fmt: skip
 
 
 async def main(folder: Path, port: int, given: str = "{}") -> None:

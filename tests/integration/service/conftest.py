@@ -1,21 +1,37 @@
-"""A running service. The tests of these files hold it to the same behaviour on both engines."""
+"""A running service. The tests of these files hold it to the same behaviour on every engine.
+
+``embedded``: one process on SQLite. ``distributed``: one process on PostgreSQL that does everything.
+``cluster``: two servers that perform nothing, asked in turn, and three workers, each its own process.
+"""
 
 from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from tests.worlds import postgres
+from tests.worlds.cluster import FileGate, processes
 from tests.worlds.served import Served, served
 
-ON_BOTH = ("test_runs", "test_stopping", "test_threads", "test_letters", "test_approvals")
-ENGINES = [pytest.param("embedded"), pytest.param("distributed", marks=pytest.mark.postgres)]
+EMBEDDED = pytest.param("embedded")
+DISTRIBUTED = pytest.param("distributed", marks=[pytest.mark.postgres, pytest.mark.slow])
+CLUSTER = pytest.param("cluster", marks=[pytest.mark.postgres, pytest.mark.slow])
+ENGINES = {
+    "test_runs": [EMBEDDED, CLUSTER],
+    "test_stopping": [EMBEDDED, CLUSTER],
+    "test_threads": [EMBEDDED, DISTRIBUTED],
+    "test_letters": [EMBEDDED, DISTRIBUTED],
+    "test_approvals": [EMBEDDED, DISTRIBUTED],
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "service" in metafunc.fixturenames:
-        both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
-        metafunc.parametrize("service", ENGINES if both else ENGINES[:1], indirect=True)
+        engines = ENGINES.get(metafunc.module.__name__.rpartition(".")[2], [EMBEDDED])
+        metafunc.parametrize("service", engines, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +40,36 @@ def socket() -> Generator[Path]:
         yield folder
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What lasts from test to test: the other server and the workers."""
+
+    folder: Path
+    server: str
+    ports: tuple[int, ...]
+
+
+@pytest.fixture(scope="session")
+def cluster(socket: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    with start_blocking_portal() as portal:  # a loop of its own: each test has another one
+        server = portal.call(postgres.emptied, socket, "cluster")
+        with portal.wrap_async_context_manager(processes(folder, server)) as started:
+            yield Cluster(folder, server, tuple(each.port for each in started if each.port))
+
+
 @pytest.fixture
 async def service(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[Served]:
-    server = ""
-    if request.param == "distributed":
-        server = await postgres.emptied(request.getfixturevalue("socket"), "service")
-    async with served(tmp_path, server=server, lease_s=3.0) as running:
-        yield running
+    async with AsyncExitStack() as stack:
+        if request.param == "cluster":
+            known: Cluster = request.getfixturevalue("cluster")
+            await postgres.emptied(request.getfixturevalue("socket"), "cluster")
+            (known.folder / "deliveries").unlink(missing_ok=True)
+            FileGate(known.folder / "gate").clear()
+            running = served(known.folder, server=known.server, others=known.ports, workers=0, lease_s=3.0)
+        else:
+            server = ""
+            if request.param == "distributed":
+                server = await postgres.emptied(request.getfixturevalue("socket"), "service")
+            running = served(tmp_path, server=server, lease_s=3.0)
+        yield await stack.enter_async_context(running)
