@@ -39,8 +39,14 @@ ENTRIES: Final[dict[str, Entry]] = {
     ),
     "doctor": Entry("cli_doctor", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."),
     "serve": Entry("cli_serve", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."),
-    "worker": Entry("cli_worker", "worker", "Perform runs that any server on the same database took in."),
-    "migrate": Entry("cli_migrate", "migrate", "Make or change the tables of a PostgreSQL server."),
+    "worker": Entry(
+        "cli_worker", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
+    ),
+    "migrate": Entry(
+        "cli_migrate",
+        "migrate",
+        "Make or change the tables on the server of SIGNOFF_DATABASE_URL. Doing it twice changes nothing.",
+    ),
     "jobs": Entry("cli_jobs", "app", "The work of the service, and what of it died."),
     "approvals": Entry("cli_approvals", "app", "Read what waits for a signature, and give or refuse it."),
     "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),

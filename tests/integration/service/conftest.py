@@ -4,13 +4,15 @@
 ``cluster``: two servers that perform nothing, asked in turn, and three workers, each its own process.
 """
 
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 from tests.worlds import postgres
 from tests.worlds.cluster import FileGate, processes
@@ -52,10 +54,25 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster(socket: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
-    with start_blocking_portal() as portal:  # a loop of its own: each test has another one
-        server = portal.call(postgres.emptied, socket, "cluster")
-        with portal.wrap_async_context_manager(processes(folder, server)) as started:
-            yield Cluster(folder, server, tuple(each.port for each in started if each.port))
+    with other_loop() as run:
+        server, stack = run(postgres.emptied(socket, "cluster")), AsyncExitStack()
+        started = run(stack.enter_async_context(processes(folder, server)))
+        yield Cluster(folder, server, tuple(each.port for each in started if each.port))
+        run(stack.aclose())
+
+
+@contextmanager
+def other_loop() -> Generator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """A loop that outlives the tests, each of which has one of its own."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(120)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @pytest.fixture
