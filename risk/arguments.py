@@ -13,6 +13,8 @@ __all__ = ["Found", "Noted", "Part", "read_arguments"]
 
 _SWALLOWS = frozenset(("argv", "module", "script", "joined"))
 """Kinds after which nothing belongs to the program any more."""
+_CHANGES = frozenset(("write", "archive", "replace", "delete"))
+"""Kinds that are only looked at by a program that is told to do nothing."""
 
 
 def read_arguments(grammar: Grammar, words: Sequence[Word], name: str) -> list[Found]:
@@ -82,7 +84,8 @@ class _Reader:
         self.found.append(Noted(known, f"{self.name} {_told(word)}"))
         if self.grammar.effect != "read":
             self.found.append(Noted(self.grammar.effect, self.name))
-        self.found += [Part("read", each, (), self.grammar) for each in rest]
+        if rest:
+            self.found.append(Part("perhaps", word, rest, self.grammar))
 
     def _assign(self) -> None:
         """Give the positional words their kinds."""
@@ -93,7 +96,8 @@ class _Reader:
             kind = kind_of(kinds, n, len(self.plain))
             if not kind:
                 self.found.append(Noted(self.grammar.otherwise, f"{self.name} {_told(word)}"))
-            self.found.append(Part(kind or "read", word, (), self.grammar))
+            kind = "read" if not kind or (kind in _CHANGES and self.seen & self.grammar.dry) else kind
+            self.found.append(Part(kind, word, (), self.grammar))
 
     def _option(self, word: Word) -> None:
         if word.text.startswith(HOLE):

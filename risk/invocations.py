@@ -8,7 +8,7 @@ from typing import Final
 from risk.grammar import Grammar
 from risk.inline import code_signs
 from risk.kinds import KINDS
-from risk.paths import SYSTEM, Paths
+from risk.paths import SYSTEM, Paths, deploys
 from risk.quoting import HOLE
 from risk.rules import Rules
 from risk.script import Invocation, Source
@@ -66,6 +66,7 @@ class Judge:
         if "/" in path and not path.startswith(SYSTEM):
             inside = not path.startswith(("/", "~", "../")) or path.startswith("/work/")
             yield Sign("run" if inside else "unknown", shown(path), "shell.path")
+            yield from deploys(path)
         sinks = "".join(f" > {word.text}" for word in call.sinks)
         line = f"{name} {joined(call.words[1:])}{sinks}".replace(HOLE, "…")
         for rule in self.rules.of("command", line):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from risk.pathkinds import archive, deleted, listed, mode, read, replaced, written
-from risk.paths import glob_expression, normal, outside
+from risk.paths import deploys, glob_expression, normal, outside
 from risk.quoting import HOLE
 from risk.rater import Rater
 from risk.script import Invocation
@@ -59,10 +59,16 @@ def _script(rater: Rater, word: Word, call: Invocation, language: str) -> Iterat
         yield Sign("computed", f"runs {shown(word.text.replace(HOLE, '…'))}")
     elif word.text.startswith(("/", "~", "../")) and not word.text.startswith("/work/"):
         yield Sign("unknown", f"runs {shown(word.text)}")
+    yield from deploys(word.text)
     yield from rater.paths.signs(word, "read")
 
 
-def _target(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
+def _target(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
+    name, sign, value = word.text.partition("=")
+    if sign and name.rstrip(":+?") in {"SHELL", ".SHELLFLAGS", "MAKEFLAGS", "MAKE"}:
+        yield Sign("hidden", shown(word.text), "shell.make_shell", "decides what make starts")
+    if sign and rater.grammar(value.split()[0].rsplit("/", 1)[-1] if value.split() else ""):
+        yield from (found for found in rater.script(value) if found.effect not in {"read", "unknown", "look"})
     if _DEPLOYS.search(word.text):
         yield Sign("deploying", shown(word.text), "shell.deploys")
     if not word.known:
@@ -173,7 +179,8 @@ def _perl(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterat
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
-    "text": _text, "cd": _folder, "placeholder": _text, "hiddenshell": _text, "shelltext": _text, "cmakecommand": _text,
+    "text": _text, "perhaps": _text,
+    "cd": _folder, "placeholder": _text, "hiddenshell": _text, "shelltext": _text, "cmakecommand": _text,
     "package": _text, "program": _text, "file": read,
     "read": read, "list": listed, "write": written, "delete": deleted,
     "archive": archive, "replace": replaced, "shell": _script_text, "code": _code, "perl": _perl,

@@ -19,6 +19,7 @@ SYSTEM: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/"
 _STREAMS = re.compile(r"/dev/(null|stdin|stdout|stderr|tty|full|zero|random|urandom|fd/\d+)|-")
 _REMOTE = re.compile(r"(?i)(https?|ftps?|sftp|ssh|git|rsync)://")
 _SOFTWARE = re.compile(r"/(usr/(include|share|lib|local/lib|src)|opt|lib(64)?)/")
+_RELEASES = re.compile(r"(?i)(deploy|publish|release|rollout)([-_.](?!notes|test)\w+)*(\.\w+)?")
 _WHOLE = re.compile(
     r"(\.{0,2}|~[^/]*|/|/?\*+|\./\*+|(\.\./)*\.\.(/\*+)?|~/\*+|\.\[?[*!.?^\]]*|(\./)?[*?.]*[*?][*?.]*|\[[^\]]+\]\*)/?"
 )
@@ -37,6 +38,12 @@ _HOLDS_SECRETS = (
     "/dev",
     "/sys",
 )
+
+
+def deploys(path: str) -> Iterator[Sign]:
+    """Notice a script whose very name says that it releases something."""
+    if _RELEASES.fullmatch(posixpath.basename(path)):
+        yield Sign("deploying", shown(path), "shell.deploys")
 
 
 def normal(text: str, base: str = "") -> str:

@@ -22,6 +22,8 @@ from risk.words import Word
 from risk.writing import written_scripts
 
 _DEEPEST = 12
+_ENDLESS = re.compile(r"\b(while\s+(true|:|\[\s*1\s*\])|until\s+false)\s*[;\n]|for\s*\(\(\s*;\s*;\s*\)\)")
+_ENDS = re.compile(r"\b(break|exit|return|exec)\b")
 _USED = re.compile(r"\$\{?[!#]?([A-Za-z_]\w*)")
 
 
@@ -62,6 +64,8 @@ class Shell:
         for inner in script.scripts:
             yield from self._deeper(inner, ())
         yield from self._variables(script)
+        if _ENDLESS.search(text) and not _ENDS.search(text):
+            yield Sign("run", "a loop", "shell.endless", "may never end")
         yield from _printed_secrets(script, text)
         yield from self._tests(script)
         yield from self._runs(script)

@@ -11,6 +11,7 @@ from risk.script import Invocation
 from risk.signs import Sign, shown
 from risk.streams import printed
 from risk.words import Word, joined
+from risk.wrappers import embedded
 
 _NAMED = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=(.*)", re.DOTALL)
 _SHELL_VALUES = ("-o", "+o", "-O", "+O", "--rcfile", "--init-file")
@@ -27,6 +28,8 @@ def reading(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iter
             words = (found.word, *found.rest)
             inner = Invocation(words, (), call.sources, call.sinks, call.within)
             yield from rater.judged(found.grammar, f"{name} {found.word.text}", inner)
+        elif found.kind == "perhaps":
+            yield from embedded(rater, Invocation((found.word, *found.rest), (), call.sources, call.sinks, call.within))
         elif found.kind == "module":
             yield from _module(rater, found, call)
         elif found.kind == "joined":

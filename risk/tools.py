@@ -17,6 +17,8 @@ _LOOPBACK = re.compile(
     r"(?i)([a-z]+://)?(localhost|127(\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0)(:\d{1,5})?([/?#][^\s@\\{}]*)?"
 )
 
+_HERE = re.compile(r"(?i)localhost|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
+
 
 def tar(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
     """``tar``: listing reads; the first word may be a cluster without its dash."""
@@ -74,6 +76,16 @@ def http(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterato
             yield Sign("run", f"{name} asks {shown(urls[0].text)}")
         else:
             yield Sign(each.effect, shown(each.what))
+
+
+def probe(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+    """``nc -z localhost 5432``: whether a port of this very machine is open; everything else is a connection."""
+    options = "".join(word.text[1:] for word in call.words[1:] if word.text.startswith("-"))
+    hosts = [word for word in call.words[1:] if not re.fullmatch(r"-[zvnu46w]*\d*|\d+", word.text)]
+    if "z" in options and len(hosts) == 1 and hosts[0].known and _HERE.fullmatch(hosts[0].text):
+        yield Sign("run", f"{name} asks {shown(hosts[0].text)}")
+    else:
+        yield from reading(rater, grammar, name, call)
 
 
 def rsync(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from risk.arguments import Noted, Part, read_arguments
 from risk.grammar import Grammar
-from risk.paths import SYSTEM, glob_expression
+from risk.paths import SYSTEM, deploys, glob_expression
 from risk.quoting import HOLE
 from risk.rater import Rater
 from risk.script import Invocation
@@ -77,6 +77,7 @@ def embedded(rater: Rater, call: Invocation) -> Iterator[Sign]:
     yield from rater.touched(words)
     for n, word in enumerate(words):
         text = word.text.strip(" !:;|&")
+        yield from deploys(word.text) if "/" in word.text and " " not in word.text else ()
         if word.known and _startable(rater, word):
             yield from _worse(rater.started(words[n:], call))
         elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
