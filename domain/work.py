@@ -122,3 +122,5 @@ class Ending:
     message: Prose = ""
     hint: Prose = ""
     answer_markdown: Annotated[str, Field(max_length=60_000)] = ""
+    exit_status: int = 1
+    """What the command line ends with when the run failed; docs/errors.md lists it for every code."""

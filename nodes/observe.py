@@ -141,4 +141,6 @@ def _final(attempts: Sequence[Attempt]) -> Ending | None:
     last = attempts[-1] if attempts else None
     if last is None or last.code not in final:
         return None
-    return Ending(status="failed", code=last.code, message=last.refused, hint=last.hint)
+    about_the_request = last.code.startswith("llm_") or last.code in {"no_failing_test", "context_too_long"}
+    return Ending(status="failed", code=last.code, message=last.refused, hint=last.hint,
+                  exit_status=2 if about_the_request else 1)  # fmt: skip

@@ -293,7 +293,7 @@ def _finish(advanced: Advanced, *, as_json: bool) -> None:
     else:
         # Whoever signed here has read the diff above.
         report.show(standing, out(), diff=not sys.stdout.isatty() or advanced.read != standing.values.get("diff", ""))
-    raise typer.Exit(report.EXIT.get(standing.run.status, 1))
+    raise typer.Exit(report.exit_status(standing.run))
 
 
 def vars_of(value: Any) -> dict[str, Any]:

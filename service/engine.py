@@ -228,7 +228,7 @@ class Engine:
         verdict = state.values.get("verdict")
         code = f"approval_{verdict.state}" if isinstance(verdict, Verdict) else "bug"
         return "paused", Ending(status="failed", code=code, message="Nobody answered in time, so nothing happened.",
-                                hint="Ask again: signoff resume RUN")  # fmt: skip
+                                hint="Ask again: signoff resume RUN", exit_status=2)  # fmt: skip
 
     async def _ensure_alive(self, run: Run, event: Event) -> None:
         """The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step."""
@@ -298,7 +298,8 @@ class Hearing:
 
 def _stopped(error: SignoffError) -> tuple[Status, Ending]:
     """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
-    ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint)
+    ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint,
+                    exit_status=error.exit_status)  # fmt: skip
     if isinstance(error, Exhausted):
         return "paused_budget", ending
     return ("paused" if isinstance(error, Transient) or error.stable_code in ASK_AGAIN else "failed"), ending

@@ -14,13 +14,17 @@ from rich.text import Text
 from domain import Ending, Proof, Risk, Spent
 from models import Decision
 from service.engine import Standing
+from service.runs import Run
 
 _ANY = TypeAdapter[Any](Any)
 _COLOUR = {"delivered": "green", "nothing_to_do": "green", "interrupted": "yellow", "paused": "yellow",
            "paused_budget": "yellow"}  # fmt: skip
-EXIT = {"delivered": 0, "nothing_to_do": 0, "interrupted": 4, "paused": 3, "paused_budget": 3, "rejected": 5,
-        "cancelled": 6}  # fmt: skip
-"""Exit status of ``signoff run`` and ``resume``; anything else is 1."""
+EXIT = {"delivered": 0, "nothing_to_do": 0, "interrupted": 4, "rejected": 5, "cancelled": 6}
+
+
+def exit_status(run: Run) -> int:
+    """What ``signoff run`` and ``resume`` end with: how the run stands, else what its error says."""
+    return EXIT.get(run.status, run.ending.exit_status if run.ending else 1)
 
 
 def as_json(standing: Standing) -> dict[str, Any]:

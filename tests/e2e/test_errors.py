@@ -17,7 +17,7 @@ NO_TESTS = {"app.txt": "hello\n"}
 async def told(cli: Cli, repo: Path | str, *more: str) -> dict[str, Any]:
     """Run, and return the code and the hint, however it was refused."""
     ended = await cli.run("run", "--repo", str(repo), "--task", "Fix it", "--deliver", "patch", "--json", *more)
-    assert ended.code != 0
+    assert ended.code == 2
     said = ended.json
     found: dict[str, Any] = said.get("error", said)
     assert found["message"]
