@@ -35,6 +35,8 @@ class Seen:
     values: list[Any] = field(default_factory=list)
     """Strings and numbers that it held when it failed."""
     lines: Coverage | None = None
+    starts: bool = False
+    """It starts another program, which reads the project's files itself."""
 
     @property
     def bad(self) -> bool:
@@ -132,6 +134,7 @@ class Baseline:
         test.outcome = line["o"]
         test.seconds, test.cpu = line.get("s", 0.0), line.get("cpu", 0.0)
         test.message, test.error = line.get("in") or line.get("m", ""), line.get("e", "")
+        test.starts = bool(line.get("p"))
         test.values = line.get("v", [])
         test.frames = [(path, number) for path, number in line.get("f", [])]
         if not test.bad:

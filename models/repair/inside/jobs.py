@@ -50,6 +50,7 @@ class Jobs:
         kinds: dict[Any, Seen] = {}
         still = [test for test in self._failing if test.name not in fixed]
         still = [test for test in still if test.outcome != "hung"] or still
+        still = [test for test in still if not test.starts] or still
         for test in sorted(still, key=lambda test: (test.outcome == "hung", test.cpu)):
             kinds.setdefault(test.sign, test)
         return list(kinds.values())[:_REPRESENTATIVES]

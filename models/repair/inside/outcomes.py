@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 from unittest import SkipTest
 
 import pytest
 
+from .disk import STARTS
 from .limits import Late
 from .seen import values
 from .wire import Message
@@ -25,6 +27,12 @@ class Outcomes:
         self._late = False
         self.curious = False
         """Whether the values that a failing test held are wanted, too."""
+        self._started = False
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, _: Any) -> None:
+        if event in STARTS:
+            self._started = True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
@@ -57,7 +65,7 @@ class Outcomes:
     def run(self, item: Any, following: Any) -> Message:
         self._reports.clear()
         self._seen = {}
-        self._late = False
+        self._late = self._started = False
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         outcome = "passed"
         for report in self._reports:
@@ -71,7 +79,8 @@ class Outcomes:
                 outcome = "xfailed" if hasattr(report, "wasxfail") else "skipped"
             elif report.when == "call" and hasattr(report, "wasxfail"):
                 outcome = "xpassed"
-        return {"o": outcome, **(self._seen if outcome in ("failed", "error") else {})}
+        told = {"p": True} if self._started else {}
+        return {"o": outcome, **told, **(self._seen if outcome in ("failed", "error") else {})}
 
 
 def _spoiled(spoiled: bool) -> None:

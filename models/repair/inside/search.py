@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from itertools import islice
 
 from .baseline import GOOD, Baseline
 from .candidates import Candidates
+from .disk import on_disk
 from .jobs import Jobs
 from .lab import Lab
 from .trials import Tally, Trial, promise, varied
@@ -29,6 +31,7 @@ class Search:
     def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
         self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
+        self._starting = any(test.starts for test in baseline.tests.values())
         self._began = time.monotonic()
         self._until = self._began
         self._batch = _BATCH
@@ -135,6 +138,10 @@ class Search:
     def _confirm(self, trial: Trial, kind: str) -> None:
         if any(name.startswith("collect:") for name in self._failing):
             kind = "cold"
+        with on_disk(trial.drafts) if self._starting else contextlib.nullcontext():
+            self._confirmed(trial, kind)
+
+    def _confirmed(self, trial: Trial, kind: str) -> None:
         if kind == "warm" and len(self._failing) > len(self._quick) and not self._fixes_all(trial):
             return
         left = self._end - time.monotonic()

@@ -196,3 +196,31 @@ async def test_a_sandbox_without_the_interpreter_is_refused():
         await sandbox.close()
         await backend.close()
     assert caught.value.stable_code == "interpreter_missing"
+
+
+async def test_a_test_that_starts_the_program_itself():
+    proposal = await proposed({
+        "add.py": """\
+            import sys
+
+            def total(numbers):
+                return sum(numbers) - 1
+
+            if __name__ == "__main__":
+                print(total(int(word) for word in sys.argv[1:]))
+            """,
+        "test_add.py": """\
+            import subprocess
+            import sys
+
+            from add import total
+
+            def test_function():
+                assert total([1, 2]) == 3
+
+            def test_program():
+                done = subprocess.run([sys.executable, "add.py", "4", "5"], capture_output=True, text=True)
+                assert done.stdout == "9\\n"
+            """,
+    })
+    assert "return sum(numbers)\n" in changed(proposal)["add.py"]

@@ -1,0 +1,29 @@
+"""For processes that tests start themselves: they read a candidate where everybody reads files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+from .patch import has_mark
+from .project import Drafts
+
+STARTS = frozenset(("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.exec", "os.system"))
+"""Audit events (PEP 578) of a process that starts another program."""
+
+
+@contextlib.contextmanager
+def on_disk(drafts: Drafts) -> Generator[None]:
+    """Write the drafts over their files while the block runs; put the files back as they were, times included."""
+    before = {path: (Path(path).read_bytes(), os.stat(path)) for path in drafts}  # noqa: PTH116
+    try:
+        for path, text in drafts.items():
+            mark = "\ufeff" if has_mark(path) else ""
+            Path(path).write_bytes((mark + text).encode())
+        yield
+    finally:
+        for path, (data, seen) in before.items():
+            Path(path).write_bytes(data)
+            os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
