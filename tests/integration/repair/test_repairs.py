@@ -199,8 +199,9 @@ async def test_a_sandbox_without_the_interpreter_is_refused():
 
 
 async def test_a_test_that_starts_the_program_itself():
-    proposal = await proposed({
-        "add.py": """\
+    proposal = await proposed(
+        {
+            "add.py": """\
             import sys
 
             def total(numbers):
@@ -209,7 +210,7 @@ async def test_a_test_that_starts_the_program_itself():
             if __name__ == "__main__":
                 print(total(int(word) for word in sys.argv[1:]))
             """,
-        "test_add.py": """\
+            "test_add.py": """\
             import subprocess
             import sys
 
@@ -222,5 +223,6 @@ async def test_a_test_that_starts_the_program_itself():
                 done = subprocess.run([sys.executable, "add.py", "4", "5"], capture_output=True, text=True)
                 assert done.stdout == "9\\n"
             """,
-    })
+        }
+    )
     assert "return sum(numbers)\n" in changed(proposal)["add.py"]

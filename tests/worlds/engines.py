@@ -1,0 +1,90 @@
+"""A house on either engine that can be opened again and again on the same database."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pydantic import SecretStr
+
+from domain import Task
+from service.office import Office, open_office
+from service.threads import Thread
+from service.turns import Turn
+from service.wiring import now, open_house
+from tests.worlds import postgres
+from tests.worlds.house import settings
+from tests.worlds.quick import idle_house
+
+LEASE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where runs are performed: ``socket`` None is SQLite."""
+
+    folder: Path
+    server: str
+    socket: Path | None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def office(self, **given: Any) -> AsyncGenerator[Office]:
+        """A process, as far as the database can tell."""
+        made = settings(self.folder, database_url=SecretStr(self.server), lease_s=LEASE_S, drain_s=2.0, **given)
+        async with open_house(made) as house, open_office(idle_house(house, self.book, self.gate)) as office:
+            yield office
+
+    @property
+    def book(self) -> Path:
+        return self.folder / "deliveries"
+
+    @property
+    def deliveries(self) -> list[str]:
+        return self.book.read_text().split() if self.book.exists() else []
+
+    def forget_job(self, *, doing: bool) -> None:
+        """Make it look as if the worker of every job had died, or the job had never been put in."""
+        if self.socket is None:
+            return
+        if not doing:
+            postgres.sql(self.socket, "DELETE FROM procrastinate_jobs WHERE status IN ('todo', 'doing')", "engines")
+            return
+        dead = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour') RETURNING id"
+        postgres.sql(self.socket, dead, "engines")
+        change = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = "
+        newest = "(SELECT max(id) FROM procrastinate_workers) WHERE status = 'todo'"
+        postgres.sql(self.socket, change + newest, "engines")
+
+
+async def asked(office: Office, text: str, *, thread: str | None = None) -> Turn:
+    """The row of a turn on a thread, as the reception writes it; nobody performs it yet."""
+    fresh, thread = thread is None, thread or str(uuid4())
+    at = now()
+    if fresh:
+        task = Task(text=text, repo="/nowhere", accept="true", requester="ann")
+        await office.threads.add(Thread(id=thread, org="local", created_at=at, updated_at=at))
+        await office.house.engine.create(task, id=thread)
+    turn = Turn(id=str(uuid4()), thread=thread, org="local", assistant="coding", created_at=at, updated_at=at,
+                asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})})  # fmt: skip
+    return await office.turns.add(turn)
+
+
+async def ended(office: Office, turn: Turn, *, within_s: float = 30) -> Turn:
+    """The turn once it is over."""
+    async with asyncio.timeout(within_s):
+        await office.dispatch.done(turn)
+        while (found := await office.turns.get(turn.id, "local")).open:  # noqa: ASYNC110  another process
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def stands_before(office: Office, thread: str, node: str) -> None:
+    """Come back when the run stands before a node."""
+    engine = office.house.engine
+    async with asyncio.timeout(20):
+        while (await engine.graph.aget_state(engine.config(thread))).next != (node,):  # noqa: ASYNC110  another process
+            await asyncio.sleep(0.02)
