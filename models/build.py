@@ -11,6 +11,7 @@ from models.breaker import CircuitBreaker
 from models.catalogue import Catalogue
 from models.chat import Price, opened
 from models.contract import Model, Role
+from models.counting import tokenizer
 from models.discovered import discovered
 from models.fallback import Fallback
 from models.fitted import Fitted
@@ -101,4 +102,5 @@ async def open_endpoint(
         if how.tracer is not None:
             seen = replace(seen, tracer=how.tracer)
         breaker = CircuitBreaker(model=seen)
-        yield Fitted(model=breaker), breaker
+        counting = await stack.enter_async_context(tokenizer(endpoint))
+        yield Fitted(model=breaker, counting=counting), breaker

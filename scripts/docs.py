@@ -6,6 +6,7 @@ page is written by hand and stays.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,21 @@ def row(option: Any) -> str:
 PAGES = {"docs/cli.md": command_line, "docs/configuration.md": configuration}
 
 
+def schema(name: str) -> str:
+    """The JSON schema of a YAML file that people write, for their editors."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    from models.cards import File  # noqa: PLC0415
+    from models.policy import WorkspacePolicy  # noqa: PLC0415
+
+    made = TypeAdapter({"catalogue": File, "policy": WorkspacePolicy}[name]).json_schema()
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+SCHEMAS = {"docs/schemas/catalogue.json": "catalogue", "docs/schemas/policy.json": "policy"}
+
+
 def filled(page: str, part: str) -> str:
     """The page with its generated part replaced.
 
@@ -133,4 +149,7 @@ if __name__ == "__main__":
     for name, make in PAGES.items():
         path = ROOT / name
         path.write_text(filled(path.read_text(encoding="utf-8"), make()), encoding="utf-8")
+        print(name)
+    for name, shape in SCHEMAS.items():
+        (ROOT / name).write_text(schema(shape), encoding="utf-8")
         print(name)

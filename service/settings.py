@@ -5,7 +5,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from domain import Refused
 from service.reporting import Reporting
@@ -187,5 +187,7 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         what = "; ".join(f"SIGNOFF_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise Refused(f"A setting is not valid: {what}", code="settings_invalid",
-                      hint="See docs/configuration.md for what it may be.") from None  # fmt: skip
+    except SettingsError as error:
+        what = f"{error} is no JSON"  # it does not repeat the value
+    raise Refused(f"A setting is not valid: {what}", code="settings_invalid",
+                  hint="See docs/configuration.md for what it may be.")  # fmt: skip

@@ -94,18 +94,14 @@ async def trace(who: Reader, at: TheOffice, run_id: str) -> Response:
     return answer((await at.house.spans(run.id)).to_json())
 
 
-@router.get("/usage")
-async def usage(who: Reader, at: TheOffice, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
-    """What the newest runs have used, and the sum of them."""
-    runs = await at.house.engine.runs.list(org=who.org, limit=limit)
-    engine = at.reception.of(who.org)
-    items = [{"run": run.id, **_spent(await engine.standing(run.id))} for run in runs]
-    names = ("steps", "tokens_in", "tokens_out", "model_calls", "sandbox_seconds", "cost")
-    return answer({"items": items, "total": {name: sum(float(item[name]) for item in items) for name in names}})
-
-
-def _spent(standing: Standing) -> dict[str, Any]:
-    return report.as_json(standing)["spent"]
+@router.get("/runs/{run_id}/decisions")
+async def decisions(
+    who: Reader, at: TheOffice, run_id: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 200
+) -> Response:
+    """Who was asked for it, why, and what came of it; the newest first."""
+    run = await at.run_of(run_id, who.org)
+    found = await at.house.decisions.latest(who.org, limit=limit, run=run.id)
+    return answer({"items": [report.plain(decision) for decision in found]})
 
 
 @router.get("/audit")

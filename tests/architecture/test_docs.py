@@ -33,6 +33,12 @@ def test_generated_parts_are_those_the_code_makes(page):
     assert docs.filled(text, docs.PAGES[page]()) == text, told
 
 
+@pytest.mark.parametrize("page", docs.SCHEMAS)
+def test_schemas_are_those_the_code_reads(page):
+    told = "run .venv/bin/python scripts/docs.py and commit what it writes"
+    assert docs.schema(docs.SCHEMAS[page]) == (ROOT / page).read_text(encoding="utf-8"), told
+
+
 def test_the_drawing_is_that_of_the_graph():
     assert draw.TARGET.read_text(encoding="utf-8") == draw.svg(), "run .venv/bin/python scripts/draw.py"
 

@@ -57,6 +57,7 @@ async def test_a_model_plans_changes_and_reviews(asked: tuple[Cli, OpenAIServer]
     assert "+    return sum(prices)" in told["diff"]
     assert [r.path.rpartition("/")[2] for r in server.requests] == [
         "models",
+        "tokenize",
         "completions",
         "completions",
         "completions",

@@ -39,7 +39,7 @@ from tests.wire.openai_answers import Answer, Received, as_json, completion, err
 
 
 class OpenAIServer:
-    """See the module. ``supports`` are the response formats it does not refuse."""
+    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours."""
 
     def __init__(
         self,
@@ -50,11 +50,13 @@ class OpenAIServer:
         api_key: str | None = None,
         supports: Sequence[str] = ("json_schema", "json_object"),
         refuses: Sequence[str] = (),
+        tokenizer: float | None = None,
         port: int = 0,
     ) -> None:
         self.script = list(script)
         self.models, self.max_model_len, self.api_key = tuple(models), max_model_len, api_key
         self.supports, self.refuses = tuple(supports), tuple(refuses)
+        self.tokenizer = tokenizer
         self.requests: list[Received] = []
         self._port, self._server = port, None
         self._open: set[asyncio.Task[None]] = set()
@@ -104,6 +106,9 @@ class OpenAIServer:
             return await send(writer, error(401, f"Incorrect API key provided: {request.key}", "invalid_api_key"))
         if request.method == "GET" and request.path.endswith("/models"):
             return await send(writer, as_json(200, self._served()))
+        if request.path == "/tokenize" and self.tokenizer is not None:
+            told = {"count": self._counted(request), "max_model_len": self.max_model_len, "tokens": []}
+            return await send(writer, as_json(200, told))
         if request.method != "POST" or not request.path.endswith("/chat/completions"):
             return await send(writer, error(404, "Not Found", None))
         if (refused := self._refused(request)) is not None:
@@ -112,6 +117,9 @@ class OpenAIServer:
         if step is None:
             return await send(writer, error(418, f"The script has no answer left for {request.form}.", None))
         return await self._play(step, request, reader, writer)
+
+    def _counted(self, request: Received) -> int:
+        return int(tokens_in(request.body) * (self.tokenizer or 1.0))
 
     def _served(self) -> dict[str, Any]:
         entries = [{"id": m, "object": "model", "max_model_len": self.max_model_len} for m in self.models]
@@ -128,7 +136,7 @@ class OpenAIServer:
         for name in self.refuses:
             if name in body:
                 return error(400, f"Unrecognized request argument supplied: {name}", None)
-        tokens = tokens_in(body)
+        tokens = self._counted(request)
         if tokens > self.max_model_len:
             said = f"This model's maximum context length is {self.max_model_len} tokens. However, your request has {tokens} input tokens."  # noqa: E501
             return error(400, said, None)

@@ -6,6 +6,7 @@ from domain import ContextTooLong, Plan
 from models import Message, Settings
 from models.chat import opened
 from models.context import FULL, Window, counted, rough
+from models.counting import tokenizer
 from models.fitted import Fitted
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at
@@ -86,6 +87,39 @@ async def test_sixty_steps_end_whatever_context_is_served(served):
             assert (await model.ask(talk, Plan, settings=Settings(max_tokens=1_024))).value == PLAN
     assert len(server.asked) <= 62
     assert server.asked[-1].body["messages"][-1]["content"].startswith("Turn 59")
+
+
+@pytest.mark.parametrize("finer", [0.5, 1.0, 2.5])
+async def test_where_an_endpoint_lends_its_tokenizer_nothing_is_ever_refused(finer):
+    """Not one prompt is sent that would not fit, whatever the tokenizer makes of the words."""
+    talk = [SYSTEM, Message(role="user", content="The task. " + "context " * 2_000)]
+    script = [{"answer": PLAN, "repeat": True}]
+    async with (
+        OpenAIServer(script, max_model_len=8_192, tokenizer=finer) as server,
+        opened(at(server)) as chat,
+        tokenizer(at(server)) as counting,
+    ):
+        model = Fitted(model=chat, counting=counting)
+        for n in range(40):
+            talk += turn(n, size=100)
+            assert (await model.ask(talk, Plan, settings=Settings(max_tokens=1_024))).value == PLAN
+        assert len(server.asked) == 40, "asked once each time"
+        short = [SYSTEM, TASK]
+        before = len(server.requests)
+        await model.ask(short, Plan, settings=Settings(max_tokens=512))
+        assert len(server.requests) == before + 1, "what is far from the limit is not counted"
+
+
+async def test_an_endpoint_without_a_tokenizer_is_asked_for_it_once():
+    async with (
+        OpenAIServer([{"answer": PLAN, "repeat": True}]) as server,
+        opened(at(server)) as chat,
+        tokenizer(at(server)) as counting,
+    ):
+        model = Fitted(model=chat, counting=counting)
+        for _ in range(3):
+            await model.ask([SYSTEM, TASK], Plan, settings=Settings())
+    assert [request.path for request in server.requests].count("/tokenize") == 1
 
 
 async def test_what_is_not_told_is_not_guessed():
