@@ -170,7 +170,7 @@ async def test_a_budget_of_nothing_sends_nothing(tmp_path: Path, budget: dict[st
         opened(tmp_path, model_base_url=server.base_url) as house,
     ):
         standing = await delivered(house, tmp_path, budget=budget)
-        assert standing.run.status == "paused"
+        assert standing.run.status == "paused_budget"
         assert standing.run.ending is not None
         assert standing.run.ending.code == "budget_spent"
         assert "signoff resume" in standing.run.ending.hint
