@@ -22,6 +22,7 @@ LOGIN = (
 )
 
 
+@router.head("/{token}", include_in_schema=False)
 @router.get("/{token}", response_class=HTMLResponse)
 async def look(at: TheOffice, token: str, request: Request) -> Response:
     """Show the approval to who is logged in, else ask who it is. Changes nothing, however often."""
