@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What the full test suite needs beside Docker: a PostgreSQL server's programs, and npm for the JavaScript client.
+# What the full test suite needs beside Docker: a PostgreSQL server's programs, npm for the JavaScript client, Chromium for the confirm page.
 # Installed where they are missing and we are root; else the one command that does it is named.
 set -euo pipefail
 
 missing=()
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
 command -v npm >/dev/null || missing+=(nodejs npm)
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
