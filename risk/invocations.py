@@ -51,7 +51,7 @@ class Judge:
         if name.variable:
             yield Sign("computed", f"the program is {shown(name.text)}", "shell.computed_program")
         if not name.text.isascii():
-            yield Sign("deceptive", f"the program's name {name.text.encode('unicode_escape').decode()[:60]}",
+            yield Sign("deceptive", f"the program's name {name.text[:60]}",
                        "shell.lookalike")  # fmt: skip
         if name.text in _RESERVED:
             yield Sign("unread", f"{name.text} where the parser expects a program", "shell.misread")
