@@ -7,18 +7,26 @@ real vLLM where one is installed (``scripts/vllm.sh``).
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
-from domain import Budget, Plan, Step
+from approvals import open_engine, sqlite_url, writing
+from domain import Budget, Plan, Step, Task
 from models import (
     Ask,
     Budgeted,
     BudgetLedger,
     Cached,
     CircuitBreaker,
+    Database,
     Endpoint,
+    Errand,
     Fallback,
+    Given,
     Instrumented,
     Limits,
     MemoryCounters,
@@ -29,6 +37,11 @@ from models import (
     Reply,
     Retry,
     Settings,
+    StoredCounters,
+    StoredDecisions,
+    StoredLedger,
+    Switchboard,
+    WorkspacePolicy,
     load_catalogue,
     open_models,
     route,
@@ -63,7 +76,7 @@ class Instant:
 
 def wrapped(model: Model) -> Model:
     """All of it, as a process would do it."""
-    ledger = BudgetLedger(Budget(max_tokens=10**9, max_cost=10**9))
+    ledger = BudgetLedger(Budget(max_tokens=10**9, max_cost=Decimal(10**9)))
     model = Cached(model=Instrumented(model=model), shelf=MemoryShelf(most=0), org="a")
     model = Quota(model=model, limits=Limits(rpm=10**6), counters=MemoryCounters(), counted_as="x")
     return Retry(model=Fallback(models=(CircuitBreaker(model=Budgeted(model=model, ledger=ledger)),)))
@@ -95,6 +108,32 @@ async def overhead_ms() -> float:
     return await p50_ms(lambda: dressed.ask(ASK, Plan, settings=SETTINGS)) - plain
 
 
+async def house_overhead_ms(folder: Path) -> float:
+    """Per call: all that a run puts around a model (choice, row, budget, quota, all in SQLite), less the model."""
+    catalogue, clock = load_catalogue(), lambda: datetime.now(UTC)
+    policy = WorkspacePolicy(quotas={"given": Limits(rpm=10**6)})
+
+    async def allowed(_: Errand) -> WorkspacePolicy:
+        return policy
+
+    engine = open_engine(sqlite_url(folder / "models.db"))
+    database = Database(engine=engine, writing=writing)
+    await database.create_all()
+    budget = Budget(max_tokens=10**9, max_cost=Decimal(10**9))
+
+    def ledger(errand: Errand) -> StoredLedger:
+        return StoredLedger(database=database, account=errand.run, budget=budget)
+
+    board = Switchboard(
+        catalogue=catalogue, seats=Given(models={"planner": Instant()}), decisions=StoredDecisions(database=database),
+        counters=StoredCounters(database=database), ledger=ledger, policy=allowed, now=clock,
+    )  # fmt: skip
+    model = board.model("planner", Errand(run="r", org="a", task=Task(text="x", repo="/x", budget=budget)))
+    took = await p50_ms(lambda: model.ask(ASK, Plan, settings=SETTINGS), 100)
+    await engine.dispose()
+    return took
+
+
 async def wire_ms() -> float:
     """A whole call over loopback HTTP: stream, parse, all wrappers of a process."""
     async with OpenAIServer([{"answer": PLAN, "repeat": True}]) as server:
@@ -124,11 +163,17 @@ def cache_share() -> dict[str, float]:
         return {"models.prefix_cache_share": round(asyncio.run(prefix_cache_share(server.base_url, MODEL)), 3)}
 
 
+def _in_a_folder(measured: Callable[[Path], Coroutine[Any, Any, float]]) -> float:
+    with TemporaryDirectory() as folder:
+        return asyncio.run(measured(Path(folder)))
+
+
 def measure() -> Mapping[str, float]:
     """Every number of this room."""
     return {
         "models.route_p50_us": round(router_p50_us(), 1),
         "models.wrapper_overhead_ms": round(asyncio.run(overhead_ms()), 3),
+        "models.house_overhead_ms": round(_in_a_folder(house_overhead_ms), 2),
         "models.wire_call_p50_ms": round(asyncio.run(wire_ms()), 1),
         "models.fallback_ms": round(asyncio.run(fallback_ms()), 1),
         **cache_share(),

@@ -4,7 +4,7 @@ from models.asked import Asked
 from models.breaker import CircuitBreaker
 from models.budgeted import Amount, Budgeted, BudgetLedger, Hold, Ledger
 from models.build import Opened, open_models
-from models.cache import Cached, MemoryShelf, Shelf
+from models.cache import Cached, MemoryShelf, Shelf, Wording
 from models.cards import KIND_OF, ModelCard, Strategy
 from models.catalogue import Catalogue, load_catalogue
 from models.chat import Chat, Price
@@ -24,6 +24,7 @@ from models.contract import (
 )
 from models.counters import Counters, FileCounters, MemoryCounters
 from models.decisions import By, Decision, Decisions, MemoryDecisions, Report, Used, report
+from models.embedding import embedded
 from models.errand import Errand
 from models.experts import Expert, choose_expert
 from models.fallback import Fallback
@@ -124,9 +125,11 @@ __all__ = [
     "Used",
     "Why",
     "Window",
+    "Wording",
     "WorkspacePolicy",
     "best",
     "choose_expert",
+    "embedded",
     "load_catalogue",
     "open_models",
     "parse_policy",

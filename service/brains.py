@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from opentelemetry.trace import Tracer
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,6 +13,7 @@ from approvals import Clock, writing
 from domain import Refused
 from models import (
     POLICY_FILE,
+    ByMeaning,
     ByWords,
     Catalogue,
     Database,
@@ -29,7 +31,9 @@ from models import (
     StoredLedger,
     StoredShelf,
     Switchboard,
+    Wording,
     WorkspacePolicy,
+    embedded,
     parse_policy,
 )
 from sandbox import Check, Store
@@ -95,8 +99,20 @@ def open_board(
         catalogue=catalogue, seats=seats, decisions=StoredDecisions(database=database),
         counters=StoredCounters(database=database), ledger=ledger, policy=policy, now=clock, tracer=tracer,
         shelf=StoredShelf(database=database) if cached else None, lifetimes=LIFETIMES,
-        wording=ByWords() if settings.model_cache == "similar" else None,
+        wording=_wording(settings),
     )  # fmt: skip
+
+
+def _wording(settings: Settings) -> Wording | None:
+    """How wishes are compared for the plan cache; None: they are not."""
+    if settings.model_cache != "similar":
+        return None
+    if not settings.model_embedding or not settings.model_base_url:
+        return ByWords()
+    place = Endpoint(
+        base_url=settings.model_base_url, model=settings.model_embedding, api_key=settings.model_api_key
+    )  # fmt: skip
+    return ByMeaning(partial(embedded, place))
 
 
 def _endpoints(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, tracer: Tracer) -> Endpoints:

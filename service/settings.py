@@ -53,6 +53,11 @@ class Settings(Reporting):
         description="Answers that may be used again for an hour, within one organisation. similar: a plan also for the "
         "same wish in other words.",
     )
+    model_embedding: str | None = Field(
+        default=None,
+        description="Embedding model at SIGNOFF_MODEL_BASE_URL, for SIGNOFF_MODEL_CACHE=similar: then wishes are "
+        "compared by meaning, not only by their words.",
+    )
     model_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one answer may take.")
     model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")
     model_coder: str | None = Field(default=None, description="Model id for the coder. Empty: SIGNOFF_MODEL.")

@@ -1,0 +1,48 @@
+"""Vectors over the wire, and what becomes of an endpoint that has none."""
+
+import asyncio
+
+import pytest
+
+from domain import Unavailable
+from models import ByMeaning, Endpoint, embedded
+from tests.wire.openai_answers import Answer, Received, as_json, send
+from tests.wire.openai_server import OpenAIServer
+
+
+class Embeds(OpenAIServer):
+    """Answers ``/v1/embeddings``: one number counts totals, the other everything else."""
+
+    reply: Answer | None = None
+
+    async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not request.path.endswith("/embeddings"):
+            return await super()._answer(request, reader, writer)
+        data = [
+            {"index": n, "embedding": [1.0, 0.0] if "total" in text.lower() or "sum" in text.lower() else [0.0, 1.0]}
+            for n, text in enumerate(request.body["input"])
+        ]
+        return await send(writer, self.reply or as_json(200, {"data": data[::-1]}))
+
+
+async def test_wishes_are_compared_by_meaning():
+    async with Embeds(models=["e"]) as server:
+        place = Endpoint(base_url=server.base_url, model="e")
+        wording = ByMeaning(lambda texts: embedded(place, texts))
+        assert await wording.same("Correct the sum", ["Write docs", "Fix the total"]) == 1
+        assert await wording.same("Write docs", ["Fix the total"]) is None
+        assert await embedded(place, ["total", "docs"]) == [(1.0, 0.0), (0.0, 1.0)]
+    assert {request.body["model"] for request in server.requests} == {"e"}
+
+
+@pytest.mark.parametrize("reply", [
+    as_json(200, {"data": [{"index": 0, "embedding": [1.0]}]}), as_json(200, {"data": [{"embedding": "x"}]}),
+    as_json(500, {}), as_json(200, {"ok": True}), Answer(body=b"<html>"),
+])  # fmt: skip
+async def test_whatever_else_comes_back_is_no_vector_and_stops_nobody(reply):
+    async with Embeds() as server:
+        server.reply = reply
+        place = Endpoint(base_url=server.base_url, model="e")
+        with pytest.raises(Unavailable):
+            await embedded(place, ["one", "two"])
+        assert await ByMeaning(lambda texts: embedded(place, texts)).same("Correct the sum", ["Fix a total"]) is None
