@@ -13,5 +13,6 @@ lock() { # file, then the groups and extras in it
 }
 
 lock requirements/app.lock "$@"
+lock requirements/service.lock --extra postgres --group service "$@"
 lock requirements/dev.lock --group dev "$@"
 lock requirements/studio.lock --group studio "$@"

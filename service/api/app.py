@@ -15,6 +15,7 @@ from service.api import (
     keys,
     page,
     results,
+    resuming,
     runs,
     stateless,
     states,
@@ -45,7 +46,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )  # fmt: skip
     first = (system, assistants, threads, states, runs, stateless, store)
-    for part in (*first, approvals, hooks, page, results, chat, keys, usage):
+    for part in (*first, approvals, hooks, page, results, resuming, chat, keys, usage):
         app.include_router(part.router)
     add_problems(app)
 

@@ -1,0 +1,34 @@
+"""A run whose budget is spent parks where everybody sees it, and goes on after a top-up, on both databases."""
+
+from pathlib import Path
+
+import pytest
+
+from models import Scripted
+from tests.worlds import postgres
+from tests.worlds.house import FIX, OK, QUICK, repository
+from tests.worlds.served import served
+
+
+@pytest.mark.parametrize("on", ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])])
+async def test_a_spent_budget_parks_the_run_and_a_top_up_goes_on(
+    tmp_path: Path, on: str, request: pytest.FixtureRequest
+) -> None:
+    server = await postgres.emptied(request.getfixturevalue("socket"), "service") if on == "postgres" else ""
+    models = {"coder": Scripted([FIX], name="coder"), "reviewer": Scripted([OK], name="reviewer")}
+    wanted = {"text": "Fix the total", "repo": str(repository(tmp_path / "repo")), "accept": QUICK,
+              "budget": {"max_tokens": 100}}  # fmt: skip
+    async with served(tmp_path, whole=True, models=models, server=server) as running, running.http() as http:
+        asked = {"assistant_id": "coding", "input": {"task": wanted}}
+        done = await http.post("/runs/wait", json=asked)
+        thread = done.headers["content-location"].split("/")[2]
+        run = (await http.get(f"/v1/runs/{thread}")).json()
+        assert (run["status"], run["code"]) == ("paused_budget", "budget_spent")
+        assert "--max-tokens" in run["hint"]
+        (turn,) = (await http.get(f"/threads/{thread}/runs")).json()
+        assert (turn["status"], turn["error"]["code"]) == ("interrupted", "budget_spent")
+        assert (await http.post(f"/v1/runs/{thread}/resume", json={"max_tokens": -1})).status_code == 422
+        again = await http.post(f"/v1/runs/{thread}/resume", json={"max_tokens": 400_000})
+        assert again.status_code == 200
+        await http.get(f"/threads/{thread}/runs/{again.json()['run_id']}/join")
+        assert (await http.get(f"/v1/runs/{thread}")).json()["status"] == "interrupted", "it waits for its signature"
