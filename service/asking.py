@@ -63,6 +63,8 @@ class RunAsk(BaseModel):
         """Say no to what would be ignored in silence."""
         if self.interrupt_before or self.interrupt_after:
             raise refuse("request_invalid", "This graph pauses where a signature is due; it takes no break points.")
+        if self.on_completion == "delete":
+            raise refuse("request_invalid", "What a run did is kept; delete its thread when you are done with it.")
         if set(self.command or {}) - {"resume"}:
             raise refuse("request_invalid", "Of the commands only resume is taken.")
 

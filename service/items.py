@@ -70,12 +70,18 @@ class Items:
         async with reading(self.engine) as conn:
             return [_item(row) for row in (await conn.execute(query)).mappings()]
 
-    async def namespaces(self, org: str, prefix: Sequence[str], *, limit: int, offset: int) -> list[list[str]]:
-        """The namespaces below one."""
+    async def namespaces(
+        self, org: str, prefix: Sequence[str], *, suffix: Sequence[str] = (), max_depth: int | None = None, limit: int,
+        offset: int,
+    ) -> list[list[str]]:  # fmt: skip
+        """The namespaces below one that end with ``suffix``; deeper ones are cut off at ``max_depth`` words."""
         query = select(_I.namespace).where(_I.org == org, *_below(prefix)).distinct().order_by(_I.namespace)
         async with reading(self.engine) as conn:
-            rows = (await conn.execute(query.limit(limit).offset(offset))).scalars()
-            return [str(row).split(SEP) for row in rows]
+            rows = (await conn.execute(query)).scalars().all()
+        words = [tuple(str(row).split(SEP)) for row in rows]
+        fitting = [each for each in words if not suffix or each[-len(suffix) :] == tuple(suffix)]
+        shown = list(dict.fromkeys(each[:max_depth] for each in fitting))
+        return [list(each) for each in shown[offset : offset + limit]]
 
 
 def joined(namespace: Sequence[str]) -> str:

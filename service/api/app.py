@@ -24,6 +24,7 @@ from service.api import (
     threads,
     usage,
 )
+from service.api.bodies import PlainJson
 from service.api.problems import add_problems
 from service.api.shield import Shield
 from service.office import Office
@@ -53,6 +54,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     async def admit(address: str) -> None:
         await app.state.office.limiter.address(address)
 
+    app.add_middleware(PlainJson)
     app.add_middleware(Shield, most_bytes=int(settings.max_body_mb * 2**20), admit=admit)
     app.add_middleware(
         CORSMiddleware,

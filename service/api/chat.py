@@ -1,7 +1,7 @@
 """An OpenAI-compatible door: chat clients ask for a change, see the stages, and get the diff or a link to sign."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import Ballot
-from domain import Task
+from domain import ContextTooLong, RateLimited, SignoffError, Task, Unavailable, Unreadable
 from models import Errand, Message
 from service.api.caller import Reader, Runner, TheOffice, answer
 from service.api.following import finished, result
@@ -27,7 +27,7 @@ CODING, CHAT = "signoff-coding", "signoff-chat"
 
 
 class Completion(BaseModel):
-    """The fields of OpenAI's request that mean something here, and ``repo`` and ``accept`` of ours."""
+    """The fields of OpenAI's request that mean something here, and fields of our tasks."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -38,6 +38,17 @@ class Completion(BaseModel):
     repo: str | None = Field(default=None, max_length=2_000)
     accept: str | None = Field(default=None, max_length=2_000)
     deliver: str | None = Field(default=None, max_length=20)
+    strategy: str | None = Field(default=None, max_length=100)
+    expert: str | None = Field(default=None, max_length=100)
+    pipeline: bool | None = None
+    """False: one coder, no planner, no reviewer."""
+
+
+OURS = ("repo", "accept", "deliver", "strategy", "expert", "pipeline")
+"""Fields of a task that stand beside ``messages``, or in ``metadata`` where a client sends no other fields."""
+MODEL_ERRORS: Mapping[str, type[SignoffError]] = {
+    error.code: error for error in (Unavailable, RateLimited, Unreadable, ContextTooLong)
+}
 
 
 @router.get("/models")
@@ -64,15 +75,15 @@ async def complete(who: Runner, at: TheOffice, asked: Completion) -> Response:
         async for each in taken.feed.listen():
             stages.hear(each)
     await finished(at, taken)
+    await _ensure_answered(at, taken)
     content, about = await _answer(at, taken)
     return answer(_document(taken.turn.id, CODING, content, {**about, "stages": stages.list()}))
 
 
 async def _started(at: Office, who: Who, asked: Completion) -> Taken:
     about = asked.metadata or {}
-    fields = {"repo": asked.repo or about.get("repo"), "accept": asked.accept or about.get("accept"),
-              "deliver": asked.deliver or about.get("deliver")}  # fmt: skip
-    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v}}
+    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
+    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
     ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
     thread = about.get("thread_id")
     return await at.reception.take(who, ask, str(thread) if thread else None)
@@ -91,6 +102,13 @@ async def _told(at: Office, taken: Taken) -> AsyncGenerator[bytes]:
     yield _chunk(taken.turn.id, {"content": content})
     yield _chunk(taken.turn.id, {}, finish="stop", about={**about, "stages": stages.list()})
     yield b"data: [DONE]\n\n"
+
+
+async def _ensure_answered(at: Office, taken: Taken) -> None:
+    """Raise what a model refused as an HTTP error, as its own API would; the thread can go on later."""
+    ending = (await at.reception.of(taken.turn.org).standing(taken.turn.thread)).run.ending
+    if ending and (kind := MODEL_ERRORS.get(ending.code)):
+        raise kind(ending.message, hint=f'Go on with it later: "metadata": {{"thread_id": "{taken.turn.thread}"}}.')
 
 
 async def _answer(at: Office, taken: Taken) -> tuple[str, dict[str, Any]]:

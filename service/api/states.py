@@ -69,6 +69,7 @@ async def state_by_document(who: Reader, at: TheOffice, thread_id: str, asked: A
 class History(BaseModel):
     limit: int = Field(default=10, ge=1, le=1_000)
     before: str | dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
 
 
 @router.post("/{thread_id}/history")
@@ -91,5 +92,6 @@ async def _history(who: Who, at: Office, thread_id: str, asked: History) -> Resp
     engine = at.house.engine
     before: Any = asked.before.get("checkpoint_id") if isinstance(asked.before, dict) else asked.before
     until: Any = {"configurable": {"thread_id": thread.id, "checkpoint_id": before}} if before else None
-    found = engine.graph.aget_state_history(engine.config(thread.id), before=until, limit=asked.limit)
+    found = engine.graph.aget_state_history(engine.config(thread.id), filter=asked.metadata, before=until,
+                                             limit=asked.limit)  # fmt: skip
     return answer([state_document(each) async for each in found])

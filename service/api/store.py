@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from service.api.caller import Reader, Runner, TheOffice
+from service.refusals import refuse
 
 router = APIRouter(prefix="/store", tags=["store"])
 Key = Field(min_length=1, max_length=300)
@@ -16,6 +17,7 @@ class Put(BaseModel):
     namespace: list[str] = Namespace
     key: str = Key
     value: dict[str, Any]
+    ttl: float | None = None
 
 
 class Delete(BaseModel):
@@ -26,12 +28,15 @@ class Delete(BaseModel):
 class Search(BaseModel):
     namespace_prefix: list[str] = Field(default_factory=list, max_length=20)
     filter: dict[str, Any] | None = None
+    query: str | None = None
     limit: int = Field(default=10, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
 
 class Namespaces(BaseModel):
     prefix: list[str] | None = Field(default=None, max_length=20)
+    suffix: list[str] | None = Field(default=None, max_length=20)
+    max_depth: int | None = Field(default=None, ge=1, le=20)
     limit: int = Field(default=100, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
@@ -39,6 +44,8 @@ class Namespaces(BaseModel):
 @router.put("/items", status_code=204)
 async def put(who: Runner, at: TheOffice, item: Put) -> None:
     """Write an item."""
+    if item.ttl is not None:
+        raise refuse("request_invalid", "Items do not end by themselves; delete them: DELETE /store/items.")
     await at.items.put(who.org, item.namespace, item.key, item.value)
 
 
@@ -62,6 +69,8 @@ async def delete(who: Runner, at: TheOffice, item: Delete) -> None:
 @router.post("/items/search")
 async def search(who: Reader, at: TheOffice, asked: Search) -> dict[str, Any]:
     """One page of what is below a namespace."""
+    if asked.query:
+        raise refuse("request_invalid", "Items are found by namespace and filter, not by meaning.")
     found = await at.items.search(
         who.org, asked.namespace_prefix, having=asked.filter or {}, limit=asked.limit, offset=asked.offset
     )
@@ -72,5 +81,8 @@ async def search(who: Reader, at: TheOffice, asked: Search) -> dict[str, Any]:
 async def namespaces(who: Reader, at: TheOffice, asked: Namespaces) -> dict[str, Any]:
     """The namespaces below one."""
     return {
-        "namespaces": await at.items.namespaces(who.org, asked.prefix or [], limit=asked.limit, offset=asked.offset)
-    }
+        "namespaces": await at.items.namespaces(
+            who.org, asked.prefix or [], suffix=asked.suffix or [], max_depth=asked.max_depth, limit=asked.limit,
+            offset=asked.offset,
+        )
+    }  # fmt: skip

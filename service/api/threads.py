@@ -25,6 +25,15 @@ class Create(BaseModel):
     thread_id: str | None = Id
     metadata: dict[str, Any] = Field(default_factory=dict)
     if_exists: Literal["raise", "do_nothing"] = "raise"
+    ttl: Any = None
+    supersteps: list[Any] | None = None
+
+    def ensure_supported(self) -> None:
+        """Say no to what would be ignored in silence."""
+        if self.supersteps:
+            raise refuse("request_invalid", "A thread's states come from its runs; clients write none.")
+        if self.ttl is not None:
+            raise refuse("request_invalid", "Threads do not end by themselves; delete them: DELETE /threads/{id}.")
 
 
 class Patch(BaseModel):
@@ -40,8 +49,12 @@ class Search(BaseModel):
     sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
     sort_order: Literal["asc", "desc"] = "desc"
     select: list[str] | None = None
+    values: dict[str, Any] | None = None
 
     def wanted(self, who: Who) -> Wanted:
+        """Raises ``request_invalid`` for a search by state values: what is in a state is not indexed."""
+        if self.values:
+            raise refuse("request_invalid", "Threads are found by metadata, ids and status.")
         return Wanted(org=who.org, metadata=self.metadata, ids=tuple(self.ids), status=self.status, limit=self.limit,
                       offset=self.offset, sort_by=self.sort_by or "created_at",
                       ascending=self.sort_order == "asc")  # fmt: skip
@@ -50,6 +63,7 @@ class Search(BaseModel):
 @router.post("")
 async def create(who: Runner, at: TheOffice, asked: Create) -> Response:
     """Make an empty thread; its first run says what is to be done."""
+    asked.ensure_supported()
     moment = now()
     thread = Thread(id=asked.thread_id or str(uuid4()), org=who.org, created_at=moment, updated_at=moment,
                     metadata={**asked.metadata, "created_by": who.subject})  # fmt: skip
@@ -73,6 +87,20 @@ async def search(who: Reader, at: TheOffice, asked: Search) -> Response:
 async def count(who: Reader, at: TheOffice, asked: Search) -> int:
     """How many there are."""
     return await at.threads.count(asked.wanted(who))
+
+
+class Prune(BaseModel):
+    thread_ids: list[str] = Field(max_length=1_000)
+    strategy: Literal["delete"] = "delete"
+
+
+@router.post("/prune")
+async def prune(who: Runner, at: TheOffice, asked: Prune) -> dict[str, int]:
+    """Delete several threads, softly; those that are not there do not count."""
+    found = await at.threads.search(Wanted(org=who.org, ids=tuple(asked.thread_ids), limit=len(asked.thread_ids)))
+    for thread in found if asked.thread_ids else ():
+        await delete(who, at, thread.id)
+    return {"pruned_count": len(found) if asked.thread_ids else 0}
 
 
 @router.get("/{thread_id}")

@@ -4,6 +4,7 @@ import openai
 import pytest
 
 from models import Scripted
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.served import Served, served
 
 ASK = {"messages": [{"role": "user", "content": "do it"}], "model": "signoff-coding"}
@@ -69,3 +70,38 @@ async def test_other_questions_go_to_the_chat_model(tmp_path) -> None:
         assert (await ai.chat.completions.create(**ask)).choices[0].message.content == "Hello."
         stream = await ai.chat.completions.create(**ask, stream=True)
         assert "".join([p.choices[0].delta.content or "" async for p in stream]) == "Hello again."
+
+
+async def test_the_pipeline_is_switched_off_for_one_request(service: Served) -> None:
+    """In the body, or in metadata, whose values the openai package sends as text."""
+    async with client(service) as ai:
+        asked = [
+            await ai.chat.completions.create(**ASK, extra_body={**HERE, "pipeline": False}),
+            await ai.chat.completions.create(**ASK, metadata={**HERE, "pipeline": "false"}),
+            await ai.chat.completions.create(**ASK, extra_body=HERE),
+        ]
+    async with service.http() as http:
+        threads = [said.model_extra["signoff"]["thread_id"] for said in asked]
+        states = [(await http.get(f"/threads/{thread}/state")).json()["values"] for thread in threads]
+    assert [state["task"]["pipeline"] for state in states] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "code"),
+    [
+        ({"status": 429, "headers": {"retry-after": "1"}}, openai.RateLimitError, "rate_limit_exceeded"),
+        ({"status": 503}, openai.InternalServerError, "llm_unavailable"),
+        ({"status": 400, "code": "context_length_exceeded"}, openai.BadRequestError, "context_too_long"),
+    ],
+)
+async def test_what_a_model_refuses_is_what_its_own_api_would_say(tmp_path, step, error, code) -> None:
+    async with (
+        OpenAIServer([{**step, "repeat": True}]) as model,
+        served(tmp_path, model_base_url=model.base_url) as service,
+        client(service) as ai,
+    ):
+        with pytest.raises(error) as caught:
+            await ai.chat.completions.create(**{**ASK, "model": "signoff-chat"})
+    assert caught.value.body["code"] == code
+    if code == "rate_limit_exceeded":
+        assert 1 <= int(caught.value.response.headers["retry-after"]) <= 60

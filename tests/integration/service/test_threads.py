@@ -1,5 +1,6 @@
 """Threads, states, history, copies, assistants and the store, by LangGraph's own SDK."""
 
+import httpx
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
@@ -89,7 +90,45 @@ async def test_the_store(service: Served) -> None:
     assert (await client.store.get_item(["notes", "ann"], key="a"))["value"]["text"] == "two"
     assert len((await client.store.search_items(["notes"]))["items"]) == 2
     assert len((await client.store.search_items(["notes"], filter={"n": 3}))["items"]) == 1
+    ends = await client.store.list_namespaces(suffix=["bob"])
+    assert ends["namespaces"] == [["notes", "bob"]]
+    assert (await client.store.list_namespaces(max_depth=1))["namespaces"] == [["notes"]]
     assert (await client.store.list_namespaces(prefix=["notes"]))["namespaces"] == [["notes", "ann"], ["notes", "bob"]]
     await client.store.delete_item(["notes", "ann"], key="a")
     with pytest.raises(NotFoundError):
         await client.store.get_item(["notes", "ann"], key="a")
+
+
+async def test_several_threads_are_pruned(service: Served) -> None:
+    client = service.sdk()
+    made = [(await client.threads.create())["thread_id"] for _ in range(3)]
+    assert await client.threads.prune([*made[:2], "nobody"]) == {"pruned_count": 2}
+    assert [t["thread_id"] for t in await client.threads.search()] == made[2:]
+    assert await client.threads.prune([]) == {"pruned_count": 0}
+
+
+async def test_history_is_searched_by_metadata(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "coding", input=TASK)
+    found = await client.threads.get_history(thread, metadata={"source": "input"}, limit=100)
+    assert [state["metadata"]["source"] for state in found] == ["input"]
+
+
+async def test_what_is_not_offered_is_refused_and_not_ignored(service: Served) -> None:
+    client = service.sdk()
+    refused = [
+        lambda: client.threads.create(ttl={"ttl": 60}),
+        lambda: client.threads.create(supersteps=[{"updates": [{"values": {"verdict": {}}, "as_node": "wait"}]}]),
+        lambda: client.threads.search(values={"done": []}),
+        lambda: client.store.search_items(["notes"], query="what was it about?"),
+        lambda: client.store.put_item(["notes"], key="a", value={}, ttl=5),
+        lambda: client.runs.wait(None, "coding", input=TASK, on_completion="delete"),
+        lambda: client.runs.wait(None, "coding", input=TASK, interrupt_before=["execute"]),
+        lambda: client.runs.wait(None, "coding", input=TASK, command={"goto": "deliver"}),
+    ]
+    for ask in refused:
+        with pytest.raises((UnprocessableEntityError, httpx.HTTPStatusError)) as caught:
+            await ask()
+        assert caught.value.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert await client.threads.search() == []
