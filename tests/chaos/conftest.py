@@ -1,10 +1,11 @@
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.life import Life
 from tests.chaos.nursery import Nursery, nursery
+from tests.worlds import postgres
 
 
 @pytest.fixture
@@ -20,3 +21,10 @@ async def life(born: Nursery, tmp_path: Path) -> Life:
     living = Life(born, tmp_path)
     await living.start()
     return living
+
+
+@pytest.fixture
+def cluster() -> Generator[Path]:
+    """A PostgreSQL server of its own: it is killed, too."""
+    with postgres.cluster() as folder:
+        yield folder

@@ -25,9 +25,12 @@ class Life:
     born: Nursery
     folder: Path
     given: dict[str, Any] = field(default_factory=dict[str, Any])
+    helping: dict[str, Any] | None = None
+    """What a second process gets that works on the same database; None: there is none."""
     port: int = field(default_factory=free_port)
     deaths: int = 0
     _child: Child | None = None
+    _helper: Child | None = None
 
     @property
     def doom(self) -> Doom:
@@ -51,8 +54,23 @@ class Life:
         file.unlink(missing_ok=True)
         return name or "none"
 
+    @property
+    def helper(self) -> Child:
+        assert self._helper is not None
+        return self._helper
+
+    async def help(self) -> None:
+        """A living helper; the old one is dead."""
+        if self._helper is not None:
+            await self._helper.kill()
+            self.deaths += 1
+        if self.helping is not None:
+            self._helper = await self.born.start(self.folder, free_port(), **{**self.given, **self.helping})
+
     async def start(self) -> Child:
         """A living server; the old one is dead."""
+        if self._helper is None:
+            await self.help()
         if self._child is not None:
             await self._child.kill()
             self.deaths += 1

@@ -20,6 +20,7 @@ from tests.chaos.report import written
 from tests.chaos.storm import Tally, storm
 from tests.chaos.test_sandboxes import SCRIPT, left_of
 from tests.wire.openai_server import OpenAIServer
+from tests.worlds import postgres
 from tests.worlds.house import QUICK, git, repository
 
 REPORT = ROOT / "docs" / "reliability.md"
@@ -35,7 +36,13 @@ async def main(kills: int, seed: int) -> int:
         with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder:
             life = Life(born, Path(folder))
             await life.start()
-            found["embedded, SQLite"] = _said("embedded", await storm(life, kills=kills - real, seed=seed))
+            half = (kills - real) // 2
+            found["embedded, SQLite"] = _said("embedded", await storm(life, kills=kills - real - half, seed=seed))
+        with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder, postgres.cluster() as socket:
+            given = {"server": await postgres.emptied(socket, "storm"), "lease_s": 1.0, "workers": 0}
+            life = Life(born, Path(folder), given, helping={"workers": 4})
+            await life.start()
+            found["a server and a worker, PostgreSQL"] = _said("postgres", await storm(life, kills=half, seed=seed))
         with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder:
             tally, left = await _in_containers(born, Path(folder), kills=real, seed=seed)
             found["embedded, SQLite, real repositories in Docker"] = _said("docker", tally)

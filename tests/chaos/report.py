@@ -22,6 +22,8 @@ undisturbed one. They run with `make test` (the long ones with `make chaos`).
 | the worker, at several moments inside every node that waits | one branch with one commit | `test_nodes.py` |
 | the API server, while a client streams | the SDK comes back by itself and misses no step | `test_streams.py` |
 | the sandbox's container, while a command runs in it | the run goes on in another; none is left | `test_sandboxes.py` |
+| PostgreSQL, while runs advance | the servers wait for it; every run ends, delivered once | `test_postgres.py` |
+| a server or a worker on PostgreSQL, at random | the others go on | `test_postgres.py` |
 | nobody: a process stands still for longer than its lease | afterwards it neither writes nor acts | `test_zombies.py` |
 """
 

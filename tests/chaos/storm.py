@@ -22,6 +22,8 @@ AT_ONCE = 12
 """Runs that are under way at most."""
 OFTEN = 0.3
 """How often somebody signs while runs are started."""
+HELPERS = 0.5
+"""How often it hits the second process, where there is one."""
 AFTERWARDS_S = 300.0
 Ask = Callable[[random.Random], Mapping[str, Any]]
 """The body of a request for a run."""
@@ -105,6 +107,13 @@ async def storm(
     for _ in range(kills):
         working = asyncio.create_task(clients.work(dice.randrange(2**32)))
         await asyncio.sleep(dice.uniform(0.02, longest_s))
+        if life.helping is not None and dice.random() < HELPERS:
+            await life.helper.kill()
+            last_node[life.last_node()] += 1
+            await life.help()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            continue
         await life.child.kill()
         await working
         last_node[life.last_node()] += 1

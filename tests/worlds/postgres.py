@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,25 +38,40 @@ def _owner() -> str | None:
 @contextmanager
 def cluster() -> Generator[Path]:
     """The socket folder of a running server; user ``postgres``, no password, no TCP."""
-    owner = _owner()
     folder = Path(tempfile.mkdtemp(prefix="signoff-pg-"))
     data = folder / "data"
-    if owner:
+    if owner := _owner():
         shutil.chown(folder, owner)
-
-    def run(*argv: str) -> None:
-        subprocess.run(argv, check=True, capture_output=True, user=owner, cwd=folder, timeout=60)
-
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c max_connections=200"
     try:
-        run(_program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        run(_program("pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+        _run(folder, "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        _start(folder)
         try:
             yield folder
         finally:
-            run(_program("pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+            _run(folder, "pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def crash(folder: Path) -> None:
+    """``kill -9`` of the server, and its next start, which recovers what was committed."""
+    os.kill(int((folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0]), signal.SIGKILL)
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return _start(folder)
+        except subprocess.CalledProcessError:  # its orphans still hold the shared memory
+            if time.monotonic() > until:
+                raise
+
+
+def _start(folder: Path) -> None:
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c max_connections=200"
+    _run(folder, "pg_ctl", "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start")
+
+
+def _run(folder: Path, program: str, *argv: str) -> None:
+    subprocess.run([_program(program), *argv], check=True, capture_output=True, user=_owner(), cwd=folder, timeout=60)
 
 
 def url(socket: Path, database: str) -> str:
