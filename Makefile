@@ -34,7 +34,7 @@ test: image ## Every test, Docker and the LangGraph server included; vLLM has it
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)"
 	@$(BIN)/pytest -m "not vllm and not chaos and not ($(QUICK))"
 
-test-vllm: setup ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
+test-vllm: image ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
 	@scripts/vllm.sh
 	@$(BIN)/pytest -q -m vllm
 
@@ -77,7 +77,7 @@ lock: ## Lock the dependencies again (needs uv)
 	@scripts/lock.sh
 
 clean: ## Remove what can be made again; runs and settings stay
-	@rm -rf .venv .venv-studio .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-studio .venv-vllm .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## This list

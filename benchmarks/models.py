@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from approvals import open_engine, sqlite_url, writing
+from benchmarks import nbest
 from domain import Budget, Plan, Step, Task
 from models import (
     Ask,
@@ -176,5 +177,6 @@ def measure() -> Mapping[str, float]:
         "models.house_overhead_ms": round(_in_a_folder(house_overhead_ms), 2),
         "models.wire_call_p50_ms": round(asyncio.run(wire_ms()), 1),
         "models.fallback_ms": round(asyncio.run(fallback_ms()), 1),
+        **nbest.measure(),
         **cache_share(),
     }

@@ -115,6 +115,9 @@ class Candidate:
     reproduction_passed: bool = False
     regression_passed: bool = False
     score: float = 0.0
+    """Share of the tests that pass."""
+    behaviour: str = ""
+    """Equal for candidates after which the same tests fail."""
     diff_lines: int = 0
     tokens: int = 0
     duration_ms: float = 0.0

@@ -24,6 +24,9 @@ class Attempt:
     runs: tuple[CommandRun, ...] = ()
     touched: Annotated[tuple[str, ...], Field(max_length=500)] = ()
     candidates: tuple[Candidate, ...] = ()
+    """Best first, where several were run; the first one is this attempt's change."""
+    reason: Prose = ""
+    """Why the first candidate is first."""
     refused: Prose = ""
     """Why nothing was applied: an edit that fits nowhere, an answer that is no change, no repair found."""
     code: Name = ""

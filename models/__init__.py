@@ -30,12 +30,13 @@ from models.experts import Expert, choose_expert
 from models.fallback import Fallback
 from models.fitted import Fitted
 from models.instrumented import Instrumented
-from models.nbest import Ranked, best, passes_everything
+from models.langfuse_prompts import FromLangfuse
+from models.nbest import Compared, Ranked, best, compared, passes_everything
 from models.places import Places
 from models.policy import FILE as POLICY_FILE
 from models.policy import Limits, WorkspacePolicy, parse_policy
 from models.probe import Probe, probe
-from models.prompts import Prompt
+from models.prompts import Prompt, Versions, Wording, load_all, pick
 from models.quota import Quota
 from models.recorded import Recorded, Why
 from models.retry import Retry
@@ -70,6 +71,7 @@ __all__ = [
     "Catalogue",
     "Chat",
     "CircuitBreaker",
+    "Compared",
     "Counters",
     "Database",
     "Decision",
@@ -81,6 +83,7 @@ __all__ = [
     "Fallback",
     "FileCounters",
     "Fitted",
+    "FromLangfuse",
     "Given",
     "Heard",
     "Hold",
@@ -123,17 +126,21 @@ __all__ = [
     "Turn",
     "Usage",
     "Used",
+    "Versions",
     "Why",
     "Window",
     "Wording",
     "WorkspacePolicy",
     "best",
     "choose_expert",
+    "compared",
     "embedded",
+    "load_all",
     "load_catalogue",
     "open_models",
     "parse_policy",
     "passes_everything",
+    "pick",
     "probe",
     "providers_for",
     "report",

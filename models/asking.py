@@ -10,8 +10,15 @@ from models.wire import Dialect, Form
 
 
 def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
-    """Put the schema into the system message where the endpoint does not take it as a parameter."""
-    told = _in_turns(messages)
+    """Put the schema into the system message where the endpoint does not take it as a parameter.
+
+    Where its chat template has no system message, that becomes the beginning of the first question.
+    """
+    told = _with_rule(_in_turns(messages), form, dialect)
+    return told if dialect.system else _without_system(told)
+
+
+def _with_rule(told: tuple[Message, ...], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
     if form is None or dialect.structured in {"strict", "json_schema"}:
         return told
     schema = json.dumps(form.json_schema, separators=(",", ":"))
@@ -19,6 +26,10 @@ def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tu
     if told and told[0].role == "system":
         return (Message(role="system", content=f"{told[0].content}\n\n{rule}"), *told[1:])
     return (Message(role="system", content=rule), *told)
+
+
+def _without_system(told: tuple[Message, ...]) -> tuple[Message, ...]:
+    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in told])
 
 
 def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -23,6 +23,8 @@ Heard = Callable[[str], None]
 class Message:
     role: Literal["system", "user", "assistant"]
     content: str
+    prompt: str = ""
+    """``name@version`` of the prompt whose words these are; empty for everything else."""
 
 
 @value

@@ -14,6 +14,11 @@ _SCHEMA_IS_TOO_MUCH = re.compile(
 _LIMIT = re.compile(r"max_(completion_)?tokens", re.IGNORECASE)
 _USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"temperature", re.IGNORECASE)
+_SYSTEM = re.compile(
+    r"system (role|message|prompt|instruction)s?\b.{0,20}\bnot (supported|allowed|enabled)"
+    r"|not support\w* (the )?system|roles must alternate user/assistant",
+    re.IGNORECASE,
+)
 
 
 def _plainer(structured: Structured, said: str) -> Structured | None:
@@ -30,6 +35,8 @@ def _plainer(structured: Structured, said: str) -> Structured | None:
 
 def relax(dialect: Dialect, said: str) -> Dialect | None:
     """Return the dialect to try after the endpoint refused with ``said``; None: it is not about the dialect."""
+    if _SYSTEM.search(said) and dialect.system:
+        return replace(dialect, system=False)
     if _USAGE.search(said) and dialect.stream_usage:
         return replace(dialect, stream_usage=False)
     if _TEMPERATURE.search(said) and dialect.temperature:

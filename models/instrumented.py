@@ -30,8 +30,6 @@ class Instrumented:
     model: Model
     tracer: Tracer = field(default_factory=_tracer)
     content: bool = False
-    prompt_version: str = ""
-    """Of the prompt that is spoken, where one is known (B12)."""
 
     @property
     def name(self) -> str:
@@ -66,8 +64,7 @@ class Instrumented:
                 "app.answer": name_of(answer),
             }
         )
-        if self.prompt_version:
-            span.set_attribute("app.prompt.version", self.prompt_version)
+        span.set_attributes(_spoken(messages))
         if self.content:
             said = [{"role": m.role, "parts": [{"type": "text", "content": m.content}]} for m in messages]
             span.set_attribute("gen_ai.input.messages", json.dumps(said))
@@ -91,3 +88,17 @@ class Instrumented:
             text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
             said = [{"role": "assistant", "parts": [{"type": "text", "content": text}], "finish_reason": reply.finish}]
             span.set_attribute("gen_ai.output.messages", json.dumps(said))
+
+
+def _spoken(messages: Sequence[Message]) -> dict[str, str | int]:
+    """Which prompts in which versions this conversation speaks (B12), and Langfuse's link to its own."""
+    spoken = list(dict.fromkeys(message.prompt for message in messages if message.prompt))
+    if not spoken:
+        return {}
+    name, _, version = spoken[0].rpartition("@langfuse-")
+    linked = (
+        {"langfuse.observation.prompt.name": f"signoff-{name}", "langfuse.observation.prompt.version": int(version)}
+        if name
+        else {}
+    )
+    return {"app.prompt.version": ", ".join(spoken), **linked}

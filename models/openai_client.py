@@ -52,6 +52,8 @@ def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
         whole = json.loads(body)
         for choice in whole["choices"]:
             choice["delta"] = choice.pop("message")
+            for number, call in enumerate(choice["delta"].get("tool_calls") or ()):
+                call.setdefault("index", number)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise no_protocol(endpoint) from None
     return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"

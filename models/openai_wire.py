@@ -127,11 +127,17 @@ def _piece(chunk: BaseMessage) -> Piece:
     said = chunk.response_metadata
     used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
     return Piece(
-        text=str(chunk.text),
+        text=str(chunk.text) or _called(chunk),
         finish=said.get("finish_reason"),
         model=said.get("model_name"),
         usage=_usage(used) if used else None,
     )
+
+
+def _called(chunk: BaseMessage) -> str:
+    """The arguments of tool calls: some models answer in no other way, although no tool was offered."""
+    calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
+    return "".join(call["args"] or "" for call in calls)
 
 
 def _usage(used: UsageMetadata) -> Usage:

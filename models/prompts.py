@@ -2,7 +2,8 @@
 
 A file may begin with ``---`` lines of YAML: ``label`` (``production`` unless told, or ``staging``),
 ``description``. Its version is the hash of the whole file. Parts are headed by ``<!-- system -->``,
-``<!-- user -->`` or ``<!-- assistant -->``.
+``<!-- user -->`` or ``<!-- assistant -->``. Templates are filled in by Jinja's sandbox: whoever may write a
+prompt may not run code.
 """
 
 import hashlib
@@ -10,9 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain import Broken, Refused, value
 from models.contract import Message
@@ -41,6 +43,13 @@ class Prompt:
     version: str
     label: Label
     parts: tuple[tuple[Speaker, Template], ...]
+    texts: tuple[tuple[Speaker, str], ...] = ()
+    """The parts as they were written."""
+
+    @property
+    def title(self) -> str:
+        """Name and version, as spans have it."""
+        return f"{self.name}@{self.version}"
 
     @classmethod
     def load(cls, path: Path) -> "Prompt":
@@ -55,8 +64,8 @@ class Prompt:
             raise Refused(f"{path} cannot be read: {error}", code="prompt_invalid", hint="Check the path.") from error
 
     @classmethod
-    def parse(cls, text: str, *, name: str) -> "Prompt":
-        """Make a prompt of its text.
+    def parse(cls, text: str, *, name: str, version: str = "", label: Label | None = None) -> "Prompt":
+        """Make a prompt of its text; version and label are its own unless somebody else keeps them.
 
         Raises:
             Refused: ``prompt_invalid``: the front is not valid, a template does not parse, or there is no part.
@@ -67,16 +76,31 @@ class Prompt:
         if not pieces:
             raise Refused(f"The prompt {name} has no part.", code="prompt_invalid",
                           hint="Head its parts with <!-- system --> and <!-- user -->.")  # fmt: skip
+        parts: list[tuple[Speaker, str]] = [
+            (cast("Speaker", who), body) for who, body in zip(pieces[::2], pieces[1::2], strict=True)
+        ]
+        version = version or hashlib.sha256(text.encode()).hexdigest()[:12]
+        return cls.of(parts, name=name, version=version, label=label or said.label)
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Speaker, str]], *, name: str, version: str, label: Label) -> "Prompt":
+        """Make a prompt of the texts of its parts.
+
+        Raises:
+            Refused: ``prompt_invalid``: a template does not parse.
+        """
         # Prompts are no HTML: what is escaped here would reach the model as entities.
-        environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
+        environment = ImmutableSandboxedEnvironment(
+            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        )
         try:
-            templates = [environment.from_string(body) for body in pieces[1::2]]
+            templates: tuple[tuple[Speaker, Template], ...] = tuple(
+                (speaker, environment.from_string(body)) for speaker, body in parts
+            )
         except TemplateError as error:
             raise Refused(f"The prompt {name} does not parse: {error}", code="prompt_invalid",
                           hint="Correct the template.") from error  # fmt: skip
-        speakers = cast("list[Speaker]", pieces[::2])
-        version = hashlib.sha256(text.encode()).hexdigest()[:12]
-        return cls(name, version, said.label, tuple(zip(speakers, templates, strict=True)))
+        return cls(name, version, label, templates, tuple(parts))
 
     def render(self, **values: object) -> tuple[Message, ...]:
         """Fill in the values.
@@ -85,14 +109,46 @@ class Prompt:
             Broken: ``prompt_value_missing``; a missing value is never an empty string.
         """
         try:
-            return tuple(Message(role=speaker, content=part.render(values).strip()) for speaker, part in self.parts)
-        except TemplateError as error:
+            return tuple(
+                Message(role=speaker, content=part.render(values).strip(), prompt=self.title)
+                for speaker, part in self.parts
+            )
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
             raise Broken(f"The prompt {self.name} cannot be filled in: {error}", code="prompt_value_missing",
                          hint="Report it; `signoff trace RUN` shows where.") from error  # fmt: skip
 
 
+class Wording(Protocol):
+    """One prompt in whatever version a run gets."""
+
+    async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
+        """Fill in the version for ``key`` (a run's id: the same run always gets the same one).
+
+        Raises:
+            Broken: ``prompt_value_missing``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """The versions of one prompt that lie on this machine."""
+
+    prompts: tuple[Prompt, ...]
+    staging_share: float = 0.0
+    """Share of the runs that get the staged version, where there is one."""
+
+    async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
+        """See ``Wording.render``."""
+        return pick(self.prompts, key=key, staging_share=self.staging_share).render(**values)
+
+
 def load_all(folder: Path, name: str) -> tuple[Prompt, ...]:
-    """Every version of a prompt in a folder: ``plan.md``, then ``plan.*.md``."""
+    """Every version of a prompt in a folder: ``plan.md``, then ``plan.*.md``.
+
+    Raises:
+        Refused: ``prompt_invalid``.
+    """
     return tuple(Prompt.load(path) for path in sorted(folder.glob(f"{name}.md")) + sorted(folder.glob(f"{name}.*.md")))
 
 
@@ -109,9 +165,13 @@ def pick(prompts: Sequence[Prompt], *, key: str, staging_share: float = 0.0, ver
         if found is not None:
             return found
         raise Refused(f"There is no prompt version {version}.", code="prompt_invalid", hint="List the versions first.")
-    draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    wanted: Sequence[Label] = ("staging", "production") if draw < staging_share else ("production",)
-    for label in wanted:
+    for label in labels(key, staging_share):
         if (found := next((prompt for prompt in prompts if prompt.label == label), None)) is not None:
             return found
     raise Refused("No prompt is labelled production.", code="prompt_invalid", hint="Label one: `label: production`.")
+
+
+def labels(key: str, staging_share: float) -> tuple[Label, ...]:
+    """The labels that a run may get, in this order; a growing share only adds runs to the staged ones."""
+    draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    return ("staging", "production") if draw < staging_share else ("production",)

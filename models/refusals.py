@@ -21,6 +21,7 @@ _LENGTHS = tuple(
         r"(?:n_ctx|max_model_len)\D{0,5}(\d+)",
     )
 )
+_TEMPLATE = re.compile(r"chat.?template", re.IGNORECASE)
 _NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
 _LATER = frozenset({408, 409, 423, 425})
 _TOO_LARGE = 413
@@ -75,8 +76,10 @@ def refusal(status: int, said: str, *, where: str, retry_after_s: float | None =
         return too_long(said)
     if status >= 500 or status in _LATER:  # noqa: PLR2004
         return Unavailable(f"{where} failed with {status}: {said}", hint="See the log of the model server.")
-    return Refused(f"{where} refused the request ({status}): {said}", code="llm_bad_request",
-                   hint="The endpoint does not understand what we send; see docs/model-protocol.md.")  # fmt: skip
+    hint = "The endpoint does not understand what we send; see docs/model-protocol.md."
+    if _TEMPLATE.search(said):
+        hint = "Serve the model with its chat template (vLLM: --chat-template FILE), or its Instruct variant."
+    return Refused(f"{where} refused the request ({status}): {said}", code="llm_bad_request", hint=hint)
 
 
 def unreachable(where: str, why: str) -> Unavailable:

@@ -34,6 +34,8 @@ class Dialect:
 
     structured: Structured = "strict"
     temperature: bool = True
+    system: bool = True
+    """False: what the system message says stands at the beginning of the first user message."""
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
 

@@ -1,5 +1,5 @@
 """What is done at each station of a run: one verb per file, its prompt beside it."""
 
-from nodes._prompt import Prompt, prompt
+from nodes._prompt import NAMES, prompts
 
-__all__ = ["Prompt", "prompt"]
+__all__ = ["NAMES", "prompts"]

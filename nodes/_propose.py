@@ -1,91 +1,74 @@
 """Ask the providers for a change; with several answers, run each and rank by evidence (F4)."""
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from domain import Candidate, CodeChange, CommandRun, SignoffError, read_report
-from models import Bench, Job, Proposal, Provider, best
+from domain import Candidate, SignoffError, Spent
+from models import Asked, Bench, Job, Proposal, Provider, best, passes_everything
 from nodes._announce import announce
-from nodes._output import plain
-from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
+from nodes._consult import spent_on
+from nodes._trials import Trials
+
+CHARS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the providers came to: a proposal, or why there is none. ``all`` is for the bill and the report."""
+    """What the providers came to: a proposal, or why there is none."""
 
     proposal: Proposal | None = None
     problem: SignoffError | None = None
-    all: tuple[Proposal, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    reason: str = ""
+    """Why this proposal and no other, where there was a choice."""
+    spent: Spent = field(default_factory=Spent)
+    """What everybody's answers cost, and running them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equipped:
-    """The workspace as a provider's bench, with the variables that this repository's tests need."""
+@dataclass(slots=True, kw_only=True)
+class _Entrant:
+    """One provider's way through: what it said so far, what it proposed, how that did."""
 
-    workspace: Workspace
-    env: Mapping[str, str]
+    lane: str
+    provider: Provider
+    heard: int = 0
+    """Characters."""
+    proposal: Proposal | None = None
+    problem: SignoffError | None = None
+    candidate: Candidate | None = None
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = REPO,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-    ) -> CommandRun:
-        """As ``Sandbox.run``."""
-        both = {**self.env, **(env or {})}
-        return await self.workspace.run(argv, cwd=cwd, env=both, stdin=stdin, timeout_s=timeout_s)
-
-    async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
-        """As ``Sandbox.read``."""
-        return await self.workspace.read(path, limit=limit)
-
-    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        """As ``Sandbox.write``."""
-        await self.workspace.write(path, data, mode=mode)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
-    """Where candidates are run: each in a lane of its own, from the same snapshot."""
-
-    workspaces: Workspaces
-    run: str
-    pinned: Pinned
-    snapshot: Snapshot
-    accept: str
-    env: dict[str, str]
-    seconds: float
-
-    async def evidence(self, lane: str, proposal: Proposal) -> Candidate:
-        """Apply one proposal on its own fork and run the acceptance command."""
-        started = time.monotonic()
-        workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
+    async def propose(self, job: Job, bench: Bench) -> None:
         try:
-            await workspace.apply(proposal.change)
+            self.proposal = await self.provider.propose(job, bench, heard=self._hear)
         except SignoffError as error:
-            return Candidate(id=lane, provider=proposal.provider, note=error.message)
-        run = await workspace.shell(self.accept, timeout_s=self.seconds, env=self.env)
-        report = read_report(plain(run))
-        candidate = Candidate(
-            id=lane,
-            provider=proposal.provider,
-            builds=run.ok or report is not None,
-            reproduction_passed=run.ok,
-            regression_passed=run.ok,
-            score=report.passed / max(1, report.passed + report.failed + report.errors) if report else float(run.ok),
-            diff_lines=_lines(proposal.change),
-            tokens=proposal.usage.tokens_in + proposal.usage.tokens_out,
-            duration_ms=(time.monotonic() - started) * 1_000,
-        )
-        announce("candidate_tried", proposal.provider, passed=run.ok, id=lane)
-        return candidate
+            announce("note", f"{self.provider.name}: {error.message}", code=error.stable_code)
+            self.problem = error
+
+    async def compete(self, job: Job, bench: Bench, trials: Trials) -> None:
+        await self.propose(job, bench)
+        if self.proposal is not None:
+            self.candidate = await trials.evidence(self.lane, self.proposal)
+
+    def spent(self, job: Job) -> Spent:
+        """What it cost. Of an answer that was cut off nobody sends a bill: then it is what was sent and heard."""
+        ran = Spent(sandbox_seconds=self.candidate.duration_ms / 1_000 if self.candidate else 0.0)
+        if self.proposal is not None:
+            return ran + (spent_on(self.proposal.usage) if self.proposal.usage.calls else Spent())
+        if self.problem is not None or not isinstance(self.provider, Asked):
+            return ran
+        sent = sum(len(message.content) for message in job.messages)
+        return Spent(tokens_in=sent // CHARS_PER_TOKEN, tokens_out=self.heard // CHARS_PER_TOKEN, model_calls=1)
+
+    def report(self) -> Candidate:
+        if self.candidate is not None:
+            return self.candidate
+        why = self.problem.message if self.problem else "Stopped: another candidate passes everything."
+        return Candidate(id=self.lane, provider=self.provider.name, note=why)
+
+    def _hear(self, text: str) -> None:
+        self.heard += len(text)
+        announce("text", text, provider=self.provider.name)
 
 
 async def propose(
@@ -93,34 +76,51 @@ async def propose(
 ) -> Answer:
     """Ask all providers at once and return the answer with the best evidence.
 
-    A provider that fails is left out; its error is the answer only when nobody had another, the last
-    resort included.
+    Each answer is run as soon as it is there, on a fork of its own; the first that passes everything
+    ends the search. A provider that fails is left out; its error is the answer only when nobody had
+    another, the last resort included.
     """
-    told = await asyncio.gather(*(_one(provider, job, bench) for provider in providers))
-    proposals = tuple(p for p in told if isinstance(p, Proposal))
-    if not proposals and last_resort is not None:
-        saved = await _one(last_resort, job, bench)
-        proposals = (saved,) if isinstance(saved, Proposal) else ()
-    if not proposals:
-        return Answer(problem=next((p for p in told if isinstance(p, SignoffError)), None))
-    if len(proposals) == 1:
-        return Answer(proposal=proposals[0], all=proposals)
-    tried = [await trials.evidence(f"candidate-{n}", p) for n, p in enumerate(proposals, 1)]
-    ranked = best(tried)
-    announce("note", ranked.reason, winner=ranked.winner.provider)
-    winner = proposals[[c.id for c in tried].index(ranked.winner.id)]
-    return Answer(proposal=winner, all=proposals, candidates=tuple(ranked.order))
+    entrants = [_Entrant(lane=f"{trials.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
+    if len(entrants) == 1:
+        await entrants[0].propose(job, bench)
+    else:
+        await _race(entrants, job, bench, trials)
+    if not any(e.proposal for e in entrants) and last_resort is not None:
+        entrants.append(_Entrant(lane=f"{trials.lane}-spare", provider=last_resort))
+        await entrants[-1].propose(job, bench)
+    spent = sum((e.spent(job) for e in entrants), Spent())
+    tried = [e for e in entrants if e.candidate is not None]
+    if not tried:
+        found = next((e.proposal for e in entrants if e.proposal is not None), None)
+        problem = None if found else next((e.problem for e in entrants if e.problem is not None), None)
+        return Answer(proposal=found, problem=problem, spent=spent)
+    return replace(_ranked(tried, entrants, trials), spent=spent)
 
 
-async def _one(provider: Provider, job: Job, bench: Bench) -> Proposal | SignoffError:
+async def _race(entrants: Sequence[_Entrant], job: Job, bench: Bench, trials: Trials) -> None:
+    """Let all of them run until each is done, or one has passed everything."""
+    waiting = {asyncio.create_task(e.compete(job, bench, trials)) for e in entrants}
     try:
-        return await provider.propose(job, bench, heard=lambda text: announce("text", text, provider=provider.name))
-    except SignoffError as error:
-        announce("note", f"{provider.name}: {error.message}", code=error.stable_code)
-        return error
+        while waiting and not any(e.candidate is not None and passes_everything(e.candidate) for e in entrants):
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def _lines(change: CodeChange) -> int:
-    texts = [f.content for f in change.files_to_create]
-    texts += [e.replace if e.replace is not None else e.content or "" for e in change.files_to_update]
-    return sum(text.count("\n") + 1 for text in texts) + len(change.files_to_delete)
+def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], trials: Trials) -> Answer:
+    ranked = best([e.candidate for e in tried if e.candidate is not None])
+    winner = next(e for e in tried if e.lane == ranked.winner.id)
+    others = tuple(e.report() for e in entrants if e.candidate is None)
+    with trials.tracer.start_as_current_span("n_best") as span:
+        span.set_attributes({
+            "app.candidates": len(entrants),
+            "app.winner": ranked.winner.id,
+            "app.winner.provider": ranked.winner.provider,
+            "app.reason": ranked.reason,
+        })  # fmt: skip
+    announce("note", ranked.reason, winner=ranked.winner.provider)
+    return Answer(proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason)

@@ -32,20 +32,22 @@ from domain import (
     Verdict,
     ensure_within,
     environment,
+    read_report,
     ready,
 )
-from models import Job, Message
+from models import Job, Message, Wording
 from nodes._announce import announce
 from nodes._colleagues import Clock, Require, Roster, errand
 from nodes._command import run_command
-from nodes._consult import spent_on, worst_case
+from nodes._consult import worst_case
 from nodes._context import gather
 from nodes._output import clip, plain, tail
-from nodes._prompt import Prompt, as_json
-from nodes._propose import Answer, Equipped, Trials, propose
+from nodes._prompt import as_json
+from nodes._propose import Answer, propose
 from nodes._rating import rate
 from nodes._revise import shell_arguments
 from nodes._rules import denied, ruled
+from nodes._trials import Equipped, Trials
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
@@ -91,7 +93,7 @@ class Executor:
     engine: Engine
     require: Require
     ballots: Ballots
-    prompt: Prompt
+    prompt: Wording
     clock: Clock
     tracer: Tracer
     provider_seconds: float = 60.0
@@ -125,7 +127,8 @@ class Executor:
             query = f"{step.title}\n{step.detail}\n{task.text}"
             context, _ = await gather(self.store, state["run"], state["snapshot"].tree, query, "")
         baseline = state["baseline"]
-        return self.prompt.render(
+        return await self.prompt.render(
+            state["run"],
             expert=self.roster.expert_prompt(state["expert"]),
             context=context,
             task=task.text,
@@ -144,20 +147,34 @@ class Executor:
         if self.roster.model("coder", wanted) is not None:
             tokens = sum(worst_case(m, settings) for m in prompts) * len(providers)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
-        trials = Trials(
-            workspaces=self.workspaces, run=state["run"], pinned=state["pinned"], snapshot=state["snapshot"],
-            accept=_accept(state), env=await self._env(state), seconds=COMMAND_SECONDS,
-        )  # fmt: skip
+        trials = await self._trials(state)
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
                     seconds=self.provider_seconds) for m in prompts]  # fmt: skip
         spare = None if state["baseline"].ok else await self.roster.last_resort(wanted)
         bench = Equipped(workspace, trials.env)
-        asked = (propose(providers, job, bench, trials, last_resort=spare) for job in jobs)
+        asked = (
+            propose(providers, job, bench, replace(trials, lane=f"candidate-{n}"), last_resort=spare)
+            for n, job in enumerate(jobs, 1)
+        )
         answers = list(await asyncio.gather(*asked))
         for answer in answers:
             if isinstance(answer.problem, Transient):
                 raise answer.problem  # nothing was tried yet: the node is simply repeated
         return answers
+
+    async def _trials(self, state: ExecuteInput) -> Trials:
+        task, engine = state["task"], await ruled(self.engine, self.store, state["run"])
+
+        def automatic(change: CodeChange) -> bool:
+            risk = engine.change(change, profile=task.profile, tainted=task.outside)
+            return denied(risk) is None and not self.require(risk.tier).humans
+
+        return Trials(
+            workspaces=self.workspaces, run=state["run"], pinned=state["pinned"], snapshot=state["snapshot"],
+            lane="candidate", accept=_accept(state), env=await self._env(state), seconds=COMMAND_SECONDS,
+            tracer=self.tracer, before=read_report(plain(state["baseline"])),
+            automatic=automatic, profile=task.profile, alive=partial(self._ensure_alive, state),
+        )  # fmt: skip
 
     async def _all(
         self,
@@ -168,7 +185,7 @@ class Executor:
         answers: Sequence[Answer],
     ) -> ExecuteUpdate:
         """Apply the answers one after the other, then prove the last of them."""
-        spent = sum((spent_on(p.usage) for a in answers for p in a.all if p.usage.calls), state["spent"])
+        spent = sum((answer.spent for answer in answers), state["spent"])
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
             attempt, risk = await self._one(state, workspace, step, answer)
@@ -188,7 +205,8 @@ class Executor:
         self, state: ExecuteInput, workspace: Workspace, step: Step, answer: Answer
     ) -> tuple[Attempt, Risk | None]:
         """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
-        blank = Attempt(step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates)
+        blank = Attempt(step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates,
+                        reason=answer.reason)  # fmt: skip
         if answer.proposal is None:
             return _refusal(blank, answer.problem), None
         proposal = answer.proposal

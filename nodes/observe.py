@@ -17,10 +17,10 @@ from domain import (
     looping,
     read_report,
 )
-from models import Message
+from models import Message, Wording
 from nodes._announce import announce
 from nodes._output import ending, plain, tail
-from nodes._prompt import Prompt, as_json
+from nodes._prompt import as_json
 from sandbox import Snapshot
 
 REMEMBERED = 20
@@ -28,6 +28,7 @@ REMEMBERED = 20
 
 
 class ObserveInput(TypedDict):
+    run: str
     plan: Plan
     attempts: NotRequired[tuple[Attempt, ...]]
     pending: NotRequired[Pending | None]
@@ -52,7 +53,7 @@ class ObserveUpdate(TypedDict, total=False):
 class Observer:
     """Read the attempts, notice loops, say what the next try should know."""
 
-    prompt: Prompt
+    prompt: Wording
 
     async def __call__(self, state: ObserveInput) -> ObserveUpdate:
         attempts, past = state.get("attempts", ()), state.get("evidence", ())
@@ -66,11 +67,11 @@ class Observer:
         return {
             "evidence": evidence,
             "done": done,
-            "transcript": self._told(state, attempts, evidence),
+            "transcript": await self._told(state, attempts, evidence),
             "ending": _final(attempts),
         }
 
-    def _told(
+    async def _told(
         self, state: ObserveInput, attempts: Sequence[Attempt], evidence: Sequence[Evidence]
     ) -> tuple[Message, ...]:
         """Append what was seen to the conversation; earlier messages are never edited (prefix cache)."""
@@ -78,7 +79,8 @@ class Observer:
         if not said or len(attempts) != 1:
             return ()
         runs = [{"command": r.command, "ending": ending(r), "output": tail(plain(r))} for r in attempts[0].runs]
-        heard = self.prompt.render(
+        heard = await self.prompt.render(
+            state["run"],
             refused=attempts[0].refused,
             verdict=_verdict(evidence[-1]),
             runs=runs,

@@ -7,14 +7,14 @@ from typing import NotRequired, TypedDict
 from opentelemetry.trace import Tracer
 
 from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
-from models import Message
+from models import Message, Wording
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._context import gather
 from nodes._output import clip, plain, tail
-from nodes._prompt import Prompt, as_json
+from nodes._prompt import as_json
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
 SMALL_TASK = 200
@@ -53,7 +53,7 @@ class Planner:
     workspaces: Workspaces
     store: Store
     roster: Roster
-    prompt: Prompt
+    prompt: Wording
     clock: Clock
     tracer: Tracer
 
@@ -106,7 +106,8 @@ class Planner:
             )
         if model is None or (len(task.text) <= SMALL_TASK and not baseline.ok):
             return one_step(task, state["expert"], cited), (), Spent()
-        messages = self.prompt.render(
+        messages = await self.prompt.render(
+            state["run"],
             expert=self.roster.expert_prompt(state["expert"]),
             base=state["pinned"].commit[:12],
             context=context,

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
 from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan
-from models import Message
+from models import Message, Wording
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._consult import consult, spent_on
 from nodes._output import plain, tail
-from nodes._prompt import Prompt, as_json
+from nodes._prompt import as_json
 from sandbox import Pinned, Snapshot, Workspaces
 
 ROUNDS = 3
@@ -57,8 +57,8 @@ class Replanner:
 
     workspaces: Workspaces
     roster: Roster
-    prompt: Prompt
-    planner: Prompt
+    prompt: Wording
+    planner: Wording
     clock: Clock
 
     async def __call__(self, state: ReplanInput) -> ReplanUpdate:
@@ -73,7 +73,8 @@ class Replanner:
         keep = bool(feedback or state.get("findings"))
         snapshot = state["snapshot"] if keep else state["good"]
         assert model is not None  # noqa: S101  _stop has seen to it
-        messages = (*self._start(state), *self._question(state, findings, feedback, keep=keep))
+        question = await self._question(state, findings, feedback, keep=keep)
+        messages = (*await self._start(state), *question)
         reply = await consult(
             model, messages, Plan, settings=self.roster.settings("planner"),
             task=state["task"], spent=state["spent"], now=self.clock(),
@@ -90,22 +91,23 @@ class Replanner:
             "spent": state["spent"] + spent_on(reply.usage),
         }  # fmt: skip
 
-    def _start(self, state: ReplanInput) -> tuple[Message, ...]:
+    async def _start(self, state: ReplanInput) -> tuple[Message, ...]:
         """The conversation so far; a plan that was made without a model starts one now."""
         if state["planning"]:
             return state["planning"]
-        opening = self.planner.render(
-            expert=self.roster.expert_prompt(state["expert"]), base=state["task"].base[:12], context="",
+        opening = await self.planner.render(
+            state["run"], expert=self.roster.expert_prompt(state["expert"]), base=state["task"].base[:12], context="",
             task=state["task"].text, accept=state["task"].accept, baseline="see below",
         )  # fmt: skip
         return (*opening, Message(role="assistant", content=as_json(state["plan"])))
 
-    def _question(
+    async def _question(
         self, state: ReplanInput, findings: Sequence[Finding], feedback: str, *, keep: bool
     ) -> tuple[Message, ...]:
         past = state.get("evidence", ())
         runs = past[-1].runs if past and not keep else ()
-        return self.prompt.render(
+        return await self.prompt.render(
+            state["run"],
             failure=(past[-1].failure if past else None) or "general",
             findings=[f"{f.kind}: {f.message} {f.path}".strip() for f in findings],
             output=tail(plain(runs[-1])) if runs else "",

@@ -22,13 +22,12 @@ from domain import (
     read_report,
     weakened,
 )
-from models import Model
+from models import Model, Wording
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._output import clip, ending, plain, tail
-from nodes._prompt import Prompt
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
@@ -68,7 +67,7 @@ class Reviewer:
     store: Store
     roster: Roster
     engine: Engine
-    prompt: Prompt
+    prompt: Wording
     clock: Clock
     tracer: Tracer
 
@@ -130,7 +129,8 @@ class Reviewer:
     async def _read(
         self, state: ReviewInput, model: Model, proof: Proof, diff: str, findings: tuple[Finding, ...]
     ) -> tuple[Review, Spent]:
-        messages = self.prompt.render(
+        messages = await self.prompt.render(
+            state["run"],
             expert=self.roster.expert_prompt(state["expert"]),
             task=state["task"].text,
             accept=proof.command,

@@ -49,6 +49,8 @@ ENTRIES: Final[dict[str, Entry]] = {
     ),
     "jobs": Entry("cli_jobs", "app", "The work of the service, and what of it died."),
     "approvals": Entry("cli_approvals", "app", "Read what waits for a signature, and give or refuse it."),
+    "prompts": Entry("cli_prompts", "app", "What the planner, the coder and the reviewer are told, in which versions."),
+    "bench": Entry("cli_bench", "app", "Measure strategies and models on small bugs."),
     "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": Entry("cli_sandbox", "app", "Test the sandbox on this host."),
     "models": Entry("cli_models", "app", "Which models there are, how their endpoints are, and who would be asked."),

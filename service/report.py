@@ -45,6 +45,17 @@ def as_json(standing: Standing) -> dict[str, Any]:
         "plan": plain(values.get("plan")),
         "changes": [plain(a.change) for a in values.get("attempts", ()) if not a.refused],
         "candidates": [plain(c) for a in values.get("attempts", ()) for c in a.candidates],
+        "choices": [
+            {
+                "step": a.step,
+                "attempt": a.number,
+                "winner": a.candidates[0].id,
+                "provider": a.provider,
+                "reason": a.reason,
+            }
+            for a in values.get("attempts", ())
+            if a.candidates
+        ],
         "review": plain(values.get("review")),
         "findings": [plain(f) for f in values.get("findings", ())],
         "proof": _proof(values.get("proof")),

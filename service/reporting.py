@@ -1,5 +1,6 @@
-"""The settings of logs and traces: who is told what happens here. ``service/settings.py`` reads them."""
+"""The settings of logs, traces and prompts: who is told what. ``service/settings.py`` reads them."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -30,6 +31,9 @@ class Reporting(BaseSettings):
     langfuse_secret_key: SecretStr | None = Field(
         default=None, validation_alias="LANGFUSE_SECRET_KEY", description="Its secret key."
     )
+    langfuse_prompts: bool = Field(default=False, description="Prompts are those that the Langfuse project has.")
+    prompts: Path | None = Field(default=None, description="Folder with prompts of your own, before ours.")
+    prompts_staging_share: float = Field(default=0.0, ge=0, le=1, description="Share of runs that get staged prompts.")
     trace_content: bool = Field(default=False, description="Write prompts and answers (redacted) into spans.")
     editor: str = Field(
         default="vi",

@@ -35,7 +35,6 @@ from graphs import Staff, coding
 from models import Catalogue, Decisions, Model, Role, Switchboard, load_catalogue
 from models import Database as ModelTables
 from models.repair import Repair
-from nodes import prompt
 from nodes._revise import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
@@ -62,6 +61,7 @@ from service.runs import Run, Runs
 from service.sandboxes import open_pool, spec_of, told
 from service.settings import Settings
 from service.tables import METADATA
+from service.wording import wordings
 from telemetry import (
     Branch,
     Identity,
@@ -291,21 +291,21 @@ def hire(
     resume_votes_as: Voter | None = None,
 ) -> Staff:
     """Give every node its colleague."""
-    risk, require = revise.engine, revise.require
+    risk, require, says = revise.engine, revise.require, wordings(settings)
     return Staff(
         receive=Receiver(store=store, roster=desk, clock=clock),
-        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=prompt("plan"), clock=clock,
+        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=says["plan"], clock=clock,
                      tracer=spans.tracer),
         execute=Executor(
             workspaces=workspaces, store=store, roster=desk, engine=risk, require=require, ballots=ballots,
-            prompt=prompt("execute"), clock=clock, tracer=spans.tracer, provider_seconds=settings.repair_seconds,
+            prompt=says["execute"], clock=clock, tracer=spans.tracer, provider_seconds=settings.repair_seconds,
         ),
-        observe=Observer(prompt=prompt("observe")),
+        observe=Observer(prompt=says["observe"]),
         replan=Replanner(
-            workspaces=workspaces, roster=desk, prompt=prompt("replan"), planner=prompt("plan"), clock=clock
+            workspaces=workspaces, roster=desk, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
         review=Reviewer(
-            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=prompt("review"), clock=clock,
+            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=says["review"], clock=clock,
             tracer=spans.tracer,
         ),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),

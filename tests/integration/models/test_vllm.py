@@ -7,9 +7,10 @@ import subprocess
 import httpx
 import pytest
 
-from domain import CodeChange, ContextTooLong, Plan, Refused, Review
+from domain import CodeChange, ContextTooLong, Plan, Refused, Review, Unavailable, Unreadable
 from models import Endpoint, Message, Settings, load_catalogue, open_models, probe
 from models.chat import opened
+from models.wire import Dialect
 from tests.integration.models.turns import prefix_cache_share
 from tests.integration.models.vllm_server import CONTEXT, MODEL, PYTHON, ROOT, Vllm
 
@@ -72,12 +73,7 @@ async def test_the_prefix_cache_serves_what_was_sent_before(server):
 
 
 async def test_an_adapter_is_loaded_while_it_runs(server):
-    async with httpx.AsyncClient(timeout=60) as http:
-        loaded = await http.post(
-            f"{server.base_url}/load_lora_adapter",
-            json={"lora_name": "tiny-python", "lora_path": str(server.adapter)},
-        )
-        assert loaded.status_code == 200, loaded.text
+    await server.load_adapter("tiny-python")
     assert "tiny-python" in (await probe(at(server, "tiny-python"), quick=True)).models
     cold = Settings(temperature=0, max_tokens=12)
     async with opened(at(server)) as base, opened(at(server, "tiny-python")) as adapted:
@@ -85,6 +81,28 @@ async def test_an_adapter_is_loaded_while_it_runs(server):
         expert = await adapted.ask(ASK, str, settings=cold)
     assert expert.model == "tiny-python"
     assert expert.value != plain.value
+
+
+@pytest.mark.parametrize("dialect", [Dialect(structured="text"), Dialect(structured="json_object")])
+async def test_without_guided_decoding_nonsense_is_unreadable(server, dialect):
+    """Random weights write no plan of their own: after one round of repair that is said, with what would help."""
+    async with opened(at(server)) as chat:
+        chat.learned.dialect = dialect
+        with pytest.raises(Unreadable) as caught:
+            await chat.ask(ASK, Plan, settings=Settings(max_tokens=64))
+    assert caught.value.hint
+
+
+async def test_an_answer_cut_off_by_its_length_says_so(server):
+    async with opened(at(server)) as chat:
+        with pytest.raises(Unreadable, match="cut off"):
+            await chat.ask(ASK, Plan, settings=Settings(max_tokens=2))
+
+
+async def test_an_answer_that_takes_too_long_ends_at_its_deadline(server):
+    async with opened(at(server)) as chat:
+        with pytest.raises(Unavailable):
+            await chat.ask(ASK, str, settings=Settings(max_tokens=6_000, timeout_s=0.05))
 
 
 async def test_metrics_are_scraped(server):

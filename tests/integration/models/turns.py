@@ -1,36 +1,58 @@
-"""Ten turns of a coder's conversation with our own prompts, and how much of them a prefix cache served."""
+"""Ten turns of a coder's conversation with our own prompts, and how much of them a prefix cache served.
+
+The conversation is made by who makes it in a run: the coder's prompt opens it, and after each change the
+real ``observe`` node adds what it saw.
+"""
 
 from pathlib import Path
 
-from domain import CodeChange, Plan, Step
-from models import Endpoint, Message, Prompt, Settings, load_catalogue
+from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
+from models import Endpoint, Message, Settings, Versions, load_catalogue
 from models.chat import opened
+from nodes import prompts
+from nodes._prompt import as_json
+from nodes.observe import Observer
+from sandbox import Snapshot
 
 ROOT = Path(__file__).parents[3]
 TURNS = 10
 FILES = ("domain/failures.py", "domain/limits.py", "models/retry.py", "models/fallback.py")
 STEP = Step(id="1", title="Correct the sum")
+PLAN = Plan(goal="The sum is right", steps=(STEP,))
+HERE = Snapshot(tree="0" * 40, full="0" * 40, commit="0" * 40)
 
 
-def opening() -> tuple[Message, ...]:
+async def opening() -> tuple[Message, ...]:
     """What the coder is told first, with real files as the context."""
     context = "\n\n".join(f"{name}\n{(ROOT / name).read_text(encoding='utf-8')}" for name in FILES)
-    return Prompt.load(ROOT / "nodes" / "execute.md").render(
-        expert=load_catalogue().expert("code_python").prompt, context=context, task="The sum is wrong.",
-        plan=Plan(goal="The sum is right", steps=(STEP,)), accept="pytest -q", baseline="1 failed", step=STEP,
+    return await Versions(prompts=prompts("execute")).render(
+        "run", expert=load_catalogue().expert("code_python").prompt, context=context, task="The sum is wrong.",
+        plan=PLAN, accept="pytest -q", baseline="1 failed", step=STEP,
     )  # fmt: skip
 
 
 async def prefix_cache_share(base_url: str, model: str) -> float:
     """Share of the prompt tokens of the turns after the first that came from the server's cache."""
-    talk, read, cached = list(opening()), 0, 0
+    observer = Observer(prompt=Versions(prompts=prompts("observe")))
+    talk, seen, read, cached = await opening(), (), 0, 0
     async with opened(Endpoint(base_url=base_url, model=model)) as chat:
         for turn in range(TURNS):
             reply = await chat.ask(talk, CodeChange, settings=Settings(temperature=0.2, max_tokens=400))
             if turn:
                 read, cached = read + reply.usage.tokens_in, cached + reply.usage.tokens_cached
-            talk += [
-                Message(role="assistant", content="{}"),
-                Message(role="user", content=f"Your change was applied. $ pytest -q\nexit code 1\n{turn} failed"),
-            ]
+            talk, seen = await _observed(observer, talk, seen, reply.value, turn)
     return cached / read
+
+
+async def _observed(
+    observer: Observer, talk: tuple[Message, ...], seen: tuple[Evidence, ...], change: CodeChange, turn: int
+) -> tuple[tuple[Message, ...], tuple[Evidence, ...]]:
+    """What the conversation and the evidence are after this change was tried and failed."""
+    output = f"E   assert {turn} == 6\n{turn + 1} failed, 3 passed in 0.0{turn} s".encode()
+    run = CommandRun(command="pytest -q", ended="exit", code=1, stdout=Output(tail=output))
+    update = await observer({
+        "run": "run", "plan": PLAN, "attempts": (Attempt(step="1", number=turn + 1, change=change, runs=(run,)),),
+        "evidence": seen, "transcript": (*talk, Message(role="assistant", content=as_json(change))), "done": (),
+        "snapshot": HERE, "good": HERE, "tries": turn,
+    })  # fmt: skip
+    return update["transcript"], update["evidence"]

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).parents[3]
-PYTHON = ROOT / ".cache" / "vllm-venv" / "bin" / "python"
+PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 TINY = ROOT / ".cache" / "tiny"
 CONTEXT = 8_192
 MODEL = "tiny"
@@ -57,6 +59,13 @@ class Vllm:
     @property
     def base_url(self) -> str:
         return f"{self.root}/v1"
+
+    async def load_adapter(self, name: str) -> None:
+        """Load our adapter under a name, while the server runs; it may be there already."""
+        async with httpx.AsyncClient(timeout=60) as http:
+            body = {"lora_name": name, "lora_path": str(self.adapter)}
+            loaded = await http.post(f"{self.base_url}/load_lora_adapter", json=body)
+        assert loaded.status_code == 200 or "already" in loaded.text, loaded.text
 
 
 def free_port() -> int:

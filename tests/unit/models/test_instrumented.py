@@ -19,14 +19,15 @@ def spans():
     provider.shutdown()
 
 
-async def ask(model):
-    return await model.ask(ASK, Plan, settings=Settings(temperature=0.3, max_tokens=77))
+async def ask(model, *prompts):
+    spoken = tuple(Message(role="user", content="more", prompt=prompt) for prompt in prompts)
+    return await model.ask((*ASK, *spoken), Plan, settings=Settings(temperature=0.3, max_tokens=77))
 
 
 async def test_a_call_is_a_span_of_numbers(spans):
     exporter, tracer = spans
     usage = Usage(tokens_in=100, tokens_out=20, tokens_cached=64, calls=1)
-    await ask(Instrumented(model=Flaky(name="m", usage=usage), tracer=tracer, prompt_version="abc"))
+    await ask(Instrumented(model=Flaky(name="m", usage=usage), tracer=tracer), "plan@abc", "plan@abc", "replan@def")
     (span,) = exporter.get_finished_spans()
     assert (span.name, span.kind) == ("chat m", SpanKind.CLIENT)
     said = dict(span.attributes or {})
@@ -37,7 +38,8 @@ async def test_a_call_is_a_span_of_numbers(spans):
     assert said["gen_ai.usage.cache_read.input_tokens"] == 64
     assert said["gen_ai.request.max_tokens"] == 77
     assert said["gen_ai.response.finish_reasons"] == ("stop",)
-    assert said["app.prompt.version"] == "abc"
+    assert said["app.prompt.version"] == "plan@abc, replan@def"
+    assert "langfuse.observation.prompt.name" not in said
     assert said["app.answer"] == "plan"
     assert "canary" not in str(said)
 
@@ -58,3 +60,11 @@ async def test_a_failure_is_on_the_span_without_its_words(spans):
     assert span.status.status_code is StatusCode.ERROR
     assert (span.attributes or {})["error.type"] == "llm_unavailable"
     assert "canary" not in span.to_json()
+
+
+async def test_a_prompt_of_langfuse_is_linked_to_it(spans):
+    exporter, tracer = spans
+    await ask(Instrumented(model=Flaky(), tracer=tracer), "plan@langfuse-3")
+    said = dict(exporter.get_finished_spans()[0].attributes or {})
+    assert said["langfuse.observation.prompt.name"] == "signoff-plan"
+    assert said["langfuse.observation.prompt.version"] == 3

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Broken, Candidate
-from models import best, passes_everything
+from domain import Broken, Candidate, TestCase, TestReport
+from models import best, compared, passes_everything
 
 
 def candidates(min_size=1):
@@ -69,3 +69,38 @@ def test_what_decided_is_said():
 def test_nothing_to_rank():
     with pytest.raises(Broken):
         best([])
+
+
+def report(passed: int, *failing: str) -> TestReport:
+    return TestReport(
+        passed=passed, failed=len(failing), cases=tuple(TestCase(id=f, outcome="failed") for f in failing)
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passed", "told"),
+    [
+        (report(3, "bug"), report(4), True, (True, True, True)),
+        (report(3, "bug"), report(3, "other"), False, (True, True, False)),
+        (report(3, "bug"), report(3, "bug"), False, (True, False, True)),
+        (report(3, "bug"), report(2, "bug", "other"), False, (True, False, False)),
+        (report(3, "bug"), TestReport(errors=1), False, (False, False, False)),
+        (report(3, "bug"), TestReport(passed=3, failed=1), False, (True, False, False)),
+        (None, report(3, "bug"), False, (True, False, False)),
+        (None, None, True, (True, True, True)),
+        (None, None, False, (False, False, False)),
+    ],
+)
+def test_two_runs_of_the_tests_are_compared(before, after, passed, told):
+    seen = compared(before, after, passed=passed)
+    assert (seen.builds, seen.reproduction, seen.regression) == told
+
+
+def test_where_all_else_is_equal_the_larger_group_wins():
+    half = {"builds": True, "score": 0.5}
+    lone = Candidate(id="a", provider="lone", behaviour="x", diff_lines=1, **half)
+    two = [Candidate(id=i, provider=i, behaviour="y", diff_lines=9, **half) for i in ("b", "c")]
+    ranked = best([lone, *two])
+    assert ranked.winner.id == "b"
+    assert best([lone, two[0]]).winner.id == "a"
+    assert "more candidates behave like it" in best([two[0], two[1], lone]).reason or ranked.order[-1] is lone

@@ -17,8 +17,8 @@ def test_a_prompt_is_filled_in():
     prompt = Prompt.parse(TEXT, name="plan")
     assert prompt.label == "production"
     assert prompt.render(expert="<You>", lines=["a", "b"]) == (
-        Message(role="system", content="You plan. <You>"),
-        Message(role="user", content="- a\n- b"),
+        Message(role="system", content="You plan. <You>", prompt=prompt.title),
+        Message(role="user", content="- a\n- b", prompt=prompt.title),
     )
 
 
@@ -79,3 +79,10 @@ def test_the_prompts_of_the_house_load(path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(Refused):
         Prompt.load(tmp_path / "gone.md")
+
+
+@pytest.mark.parametrize("trick", ["{{ ().__class__.__bases__ }}", "{{ lines.append(1) }}", "{{ 1 / 0 }}"])
+def test_a_prompt_cannot_run_code(trick):
+    with pytest.raises(Broken) as caught:
+        Prompt.parse(f"<!-- user -->\n{trick}", name="plan").render(lines=[])
+    assert caught.value.stable_code == "prompt_value_missing"

@@ -1,0 +1,138 @@
+"""Run candidates side by side, each on a fork of its own, and say what came of it (F4)."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from opentelemetry.trace import Span, Tracer
+
+from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport, read_report
+from models import Proposal, compared, passes_everything
+from nodes._announce import announce
+from nodes._command import run_command
+from nodes._output import plain
+from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Equipped:
+    """The workspace as a provider's bench, with the variables that this repository's tests need."""
+
+    workspace: Workspace
+    env: Mapping[str, str]
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+    ) -> CommandRun:
+        """As ``Sandbox.run``."""
+        both = {**self.env, **(env or {})}
+        return await self.workspace.run(argv, cwd=cwd, env=both, stdin=stdin, timeout_s=timeout_s)
+
+    async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        """As ``Sandbox.read``."""
+        return await self.workspace.read(path, limit=limit)
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """As ``Sandbox.write``."""
+        await self.workspace.write(path, data, mode=mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """Where candidates are run: each in a lane of its own, from the same snapshot."""
+
+    workspaces: Workspaces
+    run: str
+    lane: str
+    """What the lanes of these candidates begin with: no two searches of a run share one."""
+    pinned: Pinned
+    snapshot: Snapshot
+    accept: str
+    env: Mapping[str, str]
+    seconds: float
+    tracer: Tracer
+    before: TestReport | None
+    """What the acceptance command said before anything was changed."""
+    profile: Profile
+    automatic: Callable[[CodeChange], bool]
+    """False for a change that must not run before a person signed it."""
+    alive: Callable[[], Awaitable[None]]
+    """Raises when the run was stopped for good."""
+
+    async def evidence(self, lane: str, proposal: Proposal) -> Candidate:
+        """Apply one proposal on its own fork, and run its commands and the acceptance command there.
+
+        Raises:
+            Refused: ``run_killed``. Whatever else goes wrong is the candidate's note.
+        """
+        await self.alive()
+        blank = Candidate(
+            id=lane, provider=proposal.provider, diff_lines=_lines(proposal.change),
+            tokens=proposal.usage.tokens_in + proposal.usage.tokens_out,
+        )  # fmt: skip
+        if not self.automatic(proposal.change):
+            return replace(blank, note="Not run: it needs a signature first.")
+        started = time.monotonic()
+        with self.tracer.start_as_current_span(f"candidate {lane}") as span:
+            try:
+                ran = await self._ran(lane, proposal.change)
+            except SignoffError as error:
+                candidate = replace(blank, note=error.message)
+            else:
+                candidate = _measured(blank, self.before, ran)
+            candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
+            _describe(span, candidate)
+        announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
+        return candidate
+
+    async def _ran(self, lane: str, change: CodeChange) -> CommandRun:
+        workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
+        await workspace.apply(change)
+        for command in change.cmd_instructions:
+            ran = await self._shell(workspace, command)
+            if not ran.ok:
+                return ran
+        return await self._shell(workspace, self.accept)
+
+    async def _shell(self, workspace: Workspace, command: str) -> CommandRun:
+        await self.alive()
+        await workspace.permit(self.profile)
+        shell = partial(workspace.shell, command, timeout_s=self.seconds, env=self.env)
+        try:
+            return await run_command(self.tracer, command, shell)
+        finally:
+            await workspace.permit("sealed")
+
+
+def _measured(blank: Candidate, before: TestReport | None, ran: CommandRun) -> Candidate:
+    after = read_report(plain(ran))
+    seen = compared(before, after, passed=ran.ok)
+    return replace(
+        blank, builds=seen.builds, reproduction_passed=seen.reproduction, regression_passed=seen.regression,
+        score=seen.share, behaviour=seen.behaviour,
+    )  # fmt: skip
+
+
+def _describe(span: Span, candidate: Candidate) -> None:
+    span.set_attributes({
+        "app.candidate.provider": candidate.provider,
+        "app.candidate.builds": candidate.builds,
+        "app.candidate.reproduction_passed": candidate.reproduction_passed,
+        "app.candidate.regression_passed": candidate.regression_passed,
+        "app.candidate.score": candidate.score,
+        "app.candidate.diff_lines": candidate.diff_lines,
+        "app.candidate.tokens": candidate.tokens,
+    })  # fmt: skip
+
+
+def _lines(change: CodeChange) -> int:
+    texts = [f.content for f in change.files_to_create]
+    texts += [e.replace if e.replace is not None else e.content or "" for e in change.files_to_update]
+    return sum(text.count("\n") + 1 for text in texts) + len(change.files_to_delete)

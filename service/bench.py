@@ -1,0 +1,167 @@
+"""The same small bugs for every strategy (E2): how many are solved, in what time, with what memory, by whom."""
+
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from domain import Event, Line, Name, Prose, Refused, SignoffError, Task, value
+from service.cli_fix import Order, lay_out
+from service.engine import Standing
+from service.settings import Settings
+from service.wiring import House, open_house
+
+BASELINE: Final = "repair"
+"""What the column of the built-in repair engine alone is called."""
+BUNDLED: Final = Path(__file__).with_name("cases.yaml")
+CHAT: Final = "chat "
+
+
+@value
+class Case:
+    """A small repository with a failing test."""
+
+    name: Name
+    about: Line = ""
+    task: Prose
+    files: Annotated[dict[str, str], Field(min_length=1)]
+    accept: Line = "python3 -m pytest -q"
+
+
+@value
+class Outcome:
+    """How one strategy did on one case."""
+
+    strategy: Name
+    case: Name
+    solved: bool
+    """The acceptance command passed on a clean checkout."""
+    status: Name
+    code: Name = ""
+    seconds: float
+    models: tuple[Name, ...] = ()
+    """Who was asked, and the repair engine where it was its change."""
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    peak_mb: float = 0.0
+    """Of the process of this strategy until now."""
+
+
+@value
+class Row:
+    """How one strategy did on all cases."""
+
+    strategy: Name
+    solved: int
+    cases: int
+    seconds: float
+    peak_mb: float
+    models: tuple[Name, ...]
+    models_gb: float
+    """What the models that were used take together, as the catalogue says; 0: it does not know them."""
+    tokens: int
+    cost: Decimal
+
+
+_CASES = TypeAdapter(tuple[Case, ...])
+
+
+def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ...]:
+    """Read cases: ours, or those of a YAML file of the same form.
+
+    Raises:
+        Refused: ``bench_invalid``: the file is not valid, or there is no case of that name.
+    """
+    try:
+        found = _CASES.validate_python(yaml.safe_load((path or BUNDLED).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise Refused(f"{path or BUNDLED} has no cases: {str(error)[:500]}", code="bench_invalid",
+                      hint="Each case has name, task, files and, if it is not pytest, accept.") from error  # fmt: skip
+    if unknown := set(names) - {case.name for case in found}:
+        raise Refused(f"There is no case {', '.join(sorted(unknown))}.", code="bench_invalid",
+                      hint="There are: " + ", ".join(case.name for case in found))  # fmt: skip
+    return tuple(case for case in found if not names or case.name in names)
+
+
+async def attempt(settings: Settings, strategy: str, wanted: Sequence[Case], seen: Callable[[Outcome], None]) -> None:
+    """Let one strategy work on every case, in a house of its own that is thrown away afterwards."""
+    with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+        own = settings.model_copy(update={"home": Path(folder) / "home"})
+        async with open_house(own, models={} if strategy == BASELINE else None) as house:
+            for case in wanted:
+                seen(await _one(house, strategy, case, Path(folder) / case.name))
+
+
+async def _one(house: House, strategy: str, case: Case, repo: Path) -> Outcome:
+    await asyncio.to_thread(_laid_out, case, repo)
+    named = house.settings.strategy if strategy == BASELINE else strategy
+    task = Task(text=case.task, repo=str(repo), accept=case.accept, deliver="patch", strategy=named)
+    started = time.monotonic()
+    try:
+        run = await house.engine.create(task)
+        standing = await house.engine.advance(run.id, _nobody)
+    except SignoffError as error:
+        return Outcome(strategy=strategy, case=case.name, solved=False, status="refused", code=error.stable_code,
+                       seconds=time.monotonic() - started, peak_mb=peak_mb())  # fmt: skip
+    seconds = time.monotonic() - started
+    spent, ending = standing.values.get("spent"), standing.run.ending
+    return Outcome(
+        strategy=strategy, case=case.name, seconds=seconds, status=standing.run.status, peak_mb=peak_mb(),
+        # A change above the automatic tier waits for a person; that it works was proved before.
+        solved=_proved(standing) and standing.run.status in {"delivered", "interrupted"},
+        code=ending.code if ending else "", models=await _models(house, standing),
+        tokens=spent.tokens_in + spent.tokens_out if spent else 0, cost=spent.cost if spent else Decimal(0),
+    )  # fmt: skip
+
+
+def _laid_out(case: Case, repo: Path) -> None:
+    repo.mkdir()
+    lay_out(Order(files=case.files), repo)
+
+
+def _proved(standing: Standing) -> bool:
+    proof = standing.values.get("proof")
+    return proof is not None and proof.ok
+
+
+async def _models(house: House, standing: Standing) -> tuple[str, ...]:
+    """The models of the chat spans, and the provider of the last change where that was none of them."""
+    branch = await house.spans(standing.run.id)
+    names = [part.span.name.removeprefix(CHAT) for part in branch.walk() if part.span.name.startswith(CHAT)]
+    attempts = standing.values.get("attempts", ())
+    return tuple(dict.fromkeys([*names, *(a.provider for a in attempts[-1:] if a.provider)]))
+
+
+def peak_mb() -> float:
+    """The most memory that this process ever had, in MB."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+def rows(outcomes: Sequence[Outcome], gigabytes: Callable[[str], float]) -> tuple[Row, ...]:
+    """One row per strategy, in the order in which they ran. ``gigabytes`` knows what a model takes."""
+    return tuple(
+        _row(name, [o for o in outcomes if o.strategy == name], gigabytes)
+        for name in dict.fromkeys(o.strategy for o in outcomes)
+    )
+
+
+def _row(strategy: str, own: Sequence[Outcome], gigabytes: Callable[[str], float]) -> Row:
+    models = tuple(dict.fromkeys(model for outcome in own for model in outcome.models))
+    return Row(
+        strategy=strategy, solved=sum(o.solved for o in own), cases=len(own), seconds=sum(o.seconds for o in own),
+        peak_mb=max(o.peak_mb for o in own), models=models, models_gb=sum(map(gigabytes, models)),
+        tokens=sum(o.tokens for o in own), cost=sum((o.cost for o in own), Decimal(0)),
+    )  # fmt: skip
+
+
+def _nobody(_: Event) -> None:
+    """Nobody listens."""

@@ -1,0 +1,61 @@
+"""Which prompts this process speaks: the files of the house, the user's over them, Langfuse before both."""
+
+from collections.abc import Mapping
+
+from domain import Refused
+from models import FromLangfuse, Prompt, Versions, Wording
+from nodes import NAMES, prompts
+from service.settings import Settings
+
+
+def wordings(settings: Settings) -> Mapping[str, Wording]:
+    """The wording of every prompt, by name.
+
+    Raises:
+        Refused: ``prompt_invalid`` for a file that is none; ``settings_invalid`` for Langfuse without its keys.
+    """
+    return {name: _wording(settings, name) for name in NAMES}
+
+
+def local(settings: Settings, name: str) -> Versions:
+    """The versions of a prompt that lie on this machine.
+
+    Raises:
+        Refused: ``prompt_invalid``.
+    """
+    theirs = settings.prompts
+    if theirs is not None and not theirs.is_dir():
+        raise Refused(f"{theirs} is no folder.", code="prompt_invalid",
+                      hint="Set SIGNOFF_PROMPTS to a folder with plan.md, execute.staging.md …")  # fmt: skip
+    return Versions(prompts=prompts(name, theirs), staging_share=settings.prompts_staging_share)
+
+
+def _wording(settings: Settings, name: str) -> Wording:
+    return remote(settings, name) if settings.langfuse_prompts else local(settings, name)
+
+
+def remote(settings: Settings, name: str) -> FromLangfuse:
+    """The prompt of a Langfuse project, with the files behind it."""
+    host, public, secret = settings.langfuse_host, settings.langfuse_public_key, settings.langfuse_secret_key
+    if not (host and public and secret):
+        raise Refused("Prompts come from Langfuse, but it is not said which.", code="settings_invalid",
+                      hint="Set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, "
+                           "or unset SIGNOFF_LANGFUSE_PROMPTS.")  # fmt: skip
+    return FromLangfuse(
+        name=name, local=local(settings, name), host=host, public_key=public, secret_key=secret.get_secret_value()
+    )
+
+
+async def spoken(settings: Settings, name: str) -> tuple[Prompt, ...]:
+    """Every version that a run could get now, the one for production first.
+
+    Raises:
+        Refused: ``prompt_unknown`` for a name that no node speaks.
+    """
+    if name not in NAMES:
+        raise Refused(f"There is no prompt {name!r}.", code="prompt_unknown", hint=f"There are: {', '.join(NAMES)}.")
+    found: list[Prompt] = []
+    if settings.langfuse_prompts:
+        source = remote(settings, name)
+        found = [p for p in [await source.prompt("production"), await source.prompt("staging")] if p is not None]
+    return (*found, *local(settings, name).prompts)
