@@ -8,13 +8,13 @@ filled in, the last good one or our file is spoken: a run never waits for it lon
 
 import asyncio
 import importlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import httpx
-import structlog
 
 from domain import Broken, Refused
 from models.contract import Message
@@ -95,9 +95,8 @@ class FromLangfuse:
         return last
 
     def _warn(self, label: Label, why: str) -> None:
-        structlog.get_logger("signoff.prompts").warning(
-            "prompt of Langfuse not used", prompt=self.name, label=label, why=why[:300]
-        )
+        said = {"prompt": self.name, "label": label, "why": why[:300]}
+        logging.getLogger("signoff.prompts").warning("prompt of Langfuse not used", extra=said)
 
     def _sdk(self) -> tuple[Any, Any]:
         try:
