@@ -36,7 +36,7 @@ from models.places import Places
 from models.policy import FILE as POLICY_FILE
 from models.policy import Limits, WorkspacePolicy, parse_policy
 from models.probe import Probe, probe
-from models.prompts import Prompt, Versions, Wording, load_all, pick
+from models.prompts import Prompt, Speech, Versions, load_all, pick
 from models.quota import Quota
 from models.recorded import Recorded, Why
 from models.retry import Retry
@@ -117,6 +117,7 @@ __all__ = [
     "Seats",
     "Settings",
     "Shelf",
+    "Speech",
     "StoredCounters",
     "StoredDecisions",
     "StoredLedger",

@@ -118,7 +118,7 @@ class Prompt:
                          hint="Report it; `signoff trace RUN` shows where.") from error  # fmt: skip
 
 
-class Wording(Protocol):
+class Speech(Protocol):
     """One prompt in whatever version a run gets."""
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
@@ -139,7 +139,7 @@ class Versions:
     """Share of the runs that get the staged version, where there is one."""
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
-        """See ``Wording.render``."""
+        """See ``Speech.render``."""
         return pick(self.prompts, key=key, staging_share=self.staging_share).render(**values)
 
 

@@ -35,7 +35,7 @@ from domain import (
     read_report,
     ready,
 )
-from models import Job, Message, Wording
+from models import Job, Message, Speech
 from nodes._announce import announce
 from nodes._colleagues import Clock, Require, Roster, errand
 from nodes._command import run_command
@@ -93,7 +93,7 @@ class Executor:
     engine: Engine
     require: Require
     ballots: Ballots
-    prompt: Wording
+    prompt: Speech
     clock: Clock
     tracer: Tracer
     provider_seconds: float = 60.0

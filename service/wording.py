@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from domain import Refused
-from models import FromLangfuse, Prompt, Versions, Wording
+from models import FromLangfuse, Prompt, Speech, Versions
 from nodes import NAMES, prompts
 from service.settings import Settings
 
 
-def wordings(settings: Settings) -> Mapping[str, Wording]:
+def wordings(settings: Settings) -> Mapping[str, Speech]:
     """The wording of every prompt, by name.
 
     Raises:
@@ -30,7 +30,7 @@ def local(settings: Settings, name: str) -> Versions:
     return Versions(prompts=prompts(name, theirs), staging_share=settings.prompts_staging_share)
 
 
-def _wording(settings: Settings, name: str) -> Wording:
+def _wording(settings: Settings, name: str) -> Speech:
     return remote(settings, name) if settings.langfuse_prompts else local(settings, name)
 
 
