@@ -29,7 +29,8 @@ class Settings(Reporting):
     )
     org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
     approvals_mode: Literal["solo", "team"] = Field(
-        default="solo", description="solo: the requester may sign high; team: four eyes, always."
+        default="solo",
+        description="solo: the requester may sign high; team: four eyes. Beyond loopback and with OIDC always team.",
     )
 
     approvers: str = Field(
@@ -160,6 +161,11 @@ class Settings(Reporting):
     def loopback(self) -> bool:
         """True while nobody but this machine can reach the service."""
         return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def mode(self) -> Literal["solo", "team"]:
+        """Who may sign: four eyes as soon as others can reach the service or log in, whatever the setting says."""
+        return "solo" if self.approvals_mode == "solo" and self.loopback and not self.oidc_issuer else "team"
 
     @property
     def home_url(self) -> str:

@@ -232,7 +232,7 @@ async def _furnish(  # noqa: PLR0917
     else:
         await ensure_migrated(database)
     members = Members(engine=database)
-    people = Household(mode=settings.approvals_mode, approvers=settings.signers, members=members)
+    people = Household(mode=settings.mode, approvers=settings.signers, members=members)
     connections = load_connections(settings.connections) if settings.connections else Connections()
     ballots = StoredBallots(
         engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
@@ -251,7 +251,7 @@ async def _furnish(  # noqa: PLR0917
     )  # fmt: skip
     desk = Desk(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
-    require = partial(default_policy().requirement, mode=settings.approvals_mode)
+    require = partial(default_policy().requirement, mode=settings.mode)
     revise = Reviser(engine=RiskEngine(), store=store, require=require)
     staff = hire(
         settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise, clock=clock,

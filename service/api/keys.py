@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from approvals import Fact, writing
 from service.api.caller import Admin, Caller, TheOffice, answer
 from service.auth import Key
 from service.refusals import refuse
@@ -67,6 +68,10 @@ async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
     scopes = asked.scopes if asked.scopes is not None else None
     if set(asked.roles) - set(who.roles) and "org_admin" not in who.roles:
         raise refuse("role_missing", "Only roles that you hold can be given on.")
+    if asked.personal and asked.subject != who.subject:
+        if at.issuer is not None:
+            raise refuse("role_missing", "People log in by OIDC here; nobody makes a personal key for somebody else.")
+        await _noted(at, who, asked.subject or f"key:{asked.name}")
     expires = at.reception.clock() + timedelta(days=asked.expires_in_days) if asked.expires_in_days else None
     key, text = await at.keys.make(
         who.org, asked.subject or f"key:{asked.name}", name=asked.name, roles=asked.roles, scopes=scopes,
@@ -75,9 +80,23 @@ async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
     return answer({**document(key), "key": text}, 201)
 
 
+async def _noted(at: TheOffice, who: Caller, subject: str) -> None:
+    """Whoever can log in as somebody else stands in the audit."""
+    fact = Fact(
+        at=at.reception.clock(), org=who.org, actor=who.subject, verb="key.personal", object="key", note=subject
+    )
+    async with writing(at.database) as conn:
+        await at.house.audit.append(conn, fact)
+
+
 @router.post("/keys/{key_id}/rotate", status_code=201)
 async def rotate(who: Admin, at: TheOffice, key_id: str) -> Response:
     """A new key with the same rights; the old one works for another day."""
+    old = next((key for key in await at.keys.list(who.org) if key.id == key_id), None)
+    if old is not None and old.personal and old.subject != who.subject:
+        if at.issuer is not None:
+            raise refuse("role_missing", "People log in by OIDC here; nobody renews somebody else's personal key.")
+        await _noted(at, who, old.subject)
     key, text = await at.keys.rotate(key_id, who.org)
     return answer({**document(key), "key": text}, 201)
 

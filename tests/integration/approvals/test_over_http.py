@@ -17,6 +17,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from approvals import Ballot, Request, default_policy
 from domain import Reason, Refused, Risk, Tier
+from service.settings import Settings
 from tests.worlds.asking import paused
 from tests.worlds.hooks import OLD_SECRET, SECRET, message, signed
 from tests.worlds.quick import ACTION
@@ -56,6 +57,7 @@ async def team(tmp_path: Path, *, tier: Tier = "high") -> AsyncGenerator[tuple[S
     published = Published()
     server = await asyncio.start_server(published, "127.0.0.1", 0)
     where = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+    tmp_path.mkdir(exist_ok=True)
     hooks = tmp_path / "connections.yaml"
     hooks.write_text(
         f"hooks: [{{name: ci, org: local, secrets: ['{SECRET}', '{OLD_SECRET}'], members: {{'idp:u-1': bob}}}}]"
@@ -182,3 +184,20 @@ async def test_18_forged_logins_are_401_and_fetch_no_keys(tmp_path: Path) -> Non
             assert (status, code) == (401, "token_invalid"), token
         assert published.looks == looked
         assert (await service.office.house.ballots.get(ballot.id, "local")).votes == ()
+
+
+async def test_06_nobody_logs_in_as_a_colleague_unseen(tmp_path: Path) -> None:
+    """An administrator cannot make a second human of themselves: with OIDC not at all, without it not in secret."""
+    wanted = {"name": "x", "subject": "bob", "personal": True, "roles": ["approver"]}
+    async with team(tmp_path / "a") as (service, *_), service.http() as http:
+        assert (await http.post("/v1/keys", json=wanted)).status_code == 403
+    async with served(tmp_path / "b", approvals_mode="team") as service, service.http() as http:
+        assert (await http.post("/v1/keys", json=wanted)).status_code == 201
+        told = [line async for line in service.office.house.audit.export("local")]
+        assert [(line["verb"], line["actor"], line["note"]) for line in told] == [("key.personal", "ann", "bob")]
+
+
+def test_06_beyond_loopback_nobody_signs_for_themselves() -> None:
+    for given in ({"host": "0.0.0.0"}, {"oidc_issuer": "https://id.example"}, {"approvals_mode": "team"}):  # noqa: S104
+        assert Settings(**given).mode == "team"
+    assert Settings().mode == "solo"
