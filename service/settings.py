@@ -32,10 +32,7 @@ class Settings(Reporting):
         default="solo",
         description="solo: the requester may sign high; team: four eyes. Beyond loopback and with OIDC always team.",
     )
-
-    approvers: str = Field(
-        default="", description="Names of those who may sign, with commas between; team mode needs them."
-    )
+    approvers: str = Field(default="", description="Who may sign, names with commas between; team mode needs them.")
 
     model_base_url: str | None = Field(
         default=None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1. Empty: no model."
@@ -148,8 +145,7 @@ class Settings(Reporting):
     )
 
     audit_witness: Path | None = Field(
-        default=None,
-        description="Folder for signed checkpoints of the audit; put it where the database's owner cannot write.",
+        default=None, description="Folder for signed checkpoints of the audit, away from the database's owner."
     )
 
     @property
@@ -164,7 +160,7 @@ class Settings(Reporting):
 
     @property
     def mode(self) -> Literal["solo", "team"]:
-        """Who may sign: four eyes as soon as others can reach the service or log in, whatever the setting says."""
+        """Four eyes as soon as others can reach the service or log in, whatever the setting says."""
         return "solo" if self.approvals_mode == "solo" and self.loopback and not self.oidc_issuer else "team"
 
     @property
