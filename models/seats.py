@@ -117,7 +117,8 @@ class Endpoints:
         if look and self.clock() - self.seen.at > LOOK_AGAIN_S:
             found = await probe(place, timeout_s=10.0, quick=True)
             self.seen.models = found.models or self.seen.models
-            self.seen.at = self.clock() if found.reachable else float("-inf")
+            # One that is away may be so for long, and hanging on to it takes its time.
+            self.seen.at = self.clock() - (0.0 if found.reachable else LOOK_AGAIN_S / 2)
         adapters = {name for card in self.catalogue.models for name in card.lora.values()}
         served = tuple(name for name in self.seen.models or () if name not in adapters)
         known = [card_at(place, self.catalogue, name) for name in served if _has(self.catalogue, name)]

@@ -47,8 +47,8 @@ class Roster(Protocol):
         """
         ...
 
-    def model(self, role: Role, errand: Errand) -> Model | None:
-        """The model for a role; None when no model is configured, or the strategy spares the role."""
+    async def model(self, role: Role, errand: Errand) -> Model | None:
+        """The model for a role; None: none is configured or allowed, or the strategy spares the role."""
         ...
 
     def settings(self, role: Role) -> Settings:

@@ -106,17 +106,17 @@ class Executor:
         pending = state.get("pending")
         if pending is not None:
             return await self._approved(state, workspace, pending)
-        steps = self._wave(state)
+        steps = await self._wave(state)
         for step in steps:
             announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
         prompts = [await self._messages(state, step) for step in steps]
         answers = await self._ask(state, workspace, prompts)
         return await self._all(state, workspace, steps, prompts, answers)
 
-    def _wave(self, state: ExecuteInput) -> tuple[Step, ...]:
+    async def _wave(self, state: ExecuteInput) -> tuple[Step, ...]:
         """All independent steps at once the first time; one at a time when something went wrong."""
         steps = ready(state["plan"], state["done"])
-        alone = state.get("tries", 0) > 0 or self.roster.model("coder", errand(state)) is None
+        alone = state.get("tries", 0) > 0 or await self.roster.model("coder", errand(state)) is None
         return steps[:1] if alone else steps
 
     async def _messages(self, state: ExecuteInput, step: Step) -> tuple[Message, ...]:
@@ -144,7 +144,7 @@ class Executor:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
         wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
         providers = await self.roster.providers(wanted)
-        if self.roster.model("coder", wanted) is not None:
+        if await self.roster.model("coder", wanted) is not None:
             tokens = sum(worst_case(m, settings) for m in prompts) * len(providers)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         trials = await self._trials(state)

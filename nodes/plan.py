@@ -85,7 +85,7 @@ class Planner:
         snapshot = state.get("snapshot") or await workspace.snapshot("base")
         command = task.accept or ""
         paths = await self.store.files(run, snapshot.tree)
-        alone = self.roster.model("coder", errand(state)) is None and any(path.endswith(".py") for path in paths)
+        alone = await self.roster.model("coder", errand(state)) is None and any(path.endswith(".py") for path in paths)
         patience = GLANCE_SECONDS if alone else BASELINE_SECONDS
         shell = partial(workspace.shell, command, timeout_s=patience, env=environment(paths, REPO))
         baseline = await run_command(self.tracer, command, shell)
@@ -97,8 +97,8 @@ class Planner:
         self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]
     ) -> tuple[Plan, tuple[Message, ...], Spent]:
         task, wanted = state["task"], errand(state, spent=spent)
-        model = self.roster.model("planner", wanted) if task.pipeline else None
-        if self.roster.model("coder", wanted) is None and baseline.ok:
+        model = await self.roster.model("planner", wanted) if task.pipeline else None
+        if await self.roster.model("coder", wanted) is None and baseline.ok:
             raise Refused(
                 "The acceptance command passes already, and without a model there is nothing else to go by.",
                 code="no_failing_test",

@@ -66,7 +66,7 @@ class Replanner:
         prints = tuple(sorted({f.fingerprint for f in findings}))
         past = state.get("evidence", ())
         failure = past[-1].failure if past else None
-        model = self.roster.model("planner", errand(state, attempt=state["round"] + 2, failure=failure))
+        model = await self.roster.model("planner", errand(state, attempt=state["round"] + 2, failure=failure))
         if stop := _stop(state, prints, feedback, can_plan=model is not None):
             return {"ending": stop}
         # A person's or reviewer's wish builds on the work; a dead end is rolled back to the last good state.

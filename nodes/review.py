@@ -78,7 +78,7 @@ class Reviewer:
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
         findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *self._secrets(diff))
-        model = self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
+        model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         if asked and model is not None:
             review, used = await self._read(state, model, proof, diff, findings)

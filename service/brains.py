@@ -39,6 +39,7 @@ from models import (
 from sandbox import Check, Store
 from service.settings import Settings
 
+ALL = "SIGNOFF_MODEL"
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
 LIFETIMES: Mapping[Role, float] = {"planner": 3_600.0, "coder": 3_600.0, "reviewer": 3_600.0}
 """Seconds an answer may be used again. A coder's only within its own run (after a crash); people who talk get a
@@ -136,13 +137,18 @@ def places(settings: Settings, catalogue: Catalogue) -> Places:
 def _common(settings: Settings, catalogue: Catalogue) -> Endpoint | None:
     if not settings.model_base_url and not settings.model:
         return None
-    return _endpoint(settings, catalogue, None, settings.model or None, "SIGNOFF_MODEL")
+    return _endpoint(settings, catalogue, None, settings.model or None, ALL)
 
 
 def _endpoint(settings: Settings, catalogue: Catalogue, url: str | None, model: str | None, named: str) -> Endpoint:
     """Where a model is asked: where its setting says, else where the catalogue says, else where all are."""
     card = next((card for card in catalogue.models if card.id == model and card.endpoint), None)
-    if url is None and card is not None and card.endpoint is not None:
+    if (
+        url is None
+        and not (named == ALL and settings.model_base_url)
+        and card is not None
+        and card.endpoint is not None
+    ):
         return Endpoint(base_url=card.endpoint, model=model, api_key=settings.model_keys.get(card.key or ""))
     if not (where := url or settings.model_base_url):
         raise Refused(

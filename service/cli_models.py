@@ -144,8 +144,8 @@ async def _routes(house: House, errand: Errand, roles: tuple[Role, ...], *, look
     routes: list[dict[str, Any]] = []
     said = (Message(role="user", content=errand.task.text),)
     for role in roles:
-        if house.desk.model(role, errand) is None:
-            why = "The strategy spares this role." if house.board.seats.any(role) else "No model is configured."
+        if await house.desk.model(role, errand, look=look) is None:
+            why = _why_nobody(house, role, errand)
             routes.append({"role": role, "reason": why, "choices": [], "passed_over": []})
             continue
         model = house.board.model(role, errand)
@@ -156,6 +156,13 @@ async def _routes(house: House, errand: Errand, roles: tuple[Role, ...], *, look
         "tier": tier_for(errand.task.text, failure=errand.failure, attempt=errand.attempt),
         "providers": list(providers), "turn": turn.reason, "routes": routes,
     }  # fmt: skip
+
+
+def _why_nobody(house: House, role: Role, errand: Errand) -> str:
+    if not house.board.seats.any(role):
+        return "No model is configured."
+    spared = role in house.catalogue.strategy(errand.task.strategy).spares
+    return "The strategy spares this role." if spared else "The policy allows none of the models."
 
 
 def _route(found: Route) -> dict[str, Any]:

@@ -54,11 +54,19 @@ class Desk:
                 hint="Allow a provider or `repair` in .signoff/policy.yaml of the base commit.",
             )  # fmt: skip
 
-    def model(self, role: Role, errand: Errand) -> Model | None:
-        """See ``Roster.model``."""
+    async def model(self, role: Role, errand: Errand, *, look: bool = True) -> Model | None:
+        """See ``Roster.model``: where the policy leaves no model, a run goes on as if there were none."""
         if role in self._strategy(errand).spares or not self.board.seats.any(role):
             return None
-        return self.board.model(role, errand)
+        return None if await self._forbidden(role, errand, look=look) else self.board.model(role, errand)
+
+    async def _any_coder(self, errand: Errand, *, look: bool = True) -> bool:
+        return self.board.seats.any(CODER) and not await self._forbidden(CODER, errand, look=look)
+
+    async def _forbidden(self, role: Role, errand: Errand, *, look: bool) -> bool:
+        """Whether the policy allows none of the models for a role."""
+        policy, cards = await self.board.policy(errand), await self.board.seats.cards(role, look=look)
+        return not any(policy.allows(card.provider, card.id) for card in cards.all)
 
     def settings(self, role: Role) -> Settings:
         return self.catalogue.settings(role, timeout_s=self.timeout_s)
@@ -80,7 +88,7 @@ class Desk:
 
     async def _who(self, turn: Turn, errand: Errand, *, look: bool = True) -> tuple[Provider, ...]:
         policy = await self.board.policy(errand)
-        wanted = turn.providers if self.board.seats.any(CODER) else (REPAIR,)
+        wanted = turn.providers if await self._any_coder(errand, look=look) else (REPAIR,)
         found: list[Provider] = []
         for name in wanted:
             if name == REPAIR:
@@ -94,8 +102,7 @@ class Desk:
         provider = None if name == CODER else name
         model = self.board.model(CODER, errand, provider=provider, reason=reason)
         found, _ = await model.chosen((), self.settings(CODER), look=look)
-        forbidden = not found.choices and all("policy" in why or "not of" in why for why in found.passed_over)
-        if forbidden:
+        if not found.choices and all("policy" in why or "not of" in why for why in found.passed_over):
             return None
         return Asked(model=replace(model, called=found.choices[0].asked_as) if found.choices else model)
 
@@ -105,7 +112,7 @@ class Desk:
     async def last_resort(self, errand: Errand) -> Provider | None:
         """See ``Roster.last_resort``: the repair engine answers when no endpoint does."""
         strategy = self._strategy(errand)
-        if not self.board.seats.any(CODER) or not strategy.last_resort:
+        if not strategy.last_resort or not await self._any_coder(errand):
             return None
         policy = await self.board.policy(errand)
         return self._repairing(errand, "No model answered.") if policy.allows(REPAIR) else None

@@ -44,8 +44,7 @@ async def test_quality_asks_the_best_and_the_repair_engine(tmp_path: Path) -> No
     ):
         standing = await delivered(house, tmp_path, strategy="quality", accept=None)
         found = await asked(house, standing.run.id)
-    assert found["planner"] == [PREMIUM]
-    assert sorted(found["coder"]) == sorted([PREMIUM, "builtin-repair"])
+    assert (found["planner"], sorted(found["coder"])) == ([PREMIUM], sorted([PREMIUM, "builtin-repair"]))
 
 
 async def test_a_strategy_of_ones_own_names_models(tmp_path: Path) -> None:
@@ -139,11 +138,22 @@ async def test_only_the_repair_engine_is_allowed(tmp_path: Path) -> None:
         OpenAIServer(saying(), models=["m"]) as server,
         opened(tmp_path, model_base_url=server.base_url, model="m") as house,
     ):
-        standing = await delivered(house, tmp_path, text="Fix the total", accept="python3 -m pytest -q tests",
-                                   strategy="quality")  # fmt: skip
+        standing = await delivered(house, tmp_path, accept="python3 -m pytest -q tests")
+        assert standing.run.status == "interrupted", "planned and reviewed without a model"
         (row,) = [r for r in await house.decisions.latest(house.org, run=standing.run.id) if r.role == "coder"]
         assert (row.choice, row.outcome) == ("builtin-repair", "answered")
     assert server.asked == []
+
+
+async def test_a_setting_that_names_model_and_endpoint_beats_the_catalogue(tmp_path: Path) -> None:
+    async with OpenAIServer(saying(), models=["m"]) as theirs, OpenAIServer(saying(), models=["m"]) as server:
+        mine = catalogue(tmp_path, models=[{"id": "m", "endpoint": theirs.base_url}])
+        async with opened(tmp_path, catalogue=mine, model="m", model_base_url=server.base_url) as house:
+            await delivered(house, tmp_path)
+        assert (len(theirs.asked), len(server.asked)) == (0, 3)
+        async with opened(tmp_path / "again", catalogue=mine, model="m") as house:
+            await delivered(house, tmp_path)
+        assert (len(theirs.asked), len(server.asked)) == (3, 3)
 
 
 async def test_quotas_of_the_workspace_end_a_run_and_are_said(tmp_path: Path) -> None:
@@ -156,7 +166,6 @@ async def test_quotas_of_the_workspace_end_a_run_and_are_said(tmp_path: Path) ->
         assert standing.run.ending is not None
         assert standing.run.ending.code == "quota_reached"
         found = await asked(house, standing.run.id)
-    assert len(server.asked) == 2
     assert found == {"planner": ["m"], "coder": ["m"], "reviewer": ["m"]}
 
 
