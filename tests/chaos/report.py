@@ -49,7 +49,7 @@ def written(found: Mapping[str, Tally], *, seed: int, kills: int, containers_lef
     return (
         HEAD
         + "\n".join(lines)
-        + f"\n\nContainers left: {containers_left}. Seed {seed}; again with "
+        + f"\n\nContainers left after the next sweep: {containers_left}. Seed {seed}; again with "
         + f"`python -m tests.chaos.nightly --kills {kills} --seed {seed}`. The seed fixes the requests and\n"
         + "the moments of the kills; what a server was doing then depends on the machine.\n\n"
         + "Where they were when they were killed:\n\n"
