@@ -47,6 +47,8 @@ async def main(kills: int, seed: int) -> int:
             life = Life(born, Path(folder), given, helping={"workers": 4})
             await life.start()
             found["a server and a worker, PostgreSQL"] = _said("postgres", await storm(life, kills=half, seed=seed))
+            for child in (life.child, life.helper):
+                await child.kill()
         with tempfile.TemporaryDirectory(prefix="signoff-chaos-") as folder:
             tally, left = await _in_containers(born, Path(folder), kills=real, seed=seed)
             found["embedded, SQLite, real repositories in Docker"] = _said("docker", tally)
