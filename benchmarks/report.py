@@ -73,6 +73,12 @@ GOALS: Mapping[str, Goal] = {
     ),
     "demo.inventory_s": Goal(what="make demo, after set-up", unit="s", wanted="at most", bound=30.0),
     "demo.billing_s": Goal(what="make demo-2, after set-up", unit="s", wanted="at most", bound=60.0),
+    "models.prefix_cache_share": Goal(
+        what="prompt tokens from vLLM's cache, ten turns", unit="", wanted="at least", bound=0.85
+    ),
+    "models.nbest_speedup": Goal(
+        what="four candidates side by side, beside one after the other", unit="×", wanted="at least", bound=1.5
+    ),
     "repair.solved_share": Goal(what="bugs of our own suite repaired", unit="", wanted="at least", bound=0.6),
     "sandbox.exec_p50_ms": Goal(what="a command in a sandbox, p50", unit="ms", wanted="at most", bound=2.0),
     "sandbox.exec_faster_than_cli": Goal(what="the same beside docker exec", unit="×", wanted="at least", bound=40.0),

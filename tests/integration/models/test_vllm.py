@@ -3,9 +3,11 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from domain import CodeChange, ContextTooLong, Plan, Refused, Review, Unavailable, Unreadable
 from models import Endpoint, Message, Settings, load_catalogue, open_models, probe
@@ -114,13 +116,28 @@ async def test_metrics_are_scraped(server):
         assert name in text
 
 
-def test_the_flags_we_deploy_with_are_known():
-    folder = ROOT / "deploy" / "vllm"
-    texts = [path.read_text(encoding="utf-8") for path in (folder / "compose.yaml", *folder.glob("*.env"))]
-    flags = {flag for text in texts for flag in re.findall(r"(?<=\s|=)--[a-z][a-z-]+", text)} - {"--env-file"}
-    asked = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--help=all"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-    assert {flag for flag in flags if f"{flag} " not in told and f"{flag}," not in told} == set()
+def command_line(values: Path) -> str:
+    """What the compose service runs with these values."""
+    lines = [line for line in values.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    given = dict(line.split("=", 1) for line in lines)
+    compose = yaml.safe_load((values.parent / "compose.yaml").read_text(encoding="utf-8"))
+
+    def filled(place: re.Match[str]) -> str:
+        return given.get(place[1], (place[2] or "").removeprefix("-"))
+
+    return re.sub(r"\$\{(\w+):?([^}]*)\}", filled, compose["services"]["vllm"]["command"])
+
+
+def test_vllm_s_own_parser_takes_what_we_deploy_with():
+    files = sorted((ROOT / "deploy" / "vllm").glob("*.env"))
+    lines = [command_line(path) for path in files]
+    run = [PYTHON, "-m", "tests.integration.models.flags"]
+    done = subprocess.run(run, input="\n".join(lines), capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    told = [json.loads(line.removeprefix("parsed ")) for line in done.stdout.splitlines() if line.startswith("parsed ")]
+    assert [(t["model"], t["max_model_len"]) for t in told] == [
+        (card.id, card.context) for line in lines for card in load_catalogue().models if f"--model {card.id} " in line
+    ]
 
 
 async def test_the_models_of_a_process(server):
