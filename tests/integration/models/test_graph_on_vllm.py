@@ -12,7 +12,7 @@ from tests.worlds.house import repository
 pytestmark = [pytest.mark.vllm, pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 LONG = "Please make total add up every number it is given. " * 6
-WAITS, FAILED, SPENT = 4, 1, 3
+WAITS, FAILED, REFUSED, SPENT = 4, 1, 2, 3
 EXPERTS = """
 models:
   - id: tiny
@@ -79,6 +79,6 @@ async def test_an_adapter_that_nobody_loaded_ends_the_run_and_says_so(server: Vl
     cli = with_adapter(server, tmp_path, "nobody-loaded-it")
     one = ["--strategy", "single", "--expert", "code_python"]
     ended = await cli.run("run", "--repo", str(repository(tmp_path / "repo")), "--task", LONG, *one, "--json")
-    assert ended.code == FAILED, ended.err
+    assert ended.code == REFUSED, ended.err
     assert ended.json["code"] == "llm_unknown_model"
     assert "nobody-loaded-it" in ended.json["message"]
