@@ -66,6 +66,13 @@ GOALS: Mapping[str, Goal] = {
     "service.decision_to_resume_p50_ms": Goal(
         what="from a decision over HTTP to the next node's first line, p50", unit="ms", wanted="at most", bound=100.0
     ),
+    "models.route_p50_us": Goal(what="choosing a model, p50", unit="µs", wanted="at most", bound=100.0),
+    "models.wrapper_overhead_ms": Goal(
+        what="all wrappers around a call, in memory, p50", unit="ms", wanted="at most", bound=1.0
+    ),
+    "models.fallback_ms": Goal(
+        what="from a dead endpoint to the answer of another", unit="ms", wanted="at most", bound=250.0
+    ),
     "risk.classify_p50_us": Goal(what="rating a command, p50", unit="µs", wanted="at most", bound=1_000.0),
     "risk.dangerous_rated_low": Goal(what="dangerous commands rated low", unit="", wanted="at most", bound=0.0),
     "risk.harmless_overrated_pct": Goal(
