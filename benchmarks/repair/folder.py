@@ -33,7 +33,8 @@ class Folder:
         process = await asyncio.create_subprocess_exec(
             *argv, cwd=cwd or self.root, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE, start_new_session=True,
-            env={"PATH": f"{_BIN}:/usr/bin:/bin", "HOME": str(self.root), "LANG": "C.UTF-8", **(env or {})},
+            env={"PATH": f"{_BIN}:/usr/bin:/bin", "HOME": str(self.root), "LANG": "C.UTF-8",
+                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})},  # as in the sandbox, which has pytest alone
         )  # fmt: skip
         ended = "exit"
         try:

@@ -22,6 +22,7 @@ class Scope:
 
     def __init__(self, code: Code, function: Function | None, told: Facts, hints: Hints) -> None:
         self.code, self.function, self.facts, self.hints = code, function, told, hints
+        self._nodes: list[ast.AST] = []
         self.body: list[ast.stmt] = list(function.body if function else code.tree.body)
         self.params = _params(function) if function else []
         self.locals = list(dict.fromkeys([*self.params, *self._assigned()]))
@@ -36,10 +37,11 @@ class Scope:
         self.conditions = self._conditions()
         self.expressions = self._expressions()
 
-    def nodes(self) -> Iterator[ast.AST]:
+    def nodes(self) -> list[ast.AST]:
         """Every node of the function's body."""
-        for statement in self.body:
-            yield from ast.walk(statement)
+        if not self._nodes:
+            self._nodes = [node for statement in self.body for node in ast.walk(statement)]
+        return self._nodes
 
     @property
     def names(self) -> list[str]:
