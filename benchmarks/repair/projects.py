@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.repair.case import Case
 
 SUITE = Path(__file__).parent / "suites" / "projects"
-HELD = frozenset(("boxes", "post", "units"))
+HELD = frozenset(("post", "textkit"))
 """Written after the templates; nothing was changed for their sake."""
 
 

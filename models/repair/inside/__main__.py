@@ -60,7 +60,7 @@ def repair(request: Message) -> Message:
         files = Files()
         starting = time.monotonic() - began
         hello = lab.hosts["warm"].hello
-        paths = sources(root, {os.path.realpath(item["file"]) for item in hello["items"]})
+        paths = sources(root, {os.path.realpath(item["file"]) for item in hello["items"] if not item["doc"]})
         if not paths:
             raise Refusal("not_python", "There is no Python file beside the tests.")
         baseline = _observed(lab, paths, wanted, until)

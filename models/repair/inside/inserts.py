@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 
 from .blocks import docstring, reindented, whole
+from .guards import checked, guards, outside
 from .scope import Scope
-from .site import Idea, Ideas, negated
+from .site import Idea, Ideas
 from .source import FUNCTIONS, Code
 
 _MARKERS = ("append", "add", "appendleft", "push")
-_GUARD_VALUES = ("None", "[]", "0", "False", "True", "1", "''", "[[]]", "{}")
 
 
 def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Ideas:
@@ -28,10 +28,12 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
     looping = _in_loop(code, near)
     first = place == 0 or (place == 1 and docstring(block[0]))
     for text, weight in steps(scope, near, last=last, looping=looping).items():
-        yield Idea("statement added", weight, at, at, f"{start}{indent}{text}\n")
+        yield Idea("statement added", weight, at, at, start + reindented(f"{text}\n", "", indent))
     if scope.function is not None and block is scope.function.body and first:
-        for text, weight in (*_guards(scope).items(), *_outside(scope).items()):
+        for text, weight in (*guards(scope).items(), *outside(scope).items()):
             yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
+    for text, weight in checked(scope, block[place - 1], looping).items() if place else ():
+        yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
     yield from _copies(scope, block, place, at, (start, indent))
 
 
@@ -75,6 +77,7 @@ def steps(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[st
             for name in scope.params[1:6]:
                 found.setdefault(f"{scope.params[0]}.{name} = {name}", 0.5)
     _keep(scope, assigned, found)
+    _leftovers(scope, near, last, found)
     known = {*scope.names, *scope.facts.globals}
     for place, (text, _) in enumerate([call for call in scope.facts.calls if call[1] <= known][:20]):
         found.setdefault(text, 0.26 / (1 + 0.05 * place))
@@ -140,41 +143,20 @@ def _keep(scope: Scope, assigned: list[str], found: dict[str, float]) -> None:
             found.setdefault(f"{owned} -= 1", 0.25 * fade)
 
 
-def _outside(scope: Scope) -> dict[str, float]:
-    """``nonlocal`` and ``global`` for names that are assigned here and stand outside."""
-    stored = [n.id for n in scope.nodes() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    mine = [name for name in dict.fromkeys(stored) if name not in scope.params]
-    outer = {f"nonlocal {name}\n": 0.6 for name in mine if name in scope.outer}
-    return {**outer, **{f"global {name}\n": 0.5 for name in mine if name in scope.facts.globals}}
-
-
-def _guards(scope: Scope) -> dict[str, float]:
-    """Base cases at the start of a function."""
-    found: dict[str, float] = {}
-    params = [name for name in scope.params if name not in ("self", "cls")][:5]
-    tests: dict[str, float] = {}
-    for place, name in enumerate(params):
-        fade = 1 / (1 + 0.15 * place)
-        tests[f"not {name}"] = 0.4 * fade
-        tests[f"{name} is None"] = 0.35 * fade
-        if name not in scope.sequences:
-            tests[f"{name} == 0"] = 0.3 * fade
-            tests[f"{name} <= 1"] = 0.25 * fade
-            tests[f"{name} < 0"] = 0.25 * fade
-            tests[f"{name} <= 0"] = 0.2 * fade
-        if name not in scope.ints:
-            tests[f"len({name}) <= 1"] = 0.25 * fade
-    for place, one in enumerate(params[:-1]):
-        tests[f"{one} == {params[place + 1]}"] = 0.2
-    for test, weight in tests.items():
-        for place, value in enumerate([*params[:3], *_GUARD_VALUES]):
-            found[f"if {test}:\n    return {value}\n"] = weight * (0.9 - 0.05 * place)
-        for error in scope.hints.raises[:2]:
-            found[f"if {test}:\n    raise {error}\n"] = 0.4 * weight + 0.2
-    for error in scope.hints.raises[:1]:
-        for text in scope.conditions[:4]:
-            found[f"if {negated(text)}:\n    raise {error}\n"] = 0.2
-    return found
+def _leftovers(scope: Scope, near: ast.stmt, last: bool, found: dict[str, float]) -> None:
+    """What a loop has gathered and nobody has passed on: yielded, appended, or the object itself returned."""
+    if last and scope.self_name and scope.function is not None and near in scope.function.body:
+        found.setdefault(f"return {scope.self_name}", 0.35)
+    yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in scope.nodes())
+    after = last and isinstance(near, (ast.For, ast.While))
+    changed = [n.id for n in scope.nodes() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    for place, name in enumerate(list(dict.fromkeys(changed))[:6]):
+        fade = (1.0 if after else 0.4) / (1 + 0.1 * place)
+        if yields:
+            found.setdefault(f"yield {name}", 0.4 * fade)
+            found.setdefault(f"if {name}:\n    yield {name}", 0.5 * fade)
+        for holder in [holder for holder in scope.growing if holder != name][:3] if after else ():
+            found.setdefault(f"if {name}:\n    {holder}.append({name})", 0.4 * fade)
 
 
 def _copies(scope: Scope, block: list[ast.stmt], place: int, at: int, margin: tuple[str, str]) -> Ideas:

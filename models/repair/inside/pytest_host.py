@@ -82,7 +82,10 @@ class Session:
             "cwd": str(Path.cwd()),
             "root": str(session.config.rootpath),
             "python": sys.executable,
-            "items": [{"id": name, "file": str(item.path)} for name, item in items.by_name.items()],
+            "items": [
+                {"id": name, "file": str(item.path), "doc": type(item).__name__ == "DoctestItem"}
+                for name, item in items.by_name.items()
+            ],
             "broken": self._broken,
             "modules": [name for name, module in sys.modules.items() if _foreign(module, self._request["root"])],
         })  # fmt: skip

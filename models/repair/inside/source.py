@@ -96,7 +96,7 @@ class Code:
         for statement in self.tree.body:
             a, b = self.span(statement)
             a, b = self.line_start(a), self.line_end(b)
-            if b <= start:
+            if b < start:  # what is put right behind a function may belong to it
                 first = b
             elif a >= end and a < last:
                 last = a

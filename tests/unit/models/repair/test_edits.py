@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.repair.inside.facts import Hints
 from models.repair.inside.ideas import Ideal
-from models.repair.inside.project import hull
+from models.repair.inside.project import Files, hull
 from models.repair.inside.site import binding_of, minus, negated, operand, plus
 from models.repair.inside.source import Code
 
@@ -109,6 +109,21 @@ def test_nearly_every_candidate_is_python() -> None:
             valid += 1
     assert len(texts) > 300
     assert valid > 0.95 * len(texts)
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_every_valid_candidate_is_valid_as_the_piece_that_is_compiled_alone(tmp_path) -> None:
+    path = tmp_path / "x.py"
+    text = TEXT + "\n\ndef first(xs):\n    for x in xs:\n        y = x\n\n\ndef second(z):\n    return z\n"
+    path.write_text(text)
+    files = Files()
+    for candidate in repaired(text):
+        try:
+            compile(candidate, "x.py", "exec")
+        except (SyntaxError, ValueError):
+            continue
+        for part in files.patch({str(path): candidate}):
+            compile(part["new"], "x.py", "exec")
 
 
 def test_no_candidate_is_the_text_itself_and_none_comes_twice() -> None:
