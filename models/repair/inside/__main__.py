@@ -73,7 +73,7 @@ def repair(request: Message) -> Message:
         until -= min(_PROOF_SHARE * (until - began), _PROOF * proof)
         jobs = Jobs(baseline, files)
         search = Search(lab, baseline, jobs, until, lambda text: _say(text.replace(f"{root}{os.sep}", "")))
-        _stages(search, candidates, until)
+        _stages(search, candidates, until, several=len(jobs.representatives()) > 1)
         facts = {
             **vars(search.tally),
             "env": {"PYTHONPATH": ":".join(python_paths(root)), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -105,11 +105,11 @@ def _observed(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> B
     return baseline
 
 
-def _stages(search: Search, candidates: Candidates, until: float) -> None:
+def _stages(search: Search, candidates: Candidates, until: float, *, several: bool) -> None:
     """Single edits first; from time to time a second edit on top of the best partial repairs."""
     singles = candidates.ranked()
     began = time.monotonic()
-    for share in _STAGES if search.several else _STAGES_OF_ONE:
+    for share in _STAGES if several else _STAGES_OF_ONE:
         search.explore(singles, began + share * (until - began))
         now = time.monotonic()
         bases = [] if search.plausible else search.bases(now + _SURVEYING * (until - now))

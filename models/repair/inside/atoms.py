@@ -9,6 +9,9 @@ from typing import Any, cast
 from .facts import number
 from .site import Ideas, Site
 
+_POOL = 80
+"""Strings that are compared; tables of many more are thinned out first."""
+
 
 def constants(site: Site) -> Ideas:
     """Another value of the same kind."""
@@ -92,6 +95,9 @@ def _replaced(site: Site, value: str) -> Ideas:
     if own != value:
         yield site.idea("string", 0.35, repr(own))
     pool = [text for text in dict.fromkeys([*scope.hints.strings, *scope.facts.strings]) if text not in (value, own)]
+    if len(pool) > _POOL:
+        near = [text for text in pool if abs(len(text) - len(value)) <= 2 and text[:1] == value[:1]]  # noqa: PLR2004
+        pool = list(dict.fromkeys([*scope.hints.strings, *near]))[:_POOL]
     alike = sorted(pool, key=lambda text: -likeness(text, value))[:12]
     told = set(scope.hints.strings)
     for place, text in enumerate(alike):

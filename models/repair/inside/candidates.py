@@ -16,6 +16,8 @@ from .trials import Trial
 
 _HINTED = 20
 _MOST_FILES = 400
+_BANDS = (9.0, 0.6, 0.35, 0.15, 0.0)
+"""Weights of lines between which candidates are made together."""
 
 
 class Candidates:
@@ -42,7 +44,7 @@ class Candidates:
         weights = self.weights(on.fixed if on else frozenset())
         codes = self._codes(weights, base)
         before = f"{on.kind} at {on.where}, " if on else ""
-        for rank, found in enumerate(merge(*self._lists(weights, codes), key=lambda candidate: -candidate.score)):
+        for rank, found in enumerate(self._merged(weights, codes)):
             idea = found.idea
             text = base.get(found.path) or self._files.code(found.path).text
             drafts = {**base, found.path: text[: idea.start] + idea.text + text[idea.end :]}
@@ -62,7 +64,22 @@ class Candidates:
         except (SyntaxError, ValueError, OSError):
             return None
 
-    def _lists(self, weights: Weights, codes: dict[str, Code]) -> list[list[Candidate]]:
+    def _merged(self, weights: Weights, codes: dict[str, Code]) -> Iterator[Candidate]:
+        """Best first. Edits of lines that cannot be reached yet by their score are made later."""
+        waiting: list[list[Candidate]] = []
+        for most, least in zip(_BANDS, _BANDS[1:]):  # noqa: B905, RUF007 - Python 3.9
+            found = merge(*waiting, *self._lists(weights, codes, least, most), key=_best_first)
+            rest: list[Candidate] = []
+            for candidate in found:
+                if candidate.score < least:
+                    rest = [candidate, *found]
+                    break
+                yield candidate
+            waiting = [rest]
+        yield from waiting[0]
+
+    def _lists(self, weights: Weights, codes: dict[str, Code], least: float, most: float) -> list[list[Candidate]]:
+        """Candidates of the lines whose weight lies between two."""
         words = mentioned(weights, codes)
         lists: list[list[Candidate]] = []
         for path in self._paths[:_MOST_FILES]:
@@ -71,6 +88,11 @@ class Candidates:
                 continue
             table = spread(code, weights.get(path, {}))
             table.update(indirect(code, table, words))
-            if table:
-                lists.append(Ideal(code, self._hints).candidates(table.__getitem__, table))
+            lines = [line for line, weight in table.items() if least <= weight < most]
+            if lines:
+                lists.append(Ideal(code, self._hints).candidates(table.__getitem__, lines))
         return lists
+
+
+def _best_first(candidate: Candidate) -> float:
+    return -candidate.score

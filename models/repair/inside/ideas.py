@@ -98,9 +98,9 @@ class Ideal:
 
     def _all(self, wanted: set[int]) -> Iterator[tuple[int, Idea]]:
         for node in ast.walk(self.code.tree):
-            if isinstance(node, (ast.expr, ast.stmt)) and self._inside(node):
+            if isinstance(node, (ast.expr, ast.stmt)):
                 line = _line(node, wanted)
-                if line:
+                if line and self._inside(node):
                     for idea in self._of(node):
                         yield line, idea
             if isinstance(node, (ast.stmt, ast.ExceptHandler)) and not isinstance(node, ast.ClassDef):

@@ -43,11 +43,6 @@ class Search:
         self.tally = Tally()
         self.plausible: list[Trial] = []
 
-    @property
-    def several(self) -> bool:
-        """Whether tests fail in different ways, so that it may take more than one edit."""
-        return len(self._jobs.representatives()) > 1
-
     def explore(self, trials: Iterator[Trial], until: float) -> None:
         """Validate candidates in order until a moment, or until enough repairs are found."""
         self._until = until
@@ -70,9 +65,8 @@ class Search:
         waiting = {number: (number in open_, group) for number, group in (*open_.items(), *anew.items())}
         for (warm, group), result in self._lab.results(waiting, 0.5):
             (self._judge if warm else self._judge_anew)(group, result)
-        for table in (open_, anew):
-            for number in [number for number in table if number not in waiting]:
-                del table[number]
+        for number in {*open_, *anew} - waiting.keys():
+            (open_ if number in open_ else anew).pop(number)
 
     def _drain(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
         """Let what is still running end: its results count, and it does not slow what comes next."""
@@ -89,7 +83,7 @@ class Search:
         for line in result["lines"]:
             by.setdefault(line["c"], []).append(line)
         if any(line.get("o", "passed") not in GOOD for line in by.get(len(group), [])):
-            self._batch = 1  # candidates spoil the process for one another: one child each from now on
+            self._batch = max(1, self._batch // 4)  # candidates spoil the process for one another
             self._again.extend(group)
             return
         for number, trial in enumerate(group):
