@@ -60,6 +60,8 @@ def steps(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[st
     for name in [n for n in names if n in scope.ints][:6]:
         found.setdefault(f"{name} += 1", 0.45 if name in changed else 0.15)
         found.setdefault(f"{name} -= 1", 0.35 if name in changed else 0.12)
+        for place, other in enumerate(n for n in assigned[:8] if n != name and name in changed):
+            found.setdefault(f"{name} += {other}", 0.3 / (1 + 0.1 * place))
     if looping:
         found.setdefault("break", 0.3)
         found.setdefault("continue", 0.3)

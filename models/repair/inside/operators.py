@@ -133,7 +133,7 @@ def _regroup(site: Site, node: ast.BinOp) -> Ideas:
     if isinstance(node.right, ast.BinOp):
         inner = BINARY[type(node.right.op)]
         a, b, c = site.of(node.left), site.of(node.right.left), site.of(node.right.right)
-        if _binds(inner) != _binds(outer) or outer in ("-", "/", "//", "%"):
+        if _binds(inner) != _binds(outer) or {inner, outer} & {"-", "/", "//", "%"}:
             yield site.idea("grouping", 0.5, f"({a} {outer} {b}) {inner} {operand(c, _binds(inner) + 1)}")
 
 

@@ -1,39 +1,12 @@
 """Whole repositories repaired in the local twin of the sandbox."""
 
-from pathlib import PurePosixPath
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from domain import Refused
-from models.contract import Job
-from models.repair import Repair
-from sandbox import REPO, Local, Spec
+from tests.integration.repair.proposing import changed, proposed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(170)]
-
-SECONDS = 60.0
-
-
-async def proposed(files: dict[str, str], accept: str = "python3 -m pytest -q"):
-    """Lay files into a fresh sandbox, ask for a repair, and see that nothing else changed there."""
-    backend = Local(unsafe=True)
-    sandbox = await backend.lease(Spec())
-    try:
-        for path, text in files.items():
-            await sandbox.write(str(PurePosixPath(REPO) / path), dedent(text).encode())
-        proposal = await Repair().propose(Job(accept=accept, seconds=SECONDS), sandbox)
-        for path, text in files.items():
-            assert await sandbox.read(str(PurePosixPath(REPO) / path)) == dedent(text).encode()
-        return proposal
-    finally:
-        await sandbox.close()
-        await backend.close()
-
-
-def changed(proposal) -> dict[str, str]:
-    return {edit.path: edit.content for edit in proposal.change.files_to_update}
 
 
 async def test_a_package_in_src_with_fixtures_classes_and_parameters():
@@ -169,33 +142,6 @@ async def test_another_runner_is_searched_through_pytest_and_proved_by_itself():
             """,
     }, accept="python3 -m unittest tests.test_stack")  # fmt: skip
     assert "self[-1]" in changed(proposal)["stack.py"]
-
-
-@pytest.mark.parametrize(
-    ("files", "code"),
-    [
-        ({"a.py": "X = 1\n", "test_a.py": "import a\n\ndef test_a():\n    assert a.X == 1\n"}, "no_failing_test"),
-        ({"test_a.py": "def test_a():\n    assert False\n"}, "not_python"),
-        ({"a.py": "X = 1\n", "test_a.py": "def test_a():\n    assert False\n"}, "no_repair_found"),
-    ],
-)
-async def test_what_cannot_be_repaired_is_refused_with_a_code_and_a_hint(files, code):
-    with pytest.raises(Refused) as caught:
-        await proposed(files)
-    assert caught.value.stable_code == code
-    assert caught.value.hint
-
-
-async def test_a_sandbox_without_the_interpreter_is_refused():
-    backend = Local(unsafe=True)
-    sandbox = await backend.lease(Spec())
-    try:
-        with pytest.raises(Refused) as caught:
-            await Repair(python="no-such-python").propose(Job(accept="true", seconds=5), sandbox)
-    finally:
-        await sandbox.close()
-        await backend.close()
-    assert caught.value.stable_code == "interpreter_missing"
 
 
 async def test_a_test_that_starts_the_program_itself():
