@@ -19,6 +19,7 @@ SAFE: Mapping[str, str] = {
     "core.bigFileThreshold": "32m",
     "diff.external": "",
     "gc.auto": "0",
+    "core.fsyncMethod": "writeout-only",
     "maintenance.auto": "false",
     "protocol.ext.allow": "never",
     "submodule.recurse": "false",
@@ -33,8 +34,9 @@ QUIET: Mapping[str, str] = {
     "GIT_ATTR_NOSYSTEM": "1",
     "LC_ALL": "C",
 }
-ALONE: Mapping[str, str] = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent"}
-"""For our own repositories: nobody else's configuration."""
+ALONE: Mapping[str, str] = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent",
+                           "GIT_ALLOC_LIMIT": "1g"}  # fmt: skip
+"""For our own repositories: nobody else's configuration, and no object that only claims to be a terabyte."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 
 

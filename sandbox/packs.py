@@ -1,4 +1,4 @@
-"""Packs that leave the content store: made once, then read from disk."""
+"""Packs that leave the content store, made once and then read from disk; and packs that come in, checked."""
 
 import asyncio
 import hashlib
@@ -6,7 +6,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain import Exhausted
 from sandbox.git import git
+
+MAX_PACK = 2 << 30
+MOST = 8 << 30
+"""Bytes that the snapshots of one run may take on disk: what a sandbox writes, it may write again and again."""
+_UNPACK_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +51,18 @@ class Packs:
             made = Path(place) / f"pack-{said.decode().strip()}"
             made.with_suffix(".pack").replace(kept.with_suffix(".pack"))
             made.with_suffix(".idx").replace(kept.with_suffix(".idx"))
+
+
+async def take_in(folder: Path, pack: bytes, most: int = MOST) -> None:
+    """Check the objects of a pack and keep them. Small packs can claim to be huge, or take for ever.
+
+    Raises:
+        Exhausted: ``store_full``.
+        GitFailed, TimeoutError: it is not sound.
+    """
+    used = sum(kept.stat().st_size for kept in (folder / "objects" / "pack").glob("*.pack"))
+    if used + len(pack) > most:
+        raise Exhausted(f"The snapshots of this run take {used >> 20} MB.", code="store_full",
+                        hint="Let commands write less: what is ignored by git is kept, too.")  # fmt: skip
+    async with asyncio.timeout(_UNPACK_S):
+        await git(folder, "index-pack", "--strict", "--fix-thin", "--stdin", f"--max-input-size={MAX_PACK}", stdin=pack)

@@ -51,6 +51,11 @@ class Pool:
         self._open = True
         self._tending: asyncio.Task[None] | None = None
 
+    @property
+    def shelves(self) -> tuple[Shelf, ...]:
+        """What is warm now."""
+        return tuple(self._shelves.values())
+
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
         """See ``Backend.lease``: a warm one that answers, else the one that is being started, else a new one."""
         kind = _kind(spec)

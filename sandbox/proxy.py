@@ -15,6 +15,8 @@ _LOG = logging.getLogger(__name__)
 _HEAD = 8 << 10
 _CONNECT_S, _IDLE_S = 15.0, 120.0
 _READ = 64 << 10
+_TOLD = 100
+"""Refusals that are written down beyond the connections one may make: a flood of tries must fill no disk."""
 
 Witness = Callable[[Passage], None]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -32,6 +34,20 @@ def write_log(passage: Passage) -> None:
     _LOG.info("egress %s %s", passage.verdict, passage, extra={"passage": passage})
 
 
+class Telling:
+    """Tells a witness about so many passages, then once that there are more."""
+
+    def __init__(self, witness: Witness, most: int) -> None:
+        self._witness, self._left = witness, most
+
+    def __call__(self, passage: Passage) -> None:
+        self._left -= 1
+        if self._left >= 0:
+            self._witness(passage)
+        elif self._left == -1:
+            self._witness(replace(passage, reason="too many tries: no more of them are written down"))
+
+
 class Proxy:
     """Serves the connections of one sandbox, with one budget for all of them."""
 
@@ -45,7 +61,7 @@ class Proxy:
         resolve: Resolve = resolve,
         patience_s: float = 10.0,
     ) -> None:
-        self._rules, self._witness, self._resolve = rules, witness, resolve
+        self._rules, self._tell, self._resolve = rules, Telling(witness, rules.connections + _TOLD), resolve
         self._blank = Passage(run=run, sandbox=sandbox, target="", verdict="refused")
         self._patience_s = patience_s
         self._left = rules.upload_bytes
@@ -63,10 +79,10 @@ class Proxy:
             reader, writer = await self._connect(host, port)
         except (NoPassage, TimeoutError, OSError) as error:
             await self._refuse(inside, error)
-            self._witness(replace(told, reason=str(error) or type(error).__name__))
+            self._tell(replace(told, reason=str(error) or type(error).__name__))
             return
         try:
-            self._witness(await self._pass(inside, host, replace(told, verdict="allowed"), (reader, writer)))
+            self._tell(await self._pass(inside, host, replace(told, verdict="allowed"), (reader, writer)))
         finally:
             writer.close()
             await inside.close()

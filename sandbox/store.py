@@ -20,11 +20,10 @@ from sandbox import origin, trees
 from sandbox.git import GitFailed, create, git
 from sandbox.layout import copy, plain, ref_of, write_text
 from sandbox.objects import object_id, tree_of, write_object
-from sandbox.packs import Pack, Packs
+from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
 
 WHO = "Signoff <signoff@localhost>"
-MAX_PACK = 2 << 30
 _PINNED = TypeAdapter(Pinned)
 _NO_ONE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,8 +31,8 @@ _NO_ONE = datetime(1970, 1, 1, tzinfo=UTC)
 class Store:
     """Files of runs under one folder."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, most: int = MOST) -> None:
+        self._root, self._most = root, most
         self._packs = Packs()
 
     def path(self, run: str) -> Path:
@@ -124,19 +123,19 @@ class Store:
 
         Raises:
             SandboxLost: the objects are not sound or not complete; the sandbox cannot be trusted any more.
+            Exhausted: ``store_full``.
         """
         folder, (tree, repo, home) = self.path(run), trees_sent
         try:
             parts = {"repo": repo} if home == "-" else {"home": home, "repo": repo}
             full = write_object(folder, "tree", tree_of(parts))
             if pack:
-                await git(folder, "index-pack", "--strict", "--fix-thin", "--stdin", f"--max-input-size={MAX_PACK}",
-                          stdin=pack)  # fmt: skip
+                await take_in(folder, pack, self._most)
             asked = "".join(f"{object_id(name)}\n" for name in (tree, *parts.values()))
             kinds = await git(folder, "cat-file", "--batch-check=%(objecttype)", stdin=asked.encode())
             if set(kinds.split()) != {b"tree"}:
                 raise SandboxLost("The sandbox sent a snapshot that is not complete.")
-        except (GitFailed, ValueError) as error:
+        except (GitFailed, ValueError, TimeoutError) as error:
             raise SandboxLost(f"The sandbox sent a snapshot that is not sound: {error}") from error
         # One commit keeps both trees: git has no other way to say that they belong together.
         both = write_object(folder, "tree", tree_of({"full": full, "tree": tree}))

@@ -10,9 +10,10 @@ from pathlib import Path
 from domain import CodeChange, CommandRun, Profile, Refused, SandboxLost
 from sandbox.contract import REPO, Heard, Sandbox
 from sandbox.edits import outcome, paths_of
+from sandbox.packs import MAX_PACK
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.shell import shell
-from sandbox.store import MAX_PACK, Store
+from sandbox.store import Store
 
 _INSIDE = Path(__file__).with_name("inside")
 _OUT = "/work/.signoff/out"
@@ -110,7 +111,7 @@ class Workspace:
             ids = (await self._git("save.sh", *self._last)).split()
             if len(ids) not in {3, 4}:
                 raise SandboxLost("The workspace could not be saved.")
-            pack = await self._sandbox.read(_OUT, limit=MAX_PACK) if ids[3:] == ["pack"] else b""
+            pack = await self._pack() if ids[3:] == ["pack"] else b""
             self._last = (ids[0], ids[1], ids[2])
             self._at = await self._store.keep(self._run, label, self._last, pack)
             self._known |= {self._at.tree, self._at.full}
@@ -158,6 +159,12 @@ class Workspace:
         self._known |= {snapshot.tree, snapshot.full}
         self._last = (snapshot.tree, *parts)
         self._at = snapshot
+
+    async def _pack(self) -> bytes:
+        try:
+            return await self._sandbox.read(_OUT, limit=MAX_PACK)
+        except Refused as error:  # something else was put there
+            raise SandboxLost(f"The workspace sent no snapshot: {error.message}") from error
 
     async def _git(self, script: str, *args: str) -> str:
         """Run one of our scripts. That it fails means that the sandbox was tampered with, or is full."""

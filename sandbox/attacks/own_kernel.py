@@ -10,6 +10,7 @@ OWN_KERNEL: Final[Mapping[str, str]] = {
     "starve_pid1": "PID 1's limits can be taken: the sandbox is lost, and that is reported as one infrastructure error",
     "bpf_perf_userfaultfd_iouring_keyring": "its kernel answers, with interfaces of its own",
     "raw_packet_vsock_alg_netlink_sockets": "its own network stack answers, which has no way out",
+    "odd_protocols_and_kernel_tls": "its own network stack answers, which loads no module of the host",
     "mknod_and_open_host_disk": "devices are its own: no host device is behind a node",
     "read_masked_proc_sys_dmesg": "the messages are its own kernel's",
     "open_by_handle_at": "not supported, which is said with another error",

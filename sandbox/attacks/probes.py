@@ -158,6 +158,18 @@ def raw_packet_vsock_alg_netlink_sockets() -> list[str]:
     return [attempt(f"socket{kind}", lambda kind=kind: socket.socket(*kind)) for kind in kinds]
 
 
+def odd_protocols_and_kernel_tls() -> list[str]:
+    """Protocols that would load modules: SCTP, MPTCP, SMC, UDP-Lite, L2TP, ping sockets; TLS in the kernel."""
+    kinds = [(family, kind, protocol) for family in (socket.AF_INET, socket.AF_INET6) for kind, protocol in
+             ((1, 132), (1, 262), (1, 256), (5, 132), (2, 136), (2, 115), (2, 1), (2, 58), (6, 33))]  # fmt: skip
+    wrong = [attempt(f"socket{kind}", lambda kind=kind: socket.socket(*kind)) for kind in kinds]
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(server.getsockname())
+    for name in (b"tls", b"espintcp", b"smc", b"mptcp"):
+        wrong.append(attempt(f"TCP_ULP {name}", lambda n=name: client.setsockopt(6, 31, n) or n))
+    return wrong
+
+
 def main() -> int:
     import probes_host  # noqa: PLC0415  it takes its tools from here
 

@@ -111,6 +111,53 @@ raise SystemExit(str(found) if found else 0)
     must(ran.ok, ran)
 
 
+async def limits_shared_by_user_id(arena: Arena) -> None:
+    """Using up what the kernel counts by user (inotify, pipe memory, pending signals) stops no neighbour."""
+    hog = await arena.sandbox()
+    script = """
+import ctypes, fcntl, os, signal
+libc, held = ctypes.CDLL(None), []
+while len(held) < 600 and (fd := libc.inotify_init1(0)) >= 0:
+    held.append(fd)
+for _ in range(800):
+    r, w = os.pipe()
+    held += [r, w]
+    try:
+        fcntl.fcntl(w, 1031, 1 << 20)
+    except OSError:
+        pass
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+print("full", flush=True)
+try:
+    while True:
+        libc.sigqueue(os.getpid(), signal.SIGRTMIN, 0) and exit()
+except SystemExit:
+    signal.pause()
+"""
+    full = asyncio.Event()
+    hogging = asyncio.create_task(hog.run(["python3", "-c", script], timeout_s=8, heard=lambda _, __: full.set()))
+    async with asyncio.timeout(8):
+        await full.wait()
+    other = await arena.sandbox()
+    for _ in range(3):
+        ran = await other.run(["sh", "-c", "seq 50000 | sort -n | tail -1"], timeout_s=5)
+        must(ran.ok and ran.stdout.head == b"50000\n", ran)
+    hogging.cancel()
+    await asyncio.gather(hogging, return_exceptions=True)
+    must((await hog.run(["true"])).ok, "the next command")
+
+
+async def snapshot_is_a_trap(arena: Arena) -> None:
+    """What is put in the place of a snapshot is not read through; the shadow repository runs nothing outside."""
+    sandbox = await arena.sandbox()
+    await sandbox.run(
+        ["sh", "-c", "mkdir -p /work/.signoff; mkfifo /work/.signoff/out; ln -s /etc/passwd /work/.signoff/link"]
+    )
+    for path in ("/work/.signoff/out", "/work/.signoff/link"):
+        must(await _refused(sandbox.read(path)) == "path_refused", path)
+    must((await sandbox.run(["true"])).ok, "the next command")
+
+
 async def _refused(verb: Awaitable[object]) -> str:
     try:
         await verb
@@ -121,7 +168,7 @@ async def _refused(verb: Awaitable[object]) -> str:
 
 TRICKS: Final[tuple[Try, ...]] = (
     tar_slip_in_and_out, python_startup_tricks, net_none_direct,
-    cross_sandbox,
+    cross_sandbox, limits_shared_by_user_id, snapshot_is_a_trap,
     _promise("symlink_read_write_via_files_api", "No file verb follows a link.", links_are_not_followed),
     _promise("background_holds_stdout", "Output held open by a background process holds nothing up.", nothing_is_left_running),
     _promise("stdin_reader", "A command that reads input it was not given reads its end.", input_is_read_or_empty),

@@ -100,6 +100,20 @@ print(len(held))
 )
 
 
+_FLOOD = (
+    _CLIENT
+    + """
+for n in range(1500):
+    try:
+        s = socket.create_connection(("127.0.0.1", 3128), 1)
+        s.sendall(connect(f"evil{n}.test:443"))
+        s.close()
+    except OSError:
+        pass
+"""
+)
+
+
 @dataclass
 class Server:
     """Listens on loopback and keeps count of what it hears."""
@@ -163,4 +177,14 @@ async def proxy_slowloris(arena: Arena) -> None:
         must((await sandbox.run(["true"], timeout_s=5)).ok, "the next command")
 
 
-WAYS_OUT: Final[tuple[Try, ...]] = (proxy_bypass, exfil_budget, proxy_slowloris)
+async def proxy_flood_fills_no_log(arena: Arena) -> None:
+    """A flood of refused tries is written down up to a bound, and the next command is fine."""
+    async with _open(arena) as (server, sandbox):
+        await sandbox.run(["python3", "-c", _FLOOD, str(server.port)], timeout_s=40)
+        must((await sandbox.run(["true"], timeout_s=5)).ok and server.heard == 0, "the next command")
+        must(0 < len(server.passages) <= 501, f"{len(server.passages)} lines")  # noqa: PLR2004
+
+
+WAYS_OUT: Final[tuple[Try, ...]] = (
+    proxy_bypass, exfil_budget, proxy_slowloris, proxy_flood_fills_no_log,
+)  # fmt: skip

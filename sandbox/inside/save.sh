@@ -13,8 +13,15 @@ add() { # index, then options and paths
   # shellcheck disable=SC2086
   GIT_INDEX_FILE=$index git -c advice.addEmbeddedRepo=false add -A "$@" $nested
 }
-all() {
-  add "$G/index" -- . && add "$G/full" -f -- . ':(exclude,glob)**/__pycache__/**' ':(exclude,glob)**/.pytest_cache/**'
+all() { # both at once: what takes long is starting git, and looking at every file
+  add "$G/index" -- . &
+  first=$!
+  if add "$G/full" -f -- . ':(exclude,glob)**/__pycache__/**' ':(exclude,glob)**/.pytest_cache/**'; then
+    wait "$first"
+  else
+    wait "$first" || true
+    return 1
+  fi
 }
 # A repository inside the repository has no place in a tree: its folder is left out.
 leave_out_nested() {
@@ -35,8 +42,11 @@ if ! said=$(all 2>&1); then
 fi
 case $said in *embedded*) forget_nested "$1" ;; esac
 
-tree=$(git write-tree)
+git write-tree >"$G/tree" &
+first=$!
 repo=$(GIT_INDEX_FILE=$G/full git write-tree)
+wait "$first"
+read -r tree <"$G/tree"
 home=-
 for entry in /work/home/* /work/home/.[!.]*; do
   [ -e "$entry" ] || [ -L "$entry" ] || continue

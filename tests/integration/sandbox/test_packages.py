@@ -6,11 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import docker
 import pytest
 
 from domain import Refused
 from sandbox import Docker, Egress, Passage, Sandbox, Spec
+from sandbox.hardening import LABEL
+from sandbox.sweep import OWNER, owner
+from service.wiring import House
 from tests.integration.sandbox.conftest import SPEC
+from tests.worlds.house import FIX, advance, decide, house, repository, start, task
 
 pytestmark = pytest.mark.docker
 ROOT = Path(__file__).parents[3]
@@ -104,3 +109,40 @@ async def test_without_configuration_there_is_no_such_profile():
         await backend.lease(PACKAGES)
     assert refusal.value.stable_code == "egress_unconfigured"
     await backend.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_whole_run_installs_what_its_requester_allowed(tmp_path):
+    """The profile is signed for, opens the way for rated commands and the proof, and every try stands in the trace."""
+    hosts = ",".join(await index_hosts())
+    (tmp_path / "ca.pem").write_text(trusted())
+    given = {"sandbox": "docker", "egress_hosts": hosts, "egress_private": hosts, "egress_ca": tmp_path / "ca.pem"}
+    install = "pip install --quiet --user --no-deps toolz"
+    check = "import toolz; from shop.prices import total; assert total([1, 2, 3]) == 6"
+    wanted = task(repository(tmp_path / "shop"), accept=f'{install} && python3 -c "{check}"', profile="packages",
+                  deliver="patch")  # fmt: skip
+    answers = {"coder": [{**FIX, "cmd_instructions": [install]}]}
+    async with house(tmp_path, answers, **given) as opened:
+        standing, _ = await start(opened, wanted)
+        assert standing.ballot is not None
+        ballot = await opened.ballots.get(standing.ballot, opened.org)
+        assert ballot.action.network == "packages"
+        assert "profile.packages" in {reason.rule for reason in ballot.risk.reasons}
+        assert not await containers_of(opened)
+        await decide(opened, standing, "approve")
+        standing, _ = await advance(opened, standing.run.id)
+        assert standing.run.status == "delivered", standing.run.ending
+        assert not await containers_of(opened)
+        spans = [branch.span for branch in (await opened.spans(standing.run.id)).walk()]
+    reached = {s.attributes["app.egress.target"] for s in spans if s.attributes.get("app.egress.verdict") == "allowed"}
+    assert reached == {f"{host}:443" for host in hosts.split(",")}
+
+
+async def containers_of(opened: House) -> list[str]:
+    """Sandboxes of runs that are alive in this process: what is warm belongs to none."""
+    client = docker.from_env().api
+    found = client.containers(filters={"label": LABEL})
+    client.close()
+    ours = {owner(), *(warm.sandbox.id for shelf in opened.pool.shelves for warm in shelf.warm)}
+    return [c["Names"][0] for c in found if c["Labels"].get(OWNER) in ours and c["Names"][0][1:] not in ours]

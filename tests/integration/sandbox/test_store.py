@@ -1,12 +1,14 @@
 """What is pinned stays, and nothing that a repository or a sandbox brings along is run or believed."""
 
 import asyncio
+import hashlib
 import subprocess
+import zlib
 from datetime import UTC, datetime
 
 import pytest
 
-from domain import Refused, SandboxLost
+from domain import Exhausted, Refused, SandboxLost
 from sandbox import Store
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -154,6 +156,18 @@ class TestObjects:
             with pytest.raises(SandboxLost):
                 await store.keep("run", "x", (tree, tree, "-"), pack)
 
+    async def test_a_small_pack_that_claims_to_be_huge_is_not_taken_in(self, store, pinned):
+        """A zip bomb in git's clothes: deltas that copy their base over and over, 16 GB out of 20 KB."""
+        with pytest.raises(SandboxLost) as lost:
+            await store.keep("run", "x", (pinned.tree, pinned.tree, "-"), delta_bomb())
+        assert "alloc" in lost.value.message
+
+    async def test_snapshots_of_a_run_have_a_budget(self, repo, store, pinned, tmp_path):
+        full = Store(tmp_path / "store", most=1)
+        with pytest.raises(Exhausted) as exhausted:
+            await full.keep("run", "x", (pinned.tree, pinned.tree, "-"), b"PACK")
+        assert exhausted.value.stable_code == "store_full"
+
     async def test_a_fork_has_everything_and_outlives_its_origin(self, store, pinned):
         await store.fork("run", "other/run")
         await store.drop("run")
@@ -169,3 +183,32 @@ class TestObjects:
     async def test_many_at_once(self, store, pinned):
         read = await asyncio.gather(*(store.read("run", pinned.tree, "a.py") for _ in range(20)))
         assert set(read) == {b"x = 1\n"}
+
+
+def delta_bomb() -> bytes:
+    """A pack: a blob of 1 MB, 16 MB made of it, and 16 GB made of that."""
+    base = bytes(1 << 20)
+    once = 16 << 20
+    first, sizes = _entry(3, len(base), zlib.compress(base)), [1 << 20, once, once * 1_000]
+    name = hashlib.sha1(b"blob %d\0" % len(base) + base, usedforsecurity=False).digest()
+    copied = _varint(sizes[0]) + _varint(sizes[1]) + bytes([0x80 | 0x40, 0x10]) * 16
+    one = _entry(7, len(copied), name + zlib.compress(copied))
+    bigger = bytes(once)
+    name = hashlib.sha1(b"blob %d\0" % once + bigger, usedforsecurity=False).digest()
+    copied = _varint(sizes[1]) + _varint(sizes[2]) + bytes([0x80 | 0x40, 0xFF]) * 1_000
+    two = _entry(7, len(copied), name + zlib.compress(copied))
+    whole = b"PACK" + (2).to_bytes(4, "big") + (3).to_bytes(4, "big") + first + one + two
+    return whole + hashlib.sha1(whole, usedforsecurity=False).digest()
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def _entry(kind: int, size: int, rest: bytes) -> bytes:
+    first, size = kind << 4 | size & 15, size >> 4
+    return (bytes([first | 0x80]) + _varint(size) if size else bytes([first])) + rest

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sandbox
@@ -35,6 +35,7 @@ def body(spec: Spec, **more):
     return create_body(spec, image="sha256:0", seccomp=PROFILE, **more)
 
 
+@settings(deadline=None)
 @given(SPECS)
 def test_nobody_is_root_or_can_become_it(spec):
     made = body(spec)
@@ -47,6 +48,7 @@ def test_nobody_is_root_or_can_become_it(spec):
     assert "no-new-privileges:true" in host["SecurityOpt"]
 
 
+@settings(deadline=None)
 @given(SPECS)
 def test_nothing_of_the_host_is_shared(spec):
     made = body(spec)
@@ -61,6 +63,7 @@ def test_nothing_of_the_host_is_shared(spec):
     assert host["LogConfig"]["Type"] == "none"
 
 
+@settings(deadline=None)
 @given(SPECS)
 def test_everything_has_a_limit(spec):
     host, limits = body(spec)["HostConfig"], spec.limits
@@ -75,6 +78,7 @@ def test_everything_has_a_limit(spec):
         assert any(word.startswith("size=") for word in words)
 
 
+@settings(deadline=None)
 @given(SPECS)
 def test_a_container_never_outlives_its_orchestrator(spec):
     made = body(spec, labels={"a": "b"})
@@ -84,6 +88,7 @@ def test_a_container_never_outlives_its_orchestrator(spec):
     assert made["Labels"]["a"] == "b"
 
 
+@settings(deadline=None)
 @given(SPECS)
 def test_a_profile_changes_no_flag(spec):
     """Egress is a tunnel of the runner's, never a network."""
