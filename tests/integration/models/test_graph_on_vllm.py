@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.vllm, pytest.mark.docker, pytest.mark.slow, pytest.mar
 
 LONG = "Please make total add up every number it is given. " * 6
 WAITS, FAILED, REFUSED, SPENT = 4, 1, 2, 3
+CAME_TO_AN_END = {WAITS, FAILED, SPENT}
+"""Nonsense may also be a command that needs a signature: then the run waits for one, and nothing ran."""
 EXPERTS = """
 models:
   - id: tiny
@@ -36,7 +38,7 @@ async def test_planner_coder_and_reviewer_answer_and_evidence_decides(server: Vl
     """Every answer parses; the change that works is the repair engine's, and the model's loses by evidence."""
     cli = asked(server, tmp_path)
     ended = await cli.run("run", "--repo", str(repository(tmp_path / "repo")), "--task", LONG, "--json")
-    assert ended.code in {WAITS, FAILED}, ended.err
+    assert ended.code in CAME_TO_AN_END, ended.err
     told = ended.json
     assert not told["code"].startswith("llm_"), told["message"]
     assert told["spent"]["model_calls"] >= 2
@@ -48,11 +50,11 @@ async def test_planner_coder_and_reviewer_answer_and_evidence_decides(server: Vl
 
 
 async def test_nonsense_alone_comes_to_an_end(server: Vllm, tmp_path: Path):
-    """One model, nobody else: the same empty change again and again is noticed, and the run says that it gave up."""
+    """One model, nobody else: the same empty change again and again is noticed, and the run says that it gave up; or waits."""
     cli = asked(server, tmp_path)
     one = ["--strategy", "single", "--max-steps", "6"]
     ended = await cli.run("run", "--repo", str(repository(tmp_path / "repo")), "--task", LONG, *one, "--json")
-    assert ended.code in {FAILED, SPENT}, ended.err
+    assert ended.code in CAME_TO_AN_END, ended.err
     assert not ended.json.get("code", "").startswith("llm_")
 
 
@@ -60,7 +62,7 @@ async def test_a_budget_of_tokens_ends_the_run_before_it_is_overdrawn(server: Vl
     cli = asked(server, tmp_path)
     bound = ["--strategy", "single", "--max-tokens", "6000"]
     ended = await cli.run("run", "--repo", str(repository(tmp_path / "repo")), "--task", LONG, *bound, "--json")
-    assert ended.code in {FAILED, SPENT}, ended.err
+    assert ended.code in CAME_TO_AN_END, ended.err
     spent = ended.json["spent"]
     assert spent["tokens_in"] + spent["tokens_out"] <= 6_000
 
@@ -71,7 +73,7 @@ async def test_an_expert_s_adapter_is_asked(server: Vllm, tmp_path: Path):
     cli = with_adapter(server, tmp_path, "tiny-python")
     one = ["--strategy", "single", "--expert", "code_python", "--max-steps", "2"]
     ended = await cli.run("run", "--repo", str(repository(tmp_path / "repo")), "--task", LONG, *one, "--json")
-    assert ended.code in {FAILED, SPENT}, ended.err
+    assert ended.code in CAME_TO_AN_END, ended.err
     assert "chat tiny-python" in (await cli.run("trace", ended.json["run"])).out
 
 
