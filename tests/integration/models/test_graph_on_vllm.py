@@ -50,7 +50,7 @@ async def test_planner_coder_and_reviewer_answer_and_evidence_decides(server: Vl
 
 
 async def test_nonsense_alone_comes_to_an_end(server: Vllm, tmp_path: Path):
-    """One model, nobody else: the same empty change again and again is noticed, and the run says that it gave up; or waits."""
+    """One model, nobody else: the same empty change again and again is noticed, and the run gives up."""
     cli = asked(server, tmp_path)
     one = ["--strategy", "single", "--max-steps", "6"]
     ended = await cli.run("run", "--repo", str(repository(tmp_path / "repo")), "--task", LONG, *one, "--json")
