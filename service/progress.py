@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain import Event
+from service.terminal import harmless
 
 TIERS = {"low": "green", "medium": "cyan", "high": "yellow", "critical": "bold red"}
 
@@ -30,7 +31,8 @@ class Progress:
             return
         text = line(event.message, event.data)
         if text:
-            self.console.print(f"[bold blue]{self._node:>8}[/]  {text}", highlight=False, soft_wrap=True)
+            shown = f"[bold blue]{self._node:>8}[/]  {harmless(text)}"
+            self.console.print(shown, highlight=False, soft_wrap=True)
 
 
 def _started(message: str, data: dict[str, Any]) -> str:

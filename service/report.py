@@ -15,6 +15,7 @@ from domain import Ending, Proof, Risk, Spent
 from models import Decision
 from service.engine import Standing
 from service.runs import Run
+from service.terminal import harmless
 
 _ANY = TypeAdapter[Any](Any)
 _COLOUR = {"delivered": "green", "nothing_to_do": "green", "interrupted": "yellow", "paused": "yellow",
@@ -98,7 +99,9 @@ def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
         console.print(diff_view(values["diff"]))
     parts: list[Any] = []
     if ending is not None and run.status != "interrupted":
-        parts.append(Markdown(ending.answer_markdown) if ending.answer_markdown else Text(ending.message))
+        parts.append(
+            Markdown(harmless(ending.answer_markdown)) if ending.answer_markdown else Text(harmless(ending.message))
+        )
         if ending.hint and run.status != "delivered":
             parts.append(Text(f"→ {ending.hint}", style="dim"))
     if run.status == "interrupted" and standing.ballot:
@@ -120,7 +123,7 @@ def asked(decisions: Sequence[Decision], console: Console) -> None:
 def diff_view(diff: str) -> Syntax:
     """A diff in the terminal's own colours; object ids are shortened as git does."""
     short = re.sub(r"^(index [0-9a-f]{10})[0-9a-f]*\.\.([0-9a-f]{10})[0-9a-f]*", r"\1..\2", diff, flags=re.MULTILINE)
-    return Syntax(short.rstrip("\n"), "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+    return Syntax(harmless(short.rstrip("\n")), "diff", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
 def risk_lines(risk: Risk) -> list[str]:
