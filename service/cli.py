@@ -1,10 +1,12 @@
 """The command ``signoff``. A command's module is imported when the command is given, and not before."""
 
+import gc
 import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from types import ModuleType
 from typing import Any, Final
 
 import typer
@@ -78,7 +80,7 @@ class Commands(TyperGroup):
 def load(name: str) -> TyperCommand | TyperGroup:
     """Import a command: the real one, with its options."""
     entry = ENTRIES[name]
-    what = getattr(importlib.import_module(f"service.{entry.module}"), entry.what)
+    what = getattr(_imported(f"service.{entry.module}"), entry.what)
     if isinstance(what, typer.Typer):
         made: Any = get_group(what)
     else:
@@ -87,6 +89,16 @@ def load(name: str) -> TyperCommand | TyperGroup:
         made = get_command(alone)
     made.name = name
     return made
+
+
+def _imported(module: str) -> ModuleType:
+    """Import without collecting garbage meanwhile: there is none, and looking for it takes a fifth of the time."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def explained(command: Any) -> Any:
