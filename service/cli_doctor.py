@@ -44,5 +44,5 @@ def _machine(house: House) -> tuple[Check, ...]:
         Check(name="python", ok=sys.version_info >= PYTHON, detail=version, hint="Install Python 3.11 or newer."),
         Check(name="git", ok=git is not None, detail=git or "not found", hint="Install git."),
         Check(name="home", ok=True, detail=str(house.settings.home)),
-        Check(name="approvals", ok=True, detail=f"{house.settings.mode} mode"),
+        Check(name="approvals", ok=True, detail=f"{house.people.mode} mode"),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals import Mode, People, Voter
+from service.company import Company
 
 SIGNER = ("operator", "approver", "critical_approver")
 
@@ -12,10 +13,15 @@ SIGNER = ("operator", "approver", "critical_approver")
 class Household:
     """In solo mode whoever sits at the terminal may sign; in team mode only who is named in the settings."""
 
-    mode: Mode
+    company: Company
     approvers: tuple[str, ...] = ()
     members: People | None = None
     """The directory of a service: what people's logins said about their roles."""
+
+    @property
+    def mode(self) -> Mode:
+        """How it is now: it changes when a second person comes."""
+        return self.company.mode
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now."""

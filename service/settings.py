@@ -30,7 +30,7 @@ class Settings(Reporting):
     org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
     approvals_mode: Literal["solo", "team"] = Field(
         default="solo",
-        description="solo: the requester may sign high; team: four eyes. Beyond loopback and with OIDC always team.",
+        description="solo: the requester may sign high. With OIDC, a second person, beyond loopback: team, four eyes.",
     )
     approvers: str = Field(default="", description="Who may sign, names with commas between; team mode needs them.")
 

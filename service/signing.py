@@ -28,7 +28,7 @@ async def sign(house: House, standing: Standing, sign_as: str | None) -> bool:
         return False
     ballot = await house.ballots.get(standing.ballot, house.org)
     if sign_as is not None:
-        if house.settings.mode != "solo":
+        if house.people.mode != "solo":
             raise Refused("In team mode nobody signs from the command line of a run.", code="sign_as_refused",
                           hint="Sign as yourself: signoff approvals approve BALLOT")  # fmt: skip
         render(ballot, err())

@@ -49,6 +49,7 @@ from nodes.wait import Waiter
 from risk import Engine as RiskEngine
 from sandbox import Backend, Check, Delivery, Passage, Pool, Spec, Store, Workspaces
 from service.brains import Policies, open_board, probe_endpoints
+from service.company import Company
 from service.database import Storage, open_storage
 from service.engine import Ended, Engine, Standing, nobody
 from service.fences import FencedBackend, Leases
@@ -232,7 +233,9 @@ async def _furnish(  # noqa: PLR0917
     else:
         await ensure_migrated(database)
     members = Members(engine=database)
-    people = Household(mode=settings.mode, approvers=settings.signers, members=members)
+    company = Company(engine=database, org=settings.org, policy=default_policy(), configured=settings.mode)
+    await company.look()
+    people = Household(company=company, approvers=settings.signers, members=members)
     connections = load_connections(settings.connections) if settings.connections else Connections()
     ballots = StoredBallots(
         engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
@@ -251,8 +254,7 @@ async def _furnish(  # noqa: PLR0917
     )  # fmt: skip
     desk = Desk(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
-    require = partial(default_policy().requirement, mode=settings.mode)
-    revise = Reviser(engine=RiskEngine(), store=store, require=require)
+    revise = Reviser(engine=RiskEngine(), store=store, require=company.requirement)
     staff = hire(
         settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise, clock=clock,
         resume_votes_as=resumer,

@@ -48,8 +48,11 @@ async def identify(at: Office, given: str) -> Who:
         found = await at.issuer.check(given)
         if found.kind == "human":
             await at.members.seen(found.org, found.subject, found.roles, now=now())
+            await at.house.people.company.look()
         return found
     key = await at.keys.check(given)
+    if key.kind == "st":
+        await at.house.people.company.look()
     roles = await at.house.people.roles(key.org, key.subject) if key.kind == "st" else ()
     return who_is(key, roles)
 

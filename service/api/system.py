@@ -41,7 +41,7 @@ async def info(at: TheOffice) -> dict[str, Any]:
         "version": version("signoff"),
         "langgraph_py_version": version("langgraph"),
         "flags": {"assistants": True, "crons": False, "langsmith": False},
-        "metadata": {"engine": at.dispatch.name, "approvals_mode": at.settings.mode},
+        "metadata": {"engine": at.dispatch.name, "approvals_mode": at.house.people.mode},
     }
 
 

@@ -17,8 +17,10 @@ from sandbox import Docker, Spec
 from sandbox.attacks import ATTACKS, OWN_KERNEL, judge
 from sandbox.checkup import docker_arena
 from sandbox.conformance import PROMISES
+from tests.worlds.cli import Cli
 from tests.worlds.engine import engine_with_gvisor
 from tests.worlds.gvisor import newer_gvisor, old_gvisor
+from tests.worlds.house import repository
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 SPEC = Spec(runtime="runsc")
@@ -77,6 +79,19 @@ async def test_one_that_works_keeps_every_promise_and_holds():
             await sandbox.close()
         assert await held_on(backend, {attack.__name__ for attack in ATTACKS} - set(OWN_KERNEL)) == {}
         await backend.close()
+
+
+async def test_the_whole_agent_works_in_one_that_works(tmp_path):
+    with engine(newer_gvisor()) as address:
+        cli = Cli(
+            tmp_path, {"DOCKER_HOST": address, "SIGNOFF_SANDBOX_RUNTIME": "runsc", "SIGNOFF_REPAIR_SECONDS": "180"}
+        )
+        ended = await cli.run(
+            "run", "--repo", str(repository(tmp_path / "repo")), "--task", "Fix it", "--sign-as", "me", "--json"
+        )
+        assert ended.json["status"] == "delivered"
+        assert ended.json["proof"]["exit_code"] == 0
+        assert "docker/runsc" in ended.err
 
 
 def test_every_exception_is_an_attack():

@@ -134,3 +134,18 @@ def test_06_beyond_loopback_nobody_signs_for_themselves() -> None:
     for given in ({"host": "0.0.0.0"}, {"oidc_issuer": "https://id.example"}, {"approvals_mode": "team"}):  # noqa: S104
         assert Settings(**given).mode == "team"
     assert Settings().mode == "solo"
+
+
+async def test_06_as_soon_as_there_is_a_second_person_four_eyes_hold(tmp_path: Path) -> None:
+    async with served(tmp_path) as service, service.http() as admin:
+        company = service.office.house.people.company
+        async with service.http(service.session) as first:
+            assert (await first.get("/v1/whoami")).status_code == 200
+        assert (company.mode, company.requirement("high").allow_self) == ("solo", True)
+        asked = {"name": "ben's laptop", "subject": "ben", "personal": True, "roles": ["approver"]}
+        key = (await admin.post("/v1/keys", json=asked)).json()["key"]
+        token = (await admin.post("/v1/session", json={"key": key})).json()["token"]
+        async with service.http(token) as second:
+            assert (await second.get("/v1/whoami")).json()["subject"] == "ben"
+        assert (company.mode, company.requirement("high").allow_self) == ("team", False)
+        assert (await admin.get("/info")).json()["metadata"]["approvals_mode"] == "team"
