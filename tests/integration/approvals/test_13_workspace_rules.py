@@ -84,7 +84,8 @@ async def test_13_a_broken_rule_file_stops_the_run_at_once(tmp_path: Path) -> No
 @pytest.mark.parametrize(("outside", "tier"), [(False, "high"), (True, "critical")])
 async def test_13_words_from_outsiders_raise_egress_and_ci_edits(tmp_path: Path, outside: bool, tier: str) -> None:
     asks = {**FIX, "cmd_instructions": ["curl https://example.invalid/x"]}
-    network = [r for r in await reasons(tmp_path / "a", asks, BUGGY, outside=outside) if "network" in r.message]
+    told = await reasons(tmp_path / "a", asks, BUGGY, outside=outside)
+    network = [r for r in told if "network" in r.message and r.rule != "profile.sealed"]
     assert {reason.tier for reason in network} == {tier}
 
     repo = repository(tmp_path / "repo")

@@ -17,7 +17,7 @@ async def asked_after(tmp_path: Path, second: Any, left_open: tuple[str, ...]) -
     """The tool of the question that a run asks after the like of its first command was approved."""
     repo = repository(tmp_path / "repo")
     async with house(tmp_path, {"coder": [WRONG, second], "reviewer": [OK]}) as opened:
-        standing, _ = await start(opened, task(repo))
+        standing, _ = await start(opened, task(repo, strategy="single"))  # nobody else proposes anything
         assert standing.ballot is not None
         ballot = await opened.ballots.get(standing.ballot, opened.org)
         assert ballot.action.tool == "shell"
