@@ -19,7 +19,7 @@ from service.terminal import err
 from service.terminal import run as run_async
 from service.wiring import open_house
 
-ADMIN = ("org_admin", "operator", "auditor")
+ADMIN = ("org_admin", "operator", "approver", "auditor")
 
 
 def serve(

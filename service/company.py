@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Mode, Policy, reading
+from approvals import Clock, Mode, Policy, reading
 from domain import Requirement, Tier
 from service.auth import KEYS
 from service.members import MEMBERS
@@ -19,6 +19,7 @@ class Company:
     org: str
     policy: Policy
     configured: Mode
+    clock: Clock
     several: bool = False
     """Stays true for as long as the process lives: going back to solo is not done by the way."""
 
@@ -30,6 +31,16 @@ class Company:
     def requirement(self, tier: Tier) -> Requirement:
         """What a signature of this tier needs now."""
         return self.policy.requirement(tier, mode=self.mode)
+
+    async def roles(self, subject: str) -> tuple[str, ...]:
+        """What the keys say that stand for this person and are good now."""
+        keys = select(KEYS.c.roles).where(
+            KEYS.c.org == self.org, KEYS.c.subject == subject, KEYS.c.personal, KEYS.c.kind == "ak",
+            or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > self.clock()),
+        )  # fmt: skip
+        async with reading(self.engine) as conn:
+            found = (await conn.execute(keys)).scalars().all()
+        return tuple(dict.fromkeys(role for roles in found for role in roles))
 
     async def look(self) -> None:
         """Count the people, for as long as there was only one."""

@@ -26,7 +26,8 @@ class Household:
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now."""
         known = await self.members.roles(org, subject) if self.members else ()
-        return tuple(dict.fromkeys((*self.of(subject), *known)))
+        held = await self.company.roles(subject) if org == self.company.org else ()
+        return tuple(dict.fromkeys((*self.of(subject), *known, *held)))
 
     def of(self, subject: str) -> tuple[str, ...]:
         """The same without waiting: it is a list, not a directory."""

@@ -233,7 +233,7 @@ async def _furnish(  # noqa: PLR0917
     else:
         await ensure_migrated(database)
     members = Members(engine=database)
-    company = Company(engine=database, org=settings.org, policy=default_policy(), configured=settings.mode)
+    company = Company(engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock)
     await company.look()
     people = Household(company=company, approvers=settings.signers, members=members)
     connections = load_connections(settings.connections) if settings.connections else Connections()

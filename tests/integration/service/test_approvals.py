@@ -55,8 +55,8 @@ async def test_a_decision_is_repeated_and_not_changed(service: Served) -> None:
 async def test_two_signatures_are_two_people(tmp_path: Path) -> None:
     async with served(tmp_path, humans=2) as service:
         thread, item = await paused(service)
-        key, _ = await service.office.keys.make("local", "bob", personal=True)
-        _, bob = await service.office.keys.log_in(key, roles=("approver",))
+        key, _ = await service.office.keys.make("local", "bob", personal=True, roles=("approver",))
+        _, bob = await service.office.keys.log_in(key, roles=())
         said = {"decision": "approve", "action_digest": item["action_digest"]}
         path = f"/v1/approvals/{item['id']}/decisions"
         async with service.http(service.session) as ann, service.http(bob) as other:
