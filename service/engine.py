@@ -238,7 +238,9 @@ class Engine:
 
     async def _input(self, run: Run, config: RunnableConfig) -> Any:
         state = await self.graph.aget_state(config)
-        if not state.values:
+        if "task" not in state.values:
+            if state.next:  # killed between keeping the input and working on it: it is in the checkpoint
+                return None
             said = HumanMessage(content=run.task.text, id=f"{run.id}.task")
             return {"run": run.id, "org": run.org, "task": run.task, "messages": [said]}
         if state.interrupts:
