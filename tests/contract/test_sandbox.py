@@ -29,7 +29,7 @@ async def test_a_promise_is_kept(backend, promise):
 async def test_what_a_lease_needs_is_probed(backend):
     checks = await backend.check(SPEC)
     assert checks
-    assert all(check.ok for check in checks), checks
+    assert all(check.passed for check in checks), checks
     assert "isolation" in {check.name for check in checks}
 
 
