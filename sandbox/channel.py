@@ -162,7 +162,8 @@ class Channel:
 
     def _take(self, header: dict[str, Any], payload: bytes) -> None:
         if header["ev"] == "hello":
-            self._hello.set_result(header)
+            if not self._hello.cancelled():  # whoever waited for it may have given up
+                self._hello.set_result(header)
             return
         if header["ev"] == "net":
             if self.on_net is None:
