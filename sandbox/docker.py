@@ -67,6 +67,7 @@ class Docker:
         self._sound: set[tuple[str, str]] = set()
         self._client: docker.APIClient | None = None
         self._sandboxes: dict[str, Attached] = {}
+        self._leaving = set[asyncio.Task[Any]]()
         self._opening = asyncio.Lock()
 
     async def lease(self, spec: Spec, *, run: str = "") -> Attached:
@@ -104,6 +105,7 @@ class Docker:
 
     async def close(self) -> None:
         """See ``Backend.close``."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await asyncio.gather(*(sandbox.close() for sandbox in tuple(self._sandboxes.values())))
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
@@ -154,7 +156,13 @@ class Docker:
         return sandbox
 
     async def _attach(self, spec: Spec, container: str) -> DockerWire:
-        raw = await self._call(spec, partial(calls.attach, container))
+        attaching = asyncio.create_task(self._call(spec, partial(calls.attach, container)))
+        try:
+            raw = await asyncio.shield(attaching)
+        except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
+            self._leaving.add(attaching)
+            attaching.add_done_callback(self._hang_up)
+            raise
         held = getattr(raw, "_sock", raw)
         if not isinstance(held, socket.socket):
             raise refusals.no_raw_socket()
@@ -162,6 +170,13 @@ class Docker:
         own.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=own, limit=4 << 20)
         return DockerWire(reader, writer)
+
+    def _hang_up(self, attached: asyncio.Task[Any]) -> None:
+        self._leaving.discard(attached)
+        if not attached.cancelled() and attached.exception() is None:
+            raw = attached.result()
+            for end in (getattr(raw, "_sock", raw), raw):  # the socket, and the stream that holds it open
+                end.close()
 
     async def _discard(self, container: str) -> None:
         """Kill and remove; what is gone already is fine."""
@@ -175,7 +190,11 @@ class Docker:
         """Run a call of docker-py in a thread and translate what it raises."""
         try:
             client = await self._connected()
-            return await asyncio.to_thread(question, client)
+            asking = asyncio.ensure_future(asyncio.to_thread(question, client))
+            try:
+                return await asyncio.shield(asking)
+            finally:  # who gives up waits for the answer: what is done next must not overtake it
+                await asyncio.wait([asking])
         except ImageNotFound as error:
             raise refusals.image_missing(spec) from error
         except (APIError, NotFound) as error:
