@@ -1,8 +1,13 @@
 """What is asked of an engine. Each blocks: call it in a thread."""
 
+import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import docker
+
+SECCOMP = Path(__file__).with_name("seccomp.json")
 
 
 def create(body: dict[str, Any], name: str, api: docker.APIClient) -> dict[str, Any]:
@@ -20,6 +25,14 @@ def attach(container: str, api: docker.APIClient) -> Any:
     return api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
 
 
+def hang_up(attached: "asyncio.Future[Any]") -> None:
+    """Close what ``attach`` returned to somebody who had given up."""
+    if not attached.cancelled() and attached.exception() is None:
+        raw = attached.result()
+        for end in (getattr(raw, "_sock", raw), raw):  # the socket, and the stream that holds it open
+            end.close()
+
+
 def image(name: str, api: docker.APIClient) -> dict[str, Any]:
     """Describe an image."""
     return api.inspect_image(name)
@@ -33,3 +46,8 @@ def info(api: docker.APIClient) -> dict[str, Any]:
 def version(api: docker.APIClient) -> dict[str, Any]:
     """Name the engine's release and those of its parts."""
     return api.version()
+
+
+def profile() -> dict[str, Any]:
+    """Read our seccomp profile."""
+    return json.loads(SECCOMP.read_text(encoding="utf-8"))

@@ -6,12 +6,9 @@ the attached stdin and stdout of PID 1 are one socket, which asyncio reads and w
 
 import asyncio
 import contextlib
-import json
 import secrets
-import socket
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
@@ -32,11 +29,10 @@ from sandbox.outside import Outside
 from sandbox.probe import probe
 from sandbox.proxy import Witness, write_log
 from sandbox.sweep import OWNER, owner, sweep
-from sandbox.wire import DockerWire
+from sandbox.wire import DockerWire, over
 
 T = TypeVar("T")
 START_S = 60.0
-SECCOMP = Path(__file__).with_name("seccomp.json")
 
 
 class Docker:
@@ -75,7 +71,7 @@ class Docker:
         image = await self._image(spec)
         await self._must_hold(spec)
         body = create_body(
-            spec, image=image["Id"], seccomp=_profile() if self._filtered else None,
+            spec, image=image["Id"], seccomp=calls.profile() if self._filtered else None,
             labels={OWNER: self._owner, f"{LABEL}.run": run},
         )  # fmt: skip
         name = f"signoff-{secrets.token_hex(6)}"
@@ -161,22 +157,10 @@ class Docker:
             raw = await asyncio.shield(attaching)
         except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
             self._leaving.add(attaching)
-            attaching.add_done_callback(self._hang_up)
+            attaching.add_done_callback(calls.hang_up)
+            attaching.add_done_callback(self._leaving.discard)
             raise
-        held = getattr(raw, "_sock", raw)
-        if not isinstance(held, socket.socket):
-            raise refusals.no_raw_socket()
-        own = socket.socket(fileno=held.detach())
-        own.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=own, limit=4 << 20)
-        return DockerWire(reader, writer)
-
-    def _hang_up(self, attached: asyncio.Task[Any]) -> None:
-        self._leaving.discard(attached)
-        if not attached.cancelled() and attached.exception() is None:
-            raw = attached.result()
-            for end in (getattr(raw, "_sock", raw), raw):  # the socket, and the stream that holds it open
-                end.close()
+        return await over(raw)
 
     async def _discard(self, container: str) -> None:
         """Kill and remove; what is gone already is fine."""
@@ -212,7 +196,3 @@ class Docker:
         api = connect(self.address, self._timeout)
         sweep(api, self._owner)
         return api
-
-
-def _profile() -> dict[str, Any]:
-    return json.loads(SECCOMP.read_text(encoding="utf-8"))

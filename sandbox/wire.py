@@ -1,8 +1,12 @@
 """Bytes to and from PID 1 of a container, over the attached socket."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from struct import Struct
+from typing import Any
+
+from sandbox import refusals
 
 _MUX = Struct(">BxxxL")
 _STDOUT = 1
@@ -40,3 +44,14 @@ class DockerWire:
 
     def close(self) -> None:
         self._writer.close()
+
+
+async def over(raw: Any) -> DockerWire:
+    """Take over the socket that docker-py attached. Raises ``Refused`` where it has none of its own."""
+    held = getattr(raw, "_sock", raw)
+    if not isinstance(held, socket.socket):
+        raise refusals.no_raw_socket()
+    own = socket.socket(fileno=held.detach())
+    own.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=own, limit=4 << 20)
+    return DockerWire(reader, writer)
