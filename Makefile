@@ -25,7 +25,7 @@ studio: image ## Open the graph in LangGraph Studio (installs its development se
 
 ##@ Work on it
 .PHONY: check test test-vllm chaos lint types imports quick format bench
-check: setup ## Format, lint, types, the law of the house, quick tests; under a minute
+check: setup ## Format, lint, types, the law of the house, quick tests; some minutes
 	@$(MAKE) -j2 --output-sync=target lint types imports quick
 
 test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
