@@ -1,7 +1,7 @@
 """The words everybody uses. Knows Python and pydantic, nothing else."""
 
 from domain._value import value
-from domain.acceptance import MANIFESTS, environment, find_acceptance
+from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
 from domain.change import CodeChange, FileEdit, Issue, NewFile, Review
 from domain.dag import check_plan, ready
@@ -102,6 +102,7 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "Vote",
+    "below",
     "check_plan",
     "ensure_within",
     "environment",
@@ -111,6 +112,7 @@ __all__ = [
     "looping",
     "read_report",
     "ready",
+    "run_in",
     "value",
     "weakened",
 ]

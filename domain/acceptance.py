@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 Manifests = Mapping[str, str]
@@ -64,3 +65,24 @@ def environment(paths: Sequence[str], root: str) -> dict[str, str]:
         return {}
     parts = [f"{root}/src"] if any(path.startswith("src/") for path in paths) else []
     return {"PYTHONPATH": ":".join([*parts, root]), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def below(paths: Sequence[str], folder: str) -> tuple[str, ...]:
+    """Return the paths that lie in ``folder``, relative to it; all of them when it is empty."""
+    return (
+        tuple(path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/"))
+        if folder
+        else tuple(paths)
+    )
+
+
+def run_in(command: str, folder: str, paths: Sequence[str]) -> str:
+    """Return the shell command that runs ``command`` in ``folder`` of the repository, whose files there are ``paths``.
+
+    An uninstalled package in ``src`` is importable there, as ``environment`` makes it at the top.
+    """
+    if not folder:
+        return command
+    source = any(path.startswith("src/") and path.endswith(".py") for path in paths)
+    found = 'PYTHONPATH="$PWD/src:$PWD:$PYTHONPATH" ' if source else ""
+    return f"cd {shlex.quote(folder)} && {found}{command}"

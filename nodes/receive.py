@@ -1,12 +1,13 @@
 """Take a task in: check it, pin what it is about, find out how it will be judged."""
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any, NotRequired, TypedDict
 
 from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
-from domain import MANIFESTS, Refused, Spent, Task, find_acceptance
+from domain import MANIFESTS, Refused, Spent, Task, below, find_acceptance, run_in
 from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
@@ -58,13 +59,18 @@ class Receiver:
         return {"run": run, "org": org, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
 
     async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
-        manifests = {
-            name: (await self.store.read(run, pinned.tree, name)).decode(errors="replace")
-            for name in MANIFESTS
-            if name in paths
-        }
-        if command := find_acceptance(paths, manifests):
-            return command
+        for folder in dict.fromkeys((pinned.folder, "")):
+            within = below(paths, folder)
+            manifests = {
+                name: (await self.store.read(run, pinned.tree, str(PurePosixPath(folder, name)))).decode(
+                    errors="replace"
+                )
+                for name in MANIFESTS
+                if name in within
+            }
+            # A folder without a manifest is a part of the project around it, not a project of its own.
+            if (manifests or not folder) and (command := find_acceptance(within, manifests)):
+                return run_in(command, folder, within)
         raise Refused(
             "No acceptance command was given and none was found in the repository.",
             code="acceptance_not_found",

@@ -25,6 +25,8 @@ class Origin:
 
     top: Path
     bare: bool
+    folder: str = ""
+    """Where below ``top`` one stood when it was found."""
 
     async def look(self, rev: str) -> Pinned:
         """Resolve ``rev`` and say how things stand.
@@ -34,7 +36,8 @@ class Origin:
         """
         commit = await self._commit(rev)
         tree = await self.ask("rev-parse", f"{commit}^{{tree}}")
-        return Pinned(repo=str(self.top), commit=commit, tree=tree, dirty=await self.dirty(), head=await self.head())
+        dirty, head = await self.dirty(), await self.head()
+        return Pinned(repo=str(self.top), commit=commit, tree=tree, dirty=dirty, head=head, folder=self.folder)
 
     async def ask(self, *args: str) -> str:
         return (await git(self.top, *args, own=False)).decode(errors="surrogateescape").strip()
@@ -100,7 +103,8 @@ async def locate(repo: str) -> Origin:
     try:
         if await place.ask("rev-parse", "--is-bare-repository") == "true":
             return Origin(Path(await place.ask("rev-parse", "--absolute-git-dir")), bare=True)
-        return Origin(Path(await place.ask("rev-parse", "--show-toplevel")), bare=False)
+        folder = (await place.ask("rev-parse", "--show-prefix")).rstrip("/")
+        return Origin(Path(await place.ask("rev-parse", "--show-toplevel")), bare=False, folder=folder)
     except GitFailed as error:
         raise Refused(f"{repo!r} is not in a git repository.", code="not_a_repository", hint=hint) from error
 

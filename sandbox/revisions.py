@@ -17,6 +17,8 @@ class Pinned:
     """The work tree has changes that are not committed: they are no part of the run."""
     head: str | None = None
     """The branch that is checked out there; None when HEAD is detached."""
+    folder: str = ""
+    """The folder below ``repo`` that was named instead of it; empty for the top, a bare repository or a URL."""
 
 
 @value

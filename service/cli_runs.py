@@ -47,7 +47,9 @@ SANDBOX = typer.Option("--max-sandbox-seconds", min=0.01, help="Seconds of comma
 
 def run(
     task: Annotated[str, typer.Option("--task", "-t", help="What is to be done. '-' reads standard input.")],
-    repo: Annotated[str, typer.Option("--repo", "-r", help="Path or URL of a git repository.")] = ".",
+    repo: Annotated[
+        str, typer.Option("--repo", "-r", help="Path or URL of a git repository, or a project's folder in one.")
+    ] = ".",
     accept: Annotated[str | None, typer.Option("--accept", "-a", help="Command that proves it.")] = None,
     base: Annotated[str, typer.Option("--base", help="Revision to start from.")] = "HEAD",
     deliver: Annotated[str, typer.Option("--deliver", "-d", help="patch, commit or branch.")] = "branch",

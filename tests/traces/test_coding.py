@@ -180,3 +180,19 @@ async def test_candidates_are_run_and_the_evidence_decides(tmp_path: Path) -> No
     attempt = standing.values["attempts"][-1]
     assert attempt.provider == "builtin-repair"
     assert [c.provider for c in attempt.candidates] == ["builtin-repair", "coder"]
+
+
+async def test_a_project_in_a_folder_of_the_repository_is_proved_there(tmp_path: Path) -> None:
+    """Its manifest makes it a project; a folder without one is a part of what lies around it."""
+    files = {f"libs/shop/{name}": text for name, text in BUGGY.items()}
+    manifest = {"libs/shop/pyproject.toml": "[tool.pytest.ini_options]\n", "tests/test_all.py": ""}
+    repo = repository(tmp_path / "repo", {**files, **manifest})
+    fix = {"files_to_update": [{**FIX["files_to_update"][0], "path": "libs/shop/shop/prices.py"}]}
+    async with house(tmp_path, {"coder": [fix, fix]}, strategy="fast") as opened:
+        wanted = {"accept": "", "deliver": "patch", "strategy": "fast"}
+        standing, _ = await start(opened, task(repo / "libs" / "shop", **wanted))
+        assert standing.run.status == "delivered"
+        assert standing.values["task"].accept == "cd libs/shop && python3 -m pytest -q"
+        assert standing.values["task"].repo == str(repo)
+        around, _ = await start(opened, task(repo / "libs", **wanted))
+        assert around.values["task"].accept == "python3 -m pytest -q"

@@ -79,6 +79,7 @@ def repair(request: Message) -> Message:
             "env": {"PYTHONPATH": ":".join(python_paths(root)), "PYTHONDONTWRITEBYTECODE": "1"},
         }
         if not search.plausible:
+            lacking("\n".join(test.message for test in baseline.failing if test.error == "collect"), lab.root)
             raise Refusal("no_repair_found", f"No edit passes; {search.tally.tried} candidates were tried.", **facts)
         return {**report(chosen(lab, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
 

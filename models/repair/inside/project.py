@@ -24,10 +24,19 @@ Drafts = dict[str, str]
 
 
 def sources(root: Path, tests: set[str]) -> list[str]:
-    """Real paths of the Python files that may hold the bug: not tests, not installed packages."""
+    """Real paths of the Python files that may hold the bug: not tests, not installed packages.
+
+    A folder that is passed over by its name (``examples``) is looked into where the tests lie in it themselves.
+    """
     found: list[str] = []
+    within = {str(parent) for test in tests for parent in Path(test).parents}
     for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.endswith(".egg-info"))
+        names[:] = sorted(
+            name
+            for name in names
+            if not name.endswith(".egg-info")
+            and (name not in _SKIPPED or os.path.realpath(Path(folder) / name) in within)
+        )
         if "pyvenv.cfg" in files:
             names[:] = []
             continue

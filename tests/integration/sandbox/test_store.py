@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -30,7 +31,8 @@ class TestPin:
         commit = repo.commit()
         pinned = await store.pin("r", str(repo.path / "deep" / "down"))
         assert (pinned.repo, pinned.commit, pinned.head, pinned.dirty) == (str(repo.path), commit, "main", False)
-        assert await store.pin("r", str(repo.path)) == pinned
+        assert pinned.folder == "deep/down"
+        assert await store.pin("r", str(repo.path)) == replace(pinned, folder="")
 
     async def test_any_revision(self, repo, store):
         first = repo.git("rev-parse", "HEAD")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import MANIFESTS, environment, find_acceptance
+from domain import MANIFESTS, below, environment, find_acceptance, run_in
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,14 @@ def test_no_repository_breaks_the_search(paths: list[str], manifests: dict[str, 
 def test_a_checkout_with_src_is_importable_from_both_places() -> None:
     assert environment(["src/p/__init__.py"], "/work/repo")["PYTHONPATH"] == "/work/repo/src:/work/repo"
     assert environment(["main.go"], "/work/repo") == {}
+
+
+def test_a_project_in_a_folder_is_tested_there_with_its_own_source_first() -> None:
+    paths = ("a.py", "libs/shop/src/p.py", "libs/shopping/b.py")
+    assert below(paths, "libs/shop") == ("src/p.py",)
+    assert below(paths, "") == paths
+    assert run_in("make check", "", paths) == "make check"
+    assert run_in("npm test", "it's", ()) == "cd 'it'\"'\"'s' && npm test"
+    assert (
+        run_in("pytest", "libs/shop", ("src/p.py",)) == 'cd libs/shop && PYTHONPATH="$PWD/src:$PWD:$PYTHONPATH" pytest'
+    )
