@@ -3,7 +3,7 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.change import CodeChange, FileEdit, Issue, NewFile, Review
+from domain.change import CodeChange, FileEdit, Issue, NewFile, Review, Score, Scores
 from domain.dag import check_plan, ready
 from domain.decision import (
     TIERS,
@@ -90,6 +90,8 @@ __all__ = [
     "Review",
     "Risk",
     "SandboxLost",
+    "Score",
+    "Scores",
     "SignoffError",
     "Spent",
     "Step",

@@ -69,3 +69,20 @@ class Review:
     suggested_patches: Annotated[tuple[Content, ...], Field(max_length=10)] = ()
     """Unified diffs. Advice only: nothing applies them unseen."""
     final_answer_markdown: Prose = ""
+
+
+@value
+class Score:
+    """What the reviewer thinks of one of several changes."""
+
+    candidate: Annotated[str, Field(max_length=40)]
+    score: Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    """10: does what was asked and nothing else; 0: must not be used."""
+    reason: Line = ""
+
+
+@value
+class Scores:
+    """The reviewer's answer where tests cannot tell candidates apart (F4)."""
+
+    scores: Annotated[tuple[Score, ...], Field(max_length=10)]

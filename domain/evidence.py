@@ -118,6 +118,8 @@ class Candidate:
     """Share of the tests that pass."""
     behaviour: str = ""
     """Equal for candidates after which the same tests fail."""
+    review: float | None = None
+    """The reviewer's score from 0 to 1; None: nobody had to be asked, or nobody could be."""
     diff_lines: int = 0
     tokens: int = 0
     duration_ms: float = 0.0

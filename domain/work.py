@@ -67,6 +67,9 @@ class Task:
     """The acceptance command (shell). None: found by looking at the repository."""
     deliver: Delivery = "branch"
     requester: Name = "local"
+    standing: Name = ""
+    """How the requester stands, by the records of the service and never by their own word: a name of the catalogue's
+    ``standings`` (D2). Empty: as the catalogue has it for their organisation."""
     expert: Name | None = None
     strategy: Name = "balanced"
     profile: Profile = "sealed"
@@ -124,3 +127,7 @@ class Ending:
     answer_markdown: Annotated[str, Field(max_length=60_000)] = ""
     exit_status: int = 1
     """What the command line ends with when the run failed; docs/errors.md lists it for every code."""
+    retry_after: float | None = None
+    """Seconds after which it is worth trying again, where a model endpoint said so."""
+    max_tokens: int | None = None
+    """What a prompt may have, where it was too long."""

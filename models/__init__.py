@@ -31,7 +31,7 @@ from models.fallback import Fallback
 from models.fitted import Fitted
 from models.instrumented import Instrumented
 from models.langfuse_prompts import FromLangfuse
-from models.nbest import Compared, Ranked, best, compared, passes_everything
+from models.nbest import Compared, Ranked, best, compared, passes_everything, tied
 from models.places import Places
 from models.policy import FILE as POLICY_FILE
 from models.policy import Limits, WorkspacePolicy, parse_policy
@@ -146,5 +146,6 @@ __all__ = [
     "providers_for",
     "report",
     "route",
+    "tied",
     "tier_for",
 ]

@@ -1,8 +1,8 @@
 """Rank candidates by what they did when they were run (F4). Pure.
 
 The order of evidence: it builds, the reproduction test passes, the regression tests pass, more tests
-pass, more candidates behave the same, the smaller diff. What is equal after that is decided by fewer
-tokens, then by id, so that the same candidates always give the same winner.
+pass, the reviewer's score, more candidates behave the same, the smaller diff. What is equal after that is
+decided by fewer tokens, then by id, so that the same candidates always give the same winner.
 """
 
 import hashlib
@@ -54,13 +54,25 @@ def _failing(report: TestReport | None) -> set[str]:
     return {case.id for case in report.cases if case.outcome in {"failed", "error"}} if report else set()
 
 
+_TESTED: tuple[tuple[str, Measure], ...] = (
+    ("it builds", lambda c: c.builds),
+    ("it passes the reproduction test", lambda c: c.reproduction_passed),
+    ("it passes the regression tests", lambda c: c.regression_passed),
+    ("more tests pass", lambda c: c.score),
+)
+
+
+def tied(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Those at the top that no test can tell apart, in a fixed order."""
+    order = sorted(candidates, key=lambda c: (tuple(-measure(c) for _, measure in _TESTED), c.id))
+    return tuple(c for c in order if all(measure(c) == measure(order[0]) for _, measure in _TESTED))
+
+
 def _evidence(candidates: Sequence[Candidate]) -> tuple[tuple[str, Measure], ...]:
     alike = Counter(candidate.behaviour for candidate in candidates if candidate.builds and candidate.behaviour)
     return (
-        ("it builds", lambda c: c.builds),
-        ("it passes the reproduction test", lambda c: c.reproduction_passed),
-        ("it passes the regression tests", lambda c: c.regression_passed),
-        ("more tests pass", lambda c: c.score),
+        *_TESTED,
+        ("the reviewer rates it higher", lambda c: -1.0 if c.review is None else c.review),
         ("more candidates behave like it", lambda c: alike[c.behaviour]),
         ("its diff is smaller", lambda c: -c.diff_lines),
         ("it took fewer tokens", lambda c: -c.tokens),

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from models import Prompt, load_all
 
 HERE: Final = Path(__file__).parent
-NAMES: Final = ("plan", "execute", "observe", "replan", "review")
+NAMES: Final = ("plan", "execute", "judge", "observe", "replan", "review")
 """Every prompt that a node speaks."""
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from domain import Candidate, SignoffError, Spent
-from models import Asked, Bench, Job, Proposal, Provider, best, passes_everything
+from models import Asked, Bench, Job, Proposal, Provider, best, passes_everything, tied
 from nodes._announce import announce
 from nodes._consult import spent_on
+from nodes._judge import Judge, rated
 from nodes._trials import Trials
 
 CHARS_PER_TOKEN = 4
@@ -72,13 +73,19 @@ class _Entrant:
 
 
 async def propose(
-    providers: Sequence[Provider], job: Job, bench: Bench, trials: Trials, *, last_resort: Provider | None = None
+    providers: Sequence[Provider],
+    job: Job,
+    bench: Bench,
+    trials: Trials,
+    *,
+    last_resort: Provider | None = None,
+    judge: Judge | None = None,
 ) -> Answer:
     """Ask all providers at once and return the answer with the best evidence.
 
     Each answer is run as soon as it is there, on a fork of its own; the first that passes everything
     ends the search. A provider that fails is left out; its error is the answer only when nobody had
-    another, the last resort included.
+    another, the last resort included. ``judge`` rates those that no test can tell apart.
     """
     entrants = [_Entrant(lane=f"{trials.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
     if len(entrants) == 1:
@@ -94,6 +101,8 @@ async def propose(
         found = next((e.proposal for e in entrants if e.proposal is not None), None)
         problem = None if found else next((e.problem for e in entrants if e.problem is not None), None)
         return Answer(proposal=found, problem=problem, spent=spent)
+    if judge is not None:
+        spent += await _judged(tried, judge, spent)
     return replace(_ranked(tried, entrants, trials), spent=spent)
 
 
@@ -111,6 +120,19 @@ async def _race(entrants: Sequence[_Entrant], job: Job, bench: Bench, trials: Tr
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def _judged(tried: Sequence[_Entrant], judge: Judge, spent: Spent) -> Spent:
+    """Have the best ones rated where the tests leave a choice that matters; what that cost."""
+    equal = {candidate.id for candidate in tied([e.candidate for e in tried if e.candidate is not None])}
+    open_ = [(e, e.candidate, e.proposal.change) for e in tried if e.candidate and e.proposal and e.lane in equal]
+    alive = any(c.builds or c.duration_ms == 0 for _, c, _ in open_)  # or it waits for a signature, and was not run
+    if not alive or all(change == open_[0][2] for _, _, change in open_):
+        return Spent()
+    judged = await judge([(candidate, change) for _, candidate, change in open_], spent)
+    for entrant, candidate, _ in open_:
+        entrant.candidate = rated(candidate, judged)
+    return judged.spent
+
+
 def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], trials: Trials) -> Answer:
     ranked = best([e.candidate for e in tried if e.candidate is not None])
     winner = next(e for e in tried if e.lane == ranked.winner.id)
@@ -121,6 +143,7 @@ def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], trials: Tri
             "app.winner": ranked.winner.id,
             "app.winner.provider": ranked.winner.provider,
             "app.reason": ranked.reason,
+            "app.review": [f"{c.id} {c.review:.1f}" for c in ranked.order if c.review is not None],
         })  # fmt: skip
     announce("note", ranked.reason, winner=ranked.winner.provider)
     return Answer(proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason)

@@ -19,6 +19,7 @@ from domain import (
     CodeChange,
     CommandRun,
     Evidence,
+    Exhausted,
     Pending,
     Plan,
     Refused,
@@ -41,6 +42,8 @@ from nodes._colleagues import Clock, Require, Roster, errand
 from nodes._command import run_command
 from nodes._consult import worst_case
 from nodes._context import gather
+from nodes._judge import judge
+from nodes._means import affordable, together
 from nodes._output import clip, plain, tail
 from nodes._prompt import as_json
 from nodes._propose import Answer, propose
@@ -94,6 +97,8 @@ class Executor:
     require: Require
     ballots: Ballots
     prompt: Speech
+    judging: Speech
+    """What the reviewer is asked where tests cannot tell candidates apart."""
     clock: Clock
     tracer: Tracer
     provider_seconds: float = 60.0
@@ -107,9 +112,11 @@ class Executor:
         if pending is not None:
             return await self._approved(state, workspace, pending)
         steps = await self._wave(state)
+        prompts = [await self._messages(state, step) for step in steps]
+        fit = together(task.budget, state["spent"], prompts, self.roster.settings("coder"))
+        steps, prompts = steps[:fit], prompts[:fit]
         for step in steps:
             announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
-        prompts = [await self._messages(state, step) for step in steps]
         answers = await self._ask(state, workspace, prompts)
         return await self._all(state, workspace, steps, prompts, answers)
 
@@ -143,23 +150,25 @@ class Executor:
     ) -> list[Answer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
         wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
-        providers = await self.roster.providers(wanted)
+        providers = affordable(await self.roster.providers(wanted), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", wanted) is not None:
-            tokens = sum(worst_case(m, settings) for m in prompts) * len(providers)
+            tokens = sum(worst_case(m, settings) for m in prompts)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         trials = await self._trials(state)
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
                     seconds=self.provider_seconds) for m in prompts]  # fmt: skip
         spare = None if state["baseline"].ok else await self.roster.last_resort(wanted)
         bench = Equipped(workspace, trials.env)
+        several = len(providers) > 1
+        rates = await judge(state, self.roster, self.judging, self.clock, accept=_accept(state)) if several else None
         asked = (
-            propose(providers, job, bench, replace(trials, lane=f"candidate-{n}"), last_resort=spare)
+            propose(providers, job, bench, replace(trials, lane=f"candidate-{n}"), last_resort=spare, judge=rates)
             for n, job in enumerate(jobs, 1)
         )
         answers = list(await asyncio.gather(*asked))
         for answer in answers:
-            if isinstance(answer.problem, Transient):
-                raise answer.problem  # nothing was tried yet: the node is simply repeated
+            if isinstance(answer.problem, (Transient, Exhausted)):
+                raise answer.problem  # nothing was tried yet: the node is simply repeated, after a top-up if need be
         return answers
 
     async def _trials(self, state: ExecuteInput) -> Trials:

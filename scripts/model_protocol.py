@@ -8,11 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from domain import CodeChange, Plan, Review
+from domain import CodeChange, Plan, Review, Scores
 from models.schemas import form_of
 
 PAGE = ROOT / "docs" / "model-protocol.md"
-ANSWERS = (Plan, CodeChange, Review)
+ANSWERS = (Plan, CodeChange, Review, Scores)
 
 
 def updated(page: str) -> str:

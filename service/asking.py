@@ -110,7 +110,7 @@ def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | 
     fields: dict[str, Any] = {"profile": profile}
     for source in (_mapping(ask.config.get("configurable")), ask.context, given):
         fields |= {key: part for key, part in source.items() if key in FIELDS}
-    fields |= {key: part for key, part in _mapping(task).items() if key not in {"requester", "received_at"}}
+    fields |= {key: part for key, part in _mapping(task).items() if key not in {"requester", "received_at", "standing"}}
     fields["text"] = wished(given)
     fields.setdefault("repo", default_repo or "")
     if not fields["text"]:

@@ -300,7 +300,8 @@ def hire(
                      tracer=spans.tracer),
         execute=Executor(
             workspaces=workspaces, store=store, roster=desk, engine=risk, require=require, ballots=ballots,
-            prompt=says["execute"], clock=clock, tracer=spans.tracer, provider_seconds=settings.repair_seconds,
+            prompt=says["execute"], judging=says["judge"], clock=clock, tracer=spans.tracer,
+            provider_seconds=settings.repair_seconds,
         ),
         observe=Observer(prompt=says["observe"]),
         replan=Replanner(

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from domain import CodeChange, Plan, Review
+from domain import CodeChange, Plan, Review, Scores
 from models.reading import read
 from models.schemas import form_of
 from scripts.model_protocol import PAGE, updated
@@ -16,8 +16,8 @@ from tests.wire.openai_server import OpenAIServer
 
 ROOT = Path(__file__).parents[2]
 TEXT = PAGE.read_text(encoding="utf-8")
-ANSWERS = {"plan": Plan, "code_change": CodeChange, "review": Review}
-SPOKEN = {"plan": "plan.md", "code_change": "execute.md", "review": "review.md"}
+ANSWERS = {"plan": Plan, "code_change": CodeChange, "review": Review, "scores": Scores}
+SPOKEN = {"plan": "plan.md", "code_change": "execute.md", "review": "review.md", "scores": "judge.md"}
 """The prompt that asks for each form."""
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Broken, Candidate, TestCase, TestReport
-from models import best, compared, passes_everything
+from models import best, compared, passes_everything, tied
 
 
 def candidates(min_size=1):
@@ -104,3 +104,22 @@ def test_where_all_else_is_equal_the_larger_group_wins():
     assert ranked.winner.id == "b"
     assert best([lone, two[0]]).winner.id == "a"
     assert "more candidates behave like it" in best([two[0], two[1], lone]).reason or ranked.order[-1] is lone
+
+
+def test_the_reviewer_comes_after_the_tests_and_before_the_larger_group():
+    half = {"builds": True, "score": 0.5}
+    lone = Candidate(id="a", provider="lone", behaviour="x", review=0.9, **half)
+    two = [Candidate(id=i, provider=i, behaviour="y", review=0.4, **half) for i in ("b", "c")]
+    ranked = best([*two, lone])
+    assert (ranked.winner.id, ranked.reason) == ("a", "lone (a) before b (b): the reviewer rates it higher.")
+    tested = Candidate(id="d", provider="d", builds=True, score=0.6)
+    assert best([*two, lone, tested]).winner.id == "d", "no opinion weighs more than a test"
+    assert [c.id for c in tied([*two, lone, tested])] == ["d"]
+    assert [c.id for c in tied([*two, lone])] == ["a", "b", "c"]
+
+
+@given(candidates())
+def test_those_at_the_top_are_equal_by_their_tests(found):
+    top = tied(found)
+    assert best(found).winner in top
+    assert len({(c.builds, c.reproduction_passed, c.regression_passed, c.score) for c in top}) == 1

@@ -1,14 +1,18 @@
 """Several candidates: run side by side, the first that passes everything ends it, evidence decides the rest."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from domain import CodeChange, Refused, Unavailable
-from models import Asked, Job, Message, Scripted
+from domain import Budget, CodeChange, Refused, Spent, Task, Unavailable
+from models import Asked, Job, Message, Scripted, Settings, Versions
+from nodes import prompts
+from nodes._judge import Judge
+from nodes._means import affordable, together
 from nodes._propose import propose
-from tests.worlds.contest import BROKEN, RIGHT, WRONG, Told, contest, stopped
+from tests.worlds.contest import BROKEN, RIGHT, WRONG, Told, change, contest, stopped
 from tests.worlds.house import QUICK
 
 JOB = Job(messages=(Message(role="user", content="Fix the total. " * 20),))
@@ -87,3 +91,89 @@ async def test_a_provider_that_fails_is_left_out_and_the_last_resort_comes_last(
     assert spare.proposal.provider == "spare"
     assert nobody.proposal is None
     assert isinstance(nobody.problem, Unavailable)
+
+
+COUNTED = """python3 -c '
+from shop.prices import total
+bad = [name for name, ok in (("sum", total([1, 2, 3]) == 6), ("nothing", total([]) == 0)) if not ok]
+print(*(f"FAILED t.py::{name} - wrong" for name in bad), sep="\\n")
+print(f"{len(bad)} failed, {2 - len(bad)} passed in 0.01s")
+raise SystemExit(len(bad))'"""
+"""Says what pytest would say, in a tenth of the time."""
+ALIKE = change("return sum(prices[1:]) + 0")
+"""Fails the same tests as ``WRONG``."""
+
+
+def judge(*said: object, budget: Budget | None = None) -> Judge:
+    """The reviewer, who says this."""
+    return Judge(
+        model=Scripted(list(said), name="reviewer"), prompt=Versions(prompts=prompts("judge")), settings=Settings(),
+        clock=lambda: datetime.now(UTC), run="run", accept=QUICK, expert="", spent=Spent(),
+        task=Task(text="Fix the total", repo="r", budget=budget or Budget()),
+    )  # fmt: skip
+
+
+def scores(**given: int) -> dict[str, object]:
+    ids = {"one": "candidate-1-1", "two": "candidate-1-2", "nobody": "nobody"}
+    return {"scores": [{"candidate": ids[name], "score": n, "reason": f"{name} it is"} for name, n in given.items()]}
+
+
+def two(first: CodeChange = WRONG, second: CodeChange = ALIKE) -> list[Told]:
+    return [Told(name="one", change=first), Told(name="two", change=second)]
+
+
+async def test_the_reviewer_decides_between_what_the_tests_cannot_tell_apart(tmp_path: Path):
+    rates = judge(scores(one=2, two=9, nobody=10))
+    async with contest(tmp_path, COUNTED) as (trials, bench):
+        alone = await propose(two(), JOB, bench, trials)
+        answer = await propose(two(), JOB, bench, trials, judge=rates)
+    assert alone.proposal is not None
+    assert alone.proposal.provider == "one"
+    assert answer.proposal is not None
+    assert answer.proposal.provider == "two"
+    assert [(c.provider, c.review) for c in answer.candidates] == [("two", 0.9), ("one", 0.2)]
+    assert answer.candidates[0].note == "Reviewer: two it is"
+    assert answer.reason == "two (candidate-1-2) before one (candidate-1-1): the reviewer rates it higher."
+    assert answer.spent.model_calls == alone.spent.model_calls + 1, "one call, and it is paid for"
+
+
+@pytest.mark.parametrize("entrants", [two(RIGHT, WRONG), two(WRONG, WRONG), two(WRONG, BROKEN), two(BROKEN, BROKEN)])
+async def test_the_reviewer_is_not_asked_where_it_would_decide_nothing(tmp_path: Path, entrants: list[Told]):
+    """One passes everything, both are the same, one does better, or neither is worth anything."""
+    rates = judge()
+    async with contest(tmp_path, COUNTED) as (trials, bench):
+        answer = await propose(entrants, JOB, bench, trials, judge=rates)
+    assert answer.proposal is not None
+    assert all(c.review is None for c in answer.candidates)
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [judge(Unavailable("gone", hint="wait")), judge(scores(one=1), budget=Budget(max_tokens=10)), judge(scores())],
+)
+async def test_without_the_reviewer_the_evidence_decides(tmp_path: Path, rates: Judge):
+    """It does not answer, it would cost too much, or it has no opinion: nothing fails."""
+    async with contest(tmp_path, COUNTED) as (trials, bench):
+        answer = await propose(two(), JOB, bench, trials, judge=rates)
+    assert answer.proposal is not None
+    assert answer.proposal.provider == "one"
+
+
+def test_a_small_budget_has_fewer_candidates_instead_of_none():
+    asked = [Asked(model=Scripted([], name=name)) for name in ("a", "b")]
+    repair = Told(name="repair")
+    prompts_ = [JOB.messages, JOB.messages]
+    settings = Settings(max_tokens=100)
+    at_worst = 2 * (sum(len(m.content) for m in JOB.messages) // 3 + 100) + 100
+
+    def kept(tokens: int, steps: int = 1) -> list[str]:
+        budget = Budget(max_tokens=tokens)
+        return [p.name for p in affordable([asked[0], asked[1], repair], budget, Spent(), prompts_[:steps], settings)]
+
+    assert kept(2 * at_worst) == ["a", "b", "repair"]
+    assert kept(2 * at_worst - 1) == ["a", "repair"]
+    assert kept(0) == ["a", "repair"], "whether there is room for one is the budget's own business"
+    assert kept(2 * at_worst, steps=2) == ["a", "repair"]
+    assert together(Budget(max_tokens=2 * at_worst), Spent(), prompts_, settings) == 2
+    assert together(Budget(max_tokens=2 * at_worst), Spent(tokens_in=1), prompts_, settings) == 1
+    assert together(Budget(max_tokens=0), Spent(), prompts_, settings) == 1
