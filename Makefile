@@ -5,6 +5,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 
+# Python compiles each file once, here, whatever the environment says: half of the time of a quick test run.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
+
 BIN := .venv/bin
 # What needs more than this machine offers by default is left out by `make check` only.
 QUICK := not docker and not slow and not studio and not postgres and not vllm and not browser and not chaos
@@ -24,9 +28,9 @@ studio: image ## Open the graph in LangGraph Studio (installs its development se
 	@scripts/studio.sh
 
 ##@ Work on it
-.PHONY: check test test-vllm chaos lint types imports quick format bench
-check: setup ## Format, lint, types, the law of the house, quick tests; some minutes
-	@$(MAKE) -j2 --output-sync=target lint types imports quick
+.PHONY: check test test-vllm chaos lint types imports short quick format bench
+check: setup ## Format, lint, types, the law of the house, the quickest tests: about a minute
+	@$(MAKE) -j2 --output-sync=target lint types imports short
 
 test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
 	@scripts/ensure_tools.sh
@@ -52,8 +56,11 @@ types: setup ## Strict types
 imports: setup ## Imports point down the house
 	@$(BIN)/lint-imports --no-cache | tail -n 12
 
-quick: setup ## The tests that need no Docker and take no time
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)"
+short: setup ## The tests that take no time at all: three of four
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)" --short
+
+quick: setup ## All tests that need no Docker and take at most some seconds
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)" $(ARGS)
 
 format: setup ## Format the tree
 	@$(BIN)/ruff format --quiet .

@@ -38,23 +38,28 @@ def coded() -> Iterator[Coded]:
 
 
 def in_module(path: Path) -> Iterator[Coded]:
+    name = name_of(path)
     for node in ast.walk(parsed(path)):
-        where = f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
+        if not isinstance(node, ast.AnnAssign | ast.Assign | ast.Call | ast.ClassDef):
+            continue
+        where = f"{name}:{node.lineno}"
         match node:
             case ast.AnnAssign(target=ast.Name(id="_KIND"), value=ast.Dict(keys=keys, values=values)):
                 for key, value in zip(keys, values, strict=True):
-                    name = value.id if isinstance(value, ast.Name) else ""
-                    yield from (Coded(text, where, name) for text in (texts(key) if key else ()))
+                    raised = value.id if isinstance(value, ast.Name) else ""
+                    yield from (Coded(text, where, raised) for text in (texts(key) if key else ()))
             case ast.Call(func=ast.Name(id="refusal" | "refuse"), args=[first, *_]):
                 yield from (Coded(text, where) for text in texts(first))
             case ast.Call(func=called, keywords=keywords):
-                name = called.id if isinstance(called, ast.Name) else ""
+                raised = called.id if isinstance(called, ast.Name) else ""
                 given = (keyword.value for keyword in keywords if keyword.arg == "code")
-                yield from (Coded(text, where, name) for value in given for text in texts(value))
-            case ast.ClassDef(name=name, body=body):
-                yield from (Coded(text, where, name) for value in class_codes(body) for text in texts(value))
+                yield from (Coded(text, where, raised) for value in given for text in texts(value))
+            case ast.ClassDef(name=raised, body=body):
+                yield from (Coded(text, where, raised) for value in class_codes(body) for text in texts(value))
             case ast.Assign(targets=[ast.Name(id="Code")], value=ast.Subscript(slice=ast.Tuple(elts=parts))):
                 yield from (Coded(text, where) for part in parts for text in texts(part))
+            case _:
+                pass
 
 
 def class_codes(body: list[ast.stmt]) -> Iterator[ast.expr]:

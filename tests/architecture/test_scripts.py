@@ -28,3 +28,10 @@ def test_make_alone_lists_every_target_with_what_it_does():
     assert targets <= set(
         re.findall(r"[a-z][a-z0-9-]*", " ".join(re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)))
     )
+
+
+def test_what_make_check_leaves_out_is_there():
+    for name in (ROOT / "tests" / "long.txt").read_text(encoding="utf-8").split():
+        path, _, inner = name.partition("::")
+        test = inner.rpartition("::")[2]
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{name}: see scripts/long_tests.py"
