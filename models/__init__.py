@@ -45,6 +45,7 @@ from models.router import Ask, Route, route
 from models.rules import Turn, providers_for, tier_for
 from models.scripted import Scripted
 from models.seats import Endpoints, Given, Seats
+from models.standing import Standing, Stands
 from models.stored_counters import StoredCounters
 from models.stored_decisions import StoredDecisions
 from models.stored_ledger import StoredLedger
@@ -118,6 +119,8 @@ __all__ = [
     "Settings",
     "Shelf",
     "Speech",
+    "Standing",
+    "Stands",
     "StoredCounters",
     "StoredDecisions",
     "StoredLedger",

@@ -10,10 +10,9 @@ from models.chat import Price
 from models.contract import Role
 from models.experts import Expert
 from models.policy import WorkspacePolicy
+from models.standing import Standing
+from models.tiers import TIERS, Tier
 
-Tier = Literal["fast", "balanced", "advanced", "premium"]
-TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
-"""From the cheapest to the best."""
 Kind = Literal["analyze", "fix", "validate", "document"]
 """What a model is wanted for (E1). The planner analyses, the coder fixes, the reviewer validates."""
 KIND_OF: dict[Role, Kind] = {"planner": "analyze", "coder": "fix", "reviewer": "validate", "chat": "document"}
@@ -124,3 +123,8 @@ class File:
     experts: Annotated[tuple[Expert, ...], Field(max_length=100)] = ()
     policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
     """Of the whole installation. A workspace can only tighten it."""
+    standings: dict[Name, Standing] = Field(default_factory=dict)
+    """How requesters may stand (D2); keys, people and organisations have one by its name."""
+
+
+__all__ = ["KIND_OF", "TIERS", "File", "Kind", "ModelCard", "Pick", "RoleCard", "Rule", "Strategy", "Tier"]

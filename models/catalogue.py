@@ -14,6 +14,7 @@ from models.contract import Role, Settings
 from models.experts import Expert, choose_expert
 from models.policy import WorkspacePolicy
 from models.sources import read_yaml
+from models.standing import Standing, Stands, known, stands
 
 HERE = Path(__file__).parent
 
@@ -31,6 +32,7 @@ class Catalogue:
     experts: tuple[Expert, ...]
     policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
     """Of the installation."""
+    standings: dict[str, Standing] = Field(default_factory=dict)
 
     def settings(self, role: Role, *, timeout_s: float = 300.0) -> Settings:
         """Sampling and bounds of a role."""
@@ -74,6 +76,14 @@ class Catalogue:
                           hint=f"There are: {', '.join(sorted(self.strategies))}.")  # fmt: skip
         return self.strategies[name]
 
+    def stands(self, org: str, subject: str, given: str = "") -> Stands:
+        """See ``standing.stands``."""
+        return stands(self.standings, org=org, subject=subject, given=given)
+
+    def standing(self, name: str) -> Standing:
+        """Return a standing by its name. Raises Refused ``unknown_standing``."""
+        return known(self.standings, name)
+
     def price(self, model_id: str | None) -> Price:
         """What a model costs. One that the catalogue does not know costs as much as the dearest one: budgets hold."""
         card = next((card for card in self.models if card.id == model_id), None)
@@ -110,6 +120,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         rules=(*theirs.rules, *ours.rules),
         experts=_over(experts, theirs.experts),
         policy=theirs.policy,
+        standings={**ours.standings, **theirs.standings},
     )
     return _checked(catalogue, str(path or HERE / "catalogue.yaml"))
 

@@ -14,6 +14,7 @@ from models.policy import WorkspacePolicy
 from models.router import Ask, Chosen, Health, Route, route
 from models.rules import tier_for
 from models.seats import Cards
+from models.standing import Stands
 
 BYTES_PER_TOKEN = 4
 ENOUGH = 5
@@ -41,12 +42,13 @@ def question(
     settings: Settings,
     *,
     provider: str | None = None,
+    stands: Stands | None = None,
 ) -> Ask:
     """Return the router's question for one call."""
     read = sum(len(message.content.encode(errors="replace")) for message in messages) // BYTES_PER_TOKEN
     return Ask(
         role=role, strategy=errand.task.strategy, tier=tier_of(errand, strategy), expert=errand.expert,
-        tokens_in=read, tokens_out=settings.max_tokens, provider=provider,
+        tokens_in=read, tokens_out=settings.max_tokens, provider=provider, stands=stands or Stands(),
     )  # fmt: skip
 
 
@@ -115,5 +117,6 @@ def nobody(role: Role, found: Route) -> SignoffError:
         return Unavailable(message, hint="Look at them with `signoff models probe`, then resume.")
     if any("policy" in why for why in whys):
         return Refused(message, code="policy_forbids_all",
-                       hint="Allow a provider in .signoff/policy.yaml, or in the catalogue's policy.")  # fmt: skip
+                       hint="Allow a provider in .signoff/policy.yaml or in the catalogue's policy, or a better tier "
+                            "in its `standings`.")  # fmt: skip
     return Refused(message, code="llm_none", hint="See what there is: signoff models list")

@@ -5,10 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from domain import RateLimited, Refused
+from domain import RateLimited, Refused, value
+from models.cards import ModelCard
 from models.contract import Heard, Message, Model, Reply, Settings
 from models.counters import MINUTE, Counters, Window
-from models.policy import Limits
+from models.errand import Errand
+from models.policy import Limits, WorkspacePolicy
+from models.standing import Stands
+from models.stored_shelf import shelf_name
 
 T = TypeVar("T")
 
@@ -61,3 +65,30 @@ class Quota:
 
 def _window(calls: int | None, since: float) -> tuple[Window, ...]:
     return () if calls is None else (Window(calls=calls, since=since),)
+
+
+@value
+class Counted:
+    """A quota that holds for a call: who shares it, what it is called, how much it is."""
+
+    name: str
+    """No two organisations have the same, whatever they are called."""
+    called: str
+    limits: Limits
+
+
+def counted(errand: Errand, policy: WorkspacePolicy, stands: Stands, card: ModelCard) -> tuple[Counted, ...]:
+    """Every quota that holds when this model is asked: the policies', and the requester's own."""
+    org, task = errand.org, errand.task
+    found = [
+        Counted(
+            name=shelf_name(org, "repo", task.repo, key) if workspace else shelf_name(org, "all", key),
+            called=key, limits=limits,
+        )
+        for workspace, key, limits in policy.quotas_of(card.provider, card.id)
+    ]  # fmt: skip
+    if stands.name:
+        mine = shelf_name(org, "standing", stands.name, task.requester)
+        called = f"With the standing {stands.name}, models"
+        found.append(Counted(name=mine, called=called, limits=stands.standing.limits))
+    return tuple(found)

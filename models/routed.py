@@ -19,10 +19,11 @@ from models.decisions import Decision, Decisions
 from models.errand import Errand
 from models.lately import Lately
 from models.policy import WorkspacePolicy
-from models.quota import Quota
+from models.quota import Quota, counted
 from models.recorded import Recorded, Why
 from models.router import Chosen, Route
 from models.seats import Cards, Seats
+from models.standing import Stands
 from models.stored_shelf import shelf_name
 
 T = TypeVar("T")
@@ -78,6 +79,11 @@ class Routed:
         """Who is asked first, where somebody looked; else the provider that is asked for, or the role."""
         return self.called or self.provider or self.role
 
+    @property
+    def _stands(self) -> Stands:
+        task = self.errand.task
+        return self.board.catalogue.stands(self.errand.org, task.requester, task.standing)
+
     async def looked_up(self) -> "Routed":
         """The same, with the name of whom it would ask now."""
         settings = self.board.catalogue.settings(self.role)
@@ -90,7 +96,9 @@ class Routed:
         """Whom it would ask, without asking anybody. ``look``: whether endpoints may be asked what they serve."""
         board = self.board
         strategy = board.catalogue.strategy(self.errand.task.strategy)
-        ask = question(self.role, self.errand, strategy, messages, settings, provider=self.provider)
+        ask = question(
+            self.role, self.errand, strategy, messages, settings, provider=self.provider, stands=self._stands
+        )
         cards = await board.seats.cards(self.role, look=look)
         now = await board.circumstances(self.errand, cards)
         return choose(ask, cards, board.catalogue, now), now
@@ -143,10 +151,9 @@ class Routed:
         """One model with all that stands around it for this run: its row, its part of the budget, its quotas."""
         model = await self.board.seats.open(self.role, choice.card, choice.asked_as)
         model = Budgeted(model=model, ledger=self.board.ledger(self.errand), price=choice.card.price)
-        for scope, key, limits in now.policy.quotas_of(choice.card.provider, choice.card.id):
-            counted = f"{self.errand.org}/{self.errand.task.repo if scope else '*'}/{key}"
-            model = Quota(model=model, limits=limits, counters=self.board.counters, counted_as=counted[-500:],
-                          called=key, clock=lambda: self.board.now().timestamp())  # fmt: skip
+        for each in counted(self.errand, now.policy, self._stands, choice.card):
+            model = Quota(model=model, limits=each.limits, counters=self.board.counters, counted_as=each.name,
+                          called=each.called, clock=lambda: self.board.now().timestamp())  # fmt: skip
         return Recorded(model=model, decisions=self.board.decisions, why=lambda: self._why(found, choice),
                         clock=self.board.now)  # fmt: skip
 

@@ -11,6 +11,7 @@ from models.cards import KIND_OF, TIERS, Kind, ModelCard, Pick, Strategy, Tier
 from models.catalogue import Catalogue
 from models.contract import Role, Usage
 from models.policy import WorkspacePolicy
+from models.standing import Stands
 
 Health = Literal["up", "slow", "down"]
 
@@ -24,7 +25,9 @@ class Ask:
     kind: Kind | None = None
     """None: the usual kind of the role."""
     tier: Tier | None = None
-    """At least this tier, whatever the strategy says (the requester's standing, a repeated failure)."""
+    """At least this tier, whatever the strategy says (a hard task, a repeated failure)."""
+    stands: Stands = Field(default_factory=Stands)
+    """How the requester stands; what settings name (``override``) is for everybody."""
     expert: str | None = None
     """With an adapter of its own at some models (B20)."""
     tokens_in: int = Field(default=0, ge=0)
@@ -93,9 +96,14 @@ def _wish(ask: Ask, catalogue: Catalogue) -> Pick:
     strategy = catalogue.strategy(ask.strategy)
     kind: Kind = "fix" if strategy.single else ask.kind or KIND_OF[ask.role]
     pick = strategy.tasks.get(kind, Pick())
-    if ask.tier is None or pick.model is not None:
+    if pick.model is not None:
         return pick
-    return Pick(tier=TIERS[max(TIERS.index(ask.tier), TIERS.index(pick.tier or "fast"))])
+    standing = ask.stands.standing
+    wanted = [TIERS.index(tier) for tier in (ask.tier, pick.tier, standing.at_least) if tier is not None]
+    if not wanted:
+        return pick
+    highest = len(TIERS) - 1 if standing.at_most is None else TIERS.index(standing.at_most)
+    return Pick(tier=TIERS[min(max(wanted), highest)])
 
 
 def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, money_left: Decimal | None) -> str:
@@ -103,8 +111,8 @@ def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, m
         return "another model is set for everything"
     if ask.provider not in {None, card.provider, card.id}:
         return f"it is not of {ask.provider}"
-    if not policy.allows(card.provider, card.id):
-        return "the policy does not allow it"
+    if why := _forbidden(card, ask, policy):
+        return why
     if ask.role not in card.roles and ask.override is None:
         return f"it is no {ask.role}"
     if health == "down":
@@ -113,6 +121,15 @@ def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, m
         return f"its context of {card.context} tokens is too short"
     if money_left is not None and worst_cost(card, ask) > money_left:
         return "it could cost more than is left of the budget"
+    return ""
+
+
+def _forbidden(card: ModelCard, ask: Ask, policy: WorkspacePolicy) -> str:
+    if not policy.allows(card.provider, card.id):
+        return "the policy does not allow it"
+    standing = ask.stands.standing
+    if ask.override is None and not standing.allows(card.tier):
+        return f"the policy ends at {standing.at_most} for the standing {ask.stands.name}"
     return ""
 
 
@@ -151,6 +168,16 @@ def _name(card: ModelCard, ask: Ask) -> str:
     return card.lora.get(ask.expert, card.id) if ask.expert is not None else card.id
 
 
+def _standing(ask: Ask) -> str:
+    """What the requester's standing has to do with it."""
+    standing = ask.stands.standing
+    ends = [f"at least {standing.at_least}"] if standing.at_least else []
+    ends += [f"at most {standing.at_most}"] if standing.at_most else []
+    if not ends or ask.override is not None:
+        return ""
+    return f"; standing {ask.stands.name} ({ask.stands.because}): {', '.join(ends)}"
+
+
 def _reason(ask: Ask, wish: Pick, choices: Sequence[Chosen]) -> str:
     if ask.override is not None:
         why = "one model is set for everything"
@@ -167,5 +194,6 @@ def _reason(ask: Ask, wish: Pick, choices: Sequence[Chosen]) -> str:
         why = f"strategy {ask.strategy} names {wish.model}, which cannot be asked; this comes next"
     elif wish.tier is not None and first.card.tier != wish.tier:
         why = f"{why}; this is the nearest"
+    why += _standing(ask)
     adapter = f" with the adapter {first.asked_as}" if first.asked_as != first.card.id else ""
     return f"{first.card.id} ({first.card.tier}){adapter} as {ask.role}: {why}."

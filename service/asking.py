@@ -99,8 +99,10 @@ def spoken(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("text"))
 
 
-def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | None) -> Task:
-    """The task a run is asked to do. Who requests it is who is logged in, whatever the body says.
+def read_task(
+    ask: RunAsk, *, requester: str, profile: str, default_repo: str | None, standing: str = ""
+) -> Task:  # fmt: skip
+    """The task a run is asked to do. Who requests it, and how they stand, is who is logged in, whatever the body says.
 
     Raises:
         Refused: ``task_missing`` without words or a repository, ``task_invalid`` for a field out of bounds.
@@ -118,7 +120,7 @@ def read_task(ask: RunAsk, *, requester: str, profile: str, default_repo: str | 
     if not fields["repo"]:
         raise refuse("task_missing", "The input names no repository.")
     try:
-        return _TASK.validate_python({**fields, "requester": requester})
+        return _TASK.validate_python({**fields, "requester": requester, "standing": standing})
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Unfit(f"The task is not valid: {what}", code="task_invalid",

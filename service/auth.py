@@ -35,6 +35,7 @@ KEYS = Table(
     Column("mfa", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=True),
+    Column("standing", String(200), nullable=False, server_default=""),
 )
 _K = KEYS.c
 COLUMNS = tuple(column.key for column in KEYS.c if column.key != "mac")
@@ -56,6 +57,8 @@ class Key:
     mfa: bool = False
     created_at: datetime
     expires_at: datetime | None = None
+    standing: str = ""
+    """How its holder stands when models are chosen: a name of the catalogue's ``standings``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class Keys:
 
     async def make(
         self, org: str, subject: str, *, name: str = "", roles: Sequence[str] = (), scopes: Sequence[str] | None = None,
-        personal: bool = False, expires_at: datetime | None = None, env: str = "live",
+        personal: bool = False, expires_at: datetime | None = None, env: str = "live", standing: str = "",
     ) -> tuple[Key, str]:  # fmt: skip
         """A new API key and the text of it, which nobody sees again."""
         held = tuple(scopes) if scopes is not None else scopes_of(tuple(roles))
@@ -76,7 +79,7 @@ class Keys:
             raise refuse("request_invalid", f"There is no scope {unknown[0]!r}.")
         token = new_token("ak", env)
         key = Key(id=token.id, kind="ak", org=org, subject=subject, name=name, roles=tuple(roles), scopes=held,
-                  personal=personal, created_at=self.clock(), expires_at=expires_at)  # fmt: skip
+                  personal=personal, created_at=self.clock(), expires_at=expires_at, standing=standing)  # fmt: skip
         await self._keep(key, token)
         return key, token.text
 
@@ -87,7 +90,8 @@ class Keys:
         token, now = new_token("st"), self.clock()
         held = tuple(dict.fromkeys((*who.roles, *roles)))
         session = Key(id=token.id, kind="st", org=who.org, subject=who.subject, roles=held, scopes=scopes_of(held),
-                      personal=True, mfa=who.mfa, created_at=now, expires_at=now + SESSION_FOR)  # fmt: skip
+                      personal=True, mfa=who.mfa, created_at=now, expires_at=now + SESSION_FOR,
+                      standing=who.standing)  # fmt: skip
         await self._keep(session, token)
         return session, token.text
 
@@ -115,6 +119,13 @@ class Keys:
         async with reading(self.engine) as conn:
             return [_key(row) for row in (await conn.execute(query)).mappings()]
 
+    async def get(self, id_: str, org: str) -> Key:
+        """One of the organisation's API keys. Raises ``key_not_found``."""
+        found = next((key for key in await self.list(org) if key.id == id_), None)
+        if found is None:
+            raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
+        return found
+
     async def any(self) -> bool:
         """Whether there is any key at all."""
         async with reading(self.engine) as conn:
@@ -127,14 +138,19 @@ class Keys:
             if not (await conn.execute(change)).rowcount:
                 raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
 
+    async def stand(self, id_: str, org: str, standing: str) -> Key:
+        """Give a key another standing; it holds from its next request on. Raises ``key_not_found``."""
+        change = update(KEYS).where(_K.id == id_, _K.org == org, _K.kind == "ak").values(standing=standing)
+        async with writing(self.engine) as conn:
+            await conn.execute(change)
+        return await self.get(id_, org)
+
     async def rotate(self, id_: str, org: str) -> tuple[Key, str]:
         """A new key with the same rights; the old one works on for ``OVERLAP``."""
-        old = next((key for key in await self.list(org) if key.id == id_), None)
-        if old is None:
-            raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
+        old = await self.get(id_, org)
         await self.revoke(id_, org, after=OVERLAP)
         return await self.make(org, old.subject, name=old.name, roles=old.roles, scopes=old.scopes,
-                               personal=old.personal, expires_at=old.expires_at)  # fmt: skip
+                               personal=old.personal, expires_at=old.expires_at, standing=old.standing)  # fmt: skip
 
 
 def who_is(key: Key, roles: Sequence[str] = ()) -> Who:
@@ -142,8 +158,9 @@ def who_is(key: Key, roles: Sequence[str] = ()) -> Who:
     if key.kind == "st":
         held = tuple(dict.fromkeys((*key.roles, *roles)))
         return Who(subject=key.subject, org=key.org, kind="human", roles=held, scopes=scopes_of(held), key=key.id,
-                   session_started_at=key.created_at, mfa=key.mfa)  # fmt: skip
-    return Who(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id)
+                   session_started_at=key.created_at, mfa=key.mfa, standing=key.standing)  # fmt: skip
+    return Who(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id,
+               standing=key.standing)  # fmt: skip
 
 
 def _key(row: RowMapping) -> Key:

@@ -56,6 +56,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),
     "sandbox": Entry("cli_sandbox", "app", "Test the sandbox on this host."),
     "models": Entry("cli_models", "app", "Which models there are, how their endpoints are, and who would be asked."),
+    "keys": Entry("cli_keys", "app", "API keys of the service: list, add, give a standing, revoke."),
     "usage": Entry(
         "cli_usage", "show_usage", "Show calls, tokens and money by model, run, person or day, and what choosing saved."
     ),

@@ -1,5 +1,6 @@
 """``signoff models``: whom one could ask, whom one would ask, and why."""
 
+import getpass
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -81,6 +82,7 @@ def route(
     repo: Annotated[str | None, typer.Option(help="Repository whose policy holds.")] = None,
     base: Annotated[str, typer.Option(help="Its revision.")] = "HEAD",
     failure: Annotated[str | None, typer.Option(help="Kind of the last failure: types, build, tests …")] = None,
+    standing: Annotated[str, typer.Option(help="How the requester stands; as the catalogue has it unless given.")] = "",
     attempt: Annotated[int, typer.Option(min=1, max=20, help="Which attempt it would be.")] = 1,
     look: Annotated[
         bool, typer.Option("--look", help="Ask endpoints what they serve first; no model is asked.")
@@ -98,7 +100,10 @@ def route(
     async def work() -> dict[str, Any]:
         settings = read_settings()
         async with open_house(settings) as house:
-            wanted = Task(text=task, repo=repo or "", base=base, strategy=strategy or settings.strategy)
+            if standing:
+                house.catalogue.standing(standing)
+            wanted = Task(text=task, repo=repo or "", base=base, strategy=strategy or settings.strategy,
+                          requester=getpass.getuser(), standing=standing)  # fmt: skip
             errand = await _errand(house, wanted, attempt, _kind(failure))
             return await _routes(house, errand, _roles(role), look=look)
 

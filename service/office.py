@@ -67,6 +67,12 @@ class Office:
         return self.house.engine.runs.engine
 
 
+def pepper(settings: Settings) -> bytes:
+    """What is mixed into stored API keys."""
+    given = settings.key_pepper
+    return given.get_secret_value().encode() if given else own_key(settings.home / "keys", "pepper")
+
+
 @asynccontextmanager
 async def open_office(house: House) -> AsyncGenerator[Office]:
     """Take up the work where it was left, and put it down in order at the end."""
@@ -107,7 +113,6 @@ async def _furnish(
         revise=house.revise, may_use=Repositories(allowed=listed(settings.repos), anything=settings.loopback),
         default_repo=settings.default_repo,
     )  # fmt: skip
-    pepper = settings.key_pepper.get_secret_value().encode() if settings.key_pepper else own_key(keys_folder, "pepper")
     messages = StoredMessages(engine=database, clock=now)
     hooks = Hooks(ballots=house.ballots, people=house.people, memory=messages, clock=now,
                   integrations=house.connections.hooks)  # fmt: skip
@@ -118,7 +123,8 @@ async def _furnish(
     )  # fmt: skip
     return Office(
         house=house, settings=settings, threads=threads, turns=turns, dispatch=dispatch,
-        reception=reception, keys=Keys(engine=database, clock=now, pepper=pepper), members=Members(engine=database),
+        reception=reception, keys=Keys(engine=database, clock=now, pepper=pepper(settings)),
+        members=Members(engine=database),
         issuer=_issuer(settings, asking), hooks=hooks, messages=messages, items=Items(engine=database, clock=now),
         links=links, started_at=now(),
         limiter=Limiter(per_caller=settings.rate_per_minute, per_address=settings.rate_per_minute_ip,

@@ -86,4 +86,5 @@ class Issuer:
             subject=str(claims["sub"]), org=str(claims.get("org") or self.default_org),
             kind="service" if machine else "human", roles=roles, scopes=scopes_of(roles), key="oidc",
             session_started_at=logged_in, mfa=isinstance(methods, list) and any(method in MFA for method in methods),
+            standing=str(claims.get("standing") or "")[:200],
         )  # fmt: skip

@@ -149,7 +149,8 @@ class Reception:
             return None
 
     async def _task(self, who: Who, ask: RunAsk, helper: Assistant) -> Task:
-        task = read_task(ask, requester=who.subject, profile=helper.profile, default_repo=self.default_repo)
+        task = read_task(ask, requester=who.subject, profile=helper.profile, default_repo=self.default_repo,
+                         standing=who.standing)  # fmt: skip
         self.may_use(task.repo)
         return task
 

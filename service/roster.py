@@ -18,6 +18,7 @@ from models import (
     Provider,
     Role,
     Settings,
+    Stands,
     Strategy,
     Switchboard,
     Turn,
@@ -43,8 +44,8 @@ class Desk:
         return self.catalogue.strategy(errand.task.strategy)
 
     async def admit(self, errand: Errand) -> None:
-        """See ``Roster.admit``: an unknown strategy, a broken policy, a policy that leaves nobody."""
-        strategy = self._strategy(errand)
+        """See ``Roster.admit``: an unknown strategy or standing, a broken policy, a policy that leaves nobody."""
+        strategy, _ = self._strategy(errand), self._stands(errand)
         policy = await self.board.policy(errand)
         turn = self._turn(errand, strategy)
         if not await self._who(turn, errand) and await self.last_resort(errand) is None:
@@ -64,9 +65,14 @@ class Desk:
         return self.board.seats.any(CODER) and not await self._forbidden(CODER, errand, look=look)
 
     async def _forbidden(self, role: Role, errand: Errand, *, look: bool) -> bool:
-        """Whether the policy allows none of the models for a role."""
+        """Whether policy and standing allow none of the models for a role. What settings name is for everybody."""
         policy, cards = await self.board.policy(errand), await self.board.seats.cards(role, look=look)
-        return not any(policy.allows(card.provider, card.id) for card in cards.all)
+        standing = self._stands(errand).standing
+        mine = [card for card in cards.all if card in cards.named or standing.allows(card.tier)]
+        return not any(policy.allows(card.provider, card.id) for card in mine)
+
+    def _stands(self, errand: Errand) -> Stands:
+        return self.catalogue.stands(errand.org, errand.task.requester, errand.task.standing)
 
     def settings(self, role: Role) -> Settings:
         return self.catalogue.settings(role, timeout_s=self.timeout_s)

@@ -37,6 +37,8 @@ class Who:
     session_started_at: datetime | None = None
     """When they logged in; None for a key."""
     mfa: bool = False
+    standing: str = ""
+    """What their key or login says about how they stand; empty: as the catalogue has it for them."""
 
     def need(self, scope: Scope) -> None:
         """Raise ``scope_missing`` unless this caller has the scope."""

@@ -149,7 +149,8 @@ async def _talk(at: Office, who: Who, asked: Completion) -> Response:
     if not board.seats.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
     said, id_ = _messages(asked.messages), f"chatcmpl-{uuid4().hex}"
-    task = Task(text=said[-1].content[:2_000], repo="", requester=who.subject, strategy=at.settings.strategy)
+    task = Task(text=said[-1].content[:2_000], repo="", requester=who.subject, standing=who.standing,
+                strategy=at.settings.strategy)  # fmt: skip
     model = board.model("chat", Errand(run=id_, org=who.org, task=task))
     settings = at.house.catalogue.settings("chat", timeout_s=at.settings.model_timeout_s)
     if not asked.stream:

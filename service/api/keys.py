@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from approvals import Fact, writing
 from service.api.caller import Admin, Caller, TheOffice, answer
 from service.auth import Key
+from service.key_facts import noted
 from service.refusals import refuse
 from service.who import Role, Scope
 
@@ -19,7 +19,8 @@ router = APIRouter(prefix="/v1", tags=["keys"])
 def document(key: Key) -> dict[str, Any]:
     """A key without its secret."""
     return {"id": key.id, "name": key.name, "subject": key.subject, "roles": key.roles, "scopes": key.scopes,
-            "personal": key.personal, "created_at": key.created_at, "expires_at": key.expires_at}  # fmt: skip
+            "personal": key.personal, "standing": key.standing, "created_at": key.created_at,
+            "expires_at": key.expires_at}  # fmt: skip
 
 
 class NewKey(BaseModel):
@@ -28,7 +29,13 @@ class NewKey(BaseModel):
     roles: list[Role] = Field(default_factory=list[Role])
     scopes: list[Scope] | None = None
     personal: bool = False
+    standing: str = Field(default="", max_length=200)
+    """Which models its holder may have, and how often: a name of the catalogue's `standings`."""
     expires_in_days: Annotated[float, Field(gt=0, le=3_650)] | None = 90
+
+
+class NewStanding(BaseModel):
+    standing: str = Field(max_length=200)
 
 
 class Login(BaseModel):
@@ -51,9 +58,11 @@ async def log_out(who: Caller, at: TheOffice) -> None:
 
 
 @router.get("/whoami")
-async def whoami(who: Caller) -> Response:
+async def whoami(who: Caller, at: TheOffice) -> Response:
     """Who the service thinks is asking."""
-    return answer({"subject": who.subject, "org": who.org, "kind": who.kind, "roles": who.roles, "scopes": who.scopes})
+    stands = who.standing or at.house.catalogue.stands(who.org, who.subject).name
+    return answer({"subject": who.subject, "org": who.org, "kind": who.kind, "roles": who.roles, "scopes": who.scopes,
+                   "standing": stands})  # fmt: skip
 
 
 @router.get("/keys")
@@ -72,21 +81,34 @@ async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
         if at.issuer is not None:
             raise refuse("role_missing", "People log in by OIDC here; nobody makes a personal key for somebody else.")
         await _noted(at, who, asked.subject or f"key:{asked.name}")
+    if asked.standing:
+        await _stands(at, who, asked.standing, asked.name)
     expires = at.reception.clock() + timedelta(days=asked.expires_in_days) if asked.expires_in_days else None
     key, text = await at.keys.make(
         who.org, asked.subject or f"key:{asked.name}", name=asked.name, roles=asked.roles, scopes=scopes,
-        personal=asked.personal, expires_at=expires,
+        personal=asked.personal, expires_at=expires, standing=asked.standing,
     )  # fmt: skip
     return answer({**document(key), "key": text}, 201)
 
 
-async def _noted(at: TheOffice, who: Caller, subject: str) -> None:
-    """Whoever can log in as somebody else stands in the audit."""
-    fact = Fact(
-        at=at.reception.clock(), org=who.org, actor=who.subject, verb="key.personal", object="key", note=subject
-    )
-    async with writing(at.database) as conn:
-        await at.house.audit.append(conn, fact)
+@router.patch("/keys/{key_id}")
+async def stand(who: Admin, at: TheOffice, key_id: str, asked: NewStanding) -> Response:
+    """Give a key another standing; empty: as the catalogue has it for its holder."""
+    key = await at.keys.get(key_id, who.org)
+    await _stands(at, who, asked.standing, key.id)
+    return answer(document(await at.keys.stand(key_id, who.org, asked.standing)))
+
+
+async def _stands(at: TheOffice, who: Caller, standing: str, key: str) -> None:
+    """Who may spend more on models stands in the audit. Raises ``unknown_standing``."""
+    if standing:
+        at.house.catalogue.standing(standing)
+    await _noted(at, who, f"{key}: {standing or 'none'}", verb="key.standing")
+
+
+async def _noted(at: TheOffice, who: Caller, note: str, *, verb: str = "key.personal") -> None:
+    """Whoever can log in as somebody else, or stands otherwise, is in the audit."""
+    await noted(at.house, note, verb=verb, org=who.org, actor=who.subject, at=at.reception.clock())
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201)

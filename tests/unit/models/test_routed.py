@@ -26,6 +26,7 @@ from models import (
     load_catalogue,
 )
 from models.cards import TIERS, ModelCard
+from models.catalogue import Catalogue
 from models.choosing import Circumstances, choose, question
 from models.places import provider_of
 from models.seats import Cards
@@ -46,7 +47,7 @@ class Desk:
     ledgers: dict[str, BudgetLedger] = field(default_factory=dict)
     wording: ByWords | None = None
 
-    def board(self) -> Switchboard:
+    def board(self, catalogue: Catalogue = OURS) -> Switchboard:
         def ledger(errand: Errand) -> BudgetLedger:
             return self.ledgers.setdefault(errand.run, BudgetLedger(errand.task.budget))
 
@@ -54,7 +55,8 @@ class Desk:
             return self.policy
 
         return Switchboard(
-            catalogue=OURS, seats=Given(models=dict.fromkeys(("planner", "coder", "reviewer", "chat"), self.flaky)),
+            catalogue=catalogue,
+            seats=Given(models=dict.fromkeys(("planner", "coder", "reviewer", "chat"), self.flaky)),
             decisions=self.decisions, counters=MemoryCounters(), ledger=ledger, policy=policy, now=lambda: NOW,
             shelf=MemoryShelf(), lifetimes={"planner": 60, "coder": 60}, wording=self.wording,
         )  # fmt: skip

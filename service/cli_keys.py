@@ -1,0 +1,139 @@
+"""``signoff keys``: who may call the service, and how they stand."""
+
+import getpass
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Annotated, Any, cast
+
+import typer
+from rich.table import Table
+
+from service.auth import Key, Keys
+from service.key_facts import noted
+from service.office import pepper
+from service.settings import read_settings
+from service.terminal import JSON, out, print_json
+from service.terminal import run as run_async
+from service.who import Role
+from service.wiring import House, now, open_house
+
+app = typer.Typer(help="API keys of the service: list, add, give a standing, revoke.", no_args_is_help=True)
+ID = typer.Argument(help="Id of the key; see signoff keys list.")
+ROLES = ("viewer", "operator", "approver", "critical_approver", "policy_admin", "auditor", "org_admin")
+
+
+@asynccontextmanager
+async def _opened() -> AsyncGenerator[tuple[House, Keys]]:
+    settings = read_settings()
+    async with open_house(settings) as house:
+        yield house, Keys(engine=house.engine.runs.engine, clock=now, pepper=pepper(settings))
+
+
+def told(key: Key) -> dict[str, Any]:
+    """A key without its secret."""
+    return {"id": key.id, "name": key.name, "subject": key.subject, "roles": key.roles, "standing": key.standing,
+            "created_at": key.created_at, "expires_at": key.expires_at}  # fmt: skip
+
+
+@app.command("list")
+def list_keys(as_json: Annotated[bool, JSON] = False) -> None:
+    """List the organisation's API keys; their text is nowhere any more.
+
+    Example:
+      signoff keys list
+    """
+
+    async def work() -> Sequence[Key]:
+        async with _opened() as (house, keys):
+            return await keys.list(house.org)
+
+    found = run_async(work, as_json=as_json)
+    if as_json:
+        print_json([told(key) for key in found])
+        return
+    table = Table("id", "name", "who", "roles", "standing", "until", box=None)
+    for key in found:
+        until = f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else ""
+        table.add_row(key.id, key.name, key.subject, ", ".join(key.roles), key.standing, until)
+    out().print(table if found else "There are no keys yet: signoff keys new NAME --role operator")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    role: Annotated[list[str], typer.Option("--role", help=f"May be given several times: {', '.join(ROLES)}.")],
+    standing: Annotated[str, typer.Option("--standing", help="A name of the catalogue's standings.")] = "",
+    days: Annotated[float, typer.Option("--days", min=0.01, max=3_650, help="How long it works.")] = 90.0,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Make a key for a program; its text is printed once.
+
+    Example:
+      signoff keys new ci --role operator --standing limited
+    """
+    if wrong := sorted(set(role) - set(ROLES)):
+        raise typer.BadParameter(f"{wrong[0]!r}: use one of {', '.join(ROLES)}", param_hint="--role")
+
+    async def work() -> tuple[Key, str]:
+        async with _opened() as (house, keys):
+            if standing:
+                await _stands(house, name, standing)
+            roles = cast("tuple[Role, ...]", tuple(role))
+            return await keys.make(house.org, f"key:{name}", name=name, roles=roles, standing=standing,
+                                   expires_at=now() + timedelta(days=days))  # fmt: skip
+
+    key, text = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({**told(key), "key": text})
+    else:
+        out().print(f"{text}\n[dim]shown once; {key.id}, until {key.expires_at:%Y-%m-%d}[/]", highlight=False)
+
+
+@app.command()
+def stand(
+    key: Annotated[str, ID],
+    standing: Annotated[str, typer.Argument(help="A name of the catalogue's standings; '' takes it away.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Say how a key's holder stands: which models they may have, and how often. It holds from the next request on.
+
+    Examples:
+      signoff keys stand 3f2a91c07d5e priority
+
+      signoff keys stand 3f2a91c07d5e ''
+    """
+
+    async def work() -> Key:
+        async with _opened() as (house, keys):
+            await _stands(house, (await keys.get(key, house.org)).id, standing)
+            return await keys.stand(key, house.org, standing)
+
+    found = run_async(work, as_json=as_json)
+    if as_json:
+        print_json(told(found))
+    else:
+        out().print(f"key {found.id} ({found.name}) stands as {found.standing or 'the catalogue has it'}")
+
+
+@app.command()
+def revoke(key: Annotated[str, ID], as_json: Annotated[bool, JSON] = False) -> None:
+    """End a key at once."""
+
+    async def work() -> None:
+        async with _opened() as (house, keys):
+            await keys.revoke(key, house.org)
+
+    run_async(work, as_json=as_json)
+    if as_json:
+        print_json({"id": key, "revoked": True})
+    else:
+        out().print(f"key {key} does not work any more")
+
+
+async def _stands(house: House, key: str, standing: str) -> None:
+    """Check the name, and put it into the audit. Raises ``unknown_standing``."""
+    if standing:
+        house.catalogue.standing(standing)
+    await noted(house, f"{key}: {standing or 'none'}", verb="key.standing", org=house.org, actor=getpass.getuser(),
+                at=now())  # fmt: skip
