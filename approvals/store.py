@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ class DatabaseUnavailable(Transient):
     code = "database_unavailable"
 
 
+ANSWER_S = 60.0
+"""The longest a server may take for one transaction. A connection whose other end died without a word says nothing."""
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON")
 
 
@@ -68,32 +70,40 @@ async def create_all(engine: AsyncEngine) -> None:
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+async def reading(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> AsyncGenerator[AsyncConnection]:
     """A transaction that only reads. Raises as ``writing`` does."""
     with _reachable():
-        async with engine.connect() as conn, conn.begin():
+        async with _in_time(engine, within_s), engine.connect() as conn, conn.begin():
             yield conn
 
 
 @asynccontextmanager
-async def writing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+async def writing(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> AsyncGenerator[AsyncConnection]:
     """A transaction that commits at the end, or leaves no trace.
 
     Raises:
-        DatabaseUnavailable: not reachable, locked for too long, or picked as the victim of a deadlock.
+        DatabaseUnavailable: not reachable, locked or silent for too long, or picked as the victim of a deadlock.
     """
     turnstile = engine.sync_engine.get_execution_options().get("turnstile") or nullcontext()
     with _reachable():
-        async with turnstile, engine.connect() as plain:
+        async with _in_time(engine, within_s), turnstile, engine.connect() as plain:
             conn = await plain.execution_options(writes=True)
             async with conn.begin():
                 yield conn
+
+
+def _in_time(engine: AsyncEngine, within_s: float | None) -> AbstractAsyncContextManager[object]:
+    """A file answers by itself, or says that it is locked."""
+    return nullcontext() if engine.dialect.name == "sqlite" else asyncio.timeout(within_s)
 
 
 @contextmanager
 def _reachable() -> Generator[None]:
     try:
         yield
+    except TimeoutError as error:
+        raise DatabaseUnavailable("The database did not answer in time.",
+                                  hint="Check that it runs and can be reached, then try again.") from error  # fmt: skip
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(
             f"The database did not answer: {error.orig}",

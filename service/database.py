@@ -15,6 +15,10 @@ from domain import Refused
 from graphs import serializer
 from service.settings import Settings
 
+ALIVE = {"connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+         "tcp_user_timeout": "30000"}  # fmt: skip
+"""libpq's parameters, where the URL does not name them: a server that vanished without a word is noticed in half a
+minute, by connections that wait for an answer and by those that only listen."""
 EXTRA = ("psycopg", "psycopg_pool", "procrastinate", "langgraph.checkpoint.postgres")
 
 
@@ -47,7 +51,8 @@ def server_url(settings: Settings) -> str | None:
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise Refused(f"PostgreSQL needs packages that are not installed: {', '.join(missing)}.",
                       code="settings_invalid", hint="Install them: pip install 'signoff[postgres]'")  # fmt: skip
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    url = url.set(drivername="postgresql").update_query_dict({**ALIVE, **url.query})
+    return url.render_as_string(hide_password=False)
 
 
 def rows_url(server: str) -> SecretStr:

@@ -8,16 +8,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import structlog
 from langgraph.runtime import RunControl
 from sqlalchemy import bindparam, text
 
-from approvals import reading
-from domain import Refused
+from approvals import writing
+from domain import Refused, Transient
 from service.contract import Heard, Stop
 from service.performer import Performer
-from service.queue import Later, Queue, open_queue
+from service.queue import QUEUE, Later, Queue, open_queue
 from service.records import Replay, Scribe
 from service.signals import Signals, listening, look_again
 from service.stopping import take_back
@@ -32,6 +33,19 @@ FORGOTTEN = text(
     ") ORDER BY seq LIMIT 500"
 ).bindparams(bindparam("before"))
 """Turns without a job: whoever wrote the row died before it could put the job in."""
+ABANDONED = text(
+    "DELETE FROM procrastinate_jobs AS jobs WHERE jobs.queue_name = :queue AND jobs.status = 'doing' AND NOT EXISTS ("
+    "SELECT 1 FROM procrastinate_events AS events WHERE events.job_id = jobs.id AND events.at > :before"
+    ") AND NOT EXISTS ("
+    "SELECT 1 FROM turns WHERE turns.id = jobs.args->>'turn' AND turns.updated_at > :before"
+    ") AND NOT EXISTS ("
+    "SELECT 1 FROM runs WHERE runs.id = jobs.lock AND runs.owner IS NOT NULL AND runs.lease_until > :before"
+    ") RETURNING jobs.args->>'turn'"
+).bindparams(bindparam("before"), queue=QUEUE)
+"""Jobs that nobody does although their worker lives: the database went away while it wrote how one ended.
+
+The queue itself gives a job to others only when its worker is dead, so this one would hold its thread for good.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,9 +84,15 @@ class Distributed:
     async def done(self, turn: Turn) -> None:
         """See ``Dispatch.done``."""
         with self.signals.on(f"turn:{turn.id}") as news:
-            while await self.performer.turns.is_open(turn.id):
+            while await self._may_be_open(turn):
                 await look_again(news)
                 news.clear()
+
+    async def _may_be_open(self, turn: Turn) -> bool:
+        try:
+            return await self.performer.turns.is_open(turn.id)
+        except Transient:  # nobody can say now
+            return True
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
         """See ``Dispatch.stop``."""
@@ -95,10 +115,14 @@ class Distributed:
 
     async def perform(self, turn: str, org: str) -> None:
         """Do one job. Raises ``Later``."""
-        with suppress(Refused):  # it was taken back and forgotten
+        try:
             found = await self.performer.turns.get(turn, org)
             if found.open:
                 await self._perform(found)
+        except Refused:  # it was taken back and forgotten
+            return
+        except Transient as error:
+            raise Later from error
 
     async def _perform(self, turn: Turn) -> None:
         speech = Scribe(turn=turn, events=self.events, clock=self.clock, modes=tuple(turn.asked.get("modes", ())))
@@ -133,17 +157,20 @@ class Distributed:
             while True:
                 await look_again(news, LOOK_S)
                 news.clear()
-                if await self.performer.turns.was_stopped(turn.id):
-                    task.cancel()
-                    return
+                with suppress(Transient):  # the database is away: it is looked at again
+                    if await self.performer.turns.was_stopped(turn.id):
+                        task.cancel()
+                        return
 
     async def look(self) -> None:
         """See ``Dispatch.look``."""
         await self.queue.rescue()
-        before = self.clock().timestamp() - self.queue.lease_s
-        async with reading(self.performer.turns.engine) as conn:
-            rows = await conn.execute(FORGOTTEN, {"before": datetime.fromtimestamp(before, UTC)})
-            forgotten = {str(row[0]) for row in rows}
+        before = {"before": self.clock() - timedelta(seconds=self.queue.lease_s)}
+        async with writing(self.performer.turns.engine) as conn:
+            abandoned = [str(row[0]) for row in await conn.execute(ABANDONED, before)]
+            forgotten = {str(row[0]) for row in await conn.execute(FORGOTTEN, before)}
+        if abandoned:
+            structlog.get_logger("signoff.queue").warning("jobs that nobody did", turns=abandoned)
         for turn in await self.performer.turns.unfinished() if forgotten else ():
             if turn.id in forgotten:
                 await self.submit(turn)

@@ -78,7 +78,7 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as alone:
         await alone.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         before = await revision(engine)
-        async with writing(engine) as conn:
+        async with writing(engine, within_s=None) as conn:
             await conn.run_sync(upgrade)
         done = [f"signoff {HEAD}"] if before != HEAD else []
         done += await _queue(alone)

@@ -68,7 +68,8 @@ class Queue:
         with _answering():
             stalled = list(await manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=self.lease_s))
             for job in stalled:
-                await manager.retry_job(job)
+                with suppress(ConnectorException):  # it ended meanwhile, or its turn waits a second time
+                    await manager.retry_job(job)
             await manager.prune_stalled_workers(10 * self.lease_s)
         return len(stalled)
 

@@ -102,7 +102,7 @@ class Replay:
         with self.signals.on(f"turn:{self.turn.id}") as news:
             while True:
                 news.clear()
-                for seq, event, body in await self.events.after(self.turn.id, at):
+                for seq, event, body in await self._page(at):
                     if event == END:
                         return
                     at, silent = seq, 0.0
@@ -110,7 +110,7 @@ class Replay:
                     news.set()  # there may be more than one page
                 if news.is_set():
                     continue
-                if not await self.turns.is_open(self.turn.id):
+                if not await self._may_go_on():
                     over_for += AGAIN_S
                     if over_for > TAIL_S:
                         return
@@ -119,3 +119,15 @@ class Replay:
                 if silent >= HEARTBEAT_S:
                     silent = 0.0
                     yield b": heartbeat\n\n"
+
+    async def _page(self, at: int) -> list[tuple[int, str, bytes]]:
+        try:
+            return await self.events.after(self.turn.id, at)
+        except Transient:  # the database is away for a moment: whoever hears this goes on hearing it
+            return []
+
+    async def _may_go_on(self) -> bool:
+        try:
+            return await self.turns.is_open(self.turn.id)
+        except Transient:
+            return True

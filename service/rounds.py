@@ -23,6 +23,8 @@ EVERY_S = 1.0
 EXPIRE_EVERY = 10
 """Rounds between two looks at what nobody answered, and what nobody works on."""
 RETAIN_EVERY = 600
+ROUND_S = 600.0
+"""The longest a round may take."""
 _LOCK = text("SELECT pg_try_advisory_xact_lock(5146300302)")
 
 WITNESS_EVERY = 60
@@ -62,6 +64,8 @@ class Rounds:
                         await self.retention.sweep()
             except SignoffError as error:  # a database that does not answer now will be asked again
                 structlog.get_logger("signoff.rounds").warning("round failed", code=error.stable_code)
+            except Exception:  # noqa: BLE001  the boundary: whatever broke, the next round is walked
+                structlog.get_logger("signoff.rounds").exception("round broke")
             number += 1
             await asyncio.sleep(EVERY_S)
 
@@ -101,5 +105,5 @@ class Rounds:
         if self.engine.dialect.name != "postgresql":
             yield True
             return
-        async with reading(self.engine) as conn:
+        async with reading(self.engine, within_s=ROUND_S) as conn:
             yield bool((await conn.execute(_LOCK)).scalar())

@@ -1,5 +1,6 @@
 """Checkpoints on a PostgreSQL server, fenced: a write and the look at its lease are one transaction."""
 
+import asyncio
 import copy
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +18,8 @@ from approvals import DatabaseUnavailable
 from service.fences import held, lease_lost
 
 MOST_CONNECTIONS = 6
+ANSWER_S = 60.0
+"""The longest one call may take: a connection whose other end died without a word says nothing."""
 LOST = "SG001"
 """The SQLSTATE of ``ensure_lease`` (migration 0004)."""
 
@@ -49,7 +52,10 @@ class FencedPostgres(AsyncPostgresSaver):
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
         with _named():
-            async with self.pool.connection() as conn, conn.cursor(binary=True, row_factory=dict_row) as cursor:
+            async with (
+                asyncio.timeout(ANSWER_S), self.pool.connection() as conn,
+                conn.cursor(binary=True, row_factory=dict_row) as cursor,
+            ):  # fmt: skip
                 if not pipeline:
                     yield cursor
                     return
@@ -64,7 +70,7 @@ def _named() -> Generator[None]:
     """The driver's errors as ours."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
         raise DatabaseUnavailable(f"The database did not answer: {error}",
                                   hint="Check that it runs, then try again.") from error  # fmt: skip
     except psycopg.Error as error:

@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 CHANNEL = "signoff"
 AGAIN_S = 1.0
+SILENT_S = 30.0
+"""When to ask whether a connection that says nothing is still there."""
 _TELL = text(f"SELECT pg_notify('{CHANNEL}', :word)")
 
 
@@ -86,8 +88,11 @@ async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:
                 await conn.execute(f"LISTEN {CHANNEL}")
                 ready.set()
                 signals.everybody()
-                async for notice in conn.notifies():
-                    signals.heard(notice.payload)
-        except psycopg.OperationalError as error:
+                while True:
+                    async for notice in conn.notifies(timeout=SILENT_S):
+                        signals.heard(notice.payload)
+                    async with asyncio.timeout(SILENT_S):  # a dead connection is as silent as one without news
+                        await conn.execute("SELECT 1")
+        except (psycopg.OperationalError, TimeoutError) as error:
             structlog.get_logger("signoff.signals").warning("listening again", error=str(error))
         await asyncio.sleep(AGAIN_S)

@@ -2,10 +2,15 @@
 
 import asyncio
 import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from approvals import DatabaseUnavailable, open_engine, reading
 from tests.chaos.asking import quick_task, started
 from tests.chaos.life import Life
 from tests.chaos.nursery import Child, Nursery
@@ -37,6 +42,49 @@ async def test_the_database_is_killed(born: Nursery, tmp_path: Path, cluster: Pa
     assert await life.settled(threads) == {"success": len(threads)}
     assert life.deliveries == dict.fromkeys(threads, 1)
     assert life.deaths == 0, "the server outlives its database"
+
+
+async def test_a_server_that_says_nothing_any_more_is_given_up(cluster: Path) -> None:
+    """Its machine vanished: nothing comes back, and nothing says that the connection is dead."""
+    async with mute(cluster) as line:
+        engine = open_engine(f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/postgres")
+        async with reading(engine) as conn:
+            await conn.execute(text("SELECT 1"))
+        line.dead.set()
+        with pytest.raises(DatabaseUnavailable):
+            async with reading(engine, within_s=0.5) as conn:
+                await conn.execute(text("SELECT 1"))
+        await engine.dispose(close=False)
+
+
+@dataclass
+class Line:
+    """A way to the server, on which nothing passes once it is dead."""
+
+    port: int
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@asynccontextmanager
+async def mute(cluster: Path) -> AsyncGenerator[Line]:
+    line = Line(0)
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (some := await reader.read(65_536)) and not line.dead.is_set():
+            writer.write(some)
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not line.dead.is_set():
+            there, back = await asyncio.open_unix_connection(f"{cluster}/.s.PGSQL.5432")
+            both = [asyncio.create_task(pass_on(reader, back)), asyncio.create_task(pass_on(there, writer))]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await line.dead.wait()
+            back.close()
+        writer.close()
+
+    async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
+        line.port = server.sockets[0].getsockname()[1]
+        yield line
 
 
 async def _ready(child: Child) -> None:

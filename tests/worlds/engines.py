@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,9 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from domain import Task
+from service.contract import Dispatch
+from service.dispatch import Embedded
+from service.distributed import Distributed
 from service.office import Office, open_office
 from service.threads import Thread
 from service.turns import Turn
@@ -20,6 +24,18 @@ from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
 
 LEASE_S = 3.0
+LOSE_ENDS = (
+    "CREATE SEQUENCE lost_ends",  # what it counts outlives the transaction that is rolled back
+    (
+        "CREATE FUNCTION lose_ends() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM nextval('lost_ends'); RAISE EXCEPTION 'the database goes away'; END $$"
+    ),
+    (
+        "CREATE TRIGGER lose_ends BEFORE DELETE OR UPDATE ON procrastinate_jobs FOR EACH ROW "
+        "WHEN (OLD.status = 'doing') EXECUTE FUNCTION lose_ends()"
+    ),
+)
+KEEP_ENDS = ("DROP TRIGGER lose_ends ON procrastinate_jobs", "DROP FUNCTION lose_ends", "DROP SEQUENCE lost_ends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,23 @@ class World:
         newest = "(SELECT max(id) FROM procrastinate_workers) WHERE status = 'todo'"
         postgres.sql(self.socket, change + newest, "engines")
 
+    @asynccontextmanager
+    async def ends_lost(self) -> AsyncGenerator[None]:
+        """Inside, the queue cannot write how a job ended; comes back when that has happened at least once."""
+        if self.socket is None:
+            yield
+            return
+        for statement in LOSE_ENDS:
+            postgres.sql(self.socket, statement, "engines")
+        try:
+            yield
+            async with asyncio.timeout(20):
+                while postgres.sql(self.socket, "SELECT is_called FROM lost_ends", "engines").strip() != "t":  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        finally:
+            for statement in KEEP_ENDS:
+                postgres.sql(self.socket, statement, "engines")
+
 
 async def asked(office: Office, text: str, *, thread: str | None = None) -> Turn:
     """The row of a turn on a thread, as the reception writes it; nobody performs it yet."""
@@ -88,3 +121,9 @@ async def stands_before(office: Office, thread: str, node: str) -> None:
     async with asyncio.timeout(20):
         while (await engine.graph.aget_state(engine.config(thread))).next != (node,):  # noqa: ASYNC110  another process
             await asyncio.sleep(0.02)
+
+
+def later(dispatch: Dispatch, seconds: float) -> None:
+    """From now on it believes that so much time has passed."""
+    assert isinstance(dispatch, Embedded | Distributed)
+    dispatch.clock = lambda: now() + timedelta(seconds=seconds)
