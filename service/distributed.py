@@ -10,15 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from langgraph.runtime import RunControl
-from sqlalchemy import bindparam, text
 
-from approvals import writing
 from domain import Refused, Transient
 from service.contract import Heard, Stop
+from service.leftovers import left_over
 from service.performer import Performer
-from service.queue import QUEUE, Later, Queue, open_queue
+from service.queue import Later, Queue, open_queue
 from service.records import Replay, Scribe
 from service.signals import Signals, listening, look_again
 from service.stopping import take_back
@@ -27,25 +25,6 @@ from service.turns import Turn
 
 LOOK_S = 5.0
 """How often a worker looks whether its turn was stopped, should nobody have told it."""
-FORGOTTEN = text(
-    "SELECT id FROM turns WHERE status IN ('pending', 'running') AND updated_at < :before AND NOT EXISTS ("
-    "SELECT 1 FROM procrastinate_jobs AS jobs WHERE jobs.status IN ('todo', 'doing') AND jobs.args->>'turn' = turns.id"
-    ") ORDER BY seq LIMIT 500"
-).bindparams(bindparam("before"))
-"""Turns without a job: whoever wrote the row died before it could put the job in."""
-ABANDONED = text(
-    "DELETE FROM procrastinate_jobs AS jobs WHERE jobs.queue_name = :queue AND jobs.status = 'doing' AND NOT EXISTS ("
-    "SELECT 1 FROM procrastinate_events AS events WHERE events.job_id = jobs.id AND events.at > :before"
-    ") AND NOT EXISTS ("
-    "SELECT 1 FROM turns WHERE turns.id = jobs.args->>'turn' AND turns.updated_at > :before"
-    ") AND NOT EXISTS ("
-    "SELECT 1 FROM runs WHERE runs.id = jobs.lock AND runs.owner IS NOT NULL AND runs.lease_until > :before"
-    ") RETURNING jobs.args->>'turn'"
-).bindparams(bindparam("before"), queue=QUEUE)
-"""Jobs that nobody does although their worker lives: the database went away while it wrote how one ended.
-
-The queue itself gives a job to others only when its worker is dead, so this one would hold its thread for good.
-"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,12 +144,8 @@ class Distributed:
     async def look(self) -> None:
         """See ``Dispatch.look``."""
         await self.queue.rescue()
-        before = {"before": self.clock() - timedelta(seconds=self.queue.lease_s)}
-        async with writing(self.performer.turns.engine) as conn:
-            abandoned = [str(row[0]) for row in await conn.execute(ABANDONED, before)]
-            forgotten = {str(row[0]) for row in await conn.execute(FORGOTTEN, before)}
-        if abandoned:
-            structlog.get_logger("signoff.queue").warning("jobs that nobody did", turns=abandoned)
+        before = self.clock() - timedelta(seconds=self.queue.lease_s)
+        forgotten = await left_over(self.performer.turns.engine, before)
         for turn in await self.performer.turns.unfinished() if forgotten else ():
             if turn.id in forgotten:
                 await self.submit(turn)

@@ -16,6 +16,7 @@ from tests.chaos.life import Life
 from tests.chaos.nursery import Child, Nursery
 from tests.chaos.storm import storm
 from tests.worlds import postgres
+from tests.worlds.engines import LEASE_S, World, asked, ended, later
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -42,6 +43,22 @@ async def test_the_database_is_killed(born: Nursery, tmp_path: Path, cluster: Pa
     assert await life.settled(threads) == {"success": len(threads)}
     assert life.deliveries == dict.fromkeys(threads, 1)
     assert life.deaths == 0, "the server outlives its database"
+
+
+async def test_a_thread_goes_on_when_nobody_could_write_how_its_last_job_ended(tmp_path: Path, cluster: Path) -> None:
+    """The database went away at that moment; the worker that did the job lives, so the queue waits for it."""
+    world = World(tmp_path, await postgres.emptied(cluster, "engines"), cluster)
+    async with world.office() as office:
+        async with world.ends_lost():
+            first = await asked(office, "do it")
+            await office.dispatch.submit(first)
+            assert (await ended(office, first)).status == "success"
+        second = await asked(office, "", thread=first.thread)
+        await office.dispatch.submit(second)
+        later(office.dispatch, LEASE_S)
+        await office.dispatch.look()
+        assert (await ended(office, second)).attempts == 1
+        assert (await office.turns.get(first.id, "local")).attempts == 1
 
 
 async def test_a_server_that_says_nothing_any_more_is_given_up(cluster: Path) -> None:

@@ -12,7 +12,7 @@ from service.jobs import Jobs
 from service.performer import MOST_ATTEMPTS
 from service.wiring import now
 from tests.worlds import postgres
-from tests.worlds.engines import LEASE_S, World, asked, ended, later, stands_before
+from tests.worlds.engines import World, asked, ended, stands_before
 
 ON = [pytest.param("embedded"), pytest.param("distributed", marks=[pytest.mark.postgres, pytest.mark.slow])]
 
@@ -107,21 +107,6 @@ async def test_what_a_dead_process_left_is_taken_up(world: World, doing: bool) -
         found = await ended(office, turn)
     assert (found.status, found.attempts) == ("success", 2)
     assert world.deliveries == [turn.thread]
-
-
-async def test_a_thread_goes_on_when_nobody_could_write_how_its_last_job_ended(world: World) -> None:
-    """The database went away at that moment; the worker that did the job lives, so the queue waits for it."""
-    async with world.office() as office:
-        async with world.ends_lost():
-            first = await asked(office, "do it")
-            await office.dispatch.submit(first)
-            assert (await ended(office, first)).status == "success"
-        second = await asked(office, "", thread=first.thread)
-        await office.dispatch.submit(second)
-        later(office.dispatch, LEASE_S)
-        await office.dispatch.look()
-        assert (await ended(office, second)).attempts == 1
-        assert (await office.turns.get(first.id, "local")).attempts == 1
 
 
 async def test_what_kills_its_workers_is_a_dead_letter_and_can_be_retried(world: World) -> None:

@@ -78,19 +78,19 @@ class World:
     @asynccontextmanager
     async def ends_lost(self) -> AsyncGenerator[None]:
         """Inside, the queue cannot write how a job ended; comes back when that has happened at least once."""
-        if self.socket is None:
-            yield
-            return
-        for statement in LOSE_ENDS:
-            postgres.sql(self.socket, statement, "engines")
+        await self._say(*LOSE_ENDS)
         try:
             yield
             async with asyncio.timeout(20):
-                while postgres.sql(self.socket, "SELECT is_called FROM lost_ends", "engines").strip() != "t":  # noqa: ASYNC110
+                while await self._say("SELECT is_called FROM lost_ends") != ["t\n"]:  # noqa: ASYNC110  another process
                     await asyncio.sleep(0.05)
         finally:
-            for statement in KEEP_ENDS:
-                postgres.sql(self.socket, statement, "engines")
+            await self._say(*KEEP_ENDS)
+
+    async def _say(self, *statements: str) -> list[str]:
+        """In a thread: this process has transactions of its own, which have to go on meanwhile."""
+        assert self.socket is not None
+        return [await asyncio.to_thread(postgres.sql, self.socket, each, "engines") for each in statements]
 
 
 async def asked(office: Office, text: str, *, thread: str | None = None) -> Turn:

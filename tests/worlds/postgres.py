@@ -17,6 +17,8 @@ from pydantic import SecretStr
 from service.cli_migrate import bring_up_to_date
 from service.settings import Settings
 
+HASTY = "-c fsync=off"
+"""The disk may lag behind; a commit still outlives the server's process, which is what tests kill."""
 WHERE = ("/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/15/bin")
 
 
@@ -36,15 +38,18 @@ def _owner() -> str | None:
 
 
 @contextmanager
-def cluster() -> Generator[Path]:
-    """The socket folder of a running server; user ``postgres``, no password, no TCP."""
+def cluster(*, durable: bool = False) -> Generator[Path]:
+    """The socket folder of a running server; user ``postgres``, no password, no TCP.
+
+    A server that is not ``durable`` may lose what it committed when the machine (not just the server) stops.
+    """
     folder = Path(tempfile.mkdtemp(prefix="signoff-pg-"))
     data = folder / "data"
     if owner := _owner():
         shutil.chown(folder, owner)
     try:
         _run(folder, "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        _start(folder)
+        _start(folder, "" if durable else HASTY)
         try:
             yield folder
         finally:
@@ -65,9 +70,8 @@ def crash(folder: Path) -> None:
                 raise
 
 
-def _start(folder: Path) -> None:
-    # Without fsync the disk may lag behind; a commit still outlives the server's process, which is what is killed here.
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
+def _start(folder: Path, given: str = HASTY) -> None:
+    options = f"-k {folder} -c listen_addresses='' -c max_connections=200 {given}"
     _run(folder, "pg_ctl", "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start")
 
 

@@ -1,0 +1,61 @@
+"""Other servers for LangGraph's clients, each a process of its own on the bare graph of the same shape."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.servers import ROOT, Server, answers, free_port, make
+from tests.worlds import postgres
+
+DEV = ROOT / ".venv-studio" / "bin" / "langgraph"
+AEGRA = ROOT / ".venv-aegra" / "bin" / "uvicorn"
+"""Made by ``scripts/setup.sh aegra``, which needs Python 3.12. Without it Aegra is left out."""
+GRAPH = "from benchmarks.idle import bare\n\ngraph = bare(None)\n"
+"""Theirs: made once, when the server starts."""
+CONFIG = {"dependencies": ["."], "graphs": {"coding": "./graph.py:graph"}, "env": {"PYTHONPATH": str(ROOT)}}
+
+
+@asynccontextmanager
+async def dev(folder: Path) -> AsyncGenerator[Server]:
+    """LangGraph's development server, everything in memory."""
+    assert DEV.exists(), "run scripts/setup.sh studio first"
+    make(folder, {"graph.py": GRAPH, "langgraph.json": json.dumps(CONFIG)})
+    port = free_port()
+    jobs = ["--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "16"]
+    async with _process([str(DEV), "dev", *jobs], folder, {}, f"http://127.0.0.1:{port}/ok") as server:
+        yield server
+
+
+@asynccontextmanager
+async def aegra(folder: Path, cluster: Path) -> AsyncGenerator[Server]:
+    """Aegra on a PostgreSQL server, one process, without Redis; it makes its tables itself."""
+    make(folder, {"graph.py": GRAPH, "aegra.json": json.dumps({"graphs": CONFIG["graphs"]})})
+    postgres.sql(cluster, "CREATE DATABASE aegra")
+    port = free_port()
+    given = {"DATABASE_URL": postgres.libpq(cluster, "aegra"), "PYTHONPATH": str(ROOT), "LOG_LEVEL": "WARNING",
+             "AEGRA_CONFIG": str(folder / "aegra.json")}  # fmt: skip
+    serve = [str(AEGRA), "aegra_api.main:app", "--port", str(port), "--log-level", "warning"]
+    async with _process(serve, folder, given, f"http://127.0.0.1:{port}/ok") as server:
+        yield server
+
+
+@asynccontextmanager
+async def _process(
+    command: Sequence[str], folder: Path, given: Mapping[str, str], page: str
+) -> AsyncGenerator[Server]:  # fmt: skip
+    """A server of somebody else's, once its page answers; killed afterwards with all it started."""
+    with (folder / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            "env", *(f"{name}={value}" for name, value in given.items()), *command, cwd=folder, stdout=log, stderr=log,
+            stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    try:
+        await answers(page, process)
+        yield Server(url=page.removesuffix("/ok"), pid=process.pid)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
