@@ -84,7 +84,7 @@ lock: ## Lock the dependencies again (needs uv)
 	@scripts/lock.sh
 
 clean: ## Remove what can be made again; runs and settings stay
-	@rm -rf .venv .venv-studio .venv-vllm .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-aegra .venv-studio .venv-vllm .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## This list

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import socket
 import statistics
 import sys
@@ -20,11 +19,6 @@ import httpx
 ROOT = Path(__file__).parents[1]
 START_S = 120.0
 STARTS = 3
-GRAPH = "from benchmarks.idle import bare\n\ngraph = bare(None)\n"
-"""Theirs: made once, when the server starts."""
-
-
-CONFIG = {"dependencies": ["."], "graphs": {"coding": "./graph.py:graph"}, "env": {"PYTHONPATH": str(ROOT)}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +44,8 @@ def temporary() -> Generator[Path]:
         yield Path(folder)
 
 
-def _make(folder: Path, files: Mapping[str, str] | None = None) -> None:
+def make(folder: Path, files: Mapping[str, str] | None = None) -> None:
+    """A folder with files in it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (files or {}).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -66,7 +61,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def ours(folder: Path, **settings: object) -> AsyncGenerator[Server]:
     """Our service with colleagues that do nothing (``tests.worlds.served``); killed afterwards."""
-    _make(folder)
+    make(folder)
     port, given = free_port(), json.dumps(settings)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.worlds.served", str(folder), str(port), given, cwd=ROOT,
@@ -78,27 +73,6 @@ async def ours(folder: Path, **settings: object) -> AsyncGenerator[Server]:
         yield Server(url=f"http://127.0.0.1:{port}", pid=process.pid, key=key, session=session)
     finally:
         process.kill()
-        await process.wait()
-
-
-@asynccontextmanager
-async def dev(folder: Path) -> AsyncGenerator[Server]:
-    """LangGraph's development server on the bare graph of the same shape; killed afterwards."""
-    command = ROOT / ".venv-studio" / "bin" / "langgraph"
-    assert command.exists(), "run scripts/setup.sh studio first"
-    _make(folder, {"graph.py": GRAPH, "langgraph.json": json.dumps(CONFIG)})
-    port = free_port()
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            str(command), "dev", "--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "16",
-            cwd=folder, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await answers(f"{url}/ok", process)
-        yield Server(url=url, pid=process.pid)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 

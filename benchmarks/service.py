@@ -1,9 +1,10 @@
 """What the service costs: a run that does nothing, asked for over HTTP by the official SDK.
 
-Side by side with LangGraph's development server (``langgraph dev``): the same eight nodes, the same client on
-the same machine, taking turns. Ours is a process of its own with everything switched on: keys, spans, leases,
-durable checkpoints. Theirs runs the bare graph (``idle.bare``), keeps everything in memory, asks nobody for a
-key, and gets as many jobs at once as there are clients.
+Side by side with LangGraph's development server (``langgraph dev``) and Aegra: the same eight nodes, the same client
+on the same machine, taking turns. Ours is a process of its own with everything switched on (keys, spans, leases,
+durable checkpoints), once on SQLite and once on PostgreSQL. Theirs run the bare graph (``idle.bare``) and ask nobody
+for a key; ``langgraph dev`` keeps everything in memory and gets as many jobs at once as there are clients; Aegra gets
+the same PostgreSQL server as ours, which writes to the disk before it says that something is committed.
 
 One client at a time measures how long an answer takes; many at once how much gets done. With many at once a
 wait is mostly the queue: sixteen clients at 25 runs a second wait 640 ms whoever serves them.
@@ -13,17 +14,24 @@ import asyncio
 import re
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from langgraph_sdk import get_client
 
-from benchmarks.servers import Server, dev, ours, ready_s, temporary
+from benchmarks.rivals import AEGRA as RUNS_AEGRA
+from benchmarks.rivals import aegra, dev
+from benchmarks.servers import Server, ours, ready_s, temporary
+from tests.worlds import postgres
+from tests.worlds.cluster import processes
 
 WARM_UP, ALONE, RUNS, AT_ONCE, TURNS = 16, 15, 96, 16, 2
+OURS, DEV, PG, AEGRA = "", "dev_", "pg_", "aegra_"
 WORKERS = (1, 2, 4, 16)
+PROCESSES = (1, 2, 4)
 DECISIONS = 20
 TASK = {"task": {"text": "nothing", "repo": "/nowhere", "accept": "true"}}
 SIGN = {"task": {"text": "sign it", "repo": "/nowhere", "accept": "true"}}
@@ -36,28 +44,47 @@ def measure() -> Mapping[str, float]:
 
 
 async def _measure(folder: Path) -> Mapping[str, float]:
-    async with dev(folder / "dev") as theirs, ours(folder / "ours") as mine:
-        both = await _beside(mine, theirs)
-        decided = round(statistics.median(await decisions(mine)), 1)
-        both |= {"service.rss_mb": round(mine.rss_mb, 1), "service.dev_rss_mb": round(theirs.rss_mb, 1)}
+    with postgres.cluster(durable=True) as cluster:
+        async with _servers(folder, cluster) as servers:
+            both = await _beside(servers)
+            for name in (OURS, PG):
+                decided = statistics.median(await decisions(servers[name]))
+                both[f"service.{name}decision_to_resume_p50_ms"] = round(decided, 1)
+            both |= {f"service.{name}rss_mb": round(server.rss_mb, 1) for name, server in servers.items()}
+        for number in PROCESSES:
+            both[f"service.pg_runs_per_s_{number}_processes"] = await _spread(folder / f"pg-{number}", cluster, number)
     by_workers = {f"service.runs_per_s_{n}_workers": await _with(folder / f"workers-{n}", n) for n in WORKERS}
     return {
         **both,
         **by_workers,
         "service.ready_s": round(await ready_s(folder / "ready"), 2),
-        "service.decision_to_resume_p50_ms": decided,
         "service.wait_faster_than_dev": round(both["service.dev_wait_p50_ms"] / both["service.wait_p50_ms"], 1),
         "service.runs_over_dev": round(both["service.runs_per_s"] / both["service.dev_runs_per_s"], 2),
     }
 
 
-async def _beside(mine: Server, theirs: Server) -> dict[str, float]:
-    """The same load on both in turn, so that whatever else the machine does falls on both."""
+@asynccontextmanager
+async def _servers(folder: Path, cluster: Path) -> AsyncGenerator[dict[str, Server]]:
+    """Those that are compared, by what their numbers begin with."""
+    async with AsyncExitStack() as stack:
+        database = await postgres.emptied(cluster, "beside")
+        servers = {
+            OURS: await stack.enter_async_context(ours(folder / "ours")),
+            DEV: await stack.enter_async_context(dev(folder / "dev")),
+            PG: await stack.enter_async_context(ours(folder / "pg", server=database)),
+        }
+        if RUNS_AEGRA.exists():
+            servers[AEGRA] = await stack.enter_async_context(aegra(folder / "aegra", cluster))
+        yield servers
+
+
+async def _beside(servers: Mapping[str, Server]) -> dict[str, float]:
+    """The same load on all in turn, so that whatever else the machine does falls on all."""
     found: dict[str, list[float]] = {}
-    for server in (mine, theirs):
+    for server in servers.values():
         await load(server, WARM_UP)
     for _ in range(TURNS):
-        for name, server in (("", mine), ("dev_", theirs)):
+        for name, server in servers.items():
             for number, values in (await _once(server)).items():
                 found.setdefault(f"service.{name}{number}", []).extend(values)
     return {name: round(statistics.median(values), 1) for name, values in found.items()}
@@ -78,6 +105,17 @@ async def _once(server: Server) -> dict[str, list[float]]:
 
 async def _with(folder: Path, workers: int) -> float:
     async with ours(folder, workers=workers) as server:
+        await load(server, WARM_UP)
+        began = time.perf_counter()
+        await load(server, RUNS)
+        return round(RUNS / (time.perf_counter() - began), 1)
+
+
+async def _spread(folder: Path, cluster: Path, number: int) -> float:
+    """Runs a second of one server that only takes in, with so many worker processes."""
+    database = await postgres.emptied(cluster, f"spread{number}")
+    workers = processes(folder, database, servers=0, workers=number, lease_s=30.0)
+    async with ours(folder, server=database, workers=0) as server, workers:
         await load(server, WARM_UP)
         began = time.perf_counter()
         await load(server, RUNS)

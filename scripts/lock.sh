@@ -8,7 +8,7 @@ command -v uv >/dev/null || { echo "lock: needs uv (https://docs.astral.sh/uv)" 
 lock() { # file, then the groups and extras in it
   local file=$1
   shift
-  uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+  uv pip compile pyproject.toml --quiet --universal --python-version "${PYTHON_VERSION:-3.11}" --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --output-file "$file" "$@"
 }
 
@@ -16,6 +16,7 @@ lock requirements/app.lock "$@"
 lock requirements/service.lock --extra postgres --group service "$@"
 lock requirements/dev.lock --group dev "$@"
 lock requirements/studio.lock --group studio "$@"
+PYTHON_VERSION=3.12 lock requirements/aegra.lock --group aegra "$@"
 
 # vLLM on the CPU wants torch's CPU build, which PyPI does not have: UV_FIND_LINKS=FOLDER says where it lies.
 # Left out: what comes with the build for GPUs, does not load without one, and is half of the download.

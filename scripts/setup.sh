@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv from requirements/dev.lock, checking every hash. Takes milliseconds when nothing changed.
-# `scripts/setup.sh studio` makes .venv-studio from requirements/studio.lock in the same way.
-# PYTHON=/path/to/python3 chooses the interpreter; it must be 3.11 or newer.
+# `scripts/setup.sh studio` makes .venv-studio from requirements/studio.lock in the same way, `aegra` .venv-aegra.
+# PYTHON=/path/to/python3 chooses the interpreter; it must be 3.11 or newer, for Aegra 3.12.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,12 +11,14 @@ case $what in
   dev) venv=.venv ;;
   *) venv=.venv-$what ;;
 esac
+least=3.11
+[ "$what" != aegra ] || least=3.12
 stamp=$venv/.ready
 wanted=$(cat "$lock" pyproject.toml | sha256sum)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "setup: $*"; exit 1; }
-new_enough() { command -v "$1" >/dev/null && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+new_enough() { command -v "$1" >/dev/null && "$1" -c 'import sys; sys.exit(sys.version_info < (3, int(sys.argv[1])))' "${least#3.}" 2>/dev/null; }
 
 find_python() {
   local candidate
@@ -40,7 +42,7 @@ python=$(find_python)
 if [ -z "$python" ]; then
   install_packages python3 python3-venv
   python=$(find_python)
-  [ -n "$python" ] || fail "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"
+  [ -n "$python" ] || fail "Python $least or newer is needed; set PYTHON=/path/to/python3"
 fi
 
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
