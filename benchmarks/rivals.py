@@ -26,7 +26,7 @@ async def dev(folder: Path) -> AsyncGenerator[Server]:
     make(folder, {"graph.py": GRAPH, "langgraph.json": json.dumps(CONFIG)})
     port = free_port()
     jobs = ["--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "16"]
-    async with _process([str(DEV), "dev", *jobs], folder, {}, f"http://127.0.0.1:{port}/ok") as server:
+    async with _process([str(DEV), "dev", *jobs], folder, {}, f"http://127.0.0.1:{port}", "/ok") as server:
         yield server
 
 
@@ -39,13 +39,13 @@ async def aegra(folder: Path, cluster: Path) -> AsyncGenerator[Server]:
     given = {"DATABASE_URL": postgres.libpq(cluster, "aegra"), "PYTHONPATH": str(ROOT), "LOG_LEVEL": "WARNING",
              "AEGRA_CONFIG": str(folder / "aegra.json")}  # fmt: skip
     serve = [str(AEGRA), "aegra_api.main:app", "--port", str(port), "--log-level", "warning"]
-    async with _process(serve, folder, given, f"http://127.0.0.1:{port}/ok") as server:
+    async with _process(serve, folder, given, f"http://127.0.0.1:{port}", "/ready") as server:
         yield server
 
 
 @asynccontextmanager
 async def _process(
-    command: Sequence[str], folder: Path, given: Mapping[str, str], page: str
+    command: Sequence[str], folder: Path, given: Mapping[str, str], url: str, page: str
 ) -> AsyncGenerator[Server]:  # fmt: skip
     """A server of somebody else's, once its page answers; killed afterwards with all it started."""
     with (folder / "log").open("wb") as log:
@@ -54,8 +54,8 @@ async def _process(
             stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     try:
-        await answers(page, process)
-        yield Server(url=page.removesuffix("/ok"), pid=process.pid)
+        await answers(url + page, process)
+        yield Server(url=url, pid=process.pid)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
