@@ -8,6 +8,9 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.servers import ours, temporary
@@ -18,25 +21,38 @@ from telemetry import logging_as
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
 
-RUNS, SAY_EVERY = 10_000, 1_000
+RUNS, SAY_EVERY = 10_000, 500
+MAKERS, AT_ONCE = 2, 8
+"""Processes that make them, and how many each makes at once."""
 TASK = Task(text="sign it", repo="/nowhere", accept="true", requester="ann")
 
 
 def measure(runs: int = RUNS) -> Mapping[str, float]:
     """Memory beside an empty server, the start, and a decision's way."""
     with temporary() as folder, logging_as(stream=sys.stderr):
-        asyncio.run(_fill(folder / "full", runs))
+        asyncio.run(_fill(folder / "full", 0))  # its tables, made once
+        with ProcessPoolExecutor(MAKERS, mp_context=get_context("spawn")) as makers:
+            list(makers.map(fill, [folder / "full"] * MAKERS, [runs // MAKERS] * MAKERS))
         return asyncio.run(_measure(folder))
+
+
+def fill(folder: Path, runs: int) -> None:
+    """Make so many runs that wait for a signature, in a process of its own."""
+    asyncio.run(_fill(folder, runs))
 
 
 async def _fill(folder: Path, runs: int) -> None:
     async with open_house(settings(folder), models={}) as opened:
-        engine = idle_house(opened, folder / "deliveries", asyncio.Event()).engine
-        for number in range(1, runs + 1):
-            standing = await engine.advance((await engine.create(TASK)).id, lambda _: None)
-            assert standing.run.status == "interrupted", "a run that does not wait is no measurement"
-            if number % SAY_EVERY == 0:
-                print(f"  {number:,} wait", flush=True)
+        engine, made = idle_house(opened, folder / "deliveries", asyncio.Event()).engine, count(1)
+
+        async def some() -> None:
+            while (number := next(made)) <= runs:
+                standing = await engine.advance((await engine.create(TASK)).id, lambda _: None)
+                assert standing.run.status == "interrupted", "a run that does not wait is no measurement"
+                if number % SAY_EVERY == 0:
+                    print(f"  {number:,} wait", flush=True)
+
+        await asyncio.gather(*(some() for _ in range(AT_ONCE)))
 
 
 async def _measure(folder: Path) -> Mapping[str, float]:

@@ -132,7 +132,7 @@ class Distributed:
 
     async def _watch(self, turn: Turn, task: "asyncio.Task[object]") -> None:
         """Cancel the work on a turn that somebody stopped."""
-        with self.signals.on(f"turn:{turn.id}") as news:
+        with self.signals.on(f"stop:{turn.id}") as news:
             while True:
                 await look_again(news, LOOK_S)
                 news.clear()

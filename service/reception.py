@@ -52,8 +52,12 @@ class Reception:
         """The engine of one organisation."""
         return self.engine if self.engine.org == org else replace(self.engine, org=org)
 
-    async def take(self, who: Who, ask: RunAsk, thread_id: str | None, *, once: str | None = None) -> Taken:
+    async def take(
+        self, who: Who, ask: RunAsk, thread_id: str | None, *, once: str | None = None, heard: bool = True
+    ) -> Taken:
         """Accept a run. What it needs is checked here, so that a mistake is told at once.
+
+        ``heard`` False: who asks wants the result and no stream, so none is kept.
 
         Raises:
             Refused: for anything the client can put right; nothing was started then.
@@ -62,10 +66,12 @@ class Reception:
         key = f"{once}:{_digest(ask, thread_id)}" if once else None
         lock = self.locks.setdefault(f"{who.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock())
         async with lock:
-            return await self._taken(who, ask, thread_id, key)
+            return await self._taken(who, ask, thread_id, key, ask.modes if heard else ())
 
-    async def _taken(self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None) -> Taken:
-        helper, modes = assistant(ask.assistant_id), ask.modes
+    async def _taken(
+        self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None, modes: tuple[str, ...]
+    ) -> Taken:
+        helper = assistant(ask.assistant_id)
         if key and (before := await self.turns.once(who.org, key)):
             return Taken(turn=before, feed=self.dispatch.hear(before))
         thread, made = await self._thread(who, ask, thread_id)

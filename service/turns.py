@@ -105,6 +105,7 @@ class Turns:
             before = (await conn.execute(select(_T.status).where(_T.id == turn.id))).scalar()
             await conn.execute(mine.values(status="interrupted", cancel_reason=reason, updated_at=now))
             await tell(conn, f"turn:{turn.id}")
+            await tell(conn, f"stop:{turn.id}")
         return before == "running"
 
     async def is_open(self, turn: str) -> bool:

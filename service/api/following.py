@@ -68,7 +68,7 @@ def joined(
         if turn is None:
             yield frame("end", b"null")
             return
-        feed, complete = at.dispatch.hear(turn), False
+        feed, complete = at.dispatch.hear(turn) if turn.asked.get("modes") else None, False
         try:
             if feed is not None:
                 async for each in feed.listen(after):

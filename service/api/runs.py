@@ -30,7 +30,7 @@ async def wait(
     who: Runner, at: TheOffice, thread_id: str, ask: RunAsk, request: Request, once: Once = None
 ) -> Response:
     """Start a run and wait until it pauses or ends; the answer is the state, and what it waits for."""
-    taken = await at.reception.take(who, ask, thread_id, once=once)
+    taken = await at.reception.take(who, ask, thread_id, once=once, heard=False)
     return await waited(at, taken, request, cancel=ask.on_disconnect == "cancel")
 
 

@@ -23,7 +23,7 @@ async def create(who: Runner, at: TheOffice, ask: RunAsk, once: Once = None) -> 
 @router.post("/runs/wait")
 async def wait(who: Runner, at: TheOffice, ask: RunAsk, request: Request, once: Once = None) -> Response:
     """The same, and wait for it."""
-    taken = await at.reception.take(who, ask, None, once=once)
+    taken = await at.reception.take(who, ask, None, once=once, heard=False)
     return await waited(at, taken, request, cancel=ask.on_disconnect == "cancel")
 
 
