@@ -78,14 +78,18 @@ class Jobs:
             await conn.execute(mine.values(**fresh))
         return await Turns(engine=self.engine).get(found.id, org)
 
-    async def cancel(self, job: str, org: str, *, now: datetime) -> Job:
-        """Stop a job; its thread keeps what was done. Raises ``job_not_found``, ``job_state``."""
+    async def stoppable(self, job: str, org: str) -> Turn:
+        """A job that waits or works. Raises ``job_not_found``, ``job_state``."""
         found = await self.get(job, org)
         if found.state not in {"waiting", "working"}:
             raise refuse("job_state", f"Job {found.id} is {found.state} already.")
-        turns = Turns(engine=self.engine)
-        await turns.stop(await turns.get(found.id, org), "operator", now=now)
-        return await self.get(found.id, org)
+        return await Turns(engine=self.engine).get(found.id, org)
+
+    async def cancel(self, job: str, org: str, *, now: datetime) -> Job:
+        """Stop a job; its thread keeps what was done. Raises ``job_not_found``, ``job_state``."""
+        turn = await self.stoppable(job, org)
+        await Turns(engine=self.engine).stop(turn, "operator", now=now)
+        return await self.get(turn.id, org)
 
 
 def _job(turn: Turn, owner: str | None) -> Job:

@@ -12,6 +12,7 @@ from service.api import (
     assistants,
     chat,
     hooks,
+    jobs,
     keys,
     page,
     results,
@@ -47,7 +48,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )  # fmt: skip
     first = (system, assistants, threads, states, runs, stateless, store)
-    for part in (*first, approvals, hooks, page, results, resuming, chat, keys, usage):
+    for part in (*first, approvals, hooks, page, results, resuming, jobs, chat, keys, usage):
         app.include_router(part.router)
     add_problems(app)
 

@@ -28,6 +28,7 @@ ENGINES = {
     "test_letters": [EMBEDDED, DISTRIBUTED],
     "test_approvals": [EMBEDDED, DISTRIBUTED],
     "test_retention": [EMBEDDED, DISTRIBUTED],
+    "test_jobs": [EMBEDDED, DISTRIBUTED],
 }
 
 
