@@ -55,9 +55,7 @@ class Reception:
     async def take(
         self, who: Who, ask: RunAsk, thread_id: str | None, *, once: str | None = None, heard: bool = True
     ) -> Taken:
-        """Accept a run. What it needs is checked here, so that a mistake is told at once.
-
-        ``heard`` False: who asks wants the result and no stream, so none is kept.
+        """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
 
         Raises:
             Refused: for anything the client can put right; nothing was started then.
@@ -66,16 +64,14 @@ class Reception:
         key = f"{once}:{_digest(ask, thread_id)}" if once else None
         lock = self.locks.setdefault(f"{who.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock())
         async with lock:
-            return await self._taken(who, ask, thread_id, key, ask.modes if heard else ())
+            return await self._taken(who, ask, thread_id, key, list(ask.modes) if heard else [])
 
-    async def _taken(
-        self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None, modes: tuple[str, ...]
-    ) -> Taken:
+    async def _taken(self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None, modes: list[str]) -> Taken:
         helper = assistant(ask.assistant_id)
         if key and (before := await self.turns.once(who.org, key)):
             return Taken(turn=before, feed=self.dispatch.hear(before))
         thread, made = await self._thread(who, ask, thread_id)
-        asked: dict[str, Any] = {"modes": list(modes), "subgraphs": ask.stream_subgraphs, "by": who.subject}
+        asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": who.subject}
         asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
         asked |= await self._meant(who, ask, thread, helper, made=made)
         if not made:
