@@ -1,7 +1,6 @@
 """What choosing and wrapping models costs, and how soon somebody else answers when an endpoint dies.
 
-``python -m benchmarks models`` measures. The share of prompts that a prefix cache serves is measured on a
-real vLLM where one is installed (``scripts/vllm.sh``).
+``python -m benchmarks models`` measures. What a prefix cache serves is measured by ``benchmarks/prefix.py``.
 """
 
 import asyncio
@@ -47,8 +46,6 @@ from models import (
     open_models,
     route,
 )
-from tests.integration.models.turns import prefix_cache_share
-from tests.integration.models.vllm_server import MODEL, PYTHON, vllm
 from tests.wire.openai_server import OpenAIServer
 
 T = TypeVar("T")
@@ -157,13 +154,6 @@ async def fallback_ms() -> float:
     return statistics.median(took)
 
 
-def cache_share() -> dict[str, float]:
-    if not PYTHON.exists():
-        return {}
-    with vllm() as server:
-        return {"models.prefix_cache_share": round(asyncio.run(prefix_cache_share(server.base_url, MODEL)), 3)}
-
-
 def _in_a_folder(measured: Callable[[Path], Coroutine[Any, Any, float]]) -> float:
     with TemporaryDirectory() as folder:
         return asyncio.run(measured(Path(folder)))
@@ -178,5 +168,4 @@ def measure() -> Mapping[str, float]:
         "models.wire_call_p50_ms": round(asyncio.run(wire_ms()), 1),
         "models.fallback_ms": round(asyncio.run(fallback_ms()), 1),
         **nbest.measure(),
-        **cache_share(),
     }

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import openai
 
-from domain import Unreadable
-from models.refusals import refusal, retry_after
+from domain import SignoffError, Unreadable
+from models.refusals import refusal, retry_after, served_length, too_long
 from models.wire import Endpoint
 
 _FAILED = 400
+_UNKNOWN = 500
 _QUOTED = 600
 """Characters of an endpoint's message that we repeat."""
 
@@ -31,7 +32,7 @@ class Client(openai.DefaultAsyncHttpxClient):
         if response.status_code >= _FAILED:
             body = await response.aread()
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
-            said = quoted(_message(body), self._endpoint)
+            said = quoted(reason(body), self._endpoint)
             raise refusal(response.status_code, said, where=where(self._endpoint), retry_after_s=wait)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
             return response
@@ -50,13 +51,25 @@ def _asked_to_stream(request: Any) -> bool:
 def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
     try:
         whole = json.loads(body)
+        if isinstance(whole, dict) and "choices" not in whole and (error := whole.get("error")):
+            raise _said_no(error, body, endpoint)
         for choice in whole["choices"]:
             choice["delta"] = choice.pop("message")
+            choice["finish_reason"] = choice.get("finish_reason") or "stop"  # it is whole: nothing broke off
             for number, call in enumerate(choice["delta"].get("tool_calls") or ()):
                 call.setdefault("index", number)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise no_protocol(endpoint) from None
     return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def _said_no(error: Any, body: bytes, endpoint: Endpoint) -> SignoffError:
+    """What proxies mean that send an error with status 200; without a status of its own it may pass."""
+    code = str(error.get("code") or "") if isinstance(error, dict) else ""
+    said = quoted(reason(body), endpoint)
+    if not code.isdecimal() and served_length(said) is not None:
+        return too_long(said)
+    return refusal(int(code) if code.isdecimal() else _UNKNOWN, said, where=where(endpoint))
 
 
 def where(endpoint: Endpoint) -> str:
@@ -70,7 +83,7 @@ def no_protocol(endpoint: Endpoint) -> Unreadable:
     )
 
 
-def _message(body: bytes) -> str:
+def reason(body: bytes) -> str:
     """What an error's body says, in the forms that servers use."""
     text = body.decode(errors="replace").strip()
     try:

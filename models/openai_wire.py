@@ -130,7 +130,8 @@ def _piece(chunk: BaseMessage) -> Piece:
         text=str(chunk.text) or _called(chunk),
         finish=said.get("finish_reason"),
         model=said.get("model_name"),
-        usage=_usage(used) if used else None,
+        # Nothing was read for no prompt at all: an endpoint that says so does not count.
+        usage=_usage(used) if used and used["input_tokens"] else None,
     )
 
 

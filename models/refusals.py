@@ -67,10 +67,10 @@ def refusal(status: int, said: str, *, where: str, retry_after_s: float | None =
         return Refused(f"{where} does not know this model or address: {said}", code="llm_unknown_model",
                        hint="`signoff doctor` lists what is served; set SIGNOFF_MODEL to one of them, "
                             "and SIGNOFF_MODEL_BASE_URL to an address that ends with /v1.")  # fmt: skip
+    if status == 402 or (status == 429 and _NO_MONEY.search(said)):  # noqa: PLR2004
+        return Refused(f"{where}: the account has no credit left: {said}", code="llm_no_credit",
+                       hint="Top up the account, or choose another endpoint.")  # fmt: skip
     if status == 429:  # noqa: PLR2004
-        if _NO_MONEY.search(said):
-            return Refused(f"{where}: the account has no credit left: {said}", code="llm_no_credit",
-                           hint="Top up the account, or choose another endpoint.")  # fmt: skip
         return RateLimited(f"{where} asks to slow down: {said}", retry_after=retry_after_s, hint="It is tried again.")
     if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(said)):  # noqa: PLR2004
         return too_long(said)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrieval import Finder
+from retrieval import Finder, Passage
 from sandbox import Store
 
-CONTEXT_TOKENS = 6_000
+CONTEXT_TOKENS, NEWS_TOKENS = 6_000, 2_000
 LISTED = 150
 
 
@@ -35,5 +35,20 @@ async def gather(store: Store, run: str, tree: str, task: str, output: str) -> t
     found = await Finder(files).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
     listing = "\n".join(paths[:LISTED]) + ("" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more")
     cited = tuple(f"{p.path}:{p.start_line}-{p.end_line}" for p in found)
-    passages = "\n\n".join(f"<file path={name!r}>\n{p.text}\n</file>" for name, p in zip(cited, found, strict=True))
-    return f"<files>\n{listing}\n</files>\n\n{passages}", cited[:40]
+    return f"<files>\n{listing}\n</files>\n\n{_shown(found)}", cited[:40]
+
+
+async def news(store: Store, run: str, trees: tuple[str, str], query: str, known: str) -> str:
+    """What the second tree has for ``query`` that ``known``, the context of the first one, does not say.
+
+    The context itself stays as it was: a prompt that begins like the last one is in the server's cache.
+    """
+    changed = await store.changed(run, *trees)
+    finder = Finder(TreeFiles(store, run, trees[1]))
+    found = await finder.find(query, hints=changed[:LISTED], budget_tokens=NEWS_TOKENS)
+    shown = _shown([passage for passage in found if passage.text not in known])
+    return "\n\n".join(part for part in ("\n".join(changed[:LISTED]), shown) if part)
+
+
+def _shown(found: Sequence[Passage]) -> str:
+    return "\n\n".join(f"<file path='{p.path}:{p.start_line}-{p.end_line}'>\n{p.text}\n</file>" for p in found)

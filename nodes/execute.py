@@ -41,7 +41,7 @@ from nodes._announce import announce
 from nodes._colleagues import Clock, Require, Roster, errand
 from nodes._command import run_command
 from nodes._consult import worst_case
-from nodes._context import gather
+from nodes._context import news
 from nodes._judge import judge
 from nodes._means import affordable, together
 from nodes._output import clip, plain, tail
@@ -129,10 +129,11 @@ class Executor:
     async def _messages(self, state: ExecuteInput, step: Step) -> tuple[Message, ...]:
         if transcript := state.get("transcript"):
             return transcript
-        task, context = state["task"], state["context"]
-        if state["snapshot"].tree != state["pinned"].tree:
+        task, context, changed = state["task"], state["context"], ""
+        trees = state["pinned"].tree, state["snapshot"].tree
+        if len(set(trees)) > 1:
             query = f"{step.title}\n{step.detail}\n{task.text}"
-            context, _ = await gather(self.store, state["run"], state["snapshot"].tree, query, "")
+            changed = await news(self.store, state["run"], trees, query, context)
         baseline = state["baseline"]
         return await self.prompt.render(
             state["run"],
@@ -142,6 +143,7 @@ class Executor:
             plan=state["plan"],
             accept=_accept(state),
             baseline="" if baseline.ok else tail(plain(baseline)),
+            changed=changed,
             step=step,
         )
 

@@ -18,6 +18,7 @@ from tests.wire.openai_server import OpenAIServer
     ({"status": 413}, ContextTooLong, "context_too_long"),
     ({"status": 429}, RateLimited, "rate_limit_exceeded"),
     ({"status": 429, "message": "You exceeded your current quota"}, Refused, "llm_no_credit"),
+    ({"status": 402, "message": "Insufficient credits"}, Refused, "llm_no_credit"),
     ({"status": 500}, Unavailable, "llm_unavailable"),
     ({"status": 503}, Unavailable, "llm_unavailable"),
     ({"break": True}, Unavailable, "llm_unavailable"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from domain import Plan, Refused
+from domain import ContextTooLong, Plan, Refused, Unavailable
 from models.chat import opened
 from tests.wire.asking import ASK, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
@@ -13,30 +13,79 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "plan", "arguments"
     "goal": "Fix it", "steps": [{"id": "1", "title": "Look"}]})}}  # fmt: skip
 
 
+SAID = CALL["function"]["arguments"]
+EVENTS = "text/event-stream"
+
+
+def whole(message, **choice):
+    """An answer that is not streamed."""
+    choice = {"index": 0, "message": {"role": "assistant", **message}, **choice}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+
+
+def line(delta, finish=None):
+    """One event of a stream."""
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return f"data: {json.dumps({**chunk, 'choices': [{'index': 0, 'delta': delta, 'finish_reason': finish}]})}\n\n"
+
+
 async def test_a_model_that_answers_with_tool_calls_only_is_understood():
-    message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
-    choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
-    whole = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-    async with OpenAIServer([{"raw": json.dumps(whole)}]) as server:
+    answer = whole({"content": None, "tool_calls": [CALL]}, finish_reason="tool_calls")
+    async with OpenAIServer([{"raw": json.dumps(answer)}]) as server:
         assert (await ask(server)).value == PLAN
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("body", [
+    ": keep-alive\n\n" * 3 + line({"content": SAID}) + ": still here\n\n" + line({}, "stop") + "data: [DONE]\n\n",
+    line({"reasoning_content": "Let me see."}) + line({"content": SAID}) + line({}, "stop") + "data: [DONE]\n\n",
+    (line({"content": SAID}) + line({}, "stop") + "data: [DONE]\n\n").replace("\n", "\r\n"),
+    line({"content": SAID}) + line({}, "stop"),
+    line({"content": SAID}) + line({}, "eos_token") + "data: [DONE]\n\n",
+], ids=["comments", "reasoning", "carriage returns", "no end mark", "another reason to end"])  # fmt: skip
+async def test_streams_of_many_makes_are_understood(body):
+    async with OpenAIServer([{"raw": body, "content_type": EVENTS}]) as server:
+        assert (await ask(server)).value == PLAN
+
+
+async def test_a_whole_answer_need_not_say_why_it_ended():
+    async with OpenAIServer([{"raw": json.dumps(whole({"content": SAID}))}]) as server:
+        assert (await ask(server)).finish == "stop"
+
+
+@pytest.mark.parametrize("counted", [None, 0])
+async def test_an_endpoint_that_counts_nothing_is_billed_by_estimate(counted):
+    usage = dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), counted)
+    async with OpenAIServer([{"raw": json.dumps(whole({"content": SAID}) | {"usage": usage})}]) as server:
+        used = (await ask(server)).usage
+    assert used.tokens_in > 0
+    assert used.tokens_out > 0
+
+
+@pytest.mark.parametrize(("error", "kind", "code"), [
+    ({"message": "overloaded", "code": 503}, Unavailable, "llm_unavailable"),
+    ({"message": "no idea"}, Unavailable, "llm_unavailable"),
+    ({"message": "no such model", "code": "404"}, Refused, "llm_unknown_model"),
+    ({"message": "maximum context length is 4096 tokens", "code": "too_long"}, ContextTooLong, "context_too_long"),
+    ("out of order", Unavailable, "llm_unavailable"),
+])  # fmt: skip
+async def test_an_error_with_status_200_is_an_error(error, kind, code):
+    async with OpenAIServer([{"raw": json.dumps({"error": error})}]) as server:
+        with pytest.raises(kind) as caught:
+            await ask(server)
+    assert caught.value.stable_code == code
+    assert (error if isinstance(error, str) else error["message"]) in caught.value.message
+
+
 async def test_streamed_tool_calls_are_understood_too():
-    said = CALL["function"]["arguments"]
     pieces = [
         {"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": {"name": "plan", "arguments": ""}}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": said[:20]}}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": said[20:]}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": SAID[:20]}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": SAID[20:]}}]},
         {},
     ]
-    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    lines = [
-        {**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else "tool_calls"}]}
-        for delta in pieces
-    ]
-    body = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
-    async with OpenAIServer([{"raw": body, "content_type": "text/event-stream"}]) as server:
+    body = "".join(line(delta, None if delta else "tool_calls") for delta in pieces) + "data: [DONE]\n\n"
+    async with OpenAIServer([{"raw": body, "content_type": EVENTS}]) as server:
         assert (await ask(server)).value == PLAN
 
 

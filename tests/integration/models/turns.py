@@ -4,6 +4,7 @@ The conversation is made by who makes it in a run: the coder's prompt opens it, 
 real ``observe`` node adds what it saw.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
@@ -27,32 +28,43 @@ async def opening() -> tuple[Message, ...]:
     context = "\n\n".join(f"{name}\n{(ROOT / name).read_text(encoding='utf-8')}" for name in FILES)
     return await Versions(prompts=prompts("execute")).render(
         "run", expert=load_catalogue().expert("code_python").prompt, context=context, task="The sum is wrong.",
-        plan=PLAN, accept="pytest -q", baseline="1 failed", step=STEP,
+        plan=PLAN, accept="pytest -q", baseline="1 failed", changed="", step=STEP,
     )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Talk:
+    """What a coder was told and said so far, and the evidence that the run has."""
+
+    said: tuple[Message, ...]
+    observer: Observer
+    evidence: tuple[Evidence, ...] = ()
+    turns: int = 0
+
+    @classmethod
+    async def opened(cls) -> "Talk":
+        return cls(await opening(), Observer(prompt=Versions(prompts=prompts("observe"))))
+
+    async def seen(self, change: CodeChange) -> None:
+        """Go on with what ``observe`` makes of a change that was tried and failed."""
+        turn, self.turns = self.turns, self.turns + 1
+        output = f"E   assert {turn} == 6\n{turn + 1} failed, 3 passed in 0.0{turn} s".encode()
+        run = CommandRun(command="pytest -q", ended="exit", code=1, stdout=Output(tail=output))
+        update = await self.observer({
+            "run": "run", "plan": PLAN, "attempts": (Attempt(step="1", number=turn + 1, change=change, runs=(run,)),),
+            "evidence": self.evidence, "done": (), "snapshot": HERE, "good": HERE, "tries": turn,
+            "transcript": (*self.said, Message(role="assistant", content=as_json(change))),
+        })  # fmt: skip
+        self.said, self.evidence = update["transcript"], update["evidence"]
 
 
 async def prefix_cache_share(base_url: str, model: str) -> float:
     """Share of the prompt tokens of the turns after the first that came from the server's cache."""
-    observer = Observer(prompt=Versions(prompts=prompts("observe")))
-    talk, seen, read, cached = await opening(), (), 0, 0
+    talk, read, cached = await Talk.opened(), 0, 0
     async with opened(Endpoint(base_url=base_url, model=model)) as chat:
         for turn in range(TURNS):
-            reply = await chat.ask(talk, CodeChange, settings=Settings(temperature=0.2, max_tokens=400))
+            reply = await chat.ask(talk.said, CodeChange, settings=Settings(temperature=0.2, max_tokens=400))
             if turn:
                 read, cached = read + reply.usage.tokens_in, cached + reply.usage.tokens_cached
-            talk, seen = await _observed(observer, talk, seen, reply.value, turn)
+            await talk.seen(reply.value)
     return cached / read
-
-
-async def _observed(
-    observer: Observer, talk: tuple[Message, ...], seen: tuple[Evidence, ...], change: CodeChange, turn: int
-) -> tuple[tuple[Message, ...], tuple[Evidence, ...]]:
-    """What the conversation and the evidence are after this change was tried and failed."""
-    output = f"E   assert {turn} == 6\n{turn + 1} failed, 3 passed in 0.0{turn} s".encode()
-    run = CommandRun(command="pytest -q", ended="exit", code=1, stdout=Output(tail=output))
-    update = await observer({
-        "run": "run", "plan": PLAN, "attempts": (Attempt(step="1", number=turn + 1, change=change, runs=(run,)),),
-        "evidence": seen, "transcript": (*talk, Message(role="assistant", content=as_json(change))), "done": (),
-        "snapshot": HERE, "good": HERE, "tries": turn,
-    })  # fmt: skip
-    return update["transcript"], update["evidence"]

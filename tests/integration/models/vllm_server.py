@@ -1,5 +1,6 @@
 """A real vLLM on the CPU with the tiny model, started once and shared by the tests that need it."""
 
+import json
 import socket
 import subprocess
 import threading
@@ -18,7 +19,7 @@ MODEL = "tiny"
 READY = "Application startup complete"
 START_S = 600.0
 FLAGS = (
-    "--dtype", "float32", "--enforce-eager", "--max-model-len", str(CONTEXT), "--max-num-seqs", "4",
+    "--dtype", "float32", "--enforce-eager", "--max-num-seqs", "4",
     "--enable-prefix-caching", "--enable-prompt-tokens-details", "--enable-lora", "--max-lora-rank", "8",
     "--enable-auto-tool-choice", "--tool-call-parser", "hermes",
     "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
@@ -75,7 +76,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def vllm() -> Iterator[Vllm]:
+def vllm(context: int = CONTEXT) -> Iterator[Vllm]:
+    """A server of the tiny model, as long as the block runs. ``context``: tokens that it serves."""
     assert PYTHON.exists(), "vLLM is not installed: run `make test-vllm`"
     subprocess.run([PYTHON, ROOT / "scripts" / "tiny_model.py", TINY], check=True, stdout=subprocess.DEVNULL)
     port, log = free_port(), Log()
@@ -83,6 +85,7 @@ def vllm() -> Iterator[Vllm]:
         "env", *(f"{name}={text}" for name, text in SETTINGS.items()),
         str(PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", str(TINY / "model"),
         "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), *FLAGS,
+        "--max-model-len", str(context), "--hf-overrides", json.dumps({"max_position_embeddings": context}),
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     reader = threading.Thread(target=log.follow, args=(process,), daemon=True)
