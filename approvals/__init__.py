@@ -25,7 +25,10 @@ from approvals.policy import Mode, Policy, default_policy, read_policy
 from approvals.received import Answer, Memory, RememberedMessages, StoredMessages
 from approvals.refusals import Conflict, Forbidden, Gone, Missing, Unauthenticated, Unprocessable, refusal
 from approvals.show import Line, Piece, diff_lines, in_full, one_line, parts, visible
-from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, writing
+from approvals.sqlite import Connection as SqliteConnection
+from approvals.sqlite import Log as SqliteLog
+from approvals.sqlite import open_sqlite
+from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, turnstile, writing
 from approvals.tables import metadata
 from approvals.waiting import waiting
 from approvals.webhook import Hooks, Integration, refused_answer, voted_answer
@@ -70,6 +73,8 @@ __all__ = [
     "Request",
     "Resume",
     "Revision",
+    "SqliteConnection",
+    "SqliteLog",
     "StoredBallots",
     "StoredMessages",
     "StoredOutbox",
@@ -99,6 +104,7 @@ __all__ = [
     "new_client",
     "one_line",
     "open_engine",
+    "open_sqlite",
     "parse_resume",
     "parts",
     "read_policy",
@@ -109,6 +115,7 @@ __all__ = [
     "render_page",
     "signed_headers",
     "sqlite_url",
+    "turnstile",
     "visible",
     "voted_answer",
     "waiting",

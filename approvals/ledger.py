@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import bindparam, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import rows
@@ -18,6 +18,9 @@ from approvals.refusals import refusal
 from approvals.store import writing
 from approvals.tables import ballots, kills, outbox
 from domain import Refused
+
+_KILLED = select(exists().where(kills.c.org == bindparam("of"), kills.c.run == bindparam("named")))
+"""Made once: it is asked before every step that acts."""
 
 
 class Journal(Protocol):
@@ -81,8 +84,7 @@ class Ledger:
 
 
 async def is_killed(conn: AsyncConnection, org: str, run: str) -> bool:
-    query = select(exists().where(kills.c.org == org, kills.c.run == run))
-    return bool((await conn.execute(query)).scalar_one())
+    return bool((await conn.execute(_KILLED, {"of": org, "named": run})).scalar_one())
 
 
 async def count(conn: AsyncConnection, where: Any) -> int:

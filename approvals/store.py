@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from approvals.sqlite import Driver, Log
 from approvals.tables import metadata
 from domain import Transient
 
@@ -21,7 +22,6 @@ class DatabaseUnavailable(Transient):
 
 ANSWER_S = 60.0
 """The longest a server may take for one transaction. A connection whose other end died without a word says nothing."""
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON")
 
 
 def open_engine(url: str) -> AsyncEngine:
@@ -29,11 +29,13 @@ def open_engine(url: str) -> AsyncEngine:
 
     SQLite: writers queue (BEGIN IMMEDIATE) instead of failing half-way when a reader wants to write.
     """
-    if make_url(url).get_backend_name() != "sqlite":
+    named = make_url(url)
+    if named.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True)
+    driver = Driver(Log(Path(named.database or "").absolute()))
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
-    engine = create_async_engine(url, execution_options={"turnstile": asyncio.Lock()}, pool_reset_on_return=None)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    options = {"turnstile": asyncio.Lock()}
+    engine = create_async_engine(url, module=driver, execution_options=options, pool_reset_on_return=None)
     event.listen(engine.sync_engine, "reset", _reset_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -44,17 +46,8 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
 def _reset_sqlite(connection: Any, _record: object, _state: object) -> None:
-    # A rollback is a trip to another thread: only where there is something to take back.
-    if connection.driver_connection.in_transaction:
+    if connection.in_transaction:
         connection.rollback()
 
 
@@ -69,9 +62,15 @@ async def create_all(engine: AsyncEngine) -> None:
         await conn.run_sync(metadata.create_all)
 
 
+def turnstile(engine: AsyncEngine) -> AbstractAsyncContextManager[object]:
+    """What one writer of this process goes through at a time; on a server all go at once."""
+    return engine.sync_engine.get_execution_options().get("turnstile") or nullcontext()
+
+
 @asynccontextmanager
 async def reading(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> AsyncGenerator[AsyncConnection]:
     """A transaction that only reads. Raises as ``writing`` does."""
+    await asyncio.sleep(0)  # a file answers without a pause: others have their turn, too
     with _reachable():
         async with _in_time(engine, within_s), engine.connect() as conn, conn.begin():
             yield conn
@@ -84,9 +83,9 @@ async def writing(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> 
     Raises:
         DatabaseUnavailable: not reachable, locked or silent for too long, or picked as the victim of a deadlock.
     """
-    turnstile = engine.sync_engine.get_execution_options().get("turnstile") or nullcontext()
+    await asyncio.sleep(0)
     with _reachable():
-        async with _in_time(engine, within_s), turnstile, engine.connect() as plain:
+        async with _in_time(engine, within_s), turnstile(engine), engine.connect() as plain:
             conn = await plain.execution_options(writes=True)
             async with conn.begin():
                 yield conn

@@ -5,7 +5,7 @@ from typing import Any, cast
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graphs.routes import after_ask, after_wait
+from graphs.routes import after_ask, after_wait, at_once
 from graphs.spans import traced
 from graphs.staff import Staff
 from graphs.state import State
@@ -19,6 +19,6 @@ def approving(staff: Staff) -> CompiledStateGraph[Any, Any, Any, Any]:
         graph.add_node(name, cast("Any", traced(name, node, staff.tracer)), input_schema=slice_)
     graph.add_edge(START, "assess")
     graph.add_edge("assess", "ask")
-    graph.add_conditional_edges("ask", after_ask, ["wait", END])
-    graph.add_conditional_edges("wait", after_wait, ["wait", END])
+    graph.add_conditional_edges("ask", at_once(after_ask), ["wait", END])
+    graph.add_conditional_edges("wait", at_once(after_wait), ["wait", END])
     return graph.compile(name="approve")

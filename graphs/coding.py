@@ -9,7 +9,7 @@ from langgraph.types import RetryPolicy, TimeoutPolicy
 
 from domain import Transient
 from graphs.approving import approving
-from graphs.routes import after_approve, after_observe, after_replan, after_review
+from graphs.routes import after_approve, after_observe, after_replan, after_review, at_once
 from graphs.spans import traced
 from graphs.staff import Staff
 from graphs.state import State
@@ -41,10 +41,10 @@ def coding(staff: Staff, *, checkpointer: BaseCheckpointSaver[str] | None = None
     graph.add_edge("receive", "plan")
     graph.add_edge("plan", "execute")
     graph.add_edge("execute", "observe")
-    graph.add_conditional_edges("observe", after_observe, ["approve", "execute", "replan", "review", END])
-    graph.add_conditional_edges("replan", after_replan, ["execute", END])
-    graph.add_conditional_edges("review", after_review, ["approve", "replan", END])
-    graph.add_conditional_edges("approve", after_approve, ["execute", "deliver", "replan", END])
+    graph.add_conditional_edges("observe", at_once(after_observe), ["approve", "execute", "replan", "review", END])
+    graph.add_conditional_edges("replan", at_once(after_replan), ["execute", END])
+    graph.add_conditional_edges("review", at_once(after_review), ["approve", "replan", END])
+    graph.add_conditional_edges("approve", at_once(after_approve), ["execute", "deliver", "replan", END])
     graph.add_edge("deliver", END)
     return graph.compile(checkpointer=checkpointer, name="coding")
 

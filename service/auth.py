@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, RowMapping, String, Table, insert, select, update
+from sqlalchemy import JSON, Boolean, Column, DateTime, RowMapping, String, Table, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import reading, writing
@@ -38,6 +38,7 @@ KEYS = Table(
     Column("standing", String(200), nullable=False, server_default=""),
 )
 _K = KEYS.c
+_GET = select(KEYS).where(_K.id == bindparam("key"), _K.kind == bindparam("of"))
 COLUMNS = tuple(column.key for column in KEYS.c if column.key != "mac")
 
 
@@ -104,7 +105,7 @@ class Keys:
         """The key behind a token. Raises ``key_invalid``: unknown, wrong, expired or revoked alike."""
         token = read_token(text)
         async with reading(self.engine) as conn:
-            row = (await conn.execute(select(KEYS).where(_K.id == token.id, _K.kind == token.kind))).mappings().first()
+            row = (await conn.execute(_GET, {"key": token.id, "of": token.kind})).mappings().first()
         mac = row["mac"] if row else ""
         if not compare_digest(token.mac(self.pepper), mac) or row is None:
             raise refuse("key_invalid", "This key is not known.")

@@ -5,7 +5,9 @@ import signal
 from typing import Annotated
 
 import typer
+import uvloop
 
+from service.cli_serve import keep_for_good
 from service.database import server_url
 from service.office import open_office
 from service.refusals import refuse
@@ -32,7 +34,7 @@ def worker(
     settings = read_settings()
     if workers is not None:
         settings = settings.model_copy(update={"workers": workers})
-    run_async(lambda: work(settings))
+    run_async(lambda: work(settings), loop=uvloop.new_event_loop)
 
 
 async def work(settings: Settings) -> None:
@@ -47,6 +49,7 @@ async def work(settings: Settings) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     async with open_house(settings) as house, open_office(house):
+        keep_for_good()
         err().print(f"working on up to {settings.workers} runs at once", highlight=False)
         await stop.wait()
         err().print("stopping at the next steps …", highlight=False)

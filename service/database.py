@@ -75,14 +75,10 @@ async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
 
 
 async def _embedded(settings: Settings, stack: AsyncExitStack) -> Storage:
-    from service.fences import FencedSqlite  # noqa: PLC0415  the other one's driver is not needed
+    from service.fences import open_sqlite_saver  # noqa: PLC0415  the other one's driver is not needed
 
-    rows = settings.home / "signoff.db"
-    engine = open_engine(sqlite_url(rows))
+    engine = open_engine(sqlite_url(settings.home / "signoff.db"))
     stack.push_async_callback(engine.dispose)
-    saver = await stack.enter_async_context(FencedSqlite.from_conn_string(str(settings.home / "checkpoints.db")))
+    saver = await stack.enter_async_context(open_sqlite_saver(settings.home / "checkpoints.db", engine))
     saver.serde = serializer()
-    # WAL keeps what a killed process had committed; only a power cut can cost the last step, never the file.
-    await saver.conn.execute("PRAGMA synchronous=NORMAL")
-    await saver.conn.execute("ATTACH DATABASE ? AS leases", (str(rows),))
     return Storage(engine=engine, saver=saver)

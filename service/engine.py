@@ -132,24 +132,30 @@ class Engine:
             run.id, self.owner, now=self.clock(), lease_for=self.lease_for, instead_of=dead, turn=turn
         )
         self.leases.keep(run.id, self.lease_for.total_seconds(), since=since)
-        status: Status = "paused"
-        ending: Ending | None = None
+        done = Outcome(status="paused")
         try:
             async with self._lease(run.id, generation):
                 heard = Hearing(listen=listen, watch=watch, control=control)
-                status, ending = await self._segment(run, generation, heard)
+                done = await self._segment(run, generation, heard)
         finally:
-            await asyncio.shield(self._settle(run.id, generation, status, ending))
-        standing = await self.standing(run.id)
+            settled = await asyncio.shield(self._settle(run, generation, done))
+        standing = (
+            await self.standing(run.id) if settled is None or done.state is None else _stands(settled, done.state)
+        )
         if standing.run.status in FINAL:
             await self.ended(standing)
         return standing
 
-    async def _settle(self, run: str, generation: int, status: Status, ending: Ending | None) -> None:
+    async def _settle(self, run: Run, generation: int, done: "Outcome") -> Run | None:
+        """Write how the run stands and return its row; None when it was lost before."""
         # A run that waits costs nothing: its sandbox goes, its files are in the content store.
-        await self.workspaces.drop(run)
-        self.leases.drop(run)
-        await self.runs.settle(run, generation, status, now=self.clock(), ending=ending)
+        await self.workspaces.drop(run.id)
+        self.leases.drop(run.id)
+        now = self.clock()
+        if not await self.runs.settle(run.id, generation, done.status, now=now, ending=done.ending):
+            return None
+        return replace(run, status=done.status, ending=done.ending, segment=run.segment + 1, owner=None,
+                       generation=generation, lease_until=None, updated_at=now)  # fmt: skip
 
     @asynccontextmanager
     async def _lease(self, run: str, generation: int) -> AsyncGenerator[None]:
@@ -189,19 +195,19 @@ class Engine:
             self.leases.keep(run, self.lease_for.total_seconds(), since=since)
         return kept
 
-    async def _segment(self, run: Run, generation: int, heard: "Hearing") -> tuple[Status, Ending | None]:
+    async def _segment(self, run: Run, generation: int, heard: "Hearing") -> "Outcome":
         """One traced stretch of work. Nothing is left open while a run waits."""
         with self.spans.segment(run) as span:
-            status, ending = await self._stream(run, generation, heard)
-            span.set_attribute("app.status", status)
-            if ending is not None and ending.code:
-                span.set_attribute("error.type", ending.code)
-        return status, ending
+            done = await self._stream(run, generation, heard)
+            span.set_attribute("app.status", done.status)
+            if done.ending is not None and done.ending.code:
+                span.set_attribute("error.type", done.ending.code)
+        return done
 
-    async def _stream(self, run: Run, generation: int, heard: "Hearing") -> tuple[Status, Ending | None]:
+    async def _stream(self, run: Run, generation: int, heard: "Hearing") -> "Outcome":
         config, watch = self.config(run.id, generation), heard.watch
         try:
-            given = await self._input(run, config)
+            given = await self._input(run, generation, config)
             wanted: Any = sorted({"custom", *(watch.modes if watch else ())})
             stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync",
                                         control=heard.control)  # fmt: skip
@@ -214,21 +220,22 @@ class Engine:
                 if watch is not None and mode in watch.modes:
                     watch.hear(space, mode, chunk)
         except GraphDrained:
-            return "pending", None
+            return Outcome(status="pending")
         except SignoffError as error:
             if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
             return _stopped(error)
         state = await self.graph.aget_state(config)
         if state.interrupts:
-            return "interrupted", None
+            return Outcome(status="interrupted", state=state)
         ending = state.values.get("ending")
         if isinstance(ending, Ending):
-            return ending.status, ending
+            return Outcome(status=ending.status, ending=ending, state=state)
         verdict = state.values.get("verdict")
         code = f"approval_{verdict.state}" if isinstance(verdict, Verdict) else "bug"
-        return "paused", Ending(status="failed", code=code, message="Nobody answered in time, so nothing happened.",
-                                hint="Ask again: signoff resume RUN", exit_status=2)  # fmt: skip
+        silence = Ending(status="failed", code=code, message="Nobody answered in time, so nothing happened.",
+                         hint="Ask again: signoff resume RUN", exit_status=2)  # fmt: skip
+        return Outcome(status="paused", ending=silence, state=state)
 
     async def _ensure_alive(self, run: Run, event: Event) -> None:
         """The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step."""
@@ -236,13 +243,15 @@ class Engine:
         if works and await self.ballots.killed(run.id, run.org):
             raise refusal("run_killed", f"Run {run.id} was stopped for good.")
 
-    async def _input(self, run: Run, config: RunnableConfig) -> Any:
+    async def _input(self, run: Run, generation: int, config: RunnableConfig) -> Any:
+        said = HumanMessage(content=run.task.text, id=f"{run.id}.task")
+        fresh = {"run": run.id, "org": run.org, "task": run.task, "messages": [said]}
+        if generation == 1 and run.forked_from is None:  # nobody ever held it before: there is no checkpoint
+            return fresh
         state = await self.graph.aget_state(config)
         if "task" not in state.values:
-            if state.next:  # killed between keeping the input and working on it: it is in the checkpoint
-                return None
-            said = HumanMessage(content=run.task.text, id=f"{run.id}.task")
-            return {"run": run.id, "org": run.org, "task": run.task, "messages": [said]}
+            # With a next step it was killed between keeping the input and working on it: it is in the checkpoint.
+            return None if state.next else fresh
         if state.interrupts:
             # By id only, and without authority: the waiting node reads the ballot itself.
             return Command(resume={i.id: {"wake": run.id} for i in state.interrupts})
@@ -278,8 +287,7 @@ class Engine:
     async def standing(self, run_id: str) -> Standing:
         """How the run stands now, without touching it."""
         run = await self.runs.get(run_id, org=self.org)
-        state = await self.graph.aget_state(self.config(run.id))
-        return Standing(run=run, values=dict(state.values), next=state.next, interrupts=tuple(state.interrupts))
+        return _stands(run, await self.graph.aget_state(self.config(run.id)))
 
     def config(self, run: str, generation: int | None = None) -> RunnableConfig:
         """The thread is the run; with a generation, what is written is written under that lease."""
@@ -287,6 +295,16 @@ class Engine:
         if generation is not None:
             named[GENERATION] = generation
         return {"configurable": named, "recursion_limit": STEPS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a stretch of work went."""
+
+    status: Status
+    ending: Ending | None = None
+    state: StateSnapshot | None = None
+    """What is in the last checkpoint; None: it was not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,10 +316,15 @@ class Hearing:
     control: RunControl | None
 
 
-def _stopped(error: SignoffError) -> tuple[Status, Ending]:
+def _stands(run: Run, state: StateSnapshot) -> Standing:
+    return Standing(run=run, values=dict(state.values), next=state.next, interrupts=tuple(state.interrupts))
+
+
+def _stopped(error: SignoffError) -> Outcome:
     """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
     ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint,
                     exit_status=error.exit_status)  # fmt: skip
     if isinstance(error, Exhausted):
-        return "paused_budget", ending
-    return ("paused" if isinstance(error, Transient) or error.stable_code in ASK_AGAIN else "failed"), ending
+        return Outcome(status="paused_budget", ending=ending)
+    again = isinstance(error, Transient) or error.stable_code in ASK_AGAIN
+    return Outcome(status="paused" if again else "failed", ending=ending)

@@ -63,10 +63,7 @@ class Performer:
             return "ended"
         engine = replace(self.engine, org=turn.org)
         before = turn.before if turn.attempts else await self._stands_at(engine, turn)
-        begun = await self.turns.update(
-            turn.id, now=self.clock(), status="running", attempts=turn.attempts + 1, before=before
-        )
-        if not begun:
+        if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
             return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
         if turn.attempts > 1 or not turn.asked.get("fresh"):
@@ -146,9 +143,8 @@ class Performer:
         *, code: str | None, message: str | None,
     ) -> None:  # fmt: skip
         now = self.clock()
-        kept = await self.turns.finish(
-            turn, thread, now=now, status=status, error_code=code, error=(message or "")[:20_000] or None
-        )
+        told = (message or "")[:20_000] or None
+        kept = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=told)
         done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
         feed.result = dict(values)
         if kept and turn.webhook:

@@ -1,13 +1,11 @@
 """How often somebody came in the last minute: counted in this process, or in the database for all of them."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,18 +32,27 @@ class Rates(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class LocalRates:
     """Of one process: a window that moves."""
 
-    window: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+    clock: Callable[[], float] = time.monotonic
+    _hits: dict[str, deque[float]] = field(default_factory=dict[str, deque[float]])
+    _swept_at: float = 0.0
 
     async def hit(self, name: str, limit: int) -> float | None:
         """See ``Rates.hit``."""
-        item = RateLimitItemPerMinute(limit)
-        if await self.window.hit(item, name):
-            return None
-        return (await self.window.get_window_stats(item, name)).reset_time - time.time()
+        now = self.clock()
+        if now > self._swept_at + MINUTE_S:
+            self._swept_at = now
+            self._hits = {name: hits for name, hits in self._hits.items() if hits and hits[-1] > now - MINUTE_S}
+        hits = self._hits.setdefault(name, deque())
+        while hits and hits[0] <= now - MINUTE_S:
+            hits.popleft()
+        if len(hits) >= limit:
+            return hits[0] + MINUTE_S - now if hits else MINUTE_S
+        hits.append(now)
+        return None
 
 
 class _Over(Exception):

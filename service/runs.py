@@ -9,13 +9,37 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import reading, writing
 from domain import Ending, Refused, Task
 from service.run_rows import FINAL, METADATA, RUNS, Run, Status, ending_json, run_of, task_json
 from service.signals import tell
+
+# Statements of every advance are made once: putting one together costs more than executing it.
+_R = RUNS.c
+_ADD = insert(RUNS)
+_EXACTLY = select(RUNS).where(_R.id == bindparam("run"), _R.org == bindparam("of"))
+_LOCK = select(_R.id).where(_R.id == bindparam("run")).with_for_update()
+_FREE = or_(_R.owner.is_(None), _R.owner == bindparam("taker"), _R.owner == bindparam("dead"),
+            _R.lease_until < bindparam("now"))  # fmt: skip
+_CLAIM = (
+    update(RUNS)
+    .where(_R.id == bindparam("run"), _FREE)
+    .values(owner=bindparam("taker"), generation=_R.generation + 1, lease_until=bindparam("until"), status="running",
+            segment=_R.segment + 1, updated_at=bindparam("now"))
+    .returning(_R.generation)
+)  # fmt: skip
+_HELD = (_R.id == bindparam("run"), _R.generation == bindparam("lease"))
+_RENEW = update(RUNS).where(*_HELD).values(lease_until=bindparam("until"), updated_at=bindparam("now"))
+_SETTLE = (
+    update(RUNS)
+    .where(*_HELD)
+    .values(
+        status=bindparam("stands"), ending=bindparam("ended"), owner=None, lease_until=None, updated_at=bindparam("now")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +61,7 @@ class Runs:
             "generation": 0, "created_at": run.created_at, "updated_at": run.updated_at,
         }  # fmt: skip
         async with writing(self.engine) as connection:
-            await connection.execute(insert(RUNS).values(**row))
+            await connection.execute(_ADD, row)
 
     async def get(self, run: str, *, org: str) -> Run:
         """Return the run whose id is, or starts with, ``run``.
@@ -45,15 +69,15 @@ class Runs:
         Raises:
             Refused: ``run_not_found`` or ``run_ambiguous``.
         """
-        query = select(RUNS).where(RUNS.c.org == org, RUNS.c.id.startswith(run, autoescape=True)).limit(2)
+        query = select(RUNS).where(_R.org == org, _R.id.startswith(run, autoescape=True)).limit(2)
         async with reading(self.engine) as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        exact = [row for row in rows if row["id"] == run] or rows
-        if not exact or not run:
+            exact = (await connection.execute(_EXACTLY, {"run": run, "of": org})).mappings().all()
+            rows = exact or (await connection.execute(query)).mappings().all()
+        if not rows or not run:
             raise Refused(f"There is no run {run!r}.", code="run_not_found", hint="See them with: signoff list")
-        if len(exact) > 1:
+        if len(rows) > 1:
             raise Refused(f"Several runs start with {run!r}.", code="run_ambiguous", hint="Give more of the id.")
-        return run_of(exact[0])
+        return run_of(rows[0])
 
     async def list(self, *, org: str, limit: int = 50, status: Status | None = None) -> list[Run]:
         """Return the newest runs first."""
@@ -73,20 +97,14 @@ class Runs:
         Raises:
             Refused: ``run_busy`` while somebody else holds it; ``lease_lost`` when the turn was stopped.
         """
-        free = or_(RUNS.c.owner.is_(None), RUNS.c.owner.in_([owner, instead_of or owner]), RUNS.c.lease_until < now)
-        change = (
-            update(RUNS)
-            .where(RUNS.c.id == run, free)
-            .values(owner=owner, generation=RUNS.c.generation + 1, lease_until=now + lease_for, status="running",
-                    segment=RUNS.c.segment + 1, updated_at=now)
-            .returning(RUNS.c.generation)
-        )  # fmt: skip
+        wanted = {"run": run, "taker": owner, "dead": instead_of or owner, "now": now, "until": now + lease_for}
         async with writing(self.engine) as connection:
-            await connection.execute(select(RUNS.c.id).where(RUNS.c.id == run).with_for_update())
+            if connection.dialect.name != "sqlite":  # there, whoever writes has locked the whole file
+                await connection.execute(_LOCK, {"run": run})
             if turn is not None and not await _stands(connection, turn):
                 raise Refused(f"Run {run} was stopped before it began.", code="lease_lost",
                               hint="See how it stands: signoff show RUN")  # fmt: skip
-            generation = (await connection.execute(change)).scalar_one_or_none()
+            generation = (await connection.execute(_CLAIM, wanted)).scalar_one_or_none()
         if generation is None:
             raise Refused(f"Run {run} is being worked on by somebody else.", code="run_busy",
                           hint="Wait for it to pause or end; after a crash its lease runs out by itself.")  # fmt: skip
@@ -94,16 +112,20 @@ class Runs:
 
     async def renew(self, run: str, generation: int, *, now: datetime, lease_for: timedelta) -> bool:
         """Keep the lease; False when it was lost."""
-        return await self._write(run, generation, {"lease_until": now + lease_for, "updated_at": now})
+        held = {"run": run, "lease": generation, "until": now + lease_for, "now": now}
+        async with writing(self.engine) as connection:
+            return (await connection.execute(_RENEW, held)).rowcount == 1
 
     async def settle(
         self, run: str, generation: int, status: Status, *, now: datetime, ending: Ending | None = None
     ) -> bool:
         """Write how the run stands and give the lease back; False when it was lost before."""
-        kept = ending_json(ending)
-        return await self._write(
-            run, generation, {"status": status, "ending": kept, "owner": None, "lease_until": None, "updated_at": now}
-        )
+        held = {"run": run, "lease": generation, "stands": status, "ended": ending_json(ending), "now": now}
+        async with writing(self.engine) as connection:
+            kept = (await connection.execute(_SETTLE, held)).rowcount == 1
+            if kept:
+                await tell(connection, f"run:{run}")
+        return kept
 
     async def cancel(self, run: str, *, now: datetime) -> None:
         """End a run from outside; its generation moves on, so whoever works on it can write no more."""
@@ -126,20 +148,12 @@ class Runs:
         async with writing(self.engine) as connection:
             await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=task_json(task)))
 
-    async def _write(self, run: str, generation: int, values: Mapping[str, Any]) -> bool:
-        mine = and_(RUNS.c.id == run, RUNS.c.generation == generation)
-        async with writing(self.engine) as connection:
-            kept = (await connection.execute(update(RUNS).where(mine).values(**values))).rowcount == 1
-            if kept and values.get("owner", run) is None:
-                await tell(connection, f"run:{run}")
-        return kept
-
 
 async def _stands(connection: AsyncConnection, turn: str) -> bool:
     """Whether a turn may begin: nobody stopped it."""
     turns = METADATA.tables["turns"].c
-    query = select(turns.id).where(turns.id == turn, turns.status.in_(("pending", "running")))
-    return (await connection.execute(query)).first() is not None
+    query = select(turns.id).where(turns.id == bindparam("turn"), turns.status.in_(("pending", "running")))
+    return (await connection.execute(query, {"turn": turn})).first() is not None
 
 
 __all__ = ["FINAL", "METADATA", "RUNS", "Run", "Runs", "Status"]

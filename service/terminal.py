@@ -38,10 +38,16 @@ def harmless(text: str) -> str:
     return "\t".join(visible(part) for part in text.split("\t"))
 
 
-def run(work: Callable[[], Awaitable[T]], *, as_json: bool = False) -> T:
+def run(
+    work: Callable[[], Awaitable[T]],
+    *,
+    as_json: bool = False,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
     """Run a command's coroutine; an error of the house becomes its code, its message and its exit status."""
     try:
-        return asyncio.run(_awaited(work))
+        with asyncio.Runner(loop_factory=loop) as runner:
+            return runner.run(_awaited(work))
     except SignoffError as error:
         fail(error, as_json=as_json)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, func, insert, select, update
+from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -29,6 +29,9 @@ THREADS = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 _T = THREADS.c
+_ADD = insert(THREADS)
+_GET = select(THREADS).where(_T.id == bindparam("thread"))
+_RUN = select(RUNS).where(RUNS.c.id == bindparam("thread"))
 COLUMNS = tuple(column.key for column in THREADS.c if column.key != "deleted_at")
 SORTS = {"thread_id": _T.id, "status": _T.status, "created_at": _T.created_at, "updated_at": _T.updated_at}
 
@@ -71,7 +74,7 @@ class Threads:
         row = {name: getattr(thread, name) for name in COLUMNS}
         try:
             async with writing(self.engine) as conn:
-                await conn.execute(insert(THREADS).values(**row))
+                await conn.execute(_ADD, row)
         except IntegrityError:
             return False
         return True
@@ -79,8 +82,8 @@ class Threads:
     async def get(self, thread: str, org: str) -> Thread:
         """The thread; one is made for a run that came in by the command line. Raises ``thread_not_found``."""
         async with reading(self.engine) as conn:
-            found = (await conn.execute(select(THREADS).where(_T.id == thread))).mappings().first()
-            run = (await conn.execute(select(RUNS).where(RUNS.c.id == thread))).mappings().first()
+            found = (await conn.execute(_GET, {"thread": thread})).mappings().first()
+            run = found or (await conn.execute(_RUN, {"thread": thread})).mappings().first()
         if found is None and run is not None and run["org"] == org:
             status = "interrupted" if run["status"] == "interrupted" else "idle"
             adopted = Thread(id=thread, org=org, status=status, created_at=_utc(run["created_at"]),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,6 +17,25 @@ from service.threads import THREADS
 from service.turn_rows import COLUMNS, OPEN, TURNS, Strategy, Turn, TurnStatus, turn_of
 
 _T = TURNS.c
+# Statements of every turn are made once: putting one together costs more than executing it.
+_ADD = insert(TURNS)
+_GET = select(TURNS).where(_T.id == bindparam("turn"), _T.org == bindparam("of"))
+_BEGIN = (
+    update(TURNS)
+    .where(_T.id == bindparam("turn"), _T.status.in_(OPEN))
+    .values(status="running", attempts=bindparam("attempt"), before=bindparam("stood_at"), updated_at=bindparam("now"))
+)
+_FINISH = (
+    update(TURNS)
+    .where(_T.id == bindparam("turn"), _T.status.in_(OPEN))
+    .values(status=bindparam("ended"), error_code=bindparam("code"), error=bindparam("message"),
+            updated_at=bindparam("now"))
+)  # fmt: skip
+_LEAVE = (
+    update(THREADS)
+    .where(THREADS.c.id == bindparam("thread"))
+    .values(status=bindparam("left"), updated_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +53,7 @@ class Turns:
         row = {name: getattr(turn, name) for name in COLUMNS}
         try:
             async with writing(self.engine) as conn:
-                await conn.execute(insert(TURNS).values(**row))
+                await conn.execute(_ADD, row)
         except IntegrityError:
             if turn.once is None:
                 raise
@@ -55,11 +74,9 @@ class Turns:
 
     async def get(self, turn: str, org: str, *, thread: str | None = None) -> Turn:
         """The turn. Raises ``turn_not_found``, also for another organisation's or another thread's."""
-        query = select(TURNS).where(_T.id == turn, _T.org == org)
-        query = query.where(_T.thread == thread) if thread is not None else query
         async with reading(self.engine) as conn:
-            found = (await conn.execute(query)).mappings().first()
-        if found is None:
+            found = (await conn.execute(_GET, {"turn": turn, "of": org})).mappings().first()
+        if found is None or thread not in {None, found["thread"]}:
             raise refuse("turn_not_found", f"There is no run {turn[:64]!r} here.")
         return turn_of(found)
 
@@ -85,14 +102,21 @@ class Turns:
         async with writing(self.engine) as conn:
             return (await conn.execute(change)).rowcount == 1
 
-    async def finish(self, turn: Turn, thread: str, *, now: datetime, **values: Any) -> bool:
-        """Write how a turn ended and how that leaves its thread, both or neither; False when it is over already."""
-        mine = update(TURNS).where(_T.id == turn.id, _T.status.in_(OPEN)).values(updated_at=now, **values)
+    async def begin(self, turn: str, *, now: datetime, attempt: int, before: str | None) -> bool:
+        """Write that somebody works on it; False when it was stopped, or is over."""
+        begun = {"turn": turn, "attempt": attempt, "stood_at": before, "now": now}
         async with writing(self.engine) as conn:
-            kept = (await conn.execute(mine)).rowcount == 1
+            return (await conn.execute(_BEGIN, begun)).rowcount == 1
+
+    async def finish(
+        self, turn: Turn, thread: str, *, now: datetime, status: TurnStatus, code: str | None, message: str | None
+    ) -> bool:
+        """Write how a turn ended and how that leaves its thread, both or neither; False when it is over already."""
+        ended = {"turn": turn.id, "ended": status, "code": code, "message": message, "now": now}
+        async with writing(self.engine) as conn:
+            kept = (await conn.execute(_FINISH, ended)).rowcount == 1
             if kept:
-                mine_too = update(THREADS).where(THREADS.c.id == turn.thread)
-                await conn.execute(mine_too.values(status=thread, updated_at=now))
+                await conn.execute(_LEAVE, {"thread": turn.thread, "left": thread, "now": now})
                 await tell(conn, f"turn:{turn.id}")
         return kept
 

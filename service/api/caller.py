@@ -15,8 +15,8 @@ from service.wiring import now
 COOKIE = "signoff_session"
 
 
-def office(request: Request) -> Office:
-    """The office of this process."""
+async def office(request: Request) -> Office:
+    """The office of this process. Asynchronous, or FastAPI would ask for it in a thread."""
     found = request.app.state.office
     assert isinstance(found, Office)  # noqa: S101  the lifespan puts it there
     return found

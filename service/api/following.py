@@ -50,6 +50,8 @@ async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) ->
 async def finished(at: Office, taken: Taken) -> None:
     """Return when the turn has ended, wherever it is performed."""
     await at.dispatch.done(taken.turn)
+    if taken.feed is not None and taken.feed.result is not None:  # this process performed it, to its end
+        return
     while (await at.turns.get(taken.turn.id, taken.turn.org)).open:  # noqa: ASYNC110  a command line works on it
         await asyncio.sleep(LOOK_AGAIN_S)
 

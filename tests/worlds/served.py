@@ -16,12 +16,13 @@ from typing import Any
 
 import httpx
 import uvicorn
+import uvloop
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from pydantic import SecretStr
 
 from service.api import create_app
-from service.cli_serve import ADMIN
+from service.cli_serve import ADMIN, keep_for_good
 from service.office import Office, open_office
 from service.wiring import House, open_house
 from tests.worlds.cluster import FileGate, InTurn
@@ -113,9 +114,11 @@ async def served(
 async def main(folder: Path, port: int, given: str = "{}") -> None:
     """Serve in a process of its own, until it is killed; the key goes to standard output."""
     async with served(folder, port=port, **json.loads(given)) as running:
+        keep_for_good()
         print(running.key, running.session, flush=True)  # noqa: T201
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as ``signoff serve`` does
+        runner.run(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
