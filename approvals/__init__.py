@@ -26,11 +26,11 @@ from approvals.received import Answer, Memory, RememberedMessages, StoredMessage
 from approvals.refusals import Conflict, Forbidden, Gone, Missing, Unauthenticated, Unprocessable, refusal
 from approvals.show import Line, Piece, diff_lines, in_full, one_line, parts, visible
 from approvals.sqlite import Connection as SqliteConnection
-from approvals.sqlite import Log as SqliteLog
 from approvals.sqlite import open_sqlite
 from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, turnstile, writing
 from approvals.tables import metadata
 from approvals.waiting import waiting
+from approvals.wal import Log as SqliteLog
 from approvals.webhook import Hooks, Integration, refused_answer, voted_answer
 
 __all__ = [

@@ -12,14 +12,14 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.util import await_only
 from typing_extensions import override
+
+from approvals.wal import Log
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=8000", "busy_timeout=0")
 """WAL keeps what a killed process had committed; only a power cut can cost the last steps, never the file.
@@ -32,36 +32,16 @@ FEW = 100
 """Rows that are written at once."""
 PATIENCE_S = 10.0
 """How long a lock of another process is waited for."""
-EVERY = 100
-"""Commits after which the log is brought home."""
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Log:
-    """The write-ahead log of one file: a thread brings it home from time to time, so that no commit has to."""
-
-    path: Path
-    commits: int = 0
-    _under_way: "asyncio.Future[None] | None" = field(default=None, repr=False)
-
-    def grew(self) -> None:
-        """Count a commit."""
-        self.commits += 1
-        if self.commits % EVERY == 0 and (self._under_way is None or self._under_way.done()):
-            self._under_way = asyncio.get_running_loop().run_in_executor(None, self._bring_home)
-
-    def _bring_home(self) -> None:
-        # Where the file is gone or somebody is at it, nothing is lost: the next one does it.
-        with suppress(sqlite3.Error), closing(sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 class Connection(sqlite3.Connection):
     """One connection, for one task at a time."""
 
     log: Log
+    written = 0
+    """Rows it changed until the last commit."""
     bounded = False
     """Whether the statement that works now gives up after ``STEPS``."""
 
@@ -73,19 +53,16 @@ class Connection(sqlite3.Connection):
     @override
     def commit(self) -> None:
         """See ``sqlite3``."""
-        wrote = self.total_changes
         super().commit()
-        if wrote:
+        if self.total_changes != self.written:
+            self.written = self.total_changes
             self.log.grew()
 
     @property
-    def _connection(self) -> "Connection":
-        """SQLAlchemy's name for what the driver made."""
+    def _connection(self) -> "Connection":  # SQLAlchemy's name for what the driver made
         return self
 
-    def terminate(self) -> None:
-        """SQLAlchemy's word for closing without waiting."""
-        self.close()
+    terminate = sqlite3.Connection.close
 
 
 class Cursor(sqlite3.Cursor):

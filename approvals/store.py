@@ -11,8 +11,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from approvals.sqlite import Driver, Log
+from approvals.sqlite import Driver
 from approvals.tables import metadata
+from approvals.wal import Log
 from domain import Transient
 
 

@@ -84,6 +84,8 @@ class Listening(SpanProcessor):
         """Send what is left."""
         for exporter in self.exporters:
             exporter.shutdown()
+        if self.files is not None:
+            self.files.close()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is left now."""

@@ -7,10 +7,12 @@ leaves the starts behind, and the reader shows what was under way.
 import json
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -18,6 +20,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
+
+
+MOST_OPEN = 64
+"""Files that are held open; opening one for each line costs more than writing it."""
 
 
 def path_of(folder: Path, run: str) -> Path:
@@ -55,6 +61,27 @@ def ended(span: ReadableSpan, attributes: Mapping[str, Any]) -> dict[str, Any]:
     return record
 
 
+@dataclass(slots=True)
+class Tail:
+    """The end of an open file."""
+
+    handle: int
+    size: int = 0
+    """Where our last line ended. Where the file is longer, somebody else wrote since."""
+
+    def append(self, line: bytes) -> bool:
+        """Write one line; False when the file was deleted meanwhile. Raises OSError."""
+        now = os.fstat(self.handle)
+        if now.st_nlink == 0:
+            return False
+        # A line that a crash or a full disk cut short must not swallow this one.
+        torn = now.st_size not in {0, self.size} and os.pread(self.handle, 1, now.st_size - 1) != b"\n"
+        whole = (b"\n" if torn else b"") + line + b"\n"
+        written = os.write(self.handle, whole)
+        self.size = now.st_size + written if written == len(whole) else -1
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanFiles:
     """Appends facts to the files of their runs.
@@ -64,32 +91,48 @@ class SpanFiles:
     """
 
     folder: Path
+    _tails: OrderedDict[str, Tail] = field(default_factory=OrderedDict[str, Tail], repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def add(self, run: str, record: Mapping[str, Any]) -> bool:
         """Append one line; False when it could not be written."""
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
-        path = path_of(self.folder, run)
         try:
-            try:
-                _append(path, line)
-            except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _append(path, line)
+            with self._lock:
+                while not self._tail(run).append(line):  # the file was taken away: another one is begun
+                    self._drop(run)
         except OSError as error:
+            path = path_of(self.folder, run)
             structlog.get_logger("signoff.telemetry").warning("span not written", path=str(path), reason=str(error))
             return False
         return True
 
+    def close(self) -> None:
+        """Let go of the files that are held open; whoever adds again opens them anew."""
+        with self._lock:
+            for run in list(self._tails):
+                self._drop(run)
 
-def _append(path: Path, line: bytes) -> None:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def _tail(self, run: str) -> Tail:
+        """The end of a run's file; that of the runs that were heard of last is kept open."""
+        if run not in self._tails:
+            if len(self._tails) >= MOST_OPEN:
+                self._drop(next(iter(self._tails)))
+            self._tails[run] = Tail(_opened(path_of(self.folder, run)))
+        self._tails.move_to_end(run)
+        return self._tails[run]
+
+    def _drop(self, run: str) -> None:
+        os.close(self._tails.pop(run).handle)
+
+
+def _opened(path: Path) -> int:
+    how = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     try:
-        size = os.fstat(handle).st_size
-        # A line that a crash or a full disk cut short must not swallow this one.
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, (b"\n" if torn else b"") + line + b"\n")
-    finally:
-        os.close(handle)
+        return os.open(path, how, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(path, how, 0o600)
 
 
 def _ids(span: ReadableSpan) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ EXTRAS = {"langfuse", "langchain_huggingface", "transformers", "torch", "vllm", 
 """Imported where they are used and only when they are there."""
 BROUGHT = {
     "openai": "langchain-openai",
+    "ormsgpack": "langgraph",
     "pydantic-core": "pydantic",
     "requests": "docker",
     "starlette": "fastapi",
