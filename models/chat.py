@@ -130,6 +130,8 @@ class Chat:
     ) -> _Answer:
         started, first = time.monotonic(), None
         texts: list[str] = []
+        if heard is not None:
+            heard("")
         last = Piece()
         stream = self.wire.send(messages, form=form, dialect=dialect, settings=settings)
         async with aclosing(stream) as pieces:

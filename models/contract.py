@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 Role = Literal["planner", "coder", "reviewer", "chat"]
 Heard = Callable[[str], None]
-"""Called with text as it streams in."""
+"""Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
 
 @value

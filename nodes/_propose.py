@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from domain import Candidate, SignoffError, Spent
 from models import Asked, Bench, Job, Proposal, Provider, best, passes_everything, tied
+from nodes._aloud import Aloud
 from nodes._announce import announce
 from nodes._consult import spent_on
 from nodes._judge import Judge, rated
@@ -35,9 +36,15 @@ class _Entrant:
     provider: Provider
     heard: int = 0
     """Characters."""
+    aloud: Aloud = field(init=False)
+    """Tells whoever watches what it writes."""
     proposal: Proposal | None = None
     problem: SignoffError | None = None
     candidate: Candidate | None = None
+
+    def __post_init__(self) -> None:
+        form = "change" if isinstance(self.provider, Asked) else "prose"
+        self.aloud = Aloud(provider=self.provider.name, id=self.lane, form=form)
 
     async def propose(self, job: Job, bench: Bench) -> None:
         try:
@@ -45,6 +52,8 @@ class _Entrant:
         except SignoffError as error:
             announce("note", f"{self.provider.name}: {error.message}", code=error.stable_code)
             self.problem = error
+        finally:
+            self.aloud.flush()
 
     async def compete(self, job: Job, bench: Bench, trials: Trials) -> None:
         await self.propose(job, bench)
@@ -69,7 +78,7 @@ class _Entrant:
 
     def _hear(self, text: str) -> None:
         self.heard += len(text)
-        announce("text", text, provider=self.provider.name)
+        self.aloud.hear(text)
 
 
 async def propose(

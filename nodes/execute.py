@@ -18,6 +18,7 @@ from domain import (
     Attempt,
     CodeChange,
     CommandRun,
+    ContextTooLong,
     Evidence,
     Exhausted,
     Pending,
@@ -169,7 +170,7 @@ class Executor:
         )
         answers = list(await asyncio.gather(*asked))
         for answer in answers:
-            if isinstance(answer.problem, (Transient, Exhausted)):
+            if isinstance(answer.problem, (Transient, Exhausted, ContextTooLong)):
                 raise answer.problem  # nothing was tried yet: the node is simply repeated, after a top-up if need be
         return answers
 

@@ -139,10 +139,13 @@ def _verdict(evidence: Evidence) -> str:
 def _final(attempts: Sequence[Attempt]) -> Ending | None:
     """A refusal that no other attempt could change ends the run, in its own words."""
     final = {"no_failing_test", "no_repair_found", "not_python", "interpreter_missing", "dependency_missing",
-             "no_provider", "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request"}  # fmt: skip
+             "no_provider", "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request",
+             "llm_no_credit", "quota_reached", "policy_forbids_all"}  # fmt: skip
     last = attempts[-1] if attempts else None
     if last is None or last.code not in final:
         return None
-    about_the_request = last.code.startswith("llm_") or last.code in {"no_failing_test", "context_too_long"}
+    about_the_request = last.code.startswith("llm_") or last.code in {
+        "no_failing_test", "context_too_long", "quota_reached", "policy_forbids_all",
+    }  # fmt: skip
     return Ending(status="failed", code=last.code, message=last.refused, hint=last.hint,
                   exit_status=2 if about_the_request else 1)  # fmt: skip

@@ -323,7 +323,8 @@ def _stands(run: Run, state: StateSnapshot) -> Standing:
 def _stopped(error: SignoffError) -> Outcome:
     """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
     ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint,
-                    exit_status=error.exit_status)  # fmt: skip
+                    exit_status=error.exit_status, retry_after=getattr(error, "retry_after", None),
+                    max_tokens=getattr(error, "max_tokens", None))  # fmt: skip
     if isinstance(error, Exhausted):
         return Outcome(status="paused_budget", ending=ending)
     again = isinstance(error, Transient) or error.stable_code in ASK_AGAIN

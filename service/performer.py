@@ -129,7 +129,9 @@ class Performer:
         message = ending.message if ending and status != "success" else None
         thread: ThreadStatus = "error" if status == "error" else "interrupted" if status == "interrupted" else "idle"
         values = final_values(standing)
-        if status == "error":
+        if "__error__" in values:
+            feed.say("error", values["__error__"])
+        elif status == "error":
             feed.say("error", {"error": code or "failed", "message": message or ""})
         await self._settle(turn, feed, status, thread, values, code=code, message=message)
 

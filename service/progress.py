@@ -1,6 +1,6 @@
 """Show a run as it happens: one quiet line a fact, on a terminal with colours, in a log without."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from domain import Event
 from service.terminal import harmless
+from service.unfolding import Unfoldings, line_of
 
 TIERS = {"low": "green", "medium": "cyan", "high": "yellow", "critical": "bold red"}
 
@@ -20,19 +21,46 @@ class Progress:
     console: Console
     verbose: bool = False
     _node: str = field(default="", init=False)
+    _written: Unfoldings = field(default_factory=Unfoldings, init=False)
+    _lines: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """What was written of a line that is not full yet, by candidate."""
 
     def __call__(self, event: Event) -> None:
         """Print what is worth a line."""
         if event.kind == "node_started":
             self._node = event.node
             return
-        line = _LINES.get(event.kind)
-        if line is None or (event.kind == "text" and not self.verbose):
+        if event.kind == "text":
+            self._write(event.message, event.data)
             return
-        text = line(event.message, event.data)
+        line = _LINES.get(event.kind)
+        if line is not None:
+            self._rest()
+            self._print(line(event.message, event.data))
+
+    def _print(self, text: str) -> None:
         if text:
             shown = f"[bold blue]{self._node:>8}[/]  {harmless(text)}"
             self.console.print(shown, highlight=False, soft_wrap=True)
+
+    def _write(self, text: str, data: Mapping[str, Any]) -> None:
+        """Name each file that is begun; with ``verbose`` show what is written there, line by line."""
+        lane, who = str(data.get("id", "")), escape(str(data.get("provider", "")))
+        for kind, said in self._written.hear(text, data):
+            if kind == "path":
+                self._rest(lane)
+                self._print(f"[dim]{who} writes[/] {escape(said[:300])}")
+            elif self.verbose:
+                *full, rest = (self._lines.get(lane, "") + line_of((kind, said))).split("\n")
+                self._lines[lane] = rest
+                for each in full:
+                    self._print(f"[dim]{escape(each[:400])}[/]" if each.strip() else "")
+
+    def _rest(self, *lanes: str) -> None:
+        """Show lines that will not become full any more."""
+        for lane in lanes or tuple(self._lines):
+            rest = self._lines.pop(lane, "")
+            self._print(f"[dim]{escape(rest[:400])}[/]" if rest.strip() else "")
 
 
 def _started(message: str, data: dict[str, Any]) -> str:
@@ -126,5 +154,4 @@ _LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "delivered": _delivered,
     "model_called": _called,
     "note": _plain,
-    "text": _plain,
 }

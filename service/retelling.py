@@ -10,6 +10,7 @@ from langgraph.types import Interrupt
 from domain import Event
 from service.contract import Speech
 from service.engine import Standing
+from service.stopped import by_model
 
 NATIVE = {"values", "updates", "custom", "debug", "tasks", "checkpoints"}
 
@@ -80,11 +81,14 @@ def interrupts(found: Any) -> list[dict[str, Any]]:
 
 
 def final_values(standing: Standing) -> dict[str, Any]:
-    """What a client that waited gets: the state, and what it waits for or what went wrong."""
+    """What a client that waited gets: the state, and what it waits for, what went wrong or what stopped it."""
     values = dict(standing.values)
     if standing.interrupts:
         values["__interrupt__"] = interrupts(standing.interrupts)
     ending = standing.run.ending
-    if standing.run.status == "failed" and ending is not None:
+    paused = standing.run.status in {"paused", "paused_budget"} and ending is not None and by_model(ending.code)
+    if ending is not None and (paused or standing.run.status == "failed"):
         values["__error__"] = {"error": ending.code or "failed", "message": ending.message, "hint": ending.hint}
+        about = {"retry_after": ending.retry_after, "max_tokens": ending.max_tokens}
+        values["__error__"] |= {name: said for name, said in about.items() if said is not None}
     return values

@@ -8,9 +8,11 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
 from service.api.caller import answer
+from service.api.problems import problem
 from service.office import Office
 from service.reception import Taken
 from service.retelling import final_values
+from service.stopped import stopped_by_model
 from service.streams import as_json, frame
 from service.turns import Turn
 
@@ -29,7 +31,7 @@ async def result(at: Office, turn: Turn) -> dict[str, Any]:
     """How the thread of a turn stands, as a client that waited gets it."""
     values = final_values(await at.reception.of(turn.org).standing(turn.thread))
     latest = await at.turns.get(turn.id, turn.org)
-    if latest.status == "error" and latest.error_code:
+    if latest.status == "error" and latest.error_code and "__error__" not in values:
         values["__error__"] = {"error": latest.error_code, "message": latest.error or ""}
     return values
 
@@ -43,8 +45,13 @@ async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) ->
             await asyncio.shield(at.dispatch.stop(taken.turn, "interrupt", "disconnected"))
         raise
     known = taken.feed.result if taken.feed else None
-    return answer(known if known is not None else await result(at, taken.turn),
-                  headers=location(taken.turn, "join"))  # fmt: skip
+    values = known if known is not None else await result(at, taken.turn)
+    where = location(taken.turn, "join")
+    if (error := stopped_by_model(values)) is None:
+        return answer(values, headers=where)
+    told = problem(error, instance=request.url.path, thread_id=taken.turn.thread, run_id=taken.turn.id)
+    told.headers.update(where)
+    return told
 
 
 async def finished(at: Office, taken: Taken) -> None:

@@ -22,8 +22,8 @@ STATUS = {
 RETRY_S = 5
 
 
-def problem(error: SignoffError, *, instance: str = "") -> Response:
-    """The answer for an error of the house."""
+def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response:
+    """The answer for an error of the house; ``more`` stands beside what every error says."""
     status = STATUS.get(error.stable_code, error.http_status)
     body: dict[str, Any] = {
         "type": f"urn:signoff:error:{error.stable_code}",
@@ -33,6 +33,7 @@ def problem(error: SignoffError, *, instance: str = "") -> Response:
         "code": error.stable_code,
         "hint": error.hint,
         "instance": instance,
+        **more,
     }
     headers: dict[str, str] = {}
     wait = getattr(error, "retry_after", None)

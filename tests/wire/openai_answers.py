@@ -69,6 +69,8 @@ async def stream(
         if number == step.get("cut_after"):
             await writer.drain()
             return
+        if "until" in step and number == step["until"][0]:
+            await step["until"][1].wait()
         if pause := step.get("drip_s"):
             await asyncio.sleep(pause)
         data = f"data: {event}\n\n".encode()
