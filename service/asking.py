@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from domain import Task
 from service.refusals import Unfit, refuse
 from service.turns import Strategy
+from service.who import Who
 
 FIELDS = frozenset({"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget",
                     "outside"})  # fmt: skip
@@ -99,9 +100,7 @@ def spoken(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("text"))
 
 
-def read_task(
-    ask: RunAsk, *, requester: str, profile: str, default_repo: str | None, standing: str = ""
-) -> Task:  # fmt: skip
+def read_task(ask: RunAsk, who: Who, *, profile: str, default_repo: str | None) -> Task:
     """The task a run is asked to do. Who requests it, and how they stand, is who is logged in, whatever the body says.
 
     Raises:
@@ -120,7 +119,7 @@ def read_task(
     if not fields["repo"]:
         raise refuse("task_missing", "The input names no repository.")
     try:
-        return _TASK.validate_python({**fields, "requester": requester, "standing": standing})
+        return _TASK.validate_python({**fields, "requester": who.subject, "standing": who.standing})
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Unfit(f"The task is not valid: {what}", code="task_invalid",

@@ -151,8 +151,7 @@ class Reception:
             return None
 
     async def _task(self, who: Who, ask: RunAsk, helper: Assistant) -> Task:
-        task = read_task(ask, requester=who.subject, profile=helper.profile, default_repo=self.default_repo,
-                         standing=who.standing)  # fmt: skip
+        task = read_task(ask, who, profile=helper.profile, default_repo=self.default_repo)
         self.may_use(task.repo)
         return task
 
@@ -171,15 +170,14 @@ class Reception:
         if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(who.org, state="pending", run=standing.run.id)).items
-        ballot = bound(answer, pending)
+        ballot, voter = bound(answer, pending), who.voter("langgraph")
         if answer.edited is not None:
-            return await self.ballots.edit(ballot.id, await self.revise(ballot, answer.edited), who.voter("langgraph"))
+            return await self.ballots.edit(ballot.id, await self.revise(ballot, answer.edited), voter)
         choice = "approve" if answer.kind == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
         if answer.grant is not None:
-            now = self.clock()
-            return await approve_the_like(self.ballots, ballot, decision, answer.grant, who.voter("langgraph"), now=now)
-        return await self.ballots.vote(ballot.id, decision, who.voter("langgraph"))
+            return await approve_the_like(self.ballots, ballot, decision, answer.grant, voter, now=self.clock())
+        return await self.ballots.vote(ballot.id, decision, voter)
 
     async def _make_room(self, thread: Thread, ask: RunAsk) -> None:
         """Honour the multitask strategy towards the turns that are open on this thread."""

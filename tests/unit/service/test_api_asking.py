@@ -12,7 +12,7 @@ from service.asking import RunAsk, read_task, spoken, wished
 from service.premises import Repositories
 from service.streams import Feed, frame
 from service.tokens import new_token, read_token
-from service.who import SCOPES, scopes_of
+from service.who import SCOPES, Who, scopes_of
 
 WORDS = st.text(min_size=1, max_size=40).filter(str.strip)
 ANYTHING = st.recursive(
@@ -22,7 +22,7 @@ ANYTHING = st.recursive(
 
 
 def task(**given_: object):  # the task of a request by ann
-    return read_task(RunAsk(**given_), requester="ann", profile="sealed", default_repo=None)
+    return read_task(RunAsk(**given_), Who(subject="ann", org="local"), profile="sealed", default_repo=None)
 
 
 @given(WORDS)
