@@ -7,6 +7,7 @@ from sandbox.docker import Docker
 from sandbox.egress import Egress, Passage
 from sandbox.local import Local
 from sandbox.pool import Pool
+from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
 from sandbox.store import Store
 from sandbox.workspace import Workspace
@@ -34,4 +35,6 @@ __all__ = [
     "Workspace",
     "Workspaces",
     "checkup",
+    "is_manifest",
+    "requirements",
 ]

@@ -1,5 +1,7 @@
 """``signoff sandbox``: put this host to the test before anything that is not trusted runs on it."""
 
+import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ from rich.text import Text
 from domain import Refused
 from sandbox import Check, Docker, checkup
 from service import report
+from service.images import built, image_name, named
 from service.sandboxes import spec_of
 from service.settings import Settings, read_settings
 from service.terminal import JSON, err, out, print_json
@@ -55,6 +58,44 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
         out().print(table(checks))
         out().print(_verdict(checks))
     raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def image(
+    repo: Annotated[Path, typer.Option("--repo", "-r", help="The project's folder.")] = Path(),
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option("--requirement", help="Exactly these instead of what the project's files name; several times."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="What to call the image.")] = "",
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be installed.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Build a sandbox image with the Python packages that a project's tests need.
+
+    They are read from pyproject.toml (dependencies, and groups called test or dev), setup.cfg, setup.py and
+    requirements files. Only wheels are taken, so nothing of theirs runs on this machine; runs stay without a network.
+
+    Examples:
+      signoff sandbox image --repo ~/src/shop
+
+      signoff sandbox image --requirement "attrs>=23" --requirement hypothesis --name shop-sandbox
+    """  # fmt: skip
+
+    async def work() -> tuple[str, tuple[str, ...]]:
+        found = tuple(wanted or await asyncio.to_thread(named, repo))
+        called = name or image_name(repo)
+        if not dry:
+            await built(called, found, read_settings().sandbox_image)
+        return called, found
+
+    called, found = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({"image": called, "requirements": found, "built": not dry})
+        return
+    out().print(*found, sep="\n", markup=False, highlight=False)
+    if not dry:
+        err().print(f"Now say: export SIGNOFF_SANDBOX_IMAGE={called}", markup=False, highlight=False)
 
 
 def docker_of(settings: Settings) -> Docker:

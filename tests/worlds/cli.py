@@ -37,7 +37,8 @@ class Cli:
     env: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}  # noqa: TID251  a test's own
+        every = os.environ.items()  # noqa: TID251  a test's own
+        kept = {name: value for name, value in every if name in PASSED_ON or name.startswith("PIP_")}
         return {**kept, "HOME": str(self.home), "SIGNOFF_HOME": str(self.home / "signoff"), **self.env}
 
     async def start(self, *args: str, cwd: Path | None = None) -> asyncio.subprocess.Process:
