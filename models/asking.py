@@ -8,6 +8,8 @@ from itertools import groupby
 from models.contract import Message
 from models.wire import Dialect, Form
 
+_AS_PARAMETER = frozenset({"strict", "json_schema"})
+
 
 def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
     """Put the schema into the system message where the endpoint does not take it as a parameter.
@@ -19,10 +21,9 @@ def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tu
 
 
 def _with_rule(told: tuple[Message, ...], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
-    if form is None or dialect.structured in {"strict", "json_schema"}:
+    if form is None or dialect.structured in _AS_PARAMETER:
         return told
-    schema = json.dumps(form.json_schema, separators=(",", ":"))
-    rule = f"Your answer is one JSON object that conforms to the JSON Schema `{form.name}`:\n{schema}"
+    rule = _rule(form)
     if told and told[0].role == "system":
         return (Message(role="system", content=f"{told[0].content}\n\n{rule}"), *told[1:])
     return (Message(role="system", content=rule), *told)
@@ -38,11 +39,19 @@ def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(replace(group[0], content="\n\n".join(message.content for message in group)) for group in groups)
 
 
-def again(said: str, wrong: str, *, cut_off: bool) -> tuple[Message, Message]:
-    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is."""
+def again(said: str, wrong: str, form: Form, dialect: Dialect, *, cut_off: bool) -> tuple[Message, Message]:
+    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
+
+    An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
+    """
     cut = " It was cut off at the length limit: be shorter." if cut_off else ""
     wish = f"That is not the JSON object that was asked for: {wrong}.{cut}"
-    return (
-        Message(role="assistant", content=said or "(nothing)"),
-        Message(role="user", content=f"{wish} Answer again, with the whole corrected JSON object and nothing else."),
-    )
+    untold = not cut_off and dialect.structured in _AS_PARAMETER
+    rule = f"\n\n{_rule(form)}" if untold else ""
+    wish = f"{wish} Answer again, with the whole corrected JSON object and nothing else.{rule}"
+    return (Message(role="assistant", content=said or "(nothing)"), Message(role="user", content=wish))
+
+
+def _rule(form: Form) -> str:
+    schema = json.dumps(form.json_schema, separators=(",", ":"))
+    return f"Your answer is one JSON object that conforms to the JSON Schema `{form.name}`:\n{schema}"

@@ -16,6 +16,7 @@ from models.asking import again, told
 from models.contract import Heard, Message, Reply, Settings, Usage
 from models.dialect import relax
 from models.reading import Read, read, without_thoughts
+from models.refusals import LARGEST, endless
 from models.schemas import form_of
 from models.wire import Dialect, Endpoint, Form, Piece, Wire
 
@@ -97,8 +98,9 @@ class Chat:
         found = read(first.text, answer)
         if found.value is not None:
             return self._reply(found.value, first, first.usage)
-        asked = (*messages, *again(first.text, found.wrong, cut_off=first.finish == "length"))
-        second = await self._hear(asked, form_of(answer), settings, heard)
+        form, dialect, cut_off = form_of(answer), self.learned.dialect, first.finish == "length"
+        asked = (*messages, *again(first.text, found.wrong, form, dialect, cut_off=cut_off))
+        second = await self._hear(asked, form, settings, heard)
         found = read(second.text, answer)
         if found.value is None:
             raise _unreadable(self.name, answer, second, found)
@@ -128,7 +130,7 @@ class Chat:
         settings: Settings,
         heard: Heard | None,
     ) -> _Answer:
-        started, first = time.monotonic(), None
+        started, first, size = time.monotonic(), None, 0
         texts: list[str] = []
         if heard is not None:
             heard("")
@@ -139,6 +141,9 @@ class Chat:
                 if piece.text:
                     first = first if first is not None else (time.monotonic() - started) * 1_000
                     texts.append(piece.text)
+                    size += len(piece.text)
+                    if size > LARGEST:
+                        raise endless(self.name)
                     if heard is not None:
                         heard(piece.text)
                 last = _together(last, piece)

@@ -19,7 +19,7 @@ from models.wire import Dialect, Form, Piece
 SCHEME = "local:"
 """``SIGNOFF_MODEL_BASE_URL=local:`` means: in this process."""
 DEFAULT = "Qwen/Qwen2.5-Coder-1.5B-Instruct"
-INSTALL = "pip install 'signoff[local]'"
+INSTALL = ".venv/bin/pip install -e '.[local]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ class FromLangfuse:
             raise Refused(
                 "Prompts from Langfuse need its SDK, which is not installed.",
                 code="langfuse_missing",
-                hint="Install it with: pip install 'signoff[langfuse]', or unset SIGNOFF_LANGFUSE_PROMPTS.",
+                hint="Install it with: .venv/bin/pip install -e '.[langfuse]', or unset SIGNOFF_LANGFUSE_PROMPTS.",
             ) from None
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import openai
 
 from domain import SignoffError, Unreadable
-from models.refusals import refusal, retry_after, served_length, too_long
+from models.refusals import LARGEST, endless, refusal, retry_after, said, served_length, too_long
 from models.wire import Endpoint
 
 _FAILED = 400
@@ -30,15 +30,26 @@ class Client(openai.DefaultAsyncHttpxClient):
     async def send(self, request: Any, **options: Any) -> Any:
         response = await super().send(request, **options)
         if response.status_code >= _FAILED:
-            body = await response.aread()
+            body = await _read(response, self._endpoint)
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
-            said = quoted(reason(body), self._endpoint)
-            raise refusal(response.status_code, said, where=where(self._endpoint), retry_after_s=wait)
+            words = quoted(said(body), self._endpoint)
+            raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
             return response
-        content = _as_stream(await response.aread(), self._endpoint)
+        content = _as_stream(await _read(response, self._endpoint), self._endpoint)
         headers = {"content-type": "text/event-stream"}
         return type(response)(status_code=200, headers=headers, content=content, request=request)
+
+
+async def _read(response: Any, endpoint: Endpoint) -> bytes:
+    """An answer of a size that a model can write; one that never ends takes no memory of ours."""
+    parts, size = list[bytes](), 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > LARGEST:
+            raise endless(where(endpoint))
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _asked_to_stream(request: Any) -> bool:
@@ -66,10 +77,10 @@ def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
 def _said_no(error: Any, body: bytes, endpoint: Endpoint) -> SignoffError:
     """What proxies mean that send an error with status 200; without a status of its own it may pass."""
     code = str(error.get("code") or "") if isinstance(error, dict) else ""
-    said = quoted(reason(body), endpoint)
-    if not code.isdecimal() and served_length(said) is not None:
-        return too_long(said)
-    return refusal(int(code) if code.isdecimal() else _UNKNOWN, said, where=where(endpoint))
+    words = quoted(said(body), endpoint)
+    if not code.isdecimal() and served_length(words) is not None:
+        return too_long(words)
+    return refusal(int(code) if code.isdecimal() else _UNKNOWN, words, where=where(endpoint))
 
 
 def where(endpoint: Endpoint) -> str:
@@ -83,20 +94,7 @@ def no_protocol(endpoint: Endpoint) -> Unreadable:
     )
 
 
-def reason(body: bytes) -> str:
-    """What an error's body says, in the forms that servers use."""
-    text = body.decode(errors="replace").strip()
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        return text or "no reason given"
-    error = whole.get("error", whole) if isinstance(whole, dict) else whole
-    said = (error.get("message") or error.get("detail") or error) if isinstance(error, dict) else error
-    code = error.get("code") if isinstance(error, dict) else None
-    return f"{said} ({code})" if isinstance(code, str) else str(said)
-
-
-def quoted(said: str, endpoint: Endpoint) -> str:
+def quoted(words: str, endpoint: Endpoint) -> str:
     """As much as we repeat of what an endpoint says: without the key, which some of them quote."""
     key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else ""
-    return (said.replace(key, "***") if key else said)[:_QUOTED]
+    return (words.replace(key, "***") if key else words)[:_QUOTED]

@@ -12,7 +12,7 @@ import httpx
 
 from domain import value
 from models.huggingface import DEFAULT, INSTALL, SCHEME
-from models.refusals import refusal
+from models.refusals import refusal, said
 from models.wire import Endpoint
 
 _FORM = {
@@ -37,6 +37,9 @@ _TOOL = {
     },
 }
 _FAILED = 400
+_QUOTED = 300
+_NO_LIST = frozenset({404, 405, 501})
+"""Statuses of endpoints that have no ``GET /models``; the protocol does not ask it of them."""
 
 
 @value
@@ -115,14 +118,11 @@ def _client(endpoint: Endpoint, timeout_s: float) -> httpx.AsyncClient:
 
 async def _served(client: httpx.AsyncClient, found: Probe) -> Probe:
     response = await client.get("models")
-    if response.status_code >= _FAILED:
-        error = refusal(response.status_code, response.reason_phrase or "no", where="it")
-        return replace(found, reachable=True, problem=error.message, hint=error.hint)
-    entries = _entries(response)
+    entries = _entries(response) if response.status_code < _FAILED else []
     ids = tuple(str(entry["id"]) for entry in entries)
     found = replace(found, reachable=True, models=ids)
     if not ids:
-        return replace(found, problem="it serves no models", hint="The address usually ends with /v1.")
+        return await _unlisted(client, response, found)
     if found.model is None and len(ids) > 1:
         return replace(found, problem="it serves several models", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
     model = found.model or next(iter(ids))
@@ -131,6 +131,21 @@ async def _served(client: httpx.AsyncClient, found: Probe) -> Probe:
     entry = entries[ids.index(model)]
     length = next((entry[key] for key in ("max_model_len", "context_length", "context_window") if entry.get(key)), None)
     return replace(found, model=model, context=length if isinstance(length, int) else None)
+
+
+async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, found: Probe) -> Probe:
+    """It does not say what it serves: a model that is named may be there all the same, or ``/v1`` is missing."""
+    status = response.status_code
+    if status >= _FAILED and status not in _NO_LIST:
+        error = refusal(status, response.reason_phrase or "no", where="it")
+        return replace(found, problem=error.message, hint=error.hint)
+    whole = f"{found.base_url.rstrip('/')}/v1"
+    if not found.base_url.rstrip("/").endswith("/v1") and _entries(await client.get(f"{whole}/models")):
+        return replace(found, problem="its address ends with /v1", hint=f"Set SIGNOFF_MODEL_BASE_URL to {whole}")
+    if found.model is not None:
+        return found
+    return replace(found, problem="it serves no models, or does not say which",
+                   hint="Set SIGNOFF_MODEL to the model's name there. The address usually ends with /v1.")  # fmt: skip
 
 
 def _entries(response: httpx.Response) -> list[dict[str, Any]]:
@@ -147,7 +162,7 @@ async def _tried(client: httpx.AsyncClient, found: Probe) -> Probe:
     plain = await _ask(client, found, "Count from one to twenty in words.", max_tokens=64)
     seconds = time.monotonic() - started
     if plain.status_code >= _FAILED:
-        error = refusal(plain.status_code, plain.text[:300], where="it")
+        error = refusal(plain.status_code, said(plain.content)[:_QUOTED], where="it")
         return replace(found, problem=error.message, hint=error.hint)
     shaped = await _ask(client, found, "Answer with ok true.", max_tokens=32, response_format=_FORM)
     called = await _ask(client, found, "Report ok true.", max_tokens=64, tools=[_TOOL],

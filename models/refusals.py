@@ -1,10 +1,11 @@
 """What an endpoint's failure means, as an error that says who can do something about it. Pure."""
 
+import json
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailable
+from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailable, Unreadable
 
 _CONTEXT = re.compile(
     r"context_length_exceeded|maximum context length|context (window|size|length)|exceed_context_size"
@@ -25,6 +26,21 @@ _TEMPLATE = re.compile(r"chat.?template", re.IGNORECASE)
 _NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
 _LATER = frozenset({408, 409, 423, 425})
 _TOO_LARGE = 413
+LARGEST = 16 << 20
+"""Bytes of one answer; no model writes as much."""
+
+
+def said(body: bytes) -> str:
+    """What an error's body says, in the forms that servers use."""
+    text = body.decode(errors="replace").strip()
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return text or "no reason given"
+    error = whole.get("error", whole) if isinstance(whole, dict) else whole
+    words = (error.get("message") or error.get("detail") or error) if isinstance(error, dict) else error
+    code = error.get("code") if isinstance(error, dict) else None
+    return f"{words} ({code})" if isinstance(code, str) else str(words)
 
 
 def served_length(said: str) -> int | None:
@@ -80,6 +96,12 @@ def refusal(status: int, said: str, *, where: str, retry_after_s: float | None =
     if _TEMPLATE.search(said):
         hint = "Serve the model with its chat template (vLLM: --chat-template FILE), or its Instruct variant."
     return Refused(f"{where} refused the request ({status}): {said}", code="llm_bad_request", hint=hint)
+
+
+def endless(where: str) -> Unreadable:
+    """It does not stop."""
+    return Unreadable(f"{where} sends more than {LARGEST >> 20} MB for one answer.",
+                      hint="See the log of the model server: it does not keep to max_tokens.")  # fmt: skip
 
 
 def unreachable(where: str, why: str) -> Unavailable:

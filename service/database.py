@@ -50,7 +50,7 @@ def server_url(settings: Settings) -> str | None:
                       hint="Write postgresql://user:password@host/database, or leave it empty for SQLite.")  # fmt: skip
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise Refused(f"PostgreSQL needs packages that are not installed: {', '.join(missing)}.",
-                      code="settings_invalid", hint="Install them: pip install 'signoff[postgres]'")  # fmt: skip
+                      code="settings_invalid", hint="Install them: .venv/bin/pip install -e '.[postgres]'")  # fmt: skip
     url = url.set(drivername="postgresql").update_query_dict({**ALIVE, **url.query})
     return url.render_as_string(hide_password=False)
 

@@ -40,7 +40,8 @@ from tests.wire.openai_answers import Answer, Received, as_json, completion, err
 
 
 class OpenAIServer:
-    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours."""
+    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours;
+    ``lists``: it says what it serves."""
 
     def __init__(
         self,
@@ -52,12 +53,13 @@ class OpenAIServer:
         supports: Sequence[str] = ("json_schema", "json_object"),
         refuses: Sequence[str] = (),
         tokenizer: float | None = None,
+        lists: bool = True,
         port: int = 0,
     ) -> None:
         self.script = list(script)
         self.models, self.max_model_len, self.api_key = tuple(models), max_model_len, api_key
         self.supports, self.refuses = tuple(supports), tuple(refuses)
-        self.tokenizer = tokenizer
+        self.tokenizer, self.lists = tokenizer, lists
         self.requests: list[Received] = []
         self._port, self._server = port, None
         self._open: set[asyncio.Task[None]] = set()
@@ -97,7 +99,7 @@ class OpenAIServer:
                 self.requests.append(request)
                 await self._answer(request, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()  # what nobody reads any more is not sent
         finally:
             self._open.discard(task)
             writer.close()
@@ -105,7 +107,7 @@ class OpenAIServer:
     async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.api_key is not None and request.key != self.api_key:
             return await send(writer, error(401, f"Incorrect API key provided: {request.key}", "invalid_api_key"))
-        if request.method == "GET" and request.path.endswith("/models"):
+        if request.method == "GET" and request.path == "/v1/models" and self.lists:
             return await send(writer, as_json(200, self._served()))
         if request.path == "/tokenize" and self.tokenizer is not None:
             told = {"count": self._counted(request), "max_model_len": self.max_model_len, "tokens": []}

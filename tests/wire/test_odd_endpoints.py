@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from domain import ContextTooLong, Plan, Refused, Unavailable
+from domain import ContextTooLong, Plan, Refused, Unavailable, Unreadable
 from models.chat import opened
+from models.refusals import LARGEST
 from tests.wire.asking import ASK, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
 
@@ -51,6 +52,25 @@ async def test_streams_of_many_makes_are_understood(body):
 async def test_a_whole_answer_need_not_say_why_it_ended():
     async with OpenAIServer([{"raw": json.dumps(whole({"content": SAID}))}]) as server:
         assert (await ask(server)).finish == "stop"
+
+
+async def test_an_endpoint_that_ignores_the_schema_is_told_it_in_words():
+    async with OpenAIServer([{"answer": "Certainly! First I would look."}, {"answer": PLAN}]) as server:
+        assert (await ask(server)).value == PLAN
+    first, second = (request.body["messages"] for request in server.asked)
+    assert second[: len(first)] == first
+    assert "JSON Schema `plan`" in second[-1]["content"]
+    assert not any("JSON Schema" in message["content"] for message in first)
+
+
+@pytest.mark.parametrize(
+    "body", [line({"content": "x" * (1 << 20)}) * 17, "x" * (LARGEST + 1)], ids=["stream", "whole"]
+)
+async def test_an_answer_without_an_end_is_given_up(body):
+    kind = EVENTS if body.startswith("data: ") else "application/json"
+    async with OpenAIServer([{"raw": body, "content_type": kind}]) as server:
+        with pytest.raises(Unreadable, match="more than 16 MB"):
+            await ask(server)
 
 
 @pytest.mark.parametrize("counted", [None, 0])

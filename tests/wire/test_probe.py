@@ -35,6 +35,7 @@ async def test_a_quick_look_costs_nothing():
     ({"models": ["a", "b"]}, None, "several models"),
     ({"models": ["a", "b"]}, "c", "does not serve c"),
     ({"models": []}, None, "no models"),
+    ({"lists": False}, None, "no models"),
     ({"api_key": "secret"}, None, "key"),
 ])  # fmt: skip
 async def test_what_cannot_work_is_said(options, model, problem):
@@ -45,6 +46,30 @@ async def test_what_cannot_work_is_said(options, model, problem):
     assert problem in seen.problem
     assert seen.hint
     assert "wrong-key" not in repr(seen)
+
+
+async def test_a_model_that_is_named_need_not_be_listed():
+    async with OpenAIServer(OK, lists=False) as server:
+        seen = await probe(Endpoint(base_url=server.base_url, model="fake-model"))
+        lost = await probe(Endpoint(base_url=server.base_url, model="gone"))
+    assert seen.ok
+    assert seen.structured
+    assert "does not know this model" in lost.problem
+
+
+async def test_an_address_without_its_version_is_completed_by_the_hint():
+    async with OpenAIServer(OK) as server:
+        root = server.base_url.removesuffix("/v1")
+        for address in (root, f"{root}/"):
+            seen = await probe(Endpoint(base_url=address, model="fake-model"))
+            assert not seen.ok
+            assert seen.hint.endswith(server.base_url)
+
+
+async def test_a_refusal_is_repeated_in_words():
+    async with OpenAIServer([{"status": 400, "message": "not today"}]) as server:
+        seen = await probe(Endpoint(base_url=server.base_url))
+    assert seen.problem.endswith(": not today")
 
 
 async def test_nobody_there():
