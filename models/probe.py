@@ -15,25 +15,17 @@ from models.huggingface import DEFAULT, INSTALL, SCHEME
 from models.refusals import refusal, said
 from models.wire import Endpoint
 
+_OBJECT = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 _FORM = {
     "type": "json_schema",
-    "json_schema": {
-        "name": "probe",
-        "strict": True,
-        "schema": {
-            "type": "object",
-            "properties": {"ok": {"type": "boolean"}},
-            "required": ["ok"],
-            "additionalProperties": False,
-        },
-    },
+    "json_schema": {"name": "probe", "strict": True, "schema": {**_OBJECT, "additionalProperties": False}},
 }
 _TOOL = {
     "type": "function",
     "function": {
         "name": "report",
         "description": "Report the result.",
-        "parameters": {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]},
+        "parameters": _OBJECT,
     },
 }
 _FAILED = 400

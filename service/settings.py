@@ -1,28 +1,19 @@
 """What the environment says. The only module of the house that reads it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from domain import Refused
+from service.addresses import Place
 from service.reporting import Reporting
 
 
 def _home() -> Path:
     return Path.home() / ".local" / "share" / "signoff"
-
-
-def _address(text: str) -> str:
-    """An address as it is compared and shown: nothing around it, no slash at its end, nobody's password in it."""
-    if "@" in urlsplit(text).netloc:
-        raise ValueError("it has a user or a password in it; a key is set with SIGNOFF_MODEL_API_KEY")
-    return text.strip().rstrip("/")
-
-
-Address = Annotated[str, AfterValidator(_address)]
 
 
 class Settings(Reporting):
@@ -44,7 +35,7 @@ class Settings(Reporting):
     )
     approvers: str = Field(default="", description="Who may sign, names with commas between; team mode needs them.")
 
-    model_base_url: Address | None = Field(
+    model_base_url: Place | None = Field(
         default=None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1. Empty: no model."
     )
     model: str | None = Field(
@@ -70,11 +61,9 @@ class Settings(Reporting):
     model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")
     model_coder: str | None = Field(default=None, description="Model id for the coder. Empty: SIGNOFF_MODEL.")
     model_reviewer: str | None = Field(default=None, description="Model id for the reviewer. Empty: SIGNOFF_MODEL.")
-    model_planner_base_url: Address | None = Field(default=None, description="Endpoint for the planner, when another.")
-    model_coder_base_url: Address | None = Field(default=None, description="Endpoint for the coder, when another.")
-    model_reviewer_base_url: Address | None = Field(
-        default=None, description="Endpoint for the reviewer, when another."
-    )
+    model_planner_base_url: Place | None = Field(default=None, description="Endpoint for the planner, when another.")
+    model_coder_base_url: Place | None = Field(default=None, description="Endpoint for the coder, when another.")
+    model_reviewer_base_url: Place | None = Field(default=None, description="Endpoint for the reviewer, when another.")
     catalogue: Path | None = Field(default=None, description="YAML with models, strategies and experts of your own.")
     strategy: str = Field(default="balanced", description="balanced, quality, fast, low_ram, single or your own.")
     repair_seconds: float = Field(default=60.0, gt=0, description="Seconds the built-in repair engine may search.")
@@ -184,13 +173,8 @@ class Settings(Reporting):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        kept = (
-            self.model_api_key,
-            *self.model_keys.values(),
-            self.otlp_headers,
-            self.langfuse_secret_key,
-            self.key_pepper,
-        )
+        kept = (self.model_api_key, *self.model_keys.values(), self.otlp_headers, self.langfuse_secret_key,
+                self.key_pepper)  # fmt: skip
         password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
         said = tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
         return (*said, unquote(password)) if password else said

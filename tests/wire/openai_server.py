@@ -40,8 +40,7 @@ from tests.wire.openai_answers import Answer, Received, as_json, completion, err
 
 
 class OpenAIServer:
-    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours;
-    ``lists``: it says what it serves."""
+    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours."""
 
     def __init__(
         self,
