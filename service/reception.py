@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -62,8 +63,7 @@ class Reception:
         """
         ask.ensure_supported()
         key = f"{once}:{_digest(ask, thread_id)}" if once else None
-        lock = self.locks.setdefault(f"{who.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock())
-        async with lock:
+        async with self.locks.setdefault(f"{who.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
             return await self._taken(who, ask, thread_id, key, list(ask.modes) if heard else [])
 
     async def _taken(self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None, modes: list[str]) -> Taken:
@@ -164,9 +164,8 @@ class Reception:
         open_now = {i.id for i in standing.interrupts}
         if isinstance(resume, dict) and resume and all(_is_interrupt(key) for key in resume):
             said = next((answer for key, answer in resume.items() if key in open_now), None)
-            if said is None and strict:
+            if (resume := said) is None and strict:
                 raise refuse("interrupt_unknown", "None of these interrupts is open now.")
-            resume = said
         if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(who.org, state="pending", run=standing.run.id)).items
@@ -191,10 +190,9 @@ class Reception:
 
 
 def _is_interrupt(key: Any) -> bool:
-    """Ids of LangGraph's interrupts: 32 hexadecimal digits."""
-    return isinstance(key, str) and len(key) == 32 and all(c in "0123456789abcdef" for c in key)  # noqa: PLR2004
+    return isinstance(key, str) and re.fullmatch("[0-9a-f]{32}", key) is not None  # as LangGraph makes them
 
 
 def _digest(ask: RunAsk, thread_id: str | None) -> str:
-    told = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    told = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
+    return hashlib.sha256(told).hexdigest()[:32]
