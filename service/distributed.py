@@ -144,8 +144,8 @@ class Distributed:
     async def look(self) -> None:
         """See ``Dispatch.look``."""
         await self.queue.rescue()
-        before = self.clock() - timedelta(seconds=self.queue.lease_s)
-        forgotten = await left_over(self.performer.turns.engine, before)
+        lease = timedelta(seconds=self.queue.lease_s)
+        forgotten = await left_over(self.performer.turns.engine, self.clock(), lease)
         for turn in await self.performer.turns.unfinished() if forgotten else ():
             if turn.id in forgotten:
                 await self.submit(turn)

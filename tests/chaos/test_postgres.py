@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from approvals import DatabaseUnavailable, open_engine, reading
+from service.leftovers import LEASES
 from tests.chaos.asking import quick_task, started
 from tests.chaos.life import Life
 from tests.chaos.nursery import Child, Nursery
@@ -55,7 +56,7 @@ async def test_a_thread_goes_on_when_nobody_could_write_how_its_last_job_ended(t
             assert (await ended(office, first)).status == "success"
         second = await asked(office, "", thread=first.thread)
         await office.dispatch.submit(second)
-        later(office.dispatch, LEASE_S)
+        later(office.dispatch, LEASES * LEASE_S)
         await office.dispatch.look()
         assert (await ended(office, second)).attempts == 1
         assert (await office.turns.get(first.id, "local")).attempts == 1
