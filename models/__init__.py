@@ -24,7 +24,7 @@ from models.contract import (
 )
 from models.counters import Counters, FileCounters, MemoryCounters
 from models.decisions import By, Decision, Decisions, MemoryDecisions, Report, Used, report
-from models.embedding import embedded
+from models.embedding import Embedder, embedded
 from models.errand import Errand
 from models.experts import Expert, choose_expert
 from models.fallback import Fallback
@@ -77,6 +77,7 @@ __all__ = [
     "Database",
     "Decision",
     "Decisions",
+    "Embedder",
     "Endpoint",
     "Endpoints",
     "Errand",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from domain import RateLimited, Transient, Unavailable, Unreadable
+from domain import RateLimited, Refused, Transient, Unavailable, Unreadable
 from models.contract import Heard, Message, Model, Reply, Settings
 
 T = TypeVar("T")
@@ -55,10 +55,12 @@ class CircuitBreaker:
                 f"{self.name} failed {self.circuit.failures} times in a row and is left alone for {left:.0f} s.",
                 hint="See the log of the model server; `signoff doctor` probes it.",
             )
-        self.circuit.trying = self.circuit.failures >= self.failures
+        trial = self.circuit.failures >= self.failures
+        self.circuit.trying = trial or self.circuit.trying
         try:
             reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
-        except (RateLimited, Unreadable):
+        except (RateLimited, Unreadable, Refused):
+            self.circuit.failures = 0  # it answered, if not what was hoped for
             raise
         except Transient:
             self.circuit.failures += 1
@@ -68,4 +70,5 @@ class CircuitBreaker:
             self.circuit.failures = 0
             return reply
         finally:
-            self.circuit.trying = False
+            if trial:  # a call that began before the circuit opened lets nobody else through
+                self.circuit.trying = False

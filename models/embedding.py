@@ -1,6 +1,9 @@
 """Vectors of texts, from an endpoint that embeds (``POST /v1/embeddings``, as vLLM and OpenAI have it)."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -28,6 +31,31 @@ async def embedded(endpoint: Endpoint, texts: Sequence[str]) -> Sequence[Sequenc
     if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
         raise _none(endpoint)
     return vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedder:
+    """Vectors of an endpoint, each text asked for once (D4): the same model has the same vector for it for ever.
+
+    The ``most`` texts that were wanted last are kept in this process, by their hash.
+    """
+
+    endpoint: Endpoint
+    most: int = 2_000
+    kept: OrderedDict[bytes, Sequence[float]] = field(default_factory=OrderedDict[bytes, Sequence[float]], repr=False)
+
+    async def __call__(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """See ``embedded``."""
+        names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
+        new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.kept}
+        fresh = dict(zip(new, await embedded(self.endpoint, list(new.values())), strict=True)) if new else {}
+        found = {name: fresh.get(name) or self.kept[name] for name in names}
+        for name, vector in found.items():
+            self.kept[name] = vector
+            self.kept.move_to_end(name)
+        while len(self.kept) > self.most:
+            self.kept.popitem(last=False)
+        return [found[name] for name in names]
 
 
 def _none(endpoint: Endpoint) -> Unavailable:

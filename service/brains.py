@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 
 from opentelemetry.trace import Tracer
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,6 +16,7 @@ from models import (
     ByWords,
     Catalogue,
     Database,
+    Embedder,
     Endpoint,
     Endpoints,
     Errand,
@@ -33,7 +33,6 @@ from models import (
     Switchboard,
     Wording,
     WorkspacePolicy,
-    embedded,
     parse_policy,
 )
 from sandbox import Check, Store
@@ -113,7 +112,7 @@ def _wording(settings: Settings) -> Wording | None:
     place = Endpoint(
         base_url=settings.model_base_url, model=settings.model_embedding, api_key=settings.model_api_key
     )  # fmt: skip
-    return ByMeaning(partial(embedded, place))
+    return ByMeaning(Embedder(endpoint=place))
 
 
 def _endpoints(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, tracer: Tracer) -> Endpoints:

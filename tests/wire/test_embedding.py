@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from domain import Unavailable
-from models import ByMeaning, Endpoint, embedded
+from models import ByMeaning, Embedder, Endpoint, embedded
 from tests.wire.openai_answers import Answer, Received, as_json, send
 from tests.wire.openai_server import OpenAIServer
 
@@ -46,3 +46,15 @@ async def test_whatever_else_comes_back_is_no_vector_and_stops_nobody(reply):
         with pytest.raises(Unavailable):
             await embedded(place, ["one", "two"])
         assert await ByMeaning(lambda texts: embedded(place, texts)).same("Correct the sum", ["Fix a total"]) is None
+
+
+async def test_a_text_is_embedded_once():
+    async with Embeds(models=["e"]) as server:
+        embed = Embedder(endpoint=Endpoint(base_url=server.base_url, model="e"), most=3)
+        assert await embed(["total", "docs", "total"]) == [(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)]
+        assert await embed(["docs", "sum"]) == [(0.0, 1.0), (1.0, 0.0)]
+        assert await embed(["sum", "docs"]) == [(1.0, 0.0), (0.0, 1.0)]
+        await embed(["more"])
+        await embed(["total"])
+    asked = [request.body["input"] for request in server.requests]
+    assert asked == [["total", "docs"], ["sum"], ["more"], ["total"]], "the oldest goes when there is no room"

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +74,54 @@ async def test_the_circuit_opens_rests_and_lets_one_through():
     assert await asked(breaker) == PLAN
     assert not breaker.open
     assert await asked(breaker) == PLAN
+
+
+async def test_a_server_that_answers_with_a_no_is_not_down_any_more():
+    clock, no = Clock(), Refused("no", code="llm_bad_request")
+    flaky = Flaky([Unavailable("down")] * 3 + [no])
+    breaker = CircuitBreaker(model=flaky, failures=3, rest_s=30, clock=clock)
+    for _ in range(3):
+        await asked(breaker)
+    clock.now += 31
+    assert await asked(breaker) is no
+    assert breaker.circuit.failures == 0
+
+
+class Waits(Flaky):
+    """Is down, and says so once the gate of the call is open."""
+
+    def __init__(self, gates: list[asyncio.Event]) -> None:
+        super().__init__([Unavailable("down") for _ in gates])
+        self.gates, self.begun = list(gates), [asyncio.Event() for _ in gates]
+
+    async def ask(self, messages, answer, *, settings, heard=None):
+        number = self.calls
+        self.calls += 1
+        self.begun[number].set()
+        await self.gates[number].wait()
+        raise self.moods.pop(0)
+
+
+async def test_a_call_from_before_lets_nobody_else_through():
+    """The circuit is tried by one call; another one that began earlier ends meanwhile."""
+    clock, gates = Clock(), [asyncio.Event() for _ in range(3)]
+    slow = Waits(gates)
+    breaker = CircuitBreaker(model=slow, failures=1, rest_s=30, clock=clock)
+    early = [asyncio.create_task(asked(breaker)) for _ in range(2)]
+    await slow.begun[1].wait()
+    gates[0].set()
+    await early[0]
+    clock.now += 31
+    trial = asyncio.create_task(asked(breaker))
+    await slow.begun[2].wait()
+    gates[1].set()
+    await early[1]
+    clock.now += 31
+    assert isinstance(await asked(breaker), Unavailable), "the trial is still going on"
+    assert slow.calls == 3
+    gates[2].set()
+    await trial
+    assert not breaker.circuit.trying
 
 
 @given(st.lists(st.sampled_from([RateLimited("slow"), Unreadable("x"), Refused("no"), None]), max_size=20))

@@ -1,55 +1,31 @@
-"""Counters, ledgers and shelves in the database: the same promises as their twins, also from several processes."""
+"""Counters, ledgers and shelves in the database: the same promises as their twins (see also ``test_together``)."""
 
 import asyncio
-import multiprocessing
 from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 
-from approvals import open_engine, sqlite_url, writing
 from domain import Budget, Exhausted, Plan, Spent
-from models import Budgeted, Database, Limits, MemoryShelf, Quota, StoredCounters, StoredLedger, StoredShelf
+from models import Budgeted, Limits, MemoryShelf, Quota, StoredCounters, StoredLedger, StoredShelf
 from models.budgeted import Amount
 from models.chat import Price
 from models.contract import Usage
 from models.quota import DAY
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
-from tests.worlds import postgres
 
 PRICE = Price(per_1k_in=Decimal(1), per_1k_out=Decimal(1))
 
 
-@pytest.fixture(scope="module")
-def socket():
-    with postgres.cluster() as folder:
-        yield folder
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "house.db")
-    name = f"d{abs(hash(request.node.name)) % 10**8}"
-    cluster = request.getfixturevalue("socket")
-    postgres.sql(cluster, f"CREATE DATABASE {name}")
-    return postgres.url(cluster, name)
-
-
-@pytest.fixture
-async def database(url):
-    engine = open_engine(url)
-    made = Database(engine=engine, writing=writing)
-    await made.create_all()
-    yield made
-    await engine.dispose()
+def worst() -> int:
+    """Tokens that one call sets aside."""
+    return 2 * (len(ASK[0].content) // 3) + 100 + 200
 
 
 async def test_fifty_calls_at_once_never_pass_the_cap(database):
     """The cap has room for a part of them; who comes too late is told, and nothing of it was sent."""
-    worst = 2 * (len(ASK[0].content) // 3) + 100 + 200
-    budget = Budget(max_tokens=7 * worst, max_cost=Decimal(10**6))
-    flaky = Flaky(usage=Usage(tokens_in=worst - 100, tokens_out=100, calls=1))
+    budget = Budget(max_tokens=7 * worst(), max_cost=Decimal(10**6))
+    flaky = Flaky(usage=Usage(tokens_in=worst() - 100, tokens_out=100, calls=1))
 
     async def call():
         ledger = StoredLedger(database=database, account="acme/run", budget=budget)
@@ -61,7 +37,7 @@ async def test_fifty_calls_at_once_never_pass_the_cap(database):
     done = sum(await asyncio.gather(*(call() for _ in range(50))))
     assert done == flaky.calls == 7
     other = StoredLedger(database=database, account="acme/other", budget=budget)
-    await other.settle(await other.reserve(Amount(tokens=worst)), Amount(tokens=1))
+    await other.settle(await other.reserve(Amount(tokens=worst())), Amount(tokens=1))
 
 
 async def test_money_holds_to_the_billionth_and_a_fork_brings_its_past(database):
@@ -84,37 +60,6 @@ async def test_what_a_killed_process_held_is_given_back_after_a_while(database):
         await ledger.reserve(Amount(tokens=1))
     clock.now += 61
     await ledger.reserve(Amount(tokens=10))
-
-
-def _calls(url: str, limit: int, wanted: int, answers: "multiprocessing.Queue[int]") -> None:
-    async def work() -> int:
-        engine = open_engine(url)
-        model = Quota(
-            model=Flaky(), limits=Limits(daily_calls=limit), counted_as="acme/*/vllm",
-            counters=StoredCounters(database=Database(engine=engine, writing=writing)), clock=lambda: 5 * DAY + 10,
-        )  # fmt: skip
-        done = 0
-        for _ in range(wanted):
-            with suppress(Exception):
-                await model.ask(ASK, Plan, settings=SETTINGS)
-                done += 1
-        await engine.dispose()
-        return done
-
-    answers.put(asyncio.run(work()))
-
-
-@pytest.mark.slow
-async def test_two_processes_share_the_last_places(url, database):
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    processes = [context.Process(target=_calls, args=(url, 25, 20, answers)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    counted = [await asyncio.to_thread(answers.get, timeout=60) for _ in processes]
-    for process in processes:
-        process.join(30)
-    assert sum(counted) == 25
 
 
 async def test_a_minute_and_a_day(database):
