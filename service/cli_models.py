@@ -4,7 +4,7 @@ import getpass
 from typing import Annotated, Any, cast, get_args
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from domain import FailureKind, Refused, Task
@@ -41,7 +41,8 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
     if as_json:
         print_json(cards)
         return
-    table = Table("model", "tier", "provider", "roles", "context", "in/out", "where", box=None)
+    names, where = Column("model", overflow="fold"), Column("where", overflow="fold")  # whole: they are copied
+    table = Table(names, "tier", "provider", "roles", "context", "in/out", where, box=None)
     for c in cards:
         price = f"{c['price_in']}/{c['price_out']}" + ("" if c["priced"] else " (assumed)")
         context = str(c["context"] or "as served")
