@@ -16,12 +16,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="every n-th case")
     parser.add_argument("--limit", type=int, help="at most so many cases of each suite")
     parser.add_argument("--seconds", type=float, default=60.0, help="time for each case")
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="cases side by side, each with its share of the cores (all)"
+    )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON, no table")
     parser.add_argument("--keep", action="store_true", help="write the numbers to results/latest.json")
     asked = parser.parse_args()
     verdicts = attempted(
         (asked.suite,) if asked.suite else SUITES, half=asked.half, name=asked.name, every=asked.every,
-        limit=asked.limit, seconds=asked.seconds, seen=None if asked.json else show,
+        limit=asked.limit, seconds=asked.seconds, jobs=asked.jobs, seen=None if asked.json else show,
     )  # fmt: skip
     found = numbers(verdicts)
     if asked.keep:

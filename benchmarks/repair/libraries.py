@@ -4,12 +4,14 @@ Sources come from the package index when the benchmark runs, into a cache outsid
 """
 
 import asyncio
+import hashlib
 import json
 import random
 import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,10 @@ from benchmarks.repair.folder import Folder
 from benchmarks.repair.mutator import Mutation, Mutator
 
 CACHE = Path.home() / ".cache" / "signoff" / "benchmarks"
+_LIST = Path(__file__).parent / "suites" / "libraries.toml"
 _SEED = 20_261_121
 _CHECK_S = 90.0
+_OF_A_KIND = 8
 _SUFFIXES = (".py", ".toml", ".cfg", ".ini", ".json", ".txt", ".rst", ".md", ".yaml", ".yml", ".csv", ".xml")
 
 
@@ -32,27 +36,25 @@ class Library:
     """Folder or file that may be broken."""
     tests: str
     half: str
+    sha256: str
+    """Of the source distribution."""
+    wide: bool = False
+    """Broken in more ways: wrong names, attributes, exceptions and defaults, lost statements and calls, too."""
+    count: int = 6
 
 
-LIBRARIES = (
-    Library(name="cachetools", version="5.5.0", source="src/cachetools", tests="tests", half="tuned"),
-    Library(name="jmespath", version="1.0.1", source="jmespath", tests="tests", half="tuned"),
-    Library(name="more-itertools", version="10.5.0", source="more_itertools", tests="tests", half="tuned"),
-    Library(name="tabulate", version="0.9.0", source="tabulate", tests="test", half="tuned"),
-    Library(name="inflection", version="0.5.1", source="inflection", tests="test_inflection.py", half="held"),
-    Library(name="parse", version="1.20.2", source="parse.py", tests="tests", half="held"),
-    Library(name="sqlparse", version="0.5.1", source="sqlparse", tests="tests", half="held"),
-    Library(name="toolz", version="1.0.0", source="toolz", tests="toolz", half="held"),
-)
+def libraries() -> list[Library]:
+    """What ``suites/libraries.toml`` names."""
+    return [Library(**told) for told in tomllib.loads(_LIST.read_text())["library"]]
 
 
-def cases(count: int, half: str = "") -> Iterator[Case]:
-    """``count`` bugs of each library that make at least one of its tests fail."""
-    for library in LIBRARIES:
+def cases(half: str = "") -> Iterator[Case]:
+    """Some bugs of each library that make at least one of its tests fail."""
+    for library in libraries():
         if half not in ("", library.half):
             continue
         files = _files(_fetched(library))
-        for number, (path, mutation) in enumerate(asyncio.run(_killed(library, files, count))):
+        for number, (path, mutation) in enumerate(asyncio.run(_killed(library, files, library.count))):
             broken = mutation.applied(files[path])
             line = files[path].split("\n")[mutation.line - 1].strip()
             yield Case(
@@ -88,6 +90,8 @@ def _fetched(library: Library) -> Path:
             check=True,
         )
         archive = next(CACHE.glob(f"{library.name.replace('-', '[-_]')}-{library.version}.tar.gz"))
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != library.sha256:
+            raise ValueError(f"{archive.name} is not the source distribution that was measured before")
         with tarfile.open(archive) as opened:
             opened.extractall(CACHE, filter="data")
         unpacked = CACHE / archive.name.removesuffix(".tar.gz")
@@ -133,7 +137,20 @@ async def _killed(library: Library, files: Mapping[str, str], count: int) -> Seq
 
 def _mutations(library: Library, files: Mapping[str, str]) -> list[tuple[str, Mutation]]:
     own = [path for path in files if path.startswith(library.source) and path.endswith(".py") and "/test" not in path]
-    return [(path, mutation) for path in own for mutation in Mutator(files[path]).all()]
+    if not library.wide:
+        return [(path, mutation) for path in own for mutation in Mutator(files[path]).all()]
+    every = [(path, mutation) for path in own for mutation in Mutator(files[path]).wide()]
+    return _spread(every)
+
+
+def _spread(every: Sequence[tuple[str, Mutation]]) -> list[tuple[str, Mutation]]:
+    """A few of each kind, from all over the files: otherwise most would be of the two or three commonest kinds."""
+    kept: list[tuple[str, Mutation]] = []
+    for kind in sorted({mutation.kind for _, mutation in every}):
+        own = [pair for pair in every if pair[1].kind == kind]
+        step = max(1, len(own) // _OF_A_KIND)
+        kept += own[::step][:_OF_A_KIND]
+    return kept
 
 
 async def _fails(library: Library, files: Mapping[str, str], path: str, mutation: Mutation) -> bool:

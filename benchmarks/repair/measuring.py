@@ -1,8 +1,11 @@
 """Run suites and count."""
 
 import asyncio
+import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import islice
 
 from benchmarks.repair import classics, libraries, projects
@@ -10,14 +13,11 @@ from benchmarks.repair.case import Case
 from benchmarks.repair.trial import Verdict, attempt
 
 SUITES = ("classics", "projects", "libraries")
-_PER_LIBRARY = 6
 
 
 def chosen(suite: str, *, half: str = "", name: str = "", every: int = 1, limit: int | None = None) -> Iterator[Case]:
     """The cases of one suite that were asked for, in a fixed order."""
-    made = {"classics": classics.cases, "projects": projects.cases}.get(
-        suite, lambda: libraries.cases(_PER_LIBRARY, half)
-    )()
+    made = {"classics": classics.cases, "projects": projects.cases}.get(suite, lambda: libraries.cases(half))()
     wanted = (case for case in made if half in ("", case.half) and name in case.name)
     return islice(wanted, 0, None if limit is None else limit * every, every)
 
@@ -30,18 +30,29 @@ def attempted(
     every: int = 1,
     limit: int | None = None,
     seconds: float = 60.0,
+    jobs: int = 0,
     seen: Callable[[Verdict], None] | None = None,
 ) -> list[Verdict]:
-    """Try every chosen case; a bug that no visible test notices is no case."""
+    """Try every chosen case; a bug that no visible test notices is no case.
+
+    ``jobs`` cases run side by side, as many as there are cores when it is 0. Each has its share of the cores for the
+    whole of its time, so nothing is repaired here that would not be repaired alone.
+    """
+    cores = os.cpu_count() or 1
+    jobs = jobs or cores
+    cases = (case for suite in suites for case in chosen(suite, half=half, name=name, every=every, limit=limit))
     verdicts: list[Verdict] = []
-    for suite in suites:
-        for case in chosen(suite, half=half, name=name, every=every, limit=limit):
-            verdict = asyncio.run(attempt(case, seconds=seconds))
+    with ProcessPoolExecutor(jobs) as pool:
+        for verdict in pool.map(partial(_tried, seconds=seconds, workers=max(1, cores // jobs)), cases):
             if verdict.code != "no_failing_test":
                 verdicts.append(verdict)
                 if seen is not None:
                     seen(verdict)
     return verdicts
+
+
+def _tried(case: Case, *, seconds: float, workers: int) -> Verdict:
+    return asyncio.run(attempt(case, seconds=seconds, workers=workers))
 
 
 def numbers(verdicts: Sequence[Verdict]) -> Mapping[str, float]:

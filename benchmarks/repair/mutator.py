@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from benchmarks.repair import wider
+from benchmarks.repair.mutation import Mutation
 
 _COMPARE = {
     ast.Lt: ("<", ("<=", ">")), ast.LtE: ("<=", ("<", ">=")), ast.Gt: (">", (">=", "<")), ast.GtE: (">=", (">", "<=")),
@@ -14,18 +16,6 @@ _BINARY = {
     ast.Mod: ("%", "//"), ast.BitAnd: ("&", "|"), ast.BitOr: ("|", "&"),
     ast.LShift: ("<<", ">>"), ast.RShift: (">>", "<<"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
-    kind: str
-    line: int
-    start: int
-    end: int
-    text: str
-
-    def applied(self, source: str) -> str:
-        return source[: self.start] + self.text + source[self.end :]
 
 
 class Mutator:
@@ -45,6 +35,11 @@ class Mutator:
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 for statement in function.body:
                     yield from self._walk(statement)
+
+    def wide(self) -> Iterator[Mutation]:
+        """The same and more: names, attributes, exceptions, defaults, slices, calls and whole statements."""
+        yield from self.all()
+        yield from wider.mutations(self.tree, self._text, self._put)
 
     def _walk(self, node: ast.AST) -> Iterator[Mutation]:
         if isinstance(node, ast.JoinedStr | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.AnnAssign):

@@ -31,15 +31,16 @@ class Verdict:
     note: str = ""
 
 
-async def attempt(case: Case, *, seconds: float) -> Verdict:
-    """Lay the case out in a new folder and let the engine work on it."""
+async def attempt(case: Case, *, seconds: float, workers: int = 2) -> Verdict:
+    """Lay the case out in a new folder and let the engine work on it, trying ``workers`` candidates at a time."""
     with tempfile.TemporaryDirectory(prefix="signoff-repair-bench-") as made:
         root, search = Path(made), f"{made}-search"
         bench = Folder(root=root)
         await _lay(bench, case.files)
         began, used = time.monotonic(), _cpu_s()
         try:
-            proposal = await Repair(folder=search).propose(Job(accept=case.accept, seconds=seconds), bench)
+            engine = Repair(folder=search, workers=workers)
+            proposal = await engine.propose(Job(accept=case.accept, seconds=seconds), bench)
         except Refused as refused:
             taken = time.monotonic() - began
             return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message,
@@ -58,7 +59,7 @@ def _paths(root: Path) -> dict[str, str]:
 
 
 def _cpu_s() -> float:
-    """Of children that have ended; one case runs at a time."""
+    """Of children that have ended; one case runs at a time in each process."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

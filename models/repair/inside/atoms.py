@@ -49,9 +49,7 @@ def constants(site: Site) -> Ideas:
 def _numbers(site: Site, value: Any) -> Ideas:
     added = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, (ast.Add, ast.Sub))
     if isinstance(value, int):
-        yield site.idea("constant", 1.0, str(value + 1))
-        if value - 1 or not added:  # adding nothing is better said by dropping the operand
-            yield site.idea("constant", 1.0, str(value - 1))
+        yield from _one_off(site, value, added=added)
     others: dict[str, float] = {"0": 0.75, "1": 0.75, "2": 0.4, "-1": 0.45, "10": 0.15, "None": 0.15}
     others.update(dict.fromkeys(site.scope.hints.numbers[:10], 0.35))
     if isinstance(value, float):
@@ -72,6 +70,17 @@ def _numbers(site: Site, value: Any) -> Ideas:
             yield site.idea("constant", weight, text)
     if value in (0, 1) and isinstance(site.parent, (ast.Return, ast.keyword)):
         yield site.idea("constant", 0.5, str(not value))
+
+
+def _one_off(site: Site, value: int, *, added: bool) -> Ideas:
+    """One more and one less; of a negative number the sign belongs to it."""
+    if isinstance(site.parent, ast.UnaryOp) and isinstance(site.parent.op, ast.USub):
+        yield site.at("constant", 1.0, site.parent, str(1 - value))
+        yield site.at("constant", 1.0, site.parent, str(-1 - value))
+        return
+    yield site.idea("constant", 1.0, str(value + 1))
+    if value - 1 or not added:  # adding nothing is better said by dropping the operand
+        yield site.idea("constant", 1.0, str(value - 1))
 
 
 def _strings(site: Site, value: str) -> Ideas:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from heapq import merge
+from functools import partial
 
 from .baseline import Baseline
+from .frontier import Closed, best_first
 from .hints import hints
-from .ideas import Candidate, Ideal
+from .ideas import Ideal
+from .overrides import read
 from .project import Drafts, Files
 from .source import Code
-from .suspects import Weights, boosted, indirect, mentioned, ochiai, spread
+from .suspects import INDIRECT, Weights, boosted, indirect, mentioned, ochiai, spread
 from .trials import Trial
 
 _HINTED = 20
 _MOST_FILES = 400
-_BANDS = (9.0, 0.6, 0.35, 0.15, 0.0)
-"""Weights of lines between which candidates are made together."""
+_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 
 
 class Candidates:
@@ -42,9 +44,8 @@ class Candidates:
         """Every edit of suspicious lines, best first; ``on`` top of another edit."""
         base = on.drafts if on else {}
         weights = self.weights(on.fixed if on else frozenset())
-        codes = self._codes(weights, base)
         before = f"{on.kind} at {on.where}, " if on else ""
-        for rank, found in enumerate(self._merged(weights, codes)):
+        for rank, found in enumerate(best_first(self._closed(weights, base))):
             idea = found.idea
             text = base.get(found.path) or self._files.code(found.path).text
             drafts = {**base, found.path: text[: idea.start] + idea.text + text[idea.end :]}
@@ -54,45 +55,35 @@ class Candidates:
                 growth = len(idea.text) - (idea.end - idea.start)
                 yield Trial(drafts, found.score, before + idea.kind, f"{found.path}:{found.line}", rank, growth)
 
-    def _codes(self, weights: Weights, base: Drafts) -> dict[str, Code]:
-        found = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
-        return {path: code for path, code in found.items() if code is not None}
-
     def _code(self, path: str) -> Code | None:
         try:
             return self._files.code(path)
         except (SyntaxError, ValueError, OSError):
             return None
 
-    def _merged(self, weights: Weights, codes: dict[str, Code]) -> Iterator[Candidate]:
-        """Best first. Edits of lines that cannot be reached yet by their score are made later."""
-        waiting: list[list[Candidate]] = []
-        for most, least in zip(_BANDS, _BANDS[1:]):  # noqa: B905, RUF007 - Python 3.9
-            found = merge(*waiting, *self._lists(weights, codes, least, most), key=_best_first)
-            rest: list[Candidate] = []
-            for candidate in found:
-                if candidate.score < least:
-                    rest = [candidate, *found]
-                    break
-                yield candidate
-            waiting = [rest]
-        yield from waiting[0]
-
-    def _lists(self, weights: Weights, codes: dict[str, Code], least: float, most: float) -> list[list[Candidate]]:
-        """Candidates of the lines whose weight lies between two."""
+    def _closed(self, weights: Weights, base: Drafts) -> Iterator[Closed]:
+        """The project's files; those that no failing test runs may still hold what suspicious lines use."""
+        found = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
+        codes = {path: code for path, code in found.items() if code is not None}
         words = mentioned(weights, codes)
-        lists: list[list[Candidate]] = []
         for path in self._paths[:_MOST_FILES]:
+            table = weights.get(path, {})
+            bound = max([*table.values(), INDIRECT])
+            yield Closed(bound, partial(self._places, path, table, words, codes))
+
+    def _places(
+        self, path: str, table: dict[int, float], words: dict[str, float], codes: dict[str, Code]
+    ) -> Iterator[Closed]:
+        if table or path in codes or self._mentions(path, words):
             code = codes.get(path) or self._code(path)
-            if code is None:
-                continue
-            table = spread(code, weights.get(path, {}))
-            table.update(indirect(code, table, words))
-            lines = [line for line, weight in table.items() if least <= weight < most]
-            if lines:
-                lists.append(Ideal(code, self._hints).candidates(table.__getitem__, lines))
-        return lists
+            if code is not None:
+                table = spread(code, table)
+                table.update(indirect(code, table, words))
+                yield from Ideal(code, self._hints).places(table)
 
-
-def _best_first(candidate: Candidate) -> float:
-    return -candidate.score
+    def _mentions(self, path: str, words: dict[str, float]) -> bool:
+        """Whether a file assigns a name that suspicious lines mention: a look at its text is cheaper than a parse."""
+        try:
+            return any(name in words for name in _ASSIGNED.findall(read(path)))
+        except (OSError, ValueError):
+            return False

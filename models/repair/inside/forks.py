@@ -32,9 +32,9 @@ class Turn:
         self.job = job
         self._pipe = pipe
 
-    def tell(self, line: Message) -> None:
-        """Report one fact; facts told before a kill are not lost."""
-        data = json.dumps(line).encode() + b"\n"
+    def tell(self, *lines: Message) -> None:
+        """Report facts; what was told before a kill is not lost."""
+        data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
         while data:
             data = data[os.write(self._pipe, data) :]
 

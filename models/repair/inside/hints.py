@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from .facts import Hints
-from .patch import read
+from .overrides import read
 from .source import FUNCTIONS
 
 _STRINGS = 40

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from . import (
@@ -22,6 +23,8 @@ from . import (
     values,
 )
 from .facts import Facts, Hints, facts
+from .frontier import Closed, best_first
+from .places import arguments, is_condition, suspicious_line
 from .scope import Scope
 from .site import Idea, Ideas, Site
 from .source import BLOCKS, FUNCTIONS, Code
@@ -29,32 +32,38 @@ from .source import BLOCKS, FUNCTIONS, Code
 Weigher = Callable[[int], float]
 """How suspicious a line is, 0 to 1."""
 
-_EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas]], ...] = (
-    ((ast.Compare,), operators.compares),
-    ((ast.BinOp,), operators.binaries),
-    ((ast.BoolOp,), operators.booleans),
-    ((ast.UnaryOp,), operators.unaries),
-    ((ast.IfExp,), operators.choices),
-    ((ast.AugAssign,), operators.augmented),
-    ((ast.Constant,), atoms.constants),
-    ((ast.Name,), names.names),
-    ((ast.Attribute,), names.attributes),
-    ((ast.Call,), calls.calls),
-    ((ast.Subscript,), subscripts.subscripts),
-    ((ast.List, ast.Tuple, ast.Set), subscripts.displays),
-    ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), subscripts.comprehensions),
-    ((ast.For,), jumps.loops),
-    ((ast.stmt,), statements.statements),
-    (FUNCTIONS, jumps.decorators),
-    (FUNCTIONS, defaults.defaults),
-    ((ast.Assign,), defaults.attributes),
-    ((ast.JoinedStr,), formats.formats),
-    ((ast.Await, ast.Call), jumps.awaits),
-    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript), nudges.nudges),
-    ((ast.expr,), values.wraps),
-    ((ast.expr,), values.exchanges),
-    ((ast.expr,), values.additions),
-    ((ast.BinOp, ast.Call, ast.Subscript), values.turns),
+_CONDITION, _INSERT = 0.9, 0.6
+"""The highest prior of edits of conditions, and of new statements."""
+_TABLES = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+_MANY, _LEAST = 12, 0.1
+"""Constants and names of a table of the usual length; the smallest share of an entry of a longer one."""
+
+_EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas], float], ...] = (
+    ((ast.Compare,), operators.compares, 1.0),
+    ((ast.BinOp,), operators.binaries, 1.0),
+    ((ast.BoolOp,), operators.booleans, 1.0),
+    ((ast.UnaryOp,), operators.unaries, 1.0),
+    ((ast.IfExp,), operators.choices, 1.0),
+    ((ast.AugAssign,), operators.augmented, 1.0),
+    ((ast.Constant,), atoms.constants, 1.0),
+    ((ast.Name,), names.names, 0.95),
+    ((ast.Attribute,), names.attributes, 0.95),
+    ((ast.Call,), calls.calls, 0.9),
+    ((ast.Subscript,), subscripts.subscripts, 0.9),
+    ((ast.List, ast.Tuple, ast.Set), subscripts.displays, 0.75),
+    ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), subscripts.comprehensions, 0.7),
+    ((ast.For,), jumps.loops, 0.5),
+    ((ast.stmt,), statements.statements, 0.9),
+    (FUNCTIONS, jumps.decorators, 0.4),
+    (FUNCTIONS, defaults.defaults, 0.9),
+    ((ast.Assign,), defaults.attributes, 0.9),
+    ((ast.JoinedStr,), formats.formats, 0.6),
+    ((ast.Await, ast.Call), jumps.awaits, 0.6),
+    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript), nudges.nudges, 0.8),
+    ((ast.expr,), values.wraps, 0.5),
+    ((ast.expr,), values.exchanges, 0.36),
+    ((ast.expr,), values.additions, 0.4),
+    ((ast.BinOp, ast.Call, ast.Subscript), values.turns, 0.4),
 )
 
 
@@ -74,6 +83,7 @@ class Ideal:
         self.code, self.hints = code, hints
         self.facts: Facts = facts(code)
         self._scopes: dict[ast.AST, Scope] = {}
+        self._scores: dict[tuple[int, int, str], float] = {}
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope of a node, made once per function."""
@@ -85,26 +95,51 @@ class Ideal:
 
     def candidates(self, weigh: Weigher, lines: Iterable[int]) -> list[Candidate]:
         """Every edit that touches one of ``lines``, best first, each text once."""
-        wanted = set(lines)
-        best: dict[tuple[int, int, str], Candidate] = {}
-        for line, idea in self._all(wanted):
-            if self.code.text[idea.start : idea.end] == idea.text:
-                continue
-            key = (idea.start, idea.end, idea.text)
-            made = Candidate(weigh(line) * idea.weight, self.code.path, line, idea)
-            if key not in best or best[key].score < made.score:
-                best[key] = made
-        return sorted(best.values(), key=lambda candidate: -candidate.score)
+        found = best_first(self.places({line: weigh(line) for line in lines}))
+        once: dict[tuple[int, int, str], Candidate] = {}
+        for candidate in found:
+            once.setdefault(candidate.idea[2:], candidate)
+        return list(once.values())
 
-    def _all(self, wanted: set[int]) -> Iterator[tuple[int, Idea]]:
+    def places(self, weights: Mapping[int, float]) -> Iterator[Closed]:
+        """Where suspicious lines may be edited; the edits are made when the search comes to them."""
         for node in ast.walk(self.code.tree):
             if isinstance(node, (ast.expr, ast.stmt)):
-                line = _line(node, wanted)
-                if line and self._inside(node):
-                    for idea in self._of(node):
-                        yield line, idea
+                line = suspicious_line(node, weights)
+                if line:
+                    yield Closed(weights[line], partial(self._edits, node, line, weights[line]))
             if isinstance(node, (ast.stmt, ast.ExceptHandler)) and not isinstance(node, ast.ClassDef):
-                yield from self._inserted(node, wanted)
+                yield from self._gaps(node, weights)
+
+    def _edits(self, node: ast.AST, line: int, weight: float) -> Iterator[Closed]:
+        """The kinds of edits of one node, none made yet."""
+        if not self._inside(node):
+            return
+        weight *= self._share(node)
+        site = Site(self.code, self.scope(node), node)
+        for kinds, edit, most in _EDITS:
+            if isinstance(node, kinds):
+                yield Closed(weight * most, partial(self._made, edit, site, line, weight))
+        if is_condition(self.code, node):
+            yield Closed(weight * _CONDITION, partial(self._made, conditions.conditions, site, line, weight))
+
+    def _made(self, edit: Callable[[Site], Ideas], site: Site, line: int, weight: float) -> Iterator[Candidate]:
+        return self._fresh(edit(site), line, weight)
+
+    def _fresh(self, ideas: Ideas, line: int, weight: float) -> Iterator[Candidate]:
+        """Candidates of ideas that change something: of the same text the best, and none that was made before."""
+        best: dict[tuple[int, int, str], Idea] = {}
+        for idea in ideas:
+            key = (idea.start, idea.end, idea.text)
+            if self.code.text[idea.start : idea.end] != idea.text and (
+                key not in best or best[key].weight < idea.weight
+            ):
+                best[key] = idea
+        for key, idea in best.items():
+            score = weight * idea.weight
+            if score > self._scores.get(key, 0.0):
+                self._scores[key] = score
+                yield Candidate(score, self.code.path, line, idea)
 
     def _inside(self, node: ast.AST) -> bool:
         """Leave alone annotations, docstrings and what stands inside f-strings (no positions before 3.12)."""
@@ -117,51 +152,34 @@ class Ideal:
                 if isinstance(around, ast.AnnAssign) and around is not node:
                     return self._under(node, around.value)
                 if isinstance(around, FUNCTIONS) and around is not node:
-                    return not (
-                        self._under(node, around.returns) or any(self._under(node, a.annotation) for a in _args(around))
-                    )
+                    notes = [around.returns, *(argument.annotation for argument in arguments(around))]
+                    return not any(self._under(node, note) for note in notes)
                 return True
         return True
 
     def _under(self, node: ast.AST, top: ast.AST | None) -> bool:
         return top is not None and (node is top or top in set(self.code.up(node)))
 
-    def _of(self, node: ast.AST) -> Ideas:
-        site = Site(self.code, self.scope(node), node)
-        for kinds, edit in _EDITS:
-            if isinstance(node, kinds):
-                yield from edit(site)
-        if _is_condition(self.code, node):
-            yield from conditions.conditions(site)
+    def _share(self, node: ast.AST) -> float:
+        """Of a long table each entry bears a part of the suspicion only."""
+        for around in self.code.up(node):
+            if isinstance(around, ast.stmt):
+                return 1.0
+            if isinstance(around, _TABLES) and (count := self.code.leaves(around)) > _MANY:
+                return max(_LEAST, _MANY / count)
+        return 1.0
 
-    def _inserted(self, node: ast.AST, wanted: set[int]) -> Iterator[tuple[int, Idea]]:
+    def _gaps(self, node: ast.AST, weights: Mapping[int, float]) -> Iterator[Closed]:
+        """Places between statements."""
         for name in BLOCKS:
             block = getattr(node, name, None)
             if not isinstance(block, list) or not block:
                 continue
             for place in range(len(block) + 1):
                 near = [block[p].lineno for p in (place - 1, place) if 0 <= p < len(block)]
-                seen = [line for line in near if line in wanted]
-                if seen:
-                    for idea in inserts.inserts(self.code, self.scope(block[0]), block, place):
-                        yield seen[0], idea
+                weight, line = max((weights.get(line, 0.0), -line) for line in near)
+                if weight:
+                    yield Closed(weight * _INSERT, partial(self._inserted, block, place, -line, weight))
 
-
-def _args(function: ast.AST) -> list[ast.arg]:
-    a: ast.arguments = function.args  # pyright: ignore[reportAttributeAccessIssue]
-    return [*a.posonlyargs, *a.args, *a.kwonlyargs, *([a.vararg] if a.vararg else []), *([a.kwarg] if a.kwarg else [])]
-
-
-def _line(node: ast.AST, wanted: set[int]) -> int:
-    """The suspicious line that an expression or a statement's head stands on; 0 when there is none."""
-    first: int = node.lineno  # pyright: ignore[reportAttributeAccessIssue]
-    last: int = node.end_lineno or first  # pyright: ignore[reportAttributeAccessIssue]
-    body = getattr(node, "body", None)
-    if isinstance(node, ast.stmt) and isinstance(body, list):
-        last = max(first, body[0].lineno - 1)
-    return next((line for line in range(first, last + 1) if line in wanted), 0)
-
-
-def _is_condition(code: Code, node: ast.AST) -> bool:
-    parent = code.parents.get(node)
-    return isinstance(parent, (ast.If, ast.While, ast.IfExp, ast.Assert)) and parent.test is node
+    def _inserted(self, block: list[ast.stmt], place: int, line: int, weight: float) -> Iterator[Candidate]:
+        return self._fresh(inserts.inserts(self.code, self.scope(block[0]), block, place), line, weight)

@@ -15,6 +15,8 @@ _SENTINELS = 2
 _QUICK_S = 0.1
 _FLOOR_S = 0.025
 """Enough for some hundred thousand lines; what needs more gets it when nothing else is left to try."""
+_IMPORTING_S = 1.5
+"""For a file of tests that is collected again."""
 _SURVEY_TESTS = 400
 _SURVEY_S = 8.0
 _PROBED = 6
@@ -31,6 +33,7 @@ class Jobs:
     def __init__(self, baseline: Baseline, files: Files) -> None:
         self._tests, self._files = baseline.tests, files
         self._failing = baseline.failing
+        self._excused: set[str] = set()
         self._good = [test for test in self._tests.values() if test.outcome in GOOD]
         near = {test.file for test in self._failing}
         passed = [test for test in self._good if test.outcome == "passed" and test.cpu < _QUICK_S]
@@ -39,11 +42,15 @@ class Jobs:
     def was_good(self, name: str) -> bool:
         """Tell whether a test did not fail before; a test that was not there did not."""
         test = self._tests.get(name)
-        return test is None or test.outcome in GOOD
+        return name not in self._excused and (test is None or test.outcome in GOOD)
 
-    def broken(self, outcomes: dict[str, str]) -> bool:
-        """Tell whether a test that was good before is not any more."""
-        return any(outcome not in GOOD and self.was_good(name) for name, outcome in outcomes.items())
+    def broken(self, outcomes: dict[str, str]) -> list[str]:
+        """The tests that were good before and are not any more."""
+        return [name for name, outcome in outcomes.items() if outcome not in GOOD and self.was_good(name)]
+
+    def excuse(self, name: str) -> None:
+        """Do not ask this test any more: it fails by itself."""
+        self._excused.add(name)
 
     def representatives(self, fixed: Sequence[str] = ()) -> list[Seen]:
         """A few failing tests that fail in different ways, the quickest of each."""
@@ -61,17 +68,21 @@ class Jobs:
         peers = sorted(test.cpu for test in self._good if test.file in files and test.outcome == "passed")
         usual = peers[int(len(peers) * 0.9)] if peers else 0.0
         own = max((test.cpu for test in tests if test.outcome != "hung"), default=0.0)
-        return _FLOOR_S + max(8 * own, 10 * usual)
+        importing = _IMPORTING_S if any(test.error == "collect" for test in tests) else 0.0
+        return _FLOOR_S + importing + max(8 * own, 10 * usual)
 
-    def quick(self, group: Sequence[Trial], tests: Sequence[Seen]) -> Message:
-        """Many candidates in one child, and at its end the sentinels, which show whether the child was spoiled."""
+    def quick(self, group: Sequence[Trial], tests: Sequence[Seen], *, stop: bool) -> Message:
+        """Many candidates in one child, and at its end the sentinels, which show whether the child was spoiled.
+
+        ``stop`` at the first test that fails: what repairs only another one of them is not noticed then.
+        """
         candidates: list[Message] = [{"p": self._files.patch(trial.drafts)} for trial in group]
         if len(group) > 1 and self._sentinels:
             candidates.append({"p": [], "t": [test.name for test in self._sentinels]})
         cpu = self.cpu_s(tests) * (_PATIENCE if group[0].retried else 1)
         return {
-            "candidates": candidates, "tests": [test.name for test in tests], "stop": len(tests) == 1, "cpu_s": cpu,
-            "idle_s": 4 * cpu + 8.0, "total_s": 600.0,
+            "candidates": candidates, "tests": [test.name for test in tests], "stop": stop, "cpu_s": cpu,
+            "idle_s": 4 * cpu + 8.0, "total_s": 600.0, "brief": True,
         }  # fmt: skip
 
     def anew(self, trial: Trial, tests: Sequence[Seen]) -> Message:
@@ -85,21 +96,26 @@ class Jobs:
         """All failing tests, with little patience for the ones that hang."""
         cpu = 3 * self.cpu_s(self._failing) * (_PATIENCE if trial.retried else 1)
         names = [test.name for test in sorted(self._failing, key=lambda test: test.outcome == "hung")]
-        return {**self._one(trial, names), "stop": True, "cpu_s": cpu, "idle_s": 4 * cpu + 8.0, "total_s": 120.0}
+        return {**self._one(trial, names), "stop": False, "cpu_s": cpu, "idle_s": 4 * cpu + 8.0, "total_s": 120.0}
 
     def everything(self, trial: Trial, left_s: float) -> Message:
         """All failing tests, then the tests that run the changed files, then all others."""
         changed = set(trial.drafts)
-        rest = sorted(
-            self._good, key=lambda t: (t.lines is not None and not changed & set(t.lines), t.lines is None, t.cpu)
-        )
+        asked = [test for test in self._good if test.name not in self._excused]
+        asked.sort(key=lambda t: (t.lines is not None and not changed & set(t.lines), t.lines is None, t.cpu))
         slow = max((test.cpu for test in self._good), default=0.0)
         total = sum(test.seconds for test in self._good)
         return {
-            **self._one(trial, [test.name for test in (*self._failing, *rest)]), "stop": True, "everything": True,
+            **self._one(trial, [test.name for test in (*self._failing, *asked)]), "stop": True, "everything": True,
             "cpu_s": max(_LONGEST_S, 10 * slow), "idle_s": max(_LEAST_S, 10 * slow), "files": [],
-            "total_s": max(_LEAST_LEFT_S, min(8 * total + _LEAST_S, left_s)),
+            "total_s": max(_LEAST_LEFT_S, min(8 * total + _LEAST_S, left_s)), "without": sorted(self._excused),
         }  # fmt: skip
+
+    def alone(self, trial: Trial, name: str) -> Message:
+        """One test that was good before."""
+        test = self._tests.get(name)
+        job = {"stop": True, "cpu_s": _LONGEST_S, "idle_s": _LEAST_S, "total_s": _LEAST_S, "files": []}
+        return {**self._one(trial, [name]), **job, **({"only": [test.file]} if test else {})}
 
     def survey(self, trial: Trial) -> Message:
         """All failing tests and the quick ones of the others, to the end."""

@@ -105,14 +105,14 @@ def binaries(site: Site) -> Ideas:
                 yield site.idea(
                     "arithmetic", weight, f"{operand(left, _binds(other))} {other} {operand(right, _binds(other) + 1)}"
                 )
-    yield site.idea("operand dropped", 0.9 if isinstance(node.right, ast.Constant) else 0.75, left)
+    likely = 1.0 if number(node.left) else 0.9  # nobody adds two numbers where one will do
+    yield site.idea("operand dropped", likely if isinstance(node.right, ast.Constant) else 0.75, left)
     yield site.idea("operand dropped", 0.75, right)
     if sign == "-":
         yield site.idea("sign", 0.3, f"-{operand(right, 11)}")
     if sign not in ("*", "&", "|", "^"):
-        yield site.idea(
-            "operands exchanged", 0.8, f"{operand(right, _binds(sign))} {sign} {operand(left, _binds(sign) + 1)}"
-        )
+        text = f"{operand(right, _binds(sign))} {sign} {operand(left, _binds(sign) + 1)}"
+        yield site.idea("operands exchanged", 0.8, text)
     yield from _regroup(site, node)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 from unittest import SkipTest
 
@@ -26,7 +27,7 @@ class Outcomes:
         self._seen: Message = {}
         self._late = False
         self.curious = False
-        """Whether the values that a failing test held are wanted, too."""
+        """Whether it is wanted where and how a test fails, too."""
         self._started = False
         sys.addaudithook(self._hear)
 
@@ -43,12 +44,11 @@ class Outcomes:
         if kept:
             call.excinfo = kept.pop(0)
         self._late = self._late or isinstance(excinfo.value, Late)
-        if "f" not in self._seen:
+        if self.curious and "f" not in self._seen:
             self._seen["f"] = _frames(excinfo.tb)
             self._seen["m"] = _message(excinfo.value)
             self._seen["e"] = type(excinfo.value).__name__
-            if self.curious:
-                self._seen["v"] = values(excinfo.tb, str(item.path))
+            self._seen["v"] = values(excinfo.tb, str(item.path))
         return pytest.TestReport(
             nodeid=item.nodeid, location=item.location, keywords={}, outcome="failed", longrepr="", when=call.when
         )
@@ -91,8 +91,12 @@ def _spoiled(spoiled: bool) -> None:
 
 def _frames(tb: Any) -> list[Any]:
     frames: list[Any] = []
+    real: dict[str, str] = {}
     while tb is not None:
-        frames.append([os.path.realpath(tb.tb_frame.f_code.co_filename), tb.tb_lineno])
+        name = tb.tb_frame.f_code.co_filename
+        if name not in real:
+            real[name] = os.path.realpath(name)
+        frames.append([real[name], tb.tb_lineno])
         tb = tb.tb_next
     return frames if len(frames) <= _FRAMES else frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
 
@@ -107,8 +111,9 @@ def _message(error: BaseException) -> str:
 class Items:
     """The collected items as ``trial.Tests``."""
 
-    def __init__(self, items: list[Any], outcomes: Outcomes) -> None:
+    def __init__(self, items: list[Any], outcomes: Outcomes, broken: Mapping[str, Any] | None = None) -> None:
         self.by_name: dict[str, Any] = {}
+        self._broken = broken or {}
         for item in items:
             self.by_name.setdefault(item.nodeid, item)
         self._outcomes = outcomes
@@ -116,7 +121,7 @@ class Items:
     def run(self, test: str, following: str | None) -> Message:
         item = self.by_name.get(test)
         if item is None:
-            return {"o": "missing"}
+            return {"o": _collects(self._broken[test])} if test in self._broken else {"o": "missing"}
         return self._outcomes.run(item, self.by_name.get(following) if following else None)
 
     def rest(self) -> None:
@@ -124,6 +129,19 @@ class Items:
         item = next(iter(self.by_name.values()), None)
         if item is not None:
             item.session._setupstate.teardown_exact(None)  # noqa: SLF001 - as pytest itself after --maxfail
+
+
+def _collects(collector: Any) -> str:
+    """Try again to collect what could not be collected: the outcome of that."""
+    try:
+        for node in collector.collect():
+            if isinstance(node, pytest.Collector) and _collects(node) != "passed":
+                return "error"
+    except Late:
+        return "hung"
+    except BaseException:  # noqa: BLE001 - importing a test file may raise anything, skips and exits too
+        return "error"
+    return "passed"
 
 
 def quiet(session: Any, outcomes: Outcomes) -> None:

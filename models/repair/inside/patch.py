@@ -1,7 +1,7 @@
 """Put a candidate's code into a process that has imported the original.
 
 Function objects keep their identity and get the new code object, so every alias, bound method and
-decorator sees the change. What a function does not hold (class bodies, default arguments, module
+decorator sees the change. Default arguments are replaced, too. What a function does not hold (class bodies, module
 constants) cannot be changed this way: ``Cold`` says that the module must be imported anew.
 """
 
@@ -12,11 +12,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
+from functools import partial
 from types import CodeType, FunctionType
-from typing import Any
 
+from .signatures import Change, redefaulted
+from .source import Function
 from .wire import Message
 
 _FUTURE = "from __future__ import annotations"
@@ -24,54 +24,6 @@ _FUTURE = "from __future__ import annotations"
 
 class Cold(Exception):
     """The change does not lie in live functions."""
-
-
-class Overrides:
-    """Source texts that imports see instead of the files on disk."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-
-    def install(self) -> None:
-        """From now on importing an overridden file compiles the text given here."""
-        original = SourceFileLoader.get_code
-        texts = self.texts
-
-        def get_code(self: Any, fullname: str) -> Any:
-            path = os.path.realpath(self.get_filename(fullname))
-            text = texts.get(path)
-            if text is None:
-                return original(self, fullname)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return compile(text, self.path, "exec", dont_inherit=True)
-
-        SourceFileLoader.get_code = get_code  # pyright: ignore[reportAttributeAccessIssue]
-
-    def put(self, patch: list[Message]) -> None:
-        """Override each file of a patch with its new text."""
-        for part in patch:
-            self.texts[part["path"]] = patched(part)
-
-
-def read(path: str) -> str:
-    """Return the text of a source file as Python reads it, newlines as they are."""
-    data = Path(path).read_bytes()
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-    return data.decode()
-
-
-def has_mark(path: str) -> bool:
-    """Tell whether a file starts with a UTF-8 byte order mark."""
-    return Path(path).read_bytes().startswith(b"\xef\xbb\xbf")
-
-
-def patched(part: Message) -> str:
-    """Return the whole file with this part's piece replaced."""
-    text = read(part["path"])
-    at = part["at"]
-    return text[:at] + part["new"] + text[at + len(part["old"]) :]
 
 
 class Live:
@@ -88,6 +40,7 @@ class Live:
                 path = self._files[code.co_filename]
                 if path.startswith(root):
                     self._functions.setdefault((path, code.co_firstlineno, code.co_name), []).append(thing)
+        self._compiled: dict[tuple[str, int, int], CodeType] = {}
         names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
         self._loaded = {os.path.realpath(name): name for name in names if isinstance(name, str)}
 
@@ -99,20 +52,46 @@ class Live:
             SyntaxError, ValueError: the candidate is not Python.
         """
         changes: list[tuple[FunctionType, CodeType]] = []
+        defaults: list[Change] = []
         for part in patch:
             name = self._name(part["path"])
-            old, new = (_compile(part, key, name) for key in ("old", "new"))
+            old, new = self._old(part, name), _compile(part, "new", name)
             path = part["path"]
             if path in self._loaded or any(self._of(path, code) for code in _tree(old)):
-                changes += self._pairs(path, old, new, covered=False)
+                try:
+                    changes += self._pairs(path, old, new, covered=False)
+                except Cold:
+                    found = redefaulted(*compilable(part), partial(self._by, path, list(_tree(old))))
+                    if found is None:
+                        raise
+                    defaults += found
         undo = [(function, function.__code__) for function, _ in changes]
+        given = [(function, function.__defaults__, function.__kwdefaults__) for function, _, _ in defaults]
         try:
             for function, code in changes:
                 function.__code__ = code
         except ValueError as error:  # another number of free variables
             _restore(undo)
             raise Cold from error
-        return lambda: _restore(undo)
+        _give(defaults)
+
+        def back() -> None:
+            _restore(undo)
+            _give(given)
+
+        return back
+
+    def _old(self, part: Message, name: str) -> CodeType:
+        """The unchanged piece: many candidates in a row are edits of the same one."""
+        key = (name, part["at"], len(part["old"]))
+        if key not in self._compiled:
+            self._compiled[key] = _compile(part, "old", name)
+        return self._compiled[key]
+
+    def _by(self, path: str, codes: list[CodeType], node: Function) -> list[FunctionType]:
+        first = min(placed.lineno for placed in (node, *node.decorator_list))
+        made = [code for code in codes if code.co_name == node.name and code.co_firstlineno == first]
+        return [function for code in made for function in self._of(path, code)]
 
     def _name(self, path: str) -> str:
         return next((name for name, real in self._files.items() if real == path), self._loaded.get(path, path))
@@ -143,18 +122,30 @@ def _shape(code: CodeType) -> tuple[object, ...]:
     return code.co_names, code.co_varnames, code.co_freevars, plain
 
 
+def _give(defaults: list[Change]) -> None:
+    for function, plain, named in defaults:
+        function.__defaults__, function.__kwdefaults__ = plain, named
+
+
 def _restore(undo: list[tuple[FunctionType, CodeType]]) -> None:
     for function, code in undo:
         function.__code__ = code
 
 
-def _compile(part: Message, key: str, name: str) -> CodeType:
-    """Compile a top-level statement so that its line numbers are those of the file."""
-    before = part["line"] - 1
+def compilable(part: Message) -> tuple[str, str]:
+    """The old and the new piece, each so that its line numbers are those of the file."""
+    heads: list[str] = part.get("heads", [])
+    before = part["line"] - 1 - len(heads)
     start = _FUTURE if part.get("future") and before else ""
+    around = start + "\n" * before + "".join(f"{head}\n" for head in heads)
+    gone = f"{heads[-1].partition('class')[0]} pass\n" if heads else ""  # a class whose only statement is deleted
+    return around + part["old"], around + (part["new"] if part["new"].strip() else gone)
+
+
+def _compile(part: Message, key: str, name: str) -> CodeType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return compile(start + "\n" * before + part[key], name, "exec", dont_inherit=True)
+        return compile(compilable(part)[key == "new"], name, "exec", dont_inherit=True)
 
 
 def _nested(code: CodeType) -> dict[tuple[str, int], CodeType]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .patch import read
+from .overrides import read
 from .source import Code
 from .wire import Message
 
@@ -69,26 +69,31 @@ class Files:
         for path, text in drafts.items():
             code = self.code(path)
             start, end, _ = hull(code.text, text)
-            first, last, line = code.piece(start, end)
-            old = code.text[first:last]
-            new = text[first : last + len(text) - len(code.text)]
-            parts.append({"path": path, "at": first, "line": line, "old": old, "new": new, "future": code.future})
+            piece = code.piece(start, end)
+            old = code.text[piece.start : piece.end]
+            new = text[piece.start : piece.end + len(text) - len(code.text)]
+            parts.append({
+                "path": path, "at": piece.start, "line": piece.line, "heads": piece.heads, "old": old, "new": new,
+                "future": code.future, "size": len(code.text),
+            })  # fmt: skip
         return parts
 
 
 def hull(old: str, new: str) -> tuple[int, int, int]:
     """The smallest range that differs: start, its end in ``old``, its end in ``new``."""
     most = min(len(old), len(new))
-    start = _longest(most, lambda n: old[:n] == new[:n])
-    tail = _longest(most - start, lambda n: n == 0 or old[-n:] == new[-n:])
-    return start, len(old) - tail, len(new) - tail
+    start = _longest(most, lambda low, high: old[low:high] == new[low:high])
+    m, n = len(old), len(new)
+    tail = _longest(most - start, lambda low, high: old[m - high : m - low] == new[n - high : n - low])
+    return start, m - tail, n - tail
 
 
-def _longest(most: int, holds: Callable[[int], bool]) -> int:
+def _longest(most: int, same: Callable[[int, int], bool]) -> int:
+    """The length up to which everything is the same; ``same`` compares one stretch."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if holds(middle):
+        if same(low, middle):
             low = middle
         else:
             high = middle - 1

@@ -19,7 +19,8 @@ import pytest
 from . import limits
 from .forks import ForkServer, Turn
 from .outcomes import MESSAGE, Items, Outcomes, quiet
-from .patch import Live, Overrides
+from .overrides import Overrides
+from .patch import Live
 from .trace import Lines
 from .trial import perform
 from .wire import Message, send
@@ -63,6 +64,7 @@ class Session:
         self._request = request
         self._overrides = overrides
         self._broken: list[Message] = []
+        self._collectors: dict[str, Any] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
@@ -72,10 +74,14 @@ class Session:
         if report.failed:
             self._broken.append({"id": report.nodeid, "m": str(report.longrepr)[-MESSAGE:]})
 
+    def pytest_exception_interact(self, node: Any) -> None:
+        if isinstance(node, pytest.Collector):
+            self._collectors[f"collect:{node.nodeid}"] = node
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
         outcomes = Outcomes()
-        items = Items(session.items, outcomes)
+        items = Items(session.items, outcomes, self._collectors)
         sock = _connect()
         send(sock, {
             "hello": "warm",
@@ -150,7 +156,8 @@ class Again:
             self._turn.tell({"c": 0, "t": name, "o": outcome, "m": message or "", "lines": imported, "s": 0, "cpu": 0})
         job["tests"] = [name for name in job["tests"] if name not in whole]
         if job.get("everything"):
-            job["tests"] += [name for name in items.by_name if name not in job["tests"]]
+            known = {*job["tests"], *job.get("without", ())}
+            job["tests"] += [name for name in items.by_name if name not in known]
         if bad and job.get("stop"):
             self._turn.tell({"c": 0, "end": True})
         else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
 
-from .patch import has_mark
+from .overrides import has_mark
 from .project import Files
 from .trials import Trial
 from .wire import Message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,13 +10,17 @@ from itertools import islice
 
 from .baseline import GOOD, Baseline
 from .candidates import Candidates
-from .disk import on_disk
 from .jobs import Jobs
 from .lab import Lab
+from .proof import Proof
 from .trials import Tally, Trial, promise, varied
 from .wire import Message
 
 _BATCH = 16
+_THOROUGH = 400
+"""Candidates that face all representatives, whether or not they pass the first."""
+_IMPORT_SHARE = 0.15
+"""Of the time, for candidates that need a new import, while there are others."""
 _DRAIN_S = 2.0
 _SURVEYED = 16
 _BASES = 6
@@ -31,11 +34,12 @@ class Search:
     def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
         self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
-        self._starting = any(test.starts for test in baseline.tests.values())
+        self._proof = Proof(lab, jobs, list(baseline.tests.values()), end)
         self._began = time.monotonic()
         self._until = self._began
-        self._batch = _BATCH
+        self._importing = 0.0
         self._quick = jobs.representatives()
+        self._batch = 1 if any(test.error == "collect" for test in self._quick) else _BATCH
         self._again: deque[Trial] = deque()
         self._anew: deque[Trial] = deque()
         self._late: list[Trial] = []
@@ -50,16 +54,28 @@ class Search:
         anew: dict[int, list[Trial]] = {}
         while time.monotonic() < self._until:
             while len(open_) <= self._lab.workers and (group := self._next(trials)):
-                open_[self._lab.submit("warm", self._jobs.quick(group, self._quick))] = group
-            while self._anew and len(anew) < (1 if open_ else self._lab.workers):
+                open_[self._lab.submit("warm", self._quickly(group))] = group
+            while self._anew and self._may_import(len(open_), len(anew)):
                 trial = self._anew.popleft()
                 anew[self._lab.submit("cold", self._jobs.anew(trial, self._quick))] = [trial]
+                trial.started = time.monotonic()
             if not open_ and not anew:
                 return
             self._take(open_, anew)
         self._drain(open_, anew)
         self._again.extendleft(trial for group in open_.values() for trial in group)
         self._anew.extendleft(trial for group in anew.values() for trial in group)
+
+    def _quickly(self, group: list[Trial]) -> Message:
+        """All representatives for the best candidates, to learn of half repairs; then only while they pass."""
+        stop = len(self._quick) == 1 or self.tally.tried > _THOROUGH
+        return self._jobs.quick(group, self._quick, stop=stop)
+
+    def _may_import(self, warm: int, anew: int) -> bool:
+        """An import costs hundreds of times as much as live code: a share of the time while there is both to try."""
+        if not warm:
+            return anew < self._lab.workers
+        return not anew and self._importing <= _IMPORT_SHARE * (time.monotonic() - self._began)
 
     def _take(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
         waiting = {number: (number in open_, group) for number, group in (*open_.items(), *anew.items())}
@@ -127,39 +143,19 @@ class Search:
 
     def _judge_anew(self, group: list[Trial], result: Message) -> None:
         self.tally.cold += 1
+        self._importing += time.monotonic() - group[0].started
         self._learn(group[0], result["lines"], "cold")
 
     def _confirm(self, trial: Trial, kind: str) -> None:
-        if any(name.startswith("collect:") for name in self._failing):
-            kind = "cold"
-        with on_disk(trial.drafts) if self._starting else contextlib.nullcontext():
-            self._confirmed(trial, kind)
+        self._conclude(trial, self._proof.of(trial, kind, few=len(self._failing) > len(self._quick)))
 
-    def _confirmed(self, trial: Trial, kind: str) -> None:
-        if kind == "warm" and len(self._failing) > len(self._quick) and not self._fixes_all(trial):
-            return
-        left = self._end - time.monotonic()
-        result = self._lab.ask(kind, self._jobs.everything(trial, left))
-        outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
-        if self._jobs.broken(outcomes):
-            return
-        ended = any("end" in line for line in result["lines"])
-        trial.fixed = {name for name in self._failing if outcomes.get(name) == "passed"}
-        if len(trial.fixed) == len(self._failing) and (ended or result["late"]):
-            trial.sure = ended
+    def _conclude(self, trial: Trial, proved: str) -> None:
+        if proved == "whole":
             self._found(trial)
-        elif trial.fixed:
+        elif proved != "none":
             self._partial.append(trial)
-
-    def _fixes_all(self, trial: Trial) -> bool:
-        result = self._lab.ask("warm", self._jobs.failing(trial))
-        trial.fixed = {line["t"] for line in result["lines"] if line.get("o") == "passed"}
-        if len(trial.fixed) == len(self._failing):
-            return True
-        if result["late"] and not trial.retried:
+        if proved == "late" and not trial.retried:
             self._late.append(trial)
-        self._partial.append(trial)
-        return False
 
     def _found(self, trial: Trial) -> None:
         now = time.monotonic()
@@ -173,7 +169,11 @@ class Search:
         ranked = sorted(self._partial, key=promise) if len(self._quick) > 1 else []
         self._partial = []
         kept = [trial for trial in ranked[:_SURVEYED] if time.monotonic() < until and self._survey(trial)]
-        return varied(kept)[:_BASES]
+        best = varied(kept)[:_BASES]
+        for trial in best:
+            if time.monotonic() < self._end and not self.plausible and self._proof.again(trial) == "whole":
+                self._found(trial)
+        return [] if self.plausible else best
 
     def _survey(self, trial: Trial) -> bool:
         lines = self._lab.ask("warm", self._jobs.survey(trial))["lines"]

@@ -10,6 +10,10 @@ from .trials import Trial
 _BROKEN = frozenset(("hung", "RecursionError", "NameError", "UnboundLocalError", "MemoryError"))
 _AGREEMENT = 0.3
 _DISTRUST = 0.15
+_LOSSY = ("deleted", "unwrapped", "part dropped", "comparison dropped", "call dropped", "branch alone")
+"""Ends of the kinds of edits that take something away."""
+_LOSS = 0.75
+"""Their worth beside that of others: tests that do not look at something do not prove that it is not needed."""
 
 Outcomes = dict[str, str]
 """What each call came to."""
@@ -29,14 +33,19 @@ def settled(trials: Sequence[Trial], seen: Sequence[Outcomes]) -> list[Trial]:
     rank: dict[int, float] = {}
     for sign, members in groups.items():
         trust = 1 / (1 + _DISTRUST * max(0, _broken(sign) - least))
-        worth = max(trials[place].score for place in members) * (1 + _AGREEMENT * log2(len(members))) * trust
+        worth = max(_prior(trials[place]) for place in members) * (1 + _AGREEMENT * log2(len(members))) * trust
         rank.update(dict.fromkeys(members, worth))
     order = sorted(range(len(trials)), key=lambda place: (*_first(trials[place], rank[place]), place))
     return [trials[place] for place in order]
 
 
 def _first(trial: Trial, worth: float) -> tuple[bool, float, int, float]:
-    return not trial.sure, -round(worth, 1), trial.growth, -trial.score
+    change = abs(trial.growth) if trial.kind.endswith(_LOSSY) else trial.growth
+    return not trial.sure, -round(worth, 1), change, -_prior(trial)
+
+
+def _prior(trial: Trial) -> float:
+    return trial.score * (_LOSS if trial.kind.endswith(_LOSSY) else 1.0)
 
 
 def _broken(sign: Sequence[str]) -> int:

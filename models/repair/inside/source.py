@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - Python 3.9
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BLOCKS = ("body", "orelse", "finalbody")
+
+
+class Piece(NamedTuple):
+    """A part of a file that can be compiled alone."""
+
+    start: int
+    end: int
+    line: int
+    """Of its first character."""
+    heads: list[str]
+    """Heads of the classes that it stands in, to be put on the lines before."""
 
 
 class Code:
@@ -21,6 +32,8 @@ class Code:
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
+        self._blocks: dict[int, list[tuple[int, int, ast.stmt]]] = {}
+        self._leaves: dict[ast.AST, int] = {}
         self.parents: dict[ast.AST, ast.AST] = {}
         for node in ast.walk(self.tree):
             for child in ast.iter_child_nodes(node):
@@ -60,6 +73,13 @@ class Code:
         start, _ = self.span(node)
         return self.text[self.line_start(start) : start]
 
+    def leaves(self, table: ast.AST) -> int:
+        """How many constants and names stand in a display."""
+        if table not in self._leaves:
+            found = [node for node in ast.walk(table) if isinstance(node, (ast.Constant, ast.Name))]
+            self._leaves[table] = len(found)
+        return self._leaves[table]
+
     def up(self, node: ast.AST) -> Iterator[ast.AST]:
         """The nodes around a node, innermost first."""
         while node in self.parents:
@@ -90,17 +110,37 @@ class Code:
                 return block
         return [statement]
 
-    def piece(self, start: int, end: int) -> tuple[int, int, int]:
-        """The run of whole top-level statements that covers a range: start, end, and its first line."""
+    def piece(self, start: int, end: int) -> Piece:
+        """The run of whole statements that covers a range, as few as can be compiled without the rest of the file."""
+        block: list[ast.stmt] = self.tree.body
         first, last = 0, len(self.text)
-        for statement in self.tree.body:
-            a, b = self.span(statement)
-            a, b = self.line_start(a), self.line_end(b)
-            if b < start:  # what is put right behind a function may belong to it
-                first = b
-            elif a >= end and a < last:
-                last = a
-        return first, last, self.text.count("\n", 0, first) + 1
+        heads: list[str] = []
+        while True:
+            inner: ast.ClassDef | None = None
+            for a, b, statement in self._runs(block):
+                if b < start:  # what is put right behind a function may belong to it
+                    first = b
+                elif a >= end and a < last:
+                    last = a
+                if isinstance(statement, ast.ClassDef) and self._holds(statement, start, end):
+                    inner = statement
+            if inner is None:
+                return Piece(first, last, self.text.count("\n", 0, first) + 1, heads)
+            heads.append(f"{' ' * inner.col_offset}class {inner.name}:")
+            block = inner.body
+            first, last = self._runs(block)[0][0], self._runs(block)[-1][1]
+
+    def _holds(self, around: ast.ClassDef, start: int, end: int) -> bool:
+        runs = self._runs(around.body)
+        return around.body[0].lineno > around.lineno and runs[0][0] <= start and start < runs[-1][1] > end - 1
+
+    def _runs(self, block: list[ast.stmt]) -> list[tuple[int, int, ast.stmt]]:
+        """Whole lines of each statement of a block."""
+        key = id(block)
+        if key not in self._blocks:
+            spans = [(*self.span(statement), statement) for statement in block]
+            self._blocks[key] = [(self.line_start(a), self.line_end(b), statement) for a, b, statement in spans]
+        return self._blocks[key]
 
     @property
     def future(self) -> bool:

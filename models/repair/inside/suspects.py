@@ -21,7 +21,8 @@ _LAST_FRAME = 1.4
 _RECURSION = 10
 _ANY_FRAME = 1.2
 _SUSPECTED = 1.3
-_INDIRECT = 0.75
+INDIRECT = 0.75
+"""What a constant or a default inherits from the lines that use it."""
 
 
 def ochiai(failed: Sequence[Coverage], passed: Iterable[Coverage]) -> Weights:
@@ -100,14 +101,14 @@ def indirect(code: Code, table: dict[int, float], words: dict[str, float]) -> di
     for node in ast.walk(code.tree):
         if isinstance(node, FUNCTIONS):
             inner = [table.get(line, 0.0) for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)]
-            weight = _INDIRECT * max(inner, default=0.0)
+            weight = INDIRECT * max(inner, default=0.0)
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             for line in range(first, node.body[0].lineno):
                 found[line] = max(found.get(line, 0.0), weight)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and code.function(node) is None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-            weight = _INDIRECT * max((words.get(name, 0.0) for name in names), default=0.0)
+            weight = INDIRECT * max((words.get(name, 0.0) for name in names), default=0.0)
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 found[line] = max(found.get(line, 0.0), weight)
     return {line: weight for line, weight in found.items() if weight and line not in table}

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from . import limits
 from .forks import Turn
-from .patch import Cold, Live, Overrides
+from .overrides import Overrides
+from .patch import Cold, Live
 from .probes import Calls, probed
 from .trace import Lines
 from .wire import Message
@@ -82,6 +83,7 @@ def _nothing() -> None:
 def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
     job = turn.job
     lines = Lines(job["files"]) if job.get("trace") else None
+    kept: list[Message] = []
     for place, name in enumerate(names):
         following = names[place + 1] if place + 1 < len(names) else None
         if job.get("where"):
@@ -94,14 +96,17 @@ def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
         if lines is not None:
             told["lines"] = lines.stop()
         told.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
-        turn.tell(told)
+        kept.append(told)
+        if not job.get("brief"):
+            turn.tell(*kept)
+            kept.clear()
         late = told["o"] == "hung"
         if late or (job.get("stop") and told["o"] not in ("passed", "skipped", "xfailed", "xpassed")):
             if following:
                 tests.rest()
             break
     limits.arm(0)
-    turn.tell({"c": number, "end": True})
+    turn.tell(*kept, {"c": number, "end": True})
 
 
 def _watch(turn: Turn, number: int, name: str, lines: Lines | None) -> None:

@@ -23,6 +23,8 @@ class Trial:
     fixed: set[str] = field(default_factory=set)
     """Failing tests that pass with it."""
     retried: bool = False
+    started: float = 0.0
+    """When it was sent to be imported anew, on the monotonic clock."""
     sure: bool = True
     """Every test was run and none got worse; False when time ran out before the last test."""
 

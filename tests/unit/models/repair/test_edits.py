@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models.repair.inside.facts import Hints
 from models.repair.inside.ideas import Ideal
+from models.repair.inside.patch import compilable
 from models.repair.inside.project import Files, hull
 from models.repair.inside.site import binding_of, minus, negated, operand, plus
 from models.repair.inside.source import Code
@@ -26,6 +27,8 @@ def repaired(text: str) -> dict[str, int]:
 
 
 CASES = [
+    ("def f(xs):\n    return xs[-1]\n", "def f(xs):\n    return xs[0]\n"),
+    ("def f(xs):\n    return xs[:-1 + 1]\n", "def f(xs):\n    return xs[:-1]\n"),
     ("def f(a, b):\n    return a < b\n", "def f(a, b):\n    return a <= b\n"),
     ("def f(a, b):\n    return a - b\n", "def f(a, b):\n    return b - a\n"),
     ("def f(xs):\n    return any(x > 0 for x in xs)\n", "def f(xs):\n    return all(x > 0 for x in xs)\n"),
@@ -123,7 +126,7 @@ def test_every_valid_candidate_is_valid_as_the_piece_that_is_compiled_alone(tmp_
         except (SyntaxError, ValueError):
             continue
         for part in files.patch({str(path): candidate}):
-            compile(part["new"], "x.py", "exec")
+            compile(compilable(part)[1], "x.py", "exec")
 
 
 def test_no_candidate_is_the_text_itself_and_none_comes_twice() -> None:
@@ -152,7 +155,7 @@ def test_the_hull_of_two_texts_is_what_differs(old: str, new: str) -> None:
 def test_a_piece_is_whole_statements_around_a_range(name: str, at: int, other: str) -> None:
     text = f"{name} = 1\n\n\ndef {name}x(a):\n    return a\n\n\n{name}{other} = 2\n"
     code = Code("x.py", text)
-    start, end, line = code.piece(min(at, len(text) - 1), min(at, len(text) - 1))
+    start, end, line, _ = code.piece(min(at, len(text) - 1), min(at, len(text) - 1))
     assert start <= min(at, len(text) - 1) <= end
     assert text.count("\n", 0, start) == line - 1
     ast.parse(text[start:end])

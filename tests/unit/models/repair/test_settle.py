@@ -31,6 +31,14 @@ def test_what_was_not_proved_to_the_end_comes_last():
     assert names(settled([trial("late", 0.9, sure=False), trial("proved", 0.2)], [{}, {}])) == ["proved", "late"]
 
 
+def test_what_changes_a_condition_comes_before_what_takes_it_away():
+    trials = [
+        Trial({}, 0.5, "statement deleted", "x.py:1", 0, growth=-40),
+        Trial({}, 0.45, "and/or", "x.py:1", 0, growth=1),
+    ]
+    assert names(settled(trials, [{}, {}])) == ["and/or", "statement deleted"]
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz")))))
 def test_none_is_lost(pairs):
     trials = [trial(str(place), score) for place, (score, _) in enumerate(pairs)]

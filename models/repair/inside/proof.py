@@ -1,0 +1,86 @@
+"""What passes the representatives must pass everything: the other failing tests, and every test that passed before."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+
+from .baseline import Seen
+from .disk import on_disk
+from .jobs import Jobs
+from .lab import Lab
+from .trials import Trial
+
+_HOPES = 12
+"""Half repairs that are tried in a new import, too."""
+_EXCUSES = 4
+"""Tests of one run that may turn out to fail by themselves."""
+
+
+class Proof:
+    """Runs all tests on a candidate."""
+
+    def __init__(self, lab: Lab, jobs: Jobs, tests: Sequence[Seen], end: float) -> None:
+        self._lab, self._jobs, self._end = lab, jobs, end
+        self._failing = [test.name for test in tests if test.bad]
+        self._starting = any(test.starts for test in tests)
+        self._importing = any(name.startswith("collect:") for name in self._failing)
+        self._hopes = _HOPES
+
+    def of(self, trial: Trial, kind: str, *, few: bool) -> str:
+        """Tell whether a candidate is a ``whole`` repair, a ``half``, one that ran out of time (``late``), or ``none``.
+
+        ``few``: not all failing tests were seen to pass yet. What the candidate repairs is noted in it.
+        """
+        with on_disk(trial.drafts) if self._starting else contextlib.nullcontext():
+            if kind == "cold" or self._importing:
+                return self._everything(trial, "cold")
+            if few:
+                late = self._others(trial)
+                if len(trial.fixed) < len(self._failing):
+                    return self._everything(trial, "cold") if self._worth_importing(trial) else late
+            return self._everything(trial, "warm")
+
+    def again(self, trial: Trial) -> str:
+        """The same in a new import for a half repair: what was made at import is as broken as it was then."""
+        with on_disk(trial.drafts) if self._starting else contextlib.nullcontext():
+            return self._everything(trial, "cold") if self._worth_importing(trial) else "half"
+
+    def _worth_importing(self, trial: Trial) -> bool:
+        if "cold" not in self._lab.hosts or 2 * len(trial.fixed) < len(self._failing) or self._hopes <= 0:
+            return False
+        self._hopes -= 1
+        return True
+
+    def _others(self, trial: Trial) -> str:
+        result = self._lab.ask("warm", self._jobs.failing(trial))
+        trial.fixed = {line["t"] for line in result["lines"] if line.get("o") == "passed"}
+        return "late" if result["late"] else "half"
+
+    def _everything(self, trial: Trial, kind: str) -> str:
+        for _ in range(_EXCUSES):
+            result = self._lab.ask(kind, self._jobs.everything(trial, self._end - time.monotonic()))
+            outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
+            broken = self._jobs.broken(outcomes)
+            if not broken:
+                break
+            if not self._excused(trial, kind, broken[0]):
+                return "none"
+        else:
+            return "none"
+        ended = any("end" in line for line in result["lines"])
+        before, trial.fixed = trial.fixed, {name for name in self._failing if outcomes.get(name) == "passed"}
+        if len(trial.fixed) == len(self._failing) and (ended or result["late"]):
+            trial.sure = ended
+            return "whole"
+        trial.fixed |= before if kind == "cold" else set()
+        return "half" if trial.fixed else "none"
+
+    def _excused(self, trial: Trial, kind: str, name: str) -> bool:
+        """A test that fails among others and passes alone does not speak against a candidate, from now on."""
+        result = self._lab.ask(kind, self._jobs.alone(trial, name))
+        if not any(line.get("t") == name and line["o"] == "passed" for line in result["lines"]):
+            return False
+        self._jobs.excuse(name)
+        return True
