@@ -12,7 +12,7 @@ import httpx
 
 from domain import value
 from models.huggingface import DEFAULT, INSTALL, SCHEME
-from models.refusals import refusal, said
+from models.refusals import refusal, said, way_there
 from models.wire import Endpoint
 
 _OBJECT = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -90,8 +90,7 @@ async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = Fa
             found, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
         )
     except httpx.HTTPError as error:
-        return replace(found, problem=f"cannot be reached: {error or type(error).__name__}",
-                     hint="Is the model server running, and is SIGNOFF_MODEL_BASE_URL its address?")  # fmt: skip
+        return replace(found, problem=f"cannot be reached: {error or type(error).__name__}", hint=way_there(str(error)))
 
 
 def _in_process(found: Probe) -> Probe:

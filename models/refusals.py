@@ -106,5 +106,11 @@ def endless(where: str) -> Unreadable:
 
 def unreachable(where: str, why: str) -> Unavailable:
     """Nobody answers there."""
-    return Unavailable(f"{where} cannot be reached: {why}",
-                       hint="Is the model server running, and is SIGNOFF_MODEL_BASE_URL its address?")  # fmt: skip
+    return Unavailable(f"{where} cannot be reached: {why}", hint=way_there(why))
+
+
+def way_there(why: str) -> str:
+    """What to do about an endpoint that cannot be reached."""
+    if "CERTIFICATE_VERIFY_FAILED" in why:
+        return "Nothing here trusts its certificate: set SSL_CERT_FILE to a PEM file with it, or with who signed it."
+    return "Is the model server running, and is SIGNOFF_MODEL_BASE_URL its address?"

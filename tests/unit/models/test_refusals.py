@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain import ContextTooLong, SignoffError
 from models.dialect import relax
-from models.refusals import refusal, retry_after, served_length
+from models.refusals import refusal, retry_after, served_length, unreachable
 from models.wire import Dialect
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
@@ -61,3 +61,9 @@ def test_a_dialect_only_gets_plainer_and_ends(messages):
             assert plainer not in seen
             seen.append(dialect := plainer)
     assert len(seen) <= 7
+
+
+def test_a_certificate_that_nobody_trusts_is_not_a_server_that_is_away():
+    told = unreachable("it", "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate")
+    assert "SSL_CERT_FILE" in told.hint
+    assert "SSL_CERT_FILE" not in unreachable("it", "Connection refused").hint
