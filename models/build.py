@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from opentelemetry.trace import Tracer
 
-from models import huggingface
+from models import huggingface, vendors
 from models.breaker import CircuitBreaker
 from models.catalogue import Catalogue
 from models.chat import Price, opened
@@ -94,6 +94,8 @@ async def open_endpoint(
         chat: Model
         if endpoint.base_url.startswith(huggingface.SCHEME):
             chat = await stack.enter_async_context(huggingface.opened(endpoint.model, price=price))
+        elif vendors.vendor_of(endpoint.base_url) is not None:
+            chat = await stack.enter_async_context(vendors.opened(endpoint, price=price))
         elif endpoint.model is None:
             chat = await stack.enter_async_context(discovered(endpoint, price=how.price))
         else:

@@ -11,6 +11,7 @@ from models.cards import ModelCard
 from models.catalogue import Catalogue
 from models.contract import Role
 from models.huggingface import SCHEME
+from models.vendors import vendor_of
 from models.wire import Endpoint
 
 UNNAMED = "default"
@@ -74,6 +75,8 @@ def provider_of(base_url: str) -> str:
     """Who serves there, as policies name it: ``vllm`` on our own machines, else a vendor or the host."""
     if base_url.startswith(SCHEME):
         return "huggingface"
+    if (vendor := vendor_of(base_url)) is not None:
+        return vendor.provider
     host = (urlsplit(base_url).hostname or "").lower()
     if host in _KNOWN:
         return _KNOWN[host]

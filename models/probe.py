@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from domain import value
-from models.huggingface import DEFAULT, INSTALL, SCHEME
+from models.huggingface import DEFAULT, SCHEME
 from models.refusals import refusal, said, way_there
+from models.vendors import vendor_of
 from models.wire import Endpoint
 
 _OBJECT = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -78,7 +79,9 @@ async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = Fa
     """
     found = Probe(base_url=endpoint.base_url, model=endpoint.model)
     if endpoint.base_url.startswith(SCHEME):
-        return _in_process(found)
+        return _installed(found, "langchain_huggingface", "local", found.model or DEFAULT)
+    if (vendor := vendor_of(endpoint.base_url)) is not None:
+        return _installed(found, vendor.package, vendor.provider, found.model or "")
     if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
         return replace(found, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
     try:
@@ -93,12 +96,11 @@ async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = Fa
         return replace(found, problem=f"cannot be reached: {error or type(error).__name__}", hint=way_there(str(error)))
 
 
-def _in_process(found: Probe) -> Probe:
-    """A model in this process is loaded when a run starts, not for a look."""
-    name = found.model or DEFAULT
-    if find_spec("langchain_huggingface") is None:
-        return replace(found, problem="models in this process need the extra `local`", hint=INSTALL)
-    return replace(found, model=name, models=(name,), reachable=True)
+def _installed(found: Probe, package: str, extra: str, name: str) -> Probe:
+    """A model in this process is loaded, and a vendor asked, when a run starts and not for a look."""
+    if find_spec(package) is None:
+        return replace(found, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
+    return replace(found, model=name or None, models=(name,) if name else (), reachable=True)
 
 
 def _client(endpoint: Endpoint, timeout_s: float) -> httpx.AsyncClient:
