@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from domain import Line, Prose, Refused, Task, failure_kind, value
 from service.engine import Standing
+from service.logged_tests import COMMAND, NAME, has_tests, remade
 from service.progress import Progress
 from service.settings import read_settings
 from service.terminal import err, print_json
@@ -41,6 +43,8 @@ def fix(
 ) -> None:
     """Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.
 
+    Without a test among the files, the assertions in the logs become one.
+
     Optional keys: "accept" (the command that must pass) and "task" (what is wrong, in words).
 
     Example:
@@ -51,12 +55,13 @@ def fix(
     async def work() -> tuple[Order, Standing]:
         order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
         with tempfile.TemporaryDirectory(prefix="signoff-fix-") as folder:
+            order, command = provable(order, accept)
             lay_out(order, Path(folder))
             settings = read_settings()
             async with open_house(settings) as house:
                 if verbose:
                     house.announce(err())
-                task = Task(text=words(order), repo=folder, accept=accept or order.accept, deliver="patch",
+                task = Task(text=words(order), repo=folder, accept=command, deliver="patch",
                             strategy=settings.strategy)  # fmt: skip
                 created = await house.engine.create(task)
                 listen = Progress(err()) if verbose else _silent
@@ -84,6 +89,26 @@ def read_order(raw: bytes) -> Order:
         what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors()[:5])
         raise Refused(f"The input is not valid: {what}", code="input_invalid",
                       hint='Send {"logs": {"tests": "…"}, "files": {"path": "content"}}.') from None  # fmt: skip
+
+
+def provable(order: Order, accept: str | None) -> tuple[Order, str | None]:
+    """The order with what proves it: its own tests or command, else tests made of the assertions in its logs.
+
+    Raises:
+        Refused: ``acceptance_not_found`` when there is neither.
+    """
+    command = accept or order.accept
+    python = all(name.endswith(".py") for name in order.files)
+    if command or not python or has_tests(order.files):
+        return order, command
+    made = remade(order.logs, order.files)
+    if made is None:
+        raise Refused(
+            "The files hold no test, and the logs no assertion about what the files define.",
+            code="acceptance_not_found",
+            hint='Send the failing test among the files, or "accept": the command that proves the change.',
+        )
+    return replace(order, files={**order.files, NAME: made}), COMMAND
 
 
 def lay_out(order: Order, folder: Path) -> None:

@@ -1,0 +1,116 @@
+"""Tests that logs hold: what a failing test said and asserted, written down as a test again. Pure."""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+NAME = "test_from_the_logs.py"
+COMMAND = f"python3 -m pytest -q {NAME}"
+
+_TEST = re.compile(r"(^|/)(tests?/.*|test_[^/]*|[^/]*_test|tests)\.py$")
+_SHOWN = re.compile(r"^    (def test\w*\(\):\n(?:(?:    .*|>   .*|)\n)*?>   .*(?:\n|$))", re.MULTILINE)
+"""A failing test as pytest shows it: its lines up to the one that failed, which has a ``>`` in front."""
+_FRAME = re.compile(r'File "[^"\n]+", line \d+, in test\w*\n\s+(\S.*)')
+_EXAMPLE = re.compile(r"Failed example:\n\s+(\S.*)\nExpected:\n\s+(\S.*)\nGot")
+_ASSERTED = {"assertEqual": "==", "assertIn": "in", "assertIs": "is", "assertNotEqual": "!=", "assertNotIn": "not in"}
+
+
+def has_tests(files: Mapping[str, str]) -> bool:
+    """Whether one of the files is one of tests."""
+    return any(_TEST.search(path) for path in files)
+
+
+def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
+    """A file of tests made of the assertions in the logs that speak of names the files define; None without any."""
+    defined = _defined(files)
+    bodies: list[str] = []
+    used: set[str] = set()
+    for text in dict.fromkeys(text for log in logs.values() for text in _asserted(log)):
+        free = _free(text)
+        if free is not None and free & defined.keys() and free <= {*defined, *dir(builtins)}:
+            bodies.append(text)
+            used |= free & defined.keys()
+    if not bodies:
+        return None
+    imports = [defined[name] for name in sorted(used)]
+    sources = "import sys\n\nsys.path.insert(0, 'src')\n" if any(path.startswith("src/") for path in files) else ""
+    tests = [f"def test_{place}():\n{_indented(body)}" for place, body in enumerate(bodies, 1)]
+    return "\n\n\n".join(["\n".join([f"{sources}", *dict.fromkeys(imports)]).strip(), *tests]) + "\n"
+
+
+def _asserted(log: str) -> Iterator[str]:
+    """Statements that failed: whole tests where they are shown, single assertions elsewhere."""
+    log = log.replace("\r\n", "\n")
+    for found in _SHOWN.finditer(log):
+        lines = [line[4:] for line in found[1].splitlines()[1:]]
+        yield "\n".join(line[4:] if line[:4].isspace() else line for line in lines)
+    for found in _FRAME.finditer(log):
+        yield found[1]
+    for found in _EXAMPLE.finditer(log):
+        yield f"assert repr({found[1]}) == {found[2]!r}"
+
+
+def _free(text: str) -> set[str] | None:
+    """The names that statements need from outside; None when they are no Python, or assert nothing."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    if not any(isinstance(node, ast.Assert) or _method(node) for node in ast.walk(tree)):
+        return None
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    stored = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | (
+        {"self"} if "self.assert" in text else set()
+    )
+    return {node.id for node in names} - stored
+
+
+def _method(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in _ASSERTED
+
+
+def _indented(body: str) -> str:
+    """The body of a test; assertions of unittest become plain ones."""
+    tree = ast.parse(body)
+    for place, node in enumerate(tree.body):
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=[one, other, *_])) if name in _ASSERTED:
+                text = f"assert {ast.unparse(one)} {_ASSERTED[name]} {ast.unparse(other)}"
+                tree.body[place] = ast.parse(text).body[0]
+            case _:
+                continue
+    return "\n".join(f"    {line}" for line in ast.unparse(tree).splitlines())
+
+
+def _defined(files: Mapping[str, str]) -> dict[str, str]:
+    """Names of modules and of what they define at their top, each with the import that brings it."""
+    found: dict[str, str] = {}
+    for path, text in files.items():
+        parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
+        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
+        if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
+            continue
+        module = ".".join(parts)
+        found.setdefault(
+            parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
+        )
+        for name in _top(text):
+            found.setdefault(name, f"from {module} import {name}")
+    return found
+
+
+def _top(text: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+            case _:
+                continue
