@@ -110,6 +110,20 @@ class RoleCard:
 
     temperature: float = Field(ge=0, le=2)
     max_tokens: int = Field(ge=1)
+    timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds for one answer, all attempts together. None: ``SIGNOFF_MODEL_TIMEOUT_S``."""
+
+
+@value
+class Persistence:
+    """What happens when a model does not answer (D2): the next ones at once, then all of them again."""
+
+    fallbacks: int = Field(default=5, ge=0, le=50)
+    """How many other models are asked, at most."""
+    attempts: int = Field(default=4, ge=1, le=20)
+    first_pause_s: float = Field(default=0.5, ge=0)
+    longest_pause_s: float = Field(default=20.0, ge=0)
+    """Pauses double up to this; what a server's ``Retry-After`` says counts instead."""
 
 
 @value
@@ -125,6 +139,19 @@ class File:
     """Of the whole installation. A workspace can only tighten it."""
     standings: dict[Name, Standing] = Field(default_factory=dict)
     """How requesters may stand (D2); keys, people and organisations have one by its name."""
+    persistence: Persistence | None = None
 
 
-__all__ = ["KIND_OF", "TIERS", "File", "Kind", "ModelCard", "Pick", "RoleCard", "Rule", "Strategy", "Tier"]
+__all__ = [
+    "KIND_OF",
+    "TIERS",
+    "File",
+    "Kind",
+    "ModelCard",
+    "Persistence",
+    "Pick",
+    "RoleCard",
+    "Rule",
+    "Strategy",
+    "Tier",
+]

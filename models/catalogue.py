@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from domain import Refused, value
-from models.cards import TIERS, File, ModelCard, RoleCard, Rule, Strategy
+from models.cards import TIERS, File, ModelCard, Persistence, RoleCard, Rule, Strategy
 from models.chat import Price
 from models.contract import Role, Settings
 from models.experts import Expert, choose_expert
@@ -33,11 +33,14 @@ class Catalogue:
     policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
     """Of the installation."""
     standings: dict[str, Standing] = Field(default_factory=dict)
+    persistence: Persistence = Field(default_factory=Persistence)
 
     def settings(self, role: Role, *, timeout_s: float = 300.0) -> Settings:
         """Sampling and bounds of a role."""
         card = self.roles[role]
-        return Settings(temperature=card.temperature, max_tokens=card.max_tokens, timeout_s=timeout_s)
+        return Settings(
+            temperature=card.temperature, max_tokens=card.max_tokens, timeout_s=card.timeout_s or timeout_s
+        )  # fmt: skip
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> Expert:
         """See ``experts.choose_expert``."""
@@ -121,6 +124,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         experts=_over(experts, theirs.experts),
         policy=theirs.policy,
         standings={**ours.standings, **theirs.standings},
+        persistence=theirs.persistence or ours.persistence or Persistence(),
     )
     return _checked(catalogue, str(path or HERE / "catalogue.yaml"))
 

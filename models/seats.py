@@ -145,7 +145,12 @@ class Endpoints:
 
     def dependable(self, models: tuple[Model, ...]) -> Model:
         """See ``Seats.dependable``: the next one at once, and again only when nobody answered."""
-        return Retry(model=models[0] if len(models) == 1 else Fallback(models=models))
+        policy = self.catalogue.persistence
+        asked = models[: 1 + policy.fallbacks]
+        return Retry(
+            model=asked[0] if len(asked) == 1 else Fallback(models=asked), attempts=policy.attempts,
+            first_pause_s=policy.first_pause_s, longest_pause_s=policy.longest_pause_s,
+        )  # fmt: skip
 
     @property
     def every(self) -> tuple[Endpoint, ...]:
