@@ -1,14 +1,20 @@
-"""``deploy/compose.yaml``: who sees the Docker socket, who can be reached, and who works."""
+"""``deploy/``: who sees the Docker socket, who can be reached, who works, and that all of it agrees with the code."""
 
 import re
-from typing import Any
+import tomllib
+from typing import Any, cast
 
+import click
+import typer
 import yaml
 
+from service.cli import app
 from service.settings import Settings
 from tests.architecture.tree import ROOT
 
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+DEPLOY = ROOT / "deploy"
+NGINX = (DEPLOY / "service" / "nginx.conf").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 SERVERS = [name for name in SERVICES if name.startswith("serve-")]
 WORKERS = [name for name in SERVICES if name.startswith("worker-")]
 
@@ -29,11 +35,54 @@ def test_only_workers_see_the_docker_socket_and_only_the_proxy_can_be_reached() 
 
 
 def test_the_proxy_knows_every_server() -> None:
-    text = (ROOT / "deploy" / "service" / "nginx.conf").read_text()
-    assert re.findall(r"server (serve-\d):2024", text) == SERVERS
+    assert re.findall(r"server (serve-\d):2024", NGINX) == SERVERS
 
 
 def test_every_variable_is_a_setting() -> None:
     known = {f"SIGNOFF_{name.upper()}" for name in Settings.model_fields}
     used = {name for each in SERVICES.values() for name in each.get("environment", {}) if name.startswith("SIGNOFF_")}
     assert used <= known
+
+
+def test_every_command_and_option_exists() -> None:
+    root = cast("click.Group", typer.main.get_command(app))
+    for name in ("migrate", "key", *SERVERS, *WORKERS):
+        command, *options = SERVICES[name]["command"]
+        found = root.get_command(click.Context(root), command)
+        assert found is not None, name
+        known = {opt for parameter in found.params for opt in parameter.opts}
+        assert {option for option in options if option.startswith("--")} <= known, name
+
+
+def test_ports_and_sizes_agree() -> None:
+    port, listening = Settings.model_fields["port"].default, re.findall(r"listen (\d+);", NGINX)
+    assert set(re.findall(r"server serve-\d:(\d+)", NGINX)) == {str(port)}
+    assert all(f"127.0.0.1:{port}/readyz" in str(SERVICES[name]["healthcheck"]["test"]) for name in SERVERS)
+    assert [SERVICES["proxy"]["ports"][0].rpartition(":")[2]] == listening
+    most = re.findall(r"client_max_body_size (\d+)m;", NGINX)
+    assert int(most[0]) >= Settings.model_fields["max_body_mb"].default
+
+
+def test_a_container_gets_the_time_it_drains_for() -> None:
+    for name in (*SERVERS, *WORKERS):
+        grace = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+        assert grace > Settings.model_fields["drain_s"].default + 10
+
+
+def test_a_client_does_not_wait_for_a_server_that_is_gone() -> None:
+    assert "proxy_connect_timeout 1s;" in NGINX
+    assert "proxy_next_upstream error timeout;" in NGINX
+
+
+def test_the_image_holds_what_the_service_imports() -> None:
+    docker = (DEPLOY / "service" / "Dockerfile").read_text()
+    sent = set(re.findall(r"^!(.+)$", (DEPLOY / "service" / "Dockerfile.dockerignore").read_text(), re.MULTILINE))
+    made = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(made["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= sent
+    assert all((ROOT / name).exists() for name in sent)
+    (entry,) = re.findall(r'^ENTRYPOINT \["(\w+)"\]', docker, re.MULTILINE)
+    assert entry in made["project"]["scripts"]
+    assert all((ROOT / name).exists() for name in re.findall(r"^COPY (requirements/\S+) ", docker, re.MULTILINE))
+    home = SERVICES["serve-1"]["environment"]["SIGNOFF_HOME"]
+    assert f"SIGNOFF_HOME={home}" in docker
+    assert SERVICES["serve-1"]["volumes"] == [f"home:{home}"]
