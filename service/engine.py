@@ -5,7 +5,7 @@ process. Who calls it, where and when, is the business of a ``Dispatch`` (``serv
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -112,7 +112,7 @@ class Engine:
         return run
 
     async def advance(
-        self, run_id: str, listen: Listen, *, watch: Watch | None = None, control: RunControl | None = None,
+        self, run_id: str, listen: Listen | None, *, watch: Watch | None = None, control: RunControl | None = None,
         turn: str | None = None,
     ) -> Standing:  # fmt: skip
         """Take the run to its next pause or its end; to its next step only once ``control`` says drain.
@@ -214,9 +214,9 @@ class Engine:
             async for part in stream:
                 space, mode, chunk = cast("tuple[tuple[str, ...], str, Any]", part)
                 if mode == "custom":
-                    event = replace(_EVENT.validate_python(chunk), run=run.id)
-                    await self._ensure_alive(run, event)
-                    heard.listen(event)
+                    await self._ensure_alive(run, chunk)
+                    if heard.listen is not None:
+                        heard.listen(replace(_EVENT.validate_python(chunk), run=run.id))
                 if watch is not None and mode in watch.modes:
                     watch.hear(space, mode, chunk)
         except GraphDrained:
@@ -237,9 +237,9 @@ class Engine:
                          hint="Ask again: signoff resume RUN", exit_status=2)  # fmt: skip
         return Outcome(status="paused", ending=silence, state=state)
 
-    async def _ensure_alive(self, run: Run, event: Event) -> None:
+    async def _ensure_alive(self, run: Run, event: Mapping[str, Any]) -> None:
         """The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step."""
-        works = event.kind == "node_started" and event.node in {"plan", "replan", "review"}
+        works = event["kind"] == "node_started" and event["node"] in {"plan", "replan", "review"}
         if works and await self.ballots.killed(run.id, run.org):
             raise refusal("run_killed", f"Run {run.id} was stopped for good.")
 
@@ -311,7 +311,7 @@ class Outcome:
 class Hearing:
     """Who hears of a stretch of work, and who may end it early."""
 
-    listen: Listen
+    listen: Listen | None
     watch: Watch | None
     control: RunControl | None
 

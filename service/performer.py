@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import structlog
 from langgraph.runtime import RunControl
 
-from domain import Ending, Event, SignoffError, Transient
+from domain import Ending, SignoffError, Transient
 from service.contract import Speech
 from service.documents import run_document
 from service.engine import Engine, Standing, Watch
@@ -109,7 +109,7 @@ class Performer:
         told = Retelling(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
         modes = told.needed
         watch = Watch(modes=modes, hear=told.hear) if modes else None
-        listen = told.listen if "events" in feed.modes else _nobody
+        listen = told.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
         return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
 
     async def _prepare(self, engine: Engine, turn: Turn) -> None:
@@ -151,10 +151,6 @@ class Performer:
         feed.result = dict(values)
         if kept and turn.webhook:
             await asyncio.shield(self.callbacks.tell(done, _letter(done, values)))
-
-
-def _nobody(event: Event) -> None:
-    """Our own events reach clients as LangGraph's custom chunks."""
 
 
 def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:

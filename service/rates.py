@@ -37,7 +37,8 @@ class LocalRates:
     """Of one process: a window that moves."""
 
     clock: Callable[[], float] = time.monotonic
-    _hits: dict[str, deque[float]] = field(default_factory=dict[str, deque[float]])
+    hits: dict[str, deque[float]] = field(default_factory=dict[str, deque[float]])
+    """When each came in the last minute."""
     _swept_at: float = 0.0
 
     async def hit(self, name: str, limit: int) -> float | None:
@@ -45,8 +46,8 @@ class LocalRates:
         now = self.clock()
         if now > self._swept_at + MINUTE_S:
             self._swept_at = now
-            self._hits = {name: hits for name, hits in self._hits.items() if hits and hits[-1] > now - MINUTE_S}
-        hits = self._hits.setdefault(name, deque())
+            self.hits = {name: hits for name, hits in self.hits.items() if hits and hits[-1] > now - MINUTE_S}
+        hits = self.hits.setdefault(name, deque())
         while hits and hits[0] <= now - MINUTE_S:
             hits.popleft()
         if len(hits) >= limit:

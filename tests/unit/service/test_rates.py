@@ -45,3 +45,17 @@ async def test_the_last_minute_counts_as_far_as_it_is_a_minute_ago(shared: tuple
     clock.at += 300
     await rates.drop()
     assert await rates.hit("ann", 10) is None
+
+
+async def test_a_window_of_this_process_moves_and_forgets_who_came_long_ago() -> None:
+    clock = Clock()
+    rates = LocalRates(clock=clock)
+    assert [await rates.hit("ann", 2) for _ in range(2)] == [None, None]
+    assert await rates.hit("ann", 2) == 60
+    clock.at += 59
+    assert await rates.hit("ann", 2) == 1
+    clock.at += 1
+    assert await rates.hit("ann", 2) is None
+    clock.at += 300
+    assert await rates.hit("bob", 2) is None
+    assert set(rates.hits) == {"bob"}

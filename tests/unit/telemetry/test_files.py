@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from domain import Refused
 from telemetry import forget_trace, read_trace
-from telemetry.spanfile import SpanFiles, path_of, runs_of
+from telemetry.spanfile import MOST_OPEN, SpanFiles, path_of, runs_of
 
 
 def fact(span: str, **more: object) -> dict[str, object]:
@@ -94,3 +94,27 @@ async def test_a_trace_can_be_forgotten(tmp_path: Path) -> None:
     assert not await forget_trace(tmp_path, "r1")
     with pytest.raises(Refused):
         await read_trace(tmp_path, "r1")
+
+
+def test_a_file_that_is_taken_away_is_begun_again(tmp_path: Path) -> None:
+    files = SpanFiles(folder=tmp_path)
+    assert files.add("r1", fact("a"))
+    path_of(tmp_path, "r1").unlink()
+    assert files.add("r1", fact("b"))
+    files.close()
+    assert len(path_of(tmp_path, "r1").read_text().splitlines()) == 1
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_many_runs_at_once_need_few_open_files(tmp_path: Path) -> None:
+    files, before = SpanFiles(folder=tmp_path), open_files()
+    for number in range(3 * MOST_OPEN):
+        assert files.add(f"r{number}", fact("a"))
+        assert files.add("r0", fact(f"again-{number}"))
+    assert open_files() <= before + MOST_OPEN
+    files.close()
+    assert open_files() == before
+    assert len(path_of(tmp_path, "r0").read_text().splitlines()) == 3 * MOST_OPEN + 1
