@@ -22,7 +22,7 @@ SCRIPT: list[dict[str, Any]] = [
 MOMENTS: dict[str, tuple[int, ...]] = {
     "receive": (0, 5),
     "plan": (1,),
-    "execute": (0, 9, 40),
+    "execute": (0, 9, 30),
     "review": (2, 20),
     "ask": (0, 2),
     "wait": (1,),
