@@ -75,7 +75,7 @@ async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
 
 
 async def _embedded(settings: Settings, stack: AsyncExitStack) -> Storage:
-    from service.fences import open_sqlite_saver  # noqa: PLC0415  the other one's driver is not needed
+    from service.keeping import open_sqlite_saver  # noqa: PLC0415  the other one's driver is not needed
 
     engine = open_engine(sqlite_url(settings.home / "signoff.db"))
     stack.push_async_callback(engine.dispose)

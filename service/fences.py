@@ -6,21 +6,14 @@ lasts, so a process that slept through the end of one stops before the next comm
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import SqliteLog, open_sqlite, turnstile
 from domain import CommandRun, Profile, Refused
 from sandbox import REPO, Backend, Check, Heard, Sandbox, Spec
-from service.inline import Inline
 
 GENERATION = "generation"
 """Key in ``configurable``."""
@@ -36,65 +29,6 @@ def held(config: RunnableConfig) -> tuple[str, int] | None:
     """Run and generation that a write belongs to; None: it belongs to no lease."""
     named: Mapping[str, Any] = config.get("configurable", {})
     return (str(named["thread_id"]), int(named[GENERATION])) if GENERATION in named else None
-
-
-class FencedSqlite(AsyncSqliteSaver):
-    """Looks at the lease and writes in one transaction. The rows are attached as ``leases``.
-
-    The transaction is begun for both files, so whoever takes a lease comes before the look or after the write.
-    """
-
-    conn: Inline  # type: ignore[assignment]
-    turnstile: AbstractAsyncContextManager[object]
-
-    async def aput(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:  # fmt: skip
-        """See ``BaseCheckpointSaver.aput``. Raises ``lease_lost``."""
-        async with self._under(config):
-            return await super().aput(config, checkpoint, metadata, new_versions)
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        """See ``BaseCheckpointSaver.aput_writes``. Raises ``lease_lost``."""
-        async with self._under(config):
-            await super().aput_writes(config, writes, task_id, task_path)
-
-    async def alist(self, *args: Any, **kwargs: Any) -> AsyncIterator[CheckpointTuple]:
-        """See ``BaseCheckpointSaver.alist``. All of them are read before the first is given out: nobody waits."""
-        for found in [each async for each in super().alist(*args, **kwargs)]:
-            yield found
-
-    @asynccontextmanager
-    async def _under(self, config: RunnableConfig) -> AsyncGenerator[None]:
-        await self.setup()
-        async with self.turnstile:
-            await self.conn.execute("BEGIN IMMEDIATE")
-            try:
-                await self._ensure(config)
-                yield
-            except BaseException:
-                self.conn.rollback()
-                raise
-
-    async def _ensure(self, config: RunnableConfig) -> None:
-        if (lease := held(config)) is None:
-            return
-        found = await self.conn.execute("SELECT 1 FROM leases.runs WHERE id = ? AND generation = ?", lease)
-        if await found.fetchone() is None:
-            raise lease_lost(lease[0])
-
-
-@asynccontextmanager
-async def open_sqlite_saver(path: Path, rows: AsyncEngine) -> AsyncGenerator[FencedSqlite]:
-    """Open the checkpoints of a home folder, beside its rows."""
-    with closing(Inline(open_sqlite(SqliteLog(path)))) as connection:
-        await connection.execute("ATTACH DATABASE ? AS leases", (rows.url.database,))
-        saver = FencedSqlite(cast("Any", connection))
-        saver.turnstile = turnstile(rows)
-        yield saver
 
 
 @dataclass(frozen=True, slots=True)
