@@ -16,7 +16,6 @@ from service.fences import GENERATION
 from service.keeping import FencedSqlite, open_sqlite_saver
 from service.runs import Runs
 
-
 _ROW = text(
     "INSERT INTO runs (id, org, requester, status, task, segment, generation, created_at, updated_at)"
     " VALUES (:run, 'o', 'ann', 'running', '', 1, 1, '2026-01-01', '2026-01-01')"
