@@ -24,7 +24,7 @@ MOMENTS: dict[str, tuple[int, ...]] = {
     "plan": (1,),
     "execute": (0, 9, 30),
     "review": (2, 20),
-    "ask": (0, 2),
+    "ask": (0, 1),
     "wait": (1,),
     "deliver": (0, 2, 5, 9, 14),
 }
