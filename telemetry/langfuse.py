@@ -112,7 +112,7 @@ class Scores:
             raise Refused(
                 "Scores need the Langfuse SDK, which is not installed.",
                 code="langfuse_missing",
-                hint="Install it with: pip install 'signoff[langfuse]'. Spans reach Langfuse without it.",
+                hint="Install it with: .venv/bin/pip install -e '.[langfuse]'. Spans reach Langfuse without it.",
             ) from None
 
 
