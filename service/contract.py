@@ -24,12 +24,18 @@ class Speech(Protocol):
         """Tell everybody who listens."""
         ...
 
+    async def kept(self) -> None:
+        """Return when everything that was said would survive the end of this process."""
+        ...
+
 
 class Heard(Protocol):
     """What a turn says, heard in any process, now or later."""
 
-    result: Mapping[str, Any] | None
-    """The final values, where they are known without reading them again."""
+    @property
+    def result(self) -> Mapping[str, Any] | None:
+        """The final values, where they are known without reading them again."""
+        ...
 
     def listen(self, after: str | None = None) -> AsyncGenerator[bytes]:
         """Server-sent events behind this id; all of them for None or an id nobody knows. Ends with the turn."""

@@ -14,8 +14,10 @@ from langgraph.runtime import RunControl
 
 from service.contract import Stop
 from service.performer import Outcome, Performer
+from service.records import TAIL_S, Replay, Scribe
+from service.signals import Signals
 from service.stopping import take_back
-from service.streams import Feed, Feeds
+from service.turn_events import END, TurnEvents
 from service.turns import Turn
 
 AGAIN_S, AT_MOST_S = 0.5, 60.0
@@ -27,13 +29,16 @@ class Embedded:
     """Knows which turn works now, which waits, and how to stop either."""
 
     performer: Performer
-    feeds: Feeds
+    events: TurnEvents
+    signals: Signals = field(default_factory=Signals)
+    """Nobody outside this process performs turns, so nothing has to be listened to."""
     at_once: int = 8
     drain_s: float = 30.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = field(default="embedded", init=False)
     _waiting: dict[str, deque[Turn]] = field(default_factory=dict[str, deque[Turn]])
-    _known: set[str] = field(default_factory=set[str])
+    _known: dict[str, Scribe] = field(default_factory=dict[str, Scribe])
+    """What was submitted and is not over, by turn."""
     _drivers: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
     _working: dict[str, "asyncio.Task[Outcome]"] = field(default_factory=dict[str, "asyncio.Task[Outcome]"])
     _begun: dict[str, Turn] = field(default_factory=dict[str, Turn])
@@ -49,38 +54,54 @@ class Embedded:
         """See ``Dispatch.start``."""
         await self.look()
 
-    async def submit(self, turn: Turn) -> Feed | None:
+    async def submit(self, turn: Turn) -> Replay | None:
         """See ``Dispatch.submit``."""
         if turn.id in self._known:
             return self.hear(turn)
-        modes = tuple(turn.asked.get("modes", ()))
-        feed = self.feeds.open(turn.id, Feed(born_ms=int(self.clock().timestamp() * 1_000), modes=modes))
-        self._known.add(turn.id)
+        self._known[turn.id] = self._scribe(turn)
         self._waiting.setdefault(turn.thread, deque()).append(turn)
         if turn.thread not in self._drivers:
             self._drivers[turn.thread] = asyncio.create_task(self._drive(turn.thread))
-        return feed
+        return self.hear(turn)
 
-    def hear(self, turn: Turn) -> Feed | None:
+    def _scribe(self, turn: Turn) -> Scribe:
+        modes = tuple(turn.asked.get("modes", ()))
+        return Scribe(turn=turn, events=self.events, signals=self.signals, clock=self.clock, modes=modes)
+
+    def hear(self, turn: Turn) -> Replay | None:
         """See ``Dispatch.hear``."""
-        return self.feeds.get(turn.id)
+        speech = self._known.get(turn.id)
+        if speech is None and not turn.asked.get("modes"):
+            return None
+        # Whoever would still say something about a turn is in this process: there is no need to wait for others.
+        return Replay(turn=turn, events=self.events, turns=self.performer.turns, signals=self.signals, speech=speech,
+                      tail_s=TAIL_S if speech else 0.0)  # fmt: skip
 
     async def done(self, turn: Turn) -> None:
         """See ``Dispatch.done``."""
-        if (feed := self.hear(turn)) is not None:
-            await feed.done()
+        if (speech := self._known.get(turn.id)) is not None:
+            await speech.over.wait()
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
         """See ``Dispatch.stop``."""
-        working = self._working.get(turn.id)
+        working, speech = self._working.get(turn.id), self._known.get(turn.id)
         if working is not None:
             self._stopped.add(turn.id)
             working.cancel()
             await asyncio.wait([working])
         await self.performer.turns.stop(turn, reason, now=self.clock())
+        await self._say_end(turn, speech)
         await take_back(self.performer, turn, how, now=self.clock())
-        self._known.discard(turn.id)
-        self.feeds.end(turn.id)
+        self._known.pop(turn.id, None)
+        if speech is not None:
+            speech.hang_up()
+
+    async def _say_end(self, turn: Turn, speech: Scribe | None) -> None:
+        """Nothing more is said about a turn that was stopped."""
+        if speech is not None:
+            await speech.close(ended=False)
+        if turn.asked.get("modes"):
+            await self.events.append(turn.id, [(END, b"")], at=self.clock())
 
     async def look(self) -> None:
         """See ``Dispatch.look``: what another process put into the rows, or an earlier one left there."""
@@ -113,7 +134,8 @@ class Embedded:
                 await self._until_done(queue.popleft())
         finally:
             self._drivers.pop(thread, None)
-            self._known.difference_update(turn.id for turn in self._waiting.pop(thread, ()))
+            for turn in self._waiting.pop(thread, ()):
+                self._known.pop(turn.id, None)
 
     async def _until_done(self, turn: Turn) -> None:
         """Perform a turn, again and later where what it needs is busy or away."""
@@ -129,7 +151,7 @@ class Embedded:
                 pause = min(2 * pause, AT_MOST_S)
                 turn = await self.performer.turns.get(turn.id, turn.org)
         finally:
-            self._known.discard(turn.id)
+            self._known.pop(turn.id, None)
 
     async def _due(self, turn: Turn) -> None:
         after = turn.due_in(self.clock())
@@ -137,10 +159,12 @@ class Embedded:
             await asyncio.sleep(after)
 
     async def _one(self, turn: Turn) -> Outcome:
-        feed = self.feeds.get(turn.id) or Feed(born_ms=0)
+        speech = self._known.get(turn.id) or self._scribe(turn)
+        speech.turn = turn
         control = self._controls[turn.id] = RunControl()
         self._begun[turn.id] = turn
-        task = self._working[turn.id] = asyncio.create_task(self.performer.perform(turn, feed, control))
+        task = self._working[turn.id] = asyncio.create_task(self.performer.perform(turn, speech, control))
+        outcome: Outcome = "again"
         try:
             outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -154,6 +178,8 @@ class Embedded:
             self._controls.pop(turn.id, None)
             self._begun.pop(turn.id, None)
             self._stopped.discard(turn.id)
-        if outcome in {"ended", "gone"}:
-            self.feeds.end(turn.id)
+            await asyncio.shield(speech.close(ended=outcome == "ended"))
+        if outcome == "gone":
+            await self._say_end(turn, speech)
+            speech.hang_up()
         return outcome

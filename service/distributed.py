@@ -77,9 +77,9 @@ class Distributed:
         """See ``Dispatch.stop``."""
         if await self.performer.turns.stop(turn, reason, now=self.clock()):
             await self._settled(turn)
-        await take_back(self.performer, turn, how, now=self.clock())
         if turn.asked.get("modes"):
             await self.events.append(turn.id, [(END, b"")], at=self.clock())
+        await take_back(self.performer, turn, how, now=self.clock())
 
     async def _settled(self, turn: Turn) -> None:
         """Wait until its worker let go of the run; take it away from one that does not answer."""
@@ -104,7 +104,8 @@ class Distributed:
             raise Later from error
 
     async def _perform(self, turn: Turn) -> None:
-        speech = Scribe(turn=turn, events=self.events, clock=self.clock, modes=tuple(turn.asked.get("modes", ())))
+        speech = Scribe(turn=turn, events=self.events, signals=self.signals, clock=self.clock,
+                        modes=tuple(turn.asked.get("modes", ())))  # fmt: skip
         control = self._controls[turn.id] = RunControl()
         task = asyncio.create_task(self.performer.perform(turn, speech, control))
         self._working[turn.id] = task

@@ -18,13 +18,13 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 from opentelemetry.trace import Span
-from pydantic import TypeAdapter
 
 from approvals import Ballots, DatabaseUnavailable, refusal
-from domain import Ending, Event, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
+from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
 from graphs import CodingGraph
 from sandbox import Store, Workspaces
 from service.fences import GENERATION, Leases, lease_lost
+from service.hearing import Hearing, Listen, Watch
 from service.owner import is_gone, own_name
 from service.runs import FINAL, Run, Runs, Status
 
@@ -36,20 +36,6 @@ ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_
 LOST = frozenset({"lease_lost"})
 CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
 """langgraph's own name, which it does not export: a resume of an interrupt that is not open now is an error."""
-
-Listen = Callable[[Event], None]
-Hear = Callable[[tuple[str, ...], str, Any], None]
-"""Takes what LangGraph streams: namespace, mode, chunk."""
-_EVENT = TypeAdapter(Event)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Somebody who wants more than our own events."""
-
-    modes: tuple[str, ...]
-    """LangGraph's stream modes, ``custom`` included where it is wanted."""
-    hear: Hear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +181,7 @@ class Engine:
             self.leases.keep(run, self.lease_for.total_seconds(), since=since)
         return kept
 
-    async def _segment(self, run: Run, generation: int, heard: "Hearing") -> "Outcome":
+    async def _segment(self, run: Run, generation: int, heard: Hearing) -> "Outcome":
         """One traced stretch of work. Nothing is left open while a run waits."""
         with self.spans.segment(run) as span:
             done = await self._stream(run, generation, heard)
@@ -204,7 +190,7 @@ class Engine:
                 span.set_attribute("error.type", done.ending.code)
         return done
 
-    async def _stream(self, run: Run, generation: int, heard: "Hearing") -> "Outcome":
+    async def _stream(self, run: Run, generation: int, heard: Hearing) -> "Outcome":
         config, watch = self.config(run.id, generation), heard.watch
         try:
             given = await self._input(run, generation, config)
@@ -215,10 +201,7 @@ class Engine:
                 space, mode, chunk = cast("tuple[tuple[str, ...], str, Any]", part)
                 if mode == "custom":
                     await self._ensure_alive(run, chunk)
-                    if heard.listen is not None:
-                        heard.listen(replace(_EVENT.validate_python(chunk), run=run.id))
-                if watch is not None and mode in watch.modes:
-                    watch.hear(space, mode, chunk)
+                await heard.hear(run.id, space, mode, chunk)
         except GraphDrained:
             return Outcome(status="pending")
         except SignoffError as error:
@@ -305,15 +288,6 @@ class Outcome:
     ending: Ending | None = None
     state: StateSnapshot | None = None
     """What is in the last checkpoint; None: it was not read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hearing:
-    """Who hears of a stretch of work, and who may end it early."""
-
-    listen: Listen | None
-    watch: Watch | None
-    control: RunControl | None
 
 
 def _stands(run: Run, state: StateSnapshot) -> Standing:

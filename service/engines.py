@@ -14,7 +14,7 @@ from service.dispatch import Embedded
 from service.performer import Performer
 from service.refusals import refuse
 from service.retention import Retention
-from service.streams import Feeds
+from service.turn_events import TurnEvents
 from service.wiring import House, now
 
 
@@ -24,7 +24,8 @@ async def engine_of(house: House, performer: Performer, stack: AsyncExitStack) -
     if house.server is None:
         if not settings.workers:
             raise refuse("server_needed", "With SIGNOFF_WORKERS=0 nobody would perform runs: workers need a server.")
-        return Embedded(performer=performer, feeds=Feeds(), at_once=settings.workers, drain_s=settings.drain_s)
+        events = TurnEvents(engine=performer.turns.engine)
+        return Embedded(performer=performer, events=events, at_once=settings.workers, drain_s=settings.drain_s)
     from service.distributed import open_distributed  # noqa: PLC0415  its drivers are an extra
 
     return await stack.enter_async_context(open_distributed(

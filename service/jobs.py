@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import reading, writing
 from domain import value
 from service.refusals import refuse
 from service.run_rows import RUNS
+from service.turn_events import END, EVENTS
 from service.turn_rows import OPEN, TURNS, Turn, turn_of
 from service.turns import Turns
 
@@ -76,6 +77,7 @@ class Jobs:
         async with writing(self.engine) as conn:
             mine = update(TURNS).where(_T.id == found.id, _T.status == "error")
             await conn.execute(mine.values(**fresh))
+            await conn.execute(delete(EVENTS).where(EVENTS.c.turn == found.id, EVENTS.c.event == END))
         return await Turns(engine=self.engine).get(found.id, org)
 
     async def stoppable(self, job: str, org: str) -> Turn:

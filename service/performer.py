@@ -13,7 +13,8 @@ from langgraph.runtime import RunControl
 from domain import Ending, SignoffError, Transient
 from service.contract import Speech
 from service.documents import run_document
-from service.engine import Engine, Standing, Watch
+from service.engine import Engine, Standing
+from service.hearing import Watch
 from service.history import refine
 from service.retelling import Retelling, final_values
 from service.rewinding import rewind
@@ -73,7 +74,7 @@ class Performer:
             standing = await self._advance(engine, turn, feed, control)
         except SignoffError as error:
             if error.stable_code in {"run_busy", "lease_lost"} or isinstance(error, Transient):
-                return await self._later(turn, "again" if isinstance(error, Transient) else "busy")
+                return await self._later(turn, feed, "again" if isinstance(error, Transient) else "busy")
             await self._failed(turn, feed, error.stable_code, error.message)
             return "ended"
         except Exception as error:  # noqa: BLE001  the boundary: whatever broke, the turn must not hang
@@ -81,12 +82,13 @@ class Performer:
             await self._failed(turn, feed, "bug", f"{type(error).__name__}: {error}")
             return "ended"
         if standing.run.status == "pending":
-            return await self._later(turn, "drained")
+            return await self._later(turn, feed, "drained")
         await self._ended(turn, feed, standing)
         return "ended"
 
-    async def _later(self, turn: Turn, outcome: Outcome) -> Outcome:
+    async def _later(self, turn: Turn, feed: Speech, outcome: Outcome) -> Outcome:
         """It was no attempt: nothing of it failed. Only what ends with its process counts."""
+        await feed.kept()
         with suppress(Transient):  # the database is away: then it counts, too
             await self.turns.update(turn.id, now=self.clock(), attempts=turn.attempts - 1)
         return outcome
@@ -108,7 +110,7 @@ class Performer:
         await self._prepare(engine, turn)
         told = Retelling(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
         modes = told.needed
-        watch = Watch(modes=modes, hear=told.hear) if modes else None
+        watch = Watch(modes=modes, hear=told.hear, kept=feed.kept) if feed.modes else None
         listen = told.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
         return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
 
@@ -146,6 +148,7 @@ class Performer:
     ) -> None:  # fmt: skip
         now = self.clock()
         told = (message or "")[:20_000] or None
+        await feed.kept()
         kept = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=told)
         done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
         feed.result = dict(values)

@@ -55,6 +55,11 @@ class World:
             yield office
 
     @property
+    def idle(self) -> int:
+        """The fewest turns at once that a process of this engine may perform."""
+        return 1 if self.socket is None else 0
+
+    @property
     def book(self) -> Path:
         return self.folder / "deliveries"
 

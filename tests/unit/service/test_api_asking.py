@@ -1,8 +1,5 @@
 """What clients ask for, in whichever form, becomes a task or a clear no."""
 
-import asyncio
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +7,6 @@ from hypothesis import strategies as st
 from domain import Refused
 from service.asking import RunAsk, read_task, spoken, wished
 from service.premises import Repositories
-from service.streams import Feed, frame
 from service.tokens import new_token, read_token
 from service.who import SCOPES, Who, scopes_of
 
@@ -105,20 +101,3 @@ def test_clients_name_only_repositories_that_are_allowed(repo: str, fits: bool) 
     else:
         with pytest.raises(Refused):
             judge(repo)
-
-
-@given(st.lists(st.text(max_size=8), max_size=12), st.integers(min_value=0, max_value=12))
-def test_a_feed_goes_on_behind_any_event(said: list[str], left_at: int) -> None:
-    async def heard() -> tuple[list[bytes], list[bytes]]:
-        feed = Feed(born_ms=7)
-        for each in said:
-            feed.say("custom", each)
-        feed.end()
-        whole = [part async for part in feed.listen()]
-        return whole, [part async for part in feed.listen(f"7-{min(left_at, len(said))}")]
-
-    whole, rest = asyncio.run(heard())
-    assert whole == [
-        frame("custom", json.dumps(t, ensure_ascii=False).encode(), f"7-{n}") for n, t in enumerate(said, 1)
-    ]
-    assert rest == whole[left_at:]
