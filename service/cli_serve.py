@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import getpass
+import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -32,6 +33,8 @@ def serve(
     new_key: Annotated[bool, typer.Option("--new-key", help="Make and print another admin key.")] = False,
 ) -> None:
     """Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat.
+
+    On SIGTERM runs are brought to their next step, and the exit status is 0; after Ctrl-C it is 130.
 
     Examples:
       signoff serve
@@ -94,7 +97,10 @@ class Draining(uvicorn.Server):
         """See uvicorn. Called by a signal, so the loop is told and nothing is done here."""
         if (office := getattr(self.app.state, "office", None)) is not None:
             self.loop.call_soon_threadsafe(office.dispatch.drain)
-        super().handle_exit(sig, frame)
+        if sig == signal.SIGTERM:  # uvicorn would die of it in the end, although everything was put down in order
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from service.database import server_url
 from service.office import open_office
 from service.refusals import refuse
 from service.settings import Settings, read_settings
-from service.terminal import err
+from service.terminal import STOPPED, err
 from service.terminal import run as run_async
 from service.wiring import open_house
 
@@ -24,7 +24,8 @@ def worker(
 ) -> None:
     """Perform runs that any server on the same database took in, until a signal says stop.
 
-    On SIGTERM runs are brought to their next step and given back; other workers go on with them at once.
+    On SIGTERM runs are brought to their next step and given back; other workers go on with them at once. The exit
+    status is 0 then, and 130 after Ctrl-C.
 
     Examples:
       SIGNOFF_DATABASE_URL=postgresql://signoff@db/signoff signoff worker
@@ -45,11 +46,13 @@ async def work(settings: Settings) -> None:
     """
     if server_url(settings) is None:
         raise refuse("server_needed", "Workers share a PostgreSQL database with their servers.")
-    stop = asyncio.Event()
+    told: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+        asyncio.get_running_loop().add_signal_handler(each, told.put_nowait, each)
     async with open_house(settings) as house, open_office(house):
         keep_for_good()
         err().print(f"working on up to {settings.workers} runs at once", highlight=False)
-        await stop.wait()
+        number = await told.get()
         err().print("stopping at the next steps …", highlight=False)
+    if number == signal.SIGINT:
+        raise typer.Exit(STOPPED)

@@ -14,6 +14,8 @@ from approvals import visible
 from domain import SignoffError
 
 T = TypeVar("T")
+STOPPED = 130
+"""The exit status after Ctrl-C."""
 JSON = typer.Option("--json", help="Print one JSON document instead of text.")
 
 
@@ -52,7 +54,7 @@ def run(
         fail(error, as_json=as_json)
     except KeyboardInterrupt:
         err().print("[yellow]Stopped.[/] Nothing is lost: signoff list, then signoff resume RUN")
-        raise typer.Exit(130) from None
+        raise typer.Exit(STOPPED) from None
 
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:

@@ -1,7 +1,6 @@
 """The topology of ``deploy/compose.yaml`` without images: the real commands, two servers and three workers."""
 
 import asyncio
-import re
 import signal
 from collections.abc import Generator
 from contextlib import AsyncExitStack
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from tests.worlds import postgres
-from tests.worlds.cli import Cli
+from tests.worlds.cli import Cli, told
 from tests.worlds.cluster import InTurn
 from tests.worlds.house import QUICK, repository
 
@@ -20,16 +19,6 @@ from tests.worlds.house import QUICK, repository
 def socket() -> Generator[Path]:
     with postgres.cluster() as folder:
         yield folder
-
-
-async def told(process: asyncio.subprocess.Process, pattern: str) -> str:
-    """Read what a command says until it says this."""
-    assert process.stderr is not None
-    async with asyncio.timeout(120):
-        while line := (await process.stderr.readline()).decode():
-            if found := re.search(pattern, line):
-                return found[1]
-    raise AssertionError(f"it ended without saying {pattern}")
 
 
 @pytest.mark.slow
@@ -74,3 +63,4 @@ async def ended(process: asyncio.subprocess.Process) -> None:
     """SIGTERM is enough: nobody has to be killed."""
     process.send_signal(signal.SIGTERM)
     await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0

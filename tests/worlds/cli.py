@@ -79,3 +79,13 @@ class Cli:
         found = re.search(r"^run (\w+)", said, re.MULTILINE)
         assert found, said
         return found[1]
+
+
+async def told(process: asyncio.subprocess.Process, pattern: str) -> str:
+    """Read what a command says until it says this."""
+    assert process.stderr is not None
+    async with asyncio.timeout(120):
+        while line := (await process.stderr.readline()).decode():
+            if found := re.search(pattern, line):
+                return found[1]
+    raise AssertionError(f"it ended without saying {pattern}")
