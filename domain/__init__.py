@@ -43,7 +43,7 @@ from domain.evidence import (
 )
 from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
-from domain.progress import Attempt, Pending
+from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
@@ -92,6 +92,7 @@ __all__ = [
     "SandboxLost",
     "Score",
     "Scores",
+    "Selection",
     "SignoffError",
     "Spent",
     "Step",

@@ -36,6 +36,21 @@ class Attempt:
 
 
 @value
+class Selection:
+    """What was proposed for one step at one attempt, and why one of it was taken (n-best by evidence, F4)."""
+
+    step: Name
+    attempt: int = 1
+    winner: str = ""
+    """Id of the candidate that was taken; empty: none of them."""
+    provider: Name = ""
+    """Whose change was taken."""
+    reason: Prose = ""
+    candidates: tuple[Candidate, ...] = ()
+    """Best first, where they were run; then those that failed, were stopped or not run, each with its note."""
+
+
+@value
 class Pending:
     """A change that may not run before a human signed it."""
 

@@ -5,10 +5,10 @@ from typing import Any, cast
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import RetryPolicy, TimeoutPolicy
+from langgraph.types import TimeoutPolicy
 
-from domain import Transient
 from graphs.approving import approving
+from graphs.patience import patient
 from graphs.routes import after_approve, after_observe, after_replan, after_review, at_once
 from graphs.spans import traced
 from graphs.staff import Staff
@@ -16,24 +16,22 @@ from graphs.state import State
 
 CodingGraph = CompiledStateGraph[Any, Any, Any, Any]
 
-RETRY = RetryPolicy(initial_interval=0.5, max_interval=30.0, max_attempts=4, retry_on=Transient)
-"""Only what can get better by itself is tried again."""
-
-SECONDS = {"receive": 600, "plan": 1_800, "execute": 3_600, "observe": 120, "replan": 900, "review": 3_600,
+SECONDS = {"receive": 1_200, "plan": 3_600, "execute": 7_200, "observe": 240, "replan": 1_800, "review": 5_400,
            "deliver": 600}  # fmt: skip
-"""Hard ends for nodes that hang; the run's own budget is tighter and is checked before each call."""
+"""Hard ends for nodes that hang, all attempts together; the run's own budget is tighter and is checked before each
+call."""
 
 
 def coding(staff: Staff, *, checkpointer: BaseCheckpointSaver[str] | None = None) -> CodingGraph:
     """Compile the graph that ``staff`` works in. The LangGraph server brings its own checkpointer."""
     graph = StateGraph(State)
     for name, node in staff.coding().items():
+        visit = traced(name, node, staff.tracer)
         # Delivering twice is worse than not delivering: its errors go to a person at once.
         graph.add_node(
             name,
-            cast("Any", traced(name, node, staff.tracer)),
+            cast("Any", visit if name == "deliver" else patient(visit)),
             input_schema=input_of(node),
-            retry_policy=None if name == "deliver" else RETRY,
             timeout=TimeoutPolicy(run_timeout=SECONDS[name]),
         )
     graph.add_node("approve", approving(staff))

@@ -18,6 +18,7 @@ from domain import (
     Requirement,
     Review,
     Risk,
+    Selection,
     Spent,
     Task,
     Verdict,
@@ -53,6 +54,7 @@ class State(TypedDict):
     snapshot: Snapshot
     good: Snapshot
     attempts: tuple[Attempt, ...]
+    choices: tuple[Selection, ...]
     transcript: tuple[Message, ...]
     evidence: tuple[Evidence, ...]
     tries: int

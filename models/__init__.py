@@ -31,6 +31,7 @@ from models.fallback import Fallback
 from models.fitted import Fitted
 from models.instrumented import Instrumented
 from models.langfuse_prompts import FromLangfuse
+from models.metering import Tab, book, metered
 from models.nbest import Compared, Ranked, best, compared, passes_everything, tied
 from models.places import Places
 from models.policy import FILE as POLICY_FILE
@@ -128,6 +129,7 @@ __all__ = [
     "StoredShelf",
     "Strategy",
     "Switchboard",
+    "Tab",
     "Turn",
     "Usage",
     "Used",
@@ -137,11 +139,13 @@ __all__ = [
     "Wording",
     "WorkspacePolicy",
     "best",
+    "book",
     "choose_expert",
     "compared",
     "embedded",
     "load_all",
     "load_catalogue",
+    "metered",
     "open_models",
     "parse_policy",
     "passes_everything",

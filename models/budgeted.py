@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from domain import Budget, Exhausted, SignoffError, Spent, Unreadable, value
+from domain import Budget, Exhausted, Spent, value
 from models.chat import Price
 from models.contract import Heard, Message, Model, Reply, Settings, Usage
+from models.metering import metered
 
 T = TypeVar("T")
 
@@ -97,9 +98,8 @@ class BudgetLedger:
 class Budgeted:
     """Reserve the worst case before each call, settle afterwards; tokens count also where nothing costs money.
 
-    The worst case is two rounds (the answer, and one repair of it). A call that fails is booked with what
-    it is known to have used: nothing when the endpoint did not answer, everything when the answer could
-    not be read.
+    The worst case is two rounds (the answer, and one repair of it). A call that fails, or that nobody waits
+    for any more, is booked with what it used until then: nothing when the endpoint did not answer.
     """
 
     model: Model
@@ -114,20 +114,13 @@ class Budgeted:
         self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
     ) -> Reply[T]:
         """See ``Model.ask``; Exhausted before anything was sent."""
-        reserved = self._worst(messages, settings)
-        hold = await self.ledger.reserve(reserved)
-        used = reserved
-        try:
-            reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
-        except SignoffError as error:
-            used = reserved if isinstance(error, Unreadable) else Amount()
-            raise
-        else:
-            used = Amount(tokens=reply.usage.tokens_in + reply.usage.tokens_out, cost=reply.usage.cost)
-            return reply
-        finally:
-            # Also when the caller gives up in the middle: then the worst case is booked.
-            await asyncio.shield(self.ledger.settle(hold, used))
+        hold = await self.ledger.reserve(self._worst(messages, settings))
+        with metered() as tab:
+            try:
+                return await self.model.ask(messages, answer, settings=settings, heard=heard)
+            finally:
+                used = Amount(tokens=tab.usage.tokens_in + tab.usage.tokens_out, cost=tab.usage.cost)
+                await asyncio.shield(self.ledger.settle(hold, used))
 
     def _worst(self, messages: Sequence[Message], settings: Settings) -> Amount:
         prompt = sum(len(message.content.encode(errors="replace")) for message in messages) // BYTES_PER_TOKEN

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeVar, cast
 
-from domain import Refused, Unavailable, Unreadable, value
+from domain import Refused, SignoffError, Unavailable, Unreadable, value
 from models.asking import again, told
 from models.contract import Heard, Message, Reply, Settings, Usage
 from models.dialect import relax
+from models.hearing import Ear, Scale
+from models.metering import book
 from models.reading import Read, read, without_thoughts
-from models.refusals import LARGEST, endless
 from models.schemas import form_of
-from models.wire import Dialect, Endpoint, Form, Piece, Wire
+from models.wire import Dialect, Endpoint, Form, Wire
 
 T = TypeVar("T")
 
-CHARS_PER_TOKEN = 4
 _RELAXED_AT_MOST = 6
 
 
@@ -54,6 +54,7 @@ class _Learned:
     """What we know about how the endpoint wants to be spoken to; it lives as long as the model."""
 
     dialect: Dialect = field(default_factory=Dialect)
+    scale: Scale = field(default_factory=Scale)
 
 
 def learned(dialect: Dialect) -> _Learned:
@@ -130,29 +131,24 @@ class Chat:
         settings: Settings,
         heard: Heard | None,
     ) -> _Answer:
-        started, first, size = time.monotonic(), None, 0
-        texts: list[str] = []
         if heard is not None:
             heard("")
-        last = Piece()
-        stream = self.wire.send(messages, form=form, dialect=dialect, settings=settings)
-        async with aclosing(stream) as pieces:
-            async for piece in pieces:
-                if piece.text:
-                    first = first if first is not None else (time.monotonic() - started) * 1_000
-                    texts.append(piece.text)
-                    size += len(piece.text)
-                    if size > LARGEST:
-                        raise endless(self.name)
-                    if heard is not None:
-                        heard(piece.text)
-                last = _together(last, piece)
-        text = "".join(texts)
-        _must_be_whole(self.name, last)
-        usage = last.usage or _guess(messages, text)
+        ear, used = Ear(name=self.name, heard=heard), Usage()
+        try:
+            async with aclosing(self.wire.send(messages, form=form, dialect=dialect, settings=settings)) as pieces:
+                async for piece in pieces:
+                    ear.take(piece)
+            ear.must_be_whole()
+        except SignoffError as error:
+            ear.failed(error)
+            raise
+        finally:  # also when the caller gives up in the middle: what was used is booked, whatever comes of it
+            used = ear.used(messages, settings, self.learned.scale)
+            used = replace(used, cost=self.price.of(used))
+            book(used)
         return _Answer(
-            text=text, finish=last.finish or "stop", model=last.model or self.name, first_ms=first,
-            usage=replace(usage, calls=1, cost=self.price.of(usage)),
+            text=ear.text, finish=ear.last.finish or "stop", model=ear.last.model or self.name, first_ms=ear.first_ms,
+            usage=used,
         )  # fmt: skip
 
     def _reply(self, found: T, said: _Answer, usage: Usage) -> Reply[T]:
@@ -166,26 +162,6 @@ async def opened(endpoint: Endpoint, *, price: Price | None = None) -> AsyncGene
 
     async with openai_wire.opened(endpoint) as wire:
         yield Chat(wire=wire, price=price or Price())
-
-
-def _together(last: Piece, piece: Piece) -> Piece:
-    return Piece(
-        finish=piece.finish or last.finish, model=piece.model or last.model, usage=piece.usage or last.usage
-    )  # fmt: skip
-
-
-def _must_be_whole(name: str, last: Piece) -> None:
-    if last.finish is None:
-        raise Unavailable(f"{name} broke off in the middle of an answer.", hint="See the log of the model server.")
-    if last.finish == "content_filter":
-        raise Refused(f"{name} withheld its answer (content filter).", code="llm_content_filter",
-                      hint="Put the task in other words, or choose another model.")  # fmt: skip
-
-
-def _guess(messages: Sequence[Message], text: str) -> Usage:
-    """For endpoints that do not count: better a rough bill than none."""
-    said = sum(len(message.content) for message in messages)
-    return Usage(tokens_in=said // CHARS_PER_TOKEN, tokens_out=len(text) // CHARS_PER_TOKEN)
 
 
 def _unreadable(name: str, answer: type, said: _Answer, found: Read[T]) -> Unreadable:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Review, SignoffError, Step, Transient, Unavailable
 from models.contract import Message, Model, Settings
+from models.metering import metered
 
 Mood = Literal["answers", "down", "slow_down", "too_long", "unauthorized", "garbage"]
 
@@ -38,10 +39,12 @@ def _must(held: object, promise: str) -> None:
 async def it_answers_with_the_type_that_was_asked_for(seat: Seat) -> None:
     for said in (PLAN, Review(status="ok")):
         seat.say("answers", said)
-        reply = await seat.model.ask(ASK, type(said), settings=SETTINGS)
+        with metered() as tab:
+            reply = await seat.model.ask(ASK, type(said), settings=SETTINGS)
         _must(reply.value == said, "the value is what was said")
         _must(type(reply.value) is type(said), "the value has the type that was asked for")
         _must(reply.model, "the reply names who answered")
+        _must(tab.usage.tokens_in >= reply.usage.tokens_in, "what it cost is booked")
         _must(reply.usage.cost >= 0, "an answer does not earn money")
         _must(reply.latency_ms >= 0, "time passes forwards")
 

@@ -23,6 +23,8 @@ FULL, AFTER = 0.9, 0.6
 """Compaction begins when the window is this full, and leaves it this full: rarely, and by a good piece."""
 HEAD_AT_MOST = 0.5
 """Share of the window that the opening may take when the conversation goes on."""
+TIGHTER = 0.95
+"""Tokens are not spread evenly over a text: what was cut may still be too long."""
 _WORDS = re.compile(r"\w+|[^\w\s]|\s+")
 _CUT = "\n… {} characters left out …\n"
 
@@ -97,23 +99,43 @@ class Window:
         return start
 
     def _shortened(self, messages: tuple[Message, ...], room: float) -> tuple[Message, ...]:
-        """Cut the middle out of the longest messages until all of them fit."""
-        while (over := counted(messages, self.count) - room) > 0:
-            sizes = [self.count(message.content) for message in messages]
-            longest = max(range(len(messages)), key=sizes.__getitem__)
-            keep = int(len(messages[longest].content) * (1 - over / max(1, sizes[longest]))) - len(_CUT) - 8
-            if keep < len(_CUT):
-                raise ContextTooLong(
-                    f"The rules and the task alone do not fit into {self.room} tokens.",
-                    max_tokens=self.served,
-                    hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
-                )
-            cut = replace(messages[longest], content=_ends(messages[longest].content, keep))
-            messages = (*messages[:longest], cut, *messages[longest + 1 :])
+        """Cut the middle out of the longest messages, all to the same size, until they fit. Rules are never cut."""
+        whole, tight = messages, 1.0
+        while counted(messages, self.count) > room:
+            rules = [message for message in whole if message.role == "system"]
+            others = [self.count(message.content) for message in whole if message.role != "system"]
+            left = room - counted(rules, self.count) - PER_MESSAGE * len(others)
+            most = _share(others, left * tight)
+            messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
+            tight *= TIGHTER
         return messages
+
+    def _cut(self, message: Message, most: float) -> Message:
+        """The message, in about so many tokens at most."""
+        if (size := self.count(message.content)) <= most:
+            return message
+        keep = int(len(message.content) * most / size) - len(_CUT) - 8
+        if keep < len(_CUT):
+            raise ContextTooLong(
+                f"The rules and the task alone do not fit into {self.room} tokens.",
+                max_tokens=self.served,
+                hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
+            )
+        return replace(message, content=_ends(message.content, keep))
 
     def _made(self, messages: tuple[Message, ...], dropped: int) -> Kept:
         return Kept(messages=messages, dropped=dropped, tokens=counted(messages, self.count))
+
+
+def _share(sizes: Sequence[int], room: float) -> float:
+    """The size to which the larger ones are cut, so that all of them have room; the smaller ones stay as they are."""
+    left, most = room, 0.0
+    for place, size in enumerate(sorted(sizes)):
+        most = left / (len(sizes) - place)
+        if size > most:
+            break
+        left -= size
+    return most
 
 
 def _note(dropped: int, facts: Sequence[str]) -> tuple[Message, ...]:
@@ -124,6 +146,11 @@ def _note(dropped: int, facts: Sequence[str]) -> tuple[Message, ...]:
 
 
 def _ends(text: str, size: int) -> str:
-    """The start and, more of it, the end of a text."""
-    start, end = size // 3, size - size // 3
+    """The end and, more of it, the start of a text.
+
+    What is cut are lists of passages, the most relevant first, and tasks, whose words come before the output that
+    goes with them; the end has the step that is asked for. Output alone is cut to its end by whoever shows it.
+    """
+    end = size // 3
+    start = size - end
     return text[:start] + _CUT.format(len(text) - size) + text[len(text) - end :]

@@ -37,6 +37,8 @@ class Usage:
     """The part of ``tokens_in`` that the server took from its prefix cache."""
     cost: Decimal = Decimal(0)
     calls: int = 0
+    estimated: int = 0
+    """The part of both kinds of tokens that nobody counted: of answers that broke off, and of endpoints that do not."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -45,6 +47,7 @@ class Usage:
             tokens_cached=self.tokens_cached + other.tokens_cached,
             cost=self.cost + other.cost,
             calls=self.calls + other.calls,
+            estimated=self.estimated + other.estimated,
         )
 
 
@@ -81,6 +84,8 @@ class Model(Protocol):
         self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
     ) -> Reply[T]:
         """Answer with a value of ``answer`` (a pydantic dataclass, or ``str`` for plain text).
+
+        Whoever sends something books what it used (``metering.book``), also when no answer comes of it.
 
         Raises:
             Unavailable, RateLimited, Unreadable: Transient; trying again later can help.

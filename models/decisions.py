@@ -14,12 +14,15 @@ from models.chat import Price
 from models.contract import Usage
 
 By = Literal["model", "run", "user", "org", "day", "role", "tier", "strategy", "outcome"]
-GOOD = frozenset({"answered", "cached"})
+STOPPED = "stopped"
+"""Nobody waited for the answer any more: another candidate had passed everything, or the run was ended."""
+GOOD = frozenset({"answered", "cached", STOPPED})
+"""Outcomes that are no failure of the model."""
 
 
 @value
 class Decision:
-    """One call of a model. ``outcome`` is ``answered``, ``cached``, or the code of the error."""
+    """One call of a model. ``outcome`` is ``answered``, ``cached``, ``stopped``, or the code of the error."""
 
     at: datetime
     org: Name

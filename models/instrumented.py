@@ -13,7 +13,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from pydantic import TypeAdapter
 
 from domain import SignoffError
-from models.contract import Heard, Message, Model, Reply, Settings
+from models.contract import Heard, Message, Model, Reply, Settings, Usage
+from models.metering import metered
 from models.schemas import name_of
 
 T = TypeVar("T")
@@ -43,12 +44,15 @@ class Instrumented:
             f"chat {self.name}", kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
         ) as span:
             self._before(span, messages, answer, settings)
-            try:
-                reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
-            except SignoffError as error:
-                span.set_status(Status(StatusCode.ERROR, error.stable_code))
-                span.set_attribute("error.type", error.stable_code)
-                raise
+            with metered() as tab:
+                try:
+                    reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
+                except SignoffError as error:
+                    span.set_status(Status(StatusCode.ERROR, error.stable_code))
+                    span.set_attribute("error.type", error.stable_code)
+                    raise
+                finally:
+                    span.set_attributes(_used(tab.usage))
             self._after(span, reply)
             return reply
 
@@ -70,24 +74,30 @@ class Instrumented:
             span.set_attribute("gen_ai.input.messages", json.dumps(said))
 
     def _after(self, span: Span, reply: Reply[T]) -> None:
-        used = reply.usage
-        span.set_attributes(
-            {
-                "gen_ai.response.model": reply.model,
-                "gen_ai.response.finish_reasons": [reply.finish],
-                "gen_ai.usage.input_tokens": used.tokens_in,
-                "gen_ai.usage.output_tokens": used.tokens_out,
-                "gen_ai.usage.cache_read.input_tokens": used.tokens_cached,
-                "app.cost": str(used.cost),
-                "app.model.calls": used.calls,
-            }
-        )
+        span.set_attributes({
+            "gen_ai.response.model": reply.model,
+            "gen_ai.response.finish_reasons": [reply.finish],
+        })  # fmt: skip
         if reply.first_token_ms is not None:
             span.set_attribute("gen_ai.response.time_to_first_chunk", reply.first_token_ms / 1_000)
         if self.content:
             text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
             said = [{"role": "assistant", "parts": [{"type": "text", "content": text}], "finish_reason": reply.finish}]
             span.set_attribute("gen_ai.output.messages", json.dumps(said))
+
+
+def _used(used: Usage) -> dict[str, str | int]:
+    """What it used, whatever came of it; nothing where nothing was sent."""
+    if not used.calls:
+        return {}
+    return {
+        "gen_ai.usage.input_tokens": used.tokens_in,
+        "gen_ai.usage.output_tokens": used.tokens_out,
+        "gen_ai.usage.cache_read.input_tokens": used.tokens_cached,
+        "app.cost": str(used.cost),
+        "app.model.calls": used.calls,
+        "app.usage.estimated_tokens": used.estimated,
+    }
 
 
 def _spoken(messages: Sequence[Message]) -> dict[str, str | int]:

@@ -28,6 +28,8 @@ _LATER = frozenset({408, 409, 423, 425})
 _TOO_LARGE = 413
 LARGEST = 16 << 20
 """Bytes of one answer; no model writes as much."""
+SOON_S = 30.0
+"""Longer than this nobody waits inside a run."""
 
 
 def said(body: bytes) -> str:
@@ -87,7 +89,10 @@ def refusal(status: int, said: str, *, where: str, retry_after_s: float | None =
         return Refused(f"{where}: the account has no credit left: {said}", code="llm_no_credit",
                        hint="Top up the account, or choose another endpoint.")  # fmt: skip
     if status == 429:  # noqa: PLR2004
-        return RateLimited(f"{where} asks to slow down: {said}", retry_after=retry_after_s, hint="It is tried again.")
+        hint = "It is tried again."
+        if retry_after_s is not None and retry_after_s > SOON_S:
+            hint = f"It says that it answers again in {_spoken(retry_after_s)}. Go on then: signoff resume RUN"
+        return RateLimited(f"{where} asks to slow down: {said}", retry_after=retry_after_s, hint=hint)
     if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(said)):  # noqa: PLR2004
         return too_long(said)
     if status >= 500 or status in _LATER:  # noqa: PLR2004
@@ -98,9 +103,13 @@ def refusal(status: int, said: str, *, where: str, retry_after_s: float | None =
     return Refused(f"{where} refused the request ({status}): {said}", code="llm_bad_request", hint=hint)
 
 
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004  both are read at a glance
+
+
 def endless(where: str) -> Unreadable:
     """It does not stop."""
-    return Unreadable(f"{where} sends more than {LARGEST >> 20} MB for one answer.",
+    return Unreadable(f"{where} sends more than {LARGEST >> 20} MB for one answer.", code="llm_endless",
                       hint="See the log of the model server: it does not keep to max_tokens.")  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import Broken, Unreadable
 from models.contract import Heard, Message, Reply, Settings, Usage
+from models.metering import book
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class Scripted:
             heard(text)
         tokens_in = sum(len(message.content) for message in messages) // 4
         usage = Usage(tokens_in=tokens_in, tokens_out=max(1, len(text) // 4), calls=1)
+        book(usage)
         return Reply(value=value, model=self._name, usage=usage, first_token_ms=0.0)
 
 

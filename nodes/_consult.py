@@ -1,11 +1,12 @@
 """Ask a model within the run's budget."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from domain import Spent, Task, ensure_within
-from models import Message, Model, Reply, Settings, Usage
+from models import Message, Model, Reply, Settings, Usage, metered
 from nodes._announce import announce
 
 T = TypeVar("T")
@@ -44,7 +45,9 @@ async def consult(
     """
     tokens = worst_case(messages, settings)
     ensure_within(task.budget, spent, started_at=task.received_at, now=now, tokens=tokens)
-    reply = await model.ask(messages, answer, settings=settings)
+    with metered() as tab:
+        reply = await model.ask(messages, answer, settings=settings)
+    reply = replace(reply, usage=tab.usage)  # those who were asked before and failed are paid for, too
     announce(
         "model_called",
         reply.model,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from domain import Candidate, CodeChange, Score, Scores, SignoffError, Spent, Task
-from models import Model, Settings, Speech
+from models import Model, Settings, Speech, metered
 from nodes._announce import announce
 from nodes._colleagues import Asking, Clock, Roster, errand
 from nodes._consult import consult, spent_on
@@ -51,14 +51,15 @@ class Judge:
         messages = await self.prompt.render(
             self.run, expert=self.expert, task=self.task.text, accept=self.accept, candidates=shown
         )
-        try:
-            reply = await consult(
-                self.model, messages, Scores, settings=self.settings, task=self.task, spent=self.spent + spent,
-                now=self.clock(),
-            )  # fmt: skip
-        except SignoffError as problem:
-            announce("note", f"The reviewer rated no candidate: {problem.message}", code=problem.stable_code)
-            return Judged()
+        with metered() as tab:
+            try:
+                reply = await consult(
+                    self.model, messages, Scores, settings=self.settings, task=self.task, spent=self.spent + spent,
+                    now=self.clock(),
+                )  # fmt: skip
+            except SignoffError as problem:
+                announce("note", f"The reviewer rated no candidate: {problem.message}", code=problem.stable_code)
+                return Judged(spent=tab.spent)
         known = {candidate.id for candidate, _ in tied}
         found = {each.candidate: each for each in reply.value.scores if each.candidate in known}
         return Judged(scores=found, spent=spent_on(reply.usage))

@@ -4,15 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import Candidate, SignoffError, Spent
-from models import Asked, Bench, Job, Proposal, Provider, best, passes_everything, tied
+from domain import Candidate, Selection, SignoffError, Spent, Step
+from models import Asked, Bench, Job, Proposal, Provider, Tab, best, metered, passes_everything, tied
 from nodes._aloud import Aloud
 from nodes._announce import announce
-from nodes._consult import spent_on
 from nodes._judge import Judge, rated
 from nodes._trials import Trials
-
-CHARS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +25,24 @@ class Answer:
     """What everybody's answers cost, and running them."""
 
 
+def selection_of(step: Step, attempt: int, answer: Answer) -> Selection:
+    """What came of a choice, for who looks at it later."""
+    best, taken = answer.candidates[0], answer.proposal
+    won = taken is not None and best.provider == taken.provider
+    return Selection(
+        step=step.id, attempt=attempt, winner=best.id if won else "", provider=taken.provider if taken else "",
+        reason=answer.reason, candidates=answer.candidates,
+    )  # fmt: skip
+
+
 @dataclass(slots=True, kw_only=True)
 class _Entrant:
-    """One provider's way through: what it said so far, what it proposed, how that did."""
+    """One provider's way through: what it used, what it proposed, how that did."""
 
     lane: str
     provider: Provider
-    heard: int = 0
-    """Characters."""
+    tab: Tab = field(default_factory=Tab)
+    """What asking it used."""
     aloud: Aloud = field(init=False)
     """Tells whoever watches what it writes."""
     proposal: Proposal | None = None
@@ -47,38 +54,34 @@ class _Entrant:
         self.aloud = Aloud(provider=self.provider.name, id=self.lane, form=form)
 
     async def propose(self, job: Job, bench: Bench) -> None:
-        try:
-            self.proposal = await self.provider.propose(job, bench, heard=self._hear)
-        except SignoffError as error:
-            announce("note", f"{self.provider.name}: {error.message}", code=error.stable_code)
-            self.problem = error
-        finally:
-            self.aloud.flush()
+        with metered() as self.tab:
+            try:
+                proposal = await self.provider.propose(job, bench, heard=self.aloud.hear)
+                self.proposal = replace(proposal, usage=self.tab.usage)
+            except SignoffError as error:
+                announce("note", f"{self.provider.name}: {error.message}", code=error.stable_code)
+                self.problem = error
+            finally:
+                self.aloud.flush()
 
     async def compete(self, job: Job, bench: Bench, trials: Trials) -> None:
         await self.propose(job, bench)
         if self.proposal is not None:
             self.candidate = await trials.evidence(self.lane, self.proposal)
 
-    def spent(self, job: Job) -> Spent:
-        """What it cost. Of an answer that was cut off nobody sends a bill: then it is what was sent and heard."""
+    def spent(self) -> Spent:
+        """What it cost, whatever came of it, and running it."""
         ran = Spent(sandbox_seconds=self.candidate.duration_ms / 1_000 if self.candidate else 0.0)
-        if self.proposal is not None:
-            return ran + (spent_on(self.proposal.usage) if self.proposal.usage.calls else Spent())
-        if self.problem is not None or not isinstance(self.provider, Asked):
-            return ran
-        sent = sum(len(message.content) for message in job.messages)
-        return Spent(tokens_in=sent // CHARS_PER_TOKEN, tokens_out=self.heard // CHARS_PER_TOKEN, model_calls=1)
+        return ran + self.tab.spent
 
     def report(self) -> Candidate:
         if self.candidate is not None:
             return self.candidate
         why = self.problem.message if self.problem else "Stopped: another candidate passes everything."
-        return Candidate(id=self.lane, provider=self.provider.name, note=why)
-
-    def _hear(self, text: str) -> None:
-        self.heard += len(text)
-        self.aloud.hear(text)
+        if self.proposal is not None:
+            why = "Taken as it is: nobody else proposed a change."
+        used = self.tab.usage
+        return Candidate(id=self.lane, provider=self.provider.name, note=why, tokens=used.tokens_in + used.tokens_out)
 
 
 async def propose(
@@ -104,15 +107,24 @@ async def propose(
     if not any(e.proposal for e in entrants) and last_resort is not None:
         entrants.append(_Entrant(lane=f"{trials.lane}-spare", provider=last_resort))
         await entrants[-1].propose(job, bench)
-    spent = sum((e.spent(job) for e in entrants), Spent())
+    spent = sum((e.spent() for e in entrants), Spent())
     tried = [e for e in entrants if e.candidate is not None]
     if not tried:
         found = next((e.proposal for e in entrants if e.proposal is not None), None)
         problem = None if found else next((e.problem for e in entrants if e.problem is not None), None)
-        return Answer(proposal=found, problem=problem, spent=spent)
+        reports = _first(found, [e.report() for e in entrants]) if len(entrants) > 1 else ()
+        reason = "Nobody proposed a change." if found is None else f"Only {found.provider} proposed a change."
+        return Answer(
+            proposal=found, problem=problem, spent=spent, candidates=reports, reason=reason if reports else ""
+        )
     if judge is not None:
         spent += await _judged(tried, judge, spent)
     return replace(_ranked(tried, entrants, trials), spent=spent)
+
+
+def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """These, whose change was taken first."""
+    return tuple(sorted(reports, key=lambda each: taken is None or each.provider != taken.provider))
 
 
 async def _race(entrants: Sequence[_Entrant], job: Job, bench: Bench, trials: Trials) -> None:

@@ -26,6 +26,7 @@ from domain import (
     Refused,
     Risk,
     SandboxLost,
+    Selection,
     SignoffError,
     Spent,
     Step,
@@ -47,7 +48,7 @@ from nodes._judge import judge
 from nodes._means import affordable, together
 from nodes._output import clip, plain, tail
 from nodes._prompt import as_json
-from nodes._propose import Answer, propose
+from nodes._propose import Answer, propose, selection_of
 from nodes._rating import rate
 from nodes._revise import shell_arguments
 from nodes._rules import denied, ruled
@@ -56,6 +57,8 @@ from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
 
 COMMAND_SECONDS = 600.0
+CHOICES = 200
+"""As many are remembered."""
 
 
 class ExecuteInput(TypedDict):
@@ -72,6 +75,7 @@ class ExecuteInput(TypedDict):
     spent: Spent
     tries: NotRequired[int]
     transcript: NotRequired[tuple[Message, ...]]
+    choices: NotRequired[tuple[Selection, ...]]
     evidence: NotRequired[tuple[Evidence, ...]]
     pending: NotRequired[Pending | None]
     verdict: NotRequired[Verdict | None]
@@ -79,6 +83,7 @@ class ExecuteInput(TypedDict):
 
 class ExecuteUpdate(TypedDict, total=False):
     attempts: tuple[Attempt, ...]
+    choices: tuple[Selection, ...]
     transcript: tuple[Message, ...]
     snapshot: Snapshot
     pending: Pending | None
@@ -119,7 +124,8 @@ class Executor:
         for step in steps:
             announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
         answers = await self._ask(state, workspace, prompts)
-        return await self._all(state, workspace, steps, prompts, answers)
+        update = await self._all(state, workspace, steps, prompts, answers)
+        return {**update, "choices": _choices(state, steps, answers)}
 
     async def _wave(self, state: ExecuteInput) -> tuple[Step, ...]:
         """All independent steps at once the first time; one at a time when something went wrong."""
@@ -306,6 +312,13 @@ class Executor:
 def _accept(state: ExecuteInput) -> str:
     """The task's own: a plan may not make it easier to be right."""
     return state["task"].accept or ""
+
+
+def _choices(state: ExecuteInput, steps: Sequence[Step], answers: Sequence[Answer]) -> tuple[Selection, ...]:
+    """Every choice of the run so far, the new ones last."""
+    number = state.get("tries", 0) + 1
+    new = [selection_of(step, number, answer) for step, answer in zip(steps, answers, strict=True) if answer.candidates]
+    return (*state.get("choices", ()), *new)[-CHOICES:]
 
 
 def _label(state: ExecuteInput) -> str:

@@ -6,7 +6,7 @@ process. Who calls it, where and when, is the business of a ``Dispatch`` (``serv
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
@@ -22,11 +22,13 @@ from opentelemetry.trace import Span
 from approvals import Ballots, DatabaseUnavailable, refusal
 from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
 from graphs import CodingGraph
+from models import Tab, metered
 from sandbox import Store, Workspaces
 from service.fences import GENERATION, Leases, lease_lost
 from service.hearing import Hearing, Listen, Watch
 from service.owner import is_gone, own_name
 from service.runs import FINAL, Run, Runs, Status
+from service.unpaid import unpaid
 
 STEPS = 400
 """Supersteps of one advance; the run's own budget ends it long before."""
@@ -191,22 +193,17 @@ class Engine:
         return done
 
     async def _stream(self, run: Run, generation: int, heard: Hearing) -> "Outcome":
-        config, watch = self.config(run.id, generation), heard.watch
+        config, before, tab = self.config(run.id, generation), Spent(), Tab()
         try:
-            given = await self._input(run, generation, config)
-            wanted: Any = sorted({"custom", *(watch.modes if watch else ())})
-            stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync",
-                                        control=heard.control)  # fmt: skip
-            async for part in stream:
-                space, mode, chunk = cast("tuple[tuple[str, ...], str, Any]", part)
-                if mode == "custom":
-                    await self._ensure_alive(run, chunk)
-                await heard.hear(run.id, space, mode, chunk)
+            with metered() as tab:
+                given, before = await self._input(run, generation, config)
+                await self._listen(run, given, config, heard)
         except GraphDrained:
             return Outcome(status="pending")
         except SignoffError as error:
             if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
+            await self._book(config, before, tab.spent)
             return _stopped(error)
         state = await self.graph.aget_state(config)
         if state.interrupts:
@@ -220,29 +217,51 @@ class Engine:
                          hint="Ask again: signoff resume RUN", exit_status=2)  # fmt: skip
         return Outcome(status="paused", ending=silence, state=state)
 
+    async def _listen(self, run: Run, given: Any, config: RunnableConfig, heard: Hearing) -> None:
+        wanted: Any = sorted({"custom", *(heard.watch.modes if heard.watch else ())})
+        stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync",
+                                    control=heard.control)  # fmt: skip
+        # Closed at once: a node that still works when a run is stopped is ended before its books are.
+        async with aclosing(cast("AsyncGenerator[tuple[tuple[str, ...], str, Any]]", stream)) as parts:
+            async for space, mode, chunk in parts:
+                if mode == "custom":
+                    await self._ensure_alive(run, chunk)
+                await heard.hear(run.id, space, mode, chunk)
+
+    async def _book(self, config: RunnableConfig, before: Spent, used: Spent) -> None:
+        """Book what calls used in a node that failed: it could not write it down itself."""
+        if used == Spent():
+            return
+        state = await self.graph.aget_state(config)
+        books = state.values.get("spent")
+        if isinstance(books, Spent) and (lost := unpaid(before, books, used)) != Spent():
+            await self.graph.aupdate_state(config, {"spent": books + lost})
+
     async def _ensure_alive(self, run: Run, event: Mapping[str, Any]) -> None:
         """The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step."""
         works = event["kind"] == "node_started" and event["node"] in {"plan", "replan", "review"}
         if works and await self.ballots.killed(run.id, run.org):
             raise refusal("run_killed", f"Run {run.id} was stopped for good.")
 
-    async def _input(self, run: Run, generation: int, config: RunnableConfig) -> Any:
+    async def _input(self, run: Run, generation: int, config: RunnableConfig) -> tuple[Any, Spent]:
+        """What the graph is given, and what the run has spent so far."""
         said = HumanMessage(content=run.task.text, id=f"{run.id}.task")
         fresh = {"run": run.id, "org": run.org, "task": run.task, "messages": [said]}
         if generation == 1 and run.forked_from is None:  # nobody ever held it before: there is no checkpoint
-            return fresh
+            return fresh, Spent()
         state = await self.graph.aget_state(config)
         if "task" not in state.values:
             # With a next step it was killed between keeping the input and working on it: it is in the checkpoint.
-            return None if state.next else fresh
+            return None if state.next else fresh, Spent()
+        before = state.values.get("spent", Spent())
         if state.interrupts:
             # By id only, and without authority: the waiting node reads the ballot itself.
-            return Command(resume={i.id: {"wake": run.id} for i in state.interrupts})
+            return Command(resume={i.id: {"wake": run.id} for i in state.interrupts}), before
         if await self._ask_again(run, state, config):
-            return None
+            return None, before
         if changes := self._since(run, state.values):
             await self.graph.aupdate_state(config, changes)
-        return None
+        return None, before
 
     def _since(self, run: Run, values: dict[str, Any]) -> dict[str, Any]:
         """What changed while the run stood still: its budget, and time that nobody worked."""

@@ -32,7 +32,7 @@ def as_json(standing: Standing) -> dict[str, Any]:
     """Everything that is known, in stable keys (docs/cli.md lists them)."""
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending") or Ending(status="failed")
-    delivered = values.get("delivered")
+    delivered, chosen = values.get("delivered"), values.get("choices", ())
     decided = run.status not in {"interrupted", "running", "pending"}
     return {
         "run": run.id,
@@ -45,18 +45,12 @@ def as_json(standing: Standing) -> dict[str, Any]:
         "expert": values.get("expert"),
         "plan": plain(values.get("plan")),
         "changes": [plain(a.change) for a in values.get("attempts", ()) if not a.refused],
-        "candidates": [plain(c) for a in values.get("attempts", ()) for c in a.candidates],
-        "choices": [
-            {
-                "step": a.step,
-                "attempt": a.number,
-                "winner": a.candidates[0].id,
-                "provider": a.provider,
-                "reason": a.reason,
-            }
-            for a in values.get("attempts", ())
-            if a.candidates
+        "candidates": [
+            {"step": each.step, "attempt": each.attempt, **plain(candidate)}
+            for each in chosen
+            for candidate in each.candidates
         ],
+        "choices": [{k: v for k, v in plain(each).items() if k != "candidates"} for each in chosen],
         "review": plain(values.get("review")),
         "findings": [plain(f) for f in values.get("findings", ())],
         "proof": _proof(values.get("proof")),

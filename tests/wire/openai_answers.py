@@ -32,6 +32,18 @@ class Received:
         return self.headers.get("authorization", "").removeprefix("Bearer ")
 
 
+@dataclass(slots=True)
+class Billed:
+    """What one answer costs its endpoint: the prompt, and what was sent of the answer."""
+
+    tokens_in: int
+    chars: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.chars // CHARS_PER_TOKEN
+
+
 @dataclass(slots=True, kw_only=True)
 class Answer:
     status: int = 200
@@ -55,7 +67,7 @@ async def send(writer: asyncio.StreamWriter, reply: Answer) -> None:
 
 
 async def stream(
-    step: dict[str, Any], request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    step: dict[str, Any], request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, billed: Billed
 ) -> None:
     head = (
         "HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
@@ -76,6 +88,7 @@ async def stream(
         data = f"data: {event}\n\n".encode()
         writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         await writer.drain()
+        billed.chars = min(len(said(step)), number * PIECE)
     writer.write(b"0\r\n\r\n")
     await writer.drain()
 

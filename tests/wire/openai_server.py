@@ -36,7 +36,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tests.wire.openai_answers import Answer, Received, as_json, completion, error, received, send, stream, tokens_in
+from tests.wire import openai_answers as answers
+from tests.wire.openai_answers import Answer, Billed, Received, as_json, completion, error, said, send, tokens_in
+from tests.wire.openai_refusals import refused
 
 
 class OpenAIServer:
@@ -60,6 +62,8 @@ class OpenAIServer:
         self.supports, self.refuses = tuple(supports), tuple(refuses)
         self.tokenizer, self.lists = tokenizer, lists
         self.requests: list[Received] = []
+        self.billed: list[Billed] = []
+        """What it would send a bill for: every answer that it began."""
         self._port, self._server = port, None
         self._open: set[asyncio.Task[None]] = set()
 
@@ -94,7 +98,7 @@ class OpenAIServer:
         assert task is not None
         self._open.add(task)
         try:
-            if (request := await received(reader)) is not None:
+            if (request := await answers.received(reader)) is not None:
                 self.requests.append(request)
                 await self._answer(request, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -113,8 +117,8 @@ class OpenAIServer:
             return await send(writer, as_json(200, told))
         if request.method != "POST" or not request.path.endswith("/chat/completions"):
             return await send(writer, error(404, "Not Found", None))
-        if (refused := self._refused(request)) is not None:
-            return await send(writer, refused)
+        if (no := refused(request, self, self._counted(request))) is not None:
+            return await send(writer, no)
         step = self._next(request.form)
         if step is None:
             return await send(writer, error(418, f"The script has no answer left for {request.form}.", None))
@@ -126,23 +130,6 @@ class OpenAIServer:
     def _served(self) -> dict[str, Any]:
         entries = [{"id": m, "object": "model", "max_model_len": self.max_model_len} for m in self.models]
         return {"object": "list", "data": entries}
-
-    def _refused(self, request: Received) -> Answer | None:
-        """What any real endpoint would say no to."""
-        body = request.body
-        if body.get("model") not in self.models:
-            return error(404, f"The model `{body.get('model')}` does not exist.", "model_not_found")
-        kind = (body.get("response_format") or {}).get("type", "text")
-        if kind not in {"text", *self.supports}:
-            return error(400, f"'response_format' of type '{kind}' is not supported with this model.", None)
-        for name in self.refuses:
-            if name in body:
-                return error(400, f"Unrecognized request argument supplied: {name}", None)
-        tokens = self._counted(request)
-        if tokens > self.max_model_len:
-            said = f"This model's maximum context length is {self.max_model_len} tokens. However, your request has {tokens} input tokens."  # noqa: E501
-            return error(400, said, None)
-        return None
 
     def _next(self, form: str) -> dict[str, Any] | None:
         for step in self.script:
@@ -165,11 +152,14 @@ class OpenAIServer:
             kind = step.get("content_type", "application/json")
             return await send(writer, Answer(headers={"content-type": kind}, body=step["raw"].encode()))
         if not request.body.get("stream") or step.get("plain"):
+            self.billed.append(Billed(tokens_in(request.body)))
             if "hang_after" in step:
                 await reader.read()  # ends when the client hangs up
                 return None
+            self.billed[-1].chars = len(said(step))
             return await send(writer, as_json(200, completion(step, request)))
-        return await stream(step, request, reader, writer)
+        self.billed.append(Billed(tokens_in(request.body)))
+        return await answers.stream(step, request, reader, writer, self.billed[-1])
 
 
 async def _serve(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from opentelemetry.trace import NoOpTracer, Tracer
 
 from domain import CodeChange, FileEdit, Refused, TestReport
-from models import Bench, Heard, Job, Proposal, Usage
+from models import Bench, Heard, Job, Proposal, Usage, book
 from nodes._trials import Equipped, Trials
 from sandbox import Local, Spec, Store, Workspaces
 from tests.worlds.house import repository
@@ -44,6 +44,7 @@ class Told:
         except asyncio.CancelledError:
             self.cancelled = True
             raise
+        book(self.usage)
         return Proposal(provider=self.name, change=self.change, usage=self.usage)
 
 

@@ -1,4 +1,8 @@
-"""``signoff bench strategies`` over a real vLLM: every strategy, each asking the model of its tier."""
+"""``signoff bench strategies`` over a real vLLM: every strategy, each asking the model of its tier.
+
+Nothing here depends on what random weights say or on how long it takes: an answer may parse or not, nobody stands
+in for the model that is to be asked, and no search ends a call before it was sent, because no single edit is right.
+"""
 
 from pathlib import Path
 
@@ -16,6 +20,25 @@ TIERS = {MODEL: ("balanced", 18), "tiny-fast": ("fast", 5), "tiny-premium": ("pr
 """What stands for models of three tiers, and the GB they would take: the tiny model and two adapters of it."""
 
 
+UNMENDABLE = """
+- name: mean
+  task: There is no mean.
+  accept: python -m unittest -q
+  files:
+    shop.py: |
+      def total(prices):
+          return sum(prices)
+    test_shop.py: |
+      import unittest
+      import shop
+
+      class Means(unittest.TestCase):
+          def test_mean(self):
+              self.assertEqual(shop.mean([1, 3]), 2)
+"""
+SHORT = {"max_tokens": 200, "timeout_s": 300}
+
+
 def catalogue(server: Vllm, folder: Path) -> Path:
     models = [
         {
@@ -29,7 +52,12 @@ def catalogue(server: Vllm, folder: Path) -> Path:
         for name, (tier, memory) in TIERS.items()
     ]
     path = folder / "catalogue.yaml"
-    path.write_text(yaml.safe_dump({"models": models}), encoding="utf-8")
+    told = {
+        "models": models,
+        "persistence": {"fallbacks": 0, "attempts": 1},
+        "roles": {"planner": SHORT, "coder": SHORT, "reviewer": SHORT},
+    }
+    path.write_text(yaml.safe_dump(told), encoding="utf-8")
     return path
 
 
@@ -37,14 +65,16 @@ async def test_every_strategy_is_measured(server: Vllm, tmp_path: Path):
     for name in TIERS:
         if name != MODEL:
             await server.load_adapter(name)
-    asked = cli(tmp_path, SIGNOFF_CATALOGUE=str(catalogue(server, tmp_path)), SIGNOFF_REPAIR_SECONDS="20")
+    asked = cli(tmp_path, SIGNOFF_CATALOGUE=str(catalogue(server, tmp_path)), SIGNOFF_REPAIR_SECONDS="3")
+    (tmp_path / "cases.yaml").write_text(UNMENDABLE, encoding="utf-8")
     chart = tmp_path / "strategies.svg"
     words = ["--cases", str(tmp_path / "cases.yaml"), "--chart", str(chart), "--json"]
     ended = await asked.run("bench", "strategies", *words)
     assert ended.code == 0, ended.err
     rows = {row["strategy"]: row for row in ended.json["strategies"]}
     assert list(rows) == [BASELINE, *load_catalogue().strategies]
-    assert not [o for o in ended.json["outcomes"] if o["code"].startswith("llm_") or o["status"] == "refused"]
+    wrong = {o["code"] for o in ended.json["outcomes"] if o["code"].startswith("llm_") or o["status"] == "refused"}
+    assert wrong <= {"llm_unreadable"}, ended.json["outcomes"]
     assert "<svg" in chart.read_text(encoding="utf-8")
     for name, row in rows.items():
         spoke = bool(set(row["models"]) & set(TIERS))

@@ -64,3 +64,18 @@ async def test_when_nobody_answers_a_run_ends_with_a_code(tmp_path: Path, fault:
         rows = await house.decisions.latest(house.org, run=standing.run.id)
         assert rows
         assert {row.outcome for row in rows} <= CODES
+
+
+@pytest.mark.slow
+async def test_who_is_busy_for_an_hour_is_asked_once(tmp_path: Path) -> None:
+    async with (
+        OpenAIServer(FAULTS["busy for an hour"], models=["m"]) as server,
+        opened(tmp_path, model_base_url=server.base_url, model="m") as house,
+    ):
+        standing = await delivered(house, tmp_path, text=LONG, strategy="balanced")
+    ending = standing.run.ending
+    assert ending is not None
+    assert (standing.run.status, ending.code, ending.retry_after) == ("paused", "rate_limit_exceeded", 3_600)
+    assert "in 60 min" in ending.hint
+    assert "signoff resume" in ending.hint
+    assert len(server.asked) == 1

@@ -77,3 +77,32 @@ async def test_a_candidate_that_passes_everything_needs_no_reviewer_to_win(tmp_p
 async def test_a_small_token_budget_asks_fewer_instead_of_nobody(tmp_path: Path) -> None:
     told, who, _ = await run(tmp_path, "return sum(prices)", "return sum(prices)", max_tokens=12_000)
     assert (told["status"], told["candidates"], who["coder"]) == ("interrupted", [], ["one"])
+
+
+def whole(total: str) -> dict[str, Any]:
+    """A change that fits whatever was done before."""
+    content = f"def total(prices):\n    return {total}\n"
+    return {"files_to_create": [{"path": "shop/prices.py", "content": content}]}
+
+
+async def test_every_attempt_s_candidates_are_told(tmp_path: Path) -> None:
+    """Not only those of the last one: who won each time, and why the others did not."""
+    garbage = [{"answer": "I would rather not.", "repeat": True}]
+    wrong = [{"when": "code_change", "answer": whole(f"sum(prices[{n}:])")} for n in (2, 3)]
+    async with (
+        OpenAIServer([*wrong, *saying(change=whole("sum(prices)"))], models=["one"]) as one,
+        OpenAIServer(garbage, models=["two"]) as two,
+        opened(tmp_path, catalogue=both(tmp_path, one, two)) as house,
+    ):
+        standing = await delivered(house, tmp_path, text="Fix the total", strategy="both", accept=COUNTED)
+    told = report.as_json(standing)
+    assert told["status"] == "interrupted"
+    attempts = [(each["step"], each["attempt"], each["provider"]) for each in told["choices"]]
+    assert attempts == [("change", n, "one") for n in (1, 2, 3)]
+    assert all(each["winner"] == "candidate-1-1" and each["reason"] for each in told["choices"])
+    listed = [(each["attempt"], each["provider"]) for each in told["candidates"]]
+    assert listed == [(n, who) for n in (1, 2, 3) for who in ("one", "two")]
+    assert [each["reproduction_passed"] for each in told["candidates"][::2]] == [False, False, True]
+    failed = told["candidates"][1::2]
+    assert all("did not answer with a code_change" in each["note"] or "Stopped" in each["note"] for each in failed)
+    assert failed[0]["tokens"] > 0, "an answer that could not be read was paid for"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain import Plan, Step
-from models import Message, Reply, Settings, Usage
+from models import Message, Reply, Settings, Usage, book
 
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
 ASK = (Message(role="user", content="Please."),)
@@ -33,6 +33,8 @@ class Flaky:
     moods: list[Exception | None] = field(default_factory=list)
     name: str = "flaky"
     usage: Usage = field(default_factory=lambda: Usage(tokens_in=10, tokens_out=5, calls=1))
+    pays: bool = False
+    """Whether an answer that fails was paid for, too."""
     calls: int = 0
     patience: list[float] = field(default_factory=list)
 
@@ -41,7 +43,10 @@ class Flaky:
         self.patience.append(settings.timeout_s)
         mood = self.moods.pop(0) if self.moods else None
         if mood is not None:
+            if self.pays:
+                book(self.usage)
             raise mood
+        book(self.usage)
         if heard is not None:
             heard("{}")
         return Reply(value=PLAN if answer is Plan else answer(), model=self.name, usage=self.usage)

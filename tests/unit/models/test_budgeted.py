@@ -40,11 +40,12 @@ async def test_what_was_used_is_booked_and_the_rest_given_back():
     assert ledger.reserved == Amount()
 
 
-@pytest.mark.parametrize(("error", "booked"), [(Unavailable("down"), 0), (Unreadable("garbage"), 304)])
-async def test_a_failure_is_booked_with_what_it_may_have_used(error, booked):
+@pytest.mark.parametrize(("pays", "booked"), [(False, 0), (True, 15)])
+@pytest.mark.parametrize("error", [Unavailable("down"), Unreadable("garbage")])
+async def test_a_failure_is_booked_with_what_it_used(error, pays, booked):
     ledger = BudgetLedger(Budget())
     with pytest.raises(SignoffError):
-        await ask(Budgeted(model=Flaky([error]), ledger=ledger))
+        await ask(Budgeted(model=Flaky([error], pays=pays), ledger=ledger))
     assert ledger.spent.tokens == booked
     assert ledger.reserved == Amount()
 
@@ -60,7 +61,7 @@ async def test_a_budget_is_never_exceeded(limit, calls):
     ledger = BudgetLedger(Budget(max_tokens=limit))
     for size, most, mood in calls:
         usage = Usage(tokens_in=2 * (size // 3), tokens_out=2 * most, calls=2)
-        model = Budgeted(model=Flaky([mood], usage=usage), ledger=ledger)
+        model = Budgeted(model=Flaky([mood], usage=usage, pays=True), ledger=ledger)
         with suppress(SignoffError):
             await ask(model, Settings(max_tokens=most), (Message(role="user", content="x" * size),))
         assert ledger.spent.tokens <= limit

@@ -1,17 +1,21 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import ContextTooLong, Plan
+from domain import ContextTooLong, Plan, Step
 from models import Message, Settings
 from models.chat import opened
 from models.context import FULL, Window, counted, rough
 from models.counting import tokenizer
 from models.fitted import Fitted
+from models.prompts import Prompt
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at
 from tests.wire.openai_server import OpenAIServer
 
+ROOT = Path(__file__).parents[3]
 TALK = st.lists(
     st.builds(Message, role=st.sampled_from(["user", "assistant"]), content=st.text(max_size=400)), max_size=30
 )
@@ -61,6 +65,32 @@ def test_a_prompt_that_is_too_long_is_cut_in_the_middle():
     assert kept.messages[1].content.startswith("The start")
     assert kept.messages[1].content.endswith("the end")
     assert "characters left out" in kept.messages[1].content
+
+
+def test_of_a_coders_own_prompt_the_most_relevant_passages_the_task_and_the_step_are_kept():
+    """Key facts first and last, on the words that are really sent, in a window that has room for an eighth of them."""
+    passages = [f"passage-{n:03} " + "def something(): pass\n" * 20 for n in range(80)]
+    step = Step(id="s1", title="Correct the sum", detail="It leaves out the first price.")
+    talk = Prompt.load(ROOT / "nodes" / "execute.md").render(
+        expert="You know Python.", context="\n".join(passages), task="Fix the total. " + "A customer wrote. " * 200,
+        plan=Plan(goal="The total is right", steps=(step,)), accept="python -m unittest shop", step=step, changed="",
+        baseline="line of output\n" * 300 + "AssertionError: 5 != 6",
+    )  # fmt: skip
+    kept = Window(served=4_096, reserve=512).keep(talk)
+    assert counted(talk) > 3 * 4_096 > 3 * kept.tokens
+    text = "\n".join(message.content for message in kept.messages)
+    assert kept.messages[0] == talk[0], "the rules are whole"
+    for fact in (
+        "Fix the total.",
+        "AssertionError: 5 != 6",
+        "Your step (s1): Correct the sum",
+        step.detail,
+        "passage-000",
+    ):
+        assert fact in text, fact
+    shown = [n for n in range(80) if f"passage-{n:03}" in text]
+    first = [n for n in shown if n < 40]
+    assert len(first) > len(shown) - len(first), "they are ordered by relevance"
 
 
 def test_what_cannot_fit_is_refused():

@@ -1,0 +1,47 @@
+"""What asking really used, whatever came of it: an answer, an error, or a caller who gave up.
+
+A reply says what its answer cost. Of an answer that failed there is no reply, yet it was paid for: so whoever
+sends something books what it used, at once, and whoever wants to know opens a tab around the question. Tabs
+nest: what is booked counts on all that are open, also from tasks that were started inside.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from domain import Spent
+from models.contract import Usage
+
+
+@dataclass(slots=True)
+class Tab:
+    """The sum of what was booked so far."""
+
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def spent(self) -> Spent:
+        """The same in the words of a run's books."""
+        used = self.usage
+        return Spent(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cost=used.cost, model_calls=used.calls)
+
+
+_OPEN: ContextVar[tuple[Tab, ...]] = ContextVar("signoff_tabs", default=())
+
+
+@contextmanager
+def metered() -> Generator[Tab]:
+    """Open a tab for as long as the block runs; it can still be read afterwards."""
+    tab = Tab()
+    token = _OPEN.set((*_OPEN.get(), tab))
+    try:
+        yield tab
+    finally:
+        _OPEN.reset(token)
+
+
+def book(usage: Usage) -> None:
+    """Say what a call used, once, by whoever made it."""
+    for tab in _OPEN.get():
+        tab.usage += usage
