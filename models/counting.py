@@ -8,6 +8,7 @@ from typing import Protocol
 import httpx
 
 from domain import value
+from models.bounded import PLAIN, bounding
 from models.contract import Message
 from models.wire import Endpoint
 
@@ -69,6 +70,8 @@ async def tokenizer(endpoint: Endpoint) -> AsyncGenerator[Tokenizer | None]:
         yield None
         return
     key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    async with httpx.AsyncClient(timeout=PATIENCE_S, headers={"authorization": f"Bearer {key}"}) as client:
+    async with httpx.AsyncClient(
+        timeout=PATIENCE_S, headers={**PLAIN, "authorization": f"Bearer {key}"}, event_hooks=bounding()
+    ) as client:
         url = endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
         yield Tokenizer(client=client, url=url, model=endpoint.model)

@@ -1,18 +1,24 @@
 """The HTTP client under ``openai_wire``: names failures, and understands endpoints that do not stream."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
 from domain import SignoffError, Unreadable
+from models.bounded import PLAIN, Problem, limited
 from models.refusals import LARGEST, endless, refusal, retry_after, said, served_length, too_long
 from models.wire import Endpoint
 
 _FAILED = 400
 _UNKNOWN = 500
+_READ = 64 << 10
+"""Bytes of a refusal that are read."""
 _QUOTED = 600
 """Characters of an endpoint's message that we repeat."""
 
@@ -24,21 +30,38 @@ class Client(openai.DefaultAsyncHttpxClient):
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(timeout=None, follow_redirects=True)
+        super().__init__(timeout=None, follow_redirects=True, headers=PLAIN)
         self._endpoint = endpoint
 
     async def send(self, request: Any, **options: Any) -> Any:
         response = await super().send(request, **options)
+        response.stream = _Bounded(response.stream, lambda: endless(where(self._endpoint)))
         if response.status_code >= _FAILED:
-            body = await _read(response, self._endpoint)
+            body = await _begun(response)
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
             words = quoted(said(body), self._endpoint)
             raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise no_protocol(self._endpoint)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
             return response
         content = _as_stream(await _read(response, self._endpoint), self._endpoint)
         headers = {"content-type": "text/event-stream"}
         return type(response)(status_code=200, headers=headers, content=content, request=request)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body as long as a model can write."""
+
+    def __init__(self, body: Any, problem: Problem) -> None:
+        self._body, self._problem = body, problem
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return limited(self._body, self._problem)
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._body.aclose()
 
 
 async def _read(response: Any, endpoint: Endpoint) -> bytes:
@@ -50,6 +73,18 @@ async def _read(response: Any, endpoint: Endpoint) -> bytes:
             raise endless(where(endpoint))
         parts.append(part)
     return b"".join(parts)
+
+
+async def _begun(response: Any) -> bytes:
+    """The beginning of what an endpoint says with a refusal."""
+    said_so_far = b""
+    async with aclosing(response.aiter_bytes()) as parts:
+        async for part in parts:
+            said_so_far += part
+            if len(said_so_far) > _READ:
+                break
+    await response.aclose()
+    return said_so_far[:_READ]
 
 
 def _asked_to_stream(request: Any) -> bool:

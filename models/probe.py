@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from domain import value
+from models.bounded import PLAIN, bounding
 from models.huggingface import DEFAULT, SCHEME
 from models.refusals import refusal, said, way_there
 from models.vendors import vendor_of
@@ -105,8 +106,8 @@ def _installed(found: Probe, package: str, extra: str, name: str) -> Probe:
 
 def _client(endpoint: Endpoint, timeout_s: float) -> httpx.AsyncClient:
     key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    headers = {"authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(base_url=endpoint.base_url.rstrip("/") + "/", headers=headers, timeout=timeout_s)
+    headers, base = {**PLAIN, "authorization": f"Bearer {key}"}, endpoint.base_url.rstrip("/") + "/"
+    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounding())
 
 
 async def _served(client: httpx.AsyncClient, found: Probe) -> Probe:

@@ -109,8 +109,10 @@ def _spoken(seconds: float) -> str:
 
 def endless(where: str) -> Unreadable:
     """It does not stop."""
-    return Unreadable(f"{where} sends more than {LARGEST >> 20} MB for one answer.", code="llm_endless",
-                      hint="See the log of the model server: it does not keep to max_tokens.")  # fmt: skip
+    return Unreadable(
+        f"{where} sends more than {LARGEST >> 20} MB for one answer, or a line without an end.", code="llm_endless",
+        hint="See the log of the model server: it does not keep to max_tokens.",
+    )  # fmt: skip
 
 
 def unreachable(where: str, why: str) -> Unavailable:

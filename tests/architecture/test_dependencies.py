@@ -15,6 +15,7 @@ EXTRAS = {"langfuse", "langchain_huggingface", "transformers", "torch", "vllm", 
           "psycopg_pool", "procrastinate"}  # fmt: skip
 """Imported where they are used and only when they are there."""
 BROUGHT = {
+    "httpx2": "langchain-openai",
     "openai": "langchain-openai",
     "ormsgpack": "langgraph",
     "pydantic-core": "pydantic",

@@ -73,6 +73,9 @@ async def stream(
         "HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     )
     writer.write(head.encode())
+    for _ in range(step.get("flood_mb", 0)):  # one piece of the stream, and it never ends
+        writer.write(b"%x\r\n%s\r\n" % (1 << 20, b"x" * (1 << 20)))
+        await writer.drain()
     for number, event in enumerate(events(step, request)):
         if number == step.get("hang_after"):
             await writer.drain()

@@ -20,6 +20,7 @@ A step of the script is a dict:
 ``finish``     finish reason; ``stop`` unless told
 ``cut_after``  the connection breaks after so many pieces of the stream
 ``hang_after`` nothing comes any more after so many pieces (0: not even a first byte of the answer)
+``flood_mb``   so many megabytes without the end of a line come first
 ``drip_s``     seconds before each piece of the stream
 ``until``      a number and an ``asyncio.Event``: so many pieces come, the others once it is set
 ``break``      true: the connection closes before there is an answer

@@ -20,10 +20,11 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     "wrong key": [{"status": 401, "repeat": True}],
     "wrong model": [{"status": 404, "message": "no such model", "repeat": True}],
     "too long": [{"status": 400, "message": "maximum context length is 300 tokens", "repeat": True}],
+    "floods": [{"flood_mb": 200, "repeat": True}],
     "hangs up": [{"break": True, "repeat": True}],
 }
-CODES = {"rate_limit_exceeded", "llm_unavailable", "llm_unreadable", "llm_unauthorized", "llm_unknown_model",
-         "context_too_long", "llm_bad_request"}  # fmt: skip
+CODES = {"rate_limit_exceeded", "llm_unavailable", "llm_unreadable", "llm_endless", "llm_unauthorized",
+         "llm_unknown_model", "context_too_long", "llm_bad_request"}  # fmt: skip
 
 
 @pytest.mark.slow
