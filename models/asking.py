@@ -8,7 +8,7 @@ from itertools import groupby
 from models.contract import Message
 from models.wire import Dialect, Form
 
-_AS_PARAMETER = frozenset({"strict", "json_schema"})
+_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
 
 
 def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:

@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from domain import Refused, SignoffError, Unavailable, Unreadable, value
 from models.asking import again, told
 from models.contract import Heard, Message, Reply, Settings, Usage
-from models.dialect import relax
+from models.dialect import relax, unheard
 from models.hearing import Ear, Scale
 from models.metering import book
 from models.reading import Read, read, without_thoughts
@@ -47,6 +47,8 @@ class _Answer:
     model: str
     usage: Usage
     first_ms: float | None
+    called: bool = False
+    """It came as the arguments of a tool call."""
 
 
 @dataclass(slots=True)
@@ -100,7 +102,9 @@ class Chat:
         if found.value is not None:
             return self._reply(found.value, first, first.usage)
         form, dialect, cut_off = form_of(answer), self.learned.dialect, first.finish == "length"
-        asked = (*messages, *again(first.text, found.wrong, form, dialect, cut_off=cut_off))
+        if not first.called:
+            self.learned.dialect = unheard(dialect)
+        asked = (*messages, *again(first.text, found.wrong, form, self.learned.dialect, cut_off=cut_off))
         second = await self._hear(asked, form, settings, heard)
         found = read(second.text, answer)
         if found.value is None:
@@ -148,7 +152,7 @@ class Chat:
             book(used)
         return _Answer(
             text=ear.text, finish=ear.last.finish or "stop", model=ear.last.model or self.name, first_ms=ear.first_ms,
-            usage=used,
+            usage=used, called=ear.last.called,
         )  # fmt: skip
 
     def _reply(self, found: T, said: _Answer, usage: Usage) -> Reply[T]:

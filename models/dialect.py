@@ -8,6 +8,7 @@ from models.wire import Dialect, Structured
 _FORM = re.compile(
     r"response_format|json_schema|json_object|json mode|structured|guided|grammar|schema|strict", re.IGNORECASE
 )
+_TOOLS = re.compile(r"tool|function", re.IGNORECASE)
 _SCHEMA_IS_TOO_MUCH = re.compile(
     r"invalid schema|strict|additionalProperties|is not permitted|'required'", re.IGNORECASE
 )
@@ -28,6 +29,8 @@ def _plainer(structured: Structured, said: str) -> Structured | None:
         case "json_schema":
             return "json_object"
         case "json_object":
+            return "tools"
+        case "tools":
             return "text"
         case "text":
             return None
@@ -43,6 +46,12 @@ def relax(dialect: Dialect, said: str) -> Dialect | None:
         return replace(dialect, temperature=False)
     if _LIMIT.search(said) and dialect.limit == "max_tokens":
         return replace(dialect, limit="max_completion_tokens")
-    if _FORM.search(said) and (plainer := _plainer(dialect.structured, said)):
+    about = _TOOLS if dialect.structured == "tools" else _FORM
+    if about.search(said) and (plainer := _plainer(dialect.structured, said)):
         return replace(dialect, structured=plainer)
     return None
+
+
+def unheard(dialect: Dialect) -> Dialect:
+    """Return the dialect for an endpoint that answered in words: where it was offered a tool, it does not know any."""
+    return replace(dialect, structured="text") if dialect.structured == "tools" else dialect

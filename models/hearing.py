@@ -56,7 +56,7 @@ class Ear:
         self.begun = True
         self.last = Piece(
             finish=piece.finish or self.last.finish, model=piece.model or self.last.model,
-            usage=piece.usage or self.last.usage,
+            usage=piece.usage or self.last.usage, called=piece.called or self.last.called,
         )  # fmt: skip
         if not piece.text:
             return

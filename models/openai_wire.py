@@ -110,7 +110,9 @@ def _options(form: Form | None, dialect: Dialect, settings: Settings) -> dict[st
         options["temperature"] = settings.temperature
     if form is not None:
         options["extra_headers"] = {ANSWER_HEADER: form.name}
-        if dialect.structured != "text":
+        if dialect.structured == "tools":
+            body |= _tool(form)
+        elif dialect.structured != "text":
             body["response_format"] = _response_format(form, dialect)
     return options
 
@@ -123,11 +125,22 @@ def _response_format(form: Form, dialect: Dialect) -> Mapping[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": form.name, "strict": strict, "schema": schema}}
 
 
+def _tool(form: Form) -> dict[str, Any]:
+    """The answer as the arguments of the only tool there is, which has to be called."""
+    function = {"name": form.name, "description": "Takes your whole answer.", "parameters": form.strict_schema}
+    return {
+        "tools": [{"type": "function", "function": {**function, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": form.name}},
+    }
+
+
 def _piece(chunk: BaseMessage) -> Piece:
     said = chunk.response_metadata
+    called = _called(chunk)
     used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
     return Piece(
-        text=str(chunk.text) or _called(chunk),
+        text=str(chunk.text) or called,
+        called=not chunk.text and bool(called),
         finish=said.get("finish_reason"),
         model=said.get("model_name"),
         # Nothing was read for no prompt at all: an endpoint that says so does not count.

@@ -1,8 +1,6 @@
 """Ask an endpoint what it can do, before a run relies on it."""
 
 import asyncio
-import json
-import time
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -10,28 +8,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from domain import value
+from domain import SignoffError, value
 from models.bounded import PLAIN, bounding
 from models.huggingface import DEFAULT, SCHEME
-from models.refusals import refusal, said, way_there
+from models.refusals import refusal, way_there
+from models.trying import tried
 from models.vendors import vendor_of
 from models.wire import Endpoint
 
-_OBJECT = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
-_FORM = {
-    "type": "json_schema",
-    "json_schema": {"name": "probe", "strict": True, "schema": {**_OBJECT, "additionalProperties": False}},
-}
-_TOOL = {
-    "type": "function",
-    "function": {
-        "name": "report",
-        "description": "Report the result.",
-        "parameters": _OBJECT,
-    },
-}
 _FAILED = 400
-_QUOTED = 300
 _NO_LIST = frozenset({404, 405, 501})
 """Statuses of endpoints that have no ``GET /models``; the protocol does not ask it of them."""
 
@@ -49,7 +34,10 @@ class Probe:
     """Tokens that are really served (vLLM: ``max_model_len``); None: the endpoint does not say."""
     structured: bool = False
     """Answers of a given JSON Schema."""
+    objects: bool = False
+    """Answers that are JSON objects, whose form is told in words."""
     tools: bool = False
+    """Calls of a tool that has to be called."""
     tokens_per_s: float | None = None
     """Of one request with a short answer: a rough figure."""
     problem: str = ""
@@ -60,6 +48,14 @@ class Probe:
         """True when a run can work with it."""
         return not self.problem
 
+    @property
+    def way(self) -> str:
+        """How answers of a given form will be asked for."""
+        if self.structured:
+            return "structured output"
+        how = "JSON objects are" if self.objects else "a tool call is" if self.tools else "plain JSON is"
+        return f"no structured output ({how} asked for)"
+
     def line(self) -> str:
         """All of it in one line, for a person."""
         if self.problem:
@@ -67,7 +63,7 @@ class Probe:
         parts = [
             f"{self.model} at {self.base_url}",
             f"context {self.context}" if self.context else "context unknown",
-            "structured output" if self.structured else "no structured output (plain JSON is asked for)",
+            self.way,
             "tool calls" if self.tools else "no tool calls",
         ]
         return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
@@ -88,7 +84,7 @@ async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = Fa
     try:
         async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
             found = await _served(client, found)
-            return found if found.problem or quick else await _tried(client, found)
+            return found if found.problem or quick else await _shown(client, found)
     except TimeoutError:
         return replace(
             found, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
@@ -150,50 +146,14 @@ def _entries(response: httpx.Response) -> list[dict[str, Any]]:
         return []
 
 
-async def _tried(client: httpx.AsyncClient, found: Probe) -> Probe:
-    """Ask it three things: some text, an object of a given form, a tool call."""
-    started = time.monotonic()
-    plain = await _ask(client, found, "Count from one to twenty in words.", max_tokens=64)
-    seconds = time.monotonic() - started
-    if plain.status_code >= _FAILED:
-        error = refusal(plain.status_code, said(plain.content)[:_QUOTED], where="it")
-        return replace(found, problem=error.message, hint=error.hint)
-    shaped = await _ask(client, found, "Answer with ok true.", max_tokens=32, response_format=_FORM)
-    called = await _ask(client, found, "Report ok true.", max_tokens=64, tools=[_TOOL],
-                        tool_choice={"type": "function", "function": {"name": "report"}})  # fmt: skip
-    tokens = _tokens(plain)
+async def _shown(client: httpx.AsyncClient, found: Probe) -> Probe:
+    """What it can do, by trying."""
+    shown = await tried(client, found.model or "")
+    if isinstance(shown, SignoffError):
+        return replace(found, problem=shown.message, hint=shown.hint)
     return replace(
-        found,
-        structured=_is_form(shaped),
-        tools=bool(_message(called).get("tool_calls")),
-        tokens_per_s=round(tokens / seconds, 1) if tokens and seconds > 0 else None,
+        found, structured=shown.structured, objects=shown.objects, tools=shown.tools, tokens_per_s=shown.tokens_per_s
     )
-
-
-async def _ask(client: httpx.AsyncClient, found: Probe, text: str, **options: Any) -> httpx.Response:
-    body = {"model": found.model, "messages": [{"role": "user", "content": text}], "temperature": 0, **options}
-    return await client.post("chat/completions", json=body)
-
-
-def _message(response: httpx.Response) -> dict[str, Any]:
-    try:
-        return response.json()["choices"][0]["message"]
-    except (ValueError, KeyError, TypeError, IndexError):
-        return {}
-
-
-def _is_form(response: httpx.Response) -> bool:
-    try:
-        return isinstance(json.loads(_message(response).get("content") or "")["ok"], bool)
-    except (ValueError, KeyError, TypeError):
-        return False
-
-
-def _tokens(response: httpx.Response) -> int:
-    try:
-        return int(response.json()["usage"]["completion_tokens"])
-    except (ValueError, KeyError, TypeError):
-        return 0
 
 
 def _some(ids: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from domain import value
 from models.contract import Message, Settings, Usage
 
-Structured = Literal["strict", "json_schema", "json_object", "text"]
+Structured = Literal["strict", "json_schema", "json_object", "tools", "text"]
 """How an answer of a given form is asked for, from the strictest way to the plainest."""
 
 
@@ -54,6 +54,8 @@ class Piece:
     """A part of an answer. What is None has not been said yet."""
 
     text: str = ""
+    called: bool = False
+    """The text is arguments of a tool call."""
     finish: str | None = None
     model: str | None = None
     usage: Usage | None = None

@@ -101,6 +101,10 @@ def events(step: dict[str, Any], request: Received) -> list[str]:
     text = said(step)
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text[i : i + PIECE]} for i in range(0, len(text), PIECE)]
+    if tool := called(step, request):
+        deltas = [{"role": "assistant", "content": None, "tool_calls": [{**calling(tool, ""), "index": 0}]}]
+        deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": text[i : i + PIECE]}}]}
+                   for i in range(0, len(text), PIECE)]  # fmt: skip
     out = [{**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     end = {"index": 0, "delta": {}, "finish_reason": step.get("finish", "stop")}
     out.append({**common, "choices": [end]})
@@ -110,11 +114,25 @@ def events(step: dict[str, Any], request: Received) -> list[str]:
 
 
 def completion(step: dict[str, Any], request: Received) -> dict[str, Any]:
-    message = {"role": "assistant", "content": said(step)}
+    message: dict[str, Any] = {"role": "assistant", "content": said(step)}
+    if tool := called(step, request):
+        message = {"role": "assistant", "content": None, "tool_calls": [calling(tool, said(step))]}
     choice = {"index": 0, "message": message, "finish_reason": step.get("finish", "stop")}
     whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": request.body["model"]}
     usage = {} if step.get("usage") is False else {"usage": counted(step, request)}
     return {**whole, "choices": [choice], **usage}
+
+
+def called(step: dict[str, Any], request: Received) -> str | None:
+    """The tool that has to be called."""
+    if step.get("ignores_tools"):
+        return None
+    wanted = request.body.get("tool_choice")
+    return wanted["function"]["name"] if isinstance(wanted, dict) else None
+
+
+def calling(tool: str, arguments: str) -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": {"name": tool, "arguments": arguments}}
 
 
 def said(step: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ A step of the script is a dict:
 ``until``      a number and an ``asyncio.Event``: so many pieces come, the others once it is set
 ``break``      true: the connection closes before there is an answer
 ``plain``      true: a whole answer although a stream was asked for
+``ignores_tools`` true: it answers in words although a tool has to be called
 ``usage``      token counts to report; false: none
 =============  =====================================================================================
 """

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from domain import Plan, SignoffError
-from models import Message, Settings, metered, probe
+from models import Message, Settings, metered, openai_wire, probe
 from models.chat import opened
 from models.counting import tokenizer
 from models.wire import Endpoint
@@ -17,6 +17,7 @@ from tests.wire.asking import ASK, at
 from tests.wire.openai_server import OpenAIServer
 
 MB = 1 << 20
+assert openai_wire, "imported before memory is traced: that takes its time"
 FLOOD_MB, MOST_MB = 200, 64
 PATIENT = Settings(max_tokens=512, timeout_s=60)
 Write = Callable[[asyncio.StreamWriter], Awaitable[None]]

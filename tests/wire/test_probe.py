@@ -23,6 +23,20 @@ async def test_an_endpoint_without_structured_output_can_be_used():
         seen = await probe(Endpoint(base_url=server.base_url))
     assert seen.ok
     assert not seen.structured
+    assert "plain JSON is asked for" in seen.line()
+
+
+@pytest.mark.parametrize(("supports", "said"), [
+    (("json_object",), "JSON objects are asked for"),
+    (("json_object", "tools"), "JSON objects are asked for"),
+    (("tools",), "a tool call is asked for"),
+])  # fmt: skip
+async def test_how_answers_will_be_asked_for_is_said(supports, said):
+    script = [{"answer": {"ok": True}, "repeat": True}]
+    async with OpenAIServer(script, supports=supports) as server:
+        seen = await probe(Endpoint(base_url=server.base_url))
+    assert (seen.structured, seen.tools) == (False, "tools" in supports)
+    assert said in seen.line()
 
 
 async def test_a_quick_look_costs_nothing():

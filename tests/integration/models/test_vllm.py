@@ -36,6 +36,19 @@ async def test_every_artefact_parses(server, answer):
     assert chat.learned.dialect.structured == "strict", "nothing had to be unlearned"
 
 
+@pytest.mark.parametrize("answer", [Plan, CodeChange, Review])
+async def test_every_artefact_parses_as_the_arguments_of_a_tool_call(server, answer):
+    """What an endpoint without response formats gets: one tool that has to be called, streamed as it is written."""
+    heard: list[str] = []
+    async with opened(at(server)) as chat:
+        chat.learned.dialect = Dialect(structured="tools")
+        reply = await chat.ask(ASK, answer, settings=SHORT, heard=heard.append)
+    assert isinstance(reply.value, answer)
+    assert reply.usage.calls == 1, "no round of repair"
+    assert chat.learned.dialect.structured == "tools"
+    assert len(heard) > 3
+
+
 async def test_it_streams_and_counts(server):
     heard: list[str] = []
     async with opened(at(server)) as chat:
@@ -48,7 +61,7 @@ async def test_it_streams_and_counts(server):
 
 async def test_a_probe_sees_what_is_served(server):
     seen = await probe(at(server))
-    assert (seen.model, seen.context, seen.structured) == (MODEL, CONTEXT, True)
+    assert (seen.model, seen.context, seen.structured, seen.tools) == (MODEL, CONTEXT, True, True)
     assert seen.ok
     assert seen.tokens_per_s is not None
 
