@@ -106,8 +106,12 @@ class OpenAIServer:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.transport.abort()  # what nobody reads any more is not sent
         finally:
-            self._open.discard(task)
             writer.close()
+            try:
+                await writer.wait_closed()
+            except (ConnectionError, asyncio.CancelledError):
+                writer.transport.abort()  # before the loop ends: nothing is left open for the next test
+            self._open.discard(task)
 
     async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.api_key is not None and request.key != self.api_key:
