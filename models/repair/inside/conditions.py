@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from .kin import borrowed
 from .site import Ideas, Site, negated, operand
 
 _ATTRIBUTE = re.compile(r"\w+(\.\w+)+$")
@@ -25,7 +26,7 @@ def conditions(site: Site) -> Ideas:
         yield site.idea("condition weakened", 0.5, f"not {base} or {operand(text, 2)}")
     for test in _within(site) if not constant else ():
         yield site.idea("condition strengthened", 0.4, f"{test} and {operand(text, 3)}")
-    for other, weight in ingredients(site).items():
+    for other, weight in {**(_elsewhere(site) if constant else {}), **ingredients(site)}.items():
         if other in (text, negated(text)):
             continue
         if constant:
@@ -74,6 +75,23 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
         found.setdefault(text, 0.25)
         found.setdefault(f"not {text}", 0.25)
         found.setdefault(f"{text} is None", 0.2)
+    return found
+
+
+def _elsewhere(site: Site) -> dict[str, float]:
+    """Conditions of other functions of the file that make sense here, and others of names in scope."""
+    scope = site.scope
+    texts = borrowed(scope.facts.kin.tested, scope.title, scope.known, tuple(scope.params))
+    found = {text: 0.3 / (1 + 0.05 * place) for place, text in enumerate(texts[:30])}
+    names = [name for name in scope.locals if name not in ("self", "cls")][:6]
+    for place, name in enumerate(names):
+        found.setdefault(f"callable({name})", 0.15 / (1 + 0.1 * place))
+        for other in names:
+            if other != name:
+                found.setdefault(f"{name} > {other}", 0.15 / (1 + 0.1 * place))
+    for place, text in enumerate(scope.own_attributes[5:14]):
+        found.setdefault(text, 0.15 / (1 + 0.1 * place))
+        found.setdefault(f"not {text}", 0.15 / (1 + 0.1 * place))
     return found
 
 

@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .kin import Kin
 from .source import FUNCTIONS, Code
 
 
@@ -34,11 +35,12 @@ class Facts:
     keywords: dict[str, set[str]] = field(default_factory=dict)
     calls: list[tuple[str, set[str]]] = field(default_factory=list)
     """Calls that are statements of their own, with the names they read."""
+    kin: Kin = field(default_factory=lambda: Kin(Code("", "")))
 
 
 def facts(code: Code) -> Facts:
     """Read a file once for names, attributes, strings and exception types."""
-    found = Facts()
+    found = Facts(kin=Kin(code))
     for node in code.tree.body:
         found.globals += _defined(node)
     for node in ast.walk(code.tree):

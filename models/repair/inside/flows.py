@@ -6,6 +6,7 @@ import ast
 
 from .blocks import whole
 from .conditions import ingredients, returned
+from .lost import values
 from .scope import Scope
 from .site import Ideas, Site, negated, operand
 
@@ -15,10 +16,13 @@ def returns(site: Site, node: ast.Return) -> Ideas:  # noqa: C901, PLR0912 - a t
     if node.value is None:
         for place, name in enumerate(scope.names[:8]):
             yield site.raw("value returned", 0.5 / (1 + 0.15 * place), (site.start, site.end), f"return {name}")
+        yield from values(site)
         return
     text = site.of(node.value)
     span = (site.start, site.end)
     inner = Site(site.code, scope, node.value)
+    if isinstance(node.value, ast.Constant) and node.value.value is None:
+        yield from values(site)
     if isinstance(node.value, (ast.Name, ast.Call, ast.Subscript, ast.Attribute)) and "\n" not in text:
         for other in ("0", "''", "None", "[]", *(repr(string) for string in scope.hints.strings[:4])):
             yield inner.idea("default added", 0.15, f"{text} or {other}")

@@ -21,6 +21,7 @@ from . import (
     statements,
     subscripts,
     values,
+    wrapping,
 )
 from .facts import Facts, Hints, facts
 from .frontier import Closed, best_first
@@ -64,6 +65,9 @@ _EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas], float], 
     ((ast.expr,), values.exchanges, 0.36),
     ((ast.expr,), values.additions, 0.4),
     ((ast.BinOp, ast.Call, ast.Subscript), values.turns, 0.4),
+    ((ast.expr,), wrapping.callers, 0.3),
+    ((ast.expr,), wrapping.fallbacks, 0.3),
+    ((ast.Name, ast.Constant, ast.JoinedStr), wrapping.raised, 0.6),
 )
 
 

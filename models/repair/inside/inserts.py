@@ -6,9 +6,11 @@ import ast
 
 from .blocks import docstring, reindented, whole
 from .guards import checked, guards, outside
+from .lost import lost
 from .scope import Scope
 from .site import Idea, Ideas
 from .source import FUNCTIONS, Code
+from .unset import unset
 
 _MARKERS = ("append", "add", "appendleft", "push")
 
@@ -34,6 +36,11 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
             yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
     for text, weight in checked(scope, block[place - 1], looping).items() if place else ():
         yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
+    for text, (weight, line) in scope.once("unset", unset).items():
+        if near.lineno <= line:
+            yield Idea("statement added", weight, at, at, start + reindented(f"{text}\n", "", indent))
+    for text, weight in scope.once("lost", lost).items():
+        yield Idea("statement added", weight, at, at, start + reindented(f"{text}\n", "", indent))
     yield from _copies(scope, block, place, at, (start, indent))
 
 

@@ -92,9 +92,9 @@ class Jobs:
             "idle_s": 30.0, "total_s": 120.0, "files": [], "only": sorted({test.file for test in tests}),
         }  # fmt: skip
 
-    def failing(self, trial: Trial) -> Message:
+    def failing(self, trial: Trial, *, patient: bool) -> Message:
         """All failing tests, with little patience for the ones that hang."""
-        cpu = 3 * self.cpu_s(self._failing) * (_PATIENCE if trial.retried else 1)
+        cpu = 3 * self.cpu_s(self._failing) * (_PATIENCE if patient else 1)
         names = [test.name for test in sorted(self._failing, key=lambda test: test.outcome == "hung")]
         return {**self._one(trial, names), "stop": False, "cpu_s": cpu, "idle_s": 4 * cpu + 8.0, "total_s": 120.0}
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, TypeVar
 
 from .facts import Facts, Hints, call_name, number
 from .source import FUNCTIONS, Code, Function
+
+T = TypeVar("T")
 
 _SEQUENCE_CALLS = frozenset(("list", "sorted", "deque", "set", "tuple", "reversed", "range", "split", "copy"))
 _INT_CALLS = frozenset(("len", "int", "sum", "ord", "abs", "round"))
@@ -23,6 +27,7 @@ class Scope:
     def __init__(self, code: Code, function: Function | None, told: Facts, hints: Hints) -> None:
         self.code, self.function, self.facts, self.hints = code, function, told, hints
         self._nodes: list[ast.AST] = []
+        self._once: dict[str, Any] = {}
         self.body: list[ast.stmt] = list(function.body if function else code.tree.body)
         self.params = _params(function) if function else []
         self.locals = list(dict.fromkeys([*self.params, *self._assigned()]))
@@ -43,10 +48,40 @@ class Scope:
             self._nodes = [node for statement in self.body for node in ast.walk(statement)]
         return self._nodes
 
+    def once(self, name: str, make: Callable[[Scope], T]) -> T:
+        """What is made of this scope, made once."""
+        if name not in self._once:
+            self._once[name] = make(self)
+        return self._once[name]
+
     @property
     def names(self) -> list[str]:
         """Variables that may be read here: own, then of enclosing functions."""
         return list(dict.fromkeys([*self.locals, *self.outer]))
+
+    @property
+    def title(self) -> str:
+        """The function's name; empty for the module."""
+        return self.function.name if self.function else ""
+
+    @property
+    def owner(self) -> str:
+        """The class that the function is a method of."""
+        parent = self.code.parents.get(self.function) if self.function else None
+        return parent.name if isinstance(parent, ast.ClassDef) else ""
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Every name that may be read here, but for builtins."""
+        bound = [n.name for n in self.nodes() if isinstance(n, ast.ExceptHandler) and n.name]
+        bound += [(a.asname or a.name).partition(".")[0] for n in self.nodes()
+                  if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names]  # fmt: skip
+        return frozenset([*self.names, *self.facts.globals, *self.facts.kin.bound, *bound])
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """The function's simple statements, as they stand."""
+        return frozenset(self.code.of(n) for n in self.nodes() if isinstance(n, (ast.Expr, ast.Assign)))
 
     @property
     def self_name(self) -> str | None:

@@ -1,0 +1,42 @@
+"""Names that a function reads and that nobody sets: the assignment that is gone. Pure."""
+
+from __future__ import annotations
+
+import ast
+
+from .kin import borrowed, builtin
+from .lost import around, calls
+from .scope import Scope
+
+_NEUTRAL = ("None", "[]", "0", "{}", "False", "True", "''", "set()", "1")
+
+
+def unset(scope: Scope) -> dict[str, tuple[float, int]]:
+    """Assignments of such names, each with its weight and the line of the first use."""
+    if scope.facts.kin.open or scope.function is None:
+        return {}
+    found: dict[str, tuple[float, int]] = {}
+    done: set[str] = set()
+    for node in scope.nodes():
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in done:
+            done.add(node.id)
+            if node.id not in scope.known and not builtin(node.id):
+                first = min(n.lineno for n in scope.nodes() if isinstance(n, ast.Name) and n.id == node.id)
+                found.update({text: (weight, first) for text, weight in _set(scope, node.id).items()})
+    return found
+
+
+def _set(scope: Scope, name: str) -> dict[str, float]:
+    told = borrowed(scope.facts.kin.assigned.get(name, ()), scope.title, scope.known, tuple(scope.params))
+    attributes = [f"{one}.{lead}{name}" for one in scope.locals[:6] for lead in ("", "_")]
+    wrapped = [text for one in scope.locals[:4] for text in around(scope, one)[:10]]
+    lengths = [f"len({one})" for one in scope.locals[:5]]
+    found: dict[str, float] = {}
+    for texts, weight, fade in (
+        (attributes, 0.6, 0.02), (told[:8], 0.58, 0.05), (_NEUTRAL, 0.55, 0.04), (scope.locals[:6], 0.5, 0.05),
+        (scope.own_attributes[:8], 0.5, 0.04), (calls(scope)[:10], 0.5, 0.04), (lengths, 0.42, 0.05),
+        (wrapped, 0.4, 0.02), (scope.expressions[:16], 0.4, 0.03),
+    ):  # fmt: skip
+        for place, text in enumerate(one for one in texts if one != name):
+            found.setdefault(f"{name} = {text}", weight / (1 + fade * place))
+    return found
