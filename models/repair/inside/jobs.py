@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from .baseline import GOOD, Baseline, Seen
@@ -12,6 +13,8 @@ from .wire import Message
 
 _REPRESENTATIVES = 4
 _SENTINELS = 2
+_SAMPLED = 60
+"""Failing tests that are asked for whether a candidate repairs most of them, where hundreds fail."""
 _QUICK_S = 0.1
 _FLOOR_S = 0.025
 """Enough for some hundred thousand lines; what needs more gets it when nothing else is left to try."""
@@ -38,6 +41,15 @@ class Jobs:
         near = {test.file for test in self._failing}
         passed = [test for test in self._good if test.outcome == "passed" and test.cpu < _QUICK_S]
         self._sentinels = sorted(passed, key=lambda test: (test.file not in near, test.cpu))[:_SENTINELS]
+
+    @property
+    def sample(self) -> list[Seen]:
+        """Some failing tests of every kind, those whose lines are known first."""
+        kinds: dict[Any, list[Seen]] = {}
+        for test in sorted(self._failing, key=lambda test: (test.outcome == "hung", not test.lines, test.cpu)):
+            kinds.setdefault(test.sign, []).append(test)
+        turns = zip_longest(*kinds.values())
+        return [test for turn in turns for test in turn if test is not None][:_SAMPLED]
 
     def was_good(self, name: str) -> bool:
         """Tell whether a test did not fail before; a test that was not there did not."""
@@ -92,10 +104,10 @@ class Jobs:
             "idle_s": 30.0, "total_s": 120.0, "files": [], "only": sorted({test.file for test in tests}),
         }  # fmt: skip
 
-    def failing(self, trial: Trial, *, patient: bool) -> Message:
-        """All failing tests, with little patience for the ones that hang."""
+    def failing(self, trial: Trial, tests: Sequence[Seen], *, patient: bool) -> Message:
+        """These failing tests, with little patience for the ones that hang."""
         cpu = 3 * self.cpu_s(self._failing) * (_PATIENCE if patient else 1)
-        names = [test.name for test in sorted(self._failing, key=lambda test: test.outcome == "hung")]
+        names = [test.name for test in sorted(tests, key=lambda test: test.outcome == "hung")]
         return {**self._one(trial, names), "stop": False, "cpu_s": cpu, "idle_s": 4 * cpu + 8.0, "total_s": 120.0}
 
     def everything(self, trial: Trial, left_s: float) -> Message:
@@ -118,10 +130,10 @@ class Jobs:
         return {**self._one(trial, [name]), **job, **({"only": [test.file]} if test else {})}
 
     def survey(self, trial: Trial) -> Message:
-        """All failing tests and the quick ones of the others, to the end."""
+        """A sample of the failing tests and the quick ones of the others, to the end."""
         rest = sorted(self._good, key=lambda test: test.cpu)[:_SURVEY_TESTS]
         return {
-            **self._one(trial, [test.name for test in (*self._failing, *rest)]), "stop": False,
+            **self._one(trial, [test.name for test in (*self.sample, *rest)]), "stop": False,
             "cpu_s": max(0.5, self.cpu_s(self._failing)), "idle_s": _SURVEY_S, "total_s": _SURVEY_S,
         }  # fmt: skip
 

@@ -7,7 +7,8 @@ import builtins
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from .source import FUNCTIONS, Code, Function
@@ -111,7 +112,7 @@ def _known(code: Code, node: Function) -> Known:
     return Known(node.name, owner, tuple(params), max(0, len(params) - len(node.args.defaults)))
 
 
-def fitted(phrase: Phrase, known: Set[str], params: tuple[str, ...]) -> str | None:
+def fitted(phrase: Phrase, known: AbstractSet[str], params: tuple[str, ...]) -> str | None:
     """The phrase as it would be said where ``known`` names are in scope: its parameters become those here."""
     if phrase.names <= known:
         return phrase.text
@@ -123,7 +124,7 @@ def fitted(phrase: Phrase, known: Set[str], params: tuple[str, ...]) -> str | No
     return _WORD.sub(lambda found: here.get(found[0], found[0]), phrase.text)
 
 
-def borrowed(phrases: Iterable[Phrase], name: str, known: Set[str], params: tuple[str, ...]) -> list[str]:
+def borrowed(phrases: Iterable[Phrase], name: str, known: AbstractSet[str], params: tuple[str, ...]) -> list[str]:
     """What fits here, from functions of a like name first."""
     ranked = sorted(phrases, key=lambda phrase: -_alike(phrase.function, name))
     found = [text for phrase in ranked if (text := fitted(phrase, known, params))]
@@ -134,7 +135,7 @@ def _alike(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
-def called(known: Known, names: Iterable[str], attributes: Set[str], me: str) -> list[str]:
+def called(known: Known, names: Iterable[str], attributes: AbstractSet[str], me: str) -> list[str]:
     """Calls of a function with what is named like its parameters; one of them may be named otherwise."""
     here = list(names)
     if known.owner and (not me or known.name.startswith("__")):
@@ -150,7 +151,7 @@ def called(known: Known, names: Iterable[str], attributes: Set[str], me: str) ->
     return [f"{head}({', '.join(text or name for text in given)})" for name in others]
 
 
-def _argument(param: str, names: list[str], attributes: Set[str], me: str) -> str | None:
+def _argument(param: str, names: list[str], attributes: AbstractSet[str], me: str) -> str | None:
     if param in names:
         return param
     return next((text for text in (f"{me}.{param}", f"{me}._{param}") if text in attributes), None)

@@ -15,7 +15,7 @@ from .trials import Trial
 _HOPES = 12
 """Half repairs that are tried in a new import, too."""
 _MORE_TIME = 6
-"""Candidates whose other failing tests get more time at once: a test that fails early is quicker than one that passes."""
+"""Candidates whose other failing tests get more time at once: one that fails early is quicker than one that passes."""
 _EXCUSES = 4
 """Tests of one run that may turn out to fail by themselves."""
 
@@ -25,10 +25,13 @@ class Proof:
 
     def __init__(self, lab: Lab, jobs: Jobs, tests: Sequence[Seen], end: float) -> None:
         self._lab, self._jobs, self._end = lab, jobs, end
-        self._failing = [test.name for test in tests if test.bad]
+        self._bad = [test for test in tests if test.bad]
+        self._failing = [test.name for test in self._bad]
         self._starting = any(test.starts for test in tests)
         self._importing = any(name.startswith("collect:") for name in self._failing)
         self._hopes, self._more = _HOPES, _MORE_TIME
+        self._sample = jobs.sample
+        self._asked = len(self._sample)
 
     def of(self, trial: Trial, kind: str, *, few: bool) -> str:
         """Tell whether a candidate is a ``whole`` repair, a ``half``, one that ran out of time (``late``), or ``none``.
@@ -46,26 +49,31 @@ class Proof:
 
     def again(self, trial: Trial) -> str:
         """The same in a new import for a half repair: what was made at import is as broken as it was then."""
+        self._asked = len(self._sample)
         with on_disk(trial.drafts) if self._starting else contextlib.nullcontext():
             return self._everything(trial, "cold") if self._worth_importing(trial) else "half"
 
     def _worth_importing(self, trial: Trial) -> bool:
-        if "cold" not in self._lab.hosts or 2 * len(trial.fixed) < len(self._failing) or self._hopes <= 0:
+        if "cold" not in self._lab.hosts or 2 * len(trial.fixed) < self._asked or self._hopes <= 0:
             return False
         self._hopes -= 1
         return True
 
     def _others(self, trial: Trial) -> str:
-        """Run all failing tests; where one did not end in time, once more with much more."""
-        late = self._tested(trial, patient=trial.retried)
-        if late and not trial.retried and self._more > 0:
-            self._more -= 1
-            late = self._tested(trial, patient=True)
+        """Run the failing tests, a sample first; where one did not end in time, once more with much more."""
+        for tests in (self._sample, self._bad) if len(self._sample) < len(self._bad) else (self._bad,):
+            late = self._tested(trial, tests, patient=trial.retried)
+            if late and not trial.retried and self._more > 0:
+                self._more -= 1
+                late = self._tested(trial, tests, patient=True)
+            self._asked = len(tests)
+            if len(trial.fixed) < len(tests):
+                break
         return "late" if late else "half"
 
-    def _tested(self, trial: Trial, *, patient: bool) -> bool:
+    def _tested(self, trial: Trial, tests: Sequence[Seen], *, patient: bool) -> bool:
         """Note which failing tests pass; whether one ran out of its time."""
-        result = self._lab.ask("warm", self._jobs.failing(trial, patient=patient))
+        result = self._lab.ask("warm", self._jobs.failing(trial, tests, patient=patient))
         outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
         trial.fixed = {name for name, outcome in outcomes.items() if outcome == "passed"}
         return bool(result["late"]) or "hung" in outcomes.values()

@@ -183,7 +183,7 @@ class Search:
 
     def deepen(self, base: Trial, candidates: Candidates, until: float) -> None:
         """Look for a second edit on top of a partial repair."""
-        self._say(f"{base.kind} at {base.where} repairs {len(base.fixed)} of {len(self._failing)} failing tests")
+        self._say(f"{base.kind} at {base.where} repairs {len(base.fixed)} of {len(self._jobs.sample)} failing tests")
         before = self._partial, self._again, self._anew
         self._partial, self._again, self._anew = [], deque(), deque()
         self._quick = self._jobs.representatives(sorted(base.fixed))

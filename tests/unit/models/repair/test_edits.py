@@ -13,18 +13,7 @@ from models.repair.inside.patch import compilable
 from models.repair.inside.project import Files, hull
 from models.repair.inside.site import binding_of, minus, negated, operand, plus
 from models.repair.inside.source import Code
-
-
-def repaired(text: str) -> dict[str, int]:
-    """Every text one edit away, with its rank."""
-    code = Code("x.py", text)
-    found: dict[str, int] = {}
-    lines = range(1, text.count("\n") + 2)
-    for rank, candidate in enumerate(Ideal(code, Hints()).candidates(lambda _: 1.0, lines)):
-        idea = candidate.idea
-        found.setdefault(text[: idea.start] + idea.text + text[idea.end :], rank)
-    return found
-
+from tests.unit.models.repair.editing import repaired
 
 CASES = [
     ("def f(xs):\n    return xs[-1]\n", "def f(xs):\n    return xs[0]\n"),
