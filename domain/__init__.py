@@ -3,7 +3,7 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.change import CodeChange, FileEdit, Issue, NewFile, Review, Score, Scores
+from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.dag import check_plan, ready
 from domain.decision import (
     TIERS,
@@ -72,6 +72,7 @@ __all__ = [
     "FailureKind",
     "FileEdit",
     "Finding",
+    "Hunk",
     "Issue",
     "Line",
     "Name",

@@ -86,3 +86,16 @@ class Scores:
     """The reviewer's answer where tests cannot tell candidates apart (F4)."""
 
     scores: Annotated[tuple[Score, ...], Field(max_length=10)]
+
+
+@value
+class Hunk:
+    """A part of a file as it was before a commit and after it, with a line around it where there is one."""
+
+    path: Path
+    before: Content
+    after: Content
+    commit: Name
+    """Full id."""
+    subject: Line = ""
+    """Of its message."""

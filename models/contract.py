@@ -10,7 +10,7 @@ from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from domain import CodeChange, CommandRun, Name, Prose, value
+from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
 
 T = TypeVar("T")
 
@@ -127,6 +127,8 @@ class Job:
     """Wall time a provider may take."""
     suspects: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     """Paths worth looking at first."""
+    hunks: Annotated[tuple[Hunk, ...], Field(max_length=500)] = ()
+    """What changed lately, newest first."""
 
 
 @value

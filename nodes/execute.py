@@ -45,6 +45,7 @@ from nodes._command import run_command
 from nodes._consult import worst_case
 from nodes._context import news
 from nodes._judge import judge
+from nodes._lately import recent
 from nodes._means import affordable, together
 from nodes._output import clip, plain, tail
 from nodes._prompt import as_json
@@ -164,8 +165,9 @@ class Executor:
             tokens = sum(worst_case(m, settings) for m in prompts)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         trials = await self._trials(state)
+        hunks = () if state["baseline"].ok else await recent(state["pinned"], self.engine)
         jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
-                    seconds=self.provider_seconds) for m in prompts]  # fmt: skip
+                    seconds=self.provider_seconds, hunks=hunks) for m in prompts]  # fmt: skip
         spare = None if state["baseline"].ok else await self.roster.last_resort(wanted)
         bench = Equipped(workspace, trials.env)
         several = len(providers) > 1

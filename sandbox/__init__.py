@@ -5,6 +5,7 @@ from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
 from sandbox.delivery import Delivery
 from sandbox.docker import Docker
 from sandbox.egress import Egress, Passage
+from sandbox.hunks import lately
 from sandbox.local import Local
 from sandbox.pool import Pool
 from sandbox.requirements import is_manifest, requirements
@@ -36,5 +37,6 @@ __all__ = [
     "Workspaces",
     "checkup",
     "is_manifest",
+    "lately",
     "requirements",
 ]

@@ -7,7 +7,7 @@ Monperrus, 2016), with spectrum fault localisation. Everything that runs foreign
 import json
 from asyncio import shield
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any, cast
 from uuid import uuid4
@@ -65,7 +65,8 @@ class Repair:
     async def _search(self, job: Job, bench: Bench, folder: str, began: float, say: Heard) -> dict[str, Any]:
         await bench.write(f"{folder}/repair.zip", bundle())
         left = max(1.0, job.seconds - (monotonic() - began))
-        request = {"command": job.accept, "seconds": left, "suspects": job.suspects, "workers": self.workers}
+        request = {"command": job.accept, "seconds": left, "suspects": job.suspects, "workers": self.workers,
+                   "hunks": [asdict(hunk) for hunk in job.hunks]}  # fmt: skip
         await bench.write(f"{folder}/request.json", json.dumps(request).encode())
         argv = [self.python, "-I", f"{folder}/repair.zip", f"{folder}/request.json"]
         run = await bench.run(argv, timeout_s=left + _GRACE_S)

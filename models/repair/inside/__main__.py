@@ -64,7 +64,7 @@ def repair(request: Message) -> Message:
         if not paths:
             raise Refusal("not_python", "There is no Python file beside the tests.")
         baseline = _observed(lab, paths, wanted, until)
-        candidates = Candidates(baseline, files, paths, request.get("suspects", ()))
+        candidates = Candidates(baseline, files, paths, request.get("suspects", ()), request.get("hunks", ()))
         count = sum(len(table) for table in candidates.weights().values())
         if not count:
             raise Refusal("no_repair_found", "The failing tests run no line of the project's own code.")

@@ -10,12 +10,14 @@ from functools import partial
 from .baseline import Baseline
 from .frontier import Closed, best_first
 from .hints import hints
-from .ideas import Ideal
+from .ideas import Candidate, Ideal
 from .overrides import read
 from .project import Drafts, Files
 from .source import Code
 from .suspects import INDIRECT, Weights, boosted, indirect, mentioned, ochiai, spread
 from .trials import Trial
+from .undone import undone
+from .wire import Message
 
 _HINTED = 20
 _MOST_FILES = 400
@@ -25,7 +27,11 @@ _ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 class Candidates:
     """Ranks the edits of the project's files; never gives the same files twice."""
 
-    def __init__(self, baseline: Baseline, files: Files, paths: Sequence[str], suspects: Sequence[str]) -> None:
+    def __init__(
+        self, baseline: Baseline, files: Files, paths: Sequence[str], suspects: Sequence[str] = (),
+        hunks: Sequence[Message] = (),
+    ) -> None:  # fmt: skip
+        self._hunks = list(hunks)
         self._baseline, self._files = baseline, files
         self._paths, self._suspects = list(paths), list(suspects)
         self._failing = baseline.failing
@@ -73,12 +79,14 @@ class Candidates:
 
     def _places(
         self, path: str, table: dict[int, float], words: dict[str, float], codes: dict[str, Code]
-    ) -> Iterator[Closed]:
+    ) -> Iterator[Closed | Candidate]:
         if table or path in codes or self._mentions(path, words):
             code = codes.get(path) or self._code(path)
             if code is not None:
                 table = spread(code, table)
                 table.update(indirect(code, table, words))
+                for score, line, idea in undone(code, table, self._hunks):
+                    yield Candidate(score, code.path, line, idea)
                 yield from Ideal(code, self._hints).places(table)
 
     def _mentions(self, path: str, words: dict[str, float]) -> bool:

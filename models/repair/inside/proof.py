@@ -61,6 +61,7 @@ class Proof:
 
     def _others(self, trial: Trial) -> str:
         """Run the failing tests, a sample first; where one did not end in time, once more with much more."""
+        late = False
         for tests in (self._sample, self._bad) if len(self._sample) < len(self._bad) else (self._bad,):
             late = self._tested(trial, tests, patient=trial.retried)
             if late and not trial.retried and self._more > 0:

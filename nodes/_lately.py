@@ -1,0 +1,17 @@
+"""What changed lately, for those who look for the change that broke something."""
+
+from domain import Hunk
+from risk import Engine
+from sandbox import Pinned, lately
+
+
+async def recent(pinned: Pinned, engine: Engine) -> tuple[Hunk, ...]:
+    """The last changes before the pinned commit, without those that hold a secret: it was taken out for a reason."""
+    return tuple(hunk for hunk in await lately(pinned) if not engine.secrets(_as_diff(hunk)))
+
+
+def _as_diff(hunk: Hunk) -> str:
+    """The text that would come back, as lines that a diff adds."""
+    lines = [*hunk.before.splitlines(), hunk.subject]
+    head = f"diff --git a/{hunk.path} b/{hunk.path}\n--- a/{hunk.path}\n+++ b/{hunk.path}\n@@ -0,0 +1,{len(lines)} @@\n"
+    return head + "".join(f"+{line}\n" for line in lines)
