@@ -20,6 +20,7 @@ from service.engine import Engine, Standing
 from service.refusals import refuse
 from service.threads import Thread, Threads
 from service.turns import Turn, Turns
+from service.waking import RECOVERED, RESUMED, reason
 from service.who import Who
 
 
@@ -87,15 +88,16 @@ class Reception:
     async def wake(self, thread: str, org: str, *, because: str) -> Taken | None:
         """Go on with a thread whose question was answered; None when it does so already.
 
-        Any number of processes may wake it at once: one turn comes behind the last one.
+        Any number of processes may wake it, at once or late: each answer has one turn, behind the last one.
         """
-        if any(t.status == "pending" for t in await self.turns.unfinished(thread)):
+        unfinished = await self.turns.unfinished(thread)
+        if any(t.status == "pending" or because in {RECOVERED, RESUMED} for t in unfinished):
             return None
         now, last = self.clock(), next(iter(await self.turns.of(thread, limit=1)), None)
         turn = Turn(
             id=str(uuid4()), thread=thread, org=org, assistant=assistant("coding").id,
             asked={"modes": [], "by": ""}, metadata={"created_by": "approval", "because": because},
-            once=f"\nwake {thread} {last.id if last else ''}:wake", created_at=now, updated_at=now,
+            once=await reason(self.turns.engine, thread, because, last, now=now), created_at=now, updated_at=now,
         )  # fmt: skip
         await self.threads.get(thread, org)  # made for a run that came in by the command line
         return await self._begin(turn)

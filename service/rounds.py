@@ -18,6 +18,7 @@ from service.reception import Reception
 from service.retention import Retention
 from service.runs import RUNS
 from service.turns import OPEN, TURNS
+from service.waking import RECOVERED
 
 EVERY_S = 1.0
 EXPIRE_EVERY = 10
@@ -97,7 +98,7 @@ class Rounds:
         async with reading(self.engine) as conn:
             found = [(row.id, row.org) for row in await conn.execute(query)]
         for run, org in found:
-            await self.reception.wake(run, org, because="recovered")
+            await self.reception.wake(run, org, because=RECOVERED)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[bool]:

@@ -13,6 +13,7 @@ from service.documents import run_document
 from service.history import raise_budget
 from service.refusals import refuse
 from service.runs import FINAL
+from service.waking import RESUMED
 
 router = APIRouter(prefix="/v1/runs", tags=["results"])
 Minutes = Annotated[float, Field(gt=0, le=1_000_000)]
@@ -38,7 +39,7 @@ async def resume(who: Runner, at: TheOffice, run_id: str, limits: TopUp) -> Resp
         raise refuse("job_state", f"Run {run.id} ended: it is {run.status}.")
     given: dict[str, Any] = limits.model_dump(exclude_none=True)
     await raise_budget(at.reception.of(who.org), run, **given)
-    taken = await at.reception.wake(run.id, who.org, because="resumed")
+    taken = await at.reception.wake(run.id, who.org, because=RESUMED)
     if taken is None:
         raise refuse("thread_busy", "This run goes on already; the new limits hold from its next call on.")
     return answer(run_document(taken.turn), headers=location(taken.turn, "join"))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from approvals import Decision
 from domain import Refused
 from service.jobs import Jobs
 from service.performer import MOST_ATTEMPTS
@@ -149,3 +150,32 @@ async def test_a_stopped_command_line_stops_the_work(world: World) -> None:
             while (await office.house.engine.runs.get(turn.thread, org="local")).owner is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert (await office.turns.get(turn.id, "local")).cancel_reason == "operator"
+
+
+async def test_an_answer_wakes_its_run_once_however_late_somebody_notices(world: World) -> None:
+    async with world.office() as office:
+        turn = await asked(office, "sign it")
+        await office.dispatch.submit(turn)
+        await ended(office, turn)
+    async with world.office(workers=world.idle) as office:
+        office.dispatch.drain()  # nobody performs what is woken here
+        ballots, turns = office.house.ballots, office.turns
+
+        async def woken() -> str | None:
+            taken = await office.reception.wake(turn.thread, "local", because="decided")
+            return taken.turn.id if taken else None
+
+        first = str(await woken())
+        assert await woken() is None, "it waits and will see every answer"
+        await turns.begin(first, now=now(), attempt=1, before=None)
+        assert await woken() == first, "somebody works on it"
+        (ballot,) = (await ballots.list("local", run=turn.thread)).items
+        decision = Decision(choice="approve", action_digest=ballot.action_digest)
+        await ballots.vote(ballot.id, decision, office.house.person("ann"))
+        second = str(await woken())
+        assert second != first, "whoever works may have looked before that answer"
+        await turns.update(first, now=now(), status="success")
+        for status in ("running", "success"):
+            await turns.update(second, now=now(), status=status)
+            assert await woken() == second
+        assert [each.id for each in await turns.of(turn.thread)] == [second, first, turn.id]

@@ -1,25 +1,15 @@
 """The example clients do what they say, as they are, against a real server."""
 
-import asyncio
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.tree import ROOT
+from tests.worlds.node import beside_the_sdk, said_by
 from tests.worlds.served import Served
 
 HERE = ROOT / "examples" / "clients"
-
-
-async def said_by(*argv: str, cwd: Path = ROOT) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *argv, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, out.decode()
-    return out.decode()
 
 
 @pytest.fixture
@@ -49,12 +39,8 @@ async def test_openai_package(service: Served, asked: tuple[str, ...]) -> None:
 
 @pytest.mark.slow
 async def test_javascript_sdk(service: Served, asked: tuple[str, ...], tmp_path: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.fail("npm is missing: install Node.js 20 or newer")
-    await said_by(npm, "install", "--silent", "--no-audit", "--no-fund", "@langchain/langgraph-sdk", cwd=tmp_path)
-    shutil.copy(HERE / "javascript_sdk.mjs", tmp_path / "client.mjs")
-    said = await said_by("node", "client.mjs", *asked, cwd=tmp_path)
+    script = await beside_the_sdk(HERE / "javascript_sdk.mjs", tmp_path)
+    said = await said_by("node", script.name, *asked, cwd=tmp_path)
     assert "updates execute" in said
     assert "asks: branch high" in said
     assert said.endswith("Done.\n")
