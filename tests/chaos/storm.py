@@ -75,6 +75,7 @@ class Clients:
     threads: list[str] = field(default_factory=list[str])
     """Of every run whose request was answered: from then on it must not get lost."""
     under_way: set[str] = field(default_factory=set[str])
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def work(self, seed: int) -> None:
         """Until the server dies."""
@@ -90,6 +91,7 @@ class Clients:
             thread = await started(child, self.ask(dice))
             self.threads.append(thread)
             self.under_way.add(thread)
+            self._news.set()
         if len(self.under_way) >= self.at_once or dice.random() < OFTEN:
             await sign_all(child)
         if len(self.under_way) >= self.at_once:
@@ -97,16 +99,28 @@ class Clients:
                 if await newest(child, thread) in ENDS:
                     self.under_way.discard(thread)
 
+    async def started(self, number: int) -> None:
+        """Return when so many runs were taken in, of all servers together."""
+        while len(self.threads) < number:
+            self._news.clear()
+            await self._news.wait()
+
 
 async def storm(
-    life: Life, *, kills: int, seed: int, ask: Ask = either, at_once: int = AT_ONCE, longest_s: float = LONGEST_S
+    life: Life, *, kills: int, seed: int, ask: Ask = either, at_once: int = AT_ONCE, longest_s: float = LONGEST_S,
+    progress: int = 0,
 ) -> Tally:  # fmt: skip
-    """Kill the server ``kills`` times; afterwards let everything come to its end, and count."""
+    """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
+
+    ``progress``: every second life takes so many runs in, however slow the machine is; the others may be too short.
+    """
     dice, clients, last_node = random.Random(seed), Clients(life, ask, at_once), Counter[str]()
     began = time.monotonic()
-    for _ in range(kills):
-        working = asyncio.create_task(clients.work(dice.randrange(2**32)))
+    for number in range(kills):
+        working, before = asyncio.create_task(clients.work(dice.randrange(2**32))), len(clients.threads)
         await asyncio.sleep(dice.uniform(0.02, longest_s))
+        if number % 2:
+            await clients.started(before + progress)
         if life.helping is not None and dice.random() < HELPERS:
             await life.helper.kill()
             last_node[life.last_node()] += 1

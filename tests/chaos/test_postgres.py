@@ -26,7 +26,7 @@ async def test_a_short_storm_over_a_server_and_a_worker(born: Nursery, tmp_path:
     server = await postgres.emptied(cluster, "storm")
     life = Life(born, tmp_path, {"server": server, "lease_s": 1.0, "workers": 0}, helping={"workers": 4})
     await life.start()
-    tally = await storm(life, kills=8, seed=7)
+    tally = await storm(life, kills=8, seed=7, progress=2)
     assert len(tally.threads) > 5
     assert tally.sound, tally
 
