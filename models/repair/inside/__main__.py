@@ -21,7 +21,8 @@ from .start import Refusal, Wanted, lacking, started
 from .wire import Message
 
 _BASELINE_SHARE = 0.4
-_TRACE_SHARE = 0.15
+_TRACE_SHARE, _PASSING_SHARE = 0.15, 0.08
+"""Of the time left, for the lines of failing tests and of passing ones, which only make lines less suspicious."""
 _STAGES = (0.12, 0.3, 0.6, 1.0)
 """Shares of the time after which partial repairs are looked at."""
 _STAGES_OF_ONE = (0.5, 1.0)
@@ -98,11 +99,11 @@ def _observed(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> B
     if not baseline.failing:
         raise Refusal("no_failing_test", "No test fails.")
     now = time.monotonic()
-    share = (until - now) * _TRACE_SHARE
-    baseline.trace_failing(now + share)
+    left = until - now
+    baseline.trace_failing(now + left * _TRACE_SHARE)
     if not baseline.failing:
         raise Refusal("no_failing_test", "The tests that failed pass when they run alone.")
-    baseline.trace_passing(baseline.failing, time.monotonic() + share)
+    baseline.trace_passing(baseline.failing, time.monotonic() + left * _PASSING_SHARE)
     return baseline
 
 

@@ -11,6 +11,12 @@ from .source import FUNCTIONS
 
 _ERRORS = ("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "Exception", "RuntimeError")
 
+_MISTAKEN = {
+    "KeyError": "IndexError", "IndexError": "KeyError", "ValueError": "TypeError", "TypeError": "ValueError",
+    "AttributeError": "KeyError", "StopIteration": "IndexError", "OSError": "ValueError", "ImportError": "AttributeError",
+}  # fmt: skip
+"""Which error is most often taken for which."""
+
 
 def jumps(site: Site) -> Ideas:
     span = (site.start, site.end)
@@ -39,7 +45,8 @@ def errors(site: Site, node: ast.Raise | ast.Try) -> Ideas:
         if clause.type is None:
             continue
         span, text = site.code.span(clause.type), site.of(clause.type)
-        for place, other in enumerate(p for p in pool if p != text):
+        likely = [_MISTAKEN[text]] if text in _MISTAKEN else []
+        for place, other in enumerate(p for p in dict.fromkeys([*likely, *pool]) if p != text):
             yield site.raw("error type", 0.55 / (1 + 0.12 * place), span, other)
             if not text.startswith("("):
                 yield site.raw("error type", 0.4 / (1 + 0.12 * place), span, f"({text}, {other})")

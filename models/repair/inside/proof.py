@@ -14,6 +14,8 @@ from .trials import Trial
 
 _HOPES = 12
 """Half repairs that are tried in a new import, too."""
+_HOPING = 0.15
+"""Share of the time for them."""
 _MORE_TIME = 6
 """Candidates whose other failing tests get more time at once: one that fails early is quicker than one that passes."""
 _EXCUSES = 4
@@ -30,6 +32,7 @@ class Proof:
         self._starting = any(test.starts for test in tests)
         self._importing = any(name.startswith("collect:") for name in self._failing)
         self._hopes, self._more = _HOPES, _MORE_TIME
+        self._hoping = _HOPING * (end - time.monotonic())
         self._sample = jobs.sample
         self._asked = len(self._sample)
 
@@ -44,17 +47,27 @@ class Proof:
             if few:
                 late = self._others(trial)
                 if len(trial.fixed) < len(self._failing):
-                    return self._everything(trial, "cold") if self._worth_importing(trial) else late
+                    return self._imported(trial, late)
             return self._everything(trial, "warm")
 
     def again(self, trial: Trial) -> str:
         """The same in a new import for a half repair: what was made at import is as broken as it was then."""
         self._asked = len(self._sample)
         with on_disk(trial.drafts) if self._starting else contextlib.nullcontext():
-            return self._everything(trial, "cold") if self._worth_importing(trial) else "half"
+            return self._imported(trial, "half")
+
+    def _imported(self, trial: Trial, otherwise: str) -> str:
+        """Import the files anew and run the failing tests, then all others; not where it is not worth the time."""
+        if not self._worth_importing(trial):
+            return otherwise
+        began = time.monotonic()
+        lines = self._lab.ask("cold", self._jobs.anew(trial, self._sample))["lines"]
+        self._hoping -= time.monotonic() - began
+        passed = {line["t"] for line in lines if line.get("o") == "passed"}
+        return self._everything(trial, "cold") if passed.issuperset(t.name for t in self._sample) else otherwise
 
     def _worth_importing(self, trial: Trial) -> bool:
-        if "cold" not in self._lab.hosts or 2 * len(trial.fixed) < self._asked or self._hopes <= 0:
+        if "cold" not in self._lab.hosts or 2 * len(trial.fixed) < self._asked or min(self._hopes, self._hoping) <= 0:
             return False
         self._hopes -= 1
         return True
