@@ -13,7 +13,7 @@ _ERRORS = ("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError"
 
 _MISTAKEN = {
     "KeyError": "IndexError", "IndexError": "KeyError", "ValueError": "TypeError", "TypeError": "ValueError",
-    "AttributeError": "KeyError", "StopIteration": "IndexError", "OSError": "ValueError", "ImportError": "AttributeError",
+    "AttributeError": "KeyError", "StopIteration": "IndexError", "OSError": "ValueError",
 }  # fmt: skip
 """Which error is most often taken for which."""
 
