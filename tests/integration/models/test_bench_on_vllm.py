@@ -14,7 +14,7 @@ from service.bench import BASELINE
 from tests.e2e.test_bench import cli
 from tests.integration.models.vllm_server import MODEL, Vllm
 
-pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(2_400)]
 
 TIERS = {MODEL: ("balanced", 18), "tiny-fast": ("fast", 5), "tiny-premium": ("premium", 64)}
 """What stands for models of three tiers, and the GB they would take: the tiny model and two adapters of it."""
@@ -36,7 +36,7 @@ UNMENDABLE = """
           def test_mean(self):
               self.assertEqual(shop.mean([1, 3]), 2)
 """
-SHORT = {"max_tokens": 200, "timeout_s": 300}
+SHORT = {"temperature": 0.2, "max_tokens": 200, "timeout_s": 300}
 
 
 def catalogue(server: Vllm, folder: Path) -> Path:

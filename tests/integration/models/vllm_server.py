@@ -17,7 +17,7 @@ TINY = ROOT / ".cache" / "tiny"
 CONTEXT = 8_192
 MODEL = "tiny"
 READY = "Application startup complete"
-START_S = 600.0
+START_S = 1_500.0
 FLAGS = (
     "--dtype", "float32", "--enforce-eager", "--max-num-seqs", "4",
     "--enable-prefix-caching", "--enable-prompt-tokens-details", "--enable-lora", "--max-lora-rank", "8",
