@@ -24,7 +24,7 @@ from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transi
 from graphs import CodingGraph
 from models import Tab, metered
 from sandbox import Store, Workspaces
-from service.fences import GENERATION, Leases, lease_lost
+from service.fences import GENERATION, Leases, lease_lost, though_lost
 from service.hearing import Hearing, Listen, Watch
 from service.owner import is_gone, own_name
 from service.runs import FINAL, Run, Runs, Status
@@ -203,7 +203,8 @@ class Engine:
         except SignoffError as error:
             if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
-            await self._book(config, before, tab.spent)
+            with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
+                await self._book(config, before, tab.spent)
             return _stopped(error)
         state = await self.graph.aget_state(config)
         if state.interrupts:

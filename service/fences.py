@@ -6,7 +6,8 @@ lasts, so a process that slept through the end of one stops before the next comm
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,16 @@ def lease_lost(run: str) -> Refused:
     """The error for whoever lost a run."""
     return Refused(f"Run {run} was taken over or cancelled.", code="lease_lost",
                    hint="See how it stands: signoff show RUN")  # fmt: skip
+
+
+@contextmanager
+def though_lost() -> Generator[None]:
+    """Let pass that the run is somebody else's by now, or nobody's."""
+    try:
+        yield
+    except Refused as error:
+        if error.stable_code != "lease_lost":
+            raise
 
 
 def held(config: RunnableConfig) -> tuple[str, int] | None:
