@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-LONG_S = 0.5
+LONG_S = 0.25
 PAGE = Path(__file__).parents[1] / "tests" / "long.txt"
 _LINE = re.compile(r"^(?P<seconds>[\d.]+)s (?:call|setup|teardown) +(?P<test>[^\[\s]+)")
 
