@@ -36,7 +36,7 @@ UNMENDABLE = """
           def test_mean(self):
               self.assertEqual(shop.mean([1, 3]), 2)
 """
-SHORT = {"temperature": 0.2, "max_tokens": 200, "timeout_s": 300}
+SHORT = {"temperature": 0.2, "max_tokens": 48, "timeout_s": 300}
 
 
 def catalogue(server: Vllm, folder: Path) -> Path:
