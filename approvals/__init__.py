@@ -27,24 +27,13 @@ from approvals.refusals import Conflict, Forbidden, Gone, Missing, Unauthenticat
 from approvals.show import Line, Piece, diff_lines, in_full, one_line, parts, visible
 from approvals.sqlite import Connection as SqliteConnection
 from approvals.sqlite import open_sqlite
-from approvals.store import (
-    IDLE_S,
-    DatabaseUnavailable,
-    alone,
-    create_all,
-    open_engine,
-    reading,
-    sqlite_url,
-    turnstile,
-    writing,
-)
+from approvals.store import DatabaseUnavailable, create_all, open_engine, reading, sqlite_url, turnstile, writing
 from approvals.tables import metadata
 from approvals.waiting import waiting
 from approvals.wal import Log as SqliteLog
 from approvals.webhook import Hooks, Integration, refused_answer, voted_answer
 
 __all__ = [
-    "IDLE_S",
     "MAX_REJECTS",
     "PAGE_HEADERS",
     "Answer",
@@ -97,7 +86,6 @@ __all__ = [
     "Unprocessable",
     "Voter",
     "action_digest",
-    "alone",
     "approve_the_like",
     "ballot_id",
     "bound",

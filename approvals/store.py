@@ -1,7 +1,6 @@
 """Opening the database: SQLite in a file, or PostgreSQL; the same tables and the same code."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from approvals.sqlite import Driver
@@ -22,8 +21,6 @@ class DatabaseUnavailable(Transient):
     code = "database_unavailable"
 
 
-IDLE_S = 1.0
-"""After this a connection to a server may be dead: no server comes back from a crash in less."""
 ANSWER_S = 60.0
 """The longest a server may take for one transaction. A connection whose other end died without a word says nothing."""
 
@@ -35,36 +32,13 @@ def open_engine(url: str) -> AsyncEngine:
     """
     named = make_url(url)
     if named.get_backend_name() != "sqlite":
-        return _patient(create_async_engine(url))
+        return create_async_engine(url, pool_pre_ping=True)
     driver = Driver(Log(Path(named.database or "").absolute()))
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
     options = {"turnstile": asyncio.Lock()}
     engine = create_async_engine(url, module=driver, execution_options=options, pool_reset_on_return=None)
     event.listen(engine.sync_engine, "reset", _reset_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _patient(engine: AsyncEngine) -> AsyncEngine:
-    """Ask a connection that nobody used for a while whether it is still there, before somebody relies on it.
-
-    To ask every time (``pool_pre_ping``) costs a trip to the server for each transaction.
-    """
-    dialect = engine.dialect
-
-    def rested(_: Any, record: Any) -> None:
-        record.info["rested_at"] = time.monotonic()
-
-    def ensure_alive(connection: Any, record: Any, _: object) -> None:
-        if time.monotonic() - record.info.get("rested_at", time.monotonic()) < IDLE_S:
-            return
-        try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
-
-    event.listen(engine.sync_engine, "checkin", rested)
-    event.listen(engine.sync_engine, "checkout", ensure_alive)
     return engine
 
 
@@ -96,21 +70,11 @@ def turnstile(engine: AsyncEngine) -> AbstractAsyncContextManager[object]:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> AsyncGenerator[AsyncConnection]:
-    """Statements that only read; on a server each sees what is committed then. Raises as ``writing`` does."""
+    """A transaction that only reads. Raises as ``writing`` does."""
     await asyncio.sleep(0)  # a file answers without a pause: others have their turn, too
     with _reachable():
-        async with _in_time(engine, within_s), engine.connect() as conn:
-            if engine.dialect.name != "sqlite":  # a transaction would cost two more trips, and isolate nothing
-                await conn.execution_options(isolation_level="AUTOCOMMIT")
-            async with conn.begin():
-                yield conn
-
-
-@asynccontextmanager
-async def alone(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
-    """One statement that writes, a transaction of its own. Raises as ``writing`` does."""
-    async with writing(engine) if engine.dialect.name == "sqlite" else reading(engine) as conn:
-        yield conn
+        async with _in_time(engine, within_s), engine.connect() as conn, conn.begin():
+            yield conn
 
 
 @asynccontextmanager

@@ -19,7 +19,6 @@ from procrastinate.retry import BaseRetryStrategy
 from psycopg import OperationalError
 
 from approvals import DatabaseUnavailable
-from service.pools import commit_each, pool_of
 
 QUEUE, TASK = "turns", "advance"
 SOON_S, AT_MOST_S = 0.5, 300.0
@@ -131,8 +130,7 @@ async def hand_over(url: str, turn: str, *, org: str, thread: str) -> None:
 @asynccontextmanager
 async def open_queue(url: str, *, lease_s: float, work: Work) -> AsyncGenerator[Queue]:
     """The queue of a database; ``work`` does its jobs when this process takes any."""
-    connector = PsycopgConnector(conninfo=url, min_size=1, max_size=4, pool_factory=pool_of, configure=commit_each)
-    app = App(connector=connector)
+    app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=4))
     app.task(name=TASK, queue=QUEUE, retry=Again())(work)
     async with app.open_async():
         yield Queue(app=app, lease_s=lease_s)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, text
+from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import alone, writing
+from approvals import writing
 from service.runs import METADATA
 
 RATES = Table(
@@ -55,20 +56,13 @@ class LocalRates:
         return None
 
 
-_COUNT = """
-WITH earlier AS (SELECT coalesce(max(hits), 0) * CAST(:part AS float) AS hits FROM rates
-                 WHERE name = :name AND minute = CAST(:minute AS bigint) - 1){hasty}
-INSERT INTO rates (name, minute, hits)
-SELECT :name, CAST(:minute AS bigint), 1 FROM {source} WHERE earlier.hits + 1 <= :most
-ON CONFLICT (name, minute) DO UPDATE SET hits = rates.hits + 1
-WHERE (SELECT hits FROM earlier) + rates.hits + 1 <= :most
-RETURNING hits"""
-_HASTY = ", hasty AS (SELECT set_config('synchronous_commit', 'off', true))"
-_COUNTS = {
-    "sqlite": text(_COUNT.format(hasty="", source="earlier")),
-    # Worth no flush: after a power cut everybody may come again.
-    "postgresql": text(_COUNT.format(hasty=_HASTY, source="earlier, hasty")),
-}
+class _Over(Exception):
+    """Takes the transaction back."""
+
+
+def _ensure(room: bool) -> None:
+    if not room:
+        raise _Over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +75,20 @@ class SharedRates:
     async def hit(self, name: str, limit: int) -> float | None:
         """See ``Rates.hit``."""
         minute, passed = divmod(self.clock(), MINUTE_S)
-        asked = {"name": name, "minute": int(minute), "part": 1 - passed / MINUTE_S, "most": limit}
-        async with alone(self.engine) as conn:
-            counted = (await conn.execute(_COUNTS[conn.dialect.name], asked)).first()
-        return None if counted else MINUTE_S - passed
+        try:
+            async with writing(self.engine) as conn:
+                dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+                if dialect is postgresql:  # worth no flush: after a power cut everybody may come again
+                    await conn.execute(text("SET LOCAL synchronous_commit = off"))
+                mine = dialect.insert(RATES).values(name=name, minute=int(minute), hits=1)
+                counted = mine.on_conflict_do_update(index_elements=[_R.name, _R.minute], set_={"hits": _R.hits + 1})
+                now = (await conn.execute(counted.returning(_R.hits))).scalar_one()
+                before = select(_R.hits).where(_R.name == name, _R.minute == int(minute) - 1)
+                earlier = (await conn.execute(before)).scalar() or 0
+                _ensure(now + earlier * (1 - passed / MINUTE_S) <= limit)
+        except _Over:
+            return MINUTE_S - passed
+        return None
 
     async def drop(self) -> None:
         """Forget what no window reaches any more."""

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, Courier, metadata, reading, writing
+from approvals import Ballots, Courier, metadata, reading
 from domain import SignoffError
 from service.callbacks import RunLetters
 from service.contract import Dispatch
@@ -106,5 +106,5 @@ class Rounds:
         if self.engine.dialect.name != "postgresql":
             yield True
             return
-        async with writing(self.engine, within_s=ROUND_S) as conn:
+        async with reading(self.engine, within_s=ROUND_S) as conn:
             yield bool((await conn.execute(_LOCK)).scalar())

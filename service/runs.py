@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import alone, reading, writing
+from approvals import reading, writing
 from domain import Ending, Refused, Task
 from service.run_rows import FINAL, METADATA, RUNS, Run, Status, ending_json, run_of, task_json
 from service.signals import tell
@@ -60,7 +60,7 @@ class Runs:
             "task": task_json(run.task), "forked_from": run.forked_from, "segment": 0,
             "generation": 0, "created_at": run.created_at, "updated_at": run.updated_at,
         }  # fmt: skip
-        async with alone(self.engine) as connection:
+        async with writing(self.engine) as connection:
             await connection.execute(_ADD, row)
 
     async def get(self, run: str, *, org: str) -> Run:
@@ -113,7 +113,7 @@ class Runs:
     async def renew(self, run: str, generation: int, *, now: datetime, lease_for: timedelta) -> bool:
         """Keep the lease; False when it was lost."""
         held = {"run": run, "lease": generation, "until": now + lease_for, "now": now}
-        async with alone(self.engine) as connection:
+        async with writing(self.engine) as connection:
             return (await connection.execute(_RENEW, held)).rowcount == 1
 
     async def settle(
@@ -138,14 +138,14 @@ class Runs:
 
     async def _take_away(self, run: str, values: Mapping[str, Any]) -> None:
         change = update(RUNS).where(RUNS.c.id == run, RUNS.c.status.not_in(FINAL))
-        async with alone(self.engine) as connection:
+        async with writing(self.engine) as connection:
             await connection.execute(
                 change.values(generation=RUNS.c.generation + 1, owner=None, lease_until=None, **values)
             )
 
     async def retask(self, run: str, task: Task) -> None:
         """Replace the task: a raised budget."""
-        async with alone(self.engine) as connection:
+        async with writing(self.engine) as connection:
             await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=task_json(task)))
 
 

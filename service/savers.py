@@ -4,7 +4,7 @@ import asyncio
 import copy
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
@@ -16,7 +16,6 @@ from psycopg_pool import AsyncConnectionPool
 
 from approvals import DatabaseUnavailable
 from service.fences import held, lease_lost
-from service.pools import pool_of
 
 MOST_CONNECTIONS = 6
 ANSWER_S = 60.0
@@ -84,7 +83,15 @@ def _named() -> Generator[None]:
 async def open_postgres(url: str) -> AsyncGenerator[FencedPostgres]:
     """Open the checkpoints of a database."""
     kept: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    pool = pool_of(conninfo=url, min_size=1, max_size=MOST_CONNECTIONS, kwargs=kept, open=False)
+    pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+        url,
+        connection_class=AsyncConnection[DictRow],
+        min_size=1,
+        max_size=MOST_CONNECTIONS,
+        kwargs=kept,
+        open=False,
+        check=cast("Any", AsyncConnectionPool.check_connection),
+    )
     async with pool:
         saver = FencedPostgres(pool)
         saver.pool = pool

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import alone, reading
+from approvals import reading, writing
 from domain import value
 from service.refusals import refuse
 from service.runs import METADATA, RUNS
@@ -73,7 +73,7 @@ class Threads:
         """Write a new row; False when the id is taken, by whomever."""
         row = {name: getattr(thread, name) for name in COLUMNS}
         try:
-            async with alone(self.engine) as conn:
+            async with writing(self.engine) as conn:
                 await conn.execute(_ADD, row)
         except IntegrityError:
             return False
@@ -109,7 +109,7 @@ class Threads:
 
     async def update(self, thread: str, *, now: datetime, **values: Any) -> None:
         """Change columns of a row."""
-        async with alone(self.engine) as conn:
+        async with writing(self.engine) as conn:
             await conn.execute(update(THREADS).where(_T.id == thread).values(updated_at=now, **values))
 
     async def bury(self, thread: str, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import alone, reading, writing
+from approvals import reading, writing
 from service.refusals import refuse
 from service.run_rows import RUNS
 from service.signals import tell
@@ -52,7 +52,7 @@ class Turns:
         """
         row = {name: getattr(turn, name) for name in COLUMNS}
         try:
-            async with alone(self.engine) as conn:
+            async with writing(self.engine) as conn:
                 await conn.execute(_ADD, row)
         except IntegrityError:
             if turn.once is None:
@@ -99,13 +99,13 @@ class Turns:
     async def update(self, turn: str, *, now: datetime, only: Sequence[TurnStatus] = OPEN, **values: Any) -> bool:
         """Change columns while the turn has one of these statuses; False when it has not."""
         change = update(TURNS).where(_T.id == turn, _T.status.in_(only)).values(updated_at=now, **values)
-        async with alone(self.engine) as conn:
+        async with writing(self.engine) as conn:
             return (await conn.execute(change)).rowcount == 1
 
     async def begin(self, turn: str, *, now: datetime, attempt: int, before: str | None) -> bool:
         """Write that somebody works on it; False when it was stopped, or is over."""
         begun = {"turn": turn, "attempt": attempt, "stood_at": before, "now": now}
-        async with alone(self.engine) as conn:
+        async with writing(self.engine) as conn:
             return (await conn.execute(_BEGIN, begun)).rowcount == 1
 
     async def finish(
@@ -145,7 +145,7 @@ class Turns:
 
     async def delete(self, turn: str) -> None:
         """Forget a turn."""
-        async with alone(self.engine) as conn:
+        async with writing(self.engine) as conn:
             await conn.execute(delete(TURNS).where(_T.id == turn))
 
 
