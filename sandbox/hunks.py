@@ -25,8 +25,8 @@ _LOG = ("log", f"--max-count={COMMITS}", "--no-merges", "--patch", "--unified=1"
 _PATH = re.compile(r"^\+\+\+ b/(.+)$", re.MULTILINE)
 
 
-async def lately(pinned: Pinned, *, suffix: str = ".py") -> tuple[Hunk, ...]:
-    """Changes of files of one kind in the last commits before a pinned one, newest first; none of a remote repository.
+async def lately(pinned: Pinned) -> tuple[Hunk, ...]:
+    """Changes of Python files in the last commits before a pinned one, newest first; none of a remote repository.
 
     The history is a help, never a need: what cannot be read in time is as if it were not there.
     """
@@ -34,7 +34,7 @@ async def lately(pinned: Pinned, *, suffix: str = ".py") -> tuple[Hunk, ...]:
         return ()
     try:
         async with asyncio.timeout(_SECONDS):
-            out = await git(Path(pinned.repo), *_LOG, pinned.commit, "--", f"*{suffix}", own=False)
+            out = await git(Path(pinned.repo), *_LOG, pinned.commit, "--", "*.py", own=False)
     except (GitFailed, TimeoutError, OSError):
         return ()
     return tuple(hunks(out[:_BYTES].decode(errors="replace")))[:MOST]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 
-from .kin import borrowed
 from .site import Ideas, Site, negated, operand
 
 _ATTRIBUTE = re.compile(r"\w+(\.\w+)+$")
@@ -81,7 +80,7 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
 def _elsewhere(site: Site) -> dict[str, float]:
     """Conditions of other functions of the file that make sense here, and others of names in scope."""
     scope = site.scope
-    texts = borrowed(scope.facts.kin.tested, scope.title, scope.known, tuple(scope.params))
+    texts = scope.borrowed(scope.facts.kin.tested)
     found = {text: 0.3 / (1 + 0.05 * place) for place, text in enumerate(texts[:30])}
     names = [name for name in scope.locals if name not in ("self", "cls")][:6]
     for place, name in enumerate(names):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from itertools import islice
 
-from .kin import borrowed, builtin, called
+from .kin import builtin, called
 from .scope import Scope
 from .site import Ideas, Site
 
 _MOST = 24
 _SHORT = 12
 _ME = ("self", "cls")
-_CASTS = ("str", "list", "int", "tuple", "dict", "set", "float")
+_CASTS = ("str", "list")
 
 
 def lost(scope: Scope) -> dict[str, float]:
@@ -42,7 +42,7 @@ def calls(scope: Scope) -> list[str]:
 
 
 def _said(scope: Scope) -> list[str]:
-    return borrowed(scope.facts.kin.said, scope.title, scope.known, tuple(scope.params))
+    return scope.borrowed(scope.facts.kin.said)
 
 
 def _own(scope: Scope) -> list[str]:
@@ -63,7 +63,7 @@ def _settings(scope: Scope) -> list[str]:
     found: list[str] = []
     for target, phrases in scope.facts.kin.assigned.items():
         if target.startswith(base) if base and "." in target else target in scope.names:
-            texts = borrowed(phrases, scope.title, scope.known, tuple(scope.params))
+            texts = scope.borrowed(phrases)
             found += [f"{target} = {text}" for text in texts[:4]]
     return found
 
@@ -74,7 +74,7 @@ def _changes(scope: Scope) -> list[str]:
     names = [name for name in dict.fromkeys([*stored, *scope.params]) if name not in _ME][:6]
     found = [f"{name} += len({other})" for name in names if name in scope.ints for other in scope.locals[:4]]
     found += [f"{name} = {value}" for name in names[:4] for value in ("True", "False", "None", "0")]
-    found += [f"{name} = {cast}({name})" for name in names[:4] for cast in _CASTS[:2]]
+    found += [f"{name} = {cast}({name})" for name in names[:4] for cast in _CASTS]
     nothing = [one.name for one in scope.facts.kin.functions if not one.owner and not one.required]
     return found + [f"{name} = {one}()" for name in scope.params[:4] for one in nothing[:3] if name not in _ME]
 
@@ -93,7 +93,7 @@ def values(site: Site) -> Ideas:
     """Something to return in place of nothing: as functions of a like name do, a call, an attribute."""
     scope, kin = site.scope, site.scope.facts.kin
     span = (site.start, site.end)
-    texts = borrowed(kin.returned, scope.title, scope.known, tuple(scope.params))
+    texts = scope.borrowed(kin.returned)
     for place, text in enumerate(texts[:30]):
         yield site.raw("value returned", 0.45 / (1 + 0.06 * place), span, f"return {text}")
     for place, text in enumerate([*calls(scope)[:20], *scope.own_attributes[:14]]):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
 from .facts import Facts, Hints
 from .held import Held
+from .kin import Phrase, borrowed, builtin
 from .source import FUNCTIONS, Code, Function
 
 T = TypeVar("T")
 
 _SHORT = 60
-_BUILTINS = frozenset(dir(builtins))
 
 
 class Scope:
@@ -56,6 +55,10 @@ class Scope:
     def names(self) -> list[str]:
         """Variables that may be read here: own, then of enclosing functions."""
         return list(dict.fromkeys([*self.locals, *self.outer]))
+
+    def borrowed(self, phrases: Iterable[Phrase]) -> list[str]:
+        """What other functions of the file say that makes sense here, from those of a like name first."""
+        return borrowed(phrases, self.title, self.known, tuple(self.params))
 
     @property
     def title(self) -> str:
@@ -133,7 +136,7 @@ class Scope:
             and isinstance(getattr(node, "ctx", None), (ast.Load, type(None)))
         ]
         texts = [
-            text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= _SHORT and text not in _BUILTINS
+            text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= _SHORT and not builtin(text)
         ]
         return sorted(texts, key=len)
 

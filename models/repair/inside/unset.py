@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from .kin import borrowed, builtin
+from .kin import builtin
 from .lost import around, calls
 from .scope import Scope
 
@@ -27,7 +27,7 @@ def unset(scope: Scope) -> dict[str, tuple[float, int]]:
 
 
 def _set(scope: Scope, name: str) -> dict[str, float]:
-    told = borrowed(scope.facts.kin.assigned.get(name, ()), scope.title, scope.known, tuple(scope.params))
+    told = scope.borrowed(scope.facts.kin.assigned.get(name, ()))
     attributes = [f"{one}.{lead}{name}" for one in scope.locals[:6] for lead in ("", "_")]
     wrapped = [text for one in scope.locals[:4] for text in around(scope, one)[:10]]
     lengths = [f"len({one})" for one in scope.locals[:5]]
