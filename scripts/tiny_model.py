@@ -2,8 +2,8 @@
 
 Its answers are nonsense, but everything around them is real: a tokenizer trained on the text of this
 repository, a Qwen2 of two layers, a chat template, a LoRA adapter. It likes to come to an end: quotes and
-closing brackets are more likely than anything else, so that under a grammar its answers are short and
-whole. Used by the tests of vLLM and of models in this process; needs numpy, tokenizers and safetensors,
+closing brackets are more likely than anything else and white space is less, so that under a grammar its
+answers are short and whole, with the adapter as without it, whatever the processor rounds. Used by the tests of vLLM and of models in this process; needs numpy, tokenizers and safetensors,
 which both bring:
 
     python scripts/tiny_model.py FOLDER        →  FOLDER/model, FOLDER/adapter
@@ -12,6 +12,7 @@ which both bring:
 import json
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,14 @@ ATTENTION = {"q": 128, "k": 64, "v": 64, "o": 128}
 """Rows of each projection: four heads of 32, two for keys and values (the smallest that vLLM runs on a CPU)."""
 ADAPTED = ("q", "v")
 RANK = 8
-ENDINGS = {'"': 5.5, '"]': 5.0, '"}': 5.0, "]": 3.5, "}": 3.5, "]}": 3.5, "[]": 4.8, ":": 2.5, ",": 2.5}
+LIKED = {'"': 3.5, '"]': 3.0, '"}': 3.0, "]": 1.5, "}": 1.5, "]}": 1.5, "[]": 2.8, ":": 0.5, ",": 0.5}
+DISLIKED = -2.0
+"""White space between the parts of an object: a grammar of tool calls allows any amount of it."""
+SPACES = "\u0120\u010a\u010d\u0109"
+"""A space, the two ends of a line and a tab, as a byte-level BPE writes them."""
+CONSTANT = 4.0
+"""The first number of the residual stream, alike for every word: about a dozen after the last norm, so that it
+decides what is likely, and what the layers say comes second."""
 
 
 def texts() -> Iterator[str]:
@@ -66,7 +74,8 @@ def tokenizer(folder: Path) -> list[str]:
 def weights(folder: Path, words: list[str]) -> None:
     """Write a Qwen2 with random weights, always the same ones."""
     numbers, vocabulary = np.random.default_rng(7), len(words)
-    shapes = {"model.embed_tokens.weight": (vocabulary, WIDE), "model.norm.weight": (WIDE,)}
+    shapes = {f"{name}.weight": (vocabulary, WIDE) for name in ("model.embed_tokens", "lm_head")}
+    shapes |= {"model.norm.weight": (WIDE,)}
     for layer in range(LAYERS):
         at = f"model.layers.{layer}"
         shapes |= {f"{at}.self_attn.{name}_proj.weight": (rows, WIDE) for name, rows in ATTENTION.items()}
@@ -84,31 +93,34 @@ def weights(folder: Path, words: list[str]) -> None:
         folder / "config.json",
         architectures=["Qwen2ForCausalLM"], model_type="qwen2", vocab_size=vocabulary, hidden_size=WIDE,
         intermediate_size=INNER, num_hidden_layers=LAYERS, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=CONTEXT, tie_word_embeddings=True, hidden_act="silu", rms_norm_eps=1e-6,
+        max_position_embeddings=CONTEXT, tie_word_embeddings=False, hidden_act="silu", rms_norm_eps=1e-6,
         rope_theta=10_000.0, dtype="float32", eos_token_id=SPECIAL.index(END), pad_token_id=0, bos_token_id=None,
     )  # fmt: skip
     _write(folder / "generation_config.json", eos_token_id=SPECIAL.index(END), pad_token_id=0)
 
 
 def _fond_of_endings(tensors: dict[str, np.ndarray], words: list[str]) -> None:
-    """Keep the first number of the residual stream alike for every word, and let it speak for endings."""
-    fondness = tensors["model.embed_tokens.weight"][:, 0]
-    for number, word in enumerate(words):
-        fondness[number] = ENDINGS.get(word, 2.0)
+    """Keep the first number of the residual stream constant, and let it speak for endings."""
+    tensors["model.embed_tokens.weight"][:, 0] = CONSTANT
+    tensors["lm_head.weight"][:, 0] = [_liked(word) for word in words]
     for name, tensor in tensors.items():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             tensor[0, :] = 0.0
+
+
+def _liked(word: str) -> float:
+    return DISLIKED if word[:1] in tuple(SPACES) else LIKED.get(word, 0.0)
 
 
 def adapter(folder: Path) -> None:
     """Write a LoRA adapter in the form that PEFT and vLLM read."""
     numbers = np.random.default_rng(8)
     tensors = {
-        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight": numbers.normal(0, 1, shape)
+        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight": numbers.normal(0, size, shape)
         .astype(np.float32)
         for layer in range(LAYERS)
         for name in ADAPTED
-        for part, shape in (("A", (RANK, WIDE)), ("B", (ATTENTION[name], RANK)))
+        for part, size, shape in (("A", 1.0, (RANK, WIDE)), ("B", 0.02, (ATTENTION[name], RANK)))
     }  # fmt: skip
     save_file(tensors, folder / "adapter_model.safetensors")
     _write(
@@ -123,12 +135,14 @@ def _write(path: Path, **content: object) -> None:
 
 
 def make(folder: Path) -> Path:
-    """Make everything that is not there yet."""
-    if not (folder / "adapter" / "adapter_config.json").exists():
+    """Make everything, unless this very script did it before."""
+    made, recipe = folder / "recipe", sha256(Path(__file__).read_bytes()).hexdigest()
+    if not made.exists() or made.read_text(encoding="utf-8") != recipe:
         for part in ("model", "adapter"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         weights(folder / "model", tokenizer(folder / "model"))
         adapter(folder / "adapter")
+        made.write_text(recipe, encoding="utf-8")
     return folder
 
 
