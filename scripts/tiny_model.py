@@ -3,8 +3,8 @@
 Its answers are nonsense, but everything around them is real: a tokenizer trained on the text of this
 repository, a Qwen2 of two layers, a chat template, a LoRA adapter. It likes to come to an end: quotes and
 closing brackets are more likely than anything else and white space is less, so that under a grammar its
-answers are short and whole, with the adapter as without it, whatever the processor rounds. Used by the tests of vLLM and of models in this process; needs numpy, tokenizers and safetensors,
-which both bring:
+answers are short and whole, with the adapter as without it, whatever the processor rounds. Used by the tests
+of vLLM and of models in this process; needs numpy, tokenizers and safetensors, which both bring:
 
     python scripts/tiny_model.py FOLDER        →  FOLDER/model, FOLDER/adapter
 """
@@ -116,8 +116,8 @@ def adapter(folder: Path) -> None:
     """Write a LoRA adapter in the form that PEFT and vLLM read."""
     numbers = np.random.default_rng(8)
     tensors = {
-        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight": numbers.normal(0, size, shape)
-        .astype(np.float32)
+        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight":
+            numbers.normal(0, size, shape).astype(np.float32)
         for layer in range(LAYERS)
         for name in ADAPTED
         for part, size, shape in (("A", 1.0, (RANK, WIDE)), ("B", 0.02, (ATTENTION[name], RANK)))
