@@ -20,3 +20,8 @@ class Case:
     """The broken files as they were, to see whether a repair is the original again."""
     bug: str = ""
     """What was broken, for the reader of the table."""
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a file; those that are no UTF-8 are kept as lone surrogates."""
+    return text.encode(errors="surrogateescape")

@@ -16,16 +16,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.repair.case import Case
+from benchmarks.repair.case import Case, encoded
 from benchmarks.repair.folder import Folder
 from benchmarks.repair.mutator import Mutation, Mutator
+from domain import CommandRun
 
 CACHE = Path.home() / ".cache" / "signoff" / "benchmarks"
 _LIST = Path(__file__).parent / "suites" / "libraries.toml"
 _SEED = 20_261_121
 _CHECK_S = 90.0
 _OF_A_KIND = 8
-_SUFFIXES = (".py", ".toml", ".cfg", ".ini", ".json", ".txt", ".rst", ".md", ".yaml", ".yml", ".csv", ".xml")
+_LARGEST = 1_000_000
+"""Bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,19 +107,19 @@ def _has_pip() -> bool:
 
 
 def _files(root: Path) -> dict[str, str]:
+    """Everything that the tests may need; what is no text in UTF-8 survives the way there and back, see ``encoded``."""
     return {
-        str(path.relative_to(root)): path.read_text(encoding="utf-8")
+        str(path.relative_to(root)): path.read_bytes().decode(errors="surrogateescape")
         for path in sorted(root.rglob("*"))
-        if path.is_file()
-        and (path.suffix in _SUFFIXES)
-        and "docs/" not in str(path)
-        and path.stat().st_size < 1_000_000
+        if path.is_file() and path.stat().st_size < _LARGEST and "docs/" not in str(path.relative_to(root))
     }
 
 
 async def _killed(library: Library, files: Mapping[str, str], count: int) -> Sequence[tuple[str, Mutation]]:
     """Mutations that some test notices, the same ones each time; remembered beside the sources."""
-    note = CACHE / f"{library.name}-{library.version}-{_SEED}.json"
+    note = CACHE / f"{library.name}-{library.version}-{_SEED}-{_print_of(files)}.json"
+    if not note.exists() and not (run := await _tested(library, files)).ok:
+        raise ValueError(f"{library.name} fails its own tests before it is broken:\n{run.stdout.head[-500:]!r}")
     known: list[list[int]] = json.loads(note.read_text()) if note.exists() else []
     every = _mutations(library, files)
     chosen = [every[place] for place, killed in known if killed]
@@ -153,14 +155,24 @@ def _spread(every: Sequence[tuple[str, Mutation]]) -> list[tuple[str, Mutation]]
     return kept
 
 
+def _print_of(files: Mapping[str, str]) -> str:
+    whole = hashlib.sha256()
+    for name, text in files.items():
+        whole.update(encoded(f"{name}\0{text}\0"))
+    return whole.hexdigest()[:8]
+
+
 async def _fails(library: Library, files: Mapping[str, str], path: str, mutation: Mutation) -> bool:
+    run = await _tested(library, {**files, path: mutation.applied(files[path])})
+    return run.ended == "exit" and run.code == 1
+
+
+async def _tested(library: Library, files: Mapping[str, str]) -> CommandRun:
     with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as made:
         bench = Folder(root=Path(made))
-        for name, text in {**files, path: mutation.applied(files[path])}.items():
-            await bench.write(name, text.encode())
-        source = f"{made}/src:{made}"
-        run = await bench.run(
+        for name, text in files.items():
+            await bench.write(name, encoded(text))
+        return await bench.run(
             ["sh", "-c", f"python3 -m pytest -q -x -p no:cacheprovider {library.tests}"],
-            env={"PYTHONPATH": source}, timeout_s=_CHECK_S,
+            env={"PYTHONPATH": f"{made}/src:{made}"}, timeout_s=_CHECK_S,
         )  # fmt: skip
-        return run.ended == "exit" and run.code == 1

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.repair.case import Case
+from benchmarks.repair.case import Case, encoded
 from benchmarks.repair.folder import Folder
 from domain import Refused
 from models.contract import Job, Proposal
@@ -75,7 +75,7 @@ async def _right(case: Case, proposal: Proposal, bench: Folder) -> bool:
 
 async def _lay(bench: Folder, files: Mapping[str, str]) -> None:
     for path, text in files.items():
-        await bench.write(path, text.encode())
+        await bench.write(path, encoded(text))
 
 
 def _same(one: str, other: str) -> bool:
