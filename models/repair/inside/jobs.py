@@ -18,6 +18,7 @@ _SAMPLED = 60
 _QUICK_S = 0.1
 _FLOOR_S = 0.025
 """Enough for some hundred thousand lines; what needs more gets it when nothing else is left to try."""
+_IDLE_S = 1.5
 _IMPORTING_S = 1.5
 """For a file of tests that is collected again."""
 _SURVEY_TESTS = 400
@@ -83,6 +84,13 @@ class Jobs:
         importing = _IMPORTING_S if any(test.error == "collect" for test in tests) else 0.0
         return _FLOOR_S + importing + max(8 * own, 10 * usual)
 
+    def _wait_s(self, tests: Sequence[Seen]) -> float:
+        """How long nothing may happen: a candidate may make tests wait for ever, for a lock or a queue."""
+        files = {test.file for test in tests}
+        return _IDLE_S + _PATIENCE * max(
+            (test.seconds for test in self._tests.values() if test.file in files), default=0.0
+        )
+
     def quick(self, group: Sequence[Trial], tests: Sequence[Seen], *, stop: bool) -> Message:
         """Many candidates in one child, and at its end the sentinels, which show whether the child was spoiled.
 
@@ -94,7 +102,7 @@ class Jobs:
         cpu = self.cpu_s(tests) * (_PATIENCE if group[0].retried else 1)
         return {
             "candidates": candidates, "tests": [test.name for test in tests], "stop": stop, "cpu_s": cpu,
-            "idle_s": 4 * cpu + 8.0, "total_s": 600.0, "brief": True,
+            "idle_s": 4 * cpu + self._wait_s(tests), "total_s": 600.0, "brief": True,
         }  # fmt: skip
 
     def anew(self, trial: Trial, tests: Sequence[Seen]) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from .trials import Tally, Trial, promise, varied
 from .wire import Message
 
 _BATCH = 16
+_CALM = 48
+"""Candidates in a row that spoiled nothing, after which more of them share a process again."""
 _THOROUGH = 400
 """Candidates that face all representatives, whether or not they pass the first."""
 _IMPORT_SHARE = 0.15
@@ -40,6 +43,7 @@ class Search:
         self._importing = 0.0
         self._quick = jobs.representatives()
         self._batch = 1 if any(test.error == "collect" for test in self._quick) else _BATCH
+        self._largest, self._calm = self._batch, 0
         self._again: deque[Trial] = deque()
         self._anew: deque[Trial] = deque()
         self._late: list[Trial] = []
@@ -99,15 +103,21 @@ class Search:
         for line in result["lines"]:
             by.setdefault(line["c"], []).append(line)
         if any(line.get("o", "passed") not in GOOD for line in by.get(len(group), [])):
-            self._batch = max(1, self._batch // 4)  # candidates spoil the process for one another
+            self._batch, self._calm = max(1, self._batch // 4), 0  # candidates spoil the process for one another
             self._again.extend(group)
             return
+        self._calmer(len(group))
         for number, trial in enumerate(group):
             lines = by.get(number, [])
             if not self._weigh(trial, lines):
-                self._timed_out(trial, lines)
+                self._timed_out(trial, lines, stuck=result["signal"] == signal.SIGKILL)
                 self._again.extend(group[number + 1 :])
                 return
+
+    def _calmer(self, count: int) -> None:
+        self._calm += count
+        if self._calm >= _CALM and self._batch < self._largest:
+            self._batch, self._calm = 2 * self._batch, 0
 
     def _weigh(self, trial: Trial, lines: list[Message]) -> bool:
         """Learn how a candidate did; False when the child ended in the middle of it."""
@@ -133,9 +143,10 @@ class Search:
             self.tally.partial += 1
             self._partial.append(trial)
 
-    def _timed_out(self, trial: Trial, lines: list[Message]) -> None:
+    def _timed_out(self, trial: Trial, lines: list[Message], *, stuck: bool = False) -> None:
+        """``stuck``: it waited for nothing and was ended from outside; more time would not help it."""
         self.tally.late += 1
-        if not trial.retried:
+        if not trial.retried and not stuck:
             self._late.append(trial)
         trial.fixed = {line["t"] for line in lines if line.get("o") == "passed"}
         if trial.fixed:
