@@ -14,7 +14,7 @@ from .ideas import Candidate, Ideal
 from .overrides import read
 from .project import Drafts, Files
 from .source import Code
-from .suspects import INDIRECT, Weights, boosted, indirect, mentioned, ochiai, spread
+from .suspects import INDIRECT, Weights, boosted, filling, indirect, mentioned, ochiai, spread
 from .trials import Trial
 from .undone import undone
 from .wire import Message
@@ -38,6 +38,7 @@ class Candidates:
         hinted = self._failing[:_HINTED]
         self._hints = hints([(test.name, test.file) for test in hinted], [v for test in hinted for v in test.values])
         self._given: set[int] = set()
+        self._importing: set[tuple[str, int]] = set()
 
     def weights(self, fixed: AbstractSet[str] = frozenset()) -> Weights:
         """How suspicious the project's lines are, when some failing tests count as repaired."""
@@ -59,7 +60,8 @@ class Candidates:
             if key not in self._given:
                 self._given.add(key)
                 growth = len(idea.text) - (idea.end - idea.start)
-                yield Trial(drafts, found.score, before + idea.kind, f"{found.path}:{found.line}", rank, growth)
+                at, importing = f"{found.path}:{found.line}", (found.path, found.line) in self._importing
+                yield Trial(drafts, found.score, before + idea.kind, at, rank, growth, importing=importing)
 
     def _code(self, path: str) -> Code | None:
         try:
@@ -84,7 +86,8 @@ class Candidates:
             code = codes.get(path) or self._code(path)
             if code is not None:
                 table = spread(code, table)
-                table.update(indirect(code, table, words))
+                table.update(more := indirect(code, table, words))
+                self._importing |= {(path, line) for line in filling(code, words) if line in more}
                 for score, line, idea in undone(code, table, self._hunks):
                     yield Candidate(score, code.path, line, idea)
                 yield from Ideal(code, self._hints).places(table)

@@ -74,8 +74,11 @@ class Kin:
                 self.assigned.setdefault(self._code.of(target), []).extend(self._phrase(node.value))
         elif isinstance(node, ast.Call):
             self._called(node)
-        if isinstance(node, (ast.Name, ast.alias, ast.ClassDef, *FUNCTIONS)) and self._code.function(node) is None:
+        if isinstance(node, (ast.Name, ast.alias, ast.ClassDef, *FUNCTIONS)) and self._of_module(node):
             self._bind(node)
+
+    def _of_module(self, node: ast.AST) -> bool:
+        return not any(isinstance(around, (ast.ClassDef, *FUNCTIONS)) for around in self._code.up(node))
 
     def _bind(self, node: ast.AST) -> None:
         if isinstance(node, ast.alias):
@@ -98,7 +101,7 @@ class Kin:
         if "\n" in text or len(text) > _LONGEST:
             return []
         function = self._code.function(node)
-        names = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+        names = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id not in _BUILTINS)
         given = tuple(arg.arg for arg in function.args.args) if function else ()
         return [Phrase(text, names, function.name if function else "", given)]
 
@@ -125,10 +128,20 @@ def fitted(phrase: Phrase, known: AbstractSet[str], params: tuple[str, ...]) -> 
 
 
 def borrowed(phrases: Iterable[Phrase], name: str, known: AbstractSet[str], params: tuple[str, ...]) -> list[str]:
-    """What fits here, from functions of a like name first."""
+    """What fits here, from functions of a like name first; what is named like theirs is named like this one, too."""
     ranked = sorted(phrases, key=lambda phrase: -_alike(phrase.function, name))
-    found = [text for phrase in ranked if (text := fitted(phrase, known, params))]
-    return list(dict.fromkeys(found))
+    pairs = [(text, phrase.function) for phrase in ranked if (text := fitted(phrase, known, params))]
+    return list(dict.fromkeys(said for text, other in pairs for said in (*_renamed(text, other, name), text)))
+
+
+def _renamed(text: str, other: str, name: str) -> list[str]:
+    """``s.isupper()`` in ``is_upper`` is ``s.islower()`` in ``is_lower``."""
+    there, here = other.split("_"), name.split("_")
+    differ = [(old, new) for old, new in zip(there, here) if old != new]  # noqa: B905 - Python 3.9
+    if len(there) != len(here) or len(differ) != 1 or not all(differ[0]):
+        return []
+    old, new = differ[0]
+    return [text.replace(old, new)] if old in text else []
 
 
 def _alike(one: str, other: str) -> float:

@@ -13,6 +13,7 @@ _MOST = 24
 _SHORT = 12
 _ME = ("self", "cls")
 _CASTS = ("str", "list")
+_MADE = ("sorted", "list", "tuple", "dict", "set", "str", "len", "bool", "int", "sum", "max", "min", "iter")
 
 
 def lost(scope: Scope) -> dict[str, float]:
@@ -101,6 +102,8 @@ def values(site: Site) -> Ideas:
     for place, name in enumerate([name for name in scope.names if name not in _ME][:5]):
         for rank, text in enumerate(around(scope, name)):
             yield site.raw("value returned", 0.36 / (1 + 0.1 * place + 0.06 * rank), span, f"return {text}")
+        for rank, head in enumerate(_MADE):
+            yield site.raw("value returned", 0.34 / (1 + 0.1 * place + 0.04 * rank), span, f"return {head}({name})")
     yield site.raw("value returned", 0.3, span, "return NotImplemented")
 
 

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
 
 from .baseline import GOOD, Baseline
 from .candidates import Candidates
@@ -96,7 +95,9 @@ class Search:
 
     def _next(self, trials: Iterator[Trial]) -> list[Trial]:
         group = [self._again.popleft() for _ in range(min(self._batch, len(self._again)))]
-        return [*group, *islice(trials, self._batch - len(group))]
+        while len(group) < self._batch and (trial := next(trials, None)) is not None:
+            (self._anew if trial.importing else group).append(trial)
+        return group
 
     def _judge(self, group: list[Trial], result: Message) -> None:
         by: dict[int, list[Message]] = {}

@@ -23,6 +23,8 @@ _ANY_FRAME = 1.2
 _SUSPECTED = 1.3
 INDIRECT = 0.75
 """What a constant or a default inherits from the lines that use it."""
+_FILLING = 0.65
+"""What a statement that puts something into such a constant inherits, and with half of it the rest of its function."""
 
 
 def ochiai(failed: Sequence[Coverage], passed: Iterable[Coverage]) -> Weights:
@@ -111,4 +113,41 @@ def indirect(code: Code, table: dict[int, float], words: dict[str, float]) -> di
             weight = INDIRECT * max((words.get(name, 0.0) for name in names), default=0.0)
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 found[line] = max(found.get(line, 0.0), weight)
+    for line, weight in filling(code, words).items():
+        found[line] = max(found.get(line, 0.0), weight)
     return {line: weight for line, weight in found.items() if weight and line not in table}
+
+
+def filling(code: Code, words: dict[str, float]) -> dict[int, float]:
+    """Weights of lines that fill tables which suspicious lines read: ``RULES.append(...)``, ``HANDLERS[name] = f``.
+
+    They and the functions they stand in mostly run at import, where no test is seen to run them.
+    """
+    found: dict[int, float] = {}
+    tables = _tables(code) & words.keys()
+    for node in ast.walk(code.tree) if tables else ():
+        if isinstance(node, (ast.Expr, ast.Assign)) and (name := _filled(node)) in tables:
+            function = code.function(node)
+            for part in (node, *(function.body if function else ())):
+                weight = words[name or ""] * (_FILLING if part is node else _FILLING / 2)
+                for line in range(part.lineno, (part.end_lineno or part.lineno) + 1):
+                    found[line] = max(found.get(line, 0.0), weight)
+    return found
+
+
+def _filled(node: ast.Expr | ast.Assign) -> str | None:
+    """The name of what a statement puts something into."""
+    holder: ast.expr | None = None
+    if isinstance(node, ast.Assign):
+        holder = node.targets[0].value if isinstance(node.targets[0], ast.Subscript) else None
+    elif isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+        holder = node.value.func.value
+    return holder.id if isinstance(holder, ast.Name) else None
+
+
+def _tables(code: Code) -> set[str]:
+    """What the module itself holds or imports."""
+    targets = [target for node in code.tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in code.tree.body if isinstance(node, ast.AnnAssign)]
+    imported = [a.asname or a.name for node in code.tree.body if isinstance(node, ast.ImportFrom) for a in node.names]
+    return {*imported, *(target.id for target in targets if isinstance(target, ast.Name))}

@@ -25,6 +25,8 @@ class Trial:
     retried: bool = False
     started: float = 0.0
     """When it was sent to be imported anew, on the monotonic clock."""
+    importing: bool = False
+    """The edit is of code that runs at import only: a process that has imported it shows nothing."""
     sure: bool = True
     """Every test was run and none got worse; False when time ran out before the last test."""
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.repair.inside.source import Code
-from models.repair.inside.suspects import boosted, indirect, mentioned, ochiai, spread
+from models.repair.inside.suspects import boosted, filling, indirect, mentioned, ochiai, spread
 
 COVERAGE = st.dictionaries(st.sampled_from(["a.py", "b.py"]), st.lists(st.integers(1, 6), unique=True), max_size=2)
 
@@ -51,3 +51,28 @@ def test_constants_and_defaults_inherit_from_the_lines_that_use_them():
     assert more[1] == more[2] > 0
     assert more[7] > 0
     assert 4 not in more
+
+
+def test_what_fills_a_table_at_import_is_suspected_with_those_who_read_it():
+    text = """RULES = []
+
+def add(rule, n):
+    made = rule * n
+    RULES.append(
+        made,
+    )
+
+def use(x):
+    return RULES[x]
+
+def other(x):
+    x.append(1)
+
+add("a", 2)
+"""
+    code = Code("a.py", text)
+    table = {10: 1.0}
+    words = mentioned({"a.py": table}, {"a.py": code})
+    assert set(filling(code, words)) == {4, 5, 6, 7}
+    more = indirect(code, table, words)
+    assert more[4] < more[5] == more[6] < more[1] < 1

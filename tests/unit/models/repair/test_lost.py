@@ -6,6 +6,25 @@ from tests.unit.models.repair.editing import repaired
 
 LOST = [
     (
+        "def bump_a(n):\n    return str(n.bump_a())\n\n\ndef bump_b(n):\n    return None\n",
+        "def bump_a(n):\n    return str(n.bump_a())\n\n\ndef bump_b(n):\n    return str(n.bump_b())\n",
+    ),
+    ("def keys(table):\n    return None\n", "def keys(table):\n    return sorted(table)\n"),
+    (
+        "class A:\n    default_depth = 3\n\n    def f(self, **options):\n        return depth\n\n    def depth(self):\n        pass\n",
+        (
+            "class A:\n"
+            "    default_depth = 3\n"
+            "\n"
+            "    def f(self, **options):\n"
+            "        depth = options.pop('depth', self.default_depth)\n"
+            "        return depth\n"
+            "\n"
+            "    def depth(self):\n"
+            "        pass\n"
+        ),
+    ),
+    (
         "def norm_a(x):\n    return x.lower()\n\n\ndef norm_b(y):\n    return None\n",
         "def norm_a(x):\n    return x.lower()\n\n\ndef norm_b(y):\n    return y.lower()\n",
     ),
