@@ -120,9 +120,7 @@ class Jobs:
 
     def everything(self, trial: Trial, left_s: float) -> Message:
         """All failing tests, then the tests that run the changed files, then all others."""
-        changed = set(trial.drafts)
-        asked = [test for test in self._good if test.name not in self._excused]
-        asked.sort(key=lambda t: (t.lines is not None and not changed & set(t.lines), t.lines is None, t.cpu))
+        asked = self._in_turn(set(trial.drafts))
         slow = max((test.cpu for test in self._good), default=0.0)
         total = sum(test.seconds for test in self._good)
         return {
@@ -131,11 +129,25 @@ class Jobs:
             "total_s": max(_LEAST_LEFT_S, min(8 * total + _LEAST_S, left_s)), "without": sorted(self._excused),
         }  # fmt: skip
 
-    def alone(self, trial: Trial, name: str) -> Message:
-        """One test that was good before."""
+    def _in_turn(self, changed: set[str]) -> list[Seen]:
+        """Those that run changed files first, quick files before slow ones, and in a file as they were collected.
+
+        Some tests need what an earlier one of their file left behind.
+        """
+        costs: dict[tuple[bool, bool, str], float] = {}
+        asked = [test for test in self._good if test.name not in self._excused]
+        keys = [(t.lines is not None and not changed & set(t.lines), t.lines is None, t.file) for t in asked]
+        for test, key in zip(asked, keys):  # noqa: B905 - Python 3.9
+            costs[key] = costs.get(key, 0.0) + test.cpu
+        ranked = sorted(range(len(asked)), key=lambda n: (keys[n][:2], costs[keys[n]], keys[n][2], n))
+        return [asked[number] for number in ranked]
+
+    def alone(self, trial: Trial | None, name: str) -> Message:
+        """One test that was good before, with a candidate or (None) with the files as they are."""
         test = self._tests.get(name)
         job = {"stop": True, "cpu_s": _LONGEST_S, "idle_s": _LEAST_S, "total_s": _LEAST_S, "files": []}
-        return {**self._one(trial, [name]), **job, **({"only": [test.file]} if test else {})}
+        told = self._one(trial, [name]) if trial else {"candidates": [{"p": []}], "tests": [name]}
+        return {**told, **job, **({"only": [test.file]} if test else {})}
 
     def survey(self, trial: Trial) -> Message:
         """A sample of the failing tests and the quick ones of the others, to the end."""

@@ -18,7 +18,7 @@ _HOPING = 0.15
 """Share of the time for them."""
 _MORE_TIME = 6
 """Candidates whose other failing tests get more time at once: one that fails early is quicker than one that passes."""
-_EXCUSES = 4
+_EXCUSES = 8
 """Tests of one run that may turn out to fail by themselves."""
 
 
@@ -112,9 +112,15 @@ class Proof:
         return "half" if trial.fixed else "none"
 
     def _excused(self, trial: Trial, kind: str, name: str) -> bool:
-        """A test that fails among others and passes alone does not speak against a candidate, from now on."""
-        result = self._lab.ask(kind, self._jobs.alone(trial, name))
-        if not any(line.get("t") == name and line["o"] == "passed" for line in result["lines"]):
+        """A test that fails among others and passes alone does not speak against a candidate, from now on.
+
+        Nor does one that fails alone with and without it: it needs what other tests leave behind.
+        """
+        if not self._passes(name, kind, trial) and self._passes(name, kind, None):
             return False
         self._jobs.excuse(name)
         return True
+
+    def _passes(self, name: str, kind: str, trial: Trial | None) -> bool:
+        lines = self._lab.ask(kind, self._jobs.alone(trial, name))["lines"]
+        return any(line.get("t") == name and line["o"] == "passed" for line in lines)
