@@ -4,10 +4,12 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 import httpx
 
 from domain import Unavailable
+from models.bounded import PLAIN, bounding
 from models.wire import Endpoint
 
 PATIENCE_S = 10.0
@@ -22,13 +24,16 @@ async def embedded(endpoint: Endpoint, texts: Sequence[str]) -> Sequence[Sequenc
     key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
     url = f"{endpoint.base_url.rstrip('/')}/embeddings"
     try:
-        async with httpx.AsyncClient(timeout=PATIENCE_S, headers={"authorization": f"Bearer {key}"}) as client:
+        headers = {**PLAIN, "authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(timeout=PATIENCE_S, headers=headers, event_hooks=bounding()) as client:
             answer = await client.post(url, json={"model": endpoint.model, "input": list(texts)})
         data = sorted(answer.json()["data"], key=lambda each: each["index"])
         vectors = [tuple(float(number) for number in each["embedding"]) for each in data]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise _none(endpoint) from error
     if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
+        raise _none(endpoint)
+    if not all(isfinite(number) for vector in vectors for number in vector):
         raise _none(endpoint)
     return vectors
 

@@ -11,7 +11,16 @@ LOST = [
     ),
     ("def keys(table):\n    return None\n", "def keys(table):\n    return sorted(table)\n"),
     (
-        "class A:\n    default_depth = 3\n\n    def f(self, **options):\n        return depth\n\n    def depth(self):\n        pass\n",
+        (
+            "class A:\n"
+            "    default_depth = 3\n"
+            "\n"
+            "    def f(self, **options):\n"
+            "        return depth\n"
+            "\n"
+            "    def depth(self):\n"
+            "        pass\n"
+        ),
         (
             "class A:\n"
             "    default_depth = 3\n"
