@@ -101,7 +101,10 @@ class Kin:
         if "\n" in text or len(text) > _LONGEST:
             return []
         function = self._code.function(node)
-        names = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id not in _BUILTINS)
+        inner = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        inner |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+        named = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        names = frozenset(named - inner - _BUILTINS)
         given = tuple(arg.arg for arg in function.args.args) if function else ()
         return [Phrase(text, names, function.name if function else "", given)]
 

@@ -13,6 +13,7 @@ _MOST = 24
 _SHORT = 12
 _ME = ("self", "cls")
 _CASTS = ("str", "list")
+_SIGNS = ("+", "-", "*", "==", "or", "and", "<", "in", "/", "%")
 _MADE = ("sorted", "list", "tuple", "dict", "set", "str", "len", "bool", "int", "sum", "max", "min", "iter")
 
 
@@ -104,7 +105,15 @@ def values(site: Site) -> Ideas:
             yield site.raw("value returned", 0.36 / (1 + 0.1 * place + 0.06 * rank), span, f"return {text}")
         for rank, head in enumerate(_MADE):
             yield site.raw("value returned", 0.34 / (1 + 0.1 * place + 0.04 * rank), span, f"return {head}({name})")
+    for place, text in enumerate(_pairs([name for name in scope.names if name not in _ME][-4:])):
+        yield site.raw("value returned", 0.33 / (1 + 0.04 * place), span, f"return {text}")
     yield site.raw("value returned", 0.3, span, "return NotImplemented")
+
+
+def _pairs(names: list[str]) -> list[str]:
+    """Two values made one; the last names of a function mostly are what it is about."""
+    found = [(one, sign, other) for sign in _SIGNS for one in reversed(names) for other in names if one != other]
+    return [f"{one} {sign} {other}" for one, sign, other in found]
 
 
 def around(scope: Scope, name: str) -> list[str]:

@@ -9,6 +9,25 @@ LOST = [
         "def bump_a(n):\n    return str(n.bump_a())\n\n\ndef bump_b(n):\n    return None\n",
         "def bump_a(n):\n    return str(n.bump_a())\n\n\ndef bump_b(n):\n    return str(n.bump_b())\n",
     ),
+    (
+        (
+            "class A:\n"
+            "    def added(self):\n"
+            "        return sum(x.is_added for x in self)\n"
+            "\n"
+            "    def lost(self):\n"
+            "        return None\n"
+        ),
+        (
+            "class A:\n"
+            "    def added(self):\n"
+            "        return sum(x.is_added for x in self)\n"
+            "\n"
+            "    def lost(self):\n"
+            "        return sum(x.is_lost for x in self)\n"
+        ),
+    ),
+    ("def join(path, one, other):\n    return None\n", "def join(path, one, other):\n    return one + other\n"),
     ("def keys(table):\n    return None\n", "def keys(table):\n    return sorted(table)\n"),
     (
         (
