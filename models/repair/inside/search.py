@@ -13,12 +13,10 @@ from .candidates import Candidates
 from .jobs import Jobs
 from .lab import Lab
 from .proof import Proof
+from .sharing import Sharing
 from .trials import Tally, Trial, promise, varied
 from .wire import Message
 
-_BATCH = 16
-_CALM = 48
-"""Candidates in a row that spoiled nothing, after which more of them share a process again."""
 _THOROUGH = 400
 """Candidates that face all representatives, whether or not they pass the first."""
 _IMPORT_SHARE = 0.15
@@ -37,12 +35,10 @@ class Search:
         self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
         self._proof = Proof(lab, jobs, list(baseline.tests.values()), end)
-        self._began = time.monotonic()
-        self._until = self._began
+        self._began = self._until = time.monotonic()
         self._importing = 0.0
         self._quick = jobs.representatives()
-        self._batch = 1 if any(test.error == "collect" for test in self._quick) else _BATCH
-        self._largest, self._calm = self._batch, 0
+        self._sharing = Sharing(alone=any(test.error == "collect" for test in self._quick))
         self._again: deque[Trial] = deque()
         self._anew: deque[Trial] = deque()
         self._late: list[Trial] = []
@@ -94,8 +90,8 @@ class Search:
             self._take(open_, anew)
 
     def _next(self, trials: Iterator[Trial]) -> list[Trial]:
-        group = [self._again.popleft() for _ in range(min(self._batch, len(self._again)))]
-        while len(group) < self._batch and (trial := next(trials, None)) is not None:
+        group = [self._again.popleft() for _ in range(min(self._sharing.size, len(self._again)))]
+        while len(group) < self._sharing.size and (trial := next(trials, None)) is not None:
             (self._anew if trial.importing else group).append(trial)
         return group
 
@@ -104,21 +100,16 @@ class Search:
         for line in result["lines"]:
             by.setdefault(line["c"], []).append(line)
         if any(line.get("o", "passed") not in GOOD for line in by.get(len(group), [])):
-            self._batch, self._calm = max(1, self._batch // 4), 0  # candidates spoil the process for one another
+            self._sharing.spoiled()
             self._again.extend(group)
             return
-        self._calmer(len(group))
+        self._sharing.kept(len(group))
         for number, trial in enumerate(group):
             lines = by.get(number, [])
             if not self._weigh(trial, lines):
                 self._timed_out(trial, lines, stuck=result["signal"] == signal.SIGKILL)
                 self._again.extend(group[number + 1 :])
                 return
-
-    def _calmer(self, count: int) -> None:
-        self._calm += count
-        if self._calm >= _CALM and self._batch < self._largest:
-            self._batch, self._calm = 2 * self._batch, 0
 
     def _weigh(self, trial: Trial, lines: list[Message]) -> bool:
         """Learn how a candidate did; False when the child ended in the middle of it."""
