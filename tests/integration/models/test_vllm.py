@@ -93,7 +93,7 @@ async def test_an_adapter_is_loaded_while_it_runs(server):
     async with opened(at(server, "tiny-python")) as adapted:
         expert = await adapted.ask(ASK, str, settings=Settings(temperature=0, max_tokens=12))
     assert expert.model == "tiny-python"
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         asked = {"prompt": "The sum", "max_tokens": 1, "logprobs": 1, "temperature": 0}
         chances = [
             (await http.post(f"{server.base_url}/completions", json={**asked, "model": model})).json()["choices"][0]
