@@ -128,7 +128,7 @@ async def test_an_answer_that_takes_too_long_ends_at_its_deadline(server):
 async def test_metrics_are_scraped(server):
     async with opened(at(server)) as chat:
         await chat.ask(ASK, str, settings=Settings(max_tokens=4))
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         text = (await http.get(f"{server.root}/metrics")).text
     for name in ("vllm:num_requests_running", "vllm:prefix_cache_hits", "vllm:kv_cache_usage_perc"):
         assert name in text
