@@ -86,8 +86,9 @@ class Candidates:
             code = codes.get(path) or self._code(path)
             if code is not None:
                 table = spread(code, table)
-                table.update(more := indirect(code, table, words))
-                self._importing |= {(path, line) for line in filling(code, words) if line in more}
+                filled = filling(code, words)
+                table.update(more := indirect(code, table, words, filled))
+                self._importing |= {(path, line) for line in filled.keys() & more.keys()}
                 for score, line, idea in undone(code, table, self._hunks):
                     yield Candidate(score, code.path, line, idea)
                 yield from Ideal(code, self._hints).places(table)

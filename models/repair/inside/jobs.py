@@ -19,6 +19,7 @@ _QUICK_S = 0.1
 _FLOOR_S = 0.025
 """Enough for some hundred thousand lines; what needs more gets it when nothing else is left to try."""
 _IDLE_S = 1.5
+"""Nothing happens for so long, beside what the tests themselves take: a candidate made one of them wait for ever."""
 _IMPORTING_S = 1.5
 """For a file of tests that is collected again."""
 _SURVEY_TESTS = 400

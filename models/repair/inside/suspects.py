@@ -97,8 +97,13 @@ def spread(code: Code, table: dict[int, float]) -> dict[int, float]:
     return found
 
 
-def indirect(code: Code, table: dict[int, float], words: dict[str, float]) -> dict[int, float]:
-    """Weights of lines that ran at import: defaults of suspicious functions, constants that suspicious lines use."""
+def indirect(
+    code: Code, table: dict[int, float], words: dict[str, float], filled: dict[int, float]
+) -> dict[int, float]:
+    """Weights of lines that ran at import: defaults of suspicious functions, constants that suspicious lines use.
+
+    ``filled``: see ``filling``.
+    """
     found: dict[int, float] = {}
     for node in ast.walk(code.tree):
         if isinstance(node, FUNCTIONS):
@@ -113,7 +118,7 @@ def indirect(code: Code, table: dict[int, float], words: dict[str, float]) -> di
             weight = INDIRECT * max((words.get(name, 0.0) for name in names), default=0.0)
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 found[line] = max(found.get(line, 0.0), weight)
-    for line, weight in filling(code, words).items():
+    for line, weight in filled.items():
         found[line] = max(found.get(line, 0.0), weight)
     return {line: weight for line, weight in found.items() if weight and line not in table}
 

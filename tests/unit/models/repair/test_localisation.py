@@ -46,7 +46,8 @@ TEXT = (
 def test_constants_and_defaults_inherit_from_the_lines_that_use_them():
     code = Code("a.py", TEXT)
     table = spread(code, {8: 0.8, 9: 0.8, 11: 0.4})
-    more = indirect(code, table, mentioned({"a.py": table}, {"a.py": code}))
+    words = mentioned({"a.py": table}, {"a.py": code})
+    more = indirect(code, table, words, filling(code, words))
     assert table[10] == 0.8
     assert more[1] == more[2] > 0
     assert more[7] > 0
@@ -74,5 +75,5 @@ add("a", 2)
     table = {10: 1.0}
     words = mentioned({"a.py": table}, {"a.py": code})
     assert set(filling(code, words)) == {4, 5, 6, 7}
-    more = indirect(code, table, words)
+    more = indirect(code, table, words, filling(code, words))
     assert more[4] < more[5] == more[6] < more[1] < 1
