@@ -1,13 +1,15 @@
 """Take a task in: check it, pin what it is about, find out how it will be judged."""
 
+import asyncio
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, NotRequired, TypedDict
 
 from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
-from domain import MANIFESTS, Refused, Spent, Task, below, find_acceptance, run_in
+from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_within, find_acceptance, run_in
 from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
@@ -43,7 +45,8 @@ class Receiver:
 
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
         task, run = _checked(state["task"]), state.get("run") or _thread()
-        pinned = await self.store.pin(run, task.repo, task.base)
+        received_at = task.received_at or self.clock()
+        pinned = await self._pinned(task, run, received_at)
         paths = await self.store.files(run, pinned.tree)
         await workspace_policy(self.store, run)  # a mistake in it is told now, not in the middle of the run
         expert = task.expert or self.roster.choose_expert(task.text, paths)
@@ -51,12 +54,24 @@ class Receiver:
         org = state.get("org") or "local"
         await self.roster.admit(Errand(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
         accept = task.accept or await self._found(run, pinned, paths)
-        received_at = task.received_at or self.clock()
         task = replace(
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
         announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
         return {"run": run, "org": org, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
+
+    async def _pinned(self, task: Task, run: str, received_at: datetime) -> Pinned:
+        """Copy the commit; a server that does not answer takes no more than the time of the run."""
+        ensure_within(task.budget, Spent(), started_at=received_at, now=self.clock())
+        left = task.budget.max_minutes * 60 - (self.clock() - received_at).total_seconds()
+        try:
+            async with asyncio.timeout(left):
+                return await self.store.pin(run, task.repo, task.base)
+        except TimeoutError as error:
+            raise Exhausted(
+                f"The repository could not be read within the run's time (minutes, limit {task.budget.max_minutes}).",
+                hint="See whether it answers, then: signoff resume RUN --max-minutes N",
+            ) from error
 
     async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
         for folder in dict.fromkeys((pinned.folder, "")):

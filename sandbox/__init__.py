@@ -10,6 +10,7 @@ from sandbox.local import Local
 from sandbox.pool import Pool
 from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
+from sandbox.source import find, is_remote, local_path
 from sandbox.store import Store
 from sandbox.workspace import Workspace
 from sandbox.workspaces import Workspaces
@@ -36,7 +37,10 @@ __all__ = [
     "Workspace",
     "Workspaces",
     "checkup",
+    "find",
     "is_manifest",
+    "is_remote",
     "lately",
+    "local_path",
     "requirements",
 ]

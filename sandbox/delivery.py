@@ -1,19 +1,26 @@
-"""Hand the work over to the user's repository: exactly these bytes, at most once, nothing else touched.
+"""Delivery into the user's repository: exactly these bytes, at most once, nothing else touched.
 
-Every delivery first looks whether it has happened already, so that it can be repeated after a crash.
+Every delivery first looks whether it has happened already, so that it can be repeated after a crash. The user's git
+folder is written as data (``sandbox.source.updates``): their configuration, hooks and filters are never read.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain import Refused
-from sandbox import origin
 from sandbox.git import GitFailed, git
-from sandbox.origin import Origin
 from sandbox.revisions import Delivered, Pinned
-from sandbox.store import Store
+from sandbox.source import SourceRepository, borrowed, is_url, locate
+from sandbox.source.checkout import check_out, exchanges
+from sandbox.source.files import Unreadable, odd
+from sandbox.source.refs import Head, Refs
+from sandbox.source.repository import not_a_repository
+from sandbox.source.updates import RefMoved, index_lock, put_pack, update_ref
+from sandbox.source.work_tree import status
+from sandbox.store import WHO, Store
 
-_NONE = "0" * 40
+_BLOB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +40,23 @@ class Delivery:
         Raises:
             Refused: ``branch_exists`` (with other content), ``branch_name_invalid``, ``cannot_deliver``.
         """
-        place = await _place(pinned)
+        source = await _place(pinned)
+        ref = f"refs/heads/{name}"
+        try:
+            await git(self.store.path(run), "check-ref-format", ref)
+        except GitFailed as error:
+            raise Refused(
+                f"{name!r} is not a name for a branch.",
+                code="branch_name_invalid",
+                hint="Use letters, digits, - and /.",
+            ) from error
         commit = await self.store.commit(run, tree, pinned.commit, message, at)
-        await _must_be_a_name(place, name)
-        there = await _commit_of(place, f"refs/heads/{name}")
+        there = await _commit_of(source, ref)
         if there is None:
-            await self._bring(run, place, commit, pinned)
+            await self._bring(run, source, commit, pinned)
             try:
-                await place.ask("update-ref", "-m", "signoff: deliver", f"refs/heads/{name}", commit, _NONE)
-            except GitFailed as error:
+                await asyncio.to_thread(update_ref, source, ref, old=None, new=commit, owner=run, who=WHO, at=at)
+            except RefMoved as error:
                 raise _branch_exists(name) from error
         elif there != commit:
             raise _branch_exists(name)
@@ -51,78 +66,77 @@ class Delivery:
         """Commit on the branch that is checked out, files and all, when nothing there has changed since.
 
         Raises:
-            Refused: ``dirty_tree``, ``head_moved``, ``cannot_deliver``.
+            Refused: ``dirty_tree``, ``head_moved``, ``cannot_deliver``, ``repository_locked``.
         """
-        place = await _place(pinned)
+        source = await _place(pinned)
         commit = await self.store.commit(run, tree, pinned.commit, message, at)
         done = Delivered(kind="commit", commit=commit, ref=pinned.head or "HEAD")
-        if await place.head() != pinned.head:
+        head = await _head(source)
+        if head.branch != pinned.head:
             raise _head_moved(pinned)
-        now = await _commit_of(place, "HEAD")
-        if now == commit:
+        if head.commit == commit:
             return done
-        if now != pinned.commit:
+        if head.commit != pinned.commit:
             raise _head_moved(pinned)
-        await self._bring(run, place, commit, pinned)
-        if not place.bare:
-            await _advance_files(place, pinned.commit, commit, tree)
+        await self._bring(run, source, commit, pinned)
+        if not source.bare:
+            await _check_out(source, run, pinned.tree, tree)
+        ref = f"refs/heads/{head.branch}" if head.branch else "HEAD"
         try:
-            await place.ask("update-ref", "-m", "signoff: deliver", "HEAD", commit, pinned.commit)
-        except GitFailed as error:
+            await asyncio.to_thread(update_ref, source, ref, old=pinned.commit, new=commit, owner=run, who=WHO, at=at)
+        except RefMoved as error:
             raise _head_moved(pinned) from error
         return done
 
-    async def _bring(self, run: str, place: Origin, commit: str, pinned: Pinned) -> None:
+    async def _bring(self, run: str, source: SourceRepository, commit: str, pinned: Pinned) -> None:
         """Put the commit and its objects into the user's repository, reachable from nowhere yet."""
+        async with borrowed(source) as theirs:
+            if await theirs.commit(pinned.commit) is None:
+                raise _head_moved(pinned)
         pack = await self.store.pack(run, (commit,), (pinned.tree,))
-        await git(place.top, "index-pack", "--stdin", "--fix-thin", own=False, stdin=pack.data)
+        await asyncio.to_thread(put_pack, source, pack)
 
 
-async def _advance_files(place: Origin, base: str, commit: str, tree: str) -> None:
-    """Bring index and work tree from the base to the commit; every file of the user's stays as it is."""
-    guards = await place.guards()
-    if await place.dirty(untracked=False):
-        # A delivery that was interrupted after this very step looks like that: the index is the commit's.
-        index = (await git(place.top, "write-tree", own=False)).decode().strip()
-        changed = await git(place.top, "diff-files", "--name-only", own=False, config=guards)
-        if index == tree and not changed:
-            return
-        raise _dirty()
-    try:
-        await git(place.top, "update-index", "-q", "--refresh", own=False, config=guards)
-        await git(place.top, "read-tree", "-m", "-u", base, commit, own=False, config=guards)
-    except GitFailed as error:
-        raise _dirty(error.said) from error
+async def _check_out(source: SourceRepository, run: str, old: str, new: str) -> None:
+    """Bring index and work tree from one tree to the other."""
+    async with borrowed(source) as theirs:
+        wanted = exchanges(await theirs.entries(old), await theirs.entries(new))
+        blobs = await theirs.blobs([each.new.id for each in wanted if each.new and each.is_file], _BLOB)
+        with index_lock(source, run) as lock:
+            seen = await status(theirs, old)
+            lock.replace(await asyncio.to_thread(check_out, source.top, seen, wanted, blobs))
 
 
-async def _place(pinned: Pinned) -> Origin:
-    if origin.is_url(pinned.repo):
+async def _place(pinned: Pinned) -> SourceRepository:
+    if is_url(pinned.repo):
         raise Refused(
             "A repository given by URL gets a patch only: pushing needs an approval of its own.",
             code="cannot_deliver",
             hint="Use --deliver patch, or clone it and run Signoff on the clone.",
         )
-    return await origin.locate(pinned.repo)
+    return await locate(pinned.repo)
 
 
-async def _commit_of(place: Origin, ref: str) -> str | None:
+async def _head(source: SourceRepository) -> Head:
     try:
-        return await place.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-    except GitFailed:
-        return None
+        return await asyncio.to_thread(Refs(source).head)
+    except Unreadable as error:
+        raise not_a_repository(str(source.top), f" that can be read ({error})") from error
 
 
-async def _must_be_a_name(place: Origin, name: str) -> None:
+async def _commit_of(source: SourceRepository, ref: str) -> str | None:
     try:
-        await place.ask("check-ref-format", f"refs/heads/{name}")
-    except GitFailed as error:
-        raise Refused(f"{name!r} is not a name for a branch.", code="branch_name_invalid",
-                      hint="Use letters, digits, - and /.") from error  # fmt: skip
+        return await asyncio.to_thread(Refs(source).get, ref)
+    except Unreadable as error:
+        raise odd(ref, "not a regular file") from error
 
 
 def _branch_exists(name: str) -> Refused:
-    return Refused(f"There is a branch {name!r} with other content.", code="branch_exists",
-                   hint=f"Look at it: git log {name}; delete or rename it, then deliver again.")  # fmt: skip
+    return Refused(
+        f"There is a branch {name!r} with other content.",
+        code="branch_exists",
+        hint=f"Look at it: git log {name}; delete or rename it, then deliver again.",
+    )
 
 
 def _head_moved(pinned: Pinned) -> Refused:
@@ -130,12 +144,4 @@ def _head_moved(pinned: Pinned) -> Refused:
         f"The repository is not where the run started ({pinned.head or 'a detached HEAD'} at {pinned.commit[:12]}).",
         code="head_moved",
         hint="Deliver as a branch instead, or run again from the new state.",
-    )
-
-
-def _dirty(said: str = "") -> Refused:
-    return Refused(
-        "The work tree has changes that a commit would run over." + (f" git says: {said[-300:]}" if said else ""),
-        code="dirty_tree",
-        hint="Commit or stash them, or deliver as a branch, which does not touch the work tree.",
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from domain import Hunk
+from domain import Hunk, Refused
 from sandbox.git import GitFailed, git
-from sandbox.origin import is_url
 from sandbox.revisions import Pinned
+from sandbox.source import borrowed, is_url, locate
 
 COMMITS = 30
 MOST = 200
@@ -33,9 +33,9 @@ async def lately(pinned: Pinned) -> tuple[Hunk, ...]:
     if is_url(pinned.repo) or not await asyncio.to_thread(Path(pinned.repo).is_dir):
         return ()
     try:
-        async with asyncio.timeout(_SECONDS):
-            out = await git(Path(pinned.repo), *_LOG, pinned.commit, "--", "*.py", own=False)
-    except (GitFailed, TimeoutError, OSError):
+        async with borrowed(await locate(pinned.repo)) as source:
+            out = await git(source.folder, *_LOG, pinned.commit, "--", "*.py", seconds=_SECONDS)
+    except (GitFailed, Refused, OSError):
         return ()
     return tuple(hunks(out[:_BYTES].decode(errors="replace")))[:MOST]
 

@@ -16,12 +16,18 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from domain import Broken, Refused, SandboxLost
-from sandbox import origin, trees
-from sandbox.git import GitFailed, create, git
+from sandbox import trees
+from sandbox.git import GitFailed, GitStopped, create, git
 from sandbox.layout import copy, plain, ref_of, write_text
 from sandbox.objects import object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
+from sandbox.source import Borrowed, Permit, borrowed, is_remote, is_url, locate, object_files
+from sandbox.source.files import Unreadable
+from sandbox.source.refs import Refs
+from sandbox.source.remote import empty, fetch, unknown_revision
+from sandbox.source.repository import not_a_repository, too_slow
+from sandbox.source.work_tree import is_dirty
 
 WHO = "Signoff <signoff@localhost>"
 _PINNED = TypeAdapter(Pinned)
@@ -33,7 +39,12 @@ class Store:
 
     def __init__(self, root: Path, *, most: int = MOST) -> None:
         self._root, self._most = root, most
+        self._permit: Permit | None = None
         self._packs = Packs()
+
+    def restrict(self, permit: Permit) -> None:
+        """Pin no repository from now on that ``permit`` refuses; it sees what is really opened."""
+        self._permit = permit
 
     def path(self, run: str) -> Path:
         """Return the git folder of a run."""
@@ -52,17 +63,46 @@ class Store:
         """
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
-        if origin.is_url(repo):
-            pinned = await origin.fetch(repo, rev, folder, ref_of(run, "pinned"))
+        if is_remote(repo):
+            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), self._permit or _anything)
         else:
-            place = await origin.locate(repo)
-            pinned = await place.look(rev)
-            if not await self._has(folder, pinned.commit):
-                await place.objects(pinned.commit, folder)
+            pinned = await self._pin_local(folder, repo, rev)
             write_text(folder / "shallow", f"{pinned.commit}\n")
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
+
+    async def _pin_local(self, folder: Path, repo: str, rev: str) -> Pinned:
+        source = await locate(repo)
+        if self._permit is not None:
+            files = await asyncio.to_thread(object_files, source)
+            self._permit(repo, (*source.folders, *files.links))
+        named = repo if is_url(repo) else str(source.top)
+        try:
+            async with borrowed(source, near=folder) as theirs:
+                found = await theirs.commit(rev)
+                if found is None:
+                    raise (
+                        unknown_revision(rev, named) if await asyncio.to_thread(_has_commits, theirs) else empty(named)
+                    )
+                commit, tree = found
+                head = await asyncio.to_thread(Refs(source).head)
+                # What is not committed is of interest to who works there, not to who fetches from there.
+                looked_at = not source.bare and not is_url(repo)
+                dirty, _ = await asyncio.gather(
+                    _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
+                    self._copied(theirs, commit, folder),
+                )
+        except (Unreadable, OSError) as error:
+            raise not_a_repository(repo, f" that can be read ({error})") from error
+        except GitStopped as error:
+            raise too_slow(repo) from error
+        branch = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
+        return Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=branch, folder=source.folder)
+
+    async def _copied(self, theirs: Borrowed, commit: str, folder: Path) -> None:
+        if not await self._has(folder, commit):
+            await theirs.copy(commit, folder)
 
     def pinned(self, run: str) -> Pinned:
         """Return what the run was pinned to."""
@@ -182,6 +222,20 @@ class Store:
 
     def _point(self, run: str, label: str, commit: str) -> None:
         write_text(self.path(run) / ref_of(run, label), f"{commit}\n")
+
+
+def _anything(_repo: str, _folders: tuple[Path, ...]) -> None:
+    """No repository is refused."""
+
+
+def _has_commits(theirs: Borrowed) -> bool:
+    refs = Refs(theirs.source)
+    return refs.get("HEAD") is not None or refs.any()
+
+
+async def _dirty(theirs: Borrowed, head: str | None) -> bool:
+    found = await theirs.commit(head) if head else None
+    return found is None or await is_dirty(theirs, found[1])
 
 
 def _unknown(run: str) -> Refused:

@@ -119,17 +119,25 @@ def lay_out(order: Order, folder: Path) -> None:
     """
     for name, content in order.files.items():
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or ".git" in path.parts or "\0" in name or not path.parts:
+        if (
+            path.is_absolute()
+            or ".." in path.parts
+            or ".git" in map(str.lower, path.parts)
+            or "\0" in name
+            or not path.parts
+        ):
             raise Refused(
                 f"{name!r} is not a path inside a repository.", code="input_invalid", hint="Use relative paths."
             )
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content, encoding="utf-8")
-    quiet = ["git", "-C", str(folder), "-c", "user.name=Signoff", "-c", "user.email=signoff@localhost",
-             "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false"]  # fmt: skip
+    # The files may hold attributes: nobody's configuration is there for them to name a program of.
+    quiet = ["env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "GIT_CONFIG_NOSYSTEM=1",
+             "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TEMPLATE_DIR=", "git", "-C", str(folder), "-c", "user.name=Signoff",
+             "-c", "user.email=signoff@localhost", "-c", "core.hooksPath=/dev/null"]  # fmt: skip
     for words_ in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "--allow-empty", "-m", "As it came in"]):
-        subprocess.run([*quiet, *words_], check=True, capture_output=True)
+        subprocess.run([*quiet, *words_], check=True, capture_output=True, timeout=300)
 
 
 def words(order: Order) -> str:

@@ -108,9 +108,12 @@ async def _furnish(
     )  # fmt: skip
     performer = Performer(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
     dispatch = await engine_of(house, performer, stack)
+    may_use = Repositories(allowed=listed(settings.repos), anything=settings.loopback)
+    if not may_use.unlimited:
+        house.store.restrict(may_use.opened)  # asked again when it is read: a link may have been changed since
     reception = Reception(
         engine=engine, threads=threads, turns=turns, ballots=house.ballots, dispatch=dispatch, clock=now,
-        revise=house.revise, may_use=Repositories(allowed=listed(settings.repos), anything=settings.loopback),
+        revise=house.revise, may_use=may_use,
         default_repo=settings.default_repo,
     )  # fmt: skip
     messages = StoredMessages(engine=database, clock=now)

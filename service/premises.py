@@ -1,10 +1,21 @@
 """Where people reach this service, and which repositories its clients may name."""
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from approvals import Letter, Links
+from domain import Refused
+from sandbox import find, is_remote, local_path
 from service.refusals import refuse
+
+_SHORT = re.compile(r"^(?:[^/\s:@]+@)?([^/\s:@]+):(?!//)(.+)$")
+_HOST = re.compile(r"^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+)$")
+_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+_ENCODINGS = 3
+"""Rounds of percent encoding that are taken off; what still has some is read differently by different servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +35,71 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repositories:
-    """Which repositories clients may name: a server would read any folder it can for them."""
+    """Which repositories clients may name: a server would read any folder it can for them.
+
+    Compared is what will really be opened: a URL as a server reads it, a folder with all links resolved, and with
+    the git folders and object folders that belong to it.
+    """
 
     allowed: tuple[str, ...]
     anything: bool
 
+    @property
+    def unlimited(self) -> bool:
+        return self.anything and not self.allowed
+
     def __call__(self, repo: str) -> None:
         """Raise ``repo_refused`` for one that is not allowed."""
-        if self.anything and not self.allowed:
+        if self.unlimited:
             return
-        remote = "://" in repo or repo.startswith("git@")
-        where = repo if remote else str(Path(repo).resolve())
-        for each in self.allowed:
-            kept = each if "://" in each or each.startswith("git@") else str(Path(each).resolve())
-            if where == kept or where.startswith(kept.rstrip("/") + "/"):
-                return
-        raise refuse("repo_refused", "This service may not use that repository.")
+        folders: tuple[Path, ...] = ()
+        if not is_remote(repo):
+            with suppress(Refused):  # No repository: that is said when it is read.
+                folders = find(repo).folders
+        self.opened(repo, folders)
+
+    def opened(self, repo: str, folders: tuple[Path, ...]) -> None:
+        """Raise ``repo_refused`` when the repository, or a folder that is read for it, is not allowed."""
+        if self.unlimited:
+            return
+        try:
+            places = [canonical_url(repo)] if is_remote(repo) else [str(local_path(repo).resolve()), *map(str, folders)]
+        except (ValueError, RuntimeError, OSError):
+            places = [None]
+        kept = tuple(filter(None, map(_place, self.allowed)))
+        for place in places:
+            if place is None or not any(place == each or place.startswith(each.rstrip("/") + "/") for each in kept):
+                raise refuse("repo_refused", "This service may not use that repository.")
+
+
+def canonical_url(url: str) -> str | None:
+    """Return a URL of git's in the one form that everybody reads alike; None when two readers may differ. Pure.
+
+    ``git@host:path`` is a URL of ssh. Names and passwords are left out.
+    """
+    if short := _SHORT.match(url):
+        url = f"ssh://{short[1]}/{short[2].lstrip('/')}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    path = parts.path
+    for _ in range(_ENCODINGS):
+        path, before = unquote(path), path
+        if path == before:
+            break
+    segments = [segment for segment in path.split("/") if segment]
+    odd = path != unquote(path) or "\\" in path or not path.isprintable() or not url.isascii()
+    if odd or parts.query or parts.fragment or not host or not _HOST.match(host) or {".", ".."} & {*segments}:
+        return None
+    where = host.rstrip(".") if port in {None, _PORTS.get(parts.scheme)} else f"{host.rstrip('.')}:{port}"
+    return "/".join((f"{parts.scheme}://{where}", *segments))
+
+
+def _place(allowed: str) -> str | None:
+    """An entry of the list as it is compared: a URL, or a folder."""
+    return canonical_url(allowed) if is_remote(allowed) else str(local_path(allowed).resolve())
 
 
 def listed(text: str) -> tuple[str, ...]:

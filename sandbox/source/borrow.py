@@ -1,0 +1,135 @@
+"""A git folder of our own that borrows the objects of somebody else's repository: what git may safely work on.
+
+It has our configuration, no hooks, no attributes and no index. Nothing of theirs is in it but object ids.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain import Refused
+from sandbox.git import LISTING, GitFailed, GitStopped, create, git
+from sandbox.source.files import Unreadable, read_bounded
+from sandbox.source.refs import Refs
+from sandbox.source.repository import SourceRepository, object_files, unsupported
+
+_SHALLOW = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a tree."""
+
+    mode: str
+    """As git writes it: ``100644``, ``100755``, ``120000`` (a symbolic link), ``160000`` (a submodule), ``040000``."""
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """Reads commits, trees and blobs of ``source`` through the git folder ``folder``."""
+
+    source: SourceRepository
+    folder: Path
+
+    async def commit(self, rev: str) -> tuple[str, str] | None:
+        """Return the commit and the tree that ``rev`` names; None when it names none."""
+        name = await asyncio.to_thread(Refs(self.source).resolve, rev)
+        if name is None:
+            return None
+        asked = f"{name}^{{commit}}\n{name}^{{tree}}\n".encode(errors="surrogateescape")
+        told = await git(self.folder, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
+        lines = [line.split() for line in told.decode(errors="replace").splitlines()]
+        if [line[-1] for line in lines] != ["commit", "tree"]:
+            return None
+        return lines[0][0], lines[1][0]
+
+    async def entries(self, tree: str) -> dict[bytes, Entry]:
+        """List a tree with all below it, folders too, by path.
+
+        Raises:
+            Refused: ``repository_unsupported``: it is too large to be listed.
+        """
+        try:
+            out = await git(self.folder, "ls-tree", "-r", "-t", "-z", "--full-tree", tree, most=LISTING)
+        except GitStopped as error:
+            raise unsupported("has a tree that is too large to be listed", "Name a smaller repository.") from error
+        found: dict[bytes, Entry] = {}
+        for line in out.split(b"\0")[:-1]:
+            meta, _, path = line.partition(b"\t")
+            mode, _, name = meta.split(b" ")
+            found[path] = Entry(mode=mode.decode(), id=name.decode())
+        return found
+
+    async def blobs(self, names: Sequence[str], limit: int) -> dict[str, bytes]:
+        """Return the content of those blobs that are here and have at most ``limit`` bytes."""
+        asked = "".join(f"{name}\n" for name in names).encode()
+        told = await git(self.folder, "cat-file", "--batch-check", stdin=asked)
+        kinds = (line.split() for line in told.decode(errors="replace").splitlines())
+        fit = [kind[0] for kind in kinds if kind[1:2] == ["blob"] and int(kind[2]) <= limit]
+        out, at = await git(self.folder, "cat-file", "--batch", stdin="".join(f"{n}\n" for n in fit).encode()), 0
+        found: dict[str, bytes] = {}
+        for name in fit:
+            head = out.index(b"\n", at)
+            size = int(out[at:head].rsplit(b" ", 1)[-1])
+            found[name] = out[head + 1 : head + 1 + size]
+            at = head + size + 2
+        return found
+
+    async def copy(self, commit: str, store: Path) -> None:
+        """Copy a commit and its files, without history, into the repository ``store`` as one pack.
+
+        Raises:
+            Refused: ``repository_incomplete``: objects are not here.
+        """
+        # The repository is ours: for this one walk the commit has no parents.
+        (self.folder / "shallow").write_text(f"{commit}\n", encoding="ascii")
+        target = str(store / "objects" / "pack" / "pack")
+        try:
+            await git(self.folder, "pack-objects", "--revs", "-q", "--window=0", target, stdin=f"{commit}\n".encode())
+        except GitStopped:
+            raise
+        except GitFailed as error:
+            raise Refused(
+                f"{self.source.top} does not have all objects of {commit[:12]}: {error.said[-300:]}",
+                code="repository_incomplete",
+                hint="A partial clone has to be completed: git fetch --refetch --no-filter. Else see: git fsck",
+            ) from error
+
+
+@contextlib.asynccontextmanager
+async def borrowed(source: SourceRepository, near: Path | None = None) -> AsyncGenerator[Borrowed]:
+    """Make the git folder, and remove it afterwards.
+
+    Args:
+        source: whose objects it borrows.
+        near: the folder to make it in. Packs that it writes are moved, never copied, so they have to go to a folder
+            of the same file system; None: nothing will be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="signoff-borrowed-", dir=near) as place:
+        folder = Path(place) / "git"
+        await asyncio.to_thread(_prepare, source, folder)
+        yield Borrowed(source, folder)
+
+
+def _prepare(source: SourceRepository, folder: Path) -> None:
+    create(folder)
+    lines = [str(each) for each in source.objects]
+    if any("\n" in line for line in lines):
+        raise unsupported("has a line break in its path", "Rename the folder.")
+    if odd := object_files(source).odd:
+        raise unsupported(f"has something among its objects that is no file: {odd[0]}", "Remove it: git fsck")
+    (folder / "objects" / "info" / "alternates").write_text(
+        "".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape"
+    )
+    # Where history was cut off; without it git would look for parents that nobody has.
+    try:
+        cut = read_bounded(source.common_dir / "shallow", _SHALLOW) or b""
+    except Unreadable as error:
+        raise unsupported(f"cannot be read: {error}", "Run on a fresh clone.") from error
+    ids = [line for line in cut.split() if len(line) == 40 and not line.strip(b"0123456789abcdef")]  # noqa: PLR2004
+    if ids:
+        (folder / "shallow").write_bytes(b"".join(line + b"\n" for line in ids))

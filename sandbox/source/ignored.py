@@ -1,0 +1,93 @@
+"""Ignore rules of somebody else's work tree, applied by git to copies of the rule files and to names alone."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from sandbox.git import GitFailed, git
+from sandbox.source.borrow import Borrowed
+from sandbox.source.files import Unreadable, opened, read_at, read_bounded
+
+_RULES = 1 << 20
+_AT_ONCE = 5_000
+_ROUNDS = 8
+"""Folders below folders that are looked into; what lies deeper in something unknown is not worth the time."""
+
+
+async def any_unignored(borrowed: Borrowed, untracked: Sequence[bytes]) -> bool:
+    """Tell whether one of these paths (a folder has ``/`` at its end) is, or holds, a file that is not ignored."""
+    top, waiting = borrowed.source.top, list(untracked)
+    for _ in range(_ROUNDS):
+        asked = waiting[:_AT_ONCE]
+        if not asked:
+            return False
+        ignored = await _ignored(borrowed, asked)
+        rest = [path for path in asked if path not in ignored]
+        if any(not path.endswith(b"/") for path in rest):
+            return True
+        waiting = [*waiting[_AT_ONCE:], *await asyncio.to_thread(_within, top, rest)]
+    return False
+
+
+async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[bytes]:
+    shadow = borrowed.folder.parent / "names"
+    await asyncio.to_thread(_copy_names, borrowed, shadow, paths)
+    asked = b"".join(path.rstrip(b"/") + b"\0" for path in paths)
+    # The user's own list of what to ignore everywhere counts here, as it does for them.
+    try:
+        out = await git(borrowed.folder, f"--work-tree={shadow}", "-C", str(shadow), "check-ignore", "--no-index",
+                        "--stdin", "-z", stdin=asked, as_user=True)  # fmt: skip
+    except GitFailed as error:
+        if error.code != 1:  # 1: none of them
+            raise
+        return frozenset()
+    told = set(out.split(b"\0"))
+    return frozenset(path for path in paths if path.rstrip(b"/") in told)
+
+
+def _copy_names(borrowed: Borrowed, shadow: Path, paths: Iterable[bytes]) -> None:
+    """Make empty files and folders of these names, with copies of the rule files that apply to them."""
+    shadow.mkdir(exist_ok=True)
+    with suppress(Unreadable):
+        rules = read_bounded(borrowed.source.common_dir / "info" / "exclude", _RULES)
+        (borrowed.folder / "info").mkdir(exist_ok=True)
+        (borrowed.folder / "info" / "exclude").write_bytes(rules or b"")
+    seen = set[bytes]()
+    for path in paths:
+        place = shadow / os.fsdecode(path)
+        (place if path.endswith(b"/") else place.parent).mkdir(parents=True, exist_ok=True)
+        if not path.endswith(b"/"):
+            place.touch()
+        above = path.rstrip(b"/").rpartition(b"/")[0]
+        while above not in seen:
+            seen.add(above)
+            rules = _rules(borrowed.source.top, above)
+            if rules is not None:
+                (shadow / os.fsdecode(above) / ".gitignore").write_bytes(rules)
+            above = above.rpartition(b"/")[0]
+
+
+def _rules(top: Path, folder: bytes) -> bytes | None:
+    try:
+        with opened(top, [part for part in folder.split(b"/") if part]) as fd:
+            return read_at(fd, ".gitignore", _RULES)
+    except OSError:
+        return None
+
+
+def _within(top: Path, folders: Iterable[bytes]) -> list[bytes]:
+    """List what lies directly in these folders."""
+    found: list[bytes] = []
+    for folder in folders:
+        with suppress(OSError), opened(top, folder.rstrip(b"/").split(b"/")) as fd, os.scandir(fd) as listing:
+            for each in listing:
+                if each.name == ".git":
+                    continue
+                path = folder + os.fsencode(each.name)
+                if each.is_dir(follow_symlinks=False):
+                    found.append(path + b"/")
+                elif each.is_file(follow_symlinks=False) or each.is_symlink():
+                    found.append(path)
+    return found

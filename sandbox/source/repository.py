@@ -1,0 +1,198 @@
+"""A repository on this machine that belongs to somebody else, found and read as data.
+
+git is never asked about it: asking would make git read its configuration, and a configuration names programs.
+"""
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from domain import Refused
+from sandbox.source.files import Unreadable, read_bounded
+
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^[^/\s:]+@[^/\s:]+:|^[A-Za-z][A-Za-z0-9+.-]*::")
+_SMALL = 64 << 10
+_ALTERNATES = 50
+"""Object folders that one repository may borrow from, all together."""
+
+
+def is_url(repo: str) -> bool:
+    """Tell a URL (or ``user@host:path``) from a local path."""
+    return bool(_URL.match(repo)) and ("://" in repo or not Path(repo).exists())
+
+
+def is_remote(repo: str) -> bool:
+    """Tell what has to be fetched from what lies on this machine: a path, or a ``file://`` URL."""
+    return is_url(repo) and not repo.lower().startswith("file://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRepository:
+    """Where the parts of a repository lie. All paths are absolute and real: no link is left in them."""
+
+    top: Path
+    """The work tree, or the git folder when the repository is bare."""
+    git_dir: Path
+    """Has HEAD and the index."""
+    common_dir: Path
+    """Has the refs; another folder than ``git_dir`` in a linked work tree."""
+    objects: tuple[Path, ...]
+    """Object folders: its own, then those that it borrows from."""
+    bare: bool
+    folder: str = ""
+    """Where below ``top`` one stood when it was found."""
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder that is read when this repository is used, each once."""
+        return tuple(dict.fromkeys((self.top, self.git_dir, self.common_dir, *self.objects)))
+
+
+def find(repo: str) -> SourceRepository:
+    """Find the repository that a path, or a ``file://`` URL, lies in. Reads a few small files.
+
+    Raises:
+        Refused: ``not_a_repository``, ``repository_unsupported``.
+    """
+    try:
+        return _located(repo)
+    except (Unreadable, OSError, ValueError, RuntimeError) as error:
+        raise not_a_repository(repo, f" ({error})") from error
+
+
+async def locate(repo: str) -> SourceRepository:
+    """Do what ``find`` does, beside the event loop."""
+    return await asyncio.to_thread(find, repo)
+
+
+def not_a_repository(repo: str, why: str = "") -> Refused:
+    return Refused(
+        f"{repo[:500]!r} is not in a git repository{why}.",
+        code="repository_unreachable" if is_url(repo) else "not_a_repository",
+        hint="Name a folder with a git repository in it, or make one: git init && git add -A && git commit",
+    )
+
+
+def too_slow(repo: str) -> Refused:
+    return Refused(
+        f"{repo[:500]!r} could not be read in time.",
+        code="repository_unsupported",
+        hint="Look for files in its .git folder that are none (FIFOs, devices): find .git -not -type f -not -type d",
+    )
+
+
+def unsupported(what: str, hint: str) -> Refused:
+    return Refused(f"This repository {what}.", code="repository_unsupported", hint=hint)
+
+
+def local_path(repo: str) -> Path:
+    """Return the path that a path or a ``file://`` URL names. Raises ``ValueError`` when it names none here."""
+    if not is_url(repo):
+        return Path(repo).expanduser()
+    parts = urlsplit(repo)
+    if parts.netloc not in {"", "localhost"} or "%" in parts.netloc:
+        raise ValueError("a file:// URL names no host")
+    return Path(unquote(parts.path, errors="strict"))
+
+
+def _located(repo: str) -> SourceRepository:
+    path = local_path(repo).resolve()
+    if not path.is_dir():
+        raise Unreadable("there is no such folder")
+    for place in (path, *path.parents):
+        if place.name == ".git" and _is_git_dir(place):
+            return _made(place.parent, place, bare=False)
+        git_dir = _git_dir_of(place)
+        if git_dir is not None:
+            return _made(place, git_dir, bare=False, folder="" if place == path else str(path.relative_to(place)))
+        if _is_git_dir(place):
+            return _made(place, place, bare=True)
+    raise Unreadable("none of the folders above it has one either")
+
+
+def _git_dir_of(place: Path) -> Path | None:
+    """Return the git folder of a work tree: ``.git``, or where the file ``.git`` of a linked work tree points."""
+    dot = place / ".git"
+    if dot.is_dir():
+        real = dot.resolve()
+        return real if _is_git_dir(real) else None
+    text = read_bounded(dot, _SMALL)
+    if text is None:
+        return None
+    if not text.startswith(b"gitdir: "):
+        raise Unreadable(f"{dot} is not what git writes")
+    real = (place / os.fsdecode(text[8:].rstrip(b"\r\n"))).resolve()
+    if not _is_git_dir(real):
+        raise Unreadable(f"{dot} points to a folder that is none of git's")
+    back = read_bounded(real / "gitdir", _SMALL)
+    if back is not None and (real / os.fsdecode(back.strip())).resolve() != dot.resolve():
+        # Anybody can write a file that points into another repository; that one knows its work trees.
+        raise Unreadable(f"{dot} points to a git folder whose work tree is elsewhere")
+    return real
+
+
+def _is_git_dir(place: Path) -> bool:
+    if not (place / "HEAD").is_file():
+        return False
+    return (place / "commondir").is_file() or ((place / "objects").is_dir() and (place / "refs").is_dir())
+
+
+def _made(top: Path, git_dir: Path, *, bare: bool, folder: str = "") -> SourceRepository:
+    shared = read_bounded(git_dir / "commondir", _SMALL)
+    common = git_dir if shared is None else (git_dir / os.fsdecode(shared.strip())).resolve()
+    if (common / "reftable").exists():
+        raise unsupported("keeps its refs in a reftable", "Run on a clone: git clone --ref-format=files REPO CLONE")
+    objects = _with_alternates((common / "objects").resolve())
+    return SourceRepository(top=top, git_dir=git_dir, common_dir=common, objects=objects, bare=bare, folder=folder)
+
+
+def _with_alternates(first: Path) -> tuple[Path, ...]:
+    """Follow ``info/alternates`` as git does, through real folders only.
+
+    Raises:
+        Unreadable: a list is no file, or too long.
+        Refused: ``repository_unsupported``: more of them than anybody has.
+    """
+    found, waiting = [first], [first]
+    while waiting:
+        place = waiting.pop()
+        for line in (read_bounded(place / "info" / "alternates", _SMALL) or b"").split(b"\n"):
+            if not line or line.startswith((b"#", b'"')):
+                continue
+            other = (place / os.fsdecode(line)).resolve()
+            if other.is_dir() and other not in found:
+                found.append(other)
+                waiting.append(other)
+        if len(found) > _ALTERNATES:
+            raise unsupported("borrows objects from too many others", "Run on a clone: git clone --no-local REPO CLONE")
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFiles:
+    """What lies in the object folders besides plain files."""
+
+    links: tuple[Path, ...]
+    """Where links lead: with ``SourceRepository.folders``, all that is opened."""
+    odd: tuple[Path, ...]
+    """FIFOs and the like: git would wait for them."""
+
+
+def object_files(source: SourceRepository) -> ObjectFiles:
+    """Look at every entry of the object folders."""
+    links: dict[Path, None] = {}
+    odd: list[Path] = []
+    waiting = [str(each) for each in source.objects]
+    while waiting:
+        with os.scandir(waiting.pop()) as listing:
+            for each in listing:
+                if each.is_symlink():
+                    links[Path(each.path).resolve()] = None
+                if each.is_dir(follow_symlinks=False):
+                    waiting.append(each.path)
+                elif not each.is_file() and not each.is_dir():
+                    odd.append(Path(each.path))
+    return ObjectFiles(tuple(links), tuple(odd))
