@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from domain import SignoffError
 from sandbox.attacks import ATTACKS, OWN_KERNEL, Arena, Result, assail
+from sandbox.canary import foreign_repository_canary
 from sandbox.conformance import PROMISES, Promise, Unkept
 from sandbox.contract import Check, Limits, Spec
 from sandbox.docker import Docker
@@ -24,8 +25,9 @@ def docker_arena(backend: Docker, spec: Spec) -> Arena:
 async def checkup(backend: Docker, spec: Spec) -> AsyncGenerator[Check]:
     """Yield one check after the other, as they are done; takes about a minute.
 
-    After a preflight that failed nothing else is tried.
+    After a preflight that failed no sandbox is tried.
     """
+    yield await foreign_repository_canary()
     sound = True
     for check in await backend.check(spec):
         sound = sound and check.passed

@@ -13,9 +13,7 @@ from sandbox.git import GitFailed, git
 from sandbox.revisions import Delivered, Pinned
 from sandbox.source import SourceRepository, borrowed, is_url, locate
 from sandbox.source.checkout import check_out, exchanges
-from sandbox.source.files import Unreadable, odd
-from sandbox.source.refs import Head, Refs
-from sandbox.source.repository import not_a_repository
+from sandbox.source.refs import Refs
 from sandbox.source.updates import RefMoved, index_lock, put_pack, update_ref
 from sandbox.source.work_tree import status
 from sandbox.store import WHO, Store
@@ -51,7 +49,7 @@ class Delivery:
                 hint="Use letters, digits, - and /.",
             ) from error
         commit = await self.store.commit(run, tree, pinned.commit, message, at)
-        there = await _commit_of(source, ref)
+        there = await asyncio.to_thread(Refs(source).get, ref)
         if there is None:
             await self._bring(run, source, commit, pinned)
             try:
@@ -71,7 +69,7 @@ class Delivery:
         source = await _place(pinned)
         commit = await self.store.commit(run, tree, pinned.commit, message, at)
         done = Delivered(kind="commit", commit=commit, ref=pinned.head or "HEAD")
-        head = await _head(source)
+        head = await asyncio.to_thread(Refs(source).head)
         if head.branch != pinned.head:
             raise _head_moved(pinned)
         if head.commit == commit:
@@ -115,20 +113,6 @@ async def _place(pinned: Pinned) -> SourceRepository:
             hint="Use --deliver patch, or clone it and run Signoff on the clone.",
         )
     return await locate(pinned.repo)
-
-
-async def _head(source: SourceRepository) -> Head:
-    try:
-        return await asyncio.to_thread(Refs(source).head)
-    except Unreadable as error:
-        raise not_a_repository(str(source.top), f" that can be read ({error})") from error
-
-
-async def _commit_of(source: SourceRepository, ref: str) -> str | None:
-    try:
-        return await asyncio.to_thread(Refs(source).get, ref)
-    except Unreadable as error:
-        raise odd(ref, "not a regular file") from error
 
 
 def _branch_exists(name: str) -> Refused:

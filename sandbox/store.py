@@ -23,10 +23,9 @@ from sandbox.objects import object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
 from sandbox.source import Borrowed, Permit, borrowed, is_remote, is_url, locate, object_files
-from sandbox.source.files import Unreadable
 from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
-from sandbox.source.repository import not_a_repository, too_slow
+from sandbox.source.repository import not_a_repository, too_slow, unsupported
 from sandbox.source.work_tree import is_dirty
 
 WHO = "Signoff <signoff@localhost>"
@@ -93,7 +92,7 @@ class Store:
                     _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
                     self._copied(theirs, commit, folder),
                 )
-        except (Unreadable, OSError) as error:
+        except OSError as error:
             raise not_a_repository(repo, f" that can be read ({error})") from error
         except GitStopped as error:
             raise too_slow(repo) from error
@@ -213,6 +212,8 @@ class Store:
             raise _unknown(run)
         try:
             yield folder
+        except GitStopped as error:
+            raise unsupported("has more files, or larger ones, than can be read", "Name a smaller one.") from error
         except GitFailed as error:
             raise Broken(f"The content store of run {run} does not have what was asked for: {error}",
                          hint="Was its folder cleaned up? Start the run again.") from error  # fmt: skip

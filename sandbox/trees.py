@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain import Refused
-from sandbox.git import git
+from sandbox.git import LISTING, git
 from sandbox.layout import write_text
 from sandbox.objects import object_id
 from sandbox.revisions import Changed
@@ -14,11 +14,12 @@ from sandbox.revisions import Changed
 _PATCH = ("diff-tree", "-r", "-p", "--no-renames", "--binary", "--full-index", "--no-ext-diff", "--no-textconv",
           "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
 _WHOLE = 2 << 30
+_DIFF = 1 << 30
 
 
 async def files(folder: Path, tree: str) -> tuple[str, ...]:
     """See ``Store.files``."""
-    out = await git(folder, "ls-tree", "-r", "-z", "--full-tree", object_id(tree))
+    out = await git(folder, "ls-tree", "-r", "-z", "--full-tree", object_id(tree), most=LISTING)
     entries = (line.split(b"\t", 1) for line in out.split(b"\0") if line)
     return tuple(name for meta, raw in entries if meta.split()[1] == b"blob" and (name := _text(raw)) is not None)
 
@@ -62,7 +63,8 @@ async def read_many(folder: Path, tree: str, paths: Sequence[str], limit: int) -
 
 async def numstat(folder: Path, old: str, new: str) -> tuple[Changed, ...]:
     """See ``Store.numstat``."""
-    out = await git(folder, "diff-tree", "-r", "-z", "--numstat", "--no-renames", object_id(old), object_id(new))
+    pair = object_id(old), object_id(new)
+    out = await git(folder, "diff-tree", "-r", "-z", "--numstat", "--no-renames", *pair, most=LISTING)
     found: list[Changed] = []
     for line in out.split(b"\0"):
         if line and (path := _text(line.split(b"\t", 2)[2])) is not None:
@@ -73,7 +75,7 @@ async def numstat(folder: Path, old: str, new: str) -> tuple[Changed, ...]:
 
 async def diff(folder: Path, old: str, new: str) -> str:
     """See ``Store.diff``."""
-    out = await git(folder, *_PATCH, object_id(old), object_id(new))
+    out = await git(folder, *_PATCH, object_id(old), object_id(new), most=_DIFF)
     if (text := _text(out)) is not None:
         return text
     odd = [c.path for c in await numstat(folder, old, new) if not await _is_text(folder, old, new, c.path)]

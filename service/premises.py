@@ -90,7 +90,7 @@ def canonical_url(url: str) -> str | None:
         if path == before:
             break
     segments = [segment for segment in path.split("/") if segment]
-    odd = path != unquote(path) or "\\" in path or not path.isprintable() or not url.isascii()
+    odd = path != unquote(path) or "\\" in path or not path.isprintable() or not (url.isascii() and url.isprintable())
     if odd or parts.query or parts.fragment or not host or not _HOST.match(host) or {".", ".."} & {*segments}:
         return None
     where = host.rstrip(".") if port in {None, _PORTS.get(parts.scheme)} else f"{host.rstrip('.')}:{port}"

@@ -17,8 +17,12 @@ from domain import Refused
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-class Unreadable(Exception):
+class Unreadable(Refused):
     """There is something, and it is not a regular file of a sensible size."""
+
+    def __init__(self, what: str) -> None:
+        hint = "Look at it; a fresh clone (git clone REPO CLONE) does not have it."
+        super().__init__(f"The repository cannot be read: {what}.", code="repository_unsupported", hint=hint)
 
 
 def read_bounded(path: Path, limit: int) -> bytes | None:

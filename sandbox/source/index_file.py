@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+INDEX_BYTES = 512 << 20
+"""As large as an index may be."""
 _HEAD = struct.Struct(">4sII")
 _ENTRY = struct.Struct(">10I20sH")
 _DIGEST = 20

@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from domain import Refused
-from sandbox.source.files import Unreadable, read_bounded
+from sandbox.source.files import read_bounded
+from sandbox.source.index_file import INDEX_BYTES, IndexInvalid, read_index
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^[^/\s:]+@[^/\s:]+:|^[A-Za-z][A-Za-z0-9+.-]*::")
 _SMALL = 64 << 10
@@ -51,6 +52,10 @@ class SourceRepository:
         return tuple(dict.fromkeys((self.top, self.git_dir, self.common_dir, *self.objects)))
 
 
+class NotFound(Exception):
+    """There is no repository at this place."""
+
+
 def find(repo: str) -> SourceRepository:
     """Find the repository that a path, or a ``file://`` URL, lies in. Reads a few small files.
 
@@ -59,8 +64,10 @@ def find(repo: str) -> SourceRepository:
     """
     try:
         return _located(repo)
-    except (Unreadable, OSError, ValueError, RuntimeError) as error:
+    except NotFound as error:
         raise not_a_repository(repo, f" ({error})") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_a_repository(repo, f" that can be read ({error})") from error
 
 
 async def locate(repo: str) -> SourceRepository:
@@ -101,7 +108,7 @@ def local_path(repo: str) -> Path:
 def _located(repo: str) -> SourceRepository:
     path = local_path(repo).resolve()
     if not path.is_dir():
-        raise Unreadable("there is no such folder")
+        raise NotFound("there is no such folder")
     for place in (path, *path.parents):
         if place.name == ".git" and _is_git_dir(place):
             return _made(place.parent, place, bare=False)
@@ -109,8 +116,21 @@ def _located(repo: str) -> SourceRepository:
         if git_dir is not None:
             return _made(place, git_dir, bare=False, folder="" if place == path else str(path.relative_to(place)))
         if _is_git_dir(place):
+            _must_not_be_tracked(place)
             return _made(place, place, bare=True)
-    raise Unreadable("none of the folders above it has one either")
+    raise NotFound("none of the folders above it has one either")
+
+
+def _must_not_be_tracked(bare: Path) -> None:
+    """A bare repository among the files of a clone was put there by who made the clone's files."""
+    try:
+        outer = _located(str(bare.parent))
+        index = read_index(read_bounded(outer.git_dir / "index", INDEX_BYTES) or b"")
+    except (NotFound, Refused, IndexInvalid):
+        return
+    head = os.fsencode(bare.relative_to(outer.top) / "HEAD")
+    if any(entry.path == head for entry in index.entries):
+        raise NotFound(f"it is a part of the files of {outer.top}: clone it to another place")
 
 
 def _git_dir_of(place: Path) -> Path | None:
@@ -123,14 +143,14 @@ def _git_dir_of(place: Path) -> Path | None:
     if text is None:
         return None
     if not text.startswith(b"gitdir: "):
-        raise Unreadable(f"{dot} is not what git writes")
+        raise NotFound(f"{dot} is not what git writes")
     real = (place / os.fsdecode(text[8:].rstrip(b"\r\n"))).resolve()
     if not _is_git_dir(real):
-        raise Unreadable(f"{dot} points to a folder that is none of git's")
+        raise NotFound(f"{dot} points to a folder that is none of git's")
     back = read_bounded(real / "gitdir", _SMALL)
     if back is not None and (real / os.fsdecode(back.strip())).resolve() != dot.resolve():
         # Anybody can write a file that points into another repository; that one knows its work trees.
-        raise Unreadable(f"{dot} points to a git folder whose work tree is elsewhere")
+        raise NotFound(f"{dot} points to a git folder whose work tree is elsewhere")
     return real
 
 

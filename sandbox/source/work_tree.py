@@ -16,9 +16,8 @@ from pathlib import Path
 from sandbox.source.borrow import Borrowed, Entry
 from sandbox.source.files import Unreadable, opened, read_at, read_bounded
 from sandbox.source.ignored import any_unignored
-from sandbox.source.index_file import Index, IndexEntry, IndexInvalid, read_index
+from sandbox.source.index_file import INDEX_BYTES, Index, IndexEntry, IndexInvalid, read_index
 
-INDEX_BYTES = 512 << 20
 _FILE_BYTES = 512 << 20
 _POINTER = 1_024
 _DEPTH = 100

@@ -20,6 +20,10 @@ class Repo:
         done = subprocess.run(["git", "-C", self.path, *told, *args], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
+    def run(self, command: list[str], *, status: int = 0) -> None:
+        """Run a program that ends with this exit status."""
+        assert subprocess.run(command, check=False).returncode == status
+
     def write(self, name: str, data: str | bytes, mode: int = 0o644) -> None:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)

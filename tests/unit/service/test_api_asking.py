@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from domain import Refused
 from service.asking import RunAsk, read_task, spoken, wished
-from service.premises import Repositories
 from service.tokens import new_token, read_token
 from service.who import SCOPES, Who, scopes_of
 
@@ -87,17 +86,3 @@ def test_roles_give_scopes_and_nothing_gives_none() -> None:
     assert scopes_of(()) == ()
     assert scopes_of(("nobody",)) == ()
     assert set(scopes_of(("org_admin", "approver"))) == set(SCOPES)
-
-
-@pytest.mark.parametrize(
-    ("repo", "fits"),
-    [("/srv/repos/a", True), ("/srv/repos", True), ("/srv/repos-evil", False), ("/srv/repos/../etc", False),
-     ("https://git.example/team/x", True), ("https://git.example.evil/team/x", False), ("/etc", False)],
-)  # fmt: skip
-def test_clients_name_only_repositories_that_are_allowed(repo: str, fits: bool) -> None:
-    judge = Repositories(allowed=("/srv/repos", "https://git.example/team"), anything=False)
-    if fits:
-        judge(repo)
-    else:
-        with pytest.raises(Refused):
-            judge(repo)
