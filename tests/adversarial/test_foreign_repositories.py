@@ -271,5 +271,5 @@ async def test_runs_on_a_listener_that_never_answers_end_in_their_time(tmp_path)
             *(cli.run(*asked, "--repo", f"http://127.0.0.1:{port}/{n}") for n, cli in enumerate(clis))
         )
     assert {each.code for each in ended} == {3}
-    assert {each.json["ending"]["code"] for each in ended} == {"budget_spent"}
+    assert {each.json["code"] for each in ended} == {"budget_spent"}
     assert processes_about(f"127.0.0.1:{port}") == []
