@@ -12,7 +12,7 @@ from pathlib import Path
 
 from domain import Refused
 from sandbox.git import LISTING, GitFailed, GitStopped, create, git
-from sandbox.source.files import Unreadable, read_bounded
+from sandbox.source.files import FileUnreadable, read_bounded
 from sandbox.source.refs import Refs
 from sandbox.source.repository import SourceRepository, object_files, unsupported
 
@@ -20,7 +20,7 @@ _SHALLOW = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TreeEntry:
     """One line of a tree."""
 
     mode: str
@@ -47,7 +47,7 @@ class Borrowed:
             return None
         return lines[0][0], lines[1][0]
 
-    async def entries(self, tree: str) -> dict[bytes, Entry]:
+    async def entries(self, tree: str) -> dict[bytes, TreeEntry]:
         """List a tree with all below it, folders too, by path.
 
         Raises:
@@ -57,11 +57,11 @@ class Borrowed:
             out = await git(self.folder, "ls-tree", "-r", "-t", "-z", "--full-tree", tree, most=LISTING)
         except GitStopped as error:
             raise unsupported("has a tree that is too large to be listed", "Name a smaller repository.") from error
-        found: dict[bytes, Entry] = {}
+        found: dict[bytes, TreeEntry] = {}
         for line in out.split(b"\0")[:-1]:
             meta, _, path = line.partition(b"\t")
             mode, _, name = meta.split(b" ")
-            found[path] = Entry(mode=mode.decode(), id=name.decode())
+            found[path] = TreeEntry(mode=mode.decode(), id=name.decode())
         return found
 
     async def blobs(self, names: Sequence[str], limit: int) -> dict[str, bytes]:
@@ -128,7 +128,7 @@ def _prepare(source: SourceRepository, folder: Path) -> None:
     # Where history was cut off; without it git would look for parents that nobody has.
     try:
         cut = read_bounded(source.common_dir / "shallow", _SHALLOW) or b""
-    except Unreadable as error:
+    except FileUnreadable as error:
         raise unsupported(f"cannot be read: {error}", "Run on a fresh clone.") from error
     ids = [line for line in cut.split() if len(line) == 40 and not line.strip(b"0123456789abcdef")]  # noqa: PLR2004
     if ids:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain import Refused
-from sandbox.source.borrow import Entry
+from sandbox.source.borrow import TreeEntry
 from sandbox.source.files import opened, status, write_new
 from sandbox.source.index_file import IndexEntry, write_index
-from sandbox.source.work_tree import Status, blob_id, content, same_kind
+from sandbox.source.work_tree import WorkTreeStatus, blob_id, content, same_kind
 
 _FORBIDDEN = (b"", b".", b"..")
 
@@ -25,8 +25,8 @@ class Exchange:
     """One path: what git's tree has there now, and what it shall have. None: nothing."""
 
     path: bytes
-    old: Entry | None
-    new: Entry | None
+    old: TreeEntry | None
+    new: TreeEntry | None
 
     @property
     def is_file(self) -> bool:
@@ -38,18 +38,18 @@ class Exchange:
         return self.path.split(b"/")
 
 
-def exchanges(old: Mapping[bytes, Entry], new: Mapping[bytes, Entry]) -> tuple[Exchange, ...]:
+def exchanges(old: Mapping[bytes, TreeEntry], new: Mapping[bytes, TreeEntry]) -> tuple[Exchange, ...]:
     """Compare two trees. Pure."""
     paths = sorted({*old, *new})
     pairs = ((path, _file(old.get(path)), _file(new.get(path))) for path in paths)
     return tuple(Exchange(*pair) for pair in pairs if pair[1] != pair[2])
 
 
-def _file(entry: Entry | None) -> Entry | None:
+def _file(entry: TreeEntry | None) -> TreeEntry | None:
     return None if entry is None or entry.mode == "040000" else entry
 
 
-def check_out(top: Path, seen: Status, wanted: tuple[Exchange, ...], blobs: Mapping[str, bytes]) -> bytes:
+def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blobs: Mapping[str, bytes]) -> bytes:
     """Exchange the files and return the index that goes with them.
 
     Args:
@@ -82,7 +82,7 @@ def check_out(top: Path, seen: Status, wanted: tuple[Exchange, ...], blobs: Mapp
     return write_index(entries.values())
 
 
-def _must_be_clean(seen: Status, wanted: Mapping[bytes, Exchange], entries: Mapping[bytes, IndexEntry]) -> None:
+def _must_be_clean(seen: WorkTreeStatus, wanted: Mapping[bytes, Exchange], entries: Mapping[bytes, IndexEntry]) -> None:
     """Other files are as the old tree has them, and the index has one of the two for each that is exchanged."""
     if touched := sorted((seen.staged | seen.changed) - wanted.keys()):
         raise dirty(touched[0])
@@ -93,7 +93,7 @@ def _must_be_clean(seen: Status, wanted: Mapping[bytes, Exchange], entries: Mapp
             raise dirty(path)
 
 
-def _line_end(root: int, each: Exchange, seen: Status, entries: Mapping[bytes, IndexEntry]) -> bytes:
+def _line_end(root: int, each: Exchange, seen: WorkTreeStatus, entries: Mapping[bytes, IndexEntry]) -> bytes:
     """Return the line end of a file that may be exchanged."""
     if any(part.lower() == b".git" or part in _FORBIDDEN for part in each.parts):
         raise _cannot(f"{os.fsdecode(each.path)!r} is not a path for a file")
@@ -117,7 +117,7 @@ def _line_end(root: int, each: Exchange, seen: Status, entries: Mapping[bytes, I
 
 
 def _present(
-    root: int, each: Exchange, seen: Status, entries: Mapping[bytes, IndexEntry]
+    root: int, each: Exchange, seen: WorkTreeStatus, entries: Mapping[bytes, IndexEntry]
 ) -> tuple[os.stat_result | None, bytes | None]:
     """Return what lies there now: its state and its bytes; a folder whose files all go is nothing."""
     *above, name = each.parts
@@ -139,7 +139,7 @@ def _present(
     return None, None
 
 
-def _put(root: int, each: Exchange, new: Entry, before: IndexEntry | None, data: bytes | None) -> IndexEntry:
+def _put(root: int, each: Exchange, new: TreeEntry, before: IndexEntry | None, data: bytes | None) -> IndexEntry:
     """Write one file (``data`` None: there is none to write) and return its entry in the index."""
     mode = int(new.mode, 8)
     entry = IndexEntry(each.path, mode, new.id)

@@ -17,7 +17,7 @@ from domain import Refused
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-class Unreadable(Refused):
+class FileUnreadable(Refused):
     """There is something, and it is not a regular file of a sensible size."""
 
     def __init__(self, what: str) -> None:
@@ -29,17 +29,17 @@ def read_bounded(path: Path, limit: int) -> bytes | None:
     """Return what is in a regular file; None when there is no such file.
 
     Raises:
-        Unreadable: it is not regular, has more than ``limit`` bytes, or may not be read.
+        FileUnreadable: it is not regular, has more than ``limit`` bytes, or may not be read.
     """
     try:
         fd = os.open(path, _READ)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise Unreadable(f"{path} cannot be read: {error}") from error
+        raise FileUnreadable(f"{path} cannot be read: {error}") from error
     data = _regular(fd, limit)
     if data is None:
-        raise Unreadable(f"{path} is not a file, or has more than {limit} bytes")
+        raise FileUnreadable(f"{path} is not a file, or has more than {limit} bytes")
     return data
 
 

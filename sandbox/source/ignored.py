@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.git import GitFailed, git
 from sandbox.source.borrow import Borrowed
-from sandbox.source.files import Unreadable, opened, read_at, read_bounded
+from sandbox.source.files import FileUnreadable, opened, read_at, read_bounded
 
 _RULES = 1 << 20
 _AT_ONCE = 5_000
@@ -50,7 +50,7 @@ async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[byte
 def _copy_names(borrowed: Borrowed, shadow: Path, paths: Iterable[bytes]) -> None:
     """Make empty files and folders of these names, with copies of the rule files that apply to them."""
     shadow.mkdir(exist_ok=True)
-    with suppress(Unreadable):
+    with suppress(FileUnreadable):
         rules = read_bounded(borrowed.source.common_dir / "info" / "exclude", _RULES)
         (borrowed.folder / "info").mkdir(exist_ok=True)
         (borrowed.folder / "info" / "exclude").write_bytes(rules or b"")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.source.files import Unreadable, read_bounded
+from sandbox.source.files import FileUnreadable, read_bounded
 from sandbox.source.repository import SourceRepository, unsupported
 
 _ID = re.compile(r"^[0-9a-f]{40}$")
@@ -23,7 +23,7 @@ _SUFFIX = re.compile(r"^(?:[~^]\d{0,9}|\^\{(?:commit|tag)?\})*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CheckedOut:
     """What is checked out: a branch (None: HEAD is detached), and the commit there (None: nothing yet)."""
 
     branch: str | None
@@ -42,16 +42,16 @@ class Refs:
         self._source = source
         self._packed: dict[str, str] | None = None
 
-    def head(self) -> Head:
+    def head(self) -> CheckedOut:
         """Say what is checked out.
 
         Raises:
-            Unreadable: HEAD cannot be read.
+            FileUnreadable: HEAD cannot be read.
         """
         text = self._text(self._source.git_dir / "HEAD") or ""
         target = text.removeprefix("ref:").strip() if text.startswith("ref:") else None
         branch = target.removeprefix("refs/heads/") if target and target.startswith("refs/heads/") else None
-        return Head(branch=branch, commit=self.get("HEAD"))
+        return CheckedOut(branch=branch, commit=self.get("HEAD"))
 
     def get(self, name: str, depth: int = _DEPTH) -> str | None:
         """Return the object id that a full name (``HEAD``, ``refs/…``) stands for; None when there is none."""
@@ -113,7 +113,7 @@ class Refs:
         """The text of a ref file; a folder of that name is no ref."""
         try:
             data = read_bounded(path, _REF)
-        except Unreadable:
+        except FileUnreadable:
             if path.is_dir():
                 return None
             raise

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from domain import Refused
 from sandbox.git import LISTING, GitFailed, GitStopped, git
 from sandbox.revisions import Pinned
-from sandbox.source.files import Unreadable, read_bounded
+from sandbox.source.files import FileUnreadable, read_bounded
 
 SECONDS = 900.0
 _LIST_S = 120.0
@@ -136,7 +136,7 @@ async def _redirected(remote: Remote, error: GitFailed) -> str:
         await remote.git("ls-remote", "--end-of-options", remote.url, seconds=_LIST_S, trace=trace)
     try:
         told = (read_bounded(trace, 1 << 20) or b"").decode(errors="replace")
-    except Unreadable:
+    except FileUnreadable:
         told = ""
     finally:
         trace.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ class SourceRepository:
         return tuple(dict.fromkeys((self.top, self.git_dir, self.common_dir, *self.objects)))
 
 
-class NotFound(Exception):
+class RepositoryNotFound(Exception):
     """There is no repository at this place."""
 
 
@@ -64,7 +64,7 @@ def find(repo: str) -> SourceRepository:
     """
     try:
         return _located(repo)
-    except NotFound as error:
+    except RepositoryNotFound as error:
         raise not_a_repository(repo, f" ({error})") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise not_a_repository(repo, f" that can be read ({error})") from error
@@ -108,7 +108,7 @@ def local_path(repo: str) -> Path:
 def _located(repo: str) -> SourceRepository:
     path = local_path(repo).resolve()
     if not path.is_dir():
-        raise NotFound("there is no such folder")
+        raise RepositoryNotFound("there is no such folder")
     for place in (path, *path.parents):
         if place.name == ".git" and _is_git_dir(place):
             return _made(place.parent, place, bare=False)
@@ -118,7 +118,7 @@ def _located(repo: str) -> SourceRepository:
         if _is_git_dir(place):
             _must_not_be_tracked(place)
             return _made(place, place, bare=True)
-    raise NotFound("none of the folders above it has one either")
+    raise RepositoryNotFound("none of the folders above it has one either")
 
 
 def _must_not_be_tracked(bare: Path) -> None:
@@ -126,11 +126,11 @@ def _must_not_be_tracked(bare: Path) -> None:
     try:
         outer = _located(str(bare.parent))
         index = read_index(read_bounded(outer.git_dir / "index", INDEX_BYTES) or b"")
-    except (NotFound, Refused, IndexInvalid):
+    except (RepositoryNotFound, Refused, IndexInvalid):
         return
     head = os.fsencode(bare.relative_to(outer.top) / "HEAD")
     if any(entry.path == head for entry in index.entries):
-        raise NotFound(f"it is a part of the files of {outer.top}: clone it to another place")
+        raise RepositoryNotFound(f"it is a part of the files of {outer.top}: clone it to another place")
 
 
 def _git_dir_of(place: Path) -> Path | None:
@@ -143,14 +143,14 @@ def _git_dir_of(place: Path) -> Path | None:
     if text is None:
         return None
     if not text.startswith(b"gitdir: "):
-        raise NotFound(f"{dot} is not what git writes")
+        raise RepositoryNotFound(f"{dot} is not what git writes")
     real = (place / os.fsdecode(text[8:].rstrip(b"\r\n"))).resolve()
     if not _is_git_dir(real):
-        raise NotFound(f"{dot} points to a folder that is none of git's")
+        raise RepositoryNotFound(f"{dot} points to a folder that is none of git's")
     back = read_bounded(real / "gitdir", _SMALL)
     if back is not None and (real / os.fsdecode(back.strip())).resolve() != dot.resolve():
         # Anybody can write a file that points into another repository; that one knows its work trees.
-        raise NotFound(f"{dot} points to a git folder whose work tree is elsewhere")
+        raise RepositoryNotFound(f"{dot} points to a git folder whose work tree is elsewhere")
     return real
 
 
@@ -173,7 +173,7 @@ def _with_alternates(first: Path) -> tuple[Path, ...]:
     """Follow ``info/alternates`` as git does, through real folders only.
 
     Raises:
-        Unreadable: a list is no file, or too long.
+        FileUnreadable: a list is no file, or too long.
         Refused: ``repository_unsupported``: more of them than anybody has.
     """
     found, waiting = [first], [first]

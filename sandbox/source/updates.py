@@ -28,7 +28,7 @@ class RefMoved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class FileLock:
     """A file that nobody else writes until it is let go."""
 
     folder: int
@@ -47,7 +47,7 @@ class Lock:
 
 
 @contextlib.contextmanager
-def locked(folder: int, name: str, owner: str, what: str) -> Generator[Lock]:
+def locked(folder: int, name: str, owner: str, what: str) -> Generator[FileLock]:
     """Hold ``NAME.lock``, as git does.
 
     The lock is a second name of a file of ours: one that we left behind when we were killed is known again.
@@ -86,7 +86,7 @@ def locked(folder: int, name: str, owner: str, what: str) -> Generator[Lock]:
             hint=f"Wait until git is done there and deliver again; if none runs, remove the file {lock}.",
         )
     try:
-        yield Lock(folder, name, own)
+        yield FileLock(folder, name, own)
     finally:
         for left in (lock, own):
             with contextlib.suppress(FileNotFoundError):
@@ -104,7 +104,7 @@ def put_pack(source: SourceRepository, pack: Pack) -> None:
 
 
 @contextlib.contextmanager
-def index_lock(source: SourceRepository, owner: str) -> Generator[Lock]:
+def index_lock(source: SourceRepository, owner: str) -> Generator[FileLock]:
     """Hold the lock of the index."""
     with _below(source.git_dir, ()) as folder:
         must_be_plain(folder, "index", "the index")

@@ -1,4 +1,4 @@
-"""Status of a work tree that belongs to somebody else: which files differ from the commit, found without git.
+"""WorkTreeStatus of a work tree that belongs to somebody else: which files differ from the commit, found without git.
 
 Files are compared as bytes, and no filter runs. A file that is as the user's own git last saw it (the index says
 so) counts as unchanged, which is how files that filters made (line ends, LFS, encodings) are recognised.
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.source.borrow import Borrowed, Entry
-from sandbox.source.files import Unreadable, opened, read_at, read_bounded
+from sandbox.source.borrow import Borrowed, TreeEntry
+from sandbox.source.files import FileUnreadable, opened, read_at, read_bounded
 from sandbox.source.ignored import any_unignored
 from sandbox.source.index_file import INDEX_BYTES, Index, IndexEntry, IndexInvalid, read_index
 
@@ -26,7 +26,7 @@ _LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class WorkTreeStatus:
     """How index and files differ from a tree."""
 
     index: Index
@@ -41,7 +41,7 @@ class Status:
     """Whether the executable bits of this file system mean something."""
 
 
-async def status(borrowed: Borrowed, tree: str) -> Status:
+async def status(borrowed: Borrowed, tree: str) -> WorkTreeStatus:
     """Compare the work tree of a repository that is not bare with a tree."""
     wanted = await borrowed.entries(tree)
     found = await asyncio.to_thread(_look, borrowed.source.git_dir, borrowed.source.common_dir,
@@ -49,7 +49,7 @@ async def status(borrowed: Borrowed, tree: str) -> Status:
     suspects = {path: entry.id for path, entry in found.suspects.items() if stat.S_ISREG(entry.mode)}
     pointers = await borrowed.blobs(tuple(set(suspects.values())), _POINTER) if suspects else {}
     large = await asyncio.to_thread(_stored_elsewhere, borrowed.source.top, suspects, pointers)
-    return Status(
+    return WorkTreeStatus(
         index=found.index,
         staged=frozenset(found.staged),
         changed=frozenset((*found.missing, *(path for path in found.suspects if path not in large))),
@@ -109,7 +109,7 @@ class _Scan:
             self.suspects[path] = entry
 
 
-def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, Entry]) -> _Scan:
+def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, TreeEntry]) -> _Scan:
     index, written_ns, known = _index(git_dir / "index")
     files = {path: entry for path, entry in tree.items() if entry.mode != "040000"}
     if not known:  # Nothing is known about the index: the files alone are compared.
@@ -146,7 +146,7 @@ def _index(path: Path) -> tuple[Index, int, bool]:
             return Index(), 0, True
         index = read_index(data)
         return index, path.stat().st_mtime_ns, not index.partial.startswith(("is split", "has an"))
-    except (IndexInvalid, Unreadable, OSError) as error:
+    except (IndexInvalid, FileUnreadable, OSError) as error:
         return Index(partial=f"cannot be read ({error})"), 0, False
 
 
@@ -154,7 +154,7 @@ def _file_mode(common: Path) -> bool:
     """Read ``core.fileMode`` as text: on some file systems every file is executable."""
     try:
         text = read_bounded(common / "config", 1 << 20) or b""
-    except Unreadable:
+    except FileUnreadable:
         return True
     section, answer = b"", True
     for line in map(bytes.strip, text.lower().split(b"\n")):
