@@ -39,7 +39,9 @@ async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]
         await make()
         async with writing(engine) as conn:
             await conn.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"))
-            await conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+            # Another process may have made the same new home at the same moment.
+            once = "INSERT INTO alembic_version SELECT :head WHERE NOT EXISTS (SELECT 1 FROM alembic_version)"
+            await conn.execute(text(once), {"head": HEAD})
         return
     async with writing(engine) as conn:
         await conn.run_sync(upgrade)
@@ -49,7 +51,7 @@ async def revision(engine: AsyncEngine) -> str | None:
     """What the database is migrated to; None: to nothing."""
     try:
         async with reading(engine) as conn:
-            return (await conn.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+            return (await conn.execute(text("SELECT max(version_num) FROM alembic_version"))).scalar_one()
     except ProgrammingError:  # there is no such table
         return None
 

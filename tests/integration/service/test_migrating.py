@@ -1,5 +1,6 @@
 """A database of an earlier version is brought up to date when it is opened."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import open_engine, sqlite_url
-from service.migrations import ALEMBIC, HEAD, revision
+from service.migrations import ALEMBIC, HEAD, prepare_sqlite, revision
 from tests.worlds.house import house
 
 
@@ -38,3 +40,21 @@ async def test_every_earlier_sqlite_file_is_brought_up_to_date(tmp_path: Path, a
         tables = await conn.run_sync(lambda sync: set(inspect(sync).get_table_names()))
     assert {"runs", "turns", "turn_events", "rates", "ballots", "decisions"} <= tables
     await engine.dispose()
+
+
+async def test_a_new_home_can_be_made_by_many_at_once(tmp_path: Path) -> None:
+    """The first commands of a new machine, started together, agree on what the database is."""
+    engines = [open_engine(sqlite_url(tmp_path / "signoff.db")) for _ in range(6)]
+    made = asyncio.Barrier(len(engines))
+
+    async def opened(engine: AsyncEngine) -> None:
+        async def make() -> None:
+            await made.wait()  # all of them have seen that there is nothing yet
+
+        await prepare_sqlite(engine, make)
+
+    await asyncio.gather(*map(opened, engines))
+    async with engines[0].connect() as conn:
+        assert (await conn.exec_driver_sql("SELECT version_num FROM alembic_version")).all() == [(HEAD,)]
+    assert await revision(engines[0]) == HEAD
+    await asyncio.gather(*(engine.dispose() for engine in engines))
