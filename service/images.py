@@ -1,7 +1,10 @@
 """Build a sandbox image that has the packages of a project."""
 
 import asyncio
+import contextlib
+import os
 import re
+import signal
 from pathlib import Path
 
 import sandbox
@@ -11,6 +14,7 @@ from service.settings import Settings
 
 _SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
 _MAX_BYTES = 1_000_000
+_SECONDS = 3_600.0
 
 
 def named(repo: Path) -> tuple[str, ...]:
@@ -56,8 +60,20 @@ async def built(called: str, found: tuple[str, ...], base: str) -> None:
     base = (
         Settings.model_fields["sandbox_image"].default if base == called else base
     )  # built again, and not on top of itself
-    process = await asyncio.create_subprocess_exec(_SCRIPT, called, base, stdin=asyncio.subprocess.PIPE)
-    await process.communicate("\n".join(found).encode() + b"\n")
+    process = await asyncio.create_subprocess_exec(
+        _SCRIPT, called, base, stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await process.communicate("\n".join(found).encode() + b"\n")
+    except TimeoutError:
+        told = f"Building the image took longer than {_SECONDS / 60:g} minutes."
+        raise Refused(told, code="image_not_built", hint="Name fewer packages: --requirement NAME") from None
+    finally:
+        if process.returncode is None:  # with all that it started
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     if process.returncode:
         raise Refused("The image could not be built; the reason stands above.", code="image_not_built",
                       hint="See what would be installed: --dry-run. Choose yourself: --requirement NAME")  # fmt: skip
