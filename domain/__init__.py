@@ -44,6 +44,7 @@ from domain.evidence import (
 from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
+from domain.reachable import globally_reachable
 from domain.reports import read_report
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
@@ -112,6 +113,7 @@ __all__ = [
     "environment",
     "failure_kind",
     "find_acceptance",
+    "globally_reachable",
     "is_test",
     "looping",
     "read_report",
