@@ -12,13 +12,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
-from domain import Refused, Transient, value
-from domain import globally_reachable as public
+from domain import Refused, Transient, globally_reachable, value
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """A host name and a port → its addresses."""
+public = globally_reachable
+"""Sandboxes keep to the same rule."""
 
 
 class Unresolved(Transient):

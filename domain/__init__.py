@@ -46,11 +46,13 @@ from domain.limits import ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
 from domain.reachable import globally_reachable
 from domain.reports import read_report
+from domain.strict_json import ODD_TEXT, OddJson, read_json
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
 __all__ = [
     "MANIFESTS",
+    "ODD_TEXT",
     "TIERS",
     "Action",
     "ActionKind",
@@ -78,6 +80,7 @@ __all__ = [
     "Line",
     "Name",
     "NewFile",
+    "OddJson",
     "Outcome",
     "Output",
     "Pending",
@@ -116,6 +119,7 @@ __all__ = [
     "globally_reachable",
     "is_test",
     "looping",
+    "read_json",
     "read_report",
     "ready",
     "run_in",

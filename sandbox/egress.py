@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Refused, value
-from domain import globally_reachable as public
+from domain import Refused, globally_reachable, value
 
 _HOST = re.compile(r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _NUMERIC = re.compile(r"^(0x[0-9a-f]*|\d+)$")
@@ -99,6 +98,10 @@ def target_of(head: bytes) -> tuple[str, int]:
     if not colon or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise NoPassage("no port", status="400 Bad Request")
     return _name(host.lower()), int(port)
+
+
+public = globally_reachable
+"""Web hooks keep to the same rule."""
 
 
 def _name(host: str) -> str:
