@@ -59,12 +59,16 @@ _KINDS: Mapping[type, tuple[str, ...]] = {
 COLUMNS = tuple(column.key for column in THREADS.c if column.key != "deleted_at")
 _CHOSEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RUN = select(RUNS).where(RUNS.c.id == bindparam("thread"))
-_ADOPT = insert(THREADS)
-_CLAIM = _ADOPT.from_select(
-    COLUMNS,
-    select(*(bindparam(name, type_=THREADS.c[name].type) for name in COLUMNS)).where(
-        ~select(RUNS.c.id).where(RUNS.c.id == bindparam("id")).exists()
-    ),
+_ADOPT = insert(THREADS).returning(_T.id)
+_CLAIM = (
+    insert(THREADS)
+    .from_select(
+        COLUMNS,
+        select(*(bindparam(name, type_=THREADS.c[name].type) for name in COLUMNS)).where(
+            ~select(RUNS.c.id).where(RUNS.c.id == bindparam("id")).exists()
+        ),
+    )
+    .returning(_T.id)
 )
 _GET = (
     select(THREADS, RUNS.c.org.label("run_org")).outerjoin(RUNS, RUNS.c.id == _T.id).where(_T.id == bindparam("thread"))
@@ -117,7 +121,7 @@ class Threads:
         row = {name: getattr(thread, name) for name in COLUMNS}
         try:
             async with writing(self.engine) as conn:
-                return (await conn.execute(_ADOPT if of_run else _CLAIM, row)).rowcount == 1
+                return (await conn.execute(_ADOPT if of_run else _CLAIM, row)).first() is not None
         except IntegrityError:
             return False
 
