@@ -27,11 +27,11 @@ OPEN = {"/ok", "/healthz", "/readyz", "/info", "/openapi.json", "/docs", "/docs/
 """Say the same to everybody."""
 CHECKPOINTS = [{"checkpoint_id": ID, "checkpoint": {"checkpoint_id": ID, "thread_id": ID}}]
 RUNS: list[Any] = [
-    RUN, MADE, {**RUN, **CHECKPOINTS[0]}, {**RUN, "assistant_id": ID}, {**RUN, "metadata": {"thread_id": ID}},
+    MADE, {**RUN, **CHECKPOINTS[0]}, {**RUN, "assistant_id": ID}, {**RUN, "metadata": {"thread_id": ID}},
     {**MADE, "config": {"configurable": {"thread_id": ID, "checkpoint_id": ID, "run_id": ID}}},
     {**RUN, "command": {"resume": {ID: {"type": "approve", "approval_id": ID}}}},
-    *({**RUN, "multitask_strategy": how} for how in ("reject", "interrupt", "rollback")),
 ]  # fmt: skip
+ON_THREAD = [*RUNS, *({**RUN, "multitask_strategy": how} for how in ("reject", "interrupt", "rollback"))]
 ITEM = {"namespace": [ID], "key": ID}
 FOUND = [{"ids": [ID]}, {"metadata": {"copied_from": ID}}, {"metadata": {"n": 1}}, {}]
 BODIES: Mapping[str, list[Any]] = {
@@ -45,15 +45,15 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /threads/{thread_id}/state": [{"values": {"messages": [{"role": "user", "content": "x"}]}}, *CHECKPOINTS],
     "POST /threads/{thread_id}/state/checkpoint": CHECKPOINTS,
     "POST /threads/{thread_id}/history": [{}, {"before": ID}, {"before": CHECKPOINTS[0]}],
-    "POST /threads/{thread_id}/runs": RUNS,
-    "POST /threads/{thread_id}/runs/wait": RUNS,
-    "POST /threads/{thread_id}/runs/stream": RUNS,
+    "POST /threads/{thread_id}/runs": ON_THREAD,
+    "POST /threads/{thread_id}/runs/wait": ON_THREAD,
+    "POST /threads/{thread_id}/runs/stream": ON_THREAD,
     "POST /runs/cancel": [{"thread_id": ID, "status": "all"}, {"thread_id": ID, "run_ids": [ID]}, {"run_ids": [ID]},
                           {"status": "all"}],
     "POST /runs": RUNS,
     "POST /runs/wait": RUNS,
     "POST /runs/stream": RUNS,
-    "POST /runs/batch": [[run] for run in RUNS],
+    "POST /runs/batch": [[run, run] for run in RUNS[:2]],
     "PUT /store/items": [{**ITEM, "value": {"mine": True}}],
     "DELETE /store/items": [ITEM],
     "POST /store/items/search": [{"namespace_prefix": [ID]}, {"filter": {ID: ID}}, {}],
@@ -79,6 +79,8 @@ CLAIMS = {"POST /threads", "POST /threads/{thread_id}/runs", "POST /threads/{thr
 """Make a thread of an id that nobody has. Somebody's is refused, which says that it is taken and nothing else."""
 OWNED = {"thread", "waiting thread", "run of the command line"}
 """Kinds of ids that a thread can be made of."""
+IN_RUNS = {*OWNED, "turn", "checkpoint", "ballot"}
+"""Kinds that something in the body of a run may mean; the others stand in it once."""
 QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /v1/approvals": [{"run": ID}, {"cursor": ID}, {"cursor": f"1.{ID}"}, {"mine": "true"}],
     "GET /store/items": [{"namespace": ID, "key": ID}, {"namespace": "acme", "key": ID}],
@@ -140,6 +142,8 @@ async def settled(service: Served) -> dict[str, str]:
 
 def ghost(id_: str) -> str:
     """An id of the same form that nobody ever had."""
+    if ":" in id_:
+        return f"{id_.partition(':')[0]}:{ghost(id_.partition(':')[2])}"
     flipped = {**{str(n): str(9 - n) for n in range(10)}, **dict(zip("abcdef", "fedcba", strict=True))}
     return id_.translate(str.maketrans(flipped)) if re.search("[0-9]", id_) else id_[::-1] + "x"
 

@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.threads import Thread
 from service.wiring import now
 from tests.worlds import organisations as world
-from tests.worlds.organisations import BODIES, CLAIMS, ID, OWNED, QUERIES, RAW, SECRET, filled, ghost
+from tests.worlds.organisations import BODIES, CLAIMS, ID, IN_RUNS, OWNED, QUERIES, RAW, SECRET, filled, ghost
 from tests.worlds.served import Served
 
 CHANGES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{12,}|\d{4}-\d\d-\d\d[T ][0-9:.+Z]+|[\d.]+")
@@ -44,13 +44,17 @@ class Stranger:
         self.tried += 1
         if SECRET in answer.text or answer.status_code >= 500:
             self.told.append(f"{answer.status_code} {filled(request, id_)}: {answer.text[:300]}")
-        return answer.status_code, CHANGES.sub("~", answer.text.replace(id_, "~"))
+        text = answer.text
+        for known in (id_, id_[:100], id_[:64], id_[:60], id_[:40]):  # messages cut it off
+            text = text.replace(known, "~")
+        return answer.status_code, CHANGES.sub("~", text)
 
     def use(self, operation: str, kind: str) -> None:
         """Every request of an operation with one id: answered as with an id that nobody ever had."""
         method, path = operation.split(" ")
         for query in QUERIES.get(operation, [{}]):
-            for body in BODIES.get(operation, [None]):
+            bodies = BODIES.get(operation, [None])
+            for body in bodies if kind in IN_RUNS else bodies[:3]:
                 sent = {"method": method, "url": re.sub(r"\{\w+\}", ID, path), "params": query, "json": body}
                 if operation in RAW:
                     sent |= {"content": f"approval_id={ID}&action_digest={ID}&decision=approve"}
@@ -63,7 +67,8 @@ class Stranger:
         if claims and status not in {404, 409}:
             self.told.append(f"{operation} got the {kind}: {status} {text[:300]}")
         link = kind == "link" and request["url"].startswith("/a/")  # it is signed: who has one may see the login
-        if claims or link or (ID not in str({**request, "headers": {}})):
+        starts = request["method"] == "POST" and "/runs" in request["url"]  # with an Idempotency-Key
+        if claims or link or not (starts or ID in str({**request, "headers": {}})):
             return
         if (status, text) != (other := self.ask(request, nobodys)):
             self.told.append(f"{request} {kind}: {status} {text[:500]}\n  but {other[0]} {other[1][:500]}")
@@ -88,13 +93,11 @@ def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
     assert set(described) <= world.routes(APP)
     assert {name for name, about in described.items() if "requestBody" in about} == set(BODIES)
     given = [(name, each) for name, about in described.items() for each in about.get("parameters", [])]
-    words = {
-        name for name, each in given if each["in"] == "query" and each["name"] in {"run", "cursor", "key", "before"}
-    }
-    assert words == set(QUERIES)
-    known = {"xray", "limit", "offset", "status", "action", "wait", "cancel_on_disconnect", "stream_mode", "state",
-             "mine", "after", "by", "since", "until", "format", "namespace", "run", "cursor", "key", "before"}  # fmt: skip
-    assert {each["name"] for _, each in given if each["in"] == "query"} == known, "may it be an id? then QUERIES has it"
+    ids = {"run", "cursor", "key", "before", "namespace"}
+    no_ids = {"xray", "limit", "offset", "status", "action", "wait", "cancel_on_disconnect", "stream_mode", "state",
+              "mine", "after", "by", "since", "until", "format"}  # fmt: skip
+    assert {each["name"] for _, each in given if each["in"] == "query"} == ids | no_ids
+    assert {name for name, each in given if each["in"] == "query" and each["name"] in ids} == set(QUERIES)
     assert {each["name"] for _, each in given if each["in"] == "header"} == {"Idempotency-Key", "Last-Event-ID"}
 
 
@@ -110,7 +113,8 @@ async def test_another_organisation_sees_and_changes_nothing(service: Served) ->
                 eve.use(operation, kind)
 
     await asyncio.to_thread(walk)
-    assert eve.told == []
+    eve.http.close()
+    assert eve.told == [], eve.told[:5]
     assert eve.tried > 1_000
     assert before - await world.kept(service) == Counter()
 
@@ -135,9 +139,10 @@ async def test_nor_does_it_in_any_order(service: Served) -> None:
             after = asyncio.run_coroutine_threadsafe(world.kept(service), loop).result(60)
             assert before - after == Counter()
 
-    chosen = settings(max_examples=8, stateful_step_count=40, deadline=None, database=None, phases=[Phase.generate],
+    chosen = settings(max_examples=4, stateful_step_count=30, deadline=None, database=None, phases=[Phase.generate],
                       suppress_health_check=list(HealthCheck))  # fmt: skip
     await asyncio.to_thread(run_state_machine_as_test, Walk, settings=chosen)
+    eve.http.close()
 
 
 async def test_what_was_taken_before_ids_were_looked_after_is_given_back(service: Served) -> None:
