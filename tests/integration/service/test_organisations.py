@@ -46,7 +46,7 @@ class Stranger:
             self.told.append(f"{answer.status_code} {filled(request, id_)}: {answer.text[:300]}")
         text = answer.text
         for known in (id_, id_[:100], id_[:64], id_[:60], id_[:40]):  # messages cut it off
-            text = text.replace(known, "~")
+            text = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", "~", text)
         return answer.status_code, CHANGES.sub("~", text)
 
     def use(self, operation: str, kind: str) -> None:
