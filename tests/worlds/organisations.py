@@ -79,7 +79,7 @@ CLAIMS = {"POST /threads", "POST /threads/{thread_id}/runs", "POST /threads/{thr
 """Make a thread of an id that nobody has. Somebody's is refused, which says that it is taken and nothing else."""
 OWNED = {"thread", "waiting thread", "run of the command line"}
 """Kinds of ids that a thread can be made of."""
-IN_RUNS = {*OWNED, "turn", "checkpoint", "ballot"}
+IN_RUNS = {"thread", "run of the command line", "checkpoint"}
 """Kinds that something in the body of a run may mean; the others stand in it once."""
 QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /v1/approvals": [{"run": ID}, {"cursor": ID}, {"cursor": f"1.{ID}"}, {"mine": "true"}],
