@@ -3,7 +3,6 @@
 Consent is typed. A comment, a review text, a chat message, an unknown field: none of them approves.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
@@ -12,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.ballot import Comment
 from approvals.refusals import refusal
-from domain import Choice, Refused, value
+from domain import Choice, OddJson, Refused, read_json, value
 
 
 @value
@@ -49,7 +48,10 @@ def read_slack(body: bytes) -> Consent | None:
     None for every other interaction.
     """
     fields = parse_qs(body.decode("utf-8"), max_num_fields=20)
-    payload = _json((fields.get("payload") or [""])[0].encode())
+    payloads = fields.get("payload") or [""]
+    if len(payloads) > 1:
+        raise _invalid("it has several payloads")
+    payload = _json(payloads[0].encode())
     actions = payload.get("actions")
     if payload.get("type") != "block_actions" or not isinstance(actions, list) or len(actions) != 1:
         return None
@@ -81,9 +83,9 @@ def read_github(body: bytes, event: str) -> Consent | None:
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _invalid("the body is not JSON") from None
+        parsed = read_json(body)
+    except OddJson as odd:
+        raise _invalid(f"the body {odd}") from None
     if not isinstance(parsed, dict):
         raise _invalid("the body is not a JSON object")
     return parsed

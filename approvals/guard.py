@@ -12,19 +12,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
-from domain import Refused, Transient, value
+from domain import Refused, Transient, globally_reachable, value
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """A host name and a port → its addresses."""
-
-_NAT64 = ip_network("64:ff9b::/96")
-_MORE = tuple(
-    ip_network(text)
-    for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "2002::/16")
-)
-"""Public by registry, local by use: Azure's host agent, protocol assignments (Oracle's metadata), 6to4, NAT64."""
+public = globally_reachable
+"""Sandboxes keep to the same rule."""
 
 
 class Unresolved(Transient):
@@ -89,17 +84,6 @@ class Guard:
 
     def _allowed(self) -> Sequence[Network]:
         return [ip_network(text) for text in self.allow]
-
-
-def public(address: Address) -> bool:
-    """Whether an address belongs to the open Internet, also after unwrapping IPv4 inside IPv6."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return public(address.ipv4_mapped)
-        if address in _NAT64:
-            return public(IPv4Address(int(address) & 0xFFFF_FFFF))
-    special = any(address in network for network in _MORE if network.version == address.version)
-    return address.is_global and not (special or address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 def _parse(url: str) -> httpx.URL:

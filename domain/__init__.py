@@ -44,12 +44,15 @@ from domain.evidence import (
 from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
+from domain.reachable import globally_reachable
 from domain.reports import read_report
+from domain.strict_json import ODD_TEXT, OddJson, read_json
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
 __all__ = [
     "MANIFESTS",
+    "ODD_TEXT",
     "TIERS",
     "Action",
     "ActionKind",
@@ -77,6 +80,7 @@ __all__ = [
     "Line",
     "Name",
     "NewFile",
+    "OddJson",
     "Outcome",
     "Output",
     "Pending",
@@ -112,8 +116,10 @@ __all__ = [
     "environment",
     "failure_kind",
     "find_acceptance",
+    "globally_reachable",
     "is_test",
     "looping",
+    "read_json",
     "read_report",
     "ready",
     "run_in",

@@ -5,19 +5,17 @@ by their own name, and with a budget for what is sent. An allowed host is still 
 the profile's name is part of what an approval is bound to.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Refused, value
+from domain import Refused, globally_reachable, value
 
 _HOST = re.compile(r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _NUMERIC = re.compile(r"^(0x[0-9a-f]*|\d+)$")
 _CONNECT = re.compile(rb"CONNECT ([\x21-\x7e]{1,300}) HTTP/1\.[01]")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 TLS_PORT = 443
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -102,16 +100,8 @@ def target_of(head: bytes) -> tuple[str, int]:
     return _name(host.lower()), int(port)
 
 
-def public(address: str) -> bool:
-    """Tell whether an address is one that anybody on the internet may reach."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = (
-            ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
-        )
-        if inner is not None:
-            return public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not ip.is_unspecified
+public = globally_reachable
+"""Web hooks keep to the same rule."""
 
 
 def _name(host: str) -> str:

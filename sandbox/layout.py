@@ -8,9 +8,12 @@ from pathlib import Path
 
 
 def plain(name: str) -> str:
-    """Return a name that is safe as a file name and as part of a ref, different for different names."""
+    """Return a name that is safe as a file name and as part of a ref, different for different names.
+
+    No name that is safe as it is has a dot in it, so none is what another one is turned into: clients choose ids.
+    """
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80]
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return plain if plain == name else f"{plain or 'odd'}.{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 def ref_of(run: str, label: str) -> str:

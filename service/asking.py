@@ -57,8 +57,11 @@ class RunAsk(BaseModel):
 
     @property
     def at(self) -> str | None:
-        """The checkpoint to go back to."""
-        return self.checkpoint_id or (self.checkpoint or {}).get("checkpoint_id")
+        """The checkpoint to go back to. Raises ``request_invalid`` for one that is named by no text."""
+        named = self.checkpoint_id or (self.checkpoint or {}).get("checkpoint_id")
+        if named is not None and not isinstance(named, str):
+            raise refuse("request_invalid", "The id of a checkpoint is text.")
+        return named
 
     def ensure_supported(self) -> None:
         """Say no to what would be ignored in silence."""

@@ -65,7 +65,8 @@ class Items:
         self, org: str, prefix: Sequence[str], *, having: dict[str, Any], limit: int, offset: int
     ) -> list[dict[str, Any]]:
         """Items below a namespace, in the order of their names."""
-        where = [_I.org == org, *_below(prefix), *(holds(_I.value, k, v) for k, v in having.items())]
+        on = self.engine.dialect.name
+        where = [_I.org == org, *_below(prefix), *(holds(_I.value, k, v, dialect=on) for k, v in having.items())]
         query = select(ITEMS).where(and_(*where)).order_by(_I.namespace, _I.key).limit(limit).offset(offset)
         async with reading(self.engine) as conn:
             return [_item(row) for row in (await conn.execute(query)).mappings()]

@@ -60,7 +60,11 @@ class Office:
             named = (await self.turns.get(named, org)).thread
         except Refused:
             await self.threads.get(named, org)
-        return await self.house.engine.runs.get(named, org=org)
+        run = await self.house.engine.runs.exactly(named, org=org)
+        if run is None:
+            raise Refused(f"Nothing was done on thread {named!r} yet.", code="run_not_found",
+                          hint="Start a run: POST /threads/{thread_id}/runs")  # fmt: skip
+        return run
 
     @property
     def database(self) -> AsyncEngine:

@@ -145,12 +145,8 @@ class Reception:
         return {"wish": wish} if wish else {}
 
     async def _standing(self, thread: Thread) -> Standing | None:
-        try:
-            return await self.of(thread.org).standing(thread.id)
-        except Refused as missing:
-            if missing.stable_code != "run_not_found":
-                raise
-            return None
+        run = await self.engine.runs.exactly(thread.id, org=thread.org)
+        return None if run is None else await self.of(thread.org).standing(run.id)
 
     async def _task(self, who: Who, ask: RunAsk, helper: Assistant) -> Task:
         task = read_task(ask, who, profile=helper.profile, default_repo=self.default_repo)

@@ -26,6 +26,8 @@ MOST_BYTES = 64 * 2**20
 """Of one turn that are kept; older events go."""
 MOST_AT_HAND, MOST_AT_HAND_BYTES = 1_000, 4 * 2**20
 """Of the newest events, for listeners in the same process: most of them hear what was written just now."""
+MOST_DIGITS = 10
+"""Of an event's number; the database has no greater ones."""
 TAIL_S = 3.0
 """How long to wait for the last words of a turn that ended: whoever spoke them may be dead."""
 
@@ -160,7 +162,8 @@ class Replay:
     async def listen(self, after: str | None = None) -> AsyncGenerator[bytes]:
         """See ``Heard.listen``."""
         born, _, number = (after or "").partition("-")
-        at = int(number) if born == str(self.born_ms) and number.isdecimal() else 0
+        known = born == str(self.born_ms) and number.isdecimal() and len(number) < MOST_DIGITS
+        at = int(number) if known else 0
         silent = over_for = 0.0
         with self.signals.on(f"turn:{self.turn.id}") as news:
             while True:

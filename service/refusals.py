@@ -33,6 +33,10 @@ class TooLarge(Refused):
     http_status: ClassVar[int] = 413
 
 
+class WrongMedia(Refused):
+    http_status: ClassVar[int] = 415
+
+
 class TooMany(Refused):
     """Comes with ``retry_after`` seconds."""
 
@@ -54,6 +58,7 @@ Code = Literal[
     "route_not_found",
     "method_not_allowed",
     "request_invalid",
+    "media_type_unsupported",
     "task_missing",
     "repo_refused",
     "interrupt_unknown",
@@ -85,6 +90,7 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "route_not_found": Unknown,
     "method_not_allowed": WrongMethod,
     "request_invalid": Unfit,
+    "media_type_unsupported": WrongMedia,
     "task_missing": Unfit,
     "repo_refused": Forbidden,
     "interrupt_unknown": Unfit,
@@ -116,6 +122,7 @@ _HINT: Final[dict[Code, str]] = {
     "route_not_found": "See /docs for every route.",
     "method_not_allowed": "See /docs for the methods of this route.",
     "request_invalid": "See /docs for what this route takes.",
+    "media_type_unsupported": "Send Content-Type: application/json, and the body in UTF-8.",
     "task_missing": 'Send {"input": {"task": {"text": …, "repo": …}}}, or messages and a repo.',
     "repo_refused": "Use a repository that SIGNOFF_REPOS allows.",
     "interrupt_unknown": "Read the thread's interrupts and answer the one that is open now.",

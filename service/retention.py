@@ -13,7 +13,7 @@ from sandbox import Store
 from service.callbacks import LETTERS
 from service.rates import SharedRates
 from service.runs import RUNS
-from service.threads import THREADS
+from service.threads import MINE, THREADS
 from service.turn_events import EVENTS, TurnEvents
 from service.turns import TURNS
 
@@ -40,7 +40,7 @@ class Retention:
         return await self._threads(before)
 
     async def _threads(self, before: datetime) -> int:
-        due = select(THREADS.c.id).where(THREADS.c.deleted_at < before).limit(AT_ONCE)
+        due = select(THREADS.c.id).where(THREADS.c.deleted_at < before, MINE).limit(AT_ONCE)
         async with reading(self.engine) as conn:
             found = [str(row[0]) for row in await conn.execute(due)]
         for thread in found:

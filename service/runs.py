@@ -79,6 +79,12 @@ class Runs:
             raise Refused(f"Several runs start with {run!r}.", code="run_ambiguous", hint="Give more of the id.")
         return run_of(rows[0])
 
+    async def exactly(self, run: str, *, org: str) -> Run | None:
+        """The run with this very id, if there is one."""
+        async with reading(self.engine) as connection:
+            row = (await connection.execute(_EXACTLY, {"run": run, "of": org})).mappings().first()
+        return run_of(row) if row else None
+
     async def list(self, *, org: str, limit: int = 50, status: Status | None = None) -> list[Run]:
         """Return the newest runs first."""
         query = select(RUNS).where(RUNS.c.org == org).order_by(RUNS.c.created_at.desc()).limit(limit)

@@ -1,12 +1,35 @@
-"""Rows of threads: a conversation with clients about one run of ours. A thread and its run share an id."""
+"""Rows of threads: a conversation with clients about one run of ours. A thread and its run share an id.
 
+Ids are one space for all organisations, and clients may choose theirs. So this is where it is decided whose an id
+is: a run's organisation owns the thread of that id, whoever wrote a row for it, and for others it does not exist.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -29,10 +52,29 @@ THREADS = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 _T = THREADS.c
-_ADD = insert(THREADS)
-_GET = select(THREADS).where(_T.id == bindparam("thread"))
-_RUN = select(RUNS).where(RUNS.c.id == bindparam("thread"))
+_KINDS: Mapping[type, tuple[str, ...]] = {
+    bool: ("true", "false"), int: ("integer", "real"), float: ("integer", "real"), str: ("text",),
+}  # fmt: skip
+"""What SQLite calls the JSON values that equal one of ours."""
 COLUMNS = tuple(column.key for column in THREADS.c if column.key != "deleted_at")
+_CHOSEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_RUN = select(RUNS).where(RUNS.c.id == bindparam("thread"))
+_ADOPT = insert(THREADS).returning(_T.id)
+_CLAIM = (
+    insert(THREADS)
+    .from_select(
+        COLUMNS,
+        select(*(bindparam(name, type_=THREADS.c[name].type) for name in COLUMNS)).where(
+            ~select(RUNS.c.id).where(RUNS.c.id == bindparam("id")).exists()
+        ),
+    )
+    .returning(_T.id)
+)
+_GET = (
+    select(THREADS, RUNS.c.org.label("run_org")).outerjoin(RUNS, RUNS.c.id == _T.id).where(_T.id == bindparam("thread"))
+)
+MINE = ~select(RUNS.c.id).where(RUNS.c.id == _T.id, RUNS.c.org != _T.org).exists()
+"""SQL: the row of a thread was written by the organisation that owns the id."""
 SORTS = {"thread_id": _T.id, "status": _T.status, "created_at": _T.created_at, "updated_at": _T.updated_at}
 
 
@@ -69,43 +111,68 @@ class Threads:
 
     engine: AsyncEngine
 
-    async def add(self, thread: Thread) -> bool:
-        """Write a new row; False when the id is taken, by whomever."""
+    async def add(self, thread: Thread, *, of_run: bool = False) -> bool:
+        """Write a new row; False when the id is taken, by whichever organisation, for a thread or for a run.
+
+        ``of_run``: this organisation's run has the id already. Raises ``request_invalid`` for an id that is none.
+        """
+        if not _CHOSEN.fullmatch(thread.id):
+            raise refuse("request_invalid", "The id of a thread has up to 64 letters, digits, dots, dashes and _.")
         row = {name: getattr(thread, name) for name in COLUMNS}
         try:
             async with writing(self.engine) as conn:
-                await conn.execute(_ADD, row)
+                return (await conn.execute(_ADOPT if of_run else _CLAIM, row)).first() is not None
         except IntegrityError:
             return False
-        return True
 
     async def get(self, thread: str, org: str) -> Thread:
         """The thread; one is made for a run that came in by the command line. Raises ``thread_not_found``."""
+        named = {"thread": thread}
         async with reading(self.engine) as conn:
-            found = (await conn.execute(_GET, {"thread": thread})).mappings().first()
-            run = found or (await conn.execute(_RUN, {"thread": thread})).mappings().first()
-        if found is None and run is not None and run["org"] == org:
-            status = "interrupted" if run["status"] == "interrupted" else "idle"
-            adopted = Thread(id=thread, org=org, status=status, created_at=_utc(run["created_at"]),
-                             updated_at=_utc(run["updated_at"]))  # fmt: skip
-            await self.add(adopted)
-            return adopted
-        if found is None or found["org"] != org or found["deleted_at"] is not None:
+            found = (await conn.execute(_GET, named)).mappings().first()
+            unknown = found is None or found["run_org"] not in {None, found["org"]}
+            run = (await conn.execute(_RUN, named)).mappings().first() if unknown else None
+        if run is not None and run["org"] == org:
+            return await self._adopt(run, instead=found is not None)
+        if found is None or unknown or found["org"] != org or found["deleted_at"] is not None:
             raise refuse("thread_not_found", f"There is no thread {thread[:64]!r}.")
         return _thread(found)
+
+    async def _adopt(self, run: RowMapping, *, instead: bool) -> Thread:
+        """The thread of a run; ``instead`` of a row that another organisation wrote before ids were looked after."""
+        status = "interrupted" if run["status"] == "interrupted" else "idle"
+        adopted = Thread(id=run["id"], org=run["org"], status=status, created_at=_utc(run["created_at"]),
+                         updated_at=_utc(run["updated_at"]))  # fmt: skip
+        if instead:
+            row = {name: getattr(adopted, name) for name in COLUMNS}
+            async with writing(self.engine) as conn:
+                await conn.execute(update(THREADS).where(_T.id == adopted.id).values(**row, deleted_at=None))
+        else:
+            await self.add(adopted, of_run=True)
+        return adopted
 
     async def search(self, wanted: Wanted) -> list[Thread]:
         """One page. Metadata matches when it holds every pair that is asked for."""
         column = SORTS.get(wanted.sort_by, _T.created_at)
         order = (column.asc(), _T.id.asc()) if wanted.ascending else (column.desc(), _T.id.desc())
-        query = select(THREADS).where(_where(wanted)).order_by(*order).limit(wanted.limit).offset(wanted.offset)
+        query = select(THREADS).where(self._where(wanted)).order_by(*order).limit(wanted.limit).offset(wanted.offset)
         async with reading(self.engine) as conn:
             return [_thread(row) for row in (await conn.execute(query)).mappings()]
 
     async def count(self, wanted: Wanted) -> int:
         """How many there are in all."""
         async with reading(self.engine) as conn:
-            return (await conn.execute(select(func.count()).select_from(THREADS).where(_where(wanted)))).scalar_one()
+            return (
+                await conn.execute(select(func.count()).select_from(THREADS).where(self._where(wanted)))
+            ).scalar_one()
+
+    def _where(self, wanted: Wanted) -> Any:
+        parts: list[Any] = [_T.org == wanted.org, _T.deleted_at.is_(None), MINE]
+        parts += [_T.id.in_(wanted.ids)] if wanted.ids else []
+        parts += [_T.status == wanted.status] if wanted.status else []
+        on = self.engine.dialect.name
+        parts += [holds(_T.metadata, key, asked, dialect=on) for key, asked in wanted.metadata.items()]
+        return and_(*parts)
 
     async def update(self, thread: str, *, now: datetime, **values: Any) -> None:
         """Change columns of a row."""
@@ -117,28 +184,22 @@ class Threads:
         await self.update(thread, now=now, deleted_at=now)
 
 
-def _where(wanted: Wanted) -> Any:
-    parts: list[Any] = [_T.org == wanted.org, _T.deleted_at.is_(None)]
-    parts += [_T.id.in_(wanted.ids)] if wanted.ids else []
-    parts += [_T.status == wanted.status] if wanted.status else []
-    parts += [holds(_T.metadata, key, asked) for key, asked in wanted.metadata.items()]
-    return and_(*parts)
+def holds(column: Any, key: str, asked: Any, *, dialect: str) -> Any:
+    """SQL: the JSON object in ``column`` has this pair; a number of another kind is no error, but another value.
 
-
-def holds(column: Any, key: str, asked: Any) -> Any:
-    """SQL: the JSON object in ``column`` has this pair, on SQLite and PostgreSQL alike."""
-    at = column[key]
-    match asked:
-        case bool():
-            return at.as_boolean() == asked
-        case int():
-            return at.as_integer() == asked
-        case float():
-            return at.as_float() == asked
-        case str():
-            return at.as_string() == asked
-        case _:
-            raise refuse("request_invalid", "Metadata is searched by text, numbers and booleans.")
+    Raises ``request_invalid`` for what is no text, number or boolean.
+    """
+    kinds = _KINDS.get(type(asked))
+    if kinds is None:
+        raise refuse("request_invalid", "Metadata is searched by text, numbers and booleans.")
+    if dialect == "postgresql":
+        return cast(column, JSONB).contains({key: asked})
+    raw = type_coerce(column, Text)
+    # Older versions let NaN into rows, over which SQLite would refuse the whole search.
+    pair = func.json_each(case((func.json_valid(raw) == 1, raw), else_="{}")).table_valued("key", "type", "atom")
+    same = (pair.c.type == ("true" if asked else "false"),) if asked is True or asked is False else (
+        pair.c.type.in_(kinds), pair.c.atom == asked)  # fmt: skip
+    return select(pair.c.key).where(pair.c.key == key, *same).correlate(column.table).exists()
 
 
 def _thread(row: RowMapping) -> Thread:

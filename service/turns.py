@@ -65,7 +65,8 @@ class Turns:
         name, _, digest = key.rpartition(":")
         async with reading(self.engine) as conn:
             query = select(TURNS).where(_T.org == org, _T.once.startswith(f"{name}:", autoescape=True))
-            found = (await conn.execute(query)).mappings().first()
+            rows = (await conn.execute(query)).mappings().all()
+        found = next((row for row in rows if str(row["once"]).rpartition(":")[0] == name), None)
         if found is None:
             return None
         if not str(found["once"]).endswith(f":{digest}"):

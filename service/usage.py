@@ -46,10 +46,12 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         return now - timedelta(hours=hours * int(text[:-1]))
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 1 somewhere east is before time began in Greenwich
         raise Refused(f"{text!r} is no time.", code="option_invalid",
                       hint="Use 24h, 7d, 2026-11-01 or 2026-11-01T12:00:00+00:00.") from None  # fmt: skip
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found
 
 
 def grouped(by: str) -> By:

@@ -15,6 +15,8 @@ from service.rewinding import checkpoint
 from service.who import Who
 
 router = APIRouter(prefix="/threads", tags=["threads"])
+MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+"""Becomes part of a path into JSON."""
 
 
 class Update(BaseModel):
@@ -66,10 +68,14 @@ async def state_by_document(who: Reader, at: TheOffice, thread_id: str, asked: A
     return await state_at(who, at, thread_id, str(asked.checkpoint.get("checkpoint_id", "")))
 
 
+class Before(BaseModel):
+    checkpoint_id: str | None = Field(default=None, max_length=200)
+
+
 class History(BaseModel):
     limit: int = Field(default=10, ge=1, le=1_000)
-    before: str | dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
+    before: str | Before | None = None
+    metadata: dict[MetadataName, Any] | None = None
 
 
 @router.post("/{thread_id}/history")
@@ -90,7 +96,7 @@ async def history_by_get(
 async def _history(who: Who, at: Office, thread_id: str, asked: History) -> Response:
     thread = await at.threads.get(thread_id, who.org)
     engine = at.house.engine
-    before: Any = asked.before.get("checkpoint_id") if isinstance(asked.before, dict) else asked.before
+    before: Any = asked.before.checkpoint_id if isinstance(asked.before, Before) else asked.before
     until: Any = {"configurable": {"thread_id": thread.id, "checkpoint_id": before}} if before else None
     found = engine.graph.aget_state_history(engine.config(thread.id), filter=asked.metadata, before=until,
                                              limit=asked.limit)  # fmt: skip

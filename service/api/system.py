@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 
 from approvals import reading
 from service.api.caller import Auditor, TheOffice
+from service.refusals import refuse
 from service.runs import RUNS
 
 router = APIRouter(tags=["system"])
@@ -46,8 +47,10 @@ async def info(at: TheOffice) -> dict[str, Any]:
 
 
 @router.get("/metrics", response_model=None)
-async def metrics(_: Auditor, at: TheOffice) -> Response:
-    """Prometheus' text format."""
+async def metrics(who: Auditor, at: TheOffice) -> Response:
+    """Prometheus' text format. The numbers are those of everybody, so only the server's own organisation reads them."""
+    if who.org != at.settings.org:
+        raise refuse("scope_missing", f"The server's numbers are for auditors of the organisation {at.settings.org!r}.")
     async with reading(at.database) as conn:
         counted = await conn.execute(select(RUNS.c.status, func.count()).group_by(RUNS.c.status))
         runs = {str(row[0]): int(row[1]) for row in counted}

@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from domain import Refused
 from service.api.caller import Reader, Runner, TheOffice, answer
 from service.documents import thread_document
 from service.history import fork, moments
@@ -131,18 +130,12 @@ async def delete(who: Runner, at: TheOffice, thread_id: str) -> None:
 async def copy(who: Runner, at: TheOffice, thread_id: str) -> Response:
     """A new thread that stands where this one stands, files and all."""
     thread = await at.threads.get(thread_id, who.org)
-    engine, moment = at.reception.of(who.org), now()
-    try:
-        run = await engine.runs.get(thread.id, org=who.org)
-        steps = await moments(engine, run.id)
-        made = (await fork(engine, run, len(steps) - 1)).id if steps else str(uuid4())
-    except Refused as missing:
-        if missing.stable_code != "run_not_found":
-            raise
-        made = str(uuid4())
+    engine, moment, made, forked = at.reception.of(who.org), now(), str(uuid4()), False
+    if (run := await engine.runs.exactly(thread.id, org=who.org)) and (steps := await moments(engine, run.id)):
+        made, forked = (await fork(engine, run, len(steps) - 1)).id, True
     copied = Thread(id=made, org=who.org, created_at=moment, updated_at=moment,
                     metadata={**thread.metadata, "copied_from": thread.id, "created_by": who.subject})  # fmt: skip
-    await at.threads.add(copied)
+    await at.threads.add(copied, of_run=forked)
     return answer(thread_document(copied, await state_of(at, copied)))
 
 

@@ -29,6 +29,8 @@ ENGINES = {
     "test_approvals": [EMBEDDED, DISTRIBUTED],
     "test_retention": [EMBEDDED, DISTRIBUTED],
     "test_jobs": [EMBEDDED, DISTRIBUTED],
+    "test_bodies": [EMBEDDED, DISTRIBUTED],
+    "test_organisations": [EMBEDDED, DISTRIBUTED],
 }
 
 

@@ -113,6 +113,23 @@ def test_anything_else_is_no_decision(odd: object) -> None:
     assert (no.value.stable_code, no.value.http_status) == ("hook_invalid", 422)
 
 
+@pytest.mark.parametrize("more", ['"decision": "reject"', '"approval_id": "c"', '"comment": "\\u0000"', '"n": 1e400'])
+def test_signed_bytes_that_say_two_things_are_no_decision(more: str) -> None:
+    """A parser of the sender's may have believed the first, and ours the last."""
+    twice = json.dumps(GOOD)[:-1] + f", {more}}}"
+    with pytest.raises(Refused) as no:
+        read_standard(twice.encode())
+    assert no.value.stable_code == "hook_invalid"
+    inside = json.dumps(GOOD).replace('"subject": "u"', '"subject": "u", "subject": "v"')
+    for read in (read_standard, lambda data: read_github(data, "check_run")):
+        with pytest.raises(Refused, match="'subject' twice"):
+            read(inside.encode())
+    with pytest.raises(Refused, match="'subject' twice"):
+        read_slack(urlencode({"payload": inside}).encode())
+    with pytest.raises(Refused, match="several"):
+        read_slack(urlencode([("payload", "{}"), ("payload", "{}")]).encode())
+
+
 @pytest.mark.parametrize(
     "payload",
     [
