@@ -45,6 +45,7 @@ from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
+from domain.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
@@ -106,6 +107,7 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "Vote",
+    "YamlLoader",
     "below",
     "check_plan",
     "ensure_within",
@@ -113,10 +115,14 @@ __all__ = [
     "failure_kind",
     "find_acceptance",
     "is_test",
+    "json_value",
     "looping",
+    "python_tree",
     "read_report",
     "ready",
     "run_in",
     "value",
     "weakened",
+    "whole_number",
+    "yaml_excess",
 ]
