@@ -8,7 +8,7 @@ from domain import CommandRun, Output
 KEEP_HEAD = 8 << 10
 KEEP_TAIL = 24 << 10
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 
 def _clip(output: Output) -> Output:

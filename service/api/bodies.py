@@ -49,11 +49,11 @@ class PlainJson:
 
 
 async def _whole(receive: Receive) -> tuple[list[Message], bytes]:
-    messages, body = list[Message](), b""
+    messages, pieces = list[Message](), list[bytes]()
     while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
         messages.append(await receive())
-        body += messages[-1].get("body", b"")
-    return messages, body
+        pieces.append(messages[-1].get("body", b""))
+    return messages, b"".join(pieces)
 
 
 def _odd(body: bytes) -> str:
