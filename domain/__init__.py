@@ -45,7 +45,7 @@ from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
-from domain.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess
+from domain.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
@@ -125,4 +125,5 @@ __all__ = [
     "weakened",
     "whole_number",
     "yaml_excess",
+    "yaml_value",
 ]

@@ -7,8 +7,7 @@ for a parser is an answer of its own here, never a crash of the process and neve
 import ast
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -66,6 +65,21 @@ def json_value(text: str | bytes) -> Any:
         raise ValueError("the JSON is nested too deeply") from None
 
 
+def yaml_value(text: str) -> Any:
+    """Return the value of a YAML text.
+
+    Raises:
+        ValueError: it is no YAML, or more than ``yaml_excess`` lets pass.
+    """
+    try:
+        if excess := yaml_excess(text):
+            what, line = excess
+            raise ValueError(f"line {line}: this is too much to read: {what}")
+        return yaml.load(text, Loader=YamlLoader)  # noqa: S506  a safe loader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def yaml_excess(text: str) -> tuple[str, int] | None:
     """Say what is too much in a YAML text, and in which line, from 1; None where it may be composed.
 
@@ -79,7 +93,11 @@ def yaml_excess(text: str) -> tuple[str, int] | None:
         return f"it has {len(text):,} characters, {YAML_CHARS:,} are allowed", 1
     if directive := _DIRECTIVE.search(text):
         return "directives (%) are not allowed", text.count("\n", 0, directive.end()) + 1
-    return next(_excesses(text), None)
+    weight = _Weight()
+    for event in yaml.parse(text, Loader=YamlLoader):
+        if (wrong := weight.excess(event)) is not None:
+            return wrong, event.start_mark.line + 1 if event.start_mark else 1
+    return None
 
 
 @dataclass(slots=True)
@@ -92,48 +110,62 @@ class _Open:
     """Levels from here down, as far as they were seen."""
 
 
-def _excesses(text: str) -> Iterator[tuple[str, int]]:
-    nodes = 0
-    opened: list[_Open] = []
-    anchored: dict[str, tuple[int, int]] = {}
-    for event in yaml.parse(text, Loader=YamlLoader):
-        line, height = event.start_mark.line + 1, 0
+@dataclass(slots=True)
+class _Weight:
+    """What a text would become, as far as its events were heard."""
+
+    nodes: int = 0
+    depth: int = 0
+    opened: list[_Open] = field(default_factory=list[_Open])
+    anchored: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Nodes and height of what an alias may stand for."""
+
+    def excess(self, event: yaml.Event) -> str | None:
+        """Take an event in; say what is too much now."""
+        wrong = self._taken(event)
+        if wrong is None and self.nodes > YAML_NODES:
+            wrong = f"it has more than {YAML_NODES:,} values, each alias counted as what it stands for"
+        if wrong is None and self.depth > YAML_DEPTH:
+            wrong = f"it is nested more than {YAML_DEPTH} levels deep"
+        return wrong
+
+    def _taken(self, event: yaml.Event) -> str | None:
         match event:
             case yaml.CollectionStartEvent():
-                yield from _tagged(event.tag, line)
-                opened.append(_Open(event.anchor, nodes))
-                nodes, height = nodes + 1, 1
+                self.opened.append(_Open(event.anchor, self.nodes))
+                self._grow(1, 0)
+                return _tagged(event.tag)
             case yaml.CollectionEndEvent():
-                ended = opened.pop()
-                height = ended.height
+                ended = self.opened.pop()
                 if ended.anchor is not None:
-                    anchored[ended.anchor] = (nodes - ended.nodes_before, height)
-                if opened:
-                    opened[-1].height = max(opened[-1].height, height + 1)
+                    self.anchored[ended.anchor] = (self.nodes - ended.nodes_before, ended.height)
+                self._grow(0, ended.height)
             case yaml.ScalarEvent():
-                yield from _tagged(event.tag, line)
-                if event.implicit[0] and event.value[:1] in _NUMERIC and len(event.value) > _NUMBER_CHARS:
-                    yield f"a number has {len(event.value):,} characters", line
                 if event.anchor is not None:
-                    anchored[event.anchor] = (1, 0)
-                nodes += 1
+                    self.anchored[event.anchor] = (1, 0)
+                self._grow(1, 0)
+                return _tagged(event.tag) or _number(event)
             case yaml.AliasEvent():
-                if event.anchor not in anchored:
-                    yield f"the alias *{event.anchor[:60]} stands for nothing that is complete before it", line
-                    return
-                size, height = anchored[event.anchor]
-                nodes += size
-                if opened:
-                    opened[-1].height = max(opened[-1].height, height + 1)
+                if event.anchor not in self.anchored:
+                    return f"the alias *{str(event.anchor)[:60]} stands for nothing that is complete before it"
+                self._grow(*self.anchored[event.anchor])
             case _:
                 pass
-        if nodes > YAML_NODES:
-            yield f"it has more than {YAML_NODES:,} values, each alias counted as what it stands for", line
-        deep = len(opened) + height - isinstance(event, yaml.CollectionStartEvent)
-        if deep > YAML_DEPTH:
-            yield f"it is nested more than {YAML_DEPTH} levels deep", line
+        return None
+
+    def _grow(self, nodes: int, height: int) -> None:
+        """Put something of that many nodes and levels into the collection that is open."""
+        self.nodes += nodes
+        self.depth = max(self.depth, len(self.opened) + height)
+        if self.opened:
+            self.opened[-1].height = max(self.opened[-1].height, height + 1)
 
 
-def _tagged(tag: str | None, line: int) -> Iterator[tuple[str, int]]:
-    if tag not in _PLAIN_TAGS:
-        yield f"the tag {str(tag)[:60]} is not allowed", line
+def _tagged(tag: str | None) -> str | None:
+    return None if tag in _PLAIN_TAGS else f"the tag {str(tag)[:60]} is not allowed"
+
+
+def _number(event: yaml.ScalarEvent) -> str | None:
+    """YAML reads numbers to the base of 60, whose digits take the square of their time, and of any length."""
+    number = event.implicit[0] and event.value[:1] in _NUMERIC and len(event.value) > _NUMBER_CHARS
+    return f"a number has {len(event.value):,} characters" if number else None

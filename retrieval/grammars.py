@@ -37,7 +37,7 @@ class Grammar:
         """
         reports, most = 0, _FIRST_REPORTS + len(source) * _REPORTS_PER_KIB // 1_024
 
-        def too_many(_at: int, _has_error: bool) -> bool:  # noqa: FBT001  called by position
+        def too_many(_at: int, _has_error: bool) -> bool:
             nonlocal reports
             reports += 1
             return reports > most

@@ -27,6 +27,8 @@ MOST_BYTES = 64 * 2**20
 MOST_AT_HAND, MOST_AT_HAND_BYTES = 1_000, 4 * 2**20
 """Of the newest events, for listeners in the same process: most of them hear what was written just now."""
 TAIL_S = 3.0
+_DIGITS = 18
+"""Of the number of an event: a database has no longer ones, and ``int`` refuses very long ones."""
 """How long to wait for the last words of a turn that ended: whoever spoke them may be dead."""
 
 Told = tuple[int, str, bytes]
@@ -160,7 +162,7 @@ class Replay:
     async def listen(self, after: str | None = None) -> AsyncGenerator[bytes]:
         """See ``Heard.listen``."""
         born, _, number = (after or "").partition("-")
-        at = int(number) if born == str(self.born_ms) and number.isdecimal() else 0
+        at = int(number) if born == str(self.born_ms) and number.isdecimal() and len(number) < _DIGITS else 0
         silent = over_for = 0.0
         with self.signals.on(f"turn:{self.turn.id}") as news:
             while True:

@@ -46,7 +46,10 @@ class Unfolding:
         """What a reader gets to see of this piece."""
         parts: list[Part] = []
         for is_text, pieces in groupby(self._parts(text), key=lambda part: part[0] == "text"):
-            parts += [("text", "".join(said for _, said in pieces))] if is_text else pieces
+            if is_text:
+                parts.append(("text", "".join(said for _, said in pieces)))
+            else:
+                parts.extend(pieces)
         return parts
 
     def _parts(self, text: str) -> Iterator[Part]:
