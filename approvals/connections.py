@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
 
 from approvals.outgoing import Endpoint, Subscriptions
 from approvals.webhook import Integration
-from domain import Refused, value
+from domain import Refused, value, yaml_value
 
 _FILE = "file:"
 
@@ -46,9 +45,9 @@ def load_connections(path: Path) -> Connections:
         Refused: ``connections_invalid`` or ``hook_secret_invalid``, with what to change.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        raw = yaml_value(path.read_text(encoding="utf-8")) or {}
         made = TypeAdapter(Connections).validate_python(_with_secrets(raw, path.parent))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise _invalid(path, _without_values(error)) from None
     for kind, names in (("endpoint", [e.name for e in made.notify.endpoints]), ("hook", [h.name for h in made.hooks])):
         if twice := {name for name in names if names.count(name) > 1}:

@@ -5,10 +5,9 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 import rfc8785
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
-from domain import TIERS, Refused, Requirement, Tier, value
+from domain import TIERS, Refused, Requirement, Tier, value, yaml_value
 
 Mode = Literal["solo", "team"]
 """``solo``: one person alone at a terminal. ``team``: four eyes, always."""
@@ -84,8 +83,8 @@ def read_policy(text: str) -> Policy:
         Refused: ``policy_invalid``, with the place that is wrong.
     """
     try:
-        return TypeAdapter(Policy).validate_python(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
+        return TypeAdapter(Policy).validate_python(yaml_value(text))
+    except ValueError as error:
         raise Refused(
             f"The approval policy is not valid: {error}",
             code="policy_invalid",

@@ -47,6 +47,7 @@ from domain.progress import Attempt, Pending, Selection
 from domain.reachable import globally_reachable
 from domain.reports import read_report
 from domain.strict_json import ODD_TEXT, OddJson, read_json
+from domain.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
@@ -110,6 +111,7 @@ __all__ = [
     "Unreadable",
     "Verdict",
     "Vote",
+    "YamlLoader",
     "below",
     "check_plan",
     "ensure_within",
@@ -118,11 +120,16 @@ __all__ = [
     "find_acceptance",
     "globally_reachable",
     "is_test",
+    "json_value",
     "looping",
+    "python_tree",
     "read_json",
     "read_report",
     "ready",
     "run_in",
     "value",
     "weakened",
+    "whole_number",
+    "yaml_excess",
+    "yaml_value",
 ]

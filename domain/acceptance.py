@@ -1,9 +1,10 @@
 """Find the command that proves a repository works, from its file names and a few manifests. Pure."""
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+
+from domain.untrusted import json_value
 
 Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""
@@ -14,7 +15,7 @@ MANIFESTS = (
 )  # fmt: skip
 
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
-_MAKE_TEST = re.compile(r"^(test|check)\s*:(?!=)", re.MULTILINE)
+_MAKE_TEST = re.compile(r"^(test|check)[ \t]*:(?!=)", re.MULTILINE)
 _NO_TEST = "no test specified"
 
 
@@ -29,11 +30,10 @@ def _pytest(paths: Sequence[str], manifests: Manifests) -> str | None:
 
 def _npm(_: Sequence[str], manifests: Manifests) -> str | None:
     try:
-        parsed = json.loads(manifests.get("package.json", "{}"))
-        script = parsed.get("scripts", {}).get("test", "")
+        script = json_value(manifests.get("package.json", "{}")).get("scripts", {}).get("test", "")
     except (ValueError, AttributeError):
         return None
-    return "npm test --silent" if script and _NO_TEST not in script else None
+    return "npm test --silent" if script and isinstance(script, str) and _NO_TEST not in script else None
 
 
 def _cargo(_: Sequence[str], manifests: Manifests) -> str | None:

@@ -1,33 +1,41 @@
-"""Read counts and failing cases out of what test runners print. Pure; knows pytest, unittest, go, cargo, node, jest."""
+"""Read counts and failing cases out of what test runners print. Pure; knows pytest, unittest, go, cargo, node, jest.
+
+The output is whatever the tests of a repository choose to print, so every pattern here costs no more than the length of
+the text: blanks at the start of a line never run over its end, and a number is only looked at from its first digit.
+"""
 
 import re
 from collections.abc import Callable
 
 from domain.evidence import TestCase, TestReport
+from domain.untrusted import clipped, whole_number
 
 _MESSAGE = 400
 _CASES = 200
 
-_PYTEST_END = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", re.MULTILINE)
-_PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)")
+_PYTEST_END = re.compile(r"^=*[ \t]*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", re.MULTILINE)
+_PYTEST_COUNT = re.compile(r"(?<!\d)(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)")
 _PYTEST_CASE = re.compile(r"^(FAILED|ERROR) (\S+?)(?: - (.*))?$", re.MULTILINE)
 _UNITTEST_END = re.compile(r"^Ran (\d+) tests? in [\d.]+s\s+^(OK|FAILED)(?: \((.*)\))?", re.MULTILINE)
+_UNITTEST_COUNT = re.compile(r"\b(failures|errors|skipped)=(\d+)")
 _UNITTEST_CASE = re.compile(r"^(FAIL|ERROR): (\S+ \(\S+\)|\S+)", re.MULTILINE)
-_GO_CASE = re.compile(r"^\s*--- (PASS|FAIL|SKIP): (\S+)", re.MULTILINE)
-_GO_PACKAGE = re.compile(r"^(ok|FAIL)\s+\S+\s+(?:[\d.]+s|\(cached\)|\[)", re.MULTILINE)
+_GO_CASE = re.compile(r"^[ \t]*--- (PASS|FAIL|SKIP): (\S+)", re.MULTILINE)
+_GO_PACKAGE = re.compile(r"^(ok|FAIL)[ \t]+\S+[ \t]+(?:[\d.]+s|\(cached\)|\[)", re.MULTILINE)
 _CARGO_END = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
 _CARGO_CASE = re.compile(r"^test (\S+) \.\.\. FAILED", re.MULTILINE)
 _NODE_COUNT = re.compile(r"^[#\u2139] (pass|fail|skipped|todo) (\d+)", re.MULTILINE)
-_JEST_END = re.compile(r"^\s*Tests:?\s+(.*\d+ (?:total|passed|failed).*)$", re.MULTILINE)
-_JEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|todo)")
+_JEST_END = re.compile(r"^[ \t]*Tests:?[ \t]+(\S.*)$", re.MULTILINE)
+_JEST_COUNT = re.compile(r"(?<!\d)(\d+) (passed|failed|skipped|todo|total)")
 
 
 def _pytest(text: str) -> TestReport | None:
     ends = list(_PYTEST_END.finditer(text))
     if not ends:
         return None
-    counts = {name.rstrip("s") if name.startswith("error") else name: int(n)
-              for n, name in _PYTEST_COUNT.findall(ends[-1][1])}  # fmt: skip
+    counts = {
+        name.rstrip("s") if name.startswith("error") else name: whole_number(n)
+        for n, name in _PYTEST_COUNT.findall(ends[-1][1])
+    }
     cases = tuple(
         TestCase(id=m[2], outcome="failed" if m[1] == "FAILED" else "error", message=(m[3] or "")[:_MESSAGE])
         for m in list(_PYTEST_CASE.finditer(text))[:_CASES]
@@ -46,13 +54,13 @@ def _unittest(text: str) -> TestReport | None:
     end = _UNITTEST_END.search(text)
     if end is None:
         return None
-    counts = dict(re.findall(r"(\w+)=(\d+)", end[3] or ""))
-    failed, errors, skipped = (int(counts.get(k, 0)) for k in ("failures", "errors", "skipped"))
+    counts = {name: whole_number(n) for name, n in _UNITTEST_COUNT.findall(end[3] or "")}
+    failed, errors, skipped = (counts.get(k, 0) for k in ("failures", "errors", "skipped"))
     cases = tuple(
         TestCase(id=m[2], outcome="failed" if m[1] == "FAIL" else "error")
         for m in list(_UNITTEST_CASE.finditer(text))[:_CASES]
     )
-    passed = max(0, int(end[1]) - failed - errors - skipped)
+    passed = max(0, whole_number(end[1]) - failed - errors - skipped)
     return TestReport(runner="unittest", passed=passed, failed=failed, errors=errors, skipped=skipped, cases=cases)
 
 
@@ -70,7 +78,7 @@ def _go(text: str) -> TestReport | None:
 
 
 def _cargo(text: str) -> TestReport | None:
-    ends = [tuple(map(int, found)) for found in _CARGO_END.findall(text)]
+    ends = [tuple(map(whole_number, found)) for found in _CARGO_END.findall(text)]
     if not ends:
         return None
     passed, failed, skipped = (sum(column) for column in zip(*ends, strict=True))
@@ -88,13 +96,13 @@ def _counted(runner: str, counts: dict[str, int]) -> TestReport:
 
 
 def _node(text: str) -> TestReport | None:
-    counts = {name: int(n) for name, n in _NODE_COUNT.findall(text)}
+    counts = {name: whole_number(n) for name, n in _NODE_COUNT.findall(text)}
     return _counted("node", counts) if {"pass", "fail"} <= counts.keys() else None
 
 
 def _jest(text: str) -> TestReport | None:
-    ends = _JEST_END.findall(text)
-    return _counted("jest", {name: int(n) for n, name in _JEST_COUNT.findall(ends[-1])}) if ends else None
+    ends = [counts for line in _JEST_END.findall(text) if (counts := _JEST_COUNT.findall(line))]
+    return _counted("jest", {name: whole_number(n) for n, name in ends[-1]}) if ends else None
 
 
 _READERS: tuple[Callable[[str], TestReport | None], ...] = (_pytest, _unittest, _cargo, _node, _jest, _go)
@@ -102,6 +110,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def read_report(text: str) -> TestReport | None:
-    """Return what the first runner recognised in ``text`` reports; None when no runner is recognised."""
-    plain = _ANSI.sub("", text)
+    """Return what the first runner recognised in ``text`` reports; None when no runner is recognised.
+
+    Of a text that is very long only the start and the end are read.
+    """
+    plain = _ANSI.sub("", clipped(text))
     return next((report for read in _READERS if (report := read(plain))), None)

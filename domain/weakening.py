@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from domain.evidence import Finding
+from domain.untrusted import python_tree
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go|rs)$|\.(test|spec)\.[cm]?[jt]sx?$"
@@ -14,7 +15,7 @@ _SKIP = re.compile(
 )
 _ASSERT = re.compile(r"\bassert\w*\b|\bexpect\(|\bpytest\.raises\b|\bself\.fail\b|\bt\.(Error|Fatal)|\brequire\.")
 _CASE = re.compile(
-    r"^\s*(?:async\s+)?(?:def\s+(test\w*)|func\s+(Test\w*)|(?:it|test)\(\s*(['\"`].*?['\"`]))", re.MULTILINE
+    r"^[^\S\n]*(?:async\s+)?(?:def\s+(test\w*)|func\s+(Test\w*)|(?:it|test)\(\s*(['\"`].*?['\"`]))", re.MULTILINE
 )
 
 
@@ -29,11 +30,9 @@ def _cases(text: str) -> set[str]:
 
 def _trivial_asserts(text: str) -> int:
     """Count assertions that cannot fail; unparsable text counts none."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return 0
-    return sum(isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) for node in ast.walk(tree))
+    tree = python_tree(text)
+    nodes = () if tree is None else ast.walk(tree)
+    return sum(isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) for node in nodes)
 
 
 def _changed(path: str, before: str, after: str) -> Iterator[Finding]:

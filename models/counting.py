@@ -58,7 +58,7 @@ class Tokenizer:
             told = answer.json()
             served = told.get("max_model_len")
             return Counted(tokens=int(told["count"]), served=served if isinstance(served, int) else None)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.lent.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
             return None
 

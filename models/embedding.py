@@ -29,7 +29,7 @@ async def embedded(endpoint: Endpoint, texts: Sequence[str]) -> Sequence[Sequenc
             answer = await client.post(url, json={"model": endpoint.model, "input": list(texts)})
         data = sorted(answer.json()["data"], key=lambda each: each["index"])
         vectors = [tuple(float(number) for number in each["embedding"]) for each in data]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise _none(endpoint) from error
     if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
         raise _none(endpoint)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from domain import SignoffError, Unreadable
+from domain import SignoffError, Unreadable, whole_number
 from models.bounded import PLAIN, Problem, limited
 from models.refusals import LARGEST, endless, refusal, retry_after, said, served_length, too_long
 from models.wire import Endpoint
@@ -104,7 +104,7 @@ def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
             choice["finish_reason"] = choice.get("finish_reason") or "stop"  # it is whole: nothing broke off
             for number, call in enumerate(choice["delta"].get("tool_calls") or ()):
                 call.setdefault("index", number)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise no_protocol(endpoint) from None
     return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
 
@@ -115,7 +115,7 @@ def _said_no(error: Any, body: bytes, endpoint: Endpoint) -> SignoffError:
     words = quoted(said(body), endpoint)
     if not code.isdecimal() and served_length(words) is not None:
         return too_long(words)
-    return refusal(int(code) if code.isdecimal() else _UNKNOWN, words, where=where(endpoint))
+    return refusal(whole_number(code) if code.isdecimal() else _UNKNOWN, words, where=where(endpoint))
 
 
 def where(endpoint: Endpoint) -> str:

@@ -16,7 +16,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from domain import Broken, Refused, SignoffError, Unavailable
+from domain import Broken, Refused, SignoffError, Unavailable, whole_number
 from models.contract import Message, Settings, Usage
 from models.openai_client import Client, no_protocol, quoted, where
 from models.refusals import refusal, served_length, too_long, unreachable
@@ -64,7 +64,7 @@ class OpenAIWire:
             case openai.APIConnectionError():
                 return unreachable(there, str(cause) or type(cause).__name__)
             case _ if error.code and error.code.isdecimal():
-                return refusal(int(error.code), said, where=there)
+                return refusal(whole_number(error.code), said, where=there)
             case _ if served_length(said) is not None:
                 return too_long(said)
             case _:

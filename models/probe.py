@@ -142,7 +142,7 @@ def _entries(response: httpx.Response) -> list[dict[str, Any]]:
     try:
         data = response.json()["data"]
         return [entry for entry in data if isinstance(entry, dict) and "id" in entry]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

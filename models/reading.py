@@ -18,11 +18,11 @@ from models.schemas import form_of
 
 T = TypeVar("T")
 
-_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"\A\s*<think", re.IGNORECASE)
 _ANY_OPEN = re.compile(r"<think", re.IGNORECASE)
 _END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
 _DECODER = json.JSONDecoder(strict=False)
 _PLACES = 40
 """Braces that are tried as the start of the answer."""
@@ -38,8 +38,10 @@ class Read(Generic[T]):
 
 def without_thoughts(text: str) -> str:
     """Cut reasoning at the start of a text: closed, cut off in the middle, or opened by the chat template."""
-    while thought := _THOUGHT.match(text):
-        text = text[thought.end() :]
+    start = 0
+    while thought := _THOUGHT.match(text, start):
+        start = thought.end()
+    text = text[start:]
     if _OPEN.match(text):
         return ""
     end = _END.search(text)

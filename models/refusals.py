@@ -1,11 +1,19 @@
 """What an endpoint's failure means, as an error that says who can do something about it. Pure."""
 
-import json
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailable, Unreadable
+from domain import (
+    ContextTooLong,
+    RateLimited,
+    Refused,
+    SignoffError,
+    Unavailable,
+    Unreadable,
+    json_value,
+    whole_number,
+)
 
 _CONTEXT = re.compile(
     r"context_length_exceeded|maximum context length|context (window|size|length)|exceed_context_size"
@@ -36,7 +44,7 @@ def said(body: bytes) -> str:
     """What an error's body says, in the forms that servers use."""
     text = body.decode(errors="replace").strip()
     try:
-        whole = json.loads(text)
+        whole = json_value(text)
     except ValueError:
         return text or "no reason given"
     error = whole.get("error", whole) if isinstance(whole, dict) else whole
@@ -47,7 +55,7 @@ def said(body: bytes) -> str:
 
 def served_length(said: str) -> int | None:
     """Return the context length that a refusal names, in tokens."""
-    return next((int(match[1]) for pattern in _LENGTHS if (match := pattern.search(said))), None)
+    return next((whole_number(match[1]) for pattern in _LENGTHS if (match := pattern.search(said))), None)
 
 
 def retry_after(header: str | None, *, now: datetime) -> float | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from domain import Refused
+from domain import Refused, YamlLoader, yaml_excess
 
 T = TypeVar("T")
 
@@ -32,12 +32,15 @@ def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
         Refused: naming the file, the line and the column of each fault, and what was expected there.
     """
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        if excess := yaml_excess(text):
+            what, line = excess
+            raise _refused(f"{name}:{line}", [(None, f"this is too much to read: {what}")], code)
+        tree = yaml.compose(text, Loader=YamlLoader)
+        data = yaml.load(text, Loader=YamlLoader)  # noqa: S506  a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _refused(name, [(mark, str(error.problem or error.context))], code) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _refused(name, [(None, str(error))], code) from error
     try:
         return TypeAdapter[T](shape).validate_python({} if data is None else data)

@@ -66,7 +66,7 @@ async def _ask(client: httpx.AsyncClient, model: str, text: str, **options: Any)
 def _message(response: httpx.Response) -> dict[str, Any]:
     try:
         return response.json()["choices"][0]["message"]
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return {}
 
 
@@ -80,12 +80,12 @@ def _called(response: httpx.Response) -> object:
 def _is_form(text: object) -> bool:
     try:
         return isinstance(json.loads(str(text or ""))["ok"], bool)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
 def _tokens(response: httpx.Response) -> int:
     try:
         return int(response.json()["usage"]["completion_tokens"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0

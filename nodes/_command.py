@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 from opentelemetry.trace import Tracer
 
-from domain import CommandRun, read_report
+from domain import CommandRun
 from nodes._announce import announce
-from nodes._output import ending, plain
+from nodes._output import counted, ending
 
 
 async def run_command(
@@ -28,7 +28,7 @@ async def run_command(
             "app.command.bytes": sum(len(o.head) + len(o.tail) + o.dropped for o in (ran.stdout, ran.stderr)),
             "app.clean_checkout": clean_checkout,
         })  # fmt: skip
-    counted = read_report(plain(ran))
-    counts = {"counts": counted.summary} if counted else {}
+    report = await counted(ran)
+    counts = {"counts": report.summary} if report else {}
     announce("command_ended", ending(ran), ok=ran.ok, ms=round(ran.duration_ms), **counts)
     return ran

@@ -1,5 +1,7 @@
 """What changed lately, for those who look for the change that broke something."""
 
+import asyncio
+
 from domain import Hunk
 from risk import Engine
 from sandbox import Pinned, lately
@@ -7,7 +9,8 @@ from sandbox import Pinned, lately
 
 async def recent(pinned: Pinned, engine: Engine) -> tuple[Hunk, ...]:
     """The last changes before the pinned commit, without those that hold a secret: it was taken out for a reason."""
-    return tuple(hunk for hunk in await lately(pinned) if not engine.secrets(_as_diff(hunk)))
+    hunks = await lately(pinned)
+    return await asyncio.to_thread(lambda: tuple(hunk for hunk in hunks if not engine.secrets(_as_diff(hunk))))
 
 
 def _as_diff(hunk: Hunk) -> str:

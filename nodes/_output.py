@@ -1,14 +1,17 @@
 """Cut command output for a state, a prompt or a person."""
 
+import asyncio
 import re
 from dataclasses import replace
 
-from domain import CommandRun, Output
+from domain import CommandRun, Output, TestReport, read_report
 
 KEEP_HEAD = 8 << 10
 KEEP_TAIL = 24 << 10
+LARGE = 64 << 10
+"""Bytes of output from which on it is read beside the event loop."""
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 
 def _clip(output: Output) -> Output:
@@ -30,6 +33,14 @@ def clip(run: CommandRun) -> CommandRun:
 def plain(run: CommandRun) -> str:
     """Both streams as text without terminal colours."""
     return _ANSI.sub("", f"{run.stdout.text()}\n{run.stderr.text()}").strip()
+
+
+async def counted(run: CommandRun) -> TestReport | None:
+    """What the output says of tests; None where no runner is recognised."""
+    size = sum(len(output.head) + len(output.tail) for output in (run.stdout, run.stderr))
+    if size <= LARGE:
+        return read_report(plain(run))
+    return await asyncio.to_thread(lambda: read_report(plain(run)))
 
 
 def tail(text: str, chars: int = 6_000) -> str:

@@ -1,5 +1,6 @@
 """Rate a risk and tell everybody."""
 
+import asyncio
 from collections.abc import Callable
 
 from opentelemetry.trace import Tracer
@@ -8,10 +9,13 @@ from domain import Risk
 from nodes._announce import announce
 
 
-def rate(tracer: Tracer, classify: Callable[[], Risk], *, tool: str) -> Risk:
-    """Return what ``classify`` says, in a span with the tier and the rules that led to it."""
+async def rate(tracer: Tracer, classify: Callable[[], Risk], *, tool: str) -> Risk:
+    """Return what ``classify`` says, in a span with the tier and the rules that led to it.
+
+    A delivery of some megabytes is read for seconds: beside the event loop.
+    """
     with tracer.start_as_current_span("risk.classify") as span:
-        risk = classify()
+        risk = await asyncio.to_thread(classify)
         span.set_attributes({
             "langfuse.observation.type": "guardrail",
             "gen_ai.tool.name": tool,

@@ -3,6 +3,8 @@
 The policy is read at the base commit in the content store, which nothing in a sandbox can reach.
 """
 
+import asyncio
+
 from domain import Refused, Risk
 from risk import Engine, WorkspacePolicy, denials, read_policy
 from sandbox import Store
@@ -15,7 +17,7 @@ async def ruled(engine: Engine, store: Store, run: str) -> Engine:
     """Return the engine with the policy of the run's repository, which may only tighten.
 
     Raises:
-        Refused: ``bad_rules`` with the line of what is wrong in the policy; nothing runs then.
+        Refused: ``bad_rules`` or ``policy_invalid`` with the line of what is wrong in the policy; nothing runs then.
     """
     return engine.plus(await workspace_policy(store, run))
 
@@ -25,7 +27,7 @@ async def workspace_policy(store: Store, run: str) -> WorkspacePolicy:
     base = store.pinned(run).tree
     found = await store.read_many(run, base, [POLICY], limit=MOST_BYTES)
     if POLICY in found:
-        return read_policy(found[POLICY].decode(errors="replace"))
+        return await asyncio.to_thread(read_policy, found[POLICY].decode(errors="replace"))
     if POLICY in await store.files(run, base):
         raise Refused(f"{POLICY} is no plain file of at most {MOST_BYTES >> 10} KiB.", code="bad_rules",
                       hint="Write it anew; docs/risk.md has an example.")  # fmt: skip

@@ -1,5 +1,6 @@
 """Run candidates side by side, each on a fork of its own, and say what came of it (F4)."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,11 +8,11 @@ from functools import partial
 
 from opentelemetry.trace import Span, Tracer
 
-from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport, read_report
+from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport
 from models import Proposal, compared, passes_everything
 from nodes._announce import announce
 from nodes._command import run_command
-from nodes._output import plain
+from nodes._output import counted
 from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
 
 
@@ -77,7 +78,7 @@ class Trials:
             id=lane, provider=proposal.provider, diff_lines=_lines(proposal.change),
             tokens=proposal.usage.tokens_in + proposal.usage.tokens_out,
         )  # fmt: skip
-        if not self.automatic(proposal.change):
+        if not await asyncio.to_thread(self.automatic, proposal.change):
             return replace(blank, note="Not run: it needs a signature first.")
         started = time.monotonic()
         with self.tracer.start_as_current_span(f"candidate {lane}") as span:
@@ -86,7 +87,7 @@ class Trials:
             except SignoffError as error:
                 candidate = replace(blank, note=error.message)
             else:
-                candidate = _measured(blank, self.before, ran)
+                candidate = _measured(blank, self.before, await counted(ran), passed=ran.ok)
             candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
             _describe(span, candidate)
         announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
@@ -111,9 +112,8 @@ class Trials:
             await workspace.permit("sealed")
 
 
-def _measured(blank: Candidate, before: TestReport | None, ran: CommandRun) -> Candidate:
-    after = read_report(plain(ran))
-    seen = compared(before, after, passed=ran.ok)
+def _measured(blank: Candidate, before: TestReport | None, after: TestReport | None, *, passed: bool) -> Candidate:
+    seen = compared(before, after, passed=passed)
     return replace(
         blank, builds=seen.builds, reproduction_passed=seen.reproduction, regression_passed=seen.regression,
         score=seen.share, behaviour=seen.behaviour,

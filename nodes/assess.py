@@ -50,7 +50,7 @@ class Assessor:
             action, risk = pending.action, pending.risk
         else:
             action, engine = _action(state), await ruled(self.engine, self.store, state["run"])
-            risk = rate(self.tracer, partial(_rated, engine, state, action), tool=action.tool)
+            risk = await rate(self.tracer, partial(_rated, engine, state, action), tool=action.tool)
             if (no := denied(risk)) is not None:
                 raise no
         return {"action": action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}

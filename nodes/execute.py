@@ -242,7 +242,7 @@ class Executor:
     async def _rated(self, state: ExecuteInput, change: CodeChange) -> Risk:
         task, engine = state["task"], await ruled(self.engine, self.store, state["run"])
         classify = partial(engine.change, change, profile=task.profile, tainted=task.outside)
-        return rate(self.tracer, classify, tool="shell")
+        return await rate(self.tracer, classify, tool="shell")
 
     async def _approved(self, state: ExecuteInput, workspace: Workspace, pending: Pending) -> ExecuteUpdate:
         """Run what was signed, after taking the signature off the shelf for exactly these bytes."""

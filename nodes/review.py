@@ -1,5 +1,6 @@
 """Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,6 @@ from domain import (
     ensure_within,
     environment,
     is_test,
-    read_report,
     weakened,
 )
 from models import Model, Speech
@@ -27,7 +27,7 @@ from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
-from nodes._output import clip, ending, plain, tail
+from nodes._output import clip, counted, ending, plain, tail
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
@@ -77,7 +77,7 @@ class Reviewer:
         diff = await self.store.diff(run, base, tree)
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
-        findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *self._secrets(diff))
+        findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *await self._secrets(diff))
         model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         if asked and model is not None:
@@ -100,7 +100,7 @@ class Reviewer:
             self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env, profile=task.profile
         )
         ran = await run_command(self.tracer, command, verify, clean_checkout=True)
-        return Proof(command=command, tree=tree, run=clip(ran), report=read_report(plain(ran)))
+        return Proof(command=command, tree=tree, run=clip(ran), report=await counted(ran))
 
     @staticmethod
     def _failed(proof: Proof) -> tuple[Finding, ...]:
@@ -117,14 +117,15 @@ class Reviewer:
             return ()
         changed = [path for path in await self.store.changed(run, base, tree) if is_test(path)]
         before, after = await self._texts(run, base, changed), await self._texts(run, tree, changed)
-        return weakened(before, after)
+        return await asyncio.to_thread(weakened, before, after)
 
     async def _texts(self, run: str, tree: str, paths: list[str]) -> dict[str, str]:
         there = set(await self.store.files(run, tree))
         return {p: (await self.store.read(run, tree, p)).decode(errors="replace") for p in paths if p in there}
 
-    def _secrets(self, diff: str) -> tuple[Finding, ...]:
-        return tuple(Finding(kind="secret", message=r.message) for r in self.engine.secrets(diff))
+    async def _secrets(self, diff: str) -> tuple[Finding, ...]:
+        reasons = await asyncio.to_thread(self.engine.secrets, diff)
+        return tuple(Finding(kind="secret", message=r.message) for r in reasons)
 
     async def _read(
         self, state: ReviewInput, model: Model, proof: Proof, diff: str, findings: tuple[Finding, ...]

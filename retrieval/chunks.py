@@ -47,7 +47,8 @@ def chunk(path: str, text: str) -> tuple[Chunk, ...]:
     """Cut ``text`` into chunks, in order: every line that is not blank is in exactly one."""
     lines = text.split("\n")
     grammar = grammar_for(path)
-    spans = () if grammar is None else tuple(_spans(grammar.parse(text.encode(errors="replace")), grammar, "", 0))
+    root = None if grammar is None else grammar.parse(text.encode(errors="replace"))
+    spans = () if grammar is None or root is None else tuple(_spans(root, grammar, "", 0))
     made: list[Chunk] = []
     for start, stop, span in _segments(lines, spans):
         for first, after in windows(lines, start, stop, limit=MAX_LINES if span and span.whole else MAX_LINES // 2):

@@ -12,6 +12,9 @@ from tree_sitter import Language, Node, Parser
 
 from retrieval.worth import extension
 
+_PIECE = 64 << 10
+_FIRST_REPORTS, _REPORTS_PER_KIB = 500, 40
+"""How often the parser reports that it is still at work (every hundred steps). Minified code: 19 times a KiB."""
 _NONE: frozenset[str] = frozenset()
 
 
@@ -27,9 +30,25 @@ class Grammar:
     wrappers: frozenset[str] = field(default=_NONE)
     """Nodes that a definition may be wrapped in: decorators, ``export``, ``const f = …``."""
 
-    def parse(self, source: bytes) -> Node:
-        """Return the root; broken code gives a tree with error nodes, never an exception."""
-        return Parser(Language(self.load())).parse(source).root_node
+    def parse(self, source: bytes) -> Node | None:
+        """Return the root; broken code gives a tree with error nodes, never an exception.
+
+        None where it takes the parser far more steps than its length explains: 80 KB of ``<!--`` take it minutes.
+        """
+        reports, most = 0, _FIRST_REPORTS + len(source) * _REPORTS_PER_KIB // 1_024
+
+        def too_many(_at: int, _has_error: bool) -> bool:
+            nonlocal reports
+            reports += 1
+            return reports > most
+
+        def read(at: int, _point: object) -> bytes:
+            return source[at : at + _PIECE]
+
+        try:
+            return Parser(Language(self.load())).parse(read, progress_callback=too_many).root_node
+        except ValueError:
+            return None
 
 
 _PYTHON = Grammar(

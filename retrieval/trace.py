@@ -7,10 +7,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from domain import whole_number
+
 _PYTHON = re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)')
+# A name is read from where it begins: from every letter of it, a long one would be read as often as it has letters.
 # pkg/a.py:12: Error · at f (/p/x.js:3:5) · file:///p/x.mjs:3:5 · x_test.go:12 +0x1d · --> src/lib.rs:3:5
-_PLAIN = re.compile(r"(?P<path>(?:(?<!\w)[A-Za-z]:(?=[\\/]))?[\w@+./\\-]*\w\.[A-Za-z]\w{0,5})[:(](?P<line>\d{1,7})\b")
-_NAMED = re.compile(r"[\w@+./\\-]*\w\.[A-Za-z]\w{0,5}\b")
+_NAME = r"[\w@+./\\-]*\w\.[A-Za-z]\w{0,5}"
+_PLAIN = re.compile(rf"(?<![\w@+./\\-])(?P<path>(?:[A-Za-z]:(?=[\\/]))?{_NAME})[:(](?P<line>\d{{1,7}})\b")
+_NAMED = re.compile(rf"(?<![\w@+./\\-]){_NAME}\b")
+_HERE = re.compile(r"^(?:\./)+")
 _ROOT = "/work/repo/"
 
 
@@ -30,7 +35,7 @@ def places(output: str) -> tuple[Place, ...]:
     found: dict[Place, None] = {}
     mentions = sorted([*_PYTHON.finditer(output), *_PLAIN.finditer(output)], key=lambda match: match.start())
     for match in mentions:
-        place = Place(_tidy(match["path"]), int(match["line"]))
+        place = Place(_tidy(match["path"]), whole_number(match["line"]))
         if place.line > 0:
             found.pop(place, None)
             found[place] = None
@@ -69,7 +74,6 @@ def _shared_ending(wanted: str, file: str) -> int:
 
 def _tidy(path: str) -> str:
     plain = path.replace("\\", "/").removeprefix("file:")
-    while plain.startswith("./"):
-        plain = plain[2:]
+    plain = _HERE.sub("", plain)
     rooted = "/" + plain.lstrip("/") if plain.startswith("/") else plain
     return rooted.removeprefix(_ROOT).lstrip("/")

@@ -13,7 +13,7 @@ from risk.rules import Rule, Rules
 from risk.signs import Sign
 
 LONGEST_COMMAND = 10_000
-UNREADABLE = 100_000
+UNREADABLE = 20_000
 LONGEST_FILE = 400_000
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from risk.grammar import Grammar
@@ -24,6 +24,21 @@ _VERSIONED = re.compile(
 )
 _RESERVED: Final = names("if then elif else fi for while until do done case esac in select function { } [[ ]] ! ((")
 _DEEPEST: Final = 12
+_MOST_WORDS: Final = 10_000
+"""Looked at for one command, however often it is the same word: programs that start each other in more than one way
+(``xargs xargs xargs …``) double the ways with every one."""
+
+
+@dataclass(slots=True)
+class Effort:
+    """What reading one command may still cost, its scripts within scripts included."""
+
+    left: int = _MOST_WORDS
+
+    def spent(self, words: int) -> bool:
+        """Take so many words; False when there are none left."""
+        self.left -= words
+        return self.left >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +49,13 @@ class Judge:
     paths: Paths
     shell: ReadScript
     depth: int = 0
+    effort: Effort = field(default_factory=Effort)
 
     def signs(self, call: Invocation) -> Iterator[Sign]:
         """Say everything about one invocation; something is always said."""
         if not call.words:
             return
-        if self.depth > _DEEPEST:
+        if self.depth > _DEEPEST or not self.effort.spent(len(call.words)):
             yield Sign("unread", "wrappers within wrappers", "shell.nested")
             return
         name = call.words[0]

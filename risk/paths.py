@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from risk.patterns import LinearPattern, linear
 from risk.quoting import HOLE
 from risk.rules import Rule, Rules
 from risk.signs import Sign, shown
@@ -148,15 +149,25 @@ def _reachable(example: str) -> bool:
     return example.startswith(("/", "~", ".")) or "/." in example
 
 
-def glob_expression(path: str) -> re.Pattern[str]:
-    """A shell glob as a regular expression; ``*`` does not cross a slash nor meet a leading dot."""
+def glob_expression(path: str) -> LinearPattern:
+    """A shell glob as a pattern; ``*`` does not cross a slash nor meet a leading dot.
+
+    A command may hold any number of stars: a backtracking engine would try every way to share a name among them.
+    """
     made: list[str] = []
     n = 0
     while n < len(path):
         c, first = path[n], not made or path[n - 1] == "/"
         close = path.find("]", n + 2) if c == "[" else -1
-        if c in "*?":
-            made.append(("(?!\\.)" if first else "") + ("[^/]*" if c == "*" else "[^/]"))
+        if c == "*":
+            while path[n + 1 : n + 2] == "*":
+                n += 1
+            after = path[n + 1 : n + 2]
+            n += first and after == "?"
+            # Without look-ahead: a leading star is nothing, or begins with anything but a dot.
+            made.append("[^/]*" if not first else "[^./][^/]*" if after in {".", "?"} else "(?:[^./][^/]*)?")
+        elif c == "?":
+            made.append("[^./]" if first else "[^/]")
         elif close > 0:
             inner = re.sub(r"([\\\[&|~])", r"\\\1", path[n + 1 : close])
             made.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
@@ -165,6 +176,6 @@ def glob_expression(path: str) -> re.Pattern[str]:
             made.append(".*" if c == HOLE else re.escape(c))
         n += 1
     try:
-        return re.compile("".join(made))
-    except re.error:
-        return re.compile(".*")
+        return linear("".join(made))
+    except ValueError:
+        return linear("(?s).*")

@@ -4,7 +4,6 @@ The text comes from the database or from the base commit, never from the sandbox
 """
 
 import fnmatch
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, Self
@@ -12,11 +11,15 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain import Reason, Risk, Tier
+from risk.patterns import LinearPattern, linear
 from risk.rules import Rule
 from risk.yamls import LINE, bad, line_of, numbered
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 DENIED = "policy.denied"
+LONGEST_PATTERN = 1_000
+MOST_STEPS = 40_000
+"""Instructions of all patterns of a policy together: each is tried on every program that a command starts."""
 
 
 class Tightening(BaseModel):
@@ -24,8 +27,8 @@ class Tightening(BaseModel):
 
     model_config = _STRICT
     line: int = Field(default=0, alias=LINE)
-    command: str = ""
-    path: str = ""
+    command: str = Field(default="", max_length=LONGEST_PATTERN)
+    path: str = Field(default="", max_length=LONGEST_PATTERN)
     tier: Tier = "high"
     deny: bool = False
     because: str = Field(min_length=1, max_length=300)
@@ -35,16 +38,28 @@ class Tightening(BaseModel):
         if bool(self.command) == bool(self.path):
             raise ValueError("write either command (a regular expression) or path (a glob)")
         try:
-            re.compile(self.command)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
+            _ = self.expression
+        except ValueError as error:
+            raise ValueError(f"not a regular expression of RE2: {error}") from error
         return self
+
+    @cached_property
+    def expression(self) -> LinearPattern:
+        return linear(self.command)
 
     @property
     def reason(self) -> Reason:
         if self.deny:
             return Reason(rule=DENIED, tier="critical", message=f"denied by the workspace: {self.because}")
         return Reason(rule="policy.raised", tier=self.tier, message=f"raised by the workspace: {self.because}")
+
+
+class _Wish(Rule):
+    """A rule whose pattern somebody else wrote."""
+
+    @cached_property
+    def expression(self) -> LinearPattern:
+        return linear(self.pattern)
 
 
 class WorkspacePolicy(BaseModel):
@@ -55,15 +70,25 @@ class WorkspacePolicy(BaseModel):
     version: Literal[1] = 1
     tighten: tuple[Tightening, ...] = Field(default=(), max_length=500)
 
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        steps = sum(wish.expression.size for wish in self.tighten)
+        if steps > MOST_STEPS:
+            raise ValueError(f"its patterns are too large together: {steps:,} steps, {MOST_STEPS:,} are allowed")
+        return self
+
     def on_command(self, command: str) -> Iterator[Reason]:
         """For the text as it was written; ``rules`` are for what it would really start."""
-        return (wish.reason for wish in self.tighten if wish.command and re.search(wish.command, command))
+        ruled = (wish for wish in self.tighten if wish.command)
+        # What ends with a line break ends before it, too: a `$` is not escaped by one.
+        texts = dict.fromkeys((command, command.rstrip("\n")))
+        return (wish.reason for wish in ruled if any(wish.expression.search(text) for text in texts))
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The wishes about commands, as rules for every program that is started, however it is wrapped."""
         return tuple(
-            Rule.model_construct(
+            _Wish.model_construct(
                 rule=wish.reason.rule, kind="command", effect=f"policy_{wish.reason.tier}", pattern=wish.command,
                 message=wish.reason.message, language="", match=(), not_match=(), line=wish.line,
             )

@@ -57,15 +57,19 @@ def double_quoted(text: str) -> str:
 
 def braces(text: str) -> list[str]:
     """Expand marked ``{a,b}`` and ``{1..3}``, innermost first; too many of them become a hole."""
-    found = _BRACE.search(text)
-    if found is None:
-        return [text]
     if text.count(OPEN) > _DEEPEST:
-        return [HOLE]
-    options = _options(found[1])
-    made = [f"{text[: found.start()]}{option}{text[found.end() :]}" for option in options]
-    expanded = [done for each in made[: _MOST + 1] for done in braces(each)]
-    return expanded if len(expanded) <= _MOST else [HOLE]
+        return [text] if _BRACE.search(text) is None else [HOLE]
+    pending, done = [text], list[str]()
+    while pending:
+        each = pending.pop()
+        if (found := _BRACE.search(each)) is None:
+            done.append(each)
+        else:
+            options = _options(found[1])
+            pending += (f"{each[: found.start()]}{option}{each[found.end() :]}" for option in reversed(options))
+        if len(pending) + len(done) > _MOST:
+            return [HOLE]
+    return done
 
 
 def _options(inner: str) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -37,6 +37,14 @@ class Effect(BaseModel):
         return self.packages if setting == "packages" else self.sealed
 
 
+class Expression(Protocol):
+    """Whatever can be searched for."""
+
+    def search(self, string: str, /) -> object:
+        """Something true where it occurs in a text."""
+        ...
+
+
 class Rule(BaseModel):
     """A regular expression on one kind of text, with texts that it must and must not match."""
 
@@ -53,7 +61,7 @@ class Rule(BaseModel):
     not_match: tuple[str, ...] = Field(min_length=1)
 
     @cached_property
-    def expression(self) -> re.Pattern[str]:
+    def expression(self) -> Expression:
         return re.compile(self.pattern)
 
 

@@ -9,7 +9,7 @@ from tree_sitter import Language, Parser
 
 from risk.alphabet import narrowed
 from risk.gaps import broken_words, surrounded
-from risk.invocations import Judge
+from risk.invocations import Effort, Judge
 from risk.kinds import SECRET_NAME
 from risk.paths import Paths
 from risk.quoting import HOLE, MARKS
@@ -22,6 +22,8 @@ from risk.words import Word
 from risk.writing import written_scripts
 
 _DEEPEST = 12
+_CHARS_PER_WORD = 10
+"""Of a script, as its reading is charged."""
 _ENDLESS = re.compile(r"\b(while\s+(true|:|\[\s*1\s*\])|until\s+false)\s*[;\n]|for\s*\(\(\s*;\s*;\s*\)\)")
 _ENDS = re.compile(r"\b(break|exit|return|exec)\b")
 _USED = re.compile(r"\$\{?[!#]?([A-Za-z_]\w*)")
@@ -38,10 +40,11 @@ class Shell:
     rules: Rules
     language: Language = field(default_factory=bash)
     depth: int = 0
+    effort: Effort = field(default_factory=Effort)
 
     def signs(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Sign]:
         """Say everything about a script; the text is what bash would get."""
-        if self.depth > _DEEPEST:
+        if self.depth > _DEEPEST or not self.effort.spent(1 + len(text) // _CHARS_PER_WORD):
             yield Sign("unread", "scripts within scripts within scripts", "shell.nested")
             return
         narrow, back = narrowed(MARKS.sub("\ufffd", text))
@@ -73,7 +76,7 @@ class Shell:
             yield from self._fragments(text)
 
     def _runs(self, script: Script) -> Iterator[Sign]:
-        judge = Judge(rules=self.rules, paths=self._paths(script), shell=self._deeper)
+        judge = Judge(rules=self.rules, paths=self._paths(script), shell=self._deeper, effort=self.effort)
         for redirect in script.redirects:
             yield from _redirected(redirect, judge.paths)
         for invocation in script.invocations:
@@ -83,9 +86,7 @@ class Shell:
     def _deeper(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
         if HOLE in text:
             yield Sign("hidden", "a script that is put together when it runs", "shell.computed_script")
-        yield from Shell(rules=self.rules, language=self.language, depth=self.depth + 1).signs(
-            text.replace(HOLE, "$_"), sources
-        )
+        yield from replace(self, depth=self.depth + 1).signs(text.replace(HOLE, "$_"), sources)
 
     def _paths(self, script: Script) -> Paths:
         """Relative paths may start in any folder that the script changes to."""
@@ -114,7 +115,7 @@ class Shell:
             pieces = [piece.strip() for piece in text.split(separator)]
             for piece in pieces if 1 < len(pieces) <= 60 else ():  # noqa: PLR2004
                 if piece:
-                    yield from Shell(rules=self.rules, language=self.language, depth=self.depth + 4).signs(piece)
+                    yield from replace(self, depth=self.depth + 4).signs(piece)
 
 
 def _printed_secrets(script: Script, text: str) -> Iterator[Sign]:

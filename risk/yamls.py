@@ -1,26 +1,22 @@
 """Read YAML that people write, and say which line is wrong."""
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import yaml
 
-from domain import Refused
-
-if TYPE_CHECKING:
-    from yaml import SafeLoader as Loader
-else:
-    Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from domain import Refused, YamlLoader, yaml_excess
 
 LINE = "__line__"
 
 
-class _Numbered(Loader):
+class _Numbered(YamlLoader):
     """Every mapping remembers where it started, and no key may be written twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [child.value for child, _ in node.value if child.value != "<<"]
-        if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+        names = Counter(str(child.value) for child, _ in node.value if child.value != "<<")
+        if twice := sorted(name for name, times in names.items() if times > 1):
             raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is written twice", node.start_mark)
         made: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         made[LINE] = node.start_mark.line + 1
@@ -37,9 +33,14 @@ def numbered(text: str) -> Mapping[str, Any]:
     """Parse a YAML mapping whose mappings each carry their line under ``LINE``.
 
     Raises:
-        Refused: ``bad_rules`` with the line when it is no YAML, or not a mapping.
+        Refused: ``bad_rules`` with the line when it is no YAML, or not a mapping; ``policy_invalid`` when it is more
+            than anybody writes by hand, or holds aliases that grow beyond that.
     """
     try:
+        if excess := yaml_excess(text):
+            what, line = excess
+            raise Refused(f"line {line}: this is too much to read: {what}", code="policy_invalid",
+                          hint="Write it flat and without repetition; docs/risk.md describes the format.")  # fmt: skip
         found: object = yaml.load(text, Loader=_Numbered)  # noqa: S506  a safe loader that also counts lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -37,7 +38,7 @@ async def lately(pinned: Pinned) -> tuple[Hunk, ...]:
             out = await git(source.folder, *_LOG, pinned.commit, "--", "*.py", seconds=_SECONDS)
     except (GitFailed, Refused, OSError):
         return ()
-    return tuple(hunks(out[:_BYTES].decode(errors="replace")))[:MOST]
+    return await asyncio.to_thread(lambda: tuple(islice(hunks(out[:_BYTES].decode(errors="replace")), MOST)))
 
 
 def hunks(log: str) -> Iterator[Hunk]:

@@ -8,12 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from domain import python_tree
+
 GROUPS = frozenset(("test", "tests", "testing", "dev", "develop", "development", "ci"))
 """Optional groups that tests usually need."""
 
 _FILE = re.compile(r"(^|/)((dev|test|tests|ci)[-_])?requirements([-_./][\w.-]+)?\.txt$|^requirements/[\w.-]+\.txt$")
 _APART = re.compile(r"docs?\b|lint|release|bench", re.IGNORECASE)
-_REQUIREMENT = re.compile(r"^[A-Za-z0-9][\w.-]*\s*(\[[\w,\s.-]*\])?\s*([<>=!~;(].*)?$")
+_REQUIREMENT = re.compile(r"^[A-Za-z0-9][\w.-]*\s*(\[[\w,\s.-]*\]\s*)?([<>=!~;(].*)?$")
+_LONGEST_LINE = 10_000
+"""Of a pyproject.toml: to read a key takes the square of its dots."""
+_BLANKS = re.compile(r"(?<=\S)[^\S\n]{8,}")
+"""Inside of a line; configparser takes the square of them."""
 _MANIFESTS = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
@@ -35,7 +41,7 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     for path, text in sorted(manifests.items()):
         try:
             found += _read(path, text)
-        except (tomllib.TOMLDecodeError, configparser.Error, SyntaxError, AttributeError, TypeError) as error:
+        except (ValueError, configparser.Error, AttributeError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from error
     stripped = (each.strip() for each in found)
     # A line break in a requirement would be a line of its own for pip, and could name another index.
@@ -44,6 +50,8 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
 
 def _read(path: str, text: str) -> Iterable[str]:
     if path == "pyproject.toml":
+        if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
+            raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")
         return _pyproject(tomllib.loads(text))
     if path == "setup.cfg":
         return _setup(text)
@@ -64,20 +72,24 @@ def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
     groups = parsed.get("dependency-groups", {})
     for name in groups:
         if name.lower() in GROUPS:
-            yield from _group(groups, name, ())
+            yield from _group(groups, name)
 
 
-def _group(groups: Mapping[str, Sequence[Any]], name: str, above: tuple[str, ...]) -> Iterator[str]:
-    for entry in groups.get(name, ()) if name not in above else ():
-        if isinstance(entry, str):
-            yield entry
-        else:
-            yield from _group(groups, entry.get("include-group", ""), (*above, name))
+def _group(groups: Mapping[str, Sequence[Any]], name: str) -> Iterator[str]:
+    """Every entry of a group and of those it includes, each of them once: they may include each other at will."""
+    waiting, seen = [name], {name}
+    while waiting:
+        for entry in groups.get(waiting.pop(), ()):
+            if isinstance(entry, str):
+                yield entry
+            elif (included := entry.get("include-group", "")) not in seen:
+                seen.add(included)
+                waiting.append(included)
 
 
 def _setup(text: str) -> Iterator[str]:
     parsed = configparser.ConfigParser(interpolation=None)
-    parsed.read_string(text)
+    parsed.read_string(_BLANKS.sub(" ", text))
     yield from parsed.get("options", "install_requires", fallback="").splitlines()
     if parsed.has_section("options.extras_require"):
         for name, lines in parsed.items("options.extras_require"):
@@ -87,7 +99,10 @@ def _setup(text: str) -> Iterator[str]:
 
 def _setup_call(text: str) -> Iterator[str]:
     """What the call of ``setup`` gives as literals; a program is not run to learn more."""
-    for node in ast.walk(ast.parse(text)):
+    tree = python_tree(text)
+    if tree is None:
+        raise ValueError("it is no Python, or nested too deeply")
+    for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg in {"install_requires", "tests_require", "extras_require"}:
             yield from _literals(node.value)
 

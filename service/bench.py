@@ -10,10 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from domain import Event, Line, Name, Prose, Refused, SignoffError, Task, value
+from domain import Event, Line, Name, Prose, Refused, SignoffError, Task, value, yaml_value
 from service.cli_fix import Order, lay_out
 from service.engine import Standing
 from service.settings import Settings
@@ -81,8 +80,8 @@ def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ..
         Refused: ``bench_invalid``: the file is not valid, or there is no case of that name.
     """
     try:
-        found = _CASES.validate_python(yaml.safe_load((path or BUNDLED).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        found = _CASES.validate_python(yaml_value((path or BUNDLED).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
         raise Refused(f"{path or BUNDLED} has no cases: {str(error)[:500]}", code="bench_invalid",
                       hint="Each case has name, task, files and, if it is not pytest, accept.") from error  # fmt: skip
     if unknown := set(names) - {case.name for case in found}:

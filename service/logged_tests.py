@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from domain import python_tree
+
 NAME = "test_from_the_logs.py"
 COMMAND = f"python3 -m pytest -q {NAME}"
 
 _TEST = re.compile(r"(^|/)(tests?/.*|test_[^/]*|[^/]*_test|tests)\.py$")
-_SHOWN = re.compile(r"^    (def test\w*\(\):\n(?:(?:    .*|>   .*|)\n)*?>   .*(?:\n|$))", re.MULTILINE)
-"""A failing test as pytest shows it: its lines up to the one that failed, which has a ``>`` in front."""
+_SHOWN = re.compile(r"    def test\w*\(\):")
 _FRAME = re.compile(r'File "[^"\n]+", line \d+, in test\w*\n\s+(\S.*)')
 _EXAMPLE = re.compile(r"Failed example:\n\s+(\S.*)\nExpected:\n\s+(\S.*)\nGot")
 _ASSERTED = {"assertEqual": "==", "assertIn": "in", "assertIs": "is", "assertNotEqual": "!=", "assertNotIn": "not in"}
@@ -25,11 +26,12 @@ def has_tests(files: Mapping[str, str]) -> bool:
 def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
     """A file of tests made of the assertions in the logs that speak of names the files define; None without any."""
     defined = _defined(files)
+    known = {*defined, *dir(builtins)}
     bodies: list[str] = []
     used: set[str] = set()
     for text in dict.fromkeys(text for log in logs.values() for text in _asserted(log)):
         free = _free(text)
-        if free is not None and free & defined.keys() and free <= {*defined, *dir(builtins)}:
+        if free is not None and free & defined.keys() and free <= known:
             bodies.append(text)
             used |= free & defined.keys()
     if not bodies:
@@ -43,22 +45,31 @@ def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
 def _asserted(log: str) -> Iterator[str]:
     """Statements that failed: whole tests where they are shown, single assertions elsewhere."""
     log = log.replace("\r\n", "\n")
-    for found in _SHOWN.finditer(log):
-        lines = [line[4:] for line in found[1].splitlines()[1:]]
-        yield "\n".join(line[4:] if line[:4].isspace() else line for line in lines)
+    for lines in _shown(log):
+        yield "\n".join(line[8:] if line[4:8].isspace() else line[4:] for line in lines)
     for found in _FRAME.finditer(log):
         yield found[1]
     for found in _EXAMPLE.finditer(log):
         yield f"assert repr({found[1]}) == {found[2]!r}"
 
 
+def _shown(log: str) -> Iterator[list[str]]:
+    """Failing tests as pytest shows them: their lines up to the one that failed, which has a ``>`` in front."""
+    lines: list[str] | None = None
+    for line in log.split("\n"):
+        if lines is None or (line and not line.startswith(("    ", ">   "))):
+            lines = [] if _SHOWN.fullmatch(line) else None
+            continue
+        lines.append(line)
+        if line.startswith(">   "):
+            yield lines
+            lines = None
+
+
 def _free(text: str) -> set[str] | None:
     """The names that statements need from outside; None when they are no Python, or assert nothing."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return None
-    if not any(isinstance(node, ast.Assert) or _method(node) for node in ast.walk(tree)):
+    tree = python_tree(text)
+    if tree is None or not any(isinstance(node, ast.Assert) or _method(node) for node in ast.walk(tree)):
         return None
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     stored = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | (
@@ -102,11 +113,8 @@ def _defined(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _top(text: str) -> Iterator[str]:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return
-    for node in tree.body:
+    tree = python_tree(text)
+    for node in tree.body if tree is not None else ():
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name

@@ -69,7 +69,7 @@ class Issuer:
         try:
             answer = (await self.client.get(self.jwks_url)).raise_for_status()
             found = jwt.PyJWKSet.from_dict(answer.json())
-        except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+        except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
             raise KeysUnavailable(f"The keys of the issuer cannot be read: {type(error).__name__}",
                                   hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.") from error  # fmt: skip
         self._keys = {str(key.key_id): key for key in found.keys}

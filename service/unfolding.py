@@ -6,6 +6,7 @@ its last brace is there.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 Part = tuple[Literal["path", "text", "command", "delete"], str]
@@ -27,8 +28,8 @@ class Unfolding:
     """``{`` and ``[`` that are open."""
     _keys: list[str] = field(default_factory=list[str])
     """The key in force in each of them."""
-    _text: str | None = None
-    """The string that is open."""
+    _letters: list[str] | None = None
+    """Of the string that is open."""
     _escape: str = ""
     _high: int = 0
     """The first half of a character that is escaped in two."""
@@ -39,21 +40,21 @@ class Unfolding:
         """Another answer begins."""
         self._inside.clear()
         self._keys.clear()
-        self._text, self._escape, self._high, self._value = None, "", 0, False
+        self._letters, self._escape, self._high, self._value = None, "", 0, False
 
     def hear(self, text: str) -> list[Part]:
         """What a reader gets to see of this piece."""
         parts: list[Part] = []
-        for kind, said in self._parts(text):
-            if parts and kind == "text" and parts[-1][0] == "text":
-                parts[-1] = ("text", parts[-1][1] + said)
+        for is_text, pieces in groupby(self._parts(text), key=lambda part: part[0] == "text"):
+            if is_text:
+                parts.append(("text", "".join(said for _, said in pieces)))
             else:
-                parts.append((kind, said))
+                parts.extend(pieces)
         return parts
 
     def _parts(self, text: str) -> Iterator[Part]:
         for char in text:
-            if self._text is None:
+            if self._letters is None:
                 self._structure(char)
             elif self._escape or char == "\\":
                 yield from self._escaped(char)
@@ -70,7 +71,7 @@ class Unfolding:
             self._inside.pop()
             self._keys.pop()
         elif char == '"' and self._inside:
-            self._text = ""
+            self._letters = []
         if char in "{,":
             self._value = False
         elif char == ":":
@@ -85,10 +86,10 @@ class Unfolding:
         return bool(self._inside) and self._inside[-1] == "{" and not self._value
 
     def _said(self, char: str) -> Iterator[Part]:
-        self._text = (self._text or "") + char
         if not self._is_key and self._key in _SAID:
-            self._text = ""
             yield ("text", char)
+        elif self._letters is not None:
+            self._letters.append(char)
 
     def _escaped(self, char: str) -> Iterator[Part]:
         self._escape += char
@@ -111,7 +112,7 @@ class Unfolding:
             yield from self._said(chr(unit))
 
     def _closed(self) -> Iterator[Part]:
-        said, self._text = self._text or "", None
+        said, self._letters = "".join(self._letters or ()), None
         if self._is_key:
             self._keys[-1] = said
         elif self._key in _WHOLE:

@@ -1,12 +1,11 @@
 """Read a run's spans back from the local files."""
 
 import asyncio
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from domain import Refused
+from domain import Refused, json_value
 from telemetry.spanfile import path_of
 from telemetry.tree import Branch, grow, spans_of
 
@@ -47,7 +46,7 @@ def _read(folder: Path, run: str) -> Branch:
 def _records(lines: list[bytes]) -> Iterator[Mapping[str, Any]]:
     for line in lines:
         try:
-            record = json.loads(line)
+            record = json_value(line)
         except ValueError:  # blank, or cut short when a process was killed
             continue
         if isinstance(record, dict):

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, cast
 from uuid import uuid4
 
-from domain import CodeChange, CommandRun, FileEdit, Refused
+from domain import CodeChange, CommandRun, FileEdit, Refused, json_value
 from models.contract import Bench, Heard, Job, Proposal
 from models.repair.bundle import bundle
 from models.repair.wording import subject
@@ -75,7 +75,7 @@ class Repair:
             raise _refused("interpreter_missing", f"{self.python} is not in the sandbox.")
         result = await self._result(bench, folder, run)
         if result["code"] != "ok":
-            raise _refused(result["code"], result["message"])
+            raise _refused(str(result["code"]), str(result.get("message", "")))
         return result
 
     async def _result(self, bench: Bench, folder: str, run: CommandRun) -> dict[str, Any]:
@@ -86,7 +86,13 @@ class Repair:
             if "No such file" in said or "not found" in said:
                 raise _refused("interpreter_missing", f"{self.python} does not start: {said}") from error
             raise _refused("no_repair_found", f"The search ended early ({run.ended} {run.code}): {said}") from error
-        return cast("dict[str, Any]", json.loads(data))
+        try:
+            result = json_value(data)
+        except ValueError as error:
+            raise _refused("no_repair_found", "The search left a result that cannot be read.") from error
+        if not isinstance(result, dict) or "code" not in result:
+            raise _refused("no_repair_found", "The search left a result that makes no sense.")
+        return cast("dict[str, Any]", result)
 
     async def _proved(
         self, job: Job, bench: Bench, option: Mapping[str, Any], result: Mapping[str, Any], began: float

@@ -8,6 +8,8 @@ from typing import Any
 
 SUBJECT = 72
 """Characters of a subject line that every tool shows whole."""
+_LONGEST = 500
+"""Of a line whose words are compared: that takes the square of them, and more."""
 _SAYS = re.compile(r"\w")
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
@@ -16,7 +18,8 @@ def subject(option: Mapping[str, Any]) -> str:
     """``Fix ledger.py: quantity → remaining``, or the kind of the repair where one phrase does not say it."""
     files = ", ".join(sorted(PurePosixPath(path).name for path in option["files"]))
     gone, come = _lines(option["diff"], "-"), _lines(option["diff"], "+")
-    said = _swap(gone[0], come[0]) if len(gone) == len(come) == 1 else ""
+    short = len(gone) == len(come) == 1 and max(len(gone[0]), len(come[0])) <= _LONGEST
+    said = _swap(gone[0], come[0]) if short else ""
     line = f"Fix {files}: {said}"
     return line if said and len(line) <= SUBJECT else f"Fix {files}: {option['what'].split(' at ')[0]}"
 

@@ -20,6 +20,8 @@ HEADERS = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
 }
 """Browsers heed the last one over HTTPS only, where a proxy ends TLS."""
+_DIGITS = 18
+"""Of a length that is worth reading; ``int`` refuses very long ones."""
 FREE = frozenset({"/ok", "/healthz", "/readyz"})
 """Probes of an orchestrator are not counted."""
 
@@ -52,7 +54,7 @@ class Shield:
             if scope["path"] not in FREE:
                 await self.admit((scope.get("client") or ("unknown", 0))[0])
             length = headers.get("content-length", "")
-            if length.isdecimal() and int(length) > self.most_bytes:
+            if length.isdecimal() and (len(length) > _DIGITS or int(length) > self.most_bytes):
                 raise refuse("body_too_large", f"A request may have {self.most_bytes} bytes.")
             await self.app(scope, _counted(receive, self.most_bytes), dressed)
         except SignoffError as no:
