@@ -1,5 +1,6 @@
 """API keys of an organisation, and login sessions of people."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -79,11 +80,13 @@ async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
     now = at.reception.clock()
     wanted = Key(
         id="", kind="ak", org=who.org, subject=asked.subject or f"key:{asked.name}", name=asked.name,
-        roles=tuple(asked.roles), personal=asked.personal, standing=asked.standing, created_at=now,
+        roles=tuple(asked.roles), personal=asked.personal, created_at=now,
+        standing=asked.standing or ("" if administers(who) else _standing(at, who)),
         scopes=tuple(asked.scopes) if asked.scopes is not None else scopes_of(tuple(asked.roles)),
         expires_at=_expiry(asked, who, now),
     )  # fmt: skip
-    ensure_may_make(who, wanted, people=await at.keys.people(who.org), issuer=at.issuer is not None)
+    maker = replace(who, standing=_standing(at, who))
+    ensure_may_make(maker, wanted, people=await at.keys.people(who.org), issuer=at.issuer is not None)
     if asked.standing:
         await _stands(at, who, asked.standing, asked.name)
     somebody = wanted.personal and wanted.subject != who.subject
@@ -94,6 +97,11 @@ async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
     )  # fmt: skip
     await at.house.people.company.look()  # with a second person it is a team from now on
     return answer({**document(key), "key": text}, 201)
+
+
+def _standing(at: TheOffice, of: Who | Key) -> str:
+    """By its name, also where the catalogue and not a key gives it. Empty: there is none, or it is gone."""
+    return of.standing or at.house.catalogue.stands(of.org, of.subject).name
 
 
 def _expiry(asked: NewKey, who: Who, now: datetime) -> datetime | None:
@@ -108,7 +116,8 @@ def _expiry(asked: NewKey, who: Who, now: datetime) -> datetime | None:
 async def stand(who: Admin, at: TheOffice, key_id: str, asked: NewStanding) -> Response:
     """Give a key another standing; empty: as the catalogue has it for its holder."""
     key = await at.keys.get(key_id, who.org)
-    ensure_may_stand(who, key, asked.standing)
+    maker = replace(who, standing=_standing(at, who))
+    ensure_may_stand(maker, replace(key, standing=_standing(at, key)), asked.standing)
     await _stands(at, who, asked.standing, key.id)
     return answer(document(await at.keys.stand(key_id, who.org, asked.standing)))
 
@@ -127,10 +136,12 @@ async def rotate(who: Caller, at: TheOffice, key_id: str) -> Response:
 
     A program's key: by who has all it has, and the scope admin. A personal key: by its person alone, logged in.
     """
-    now = at.reception.clock()
-    key, text = await at.keys.rotate(
-        key_id, who.org, by=who.subject, allowed=lambda old: ensure_may_rotate(who, old, now=now)
-    )
+    maker, now = replace(who, standing=_standing(at, who)), at.reception.clock()
+
+    def allowed(old: Key) -> None:
+        ensure_may_rotate(maker, replace(old, standing=_standing(at, old)), now=now)
+
+    key, text = await at.keys.rotate(key_id, who.org, by=who.subject, allowed=allowed)
     return answer({**document(key), "key": text}, 201)
 
 
