@@ -6,7 +6,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from domain import FailureKind, Refused, Task
+from domain import FailureKind, Refused, Task, ensure_no_credential
 from models import KIND_OF, Errand, Message, ModelCard, Role, Route, tier_for
 from service import report, usage
 from service.people import local_user
@@ -103,6 +103,7 @@ def route(
         async with open_house(settings) as house:
             if standing:
                 house.catalogue.standing(standing)
+            ensure_no_credential(repo or "")
             wanted = Task(text=task, repo=repo or "", base=base, strategy=strategy or settings.strategy,
                           requester=local_user(), standing=standing)  # fmt: skip
             errand = await _errand(house, wanted, attempt, _kind(failure))

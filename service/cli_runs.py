@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, cast
 import typer
 from rich.table import Table
 
-from domain import Budget, Refused, Task
+from domain import Budget, Refused, Task, ensure_no_credential
 from service import report
 from service.engine import Standing
 from service.history import fork as fork_run
@@ -310,6 +310,7 @@ def _text(text: str) -> str:
 
 
 def _repo(repo: str) -> str:
+    ensure_no_credential(repo)
     return repo if "://" in repo or repo.startswith("git@") else str(Path(repo).expanduser().resolve())
 
 

@@ -123,7 +123,7 @@ async def greet(office: Office, settings: Settings, *, new_key: bool) -> None:
         raise refuse("authentication_needed", f"Nobody could log in, so {settings.host} is not bound.")
     if first or new_key:
         _, text = await office.keys.make(
-            settings.org, local_user(), name="admin", roles=ADMIN, personal=True, env="local"
+            settings.org, local_user(), name="admin", roles=ADMIN, personal=True, env="local", by=local_user()
         )
         err().print(f"admin key (shown once): [b]{text}[/]", highlight=False, soft_wrap=True)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

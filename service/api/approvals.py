@@ -1,6 +1,7 @@
 """Approvals over HTTP: read in full, decide on exactly the bytes that were shown."""
 
 import hashlib
+import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -8,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field, TypeAdapter
 
 from approvals import Ballot, Decision, Terms, approve_the_like, read_resume, refusal, voted_answer
-from domain import BallotState
+from domain import BallotState, redacted
 from service.api.caller import ApprovalReader, Caller, TheOffice, answer
 from service.office import Office
 from service.who import Who
@@ -20,6 +21,7 @@ _BALLOT = TypeAdapter(Ballot)
 def document(ballot: Ballot) -> dict[str, Any]:
     """A ballot with everything its signer has to see."""
     shown = _BALLOT.dump_python(ballot, mode="json")
+    shown["action"]["target"] = redacted(ballot.action.target)
     return {**shown, "tier": ballot.tier, "approvals": ballot.approvals, "needed": ballot.requirement.humans}
 
 
@@ -112,7 +114,8 @@ async def kill(who: Caller, at: TheOffice, run_id: str) -> Response:
 
 
 def _remembered(who: Who) -> str:
-    return f"http:{who.org}:{who.subject}"[:100]
+    """One name for each caller; cut off, two of them could have one."""
+    return f"http:{hashlib.sha256(json.dumps([who.org, who.subject]).encode()).hexdigest()}"
 
 
 def _digest(approval: str, said: Deciding) -> str:

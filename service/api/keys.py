@@ -155,3 +155,4 @@ async def revoke(who: Admin, at: TheOffice, key_id: str) -> None:
 async def remove_member(who: Admin, at: TheOffice, subject: str) -> None:
     """Take a member's roles away: what they signed and was not used yet does not count any more."""
     await at.members.remove(who.org, subject)
+    await noted(at.house, subject, verb="member.removed", org=who.org, actor=who.subject, at=at.reception.clock())
