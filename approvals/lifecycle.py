@@ -12,7 +12,7 @@ from approvals.digest import action_digest, ballot_id, context_digest
 from approvals.narrowing import narrows
 from approvals.quorum import effective, involved, may_vote, outcome, repeats, undecided
 from approvals.refusals import refusal
-from domain import TIERS, Action, Risk, Tier, Vote, person
+from domain import TIERS, Action, Risk, Tier, Vote, person, respelled
 
 
 def digest_of(action: Action) -> str:
@@ -162,7 +162,7 @@ def higher(one: Risk, other: Risk) -> Risk:
 
 def cancelled(ballot: Ballot, voter: Voter, *, now: datetime) -> Ballot:
     """Withdrawn by its requester or by anyone who could veto it."""
-    own = voter.kind == "human" and person(voter.subject) == person(ballot.requester)
+    own = voter.kind == "human" and respelled(voter.subject, ballot.requester)
     if not own and (no := may_vote(ballot, voter, "reject", now)):
         raise no
     if effective(ballot, now) == "approved":

@@ -1,19 +1,20 @@
 """Write ``domain/lookalikes.py`` from Unicode's confusables (UTS 39), as ICU ships them.
 
-    python -m venv icu && icu/bin/pip install pyicu && icu/bin/python scripts/lookalikes.py
+    .venv/bin/python scripts/lookalikes.py
 
-ICU is where Unicode's data is kept best, and too much to ship for one table. What is written differs from the
+ICU is where Unicode's data is kept best, and too much to ship for one table; a system's own libicu is asked. What is written differs from the
 skeletons of UTS 39 where names need it: a letter and its capital are one, and no two ASCII characters become one.
 """
 
+import ctypes
 import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
+from ctypes.util import find_library
+from functools import cache
 from pathlib import Path
 from textwrap import wrap
-
-import icu  # type: ignore[import-not-found]  # not one of our dependencies
 
 TARGET = Path(__file__).parents[1] / "domain" / "lookalikes.py"
 AMBIGUOUS = {"l": "l", "O": "o"}
@@ -31,8 +32,32 @@ from typing import Final
 
 def skeleton(char: str) -> str:
     """The prototype of UTS 39, but for two letters that look like an ``m``."""
-    made = str(icu.SpoofChecker().getSkeleton(0, char))
+    library, version, checker = icu()
+    room, failed = ctypes.create_string_buffer(1_000), ctypes.c_int(0)
+    ask = getattr(library, f"uspoof_getSkeletonUTF8_{version}")
+    ask(ctypes.c_void_p(checker), 0, char.encode(), -1, room, len(room), ctypes.byref(failed))
+    if failed.value > 0:
+        sys.exit(f"ICU has no skeleton for U+{ord(char):04X}: error {failed.value}")
+    made = room.value.decode()
     return "m" if made == "rn" else made
+
+
+@cache
+def icu() -> tuple[ctypes.CDLL, str, int]:
+    """The library, the number that its functions end with, and a spoof checker."""
+    name = find_library("icui18n") or sys.exit("There is no libicu here: apt-get install libicu-dev")
+    library, version, failed = ctypes.CDLL(name), name.rpartition(".")[2], ctypes.c_int(0)
+    opening = getattr(library, f"uspoof_open_{version}")
+    opening.restype = ctypes.c_void_p
+    return library, version, opening(ctypes.byref(failed))
+
+
+def unicode_version() -> str:
+    """Whose data it is."""
+    library, version, _ = icu()
+    numbers = (ctypes.c_uint8 * 4)()
+    getattr(library, f"u_getUnicodeVersion_{version}")(numbers)
+    return f"{numbers[0]}.{numbers[1]}"
 
 
 def settled(char: str) -> bool:
@@ -101,7 +126,7 @@ def write(members: dict[str, list[str]], ambiguous: dict[str, list[str]]) -> Non
     def code(text: str) -> str:
         return "+".join(f"{ord(char):x}" for char in text)
 
-    text = HEAD.format(version=icu.UNICODE_VERSION)
+    text = HEAD.format(version=unicode_version())
     text += f'LOOKALIKES: Final = """\\\n{table(members)}\n"""\n\nAMBIGUOUS: Final = """\\\n{table(ambiguous)}\n"""\n'
     TARGET.write_text(text, encoding="ascii")
 

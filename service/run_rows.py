@@ -75,9 +75,9 @@ def shown(values: Mapping[str, Any]) -> dict[str, Any]:
     """A state as it is shown: the runs of older versions may have a password in their address."""
     told = dict(values)
     for name in ("task", "pinned"):
-        address = getattr(kept := told.get(name), "repo", None)
-        if address is not None and (clean := split_credential(address)[0]) != address:
-            told[name] = replace(kept, repo=clean)
+        kept: Any = told.get(name)
+        if kept is not None and (address := split_credential(kept.repo)[0]) != kept.repo:
+            told[name] = replace(kept, repo=address)
     return told
 
 
