@@ -2,8 +2,9 @@
 
     .venv/bin/python scripts/lookalikes.py
 
-ICU is where Unicode's data is kept best, and too much to ship for one table; a system's own libicu is asked. What is written differs from the
-skeletons of UTS 39 where names need it: a letter and its capital are one, and no two ASCII characters become one.
+ICU is where Unicode's data is kept best, and too much to ship for one table; a system's own libicu is asked. What is
+written differs from the skeletons of UTS 39 where names need it: a letter and its capital are one, and no two ASCII
+characters become one.
 """
 
 import ctypes
