@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Action, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote, value
+from domain import Action, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote, people, value
 
 Surface = Literal["terminal", "http", "hook", "page", "langgraph"]
 Diff = Annotated[str, Field(max_length=4_000_000)]
@@ -108,7 +108,7 @@ class Ballot:
     @property
     def approvals(self) -> int:
         """Humans who approved so far, of ``requirement.humans``."""
-        return sum(vote.choice == "approve" for vote in self.votes)
+        return people(vote.voter for vote in self.votes if vote.choice == "approve")
 
     @property
     def parks(self) -> bool:

@@ -1,5 +1,6 @@
 """Who is told and who may answer, from one file: ``connections.yaml`` (see docs/webhooks.md)."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
 
 from approvals.outgoing import Endpoint, Subscriptions
 from approvals.webhook import Integration
-from domain import Refused, value, yaml_value
+from domain import Refused, alike, respelled, value, yaml_value
 
 _FILE = "file:"
 
@@ -52,7 +53,19 @@ def load_connections(path: Path) -> Connections:
     for kind, names in (("endpoint", [e.name for e in made.notify.endpoints]), ("hook", [h.name for h in made.hooks])):
         if twice := {name for name in names if names.count(name) > 1}:
             raise _invalid(path, f"{kind} {', '.join(sorted(twice))} is there twice")
+    for hook in made.hooks:
+        if pair := _lookalikes(hook):
+            raise _invalid(path, f"hook {hook.name}: {' and '.join(map(ascii, pair))} could be taken for one another")
     return made
+
+
+def _lookalikes(hook: Integration) -> tuple[str, str] | None:
+    """Two identities, or two members, that somebody who reads the map could take for one; they would vote as two."""
+    for one, other in combinations(hook.members, 2):
+        if hook.members[one] != hook.members[other] and not respelled(one, other) and alike(one, other):
+            return one, other
+    members = sorted(set(hook.members.values()))
+    return next(((a, b) for a, b in combinations(members, 2) if not respelled(a, b) and alike(a, b)), None)
 
 
 def _with_secrets(node: Any, folder: Path) -> Any:

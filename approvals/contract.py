@@ -26,6 +26,13 @@ class People(Protocol):
         """The roles this person holds at the moment; none when they left."""
         ...
 
+    async def alone(self, org: str) -> bool:
+        """Whether one person works here alone at the moment: only then may a requester sign, where policy allows it.
+
+        Asked of the store, not of what a process remembers: another one may have let a second person in.
+        """
+        ...
+
 
 class Ballots(Protocol):
     """Asks humans and remembers what they said. Another organisation's ballot does not exist.

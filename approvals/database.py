@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from approvals import grants, lifecycle, rows, usage
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Clock, People
+from approvals.current import current, required
 from approvals.cursors import after, known, place
 from approvals.happenings import HOUSE, fact, killed_fact
 from approvals.ledger import Journal, Ledger, Mailing, count, ensure_alive, is_killed
-from approvals.quorum import LIVE, awaits, effective
+from approvals.quorum import LIVE, among_several, effective
 from approvals.refusals import refusal
 from approvals.store import reading, writing
 from approvals.tables import ballots, kills
@@ -37,6 +38,7 @@ class StoredBallots:
         return Ledger(engine=self.engine, clock=self.clock, journal=self.journal, mailing=self.mailing)
 
     async def open(self, request: Request) -> Ballot:
+        request = replace(request, requirement=await required(self.people, request.org, request.requirement))
         ballot = lifecycle.asked(request, now=self.clock(), nonce=secrets.token_hex(16))
         try:
             async with writing(self.engine) as conn:
@@ -77,7 +79,7 @@ class StoredBallots:
         cursor: str = "",
         limit: int = 50,
     ) -> Page:
-        now = self.clock()
+        now, mine_now = self.clock(), await current(self.people, mine) if mine else None
         where = [ballots.c.org == org]
         where += [ballots.c.run == run] if run is not None else []
         where += [rows.standing(state, now)] if state else []
@@ -87,7 +89,7 @@ class StoredBallots:
                 spot = place(cursor)
                 here = and_(*where, rows.behind(spot)) if spot else and_(*where)
                 batch = await rows.read(conn, here, limit=limit + 1)
-                found += [self._ledger.seen((b,), org) for b in batch if mine is None or awaits(b, mine, now)]
+                found += [self._ledger.seen((b,), org) for b in batch if mine_now is None or mine_now.awaits(b, now)]
                 if len(batch) <= limit:
                     break
                 cursor = after(batch[-1])
@@ -95,10 +97,11 @@ class StoredBallots:
         return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, ballot):
-            c = ballots.c
+        now = await current(self.people, voter)
+        async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, stored):
+            ballot, c = now.ballot(stored), ballots.c
             rejects = await count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
-            voted = lifecycle.voted(ballot, decision, voter, now=self.clock(), rejects=rejects)
+            voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
             if voted == ballot:
                 return self._ledger.seen((ballot,), ballot.org)
             return await self._ledger.put(
@@ -106,20 +109,23 @@ class StoredBallots:
             )
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
-            nonce = secrets.token_hex(16)
-            old, new = lifecycle.edited(ballot, revision, voter, now=self.clock(), nonce=nonce)
+        now = await current(self.people, voter)
+        async with self._ledger.changing(id, voter.org, voter.subject) as (conn, stored):
+            nonce, ballot = secrets.token_hex(16), now.ballot(stored)
+            old, new = lifecycle.edited(ballot, now.revision(revision), now.voter, now=self.clock(), nonce=nonce)
             await self._ledger.put(conn, ballot, old, "edited", voter.subject)
             return await self._ledger.put(conn, None, new, "opened", voter.subject)
 
     async def cancel(self, id: str, voter: Voter) -> Ballot:  # noqa: A002
+        now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
-            gone = lifecycle.cancelled(ballot, voter, now=self.clock())
+            gone = lifecycle.cancelled(now.ballot(ballot), now.voter, now=self.clock())
             return await self._ledger.put(conn, ballot, gone, "cancelled", voter.subject)
 
     async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
+        now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
-            grant = grants.offered(ballot, terms, voter, now=self.clock())
+            grant = grants.offered(now.ballot(ballot), terms, now.voter, now=self.clock())
             await rows.write_grant(conn, grant)
             await self.journal.append(conn, fact(ballot, "granted", voter.subject, self.clock()))
             return grant
@@ -127,7 +133,9 @@ class StoredBallots:
     async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
         signers = await self._signers(await self.get(id, org))
         roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        async with self._ledger.changing(id, org, HOUSE, recomputed_digest) as (conn, ballot):
+        alone = await self.people.alone(org)
+        async with self._ledger.changing(id, org, HOUSE, recomputed_digest) as (conn, stored):
+            ballot = stored if alone else replace(stored, requirement=among_several(stored.requirement))
             await ensure_alive(conn, org, ballot.run)
             grant = await self._grant_of(conn, ballot)
             usage.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
@@ -182,7 +190,7 @@ class StoredBallots:
         return moved
 
     async def kill(self, run: str, voter: Voter) -> tuple[Ballot, ...]:
-        lifecycle.ensure_may_kill(voter)
+        lifecycle.ensure_may_kill((await current(self.people, voter)).voter)
         now, c = self.clock(), ballots.c
         async with writing(self.engine) as conn:
             mine = and_(c.org == voter.org, c.run == run, c.state.in_(LIVE))

@@ -5,8 +5,8 @@ import hashlib
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from approvals.quorum import person
 from approvals.tables import ballots, grants, kills, votes
+from domain import person
 
 
 async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) -> int:

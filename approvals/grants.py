@@ -8,9 +8,9 @@ from uuid import UUID, uuid5
 import rfc8785
 
 from approvals.ballot import Ballot, Grant, Terms, Voter
-from approvals.quorum import effective, involved, may_vote, person
+from approvals.quorum import effective, involved, may_vote
 from approvals.refusals import refusal
-from domain import TIERS, Action
+from domain import TIERS, Action, person
 
 _GRANTS = UUID("0b9a6f1e-3f57-5f0e-8a47-0c2f5f6f7c55")
 LEAVABLE = frozenset({"content", "base_commit"})

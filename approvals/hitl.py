@@ -5,6 +5,7 @@ show it. Their answers carry no id and come in several shapes; what is not clear
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +14,7 @@ from approvals.ballot import Ballot, Decision, Terms
 from approvals.digest import canonical
 from approvals.refusals import refusal
 from approvals.show import one_line
-from domain import Action, Choice, Refused, value
+from domain import Action, Choice, Refused, redacted, value
 
 _MAX_COMMENT = 10_000
 _ACTION = TypeAdapter(Action)
@@ -49,7 +50,7 @@ NOTHING = Answer()
 
 def interrupt_payload(ballot: Ballot) -> dict[str, Any]:
     """What the graph pauses with."""
-    args: dict[str, Any] = plain(ballot.action)
+    args: dict[str, Any] = plain(replace(ballot.action, target=redacted(ballot.action.target)))
     request = {"name": ballot.action.tool, "args": args, "arguments": args, "description": description(ballot)}
     return {
         "action_requests": [request],

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from approvals.ballot import Ballot, Decision, Grant, Request, Revision, Voter
 from approvals.digest import action_digest, ballot_id, context_digest
 from approvals.narrowing import narrows
-from approvals.quorum import effective, involved, may_vote, outcome, person, repeats, undecided
+from approvals.quorum import effective, involved, may_vote, outcome, repeats, undecided
 from approvals.refusals import refusal
-from domain import TIERS, Action, Risk, Tier, Vote
+from domain import TIERS, Action, Risk, Tier, Vote, person, respelled
 
 
 def digest_of(action: Action) -> str:
@@ -162,7 +162,7 @@ def higher(one: Risk, other: Risk) -> Risk:
 
 def cancelled(ballot: Ballot, voter: Voter, *, now: datetime) -> Ballot:
     """Withdrawn by its requester or by anyone who could veto it."""
-    own = voter.kind == "human" and person(voter.subject) == person(ballot.requester)
+    own = voter.kind == "human" and respelled(voter.subject, ballot.requester)
     if not own and (no := may_vote(ballot, voter, "reject", now)):
         raise no
     if effective(ballot, now) == "approved":
@@ -189,6 +189,8 @@ def swept(ballot: Ballot, *, now: datetime) -> Ballot:
 
 
 def ensure_may_kill(voter: Voter) -> None:
-    """The kill switch is for whoever runs or signs things, keys included: stopping is always safe."""
+    """The kill switch is for people who run or sign things. A program cancels the runs it started, and can go on."""
+    if voter.kind != "human":
+        raise refusal("not_approver", f"{voter.subject} is no person: only people stop runs for good.")
     if not {"operator", "approver", "critical_approver", "org_admin"} & set(voter.roles):
         raise refusal("not_approver", f"{voter.subject} may not stop runs.")

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from approvals import grants, lifecycle, usage
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Clock, People
+from approvals.current import current, required
 from approvals.cursors import after, place
 from approvals.happenings import HOUSE, Fact, Letter, fact, killed_fact, letter, refused_fact
-from approvals.quorum import LIVE, awaits, effective
+from approvals.quorum import LIVE, among_several, effective
 from approvals.refusals import refusal
 from domain import BallotState, Refused
 
@@ -21,9 +22,14 @@ class Directory:
     """People from a table: ``{("org", "subject"): ("approver", …)}``."""
 
     members: Mapping[tuple[str, str], Sequence[str]]
+    solo: bool = True
+    """True: nothing is added to what a ballot's requirement says."""
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         return self.members.get((org, subject), ())
+
+    async def alone(self, org: str) -> bool:  # noqa: ARG002
+        return self.solo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,7 @@ class RememberedBallots:
 
     async def open(self, request: Request) -> Ballot:
         now = self.clock()
+        request = replace(request, requirement=await required(self.people, request.org, request.requirement))
         async with self._lock:
             ballot = lifecycle.asked(request, now=now, nonce=secrets.token_hex(16))
             if known := self.ballots.get(ballot.id):
@@ -74,6 +81,7 @@ class RememberedBallots:
         limit: int = 50,
     ) -> Page:
         now, behind = self.clock(), place(cursor)
+        mine_now = await current(self.people, mine) if mine else None
         rows = sorted((b for b in self.ballots.values() if b.org == org), key=_order, reverse=True)
         found = [
             self._seen(ballot, org)
@@ -81,33 +89,39 @@ class RememberedBallots:
             if (behind is None or _order(ballot) < behind)
             and (run is None or ballot.run == run)
             and (state is None or effective(ballot, now) == state)
-            and (mine is None or awaits(ballot, mine, now))
+            and (mine_now is None or mine_now.awaits(ballot, now))
         ]
         more = len(found) > limit
         return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._changing(id, voter.org, voter.subject, decision.action_digest) as ballot:
+        now = await current(self.people, voter)
+        async with self._changing(id, voter.org, voter.subject, decision.action_digest) as stored:
+            ballot = now.ballot(stored)
             rejects = sum(b.state == "rejected" for b in self._of(ballot.org, ballot.run))
-            voted = lifecycle.voted(ballot, decision, voter, now=self.clock(), rejects=rejects)
+            voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
             if voted == ballot:
                 return self._seen(ballot, ballot.org)
             return self._put(ballot, voted, f"vote.{decision.choice}", voter.subject, note=decision.comment)
 
     async def edit(self, id: str, revision: Revision, voter: Voter) -> Ballot:  # noqa: A002
-        async with self._changing(id, voter.org, voter.subject) as ballot:
-            nonce = secrets.token_hex(16)
-            old, new = lifecycle.edited(ballot, revision, voter, now=self.clock(), nonce=nonce)
+        now = await current(self.people, voter)
+        async with self._changing(id, voter.org, voter.subject) as stored:
+            nonce, ballot = secrets.token_hex(16), now.ballot(stored)
+            old, new = lifecycle.edited(ballot, now.revision(revision), now.voter, now=self.clock(), nonce=nonce)
             self._put(ballot, old, "edited", voter.subject)
             return self._put(None, new, "opened", voter.subject)
 
     async def cancel(self, id: str, voter: Voter) -> Ballot:  # noqa: A002
+        now = await current(self.people, voter)
         async with self._changing(id, voter.org, voter.subject) as ballot:
-            return self._put(ballot, lifecycle.cancelled(ballot, voter, now=self.clock()), "cancelled", voter.subject)
+            gone = lifecycle.cancelled(now.ballot(ballot), now.voter, now=self.clock())
+            return self._put(ballot, gone, "cancelled", voter.subject)
 
     async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
+        now = await current(self.people, voter)
         async with self._changing(id, voter.org, voter.subject) as ballot:
-            grant = grants.offered(ballot, terms, voter, now=self.clock())
+            grant = grants.offered(now.ballot(ballot), terms, now.voter, now=self.clock())
             self.grants[grant.id] = grant
             self.facts.append(fact(ballot, "granted", voter.subject, self.clock()))
             return grant
@@ -117,7 +131,9 @@ class RememberedBallots:
         grant = self.grants.get(before.grant)
         signers = {vote.voter for vote in before.votes} | ({grant.granted_by} if grant else set[str]())
         roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        async with self._changing(id, org, HOUSE, recomputed_digest) as ballot:
+        alone = await self.people.alone(org)
+        async with self._changing(id, org, HOUSE, recomputed_digest) as stored:
+            ballot = stored if alone else replace(stored, requirement=among_several(stored.requirement))
             if (org, ballot.run) in self.kills:
                 raise refusal("run_killed", f"Run {ballot.run} was stopped.")
             usage.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
@@ -146,7 +162,7 @@ class RememberedBallots:
             return tuple(ended)
 
     async def kill(self, run: str, voter: Voter) -> tuple[Ballot, ...]:
-        lifecycle.ensure_may_kill(voter)
+        lifecycle.ensure_may_kill((await current(self.people, voter)).voter)
         now = self.clock()
         async with self._lock:
             if (voter.org, run) not in self.kills:

@@ -102,6 +102,9 @@ async def the_kill_switch_stops_everything(stage: Stage) -> None:
     one, two, other = await stage.ask(), await stage.ask(step="b"), await stage.ask(run="run-2")
     await stage.ballots.vote(two.id, yes(two), stage.human("vera"))
     await refuses("not_approver", stage.ballots.kill("run-1", stage.human("eve", "viewer")))
+    for kind in ("api_key", "service", "bot"):
+        machine = replace(stage.human("ci", "operator", "org_admin", "policy_admin"), kind=kind)
+        await refuses("not_approver", stage.ballots.kill("run-1", machine))
     expect(await stage.ballots.killed("run-1", "acme"), False)
     gone = await stage.ballots.kill("run-1", stage.human("olga", "operator"))
     expect({ballot.id: ballot.state for ballot in gone}, {one.id: "cancelled", two.id: "cancelled"})

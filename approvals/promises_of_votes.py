@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from approvals.ballot import Voter
+from approvals.ballot import Terms, Voter
 from approvals.digest import action_digest
 from approvals.rehearsal import Stage, action, expect, no, question, refuses, yes
 from domain import BallotState
@@ -48,6 +48,43 @@ async def two_humans_sign_critical(stage: Stage) -> None:
     await refuses("approval_pending", stage.ballots.consume(ballot.id, "acme", ballot.action_digest))
     final = await stage.ballots.vote(ballot.id, yes(ballot), stage.human("wanda"))
     expect((final.state, final.approvals), ("approved", 2))
+
+
+async def a_name_that_passes_for_another_is_the_same_human(stage: Stage) -> None:
+    ballot, critical = await stage.ask(), await stage.ask("critical", step="b")
+    for requester in ("r\u0456ta", "rita\u200b", "r\u00adita", "\u202erita", "\uff32ita", "ri\U000e0074ta"):
+        await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), stage.human(requester)))
+    await stage.ballots.vote(critical.id, yes(critical), stage.human("vera"))
+    twice = await stage.ballots.vote(critical.id, yes(critical), stage.human("ver\u0430"))
+    expect((twice.state, twice.approvals), ("pending", 1))
+    await refuses("not_approver", stage.ballots.cancel(ballot.id, stage.human("r\u0456ta", "viewer")))
+    other = await stage.ask("critical", step="c")
+    for name in ("user1", "userl"):  # colleagues, as their directory named them
+        other = await stage.ballots.vote(other.id, yes(other), stage.human(name))
+    expect(other.state, "approved")
+
+
+async def alone_no_longer_means_no_longer(stage: Stage) -> None:
+    signed, ballot, like = [await stage.ask(mode="solo", step=step) for step in ("a", "b", "c")]
+    rita = stage.human("rita")
+    expect((await stage.ballots.vote(signed.id, yes(signed), rita)).state, "approved")
+    await stage.ballots.grant(like.id, Terms(), rita)
+    stage.people.solo = False
+    await refuses("not_approver", stage.ballots.consume(signed.id, "acme", signed.action_digest))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), rita))
+    await refuses("self_approval", stage.ballots.grant(ballot.id, Terms(), rita))
+    late = await stage.ask(mode="solo", step="d")  # asked by a process that does not know of it yet
+    expect((late.state, late.requirement.allow_self), ("pending", False))
+    expect({b.id for b in (await stage.ballots.list("acme", mine=rita)).items}, set[str]())
+    expect((await stage.ballots.vote(ballot.id, yes(ballot), stage.human("vera"))).state, "approved")
+
+
+async def a_role_that_was_taken_away_no_longer_votes(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    stage.people.members[("acme", "vera")] = ("viewer",)
+    await refuses("not_approver", stage.ballots.vote(ballot.id, yes(ballot), vera))
+    await refuses("not_approver", stage.ballots.cancel(ballot.id, vera))
+    await refuses("not_approver", stage.ballots.kill("run-1", vera))
 
 
 async def nobody_is_needed_below_high(stage: Stage) -> None:
@@ -164,6 +201,9 @@ VOTES = (
     asking_at_the_same_moment_opens_one,
     one_human_signs_high,
     two_humans_sign_critical,
+    a_name_that_passes_for_another_is_the_same_human,
+    alone_no_longer_means_no_longer,
+    a_role_that_was_taken_away_no_longer_votes,
     nobody_is_needed_below_high,
     those_who_never_count,
     alone_one_signs_high_for_oneself,

@@ -4,20 +4,15 @@ Four eyes: requester, editor, bots, keys and service accounts never count; one v
 reject vetoes; no answer in time means no.
 """
 
-import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from approvals.ballot import Ballot, Decision, Voter
 from approvals.refusals import refusal
-from domain import BallotState, Refused, Requirement, Vote
+from domain import BallotState, Refused, Requirement, Vote, alike, people, person
 
 LIVE: frozenset[BallotState] = frozenset({"pending", "approved"})
-
-
-def person(subject: str) -> str:
-    """Who a subject is, for comparing: two spellings of one name are one human, never two."""
-    return unicodedata.normalize("NFKC", subject).strip().casefold()
 
 
 def effective(ballot: Ballot, now: datetime) -> BallotState:
@@ -33,8 +28,8 @@ def outcome(votes: tuple[Vote, ...], requirement: Requirement, counts: Callable[
     """What these votes come to. A veto needs nobody's agreement; an approval counts only if ``counts`` says so."""
     if any(vote.choice == "reject" for vote in votes):
         return "rejected"
-    humans = {person(vote.voter) for vote in votes if vote.choice == "approve" and counts(vote)}
-    return "approved" if len(humans) >= requirement.humans else "pending"
+    humans = people(vote.voter for vote in votes if vote.choice == "approve" and counts(vote))
+    return "approved" if humans >= requirement.humans else "pending"
 
 
 def counts(vote: Vote, ballot: Ballot, roles: frozenset[str]) -> bool:
@@ -63,8 +58,13 @@ def may_vote(ballot: Ballot, voter: Voter, choice: str, now: datetime) -> Refuse
 
 
 def involved(ballot: Ballot, subject: str) -> bool:
-    """Whether this person requested or edited the action."""
-    return person(subject) in {person(name) for name in (ballot.requester, ballot.editor) if name}
+    """Whether this person requested or edited the action, or could pass for who did."""
+    return any(alike(subject, name) for name in (ballot.requester, ballot.editor) if name)
+
+
+def among_several(requirement: Requirement) -> Requirement:
+    """The requirement where several people work: nobody signs for themselves, whatever held when it was asked."""
+    return replace(requirement, allow_self=False)
 
 
 def _may_sign_own(ballot: Ballot, voter: Voter) -> bool:
@@ -111,7 +111,7 @@ def awaits(ballot: Ballot, voter: Voter, now: datetime) -> bool:
     return (
         effective(ballot, now) == "pending"
         and may_vote(ballot, voter, "reject", now) is None
-        and all(person(vote.voter) != person(voter.subject) for vote in ballot.votes)
+        and not any(alike(vote.voter, voter.subject) for vote in ballot.votes)
     )
 
 

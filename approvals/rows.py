@@ -14,9 +14,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from approvals.ballot import Ballot, Grant
 from approvals.cursors import micros
 from approvals.happenings import Letter
-from approvals.quorum import person
 from approvals.tables import ballots, grants, votes
-from domain import Action, BallotState, Requirement, Risk, Vote
+from domain import Action, BallotState, Requirement, Risk, Vote, person
 
 _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
 _BALLOT, _VOTE, _GRANT, _LETTER = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant), TypeAdapter(Letter)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from approvals.ballot import Ballot
 from approvals.digest import canonical
-from domain import Action, value
+from domain import Action, redacted, value
 
 _INVISIBLE = frozenset(
     chr(code)
@@ -111,7 +111,7 @@ def parts(action: Action) -> tuple[tuple[str, tuple[Line, ...]], ...]:
     fields += [
         ("cwd", action.cwd),
         ("environment", " ".join(sorted(set(action.environment)))),
-        ("target", action.target),
+        ("target", redacted(action.target)),
         ("base_commit", action.base_commit),
         ("content", action.content),
         ("image_digest", action.image_digest),

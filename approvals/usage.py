@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals.ballot import Ballot, Grant
-from approvals.quorum import counts, effective, outcome
+from approvals.quorum import counts, effective, involved, outcome
 from approvals.refusals import Code, refusal
 from domain import BallotState, Refused, Vote
 
@@ -28,6 +28,8 @@ def ensure_usable(ballot: Ballot, recomputed_digest: str, roles: Roles, *, grant
         holder = roles.get(grant.granted_by, frozenset[str]()) if grant else frozenset[str]()
         if holder.isdisjoint(ballot.requirement.roles):
             raise refusal("not_approver", "Who granted this may no longer sign it.")
+        if grant and not ballot.requirement.allow_self and involved(ballot, grant.granted_by):
+            raise refusal("self_approval", "Who granted this requested or edited it, and no longer works alone.")
         return
     if outcome(ballot.votes, ballot.requirement, _now_counts(ballot, roles)) != "approved":
         raise refusal("not_approver", "An approver lost the role since signing; not enough signatures are left.")

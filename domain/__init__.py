@@ -3,6 +3,7 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
+from domain.addresses import ensure_no_credential, redacted, split_credential
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.dag import check_plan, ready
 from domain.decision import (
@@ -43,6 +44,7 @@ from domain.evidence import (
 )
 from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
+from domain.names import alike, people, person, respelled
 from domain.progress import Attempt, Pending, Selection
 from domain.reachable import globally_reachable
 from domain.reports import read_report
@@ -112,8 +114,10 @@ __all__ = [
     "Verdict",
     "Vote",
     "YamlLoader",
+    "alike",
     "below",
     "check_plan",
+    "ensure_no_credential",
     "ensure_within",
     "environment",
     "failure_kind",
@@ -122,11 +126,16 @@ __all__ = [
     "is_test",
     "json_value",
     "looping",
+    "people",
+    "person",
     "python_tree",
     "read_json",
     "read_report",
     "ready",
+    "redacted",
+    "respelled",
     "run_in",
+    "split_credential",
     "value",
     "weakened",
     "whole_number",

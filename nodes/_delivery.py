@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from domain import Action, Attempt, Proof, Task
+from domain import Action, Attempt, Proof, Task, redacted
 from sandbox import Pinned
 
 SUBJECT = 72
@@ -28,7 +28,7 @@ def commit_message(task: Task, run: str, attempts: Sequence[Attempt], proof: Pro
     counts = f" ({report.summary})" if report else ""
     lines = [subject, "", body.strip(), "", f"Proved by: {proof.command} → exit code {proof.run.code}{counts}",
              f"Signoff-Run: {run}"]  # fmt: skip
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    return redacted(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()) + "\n"
 
 
 def delivery_action(task: Task, pinned: Pinned, run: str, tree: str, message: str) -> Action:

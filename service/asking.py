@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from domain import Task
+from domain import Task, ensure_no_credential
 from service.refusals import Unfit, refuse
 from service.turns import Strategy
 from service.who import Who
@@ -107,7 +107,8 @@ def read_task(ask: RunAsk, who: Who, *, profile: str, default_repo: str | None) 
     """The task a run is asked to do. Who requests it, and how they stand, is who is logged in, whatever the body says.
 
     Raises:
-        Refused: ``task_missing`` without words or a repository, ``task_invalid`` for a field out of bounds.
+        Refused: ``task_missing`` without words or a repository, ``task_invalid`` for a field out of bounds,
+            ``credential_in_url``.
     """
     given = ask.input or {}
     task = given.get("task")
@@ -121,6 +122,8 @@ def read_task(ask: RunAsk, who: Who, *, profile: str, default_repo: str | None) 
         raise refuse("task_missing", "The input says nothing that could be done.")
     if not fields["repo"]:
         raise refuse("task_missing", "The input names no repository.")
+    for name in ("repo", "base"):
+        ensure_no_credential(str(fields.get(name, "")))
     try:
         return _TASK.validate_python({**fields, "requester": who.subject, "standing": who.standing})
     except ValidationError as error:

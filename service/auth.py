@@ -1,16 +1,37 @@
-"""API keys and login sessions: made once, shown once, kept as an HMAC."""
+"""API keys and login sessions: made once, shown once, kept as an HMAC.
+
+A session lives no longer than the personal key it was opened with, and ends when the organisation's mode changes.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, RowMapping, String, Table, bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import reading, writing
+from approvals import Fact, Journal, reading, writing
 from domain import value
+from service.members import MEMBERS, ensure_apart
 from service.refusals import refuse
 from service.runs import METADATA
 from service.tokens import Token, new_token, read_token
@@ -36,9 +57,28 @@ KEYS = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=True),
     Column("standing", String(200), nullable=False, server_default=""),
+    Column("made_from", String(40), nullable=False, server_default=""),
+    Column("generation", Integer, nullable=False, server_default="0"),
 )
+MODES = Table(
+    "modes",
+    METADATA,
+    Column("org", String(200), primary_key=True),
+    Column("mode", String(4), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+"""How many people work in an organisation, as every process sees it. No row: solo, generation 0."""
+
 _K = KEYS.c
-_GET = select(KEYS).where(_K.id == bindparam("key"), _K.kind == bindparam("of"))
+_FROM = KEYS.alias("origin")
+_GENERATION = func.coalesce(MODES.c.generation, 0)
+_GET = (
+    select(KEYS, _FROM.c.id.label("origin"), _FROM.c.expires_at.label("origin_until"),
+           _FROM.c.roles.label("origin_roles"), _GENERATION.label("today"))
+    .select_from(KEYS.outerjoin(_FROM, _FROM.c.id == _K.made_from).outerjoin(MODES, MODES.c.org == _K.org))
+    .where(_K.id == bindparam("key"), _K.kind == bindparam("of"))
+)  # fmt: skip
 COLUMNS = tuple(column.key for column in KEYS.c if column.key != "mac")
 
 
@@ -60,46 +100,70 @@ class Key:
     expires_at: datetime | None = None
     standing: str = ""
     """How its holder stands when models are chosen: a name of the catalogue's ``standings``."""
+    made_from: str = ""
+    """Id of the personal key that a session was opened with."""
+    generation: int = 0
+    """Of the organisation's mode when a session was opened: it ends with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Makes, checks, rotates and revokes."""
+    """Makes, checks, rotates and revokes. Who may do that is for ``service.authority`` to say."""
 
     engine: AsyncEngine
     clock: Callable[[], datetime]
     pepper: bytes = field(repr=False)
+    journal: Journal | None = None
+    """Hears of every change, in its transaction, that comes with who made it."""
+    named: tuple[str, ...] = ()
+    """People whom the settings name: no new subject may pass for one of them."""
 
     async def make(
         self, org: str, subject: str, *, name: str = "", roles: Sequence[str] = (), scopes: Sequence[str] | None = None,
-        personal: bool = False, expires_at: datetime | None = None, env: str = "live", standing: str = "",
+        personal: bool = False, expires_at: datetime | None = None, env: str = "live", standing: str = "", by: str = "",
+        verb: str = "key.made", note: str = "",
     ) -> tuple[Key, str]:  # fmt: skip
-        """A new API key and the text of it, which nobody sees again."""
+        """A new API key and the text of it, which nobody sees again.
+
+        Raises:
+            Refused: ``subject_collides`` for a new subject that passes for another one; ``request_invalid``.
+        """
         held = tuple(scopes) if scopes is not None else scopes_of(tuple(roles))
         if unknown := sorted(set(held) - set(SCOPES)):
             raise refuse("request_invalid", f"There is no scope {unknown[0]!r}.")
         token = new_token("ak", env)
         key = Key(id=token.id, kind="ak", org=org, subject=subject, name=name, roles=tuple(roles), scopes=held,
                   personal=personal, created_at=self.clock(), expires_at=expires_at, standing=standing)  # fmt: skip
-        await self._keep(key, token)
+        async with writing(self.engine) as conn:
+            await ensure_apart(conn, org, subject, subjects(org), named=self.named)
+            await self._keep(conn, key, token)
+            await self._note(conn, key, by, verb, note or name)
         return key, token.text
 
     async def log_in(self, who: Key, *, roles: Sequence[str]) -> tuple[Key, str]:
-        """A session of the person a personal key stands for. Raises ``role_missing`` for any other key."""
-        if not who.personal:
+        """A session of the person a personal key stands for. Raises ``role_missing`` for anything else."""
+        if not who.personal or who.kind != "ak":
             raise refuse("role_missing", "This key stands for no person.")
         token, now = new_token("st"), self.clock()
         held = tuple(dict.fromkeys((*who.roles, *roles)))
-        session = Key(id=token.id, kind="st", org=who.org, subject=who.subject, roles=held, scopes=scopes_of(held),
-                      personal=True, mfa=who.mfa, created_at=now, expires_at=now + SESSION_FOR,
-                      standing=who.standing)  # fmt: skip
-        await self._keep(session, token)
+        until = min(now + SESSION_FOR, who.expires_at or datetime.max.replace(tzinfo=UTC))
+        async with writing(self.engine) as conn:
+            generation = select(MODES.c.generation).where(MODES.c.org == who.org)
+            session = Key(id=token.id, kind="st", org=who.org, subject=who.subject, roles=held, scopes=scopes_of(held),
+                          personal=True, mfa=who.mfa, created_at=now, expires_at=until, standing=who.standing,
+                          made_from=who.id, generation=(await conn.execute(generation)).scalar() or 0)  # fmt: skip
+            await self._keep(conn, session, token)
         return session, token.text
 
-    async def _keep(self, key: Key, token: Token) -> None:
+    async def _keep(self, conn: AsyncConnection, key: Key, token: Token) -> None:
         row: dict[str, Any] = {name: getattr(key, name) for name in COLUMNS}
-        async with writing(self.engine) as conn:
-            await conn.execute(insert(KEYS).values(**row, mac=token.mac(self.pepper)))
+        await conn.execute(insert(KEYS).values(**row, mac=token.mac(self.pepper)))
+
+    async def _note(self, conn: AsyncConnection, key: Key, by: str, verb: str, note: str) -> None:
+        """One line of the audit about a key, where somebody answers for it."""
+        if self.journal is not None and by:
+            fact = Fact(at=self.clock(), org=key.org, actor=by, verb=verb, object=f"key:{key.id}", note=note)
+            await self.journal.append(conn, fact)
 
     async def check(self, text: str) -> Key:
         """The key behind a token. Raises ``key_invalid``: unknown, wrong, expired or revoked alike."""
@@ -112,7 +176,18 @@ class Keys:
         key = _key(row)
         if key.expires_at is not None and key.expires_at <= self.clock():
             raise refuse("key_invalid", "This key has expired.")
-        return key
+        return self._session(key, row) if key.kind == "st" else key
+
+    def _session(self, key: Key, row: RowMapping) -> Key:
+        """A session as it stands now: what its key says today, while that works and the mode is still the same."""
+        if key.generation != row["today"]:
+            raise refuse("key_invalid", "This login ended when more people came. Log in again.")
+        if not key.made_from:  # opened by an older version
+            return key
+        until = _utc(row["origin_until"])
+        if row["origin"] is None or (until is not None and until <= self.clock()):
+            raise refuse("key_invalid", "The key of this login has ended.")
+        return replace(key, roles=tuple(row["origin_roles"]), expires_at=until)
 
     async def list(self, org: str) -> Sequence[Key]:
         """The organisation's API keys, newest first; never their secrets."""
@@ -132,12 +207,30 @@ class Keys:
         async with reading(self.engine) as conn:
             return (await conn.execute(select(_K.id).where(_K.kind == "ak").limit(1))).first() is not None
 
-    async def revoke(self, id_: str, org: str, *, after: timedelta = timedelta(0)) -> None:
-        """End a key, at once or with an overlap. Raises ``key_not_found``."""
-        change = update(KEYS).where(_K.id == id_, _K.org == org).values(expires_at=self.clock() + after)
+    async def people(self, org: str) -> Sequence[str]:
+        """Who can log in here: with a personal key that works, by the issuer once they were seen, or by a setting."""
+        works = or_(_K.expires_at.is_(None), _K.expires_at > self.clock())
+        holders = select(_K.subject).where(_K.org == org, _K.kind == "ak", _K.personal, works)
+        members = select(MEMBERS.c.subject).where(MEMBERS.c.org == org)
+        async with reading(self.engine) as conn:
+            found = (await conn.execute(holders.union(members))).scalars().all()
+        return tuple(dict.fromkeys((*found, *self.named)))
+
+    async def revoke(self, id_: str, org: str, *, by: str = "") -> None:
+        """End a key, or a session, at once; one that has ended stays so. Raises ``key_not_found``."""
         async with writing(self.engine) as conn:
-            if not (await conn.execute(change)).rowcount:
-                raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
+            key = await self._locked(conn, id_, org)
+            if key.expires_at is None or key.expires_at > self.clock():
+                await conn.execute(update(KEYS).where(_K.id == id_).values(expires_at=self.clock()))
+                await self._note(conn, key, by, "key.revoked", key.name)
+
+    async def _locked(self, conn: AsyncConnection, id_: str, org: str, *kinds: str) -> Key:
+        """The row, for a change."""
+        mine = and_(_K.id == id_, _K.org == org, _K.kind.in_(kinds or ("ak", "st")))
+        row = (await conn.execute(select(KEYS).where(mine).with_for_update())).mappings().first()
+        if row is None:
+            raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
+        return _key(row)
 
     async def stand(self, id_: str, org: str, standing: str) -> Key:
         """Give a key another standing; it holds from its next request on. Raises ``key_not_found``."""
@@ -146,28 +239,51 @@ class Keys:
             await conn.execute(change)
         return await self.get(id_, org)
 
-    async def rotate(self, id_: str, org: str) -> tuple[Key, str]:
-        """A new key with the same rights; the old one works on for ``OVERLAP``."""
-        old = await self.get(id_, org)
-        await self.revoke(id_, org, after=OVERLAP)
-        return await self.make(org, old.subject, name=old.name, roles=old.roles, scopes=old.scopes,
-                               personal=old.personal, expires_at=old.expires_at, standing=old.standing)  # fmt: skip
+    async def rotate(
+        self, id_: str, org: str, *, by: str = "", allowed: Callable[[Key], None] = lambda _: None
+    ) -> tuple[Key, str]:
+        """A new key with the same rights and the same end; the old one works on for ``OVERLAP`` at most.
+
+        ``allowed`` refuses by raising, on the key as it is then. Raises ``key_not_found``, ``key_ended``.
+        """
+        now = self.clock()
+        async with writing(self.engine) as conn:
+            old = await self._locked(conn, id_, org, "ak")
+            allowed(old)
+            if old.expires_at is not None and old.expires_at <= now:
+                raise refuse("key_ended", "This key has ended, and stays so.")
+            token = new_token("ak", "live")
+            new = replace(old, id=token.id, created_at=now)
+            until = min(now + OVERLAP, old.expires_at or now + OVERLAP)
+            await conn.execute(update(KEYS).where(_K.id == id_).values(expires_at=until))
+            await self._keep(conn, new, token)
+            await self._note(conn, old, by, "key.rotated", f"{old.id} -> {new.id} ({old.subject})")
+        return new, token.text
 
 
-def who_is(key: Key, roles: Sequence[str] = ()) -> Who:
-    """The caller behind a key: a person in a session, else a program."""
+def subjects(org: str) -> Select[tuple[str]]:
+    """SQL: whom the keys of an organisation name, ended ones too."""
+    return select(_K.subject).where(_K.org == org).distinct()
+
+
+def who_is(key: Key, roles: Sequence[str] = (), *, lasting: Sequence[str] | None = None) -> Who:
+    """The caller behind a key: a person in a session, else a program. ``lasting``: the roles that no mode lends."""
     if key.kind == "st":
         held = tuple(dict.fromkeys((*key.roles, *roles)))
+        kept = {*key.roles, *(roles if lasting is None else lasting)}
         return Who(subject=key.subject, org=key.org, kind="human", roles=held, scopes=scopes_of(held), key=key.id,
-                   session_started_at=key.created_at, mfa=key.mfa, standing=key.standing)  # fmt: skip
+                   session_started_at=key.created_at, mfa=key.mfa, standing=key.standing, until=key.expires_at,
+                   lent=tuple(role for role in held if role not in kept))  # fmt: skip
     return Who(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id,
-               standing=key.standing)  # fmt: skip
+               standing=key.standing, personal=key.personal, until=key.expires_at)  # fmt: skip
 
 
 def _key(row: RowMapping) -> Key:
-    fields: dict[str, Any] = {name: row[name] for name in row if name != "mac"}
-    for name in ("created_at", "expires_at"):
-        # SQLite forgets the zone; everything here is written in UTC.
-        if fields[name] is not None and fields[name].tzinfo is None:
-            fields[name] = fields[name].replace(tzinfo=UTC)
+    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    fields["created_at"], fields["expires_at"] = _utc(fields["created_at"]), _utc(fields["expires_at"])
     return Key(**fields)
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    # SQLite forgets the zone; everything here is written in UTC.
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

@@ -1,6 +1,5 @@
 """``signoff keys``: who may call the service, and how they stand."""
 
-import getpass
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,7 +10,8 @@ from rich.table import Table
 
 from service.auth import Key, Keys
 from service.key_facts import noted
-from service.office import pepper
+from service.office import keys_of
+from service.people import local_user
 from service.settings import read_settings
 from service.terminal import JSON, out, print_json
 from service.terminal import run as run_async
@@ -25,9 +25,8 @@ ROLES = ("viewer", "operator", "approver", "critical_approver", "policy_admin", 
 
 @asynccontextmanager
 async def _opened() -> AsyncGenerator[tuple[House, Keys]]:
-    settings = read_settings()
-    async with open_house(settings) as house:
-        yield house, Keys(engine=house.engine.runs.engine, clock=now, pepper=pepper(settings))
+    async with open_house(read_settings()) as house:
+        yield house, keys_of(house)
 
 
 def told(key: Key) -> dict[str, Any]:
@@ -81,7 +80,7 @@ def new(
                 await _stands(house, name, standing)
             roles = cast("tuple[Role, ...]", tuple(role))
             return await keys.make(house.org, f"key:{name}", name=name, roles=roles, standing=standing,
-                                   expires_at=now() + timedelta(days=days))  # fmt: skip
+                                   expires_at=now() + timedelta(days=days), by=local_user())  # fmt: skip
 
     key, text = run_async(work, as_json=as_json)
     if as_json:
@@ -122,7 +121,7 @@ def revoke(key: Annotated[str, ID], as_json: Annotated[bool, JSON] = False) -> N
 
     async def work() -> None:
         async with _opened() as (house, keys):
-            await keys.revoke(key, house.org)
+            await keys.revoke(key, house.org, by=local_user())
 
     run_async(work, as_json=as_json)
     if as_json:
@@ -135,5 +134,5 @@ async def _stands(house: House, key: str, standing: str) -> None:
     """Check the name, and put it into the audit. Raises ``unknown_standing``."""
     if standing:
         house.catalogue.standing(standing)
-    await noted(house, f"{key}: {standing or 'none'}", verb="key.standing", org=house.org, actor=getpass.getuser(),
+    await noted(house, f"{key}: {standing or 'none'}", verb="key.standing", org=house.org, actor=local_user(),
                 at=now())  # fmt: skip

@@ -1,15 +1,15 @@
 """``signoff models``: whom one could ask, whom one would ask, and why."""
 
-import getpass
 from typing import Annotated, Any, cast, get_args
 
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from domain import FailureKind, Refused, Task
+from domain import FailureKind, Refused, Task, ensure_no_credential
 from models import KIND_OF, Errand, Message, ModelCard, Role, Route, tier_for
 from service import report, usage
+from service.people import local_user
 from service.settings import read_settings
 from service.terminal import JSON, out, print_json
 from service.terminal import run as run_async
@@ -103,8 +103,9 @@ def route(
         async with open_house(settings) as house:
             if standing:
                 house.catalogue.standing(standing)
+            ensure_no_credential(repo or "")
             wanted = Task(text=task, repo=repo or "", base=base, strategy=strategy or settings.strategy,
-                          requester=getpass.getuser(), standing=standing)  # fmt: skip
+                          requester=local_user(), standing=standing)  # fmt: skip
             errand = await _errand(house, wanted, attempt, _kind(failure))
             return await _routes(house, errand, _roles(role), look=look)
 

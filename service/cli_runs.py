@@ -1,6 +1,5 @@
 """``signoff run`` and the commands about runs."""
 
-import getpass
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Annotated, Any, Literal, NamedTuple, cast
 import typer
 from rich.table import Table
 
-from domain import Budget, Refused, Task
+from domain import Budget, Refused, Task, ensure_no_credential
 from service import report
 from service.engine import Standing
 from service.history import fork as fork_run
 from service.history import moments, raise_budget
 from service.history import refine as refine_run
+from service.people import local_user
 from service.progress import Progress
 from service.settings import read_settings
 from service.signing import sign
@@ -89,7 +89,7 @@ def run(
             outside=outside,
             deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")), budget=budget,
             profile=_one(profile, "--profile", ("sealed", "packages")),
-            strategy=strategy or settings.strategy, requester=getpass.getuser(),
+            strategy=strategy or settings.strategy, requester=local_user(),
         )  # fmt: skip
         async with open_house(settings) as house:
             house.announce(err())
@@ -251,7 +251,7 @@ def cancel(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> 
     async def work() -> None:
         async with open_house(read_settings()) as house:
             found = await house.engine.runs.get(run, org=house.org)
-            await house.cancel(found, getpass.getuser())
+            await house.cancel(found, local_user())
         if as_json:
             print_json({"run": found.id, "status": "cancelled"})
         else:
@@ -310,6 +310,7 @@ def _text(text: str) -> str:
 
 
 def _repo(repo: str) -> str:
+    ensure_no_credential(repo)
     return repo if "://" in repo or repo.startswith("git@") else str(Path(repo).expanduser().resolve())
 
 

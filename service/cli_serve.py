@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import getpass
 import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
@@ -16,6 +15,7 @@ import uvloop
 from fastapi import FastAPI
 
 from service.office import Office, open_office
+from service.people import local_user
 from service.refusals import refuse
 from service.settings import Settings, read_settings
 from service.terminal import err
@@ -123,7 +123,7 @@ async def greet(office: Office, settings: Settings, *, new_key: bool) -> None:
         raise refuse("authentication_needed", f"Nobody could log in, so {settings.host} is not bound.")
     if first or new_key:
         _, text = await office.keys.make(
-            settings.org, getpass.getuser(), name="admin", roles=ADMIN, personal=True, env="local"
+            settings.org, local_user(), name="admin", roles=ADMIN, personal=True, env="local", by=local_user()
         )
         err().print(f"admin key (shown once): [b]{text}[/]", highlight=False, soft_wrap=True)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

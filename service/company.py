@@ -1,13 +1,18 @@
-"""Whether one person works here alone: as soon as there are two, four eyes hold, whatever the setting says."""
+"""The mode of an organisation: solo, or team from the moment a second person can log in, whatever the setting says.
+
+The mode stands in the database, so every process has the same one, and it only becomes stricter: people who leave, keys
+that end and a server that is started otherwise bring no one back to signing for themselves.
+"""
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Clock, Mode, Policy, reading
+from approvals import Clock, Mode, Policy, reading, writing
 from domain import Requirement, Tier
-from service.auth import KEYS
+from service.auth import KEYS, MODES
 from service.members import MEMBERS
 
 
@@ -21,7 +26,7 @@ class Company:
     configured: Mode
     clock: Clock
     several: bool = False
-    """Stays true for as long as the process lives: going back to solo is not done by the way."""
+    """What the database said last. It stays true, so nobody has to ask again."""
 
     @property
     def mode(self) -> Mode:
@@ -43,12 +48,32 @@ class Company:
         return tuple(dict.fromkeys(role for roles in found for role in roles))
 
     async def look(self) -> None:
-        """Count the people, for as long as there was only one."""
+        """Read the mode, and count the people for as long as there was only one."""
         if self.mode == "team":
             return
         holders = select(KEYS.c.subject).where(KEYS.c.org == self.org, KEYS.c.personal)
         members = select(MEMBERS.c.subject).where(MEMBERS.c.org == self.org)
-        everybody = holders.union(members).subquery()
+        everybody = select(func.count()).select_from(holders.union(members).subquery()).scalar_subquery()
+        mode = select(MODES.c.mode).where(MODES.c.org == self.org).scalar_subquery()
         async with reading(self.engine) as conn:
-            count = (await conn.execute(select(func.count()).select_from(everybody))).scalar_one()
-        self.several = count > 1
+            count, known = (await conn.execute(select(everybody, mode))).one()
+        if known == "team":
+            self.several = True
+        elif count > 1:
+            await self.become_team()
+
+    async def become_team(self) -> None:
+        """Write down that several people work here. Sessions of the mode before end with it."""
+        mine = MODES.c.org == self.org
+        change = {"mode": "team", "changed_at": self.clock()}
+        try:
+            async with writing(self.engine) as conn:
+                known = (await conn.execute(select(MODES.c.mode).where(mine).with_for_update())).scalar()
+                if known is None:
+                    await conn.execute(insert(MODES).values(org=self.org, generation=1, **change))
+                elif known != "team":
+                    later = MODES.c.generation + 1
+                    await conn.execute(update(MODES).where(mine).values(generation=later, **change))
+        except IntegrityError:  # another process saw the same at the same moment
+            pass
+        self.several = True

@@ -7,6 +7,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from service.retelling import interrupts
+from service.run_rows import shown
 from service.threads import Thread
 from service.turns import Turn
 
@@ -39,7 +40,7 @@ def thread_document(thread: Thread, state: StateSnapshot | None) -> dict[str, An
         "metadata": thread.metadata,
         "config": thread.config,
         "status": thread.status,
-        "values": dict(state.values) if state and state.values else None,
+        "values": shown(state.values) if state and state.values else None,
         "interrupts": {task.id: interrupts(task.interrupts) for task in tasks if task.interrupts},
     }
 
@@ -48,7 +49,7 @@ def state_document(state: StateSnapshot) -> dict[str, Any]:
     """A ``ThreadState``."""
     here, parent = _checkpoint(state.config), _checkpoint(state.parent_config)
     return {
-        "values": dict(state.values),
+        "values": shown(state.values),
         "next": list(state.next),
         "tasks": [
             {

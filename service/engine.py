@@ -20,13 +20,24 @@ from langgraph.types import Command, StateSnapshot
 from opentelemetry.trace import Span
 
 from approvals import Ballots, DatabaseUnavailable, refusal
-from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
+from domain import (
+    Ending,
+    Exhausted,
+    Refused,
+    SignoffError,
+    Spent,
+    Task,
+    Transient,
+    Verdict,
+    ensure_no_credential,
+)
 from graphs import CodingGraph
 from models import Tab, metered
 from sandbox import Store, Workspaces
 from service.fences import GENERATION, Leases, lease_lost, though_lost
 from service.hearing import Hearing, Listen, Watch
 from service.owner import is_gone, own_name
+from service.run_rows import shown
 from service.runs import FINAL, Run, Runs, Status
 from service.unpaid import unpaid
 
@@ -90,7 +101,8 @@ class Engine:
     """What this process holds: sandboxes obey nobody else."""
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
-        """Write the row of a new run; nothing happens yet."""
+        """Write the row of a new run; nothing happens yet. Raises ``credential_in_url``."""
+        ensure_no_credential(task.repo)
         now = self.clock()
         run = Run(
             id=id or uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
@@ -311,7 +323,7 @@ class Outcome:
 
 
 def _stands(run: Run, state: StateSnapshot) -> Standing:
-    return Standing(run=run, values=dict(state.values), next=state.next, interrupts=tuple(state.interrupts))
+    return Standing(run=run, values=shown(state.values), next=state.next, interrupts=tuple(state.interrupts))
 
 
 def _stopped(error: SignoffError) -> Outcome:

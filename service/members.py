@@ -1,14 +1,16 @@
 """Who belongs to an organisation, with the roles their login said they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import JSON, Column, DateTime, String, Table, delete, insert, select, update
+from sqlalchemy import JSON, Column, DateTime, Select, String, Table, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import reading, writing
+from domain import alike, person, respelled
+from service.refusals import refuse
 from service.runs import METADATA
 
 MEMBERS = Table(
@@ -27,6 +29,10 @@ class Members:
     """The approvals room asks here when an approval is used: a role that was taken away does not count."""
 
     engine: AsyncEngine
+    others: Callable[[str], Select[tuple[str]]] = lambda org: select(_M.subject).where(_M.org == org)
+    """Subjects of an organisation that a new member could be taken for, besides the members."""
+    named: tuple[str, ...] = ()
+    """People whom the settings name."""
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now; none for a stranger."""
@@ -35,7 +41,7 @@ class Members:
             return tuple((await conn.execute(query)).scalar_one_or_none() or ())
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:
-        """Remember what a verified login says, where it says something new."""
+        """Remember what a verified login says, where it says something new. Raises ``subject_collides``."""
         known = await self.roles(org, subject)
         if tuple(known) == tuple(roles):
             return
@@ -46,6 +52,7 @@ class Members:
                 return
         try:
             async with writing(self.engine) as conn:
+                await ensure_apart(conn, org, subject, self.others(org), named=self.named, login=True)
                 await conn.execute(insert(MEMBERS).values(org=org, subject=subject, **values))
         except IntegrityError:  # two requests of a new member at once; both said the same
             return
@@ -54,3 +61,31 @@ class Members:
         """Forget a member: whatever they approved and was not used yet does not count any more."""
         async with writing(self.engine) as conn:
             await conn.execute(delete(MEMBERS).where(_M.org == org, _M.subject == subject))
+
+
+async def ensure_apart(
+    conn: AsyncConnection,
+    org: str,
+    subject: str,
+    others: Select[tuple[str]],
+    *,
+    named: Sequence[str] = (),
+    login: bool = False,
+) -> None:
+    """Refuse a new subject that could be taken for one of the organisation, inside the transaction that adds it.
+
+    ``login``: an issuer vouches for it, so other capitals or spaces are the same person, who counts once.
+
+    Raises:
+        Refused: ``subject_collides``; ``request_invalid`` for a name that shows nothing.
+    """
+    if conn.dialect.name == "postgresql":  # two such names at once would not see each other; SQLite has one writer
+        await conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:org, 0))"), {"org": f"subjects {org}"})
+    members = select(_M.subject).where(_M.org == org)
+    known = {str(found) for found in (await conn.execute(others.union(members))).scalars()} | {*named}
+    if subject in known:
+        return
+    if not person(subject):
+        raise refuse("request_invalid", "This name shows nothing.")
+    if any(alike(subject, other) and not (login and respelled(subject, other)) for other in known):
+        raise refuse("subject_collides", "This name could be taken for one that is known here.")

@@ -21,7 +21,7 @@ from service.refusals import refuse
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest revision in ``deploy/migrations``; a test compares them."""
 ALEMBIC = Path(__file__).parents[1] / "deploy" / "alembic.ini"
 _LOCK = 5_146_300_301

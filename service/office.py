@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Courier, Guard, Hooks, Links, StoredMessages, StoredOutbox, new_client
 from domain import Refused
-from service.auth import Keys
+from service.auth import Keys, subjects
 from service.callbacks import RunLetters
 from service.contract import Dispatch
 from service.engines import alone_in, engine_of, retention_of
@@ -77,6 +77,13 @@ def pepper(settings: Settings) -> bytes:
     return given.get_secret_value().encode() if given else own_key(settings.home / "keys", "pepper")
 
 
+def keys_of(house: House) -> Keys:
+    """The keys of a house, whose changes stand in its audit."""
+    settings = house.settings
+    return Keys(engine=house.engine.runs.engine, clock=now, pepper=pepper(settings), journal=house.audit,
+                named=settings.signers)  # fmt: skip
+
+
 @asynccontextmanager
 async def open_office(house: House) -> AsyncGenerator[Office]:
     """Take up the work where it was left, and put it down in order at the end."""
@@ -102,6 +109,8 @@ async def _furnish(
     house: House, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
 ) -> Office:
     settings, database = house.settings, house.engine.runs.engine
+    if settings.mode == "team":
+        await house.people.company.become_team()
     # One server per home folder, so what an earlier one held when it was killed is ours at once.
     engine = house.engine if house.server else replace(house.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
@@ -130,8 +139,8 @@ async def _furnish(
     )  # fmt: skip
     return Office(
         house=house, settings=settings, threads=threads, turns=turns, dispatch=dispatch,
-        reception=reception, keys=Keys(engine=database, clock=now, pepper=pepper(settings)),
-        members=Members(engine=database),
+        reception=reception, keys=keys_of(house),
+        members=Members(engine=database, others=subjects, named=settings.signers),
         issuer=_issuer(settings, asking), hooks=hooks, messages=messages, items=Items(engine=database, clock=now),
         links=links, started_at=now(),
         limiter=Limiter(per_caller=settings.rate_per_minute, per_address=settings.rate_per_minute_ip,

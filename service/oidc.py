@@ -87,4 +87,5 @@ class Issuer:
             kind="service" if machine else "human", roles=roles, scopes=scopes_of(roles), key="oidc",
             session_started_at=logged_in, mfa=isinstance(methods, list) and any(method in MFA for method in methods),
             standing=str(claims.get("standing") or "")[:200],
+            until=datetime.fromtimestamp(claims["exp"], UTC) if machine else None,
         )  # fmt: skip

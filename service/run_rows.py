@@ -1,12 +1,14 @@
 """The row of a run, as a table and as a value."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from sqlalchemy import Column, DateTime, Integer, MetaData, RowMapping, String, Table, Text
 
-from domain import Ending, Task, value
+from domain import Ending, Task, split_credential, value
 
 Status = Literal["pending", "running", "interrupted", "paused", "paused_budget", "delivered", "nothing_to_do",
                  "rejected", "failed", "cancelled"]  # fmt: skip
@@ -61,9 +63,22 @@ def run_of(row: RowMapping) -> Run:
         # SQLite forgets the zone; everything here is written in UTC.
         if fields[name] is not None and fields[name].tzinfo is None:
             fields[name] = fields[name].replace(tzinfo=UTC)
-    fields["task"] = _TASK.validate_json(fields["task"])
+    task = _TASK.validate_json(fields["task"])
+    # Older rows may have a password in the address; it is for nobody to see, and git finds one where it fetches.
+    address = split_credential(task.repo)[0]
+    fields["task"] = task if address == task.repo else replace(task, repo=address)
     fields["ending"] = _ENDING.validate_json(fields["ending"]) if fields["ending"] else None
     return Run(**fields)
+
+
+def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A state as it is shown: the runs of older versions may have a password in their address."""
+    told = dict(values)
+    for name in ("task", "pinned"):
+        kept: Any = told.get(name)
+        if kept is not None and (address := split_credential(kept.repo)[0]) != kept.repo:
+            told[name] = replace(kept, repo=address)
+    return told
 
 
 def task_json(task: Task) -> str:

@@ -4,7 +4,6 @@ The server brings its own checkpointer, so the graph is served without one. A re
 vote of the person who runs that server: the development server is for one person on loopback.
 """
 
-import getpass
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -12,6 +11,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graphs import CodingGraph, serializer
+from service.people import local_user
 from service.settings import read_settings
 from service.wiring import open_house
 
@@ -29,5 +29,5 @@ async def checkpointer() -> AsyncGenerator[BaseCheckpointSaver[str]]:
 @asynccontextmanager
 async def graph() -> AsyncGenerator[CodingGraph]:
     """Open the house for one request of the server, and give out the graph."""
-    async with open_house(read_settings(), served_to=getpass.getuser()) as house:
+    async with open_house(read_settings(), served_to=local_user()) as house:
         yield house.engine.graph

@@ -39,6 +39,22 @@ class Who:
     mfa: bool = False
     standing: str = ""
     """What their key or login says about how they stand; empty: as the catalogue has it for them."""
+    personal: bool = False
+    """The key they came with is a person's login, used as a key."""
+    until: datetime | None = None
+    """When the key they came with ends, or the one they logged in with; None: it does not, or their issuer says."""
+    lent: tuple[str, ...] = ()
+    """Those of the roles that a person has only for as long as they work alone here."""
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The roles that are theirs also among several people."""
+        return tuple(role for role in self.roles if role not in self.lent)
+
+    @property
+    def lasting_scopes(self) -> tuple[str, ...]:
+        """The scopes of a program's key, or those that a person's lasting roles give."""
+        return scopes_of(self.lasting) if self.kind == "human" else self.scopes
 
     def need(self, scope: Scope) -> None:
         """Raise ``scope_missing`` unless this caller has the scope."""

@@ -1,6 +1,5 @@
 """Where everybody meets: the only module that opens the back rooms."""
 
-import getpass
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -31,6 +30,7 @@ from approvals import (
     waiting,
     writing,
 )
+from domain import Refused
 from graphs import Staff, coding
 from models import Catalogue, Decisions, Model, Role, Switchboard, load_catalogue
 from models import Database as ModelTables
@@ -56,7 +56,7 @@ from service.fences import FencedBackend, Leases
 from service.keys import own_key
 from service.members import Members
 from service.migrations import ensure_migrated, prepare_sqlite
-from service.people import Household
+from service.people import Household, local_user
 from service.roster import Desk
 from service.runs import Run, Runs
 from service.sandboxes import open_pool, spec_of, told
@@ -118,8 +118,15 @@ class House:
         await _witnessed(self.audit)
 
     def person(self, name: str | None = None) -> Voter:
-        """Who signs at this terminal: the named person in solo mode, else who is logged in."""
-        return self.people.voter(name or getpass.getuser(), self.org)
+        """Who signs at this terminal: the named person in solo mode, else who is logged in.
+
+        Raises:
+            Refused: ``sign_as_refused`` for anybody else's name in team mode.
+        """
+        if name not in {None, local_user()} and self.people.mode != "solo":
+            raise Refused("In team mode everybody signs as themselves.", code="sign_as_refused",
+                          hint="Sign without --as, or over HTTP with a login of your own.")  # fmt: skip
+        return self.people.voter(name or local_user(), self.org)
 
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from service.auth import who_is
+from service.auth import Key, who_is
 from service.office import Office
 from service.refusals import refuse
 from service.streams import as_json
@@ -50,11 +50,21 @@ async def identify(at: Office, given: str) -> Who:
             await at.members.seen(found.org, found.subject, found.roles, now=now())
             await at.house.people.company.look()
         return found
+    people = at.house.people
+    if given.startswith("st_"):
+        await people.company.look()  # a second person may have come through another process: then this login is over
     key = await at.keys.check(given)
-    if key.kind == "st":
-        await at.house.people.company.look()
-    roles = await at.house.people.roles(key.org, key.subject) if key.kind == "st" else ()
-    return who_is(key, roles)
+    if key.kind != "st":
+        return who_is(key)
+    lasting = await people.lasting(key.org, key.subject)
+    return who_is(key, (*people.of(key.subject), *lasting), lasting=lasting)
+
+
+async def open_session(at: Office, given: str) -> tuple[Key, str]:
+    """Log in with a personal key. Raises ``key_invalid``, ``role_missing``."""
+    key = await at.keys.check(given)
+    roles = await at.house.people.roles(key.org, key.subject)
+    return await at.keys.log_in(key, roles=roles)
 
 
 Caller = Annotated[Who, Depends(who)]

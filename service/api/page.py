@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from approvals import PAGE_HEADERS, Ballot, Decision, Terms, Ticket, approve_the_like, refusal, render_page
-from domain import SignoffError
-from service.api.caller import COOKIE, TheOffice, identify
+from domain import SignoffError, person
+from service.api.caller import COOKIE, TheOffice, identify, open_session
 from service.office import Office
 from service.who import Who
 
@@ -44,7 +44,7 @@ async def act(at: TheOffice, token: str, request: Request) -> Response:
     if who is None:
         raise refusal("csrf_invalid", "Nobody is logged in here.")
     at.links.ensure_csrf(ticket, who.key, form.get("csrf", ""))
-    if await at.messages.used(ticket.spent_by(who.subject)):
+    if await at.messages.used(ticket.spent_by(person(who.subject))):
         raise refusal("link_used", "You have decided by this link already.")
     ballot = await at.house.ballots.get(ticket.ballot, ticket.org)
     choice = "approve" if form.get("decision") == "approve" else "reject"
@@ -58,7 +58,7 @@ async def act(at: TheOffice, token: str, request: Request) -> Response:
             ballot = await ballots.vote(ballot.id, decision, voter)
     except SignoffError as no:
         return _page(at, token, ticket, ballot, who, message=f"{no.message} {no.hint}", status=no.http_status)
-    await at.messages.use(ticket.spent_by(who.subject))
+    await at.messages.use(ticket.spent_by(person(who.subject)))
     if ballot.state != "pending":
         await at.reception.wake(ballot.run, ballot.org, because=ballot.id)
     return _page(at, token, ticket, ballot, who, message="Your decision is recorded.")
@@ -66,8 +66,7 @@ async def act(at: TheOffice, token: str, request: Request) -> Response:
 
 async def _log_in(at: Office, token: str, key: str) -> Response:
     try:
-        found = await at.keys.check(key.strip())
-        _, session = await at.keys.log_in(found, roles=await at.house.people.roles(found.org, found.subject))
+        _, session = await open_session(at, key.strip())
     except SignoffError as no:
         return HTMLResponse(LOGIN.format(message=no.message), no.http_status, headers=PAGE_HEADERS)
     answer = RedirectResponse(f"/a/{token}", 303)

@@ -119,6 +119,8 @@ def test_the_configuration_example_loads(tmp_path: Path) -> None:
         "notify: {endpoints: [{name: a, url: x, secrets: ['file:missing']}]}",
         "[",
         "unknown: 1",
+        f"hooks: [{{name: a, org: a, secrets: ['{SECRET}'], members: {{'idp:root': vera, 'idp:r\u043eot': wanda}}}}]",
+        f"hooks: [{{name: a, org: a, secrets: ['{SECRET}'], members: {{'idp:1': vera, 'idp:2': 've\u200bra'}}}}]",
         f"hooks: [{{name: a, org: a, secrets: ['{SECRET}']}}, {{name: a, org: a, secrets: ['{SECRET}']}}]",
     ],
 )

@@ -57,11 +57,15 @@ async def test_two_signatures_are_two_people(tmp_path: Path) -> None:
         thread, item = await paused(service)
         key, _ = await service.office.keys.make("local", "bob", personal=True, roles=("approver",))
         _, bob = await service.office.keys.log_in(key, roles=())
+        key, _ = await service.office.keys.make("local", "carol", personal=True, roles=("approver",))
         said = {"decision": "approve", "action_digest": item["action_digest"]}
         path = f"/v1/approvals/{item['id']}/decisions"
-        async with service.http(service.session) as ann, service.http(bob) as other:
-            assert (await ann.post(path, json=said)).status_code == 202
-            assert (await ann.post(path, json=said)).status_code == 202
+        async with service.http(bob) as http:  # opened while there was one person only
+            assert (await http.post(path, json=said)).status_code == 401
+        bob, carol = [await logged_in(service, name) for name in ("bob", "carol")]
+        async with service.http(bob) as first, service.http(carol) as other:
+            assert (await first.post(path, json=said)).status_code == 202
+            assert (await first.post(path, json=said)).status_code == 202
             assert (await other.post(path, json=said)).status_code == 200
         assert (await ended(service, thread))["status"] == "success"
 

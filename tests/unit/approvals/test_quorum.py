@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from approvals import Ballot, Voter
 from approvals.lifecycle import asked
-from approvals.quorum import awaits, counts, effective, may_vote, outcome, person
+from approvals.quorum import awaits, counts, effective, may_vote, outcome
 from approvals.rehearsal import POLICY, START, question
 from approvals.usage import ensure_usable
-from domain import Refused, Requirement, Vote
+from domain import Refused, Requirement, Vote, person
 
 NAMES = st.sampled_from(["rita", "Rita ", "vera", "VERA", "wanda", "xena", "\uff58\uff45\uff4e\uff41"])
 DIGESTS = st.sampled_from(["right", "wrong"])

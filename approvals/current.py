@@ -1,0 +1,44 @@
+"""What people and policy are *now*: a ballot or a login made before may say more than still holds. It only tightens."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from approvals.ballot import Ballot, Revision, Voter
+from approvals.contract import People
+from approvals.quorum import among_several, awaits
+from domain import Requirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """A voter with the roles they still have, and whether they work alone."""
+
+    voter: Voter
+    alone: bool
+
+    def ballot(self, ballot: Ballot) -> Ballot:
+        """The ballot with what its requirement still allows."""
+        return ballot if self.alone else replace(ballot, requirement=among_several(ballot.requirement))
+
+    def awaits(self, ballot: Ballot, now: datetime) -> bool:
+        """Whether the ballot waits for this voter."""
+        return awaits(self.ballot(ballot), self.voter, now)
+
+    def revision(self, revision: Revision) -> Revision:
+        """The edit with what its requirement still allows."""
+        return revision if self.alone else replace(revision, requirement=among_several(revision.requirement))
+
+
+async def current(people: People, voter: Voter) -> Current:
+    """Ask the directory again: another process may know of a second person, or of a role that was taken away."""
+    held = await people.roles(voter.org, voter.subject)
+    # Who stands in no directory is judged when the approval is used; here the surface's word counts, as for a spelling.
+    roles = tuple(role for role in voter.roles if role in held) if held else voter.roles
+    return Current(voter=replace(voter, roles=roles), alone=await people.alone(voter.org))
+
+
+async def required(people: People, org: str, requirement: Requirement) -> Requirement:
+    """The requirement of today's mode."""
+    if not requirement.allow_self or await people.alone(org):
+        return requirement
+    return among_several(requirement)
