@@ -35,6 +35,7 @@ from domain.evidence import (
     Evidence,
     FailureKind,
     Finding,
+    LeftOut,
     Outcome,
     Output,
     Proof,
@@ -42,7 +43,7 @@ from domain.evidence import (
     TestReport,
 )
 from domain.failures import failure_kind
-from domain.limits import ensure_within, looping
+from domain.limits import QUESTION, ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
 from domain.weakening import is_test, weakened
@@ -50,6 +51,7 @@ from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, P
 
 __all__ = [
     "MANIFESTS",
+    "QUESTION",
     "TIERS",
     "Action",
     "ActionKind",
@@ -74,6 +76,7 @@ __all__ = [
     "Finding",
     "Hunk",
     "Issue",
+    "LeftOut",
     "Line",
     "Name",
     "NewFile",

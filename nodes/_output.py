@@ -1,9 +1,10 @@
 """Cut command output for a state, a prompt or a person."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
-from domain import CommandRun, Output
+from domain import CommandRun, LeftOut, Output
 
 KEEP_HEAD = 8 << 10
 KEEP_TAIL = 24 << 10
@@ -47,3 +48,9 @@ def ending(run: CommandRun) -> str:
         "cancelled": "cancelled",
     }
     return words[run.ended]
+
+
+def listed(left_out: Sequence[LeftOut], most: int = 10) -> str:
+    """Name what commands left behind, in words."""
+    named = ", ".join(f"{each.path} ({each.how})" for each in left_out[:most])
+    return named if len(left_out) <= most else f"{named} and {len(left_out) - most} more"

@@ -2,6 +2,7 @@
 
 from sandbox.checkup import checkup
 from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
+from sandbox.deliverable import Deliverable
 from sandbox.delivery import Delivery
 from sandbox.docker import Docker
 from sandbox.egress import Egress, Passage
@@ -19,6 +20,7 @@ __all__ = [
     "Backend",
     "Changed",
     "Check",
+    "Deliverable",
     "Delivered",
     "Delivery",
     "Docker",

@@ -20,7 +20,7 @@ def object_id(name: str) -> str:
     return name
 
 
-def write_object(folder: Path, kind: Literal["commit", "tree"], data: bytes) -> str:
+def write_object(folder: Path, kind: Literal["blob", "commit", "tree"], data: bytes) -> str:
     """Put an object into a repository and return its id. Doing it twice is fine."""
     whole = f"{kind} {len(data)}\0".encode() + data
     name = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
