@@ -69,7 +69,9 @@ class Deliverable:
             _output(path)
         folder, paths = self._store.path(self._run), paths_of(change)
         found = await folders(folder, self._tree, map(_raw, paths))
-        there = {path: entry_of(found, _raw(path)) for path in paths}
+        # A folder is no file: whether one fits in its place is seen when the tree is written.
+        entries = {path: entry_of(found, _raw(path)) for path in paths}
+        there = {path: None if entry and entry.mode == FOLDER else entry for path, entry in entries.items()}
         before = await self._contents(there, {*map(inside_repo, change.files_to_delete)})
         after = outcome(change, before)
         wanted = await asyncio.to_thread(_written, folder, after, there)
