@@ -301,7 +301,7 @@ class Executor:
         beside = [each for each in snapshot.left_out if each.how != "ignored"]
         if beside and snapshot.left_out != state["snapshot"].left_out:
             named = [{"path": each.path, "how": each.how} for each in beside]
-            announce("note", f"Left out of the change: {listed(beside)}", code="left_out", left_out=named)
+            announce("note", f"Left out of the change: {listed(beside)}", left_out=named)
         return {
             "attempts": tuple(attempts),
             "transcript": transcript,

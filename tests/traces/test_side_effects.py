@@ -45,8 +45,8 @@ def status(repo: Path, run: dict[str, Any]) -> str:
     return git(repo, "diff", "--no-renames", "--name-status", f"{commit}~1", commit)
 
 
-def notes(events: list[Event], code: str) -> list[Event]:
-    return [event for event in events if event.kind == "note" and event.data.get("code") == code]
+def notes(events: list[Event], key: str) -> list[Event]:
+    return [event for event in events if event.kind == "note" and key in event.data]
 
 
 async def delivered(opened: Any, repo: Path, **given: Any) -> tuple[dict[str, Any], list[Event]]:
