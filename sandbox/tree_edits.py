@@ -136,11 +136,13 @@ def _written(folder: Path, found: Folders, at: bytes, branch: _Branch, *, force:
         if entry is None and (there := entries.get(name)) is not None and there.mode != FOLDER:
             del entries[name]
     for name, below in branch.below.items():
-        path, there = (at + b"/" + name if at else name), entries.pop(name, None)
-        if there is not None and there.mode != FOLDER and not force:
-            raise path_refused(path, "it is no folder")
+        path, there = (at + b"/" + name if at else name), entries.get(name)
         if (tree := _written(folder, found, path, below, force=force)) is not None:
+            if there is not None and there.mode != FOLDER and not force:
+                raise path_refused(path, "it is no folder")
             entries[name] = Entry(FOLDER, tree)
+        elif there is not None and there.mode == FOLDER:
+            del entries[name]
     for name, entry in branch.leaves.items():
         if entry is None:
             continue

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.architecture.tree import ROOT, TEXT, allowed, files, module_name, modules, name_of, parsed
+from tests.architecture.tree import ROOT, TEXT, files, module_name, modules, name_of, parsed
 
 TOO_LONG = 400
 FUNCTION = 60
