@@ -277,7 +277,10 @@ class Executor:
         announce("change_applied", ", ".join(touched), files=list(touched))
         runs = [await self._run(state, work.workspace, command) for command in change.cmd_instructions]
         if runs and change.cmd_outputs and all(run.ok for run in runs):
-            made, missing = await work.keep(change.cmd_outputs)
+            try:
+                made, missing = await work.keep(change.cmd_outputs)
+            except Refused as error:
+                return _refusal(replace(attempt, change=change, runs=tuple(runs)), error)
             kept = ", ".join(made[:20]) or "nothing"
             announce("note", f"Kept of what the commands made: {kept}", files=made[:500], missing=missing)
             touched = tuple(dict.fromkeys((*touched, *made)))

@@ -6,24 +6,22 @@ commands.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from domain import CodeChange, LeftOut, Refused
+from domain import CodeChange, LeftOut, Refused, SandboxLost
 from sandbox.edits import outcome, paths_of
 from sandbox.objects import write_object
 from sandbox.paths import inside_repo
 from sandbox.revisions import Snapshot
 from sandbox.store import Store
 from sandbox.tree_edits import (
-    EXECUTABLE,
     FILE,
-    FOLDER,
     LINK,
-    SUBMODULE,
     Difference,
     Entry,
+    Unsound,
     differences,
     entry_of,
     folders,
@@ -71,12 +69,12 @@ class Deliverable:
         found = await folders(folder, self._tree, map(_raw, paths))
         # A folder is no file: whether one fits in its place is seen when the tree is written.
         entries = {path: entry_of(found, _raw(path)) for path in paths}
-        there = {path: None if entry and entry.mode == FOLDER else entry for path, entry in entries.items()}
+        there = {path: None if entry and entry.is_folder else entry for path, entry in entries.items()}
         before = await self._contents(there, {*map(inside_repo, change.files_to_delete)})
         after = outcome(change, before)
         wanted = await asyncio.to_thread(_written, folder, after, there)
         tree = await asyncio.to_thread(rewritten, folder, found, wanted)
-        modes = {path: 0o755 if (entry := there[path]) and entry.mode == EXECUTABLE else 0o644 for path in after}
+        modes = {path: 0o755 if (entry := there[path]) and entry.executable else 0o644 for path in after}
         try:
             await self._workspace.put(after, modes)
         except Refused as error:
@@ -92,15 +90,20 @@ class Deliverable:
         """Take what the workspace has at ``outputs``; return the paths that differ now, and those that name nothing.
 
         Raises:
-            Refused: ``path_refused``.
+            Refused: ``path_refused``, or ``too_many_outputs``.
             SandboxLost, Exhausted: as ``Workspace.snapshot`` does.
         """
         named = {_raw(path): path for path in map(_output, outputs)}
-        found, ignored, _ = await self._compared(await self._workspace.snapshot("outputs"))
+        saved = await self._workspace.snapshot("outputs")
+        try:
+            found, _ = await self._compared(saved, lambda path: _related(path, named))
+        except Unsound as error:
+            raise Refused(f"The commands made too much of {', '.join(outputs)}: {error}.", code="too_many_outputs",
+                          hint="Name the files that belong to the change.") from error  # fmt: skip
         taken = {
             each.path: each.new
             for each in found
-            if _is_file(each) and (each.path in named or (_below(each.path, named) and each.path not in ignored))
+            if _is_file(each) and (each.path in named or (_below(each.path, named) and not each.ignored))
         }
         folder, tree = self._store.path(self._run), self._tree
         above = await folders(folder, tree, [*taken, *named])
@@ -109,7 +112,7 @@ class Deliverable:
         missing = tuple(
             path
             for raw, path in named.items()
-            if entry_of(above, raw) is None and not any(p == raw or _below(p, (raw,)) for p in taken)
+            if entry_of(above, raw) is None and not any(each == raw or _below(each, (raw,)) for each in taken)
         )
         return tuple(path.decode(errors="backslashreplace") for path in taken), missing
 
@@ -122,37 +125,38 @@ class Deliverable:
             SandboxLost, Exhausted: as ``Workspace.snapshot`` does.
         """
         saved = await self._workspace.snapshot(label)
-        found, ignored, (repo, home) = await self._compared(saved)
+        try:
+            found, (repo, home) = await self._compared(saved)
+        except Unsound as error:
+            raise SandboxLost(f"The sandbox sent a snapshot that is not sound: {error}") from error
         if not found and saved.tree == self._tree:
             return saved
-        undone = {each.path: each.old for each in found if each.old is not None and each.old.mode != FOLDER}
-        undone = {path: entry for path, entry in undone.items() if b"\n" not in path}
+        undone = {each.path: each.old for each in found if each.old is not None and b"\n" not in each.path}
         full = repo
         if undone:
             folder = self._store.path(self._run)
             full = await asyncio.to_thread(rewritten, folder, await folders(folder, repo, undone), undone, force=True)
         if (self._tree, full) != (saved.tree, repo):
             saved = await self._store.keep(self._run, label, (self._tree, full, home), b"")
-        return replace(saved, left_out=left_out(found, ignored))
+        return replace(saved, left_out=left_out(found))
 
     async def _compared(
-        self, saved: Snapshot
-    ) -> tuple[tuple[Difference, ...], frozenset[bytes], tuple[str, str]]:  # fmt: skip
-        """How the workspace differs from what is delivered, what of it git ignores, and the trees of both its parts."""
+        self, saved: Snapshot, into: Callable[[bytes], bool] = lambda _: False
+    ) -> tuple[tuple[Difference, ...], tuple[str, str]]:
+        """How the workspace differs from what is delivered, and the trees of both its parts."""
         if saved.full == self._store.whole(self._run, self._tree).full:
-            return (), frozenset(), (self._tree, "-")
-        folder = self._store.path(self._run)
+            return (), (self._tree, "-")
         repo, home = await self._store.parts(self._run, saved.full)
-        found = await differences(folder, self._tree, repo) if repo != self._tree else ()
-        unseen = await differences(folder, saved.tree, repo) if found and saved.tree != repo else ()
-        return found, frozenset(each.path for each in unseen if each.old is None), (repo, home)
+        if repo == self._tree:
+            return (), (repo, home)
+        folder = self._store.path(self._run)
+        return await differences(folder, self._tree, repo, saved.tree, into), (repo, home)
 
     async def _contents(self, there: dict[str, Entry | None], deleted: Collection[str]) -> dict[str, bytes | None]:
         """The present content of files; of a symbolic link, which can be deleted and nothing else, where it points."""
         for path, entry in there.items():
-            if entry is not None and entry.mode not in {FILE, EXECUTABLE} and (
-                entry.mode != LINK or path not in deleted
-            ):  # fmt: skip
+            link = entry is not None and entry.mode == LINK and path in deleted
+            if entry is not None and not (entry.is_file or link):
                 raise path_refused(_raw(path), "there is something that is not a regular file")
         known = [path for path, entry in there.items() if entry is not None]
         data = await self._store.read_many(self._run, self._tree, known, limit=_READ) if known else {}
@@ -162,33 +166,30 @@ class Deliverable:
         return {path: data.get(path) for path in there}
 
 
-def left_out(found: Sequence[Difference], ignored: Collection[bytes]) -> tuple[LeftOut, ...]:
+def left_out(found: Sequence[Difference]) -> tuple[LeftOut, ...]:
     """Name what differs, those that git would see first; a folder that is new stands for what is in it. Pure."""
-    new = {each.path for each in found if each.old is None and each.new is not None and each.new.mode == FOLDER}
-    named: dict[bytes, LeftOut] = {}
-    for each in sorted(filter(_is_file, found), key=lambda each: each.path in ignored):
-        if any(part in _NEVER_SAVED for part in each.path.split(b"/")):
+    named: list[LeftOut] = []
+    for each in found:
+        if any(part in _NEVER_SAVED for part in each.path.split(b"/")) or not (_is_file(each) or each.new is not None):
             continue
-        name, how = each.path, "changed"
-        if each.new is None:
-            how = "deleted"
-        elif each.old is None:
-            how = "ignored" if each.path in ignored else "new"
-            parts = each.path.split(b"/")
-            above = (b"/".join(parts[:depth]) for depth in range(1, len(parts)))
-            name = next((folder + b"/" for folder in above if folder in new), each.path)
-        named.setdefault(name, LeftOut(path=name.decode(errors="backslashreplace"), how=how))
-    return tuple(sorted(named.values(), key=lambda each: (each.how == "ignored", each.path)))[:LISTED]
+        how = "deleted" if each.new is None else "changed" if each.old is not None else "new"
+        path = each.path + (b"/" if each.new is not None and each.new.is_folder else b"")
+        named.append(LeftOut(path=path.decode(errors="backslashreplace"), how="ignored" if each.ignored else how))
+    return tuple(sorted(named, key=lambda each: (each.how == "ignored", each.path)))[:LISTED]
 
 
 def _is_file(each: Difference) -> bool:
-    """A file or a link on one side, and a submodule on neither."""
-    modes = {entry.mode for entry in (each.old, each.new) if entry is not None}
-    return bool(modes - {FOLDER}) and SUBMODULE not in modes
+    """A file or a link on each side where there is something."""
+    return all(entry.is_file or entry.mode == LINK for entry in (each.old, each.new) if entry is not None)
 
 
 def _below(path: bytes, named: Collection[bytes]) -> bool:
     return any(path.startswith(folder + b"/") for folder in named)
+
+
+def _related(path: bytes, named: Collection[bytes]) -> bool:
+    """Named, below what is named, or above it."""
+    return path in named or _below(path, named) or any(name.startswith(path + b"/") for name in named)
 
 
 def _output(path: str) -> str:

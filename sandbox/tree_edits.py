@@ -3,7 +3,7 @@
 No work tree and no index is involved, so nothing that lies in a sandbox can get in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,10 @@ from sandbox.git import git
 from sandbox.objects import object_id, write_object
 
 FILE, EXECUTABLE, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
+MOST = 50_000
+"""Entries of new folders."""
+_BYTES = 16 << 20
+"""Of the folders of one depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,34 +25,109 @@ class Entry:
     mode: bytes
     id: str
 
+    @property
+    def is_folder(self) -> bool:
+        return self.mode == FOLDER
+
+    @property
+    def is_file(self) -> bool:
+        """A regular one; old repositories have modes like 100664."""
+        return self.mode.startswith(b"100")
+
+    @property
+    def executable(self) -> bool:
+        return self.is_file and int(self.mode, 8) & 0o100 != 0
+
+    def same(self, other: "Entry") -> bool:
+        """True where git would see no difference."""
+        alike = self.mode == other.mode or (self.is_file and other.is_file and self.executable == other.executable)
+        return alike and self.id == other.id
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One path at which two trees differ; folders are listed, too."""
+    """One path at which two trees differ. A folder is listed where it is new, and not what is in it."""
 
     path: bytes
     old: Entry | None
     new: Entry | None
+    ignored: bool = False
+    """New, and nothing that git would add."""
 
 
 Folders = Mapping[bytes, Mapping[bytes, Entry]]
 """Path of a folder (empty: the top) → its entries by name. A folder that is not there is left out."""
 
 
-async def differences(folder: Path, old: str, new: str) -> tuple[Difference, ...]:
-    """Every path at which two trees differ."""
-    out = await git(folder, "diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", object_id(old), object_id(new))
-    words = out.split(b"\0")[:-1]
-    return tuple(_difference(meta, path) for meta, path in zip(words[::2], words[1::2], strict=True))
+class Unsound(Exception):
+    """Trees that nobody can have meant: a few objects can name themselves a million times."""
 
 
-def _difference(meta: bytes, path: bytes) -> Difference:
-    old_mode, new_mode, old, new, _ = meta.removeprefix(b":").split(b" ")
-    return Difference(path, _entry(old_mode, old), _entry(new_mode, new))
+async def differences(
+    folder: Path, old: str, new: str, seen: str, into: Callable[[bytes], bool] = lambda _: False
+) -> tuple[Difference, ...]:
+    """Compare two trees, folder by folder.
+
+    Args:
+        folder: the repository they are in.
+        old: a tree of ours.
+        new: a tree that may be anything; of its new folders only those are read that ``into`` names.
+        seen: what git would add of ``new``.
+        into: whether a new folder is looked into.
+
+    Raises:
+        Unsound: more than ``MOST`` entries in new folders, or folders of more than ``_BYTES``.
+    """
+    found: list[Difference] = []
+    fresh = 0
+    level: list[tuple[bytes, str | None, str | None, str | None]] = [(b"", old, new, seen)]
+    while level:
+        read = await _trees(folder, {name for _, *names in level for name in names if name is not None})
+        below: list[tuple[bytes, str | None, str | None, str | None]] = []
+        for at, *names in level:
+            ours, theirs, known = (read[name] if name is not None else {} for name in names)
+            # What differs elsewhere is bounded by our own tree.
+            fresh += len(theirs) if names[0] is None else 0
+            if fresh > MOST:
+                raise Unsound(f"more than {MOST:,} new files")
+            for name in sorted({*ours, *theirs}):
+                path, was, now, git_has = at + name, ours.get(name), theirs.get(name), known.get(name)
+                if was is not None and now is not None and was.same(now):
+                    continue
+                was_folder, now_folder = was is not None and was.is_folder, now is not None and now.is_folder
+                under = git_has.id if git_has is not None and git_has.is_folder else None
+                if was is not None and was_folder:
+                    below.append((path + b"/", was.id, now.id if now is not None and now_folder else None, under))
+                    was = None
+                    now = None if now_folder else now
+                elif now is not None and now_folder and into(path):
+                    below.append((path + b"/", None, now.id, under))
+                    now = None
+                if now is not None and now.is_folder and was is not None:
+                    found.append(Difference(path, was, None))
+                    was = None
+                if was is not None or now is not None:
+                    found.append(Difference(path, was, now, ignored=was is None and git_has is None))
+        level = below
+    return tuple(found)
 
 
-def _entry(mode: bytes, name: bytes) -> Entry | None:
-    return Entry(mode.lstrip(b"0"), name.decode()) if mode.strip(b"0") else None
+async def _trees(folder: Path, names: set[str]) -> dict[str, dict[bytes, Entry]]:
+    """Read tree objects; their size is looked at first."""
+    asked = "".join(f"{object_id(name)}\n" for name in sorted(names)).encode()
+    told = (await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=asked)).split()
+    kinds, sizes = told[::2], told[1::2]
+    if set(kinds) != {b"tree"}:
+        raise Unsound("folders that are none")
+    if sum(map(int, sizes)) > _BYTES:
+        raise Unsound(f"folders of more than {_BYTES >> 20} MiB")
+    out, at = await git(folder, "cat-file", "--batch", stdin=asked), 0
+    read: dict[str, dict[bytes, Entry]] = {}
+    for name, size in zip(sorted(names), map(int, sizes), strict=True):
+        at = out.index(b"\n", at) + 1
+        read[name] = parsed(out[at : at + size])
+        at += size + 1
+    return read
 
 
 async def folders(folder: Path, tree: str, paths: Iterable[bytes]) -> Folders:
@@ -133,20 +212,20 @@ def _written(folder: Path, found: Folders, at: bytes, branch: _Branch, *, force:
     """Write one folder and those below it; None when nothing is left in it."""
     entries = dict(found.get(at, {}))
     for name, entry in branch.leaves.items():
-        if entry is None and (there := entries.get(name)) is not None and there.mode != FOLDER:
+        if entry is None and (there := entries.get(name)) is not None and not there.is_folder:
             del entries[name]
     for name, below in branch.below.items():
         path, there = (at + b"/" + name if at else name), entries.get(name)
         if (tree := _written(folder, found, path, below, force=force)) is not None:
-            if there is not None and there.mode != FOLDER and not force:
+            if there is not None and not there.is_folder and not force:
                 raise path_refused(path, "it is no folder")
             entries[name] = Entry(FOLDER, tree)
-        elif there is not None and there.mode == FOLDER:
+        elif there is not None and there.is_folder:
             del entries[name]
     for name, entry in branch.leaves.items():
         if entry is None:
             continue
-        if (there := entries.get(name)) is not None and there.mode == FOLDER and not force:
+        if (there := entries.get(name)) is not None and there.is_folder and not force:
             raise path_refused(at + b"/" + name if at else name, "it is a folder")
         entries[name] = entry
     return write_object(folder, "tree", formatted(entries)) if entries else None

@@ -20,6 +20,7 @@ from sandbox.tree_edits import (
     SUBMODULE,
     Difference,
     Entry,
+    Unsound,
     differences,
     entry_of,
     folders,
@@ -70,9 +71,13 @@ def test_a_tree_is_rewritten_as_git_would(before: dict[str, bytes], wanted: dict
             return
         tree = rewritten(folder, found, entries)
         assert tree == by_git(folder, after)
-        seen = asyncio.run(differences(folder, base, tree))
-        named = {each.path.decode() for each in seen if {e.mode for e in (each.old, each.new) if e} != {FOLDER}}
-        assert named == {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        seen = asyncio.run(differences(folder, base, tree, tree, lambda _: True))
+        assert not any(entry.is_folder for each in seen for entry in (each.old, each.new) if entry)
+        named = [each.path.decode() for each in seen]
+        assert set(named) == {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        assert len(set(named)) == len(named)
+        outside = asyncio.run(differences(folder, base, tree, tree))
+        assert {each.path for each in outside if each.old} == {each.path for each in seen if each.old}
 
 
 @given(st.dictionaries(st.binary(min_size=1, max_size=8).filter(lambda n: b"\0" not in n and b"/" not in n),
@@ -93,21 +98,50 @@ def test_by_force_a_file_makes_room_for_a_folder_and_a_folder_for_a_file(tmp_pat
     assert rewritten(tmp_path, found, wanted, force=True) == by_git(tmp_path, {"a/x": b"new", "b": b"new"})
 
 
-def difference(path: str, old: bytes | None, new: bytes | None) -> Difference:
-    return Difference(path.encode(), Entry(old, "0" * 40) if old else None, Entry(new, "1" * 40) if new else None)
+def difference(path: str, old: bytes | None, new: bytes | None, *, ignored: bool = False) -> Difference:
+    entries = (Entry(mode, "0" * 40) if mode else None for mode in (old, new))
+    return Difference(path.encode(), *entries, ignored=ignored)
 
 
 def test_what_is_left_out_is_named_once_and_what_git_would_see_comes_first() -> None:
     found = (
-        difference("build", None, FOLDER), difference("build/x.o", None, FILE), difference("build/deep", None, FOLDER),
-        difference("build/deep/y.o", None, FILE), difference("src", FOLDER, FOLDER),
-        difference("src/a.py", FILE, EXECUTABLE),
-        difference("src/__pycache__", None, FOLDER), difference("src/__pycache__/a.pyc", None, FILE),
-        difference("gone", FILE, None), difference("lib", SUBMODULE, None), difference("mixed", None, FOLDER),
-        difference("mixed/a.log", None, FILE), difference("mixed/b", None, FILE),
+        difference("build", None, FOLDER, ignored=True), difference("src/a.py", FILE, EXECUTABLE),
+        difference("src/__pycache__", None, FOLDER), difference("gone", FILE, None),
+        difference("lib", SUBMODULE, None), difference("mixed", None, FOLDER),
+        difference("a.log", None, FILE, ignored=True),
     )  # fmt: skip
-    ignored = {b"build/x.o", b"build/deep/y.o", b"mixed/a.log"}
-    assert left_out(found, ignored) == (
+    assert left_out(found) == (
         LeftOut(path="gone", how="deleted"), LeftOut(path="mixed/", how="new"), LeftOut(path="src/a.py", how="changed"),
-        LeftOut(path="build/", how="ignored"),
+        LeftOut(path="a.log", how="ignored"), LeftOut(path="build/", how="ignored"),
     )  # fmt: skip
+
+
+def test_a_tree_that_names_itself_a_million_times_is_not_walked(tmp_path: Path) -> None:
+    create(tmp_path)
+    base = by_git(tmp_path, {"gen/a": b"1"})
+    tree = by_git(tmp_path, {"f": b"x"})
+    for _ in range(12):
+        entries = {f"d{n}".encode(): Entry(FOLDER, tree) for n in range(12)}
+        tree = write_object(tmp_path, "tree", formatted(entries))
+    found = asyncio.run(differences(tmp_path, base, tree, tree))
+    assert len(found) == 13
+    with pytest.raises(Unsound):
+        asyncio.run(differences(tmp_path, base, tree, tree, lambda _: True))
+
+
+def test_a_folder_that_is_a_file_is_noticed(tmp_path: Path) -> None:
+    create(tmp_path)
+    blob = write_object(tmp_path, "blob", b"x")
+    base = by_git(tmp_path, {"gen/a": b"1"})
+    for lie in (blob, "1" * 40):
+        tree = write_object(tmp_path, "tree", formatted({b"gen": Entry(FOLDER, lie)}))
+        with pytest.raises(Unsound):
+            asyncio.run(differences(tmp_path, base, tree, tree))
+
+
+def test_an_old_mode_is_a_file_like_any_other(tmp_path: Path) -> None:
+    create(tmp_path)
+    blob = write_object(tmp_path, "blob", b"x")
+    old = write_object(tmp_path, "tree", formatted({b"a": Entry(b"100664", blob), b"b": Entry(b"100775", blob)}))
+    new = write_object(tmp_path, "tree", formatted({b"a": Entry(FILE, blob), b"b": Entry(FILE, blob)}))
+    assert [each.path for each in asyncio.run(differences(tmp_path, old, new, new))] == [b"b"]
