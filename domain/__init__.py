@@ -36,6 +36,7 @@ from domain.evidence import (
     Evidence,
     FailureKind,
     Finding,
+    LeftOut,
     Outcome,
     Output,
     Proof,
@@ -43,7 +44,7 @@ from domain.evidence import (
     TestReport,
 )
 from domain.failures import failure_kind
-from domain.limits import ensure_within, looping
+from domain.limits import QUESTION, ensure_within, looping
 from domain.names import alike, people, person, respelled
 from domain.progress import Attempt, Pending, Selection
 from domain.reachable import globally_reachable
@@ -56,6 +57,7 @@ from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, P
 __all__ = [
     "MANIFESTS",
     "ODD_TEXT",
+    "QUESTION",
     "TIERS",
     "Action",
     "ActionKind",
@@ -80,6 +82,7 @@ __all__ = [
     "Finding",
     "Hunk",
     "Issue",
+    "LeftOut",
     "Line",
     "Name",
     "NewFile",

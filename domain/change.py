@@ -39,6 +39,9 @@ class CodeChange:
     files_to_delete: Annotated[tuple[Path, ...], Field(max_length=60)] = ()
     cmd_instructions: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
     """Shell commands to run in the workspace after the files are written."""
+    cmd_outputs: Annotated[tuple[Path, ...], Field(max_length=60)] = ()
+    """Files and folders that these commands make or change on purpose: of what commands leave behind, only this is
+    delivered. Of a folder it is what git does not ignore; a file that is gone afterwards is deleted."""
     notes: Prose = ""
     commit_message: Prose = ""
 

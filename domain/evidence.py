@@ -148,6 +148,16 @@ class Evidence:
 
 
 @value
+class LeftOut:
+    """What commands left in the workspace and nobody asked for: it is no part of the change."""
+
+    path: str
+    """A folder ends in a slash and stands for everything that is new in it."""
+    how: Literal["new", "changed", "deleted", "ignored"]
+    """``ignored``: new, and git would not see it."""
+
+
+@value
 class Proof:
     """The verdict of the acceptance command, run by us on a clean checkout of ``tree`` (G5)."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from domain.errors import Exhausted
 from domain.work import Budget, Spent
@@ -11,15 +12,30 @@ WINDOW = 5
 REPEATS = 3
 
 
-def ensure_within(budget: Budget, spent: Spent, *, started_at: datetime | None, now: datetime, tokens: int = 0) -> None:
-    """Check *before* a call that may use ``tokens`` more (its worst case).
+Limit = Literal["steps", "tokens", "cost", "minutes", "sandbox_seconds"]
+ATTEMPT: Sequence[Limit] = ("steps", "tokens", "cost", "minutes", "sandbox_seconds")
+"""What has to be left before a new attempt begins. Proving and delivering what an attempt came to needs none of it."""
+QUESTION: Sequence[Limit] = ("tokens", "cost", "minutes")
+"""What has to be left before a model is asked."""
+
+
+def ensure_within(
+    budget: Budget,
+    spent: Spent,
+    *,
+    started_at: datetime | None,
+    now: datetime,
+    tokens: int = 0,
+    limits: Sequence[Limit] = ATTEMPT,
+) -> None:
+    """Check *before* an attempt, or before a call that may use ``tokens`` more (its worst case).
 
     Raises:
         Exhausted: ``budget_spent``, naming the limit that is reached.
     """
     minutes = ((now - started_at).total_seconds() - spent.waited_seconds) / 60 if started_at else 0.0
     used = spent.tokens_in + spent.tokens_out
-    reached = {
+    reached: dict[Limit, bool] = {
         "steps": spent.steps >= budget.max_steps,
         "tokens": used + tokens > budget.max_tokens,
         "cost": spent.cost >= budget.max_cost and spent.model_calls > 0,
@@ -27,7 +43,7 @@ def ensure_within(budget: Budget, spent: Spent, *, started_at: datetime | None, 
         "sandbox_seconds": spent.sandbox_seconds >= budget.max_sandbox_seconds,
     }
     for name, over in reached.items():
-        if over:
+        if over and name in limits:
             limit = getattr(budget, f"max_{name}")
             option = f"--max-{name.replace('_', '-')} N"
             raise Exhausted(

@@ -18,10 +18,13 @@ Prose = Annotated[str, Field(max_length=20_000)]
 
 @value
 class Budget:
-    """Hard limits of one run and everything it starts. Checked *before* each call."""
+    """Limits of one run and everything it starts, checked *before* each attempt and each call (see domain/limits.py).
+
+    Proving and delivering what an attempt came to is never refused.
+    """
 
     max_steps: int = Field(default=40, ge=1)
-    """Visits of ``execute``, replanned and repeated ones included."""
+    """Attempts: visits of ``execute`` that ran, replanned and repeated ones included."""
     max_tokens: int = Field(default=400_000, ge=0)
     max_cost: Decimal = Field(default=Decimal("5.00"), ge=0)
     """In the currency of the catalogue's prices."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from domain import Spent, Task, ensure_within
+from domain import QUESTION, Spent, Task, ensure_within
 from models import Message, Model, Reply, Settings, Usage, metered
 from nodes._announce import announce
 
@@ -44,7 +44,7 @@ async def consult(
         everything ``Model.ask`` raises.
     """
     tokens = worst_case(messages, settings)
-    ensure_within(task.budget, spent, started_at=task.received_at, now=now, tokens=tokens)
+    ensure_within(task.budget, spent, started_at=task.received_at, now=now, tokens=tokens, limits=QUESTION)
     with metered() as tab:
         reply = await model.ask(messages, answer, settings=settings)
     reply = replace(reply, usage=tab.usage)  # those who were asked before and failed are paid for, too

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
-from domain import CommandRun, Output, TestReport, read_report
+from domain import CommandRun, LeftOut, Output, TestReport, read_report
 
 KEEP_HEAD = 8 << 10
 KEEP_TAIL = 24 << 10
@@ -58,3 +59,9 @@ def ending(run: CommandRun) -> str:
         "cancelled": "cancelled",
     }
     return words[run.ended]
+
+
+def listed(left_out: Sequence[LeftOut], most: int = 10) -> str:
+    """Name what commands left behind, in words."""
+    named = ", ".join(f"{each.path} ({each.how})" for each in left_out[:most])
+    return named if len(left_out) <= most else f"{named} and {len(left_out) - most} more"

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 from approvals import Ballot, Revision, refusal
 from domain import Action, CodeChange, Risk
 from nodes._colleagues import Require
-from nodes._prompt import as_json
 from nodes._rules import denied, ruled
 from risk import OUTSIDE, DeliveryKind, Engine
 from sandbox import Store
@@ -76,8 +75,13 @@ def _tainted(ballot: Ballot) -> bool:
 
 
 def shell_arguments(change: CodeChange) -> dict[str, Any]:
-    """The arguments of running a change: its commands apart, and all of it."""
-    return {"commands": list(change.cmd_instructions), "change": as_json(change)}
+    """The arguments of running a change: its commands apart, and all of it.
+
+    What older versions did not know is left out where it is empty: what was signed before stays signed.
+    """
+    unknown = None if change.cmd_outputs else {"cmd_outputs"}
+    text = _CHANGE.dump_json(change, exclude=unknown).decode()
+    return {"commands": list(change.cmd_instructions), "change": text}
 
 
 def change_of(action: Action) -> CodeChange | None:

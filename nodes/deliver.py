@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage
 from approvals import Ballots, action_digest
 from domain import Action, Ending, Proof, Refused, Review, Task
 from nodes._announce import announce
+from nodes._output import listed
 from sandbox import Delivered, Delivery, Pinned, Snapshot
 
 
@@ -87,6 +88,7 @@ def _taking(delivered: Delivered) -> str:
 def _answer(state: DeliverInput, delivered: Delivered) -> str:
     review, proof = state.get("review"), state["proof"]
     counts = f" ({proof.report.summary})" if proof.report else ""
+    beside = [each for each in state["snapshot"].left_out if each.how != "ignored"]
     lines = [
         review.final_answer_markdown if review else "",
         (
@@ -94,5 +96,6 @@ def _answer(state: DeliverInput, delivered: Delivered) -> str:
             f"`{proof.tree[:12]}`."
         ),
         f"**Delivered:** {_where(delivered)}{_taking(delivered)}",
+        f"**Left out,** because commands made it and nobody asked for it: {listed(beside)}." if beside else "",
     ]
     return "\n\n".join(line for line in lines if line)

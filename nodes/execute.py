@@ -47,7 +47,7 @@ from nodes._context import news
 from nodes._judge import judge
 from nodes._lately import recent
 from nodes._means import affordable, together
-from nodes._output import clip, plain, tail
+from nodes._output import clip, listed, plain, tail
 from nodes._prompt import as_json
 from nodes._propose import Answer, propose, selection_of
 from nodes._rating import rate
@@ -55,7 +55,7 @@ from nodes._revise import shell_arguments
 from nodes._rules import denied, ruled
 from nodes._trials import Equipped, Trials
 from risk import Engine
-from sandbox import REPO, Pinned, Snapshot, Store, Workspace, Workspaces
+from sandbox import REPO, Deliverable, Pinned, Snapshot, Store, Workspace, Workspaces
 
 COMMAND_SECONDS = 600.0
 CHOICES = 200
@@ -111,11 +111,11 @@ class Executor:
     provider_seconds: float = 60.0
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
-        task = state["task"]
-        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        task, pending = state["task"], state.get("pending")
+        if pending is None:  # what a person signed is an attempt that has begun: it was paid for
+            ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
         await self._ensure_alive(state)
         workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"])
-        pending = state.get("pending")
         if pending is not None:
             return await self._approved(state, workspace, pending)
         steps = await self._wave(state)
@@ -206,12 +206,15 @@ class Executor:
     ) -> ExecuteUpdate:
         """Apply the answers one after the other, then prove the last of them."""
         spent = sum((answer.spent for answer in answers), state["spent"])
+        if workspace.at is None:  # a provider ran something there while it looked for its answer
+            workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"])
+        work = Deliverable(self.store, state["run"], workspace, state["snapshot"])
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
-            attempt, risk = await self._one(state, workspace, step, answer)
+            attempt, risk = await self._one(state, work, step, answer)
             if risk is not None:
                 # What was applied before it is kept; this one waits for its signature.
-                snapshot = await workspace.snapshot(_label(state))
+                snapshot = await work.snapshot(_label(state))
                 action = _action(state["task"], snapshot, attempt.change, workspace)
                 pending = Pending(
                     step=step.id, change=attempt.change, action=action, risk=risk, provider=attempt.provider
@@ -219,10 +222,10 @@ class Executor:
                 return {"pending": pending, "attempts": tuple(attempts), "snapshot": snapshot, "spent": spent,
                         "transcript": _heard(prompts, answers), "verdict": None}  # fmt: skip
             attempts.append(attempt)
-        return await self._proved(state, workspace, attempts, spent, _heard(prompts, answers))
+        return await self._proved(state, work, attempts, spent, _heard(prompts, answers))
 
     async def _one(
-        self, state: ExecuteInput, workspace: Workspace, step: Step, answer: Answer
+        self, state: ExecuteInput, work: Deliverable, step: Step, answer: Answer
     ) -> tuple[Attempt, Risk | None]:
         """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
         blank = Attempt(step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates,
@@ -237,7 +240,7 @@ class Executor:
             return _refusal(replace(blank, change=proposal.change), no), None
         if self.require(risk.tier).humans > 0:
             return replace(blank, change=proposal.change), risk
-        return await self._apply(state, workspace, blank, proposal.change), None
+        return await self._apply(state, work, blank, proposal.change), None
 
     async def _rated(self, state: ExecuteInput, change: CodeChange) -> Risk:
         task, engine = state["task"], await ruled(self.engine, self.store, state["run"])
@@ -252,9 +255,10 @@ class Executor:
             raise Refused("This action waits for an approval.", code="approval_missing", hint="Approve it first.")
         await self.ballots.consume(verdict.ballot, state["org"], action_digest(action))
         blank = Attempt(step=pending.step, number=state.get("tries", 0) + 1, provider=pending.provider)
-        attempt = await self._apply(state, workspace, blank, pending.change)
+        work = Deliverable(self.store, state["run"], workspace, state["snapshot"])
+        attempt = await self._apply(state, work, blank, pending.change)
         await self.ballots.executed(verdict.ballot, state["org"])
-        update = await self._proved(state, workspace, [attempt], state["spent"], state.get("transcript", ()))
+        update = await self._proved(state, work, [attempt], state["spent"], state.get("transcript", ()))
         return {**update, "pending": None, "verdict": None}
 
     async def _ensure_alive(self, state: ExecuteInput) -> None:
@@ -262,22 +266,30 @@ class Executor:
         if await self.ballots.killed(state["run"], state["org"]):
             raise refusal("run_killed", f"Run {state['run']} was stopped for good.")
 
-    async def _apply(self, state: ExecuteInput, workspace: Workspace, attempt: Attempt, change: CodeChange) -> Attempt:
+    async def _apply(self, state: ExecuteInput, work: Deliverable, attempt: Attempt, change: CodeChange) -> Attempt:
         await self._ensure_alive(state)
         try:
-            touched = await workspace.apply(change)
+            touched = await work.apply(change)
         except SandboxLost:
             raise
         except SignoffError as error:
             return _refusal(replace(attempt, change=change), error)
         announce("change_applied", ", ".join(touched), files=list(touched))
-        runs = [await self._run(state, workspace, command) for command in change.cmd_instructions]
-        return replace(attempt, change=change, touched=tuple(touched)[:500], runs=tuple(runs))
+        runs = [await self._run(state, work.workspace, command) for command in change.cmd_instructions]
+        if runs and change.cmd_outputs and all(run.ok for run in runs):
+            try:
+                made, missing = await work.keep(change.cmd_outputs)
+            except Refused as error:
+                return _refusal(replace(attempt, change=change, runs=tuple(runs)), error)
+            kept = ", ".join(made[:20]) or "nothing"
+            announce("note", f"Kept of what the commands made: {kept}", files=made[:500], missing=missing)
+            touched = tuple(dict.fromkeys((*touched, *made)))
+        return replace(attempt, change=change, touched=touched[:500], runs=tuple(runs))
 
     async def _proved(
         self,
         state: ExecuteInput,
-        workspace: Workspace,
+        work: Deliverable,
         attempts: list[Attempt],
         spent: Spent,
         transcript: tuple[Message, ...],
@@ -285,10 +297,14 @@ class Executor:
         """Run the acceptance command after the last step, and save the workspace."""
         worked = {a.step for a in attempts if not a.refused}
         if attempts and worked and len(set(state["done"]) | worked) == len(state["plan"].steps):
-            run = await self._run(state, workspace, _accept(state))
+            run = await self._run(state, work.workspace, _accept(state))
             attempts[-1] = replace(attempts[-1], runs=(*attempts[-1].runs, run))
         used = sum(run.duration_ms for attempt in attempts for run in attempt.runs) / 1_000
-        snapshot = await workspace.snapshot(_label(state)) if worked else state["snapshot"]
+        snapshot = await work.snapshot(_label(state)) if worked else state["snapshot"]
+        beside = [each for each in snapshot.left_out if each.how != "ignored"]
+        if beside and snapshot.left_out != state["snapshot"].left_out:
+            named = [{"path": each.path, "how": each.how} for each in beside]
+            announce("note", f"Left out of the change: {listed(beside)}", left_out=named)
         return {
             "attempts": tuple(attempts),
             "transcript": transcript,

@@ -19,7 +19,7 @@ from domain import (
 )
 from models import Message, Speech
 from nodes._announce import announce
-from nodes._output import ending, plain, tail
+from nodes._output import ending, listed, plain, tail
 from nodes._prompt import as_json
 from sandbox import Snapshot
 
@@ -84,6 +84,7 @@ class Observer:
             refused=attempts[0].refused,
             verdict=_verdict(evidence[-1]),
             runs=runs,
+            left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
             nudge=any(f.kind == "loop" for f in evidence[-1].findings),
         )
         return (*said, *heard)

@@ -116,6 +116,7 @@ class Planner:
             baseline="" if baseline.ok else tail(plain(baseline)),
         )
         now, settings = self.clock(), self.roster.settings("planner")
+        ensure_within(task.budget, spent, started_at=task.received_at, now=now)  # else nobody could follow the plan
         reply = await consult(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
         answer = Message(role="assistant", content=as_json(reply.value))
         # The word on what proves the change stays with the person who asked.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan
+from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
 from models import Message, Speech
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
@@ -73,13 +73,15 @@ class Replanner:
         keep = bool(feedback or state.get("findings"))
         snapshot = state["snapshot"] if keep else state["good"]
         assert model is not None  # noqa: S101  _stop has seen to it
+        task, now = state["task"], self.clock()
+        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=now)  # for an attempt to follow it
         question = await self._question(state, findings, feedback, keep=keep)
         messages = (*await self._start(state), *question)
         reply = await consult(
             model, messages, Plan, settings=self.roster.settings("planner"),
-            task=state["task"], spent=state["spent"], now=self.clock(),
+            task=task, spent=state["spent"], now=now,
         )  # fmt: skip
-        plan = replace(check_plan(reply.value), acceptance=state["task"].accept, expert=state["expert"])
+        plan = replace(check_plan(reply.value), acceptance=task.accept, expert=state["expert"])
         announce("replanned", plan.goal, round=state["round"] + 1, steps=[s.title for s in plan.steps])
         return {
             "plan": plan,

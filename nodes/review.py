@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
@@ -12,27 +14,31 @@ from unidiff.patch import PatchSet
 
 from domain import (
     Ending,
+    Exhausted,
     Finding,
+    LeftOut,
     Proof,
+    Refused,
     Review,
     Spent,
     Task,
-    ensure_within,
     environment,
     is_test,
     weakened,
 )
-from models import Model, Speech
+from models import Model, Speech, metered
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
-from nodes._output import clip, counted, ending, plain, tail
+from nodes._output import clip, counted, ending, listed, plain, tail
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
 PROOF_SECONDS = 900.0
 DIFF_CHARS = 60_000
+UNPAID = frozenset({"budget_spent", "quota_reached", "llm_no_credit"})
+"""Why a reviewer could not be asked, without anything being wrong with the change."""
 
 _ABOUT_TESTS = re.compile(
     r"\b(remove|delete|drop|skip|disable|rewrite|replace|rename|adapt|update|change|migrate)\w*\b.{0,60}\btests?\b",
@@ -73,18 +79,32 @@ class Reviewer:
 
     async def __call__(self, state: ReviewInput) -> ReviewUpdate:
         run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
-        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        # No budget is asked: what an attempt came to was paid for. The command's own end in time bounds it.
         diff = await self.store.diff(run, base, tree)
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
-        findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *await self._secrets(diff))
+        findings = (
+            *_failed(proof, state["snapshot"].left_out),
+            *await self._cheats(run, task, base, tree),
+            *await self._secrets(diff),
+        )
         model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
+        review, unread = None, ""
         if asked and model is not None:
-            review, used = await self._read(state, model, proof, diff, findings)
-            findings, spent = (*findings, *_found(review)), spent + used
-        else:
-            review = _by_evidence(state["expert"], findings, diff)
+            with metered() as tab:
+                try:
+                    review, used = await self._read(state, model, proof, diff, findings)
+                    findings, spent = (*findings, *_found(review)), spent + used
+                except (Exhausted, Refused) as error:
+                    if error.stable_code not in UNPAID:
+                        raise
+                    unread, spent = error.message, spent + tab.spent
+                    announce("note", f"No reviewer read the change: {unread}", code=error.stable_code)
+                    said = f"no reviewer read the change, it could not be paid: {unread}"
+                    findings = (*findings, Finding(kind="limit", message=said, blocking=False))
+        if review is None:
+            review = _by_evidence(state["expert"], findings, diff, unread)
         announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
         update: ReviewUpdate = {"proof": proof, "review": review, "findings": findings, "diff": diff, "spent": spent}
         if diff == "" and proof.ok:
@@ -101,15 +121,6 @@ class Reviewer:
         )
         ran = await run_command(self.tracer, command, verify, clean_checkout=True)
         return Proof(command=command, tree=tree, run=clip(ran), report=await counted(ran))
-
-    @staticmethod
-    def _failed(proof: Proof) -> tuple[Finding, ...]:
-        if proof.ok:
-            return ()
-        message = (
-            f"on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(plain(proof.run), 1_500)}"
-        )
-        return (Finding(kind="tests_failed", message=message),)
 
     async def _cheats(self, run: str, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
         """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
@@ -137,6 +148,7 @@ class Reviewer:
             accept=proof.command,
             proof=_counted(proof),
             findings=[f"{f.kind}: {f.message} {f.path}" for f in findings],
+            left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
             diff=diff[:DIFF_CHARS],
         )
         settings = self.roster.settings("reviewer")
@@ -144,6 +156,21 @@ class Reviewer:
             model, messages, Review, settings=settings, task=state["task"], spent=state["spent"], now=self.clock()
         )
         return reply.value, spent_on(reply.usage)
+
+
+def _failed(proof: Proof, left_out: Sequence[LeftOut]) -> tuple[Finding, ...]:
+    if proof.ok:
+        return ()
+    said = plain(proof.run)
+    message = f"on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(said, 1_500)}"
+    if left_out:
+        # Those that the output speaks of come first; sorting keeps the order of the others.
+        known = sorted(left_out, key=lambda each: PurePosixPath(each.path).stem not in said)
+        message += (
+            f"\nThe workspace has files that commands made and the change lacks: {listed(known, 20)}. If it needs one, "
+            f"the change has to write it, or name it in cmd_outputs."
+        )
+    return (Finding(kind="tests_failed", message=message),)
 
 
 def _counted(proof: Proof) -> str:
@@ -161,9 +188,10 @@ def _found(review: Review) -> tuple[Finding, ...]:
     return tuple(Finding(kind="reviewer", path=i.path[:500], message=i.message) for i in issues)
 
 
-def _by_evidence(expert: str, findings: tuple[Finding, ...], diff: str) -> Review:
+def _by_evidence(expert: str, findings: tuple[Finding, ...], diff: str, unpaid: str) -> Review:
     """The review when no reviewer is asked: the evidence alone."""
-    answer = f"{_changes(diff)}\n\nNo reviewer model was asked: the acceptance command decides.".strip()
+    why = f"No reviewer read it: {unpaid}" if unpaid else "No reviewer model was asked: the acceptance command decides."
+    answer = f"{_changes(diff)}\n\n{why}".strip()
     blocked = any(f.blocking for f in findings)
     return Review(expert=expert, status="changes_requested" if blocked else "ok", final_answer_markdown=answer)
 

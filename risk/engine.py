@@ -62,6 +62,9 @@ class Engine:
         """Rate an action inside the sandbox: the edits and every command that is to run after them."""
         edits = self._risk(self._files.change(change), profile, tainted)
         paths = (*(f.path for f in (*change.files_to_create, *change.files_to_update)), *change.files_to_delete)
+        # Nobody knows yet whether an output is a file or a folder.
+        outputs = (path.rstrip("/") for path in change.cmd_outputs)
+        paths = (*paths, *(each for path in outputs for each in (path, f"{path}/")))
         ruled = Risk(tier="low", reasons=tuple(r for path in paths for r in self.policy.on_path(path)))
         ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
         return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))

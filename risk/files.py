@@ -56,6 +56,9 @@ class Files:
         for path in change.files_to_delete:
             yield Sign("edit", f"deletes {shown(path)}", "file.deleted")
             yield from self.path(path)
+        for path in change.cmd_outputs:
+            yield Sign("edit", f"keeps what commands make of {shown(path)}", "file.edited")
+            yield from self.path(path)
 
     def _edit(self, path: str, text: str) -> Iterator[Sign]:
         yield Sign("edit", shown(path), "file.edited")

@@ -2,6 +2,7 @@
 
 from sandbox.checkup import checkup
 from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
+from sandbox.deliverable import Deliverable
 from sandbox.delivery import Delivery
 from sandbox.docker import Docker
 from sandbox.egress import Egress, Passage
@@ -20,6 +21,7 @@ __all__ = [
     "Backend",
     "Changed",
     "Check",
+    "Deliverable",
     "Delivered",
     "Delivery",
     "Docker",

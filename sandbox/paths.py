@@ -1,10 +1,15 @@
 """Paths inside a sandbox, as text. Pure."""
 
+import re
 from posixpath import normpath
 
 from domain import Refused
 from sandbox.contract import REPO
 
+_LONGEST_PATH, _LONGEST_NAME = 3_000, 255
+"""Bytes; a longer one could not be checked out."""
+_UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""Characters that macOS leaves out of file names."""
 _HINT = "Name a file of the repository by its path from the top, like src/app.py."
 
 
@@ -26,8 +31,8 @@ def inside_repo(path: str) -> str:
         Refused: ``path_refused`` for an absolute path, one with ``..``, and anything of git's own.
     """
     plain = normpath(path) if path else ""
-    parts = plain.split("/")
-    git = any(part.lower().rstrip(". ") in {".git", "git~1"} for part in parts)
+    git = any(_is_git(part) for part in plain.split("/"))
+    raw = plain.encode(errors="surrogatepass")
     if (
         plain in {"", "."}
         or path.startswith("/")
@@ -35,6 +40,15 @@ def inside_repo(path: str) -> str:
         or ".." in path.split("/")
         or "\0" in path
         or git
+        or any("\ud800" <= char <= "\udfff" for char in plain)
+        or len(raw) > _LONGEST_PATH
+        or max(map(len, raw.split(b"/"))) > _LONGEST_NAME
     ):
         raise Refused(f"{path!r} may not be changed.", code="path_refused", hint=_HINT)
     return plain
+
+
+def _is_git(part: str) -> bool:
+    """True for what any file system takes for git's own folder (git's ``fsck`` calls it hasDotgit)."""
+    names = (name.partition(":")[0] for name in _UNSEEN.sub("", part).lower().split("\\"))
+    return any(name.rstrip(". ") in {".git", "git~1"} for name in names)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from domain import value
+from domain import LeftOut, value
 
 
 @value
@@ -26,11 +26,13 @@ class Snapshot:
     """The files of a workspace at one moment, by ids in the content store."""
 
     tree: str
-    """What would be delivered: honours ``.gitignore``."""
+    """What would be delivered: the base and the edits that were asked for, nothing that a command left behind."""
     full: str
     """Everything, ignored files and the home folder too; what a restore brings back."""
     commit: str
     """Keeps both alive in the store."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What lies in the workspace beside ``tree`` and is not delivered; bounded."""
 
 
 @value

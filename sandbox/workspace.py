@@ -101,8 +101,24 @@ class Workspace:
             raise
         return tuple(after)
 
+    async def put(self, files: Mapping[str, bytes | None], modes: Mapping[str, int]) -> None:
+        """Write files as they shall be, None: gone; the mode is for those that are new here.
+
+        Raises:
+            Refused: ``path_refused``, ``file_too_large`` or ``sandbox_full``; some are written then: ``restore``.
+        """
+        self._at = None
+        for path in sorted(files, key=lambda path: files[path] is not None):  # what goes makes room
+            try:
+                await self._put(path, files[path], modes[path])
+            except Refused as error:
+                if files[path] is not None or error.stable_code != "file_not_found":
+                    raise
+
     async def snapshot(self, label: str) -> Snapshot:
         """Save everything that is here now, in the store; free when nothing happened since the last one.
+
+        Its ``tree`` is what git would add here. What a run delivers is ``Deliverable.snapshot``.
 
         Raises:
             SandboxLost: the sandbox is gone, or what it sent is not sound.
@@ -123,8 +139,9 @@ class Workspace:
         """Bring the files back to a snapshot of this run, in place."""
         if self._at is not None and (self._at.tree, self._at.full) == (snapshot.tree, snapshot.full):
             return
-        if snapshot.full not in self._known:
-            await self._send((snapshot.tree, snapshot.full), tuple(self._known & {self._pinned.tree}))
+        if not {snapshot.tree, snapshot.full} <= self._known:
+            there = {*self._last, *(self._known & {self._pinned.tree})} - {"", "-"}
+            await self._send((snapshot.tree, snapshot.full), tuple(sorted(there)))
         parts = await self._store.parts(self._run, snapshot.full)
         await self._git("restore.sh", snapshot.tree, *parts)
         self._arrived(snapshot, parts)
@@ -186,8 +203,8 @@ class Workspace:
                 return None
             raise
 
-    async def _put(self, path: str, data: bytes | None) -> None:
-        await (self._sandbox.delete(path) if data is None else self._sandbox.write(path, data))
+    async def _put(self, path: str, data: bytes | None, mode: int = 0o644) -> None:
+        await (self._sandbox.delete(path) if data is None else self._sandbox.write(path, data, mode=mode))
 
     async def _put_back(self, path: str, data: bytes | None) -> None:
         try:

@@ -38,7 +38,7 @@ OUTSIDE = typer.Option(
     "--outside",
     help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
 )
-STEPS = typer.Option("--max-steps", min=1, help="Attempts in all.")
+STEPS = typer.Option("--max-steps", min=1, help="Attempts in all. The last one is proved and delivered, too.")
 COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
 TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
 MINUTES = typer.Option("--max-minutes", min=0.01, help="Wall time.")

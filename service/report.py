@@ -32,7 +32,7 @@ def as_json(standing: Standing) -> dict[str, Any]:
     """Everything that is known, in stable keys (docs/cli.md lists them)."""
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending") or Ending(status="failed")
-    delivered, chosen = values.get("delivered"), values.get("choices", ())
+    delivered, chosen, snapshot = values.get("delivered"), values.get("choices", ()), values.get("snapshot")
     decided = run.status not in {"interrupted", "running", "pending"}
     return {
         "run": run.id,
@@ -59,6 +59,7 @@ def as_json(standing: Standing) -> dict[str, Any]:
         "waits_for": standing.ballot,
         "delivered": plain(delivered),
         "diff": values.get("diff", ""),
+        "left_out": [plain(each) for each in snapshot.left_out] if snapshot else [],
         "spent": plain(values.get("spent", Spent())),
         "forked_from": run.forked_from,
     }

@@ -61,15 +61,34 @@ async def test_13_what_is_denied_is_asked_of_nobody_and_the_agent_hears_why(tmp_
 
 
 async def test_13_a_denied_path_is_never_delivered(tmp_path: Path) -> None:
-    """A command wrote it, so only the delivery shows it."""
+    """A command wrote it into a folder that the change names as its output, so only the delivery shows it."""
     repo = repository(tmp_path / "repo", GUARDED)
-    sneaky = {**FIX, "cmd_instructions": ["mkdir -p shop/legal", "cp shop/prices.py shop/legal/terms.py"]}
+    commands = ["mkdir -p shop/legal", "cp shop/prices.py shop/legal/terms.py"]
+    sneaky = {**FIX, "cmd_instructions": commands, "cmd_outputs": ["shop"]}
     async with house(tmp_path, {"coder": [sneaky], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("failed", "policy_denied")
         assert "lawyers only" in standing.run.ending.message
         assert (await opened.ballots.list(opened.org)).items == ()
+
+
+async def test_13_what_nobody_asked_for_is_not_delivered_either(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo", GUARDED)
+    commands = ["mkdir -p shop/legal", "cp shop/prices.py shop/legal/terms.py"]
+    async with house(tmp_path, {"coder": [{**FIX, "cmd_instructions": commands}], "reviewer": [OK]}) as opened:
+        standing, _ = await start(opened, task(repo, deliver="patch"))
+        assert standing.run.status == "delivered", standing.run.ending
+        assert "legal" not in standing.values["diff"]
+
+
+@pytest.mark.parametrize("output", ["shop/legal", "shop/legal/", "shop/legal/terms.py"])
+async def test_13_a_denied_path_is_no_output_of_a_command(tmp_path: Path, output: str) -> None:
+    repo = repository(tmp_path / "repo", GUARDED)
+    sneaky = {**FIX, "cmd_instructions": ["echo x >shop/legal.txt"], "cmd_outputs": [output]}
+    async with house(tmp_path, {"coder": [sneaky] * 5, "reviewer": [OK]}) as opened:
+        standing, _ = await start(opened, task(repo, strategy="single"))
+        assert standing.values["attempts"][-1].code == "policy_denied"
 
 
 async def test_13_a_broken_rule_file_stops_the_run_at_once(tmp_path: Path) -> None:
