@@ -4,6 +4,7 @@ from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
+from domain.charsets import DECLARING, Charsets, declarations
 from domain.dag import check_plan, ready
 from domain.decision import (
     TIERS,
@@ -43,12 +44,16 @@ from domain.evidence import (
 )
 from domain.failures import failure_kind
 from domain.limits import ensure_within, looping
+from domain.line_matching import matching
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
+from domain.text_edits import NotOnce, replaced, rewritten, written
+from domain.text_encoding import TextFile, decoded, dominant, universal
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
 __all__ = [
+    "DECLARING",
     "MANIFESTS",
     "TIERS",
     "Action",
@@ -59,6 +64,7 @@ __all__ = [
     "Broken",
     "Budget",
     "Candidate",
+    "Charsets",
     "Choice",
     "CodeChange",
     "CommandRun",
@@ -77,6 +83,7 @@ __all__ = [
     "Line",
     "Name",
     "NewFile",
+    "NotOnce",
     "Outcome",
     "Output",
     "Pending",
@@ -100,6 +107,7 @@ __all__ = [
     "Task",
     "TestCase",
     "TestReport",
+    "TextFile",
     "Tier",
     "Transient",
     "Unavailable",
@@ -108,15 +116,23 @@ __all__ = [
     "Vote",
     "below",
     "check_plan",
+    "declarations",
+    "decoded",
+    "dominant",
     "ensure_within",
     "environment",
     "failure_kind",
     "find_acceptance",
     "is_test",
     "looping",
+    "matching",
     "read_report",
     "ready",
+    "replaced",
+    "rewritten",
     "run_in",
+    "universal",
     "value",
     "weakened",
+    "written",
 ]

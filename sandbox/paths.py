@@ -35,6 +35,15 @@ def inside_repo(path: str) -> str:
         or ".." in path.split("/")
         or "\0" in path
         or git
+        or not _encodable(path)
     ):
         raise Refused(f"{path!r} may not be changed.", code="path_refused", hint=_HINT)
     return plain
+
+
+def _encodable(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
