@@ -232,12 +232,16 @@ class Executor:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        risk = await self._rated(state, proposal.change)
+        try:
+            change = await workspace.resolved(proposal.change)
+        except Refused as error:
+            return _refusal(replace(blank, change=proposal.change), error), None
+        risk = await self._rated(state, change)
         if (no := denied(risk)) is not None:
-            return _refusal(replace(blank, change=proposal.change), no), None
+            return _refusal(replace(blank, change=change), no), None
         if self.require(risk.tier).humans > 0:
-            return replace(blank, change=proposal.change), risk
-        return await self._apply(state, workspace, blank, proposal.change), None
+            return replace(blank, change=change), risk
+        return await self._apply(state, workspace, blank, change), None
 
     async def _rated(self, state: ExecuteInput, change: CodeChange) -> Risk:
         task, engine = state["task"], await ruled(self.engine, self.store, state["run"])
@@ -265,7 +269,7 @@ class Executor:
     async def _apply(self, state: ExecuteInput, workspace: Workspace, attempt: Attempt, change: CodeChange) -> Attempt:
         await self._ensure_alive(state)
         try:
-            touched = await workspace.apply(change)
+            touched = await workspace.apply(change, follow=False)
         except SandboxLost:
             raise
         except SignoffError as error:

@@ -12,7 +12,7 @@ from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
 from nodes._rules import workspace_policy
-from sandbox import Pinned, Store
+from sandbox import Pinned, Store, Texts, bring
 
 _TASK = TypeAdapter(Task)
 
@@ -31,6 +31,7 @@ class ReceiveUpdate(TypedDict):
     expert: str
     spent: Spent
     round: int
+    submodules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,9 @@ class Receiver:
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
         task, run = _checked(state["task"]), state.get("run") or _thread()
         pinned = await self.store.pin(run, task.repo, task.base)
+        empty = tuple(str(each) for each in await bring(self.store, run, pinned) if not each.present)
+        for each in empty:
+            announce("note", each[:1].upper() + each[1:], code="submodule_missing")
         paths = await self.store.files(run, pinned.tree)
         await workspace_policy(self.store, run)  # a mistake in it is told now, not in the middle of the run
         expert = task.expert or self.roster.choose_expert(task.text, paths)
@@ -56,18 +60,24 @@ class Receiver:
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
         announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
-        return {"run": run, "org": org, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
+        return {
+            "run": run,
+            "org": org,
+            "task": task,
+            "pinned": pinned,
+            "expert": expert,
+            "spent": Spent(),
+            "round": 0,
+            "submodules": empty,
+        }
 
     async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
         for folder in dict.fromkeys((pinned.folder, "")):
             within = below(paths, folder)
-            manifests = {
-                name: (await self.store.read(run, pinned.tree, str(PurePosixPath(folder, name)))).decode(
-                    errors="replace"
-                )
-                for name in MANIFESTS
-                if name in within
-            }
+            manifests = await Texts(self.store, run).views(
+                pinned.tree, [str(PurePosixPath(folder, name)) for name in MANIFESTS if name in within]
+            )
+            manifests = {path.rsplit("/", 1)[-1]: text for path, text in manifests.items()}
             # A folder without a manifest is a part of the project around it, not a project of its own.
             if (manifests or not folder) and (command := find_acceptance(within, manifests)):
                 return run_in(command, folder, within)

@@ -1,6 +1,7 @@
 """Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NotRequired, TypedDict
@@ -29,7 +30,7 @@ from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._output import clip, ending, plain, tail
 from risk import Engine
-from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
+from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
 
 PROOF_SECONDS = 900.0
 DIFF_CHARS = 60_000
@@ -48,6 +49,7 @@ class ReviewInput(TypedDict):
     expert: str
     snapshot: Snapshot
     spent: Spent
+    submodules: NotRequired[tuple[str, ...]]
 
 
 class ReviewUpdate(TypedDict):
@@ -55,6 +57,7 @@ class ReviewUpdate(TypedDict):
     review: Review
     findings: tuple[Finding, ...]
     diff: str
+    readable: str
     spent: Spent
     ending: NotRequired[Ending]
 
@@ -74,19 +77,32 @@ class Reviewer:
     async def __call__(self, state: ReviewInput) -> ReviewUpdate:
         run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        texts = Texts(self.store, run)
         diff = await self.store.diff(run, base, tree)
+        readable = await texts.diff(base, tree, diff)
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
-        findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *self._secrets(diff))
+        findings = (
+            *self._failed(proof, state.get("submodules", ())),
+            *await self._cheats(texts, task, base, tree),
+            *self._secrets(readable),
+        )
         model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         if asked and model is not None:
-            review, used = await self._read(state, model, proof, diff, findings)
+            review, used = await self._read(state, model, proof, readable, findings)
             findings, spent = (*findings, *_found(review)), spent + used
         else:
-            review = _by_evidence(state["expert"], findings, diff)
+            review = _by_evidence(state["expert"], findings, readable)
         announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
-        update: ReviewUpdate = {"proof": proof, "review": review, "findings": findings, "diff": diff, "spent": spent}
+        update: ReviewUpdate = {
+            "proof": proof,
+            "review": review,
+            "findings": findings,
+            "diff": diff,
+            "readable": "" if readable == diff else readable,
+            "spent": spent,
+        }
         if diff == "" and proof.ok:
             update["ending"] = Ending(status="nothing_to_do", code="nothing_to_do", message="No file had to change.",
                                       answer_markdown=review.final_answer_markdown)  # fmt: skip
@@ -103,25 +119,20 @@ class Reviewer:
         return Proof(command=command, tree=tree, run=clip(ran), report=read_report(plain(ran)))
 
     @staticmethod
-    def _failed(proof: Proof) -> tuple[Finding, ...]:
+    def _failed(proof: Proof, submodules: Sequence[str]) -> tuple[Finding, ...]:
         if proof.ok:
             return ()
-        message = (
-            f"on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(plain(proof.run), 1_500)}"
-        )
+        empty = "".join(f"{each}\n" for each in submodules)
+        said = tail(plain(proof.run), 1_500)
+        message = f"{empty}on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {said}"
         return (Finding(kind="tests_failed", message=message),)
 
-    async def _cheats(self, run: str, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
+    async def _cheats(self, texts: Texts, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
         """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
         if _ABOUT_TESTS.search(task.text):
             return ()
-        changed = [path for path in await self.store.changed(run, base, tree) if is_test(path)]
-        before, after = await self._texts(run, base, changed), await self._texts(run, tree, changed)
-        return weakened(before, after)
-
-    async def _texts(self, run: str, tree: str, paths: list[str]) -> dict[str, str]:
-        there = set(await self.store.files(run, tree))
-        return {p: (await self.store.read(run, tree, p)).decode(errors="replace") for p in paths if p in there}
+        changed = [path for path in await self.store.changed(texts.run, base, tree) if is_test(path)]
+        return weakened(await texts.views(base, changed), await texts.views(tree, changed))
 
     def _secrets(self, diff: str) -> tuple[Finding, ...]:
         return tuple(Finding(kind="secret", message=r.message) for r in self.engine.secrets(diff))

@@ -11,6 +11,8 @@ from sandbox.pool import Pool
 from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
 from sandbox.store import Store
+from sandbox.submodules import Submodule, bring
+from sandbox.texts import Texts
 from sandbox.workspace import Workspace
 from sandbox.workspaces import Workspaces
 
@@ -33,8 +35,11 @@ __all__ = [
     "Snapshot",
     "Spec",
     "Store",
+    "Submodule",
+    "Texts",
     "Workspace",
     "Workspaces",
+    "bring",
     "checkup",
     "is_manifest",
     "lately",
