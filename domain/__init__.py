@@ -5,6 +5,7 @@ from domain.acceptance import MANIFESTS, below, environment, find_acceptance, ru
 from domain.action import Action, ActionKind
 from domain.addresses import ensure_no_credential, redacted, split_credential
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
+from domain.charsets import DECLARING, Charsets, declarations
 from domain.dag import check_plan, ready
 from domain.decision import (
     TIERS,
@@ -45,16 +46,20 @@ from domain.evidence import (
 )
 from domain.failures import failure_kind
 from domain.limits import QUESTION, ensure_within, looping
+from domain.line_matching import matching
 from domain.names import alike, people, person, respelled
 from domain.progress import Attempt, Pending, Selection
 from domain.reachable import globally_reachable
 from domain.reports import read_report
 from domain.strict_json import ODD_TEXT, OddJson, read_json
+from domain.text_edits import NotOnce, replaced, rewritten, written
+from domain.text_encoding import TextFile, decoded, dominant, universal
 from domain.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 
 __all__ = [
+    "DECLARING",
     "MANIFESTS",
     "ODD_TEXT",
     "QUESTION",
@@ -67,6 +72,7 @@ __all__ = [
     "Broken",
     "Budget",
     "Candidate",
+    "Charsets",
     "Choice",
     "CodeChange",
     "CommandRun",
@@ -86,6 +92,7 @@ __all__ = [
     "Line",
     "Name",
     "NewFile",
+    "NotOnce",
     "OddJson",
     "Outcome",
     "Output",
@@ -110,6 +117,7 @@ __all__ = [
     "Task",
     "TestCase",
     "TestReport",
+    "TextFile",
     "Tier",
     "Transient",
     "Unavailable",
@@ -120,6 +128,9 @@ __all__ = [
     "alike",
     "below",
     "check_plan",
+    "declarations",
+    "decoded",
+    "dominant",
     "ensure_no_credential",
     "ensure_within",
     "environment",
@@ -129,6 +140,7 @@ __all__ = [
     "is_test",
     "json_value",
     "looping",
+    "matching",
     "people",
     "person",
     "python_tree",
@@ -136,12 +148,16 @@ __all__ = [
     "read_report",
     "ready",
     "redacted",
+    "replaced",
     "respelled",
+    "rewritten",
     "run_in",
     "split_credential",
+    "universal",
     "value",
     "weakened",
     "whole_number",
+    "written",
     "yaml_excess",
     "yaml_value",
 ]

@@ -42,6 +42,8 @@ class State(TypedDict):
     pinned: Pinned
     expert: str
     spent: Spent
+    submodules: tuple[str, ...]
+    """Those whose files are not there, with the way to get them."""
 
     plan: Plan
     planning: tuple[Message, ...]
@@ -63,6 +65,8 @@ class State(TypedDict):
     review: Review | None
     findings: tuple[Finding, ...]
     diff: str
+    readable: str
+    """The same for a reader; empty where it says the same."""
 
     pending: Pending | None
     action: Action | None

@@ -1,31 +1,47 @@
 """What a model is shown of the repository, and how it is cited (A6)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from domain import Refused
 from retrieval import Finder, Passage
-from sandbox import Store
+from sandbox import Store, Texts
 
 CONTEXT_TOKENS, NEWS_TOKENS = 6_000, 2_000
 LISTED = 150
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TreeFiles:
-    """The files of one tree in the store, as retrieval wants to read them."""
+    """The files of one tree in the store, as retrieval wants to read them: texts, in UTF-8."""
 
     store: Store
     run: str
     tree: str
+    _texts: Texts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._texts = Texts(self.store, self.run)
 
     async def files(self) -> tuple[str, ...]:
         return await self.store.files(self.run, self.tree)
 
     async def read(self, path: str) -> bytes:
-        return await self.store.read(self.run, self.tree, path)
+        text = await self._text(path, await self.store.read(self.run, self.tree, path))
+        if text is None:
+            raise Refused(f"{path} is binary.", code="file_binary", hint="Name a text.")
+        return text
 
     async def read_many(self, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
-        return await self.store.read_many(self.run, self.tree, paths, limit=limit)
+        found = await self.store.read_many(self.run, self.tree, paths, limit=limit)
+        texts = {path: await self._text(path, data) for path, data in found.items()}
+        return {path: text for path, text in texts.items() if text is not None}
+
+    async def _text(self, path: str, data: bytes) -> bytes | None:
+        if data.isascii() and b"\r" not in data:
+            return data
+        file = await self._texts.decoded(path, data)
+        return None if file is None else data if file.plain else file.view.encode()
 
 
 async def gather(store: Store, run: str, tree: str, task: str, output: str) -> tuple[str, tuple[str, ...]]:

@@ -78,8 +78,6 @@ class Trials:
             id=lane, provider=proposal.provider, diff_lines=_lines(proposal.change),
             tokens=proposal.usage.tokens_in + proposal.usage.tokens_out,
         )  # fmt: skip
-        if not await asyncio.to_thread(self.automatic, proposal.change):
-            return replace(blank, note="Not run: it needs a signature first.")
         started = time.monotonic()
         with self.tracer.start_as_current_span(f"candidate {lane}") as span:
             try:
@@ -87,15 +85,21 @@ class Trials:
             except SignoffError as error:
                 candidate = replace(blank, note=error.message)
             else:
+                if ran is None:
+                    return replace(blank, note="Not run: it needs a signature first.")
                 candidate = _measured(blank, self.before, await counted(ran), passed=ran.ok)
             candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
             _describe(span, candidate)
         announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
         return candidate
 
-    async def _ran(self, lane: str, change: CodeChange) -> CommandRun:
+    async def _ran(self, lane: str, change: CodeChange) -> CommandRun | None:
+        """None where the change, with the real path of every file, must be signed first."""
         workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
-        await workspace.apply(change)
+        change = await workspace.resolved(change)
+        if not await asyncio.to_thread(self.automatic, change):
+            return None
+        await workspace.apply(change, follow=False)
         for command in change.cmd_instructions:
             ran = await self._shell(workspace, command)
             if not ran.ok:

@@ -16,6 +16,8 @@ class AskInput(TypedDict):
     risk: Risk
     requirement: Requirement
     diff: NotRequired[str]
+    readable: NotRequired[str]
+    """The same for a reader, where it differs: files that are not UTF-8 in their own characters."""
     pending: NotRequired[Pending | None]
     ask_round: NotRequired[int]
 
@@ -40,7 +42,7 @@ class Asker:
             requirement=state["requirement"],
             requester=state["task"].requester,
             org=state["org"],
-            diff="" if state.get("pending") is not None else state.get("diff", ""),
+            diff="" if state.get("pending") is not None else (state.get("readable") or state.get("diff", "")),
         )
         ballot = await self.ballots.open(request)
         waiting = ballot.state == "pending"

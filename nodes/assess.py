@@ -26,6 +26,8 @@ class AssessInput(TypedDict):
     proof: NotRequired[Proof]
     findings: NotRequired[tuple[Finding, ...]]
     diff: NotRequired[str]
+    readable: NotRequired[str]
+    """The same for a reader, where it differs: files that are not UTF-8 in their own characters."""
 
 
 class AssessUpdate(TypedDict):
@@ -58,7 +60,9 @@ class Assessor:
 
 def _rated(engine: Engine, state: AssessInput, action: Action) -> Risk:
     task = state["task"]
-    rated = engine.delivery(state.get("diff", ""), kind=task.deliver, target=action.target, tainted=task.outside)
+    rated = engine.delivery(
+        (state.get("readable") or state.get("diff", "")), kind=task.deliver, target=action.target, tainted=task.outside
+    )
     return engine.combine(rated, _noticed(rated, state.get("findings", ())))
 
 

@@ -235,12 +235,16 @@ class Executor:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        risk = await self._rated(state, proposal.change)
+        try:
+            change = await work.workspace.resolved(proposal.change)
+        except Refused as error:
+            return _refusal(replace(blank, change=proposal.change), error), None
+        risk = await self._rated(state, change)
         if (no := denied(risk)) is not None:
-            return _refusal(replace(blank, change=proposal.change), no), None
+            return _refusal(replace(blank, change=change), no), None
         if self.require(risk.tier).humans > 0:
-            return replace(blank, change=proposal.change), risk
-        return await self._apply(state, work, blank, proposal.change), None
+            return replace(blank, change=change), risk
+        return await self._apply(state, work, blank, change), None
 
     async def _rated(self, state: ExecuteInput, change: CodeChange) -> Risk:
         task, engine = state["task"], await ruled(self.engine, self.store, state["run"])

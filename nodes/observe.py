@@ -38,6 +38,7 @@ class ObserveInput(TypedDict):
     snapshot: Snapshot
     good: Snapshot
     tries: NotRequired[int]
+    submodules: NotRequired[tuple[str, ...]]
 
 
 class ObserveUpdate(TypedDict, total=False):
@@ -57,7 +58,8 @@ class Observer:
 
     async def __call__(self, state: ObserveInput) -> ObserveUpdate:
         attempts, past = state.get("attempts", ()), state.get("evidence", ())
-        fresh = tuple(_evidence(attempt, state["snapshot"].tree) for attempt in attempts)
+        empty = state.get("submodules", ())
+        fresh = tuple(_evidence(attempt, state["snapshot"].tree, empty) for attempt in attempts)
         evidence = _noticed((*past, *fresh))[-REMEMBERED:]
         done = (*state["done"], *(e.step for e in fresh if e.ok and e.step not in state["done"]))
         for seen in fresh:
@@ -68,7 +70,7 @@ class Observer:
             "evidence": evidence,
             "done": done,
             "transcript": await self._told(state, attempts, evidence),
-            "ending": _final(attempts),
+            "ending": _final(attempts, empty),
         }
 
     async def _told(
@@ -90,10 +92,11 @@ class Observer:
         return (*said, *heard)
 
 
-def _evidence(attempt: Attempt, tree: str) -> Evidence:
+def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = ()) -> Evidence:
     output = "\n".join(plain(run) for run in attempt.runs)
     failed = next((run for run in attempt.runs if not run.ok), None)
-    findings = _refused(attempt) + ((_failed(failed),) if failed else ())
+    missing = tuple(Finding(kind="command_failed", message=each) for each in empty) if failed else ()
+    findings = missing + _refused(attempt) + ((_failed(failed),) if failed else ())
     return Evidence(
         step=attempt.step,
         attempt=attempt.number,
@@ -137,7 +140,7 @@ def _verdict(evidence: Evidence) -> str:
     return "; ".join(f.message for f in evidence.findings)[:1_000]
 
 
-def _final(attempts: Sequence[Attempt]) -> Ending | None:
+def _final(attempts: Sequence[Attempt], empty: Sequence[str] = ()) -> Ending | None:
     """A refusal that no other attempt could change ends the run, in its own words."""
     final = {"no_failing_test", "no_repair_found", "not_python", "interpreter_missing", "dependency_missing",
              "no_provider", "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request",
@@ -148,5 +151,8 @@ def _final(attempts: Sequence[Attempt]) -> Ending | None:
     about_the_request = last.code.startswith("llm_") or last.code in {
         "no_failing_test", "context_too_long", "quota_reached", "policy_forbids_all",
     }  # fmt: skip
-    return Ending(status="failed", code=last.code, message=last.refused, hint=last.hint,
+    message, hint = last.refused, last.hint
+    if empty and last.code == "dependency_missing":  # what is missing is likely in there, and in no package
+        message, hint = f"{message} Note that {'; '.join(empty)}"[:20_000], ""
+    return Ending(status="failed", code=last.code, message=message, hint=hint,
                   exit_status=2 if about_the_request else 1)  # fmt: skip

@@ -14,7 +14,7 @@ from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
 from nodes._rules import workspace_policy
-from sandbox import Pinned, Store
+from sandbox import Pinned, Store, Texts, bring
 
 _TASK = TypeAdapter(Task)
 
@@ -33,6 +33,7 @@ class ReceiveUpdate(TypedDict):
     expert: str
     spent: Spent
     round: int
+    submodules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,9 @@ class Receiver:
         task, run = _checked(state["task"]), state.get("run") or _thread()
         received_at = task.received_at or self.clock()
         pinned = await self._pinned(task, run, received_at)
+        empty = tuple(str(each) for each in await bring(self.store, run, pinned) if not each.present)
+        for each in empty:
+            announce("note", each[:1].upper() + each[1:], code="submodule_missing")
         paths = await self.store.files(run, pinned.tree)
         await workspace_policy(self.store, run)  # a mistake in it is told now, not in the middle of the run
         expert = task.expert or self.roster.choose_expert(task.text, paths)
@@ -58,7 +62,16 @@ class Receiver:
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
         announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
-        return {"run": run, "org": org, "task": task, "pinned": pinned, "expert": expert, "spent": Spent(), "round": 0}
+        return {
+            "run": run,
+            "org": org,
+            "task": task,
+            "pinned": pinned,
+            "expert": expert,
+            "spent": Spent(),
+            "round": 0,
+            "submodules": empty,
+        }
 
     async def _pinned(self, task: Task, run: str, received_at: datetime) -> Pinned:
         """Copy the commit; a server that does not answer takes no more than the time of the run."""
@@ -76,13 +89,10 @@ class Receiver:
     async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
         for folder in dict.fromkeys((pinned.folder, "")):
             within = below(paths, folder)
-            manifests = {
-                name: (await self.store.read(run, pinned.tree, str(PurePosixPath(folder, name)))).decode(
-                    errors="replace"
-                )
-                for name in MANIFESTS
-                if name in within
-            }
+            manifests = await Texts(self.store, run).views(
+                pinned.tree, [str(PurePosixPath(folder, name)) for name in MANIFESTS if name in within]
+            )
+            manifests = {path.rsplit("/", 1)[-1]: text for path, text in manifests.items()}
             # A folder without a manifest is a part of the project around it, not a project of its own.
             if (manifests or not folder) and (command := find_acceptance(within, manifests)):
                 return run_in(command, folder, within)

@@ -33,7 +33,7 @@ from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._output import clip, counted, ending, listed, plain, tail
 from risk import Engine
-from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
+from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
 
 PROOF_SECONDS = 900.0
 DIFF_CHARS = 60_000
@@ -54,6 +54,7 @@ class ReviewInput(TypedDict):
     expert: str
     snapshot: Snapshot
     spent: Spent
+    submodules: NotRequired[tuple[str, ...]]
 
 
 class ReviewUpdate(TypedDict):
@@ -61,6 +62,7 @@ class ReviewUpdate(TypedDict):
     review: Review
     findings: tuple[Finding, ...]
     diff: str
+    readable: str
     spent: Spent
     ending: NotRequired[Ending]
 
@@ -80,13 +82,15 @@ class Reviewer:
     async def __call__(self, state: ReviewInput) -> ReviewUpdate:
         run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
         # No budget is asked: what an attempt came to was paid for. The command's own end in time bounds it.
+        texts = Texts(self.store, run)
         diff = await self.store.diff(run, base, tree)
+        readable = await texts.diff(base, tree, diff)
         proof = await self._prove(run, tree, task)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
         findings = (
-            *_failed(proof, state["snapshot"].left_out),
-            *await self._cheats(run, task, base, tree),
-            *await self._secrets(diff),
+            *_failed(proof, state["snapshot"].left_out, state.get("submodules", ())),
+            *await self._cheats(texts, task, base, tree),
+            *await self._secrets(readable),
         )
         model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
@@ -94,7 +98,7 @@ class Reviewer:
         if asked and model is not None:
             with metered() as tab:
                 try:
-                    review, used = await self._read(state, model, proof, diff, findings)
+                    review, used = await self._read(state, model, proof, readable, findings)
                     findings, spent = (*findings, *_found(review)), spent + used
                 except (Exhausted, Refused) as error:
                     if error.stable_code not in UNPAID:
@@ -104,9 +108,16 @@ class Reviewer:
                     said = f"no reviewer read the change, it could not be paid: {unread}"
                     findings = (*findings, Finding(kind="limit", message=said, blocking=False))
         if review is None:
-            review = _by_evidence(state["expert"], findings, diff, unread)
+            review = _by_evidence(state["expert"], findings, readable, unread)
         announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
-        update: ReviewUpdate = {"proof": proof, "review": review, "findings": findings, "diff": diff, "spent": spent}
+        update: ReviewUpdate = {
+            "proof": proof,
+            "review": review,
+            "findings": findings,
+            "diff": diff,
+            "readable": "" if readable == diff else readable,
+            "spent": spent,
+        }
         if diff == "" and proof.ok:
             update["ending"] = Ending(status="nothing_to_do", code="nothing_to_do", message="No file had to change.",
                                       answer_markdown=review.final_answer_markdown)  # fmt: skip
@@ -122,17 +133,13 @@ class Reviewer:
         ran = await run_command(self.tracer, command, verify, clean_checkout=True)
         return Proof(command=command, tree=tree, run=clip(ran), report=await counted(ran))
 
-    async def _cheats(self, run: str, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
+    async def _cheats(self, texts: Texts, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
         """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
         if _ABOUT_TESTS.search(task.text):
             return ()
-        changed = [path for path in await self.store.changed(run, base, tree) if is_test(path)]
-        before, after = await self._texts(run, base, changed), await self._texts(run, tree, changed)
+        changed = [path for path in await self.store.changed(texts.run, base, tree) if is_test(path)]
+        before, after = await texts.views(base, changed), await texts.views(tree, changed)
         return await asyncio.to_thread(weakened, before, after)
-
-    async def _texts(self, run: str, tree: str, paths: list[str]) -> dict[str, str]:
-        there = set(await self.store.files(run, tree))
-        return {p: (await self.store.read(run, tree, p)).decode(errors="replace") for p in paths if p in there}
 
     async def _secrets(self, diff: str) -> tuple[Finding, ...]:
         reasons = await asyncio.to_thread(self.engine.secrets, diff)
@@ -158,11 +165,11 @@ class Reviewer:
         return reply.value, spent_on(reply.usage)
 
 
-def _failed(proof: Proof, left_out: Sequence[LeftOut]) -> tuple[Finding, ...]:
+def _failed(proof: Proof, left_out: Sequence[LeftOut], submodules: Sequence[str]) -> tuple[Finding, ...]:
     if proof.ok:
         return ()
-    said = plain(proof.run)
-    message = f"on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(said, 1_500)}"
+    said, empty = plain(proof.run), "".join(f"{each}\n" for each in submodules)
+    message = f"{empty}on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(said, 1_500)}"
     if left_out:
         # Those that the output speaks of come first; sorting keeps the order of the others.
         known = sorted(left_out, key=lambda each: PurePosixPath(each.path).stem not in said)

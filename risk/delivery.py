@@ -41,7 +41,8 @@ class Deliveries:
     def diff(self, diff: str) -> Iterator[Sign]:
         """Name what a signer must not overlook."""
         try:
-            patch = PatchSet(diff.splitlines(keepends=True))
+            # Only a line feed ends a line: a form feed or a carriage return in one is a part of it.
+            patch = PatchSet(f"{line}\n" for line in diff.removesuffix("\n").split("\n"))
         except (UnidiffParseError, ValueError, IndexError, TypeError, AttributeError) as error:
             yield Sign("unclear_diff", type(error).__name__, "delivery.unreadable")
             yield from self._raw(diff)

@@ -13,6 +13,8 @@ from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
 from sandbox.source import find, is_remote, local_path
 from sandbox.store import Store
+from sandbox.submodules import Submodule, bring
+from sandbox.texts import Texts
 from sandbox.workspace import Workspace
 from sandbox.workspaces import Workspaces
 
@@ -36,8 +38,11 @@ __all__ = [
     "Snapshot",
     "Spec",
     "Store",
+    "Submodule",
+    "Texts",
     "Workspace",
     "Workspaces",
+    "bring",
     "checkup",
     "find",
     "is_manifest",

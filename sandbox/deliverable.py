@@ -71,7 +71,7 @@ class Deliverable:
         entries = {path: entry_of(found, _raw(path)) for path in paths}
         there = {path: None if entry and entry.is_folder else entry for path, entry in entries.items()}
         before = await self._contents(there, {*map(inside_repo, change.files_to_delete)})
-        after = outcome(change, before)
+        after = outcome(change, before, await self._workspace.charsets(change, before))
         wanted = await asyncio.to_thread(_written, folder, after, there)
         tree = await asyncio.to_thread(rewritten, folder, found, wanted)
         modes = {path: 0o755 if (entry := there[path]) and entry.executable else 0o644 for path in after}

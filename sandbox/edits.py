@@ -1,12 +1,13 @@
 """Work out what a code change does to files, before any file is touched. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from domain import CodeChange, FileEdit, Refused
+from domain import Charsets, CodeChange, FileEdit, NotOnce, Refused, decoded, replaced, rewritten, written
 from sandbox.paths import inside_repo
 
 Files = Mapping[str, bytes | None]
 """Path → content; None where there is no file."""
+_NOTHING_SAID = Charsets()
 
 
 def paths_of(change: CodeChange) -> tuple[str, ...]:
@@ -23,22 +24,25 @@ def paths_of(change: CodeChange) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(inside_repo, named)))
 
 
-def outcome(change: CodeChange, before: Files) -> dict[str, bytes | None]:
+def outcome(change: CodeChange, before: Files, charsets: Charsets = _NOTHING_SAID) -> dict[str, bytes | None]:
     """Return the files as they are after the change: only those whose content differs.
 
     Args:
         change: what is proposed.
         before: the present content of every path in ``paths_of(change)``.
+        charsets: what the repository says about the encoding of its files.
 
     Raises:
-        Refused: ``edit_does_not_apply``, naming the file and how often the searched text was found.
+        Refused: ``edit_does_not_apply``, naming the file and how often the searched text was found; ``file_binary``;
+            ``not_encodable``, naming the character, the line and the encoding.
     """
     after = dict(before)
     for file in change.files_to_create:
-        after[inside_repo(file.path)] = file.content.encode()
+        path = inside_repo(file.path)
+        after[path] = _whole(path, after[path], file.content, charsets)
     for edit in change.files_to_update:
         path = inside_repo(edit.path)
-        after[path] = _edited(path, after[path], edit)
+        after[path] = _edited(path, after[path], edit, charsets)
     for name in change.files_to_delete:
         path = inside_repo(name)
         if after[path] is None:
@@ -47,27 +51,30 @@ def outcome(change: CodeChange, before: Files) -> dict[str, bytes | None]:
     return {path: data for path, data in after.items() if data != before[path]}
 
 
-def _edited(path: str, data: bytes | None, edit: FileEdit) -> bytes:
+def _whole(path: str, data: bytes | None, content: str, charsets: Charsets) -> bytes:
+    """A file whose text is given as a whole, in the encoding of the one that was there."""
+    file = decoded(data, path, charsets) if data else None
+    return written(content, path, charsets) if file is None else rewritten(file, content, path)
+
+
+def _edited(path: str, data: bytes | None, edit: FileEdit, charsets: Charsets) -> bytes:
     if edit.content is not None:
-        return edit.content.encode()
+        return _whole(path, data, edit.content, charsets)
     if edit.search is None or edit.replace is None or not edit.search:
         raise _does_not_apply(f"{path}: an edit needs either content, or search and replace.")
     if data is None:
         raise _does_not_apply(f"{path} cannot be edited: there is no such file.")
-    for search, replace in _spellings(edit.search, edit.replace, data):
-        found = data.count(search)
-        if found == 1:
-            return data.replace(search, replace)
-        if found > 1:
-            raise _does_not_apply(f"{path}: the searched text was found {found} times, not once.")
-    raise _does_not_apply(f"{path}: the searched text was found 0 times, not once.")
-
-
-def _spellings(search: str, replace: str, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the edit as it stands, and as it would stand in a file with Windows line ends."""
-    yield search.encode(), replace.encode()
-    if b"\r\n" in data and "\r" not in search and "\n" in search + replace:
-        yield search.replace("\n", "\r\n").encode(), replace.replace("\n", "\r\n").encode()
+    file = decoded(data, path, charsets)
+    if file is None:
+        raise Refused(
+            f"{path} is binary: no text in it can be searched or replaced.",
+            code="file_binary",
+            hint="Leave it alone, or make it anew with a command.",
+        )
+    try:
+        return replaced(file, edit.search, edit.replace, path)
+    except NotOnce as error:
+        raise _does_not_apply(f"{path}: the searched text was found {error.times} times, not once.") from error
 
 
 def _does_not_apply(message: str) -> Refused:

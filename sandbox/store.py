@@ -22,7 +22,7 @@ from sandbox.layout import copy, plain, ref_of, write_text
 from sandbox.objects import object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
-from sandbox.source import Borrowed, Permit, borrowed, is_remote, is_url, locate, object_files
+from sandbox.source import Borrowed, Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
 from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
 from sandbox.source.repository import not_a_repository, too_slow, unsupported
@@ -44,6 +44,11 @@ class Store:
     def restrict(self, permit: Permit) -> None:
         """Pin no repository from now on that ``permit`` refuses; it sees what is really opened."""
         self._permit = permit
+
+    def ensure_permitted(self, repo: str, source: SourceRepository) -> None:
+        """Raise ``repo_refused`` when something that is opened for a repository may not be."""
+        if self._permit is not None:
+            self._permit(repo, (*source.folders, *object_files(source).links))
 
     def path(self, run: str) -> Path:
         """Return the git folder of a run."""
@@ -73,9 +78,7 @@ class Store:
 
     async def _pin_local(self, folder: Path, repo: str, rev: str) -> Pinned:
         source = await locate(repo)
-        if self._permit is not None:
-            files = await asyncio.to_thread(object_files, source)
-            self._permit(repo, (*source.folders, *files.links))
+        await asyncio.to_thread(self.ensure_permitted, repo, source)
         named = repo if is_url(repo) else str(source.top)
         try:
             async with borrowed(source, near=folder) as theirs:

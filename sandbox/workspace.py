@@ -7,17 +7,20 @@ snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs no
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from domain import CodeChange, CommandRun, Profile, Refused, SandboxLost
+from domain import Charsets, CodeChange, CommandRun, Profile, Refused, SandboxLost, decoded
+from sandbox import links, submodules
 from sandbox.contract import REPO, Heard, Sandbox
 from sandbox.edits import outcome, paths_of
 from sandbox.packs import MAX_PACK
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.shell import shell
 from sandbox.store import Store
+from sandbox.texts import Texts
 
 _INSIDE = Path(__file__).with_name("inside")
 _OUT = "/work/.signoff/out"
 _OBJECTS = "/work/.signoff/git/objects/pack"
+_GIT = "/work/.signoff/git"
 _GIT_S = 300.0
 _READ = 32 << 20
 
@@ -30,6 +33,8 @@ class Workspace:
         self._at: Snapshot | None = None
         self._known: set[str] = set()
         self._last: tuple[str, str, str] = ("", "", "")
+        self._texts = Texts(store, run)
+        self._submodules: tuple[submodules.Submodule, ...] | None = None
 
     @property
     def id(self) -> str:
@@ -80,19 +85,51 @@ class Workspace:
         self._at = None
         await self._sandbox.delete(path)
 
-    async def apply(self, change: CodeChange) -> tuple[str, ...]:
-        """Write the files of a change, all of them or none, and return the paths that differ now.
+    async def resolved(self, change: CodeChange) -> CodeChange:
+        """Return the change with the real path of every file it names: an edit through a link edits its target.
+
+        Rate and show what comes back, and apply that: ``apply`` follows no link.
 
         Raises:
-            Refused: ``edit_does_not_apply``, ``path_refused``, ``file_too_large`` or ``sandbox_full``.
+            Refused: ``link_refused``, ``submodule_refused`` or ``path_refused``.
             SandboxLost: open the workspace again at its last snapshot.
         """
-        before = {path: await self._content(path) for path in paths_of(change)}
-        after = outcome(change, before)
+        real = await links.resolved(change, self._links)
+        linked = {each.path: each.commit for each in await self._linked()}
+        for path in paths_of(real):
+            if (within := submodules.holding(path, linked)) is not None:
+                raise Refused(
+                    f"{path} belongs to the submodule {within}, which is another repository.",
+                    code="submodule_refused",
+                    hint="Change it there, and its commit here with git.",
+                )
+        return real
+
+    async def apply(self, change: CodeChange, *, follow: bool = True) -> tuple[str, ...]:
+        """Write the files of a change, all of them or none, and return the paths that differ now.
+
+        ``follow=False``: what was rated is what is written; a path that has come to lie behind a link is refused.
+
+        Raises:
+            Refused: ``edit_does_not_apply``, ``file_binary``, ``not_encodable``, ``path_refused``, ``link_refused``,
+                ``submodule_refused``, ``file_too_large`` or ``sandbox_full``.
+            SandboxLost: open the workspace again at its last snapshot.
+        """
+        named, change = paths_of(change), await self.resolved(change)
+        if not follow and named != paths_of(change):
+            raise Refused(
+                f"Among {', '.join(named)[:300]} there is a symbolic link that was not there before.",
+                code="link_refused",
+                hint="Name the real file.",
+            )
+        removed = await self._links(change.files_to_delete) if change.files_to_delete else {}
+        before = {path: b"" if path in removed else await self._content(path) for path in paths_of(change)}
+        after = outcome(change, before, await self.charsets(change, before))
         self._at = None
         done: list[str] = []
         try:
-            for path, data in after.items():
+            # A link comes last: putting it back is not possible.
+            for path, data in sorted(after.items(), key=lambda each: each[0] in removed):
                 done.append(path)
                 await self._put(path, data)
         except Refused:
@@ -144,14 +181,17 @@ class Workspace:
             await self._send((snapshot.tree, snapshot.full), tuple(sorted(there)))
         parts = await self._store.parts(self._run, snapshot.full)
         await self._git("restore.sh", snapshot.tree, *parts)
+        await self._populate()
         self._arrived(snapshot, parts)
 
     async def fill(self, snapshot: Snapshot) -> None:
         """Check a snapshot out into a fresh sandbox."""
         base = self._pinned
-        await self._send((base.commit, snapshot.tree, snapshot.full), ())
+        trees = tuple(each.tree for each in await self._linked() if each.present)
+        await self._send((base.commit, snapshot.tree, snapshot.full, *trees), ())
         parts = await self._store.parts(self._run, snapshot.full)
         await self._git("open.sh", snapshot.tree, *parts, base.commit, base.head or "-")
+        await self._populate()
         self._known.add(base.tree)
         self._arrived(snapshot, parts)
 
@@ -171,6 +211,26 @@ class Workspace:
         pack = await self._store.pack(self._run, wants, haves)
         await self._sandbox.write(f"{_OBJECTS}/{pack.name}.pack", pack.data, mode=0o444)
         await self._sandbox.write(f"{_OBJECTS}/{pack.name}.idx", pack.index, mode=0o444)
+
+    async def _linked(self) -> tuple[submodules.Submodule, ...]:
+        if self._submodules is None:
+            self._submodules = await submodules.brought(self._store, self._run)
+        return self._submodules
+
+    async def _populate(self) -> None:
+        """Put the files of submodules in their places; they are no part of any snapshot."""
+        if linked := await self._linked():
+            own = "".join(f"160000 {each.commit}\t{each.path}\0" for each in linked if each.around is None)
+            await self._sandbox.write(f"{_GIT}/gitlinks", own.encode())
+        present = [each for each in linked if each.present]
+        numbers = {each.path: number for number, each in enumerate(present, 1)}
+        words: list[str] = []
+        for each in present:
+            index = "index" if each.around is None else f"submodule-{numbers[each.around]}"
+            inner = each.path if each.around is None else each.path.removeprefix(f"{each.around}/")
+            words += [each.path, each.commit, each.tree, index, inner]
+        if words:
+            await self._git("submodules.sh", *words)
 
     def _arrived(self, snapshot: Snapshot, parts: tuple[str, str]) -> None:
         self._known |= {snapshot.tree, snapshot.full}
@@ -194,6 +254,24 @@ class Workspace:
                 raise Refused("The files do not fit into the sandbox.", code="sandbox_full", hint=hint)
             raise SandboxLost(f"The workspace cannot be used any more ({script}: {said[-300:]}).")
         return ran.stdout.text()
+
+    async def _links(self, paths: Sequence[str]) -> dict[str, links.Link]:
+        """The symbolic links among paths of the checkout."""
+        ran = await self._sandbox.run(["sh", "-c", links.LOOK, "look", *paths], timeout_s=_GIT_S)
+        return links.links_of(ran.stdout.head.decode(errors="surrogateescape"))
+
+    async def charsets(self, change: CodeChange, before: Mapping[str, bytes | None]) -> Charsets:
+        """What the repository says about encodings, where it makes a difference."""
+        texts = [file.content for file in change.files_to_create]
+        texts += [text for edit in change.files_to_update for text in (edit.content, edit.replace) if text is not None]
+        more = not all(map(str.isascii, texts))  # a file that is ASCII so far may get its first accent
+        for path, data in before.items():
+            file = decoded(data, path) if data else None
+            if (more and (not data or data.isascii())) or (
+                data and (file is None or file.encoding != "utf_8" or file.other)
+            ):
+                return await self._texts.charsets()
+        return Charsets()
 
     async def _content(self, path: str) -> bytes | None:
         try:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
-from domain import Line, Prose, Refused, Task, failure_kind, value
+from domain import Charsets, Line, Prose, Refused, Task, decoded, failure_kind, value, written
 from service.engine import Standing
 from service.logged_tests import COMMAND, NAME, has_tests, remade
 from service.progress import Progress
@@ -25,11 +26,23 @@ MAX_INPUT = 64 << 20
 
 
 @value
+class Raw:
+    """A file by its bytes, for what is not UTF-8."""
+
+    base64: bytes
+
+    def text(self, path: str) -> str:
+        """What is to be seen of it; nothing of a binary one."""
+        file = decoded(self.base64, path)
+        return file.view if file is not None else ""
+
+
+@value
 class Order:
     """What comes in."""
 
     logs: dict[str, str] = Field(default_factory=dict)
-    files: dict[str, str]
+    files: Mapping[str, str | Raw]
     accept: Line | None = None
     task: Prose = ""
 
@@ -42,6 +55,8 @@ def fix(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Progress on standard error.")] = False,
 ) -> None:
     """Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.
+
+    A file is its text, written in the encoding that it declares (else UTF-8), or {"base64": …}, its bytes.
 
     Without a test among the files, the assertions in the logs become one.
 
@@ -99,9 +114,10 @@ def provable(order: Order, accept: str | None) -> tuple[Order, str | None]:
     """
     command = accept or order.accept
     python = all(name.endswith(".py") for name in order.files)
-    if command or not python or has_tests(order.files):
+    texts = {name: file.text(name) if isinstance(file, Raw) else file for name, file in order.files.items()}
+    if command or not python or has_tests(texts):
         return order, command
-    made = remade(order.logs, order.files)
+    made = remade(order.logs, texts)
     if made is None:
         raise Refused(
             "The files hold no test, and the logs no assertion about what the files define.",
@@ -131,7 +147,7 @@ def lay_out(order: Order, folder: Path) -> None:
             )
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content, encoding="utf-8")
+        target.write_bytes(content.base64 if isinstance(content, Raw) else written(content, name, Charsets()))
     # The files may hold attributes: nobody's configuration is there for them to name a program of.
     quiet = ["env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "GIT_CONFIG_NOSYSTEM=1",
              "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TEMPLATE_DIR=", "git", "-C", str(folder), "-c", "user.name=Signoff",
@@ -170,6 +186,8 @@ def result(order: Order, standing: Standing, seconds: float) -> dict[str, Any]:
         "exit_code": proof.run.code if proof else None,
     }
     answer: dict[str, Any] = {"diff": values.get("diff", "") if run.status == "delivered" else "", "metrics": metrics}
+    if run.status == "delivered" and values.get("readable"):
+        answer["readable_diff"] = values["readable"]
     if run.status not in {"delivered", "nothing_to_do"}:
         ending = run.ending
         answer["error"] = {"code": ending.code if ending else "failed", "message": ending.message if ending else "",

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from domain import Budget, Refused, Task, ensure_no_credential
+from sandbox import Texts
 from service import report
 from service.engine import Standing
 from service.history import fork as fork_run
@@ -18,7 +19,7 @@ from service.people import local_user
 from service.progress import Progress
 from service.settings import read_settings
 from service.signing import sign
-from service.terminal import JSON, err, out, print_json
+from service.terminal import JSON, err, harmless, out, print_json
 from service.terminal import run as run_async
 from service.wiring import House, open_house
 
@@ -225,22 +226,32 @@ def show(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> No
     run_async(work, as_json=as_json)
 
 
-def diff(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> None:
-    """Print what a run changed so far, as a unified diff."""
+def diff(
+    run: Annotated[str, RUN],
+    readable: Annotated[
+        bool, typer.Option("--readable", help="For eyes, not for git apply: every text in its own characters.")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Print what a run changed so far, as a unified diff.
+
+    In a pipe it is what `git apply` takes, where files that are not UTF-8 are binary; a terminal shows their text.
+    """
 
     async def work() -> None:
         async with open_house(read_settings()) as house:
             standing = await house.engine.standing(run)
             pinned, snapshot = standing.values.get("pinned"), standing.values.get("snapshot")
-            text = ""
+            text = shown = ""
             if pinned is not None and snapshot is not None:
                 text = await house.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+                shown = await Texts(house.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
         if as_json:
-            print_json({"run": standing.run.id, "diff": text})
+            print_json({"run": standing.run.id, "diff": text, "readable_diff": "" if shown == text else shown})
         elif sys.stdout.isatty():
-            out().print(report.diff_view(text) if text else "Nothing is changed yet.")
+            out().print(report.diff_view(shown) if text else "Nothing is changed yet.")
         else:
-            sys.stdout.write(text)
+            sys.stdout.write(harmless(shown) if readable else text)
 
     run_async(work, as_json=as_json)
 

@@ -60,6 +60,7 @@ def as_json(standing: Standing) -> dict[str, Any]:
         "delivered": plain(delivered),
         "diff": values.get("diff", ""),
         "left_out": [plain(each) for each in snapshot.left_out] if snapshot else [],
+        "readable_diff": values.get("readable", ""),
         "spent": plain(values.get("spent", Spent())),
         "forked_from": run.forked_from,
     }
@@ -91,7 +92,7 @@ def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
     ending = run.ending or values.get("ending")
     colour = _COLOUR.get(run.status, "red")
     if diff and values.get("diff") and run.status in {"delivered", "interrupted"}:
-        console.print(diff_view(values["diff"]))
+        console.print(diff_view(values.get("readable") or values["diff"]))
     parts: list[Any] = []
     if ending is not None and run.status != "interrupted":
         parts.append(

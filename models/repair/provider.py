@@ -6,6 +6,7 @@ Monperrus, 2016), with spectrum fault localisation. Everything that runs foreign
 
 import json
 from asyncio import shield
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from time import monotonic
@@ -102,7 +103,7 @@ class Repair:
         patience = max(30.0, 4 * job.seconds - (monotonic() - began))
         try:
             for path, changed in option["files"].items():
-                await bench.write(path, changed["text"].encode(), mode=changed["mode"])
+                await bench.write(path, b64decode(changed["data"]), mode=changed["mode"])
             run = await bench.run(["sh", "-c", job.accept], env=result["env"], timeout_s=patience)
         finally:
             for path, data in originals.items():

@@ -41,6 +41,12 @@ if ! said=$(all 2>&1); then
   said=$(all 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }
 fi
 case $said in *embedded*) forget_nested "$1" ;; esac
+# Links to submodules stay as they were: an empty folder that was tidied away is no wish to remove one.
+if [ -s "$G/gitlinks" ]; then
+  for index in "$G/index" "$G/full"; do
+    GIT_INDEX_FILE=$index git update-index -z --replace --index-info <"$G/gitlinks"
+  done
+fi
 
 git write-tree >"$G/tree" &
 first=$!

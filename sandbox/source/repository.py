@@ -70,6 +70,11 @@ def find(repo: str) -> SourceRepository:
         raise not_a_repository(repo, f" that can be read ({error})") from error
 
 
+def at_git_dir(git_dir: Path) -> SourceRepository:
+    """Return the repository of a git folder, as if it were bare."""
+    return _made(git_dir, git_dir, bare=True)
+
+
 async def locate(repo: str) -> SourceRepository:
     """Do what ``find`` does, beside the event loop."""
     return await asyncio.to_thread(find, repo)

@@ -132,7 +132,8 @@ async def _answer(at: Office, taken: Taken) -> tuple[str, dict[str, Any]]:
     if ending and ending.hint and standing.run.status != "delivered":
         words.append(ending.hint)
     diff = str(values.get("diff") or "")
-    return "\n\n".join([*words, *([f"```diff\n{diff.rstrip()}\n```"] if diff else [])]), {**about, "diff": diff}
+    shown = str(values.get("readable") or diff)
+    return "\n\n".join([*words, *([f"```diff\n{shown.rstrip()}\n```"] if diff else [])]), {**about, "diff": diff}
 
 
 def _link(at: Office, ballot: Ballot) -> str:

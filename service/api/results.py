@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response
 
+from sandbox import Texts
 from service import report
 from service.api.caller import Auditor, Reader, TheOffice, answer
 from service.engine import Standing
@@ -51,13 +52,18 @@ async def get(who: Reader, at: TheOffice, run_id: str) -> Response:
 
 
 @router.get("/runs/{run_id}/diff")
-async def diff(who: Reader, at: TheOffice, run_id: str) -> Response:
-    """What it changed so far, as a unified diff."""
+async def diff(who: Reader, at: TheOffice, run_id: str, readable: bool = False) -> Response:
+    """What it changed so far, as a unified diff: exactly what git applies, or readable for people.
+
+    Files that are not UTF-8 are binary in the first, and in their own characters in the second.
+    """
     standing = await _standing(at, who, run_id)
     pinned, snapshot = standing.values.get("pinned"), standing.values.get("snapshot")
     text = ""
     if pinned is not None and snapshot is not None:
         text = await at.house.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+        if readable:
+            text = await Texts(at.house.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
     return PlainTextResponse(text, media_type="text/x-diff; charset=utf-8")
 
 

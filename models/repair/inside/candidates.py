@@ -97,5 +97,5 @@ class Candidates:
         """Whether a file assigns a name that suspicious lines mention: a look at its text is cheaper than a parse."""
         try:
             return any(name in words for name in _ASSIGNED.findall(read(path)))
-        except (OSError, ValueError):
+        except (OSError, SyntaxError, ValueError):
             return False

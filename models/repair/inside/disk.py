@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
-from .overrides import has_mark
+from .overrides import encoded
 from .project import Drafts
 
 STARTS = frozenset(("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.exec", "os.system"))
@@ -20,8 +20,7 @@ def on_disk(drafts: Drafts) -> Generator[None]:
     before = {path: (Path(path).read_bytes(), os.stat(path)) for path in drafts}  # noqa: PTH116
     try:
         for path, text in drafts.items():
-            mark = "\ufeff" if has_mark(path) else ""
-            Path(path).write_bytes((mark + text).encode())
+            Path(path).write_bytes(encoded(path, text))
         yield
     finally:
         for path, (data, seen) in before.items():

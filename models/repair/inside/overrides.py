@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tokenize
 import warnings
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -39,17 +41,56 @@ class Overrides:
             self.texts[part["path"]] = patched(part)
 
 
+_UTF8_MARK = b"\xef\xbb\xbf"
+
+
+def encoding(data: bytes) -> str:
+    """What Python reads a source file as (PEP 263): its declaration, else UTF-8.
+
+    Raises:
+        SyntaxError: the declaration is none that Python knows, or not that of the mark: it could not run this either.
+    """
+    return "utf-8" if data.startswith(_UTF8_MARK) else tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+
+
 def read(path: str) -> str:
-    """Return the text of a source file as Python reads it, newlines as they are."""
+    """Return the text of a source file as Python reads it, newlines as they are; those of a Mac of old as line feeds.
+
+    Raises:
+        OSError, SyntaxError or ValueError: Python cannot read it either.
+    """
     data = Path(path).read_bytes()
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-    return data.decode()
+    text = data[3 * data.startswith(_UTF8_MARK) :].decode(encoding(_head(data)))
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def encoded(path: str, text: str) -> bytes:
+    """The bytes that make the file at ``path`` read as ``text``: its encoding, its mark, its line ends.
+
+    Raises:
+        ValueError: its encoding does not have a character.
+    """
+    data = Path(path).read_bytes()
+    if b"\r" in data and b"\n" not in data:
+        text = text.replace("\n", "\r")
+    return _UTF8_MARK * data.startswith(_UTF8_MARK) + text.encode(encoding(_head(data)))
+
+
+def must_be_writable(patch: list[Message]) -> None:
+    """Raise a ValueError where a file's encoding does not have what a candidate puts into it."""
+    for part in patch:
+        if not part["new"].isascii():
+            part["new"].encode(encoding(_head(Path(part["path"]).read_bytes())))
 
 
 def has_mark(path: str) -> bool:
     """Tell whether a file starts with a UTF-8 byte order mark."""
-    return Path(path).read_bytes().startswith(b"\xef\xbb\xbf")
+    return Path(path).read_bytes().startswith(_UTF8_MARK)
+
+
+def _head(data: bytes) -> bytes:
+    """The first lines, as the tokenizer reads them: a carriage return alone ends a line."""
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
 def patched(part: Message) -> str:

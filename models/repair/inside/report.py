@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
 
-from .overrides import has_mark
+from .overrides import encoded, has_mark
 from .project import Files
 from .trials import Trial
 from .wire import Message
@@ -35,8 +36,9 @@ def _option(trial: Trial, files: Files, root: Path) -> Message:
     for path, text in trial.drafts.items():
         name = os.path.relpath(path, root)
         diff += unified_diff(files.code(path).text.splitlines(), text.splitlines(), name, name, lineterm="", n=1)
+        data = base64.b64encode(encoded(path, text)).decode("ascii")
         mark = "\ufeff" if has_mark(path) else ""
-        changed[name] = {"text": mark + text, "mode": Path(path).stat().st_mode & 0o777}
+        changed[name] = {"text": mark + text, "data": data, "mode": Path(path).stat().st_mode & 0o777}
     return {
         "what": _what(trial, root),
         "kind": trial.kind.replace(f"{root}{os.sep}", ""),

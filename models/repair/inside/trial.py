@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from . import limits
 from .forks import Turn
-from .overrides import Overrides
+from .overrides import Overrides, must_be_writable
 from .patch import Cold, Live
 from .probes import Calls, probed
 from .trace import Lines
@@ -42,6 +42,7 @@ def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -
         patch: list[Message] = candidate["p"]
         undo: Callable[[], None] = _nothing
         try:
+            must_be_writable(patch)
             limits.arm(job["cpu_s"])
             if live is not None:
                 undo = live.apply(patch)

@@ -27,14 +27,14 @@ async def test_a_change_is_written(workspaces, pinned):
         (FileEdit(path="../out", content=""), "path_refused"),
         (FileEdit(path="/etc/hosts", content=""), "path_refused"),
         (FileEdit(path=".git/config", content=""), "path_refused"),
-        (FileEdit(path="link/x", content=""), "path_refused"),
-        (FileEdit(path="tolink", content=""), "path_refused"),
+        (FileEdit(path="link/x", content=""), "link_refused"),
+        (FileEdit(path="gone", content=""), "link_refused"),
         (FileEdit(path="a.py/below", content=""), "path_refused"),
     ],
 )
 async def test_it_is_all_or_nothing(workspaces, pinned, last, code):
     workspace = await workspaces.open("run", pinned)
-    await say(workspace, "ln -s /tmp link; ln -s a.py tolink")
+    await say(workspace, "ln -s /tmp link; ln -s nowhere gone")
     before = await workspace.snapshot("1")
     with pytest.raises(Refused) as refusal:
         await workspace.apply(edits(FileEdit(path="new.py", content="n"), FileEdit(path="run.sh", content="r"), last))

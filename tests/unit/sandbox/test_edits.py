@@ -1,10 +1,12 @@
 """A change is worked out before a file is touched, and says exactly why it does not apply."""
 
+from unicodedata import normalize
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import CodeChange, FileEdit, NewFile, Refused
+from domain import CodeChange, FileEdit, NewFile, Refused, decoded, universal
 from sandbox.edits import outcome, paths_of
 from sandbox.paths import absolute, inside_repo
 
@@ -79,15 +81,56 @@ def test_a_path_that_is_accepted_stays_inside(path):
     assert inside_repo(plain) == plain
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=30), st.text(min_size=1, max_size=3), st.text(max_size=3))
 def test_nothing_but_what_was_found_is_changed(data, search, replace):
     try:
         after = outcome(edit("a", search, replace), {"a": data}).get("a", data)
     except Refused:
         return
+    file = decoded(data)
+    assert file is not None
     assert after is not None
-    assert len(after) - len(data) in {
-        len(replace.encode()) - len(search.encode()),
-        len(replace.replace("\n", "\r\n").encode()) - len(search.replace("\n", "\r\n").encode()),
-        0,
-    }
+    if not file.other:
+        changed = after.removeprefix(file.bom).decode(file.encoding)
+        if "\r" in search:
+            assert changed == file.text.replace(search, replace) or universal(changed) == _replaced(
+                file.view, search, replace
+            )
+        else:
+            assert universal(changed) == _replaced(file.view, search, replace)
+
+
+def _replaced(view, search, replace):
+    for form in (None, "NFC", "NFD"):
+        old, new = (universal(normalize(form, text) if form else text) for text in (search, replace))
+        if view.count(old) == 1:
+            return view.replace(old, new)
+    return view.removesuffix(search[:-1]) + universal(replace).removesuffix("\n")
+
+
+def test_a_file_keeps_its_encoding_and_a_new_one_is_utf_8():
+    before = {"a.c": b"/* caf\xe9 */\r\nint x;\r\n", "b.c": b"/* \xe9t\xe9 */", "new.c": None}
+    change = CodeChange(
+        files_to_create=(NewFile(path="new.c", content="é\n"), NewFile(path="b.c", content="/* été */\nint b;\n")),
+        files_to_update=(FileEdit(path="a.c", search="/* café */\nint x", replace="/* thé */\nint y"),),
+    )
+    assert outcome(change, before) == {
+        "a.c": b"/* th\xe9 */\r\nint y;\r\n", "b.c": b"/* \xe9t\xe9 */\nint b;", "new.c": "é\n".encode(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "search", "replace", "code"),
+    [(b"\x89PNG\0\0", "P", "Q", "file_binary"), (b"caf\xe9", "café", "ж", "not_encodable")],
+)
+def test_what_cannot_be_written_back_is_refused(data, search, replace, code):
+    with pytest.raises(Refused) as refusal:
+        outcome(edit("a", search, replace), {"a": data})
+    assert refusal.value.stable_code == code
+    assert refusal.value.hint
+
+
+def test_a_path_that_cannot_be_encoded_is_refused():
+    with pytest.raises(Refused):
+        inside_repo("a\ud800")

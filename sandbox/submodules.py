@@ -1,0 +1,240 @@
+"""Submodules: what a pinned commit links to, brought into the content store from the user's own checkout.
+
+Everything of the user's is read as data: ``.gitmodules`` is parsed here, and git runs in a repository of our own that
+only borrows the objects of theirs. What is not there is said, with the command that gets it.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from domain import Refused
+from sandbox.git import LISTING, GitFailed, git
+from sandbox.layout import write_text
+from sandbox.revisions import Pinned
+from sandbox.source import SourceRepository, borrowed, find, is_url
+from sandbox.source.repository import at_git_dir
+from sandbox.store import Store
+
+MOST = 64
+"""Submodules of one commit, nested ones included."""
+_DEPTH = 4
+_MAX_BYTES = 1 << 30
+_MAX_GITMODULES = 256 << 10
+_MAX_POINTER = 4 << 10
+_SECONDS = 120.0
+_LIST = "submodules.json"
+_ID = re.compile(r"^[0-9a-f]{40}$")
+_SECTION = re.compile(r'^\[submodule "((?:[^"\\]|\\.)*)"\]$')
+
+
+@dataclass(frozen=True, slots=True)
+class Submodule:
+    """A link to a commit of another repository. ``tree`` is in the store when its files are there."""
+
+    path: str
+    commit: str
+    tree: str = ""
+    around: str | None = None
+    """The submodule that it is one of; None for those of the repository itself."""
+    why: str = ""
+    """Why it is absent."""
+    hint: str = ""
+
+    @property
+    def present(self) -> bool:
+        return bool(self.tree)
+
+    def __str__(self) -> str:
+        return f"the submodule {self.path} is empty: {self.why} {self.hint}"
+
+
+def names(text: str) -> dict[str, str]:
+    """Read ``.gitmodules`` as data: path → name. Names that lead anywhere else are left out. Pure."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in map(str.strip, text[:_MAX_GITMODULES].splitlines()):
+        if line.startswith("["):
+            section = _SECTION.match(line)
+            name = re.sub(r"\\(.)", r"\1", section[1]) if section else ""
+        elif name and "=" in line and len(found) < MOST:
+            key, _, told = (part.strip() for part in line.partition("="))
+            if key.lower() == "path" and _plain(name):
+                found[told.strip('"')] = name
+    return found
+
+
+def gitlinks(listed: bytes) -> dict[str, str]:
+    """Read what ``git ls-tree -r -z`` printed: path → commit, of links to other repositories only. Pure."""
+    found: dict[str, str] = {}
+    for entry in listed.split(b"\0"):
+        about, _, path = entry.partition(b"\t")
+        mode, _, rest = about.decode("ascii", errors="replace").partition(" ")
+        commit = rest.split(" ")[1] if rest.count(" ") else ""
+        if mode == "160000" and _ID.match(commit):
+            try:
+                found[path.decode()] = commit
+            except UnicodeDecodeError:
+                continue
+    return found
+
+
+def holding(path: str, links: Mapping[str, str]) -> str | None:
+    """The submodule that a path is or lies in. Pure."""
+    return next((link for link in links if path == link or path.startswith(f"{link}/")), None)
+
+
+async def links_of(folder: Path, tree: str) -> dict[str, str]:
+    """The submodules that a tree of the store links to: path → commit."""
+    return gitlinks(await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING))
+
+
+async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]:
+    """Copy the files of the pinned commit's submodules into the store, from where the user's checkout has them.
+
+    Repeating it is fine. What is not found is in the answer with its reason: a run can go on without it.
+    """
+    folder, found = store.path(run), list[Submodule]()
+    if links := await links_of(folder, pinned.tree):
+        place = None if is_url(pinned.repo) else _checkout(await asyncio.to_thread(find, pinned.repo))
+        told = names((await _gitmodules(folder, pinned.tree)).decode(errors="replace"))
+        await _Bringing(store, folder, found).all(links, told, place, None, 1)
+    write_text(folder / _LIST, json.dumps([asdict(each) for each in found]))
+    return tuple(found)
+
+
+async def brought(store: Store, run: str) -> tuple[Submodule, ...]:
+    """What ``bring`` found for a run; where it never ran, every submodule is absent."""
+    folder = store.path(run)
+    try:
+        kept = json.loads((folder / _LIST).read_bytes())
+    except FileNotFoundError:
+        links = await links_of(folder, store.pinned(run).tree)
+        return tuple(Submodule(path, commit, why="It was not looked for.") for path, commit in links.items())
+    return tuple(Submodule(**each) for each in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a repository of the user's lies: its git folder, its work tree if any, and what is theirs at all."""
+
+    git_dir: Path
+    top: Path | None
+    roots: tuple[Path, ...]
+
+    def submodule(self, path: str, name: str) -> Iterator["_Place"]:
+        """Where a submodule may be, likely places first; nothing outside of the user's checkout."""
+        top = self.top / path if self.top else None
+        candidates = [self.git_dir / "modules" / name]
+        if top is not None and (own := _git_dir(top)) is not None:
+            candidates.insert(0, own)
+        for each in candidates:
+            try:
+                real, objects = each.resolve(), (each / "objects").resolve()
+            except (OSError, RuntimeError):
+                continue
+            inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
+            if inside and objects.is_dir():
+                yield _Place(real, top, self.roots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bringing:
+    store: Store
+    folder: Path
+    found: list[Submodule]
+
+    async def all(
+        self, links: Mapping[str, str], told: Mapping[str, str], place: _Place | None, around: str | None, depth: int
+    ) -> None:
+        for path, commit in links.items():
+            if len(self.found) >= MOST:
+                return
+            full = f"{around}/{path}" if around else path
+            command = f"git submodule update --init --recursive {full}"
+            if place is None:
+                self.found.append(
+                    Submodule(
+                        full,
+                        commit,
+                        around=around,
+                        why="The repository was given by its URL.",
+                        hint=f"Clone it, run `{command}` there, and give the clone.",
+                    )
+                )
+                continue
+            why = "Its commit is not in the checkout."
+            for there in place.submodule(path, told.get(path, path)):
+                try:
+                    async with asyncio.timeout(_SECONDS):
+                        tree, inner, named = await self._one(there.git_dir, commit)
+                except (GitFailed, Refused, ValueError, OSError, TimeoutError) as error:
+                    why = _reason(error)
+                    continue
+                self.found.append(Submodule(full, commit, tree, around))
+                if depth < _DEPTH:
+                    await self.all(inner, named, there, full, depth + 1)
+                break
+            else:
+                self.found.append(
+                    Submodule(full, commit, around=around, why=why, hint=f"Run `{command}` in the repository.")
+                )
+
+    async def _one(self, git_dir: Path, commit: str) -> tuple[str, dict[str, str], dict[str, str]]:
+        """Copy the files of one commit; its tree, the links in it, and their names."""
+        source = await asyncio.to_thread(at_git_dir, git_dir)
+        self.store.ensure_permitted(str(git_dir), source)
+        async with borrowed(source, near=self.folder) as theirs:
+            own = theirs.folder
+            tree = (await git(own, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")).decode().strip()
+            listed = await git(own, "ls-tree", "-r", "-l", "-z", "--full-tree", tree, most=LISTING)
+            sizes = (line.partition(b"\t")[0].split()[-1] for line in listed.split(b"\0") if line)
+            if sum(int(size) for size in sizes if size.isdigit()) > _MAX_BYTES:
+                raise ValueError(f"Its files have more than {_MAX_BYTES >> 20} MiB.")
+            target = str(self.folder / "objects" / "pack" / "pack")
+            await git(own, "pack-objects", "-q", "--revs", "--window=0", target, stdin=f"{tree}\n".encode())
+            inner = await links_of(own, tree)
+            named = names((await _gitmodules(own, tree)).decode(errors="replace")) if inner else {}
+        return tree, inner, named
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValueError) and str(error).startswith("Its"):
+        return str(error)
+    return "It took too long to read." if isinstance(error, TimeoutError) else "Its commit is not in the checkout."
+
+
+async def _gitmodules(folder: Path, tree: str) -> bytes:
+    try:
+        size = int(await git(folder, "cat-file", "-s", f"{tree}:.gitmodules"))
+        return await git(folder, "cat-file", "blob", f"{tree}:.gitmodules") if size <= _MAX_GITMODULES else b""
+    except (GitFailed, ValueError):
+        return b""
+
+
+def _checkout(source: SourceRepository) -> _Place:
+    """The user's repository on disk: a work tree, one of several, or a bare one."""
+    return _Place(source.common_dir, None if source.bare else source.top, (source.common_dir, source.top))
+
+
+def _git_dir(top: Path) -> Path | None:
+    """The git folder of a work tree, by the folder or the file ``.git``."""
+    dot = top / ".git"
+    try:
+        if dot.is_dir():
+            return dot
+        if dot.is_file() and dot.stat().st_size < _MAX_POINTER:
+            told = dot.read_text(encoding="utf-8")
+            return top / told.removeprefix("gitdir:").strip() if told.startswith("gitdir:") else None
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _plain(name: str) -> bool:
+    """Tell whether a name stays below the folder of modules."""
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
