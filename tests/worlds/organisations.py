@@ -171,5 +171,13 @@ async def kept(service: Served) -> Counter[Any]:
     return found
 
 
+def trespasses(before: Counter[Any], after: Counter[Any], ids: Mapping[str, str]) -> list[Any]:
+    """What of the first organisation is gone, other than it was, or new."""
+    owned = {cell for kind in OWNED for cell in (ids[kind], repr(ids[kind]))}
+    new = [row for row in after - before if repr("local") in row or (
+        row[0].startswith(("checkpoint", "writes")) and owned & {cell for cell in row if isinstance(cell, str)})]  # fmt: skip
+    return [*(before - after), *new]
+
+
 def _file(path: Path) -> tuple[str, str]:
     return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
