@@ -174,8 +174,12 @@ async def kept(service: Served) -> Counter[Any]:
 def trespasses(before: Counter[Any], after: Counter[Any], ids: Mapping[str, str]) -> list[Any]:
     """What of the first organisation is gone, other than it was, or new."""
     owned = {cell for kind in OWNED for cell in (ids[kind], repr(ids[kind]))}
-    new = [row for row in after - before if repr("local") in row or (
-        row[0].startswith(("checkpoint", "writes")) and owned & {cell for cell in row if isinstance(cell, str)})]  # fmt: skip
+
+    def of_the_first(row: tuple[Any, ...]) -> bool:
+        at_checkpoints = str(row[0]).startswith(("checkpoint", "writes"))
+        return repr("local") in row or (at_checkpoints and any(cell in owned for cell in row if isinstance(cell, str)))
+
+    new = [row for row in after - before if of_the_first(row)]
     return [*(before - after), *new]
 
 
