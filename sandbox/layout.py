@@ -13,7 +13,7 @@ def plain(name: str) -> str:
     No name that is safe as it is has a dot in it, so none is what another one is turned into: clients choose ids.
     """
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80]
-    return plain if plain == name else f"{plain or 'odd'}.{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+    return plain if plain and plain == name else f"{plain or 'odd'}.{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 def ref_of(run: str, label: str) -> str:

@@ -171,5 +171,17 @@ async def kept(service: Served) -> Counter[Any]:
     return found
 
 
+def trespasses(before: Counter[Any], after: Counter[Any], ids: Mapping[str, str]) -> list[Any]:
+    """What of the first organisation is gone, other than it was, or new."""
+    owned = {cell for kind in OWNED for cell in (ids[kind], repr(ids[kind]))}
+
+    def of_the_first(row: tuple[Any, ...]) -> bool:
+        at_checkpoints = str(row[0]).startswith(("checkpoint", "writes"))
+        return repr("local") in row or (at_checkpoints and any(cell in owned for cell in row if isinstance(cell, str)))
+
+    new = [row for row in after - before if of_the_first(row)]
+    return [*(before - after), *new]
+
+
 def _file(path: Path) -> tuple[str, str]:
     return str(path), hashlib.sha256(path.read_bytes()).hexdigest()

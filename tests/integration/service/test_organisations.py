@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,17 +105,19 @@ def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
 async def test_another_organisation_sees_and_changes_nothing(service: Served) -> None:
     eve = await stranger(service)
     before = await world.kept(service)
+    # What differs on a server is whose rows and checkpoints are found, not how an id is read.
+    kinds = [*IN_RUNS, "turn", "ballot"] if service.office.house.server else eve.ids
 
     def walk() -> None:
         for operation in OPERATIONS:
-            for kind in eve.ids if operation != "DELETE /v1/session" else ():
+            for kind in kinds if operation != "DELETE /v1/session" else ():
                 eve.use(operation, kind)
 
     await asyncio.to_thread(walk)
     eve.http.close()
     assert eve.told == [], eve.told[:5]
-    assert eve.tried > 1_000
-    assert before - await world.kept(service) == Counter()
+    assert eve.tried > 900
+    assert world.trespasses(before, await world.kept(service), eve.ids) == []
 
 
 @pytest.mark.slow
@@ -137,9 +138,10 @@ async def test_nor_does_it_in_any_order(service: Served) -> None:
 
         def teardown(self) -> None:
             after = asyncio.run_coroutine_threadsafe(world.kept(service), loop).result(60)
-            assert before - after == Counter()
+            assert world.trespasses(before, after, eve.ids) == []
 
-    chosen = settings(max_examples=4, stateful_step_count=30, deadline=None, database=None, phases=[Phase.generate],
+    walks = 1 if service.office.house.server else 4
+    chosen = settings(max_examples=walks, stateful_step_count=30, deadline=None, database=None, phases=[Phase.generate],
                       suppress_health_check=list(HealthCheck))  # fmt: skip
     await asyncio.to_thread(run_state_machine_as_test, Walk, settings=chosen)
     eve.http.close()
