@@ -120,7 +120,7 @@ PARSERS = (
     Parser("sandbox.requirements", lambda text: requirements({"requirements.txt": text}), refuses=(ValueError,)),
     Parser("sandbox.requirements", is_manifest, most=4_000),
     *(
-        Parser("retrieval.chunks", lambda text, ending=ending: chunks.chunk(f"a.{ending}", text), most=16_000)
+        Parser("retrieval.chunks", lambda text, ending=ending: chunks.chunk(f"a.{ending}", text), most=8_000)
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
     Parser("retrieval.words", words.query),
