@@ -1,0 +1,222 @@
+"""Every parser of text from outside, by the module whose patterns it tries, and shapes that hurt parsers.
+
+A new parser is one line in ``PARSERS``. ``tests/adversarial/test_outside_text.py`` doubles what each of them reads.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from approvals import show
+from approvals.consent import read_github, read_slack, read_standard
+from domain import (
+    CodeChange,
+    CommandRun,
+    Hunk,
+    NewFile,
+    Output,
+    Plan,
+    Refused,
+    failure_kind,
+    find_acceptance,
+    is_test,
+    json_value,
+    python_tree,
+    read_report,
+    weakened,
+    yaml_value,
+)
+from models import dialect, refusals, wording
+from models.context import rough
+from models.experts import _word
+from models.policy import parse_policy
+from models.prompts import Prompt
+from models.reading import read, without_thoughts
+from models.repair.wording import subject
+from models.wire import Dialect
+from nodes._lately import _as_diff
+from nodes._output import plain
+from nodes.review import _ABOUT_TESTS, _changes
+from retrieval import chunks, clues, repomap, shelf, trace, words
+from risk import Engine, default_rules, read_policy
+from risk.content import deceptive, secrets, unseen
+from risk.delivery import _unquoted
+from risk.paths import glob_expression
+from risk.quoting import ansi, bare, braces, double_quoted
+from sandbox.hunks import hunks
+from sandbox.requirements import is_manifest, requirements
+from service import logged_tests
+from service.api.bodies import ODD, _odd
+from service.report import diff_view
+from service.terminal import harmless
+from service.unfolding import Unfolding
+from telemetry.redact import Redactor
+
+ENGINE, RULES, REDACTOR = Engine(), default_rules(), Redactor(("a-secret-of-this-house",))
+_TEST = "    def test_a():\n"
+_HUNK = "diff --git a/a.py b/a.py\n+++ b/a.py\n@@ -1 +1 @@\n"
+COMMAND, LINE = 15_000, 1_900
+"""Characters of a command that the engine reads closely, and of one that a model may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    module: str
+    """Where its patterns are."""
+    read: Callable[[str], Any]
+    most: int = 64_000
+    """Characters it ever gets."""
+    refuses: tuple[type[Exception], ...] = ()
+    """How it says that a text is none of its own."""
+
+
+def _raw(text: str) -> bytes:
+    return text.encode(errors="replace")
+
+
+def _ran(text: str) -> CommandRun:
+    return CommandRun(command="true", ended="exit", code=0, stdout=Output(head=_raw(text)))
+
+
+def _diff(text: str) -> str:
+    lines = text.split("\n")
+    return f"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -0,0 +1,{len(lines)} @@\n+" + "\n+".join(lines) + "\n"
+
+
+def _hunk(text: str) -> Hunk:
+    return Hunk(path="a.py", before=text, after="x", commit="c", subject="")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "").replace("\n", ";")
+
+
+def _option(text: str) -> dict[str, Any]:
+    flat = text.replace("\n", " ")
+    return {"files": {"a.py": {}}, "diff": f"-x{flat}\n+{flat}y", "what": "a swap at line 1"}
+
+
+PARSERS = (
+    Parser("domain.reports", read_report),
+    Parser("domain.failures", failure_kind),
+    Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
+    Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
+    Parser("domain.weakening", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),
+    Parser("domain.weakening", is_test, most=4_000),
+    Parser("domain.untrusted", python_tree),
+    Parser("domain.untrusted", json_value, refuses=(ValueError,)),
+    Parser("domain.untrusted", yaml_value, refuses=(ValueError,)),
+    Parser("nodes._output", lambda text: plain(_ran(text))),
+    Parser("nodes._lately", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
+    Parser("nodes.review", _changes),
+    Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
+    Parser("sandbox.hunks", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
+    Parser("sandbox.hunks", lambda text: list(hunks(f"\0{text}"))),
+    Parser("sandbox.requirements", lambda text: requirements({"pyproject.toml": text}), refuses=(ValueError,)),
+    Parser("sandbox.requirements", lambda text: requirements({"setup.cfg": text}), refuses=(ValueError,)),
+    Parser("sandbox.requirements", lambda text: requirements({"setup.cfg": f"[a]\n{text}"}), refuses=(ValueError,)),
+    Parser("sandbox.requirements", lambda text: requirements({"setup.py": text}), refuses=(ValueError,)),
+    Parser("sandbox.requirements", lambda text: requirements({"requirements.txt": text}), refuses=(ValueError,)),
+    Parser("sandbox.requirements", is_manifest, most=4_000),
+    *(
+        Parser("retrieval.chunks", lambda text, ending=ending: chunks.chunk(f"a.{ending}", text), most=8_000)
+        for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
+    ),
+    Parser("retrieval.words", words.query),
+    Parser("retrieval.repomap", repomap.uses_of),
+    Parser("retrieval.trace", trace.places),
+    Parser("retrieval.trace", trace.named),
+    Parser("retrieval.trace", lambda text: clues.clues(text, (), ("a.py", "b/a.py"))),
+    Parser("retrieval.shelf", lambda text: shelf.index("a.txt", text)),
+    Parser("risk.shell", lambda text: ENGINE.command(text[:LINE])),
+    Parser("risk.kinds", lambda text: ENGINE.command(f"find . -name '{_quoted(text[:LINE])}' -exec rm {{}} ;")),
+    Parser("risk.paths", lambda text: ENGINE.command(f"cat /etc/{text[:LINE]}Z")),
+    Parser("risk.awk", lambda text: ENGINE.command(f"awk '{_quoted(text)}'"), most=COMMAND),
+    Parser("risk.sed", lambda text: ENGINE.command(f"sed '{_quoted(text[:LINE])}'")),
+    Parser("risk.inline", lambda text: ENGINE.command(f"python3 -c '{_quoted(text)}'"), most=COMMAND),
+    Parser("risk.writing", lambda text: ENGINE.command(f"cat > a.sh <<'EOF'\n{text[:LINE]}\nEOF\n")),
+    Parser("risk.paths", lambda text: glob_expression(text[:LINE]).fullmatch(text)),
+    Parser("risk.quoting", lambda text: (ansi(text), bare(text), double_quoted(text), braces(text))),
+    Parser("risk.content", lambda text: (list(deceptive(text)), list(unseen(text)), list(secrets(text, RULES)))),
+    Parser("risk.delivery", lambda text: ENGINE.delivery(text, kind="branch")),
+    Parser("risk.delivery", lambda text: ENGINE.delivery(_diff(text), kind="branch")),
+    Parser("risk.delivery", lambda text: _unquoted(f'"{text}"')),
+    Parser("risk.files", lambda text: ENGINE.change(CodeChange(files_to_create=(NewFile(path="a.py", content=text),)))),
+    Parser("risk.policy", read_policy, refuses=(Refused,)),
+    Parser("risk.patterns", lambda text: read_policy(f"tighten: [{{because: x, command: '{_quoted(text)}'}}]"),
+           refuses=(Refused,)),
+    Parser("models.policy", parse_policy, refuses=(Refused,)),
+    Parser("models.prompts", lambda text: Prompt.parse(text, name="x"), refuses=(Refused,)),
+    Parser("models.reading", lambda text: read(text, CodeChange)),
+    Parser("models.reading", lambda text: read(f"{{{text}", Plan)),
+    Parser("models.reading", without_thoughts),
+    Parser("models.context", rough),
+    Parser("models.experts", lambda text: _word("sql").search(text)),
+    Parser("models.wording", lambda text: (wording.content(text), wording.names(text))),
+    Parser("models.refusals", lambda text: refusals.refusal(400, refusals.said(_raw(text)), where="x")),
+    Parser("models.dialect", lambda text: dialect.relax(Dialect(), text)),
+    Parser("models.repair.wording", lambda text: subject(_option(text))),
+    Parser("approvals.show", lambda text: (show.visible(text), show.diff_lines(text))),
+    Parser("approvals.consent", lambda text: read_standard(_raw(text)), refuses=(Refused,)),
+    Parser("approvals.consent", lambda text: read_slack(_raw(text)), refuses=(Refused, ValueError)),
+    Parser("approvals.consent", lambda text: read_github(_raw(text), "check_run"), refuses=(Refused,)),
+    Parser("service.logged_tests", lambda text: logged_tests.remade({"log": text}, {"a.py": "x = 1"})),
+    Parser("service.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
+    Parser("service.unfolding", lambda text: Unfolding().hear(text)),
+    Parser("service.unfolding", lambda text: Unfolding().hear(f'{{"path": "{text}')),
+    Parser("service.api.bodies", lambda text: (ODD.search(_raw(text)), _odd(_raw(text)))),
+    Parser("service.report", diff_view),
+    Parser("service.terminal", harmless),
+    Parser("telemetry.redact", REDACTOR.text),
+)  # fmt: skip
+
+SHELL = frozenset({
+    "risk.documents", "risk.finding", "risk.gaps", "risk.invocations", "risk.pathkinds", "risk.starters",
+    "risk.streams", "risk.tools", "risk.words", "risk.wrappers",
+})  # fmt: skip
+"""Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
+OURS = {
+    "models.schemas": "names of our own types",
+    "nodes._delivery": "at most 20,000 characters of a task, each tried once",
+    "risk.grammar": "grammars that come with the house",
+    "risk.rules": "patterns that come with the house, on texts that other modules bound",
+    "sandbox.egress": "a request line of at most 400 bytes, host names of at most 253 characters",
+    "sandbox.folder": "commands of the twin, which is no sandbox",
+    "sandbox.isolation": "the version that Docker names",
+    "sandbox.layout": "ids of runs",
+    "sandbox.objects": "ids that git prints",
+    "sandbox.origin": "addresses of at most 2,000 characters, and what git prints",
+    "sandbox.trees": "paths that git prints",
+    "service.cli": "help of our own",
+    "service.images": "the name of a folder",
+    "service.reception": "keys of 32 letters",
+    "telemetry.spanfile": "ids of runs",
+}
+"""Modules with patterns that read nothing from outside, or nothing long; and why."""
+
+_PIECES = (
+    "\n", " ", "\t", "\r\n", "0", "a", "aB", "=", "-", ".", "./", "\\", '"', "'", "(", "[", "{", "()", "[]", "`", "$",
+    "$(", "<", ">", "/", ":", "@", "+", "*", "#", "|", ";", ",", "!", "?", "_", "é", "\u202e", "\0", "\x1b[", "\x1b]",
+    "a ", "a\n", "    \n", "1 passed, ", "\n= 1 passed", "\nFAILED a - ", "Ran 1 test in 1s\n", "failures=1",
+    "--- FAIL: a", "\nok a ", "\nTests:  1", "- error: ", "(report", "assertion ", "diff --git ", "\n@@ ", "\n+++ b/",
+    'File "a", line 1', "a.b.", "\n    def test_a():\n", ">   x\n", "Failed example:\n", "-eyJ",
+    "-----BEGIN PRIVATE KEY-----", "authorization:", "basic ", "http://a", "password=", "if x:\n ", "not ", "1+",
+    "f(", '{"a":', "[1,", "\\u", "&a [*a", "<<: *a\n", "- ", "? ", "%TAG ! !\n", "<!--", "```", "```a\n", "<think>",
+    "</think>", "echo a;", "xargs ", "eval -x ", "busybox ", "{a,b}", "a&&", "s/a/b/;", "skip ", "it('", "<<EOF\n",
+)  # fmt: skip
+
+
+def shapes(seed: str, mixed: int) -> Iterator[tuple[str, Callable[[int], str]]]:
+    """A name and a text of any length for each hostile shape: one piece again and again, and some mixtures of them."""
+    draw = random.Random(seed)
+    for piece in _PIECES:
+        yield repr(piece), _repeated("", piece, "")
+    for _ in range(mixed):
+        before, after = draw.choice(_PIECES), draw.choice(_PIECES)
+        piece = "".join(draw.choices(_PIECES, k=draw.randint(1, 3)))
+        yield f"{before!r} + {piece!r} … + {after!r}", _repeated(before, piece, after)
+
+
+def _repeated(before: str, piece: str, after: str) -> Callable[[int], str]:
+    return lambda chars: before + (piece * (chars // len(piece) + 1))[:chars] + after
