@@ -1,6 +1,7 @@
 """Files that are more than text: they run later, steer what runs, or give orders to agents. Pure."""
 
 import posixpath
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,17 @@ def plain_path(path: str) -> str:
     return posixpath.normpath(path.replace("\\", "/")) if path else "."
 
 
+def disk_names(path: str) -> tuple[str, ...]:
+    """The path, and the one that disks of other systems make of it (CVE-2014-9390, CVE-2021-21300).
+
+    macOS composes letters and leaves invisible ones out; Windows drops dots and blanks at the end of a name, and takes
+    what follows a colon for a stream of the file.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKC", path) if unicodedata.category(c) != "Cf")
+    folded = "/".join(part.split(":")[0].rstrip(". ") or part for part in plain.split("/"))
+    return tuple(dict.fromkeys((path, folded)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
     """Rate paths and their new text."""
@@ -28,8 +40,9 @@ class Files:
         normal = plain_path(path)
         if normal.startswith(("/", "../", "~")) or normal == ".." or ":" in normal[:2]:
             yield Sign("leaves", shown(path), "file.outside")
-        for rule in self.rules.of("file", normal):
-            yield Sign(rule.effect, shown(path), rule.rule, rule.message)
+        for name in disk_names(normal):
+            for rule in self.rules.file(name):
+                yield Sign(rule.effect, shown(path), rule.rule, rule.message)
         yield from (Sign("deceptive", f"{shown(path)}: {s.what}", s.rule) for s in lookalikes(path))
         if any(not c.isprintable() for c in path):
             yield Sign("deceptive", f"the name {shown(path)}", "content.invisible")
