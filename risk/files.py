@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from domain import CodeChange
+from domain.masking import Secret
 from risk.content import LONGEST_FILE, lookalikes, secrets, unseen
-from risk.rules import Rules
+from risk.rules import Rule, Rules
 from risk.signs import Sign, shown
 
 _LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry.lock", "Cargo.lock", "go.sum")
@@ -56,7 +57,7 @@ class Files:
         if posixpath.basename(path) in _LOCKS:
             return
         for rule, line in secrets(text, self.rules):
-            kind = rule.message if rule else "a random value assigned to a secret's name"
+            kind = _called(rule)
             name = rule.rule if rule else "secret.assigned"
             yield Sign("holds_secret", f"{shown(path)} line {_number(line, numbers)}: {kind}", name)
 
@@ -78,3 +79,11 @@ class Files:
 
 def _number(line: int, numbers: Sequence[int]) -> int:
     return numbers[line - 1] if line <= len(numbers) else line
+
+
+def _called(rule: Rule | Secret | None) -> str:
+    if rule is None:
+        return "a value given to a secret's name"
+    if isinstance(rule, Rule):
+        return rule.message
+    return f"{'an' if rule.label[0] in 'AEIO' else 'a'} {rule.label}"
