@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from domain.masking import Masker
+from nodes._masks import shown
 from retrieval import Finder, Passage
 from sandbox import Store
 
@@ -12,42 +14,51 @@ LISTED = 150
 
 @dataclass(frozen=True, slots=True)
 class TreeFiles:
-    """The files of one tree in the store, as retrieval wants to read them."""
+    """The files of one tree in the store, as retrieval wants to read them, and as its readers may see them.
+
+    They are masked whole, before anything is cut out of them: half a secret looks like none.
+    """
 
     store: Store
     run: str
     tree: str
+    masker: Masker
 
     async def files(self) -> tuple[str, ...]:
         return await self.store.files(self.run, self.tree)
 
     async def read(self, path: str) -> bytes:
-        return await self.store.read(self.run, self.tree, path)
+        return shown(path, await self.store.read(self.run, self.tree, path), self.masker)
 
     async def read_many(self, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
-        return await self.store.read_many(self.run, self.tree, paths, limit=limit)
+        read = await self.store.read_many(self.run, self.tree, paths, limit=limit)
+        return {path: shown(path, data, self.masker) for path, data in read.items()}
 
 
-async def gather(store: Store, run: str, tree: str, task: str, output: str) -> tuple[str, tuple[str, ...]]:
+async def gather(
+    store: Store, run: str, tree: str, task: str, output: str, *, masker: Masker
+) -> tuple[str, tuple[str, ...]]:
     """Return the context as text and the passages it cites (``path:start-end``)."""
-    files = TreeFiles(store, run, tree)
+    files = TreeFiles(store, run, tree, masker)
     paths = await files.files()
     found = await Finder(files).find(f"{task}\n{output[-4_000:]}", budget_tokens=CONTEXT_TOKENS)
-    listing = "\n".join(paths[:LISTED]) + ("" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more")
-    cited = tuple(f"{p.path}:{p.start_line}-{p.end_line}" for p in found)
-    return f"<files>\n{listing}\n</files>\n\n{_shown(found)}", cited[:40]
+    listing = masker.text("\n".join(paths[:LISTED])) + (
+        "" if len(paths) <= LISTED else f"\n… and {len(paths) - LISTED} more"
+    )
+    cited = tuple(masker.text(f"{p.path}:{p.start_line}-{p.end_line}") for p in found)
+    return f"<files>\n{listing}\n</files>\n\n{masker.text(_shown(found))}", cited[:40]
 
 
-async def news(store: Store, run: str, trees: tuple[str, str], query: str, known: str) -> str:
+async def news(store: Store, run: str, trees: tuple[str, str], query: str, known: str, *, masker: Masker) -> str:
     """What the second tree has for ``query`` that ``known``, the context of the first one, does not say.
 
     The context itself stays as it was: a prompt that begins like the last one is in the server's cache.
     """
     changed = await store.changed(run, *trees)
-    finder = Finder(TreeFiles(store, run, trees[1]))
+    finder = Finder(TreeFiles(store, run, trees[1], masker))
     found = await finder.find(query, hints=changed[:LISTED], budget_tokens=NEWS_TOKENS)
-    shown = _shown([passage for passage in found if passage.text not in known])
-    return "\n\n".join(part for part in ("\n".join(changed[:LISTED]), shown) if part)
+    told = _shown([passage for passage in found if passage.text not in known])
+    return masker.text("\n\n".join(part for part in ("\n".join(changed[:LISTED]), told) if part))
 
 
 def _shown(found: Sequence[Passage]) -> str:

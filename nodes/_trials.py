@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from opentelemetry.trace import Span, Tracer
 
 from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport, read_report
+from domain.masking import Masker
 from models import Proposal, compared, passes_everything
 from nodes._announce import announce
 from nodes._command import run_command
+from nodes._masks import unmasked
 from nodes._output import plain
 from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
 
@@ -63,6 +65,9 @@ class Trials:
     profile: Profile
     automatic: Callable[[CodeChange], bool]
     """False for a change that must not run before a person signed it."""
+    masker: Masker = field(default_factory=Masker)
+    files: Sequence[str] = ()
+    """Of the snapshot."""
     alive: Callable[[], Awaitable[None]]
     """Raises when the run was stopped for good."""
 
@@ -94,7 +99,7 @@ class Trials:
 
     async def _ran(self, lane: str, change: CodeChange) -> CommandRun:
         workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
-        await workspace.apply(change)
+        await workspace.apply(await unmasked(change, workspace, self.masker, self.files))
         for command in change.cmd_instructions:
             ran = await self._shell(workspace, command)
             if not ran.ok:
@@ -106,7 +111,7 @@ class Trials:
         await workspace.permit(self.profile)
         shell = partial(workspace.shell, command, timeout_s=self.seconds, env=self.env)
         try:
-            return await run_command(self.tracer, command, shell)
+            return await run_command(self.tracer, command, shell, masker=self.masker)
         finally:
             await workspace.permit("sealed")
 

@@ -1,7 +1,7 @@
 """Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NotRequired, TypedDict
 
@@ -22,11 +22,13 @@ from domain import (
     read_report,
     weakened,
 )
+from domain.masking import Masker, without_echoes
 from models import Model, Speech
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
+from nodes._masks import Masks
 from nodes._output import clip, ending, plain, tail
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
@@ -65,6 +67,7 @@ class Reviewer:
 
     workspaces: Workspaces
     store: Store
+    masks: Masks
     roster: Roster
     engine: Engine
     prompt: Speech
@@ -74,14 +77,14 @@ class Reviewer:
     async def __call__(self, state: ReviewInput) -> ReviewUpdate:
         run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
-        diff = await self.store.diff(run, base, tree)
-        proof = await self._prove(run, tree, task)
+        diff, masker = await self.store.diff(run, base, tree), await self.masks(run)
+        proof = await self._prove(run, tree, task, masker)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
         findings = (*self._failed(proof), *await self._cheats(run, task, base, tree), *self._secrets(diff))
         model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         if asked and model is not None:
-            review, used = await self._read(state, model, proof, diff, findings)
+            review, used = await self._read(state, model, proof, masker.text(diff), findings)
             findings, spent = (*findings, *_found(review)), spent + used
         else:
             review = _by_evidence(state["expert"], findings, diff)
@@ -92,15 +95,15 @@ class Reviewer:
                                       answer_markdown=review.final_answer_markdown)  # fmt: skip
         return update
 
-    async def _prove(self, run: str, tree: str, task: Task) -> Proof:
+    async def _prove(self, run: str, tree: str, task: Task, masker: Masker) -> Proof:
         """Run the acceptance command in a fresh sandbox that the agent never touched."""
         command = task.accept or ""
         env = environment(await self.store.files(run, tree), REPO)
         verify = partial(
             self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env, profile=task.profile
         )
-        ran = await run_command(self.tracer, command, verify, clean_checkout=True)
-        return Proof(command=command, tree=tree, run=clip(ran), report=read_report(plain(ran)))
+        ran = await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True)
+        return Proof(command=masker.text(command), tree=tree, run=clip(ran), report=read_report(plain(ran)))
 
     @staticmethod
     def _failed(proof: Proof) -> tuple[Finding, ...]:
@@ -142,7 +145,16 @@ class Reviewer:
         reply = await consult(
             model, messages, Review, settings=settings, task=state["task"], spent=state["spent"], now=self.clock()
         )
-        return reply.value, spent_on(reply.usage)
+        answer, cut = without_echoes(
+            reply.value.final_answer_markdown, [m.content for m in messages if m.role == "system"]
+        )
+        if cut:
+            announce(
+                "note",
+                "The reviewer repeated its system prompt; that was cut from the answer.",
+                subject="prompt_echoed",
+            )
+        return replace(reply.value, final_answer_markdown=answer), spent_on(reply.usage)
 
 
 def _counted(proof: Proof) -> str:

@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterator
 
 from domain.masking import Secret, find_secrets
-
 from risk.rules import Rule, Rules
 from risk.signs import Sign
 
@@ -29,6 +28,7 @@ _PADDING = re.compile(r"(?<=[^\t\n])\t{4,}|\t{16,}|[^\S\n]{60,}|(?:[^\S\n]*\n){1
 _EMOJI = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\u00a9\u00ae0-9#*]")
 _WORD = re.compile(r"\w+")
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
+
 
 def deceptive(text: str) -> Iterator[Sign]:
     """Name what makes a command look different from what it is."""
@@ -69,7 +69,7 @@ def unseen(text: str) -> Iterator[tuple[str, int]]:
 
 
 def secrets(text: str, rules: Rules) -> Iterator[tuple[Rule | Secret | None, int]]:
-    """Find what looks like a secret: the rule (None: a value given to a secret's name) and the line, never the value."""
+    """Find what looks like a secret: the rule (None: a value with a secret's name) and the line, never the value."""
     ends = [match.start() for match in re.finditer("\n", text)]
     found: dict[int, Rule | Secret | None] = {}
     for secret in find_secrets(text):

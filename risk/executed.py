@@ -16,10 +16,12 @@ from risk.yamls import LINE, bad, numbered
 _KEYS: Final = {"rule", "effect", "message", "files", "match", "not_match", LINE}
 _PROSE: Final = (".md", ".rst", ".adoc")
 """Prose that lies beside settings is no setting; instructions to agents have a rule of their own."""
-_SOURCE: Final = tuple(
-    ".py .pyi .go .rs .java .kt .scala .rb .js .jsx .ts .tsx .c .h .cc .cpp .hpp .cs .php .swift .ex .erl .hs .ml .mli "
-    ".clj .lua .pl .pm .r .jl .txt .html .css .svg .png".split()
-)
+_SOURCE: Final = (
+    ".py", ".pyi", ".go", ".rs", ".java", ".kt", ".scala", ".rb", ".js", ".jsx", ".ts", ".tsx", ".c", ".h", ".cc",
+    ".cpp", ".hpp", ".cs", ".php", ".swift", ".ex", ".erl", ".hs", ".ml", ".mli",
+    ".clj", ".lua", ".pl", ".pm", ".r", ".jl",
+    ".txt", ".html", ".css", ".svg", ".png",
+)  # fmt: skip
 """``nginx.py`` is a module about nginx, not its settings."""
 
 

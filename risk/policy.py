@@ -54,6 +54,8 @@ class WorkspacePolicy(BaseModel):
     line: int = Field(default=0, alias=LINE)
     version: Literal[1] = 1
     tighten: tuple[Tightening, ...] = Field(default=(), max_length=500)
+    mask_personal: bool = False
+    """Personal data is masked for models, too. ``false`` never switches off what the installation switched on."""
 
     def on_command(self, command: str) -> Iterator[Reason]:
         """For the text as it was written; ``rules`` are for what it would really start."""

@@ -76,8 +76,8 @@ class Rules:
     programs: Programs = field(default_factory=dict[str, Grammar])
     settings: frozenset[str] = frozenset()
     """Environment variables that only change how something is shown or how much it says."""
-    executed: tuple[Executed, ...] = ()
-    """Names of files, by ecosystem; rules on files are asked first."""
+    ecosystems: bool = False
+    """Files are also looked up in the table of names by ecosystem; rules on files are asked first."""
 
     @cached_property
     def commands(self) -> frozenset[str]:
@@ -94,6 +94,11 @@ class Rules:
         }
         commands = (*self.by_kind.get("command", ()), *rules)
         return replace(self, effects={**self.effects, **told}, by_kind={**self.by_kind, "command": commands})
+
+    @cached_property
+    def executed(self) -> tuple[Executed, ...]:
+        """The table, read when the first path is rated: most commands rate none."""
+        return executed_files() if self.ecosystems else ()
 
     def file(self, path: str) -> Iterator[Rule | Executed]:
         """Every rule on files that matches a path; the table adds its word only where none says the same."""
@@ -160,7 +165,7 @@ def read_rules(text: str) -> Rules:
 def default_rules() -> Rules:
     """The rules that come with the house."""
     rules = read_rules((resources.files("risk") / "rules.yaml").read_text(encoding="utf-8"))
-    return replace(rules, programs=default_programs(rules.effects), executed=executed_files())
+    return replace(rules, programs=default_programs(rules.effects), ecosystems=True)
 
 
 def worst(tiers: Iterable[Tier]) -> Tier:

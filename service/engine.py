@@ -21,6 +21,7 @@ from opentelemetry.trace import Span
 
 from approvals import Ballots, DatabaseUnavailable, refusal
 from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
+from domain.masking import Masker
 from graphs import CodingGraph
 from models import Tab, metered
 from sandbox import Store, Workspaces
@@ -92,6 +93,7 @@ class Engine:
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
         """Write the row of a new run; nothing happens yet."""
         now = self.clock()
+        task = replace(task, text=Masker().text(task.text))
         run = Run(
             id=id or uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
             forked_from=forked_from, created_at=now, updated_at=now,

@@ -11,16 +11,19 @@ from base64 import b32encode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
 
 from domain.masking.personal import find_personal
 from domain.masking.secrets import find_secrets
+from domain.masking.values import is_secret, plain_words
 
 PLACEHOLDER: Final = re.compile(r"\[(?:secret|personal)(?: [a-z2-7]{6})?: [A-Za-z()\- ]{2,40}\]")
 LONGEST: Final = 8_000_000
 """Characters that are looked through; what comes behind them is not shown."""
 SHORTEST: Final = 6
 """Known values shorter than this are not looked for: they would blank ordinary words."""
+_LONGEST_VALUE: Final = 4_096
+_GIVEN = re.compile(r"[ \t]{0,40}(?:export[ \t]+)?[\"']?([\w.-]{1,100})[\"']?[ \t]{0,8}[:=][ \t]{0,8}(\S.{0,4096})")
+_SECRET_NAME = re.compile(r"(?i)pass|pwd|secret|token|key|credential|auth|salt|dsn|cert")
 _SURE: Final = 12
 """From this length on a known value is also found in the middle of a word."""
 
@@ -43,17 +46,24 @@ class Masker:
     Without one, placeholders carry no mark of their value and cannot be turned back.
     """
 
-    key: str = ""
-    known: Mapping[str, str] = field(default_factory=dict[str, str])
+    key: str = field(default="", repr=False)
+    known: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Values that are secret wherever they stand, and what they are."""
     personal: bool = False
     """Personal data is masked, too."""
+    _spelt: tuple[tuple[str, str], ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        spelt = tuple((way, label) for value, label in self.known.items() for way in spellings(value))
+        object.__setattr__(self, "_spelt", spelt)
 
     def text(self, text: str) -> str:
         """The text with placeholders; twice is the same as once."""
         if len(text) < SHORTEST:
             return text
-        whole = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n[the rest is not shown: it is too long to be checked]"
+        whole = (
+            text if len(text) <= LONGEST else f"{text[:LONGEST]}\n[the rest is not shown: it is too long to be checked]"
+        )
         made, at = list[str](), 0
         for mark in self.marks(whole):
             made += [whole[at : mark.start], self.placeholder(whole[mark.start : mark.end], mark)]
@@ -75,7 +85,8 @@ class Masker:
     def marks(self, text: str) -> tuple[Mark, ...]:
         """Every place that is masked, in order, without overlaps; what is masked already is left alone."""
         found = [Mark(each.start, each.end, each.label) for each in find_secrets(text)]
-        found += self._known(text)
+        if self._spelt:
+            found += self._known(text)
         if self.personal:
             found += [Mark(each.start, each.end, each.label, "personal") for each in find_personal(text)]
         if not found:
@@ -111,26 +122,26 @@ class Masker:
     def secrets_of(self, *texts: str) -> Mapping[str, str]:
         """Every secret value in these texts that is worth being known elsewhere, and what it is."""
         return {
-            each.value: each.label
+            value: each.label
             for text in texts
             for each in find_secrets(text[:LONGEST])
-            if SHORTEST <= len(each.value) <= 4_096 and "\n" not in each.value  # noqa: PLR2004
+            for value in (each.value, text[each.start : each.end])
+            if SHORTEST <= len(value) <= _LONGEST_VALUE and "\n" not in value and value[:5] != "-----"
         }
 
     def _known(self, text: str) -> Iterator[Mark]:
-        for value, label in self.known.items():
-            for spelt in spellings(value):
-                at = text.find(spelt)
-                while at >= 0:
-                    end = at + len(spelt)
-                    if len(spelt) >= _SURE or not (_wordy(text, at - 1, at) or _wordy(text, end - 1, end)):
-                        yield Mark(at, end, label)
-                    at = text.find(spelt, end)
+        for spelt, label in self._spelt:
+            at = text.find(spelt)
+            while at >= 0:
+                end = at + len(spelt)
+                if len(spelt) >= _SURE or not (_wordy(text, at - 1, at) or _wordy(text, end - 1, end)):
+                    yield Mark(at, end, label)
+                at = text.find(spelt, end)
 
 
 def _wordy(text: str, left: int, right: int) -> bool:
     """Tell whether a word goes on between two places of a text."""
-    return 0 <= left and right < len(text) and _letter(text[left]) and _letter(text[right])
+    return left >= 0 and right < len(text) and _letter(text[left]) and _letter(text[right])
 
 
 def _letter(c: str) -> bool:
@@ -143,8 +154,14 @@ def spellings(value: str) -> tuple[str, ...]:
         return ()
     escaped = "".join(ch if " " <= ch <= "~" and ch not in '"\\' else f"\\u{ord(ch):04x}" for ch in value)
     encoded = b64encode(value.encode(errors="replace")).decode().rstrip("=")
-    ways = (value, quote(value, safe=""), escaped, encoded if len(value) % 3 == 0 else encoded[:-1], value.strip())
+    ways = (value, _percent(value), escaped, encoded if len(value) % 3 == 0 else encoded[:-1], value.strip())
     return tuple(dict.fromkeys(way for way in ways if len(way) >= SHORTEST))
+
+
+def _percent(value: str) -> str:
+    """A value as it stands in a URL (RFC 3986, section 2)."""
+    data = value.encode(errors="replace")
+    return "".join(chr(b) if b < 128 and (chr(b).isalnum() or chr(b) in "-._~") else f"%{b:02X}" for b in data)  # noqa: PLR2004
 
 
 def restored(text: str, originals: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
@@ -159,7 +176,17 @@ def restored(text: str, originals: Mapping[str, str]) -> tuple[str, tuple[str, .
     return PLACEHOLDER.sub(back, text), tuple(dict.fromkeys(strange))
 
 
-def known_of(texts: Iterable[str]) -> Mapping[str, str]:
-    """The secret values in some texts, to be known in all others; the longest first, so that none hides another."""
-    found = Masker().secrets_of(*texts)
+def known_of(texts: Iterable[str], *, settings: bool = False) -> Mapping[str, str]:
+    """The secret values in some texts, to be known in all others; the longest first, so that none hides another.
+
+    ``settings``: the texts are files of secrets, in which a random value is one whatever its name.
+    """
+    found = dict(Masker().secrets_of(*texts))
+    for line in (line for text in texts if settings for line in text[:LONGEST].splitlines()):
+        given = _GIVEN.match(line)
+        value = given[2].strip().strip("\"'") if given else ""
+        if given is None or not SHORTEST <= len(value) <= _LONGEST_VALUE or "://" in value or plain_words(value):
+            continue
+        if _SECRET_NAME.search(given[1]) or is_secret(value, quoted=True, strong=False):
+            found.setdefault(value, "value")
     return dict(sorted(found.items(), key=lambda item: -len(item[0])))

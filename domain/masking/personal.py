@@ -11,16 +11,21 @@ from typing import Final
 
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![\w-])")
 _PHONE = re.compile(
-    r"(?<![\w+.])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}|\(\d{2,4}\)[ .-]?\d{3,5}[ .-]\d{3,4}|\d{3}-\d{3}-\d{4})(?![\w-]|\.\d)"
+    r"(?<![\w+.])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"
+    r"|\(\d{2,4}\)[ .-]?\d{3,5}[ .-]\d{3,4}|\d{3}-\d{3}-\d{4})(?![\w-]|\.\d)"
 )
-_CARD = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?![\w-]|\.\d)|(?<![\w.-])3[47]\d{2}[ -]?\d{6}[ -]?\d{5}(?![\w-]|\.\d)")
+_CARD = re.compile(
+    r"(?<![\w.-])(?:[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-]|\.\d)"
+)
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 _SSN = re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-]|\.\d)")
 _CPF = re.compile(r"(?<![\w.-])\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?![\w-]|\.\d)")
 _CNPJ = re.compile(r"(?<![\w.-])[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/?[A-Z0-9]{4}-?\d{2}(?![\w-]|\.\d)")
 _DNI = re.compile(r"(?<![\w.-])(?:\d{8}|[XYZxyz]-?\d{7})-?[A-Za-z](?![\w-])")
 _LETTERS: Final = "TRWAGMYFPDXBNJZSQVHLCKE"
-_HARMLESS: Final = re.compile(r"(?i)@(?:example\.|.*\.example$|.*\.(?:invalid|test|localhost)$|users\.noreply\.github\.com$|localhost)|^(?:git|noreply|no-reply)@")
+_HARMLESS: Final = re.compile(
+    r"(?i)@(?:example\.|.*\.example$|.*\.(?:invalid|test|localhost)$|users\.noreply\.github\.com$|localhost)|^(?:git|noreply|no-reply)@"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,68 +8,37 @@ import binascii
 import bisect
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
-from domain.masking.tokens import TOKENS
+from domain.masking.patterns import (
+    AROUND,
+    AWS_SECRET,
+    BASE64,
+    FOLDED,
+    HEAD,
+    JOINT,
+    JOINTS,
+    KEYWORD,
+    KEYWORDS,
+    LONG,
+    LONG_WORD,
+    LONGEST_KEY,
+    NAME_HINTS,
+    PHRASE_HINTS,
+    PHRASES,
+    RUN,
+    SHORT,
+    STANDS_IN,
+    TAIL,
+    URL,
+    URL_TOKEN,
+    WHOSE_KEY,
+    WRAPPED,
+    WRAPPED_HEADS,
+)
+from domain.masking.tokens import TOKENS, Token
 from domain.masking.values import STRONG, is_secret, plain_words
-
-_HEAD = re.compile(r"-{5}BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-{5}|PuTTY-User-Key-File-[23]:|BEGIN SSH2 ENCRYPTED PRIVATE KEY")
-_WRAPPED_HEADS: Final = ("LS0tLS1CRUdJTi", "0tLS0tQkVHSU4g", "tLS0tLUJFR0lOI")
-_WRAPPED = re.compile("|".join(_WRAPPED_HEADS))
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_- \t\r\n\\\"'`,>|n")
-_LONGEST_KEY: Final = 16_384
-_AROUND: Final = 300
-_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
-
-_LONG = re.compile(r"[A-Za-z0-9_.+/=:$%&;?~-]{20,}")
-"""Nothing shorter is a token: few words of a text are that long, and hints are looked for in these alone."""
-_STANDS_IN = re.compile(r"x{6}|X{6}|(?i:your[_-]|placeholder|change.?me|redacted)")
-"""What is written where a token belongs."""
-_KEYWORDS: Final = ("passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "_auth", "_pass", "_pw", "key", "conn")
-_KEYWORD = re.compile(
-    r"pass(?:word|wd|phrase|code)|pwd|secret|token|credential|_auth\b|_pass\b|_pw\b|key\b|key(?=[_s])|conn(?:ection)?[_-]?str(?:ing)?"
-)
-_WHOSE_KEY = re.compile(
-    r"(?:api|app|access|private|auth|authentication|encryption|encrypt|signing|sign|account|master|session|storage|shared|service|ssh|aes|hmac|jwt"
-    r"|deploy|bot|db|licen[sc]e|root|admin|client|consumer|subscription|function|webhook|salt|cookie|symmetric|secretkey)[_. -]?\Z"
-)
-_TAIL = re.compile(
-    r"(?P<rest>[\w-]{0,30})(?P<close>(?:\\?[\"'`]|\]|\)){0,3})"
-    r"(?:[ \t]{0,8}:[ \t]{0,4}[A-Za-z_][\w.|?<> \[\],]{0,40}?)?"
-    r"(?P<op>[ \t]{0,20}(?:=>|:=|={1,3}|:|,)[ \t]{0,20}(?:\(?[ \t]{0,4}\n?[ \t]{0,40}(?=[\"'`]))?|>|[ \t]{1,4}(?=['\"]))"
-    r"(?P<prefix>[fFrRbBuU]{0,2}(?=[\"'`]))?"
-    r"(?:(?P<quote>\\?[\"'`])(?P<quoted>(?:[^\\\"'`\n]|\\[^\n]|(?!(?P=quote))[\"'`]){4,300}?)(?P=quote)"
-    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]$|\\]{6,300})(?P<next>[(\[.]?))"
-)
-_URL = re.compile(
-    r"(?P<user>[^\s/:@'\"<>{}$|`\\]{0,64}):(?P<password>[^\s/@'\"<>{}$|`\\]{3,128})@(?P<host>[A-Za-z0-9\[][\w.:\]-]{0,80})"
-)
-_URL_TOKEN = re.compile(r"(?P<password>[A-Za-z0-9_-]{16,255})@(?P<host>[A-Za-z0-9\[][\w.:\]-]{0,80})")
-_PHRASES: Final = (
-    (("bearer", "basic", "token "),
-     re.compile(r"(?:bearer|basic|token)[ \t]{1,4}(?=[^\s\"']{0,200}[0-9=_.])([a-z0-9._~+/-]{12,2000}={0,2})"), "credentials"),
-    (("login",), re.compile(
-        r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}(?:account[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4})?password[ \t\n]{1,4}(\S{4,200})"),
-     "password"),
-    (("-password", "-passwd", "-passphrase", "-token", "-secret", "-api", "-access", "-auth"), re.compile(
-        r"-(?:password|passwd|passphrase|token|secret|api-?key|access-?key|auth)[ \t]{1,4}(?![-$\"'<{])([^\s\"'`;|&()]{6,200})"),
-     "password"),
-    (("-u", "--user"), re.compile(r"(?:-u|--user)[ =]{1,3}[\"']?[\w.@-]{1,64}:([^\s\"'$@]{4,200})"), "password"),
-    (("identified by", "password '"), re.compile(r"(?:identified by|password)[ \t]{1,4}'([^'\n]{4,200})'"), "password"),
-)  # fmt: skip
-"""Where a secret follows without any sign in between: headers, .netrc, options, SQL. On small letters."""
-_JOINT = re.compile(
-    r"(?P<q>[\"'])(?<=[A-Za-z0-9+/_=.!@#%-]{2}[\"'])"
-    r"(?:[ \t]{0,40}(?:\+|\.{1,2}|&|<>|~|\|\|)?[ \t]{0,40}(?:\\?\r?\n[+\-> ]?[ \t]{0,200})(?:\+|\.{1,2}|&|<>|~)?[ \t]{0,40}"
-    r"|[ \t]{0,40}(?:\+|\.{1,2}|&|<>|\|\|)[ \t]{0,40})[fFrRbBuU]{0,2}(?P=q)(?=[A-Za-z0-9+/_=.!@#%-]{2})"
-    r"|\\\r?\n[+\-> ]?[ \t]{0,200}"
-    r"|(?<=[A-Za-z0-9+/_-]{8})\r?\n[+\- ]?[ \t]{1,200}(?=[A-Za-z0-9+/=_.-]{6,200}[ \t]{0,8}\r?(?:\n|$))"
-)  # fmt: skip
-_JOINTS: Final = ('"\n', "'\n", '"\r\n', "'\r\n", '" +', "' +", '"+', "'+", '" .', "' .", '" &', '" <>', '" ||', "' ||", '" \\', "' \\", "\\\n", "\\\r\n")
-_FOLDED = re.compile(r":[ \t]{1,4}[>|][-+]?[ \t]*\r?\n")
-"""Where one literal is written in two: adjacent or added strings, a line that goes on, a folded scalar of YAML."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,6 +55,11 @@ class Secret:
 
 def find_secrets(text: str) -> tuple[Secret, ...]:
     """Everything in a text that looks like a secret, in order, without overlaps."""
+    if len(text) < SHORT and not _named_at_all(text):
+        # Most texts are short and name nothing: what is left is a token or a wrapped key, and both are long words.
+        if len(text) < LONG_WORD or RUN.search(text) is None:
+            return ()
+        return _apart(text, [*_tokens(text), *_wrapped(text)])
     found = list(_whole(text))
     for start, end in _broken(text):
         joined = _Joined.of(text[start:end])
@@ -96,16 +70,32 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
 
 def _broken(text: str) -> Iterator[tuple[int, int]]:
     """The parts of a text in which one literal is written in two, with what stands around them."""
-    places = [at for at in _places(text, _JOINTS) if _JOINT.match(text, at)]
+    places = [at for at in _places(text, JOINTS) if JOINT.match(text, at)]
     if ">" in text or "|" in text:
-        places += [match.end() for match in _FOLDED.finditer(text)]
+        places += [match.end() for match in FOLDED.finditer(text)]
     near: list[list[int]] = []
     for at in sorted(places):
-        if near and at - _AROUND <= near[-1][1]:
-            near[-1][1] = at + _AROUND
+        if near and at - AROUND <= near[-1][1]:
+            near[-1][1] = at + AROUND
         else:
-            near.append([max(0, at - _AROUND), at + _AROUND])
+            near.append([max(0, at - AROUND), at + AROUND])
     yield from ((start, min(end, len(text))) for start, end in near)
+
+
+def _named_at_all(text: str) -> bool:
+    """Tell whether a text may give a value to a name, hold a key in a block, or a literal that is written in two."""
+    if '"' in text or "'" in text or "\\" in text or "-----" in text or "\n" in text or "aws" in text.lower():
+        return True
+    lower = text.lower()
+    if ":" in text or "=" in text or ">" in text or "," in text:
+        for hint in NAME_HINTS:
+            if hint in lower:
+                return True
+    if " " in text:
+        for hint in PHRASE_HINTS:
+            if hint in lower:
+                return True
+    return "://" in text
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +112,7 @@ class _Joined:
     def of(cls, text: str) -> "_Joined":
         parts, starts, shifts = list[str](), [0], [0]
         at, length = 0, 0
-        for joint in _JOINT.finditer(text):
+        for joint in JOINT.finditer(text):
             parts.append(text[at : joint.start()])
             length += joint.start() - at
             at = joint.end()
@@ -149,13 +139,13 @@ def _whole(text: str) -> Iterator[Secret]:
     yield from _tokens(text)
     if "PRIVATE KEY" in text or "PuTTY-User-Key-File" in text:
         yield from _blocks(text)
-    if any(head in text for head in _WRAPPED_HEADS):
+    if any(head in text for head in WRAPPED_HEADS):
         yield from _wrapped(text)
     if "aws" in lower or "AKIA" in text:
         yield from _beside_aws(text, lower)
     yield from _urls(text)
     yield from _named(text, lower)
-    for hints, pattern, label in _PHRASES:
+    for hints, pattern, label in PHRASES:
         for at in _places(lower, hints):
             match = pattern.match(lower, at)
             value = text[match.start(1) : match.end(1)] if match else ""
@@ -174,18 +164,24 @@ def _places(text: str, hints: Iterable[str]) -> Iterator[int]:
 
 
 def _tokens(text: str) -> Iterator[Secret]:
-    long = "\n".join(_LONG.findall(text))
+    long = "\n".join(LONG.findall(text))
     for token in TOKENS if long else ():
         hints = [hint for hint in token.hints if hint in long]
-        if not hints:
-            continue
-        if token.anchored:
-            matches = (token.pattern.match(text, at) for at in _places(text, hints))
-        else:
-            matches = token.pattern.finditer(text)
-        for match in matches:
-            if match is not None and not _STANDS_IN.search(match[0]):
+        for match in _matches(token, text, hints):
+            if not STANDS_IN.search(match[0]):
                 yield Secret(match.start(), match.end(), token.rule, token.label, match[0])
+
+
+def _matches(token: Token, text: str, hints: Sequence[str]) -> Iterator[re.Match[str]]:
+    if hints and not token.anchored:
+        yield from token.pattern.finditer(text)
+        return
+    for hint in hints:
+        end = 0
+        for at in _places(text, (hint,)):
+            if at >= end and (match := token.pattern.match(text, at)) is not None:
+                end = match.end()
+                yield match
 
 
 def _spelt_out(value: str) -> bool:
@@ -199,15 +195,15 @@ def _spelt_out(value: str) -> bool:
 def _blocks(text: str) -> Iterator[Secret]:
     """Private keys, line by line: what a reader takes for the end of one may be missing."""
     at, ends = 0, "-----END" in text
-    while (head := _HEAD.search(text, at)) is not None:
-        end = text.find("-----END", head.end(), head.end() + _LONGEST_KEY) if ends else -1
+    while (head := HEAD.search(text, at)) is not None:
+        end = text.find("-----END", head.end(), head.end() + LONGEST_KEY) if ends else -1
         if end >= 0:
             line = re.compile(r"[A-Z0-9 ]{0,60}-{0,5}").match(text, end + 8)
             end = line.end() if line else end + 8
         else:
             end = head.end()
-            limit = min(len(text), head.end() + _LONGEST_KEY)
-            while end < limit and text[end] in _BASE64:
+            limit = min(len(text), head.end() + LONGEST_KEY)
+            while end < limit and text[end] in BASE64:
                 end += 1
         yield Secret(head.start(), end, "secret.private_key", "private key", text[head.start() : end])
         at = max(end, head.end())
@@ -216,12 +212,12 @@ def _blocks(text: str) -> Iterator[Secret]:
 def _wrapped(text: str) -> Iterator[Secret]:
     """A private key that was encoded once more (secrets of Kubernetes, variables of a CI)."""
     at = 0
-    while (head := _WRAPPED.search(text, at)) is not None:
+    while (head := WRAPPED.search(text, at)) is not None:
         start = head.start()
         while start > max(at, head.start() - 3) and text[start - 1].isalnum():
             start -= 1
-        end, limit = head.end(), min(len(text), head.end() + 2 * _LONGEST_KEY)
-        while end < limit and text[end] in _BASE64 and text[end] not in "\"'`,>|":
+        end, limit = head.end(), min(len(text), head.end() + 2 * LONGEST_KEY)
+        while end < limit and text[end] in BASE64 and text[end] not in "\"'`,>|":
             end += 1
         body = re.sub(r"[^A-Za-z0-9+/]", "", text[head.start() : end])
         if _decodes_to_key(body, head[0]):
@@ -247,34 +243,42 @@ def _beside_aws(text: str, lower: str) -> Iterator[Secret]:
         else:
             near.append((max(0, found.start() - 240), found.end() + 240))
     for start, end in near:
-        for match in _AWS_SECRET.finditer(text, start, min(end, len(text))):
-            if is_secret(match[0], quoted=True, strong=False) and re.search(r"[a-z]", match[0]) and re.search(r"[A-Z]", match[0]):
+        for match in AWS_SECRET.finditer(text, start, min(end, len(text))):
+            if (
+                is_secret(match[0], quoted=True, strong=False)
+                and re.search(r"[a-z]", match[0])
+                and re.search(r"[A-Z]", match[0])
+            ):
                 yield Secret(match.start(), match.end(), "secret.aws_secret", "AWS secret key", match[0])
 
 
 def _urls(text: str) -> Iterator[Secret]:
     at = text.find("://")
     while at >= 0:
-        match = _URL.match(text, at + 3)
+        match = URL.match(text, at + 3)
         if match is None and at and text[at - 1] in "spSP":
-            match = _URL_TOKEN.match(text, at + 3)
+            match = URL_TOKEN.match(text, at + 3)
         if match is not None:
             user, password, host = match.groupdict().get("user") or "", match["password"], match["host"].lower()
             here = re.match(r"localhost|127\.|\[::1|0\.0\.0\.0|example\.|host\b|hostname\b", host) is not None
-            weak = plain_words(password) or password == user or password[:1] in "*.%" or (here and len(password) < STRONG)
+            weak = (
+                plain_words(password) or password == user or password[:1] in "*.%" or (here and len(password) < STRONG)
+            )
             if not weak and len(password) >= 4:  # noqa: PLR2004
-                yield Secret(match.start("password"), match.end("password"), "secret.url", "password in a URL", password)
+                yield Secret(
+                    match.start("password"), match.end("password"), "secret.url", "password in a URL", password
+                )
         at = text.find("://", at + 3)
 
 
 def _named(text: str, lower: str) -> Iterator[Secret]:
     """Values that are given to a name of a secret."""
-    for start in sorted(_places(lower, _KEYWORDS)):
-        word = _KEYWORD.match(lower, start)
-        if word is None or (word[0] == "key" and not _WHOSE_KEY.search(lower[max(0, start - 16) : start])):
+    for start in sorted(_places(lower, KEYWORDS)):
+        word = KEYWORD.match(lower, start)
+        if word is None or (word[0] == "key" and not WHOSE_KEY.search(lower[max(0, start - 16) : start])):
             continue
         at = word.end()
-        match = _TAIL.match(text, at)
+        match = TAIL.match(text, at)
         if match is None or (match["op"] == ">" and "<" not in text[max(0, word.start() - 60) : word.start()]):
             continue
         kind = "quoted" if match["quoted"] is not None else "bare"
@@ -285,10 +289,10 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
             continue
         if match["op"].isspace() and not match["close"] and kind != "quoted":
             continue
+        strong = word[0].strip("_").startswith(("pass", "pw")) or word[0] in {"secret", "credential"}
+        literal = kind == "quoted" or _assigned_tightly(match["op"]) or (_made_up(value) and _ends(text, match))
         if is_secret(
-            value, quoted=kind == "quoted" or _assigned_tightly(match["op"]) or (_made_up(value) and _ends(text, match)),
-            strong=word[0].strip("_").startswith(("pass", "pw")) or word[0] in {"secret", "credential"}, rest=rest,
-            bare=kind == "bare",
+            value, quoted=literal, strong=strong, rest=rest, bare=kind == "bare",
         ):  # fmt: skip
             yield Secret(match.start(kind), match.end(kind), "secret.assigned", _label(word[0]), value)
 

@@ -34,9 +34,9 @@ TOKENS: Final = (
     _token("github", "GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
            rf"(?<![{_A}])(?:gh[pousr]_[{_A}]{{36,255}}|github_pat_[{_A}_]{{50,255}})"),
     _token("gitlab", "GitLab token", "glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glagent- gloas- glimt- glffct-",
-           rf"(?<![{_A}])gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt|ffct)-[{_A}_.-]{{20,255}}"),
+           rf"(?<![{_A}_-])gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt|ffct)-[{_A}_.-]{{20,255}}"),
     _token("slack", "Slack token", "xoxa- xoxb- xoxc- xoxd- xoxp- xoxo- xoxs- xoxe xoxr- xapp- hooks.slack.com",
-           rf"(?<![{_A}])xox[abcdposer](?:\.xox[bp])?-[{_A}%-]{{10,400}}"
+           rf"(?<![{_A}-])xox[abcdposer](?:\.xox[bp])?-[{_A}%-]{{10,400}}"
            rf"|hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]{{1,20}}/[AB][A-Z0-9]{{1,20}}/(?:\d{{1,30}}/)?[{_A}]{{20,60}}"
            rf"|(?<![{_A}])xapp-\d-[A-Z0-9]{{1,20}}-\d{{1,20}}-[a-z0-9]{{10,100}}"),
     _token("google", "Google key", "AIza ya29. GOCSPX-",
@@ -53,9 +53,11 @@ TOKENS: Final = (
     _token("package_registry", "package registry token", "npm_ pypi-AgE rubygems_ cio dckr_ oy2",
            rf"(?<![{_A}])(?:npm_[{_A}]{{36}}(?![{_A}])|pypi-AgE[{_A}_-]{{50,500}}|rubygems_[a-f0-9]{{48}}|cio[{_A}]{{32}}(?![{_A}])"
            rf"|dckr_(?:pat|oat)_[{_A}_-]{{27,40}}|oy2[a-z0-9]{{43}})"),
-    _token("package_registry", "package registry token", "_authToken=", r"(?<=_authToken=)(?!\$)[^\s\"']{16,500}", anchored=False),
+    _token("package_registry", "package registry token", "_authToken=",
+           r"(?<=_authToken=)(?!\$)[^\s\"']{16,500}", anchored=False),
     _token("platform", "platform key",
-           "SG. key- SK AC dop_v1_ doo_v1_ dor_v1_ shpat_ shpca_ shppa_ shpss_ hvs. hvb. hvr. atlasv1. dapi PMAK- sntrys_ sntryu_ NRAK- NRII- "
+           "SG. key- SK AC dop_v1_ doo_v1_ dor_v1_ shpat_ shpca_ shppa_ shpss_ hvs. hvb. hvr. "
+           "atlasv1. dapi PMAK- sntrys_ sntryu_ NRAK- NRII- "
            "tskey- figd_ lin_api_ ntn_ secret_ EAACEdEose0cBA sbp_ vercel_ glsa_ glc_ pul- ATATT ATCTT ATBB xkeysib- "
            "phc_ phx_ FLWSECK rnd_ nfp_ sgp_ eyJrIjoi dp.pt. dp.st. dp.ct. dp.sa. ops_eyJ AGE-SECRET-KEY-1",
            rf"(?<![{_A}_-])(?:SG\.[{_A}_-]{{16,32}}\.[{_A}_-]{{16,64}}|key-[a-f0-9]{{32}}(?![{_A}])|SK[a-f0-9]{{32}}(?![{_A}])"
@@ -79,5 +81,6 @@ TOKENS: Final = (
            rf"|(?<![{_A}_-])eyJ[{_A}_-]{{15,2000}}\.[{_A}_-]{{0,2000}}\.[{_A}_-]{{10,100}}\.[{_A}_-]{{10,8000}}\.[{_A}_-]{{16,200}}"),
     _token("azure", "Azure key", "AccountKey= SharedAccessKey= sig= 8Q~ 7Q~",
            rf"(?<=AccountKey=)[{_A}+/]{{80,100}}={{0,2}}|(?<=SharedAccessKey=)[{_A}+/]{{40,64}}={{0,2}}"
-           rf"|(?<=[?&;]sig=)[{_A}%+/=]{{40,120}}|(?<![{_A}])[{_A}_~.-]{{3}}[78]Q~[{_A}_~.-]{{31,34}}(?![{_A}_~.-])", anchored=False),
+           rf"|(?<=[?&;]sig=)[{_A}%+/=]{{40,120}}|(?<![{_A}])[{_A}_~.-]{{3}}[78]Q~[{_A}_~.-]{{31,34}}(?![{_A}_~.-])",
+           anchored=False),
 )  # fmt: skip

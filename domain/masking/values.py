@@ -5,27 +5,45 @@ import re
 from collections import Counter
 from typing import Final
 
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
 STRONG: Final = 12
 """So long, a random value is taken for a secret wherever its name says so."""
-_PLAIN: Final = frozenset(
-    """password passwd passphrase passcode secret secrets token tokens key keys api apikey access auth user users username admin administrator
-    root guest test tests testing tester example examples sample dummy fake mock stub foo bar baz foobar foobaz barfoo qux quux spam eggs ham abc abcd abcde
-    abcdef abcdefg xyz xxx xxxx change changeme changeit me default placeholder insert your yours my mine some here value values string
-    str none null nil undefined true false todo tbd redacted hidden masked invalid wrong bad valid correct right new old pass pw pwd hello world
-    demo local localhost dev develop development staging stage prod production secure insecure strong weak safe unsafe very super
-    supersecret letmein qwerty client server app application db database postgres postgresql mysql mariadb redis mongo mongodb rabbitmq
-    django flask fastapi signoff expired expires refresh bearer basic jwt csrf xsrf session id ids name names type field fields form
-    hash reset confirm confirmation login logout email mail host port url uri path file data text input output label header cookie query param
-    params body json yaml xml html http https code codes a an the of for to in is not no any one two first second other another this that it with and or
-    environ environment env process get set from os config settings setting variable var vars vault ref arn use used using only must be should
-    enter type choose please really long short random generated unused ignored temp tmp temporary example's private public shared
-    openai anthropic github gitlab aws azure gcp google slack stripe encrypted encryption encoded decoded plain plaintext real not
-    number numbers date time timeout signature signed sign verify verified check checked missing empty blank required optional
-    dont don't do does will would could can may might if else when then so much too more most less least length min max
-    grant provider service account accounts credential credentials authorization oauth oauth2 oidc saml scope scopes state nonce salt pepper""".split()
+_SHORTEST, _LETTERS, _RANDOM, _VARIED, _LONG_REST, _DEEP, _LONG_PATH = 6, 10, 16, 5, 12, 2, 30
+_PLAIN: Final = names(
+    """
+    a abc abcd abcde abcdef abcdefg access account accounts admin administrator an and another anthropic any api
+    apikey app application arn auth authorization aws azure bad bar barfoo basic baz be bearer blank body can
+    change changeit changeme check checked choose client code codes config confirm confirmation cookie correct
+    could credential credentials csrf data database date db decoded default demo dev develop development django
+    do does don't dont dummy eggs else email empty encoded encrypted encryption enter env environ environment
+    example example's examples expired expires fake false fastapi field fields file first flask foo foobar
+    foobaz for form from gcp generated get github gitlab google grant guest ham hash header hello here hidden
+    host html http https id ids if ignored in input insecure insert invalid is it json jwt key keys label least
+    length less letmein local localhost login logout long mail mariadb masked max may me might min mine missing
+    mock mongo mongodb more most much must my mysql name names new nil no nonce none not null number numbers
+    oauth oauth2 of oidc old one only openai optional or os other output param params pass passcode passphrase
+    passwd password path pepper placeholder plain plaintext please port postgres postgresql private process prod
+    production provider public pw pwd query quux qux qwerty rabbitmq random real really redacted redis ref
+    refresh required reset right root safe salt saml sample scope scopes second secret secrets secure server
+    service session set setting settings shared short should sign signature signed signoff slack so some spam
+    stage staging state str string stripe strong stub super supersecret tbd temp temporary test tester testing
+    tests text that the then this time timeout tmp to todo token tokens too true two type undefined unsafe
+    unused uri url use used user username users using valid value values var variable vars vault verified verify
+    very weak when will with world would wrong xml xsrf xxx xxxx xyz yaml your yours
+    """
 )
-_EXPRESSION = re.compile(r"[<>{}()$`]|%[sdr(]|\.\.\.|\*{2,}|…|\\[dwsDWSbAZ]|://|process\.env|environ|getenv|^@|^[./~]|^--|urn:|^[a-z]{2,12}:[?/]|^(?:%[0-9A-Fa-f]{2})+$|\[(?:redacted|secret|personal|file)|\]$")
-_NAME = re.compile(r"[A-Za-z]+(?:[_.:/ -]+[A-Za-z]+)*[_.:/-]?|\d[\d._:-]*|[A-Za-z_-]+\d{0,2}(?:\.[A-Za-z_][A-Za-z_-]*\d{0,2})+\.?|#[0-9a-fA-F]{3,8}")
+_EXPRESSION = re.compile(
+    r"[<>{}()$`]|%[sdr(]|\.\.\.|\*{2,}|…|\\[dwsDWSbAZ]|://|process\.env|environ|getenv|^@|^[./~]|^--|urn:|^[a-z]{2,12}:[?/]|^(?:%[0-9A-Fa-f]{2})+$|\[(?:redacted|secret|personal|file)|\]$"
+)
+_NAME = re.compile(
+    r"[A-Za-z]+(?:[_.:/ -]+[A-Za-z]+)*[_.:/-]?|\d[\d._:-]*"
+    r"|[A-Za-z_-]+\d{0,2}(?:\.[A-Za-z_][A-Za-z_-]*\d{0,2})+\.?|#[0-9a-fA-F]{3,8}"
+)
 _PATH = re.compile(r"(?:[\w.-]*/)+[\w.-]*")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z']+")
 _ABOUT = re.compile(
@@ -56,7 +74,12 @@ def plain_words(value: str) -> bool:
     simple = len(digits) <= 4 or digits in "012345678901234567890" or len(set(digits)) == 1  # noqa: PLR2004
     letters = sum(map(len, words))
     known = sum(len(word) for word in words if word in _PLAIN)
-    return simple and all(word in _PLAIN or len(word) <= 1 for word in words) and 2 * known >= letters and not re.search(r"[^\w\s.,:;/@!?'-]{2,}", rest)
+    return (
+        simple
+        and all(word in _PLAIN or len(word) <= 1 for word in words)
+        and 2 * known >= letters
+        and not re.search(r"[^\w\s.,:;/@!?'-]{2,}", rest)
+    )
 
 
 def is_secret(value: str, *, quoted: bool, strong: bool, rest: str = "", bare: bool = True) -> bool:
@@ -69,21 +92,30 @@ def is_secret(value: str, *, quoted: bool, strong: bool, rest: str = "", bare: b
         rest: what follows the keyword in the name, in small letters.
         bare: it stands there without quotes.
     """
-    if len(value) < 6 or _EXPRESSION.search(value) or " " in value.strip() or plain_words(value):  # noqa: PLR2004
+    if len(value) < _SHORTEST or _EXPRESSION.search(value) or " " in value.strip() or plain_words(value):
         return False
-    if _NAME.fullmatch(value) and not (strong and not rest and quoted and value.isdigit() and len(set(value)) > 4):  # noqa: PLR2004
+    if strong and quoted and value.isalpha() and len(value) >= _LETTERS:
+        # Letters that change their case at random: words of a name are longer.
+        return len(_WORDS.findall(value)) * 2.5 >= len(value) and not _ABOUT.search(rest)
+    code = strong and quoted and not rest and value.isdigit() and len(set(value)) >= _VARIED
+    if not code and _stands_for_something(value):
         return False
-    if _PATH.fullmatch(value) and (value.count("/") > 2 or len(value) < 30) and not re.search(r"[A-Z].*\d|\d.*[A-Z]", value):  # noqa: PLR2004
-        return False
-    letters, digits = re.search(r"[A-Za-z]", value), re.search(r"\d", value)
-    marks = re.search(r"[!@#%^&*+=?~]", value)
-    random = len(value) >= 16 and bool(letters and digits) and entropy(value) >= 3.4  # noqa: PLR2004
+    mixed = bool(re.search(r"[A-Za-z]", value) and re.search(r"\d", value))
+    random = len(value) >= _RANDOM and mixed and entropy(value) >= 3.4  # noqa: PLR2004  bits
     if _ABOUT.search(rest):
         return random and quoted and not re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*", value)
-    if rest.strip("s_-0123456789") and len(rest) > 12:  # noqa: PLR2004
+    if not quoted or (rest.strip("s_-0123456789") and len(rest) > _LONG_REST):
         return random
-    if strong and quoted:
-        return bool((letters and digits) or (marks and letters and not bare) or (value.isdigit() and not rest))
-    if quoted:
-        return len(value) >= STRONG and bool(letters and digits) and entropy(value) >= 3.0  # noqa: PLR2004
-    return random
+    if strong:
+        return (
+            mixed or code or (not bare and bool(re.search(r"[!@#%^&*+=?~]", value) and re.search(r"[A-Za-z]", value)))
+        )
+    return len(value) >= STRONG and mixed and entropy(value) >= 3.0  # noqa: PLR2004  bits
+
+
+def _stands_for_something(value: str) -> bool:
+    """Tell a name, a number, a colour, a path or a dotted expression."""
+    if _NAME.fullmatch(value):
+        return True
+    short = value.count("/") > _DEEP or len(value) < _LONG_PATH
+    return short and bool(_PATH.fullmatch(value)) and not re.search(r"[A-Z].*\d|\d.*[A-Z]", value)

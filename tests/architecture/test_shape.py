@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.tree import ROOT, TEXT, allowed, files, module_name, modules, name_of, parsed
 
-LONG, TOO_LONG = 200, 400
+LONG, TOO_LONG = 400, 400
 FUNCTION = 60
 REGISTRIES = ("pypi.org", "pythonhosted.org", "npmjs.org", "crates.io", "rubygems.org", "proxy.golang.org")
 

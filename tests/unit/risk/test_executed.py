@@ -14,18 +14,22 @@ from risk.files import Files, disk_names
 RULES = default_rules()
 FILES = Files(rules=RULES)
 TABLE = executed_files()
-NAMES = """
-.flake8 .pylintrc mypy.ini .mise.toml .bashrc .pdbrc .envrc.local dune project/plugins.sbt app.code-workspace tasks.py
-docs/conf.py analysis.ipynb .eslintrc.cjs vite.config.mts .huskyrc .irbrc .rubocop.yml config.ru spec/rails_helper.rb
-Guardfile .sbtopts META-INF/services/a.B build.sc .cargo/config.toml .golangci.yml .ghci Setup.hs .iex.exs Makefile.PL
-.Rprofile startup.jl .gdbinit Directory.Build.props phpstan.neon artisan .htaccess .zshrc .tool-versions .hg/hgrc
-.vscode/extensions.json .idea/runConfigurations/a.xml .nvim.lua .dir-locals.el Dockerfile.dev main.tf ansible.cfg
-roles/web/tasks/main.yml app.service app.desktop 99-usb.rules Caddyfile prisma/schema.prisma .gitlab-ci.yml .builds/x.yml
-""".split()
-HARMLESS = """
-src/app.py docs/usage.md README.md tests/test_app.py src/config.js lib/nginx.py src/dunes.ml main.c src/App.swift
-settings.md src/middlewares.py data/values.csv static/site.css LICENSE src/compose.py docs/mkdocs.md src/envoy.go
-""".split()
+NAMES = [
+    ".flake8", ".pylintrc", "mypy.ini", ".mise.toml", ".bashrc", ".pdbrc", ".envrc.local", "dune",
+    "project/plugins.sbt", "app.code-workspace", "tasks.py", "docs/conf.py", "analysis.ipynb", ".eslintrc.cjs",
+    "vite.config.mts", ".huskyrc", ".irbrc", ".rubocop.yml", "config.ru", "spec/rails_helper.rb", "Guardfile",
+    ".sbtopts", "META-INF/services/a.B", "build.sc", ".cargo/config.toml", ".golangci.yml", ".ghci", "Setup.hs",
+    ".iex.exs", "Makefile.PL", ".Rprofile", "startup.jl", ".gdbinit", "Directory.Build.props", "phpstan.neon",
+    "artisan", ".htaccess", ".zshrc", ".tool-versions", ".hg/hgrc", ".vscode/extensions.json",
+    ".idea/runConfigurations/a.xml", ".nvim.lua", ".dir-locals.el", "Dockerfile.dev", "main.tf", "ansible.cfg",
+    "roles/web/tasks/main.yml", "app.service", "app.desktop", "99-usb.rules", "Caddyfile",
+    "prisma/schema.prisma", ".gitlab-ci.yml", ".builds/x.yml",
+]  # fmt: skip
+HARMLESS = [
+    "src/app.py", "docs/usage.md", "README.md", "tests/test_app.py", "src/config.js", "lib/nginx.py",
+    "src/dunes.ml", "main.c", "src/App.swift", "settings.md", "src/middlewares.py", "data/values.csv",
+    "static/site.css", "LICENSE", "src/compose.py", "docs/mkdocs.md", "src/envoy.go",
+]  # fmt: skip
 
 
 def rules(path):
