@@ -18,6 +18,7 @@ from models.counters import Counters
 from models.decisions import Decision, Decisions
 from models.errand import Errand
 from models.lately import Lately
+from models.masked import MaskerOf, by_form, masked
 from models.policy import WorkspacePolicy
 from models.quota import Quota, counted
 from models.recorded import Recorded, Why
@@ -49,6 +50,8 @@ class Switchboard:
     """Compares wishes for the plan cache; None: only the very same question has the same answer."""
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer("signoff.models"))
     lately: Lately = field(default_factory=Lately, repr=False)
+    masker: MaskerOf = by_form
+    """Masks what is asked: nothing goes to an endpoint that it was not shown first."""
 
     def model(self, role: Role, errand: Errand, *, provider: str | None = None, reason: str = "") -> "Routed":
         """The model for a role and an errand. ``provider``: of nobody else. ``reason``: why this role was taken."""
@@ -111,6 +114,7 @@ class Routed:
         Raises:
             Refused: ``policy_forbids_all``, ``llm_none``: nobody may be asked, or there is nobody.
         """
+        messages = await masked(self.board.masker, self.errand, messages)
         found, now = await self.chosen(messages, settings)
         self._trace(found)
         if not found.choices:

@@ -7,6 +7,7 @@ from langgraph.config import get_stream_writer
 from pydantic import TypeAdapter
 
 from domain import Event, EventKind
+from domain.masking import Masker
 
 _EVENT = TypeAdapter(Event)
 
@@ -17,5 +18,6 @@ def announce(kind: EventKind, message: str = "", **data: Any) -> None:
         write = get_stream_writer()
     except RuntimeError:
         return
-    event = Event(kind=kind, message=message, at_ms=time.time() * 1_000, data=data)
+    mask = Masker()
+    event = Event(kind=kind, message=mask.text(message), at_ms=time.time() * 1_000, data=mask.value(data))
     write(_EVENT.dump_python(event, mode="json"))

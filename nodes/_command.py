@@ -6,17 +6,27 @@ from collections.abc import Awaitable, Callable
 from opentelemetry.trace import Tracer
 
 from domain import CommandRun
+from domain.masking import Masker
 from nodes._announce import announce
+from nodes._masks import masked_run
 from nodes._output import counted, ending
 
 
 async def run_command(
-    tracer: Tracer, command: str, run: Callable[[], Awaitable[CommandRun]], *, clean_checkout: bool = False
+    tracer: Tracer,
+    command: str,
+    run: Callable[[], Awaitable[CommandRun]],
+    *,
+    masker: Masker,
+    clean_checkout: bool = False,
 ) -> CommandRun:
-    """Await ``run`` in a span of its own. The command itself stays out of the span: it may hold anything."""
-    announce("command_started", command, clean_checkout=clean_checkout)
+    """Await ``run`` in a span of its own, and mask what it printed: nobody who reads it is to see secrets.
+
+    The command itself stays out of the span: it may hold anything.
+    """
+    announce("command_started", masker.text(command), clean_checkout=clean_checkout)
     with tracer.start_as_current_span("sandbox.exec") as span:
-        ran = await run()
+        ran = masked_run(await run(), masker)
         span.set_attributes({
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": "shell",

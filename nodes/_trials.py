@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from opentelemetry.trace import Span, Tracer
 
 from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport
+from domain.masking import Masker
 from models import Proposal, compared, passes_everything
 from nodes._announce import announce
 from nodes._command import run_command
+from nodes._masks import unmasked
 from nodes._output import counted
 from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
 
@@ -64,6 +66,9 @@ class Trials:
     profile: Profile
     automatic: Callable[[CodeChange], bool]
     """False for a change that must not run before a person signed it."""
+    masker: Masker = field(default_factory=Masker)
+    files: Sequence[str] = ()
+    """Of the snapshot."""
     alive: Callable[[], Awaitable[None]]
     """Raises when the run was stopped for good."""
 
@@ -99,7 +104,7 @@ class Trials:
         change = await workspace.resolved(change)
         if not await asyncio.to_thread(self.automatic, change):
             return None
-        await workspace.apply(change, follow=False)
+        await workspace.apply(await unmasked(change, workspace.read, self.masker, self.files), follow=False)
         for command in change.cmd_instructions:
             ran = await self._shell(workspace, command)
             if not ran.ok:
@@ -111,7 +116,7 @@ class Trials:
         await workspace.permit(self.profile)
         shell = partial(workspace.shell, command, timeout_s=self.seconds, env=self.env)
         try:
-            return await run_command(self.tracer, command, shell)
+            return await run_command(self.tracer, command, shell, masker=self.masker)
         finally:
             await workspace.permit("sealed")
 

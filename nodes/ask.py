@@ -5,7 +5,9 @@ from typing import NotRequired, TypedDict
 
 from approvals import Ballots, Request
 from domain import Action, Pending, Requirement, Risk, Task, Verdict
+from domain.masking import Masker
 from nodes._announce import announce
+from nodes._masks import Masks
 
 
 class AskInput(TypedDict):
@@ -32,8 +34,12 @@ class Asker:
     """Put the question to the humans the policy names; nobody is asked where it names none."""
 
     ballots: Ballots
+    masks: Masks | None = None
+    """None: what is shown is masked by form alone."""
 
     async def __call__(self, state: AskInput) -> AskUpdate:
+        masker = Masker() if self.masks is None else await self.masks(state["run"])
+        diff = state.get("readable") or state.get("diff", "")
         request = Request(
             run=state["run"],
             step=_step(state),
@@ -42,7 +48,9 @@ class Asker:
             requirement=state["requirement"],
             requester=state["task"].requester,
             org=state["org"],
-            diff="" if state.get("pending") is not None else (state.get("readable") or state.get("diff", "")),
+            diff=""
+            if state.get("pending") is not None
+            else masker.text(state.get("readable") or state.get("diff", "")),
         )
         ballot = await self.ballots.open(request)
         waiting = ballot.state == "pending"

@@ -46,6 +46,7 @@ from nodes._consult import worst_case
 from nodes._context import news
 from nodes._judge import judge
 from nodes._lately import recent
+from nodes._masks import Masks, unmasked
 from nodes._means import affordable, together
 from nodes._output import clip, listed, plain, tail
 from nodes._prompt import as_json
@@ -99,6 +100,7 @@ class Executor:
 
     workspaces: Workspaces
     store: Store
+    masks: Masks
     roster: Roster
     engine: Engine
     require: Require
@@ -141,7 +143,7 @@ class Executor:
         trees = state["pinned"].tree, state["snapshot"].tree
         if len(set(trees)) > 1:
             query = f"{step.title}\n{step.detail}\n{task.text}"
-            changed = await news(self.store, state["run"], trees, query, context)
+            changed = await news(self.store, state["run"], trees, query, context, masker=await self.masks(state["run"]))
         baseline = state["baseline"]
         return await self.prompt.render(
             state["run"],
@@ -194,6 +196,7 @@ class Executor:
             lane="candidate", accept=_accept(state), env=await self._env(state), seconds=COMMAND_SECONDS,
             tracer=self.tracer, before=read_report(plain(state["baseline"])),
             automatic=automatic, profile=task.profile, alive=partial(self._ensure_alive, state),
+            masker=await self.masks(state["run"]), files=await self.store.files(state["run"], state["snapshot"].tree),
         )  # fmt: skip
 
     async def _all(
@@ -273,7 +276,10 @@ class Executor:
     async def _apply(self, state: ExecuteInput, work: Deliverable, attempt: Attempt, change: CodeChange) -> Attempt:
         await self._ensure_alive(state)
         try:
-            touched = await work.apply(change)
+            files = await self.store.files(state["run"], state["snapshot"].tree)
+            masker, read = await self.masks(state["run"]), partial(self.store.read, state["run"], work.tree)
+            written = await work.apply(await unmasked(change, read, masker, files))
+            touched = [masker.text(path) for path in written]
         except SandboxLost:
             raise
         except SignoffError as error:
@@ -323,7 +329,7 @@ class Executor:
         await workspace.permit(state["task"].profile)
         shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self._env(state))
         try:
-            return clip(await run_command(self.tracer, command, shell))
+            return clip(await run_command(self.tracer, command, shell, masker=await self.masks(state["run"])))
         finally:
             await workspace.permit("sealed")
 

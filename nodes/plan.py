@@ -13,6 +13,7 @@ from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._context import gather
+from nodes._masks import Masks
 from nodes._output import clip, plain, tail
 from nodes._prompt import as_json
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
@@ -52,6 +53,7 @@ class Planner:
 
     workspaces: Workspaces
     store: Store
+    masks: Masks
     roster: Roster
     prompt: Speech
     clock: Clock
@@ -61,7 +63,8 @@ class Planner:
         run, task, pinned = state["run"], state["task"], state["pinned"]
         snapshot, baseline = await self._look(state)
         spent = state["spent"] + Spent(sandbox_seconds=baseline.duration_ms / 1_000)
-        context, cited = await gather(self.store, run, pinned.tree, task.text, "" if baseline.ok else plain(baseline))
+        output = "" if baseline.ok else plain(baseline)
+        context, cited = await gather(self.store, run, pinned.tree, task.text, output, masker=await self.masks(run))
         plan, planning, used = await self._plan(state, spent, baseline, context, cited)
         announce("plan_made", plan.goal, steps=[s.title for s in plan.steps], acceptance=plan.acceptance)
         return {
@@ -88,7 +91,7 @@ class Planner:
         alone = await self.roster.model("coder", errand(state)) is None and any(path.endswith(".py") for path in paths)
         patience = GLANCE_SECONDS if alone else BASELINE_SECONDS
         shell = partial(workspace.shell, command, timeout_s=patience, env=environment(paths, REPO))
-        baseline = await run_command(self.tracer, command, shell)
+        baseline = await run_command(self.tracer, command, shell, masker=await self.masks(run))
         await workspace.restore(snapshot)
         _must_exist(baseline, command)
         return snapshot, baseline

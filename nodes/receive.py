@@ -13,6 +13,7 @@ from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_wit
 from models import Errand
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
+from nodes._masks import Masks
 from nodes._rules import workspace_policy
 from sandbox import Pinned, Store, Texts, bring
 
@@ -41,6 +42,7 @@ class Receiver:
     """Pin the base commit, choose the expert, find the acceptance command."""
 
     store: Store
+    masks: Masks
     roster: Roster
     clock: Clock
 
@@ -61,7 +63,16 @@ class Receiver:
         task = replace(
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
-        announce("run_started", task.text, base=pinned.commit, accept=accept, expert=expert, dirty=pinned.dirty)
+        masker, files = await self.masks.with_files(run)
+        task = replace(task, text=masker.text(task.text))
+        if files:
+            names = ", ".join([masker.text(path) for path in files[:5]] + (["…"] if len(files) > 5 else []))  # noqa: PLR2004
+            announce(
+                "note", f"Secrets in {len(files)} files are masked for the models: {names}", subject="secrets_masked"
+            )
+        announce(
+            "run_started", task.text, base=pinned.commit, accept=masker.text(accept), expert=expert, dirty=pinned.dirty
+        )
         return {
             "run": run,
             "org": org,

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import NotRequired, TypedDict
@@ -26,11 +26,13 @@ from domain import (
     is_test,
     weakened,
 )
+from domain.masking import Masker, without_echoes
 from models import Model, Speech, metered
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
 from nodes._consult import consult, spent_on
+from nodes._masks import Masks
 from nodes._output import clip, counted, ending, listed, plain, tail
 from risk import Engine
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
@@ -73,6 +75,7 @@ class Reviewer:
 
     workspaces: Workspaces
     store: Store
+    masks: Masks
     roster: Roster
     engine: Engine
     prompt: Speech
@@ -82,10 +85,10 @@ class Reviewer:
     async def __call__(self, state: ReviewInput) -> ReviewUpdate:
         run, task, base, tree = state["run"], state["task"], state["pinned"].tree, state["snapshot"].tree
         # No budget is asked: what an attempt came to was paid for. The command's own end in time bounds it.
-        texts = Texts(self.store, run)
+        texts, masker = Texts(self.store, run), await self.masks(run)
         diff = await self.store.diff(run, base, tree)
         readable = await texts.diff(base, tree, diff)
-        proof = await self._prove(run, tree, task)
+        proof = await self._prove(run, tree, task, masker)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
         findings = (
             *_failed(proof, state["snapshot"].left_out, state.get("submodules", ())),
@@ -98,7 +101,7 @@ class Reviewer:
         if asked and model is not None:
             with metered() as tab:
                 try:
-                    review, used = await self._read(state, model, proof, readable, findings)
+                    review, used = await self._read(state, model, proof, masker.text(readable), findings)
                     findings, spent = (*findings, *_found(review)), spent + used
                 except (Exhausted, Refused) as error:
                     if error.stable_code not in UNPAID:
@@ -123,15 +126,15 @@ class Reviewer:
                                       answer_markdown=review.final_answer_markdown)  # fmt: skip
         return update
 
-    async def _prove(self, run: str, tree: str, task: Task) -> Proof:
+    async def _prove(self, run: str, tree: str, task: Task, masker: Masker) -> Proof:
         """Run the acceptance command in a fresh sandbox that the agent never touched."""
         command = task.accept or ""
         env = environment(await self.store.files(run, tree), REPO)
         verify = partial(
             self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env, profile=task.profile
         )
-        ran = await run_command(self.tracer, command, verify, clean_checkout=True)
-        return Proof(command=command, tree=tree, run=clip(ran), report=await counted(ran))
+        ran = await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True)
+        return Proof(command=masker.text(command), tree=tree, run=clip(ran), report=await counted(ran))
 
     async def _cheats(self, texts: Texts, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
         """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
@@ -162,7 +165,16 @@ class Reviewer:
         reply = await consult(
             model, messages, Review, settings=settings, task=state["task"], spent=state["spent"], now=self.clock()
         )
-        return reply.value, spent_on(reply.usage)
+        answer, cut = without_echoes(
+            reply.value.final_answer_markdown, [m.content for m in messages if m.role == "system"]
+        )
+        if cut:
+            announce(
+                "note",
+                "The reviewer repeated its system prompt; that was cut from the answer.",
+                subject="prompt_echoed",
+            )
+        return replace(reply.value, final_answer_markdown=answer), spent_on(reply.usage)
 
 
 def _failed(proof: Proof, left_out: Sequence[LeftOut], submodules: Sequence[str]) -> tuple[Finding, ...]:

@@ -3,12 +3,12 @@
 Bidirectional controls: Unicode TR36 and CVE-2021-42574; look-alikes: Unicode TR39, mixed scripts.
 """
 
-import math
+import bisect
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 
+from domain.masking import Secret, find_secrets
 from risk.rules import Rule, Rules
 from risk.signs import Sign
 
@@ -28,15 +28,6 @@ _PADDING = re.compile(r"(?<=[^\t\n])\t{4,}|\t{16,}|[^\S\n]{60,}|(?:[^\S\n]*\n){1
 _EMOJI = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\u00a9\u00ae0-9#*]")
 _WORD = re.compile(r"\w+")
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
-_BLAND = re.compile(
-    r"(?i)example|placeholder|change.?me|your[_-]|x{4,}|\*{3,}|\.{3}|dummy|fake|sample|redacted|insert|todo"
-    r"|^(test|none|null|true|false|undefined|secret|password)|[<>{}$()]|process\.env|environ|getenv"
-)
-_ASSIGNED = re.compile(
-    r"(?i)(?<![a-z])[\w.-]{0,40}(?:secret|token|passwd|password|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
-    r"s?[\w-]{0,20}[\"']?\s{0,8}(?::=|=>|[:=])\s{0,8}[\"'`]?([A-Za-z0-9+/=_.~-]{16,200})[\"'`]?(?=[\s,;)}\]]|$)"
-)
-_ENTROPY, _LONGEST_LINE = 3.4, 1_000
 
 
 def deceptive(text: str) -> Iterator[Sign]:
@@ -77,24 +68,15 @@ def unseen(text: str) -> Iterator[tuple[str, int]]:
             yield f"U+{ord(seen[0]):04X} {what}", body.count("\n", 0, seen.start()) + 1
 
 
-def entropy(text: str) -> float:
-    """Shannon's, in bits per character."""
-    counts = Counter(text).values()
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts) if text else 0.0
-
-
-def _random(value: str) -> bool:
-    """Tell a made-up value from a name, a path or a sentence."""
-    mixed = bool(re.search(r"\d", value) and re.search(r"[A-Za-z]", value))
-    wordy = re.fullmatch(r"[a-z_.-]+|[A-Z_.-]+|\d[\d._-]*|[\w-]+(\.[A-Za-z_][\w-]*)+", value)
-    return mixed and not wordy and not _BLAND.search(value) and entropy(value) >= _ENTROPY
-
-
-def secrets(text: str, rules: Rules) -> Iterator[tuple[Rule | None, int]]:
-    """Find what looks like a secret: the rule (None: an assigned random value) and the line, never the value."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        known = next(iter(rules.of("secret", line[:4_000])), None)
-        if known is not None:
-            yield known, number
-        elif len(line) < _LONGEST_LINE and any(_random(value) for value in _ASSIGNED.findall(line)):
-            yield None, number
+def secrets(text: str, rules: Rules) -> Iterator[tuple[Rule | Secret | None, int]]:
+    """Find what looks like a secret: the rule (None: a value with a secret's name) and the line, never the value."""
+    ends = [match.start() for match in re.finditer("\n", text)]
+    found: dict[int, Rule | Secret | None] = {}
+    for secret in find_secrets(text):
+        line = bisect.bisect_left(ends, secret.start) + 1
+        found.setdefault(line, None if secret.rule == "secret.assigned" else secret)
+    if rules.by_kind.get("secret"):
+        for number, line in enumerate(text.splitlines(), start=1):
+            if (known := next(iter(rules.of("secret", line[:4_000])), None)) is not None:
+                found.setdefault(number, known)
+    yield from ((found[line], line) for line in sorted(found))

@@ -1,12 +1,14 @@
 """Files that are more than text: they run later, steer what runs, or give orders to agents. Pure."""
 
 import posixpath
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from domain import CodeChange
+from domain.masking import Secret
 from risk.content import LONGEST_FILE, lookalikes, secrets, unseen
-from risk.rules import Rules
+from risk.rules import Rule, Rules
 from risk.signs import Sign, shown
 
 _LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry.lock", "Cargo.lock", "go.sum")
@@ -15,6 +17,17 @@ _LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry
 def plain_path(path: str) -> str:
     """Return the path as the file system will see it, with forward slashes and without ``./``."""
     return posixpath.normpath(path.replace("\\", "/")) if path else "."
+
+
+def disk_names(path: str) -> tuple[str, ...]:
+    """The path, and the one that disks of other systems make of it (CVE-2014-9390, CVE-2021-21300).
+
+    macOS composes letters and leaves invisible ones out; Windows drops dots and blanks at the end of a name, and takes
+    what follows a colon for a stream of the file.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKC", path) if unicodedata.category(c) != "Cf")
+    folded = "/".join(part.split(":")[0].rstrip(". ") or part for part in plain.split("/"))
+    return tuple(dict.fromkeys((path, folded)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +41,9 @@ class Files:
         normal = plain_path(path)
         if normal.startswith(("/", "../", "~")) or normal == ".." or ":" in normal[:2]:
             yield Sign("leaves", shown(path), "file.outside")
-        for rule in self.rules.of("file", normal):
-            yield Sign(rule.effect, shown(path), rule.rule, rule.message)
+        for name in disk_names(normal):
+            for rule in self.rules.file(name):
+                yield Sign(rule.effect, shown(path), rule.rule, rule.message)
         yield from (Sign("deceptive", f"{shown(path)}: {s.what}", s.rule) for s in lookalikes(path))
         if any(not c.isprintable() for c in path):
             yield Sign("deceptive", f"the name {shown(path)}", "content.invisible")
@@ -43,7 +57,7 @@ class Files:
         if posixpath.basename(path) in _LOCKS:
             return
         for rule, line in secrets(text, self.rules):
-            kind = rule.message if rule else "a random value assigned to a secret's name"
+            kind = _called(rule)
             name = rule.rule if rule else "secret.assigned"
             yield Sign("holds_secret", f"{shown(path)} line {_number(line, numbers)}: {kind}", name)
 
@@ -68,3 +82,11 @@ class Files:
 
 def _number(line: int, numbers: Sequence[int]) -> int:
     return numbers[line - 1] if line <= len(numbers) else line
+
+
+def _called(rule: Rule | Secret | None) -> str:
+    if rule is None:
+        return "a value given to a secret's name"
+    if isinstance(rule, Rule):
+        return rule.message
+    return f"{'an' if rule.label[0] in 'AEIO' else 'a'} {rule.label}"

@@ -50,6 +50,8 @@ def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invoca
     targets = [below for root in roots for below in _below(root, words)]
     while words:
         test = words.pop(0)
+        if test.text in {"-execdir", "-okdir"}:
+            yield Sign("run", f"find {test.text}", "shell.other_repository", "starts programs in other folders")
         if test.text in _RUNS:
             yield from _executed(rater, words, targets, call)
         elif test.text == "-delete":

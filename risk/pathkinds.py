@@ -30,7 +30,9 @@ def written(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iter
 
 
 def archive(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:
-    return rater.paths.signs(word, "write")
+    if re.match(r"[^/.]+:", word.text):
+        yield Sign("network", shown(word.text), "shell.remote_archive", "an archive of another machine, by rsh or ssh")
+    yield from rater.paths.signs(word, "write")
 
 
 def deleted(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Sign]:

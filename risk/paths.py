@@ -103,7 +103,7 @@ class Paths:
         for rule in self._rules(kind, word, path):
             yield Sign(rule.effect, told, rule.rule, rule.message)
         if kind == "write":
-            for rule in self.rules.of("file", path):
+            for rule in self.rules.file(path):
                 yield Sign(rule.effect, told, rule.rule, rule.message)
 
     def _rules(self, kind: Literal["read", "write"], word: Word, path: str) -> Iterator[Rule]:

@@ -69,6 +69,8 @@ class WorkspacePolicy(BaseModel):
     line: int = Field(default=0, alias=LINE)
     version: Literal[1] = 1
     tighten: tuple[Tightening, ...] = Field(default=(), max_length=500)
+    mask_personal: bool = False
+    """Personal data is masked for models, too. ``false`` never switches off what the installation switched on."""
 
     @model_validator(mode="after")
     def _affordable(self) -> Self:

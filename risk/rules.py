@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain import TIERS, Profile, Tier
+from risk.executed import Executed, executed_files
 from risk.grammar import Grammar, Programs, default_programs
 from risk.yamls import LINE, bad, line_of, numbered
 
@@ -83,6 +84,8 @@ class Rules:
     programs: Programs = field(default_factory=dict[str, Grammar])
     settings: frozenset[str] = frozenset()
     """Environment variables that only change how something is shown or how much it says."""
+    ecosystems: bool = False
+    """Files are also looked up in the table of names by ecosystem; rules on files are asked first."""
 
     @cached_property
     def commands(self) -> frozenset[str]:
@@ -99,6 +102,22 @@ class Rules:
         }
         commands = (*self.by_kind.get("command", ()), *rules)
         return replace(self, effects={**self.effects, **told}, by_kind={**self.by_kind, "command": commands})
+
+    @cached_property
+    def executed(self) -> tuple[Executed, ...]:
+        """The table, read when the first path is rated: most commands rate none."""
+        return executed_files() if self.ecosystems else ()
+
+    def file(self, path: str) -> Iterator[Rule | Executed]:
+        """Every rule on files that matches a path; the table adds its word only where none says the same."""
+        said: set[str] = set()
+        for rule in self.of("file", path):
+            said.add(rule.effect)
+            yield rule
+        for group in self.executed:
+            if group.effect not in said and path in group:
+                said.add(group.effect)
+                yield group
 
     def of(self, kind: Kind, text: str, language: str = "") -> Iterator[Rule]:
         """Every rule of a kind that matches; none is hidden by another, so the strictest wins."""
@@ -154,7 +173,7 @@ def read_rules(text: str) -> Rules:
 def default_rules() -> Rules:
     """The rules that come with the house."""
     rules = read_rules((resources.files("risk") / "rules.yaml").read_text(encoding="utf-8"))
-    return replace(rules, programs=default_programs(rules.effects))
+    return replace(rules, programs=default_programs(rules.effects), ecosystems=True)
 
 
 def worst(tiers: Iterable[Tier]) -> Tier:

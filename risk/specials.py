@@ -7,6 +7,7 @@ from typing import Final
 from risk.awk import awk
 from risk.finding import fd, find
 from risk.rater import Special
+from risk.repository import git
 from risk.sed import sed
 from risk.starters import aliased, env, evaluated, interpreter, reading, shell, sourced
 from risk.tools import dd, declare, http, kill, options_of_shell, probe, rsync, tar
@@ -17,5 +18,5 @@ SPECIALS: Final[Mapping[str, Special]] = MappingProxyType({
     "source": sourced, "xargs": xargs, "tool": tool, "multicall": fuzzy, "alias": aliased, "tar": tar, "dd": dd,
     "kill": kill, "http": http, "rsync": rsync, "probe": probe, "set": options_of_shell, "declare": declare,
     "find": find, "fd": fd,
-    "sed": sed, "awk": awk,
+    "sed": sed, "awk": awk, "git": git,
 })  # fmt: skip

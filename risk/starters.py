@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from risk.arguments import Noted, Part, read_arguments
 from risk.grammar import Grammar
+from risk.paths import normal
 from risk.quoting import HOLE
 from risk.rater import Rater
 from risk.script import Invocation
@@ -63,6 +64,8 @@ def env(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
             elif not words and name == "env":
                 yield Sign("dump", name)
         elif isinstance(found, Part):
+            if found.kind == "cd" and (not found.word.known or normal(found.word.text) != "."):
+                yield Sign("run", f"{name} in {shown(found.word.text)}", "shell.other_repository", "starts elsewhere")
             yield from rater.part(found.kind, found.word, call)
         else:
             yield Sign(found.effect, shown(found.what))

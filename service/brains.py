@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import models
 from approvals import Clock, writing
 from domain import Refused
+from domain.masking import Masker
 from models import (
     POLICY_FILE,
     ByMeaning,
@@ -78,6 +79,7 @@ def open_board(
     policy: Callable[[Errand], Awaitable[WorkspacePolicy]],
     clock: Clock,
     tracer: Tracer,
+    masker: Callable[[Errand], Awaitable[Masker]],
     given: Mapping[Role, Model] | None = None,
 ) -> Switchboard:
     """Bring together everything that choosing a model needs. Nothing is sent before somebody asks.
@@ -99,7 +101,7 @@ def open_board(
         catalogue=catalogue, seats=seats, decisions=StoredDecisions(database=database),
         counters=StoredCounters(database=database), ledger=ledger, policy=policy, now=clock, tracer=tracer,
         shelf=StoredShelf(database=database) if cached else None, lifetimes=LIFETIMES,
-        wording=_wording(settings),
+        wording=_wording(settings), masker=masker,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from domain import (
     Verdict,
     ensure_no_credential,
 )
+from domain.masking import Masker
 from graphs import CodingGraph
 from models import Tab, metered
 from sandbox import Store, Workspaces
@@ -104,6 +105,7 @@ class Engine:
         """Write the row of a new run; nothing happens yet. Raises ``credential_in_url``."""
         ensure_no_credential(task.repo)
         now = self.clock()
+        task = replace(task, text=Masker().text(task.text))
         run = Run(
             id=id or uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
             forked_from=forked_from, created_at=now, updated_at=now,

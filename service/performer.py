@@ -16,7 +16,7 @@ from service.documents import run_document
 from service.engine import Engine, Standing
 from service.hearing import Watch
 from service.history import refine
-from service.retelling import Retelling, final_values
+from service.retelling import Retelling, final_values, readable
 from service.rewinding import rewind
 from service.streams import as_json
 from service.threads import Threads, ThreadStatus
@@ -157,4 +157,4 @@ class Performer:
 
 
 def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:
-    return as_json({**run_document(turn), "values": values, "error": turn.error_code})
+    return as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})

@@ -8,6 +8,7 @@ from langchain_core.messages import BaseMessage, BaseMessageChunk
 from langgraph.types import Interrupt
 
 from domain import Event
+from domain.masking import Masker
 from service.contract import Speech
 from service.engine import Standing
 from service.stopped import by_model
@@ -39,7 +40,7 @@ class Retelling:
         if mode == "messages":
             self._message(chunk, inside)
         elif mode in self.modes:
-            self.feed.say(f"{mode}{inside}", _plain(chunk))
+            self.feed.say(f"{mode}{inside}", readable(_plain(chunk)))
 
     def _message(self, chunk: Any, inside: str) -> None:
         message, metadata = chunk
@@ -73,6 +74,14 @@ def _plain(chunk: Any) -> Any:
     if isinstance(chunk, Mapping) and "__interrupt__" in chunk:
         return {**chunk, "__interrupt__": interrupts(chunk["__interrupt__"])}
     return chunk
+
+
+def readable(values: Any) -> Any:
+    """A state or an update of one, with its diff as readers may see it; who fetches the result gets its bytes."""
+    if not isinstance(values, Mapping):
+        return values
+    told = {name: readable(said) if isinstance(said, Mapping) else said for name, said in values.items()}
+    return {**told, "diff": Masker().text(told["diff"])} if isinstance(told.get("diff"), str) else told
 
 
 def interrupts(found: Any) -> list[dict[str, Any]]:

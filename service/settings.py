@@ -57,6 +57,11 @@ class Settings(Reporting):
         description="Embedding model at SIGNOFF_MODEL_BASE_URL, for SIGNOFF_MODEL_CACHE=similar: then wishes are "
         "compared by meaning, not only by their words.",
     )
+    mask_personal: bool = Field(
+        default=False,
+        description="Personal data (mail addresses, telephone, card and national numbers) is masked for models, too. "
+        "A repository may switch it on for itself in .signoff/risk.yaml, never off.",
+    )
     model_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one answer may take.")
     model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")
     model_coder: str | None = Field(default=None, description="Model id for the coder. Empty: SIGNOFF_MODEL.")

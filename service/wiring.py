@@ -31,10 +31,12 @@ from approvals import (
     writing,
 )
 from domain import Refused
+from domain.masking import Masker
 from graphs import Staff, coding
-from models import Catalogue, Decisions, Model, Role, Switchboard, load_catalogue
+from models import Catalogue, Decisions, Errand, Model, Role, Switchboard, load_catalogue
 from models import Database as ModelTables
 from models.repair import Repair
+from nodes._masks import Masks
 from nodes._revise import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
@@ -255,15 +257,17 @@ async def _furnish(  # noqa: PLR0917
     workspaces = Workspaces(backend=obedient, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     catalogue = load_catalogue(settings.catalogue)
+    masks = Masks(store, personal=settings.mask_personal)
     board = open_board(
         settings, catalogue, stack, engine=database, policy=Policies(store, catalogue.policy), clock=clock,
-        tracer=spans.tracer, given=given,
+        tracer=spans.tracer, given=given, masker=partial(_masker, masks),
     )  # fmt: skip
     desk = Desk(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     revise = Reviser(engine=RiskEngine(), store=store, require=company.requirement)
     staff = hire(
-        settings, desk, store=store, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise, clock=clock,
+        settings, desk, store=store, masks=masks, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise,
+        clock=clock,
         resume_votes_as=resumer,
     )  # fmt: skip
     engine = Engine(
@@ -276,6 +280,11 @@ async def _furnish(  # noqa: PLR0917
         backend=backend, pool=pool, spec=spec, people=people, desk=desk, audit=audit, revise=revise,
         connections=connections, server=rows.server,
     )  # fmt: skip
+
+
+async def _masker(masks: Masks, errand: Errand) -> Masker:
+    """What an errand may not show a model, by its repository; a chat has none."""
+    return await masks(errand.run) if errand.tree else Masker(personal=masks.personal)
 
 
 async def _make_tables(database: AsyncEngine) -> None:
@@ -292,6 +301,7 @@ def hire(
     desk: Desk,
     *,
     store: Store,
+    masks: Masks,
     workspaces: Workspaces,
     ballots: Ballots,
     spans: Tracing,
@@ -302,11 +312,11 @@ def hire(
     """Give every node its colleague."""
     risk, require, says = revise.engine, revise.require, wordings(settings)
     return Staff(
-        receive=Receiver(store=store, roster=desk, clock=clock),
-        plan=Planner(workspaces=workspaces, store=store, roster=desk, prompt=says["plan"], clock=clock,
+        receive=Receiver(store=store, masks=masks, roster=desk, clock=clock),
+        plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=desk, prompt=says["plan"], clock=clock,
                      tracer=spans.tracer),
         execute=Executor(
-            workspaces=workspaces, store=store, roster=desk, engine=risk, require=require, ballots=ballots,
+            workspaces=workspaces, store=store, masks=masks, roster=desk, engine=risk, require=require, ballots=ballots,
             prompt=says["execute"], judging=says["judge"], clock=clock, tracer=spans.tracer,
             provider_seconds=settings.repair_seconds,
         ),
@@ -315,11 +325,11 @@ def hire(
             workspaces=workspaces, roster=desk, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
         review=Reviewer(
-            workspaces=workspaces, store=store, roster=desk, engine=risk, prompt=says["review"], clock=clock,
-            tracer=spans.tracer,
+            workspaces=workspaces, store=store, masks=masks, roster=desk, engine=risk, prompt=says["review"],
+            clock=clock, tracer=spans.tracer,
         ),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
-        ask=Asker(ballots=ballots),
+        ask=Asker(ballots=ballots, masks=masks),
         wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise,
                     decided=partial(_decided, spans)),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),

@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from domain.masking import Masker
+
 MASK = "[redacted]"
 SHORTEST = 4
 """Known values shorter than this are not searched for: they would blank ordinary words."""
+
+_SHORTEST_FOUND = 10
+_MASKER = Masker()
 
 _PREFIXED = (
     r"sk-[A-Za-z0-9_-]{16,}", r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}", r"whsec_[A-Za-z0-9+/=]{16,}",
@@ -30,7 +35,7 @@ _HEADER = re.compile(r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:[a
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]+@")
 _ASSIGNED = re.compile(
     r"(?i)((?:password|passwd|passphrase|secret|(?:access|auth|refresh|id)[_-]?token|api[_-]?key|access[_-]?key"
-    r"|secret[_-]?key|private[_-]?key|client[_-]?secret)[\"']?\s*[:=]\s*[\"']?)(?!\[redacted\])[^\s\"',;&]{4,}"
+    r"|secret[_-]?key|private[_-]?key|client[_-]?secret)[\"']?\s*[:=]\s*[\"']?)(?!\[(?:redacted|secret)\b)[^\s\"',;&]{4,}"
 )
 _SENSITIVE_KEY = re.compile(
     r"(?i)(?:^|[._-])(?:authorization|cookie|set-cookie|password|passwd|passphrase|secret|token|api[_-]?key"
@@ -55,7 +60,10 @@ class Redactor:
         """Return ``text`` with every secret replaced by ``[redacted]``; twice is the same as once."""
         if len(text) < SHORTEST:
             return text
-        clean = _KEY.sub(MASK, _BLOCK.sub(MASK, self._without_known(text)))
+        clean = self._without_known(text)
+        if len(clean) >= _SHORTEST_FOUND:
+            clean = _masked(clean)
+        clean = _KEY.sub(MASK, _BLOCK.sub(MASK, clean))
         # Most attributes are short names: they are spared the searches that cannot find anything in them.
         if ":" in clean or "=" in clean:
             clean = _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", _HEADER.sub(rf"\1{MASK}", clean)))
@@ -92,6 +100,14 @@ class Redactor:
                 return text
         # What was left of a secret may have met the mask and made another one.
         return MASK if self._known.search(text) else text
+
+
+def _masked(text: str) -> str:
+    """What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another."""
+    made, at = "", 0
+    for mark in _MASKER.marks(text):
+        made, at = made + text[at : mark.start] + MASK, mark.end
+    return made + text[at:]
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

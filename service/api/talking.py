@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi.responses import Response, StreamingResponse
 
 from domain import SignoffError, Task
+from domain.masking import Echoes, without_echoes, words_of
 from models import Errand, Message, Reply
 from service.api.caller import answer
 from service.api.completions import CHAT, END, chunk, document, failed
@@ -31,12 +32,14 @@ async def talk(at: Office, who: Who, given: Sequence[dict[str, Any]], *, stream:
     task = Task(text=said[-1].content[:2_000], repo="", requester=who.subject, standing=who.standing,
                 strategy=at.settings.strategy)  # fmt: skip
     model = board.model("chat", Errand(run=id_, org=who.org, task=task))
+    systems = [message.content for message in said if message.role == "system"]
     settings = at.house.catalogue.settings("chat", timeout_s=at.settings.model_timeout_s)
     if not stream:
         reply = await model.ask(said, str, settings=settings)
+        words, _ = without_echoes(reply.value, systems)
         used = {"prompt_tokens": reply.usage.tokens_in, "completion_tokens": reply.usage.tokens_out,
                 "total_tokens": reply.usage.tokens_in + reply.usage.tokens_out}  # fmt: skip
-        return answer(document(id_, CHAT, reply.value, {}, usage=used))
+        return answer(document(id_, CHAT, words, {}, usage=used))
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def ask() -> Reply[str]:
@@ -51,7 +54,7 @@ async def talk(at: Office, who: Who, given: Sequence[dict[str, Any]], *, stream:
     except BaseException:
         asking.cancel()
         raise
-    return StreamingResponse(_told(id_, first, pieces, asking), media_type="text/event-stream")
+    return StreamingResponse(_told(id_, first, pieces, asking, systems), media_type="text/event-stream")
 
 
 async def _first(pieces: "asyncio.Queue[str | None]", asking: "asyncio.Task[Reply[str]]") -> str:
@@ -66,16 +69,23 @@ async def _first(pieces: "asyncio.Queue[str | None]", asking: "asyncio.Task[Repl
 
 
 async def _told(
-    id_: str, first: str, pieces: "asyncio.Queue[str | None]", asking: "asyncio.Task[Reply[str]]"
+    id_: str,
+    first: str,
+    pieces: "asyncio.Queue[str | None]",
+    asking: "asyncio.Task[Reply[str]]",
+    systems: Sequence[str],
 ) -> AsyncGenerator[bytes]:
-    aloud = Aloud()
+    """Events of the stream; a long part of a system prompt is cut before anybody reads it (H7)."""
+    aloud, echoes = Aloud(), Echoes(told=words_of(systems))
     piece: str | None = first
     try:
         yield chunk(id_, {"role": "assistant", "content": ""}, model=CHAT)
         while piece is not None:
-            for where, text in aloud.split(piece or AGAIN):
+            for where, text in aloud.split(echoes.hear(piece) if piece else echoes.flush() + AGAIN):
                 yield chunk(id_, {where: text}, model=CHAT)
             piece = await pieces.get()
+        for where, text in aloud.split(echoes.flush()):
+            yield chunk(id_, {where: text}, model=CHAT)
         reply = await asking
         yield chunk(id_, {}, finish="length" if reply.finish == "length" else "stop", model=CHAT)
         yield END

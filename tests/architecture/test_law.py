@@ -9,6 +9,8 @@ import tomllib
 from tests.architecture.tree import ROOMS, ROOT, allowed, files, module_name, modules, name_of, parsed
 
 KEYS_TO_THE_BACK_ROOMS = "service/wiring.py"
+SUB_ROOMS = {"domain.masking"}
+"""Rooms within rooms, with front doors of their own."""
 RUNS_INSIDE = {"inside", "attacks"}
 """Folders whose code is not the house's own: it is carried into a sandbox and runs there."""
 
@@ -32,7 +34,7 @@ def back_doors() -> set[str]:
             other, _, inside = target.partition(".")
             if room == "graphs" and other == "nodes" and not inside.startswith("_"):
                 continue  # nodes is a row of verbs, one door each
-            if other in ROOMS and other != room and inside not in {"", "contract"}:
+            if other in ROOMS and other != room and inside not in {"", "contract"} and target not in SUB_ROOMS:
                 found.add(f"{name_of(path)} -> {target}")
     return found
 
@@ -100,3 +102,24 @@ def test_help_is_shown_without_importing_the_work():
     code = f"import sys, service.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_there_is_one_way_to_an_endpoint_and_it_masks():
+    """What opens an endpoint, or asks one that is open, is the models' own; everybody else asks ``Routed``."""
+    inner = {"models.build", "models.chat", "models.seats", "models.vendors", "models.huggingface", "models.discovered"}
+    outside = {
+        name_of(path)
+        for path in modules()
+        if module_name(path).split(".")[0] not in {"models", "benchmarks"} and set(imports(parsed(path))) & inner
+    }
+    openers = {"open_models", "open_endpoint"}
+    users = {
+        name_of(path)
+        for path in modules()
+        if module_name(path).split(".")[0] not in {"models", "benchmarks"}
+        and any(isinstance(node, ast.Name) and node.id in openers for node in ast.walk(parsed(path)))
+    }
+    routed = (ROOT / "models" / "routed.py").read_text(encoding="utf-8")
+    assert not outside | users
+    body = routed[routed.index("    async def ask(") :]
+    assert body.index("await masked(") < body.index("model.ask(")

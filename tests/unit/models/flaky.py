@@ -37,9 +37,12 @@ class Flaky:
     """Whether an answer that fails was paid for, too."""
     calls: int = 0
     patience: list[float] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """What it was asked."""
 
     async def ask(self, messages: Sequence[Message], answer, *, settings: Settings, heard=None):
         self.calls += 1
+        self.heard += [message.content for message in messages]
         self.patience.append(settings.timeout_s)
         mood = self.moods.pop(0) if self.moods else None
         if mood is not None:

@@ -1,6 +1,6 @@
 """Questions of runs: who may get the same answer, what is booked, what decides between models."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, FailureKind, Plan, RateLimited, Refused, Task, Unavailable, Unreadable
+from domain.masking import Masker
 from models import (
     BudgetLedger,
     ByWords,
@@ -197,3 +198,24 @@ async def test_a_budget_ends_it_before_a_fallback_is_tried():
         await ask(desk.board(), "coder", tight)
     assert desk.flaky.calls == 0
     assert [row.outcome for row in desk.decisions.rows] == ["budget_spent"]
+
+
+@pytest.mark.parametrize("role", ["planner", "coder", "reviewer", "chat"])
+async def test_no_endpoint_is_asked_with_a_secret(role):
+    """The one way to an endpoint masks, whoever asks and whether or not anybody wired it."""
+    desk = Desk()
+    board = desk.board()
+    token = "ghp_" + "aB3" * 12
+    said = (Message(role="system", content=f"token = {token}"), Message(role="user", content='password = "kX9-pQ2v"'))
+    await ask(board, role, errand(), said)
+
+    async def knowing(_: Errand) -> Masker:
+        return Masker(key="k", known={"zebra-7": "value"}, personal=True)
+
+    await ask(
+        replace(board, masker=knowing), role, errand(run="r9"), (Message(role="user", content="zebra-7 a@b.org"),)
+    )
+    told = " ".join(desk.flaky.heard)
+    assert not [value for value in (token, "kX9-pQ2v", "zebra-7", "a@b.org") if value in told]
+    assert "[secret: GitHub token]" in told
+    assert "e-mail address]" in told

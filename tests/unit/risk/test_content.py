@@ -2,8 +2,9 @@
 
 import pytest
 
+from domain.masking import entropy
 from risk import default_rules
-from risk.content import deceptive, entropy, secrets
+from risk.content import deceptive, secrets
 
 RULES = default_rules()
 

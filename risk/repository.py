@@ -1,0 +1,49 @@
+"""Version control that obeys the settings of a folder: git and its kin start what a repository's files name. Pure.
+
+Only the workspace's own ``.git`` is ours; no commit and no edit can put a ``.git`` there. Any other folder may hold
+a repository that the change itself wrote (CVE-2022-24765, and git's own manual: core.fsmonitor, gpg.program).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from risk.grammar import Grammar
+from risk.paths import normal
+from risk.rater import Rater
+from risk.script import Invocation
+from risk.signs import Sign, shown
+from risk.starters import reading
+from risk.words import Word
+
+_SIGNATURE = re.compile(r"%[-+ ]?G|%\(\*?[^)]*signature|%\(\*?raw\b", re.IGNORECASE)
+"""Placeholders of formats that are answered by ``gpg.program`` (git-log(1), git-for-each-ref(1))."""
+_VALUED: Final = frozenset(("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--config-env", "--super-prefix",
+                            "--attr-source", "--exec-path"))  # fmt: skip
+"""Options of git itself that may take the next word as their value."""
+_ASKS: Final = (["config", "user.name"], ["config", "user.email"], ["config", "core.autocrlf"])
+
+
+def elsewhere(folder: Word) -> bool:
+    """Tell whether a folder is any other than the workspace's own."""
+    return not folder.known or folder.glob or normal(folder.text) != "."
+
+
+def git(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+    """``git`` by its grammar; and what the repository it finds would make it start."""
+    words = call.words[1:]
+    if [word.text for word in words if word.text != "--get"] in _ASKS:
+        yield Sign("read", "git config")
+    else:
+        yield from reading(rater, grammar, name, call)
+    at = 0
+    while at < len(words) and words[at].text.startswith("-"):
+        given = words[at + 1] if at + 1 < len(words) else Word("")
+        if words[at].text == "-C" and elsewhere(given):
+            yield Sign("run", f"git in {shown(given.text)}", "shell.other_repository", "obeys the settings of a folder")
+        at += 2 if words[at].text in _VALUED else 1
+    if any(base and normal(base) != "." for base in rater.paths.bases):
+        yield Sign("run", "git in another folder", "shell.other_repository", "obeys the settings of a folder")
+    command = words[at].text if at < len(words) else ""
+    if command != "grep" and any(_SIGNATURE.search(word.text) for word in words[at:]):
+        yield Sign("run", f"git {shown(command)} checks signatures", "shell.signature", "starts what gpg.program names")
