@@ -15,10 +15,10 @@ from .runner.baseline import Baseline
 from .runner.lab import HostGone, Lab
 from .runner.start import Refusal, Wanted, lacking, started
 from .search.candidates import Candidates
-from .search.choosing import chosen
 from .search.jobs import Jobs
 from .search.report import report
 from .search.search import Search
+from .search.settle import chosen
 
 _BASELINE_SHARE = 0.4
 _TRACE_SHARE, _PASSING_SHARE = 0.15, 0.08

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import cast
 
-from ..analysis.blocks import docstring, whole
 from ..analysis.facts import call_name
+from ..analysis.nodes import docstring, whole
 from ..analysis.site import Idea, Ideas, Site
 from ..analysis.source import FUNCTIONS, Function
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ..analysis.blocks import whole
+from ..analysis.nodes import whole
 from ..analysis.scope import Scope
 from ..analysis.site import Ideas, Site, negated, operand
 from .conditions import ingredients, returned

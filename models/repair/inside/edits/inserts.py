@@ -4,13 +4,121 @@ from __future__ import annotations
 
 import ast
 
-from ..analysis.blocks import docstring, reindented, whole
+from ..analysis.kin import builtin
+from ..analysis.nodes import docstring, reindented, whole
 from ..analysis.scope import Scope
-from ..analysis.site import Idea, Ideas
+from ..analysis.site import Idea, Ideas, negated
 from ..analysis.source import FUNCTIONS, Code
-from .guards import checked, guards, outside
-from .lost import lost
-from .unset import unset
+from .lost import around, calls, lost
+
+_NEUTRAL = ("None", "[]", "0", "{}", "False", "True", "''", "set()", "1")
+
+
+def unset(scope: Scope) -> dict[str, tuple[float, int]]:
+    """Assignments of such names, each with its weight and the line of the first use."""
+    if scope.facts.kin.open or scope.function is None:
+        return {}
+    found: dict[str, tuple[float, int]] = {}
+    done: set[str] = set()
+    for node in scope.nodes():
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in done:
+            done.add(node.id)
+            if node.id not in scope.known and not builtin(node.id):
+                first = min(n.lineno for n in scope.nodes() if isinstance(n, ast.Name) and n.id == node.id)
+                found.update({text: (weight, first) for text, weight in _set(scope, node.id).items()})
+    return found
+
+
+def _set(scope: Scope, name: str) -> dict[str, float]:
+    told = scope.borrowed(scope.facts.kin.assigned.get(name, ()))
+    attributes = [f"{one}.{lead}{name}" for one in scope.locals[:6] for lead in ("", "_")]
+    wrapped = [text for one in scope.locals[:4] for text in around(scope, one)[:10]]
+    lengths = [f"len({one})" for one in scope.locals[:5]]
+    found = _picked(scope, name)
+    for texts, weight, fade in (
+        (attributes, 0.6, 0.02), (told[:8], 0.58, 0.05), (_NEUTRAL, 0.55, 0.04), (scope.locals[:6], 0.5, 0.05),
+        (scope.own_attributes[:8], 0.5, 0.04), (calls(scope)[:10], 0.5, 0.04), (lengths, 0.42, 0.05),
+        (wrapped, 0.4, 0.02), (scope.expressions[:16], 0.4, 0.03),
+    ):  # fmt: skip
+        for place, text in enumerate(one for one in texts if one != name):
+            found.setdefault(f"{name} = {text}", weight / (1 + fade * place))
+    return found
+
+
+def _picked(scope: Scope, name: str) -> dict[str, float]:
+    """Taken from keywords, or from something else that has keys: ``kwargs.pop("depth", self.default_depth)``."""
+    keywords = scope.function.args.kwarg if scope.function else None
+    holders = [keywords.arg] if keywords else [one for one in scope.params if one in scope.sequences][:2]
+    defaults = dict.fromkeys([*scope.own_attributes, *_of_the_class(scope), *scope.facts.globals])
+    otherwise = ["None", *(one for one in defaults if name in one.lower() and one != name)]
+    texts = [f"{one}.{how}({name!r}, {other})" for one in holders for other in otherwise[:6] for how in ("pop", "get")]
+    texts += [text for one in holders for text in (f"{one}[{name!r}]", f"{one}.pop({name!r})")]
+    return {f"{name} = {text}": 0.57 / (1 + 0.03 * place) for place, text in enumerate(texts)}
+
+
+def _of_the_class(scope: Scope) -> list[str]:
+    parent = scope.code.parents.get(scope.function) if scope.function else None
+    body = parent.body if isinstance(parent, ast.ClassDef) and scope.self_name else []
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    return [f"{scope.self_name}.{target.id}" for target in targets if isinstance(target, ast.Name)]
+
+
+_VALUES = ("None", "[]", "0", "False", "True", "1", "''", "[[]]", "{}")
+
+
+def guards(scope: Scope) -> dict[str, float]:
+    """Base cases at the start of a function."""
+    found: dict[str, float] = {}
+    params = [name for name in scope.params if name not in ("self", "cls")][:5]
+    tests: dict[str, float] = {}
+    for place, name in enumerate(params):
+        fade = 1 / (1 + 0.15 * place)
+        tests[f"not {name}"] = 0.4 * fade
+        tests[f"{name} is None"] = 0.35 * fade
+        if name not in scope.sequences:
+            tests[f"{name} == 0"] = 0.3 * fade
+            tests[f"{name} <= 1"] = 0.25 * fade
+            tests[f"{name} < 0"] = 0.25 * fade
+            tests[f"{name} <= 0"] = 0.2 * fade
+        if name not in scope.ints:
+            tests[f"len({name}) <= 1"] = 0.25 * fade
+    for place, one in enumerate(params[:-1]):
+        tests[f"{one} == {params[place + 1]}"] = 0.2
+    for test, weight in tests.items():
+        for place, value in enumerate([*params[:3], *_VALUES]):
+            found[f"if {test}:\n    return {value}\n"] = weight * (0.9 - 0.05 * place)
+        for error in scope.hints.raises[:2]:
+            found[f"if {test}:\n    raise {error}\n"] = 0.4 * weight + 0.2
+    for error in scope.hints.raises[:1]:
+        for text in scope.conditions[:4]:
+            found[f"if {negated(text)}:\n    raise {error}\n"] = 0.2
+    return found
+
+
+def checked(scope: Scope, before: ast.stmt, looping: bool) -> dict[str, float]:
+    """A way out right behind an assignment that may have come to nothing."""
+    target = before.targets[0] if isinstance(before, ast.Assign) else None
+    if not isinstance(target, ast.Name) or scope.function is None:
+        return {}
+    found: dict[str, float] = {}
+    for test, weight in ((f"not {target.id}", 0.4), (f"{target.id} is None", 0.4)):
+        for place, value in enumerate([*_VALUES, *scope.params[:2]]):
+            found[f"if {test}:\n    return {value}\n"] = weight * (0.9 - 0.06 * place)
+        for jump in ("continue", "break") if looping else ():
+            found[f"if {test}:\n    {jump}\n"] = 0.35
+        for error in scope.hints.raises[:2]:
+            found[f"if {test}:\n    raise {error}\n"] = 0.3
+    return found
+
+
+def outside(scope: Scope) -> dict[str, float]:
+    """``nonlocal`` and ``global`` for names that are assigned here and stand outside."""
+    stored = [n.id for n in scope.nodes() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    mine = [name for name in dict.fromkeys(stored) if name not in scope.params]
+    outer = {f"nonlocal {name}\n": 0.6 for name in mine if name in scope.outer}
+    return {**outer, **{f"global {name}\n": 0.5 for name in mine if name in scope.facts.globals}}
+
 
 _MARKERS = ("append", "add", "appendleft", "push")
 
@@ -45,10 +153,10 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
 
 
 def _in_loop(code: Code, node: ast.stmt) -> bool:
-    for around in code.up(node):
-        if isinstance(around, (ast.For, ast.While)):
+    for parent in code.up(node):
+        if isinstance(parent, (ast.For, ast.While)):
             return True
-        if isinstance(around, FUNCTIONS):
+        if isinstance(parent, FUNCTIONS):
             return False
     return False
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
 
 from ..analysis.facts import Facts, Hints, facts
-from ..analysis.places import arguments, is_condition, suspicious_line
+from ..analysis.nodes import arguments, is_condition, suspicious_line
 from ..analysis.scope import Scope
 from ..analysis.site import Idea, Ideas, Site
 from ..analysis.source import BLOCKS, FUNCTIONS, Code
@@ -17,18 +18,41 @@ from ..edits import (
     calls,
     conditions,
     defaults,
-    formats,
     inserts,
     jumps,
     names,
-    nudges,
     operators,
     statements,
     subscripts,
     values,
     wrapping,
 )
-from .frontier import Closed, best_first
+
+
+class Closed(NamedTuple):
+    """Something that opens into more, none of it better than ``bound``."""
+
+    bound: float
+    opened: Callable[[], Iterable[Any]]
+
+
+def best_first(start: Iterable[Any]) -> Iterator[Any]:
+    """Everything in falling order, as far as the bounds hold; equal ones in the order of their coming.
+
+    What is handed out is a tuple that starts with its score; a ``Closed`` never is.
+    """
+    waiting = [(-entry[0], isinstance(entry, Closed), place, entry) for place, entry in enumerate(start)]
+    heapify(waiting)
+    count = len(waiting)
+    while waiting:
+        _, closed, _, entry = heappop(waiting)
+        if not closed:
+            yield entry
+            continue
+        for inner in entry.opened():
+            heappush(waiting, (-inner[0], isinstance(inner, Closed), count, inner))
+            count += 1
+
 
 Weigher = Callable[[int], float]
 """How suspicious a line is, 0 to 1."""
@@ -58,9 +82,9 @@ _EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas], float], 
     (FUNCTIONS, jumps.decorators, 0.4),
     (FUNCTIONS, defaults.defaults, 0.9),
     ((ast.Assign,), defaults.attributes, 0.9),
-    ((ast.JoinedStr,), formats.formats, 0.6),
+    ((ast.JoinedStr,), atoms.formats, 0.6),
     ((ast.Await, ast.Call), jumps.awaits, 0.6),
-    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript), nudges.nudges, 0.8),
+    ((ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript), operators.nudges, 0.8),
     ((ast.expr,), values.wraps, 0.5),
     ((ast.expr,), values.exchanges, 0.36),
     ((ast.expr,), values.additions, 0.4),

@@ -14,8 +14,7 @@ from ..runner.lab import Lab
 from .candidates import Candidates
 from .jobs import Jobs
 from .proof import Proof
-from .sharing import Sharing
-from .trials import Tally, Trial, promise, varied
+from .trials import Sharing, Tally, Trial, promise, varied
 
 _THOROUGH = 400
 """Candidates that face all representatives, whether or not they pass the first."""
