@@ -43,10 +43,10 @@ from models import (
     Switchboard,
     WorkspacePolicy,
     load_catalogue,
-    open_models,
     route,
 )
 from tests.wire.openai_server import OpenAIServer
+from tests.worlds.role_models import open_models
 
 T = TypeVar("T")
 

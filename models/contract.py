@@ -4,13 +4,13 @@
 asking a model or by searching for a repair; the graph cannot tell which, and ranks by evidence.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Annotated, Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
+from domain import FailureKind, Name, Spent, Task, value
 
 T = TypeVar("T")
 
@@ -49,6 +49,18 @@ class Usage:
             calls=self.calls + other.calls,
             estimated=self.estimated + other.estimated,
         )
+
+
+@value
+class Price:
+    """Money for 1,000 tokens."""
+
+    per_1k_in: Decimal = Decimal(0)
+    per_1k_out: Decimal = Decimal(0)
+
+    def of(self, usage: Usage) -> Decimal:
+        """What this usage costs."""
+        return (self.per_1k_in * usage.tokens_in + self.per_1k_out * usage.tokens_out) / 1_000
 
 
 @value
@@ -95,68 +107,22 @@ class Model(Protocol):
         ...
 
 
-class Bench(Protocol):
-    """The little of a sandbox that a provider may use. A workspace happens to satisfy it."""
-
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = ...,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-    ) -> CommandRun: ...
-
-    async def read(self, path: str, *, limit: int = ...) -> bytes: ...
-
-    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None: ...
+Tier = Literal["fast", "balanced", "advanced", "premium"]
+TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
+"""From the cheapest to the best."""
 
 
 @value
-class Job:
-    """One change that is wanted."""
+class Errand:
+    """All that choosing a model or a provider depends on beside the role."""
 
-    messages: tuple[Message, ...] = ()
-    """The whole prompt, rendered by the node that speaks it."""
-    accept: str = ""
-    """Shell command that must pass afterwards; it fails now when there is a bug to repair."""
+    run: str
+    org: str
+    task: Task
+    tree: str = ""
+    """Id of the base commit's files: the workspace policy is read from there, never from what an agent wrote."""
     expert: Name = "code_general"
-    settings: Settings = Field(default_factory=Settings)
-    seconds: float = Field(default=60.0, gt=0)
-    """Wall time a provider may take."""
-    suspects: Annotated[tuple[str, ...], Field(max_length=50)] = ()
-    """Paths worth looking at first."""
-    hunks: Annotated[tuple[Hunk, ...], Field(max_length=500)] = ()
-    """What changed lately, newest first."""
-
-
-@value
-class Proposal:
-    """A change somebody proposes, and what it took."""
-
-    provider: str
-    model: str = ""
-    change: CodeChange
-    usage: Usage = Field(default_factory=Usage)
-    duration_ms: float = 0.0
-    tried: int = 1
-    """Candidates that were run to find it."""
-    passing: int = 0
-    """How many different candidates passed; more than one means the tests do not decide."""
-    note: Prose = ""
-
-
-class Provider(Protocol):
-    """Somebody who proposes changes."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
-        """One change for this job. The bench's files are the same afterwards as before.
-
-        Raises:
-            as ``Model.ask``; and Refused ``no_failing_test``, ``no_repair_found`` from the repair engine.
-        """
-        ...
+    spent: Spent = Field(default_factory=Spent)
+    attempt: int = Field(default=1, ge=1)
+    failure: FailureKind | None = None
+    """Of the last attempt, where there was one."""

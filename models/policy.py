@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain import Name, value
-from models.sources import parse_yaml
+from models.yaml import parse_yaml
 
 FILE = ".signoff/policy.yaml"
 

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain import Broken, Refused, value
 from models.contract import Message
-from models.sources import parse_yaml
+from models.yaml import parse_yaml
 
 Label = Literal["production", "staging"]
 Speaker = Literal["system", "user", "assistant"]

@@ -121,8 +121,8 @@ def schema(name: str) -> str:
     """The JSON schema of a YAML file that people write, for their editors."""
     from pydantic import TypeAdapter  # noqa: PLC0415
 
-    from models.cards import File  # noqa: PLC0415
     from models.policy import WorkspacePolicy  # noqa: PLC0415
+    from models.routing.catalogue import File  # noqa: PLC0415
 
     made = TypeAdapter({"catalogue": File, "policy": WorkspacePolicy}[name]).json_schema()
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from domain import CodeChange, Plan, Review, Scores
-from models.schemas import form_of
+from models.clients.structured import form_of
 
 PAGE = ROOT / "docs" / "model-protocol.md"
 ANSWERS = (Plan, CodeChange, Review, Scores)

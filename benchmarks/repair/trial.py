@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.repair.case import Case, encoded
 from benchmarks.repair.folder import Folder
 from domain import Refused
-from models.contract import Job, Proposal
+from models.providers import Job, Proposal
 from models.repair import Repair
 
 

@@ -13,7 +13,8 @@ from typing import Any, cast
 from uuid import uuid4
 
 from domain import CodeChange, CommandRun, FileEdit, Refused
-from models.contract import Bench, Heard, Job, Proposal
+from models.contract import Heard
+from models.providers import Bench, Job, Proposal
 from models.repair.bundle import bundle
 from models.repair.wording import subject
 

@@ -8,8 +8,7 @@ import jsonschema
 import pytest
 
 from domain import CodeChange, Plan, Review, Scores
-from models.reading import read
-from models.schemas import form_of
+from models.clients.structured import form_of, read
 from scripts.model_protocol import PAGE, updated
 from tests.wire.asking import PLAN, ask
 from tests.wire.openai_server import OpenAIServer

@@ -9,13 +9,12 @@ from pydantic import SecretStr
 
 from domain import Budget, ContextTooLong, RateLimited, Refused, Unavailable, Unreadable
 from models import CircuitBreaker, Endpoint, Fallback, Fitted, Instrumented, Retry, Scripted
-from models.budgeted import Budgeted, BudgetLedger
-from models.cache import Cached, MemoryShelf
-from models.chat import opened
+from models.clients.chat import opened
 from models.conformance import CHECKS, Seat
-from models.counters import MemoryCounters
 from models.policy import Limits
-from models.quota import Quota
+from models.wrappers.budget import Budgeted, BudgetLedger
+from models.wrappers.cache import Cached, MemoryShelf
+from models.wrappers.quota import MemoryCounters, Quota
 from tests.wire.openai_server import OpenAIServer
 
 MOODS = {

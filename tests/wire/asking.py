@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from domain import CodeChange, NewFile, Plan, Step
 from models import Endpoint, Message, Settings
-from models.chat import opened
+from models.clients.chat import opened
 from tests.wire.openai_server import OpenAIServer
 
 PLAN = Plan(goal="Fix it", steps=(Step(id="1", title="Look"),))

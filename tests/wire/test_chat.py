@@ -7,7 +7,7 @@ import pytest
 
 from domain import CodeChange, Plan, Refused, Review, Unreadable
 from models import Chat
-from models.chat import opened
+from models.clients.chat import opened
 from tests.wire.asking import ASK, CHANGE, KEY, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
 

@@ -4,7 +4,7 @@ import pytest
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Unavailable, Unreadable
 from models import Endpoint, Settings
-from models.chat import opened
+from models.clients.chat import opened
 from tests.wire.asking import ASK, PLAN, QUICK, ask
 from tests.wire.openai_server import OpenAIServer
 

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from domain import Plan, SignoffError
-from models import Message, Settings, metered, openai_wire, probe
-from models.chat import opened
-from models.counting import tokenizer
-from models.wire import Endpoint
+from models import Message, Settings, metered, probe
+from models.clients import openai as openai_wire
+from models.clients.chat import opened
+from models.clients.contract import Endpoint
+from models.clients.tokenizer import tokenizer
 from tests.wire.asking import ASK, at
 from tests.wire.openai_server import OpenAIServer
 

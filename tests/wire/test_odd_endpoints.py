@@ -5,8 +5,8 @@ import json
 import pytest
 
 from domain import ContextTooLong, Plan, Refused, Unavailable, Unreadable
-from models.chat import opened
-from models.refusals import LARGEST
+from models.clients.chat import opened
+from models.errors import LARGEST
 from tests.wire.asking import ASK, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
 

@@ -3,8 +3,9 @@
 import pytest
 
 from domain import Plan, RateLimited, Refused, Step, Unavailable
-from models import Endpoint, Message, Settings, load_catalogue, open_models
+from models import Endpoint, Message, Settings, load_catalogue
 from tests.wire.openai_server import OpenAIServer
+from tests.worlds.role_models import open_models
 
 PLAN = Plan(goal="Fix it", steps=(Step(id="1", title="Look"),))
 ASK = (Message(role="user", content="Please."),)

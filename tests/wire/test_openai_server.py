@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from domain import Review
 from models import Endpoint
-from models.chat import opened
+from models.clients.chat import opened
 from tests.wire.asking import ASK, QUICK
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ import pytest
 
 from domain import Plan, RateLimited, Refused, SignoffError, Unavailable, Unreadable
 from models import MemoryDecisions, Message, Recorded, Settings, Why, metered
-from models.chat import Price, opened
+from models.clients.chat import opened
+from models.contract import Price
 from tests.wire.asking import ASK, PLAN, at
 from tests.wire.openai_server import OpenAIServer
 

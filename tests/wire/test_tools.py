@@ -3,7 +3,7 @@
 import pytest
 
 from domain import CodeChange, Plan, Review, Unreadable
-from models.chat import opened
+from models.clients.chat import opened
 from tests.wire.asking import ASK, CHANGE, PLAN, QUICK, at
 from tests.wire.openai_server import OpenAIServer
 

@@ -11,10 +11,10 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Unavailable
 from models import Endpoint, Message, Settings, probe
-from models.chat import Chat, learned
-from models.places import provider_of
-from models.vendors import VENDORS, VendorWire, opened, vendor_of
-from models.wire import Dialect
+from models.clients.chat import Chat, learned
+from models.clients.contract import Dialect
+from models.clients.vendors import VENDORS, VendorWire, opened, vendor_of
+from models.routing.endpoints import provider_of
 from tests.unit.models.flaky import PLAN
 
 ASK = (Message(role="system", content="You plan."), Message(role="user", content="Plan it."))

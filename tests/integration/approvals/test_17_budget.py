@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, Plan
 from models import Message, Price, Settings, Usage
-from models.budgeted import Amount, Budgeted, BudgetLedger
+from models.wrappers.budget import Amount, Budgeted, BudgetLedger
 from service.history import raise_budget
 from tests.unit.models.flaky import Flaky
 from tests.worlds.house import FIX, OK, advance, decide, house, repository, start, task

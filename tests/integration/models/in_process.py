@@ -5,8 +5,9 @@ import json
 import sys
 
 from domain import Plan, SignoffError
-from models import Endpoint, Message, Settings, load_catalogue, open_models
-from models.huggingface import opened
+from models import Endpoint, Message, Settings, load_catalogue
+from models.clients.huggingface import opened
+from tests.worlds.role_models import open_models
 
 ASK = (Message(role="system", content="You plan changes."), Message(role="user", content="The sum is wrong."))
 

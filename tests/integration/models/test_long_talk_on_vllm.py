@@ -4,9 +4,9 @@ import pytest
 
 from domain import CodeChange
 from models import Endpoint, Message, Settings, load_catalogue
-from models.build import Opened, open_endpoint
-from models.chat import opened
-from models.counting import tokenizer
+from models.clients.chat import opened
+from models.clients.tokenizer import tokenizer
+from models.routing.endpoints import Opened, open_endpoint
 from tests.integration.models.turns import Talk
 from tests.integration.models.vllm_server import CONTEXT, MODEL, Vllm
 

@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from domain import CodeChange, ContextTooLong, Plan, Refused, Review, Unavailable, Unreadable
-from models import Endpoint, Message, Settings, load_catalogue, open_models, probe
-from models.chat import opened
-from models.wire import Dialect
+from models import Endpoint, Message, Settings, load_catalogue, probe
+from models.clients.chat import opened
+from models.clients.contract import Dialect
 from tests.integration.models.turns import prefix_cache_share
 from tests.integration.models.vllm_server import CONTEXT, MODEL, PYTHON, ROOT, Vllm
+from tests.worlds.role_models import open_models
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(900)]
 

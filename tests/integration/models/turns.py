@@ -9,7 +9,7 @@ from pathlib import Path
 
 from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
 from models import Endpoint, Message, Settings, Versions, load_catalogue
-from models.chat import opened
+from models.clients.chat import opened
 from nodes import prompts
 from nodes._prompt import as_json
 from nodes.observe import Observer
@@ -17,7 +17,7 @@ from sandbox import Snapshot
 
 ROOT = Path(__file__).parents[3]
 TURNS = 10
-FILES = ("domain/failures.py", "domain/limits.py", "models/retry.py", "models/fallback.py")
+FILES = ("domain/failures.py", "domain/limits.py", "models/wrappers/retry.py", "models/wrappers/fallback.py")
 STEP = Step(id="1", title="Correct the sum")
 PLAN = Plan(goal="The sum is right", steps=(STEP,))
 HERE = Snapshot(tree="0" * 40, full="0" * 40, commit="0" * 40)

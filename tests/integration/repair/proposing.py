@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from textwrap import dedent
 
-from models.contract import Job
+from models.providers import Job
 from models.repair import Repair
 from sandbox import REPO, Local, Spec
 

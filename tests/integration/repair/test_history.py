@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from models.contract import Job
+from models.providers import Job
 from models.repair import Repair
 from nodes._lately import recent
 from risk import Engine

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import Refused
-from models.contract import Job
+from models.providers import Job
 from models.repair import Repair
 from sandbox import Local, Spec
 from tests.integration.repair.proposing import proposed

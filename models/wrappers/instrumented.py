@@ -1,0 +1,114 @@
+"""A model that leaves a span for every call (C6): numbers always, content only when told.
+
+Attributes are those of the GenAI semantic conventions of OpenTelemetry; see docs/tracing.md.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from pydantic import TypeAdapter
+
+from domain import SignoffError
+from models.clients.structured import name_of
+from models.contract import Heard, Message, Model, Reply, Settings, Usage
+from models.metering import metered
+
+T = TypeVar("T")
+
+
+def _tracer() -> Tracer:
+    return trace.get_tracer("signoff.models")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrumented:
+    """Wrap ``model`` in a span ``chat {model}``. ``content`` writes prompt and answer into it, unredacted."""
+
+    model: Model
+    tracer: Tracer = field(default_factory=_tracer)
+    content: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    async def ask(
+        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
+    ) -> Reply[T]:
+        """See ``Model.ask``."""
+        with self.tracer.start_as_current_span(
+            f"chat {self.name}", kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
+        ) as span:
+            self._before(span, messages, answer, settings)
+            with metered() as tab:
+                try:
+                    reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
+                except SignoffError as error:
+                    span.set_status(Status(StatusCode.ERROR, error.stable_code))
+                    span.set_attribute("error.type", error.stable_code)
+                    raise
+                finally:
+                    span.set_attributes(_used(tab.usage))
+            self._after(span, reply)
+            return reply
+
+    def _before(self, span: Span, messages: Sequence[Message], answer: type, settings: Settings) -> None:
+        span.set_attributes(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": self.name,
+                "gen_ai.request.temperature": settings.temperature,
+                "gen_ai.request.max_tokens": settings.max_tokens,
+                "gen_ai.output.type": "text" if answer is str else "json",
+                "langfuse.observation.type": "generation",
+                "app.answer": name_of(answer),
+            }
+        )
+        span.set_attributes(_spoken(messages))
+        if self.content:
+            said = [{"role": m.role, "parts": [{"type": "text", "content": m.content}]} for m in messages]
+            span.set_attribute("gen_ai.input.messages", json.dumps(said))
+
+    def _after(self, span: Span, reply: Reply[T]) -> None:
+        span.set_attributes({
+            "gen_ai.response.model": reply.model,
+            "gen_ai.response.finish_reasons": [reply.finish],
+        })  # fmt: skip
+        if reply.first_token_ms is not None:
+            span.set_attribute("gen_ai.response.time_to_first_chunk", reply.first_token_ms / 1_000)
+        if self.content:
+            text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
+            said = [{"role": "assistant", "parts": [{"type": "text", "content": text}], "finish_reason": reply.finish}]
+            span.set_attribute("gen_ai.output.messages", json.dumps(said))
+
+
+def _used(used: Usage) -> dict[str, str | int]:
+    """What it used, whatever came of it; nothing where nothing was sent."""
+    if not used.calls:
+        return {}
+    return {
+        "gen_ai.usage.input_tokens": used.tokens_in,
+        "gen_ai.usage.output_tokens": used.tokens_out,
+        "gen_ai.usage.cache_read.input_tokens": used.tokens_cached,
+        "app.cost": str(used.cost),
+        "app.model.calls": used.calls,
+        "app.usage.estimated_tokens": used.estimated,
+    }
+
+
+def _spoken(messages: Sequence[Message]) -> dict[str, str | int]:
+    """Which prompts in which versions this conversation speaks (B12), and Langfuse's link to its own."""
+    spoken = list(dict.fromkeys(message.prompt for message in messages if message.prompt))
+    if not spoken:
+        return {}
+    name, _, version = spoken[0].rpartition("@langfuse-")
+    linked = (
+        {"langfuse.observation.prompt.name": f"signoff-{name}", "langfuse.observation.prompt.version": int(version)}
+        if name
+        else {}
+    )
+    return {"app.prompt.version": ", ".join(spoken), **linked}
