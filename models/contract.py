@@ -1,10 +1,7 @@
-"""What a model and a provider of changes promise.
-
-``Model`` answers messages with a value of a given type. ``Provider`` proposes a code change, by
-asking a model or by searching for a repair; the graph cannot tell which, and ranks by evidence.
-"""
+"""Model contract: one question in, one reply out, whatever answers it. Messages of it lie in checkpoints."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -15,7 +12,10 @@ from domain import FailureKind, Name, Spent, Task, value
 T = TypeVar("T")
 
 Role = Literal["planner", "coder", "reviewer", "chat"]
-Heard = Callable[[str], None]
+Tier = Literal["fast", "balanced", "advanced", "premium"]
+TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
+"""From the cheapest to the best (D2)."""
+Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
 
@@ -38,7 +38,12 @@ class Usage:
     cost: Decimal = Decimal(0)
     calls: int = 0
     estimated: int = 0
-    """The part of both kinds of tokens that nobody counted: of answers that broke off, and of endpoints that do not."""
+    """The part of both kinds of tokens that no tokenizer counted: of answers that broke off, of endpoints without."""
+
+    @property
+    def tokens(self) -> int:
+        """Both kinds together: what a budget of tokens is about."""
+        return self.tokens_in + self.tokens_out
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -64,12 +69,25 @@ class Price:
 
 
 @value
-class Settings:
+class ModelSettings:
     """How to ask: sampling and bounds of one role (A1)."""
 
     temperature: float = Field(default=0.2, ge=0, le=2)
     max_tokens: int = Field(default=2_048, ge=1)
     timeout_s: float = Field(default=120.0, gt=0)
+
+
+# A plain dataclass: it is made anew on the way through each wrapper, and nothing of it is stored.
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """All that a model is asked with."""
+
+    messages: Sequence[Message]
+    answer: type[T]
+    """A pydantic dataclass, or ``str`` for plain text."""
+    _: KW_ONLY
+    settings: ModelSettings
+    listener: Listener | None = None
 
 
 @value
@@ -92,12 +110,10 @@ class Model(Protocol):
         """Model id, as spans and artefacts show it."""
         ...
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
-        """Answer with a value of ``answer`` (a pydantic dataclass, or ``str`` for plain text).
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """Answer with a value of ``question.answer``.
 
-        Whoever sends something books what it used (``metering.book``), also when no answer comes of it.
+        The client that sends something books what it used (``metering.book``), also when no answer comes of it.
 
         Raises:
             Unavailable, RateLimited, Unreadable: Transient; trying again later can help.
@@ -107,20 +123,31 @@ class Model(Protocol):
         ...
 
 
-Tier = Literal["fast", "balanced", "advanced", "premium"]
-TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
-"""From the cheapest to the best."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapper:
+    """A model made of a model. What a wrapper does not change it hands on: the name, and every question."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """See ``Model.name``."""
+        return self.model.name
+
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``."""
+        return await self.model.ask(question)
 
 
 @value
-class Errand:
+class SelectionContext:
     """All that choosing a model or a provider depends on beside the role."""
 
     run: str
     org: str
     task: Task
     tree: str = ""
-    """Id of the base commit's files: the workspace policy is read from there, never from what an agent wrote."""
+    """Id of the base commit's files: the model policy is read from there, never from what an agent wrote."""
     expert: Name = "code_general"
     spent: Spent = Field(default_factory=Spent)
     attempt: int = Field(default=1, ge=1)

@@ -1,4 +1,4 @@
-"""What an endpoint's failure means, as an error that says who can do something about it. Pure."""
+"""Errors of model endpoints: what a failure means, as an error that says who can act. Pure."""
 
 import json
 import re
@@ -29,11 +29,11 @@ _TOO_LARGE = 413
 LARGEST = 16 << 20
 """Bytes of one answer; no model writes as much."""
 SOON_S = 30.0
-"""Longer than this nobody waits inside a run."""
+"""A run does not wait longer than this."""
 
 
-def said(body: bytes) -> str:
-    """What an error's body says, in the forms that servers use."""
+def error_text(body: bytes) -> str:
+    """The message of an error's body, in the forms that servers use."""
     text = body.decode(errors="replace").strip()
     try:
         whole = json.loads(text)
@@ -45,9 +45,9 @@ def said(body: bytes) -> str:
     return f"{words} ({code})" if isinstance(code, str) else str(words)
 
 
-def served_length(said: str) -> int | None:
+def served_length(message: str) -> int | None:
     """Return the context length that a refusal names, in tokens."""
-    return next((int(match[1]) for pattern in _LENGTHS if (match := pattern.search(said))), None)
+    return next((int(match[1]) for pattern in _LENGTHS if (match := pattern.search(message))), None)
 
 
 def retry_after(header: str | None, *, now: datetime) -> float | None:
@@ -65,42 +65,51 @@ def retry_after(header: str | None, *, now: datetime) -> float | None:
     return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
 
 
-def too_long(said: str) -> ContextTooLong:
+def too_long(message: str) -> ContextTooLong:
     """The prompt does not fit."""
-    served = served_length(said)
+    served = served_length(message)
     limit = f" {served} tokens" if served else ""
     return ContextTooLong(
-        f"The prompt does not fit the context of the model{limit and f' ({limit.strip()})'}: {said}",
+        f"The prompt does not fit the context of the model{limit and f' ({limit.strip()})'}: {message}",
         max_tokens=served,
         hint="Serve the model with a longer context (vLLM: --max-model-len), or give it less to read.",
     )
 
 
-def refusal(status: int, said: str, *, where: str, retry_after_s: float | None = None) -> SignoffError:
-    """Return the error for an HTTP status; ``said`` is the endpoint's own message, ``where`` names it."""
+def refusal(status: int, message: str, *, where: str, retry_after_s: float | None = None) -> SignoffError:
+    """Return the error for an HTTP status; ``message`` is the endpoint's own, ``where`` names it."""
     if status in {401, 403}:
-        return Refused(f"{where} does not accept the key: {said}", code="llm_unauthorized",
-                       hint="Set SIGNOFF_MODEL_API_KEY to a key that this endpoint accepts.")  # fmt: skip
+        return Refused(
+            f"{where} does not accept the key: {message}",
+            code="llm_unauthorized",
+            hint="Set SIGNOFF_MODEL_API_KEY to a key that this endpoint accepts.",
+        )
     if status == 404:  # noqa: PLR2004  the number is the word
-        return Refused(f"{where} does not know this model or address: {said}", code="llm_unknown_model",
-                       hint="`signoff doctor` lists what is served; set SIGNOFF_MODEL to one of them, "
-                            "and SIGNOFF_MODEL_BASE_URL to an address that ends with /v1.")  # fmt: skip
-    if status == 402 or (status == 429 and _NO_MONEY.search(said)):  # noqa: PLR2004
-        return Refused(f"{where}: the account has no credit left: {said}", code="llm_no_credit",
-                       hint="Top up the account, or choose another endpoint.")  # fmt: skip
+        return Refused(
+            f"{where} does not know this model or address: {message}",
+            code="llm_unknown_model",
+            hint="`signoff doctor` lists what is served; set SIGNOFF_MODEL to one of them, "
+            "and SIGNOFF_MODEL_BASE_URL to an address that ends with /v1.",
+        )
+    if status == 402 or (status == 429 and _NO_MONEY.search(message)):  # noqa: PLR2004
+        return Refused(
+            f"{where}: the account has no credit left: {message}",
+            code="llm_no_credit",
+            hint="Top up the account, or choose another endpoint.",
+        )
     if status == 429:  # noqa: PLR2004
         hint = "It is tried again."
         if retry_after_s is not None and retry_after_s > SOON_S:
             hint = f"It says that it answers again in {_spoken(retry_after_s)}. Go on then: signoff resume RUN"
-        return RateLimited(f"{where} asks to slow down: {said}", retry_after=retry_after_s, hint=hint)
-    if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(said)):  # noqa: PLR2004
-        return too_long(said)
+        return RateLimited(f"{where} asks to slow down: {message}", retry_after=retry_after_s, hint=hint)
+    if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(message)):  # noqa: PLR2004
+        return too_long(message)
     if status >= 500 or status in _LATER:  # noqa: PLR2004
-        return Unavailable(f"{where} failed with {status}: {said}", hint="See the log of the model server.")
+        return Unavailable(f"{where} failed with {status}: {message}", hint="See the log of the model server.")
     hint = "The endpoint does not understand what we send; see docs/model-protocol.md."
-    if _TEMPLATE.search(said):
+    if _TEMPLATE.search(message):
         hint = "Serve the model with its chat template (vLLM: --chat-template FILE), or its Instruct variant."
-    return Refused(f"{where} refused the request ({status}): {said}", code="llm_bad_request", hint=hint)
+    return Refused(f"{where} refused the request ({status}): {message}", code="llm_bad_request", hint=hint)
 
 
 def _spoken(seconds: float) -> str:
@@ -110,13 +119,14 @@ def _spoken(seconds: float) -> str:
 def endless(where: str) -> Unreadable:
     """It does not stop."""
     return Unreadable(
-        f"{where} sends more than {LARGEST >> 20} MB for one answer, or a line without an end.", code="llm_endless",
+        f"{where} sends more than {LARGEST >> 20} MB for one answer, or a line without an end.",
+        code="llm_endless",
         hint="See the log of the model server: it does not keep to max_tokens.",
-    )  # fmt: skip
+    )
 
 
 def unreachable(where: str, why: str) -> Unavailable:
-    """Nobody answers there."""
+    """The endpoint does not answer."""
     return Unavailable(f"{where} cannot be reached: {why}", hint=way_there(why))
 
 

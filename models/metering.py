@@ -15,7 +15,7 @@ from models.contract import Usage
 
 
 @dataclass(slots=True)
-class Tab:
+class UsageMeter:
     """The sum of what was booked so far."""
 
     usage: Usage = field(default_factory=Usage)
@@ -27,13 +27,13 @@ class Tab:
         return Spent(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cost=used.cost, model_calls=used.calls)
 
 
-_OPEN: ContextVar[tuple[Tab, ...]] = ContextVar("signoff_tabs", default=())
+_OPEN: ContextVar[tuple[UsageMeter, ...]] = ContextVar("signoff_tabs", default=())
 
 
 @contextmanager
-def metered() -> Generator[Tab]:
+def metered() -> Generator[UsageMeter]:
     """Open a tab for as long as the block runs; it can still be read afterwards."""
-    tab = Tab()
+    tab = UsageMeter()
     token = _OPEN.set((*_OPEN.get(), tab))
     try:
         yield tab

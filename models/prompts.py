@@ -28,7 +28,7 @@ _PART = re.compile(r"^<!-- (system|user|assistant) -->\n", re.MULTILINE)
 
 
 @value
-class Front:
+class FrontMatter:
     """What stands in front of a prompt."""
 
     label: Label = "production"
@@ -71,11 +71,14 @@ class Prompt:
             Refused: ``prompt_invalid``: the front is not valid, a template does not parse, or there is no part.
         """
         front = _FRONT.match(text)
-        said = parse_yaml(front[1], Front, name=f"{name}.md", code="prompt_invalid") if front else Front()
+        said = parse_yaml(front[1], FrontMatter, name=f"{name}.md", code="prompt_invalid") if front else FrontMatter()
         pieces = _PART.split(text[front.end() if front else 0 :])[1:]
         if not pieces:
-            raise Refused(f"The prompt {name} has no part.", code="prompt_invalid",
-                          hint="Head its parts with <!-- system --> and <!-- user -->.")  # fmt: skip
+            raise Refused(
+                f"The prompt {name} has no part.",
+                code="prompt_invalid",
+                hint="Head its parts with <!-- system --> and <!-- user -->.",
+            )
         parts: list[tuple[Speaker, str]] = [
             (cast("Speaker", who), body) for who, body in zip(pieces[::2], pieces[1::2], strict=True)
         ]
@@ -98,8 +101,9 @@ class Prompt:
                 (speaker, environment.from_string(body)) for speaker, body in parts
             )
         except TemplateError as error:
-            raise Refused(f"The prompt {name} does not parse: {error}", code="prompt_invalid",
-                          hint="Correct the template.") from error  # fmt: skip
+            raise Refused(
+                f"The prompt {name} does not parse: {error}", code="prompt_invalid", hint="Correct the template."
+            ) from error
         return cls(name, version, label, templates, tuple(parts))
 
     def render(self, **values: object) -> tuple[Message, ...]:
@@ -114,11 +118,14 @@ class Prompt:
                 for speaker, part in self.parts
             )
         except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise Broken(f"The prompt {self.name} cannot be filled in: {error}", code="prompt_value_missing",
-                         hint="Report it; `signoff trace RUN` shows where.") from error  # fmt: skip
+            raise Broken(
+                f"The prompt {self.name} cannot be filled in: {error}",
+                code="prompt_value_missing",
+                hint="Report it; `signoff trace RUN` shows where.",
+            ) from error
 
 
-class Speech(Protocol):
+class PromptSource(Protocol):
     """One prompt in whatever version a run gets."""
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
@@ -131,7 +138,7 @@ class Speech(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class PromptFiles:
     """The versions of one prompt that lie on this machine."""
 
     prompts: tuple[Prompt, ...]
@@ -139,7 +146,7 @@ class Versions:
     """Share of the runs that get the staged version, where there is one."""
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
-        """See ``Speech.render``."""
+        """See ``PromptSource.render``."""
         return pick(self.prompts, key=key, staging_share=self.staging_share).render(**values)
 
 

@@ -18,7 +18,7 @@ import httpx
 
 from domain import Broken, Refused
 from models.contract import Message
-from models.prompts import Label, Prompt, Speaker, Versions, labels
+from models.prompts import Label, Prompt, PromptFiles, Speaker, labels
 
 PREFIX: Final = "signoff-"
 
@@ -32,11 +32,11 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromLangfuse:
+class LangfusePrompts:
     """One prompt of a Langfuse project, in the versions that its labels name."""
 
     name: str
-    local: Versions
+    local: PromptFiles
     host: str
     public_key: str
     secret_key: str = field(repr=False)
@@ -73,9 +73,12 @@ class FromLangfuse:
         api, errors = await asyncio.to_thread(self._sdk)
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
-                base_url=self.host.rstrip("/"), username=self.public_key, password=self.secret_key,
-                x_langfuse_public_key=self.public_key, httpx_client=client,
-            )  # fmt: skip
+                base_url=self.host.rstrip("/"),
+                username=self.public_key,
+                password=self.secret_key,
+                x_langfuse_public_key=self.public_key,
+                httpx_client=client,
+            )
             try:
                 async with asyncio.timeout(self.timeout_s):
                     said = await langfuse.prompts.get(
@@ -121,6 +124,9 @@ def _made(name: str, label: Label, said: Any) -> Prompt:
         return Prompt.parse(said.prompt, name=name, version=version, label=label)
     parts: list[tuple[Speaker, str]] = [(cast("Speaker", part.role), str(part.content)) for part in said.prompt]
     if not parts or any(role not in {"system", "user", "assistant"} for role, _ in parts):
-        raise Refused(f"The prompt {name} has no part that can be spoken.", code="prompt_invalid",
-                      hint="Give it system and user messages.")  # fmt: skip
+        raise Refused(
+            f"The prompt {name} has no part that can be spoken.",
+            code="prompt_invalid",
+            hint="Give it system and user messages.",
+        )
     return Prompt.of(parts, name=name, version=version, label=label)

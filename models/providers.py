@@ -1,4 +1,8 @@
-"""A provider of changes that simply asks a model."""
+"""Providers of changes: the contract, and the one that asks a model.
+
+A provider proposes a code change, by asking a model or by searching for a repair; the graph cannot tell which, and
+ranks by evidence.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +11,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
-from models.contract import Heard, Message, Model, Settings, Usage
+from models.contract import Listener, Message, Model, ModelSettings, Question, Usage
 
 
 class Bench(Protocol):
@@ -29,7 +33,7 @@ class Bench(Protocol):
 
 
 @value
-class Job:
+class ChangeRequest:
     """One change that is wanted."""
 
     messages: tuple[Message, ...] = ()
@@ -37,7 +41,7 @@ class Job:
     accept: str = ""
     """Shell command that must pass afterwards; it fails now when there is a bug to repair."""
     expert: Name = "code_general"
-    settings: Settings = Field(default_factory=Settings)
+    settings: ModelSettings = Field(default_factory=ModelSettings)
     seconds: float = Field(default=60.0, gt=0)
     """Wall time a provider may take."""
     suspects: Annotated[tuple[str, ...], Field(max_length=50)] = ()
@@ -48,7 +52,7 @@ class Job:
 
 @value
 class Proposal:
-    """A change somebody proposes, and what it took."""
+    """A proposed change, and what it took."""
 
     provider: str
     model: str = ""
@@ -63,12 +67,12 @@ class Proposal:
 
 
 class Provider(Protocol):
-    """Somebody who proposes changes."""
+    """Proposes changes."""
 
     @property
     def name(self) -> str: ...
 
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
+    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
         """One change for this job. The bench's files are the same afterwards as before.
 
         Raises:
@@ -78,19 +82,19 @@ class Provider(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ModelProvider:
     """Ask ``model`` for the change; the job's messages are the whole prompt."""
 
     model: Model
 
     @property
     def name(self) -> str:
-        """The model's name: that is who proposes."""
+        """The model's name: it is the one who proposes."""
         return self.model.name
 
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:  # noqa: ARG002
+    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:  # noqa: ARG002
         """See ``Provider.propose``; the bench is not needed."""
-        reply = await self.model.ask(job.messages, CodeChange, settings=job.settings, heard=heard)
+        reply = await self.model.ask(Question(job.messages, CodeChange, settings=job.settings, listener=listener))
         return Proposal(
             provider=self.name,
             model=reply.model,

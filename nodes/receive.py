@@ -8,7 +8,7 @@ from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
 from domain import MANIFESTS, Refused, Spent, Task, below, find_acceptance, run_in
-from models import Errand
+from models import SelectionContext
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
 from nodes._rules import workspace_policy
@@ -49,7 +49,7 @@ class Receiver:
         expert = task.expert or self.roster.choose_expert(task.text, paths)
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
         org = state.get("org") or "local"
-        await self.roster.admit(Errand(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
+        await self.roster.admit(SelectionContext(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
         accept = task.accept or await self._found(run, pinned, paths)
         received_at = task.received_at or self.clock()
         task = replace(

@@ -22,7 +22,7 @@ from domain import (
     read_report,
     weakened,
 )
-from models import Model, Speech
+from models import Model, PromptSource
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
@@ -67,7 +67,7 @@ class Reviewer:
     store: Store
     roster: Roster
     engine: Engine
-    prompt: Speech
+    prompt: PromptSource
     clock: Clock
     tracer: Tracer
 

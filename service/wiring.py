@@ -32,9 +32,11 @@ from approvals import (
     writing,
 )
 from graphs import Staff, coding
-from models import Catalogue, Decisions, Model, Role, Switchboard, load_catalogue
 from models import Database as ModelTables
+from models import Model, Role
 from models.repair import Repair
+from models.routing import Catalogue, ModelRouter, load_catalogue
+from models.wrappers import Decisions
 from nodes._revise import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
@@ -126,7 +128,7 @@ class House:
         self.pool.warm(self.spec)
 
     @property
-    def board(self) -> Switchboard:
+    def board(self) -> ModelRouter:
         """Chooses models."""
         return self.desk.board
 
@@ -141,7 +143,7 @@ class House:
 
     def announce(self, console: Console) -> None:
         """Say in one line who will do the work."""
-        coder = self.board.seats.described("coder")
+        coder = self.board.registry.described("coder")
         who = f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
         console.print(f"[dim]coder: {who} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False)
 

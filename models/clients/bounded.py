@@ -1,4 +1,4 @@
-"""Answers of a size that a model can write: a broken or hostile endpoint takes no memory of ours."""
+"""Size limits of responses: a broken or hostile endpoint takes no memory of ours."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 
@@ -35,7 +35,7 @@ class _Bounded(httpx.AsyncByteStream):
         await self._body.aclose()
 
 
-def bounding() -> dict[str, list[Callable[[httpx.Response], Awaitable[None]]]]:
+def bounded_hooks() -> dict[str, list[Callable[[httpx.Response], Awaitable[None]]]]:
     """Event hooks of a client whose responses are all bounded; what is too long is an ``httpx.DecodingError``."""
 
     def problem() -> Exception:

@@ -1,6 +1,7 @@
-"""A model behind a wire: asks for an answer of a given form, reads it, and asks once more when it cannot.
+"""Chat client: a model behind a transport, which asks for an answer of a given schema and reads it.
 
-Every call ends: within ``settings.timeout_s`` seconds there is an answer or an error of the house.
+An answer that cannot be read is asked for once more. Every call ends: within ``settings.timeout_s`` seconds there is an
+answer or an error of ``domain.errors``.
 """
 
 import asyncio
@@ -13,16 +14,18 @@ from itertools import groupby
 from typing import TypeVar, cast
 
 from domain import Refused, SignoffError, Unavailable, Unreadable, value
-from models.clients.contract import Dialect, Endpoint, Form, Wire
-from models.clients.dialect import relax, unheard
-from models.clients.stream import Ear, Scale
-from models.clients.structured import Read, form_of, read, without_thoughts
-from models.contract import Heard, Message, Price, Reply, Settings, Usage
+from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, Transport
+from models.clients.dialect import relax, without_tools
+from models.clients.stream import StreamAccumulator
+from models.clients.structured import ParsedAnswer, read, schema_of, without_thoughts
+from models.contract import Message, Price, Question, Reply, Usage
 from models.metering import book
+from models.tokens import TokenRatio
 
 T = TypeVar("T")
 
 _RELAXED_AT_MOST = 6
+_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
 
 
 @value
@@ -40,150 +43,141 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Learned:
-    """What we know about how the endpoint wants to be spoken to; it lives as long as the model."""
+    """What is known about how the endpoint wants to be asked; it lives as long as the model."""
 
     dialect: Dialect = field(default_factory=Dialect)
-    scale: Scale = field(default_factory=Scale)
+    ratio: TokenRatio = field(default_factory=TokenRatio)
 
 
 def learned(dialect: Dialect) -> _Learned:
-    """What is known from the start about how to speak to somebody."""
+    """What is known from the start about how to ask an endpoint."""
     return _Learned(dialect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
-    """A ``Model`` on any ``Wire``."""
+    """A ``Model`` on any ``Transport``."""
 
-    wire: Wire
+    transport: Transport
     price: Price = field(default_factory=Price)
     learned: _Learned = field(default_factory=_Learned, repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        return self.wire.name
+        return self.transport.name
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``."""
         started = time.monotonic()
         try:
-            async with asyncio.timeout(settings.timeout_s):
-                reply = await self._ask(messages, answer, settings, heard)
+            async with asyncio.timeout(question.settings.timeout_s):
+                reply = await self._answered(question)
         except TimeoutError:
             raise Unavailable(
-                f"{self.name} did not answer within {settings.timeout_s:g} s.",
+                f"{self.name} did not answer within {question.settings.timeout_s:g} s.",
                 hint="Raise SIGNOFF_MODEL_TIMEOUT_S, or choose a faster model.",
             ) from None
         return replace(reply, latency_ms=(time.monotonic() - started) * 1_000)
 
-    async def _ask(
-        self, messages: Sequence[Message], answer: type[T], settings: Settings, heard: Heard | None
-    ) -> Reply[T]:
-        if answer is str:
-            said = await self._hear(messages, None, settings, heard)
-            return self._reply(cast("T", without_thoughts(said.text)), said, said.usage)
-        first = await self._hear(messages, form_of(answer), settings, heard)
-        found = read(first.text, answer)
-        if found.value is not None:
-            return self._reply(found.value, first, first.usage)
-        form, dialect, cut_off = form_of(answer), self.learned.dialect, first.finish == "length"
+    async def _answered(self, question: Question[T]) -> Reply[T]:
+        if question.answer is str:
+            text = await self._send(question, None)
+            return _reply(cast("T", without_thoughts(text.text)), text, text.usage)
+        schema = schema_of(question.answer)
+        first = await self._send(question, schema)
+        parsed = read(first.text, question.answer)
+        if parsed.value is not None:
+            return _reply(parsed.value, first, first.usage)
+        dialect, cut_off = self.learned.dialect, first.finish == "length"
         if not first.called:
-            self.learned.dialect = unheard(dialect)
-        asked = (*messages, *again(first.text, found.wrong, form, self.learned.dialect, cut_off=cut_off))
-        second = await self._hear(asked, form, settings, heard)
-        found = read(second.text, answer)
-        if found.value is None:
-            raise _unreadable(self.name, answer, second, found)
-        return self._reply(found.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
+            self.learned.dialect = without_tools(dialect)
+        repair = repair_round(first.text, parsed.wrong, schema, self.learned.dialect, cut_off=cut_off)
+        second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
+        parsed = read(second.text, question.answer)
+        if parsed.value is None:
+            raise _unreadable(self.name, schema, second, parsed)
+        return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
-    async def _hear(
-        self, messages: Sequence[Message], form: Form | None, settings: Settings, heard: Heard | None
-    ) -> _Answer:
+    async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
         """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
+            spoken = replace(question, messages=formatted(question.messages, schema, dialect))
             try:
-                return await self._listen(told(messages, form, dialect), form, dialect, settings, heard)
+                return await self._stream(spoken, schema, dialect)
             except Refused as error:
                 plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
                 if plainer is None:
                     raise
                 self.learned.dialect = plainer
-        raise Refused(f"{self.name} refuses every way of asking.", code="llm_bad_request",
-                      hint="Read docs/model-protocol.md and the log of the model server.")  # fmt: skip
+        raise Refused(
+            f"{self.name} refuses every way of asking.",
+            code="llm_bad_request",
+            hint="Read docs/model-protocol.md and the log of the model server.",
+        )
 
-    async def _listen(
-        self,
-        messages: Sequence[Message],
-        form: Form | None,
-        dialect: Dialect,
-        settings: Settings,
-        heard: Heard | None,
-    ) -> _Answer:
-        if heard is not None:
-            heard("")
-        ear, used = Ear(name=self.name, heard=heard), Usage()
+    async def _stream(self, question: Question[T], schema: AnswerSchema | None, dialect: Dialect) -> _Answer:
+        if question.listener is not None:
+            question.listener("")
+        stream = StreamAccumulator(name=self.name, listener=question.listener)
+        usage = Usage()
         try:
-            async with aclosing(self.wire.send(messages, form=form, dialect=dialect, settings=settings)) as pieces:
-                async for piece in pieces:
-                    ear.take(piece)
-            ear.must_be_whole()
+            sending = self.transport.send(question.messages, form=schema, dialect=dialect, settings=question.settings)
+            async with aclosing(sending) as deltas:
+                async for delta in deltas:
+                    stream.take(delta)
+            stream.must_be_whole()
         except SignoffError as error:
-            ear.failed(error)
+            stream.failed(error)
             raise
         finally:  # also when the caller gives up in the middle: what was used is booked, whatever comes of it
-            used = ear.used(messages, settings, self.learned.scale)
-            used = replace(used, cost=self.price.of(used))
-            book(used)
+            usage = stream.usage(question.messages, question.settings, self.learned.ratio)
+            usage = replace(usage, cost=self.price.of(usage))
+            book(usage)
         return _Answer(
-            text=ear.text, finish=ear.last.finish or "stop", model=ear.last.model or self.name, first_ms=ear.first_ms,
-            usage=used, called=ear.last.called,
-        )  # fmt: skip
+            text=stream.text,
+            finish=stream.last.finish or "stop",
+            model=stream.last.model or self.name,
+            first_ms=stream.first_ms,
+            usage=usage,
+            called=stream.last.called,
+        )
 
-    def _reply(self, found: T, said: _Answer, usage: Usage) -> Reply[T]:
-        return Reply(value=found, model=said.model, usage=usage, first_token_ms=said.first_ms, finish=said.finish)
+
+def _reply(parsed: T, answer: _Answer, usage: Usage) -> Reply[T]:
+    return Reply(value=parsed, model=answer.model, usage=usage, first_token_ms=answer.first_ms, finish=answer.finish)
+
+
+def _unreadable(name: str, schema: AnswerSchema, answer: _Answer, parsed: ParsedAnswer[T]) -> Unreadable:
+    cut = " The answer was cut off at the length limit." if answer.finish == "length" else ""
+    hint = "Raise max_tokens of the role." if cut else "Use a model or a server with structured output."
+    return Unreadable(f"{name} did not answer with a {schema.name}, twice: {parsed.wrong}.{cut}", hint=hint)
 
 
 @asynccontextmanager
-async def opened(endpoint: Endpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
+async def open_chat(endpoint: ModelEndpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
     """Open a model of an OpenAI-compatible endpoint for as long as the block runs."""
     from models.clients import openai  # noqa: PLC0415  the vendor's package takes a second to import
 
-    async with openai.opened(endpoint) as wire:
-        yield Chat(wire=wire, price=price or Price())
+    async with openai.open_transport(endpoint) as transport:
+        yield Chat(transport=transport, price=price or Price())
 
 
-def _unreadable(name: str, answer: type, said: _Answer, found: Read[T]) -> Unreadable:
-    cut = " The answer was cut off at the length limit." if said.finish == "length" else ""
-    hint = "Raise max_tokens of the role." if cut else "Use a model or a server with structured output."
-    return Unreadable(f"{name} did not answer with a {form_of(answer).name}, twice: {found.wrong}.{cut}", hint=hint)
-
-
-_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
-
-
-def told(messages: Sequence[Message], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
+def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect: Dialect) -> tuple[Message, ...]:
     """Put the schema into the system message where the endpoint does not take it as a parameter.
 
     Where its chat template has no system message, that becomes the beginning of the first question.
     """
-    told = _with_rule(_in_turns(messages), form, dialect)
-    return told if dialect.system else _without_system(told)
-
-
-def _with_rule(told: tuple[Message, ...], form: Form | None, dialect: Dialect) -> tuple[Message, ...]:
-    if form is None or dialect.structured in _AS_PARAMETER:
-        return told
-    rule = _rule(form)
-    if told and told[0].role == "system":
-        return (Message(role="system", content=f"{told[0].content}\n\n{rule}"), *told[1:])
-    return (Message(role="system", content=rule), *told)
-
-
-def _without_system(told: tuple[Message, ...]) -> tuple[Message, ...]:
-    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in told])
+    spoken = _in_turns(messages)
+    if schema is not None and dialect.structured not in _AS_PARAMETER:
+        rule = _rule(schema)
+        if spoken and spoken[0].role == "system":
+            spoken = (Message(role="system", content=f"{spoken[0].content}\n\n{rule}"), *spoken[1:])
+        else:
+            spoken = (Message(role="system", content=rule), *spoken)
+    if dialect.system:
+        return spoken
+    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in spoken])
 
 
 def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -192,19 +186,20 @@ def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(replace(group[0], content="\n\n".join(message.content for message in group)) for group in groups)
 
 
-def again(said: str, wrong: str, form: Form, dialect: Dialect, *, cut_off: bool) -> tuple[Message, Message]:
+def repair_round(
+    answer: str, wrong: str, schema: AnswerSchema, dialect: Dialect, *, cut_off: bool
+) -> tuple[Message, Message]:
     """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
 
     An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
     """
     cut = " It was cut off at the length limit: be shorter." if cut_off else ""
     wish = f"That is not the JSON object that was asked for: {wrong}.{cut}"
-    untold = not cut_off and dialect.structured in _AS_PARAMETER
-    rule = f"\n\n{_rule(form)}" if untold else ""
+    rule = f"\n\n{_rule(schema)}" if not cut_off and dialect.structured in _AS_PARAMETER else ""
     wish = f"{wish} Answer again, with the whole corrected JSON object and nothing else.{rule}"
-    return (Message(role="assistant", content=said or "(nothing)"), Message(role="user", content=wish))
+    return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
 
 
-def _rule(form: Form) -> str:
-    schema = json.dumps(form.json_schema, separators=(",", ":"))
-    return f"Your answer is one JSON object that conforms to the JSON Schema `{form.name}`:\n{schema}"
+def _rule(schema: AnswerSchema) -> str:
+    text = json.dumps(schema.json_schema, separators=(",", ":"))
+    return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"

@@ -1,7 +1,7 @@
-"""The way to one endpoint, as narrow as a model needs it: messages out, pieces of text in.
+"""Transport contract: the way to one endpoint, as narrow as a model needs it: messages out, deltas of text in.
 
-``Chat`` is built on this seam; who speaks which vendor's protocol is told by the module that
-implements it (``openai`` over HTTP, ``huggingface`` in this process).
+``Chat`` is built on it; each protocol has a module of its own (``openai`` over HTTP, ``vendors``, ``huggingface`` in
+this process).
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -10,14 +10,18 @@ from typing import Any, Literal, Protocol
 from pydantic import SecretStr
 
 from domain import value
-from models.contract import Message, Settings, Usage
+from models.contract import Message, ModelSettings, Usage
 
 Structured = Literal["strict", "json_schema", "json_object", "tools", "text"]
 """How an answer of a given form is asked for, from the strictest way to the plainest."""
 
 
+PROVIDER_OF_SCHEME = {"local:": "huggingface", "anthropic:": "anthropic", "google:": "google"}
+"""Addresses that are no URLs of the OpenAI protocol, and who serves there, as policies name it."""
+
+
 @value
-class Endpoint:
+class ModelEndpoint:
     """Where a model is served, and what it is called there."""
 
     base_url: str
@@ -41,7 +45,7 @@ class Dialect:
 
 
 @value
-class Form:
+class AnswerSchema:
     """The form an answer must have: a JSON Schema and its name."""
 
     name: str
@@ -50,8 +54,8 @@ class Form:
 
 
 @value
-class Piece:
-    """A part of an answer. What is None has not been said yet."""
+class Delta:
+    """A part of an answer. What is None has not come yet."""
 
     text: str = ""
     called: bool = False
@@ -61,19 +65,19 @@ class Piece:
     usage: Usage | None = None
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """One model at one endpoint."""
 
     @property
     def name(self) -> str: ...
 
     def send(
-        self, messages: Sequence[Message], *, form: Form | None, dialect: Dialect, settings: Settings
-    ) -> AsyncGenerator[Piece]:
+        self, messages: Sequence[Message], *, form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings
+    ) -> AsyncGenerator[Delta]:
         """Stream one answer. No retry, no deadline, no parsing: that is the caller's.
 
         Raises:
             Unavailable, RateLimited, Unreadable: Transient.
-            ContextTooLong, Refused: the request is wrong; ``llm_bad_request`` quotes what the endpoint said.
+            ContextTooLong, Refused: the request is wrong; ``llm_bad_request`` quotes the endpoint's message.
         """
         ...

@@ -1,4 +1,4 @@
-"""Find out what an endpoint does not understand from the way it says no. Pure."""
+"""Dialect of an endpoint: what it does not understand, from the way it refuses. Pure."""
 
 import re
 from dataclasses import replace
@@ -22,10 +22,10 @@ _SYSTEM = re.compile(
 )
 
 
-def _plainer(structured: Structured, said: str) -> Structured | None:
+def _plainer(structured: Structured, message: str) -> Structured | None:
     match structured:
         case "strict":
-            return "json_schema" if _SCHEMA_IS_TOO_MUCH.search(said) else "json_object"
+            return "json_schema" if _SCHEMA_IS_TOO_MUCH.search(message) else "json_object"
         case "json_schema":
             return "json_object"
         case "json_object":
@@ -36,22 +36,22 @@ def _plainer(structured: Structured, said: str) -> Structured | None:
             return None
 
 
-def relax(dialect: Dialect, said: str) -> Dialect | None:
-    """Return the dialect to try after the endpoint refused with ``said``; None: it is not about the dialect."""
-    if _SYSTEM.search(said) and dialect.system:
+def relax(dialect: Dialect, message: str) -> Dialect | None:
+    """Return the dialect to try after the endpoint refused with ``message``; None: it is not about the dialect."""
+    if _SYSTEM.search(message) and dialect.system:
         return replace(dialect, system=False)
-    if _USAGE.search(said) and dialect.stream_usage:
+    if _USAGE.search(message) and dialect.stream_usage:
         return replace(dialect, stream_usage=False)
-    if _TEMPERATURE.search(said) and dialect.temperature:
+    if _TEMPERATURE.search(message) and dialect.temperature:
         return replace(dialect, temperature=False)
-    if _LIMIT.search(said) and dialect.limit == "max_tokens":
+    if _LIMIT.search(message) and dialect.limit == "max_tokens":
         return replace(dialect, limit="max_completion_tokens")
     about = _TOOLS if dialect.structured == "tools" else _FORM
-    if about.search(said) and (plainer := _plainer(dialect.structured, said)):
+    if about.search(message) and (plainer := _plainer(dialect.structured, message)):
         return replace(dialect, structured=plainer)
     return None
 
 
-def unheard(dialect: Dialect) -> Dialect:
+def without_tools(dialect: Dialect) -> Dialect:
     """Return the dialect for an endpoint that answered in words: where it was offered a tool, it does not know any."""
     return replace(dialect, structured="text") if dialect.structured == "tools" else dialect

@@ -1,16 +1,16 @@
-"""A model whose name is not configured: the only one that its endpoint serves."""
+"""Discovered model: one whose name is not configured, the only one that its endpoint serves."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from domain import Refused, Unavailable
-from models.clients.chat import Chat, opened
-from models.clients.contract import Endpoint
+from models.clients.chat import Chat, open_chat
+from models.clients.contract import ModelEndpoint
 from models.clients.probe import probe
-from models.contract import Heard, Message, Price, Reply, Settings
+from models.contract import ModelSettings, Price, Question, Reply
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class _Found:
 class Discovered:
     """Looks at the endpoint when it is asked for the first time, not before: a dead one stops nobody else."""
 
-    endpoint: Endpoint
+    endpoint: ModelEndpoint
     stack: AsyncExitStack
     price: Callable[[str | None], Price]
     found: _Found = field(default_factory=_Found, repr=False)
@@ -35,27 +35,27 @@ class Discovered:
         """``default`` until the first question."""
         return self.found.chat.name if self.found.chat is not None else "default"
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``; Refused ``llm_which_model`` when not exactly one model is served."""
         async with self.looking:
-            chat = self.found.chat = self.found.chat or await self._look(settings)
-        return await chat.ask(messages, answer, settings=settings, heard=heard)
+            chat = self.found.chat = self.found.chat or await self._look(question.settings)
+        return await chat.ask(question)
 
-    async def _look(self, settings: Settings) -> Chat:
+    async def _look(self, settings: ModelSettings) -> Chat:
         seen = await probe(self.endpoint, timeout_s=min(30.0, settings.timeout_s), quick=True)
         if not seen.reachable:
             raise Unavailable(f"The model endpoint {seen.base_url} {seen.problem}.", hint=seen.hint)
         if seen.problem:
             raise Refused(f"The model endpoint {seen.base_url}: {seen.problem}", code="llm_which_model", hint=seen.hint)
         return await self.stack.enter_async_context(
-            opened(replace(self.endpoint, model=seen.model), price=self.price(seen.model))
+            open_chat(replace(self.endpoint, model=seen.model), price=self.price(seen.model))
         )
 
 
 @asynccontextmanager
-async def discovered(endpoint: Endpoint, *, price: Callable[[str | None], Price]) -> AsyncGenerator[Discovered]:
+async def open_discovered(
+    endpoint: ModelEndpoint, *, price: Callable[[str | None], Price]
+) -> AsyncGenerator[Discovered]:
     """Open the endpoint's only model for as long as the block runs."""
     async with AsyncExitStack() as stack:
         yield Discovered(endpoint=endpoint, stack=stack, price=price)

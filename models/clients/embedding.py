@@ -1,4 +1,4 @@
-"""Vectors of texts, from an endpoint that embeds (``POST /v1/embeddings``, as vLLM and OpenAI have it)."""
+"""Embedding client: vectors of texts, from an endpoint that embeds (``POST /v1/embeddings``)."""
 
 import hashlib
 from collections import OrderedDict
@@ -9,13 +9,13 @@ from math import isfinite
 import httpx
 
 from domain import Unavailable
-from models.clients.bounded import PLAIN, bounding
-from models.clients.contract import Endpoint
+from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.contract import ModelEndpoint
 
 PATIENCE_S = 10.0
 
 
-async def embedded(endpoint: Endpoint, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+async def embed(endpoint: ModelEndpoint, texts: Sequence[str]) -> Sequence[Sequence[float]]:
     """Return one vector for each text.
 
     Raises:
@@ -25,7 +25,7 @@ async def embedded(endpoint: Endpoint, texts: Sequence[str]) -> Sequence[Sequenc
     url = f"{endpoint.base_url.rstrip('/')}/embeddings"
     try:
         headers = {**PLAIN, "authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(timeout=PATIENCE_S, headers=headers, event_hooks=bounding()) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_S, headers=headers, event_hooks=bounded_hooks()) as client:
             answer = await client.post(url, json={"model": endpoint.model, "input": list(texts)})
         data = sorted(answer.json()["data"], key=lambda each: each["index"])
         vectors = [tuple(float(number) for number in each["embedding"]) for each in data]
@@ -45,15 +45,15 @@ class Embedder:
     The ``most`` texts that were wanted last are kept in this process, by their hash.
     """
 
-    endpoint: Endpoint
+    endpoint: ModelEndpoint
     most: int = 2_000
     kept: OrderedDict[bytes, Sequence[float]] = field(default_factory=OrderedDict[bytes, Sequence[float]], repr=False)
 
     async def __call__(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """See ``embedded``."""
+        """See ``embed``."""
         names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.kept}
-        fresh = dict(zip(new, await embedded(self.endpoint, list(new.values())), strict=True)) if new else {}
+        fresh = dict(zip(new, await embed(self.endpoint, list(new.values())), strict=True)) if new else {}
         found = {name: fresh.get(name) or self.kept[name] for name in names}
         for name, vector in found.items():
             self.kept[name] = vector
@@ -63,6 +63,8 @@ class Embedder:
         return [found[name] for name in names]
 
 
-def _none(endpoint: Endpoint) -> Unavailable:
-    return Unavailable(f"{endpoint.base_url} does not embed with {endpoint.model}.",
-                       hint="Set SIGNOFF_MODEL_EMBEDDING to a model that it serves for embedding.")  # fmt: skip
+def _none(endpoint: ModelEndpoint) -> Unavailable:
+    return Unavailable(
+        f"{endpoint.base_url} does not embed with {endpoint.model}.",
+        hint="Set SIGNOFF_MODEL_EMBEDDING to a model that it serves for embedding.",
+    )

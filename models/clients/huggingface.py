@@ -1,4 +1,4 @@
-"""A Hugging Face model in this process, through langchain-huggingface (extra ``local``).
+"""Hugging Face client: a model in this process, through langchain-huggingface (extra ``local``).
 
 Slower than a server and without guided decoding, so answers are asked for in words; but there is
 nothing to install and nothing to start. The packages take seconds to import: they are imported when
@@ -13,8 +13,8 @@ from typing import Any
 
 from domain import ContextTooLong, Refused
 from models.clients.chat import Chat, learned
-from models.clients.contract import Dialect, Form, Piece
-from models.contract import Message, Price, Settings, Usage
+from models.clients.contract import AnswerSchema, Delta, Dialect
+from models.contract import Message, ModelSettings, Price, Usage
 
 SCHEME = "local:"
 """``SIGNOFF_MODEL_BASE_URL=local:`` means: in this process."""
@@ -23,13 +23,13 @@ INSTALL = ".venv/bin/pip install -e '.[local]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalWire:
+class HuggingFaceTransport:
     """One model in this process; it answers one question at a time."""
 
     model_id: str
     pipeline: Any
     """``langchain_huggingface.HuggingFacePipeline``."""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     @property
     def name(self) -> str:
@@ -44,28 +44,28 @@ class LocalWire:
         self,
         messages: Sequence[Message],
         *,
-        form: Form | None,  # noqa: ARG002  it is told in words
+        form: AnswerSchema | None,  # noqa: ARG002  it is told in words
         dialect: Dialect,  # noqa: ARG002
-        settings: Settings,
-    ) -> AsyncGenerator[Piece]:
-        """See ``Wire.send``."""
+        settings: ModelSettings,
+    ) -> AsyncGenerator[Delta]:
+        """See ``Transport.send``."""
         prompt, tokens_in = self._prompt(messages, settings)
         options: dict[str, Any] = {"max_new_tokens": settings.max_tokens, "do_sample": settings.temperature > 0}
         if settings.temperature > 0:
             options["temperature"] = settings.temperature
-        text: list[str] = []
-        async with self.turn:
-            async for piece in self.pipeline.astream(prompt, pipeline_kwargs=options):
-                text.append(piece)
-                yield Piece(text=piece)
-        tokens_out = len(self._tokens("".join(text)))
+        texts: list[str] = []
+        async with self.lock:
+            async for text in self.pipeline.astream(prompt, pipeline_kwargs=options):
+                texts.append(text)
+                yield Delta(text=text)
+        tokens_out = len(self._tokens("".join(texts)))
         finish = "length" if tokens_out >= settings.max_tokens else "stop"
-        yield Piece(finish=finish, model=self.model_id, usage=Usage(tokens_in=tokens_in, tokens_out=tokens_out))
+        yield Delta(finish=finish, model=self.model_id, usage=Usage(tokens_in=tokens_in, tokens_out=tokens_out))
 
-    def _prompt(self, messages: Sequence[Message], settings: Settings) -> tuple[str, int]:
-        said = [{"role": message.role, "content": message.content} for message in messages]
-        words = self.pipeline.pipeline.tokenizer
-        prompt = str(words.apply_chat_template(said, tokenize=False, add_generation_prompt=True))
+    def _prompt(self, messages: Sequence[Message], settings: ModelSettings) -> tuple[str, int]:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        tokenizer = self.pipeline.pipeline.tokenizer
+        prompt = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         tokens = len(self._tokens(prompt))
         if tokens + settings.max_tokens > self.context:
             raise ContextTooLong(
@@ -80,7 +80,7 @@ class LocalWire:
 
 
 @asynccontextmanager
-async def opened(model_id: str | None, *, price: Price | None = None) -> AsyncGenerator[Chat]:
+async def open_local(model_id: str | None, *, price: Price | None = None) -> AsyncGenerator[Chat]:
     """Load a model (an id, or a folder) into this process.
 
     Raises:
@@ -88,8 +88,8 @@ async def opened(model_id: str | None, *, price: Price | None = None) -> AsyncGe
     """
     model_id = model_id or DEFAULT
     pipeline = await asyncio.to_thread(_load, model_id)
-    wire = LocalWire(model_id=model_id, pipeline=pipeline)
-    yield Chat(wire=wire, price=price or Price(), learned=learned(Dialect(structured="text")))
+    transport = HuggingFaceTransport(model_id=model_id, pipeline=pipeline)
+    yield Chat(transport=transport, price=price or Price(), learned=learned(Dialect(structured="text")))
 
 
 def _load(model_id: str) -> Any:
@@ -99,8 +99,12 @@ def _load(model_id: str) -> Any:
 
         return HuggingFacePipeline.from_model_id(model_id=model_id, task="text-generation")
     except (ImportError, ModuleNotFoundError) as error:
-        raise Refused(f"Models in this process need the extra `local`: {error}", code="llm_not_installed",
-                      hint=INSTALL) from error  # fmt: skip
+        raise Refused(
+            f"Models in this process need the extra `local`: {error}", code="llm_not_installed", hint=INSTALL
+        ) from error
     except (OSError, ValueError) as error:
-        raise Refused(f"{model_id} cannot be loaded: {error}", code="llm_unknown_model",
-                      hint="Name a model of the Hugging Face Hub, or a folder that has one.") from error  # fmt: skip
+        raise Refused(
+            f"{model_id} cannot be loaded: {error}",
+            code="llm_unknown_model",
+            hint="Name a model of the Hugging Face Hub, or a folder that has one.",
+        ) from error

@@ -1,7 +1,8 @@
-"""The OpenAI protocol over HTTP, through langchain's ``ChatOpenAI``: vLLM and every compatible endpoint.
+"""OpenAI client: the OpenAI protocol over HTTP, through langchain's ``ChatOpenAI``: vLLM and every compatible endpoint.
 
-The only module that knows the vendor's package. It takes a second to import, so it is imported when
-the first endpoint is opened (see ``chat.opened``).
+Its HTTP client names failures before langchain warns about them, and understands endpoints that do not stream. The
+only module that knows the vendor's package: it takes a second to import, so it is imported when the first endpoint is
+opened (see ``chat.open_chat``).
 """
 
 import json
@@ -21,9 +22,9 @@ from pydantic import SecretStr
 
 from domain import Broken, Refused, SignoffError, Unavailable, Unreadable
 from models.clients.bounded import PLAIN, Problem, limited
-from models.clients.contract import Dialect, Endpoint, Form, Piece
-from models.contract import Message, Settings, Usage
-from models.errors import LARGEST, endless, refusal, retry_after, said, served_length, too_long, unreachable
+from models.clients.contract import AnswerSchema, Delta, Dialect, ModelEndpoint
+from models.contract import Message, ModelSettings, Usage
+from models.errors import LARGEST, endless, error_text, refusal, retry_after, served_length, too_long, unreachable
 
 _FAILED = 400
 _UNKNOWN = 500
@@ -33,13 +34,13 @@ _QUOTED = 600
 """Characters of an endpoint's message that we repeat."""
 
 
-class Client(openai.DefaultAsyncHttpxClient):
+class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
     """Says what a failure means, and makes a stream of a whole answer where an endpoint does not stream.
 
     Failures are named here, before langchain warns about them on standard error.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: ModelEndpoint) -> None:
         super().__init__(timeout=None, follow_redirects=True, headers=PLAIN)
         self._endpoint = endpoint
 
@@ -49,7 +50,7 @@ class Client(openai.DefaultAsyncHttpxClient):
         if response.status_code >= _FAILED:
             body = await _begun(response)
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
-            words = quoted(said(body), self._endpoint)
+            words = quoted(error_text(body), self._endpoint)
             raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
         if response.headers.get("content-encoding", "identity") != "identity":
             raise no_protocol(self._endpoint)
@@ -74,7 +75,7 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._body.aclose()
 
 
-async def _read(response: Any, endpoint: Endpoint) -> bytes:
+async def _read(response: Any, endpoint: ModelEndpoint) -> bytes:
     """An answer of a size that a model can write; one that never ends takes no memory of ours."""
     parts, size = list[bytes](), 0
     async for part in response.aiter_bytes():
@@ -87,14 +88,14 @@ async def _read(response: Any, endpoint: Endpoint) -> bytes:
 
 async def _begun(response: Any) -> bytes:
     """The beginning of what an endpoint says with a refusal."""
-    said_so_far = b""
+    body = b""
     async with aclosing(response.aiter_bytes()) as parts:
         async for part in parts:
-            said_so_far += part
-            if len(said_so_far) > _READ:
+            body += part
+            if len(body) > _READ:
                 break
     await response.aclose()
-    return said_so_far[:_READ]
+    return body[:_READ]
 
 
 def _asked_to_stream(request: Any) -> bool:
@@ -104,11 +105,11 @@ def _asked_to_stream(request: Any) -> bool:
         return False
 
 
-def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
+def _as_stream(body: bytes, endpoint: ModelEndpoint) -> bytes:
     try:
         whole = json.loads(body)
         if isinstance(whole, dict) and "choices" not in whole and (error := whole.get("error")):
-            raise _said_no(error, body, endpoint)
+            raise _failure_in(error, body, endpoint)
         for choice in whole["choices"]:
             choice["delta"] = choice.pop("message")
             choice["finish_reason"] = choice.get("finish_reason") or "stop"  # it is whole: nothing broke off
@@ -119,27 +120,27 @@ def _as_stream(body: bytes, endpoint: Endpoint) -> bytes:
     return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
 
 
-def _said_no(error: Any, body: bytes, endpoint: Endpoint) -> SignoffError:
-    """What proxies mean that send an error with status 200; without a status of its own it may pass."""
+def _failure_in(error: Any, body: bytes, endpoint: ModelEndpoint) -> SignoffError:
+    """The error of a proxy that sends it with status 200; without a status of its own it may pass."""
     code = str(error.get("code") or "") if isinstance(error, dict) else ""
-    words = quoted(said(body), endpoint)
+    words = quoted(error_text(body), endpoint)
     if not code.isdecimal() and served_length(words) is not None:
         return too_long(words)
     return refusal(int(code) if code.isdecimal() else _UNKNOWN, words, where=where(endpoint))
 
 
-def where(endpoint: Endpoint) -> str:
+def where(endpoint: ModelEndpoint) -> str:
     return f"The model endpoint {urlsplit(endpoint.base_url).netloc or endpoint.base_url}"
 
 
-def no_protocol(endpoint: Endpoint) -> Unreadable:
+def no_protocol(endpoint: ModelEndpoint) -> Unreadable:
     return Unreadable(
         f"{where(endpoint)} does not answer in the OpenAI protocol.",
         hint="Check that SIGNOFF_MODEL_BASE_URL is an OpenAI-compatible address; it usually ends with /v1.",
     )
 
 
-def quoted(words: str, endpoint: Endpoint) -> str:
+def quoted(words: str, endpoint: ModelEndpoint) -> str:
     """As much as we repeat of what an endpoint says: without the key, which some of them quote."""
     key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else ""
     return (words.replace(key, "***") if key else words)[:_QUOTED]
@@ -150,10 +151,10 @@ ANSWER_HEADER = "X-Signoff-Answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAIWire:
+class OpenAITransport:
     """One model at one endpoint."""
 
-    endpoint: Endpoint
+    endpoint: ModelEndpoint
     client: ChatOpenAI
 
     @property
@@ -161,14 +162,14 @@ class OpenAIWire:
         return self.endpoint.model or "default"
 
     async def send(
-        self, messages: Sequence[Message], *, form: Form | None, dialect: Dialect, settings: Settings
-    ) -> AsyncGenerator[Piece]:
+        self, messages: Sequence[Message], *, form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings
+    ) -> AsyncGenerator[Delta]:
         """See ``Wire.send``."""
-        stream = self.client.astream(_spoken(messages), **_options(form, dialect, settings))
+        stream = self.client.astream(_wire_messages(messages), **_options(form, dialect, settings))
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as chunks:
                 async for chunk in chunks:
-                    yield _piece(chunk)
+                    yield _delta(chunk)
         except openai.APIError as error:
             raise self._meaning(error) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -176,38 +177,41 @@ class OpenAIWire:
 
     def _meaning(self, error: openai.APIError) -> SignoffError:
         """Every failure of the client as an error of the house, without the key."""
-        there, cause, said = where(self.endpoint), _cause(error), quoted(error.message, self.endpoint)
+        there, cause, text = where(self.endpoint), _cause(error), quoted(error.message, self.endpoint)
         match error:
             case _ if isinstance(cause, SignoffError):
                 return cause
             case openai.APIStatusError():
-                return refusal(error.status_code, said, where=there)
+                return refusal(error.status_code, text, where=there)
             case openai.APITimeoutError():
                 return Unavailable(f"{there} did not answer in time.", hint="Raise SIGNOFF_MODEL_TIMEOUT_S.")
             case openai.APIConnectionError():
                 return unreachable(there, str(cause) or type(cause).__name__)
             case _ if error.code and error.code.isdecimal():
-                return refusal(int(error.code), said, where=there)
-            case _ if served_length(said) is not None:
-                return too_long(said)
+                return refusal(int(error.code), text, where=there)
+            case _ if served_length(text) is not None:
+                return too_long(text)
             case _:
-                return Unavailable(f"{there} broke off: {said}", hint="See the log of the model server.")
+                return Unavailable(f"{there} broke off: {text}", hint="See the log of the model server.")
 
 
 @asynccontextmanager
-async def opened(endpoint: Endpoint) -> AsyncGenerator[OpenAIWire]:
+async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransport]:
     """Open connections to an endpoint for as long as the block runs.
 
     Raises:
         Refused: ``llm_bad_address``.
     """
     if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
-        raise Refused(f"{endpoint.base_url!r} is not an address.", code="llm_bad_address",
-                      hint="Set SIGNOFF_MODEL_BASE_URL to something like http://127.0.0.1:8000/v1.")  # fmt: skip
+        raise Refused(
+            f"{endpoint.base_url!r} is not an address.",
+            code="llm_bad_address",
+            hint="Set SIGNOFF_MODEL_BASE_URL to something like http://127.0.0.1:8000/v1.",
+        )
     if endpoint.model is None:
         raise Broken("An endpoint is opened with a model id.", code="llm_no_model", hint="Report it.")
     # A pool of our own: langchain shares one between event loops, and it outlives the loop that made it.
-    async with Client(endpoint) as http:
+    async with OpenAIHttpClient(endpoint) as http:
         client = ChatOpenAI(
             model=endpoint.model,
             base_url=endpoint.base_url,
@@ -217,14 +221,14 @@ async def opened(endpoint: Endpoint) -> AsyncGenerator[OpenAIWire]:
             stream_chunk_timeout=None,
             use_responses_api=False,
         )
-        yield OpenAIWire(endpoint=endpoint, client=client)
+        yield OpenAITransport(endpoint=endpoint, client=client)
 
 
-def _spoken(messages: Sequence[Message]) -> list[dict[str, str]]:
+def _wire_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
-def _options(form: Form | None, dialect: Dialect, settings: Settings) -> dict[str, Any]:
+def _options(form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings) -> dict[str, Any]:
     """What is sent beside the messages. See docs/model-protocol.md, which is the promise."""
     # The client would check a response_format of its own; ours goes through as it is.
     body: dict[str, Any] = {dialect.limit: settings.max_tokens}
@@ -240,7 +244,7 @@ def _options(form: Form | None, dialect: Dialect, settings: Settings) -> dict[st
     return options
 
 
-def _response_format(form: Form, dialect: Dialect) -> Mapping[str, Any]:
+def _response_format(form: AnswerSchema, dialect: Dialect) -> Mapping[str, Any]:
     if dialect.structured == "json_object":
         return {"type": "json_object"}
     strict = dialect.structured == "strict"
@@ -248,7 +252,7 @@ def _response_format(form: Form, dialect: Dialect) -> Mapping[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": form.name, "strict": strict, "schema": schema}}
 
 
-def _tool(form: Form) -> dict[str, Any]:
+def _tool(form: AnswerSchema) -> dict[str, Any]:
     """The answer as the arguments of the only tool there is, which has to be called."""
     function = {"name": form.name, "description": "Takes your whole answer.", "parameters": form.strict_schema}
     return {
@@ -257,15 +261,15 @@ def _tool(form: Form) -> dict[str, Any]:
     }
 
 
-def _piece(chunk: BaseMessage) -> Piece:
-    said = chunk.response_metadata
+def _delta(chunk: BaseMessage) -> Delta:
+    metadata = chunk.response_metadata
     called = _called(chunk)
     used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
-    return Piece(
+    return Delta(
         text=str(chunk.text) or called,
         called=not chunk.text and bool(called),
-        finish=said.get("finish_reason"),
-        model=said.get("model_name"),
+        finish=metadata.get("finish_reason"),
+        model=metadata.get("model_name"),
         # Nothing was read for no prompt at all: an endpoint that says so does not count.
         usage=_usage(used) if used and used["input_tokens"] else None,
     )

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from domain import SignoffError, value
-from models.clients.bounded import PLAIN, bounding
-from models.clients.contract import Endpoint
+from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.contract import ModelEndpoint
 from models.clients.huggingface import DEFAULT, SCHEME
 from models.clients.vendors import vendor_of
-from models.errors import refusal, said, way_there
+from models.errors import error_text, refusal, way_there
 
 _OBJECT = {
     "type": "object",
@@ -33,7 +33,7 @@ _QUOTED = 300
 
 
 @value
-class Tried:
+class Capabilities:
     """What came of it. See ``Probe``."""
 
     structured: bool
@@ -42,22 +42,30 @@ class Tried:
     tokens_per_s: float | None
 
 
-async def tried(client: httpx.AsyncClient, model: str) -> Tried | SignoffError:
+async def capabilities_of(client: httpx.AsyncClient, model: str) -> Capabilities | SignoffError:
     """Ask for some text, an object of a given form, a tool call; and for any object, where no form can be given."""
     started = time.monotonic()
     plain = await _ask(client, model, "Count from one to twenty in words.", max_tokens=64)
     seconds = time.monotonic() - started
     if plain.status_code >= _FAILED:
-        return refusal(plain.status_code, said(plain.content)[:_QUOTED], where="it")
+        return refusal(plain.status_code, error_text(plain.content)[:_QUOTED], where="it")
     shaped = await _ask(client, model, "Answer with ok true.", max_tokens=32, response_format=_FORM)
-    called = await _ask(client, model, "Report ok true.", max_tokens=64, tools=[_TOOL],
-                        tool_choice={"type": "function", "function": {"name": "report"}})  # fmt: skip
+    called = await _ask(
+        client,
+        model,
+        "Report ok true.",
+        max_tokens=64,
+        tools=[_TOOL],
+        tool_choice={"type": "function", "function": {"name": "report"}},
+    )
     structured, tokens = _is_form(_message(shaped).get("content")), _tokens(plain)
     objects = not structured and await _objects(client, model)
-    return Tried(
-        structured=structured, objects=objects, tools=_is_form(_called(called)),
+    return Capabilities(
+        structured=structured,
+        objects=objects,
+        tools=_is_form(_called(called)),
         tokens_per_s=round(tokens / seconds, 1) if tokens and seconds > 0 else None,
-    )  # fmt: skip
+    )
 
 
 async def _objects(client: httpx.AsyncClient, model: str) -> bool:
@@ -151,7 +159,7 @@ class Probe:
         return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
 
 
-async def probe(endpoint: Endpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
+async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
     """Look at an endpoint; never raises for what it finds there.
 
     ``quick`` asks only which models are served, and costs no tokens.
@@ -182,10 +190,10 @@ def _installed(found: Probe, package: str, extra: str, name: str) -> Probe:
     return replace(found, model=name or None, models=(name,) if name else (), reachable=True)
 
 
-def _client(endpoint: Endpoint, timeout_s: float) -> httpx.AsyncClient:
+def _client(endpoint: ModelEndpoint, timeout_s: float) -> httpx.AsyncClient:
     key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
     headers, base = {**PLAIN, "authorization": f"Bearer {key}"}, endpoint.base_url.rstrip("/") + "/"
-    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounding())
+    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounded_hooks())
 
 
 async def _served(client: httpx.AsyncClient, found: Probe) -> Probe:
@@ -216,8 +224,11 @@ async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, found: 
         return replace(found, problem="its address ends with /v1", hint=f"Set SIGNOFF_MODEL_BASE_URL to {whole}")
     if found.model is not None:
         return found
-    return replace(found, problem="it serves no models, or does not say which",
-                   hint="Set SIGNOFF_MODEL to the model's name there. The address usually ends with /v1.")  # fmt: skip
+    return replace(
+        found,
+        problem="it serves no models, or does not say which",
+        hint="Set SIGNOFF_MODEL to the model's name there. The address usually ends with /v1.",
+    )
 
 
 def _entries(response: httpx.Response) -> list[dict[str, Any]]:
@@ -230,7 +241,7 @@ def _entries(response: httpx.Response) -> list[dict[str, Any]]:
 
 async def _shown(client: httpx.AsyncClient, found: Probe) -> Probe:
     """What it can do, by trying."""
-    shown = await tried(client, found.model or "")
+    shown = await capabilities_of(client, found.model or "")
     if isinstance(shown, SignoffError):
         return replace(found, problem=shown.message, hint=shown.hint)
     return replace(

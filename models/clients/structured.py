@@ -1,8 +1,11 @@
-"""JSON Schemas of the answers, as they go over the wire. Pure.
+"""Structured answers: the JSON Schema that goes over the wire, and the value that is read out of the text. Pure.
 
-Inlined (guided decoding and small models both do better without ``$ref``), closed (no further keys)
-and bounded: an unbounded string or list lets a model write until it runs into its token limit, and
-then nothing can be parsed.
+Schemas are inlined (guided decoding and small models both do better without ``$ref``), closed (no further keys)
+and bounded: an unbounded string or list lets a model write until it runs into its token limit, and then nothing can
+be parsed.
+
+Models think aloud, wrap JSON in fences, add a sentence before it, a key that was not asked for, a null for
+"nothing". None of that is worth another call. What is really wrong is said in words that a model can act on.
 """
 
 import json
@@ -15,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Plan, Refused, check_plan, value
-from models.clients.contract import Form
+from models.clients.contract import AnswerSchema
 
 LONGEST_IN_GRAMMAR = 20_000
 """Characters. A longer bound costs a grammar compiler much and binds nobody: the token limit comes first."""
@@ -24,11 +27,11 @@ _NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
 
 
 @cache
-def form_of(answer: type) -> Form:
+def schema_of(answer: type) -> AnswerSchema:
     """Return the form of an answer: ``plan``, ``code_change``, ``review``, or any other type's name."""
     whole = TypeAdapter(answer).json_schema()
     schema = _inline(whole, whole.get("$defs", {}))
-    return Form(name=name_of(answer), json_schema=schema, strict_schema=_strict(schema))
+    return AnswerSchema(name=name_of(answer), json_schema=schema, strict_schema=_strict(schema))
 
 
 def name_of(answer: type) -> str:
@@ -94,7 +97,7 @@ _PLACES = 40
 
 
 @value
-class Read(Generic[T]):
+class ParsedAnswer(Generic[T]):
     """The value that was read, or what is wrong with the text."""
 
     value: T | None = None
@@ -113,10 +116,10 @@ def without_thoughts(text: str) -> str:
     return text.strip()
 
 
-def read(text: str, answer: type[T]) -> Read[T]:
+def read(text: str, answer: type[T]) -> ParsedAnswer[T]:
     """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
-    adapter, schema, wrong = TypeAdapter[T](answer), form_of(answer).json_schema, ""
-    for found in _said(text):
+    adapter, schema, wrong = TypeAdapter[T](answer), schema_of(answer).json_schema, ""
+    for found in _candidates(text):
         if not _is_about(found, schema):
             continue
         try:
@@ -125,9 +128,9 @@ def read(text: str, answer: type[T]) -> Read[T]:
             wrong = wrong or _explain(error)
             continue
         if not (senseless := _senseless(value)):
-            return Read(value=value)
+            return ParsedAnswer(value=value)
         wrong = wrong or senseless
-    return Read(wrong=wrong or "there is no complete JSON object in it")
+    return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
 
 
 def _senseless(found: object) -> str:
@@ -140,7 +143,7 @@ def _senseless(found: object) -> str:
     return ""
 
 
-def _said(text: str) -> Iterator[Any]:
+def _candidates(text: str) -> Iterator[Any]:
     """The objects of the answer. Where a thought ends is uncertain: an answer may well speak of ``<think>``."""
     if text.lstrip().startswith("{"):
         yield from _objects(text)

@@ -1,4 +1,4 @@
-"""Counting tokens with the model's own tokenizer, where its endpoint lends it (vLLM: ``POST /tokenize``)."""
+"""Tokenizer client: the model's own, where its endpoint lends it (vLLM: ``POST /tokenize``)."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -8,70 +8,70 @@ from typing import Protocol
 import httpx
 
 from domain import value
-from models.clients.bounded import PLAIN, bounding
-from models.clients.contract import Endpoint
+from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.contract import ModelEndpoint
 from models.contract import Message
 
 PATIENCE_S = 5.0
 
 
 @value
-class Counted:
+class TokenCount:
     """Tokens of a conversation as the endpoint counts them, and how many it serves."""
 
     tokens: int
     served: int | None = None
 
 
-class Counting(Protocol):
+class TokenCounter(Protocol):
     """Counts exactly, or says that it cannot."""
 
-    async def count(self, messages: Sequence[Message]) -> Counted | None: ...
+    async def count(self, messages: Sequence[Message]) -> TokenCount | None: ...
 
 
 @dataclass(slots=True)
 class _Lent:
-    """False once the endpoint said that it lends no tokenizer."""
+    """False once the endpoint lends no tokenizer."""
 
     yes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokenizer:
-    """See ``Counting``. An endpoint without one is asked once and never again."""
+    """See ``TokenCounter``. An endpoint without one is asked once and never again."""
 
     client: httpx.AsyncClient
     url: str
     model: str
     lent: _Lent = field(default_factory=_Lent, repr=False, compare=False)
 
-    async def count(self, messages: Sequence[Message]) -> Counted | None:
-        """See ``Counting.count``; None where there is no tokenizer, or no answer."""
+    async def count(self, messages: Sequence[Message]) -> TokenCount | None:
+        """See ``TokenCounter.count``; None where there is no tokenizer, or no answer."""
         if not self.lent.yes:
             return None
-        said = [{"role": message.role, "content": message.content} for message in messages]
+        turns = [{"role": message.role, "content": message.content} for message in messages]
         try:
-            answer = await self.client.post(self.url, json={"model": self.model, "messages": said})
+            answer = await self.client.post(self.url, json={"model": self.model, "messages": turns})
         except httpx.HTTPError:
-            return None  # whether the endpoint is there is found out by whoever asks it
+            return None  # whether the endpoint is there is found out by the one that asks it
         try:
-            told = answer.json()
-            served = told.get("max_model_len")
-            return Counted(tokens=int(told["count"]), served=served if isinstance(served, int) else None)
+            body = answer.json()
+            served = body.get("max_model_len")
+            return TokenCount(tokens=int(body["count"]), served=served if isinstance(served, int) else None)
         except (ValueError, KeyError, TypeError, AttributeError):
             self.lent.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
             return None
 
 
 @asynccontextmanager
-async def tokenizer(endpoint: Endpoint) -> AsyncGenerator[Tokenizer | None]:
+async def open_tokenizer(endpoint: ModelEndpoint) -> AsyncGenerator[Tokenizer | None]:
     """Open the tokenizer of an endpoint; None for one whose model is not known by name."""
     if endpoint.model is None or not endpoint.base_url.startswith(("http://", "https://")):
         yield None
         return
     key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
     async with httpx.AsyncClient(
-        timeout=PATIENCE_S, headers={**PLAIN, "authorization": f"Bearer {key}"}, event_hooks=bounding()
+        timeout=PATIENCE_S, headers={**PLAIN, "authorization": f"Bearer {key}"}, event_hooks=bounded_hooks()
     ) as client:
         url = endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
         yield Tokenizer(client=client, url=url, model=endpoint.model)

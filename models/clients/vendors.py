@@ -1,4 +1,4 @@
-"""Vendors whose own protocol is spoken, through langchain's packages (extras ``anthropic`` and ``google``; F1).
+"""Vendor clients: protocols of their own, through langchain's packages (extras ``anthropic`` and ``google``; F1).
 
 ``SIGNOFF_MODEL_BASE_URL=anthropic:`` or ``google:`` means the vendor itself; what stands behind the colon is the
 address of somebody in between. Answers are asked for in words, so a vendor's dialects of schemas do not matter.
@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from domain import Refused, SignoffError, Unavailable, value
 from models.clients.chat import Chat, learned
-from models.clients.contract import Dialect, Endpoint, Form, Piece
-from models.contract import Message, Price, Settings, Usage
+from models.clients.contract import AnswerSchema, Delta, Dialect, ModelEndpoint
+from models.contract import Message, ModelSettings, Price, Usage
 from models.errors import refusal, retry_after, served_length, too_long, unreachable
 
 _QUOTED = 600
@@ -40,14 +40,20 @@ class Vendor:
 
 VENDORS: Final = {
     "anthropic:": Vendor(
-        provider="anthropic", package="langchain_anthropic", chat="ChatAnthropic", limit="max_tokens",
+        provider="anthropic",
+        package="langchain_anthropic",
+        chat="ChatAnthropic",
+        limit="max_tokens",
         errors=("anthropic:AnthropicError",),
     ),
     "google:": Vendor(
-        provider="google", package="langchain_google_genai", chat="ChatGoogleGenerativeAI", limit="max_output_tokens",
+        provider="google",
+        package="langchain_google_genai",
+        chat="ChatGoogleGenerativeAI",
+        limit="max_output_tokens",
         errors=("google.genai.errors:APIError", "langchain_google_genai.chat_models:ChatGoogleGenerativeAIError"),
     ),
-}  # fmt: skip
+}
 """By the scheme of their address."""
 
 
@@ -58,7 +64,7 @@ def vendor_of(base_url: str) -> Vendor | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VendorWire:
+class VendorTransport:
     """One model of a vendor."""
 
     model: str
@@ -75,11 +81,11 @@ class VendorWire:
         self,
         messages: Sequence[Message],
         *,
-        form: Form | None,  # noqa: ARG002  it is told in words
+        form: AnswerSchema | None,  # noqa: ARG002  it is told in words
         dialect: Dialect,  # noqa: ARG002
-        settings: Settings,
-    ) -> AsyncGenerator[Piece]:
-        """See ``Wire.send``."""
+        settings: ModelSettings,
+    ) -> AsyncGenerator[Delta]:
+        """See ``Transport.send``."""
         bounds = {"temperature": settings.temperature, self.vendor.limit: settings.max_tokens}
         client = self.client.model_copy(update=bounds)
         used = Usage()  # langchain's chunks have it in parts that add up
@@ -87,7 +93,7 @@ class VendorWire:
             async with aclosing(client.astream([(m.role, m.content) for m in messages])) as chunks:
                 async for chunk in chunks:
                     used += _usage(chunk)
-                    yield _piece(chunk, used)
+                    yield _delta(chunk, used)
         except self.errors as error:
             raise self._meaning(error) from None
         except httpx.HTTPError as error:
@@ -99,37 +105,39 @@ class VendorWire:
 
     def _meaning(self, error: Exception) -> SignoffError:
         """A vendor's failure as an error of the house, by its HTTP status."""
-        said = str(getattr(error, "message", "") or error)[:_QUOTED]
+        text = str(getattr(error, "message", "") or error)[:_QUOTED]
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
         if isinstance(status, int):
             headers = getattr(getattr(error, "response", None), "headers", None) or {}
             wait = retry_after(headers.get("retry-after"), now=datetime.now(UTC))
-            return refusal(status, said, where=self._where, retry_after_s=wait)
-        if served_length(said) is not None:
-            return too_long(said)
-        return Unavailable(f"{self._where} did not answer: {said}", hint="See whether the vendor is reachable.")
+            return refusal(status, text, where=self._where, retry_after_s=wait)
+        if served_length(text) is not None:
+            return too_long(text)
+        return Unavailable(f"{self._where} did not answer: {text}", hint="See whether the vendor is reachable.")
 
 
 def _usage(chunk: Any) -> Usage:
-    told = chunk.usage_metadata
-    if not told:
+    usage = chunk.usage_metadata
+    if not usage:
         return Usage()
-    cached = (told.get("input_token_details") or {}).get("cache_read") or 0
-    return Usage(tokens_in=told["input_tokens"], tokens_out=told["output_tokens"], tokens_cached=cached)
+    cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
+    return Usage(tokens_in=usage["input_tokens"], tokens_out=usage["output_tokens"], tokens_cached=cached)
 
 
-def _piece(chunk: Any, used: Usage) -> Piece:
+def _delta(chunk: Any, used: Usage) -> Delta:
     """A chunk of langchain's stream."""
     about = chunk.response_metadata
-    told = about.get("stop_reason") or about.get("finish_reason")
-    return Piece(
-        text=str(chunk.text), finish=_FINISHED.get(str(told).lower(), "stop") if told else None,
-        model=about.get("model_name") or None, usage=used if used.tokens_in or used.tokens_out else None,
-    )  # fmt: skip
+    reason = about.get("stop_reason") or about.get("finish_reason")
+    return Delta(
+        text=str(chunk.text),
+        finish=_FINISHED.get(str(reason).lower(), "stop") if reason else None,
+        model=about.get("model_name") or None,
+        usage=used if used.tokens_in or used.tokens_out else None,
+    )
 
 
 @asynccontextmanager
-async def opened(endpoint: Endpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
+async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
     """Open a vendor's model for as long as the block runs. Nothing is sent before somebody asks.
 
     Raises:
@@ -142,11 +150,14 @@ async def opened(endpoint: Endpoint, *, price: Price | None = None) -> AsyncGene
         made: Any = getattr(import_module(vendor.package), vendor.chat)
         errors = tuple(getattr(import_module(path), name) for path, name in (e.split(":") for e in vendor.errors))
     except ImportError as error:
-        raise Refused(f"This vendor needs the extra `{vendor.provider}`: {error}", code="llm_not_installed",
-                      hint=f".venv/bin/pip install -e '.[{vendor.provider}]'") from error  # fmt: skip
+        raise Refused(
+            f"This vendor needs the extra `{vendor.provider}`: {error}",
+            code="llm_not_installed",
+            hint=f".venv/bin/pip install -e '.[{vendor.provider}]'",
+        ) from error
     address = endpoint.base_url.partition(":")[2]
     where = {"base_url": address} if address else {}
     key = endpoint.api_key or SecretStr("none")
     client = made(model=endpoint.model, api_key=key, max_retries=0, **where)
-    wire = VendorWire(model=endpoint.model, vendor=vendor, client=client, errors=errors)
-    yield Chat(wire=wire, price=price or Price(), learned=learned(Dialect(structured="text")))
+    transport = VendorTransport(model=endpoint.model, vendor=vendor, client=client, errors=errors)
+    yield Chat(transport=transport, price=price or Price(), learned=learned(Dialect(structured="text")))

@@ -1,6 +1,7 @@
-"""What there is to choose from: models, strategies, roles, experts, rules. Read from YAML, checked, never guessed."""
+"""Catalogue: the models, strategies, roles, experts and rules there are to choose from. Read from YAML and checked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -8,10 +9,10 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from domain import FailureKind, Line, Name, Refused, value
-from models.contract import TIERS, Price, Role, Settings, Tier
+from models.contract import TIERS, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
-from models.policy import WorkspacePolicy
-from models.routing.entitlements import Standing, Stands, known, stands
+from models.policy import ModelPolicy
+from models.routing.entitlements import Entitlement, HeldEntitlement, entitlement_named, entitlement_of
 from models.yaml import read_yaml
 
 Kind = Literal["analyze", "fix", "validate", "document"]
@@ -38,13 +39,13 @@ class ModelCard:
     context: int = Field(default=8_192, ge=256)
     """Tokens the model was made for; what is served may be less and is probed."""
     price_in: Money | None = None
-    """Money for 1,000 tokens read. Local models have a price too: the machine's. None: nobody said; the dearest
+    """Money for 1,000 tokens read. Local models have a price too: the machine's. None: unknown; the dearest
     price of the catalogue is assumed, so that budgets hold. For free is ``"0"``."""
     price_out: Money | None = None
     memory_gb: float = Field(default=0.0, ge=0)
     """To serve it, weights and a working cache."""
     tokens_per_s: float = Field(default=0.0, ge=0)
-    """Of one request, as measured; 0: nobody did."""
+    """Of one request, as measured; 0: it was not."""
     lora: dict[Name, Name] = Field(default_factory=dict)
     """Expert id → adapter name at the endpoint (B20)."""
 
@@ -53,7 +54,7 @@ class ModelCard:
         return self.price_or(Price())
 
     def price_or(self, other: Price) -> Price:
-        """The price; ``other`` for what nobody said."""
+        """The price; ``other`` where it has none."""
         return Price(
             per_1k_in=other.per_1k_in if self.price_in is None else self.price_in,
             per_1k_out=other.per_1k_out if self.price_out is None else self.price_out,
@@ -61,8 +62,20 @@ class ModelCard:
 
     @property
     def priced(self) -> bool:
-        """True when somebody said what it costs."""
+        """True when it is known what it costs."""
         return self.price_in is not None and self.price_out is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCards:
+    """Which models there are for a role: those that settings name, first choice first; then those to choose from."""
+
+    named: tuple[ModelCard, ...] = ()
+    others: tuple[ModelCard, ...] = ()
+
+    @property
+    def all(self) -> tuple[ModelCard, ...]:
+        return (*self.named, *self.others)
 
 
 @value
@@ -85,7 +98,7 @@ class Strategy:
     automatic: Literal["never", "after_failure", "always"] = "never"
     """When the tier follows the task and its failures (E3), instead of what stands under ``tasks``."""
     spares: Annotated[tuple[Role, ...], Field(max_length=4)] = ()
-    """Roles that nobody is asked for."""
+    """Roles that no model is asked for."""
     providers: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
     """Who proposes changes, whatever the rules say. Empty: the rules."""
     candidates: int = Field(default=2, ge=1, le=10)
@@ -96,7 +109,7 @@ class Strategy:
 
 
 @value
-class Rule:
+class ProviderRule:
     """Who is asked first for a kind of failure (F2)."""
 
     failure: FailureKind
@@ -128,34 +141,19 @@ class Persistence:
 
 
 @value
-class File:
+class CatalogueFile:
     """The whole of a catalogue file. A user's file is laid over ours, entry by entry."""
 
     models: Annotated[tuple[ModelCard, ...], Field(max_length=200)] = ()
     strategies: dict[Name, Strategy] = Field(default_factory=dict)
     roles: dict[Role, RoleCard] = Field(default_factory=dict)
-    rules: Annotated[tuple[Rule, ...], Field(max_length=40)] = ()
+    rules: Annotated[tuple[ProviderRule, ...], Field(max_length=40)] = ()
     experts: Annotated[tuple[Expert, ...], Field(max_length=100)] = ()
-    policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
+    policy: ModelPolicy = Field(default_factory=ModelPolicy)
     """Of the whole installation. A workspace can only tighten it."""
-    standings: dict[Name, Standing] = Field(default_factory=dict)
-    """How requesters may stand (D2); keys, people and organisations have one by its name."""
+    standings: dict[Name, Entitlement] = Field(default_factory=dict)
+    """Entitlements of requesters (D2); keys, people and organisations have one by its name."""
     persistence: Persistence | None = None
-
-
-__all__ = [
-    "KIND_OF",
-    "TIERS",
-    "File",
-    "Kind",
-    "ModelCard",
-    "Persistence",
-    "Pick",
-    "RoleCard",
-    "Rule",
-    "Strategy",
-    "Tier",
-]
 
 
 HERE = Path(__file__).parents[1]
@@ -170,19 +168,19 @@ class Catalogue:
     models: tuple[ModelCard, ...]
     strategies: dict[str, Strategy]
     roles: dict[Role, RoleCard]
-    rules: tuple[Rule, ...]
+    rules: tuple[ProviderRule, ...]
     experts: tuple[Expert, ...]
-    policy: WorkspacePolicy = Field(default_factory=WorkspacePolicy)
+    policy: ModelPolicy = Field(default_factory=ModelPolicy)
     """Of the installation."""
-    standings: dict[str, Standing] = Field(default_factory=dict)
+    standings: dict[str, Entitlement] = Field(default_factory=dict)
     persistence: Persistence = Field(default_factory=Persistence)
 
-    def settings(self, role: Role, *, timeout_s: float = 300.0) -> Settings:
+    def settings(self, role: Role, *, timeout_s: float = 300.0) -> ModelSettings:
         """Sampling and bounds of a role."""
         card = self.roles[role]
-        return Settings(
+        return ModelSettings(
             temperature=card.temperature, max_tokens=card.max_tokens, timeout_s=card.timeout_s or timeout_s
-        )  # fmt: skip
+        )
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> Expert:
         """See ``experts.choose_expert``."""
@@ -194,8 +192,8 @@ class Catalogue:
         Raises:
             Refused: ``unknown_expert``, naming those there are.
         """
-        if (found := next((e for e in self.experts if e.id == expert_id), None)) is not None:
-            return found
+        if (expert := next((e for e in self.experts if e.id == expert_id), None)) is not None:
+            return expert
         known = ", ".join(e.id for e in self.experts)
         raise Refused(f"There is no expert {expert_id!r}.", code="unknown_expert", hint=f"There are: {known}.")
 
@@ -205,8 +203,8 @@ class Catalogue:
         Raises:
             Refused: ``unknown_model``.
         """
-        if (found := next((m for m in self.models if m.id == model_id), None)) is not None:
-            return found
+        if (card := next((m for m in self.models if m.id == model_id), None)) is not None:
+            return card
         known = ", ".join(m.id for m in self.models)
         raise Refused(f"The catalogue has no model {model_id!r}.", code="unknown_model", hint=f"There are: {known}.")
 
@@ -217,17 +215,20 @@ class Catalogue:
             Refused: ``unknown_strategy``.
         """
         if name not in self.strategies:
-            raise Refused(f"There is no strategy {name!r}.", code="unknown_strategy",
-                          hint=f"There are: {', '.join(sorted(self.strategies))}.")  # fmt: skip
+            raise Refused(
+                f"There is no strategy {name!r}.",
+                code="unknown_strategy",
+                hint=f"There are: {', '.join(sorted(self.strategies))}.",
+            )
         return self.strategies[name]
 
-    def stands(self, org: str, subject: str, given: str = "") -> Stands:
-        """See ``standing.stands``."""
-        return stands(self.standings, org=org, subject=subject, given=given)
+    def entitlement_of(self, org: str, subject: str, key_has: str = "") -> HeldEntitlement:
+        """See ``entitlements.entitlement_of``."""
+        return entitlement_of(self.standings, org=org, subject=subject, key_has=key_has)
 
-    def standing(self, name: str) -> Standing:
+    def standing(self, name: str) -> Entitlement:
         """Return a standing by its name. Raises Refused ``unknown_standing``."""
-        return known(self.standings, name)
+        return entitlement_named(self.standings, name)
 
     def price(self, model_id: str | None) -> Price:
         """What a model costs. One that the catalogue does not know costs as much as the dearest one: budgets hold."""
@@ -255,9 +256,9 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     Raises:
         Refused: ``catalogue_invalid``, naming file, line and column.
     """
-    ours = read_yaml(HERE / "catalogue.yaml", File, code="catalogue_invalid")
+    ours = read_yaml(HERE / "catalogue.yaml", CatalogueFile, code="catalogue_invalid")
     experts = read_yaml(HERE / "experts.yaml", tuple[Expert, ...], code="catalogue_invalid")
-    theirs = read_yaml(path, File, code="catalogue_invalid") if path is not None else File()
+    theirs = read_yaml(path, CatalogueFile, code="catalogue_invalid") if path is not None else CatalogueFile()
     catalogue = Catalogue(
         models=_over(ours.models, theirs.models),
         strategies={**ours.strategies, **theirs.strategies},
@@ -274,8 +275,8 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """Theirs where ids are equal, in our order; what is new comes first, so that it wins ties."""
     changed = {entry.id: entry for entry in theirs}
-    known = {entry.id for entry in ours}
-    new = tuple(entry for entry in theirs if entry.id not in known)
+    listed = {entry.id for entry in ours}
+    new = tuple(entry for entry in theirs if entry.id not in listed)
     return (*new, *(changed.get(entry.id, entry) for entry in ours))
 
 

@@ -1,4 +1,4 @@
-"""How a requester stands decides how good a model they may have, and how often (D2). Pure."""
+"""Entitlements: how good a model a requester may have, and how often (D2). In YAML: a standing. Pure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -7,14 +7,14 @@ from pydantic import Field, model_validator
 
 from domain import Line, Name, Refused, value
 from models.contract import TIERS, Tier
-from models.policy import Limits
+from models.policy import CallLimits
 
 STANDARD = "standard"
-"""Of everybody who has no other."""
+"""Of all requesters who have no other."""
 
 
 @value
-class Standing:
+class Entitlement:
     """What requesters of one standing may have."""
 
     description: Line = ""
@@ -22,10 +22,10 @@ class Standing:
     """Models below this tier are not the first choice, whatever the strategy says."""
     at_most: Tier | None = None
     """Models above this tier are not asked."""
-    limits: Limits = Field(default_factory=Limits)
+    limits: CallLimits = Field(default_factory=CallLimits)
     """How many calls each requester has, all models together."""
     organisations: Annotated[tuple[Name, ...], Field(max_length=1_000)] = ()
-    """Who stands so, unless a person or a key stands otherwise."""
+    """Who has it, unless a person or a key has another."""
     people: Annotated[tuple[Name, ...], Field(max_length=1_000)] = ()
     """Persons and keys, as ``organisation/subject``."""
 
@@ -41,35 +41,37 @@ class Standing:
 
 
 @value
-class Stands:
-    """A standing with its name, and why somebody has it: that is part of the reason of each decision."""
+class HeldEntitlement:
+    """An entitlement with its name, and why a requester has it: that is part of the reason of each decision."""
 
     name: Name = ""
-    """Empty: nothing is decided by how they stand."""
+    """Empty: nothing depends on who asks."""
     because: Line = ""
-    standing: Standing = Field(default_factory=Standing)
+    entitlement: Entitlement = Field(default_factory=Entitlement)
 
 
-def stands(standings: Mapping[str, Standing], *, org: str, subject: str, given: str = "") -> Stands:
-    """How a requester stands: what their key was given, else by name, else by organisation, else the standard.
+def entitlement_of(
+    standings: Mapping[str, Entitlement], *, org: str, subject: str, key_has: str = ""
+) -> HeldEntitlement:
+    """How a requester stands: what their key has, else by name, else by organisation, else the standard.
 
     Raises:
         Refused: ``unknown_standing``: the key names one that the catalogue no longer has.
     """
     person = f"{org}/{subject}"
-    found = (
-        (given, "its key has it"),
+    ranked = (
+        (key_has, "its key has it"),
         (next((name for name, each in standings.items() if person in each.people), ""), f"{person} has it"),
         (next((name for name, each in standings.items() if org in each.organisations), ""), f"{org} has it"),
         (STANDARD if STANDARD in standings else "", "everybody has it"),
     )
-    name, because = next(((name, why) for name, why in found if name), ("", ""))
+    name, because = next(((name, why) for name, why in ranked if name), ("", ""))
     if not name:
-        return Stands()
-    return Stands(name=name, because=because, standing=known(standings, name))
+        return HeldEntitlement()
+    return HeldEntitlement(name=name, because=because, entitlement=entitlement_named(standings, name))
 
 
-def known(standings: Mapping[str, Standing], name: str) -> Standing:
+def entitlement_named(standings: Mapping[str, Entitlement], name: str) -> Entitlement:
     """Return a standing by its name.
 
     Raises:
@@ -77,6 +79,9 @@ def known(standings: Mapping[str, Standing], name: str) -> Standing:
     """
     if name not in standings:
         there = ", ".join(sorted(standings)) or "none"
-        raise Refused(f"There is no standing {name!r}.", code="unknown_standing",
-                      hint=f"There are: {there}; see `standings` in the catalogue.")  # fmt: skip
+        raise Refused(
+            f"There is no standing {name!r}.",
+            code="unknown_standing",
+            hint=f"There are: {there}; see `standings` in the catalogue.",
+        )
     return standings[name]

@@ -1,4 +1,4 @@
-"""A model that decides anew for each question whom to ask, and leaves a row about it (D2, D3, E1, F3, G7)."""
+"""Routed model: chooses anew for each question whom to ask, and leaves a row about it (D2, D3, E1, F3, G7)."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,174 +8,203 @@ from typing import TypeVar
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
 
-from models.contract import Errand, Heard, Message, Model, Reply, Role, Settings
-from models.policy import WorkspacePolicy
-from models.routing.catalogue import KIND_OF, Catalogue
-from models.routing.endpoints import Cards, Seats
-from models.routing.entitlements import Stands
-from models.routing.router import Chosen, Route
-from models.routing.selection import Circumstances, Lately, choose, counted, nobody, question
-from models.wrappers.budget import Budgeted, Ledger
-from models.wrappers.cache import Alike, Cached, Shelf, Wording, shelf_name
-from models.wrappers.quota import Counters, Quota
-from models.wrappers.usage_log import Decision, Decisions, Recorded, Why
+from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext
+from models.policy import ModelPolicy
+from models.routing.catalogue import KIND_OF, Catalogue, ModelCards
+from models.routing.composition import around_choice
+from models.routing.endpoints import ModelRegistry
+from models.routing.entitlements import HeldEntitlement
+from models.routing.router import RankedModel, Route
+from models.routing.selection import Circumstances, RecentUsage, choose, no_model_error, quotas_for, route_request
+from models.wrappers.budget import Ledger
+from models.wrappers.cache import AnswerStore, Cached, SimilarAnswers, Similarity, key_of
+from models.wrappers.quota import Counters
+from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switchboard:
-    """What choosing needs, once for the process."""
+class ModelRouter:
+    """What choosing a model needs, once for the process."""
 
     catalogue: Catalogue
-    seats: Seats
+    registry: ModelRegistry
     decisions: Decisions
     counters: Counters
-    ledger: Callable[[Errand], Ledger]
-    policy: Callable[[Errand], Awaitable[WorkspacePolicy]]
+    ledger: Callable[[SelectionContext], Ledger]
+    policy: Callable[[SelectionContext], Awaitable[ModelPolicy]]
     """The installation's and the workspace's together."""
     now: Callable[[], datetime]
-    shelf: Shelf | None = None
+    answers: AnswerStore | None = None
     """None: every question is asked."""
     lifetimes: Mapping[Role, float] = field(default_factory=dict[Role, float])
     """Seconds an answer may be used again; roles that are not named are always asked."""
-    wording: Wording | None = None
-    """Compares wishes for the plan cache; None: only the very same question has the same answer."""
+    similarity: Similarity | None = None
+    """Compares tasks for the plan cache; None: only the very same question has the same answer."""
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer("signoff.models"))
-    lately: Lately = field(default_factory=Lately, repr=False)
+    recent: RecentUsage = field(default_factory=RecentUsage, repr=False)
 
-    def model(self, role: Role, errand: Errand, *, provider: str | None = None, reason: str = "") -> "Routed":
-        """The model for a role and an errand. ``provider``: of nobody else. ``reason``: why this role was taken."""
-        return Routed(board=self, role=role, errand=errand, provider=provider, because=reason)
+    def model(
+        self, role: Role, context: SelectionContext, *, provider: str | None = None, reason: str = ""
+    ) -> "Routed":
+        """The model for a role and a run. ``provider``: of no other one. ``reason``: why this role was taken."""
+        return Routed(router=self, role=role, context=context, provider=provider, reason=reason)
 
-    async def circumstances(self, errand: Errand, cards: Cards) -> Circumstances:
+    async def circumstances(self, context: SelectionContext, cards: ModelCards) -> Circumstances:
         """What a choice among these depends on now."""
-        left = errand.task.budget.max_cost - errand.spent.cost
         return Circumstances(
-            policy=await self.policy(errand), health=dict(self.seats.health(cards.all)),
-            lately=await self.lately(self.decisions, errand.org, self.now()), money_left=left,
-        )  # fmt: skip
+            policy=await self.policy(context),
+            health=dict(self.registry.health(cards.all)),
+            recent=await self.recent(self.decisions, context.org, self.now()),
+            money_left=context.task.budget.max_cost - context.spent.cost,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
-    """Ask whom the router chooses, then the next one, each within its quota and the run's budget."""
+    """Ask the model that the router chooses, then the next one, each within its quota and the run's budget."""
 
-    board: Switchboard
+    router: ModelRouter
     role: Role
-    errand: Errand
+    context: SelectionContext
     provider: str | None = None
-    because: str = ""
+    reason: str = ""
     called: str = ""
 
     @property
     def name(self) -> str:
-        """Who is asked first, where somebody looked; else the provider that is asked for, or the role."""
+        """The first choice, where it is known already; else the provider that is asked for, or the role."""
         return self.called or self.provider or self.role
 
     @property
-    def _stands(self) -> Stands:
-        task = self.errand.task
-        return self.board.catalogue.stands(self.errand.org, task.requester, task.standing)
+    def _entitlement(self) -> HeldEntitlement:
+        task = self.context.task
+        return self.router.catalogue.entitlement_of(self.context.org, task.requester, task.standing)
 
     async def chosen(
-        self, messages: Sequence[Message], settings: Settings, *, look: bool = True
+        self, messages: Sequence[Message], settings: ModelSettings, *, look: bool = True
     ) -> tuple[Route, Circumstances]:
-        """Whom it would ask, without asking anybody. ``look``: whether endpoints may be asked what they serve."""
-        board = self.board
-        strategy = board.catalogue.strategy(self.errand.task.strategy)
-        ask = question(
-            self.role, self.errand, strategy, messages, settings, provider=self.provider, stands=self._stands
+        """Whom it would ask, without asking. ``look``: whether endpoints may be asked what they serve."""
+        router = self.router
+        request = route_request(
+            self.role,
+            self.context,
+            router.catalogue.strategy(self.context.task.strategy),
+            messages,
+            settings,
+            provider=self.provider,
+            entitlement=self._entitlement,
         )
-        cards = await board.seats.cards(self.role, look=look)
-        now = await board.circumstances(self.errand, cards)
-        return choose(ask, cards, board.catalogue, now), now
+        cards = await router.registry.cards(self.role, look=look)
+        now = await router.circumstances(self.context, cards)
+        return choose(request, cards, router.catalogue, now), now
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``.
 
         Raises:
-            Refused: ``policy_forbids_all``, ``llm_none``: nobody may be asked, or there is nobody.
+            Refused: ``policy_forbids_all``, ``llm_none``: no model may be asked, or there is none.
         """
-        found, now = await self.chosen(messages, settings)
-        self._trace(found)
-        if not found.choices:
-            problem = nobody(self.role, found)
-            await self._note(found, "nobody", problem.stable_code)
+        order, now = await self.chosen(question.messages, question.settings)
+        self._trace(order)
+        if not order.choices:
+            problem = no_model_error(self.role, order)
+            await self._note(order, "nobody", problem.stable_code)
             raise problem
-        board, first = self.board, found.choices[0]
-        models = tuple([await self._dressed(choice, found, now) for choice in found.choices])
-        model = board.seats.dependable(models)
-        keep_s = board.lifetimes.get(self.role, 0.0)
-        if board.shelf is None or keep_s <= 0:
-            return await model.ask(messages, answer, settings=settings, heard=heard)
-        alike = self._alike(answer, settings, first)
-        cached = Cached(model=model, shelf=board.shelf, org=self._readers(), keep_s=keep_s, similar=alike)
-        reply = await cached.ask(messages, answer, settings=settings, heard=heard)
+        router, first = self.router, order.choices[0]
+        models = tuple([await self._accounted(choice, order, now) for choice in order.choices])
+        model = router.registry.as_one(models)
+        keep_s = router.lifetimes.get(self.role, 0.0)
+        if router.answers is None or keep_s <= 0:
+            return await model.ask(question)
+        similar = self._similar(question, first)
+        cached = Cached(model=model, answers=router.answers, org=self._readers(), keep_s=keep_s, similar=similar)
+        reply = await cached.ask(question)
         if reply.finish == "cached":
-            await self._note(found, first.asked_as, "cached")
+            await self._note(order, first.asked_as, "cached")
         return reply
 
-    def _alike(self, answer: type, settings: Settings, first: Chosen) -> Alike | None:
-        """A first plan may be somebody's plan for the same wish, on the same files, proved by the same command."""
-        errand, wording = self.errand, self.board.wording
-        if wording is None or self.role != "planner" or errand.attempt > 1 or not errand.tree:
+    def _similar(self, question: Question[T], first: RankedModel) -> SimilarAnswers | None:
+        """A first plan may be the plan of another task with the same aim, on the same files, with the same proof."""
+        context, similarity = self.context, self.router.similarity
+        if similarity is None or self.role != "planner" or context.attempt > 1 or not context.tree:
             return None
-        task = errand.task
-        shelf = shelf_name(
-            self._readers(), errand.tree, errand.expert, task.accept or "", first.asked_as, answer.__name__,
-            str(settings.temperature), str(settings.max_tokens),
-        )  # fmt: skip
-        return Alike(shelf=shelf, words=task.text, wording=wording)
+        group = key_of(
+            self._readers(),
+            context.tree,
+            context.expert,
+            context.task.accept or "",
+            first.asked_as,
+            question.answer.__name__,
+            str(question.settings.temperature),
+            str(question.settings.max_tokens),
+        )
+        return SimilarAnswers(group=group, words=context.task.text, similarity=similarity)
 
     def _readers(self) -> str:
         """Who may get the same answer. A coder's is for its own run: trying again there must be worth something."""
-        run = self.errand.run if self.role == "coder" else ""
-        return f"{self.errand.org}\0{run}"
+        run = self.context.run if self.role == "coder" else ""
+        return f"{self.context.org}\0{run}"
 
-    async def _dressed(self, choice: Chosen, found: Route, now: Circumstances) -> Model:
-        """One model with all that stands around it for this run: its row, its part of the budget, its quotas."""
-        model = await self.board.seats.open(self.role, choice.card, choice.asked_as)
-        model = Budgeted(model=model, ledger=self.board.ledger(self.errand), price=choice.card.price)
-        for each in counted(self.errand, now.policy, self._stands, choice.card):
-            model = Quota(model=model, limits=each.limits, counters=self.board.counters, counted_as=each.name,
-                          called=each.called, clock=lambda: self.board.now().timestamp())  # fmt: skip
-        return Recorded(model=model, decisions=self.board.decisions, why=lambda: self._why(found, choice),
-                        clock=self.board.now)  # fmt: skip
+    async def _accounted(self, choice: RankedModel, order: Route, now: Circumstances) -> Model:
+        """One model with what stands around it for this run."""
+        router = self.router
+        return around_choice(
+            await router.registry.open(self.role, choice.card, choice.asked_as),
+            ledger=router.ledger(self.context),
+            price=choice.card.price,
+            quotas=quotas_for(self.context, now.policy, self._entitlement, choice.card),
+            counters=router.counters,
+            decisions=router.decisions,
+            why=lambda: self._why(order, choice),
+            now=router.now,
+        )
 
-    def _why(self, found: Route, choice: Chosen) -> Why:
-        place = found.choices.index(choice)
-        reason = found.reason if place == 0 else f"{found.choices[0].asked_as} did not answer. {found.reason}"
-        return Why(
-            org=self.errand.org, run=self.errand.run, user=self.errand.task.requester, role=self.role,
-            kind=KIND_OF[self.role], tier=choice.card.tier, strategy=self.errand.task.strategy,
-            candidates=tuple(each.asked_as for each in found.choices[:50]), choice=choice.asked_as,
-            reason=f"{self.because} {reason}".strip(),
-        )  # fmt: skip
+    def _why(self, order: Route, choice: RankedModel) -> CallReason:
+        place = order.choices.index(choice)
+        reason = order.reason if place == 0 else f"{order.choices[0].asked_as} did not answer. {order.reason}"
+        return CallReason(
+            org=self.context.org,
+            run=self.context.run,
+            user=self.context.task.requester,
+            role=self.role,
+            kind=KIND_OF[self.role],
+            tier=choice.card.tier,
+            strategy=self.context.task.strategy,
+            candidates=tuple(each.asked_as for each in order.choices[:50]),
+            choice=choice.asked_as,
+            reason=f"{self.reason} {reason}".strip(),
+        )
 
-    async def _note(self, found: Route, choice: str, outcome: str) -> None:
+    async def _note(self, order: Route, choice: str, outcome: str) -> None:
         """Leave a row about a question that was not sent."""
-        await self.board.decisions.record(
-            Decision(
-                at=self.board.now(), org=self.errand.org, run=self.errand.run, user=self.errand.task.requester,
-                role=self.role, kind=KIND_OF[self.role], strategy=self.errand.task.strategy, choice=choice,
-                tier=found.choices[0].card.tier if found.choices else "", outcome=outcome,
-                candidates=tuple(each.asked_as for each in found.choices[:50]),
-                reason=" ".join([found.reason, *found.passed_over])[:2_000],
+        await self.router.decisions.record(
+            RoutingDecision(
+                at=self.router.now(),
+                org=self.context.org,
+                run=self.context.run,
+                user=self.context.task.requester,
+                role=self.role,
+                kind=KIND_OF[self.role],
+                tier=order.choices[0].card.tier if order.choices else "",
+                strategy=self.context.task.strategy,
+                candidates=tuple(each.asked_as for each in order.choices[:50]),
+                choice=choice,
+                reason=" ".join([order.reason, *order.passed_over])[:2_000],
+                outcome=outcome,
             )
-        )  # fmt: skip
+        )
 
-    def _trace(self, found: Route) -> None:
+    def _trace(self, order: Route) -> None:
         """A span that says whom, and why; it takes no time."""
-        with self.board.tracer.start_as_current_span(f"route {self.role}") as span:
+        with self.router.tracer.start_as_current_span(f"route {self.role}") as span:
             span.set_attributes(
                 {
-                    "app.route.choice": found.choices[0].asked_as if found.choices else "",
-                    "app.route.candidates": [choice.asked_as for choice in found.choices],
-                    "app.route.passed_over": list(found.passed_over),
-                    "app.route.reason": f"{self.because} {found.reason}".strip(),
-                    "app.strategy": self.errand.task.strategy,
+                    "app.route.choice": order.choices[0].asked_as if order.choices else "",
+                    "app.route.candidates": [choice.asked_as for choice in order.choices],
+                    "app.route.passed_over": list(order.passed_over),
+                    "app.route.reason": f"{self.reason} {order.reason}".strip(),
+                    "app.strategy": self.context.task.strategy,
                 }
             )

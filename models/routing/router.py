@@ -1,4 +1,4 @@
-"""Which models to ask, in which order, and why (D2, E1, E3, F2). Pure: the same question has the same answer."""
+"""Which models to request, in which order, and why (D2, E1, E3, F2). Pure: the same question has the same answer."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -8,16 +8,16 @@ from pydantic import Field
 
 from domain import value
 from models.contract import Role, Usage
-from models.policy import WorkspacePolicy
+from models.policy import ModelPolicy
 from models.routing.catalogue import KIND_OF, TIERS, Catalogue, Kind, ModelCard, Pick, Strategy, Tier
-from models.routing.entitlements import Stands
+from models.routing.entitlements import HeldEntitlement
 
 Health = Literal["up", "slow", "down"]
 
 
 @value
-class Ask:
-    """What somebody is wanted for."""
+class RouteRequest:
+    """What a model is wanted for."""
 
     role: Role
     strategy: str = "balanced"
@@ -25,8 +25,8 @@ class Ask:
     """None: the usual kind of the role."""
     tier: Tier | None = None
     """At least this tier, whatever the strategy says (a hard task, a repeated failure)."""
-    stands: Stands = Field(default_factory=Stands)
-    """How the requester stands; what settings name (``override``) is for everybody."""
+    entitlement: HeldEntitlement = Field(default_factory=HeldEntitlement)
+    """The requester's; what settings name (``override``) is for all of them."""
     expert: str | None = None
     """With an adapter of its own at some models (B20)."""
     tokens_in: int = Field(default=0, ge=0)
@@ -38,7 +38,7 @@ class Ask:
 
 
 @value
-class Chosen:
+class RankedModel:
     """One model, and the name to ask it by (an adapter's, where the expert has one)."""
 
     card: ModelCard
@@ -48,19 +48,19 @@ class Chosen:
 
 @value
 class Route:
-    """Models to ask, best first, and the reason in words. Nobody to ask: ``choices`` is empty."""
+    """Models to ask, best first, and the reason in words. No model to ask: ``choices`` is empty."""
 
-    choices: tuple[Chosen, ...]
+    choices: tuple[RankedModel, ...]
     reason: str
     passed_over: Annotated[tuple[str, ...], Field(max_length=200)] = ()
     """Who was left out, each with its reason."""
 
 
 def route(
-    ask: Ask,
+    request: RouteRequest,
     catalogue: Catalogue,
     *,
-    policy: WorkspacePolicy | None = None,
+    policy: ModelPolicy | None = None,
     health: Mapping[str, Health] | None = None,
     money_left: Decimal | None = None,
 ) -> Route:
@@ -71,70 +71,72 @@ def route(
     the strategy's preference, then as the catalogue has it.
     """
     health = health or {}
-    wish = _wish(ask, catalogue)
+    wish = _wish(request, catalogue)
     fitting: list[ModelCard] = []
     out: list[str] = []
     for card in catalogue.models:
-        why = _unfit(card, ask, policy or WorkspacePolicy(), health.get(card.id, "up"), money_left)
+        why = _unfit(card, request, policy or ModelPolicy(), health.get(card.id, "up"), money_left)
         if why:
             out.append(f"{card.id}: {why}")
         else:
             fitting.append(card)
-    strategy = catalogue.strategy(ask.strategy)
+    strategy = catalogue.strategy(request.strategy)
     order = sorted(
         fitting, key=lambda card: (_distance(card, wish), health.get(card.id) == "slow", _liking(card, strategy))
     )
-    choices = tuple(Chosen(card=c, asked_as=_name(c, ask), worst_cost=worst_cost(c, ask)) for c in order)
-    return Route(choices=choices, reason=_reason(ask, wish, choices), passed_over=tuple(out[:200]))
+    choices = tuple(RankedModel(card=c, asked_as=_name(c, request), worst_cost=worst_cost(c, request)) for c in order)
+    return Route(choices=choices, reason=_reason(request, wish, choices), passed_over=tuple(out[:200]))
 
 
-def _wish(ask: Ask, catalogue: Catalogue) -> Pick:
+def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
     """What the strategy wants for this kind of work, raised to the tier that is asked for."""
-    if ask.override is not None:
-        return Pick(model=ask.override)
-    strategy = catalogue.strategy(ask.strategy)
-    kind: Kind = "fix" if strategy.single else ask.kind or KIND_OF[ask.role]
+    if request.override is not None:
+        return Pick(model=request.override)
+    strategy = catalogue.strategy(request.strategy)
+    kind: Kind = "fix" if strategy.single else request.kind or KIND_OF[request.role]
     pick = strategy.tasks.get(kind, Pick())
     if pick.model is not None:
         return pick
-    standing = ask.stands.standing
-    wanted = [TIERS.index(tier) for tier in (ask.tier, pick.tier, standing.at_least) if tier is not None]
+    entitlement = request.entitlement.entitlement
+    wanted = [TIERS.index(tier) for tier in (request.tier, pick.tier, entitlement.at_least) if tier is not None]
     if not wanted:
         return pick
-    highest = len(TIERS) - 1 if standing.at_most is None else TIERS.index(standing.at_most)
+    highest = len(TIERS) - 1 if entitlement.at_most is None else TIERS.index(entitlement.at_most)
     return Pick(tier=TIERS[min(max(wanted), highest)])
 
 
-def _unfit(card: ModelCard, ask: Ask, policy: WorkspacePolicy, health: Health, money_left: Decimal | None) -> str:
-    if ask.override is not None and card.id != ask.override:
+def _unfit(
+    card: ModelCard, request: RouteRequest, policy: ModelPolicy, health: Health, money_left: Decimal | None
+) -> str:
+    if request.override is not None and card.id != request.override:
         return "another model is set for everything"
-    if ask.provider not in {None, card.provider, card.id}:
-        return f"it is not of {ask.provider}"
-    if why := _forbidden(card, ask, policy):
+    if request.provider not in {None, card.provider, card.id}:
+        return f"it is not of {request.provider}"
+    if why := _forbidden(card, request, policy):
         return why
-    if ask.role not in card.roles and ask.override is None:
-        return f"it is no {ask.role}"
+    if request.role not in card.roles and request.override is None:
+        return f"it is no {request.role}"
     if health == "down":
         return "it does not answer"
-    if card.context < ask.tokens_in + ask.tokens_out:
+    if card.context < request.tokens_in + request.tokens_out:
         return f"its context of {card.context} tokens is too short"
-    if money_left is not None and worst_cost(card, ask) > money_left:
+    if money_left is not None and worst_cost(card, request) > money_left:
         return "it could cost more than is left of the budget"
     return ""
 
 
-def _forbidden(card: ModelCard, ask: Ask, policy: WorkspacePolicy) -> str:
+def _forbidden(card: ModelCard, request: RouteRequest, policy: ModelPolicy) -> str:
     if not policy.allows(card.provider, card.id):
         return "the policy does not allow it"
-    standing = ask.stands.standing
-    if ask.override is None and not standing.allows(card.tier):
-        return f"the policy ends at {standing.at_most} for the standing {ask.stands.name}"
+    entitlement = request.entitlement.entitlement
+    if request.override is None and not entitlement.allows(card.tier):
+        return f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
     return ""
 
 
-def worst_cost(card: ModelCard, ask: Ask) -> Decimal:
+def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:
     """What the question costs when every token that is allowed is written."""
-    return card.price.of(Usage(tokens_in=ask.tokens_in, tokens_out=ask.tokens_out))
+    return card.price.of(Usage(tokens_in=request.tokens_in, tokens_out=request.tokens_out))
 
 
 def _distance(card: ModelCard, wish: Pick) -> int:
@@ -163,36 +165,36 @@ def _price(card: ModelCard) -> Decimal:
     return card.price.per_1k_in + card.price.per_1k_out
 
 
-def _name(card: ModelCard, ask: Ask) -> str:
-    return card.lora.get(ask.expert, card.id) if ask.expert is not None else card.id
+def _name(card: ModelCard, request: RouteRequest) -> str:
+    return card.lora.get(request.expert, card.id) if request.expert is not None else card.id
 
 
-def _standing(ask: Ask) -> str:
-    """What the requester's standing has to do with it."""
-    standing = ask.stands.standing
-    ends = [f"at least {standing.at_least}"] if standing.at_least else []
-    ends += [f"at most {standing.at_most}"] if standing.at_most else []
-    if not ends or ask.override is not None:
+def _limits_of(request: RouteRequest) -> str:
+    """What the requester's entitlement has to do with it."""
+    entitlement = request.entitlement.entitlement
+    ends = [f"at least {entitlement.at_least}"] if entitlement.at_least else []
+    ends += [f"at most {entitlement.at_most}"] if entitlement.at_most else []
+    if not ends or request.override is not None:
         return ""
-    return f"; standing {ask.stands.name} ({ask.stands.because}): {', '.join(ends)}"
+    return f"; standing {request.entitlement.name} ({request.entitlement.because}): {', '.join(ends)}"
 
 
-def _reason(ask: Ask, wish: Pick, choices: Sequence[Chosen]) -> str:
-    if ask.override is not None:
+def _reason(request: RouteRequest, wish: Pick, choices: Sequence[RankedModel]) -> str:
+    if request.override is not None:
         why = "one model is set for everything"
     elif wish.model is not None:
-        why = f"strategy {ask.strategy} names it for this"
+        why = f"strategy {request.strategy} names it for this"
     elif wish.tier is not None:
-        why = f"strategy {ask.strategy} wants the tier {wish.tier} for this"
+        why = f"strategy {request.strategy} wants the tier {wish.tier} for this"
     else:
-        why = f"strategy {ask.strategy} leaves the choice open"
+        why = f"strategy {request.strategy} leaves the choice open"
     if not choices:
-        return f"Nobody can be asked as {ask.role}: {why}, and every model was passed over."
+        return f"Nobody can be asked as {request.role}: {why}, and every model was passed over."
     first = choices[0]
     if wish.model is not None and first.card.id != wish.model:
-        why = f"strategy {ask.strategy} names {wish.model}, which cannot be asked; this comes next"
+        why = f"strategy {request.strategy} names {wish.model}, which cannot be asked; this comes next"
     elif wish.tier is not None and first.card.tier != wish.tier:
         why = f"{why}; this is the nearest"
-    why += _standing(ask)
+    why += _limits_of(request)
     adapter = f" with the adapter {first.asked_as}" if first.asked_as != first.card.id else ""
-    return f"{first.card.id} ({first.card.tier}){adapter} as {ask.role}: {why}."
+    return f"{first.card.id} ({first.card.tier}){adapter} as {request.role}: {why}."

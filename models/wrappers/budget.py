@@ -1,8 +1,12 @@
-"""A model that is not asked when the answer could cost more than is left (G7)."""
+"""Budget wrapper: a model is not asked when its answer could cost more than is left (G7).
+
+The one place where the budget of a call is checked: its worst case is reserved in the ledger before it is sent, and
+settled by what was used. The ledger in the database holds across all agents and processes of a run.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -12,14 +16,12 @@ from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Budget, Exhausted, Spent, value
-from models.contract import Heard, Message, Model, Price, Reply, Settings, Usage
+from models.contract import Price, Question, Reply, Wrapper
 from models.metering import metered
-from models.tables import HELD, NANO, SPENT, Database, alone
+from models.tables import HELD, NANO, SPENT, Database, exclusive
+from models.tokens import worst_case
 
 T = TypeVar("T")
-
-BYTES_PER_TOKEN = 3
-"""Low on purpose: this is a worst case."""
 
 
 @value
@@ -44,13 +46,16 @@ class Hold:
     amount: Amount
 
 
-def within(budget: Budget, wanted: Amount) -> None:
+def check_budget(budget: Budget, at_worst: Amount) -> None:
     """Check what would be spent at worst.
 
     Raises:
         Exhausted: ``budget_spent``, naming the limit.
     """
-    for name, needed, limit in (("tokens", wanted.tokens, budget.max_tokens), ("cost", wanted.cost, budget.max_cost)):
+    for name, needed, limit in (
+        ("tokens", at_worst.tokens, budget.max_tokens),
+        ("cost", at_worst.cost, budget.max_cost),
+    ):
         if needed > limit:
             raise Exhausted(
                 f"The next call could use more {name} than are left: {needed} of {limit}.",
@@ -89,7 +94,7 @@ class BudgetLedger:
 
     async def reserve(self, amount: Amount) -> Hold:
         """See ``Ledger.reserve``."""
-        within(self.budget, self.spent + self.reserved + amount)
+        check_budget(self.budget, self.spent + self.reserved + amount)
         self.reserved += amount
         return Hold(amount=amount)
 
@@ -100,42 +105,31 @@ class BudgetLedger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budgeted:
+class Budgeted(Wrapper):
     """Reserve the worst case before each call, settle afterwards; tokens count also where nothing costs money.
 
-    The worst case is two rounds (the answer, and one repair of it). A call that fails, or that nobody waits
-    for any more, is booked with what it used until then: nothing when the endpoint did not answer.
+    The worst case is two rounds (the answer, and one repair of it). A call that fails, or that is no longer
+    waited for, is booked with what it used until then: nothing when the endpoint did not answer.
     """
 
-    model: Model
     ledger: Ledger
     price: Price = field(default_factory=Price)
 
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``; Exhausted before anything was sent."""
-        hold = await self.ledger.reserve(self._worst(messages, settings))
-        with metered() as tab:
+        worst = worst_case(question.messages, question.settings)
+        hold = await self.ledger.reserve(Amount(tokens=worst.tokens, cost=self.price.of(worst)))
+        with metered() as meter:
             try:
-                return await self.model.ask(messages, answer, settings=settings, heard=heard)
+                return await self.model.ask(question)
             finally:
-                used = Amount(tokens=tab.usage.tokens_in + tab.usage.tokens_out, cost=tab.usage.cost)
+                used = Amount(tokens=meter.usage.tokens, cost=meter.usage.cost)
                 await asyncio.shield(self.ledger.settle(hold, used))
-
-    def _worst(self, messages: Sequence[Message], settings: Settings) -> Amount:
-        prompt = sum(len(message.content.encode(errors="replace")) for message in messages) // BYTES_PER_TOKEN
-        usage = Usage(tokens_in=2 * prompt + settings.max_tokens, tokens_out=2 * settings.max_tokens)
-        return Amount(tokens=usage.tokens_in + usage.tokens_out, cost=self.price.of(usage))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLedger:
-    """See ``Ledger``. ``account`` names the run at the top of the tree; everybody below it books there, too.
+    """See ``Ledger``. ``account`` names the run at the top of the tree; all that it starts book there, too.
 
     What a killed process had set aside is given back after ``hold_s``; until then it counts as spent.
     """
@@ -152,7 +146,7 @@ class StoredLedger:
         """See ``Ledger.reserve``."""
         hold, now = Hold(id=uuid4().hex, amount=amount), self.clock()
         async with self.database.write() as connection:
-            await alone(connection, self.account)
+            await exclusive(connection, self.account)
             await connection.execute(delete(HELD).where(HELD.c.account == self.account, HELD.c.until <= now))
             booked = await _sum(connection, SPENT, self.account)
             held = await _sum(connection, HELD, self.account)
@@ -160,7 +154,7 @@ class StoredLedger:
                 tokens=max(booked.tokens, self.known.tokens_in + self.known.tokens_out),
                 cost=max(booked.cost, self.known.cost),
             )
-            within(self.budget, spent + held + amount)
+            check_budget(self.budget, spent + held + amount)
             row = {"id": hold.id, "account": self.account, "until": now + self.hold_s, **_row(amount)}
             await connection.execute(insert(HELD).values(row))
         return hold
@@ -168,7 +162,7 @@ class StoredLedger:
     async def settle(self, hold: Hold, used: Amount) -> None:
         """See ``Ledger.settle``."""
         async with self.database.write() as connection:
-            await alone(connection, self.account)
+            await exclusive(connection, self.account)
             await connection.execute(delete(HELD).where(HELD.c.id == hold.id))
             mine, row = SPENT.c.account == self.account, _row(used)
             more = {"tokens": SPENT.c.tokens + row["tokens"], "cost_nano": SPENT.c.cost_nano + row["cost_nano"]}

@@ -1,19 +1,19 @@
-"""A model that leaves an endpoint alone for a while after it failed several times in a row."""
+"""Circuit breaker wrapper: leaves an endpoint alone for a while after it failed several times in a row."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from domain import RateLimited, Refused, Transient, Unavailable, Unreadable
-from models.contract import Heard, Message, Model, Reply, Settings
+from models.contract import Question, Reply, Wrapper
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class _Circuit:
-    """Failures in a row, and until when nobody asks; lives as long as the endpoint's model."""
+    """Failures in a row, and until when it is not asked; lives as long as the endpoint's model."""
 
     failures: int = 0
     closed_until: float = 0.0
@@ -21,22 +21,17 @@ class _Circuit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitBreaker:
+class CircuitBreaker(Wrapper):
     """After ``failures`` in a row answer ``Unavailable`` at once for ``rest_s`` seconds.
 
     Then one call is let through: it decides whether the circuit closes or rests again. That a server
     asks to slow down, or that an answer did not parse, is no failure of the server.
     """
 
-    model: Model
     failures: int = 5
     rest_s: float = 30.0
     clock: Callable[[], float] = time.monotonic
     circuit: _Circuit = field(default_factory=_Circuit, repr=False, compare=False)
-
-    @property
-    def name(self) -> str:
-        return self.model.name
 
     @property
     def open(self) -> bool:
@@ -45,9 +40,7 @@ class CircuitBreaker:
             self.clock() < self.circuit.closed_until or self.circuit.trying
         )
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``."""
         if self.open:
             left = max(0.0, self.circuit.closed_until - self.clock())
@@ -58,7 +51,7 @@ class CircuitBreaker:
         trial = self.circuit.failures >= self.failures
         self.circuit.trying = trial or self.circuit.trying
         try:
-            reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
+            reply = await self.model.ask(question)
         except (RateLimited, Unreadable, Refused):
             self.circuit.failures = 0  # it answered, if not what was hoped for
             raise

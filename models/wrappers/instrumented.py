@@ -1,4 +1,4 @@
-"""A model that leaves a span for every call (C6): numbers always, content only when told.
+"""Tracing wrapper: a span for every call (C6), with numbers always, and content only where that is set.
 
 Attributes are those of the GenAI semantic conventions of OpenTelemetry; see docs/tracing.md.
 """
@@ -14,49 +14,43 @@ from pydantic import TypeAdapter
 
 from domain import SignoffError
 from models.clients.structured import name_of
-from models.contract import Heard, Message, Model, Reply, Settings, Usage
+from models.contract import Message, Question, Reply, Usage, Wrapper
 from models.metering import metered
 
 T = TypeVar("T")
 
 
-def _tracer() -> Tracer:
+def default_tracer() -> Tracer:
     return trace.get_tracer("signoff.models")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instrumented:
+class Instrumented(Wrapper):
     """Wrap ``model`` in a span ``chat {model}``. ``content`` writes prompt and answer into it, unredacted."""
 
-    model: Model
-    tracer: Tracer = field(default_factory=_tracer)
+    tracer: Tracer = field(default_factory=default_tracer)
     content: bool = False
 
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``."""
         with self.tracer.start_as_current_span(
             f"chat {self.name}", kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
         ) as span:
-            self._before(span, messages, answer, settings)
-            with metered() as tab:
+            self._before(span, question)
+            with metered() as meter:
                 try:
-                    reply = await self.model.ask(messages, answer, settings=settings, heard=heard)
+                    reply = await self.model.ask(question)
                 except SignoffError as error:
                     span.set_status(Status(StatusCode.ERROR, error.stable_code))
                     span.set_attribute("error.type", error.stable_code)
                     raise
                 finally:
-                    span.set_attributes(_used(tab.usage))
+                    span.set_attributes(_usage_attributes(meter.usage))
             self._after(span, reply)
             return reply
 
-    def _before(self, span: Span, messages: Sequence[Message], answer: type, settings: Settings) -> None:
+    def _before(self, span: Span, question: Question[T]) -> None:
+        messages, answer, settings = question.messages, question.answer, question.settings
         span.set_attributes(
             {
                 "gen_ai.operation.name": "chat",
@@ -68,47 +62,44 @@ class Instrumented:
                 "app.answer": name_of(answer),
             }
         )
-        span.set_attributes(_spoken(messages))
+        span.set_attributes(_prompt_attributes(messages))
         if self.content:
-            said = [{"role": m.role, "parts": [{"type": "text", "content": m.content}]} for m in messages]
-            span.set_attribute("gen_ai.input.messages", json.dumps(said))
+            parts = [{"role": m.role, "parts": [{"type": "text", "content": m.content}]} for m in messages]
+            span.set_attribute("gen_ai.input.messages", json.dumps(parts))
 
     def _after(self, span: Span, reply: Reply[T]) -> None:
-        span.set_attributes({
-            "gen_ai.response.model": reply.model,
-            "gen_ai.response.finish_reasons": [reply.finish],
-        })  # fmt: skip
+        span.set_attributes({"gen_ai.response.model": reply.model, "gen_ai.response.finish_reasons": [reply.finish]})
         if reply.first_token_ms is not None:
             span.set_attribute("gen_ai.response.time_to_first_chunk", reply.first_token_ms / 1_000)
         if self.content:
             text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
-            said = [{"role": "assistant", "parts": [{"type": "text", "content": text}], "finish_reason": reply.finish}]
-            span.set_attribute("gen_ai.output.messages", json.dumps(said))
+            parts = [{"role": "assistant", "parts": [{"type": "text", "content": text}], "finish_reason": reply.finish}]
+            span.set_attribute("gen_ai.output.messages", json.dumps(parts))
 
 
-def _used(used: Usage) -> dict[str, str | int]:
+def _usage_attributes(usage: Usage) -> dict[str, str | int]:
     """What it used, whatever came of it; nothing where nothing was sent."""
-    if not used.calls:
+    if not usage.calls:
         return {}
     return {
-        "gen_ai.usage.input_tokens": used.tokens_in,
-        "gen_ai.usage.output_tokens": used.tokens_out,
-        "gen_ai.usage.cache_read.input_tokens": used.tokens_cached,
-        "app.cost": str(used.cost),
-        "app.model.calls": used.calls,
-        "app.usage.estimated_tokens": used.estimated,
+        "gen_ai.usage.input_tokens": usage.tokens_in,
+        "gen_ai.usage.output_tokens": usage.tokens_out,
+        "gen_ai.usage.cache_read.input_tokens": usage.tokens_cached,
+        "app.cost": str(usage.cost),
+        "app.model.calls": usage.calls,
+        "app.usage.estimated_tokens": usage.estimated,
     }
 
 
-def _spoken(messages: Sequence[Message]) -> dict[str, str | int]:
-    """Which prompts in which versions this conversation speaks (B12), and Langfuse's link to its own."""
-    spoken = list(dict.fromkeys(message.prompt for message in messages if message.prompt))
-    if not spoken:
+def _prompt_attributes(messages: Sequence[Message]) -> dict[str, str | int]:
+    """Which prompts in which versions this conversation has (B12), and Langfuse's link to its own."""
+    prompts = list(dict.fromkeys(message.prompt for message in messages if message.prompt))
+    if not prompts:
         return {}
-    name, _, version = spoken[0].rpartition("@langfuse-")
+    name, _, version = prompts[0].rpartition("@langfuse-")
     linked = (
         {"langfuse.observation.prompt.name": f"signoff-{name}", "langfuse.observation.prompt.version": int(version)}
         if name
         else {}
     )
-    return {"app.prompt.version": ", ".join(spoken), **linked}
+    return {"app.prompt.version": ", ".join(prompts), **linked}

@@ -1,4 +1,4 @@
-"""Is it the same wish in other words? By the words alone, or by their meaning where an endpoint embeds (A7)."""
+"""Similarity of prompts: the same task in other words, by the words, or by meaning where an endpoint embeds (A7)."""
 
 import math
 import re
@@ -37,7 +37,7 @@ def _stem(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ByWords:
+class WordSimilarity:
     """The same words that carry meaning, in the same order, with any filling: needs no model."""
 
     async def same(self, words: str, others: Sequence[str]) -> int | None:
@@ -47,7 +47,7 @@ class ByWords:
 
 
 @dataclass(frozen=True, slots=True)
-class ByMeaning:
+class EmbeddingSimilarity:
     """Close in meaning, and with the same names and numbers."""
 
     embed: Embed
@@ -55,7 +55,7 @@ class ByMeaning:
 
     async def same(self, words: str, others: Sequence[str]) -> int | None:
         """See ``Wording.same``. An endpoint that does not embed is no reason to stop: then nothing is the same."""
-        if (exact := await ByWords().same(words, others)) is not None:
+        if (exact := await WordSimilarity().same(words, others)) is not None:
             return exact
         fitting = [n for n, other in enumerate(others) if names(other) == names(words)]
         if not fitting:

@@ -60,7 +60,7 @@ async def log_out(who: Caller, at: TheOffice) -> None:
 @router.get("/whoami")
 async def whoami(who: Caller, at: TheOffice) -> Response:
     """Who the service thinks is asking."""
-    stands = who.standing or at.house.catalogue.stands(who.org, who.subject).name
+    stands = who.standing or at.house.catalogue.entitlement_of(who.org, who.subject).name
     return answer({"subject": who.subject, "org": who.org, "kind": who.kind, "roles": who.roles, "scopes": who.scopes,
                    "standing": stands})  # fmt: skip
 

@@ -3,22 +3,24 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from models import Endpoint, Fallback, Model, Retry, Role
+from models import Model, Role
+from models.clients import ModelEndpoint
 from models.routing.catalogue import Catalogue
-from models.routing.endpoints import Opened, open_endpoint
+from models.routing.endpoints import ClientOptions, open_endpoint
+from models.wrappers import Fallback, Retry
 
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
 
 
 @asynccontextmanager
 async def open_models(
-    default: Endpoint | None, *, catalogue: Catalogue, roles: Mapping[Role, Endpoint] | None = None
+    default: ModelEndpoint | None, *, catalogue: Catalogue, roles: Mapping[Role, ModelEndpoint] | None = None
 ) -> AsyncGenerator[dict[Role, Model]]:
     """Open a model for every role that has an endpoint; an empty result means: nothing is configured.
 
     A role with an endpoint of its own falls back to ``default``. Roles at the same endpoints share one model.
     """
-    own, how = dict(roles or {}), Opened(price=catalogue.price)
+    own, how = dict(roles or {}), ClientOptions(price=catalogue.price)
     async with AsyncExitStack() as stack:
         by_endpoint: dict[tuple[str, str | None], Model] = {}
         by_endpoints: dict[tuple[int, ...], Model] = {}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, Plan
-from models import Message, Price, Settings, Usage
+from models import Message, ModelSettings, Price, Question, Usage
 from models.wrappers.budget import Amount, Budgeted, BudgetLedger
 from service.history import raise_budget
 from tests.unit.models.flaky import Flaky
@@ -25,7 +25,7 @@ async def test_17_fifty_calls_at_once_never_cost_more_than_the_cap(tokens: int, 
     budget = Budget(max_tokens=tokens, max_cost=Decimal(money))
     ledger = BudgetLedger(budget)
     model = Budgeted(model=Flaky(usage=WORST), ledger=ledger, price=PRICE)
-    calls = (model.ask(SAID, Plan, settings=Settings(max_tokens=100)) for _ in range(AT_ONCE))
+    calls = (model.ask(Question(SAID, Plan, settings=ModelSettings(max_tokens=100))) for _ in range(AT_ONCE))
     answers = await asyncio.gather(*calls, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
     assert all(isinstance(each, Exhausted) and each.hint for each in refused)

@@ -1,14 +1,14 @@
 """Models and a clock that do as a property test tells them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain import Plan, Step
-from models import Message, Reply, Settings, Usage, book
+from models import Message, ModelSettings, Question, Reply, Usage
+from models.metering import book
 
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
 ASK = (Message(role="user", content="Please."),)
-SETTINGS = Settings(max_tokens=100, timeout_s=60)
+SETTINGS = ModelSettings(max_tokens=100, timeout_s=60)
 
 
 @dataclass
@@ -38,15 +38,15 @@ class Flaky:
     calls: int = 0
     patience: list[float] = field(default_factory=list)
 
-    async def ask(self, messages: Sequence[Message], answer, *, settings: Settings, heard=None):
+    async def ask(self, question: Question):
         self.calls += 1
-        self.patience.append(settings.timeout_s)
+        self.patience.append(question.settings.timeout_s)
         mood = self.moods.pop(0) if self.moods else None
         if mood is not None:
             if self.pays:
                 book(self.usage)
             raise mood
         book(self.usage)
-        if heard is not None:
-            heard("{}")
-        return Reply(value=PLAN if answer is Plan else answer(), model=self.name, usage=self.usage)
+        if question.listener is not None:
+            question.listener("{}")
+        return Reply(value=PLAN if question.answer is Plan else question.answer(), model=self.name, usage=self.usage)

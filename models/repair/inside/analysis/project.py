@@ -11,10 +11,30 @@ from .overrides import read
 from .source import Code
 from .wire import Message
 
-_SKIPPED = frozenset((
-    ".git", ".hg", ".tox", ".nox", ".venv", "venv", "env", "node_modules", "__pycache__", "site-packages", "build",
-    "dist", ".eggs", "docs", "doc", "examples", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis",
-))  # fmt: skip
+_SKIPPED = frozenset(
+    (
+        ".git",
+        ".hg",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        "env",
+        "node_modules",
+        "__pycache__",
+        "site-packages",
+        "build",
+        "dist",
+        ".eggs",
+        "docs",
+        "doc",
+        "examples",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".hypothesis",
+    )
+)
 _TEST = re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_test|tests|conftest|setup|noxfile)\.py$")
 _MAX_BYTES = 400_000
 _MAX_FILES = 4_000
@@ -72,10 +92,18 @@ class Files:
             piece = code.piece(start, end)
             old = code.text[piece.start : piece.end]
             new = text[piece.start : piece.end + len(text) - len(code.text)]
-            parts.append({
-                "path": path, "at": piece.start, "line": piece.line, "heads": piece.heads, "old": old, "new": new,
-                "future": code.future, "size": len(code.text),
-            })  # fmt: skip
+            parts.append(
+                {
+                    "path": path,
+                    "at": piece.start,
+                    "line": piece.line,
+                    "heads": piece.heads,
+                    "old": old,
+                    "new": new,
+                    "future": code.future,
+                    "size": len(code.text),
+                }
+            )
         return parts
 
 

@@ -75,8 +75,12 @@ class Scope:
     def known(self) -> frozenset[str]:
         """Every name that may be read here, but for builtins."""
         bound = [n.name for n in self.nodes() if isinstance(n, ast.ExceptHandler) and n.name]
-        bound += [(a.asname or a.name).partition(".")[0] for n in self.nodes()
-                  if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names]  # fmt: skip
+        bound += [
+            (a.asname or a.name).partition(".")[0]
+            for n in self.nodes()
+            if isinstance(n, (ast.Import, ast.ImportFrom))
+            for a in n.names
+        ]
         return frozenset([*self.names, *self.facts.globals, *self.facts.kin.bound, *bound])
 
     @cached_property

@@ -90,9 +90,20 @@ def _strings(site: Site, value: str) -> Ideas:
         return
     quote = site.text[0]
     blank = 0.35 if len(value) < 4 else 0.05  # noqa: PLR2004
-    for other, weight in (("", 0.5), (" ", blank), (value.strip(), 0.4), (value.swapcase(), 0.25),
-                          (value.lower(), 0.4), (value.upper(), 0.35), (value + " ", 0.15), (value.strip("X"), 0.3),
-                          (value[::-1], 0.15), (value[1:], 0.25), (value[:-1], 0.25), (value + "\n", 0.1)):  # fmt: skip
+    for other, weight in (
+        ("", 0.5),
+        (" ", blank),
+        (value.strip(), 0.4),
+        (value.swapcase(), 0.25),
+        (value.lower(), 0.4),
+        (value.upper(), 0.35),
+        (value + " ", 0.15),
+        (value.strip("X"), 0.3),
+        (value[::-1], 0.15),
+        (value[1:], 0.25),
+        (value[:-1], 0.25),
+        (value + "\n", 0.1),
+    ):
         if other != value and other.isprintable():
             yield site.idea("string", weight, _quoted(other, quote))
     yield from _replaced(site, value)

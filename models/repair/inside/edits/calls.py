@@ -9,10 +9,23 @@ from ..analysis.facts import call_name
 from ..analysis.site import Idea, Ideas, Site, plus
 
 _MISSING: dict[str, tuple[tuple[str, float], ...]] = {
-    "sorted": (("reverse=True", 0.6), ("key=len", 0.35), ("key=lambda item: item[1]", 0.35), ("key=str.lower", 0.25),
-               ("key=lambda item: item[0]", 0.25), ("key=lambda item: -item[1]", 0.2), ("key=abs", 0.15)),
-    "max": (("default=0", 0.4), ("default=None", 0.3), ("key=len", 0.35), ("key=lambda item: item[1]", 0.3), ("0", 0.3),
-            ("key=abs", 0.15)),
+    "sorted": (
+        ("reverse=True", 0.6),
+        ("key=len", 0.35),
+        ("key=lambda item: item[1]", 0.35),
+        ("key=str.lower", 0.25),
+        ("key=lambda item: item[0]", 0.25),
+        ("key=lambda item: -item[1]", 0.2),
+        ("key=abs", 0.15),
+    ),
+    "max": (
+        ("default=0", 0.4),
+        ("default=None", 0.3),
+        ("key=len", 0.35),
+        ("key=lambda item: item[1]", 0.3),
+        ("0", 0.3),
+        ("key=abs", 0.15),
+    ),
     "sum": (("[]", 0.25), ("0.0", 0.1)),
     "enumerate": (("1", 0.7), ("start=1", 0.3)),
     "get": (("0", 0.5), ("''", 0.3), ("[]", 0.35), ("{}", 0.2), ("False", 0.2), ("1", 0.2)),
@@ -22,13 +35,18 @@ _MISSING: dict[str, tuple[tuple[str, float], ...]] = {
     "replace": (("1", 0.5),),
     "round": (("2", 0.6), ("1", 0.4)),
     "int": (("2", 0.3), ("16", 0.2), ("10", 0.1)),
-    "join": (), "getattr": (("None", 0.5),), "zip": (), "accumulate": (("max", 0.2),),
+    "join": (),
+    "getattr": (("None", 0.5),),
+    "zip": (),
+    "accumulate": (("max", 0.2),),
     "dumps": (("sort_keys=True", 0.4), ("indent=2", 0.3)),
     "splitlines": (("True", 0.4), ("keepends=True", 0.2)),
     "strip": (("','", 0.2), ("'\"'", 0.15), ("'/'", 0.2)),
     "isclose": (("abs_tol=1e-9", 0.3),),
-    "hypot": (), "log": (("2", 0.4), ("10", 0.3)), "insert": (),
-}  # fmt: skip
+    "hypot": (),
+    "log": (("2", 0.4), ("10", 0.3)),
+    "insert": (),
+}
 _SAME = {
     "sort": "sorted",
     "min": "max",

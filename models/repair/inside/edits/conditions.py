@@ -31,10 +31,20 @@ def conditions(site: Site) -> Ideas:
         if constant:
             yield site.idea("condition replaced", min(1.0, 1.6 * weight), other)
             continue
-        yield site.idea("condition weakened", weight, f"{operand(other, 2)} or {operand(text, 2)}"
-                        if "None" in other else f"{operand(text, 1)} or {operand(other, 2)}")  # fmt: skip
-        yield site.idea("condition strengthened", weight, f"{operand(other, 3)} and {operand(text, 3)}"
-                        if "None" in other else f"{operand(text, 2)} and {operand(other, 3)}")  # fmt: skip
+        yield site.idea(
+            "condition weakened",
+            weight,
+            f"{operand(other, 2)} or {operand(text, 2)}"
+            if "None" in other
+            else f"{operand(text, 1)} or {operand(other, 2)}",
+        )
+        yield site.idea(
+            "condition strengthened",
+            weight,
+            f"{operand(other, 3)} and {operand(text, 3)}"
+            if "None" in other
+            else f"{operand(text, 2)} and {operand(other, 3)}",
+        )
         yield site.idea("condition replaced", 0.7 * weight, other)
 
 
@@ -54,8 +64,15 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
         found.setdefault(f"{name} is None", 0.3 * fade)
         found.setdefault(f"{name} is not None", 0.3 * fade)
         if name in scope.ints:
-            for form, weight in (("== 0", 0.4), ("> 0", 0.35), ("< 0", 0.25), ("!= 0", 0.25), ("== 1", 0.2),
-                                 (">= 0", 0.25), ("<= 0", 0.25)):  # fmt: skip
+            for form, weight in (
+                ("== 0", 0.4),
+                ("> 0", 0.35),
+                ("< 0", 0.25),
+                ("!= 0", 0.25),
+                ("== 1", 0.2),
+                (">= 0", 0.25),
+                ("<= 0", 0.25),
+            ):
                 found.setdefault(f"{name} {form}", weight * fade)
     for place, text in enumerate(scope.conditions[:14]):
         fade = 1 / (1 + 0.1 * place)

@@ -36,10 +36,16 @@ def _set(scope: Scope, name: str) -> dict[str, float]:
     lengths = [f"len({one})" for one in scope.locals[:5]]
     found = _picked(scope, name)
     for texts, weight, fade in (
-        (attributes, 0.6, 0.02), (told[:8], 0.58, 0.05), (_NEUTRAL, 0.55, 0.04), (scope.locals[:6], 0.5, 0.05),
-        (scope.own_attributes[:8], 0.5, 0.04), (calls(scope)[:10], 0.5, 0.04), (lengths, 0.42, 0.05),
-        (wrapped, 0.4, 0.02), (scope.expressions[:16], 0.4, 0.03),
-    ):  # fmt: skip
+        (attributes, 0.6, 0.02),
+        (told[:8], 0.58, 0.05),
+        (_NEUTRAL, 0.55, 0.04),
+        (scope.locals[:6], 0.5, 0.05),
+        (scope.own_attributes[:8], 0.5, 0.04),
+        (calls(scope)[:10], 0.5, 0.04),
+        (lengths, 0.42, 0.05),
+        (wrapped, 0.4, 0.02),
+        (scope.expressions[:16], 0.4, 0.03),
+    ):
         for place, text in enumerate(one for one in texts if one != name):
             found.setdefault(f"{name} = {text}", weight / (1 + fade * place))
     return found
@@ -204,9 +210,10 @@ def steps(scope: Scope, near: ast.stmt, *, last: bool, looping: bool) -> dict[st
 def _grow(scope: Scope, names: list[str], found: dict[str, float]) -> None:
     """``seen.add(x)``, ``out.append(x)``: marks and results that are not kept."""
     calls = [
-        n for n in scope.nodes()
+        n
+        for n in scope.nodes()
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in _MARKERS
-    ]  # fmt: skip
+    ]
     used = {scope.code.of(call.func): [scope.code.of(a) for a in call.args] for call in calls}
     tested = [
         (scope.code.of(n.comparators[0]), scope.code.of(n.left))

@@ -12,9 +12,14 @@ from ..analysis.source import FUNCTIONS
 _ERRORS = ("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "Exception", "RuntimeError")
 
 _MISTAKEN = {
-    "KeyError": "IndexError", "IndexError": "KeyError", "ValueError": "TypeError", "TypeError": "ValueError",
-    "AttributeError": "KeyError", "StopIteration": "IndexError", "OSError": "ValueError",
-}  # fmt: skip
+    "KeyError": "IndexError",
+    "IndexError": "KeyError",
+    "ValueError": "TypeError",
+    "TypeError": "ValueError",
+    "AttributeError": "KeyError",
+    "StopIteration": "IndexError",
+    "OSError": "ValueError",
+}
 """Which error is most often taken for which."""
 
 

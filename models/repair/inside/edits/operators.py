@@ -10,9 +10,17 @@ from ..analysis.facts import number
 from ..analysis.site import Ideas, Site, minus, negated, operand, plus
 
 COMPARE: dict[type[ast.AST], str] = {
-    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
-    ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
-}  # fmt: skip
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
 _OTHER: dict[str, tuple[tuple[str, float], ...]] = {
     "<": (("<=", 1.0), (">", 0.8), (">=", 0.7), ("!=", 0.5), ("==", 0.4)),
     "<=": (("<", 1.0), (">=", 0.8), (">", 0.7), ("==", 0.4), ("!=", 0.4)),
@@ -26,9 +34,20 @@ _OTHER: dict[str, tuple[tuple[str, float], ...]] = {
     "not in": (("in", 1.0), ("!=", 0.4)),
 }
 BINARY: dict[type[ast.AST], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
-    ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.MatMult: "@",
-}  # fmt: skip
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.MatMult: "@",
+}
 _ARITHMETIC: dict[str, tuple[tuple[str, float], ...]] = {
     "+": (("-", 1.0), ("*", 0.6), ("|", 0.15), ("//", 0.15), ("/", 0.15), ("%", 0.1)),
     "-": (("+", 1.0), ("*", 0.35), ("//", 0.2), ("%", 0.3), ("/", 0.2)),
@@ -242,8 +261,15 @@ def _numeric(site: Site) -> bool:
         if isinstance(node.func, ast.Attribute):
             return node.func.attr in _COUNTING
         return isinstance(node.func, ast.Name) and node.func.id in (
-            "len", "int", "sum", "max", "min", "abs", "round", *site.scope.facts.functions
-        )  # fmt: skip
+            "len",
+            "int",
+            "sum",
+            "max",
+            "min",
+            "abs",
+            "round",
+            *site.scope.facts.functions,
+        )
     return isinstance(node, (ast.BinOp, ast.Subscript)) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 

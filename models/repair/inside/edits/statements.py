@@ -103,9 +103,18 @@ def _words(site: Site, node: ast.If | ast.While) -> Ideas:
 
 
 _SIMPLE = (
-    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete, ast.Assert,
-    ast.Break, ast.Continue, ast.Pass,
-)  # fmt: skip
+    ast.Assign,
+    ast.AugAssign,
+    ast.AnnAssign,
+    ast.Expr,
+    ast.Return,
+    ast.Raise,
+    ast.Delete,
+    ast.Assert,
+    ast.Break,
+    ast.Continue,
+    ast.Pass,
+)
 
 
 def statements(site: Site) -> Ideas:

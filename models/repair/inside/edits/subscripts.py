@@ -36,8 +36,13 @@ def subscripts(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from
         yield site.idea("index", 0.8, f"{base}[0]")
     yield site.idea("subscript dropped", 0.4, base)
     if not isinstance(key, ast.Tuple):
-        for text_, weight in ((f"{base}.get({text})", 0.45), (f"{base}.get({text}, 0)", 0.4), (f"{base}[:{text}]", 0.3),
-                              (f"{base}[{text}:]", 0.3), (f"{base}.get({text}, [])", 0.2)):  # fmt: skip
+        for text_, weight in (
+            (f"{base}.get({text})", 0.45),
+            (f"{base}.get({text}, 0)", 0.4),
+            (f"{base}[:{text}]", 0.3),
+            (f"{base}[{text}:]", 0.3),
+            (f"{base}.get({text}, [])", 0.2),
+        ):
             yield site.idea("subscript", weight, text_)
 
 
@@ -45,9 +50,12 @@ def _slices(site: Site, base: str, key: ast.Slice) -> Ideas:
     low, high, step = (site.of(part) if part is not None else "" for part in (key.lower, key.upper, key.step))
     tail = f":{step}" if step else ""
     options: list[tuple[str, str, str, float]] = [
-        ("", high, tail, 0.6), (low, "", tail, 0.6), (high, low, tail, 0.5), (low, high, ":-1", 0.3),
+        ("", high, tail, 0.6),
+        (low, "", tail, 0.6),
+        (high, low, tail, 0.5),
+        (low, high, ":-1", 0.3),
         (low, high, "", 0.5),
-    ]  # fmt: skip
+    ]
     if not low:
         options += [("1", high, tail, 0.7)]
     if not high:

@@ -110,10 +110,17 @@ class Baseline:
         hung = sum(test.outcome == "hung" for test in self.tests.values())
         first = _HANG_S if hung <= _HUNG_TRACED else _HANG_S / 3
         patience = self._patience or max(first, 20 * self._slowest)
-        return self._lab.submit("warm", {
-            "candidates": [{"p": []}], "tests": names, "cpu_s": patience, "idle_s": max(15.0, 3 * patience),
-            "total_s": max(1.0, until - time.monotonic()), "where": True,
-        })  # fmt: skip
+        return self._lab.submit(
+            "warm",
+            {
+                "candidates": [{"p": []}],
+                "tests": names,
+                "cpu_s": patience,
+                "idle_s": max(15.0, 3 * patience),
+                "total_s": max(1.0, until - time.monotonic()),
+                "where": True,
+            },
+        )
 
     def _learn(self, names: list[str], result: Message) -> list[str]:
         """Note the outcomes; the tests that did not get their turn are returned."""
@@ -174,10 +181,15 @@ class Baseline:
     def _traced(self, names: list[str], until: float, test: Seen) -> int:
         cold = names[0].startswith("collect:")
         job: Message = {
-            "candidates": [{"p": []}], "tests": names, "trace": True, "files": self._files, "where": True,
-            "cpu_s": 0.3 if test.outcome == "hung" else max(3.0, 30 * test.cpu), "idle_s": 30.0,
+            "candidates": [{"p": []}],
+            "tests": names,
+            "trace": True,
+            "files": self._files,
+            "where": True,
+            "cpu_s": 0.3 if test.outcome == "hung" else max(3.0, 30 * test.cpu),
+            "idle_s": 30.0,
             "total_s": max(1.0, until - time.monotonic()),
-        }  # fmt: skip
+        }
         if cold:
             job["only"] = [test.file]
         return self._lab.submit("cold" if cold else "warm", job)

@@ -83,18 +83,21 @@ class Session:
         outcomes = Outcomes()
         items = Items(session.items, outcomes, self._collectors)
         sock = _connect()
-        send(sock, {
-            "hello": "warm",
-            "cwd": str(Path.cwd()),
-            "root": str(session.config.rootpath),
-            "python": sys.executable,
-            "items": [
-                {"id": name, "file": str(item.path), "doc": type(item).__name__ == "DoctestItem"}
-                for name, item in items.by_name.items()
-            ],
-            "broken": self._broken,
-            "modules": [name for name, module in sys.modules.items() if _foreign(module, self._request["root"])],
-        })  # fmt: skip
+        send(
+            sock,
+            {
+                "hello": "warm",
+                "cwd": str(Path.cwd()),
+                "root": str(session.config.rootpath),
+                "python": sys.executable,
+                "items": [
+                    {"id": name, "file": str(item.path), "doc": type(item).__name__ == "DoctestItem"}
+                    for name, item in items.by_name.items()
+                ],
+                "broken": self._broken,
+                "modules": [name for name, module in sys.modules.items() if _foreign(module, self._request["root"])],
+            },
+        )
         live = Live(self._request["root"])
         turn = ForkServer(sock, self._request["workers"]).serve()
         if turn is not None:

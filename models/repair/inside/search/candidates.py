@@ -56,9 +56,13 @@ class Candidates:
     """Ranks the edits of the project's files; never gives the same files twice."""
 
     def __init__(
-        self, baseline: Baseline, files: Files, paths: Sequence[str], suspects: Sequence[str] = (),
+        self,
+        baseline: Baseline,
+        files: Files,
+        paths: Sequence[str],
+        suspects: Sequence[str] = (),
         hunks: Sequence[Message] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._hunks = list(hunks)
         self._baseline, self._files = baseline, files
         self._paths, self._suspects = list(paths), list(suspects)

@@ -102,16 +102,26 @@ class Jobs:
             candidates.append({"p": [], "t": [test.name for test in self._sentinels]})
         cpu = self.cpu_s(tests) * (_PATIENCE if group[0].retried else 1)
         return {
-            "candidates": candidates, "tests": [test.name for test in tests], "stop": stop, "cpu_s": cpu,
-            "idle_s": 4 * cpu + self._wait_s(tests), "total_s": 600.0, "brief": True,
-        }  # fmt: skip
+            "candidates": candidates,
+            "tests": [test.name for test in tests],
+            "stop": stop,
+            "cpu_s": cpu,
+            "idle_s": 4 * cpu + self._wait_s(tests),
+            "total_s": 600.0,
+            "brief": True,
+        }
 
     def anew(self, trial: Trial, tests: Sequence[Seen]) -> Message:
         """One candidate in a new session that imports the changed files."""
         return {
-            **self._one(trial, [test.name for test in tests]), "stop": True, "cpu_s": self.cpu_s(tests) + 2.0,
-            "idle_s": 30.0, "total_s": 120.0, "files": [], "only": sorted({test.file for test in tests}),
-        }  # fmt: skip
+            **self._one(trial, [test.name for test in tests]),
+            "stop": True,
+            "cpu_s": self.cpu_s(tests) + 2.0,
+            "idle_s": 30.0,
+            "total_s": 120.0,
+            "files": [],
+            "only": sorted({test.file for test in tests}),
+        }
 
     def failing(self, trial: Trial, tests: Sequence[Seen], *, patient: bool) -> Message:
         """These failing tests, with little patience for the ones that hang."""
@@ -125,10 +135,15 @@ class Jobs:
         slow = max((test.cpu for test in self._good), default=0.0)
         total = sum(test.seconds for test in self._good)
         return {
-            **self._one(trial, [test.name for test in (*self._failing, *asked)]), "stop": True, "everything": True,
-            "cpu_s": max(_LONGEST_S, 10 * slow), "idle_s": max(_LEAST_S, 10 * slow), "files": [],
-            "total_s": max(_LEAST_LEFT_S, min(8 * total + _LEAST_S, left_s)), "without": sorted(self._excused),
-        }  # fmt: skip
+            **self._one(trial, [test.name for test in (*self._failing, *asked)]),
+            "stop": True,
+            "everything": True,
+            "cpu_s": max(_LONGEST_S, 10 * slow),
+            "idle_s": max(_LEAST_S, 10 * slow),
+            "files": [],
+            "total_s": max(_LEAST_LEFT_S, min(8 * total + _LEAST_S, left_s)),
+            "without": sorted(self._excused),
+        }
 
     def _in_turn(self, changed: set[str]) -> list[Seen]:
         """Those that run changed files first, quick files before slow ones, and in a file as they were collected.
@@ -154,9 +169,12 @@ class Jobs:
         """A sample of the failing tests and the quick ones of the others, to the end."""
         rest = sorted(self._good, key=lambda test: test.cpu)[:_SURVEY_TESTS]
         return {
-            **self._one(trial, [test.name for test in (*self.sample, *rest)]), "stop": False,
-            "cpu_s": max(0.5, self.cpu_s(self._failing)), "idle_s": _SURVEY_S, "total_s": _SURVEY_S,
-        }  # fmt: skip
+            **self._one(trial, [test.name for test in (*self.sample, *rest)]),
+            "stop": False,
+            "cpu_s": max(0.5, self.cpu_s(self._failing)),
+            "idle_s": _SURVEY_S,
+            "total_s": _SURVEY_S,
+        }
 
     def probe(self, trial: Trial, root: str) -> Message:
         """The failing tests, and a few quick ones beside them, for the calls that they make."""
@@ -165,9 +183,13 @@ class Jobs:
         failing = [test for test in self._failing if test.outcome != "hung"] or self._failing
         names = [test.name for test in (*failing[:_PROBED], *good)]
         return {
-            **self._one(trial, names), "probe": root, "files": sorted(near), "cpu_s": 4 * self.cpu_s(self._failing),
-            "idle_s": _PROBE_S, "total_s": _PROBE_S,
-        }  # fmt: skip
+            **self._one(trial, names),
+            "probe": root,
+            "files": sorted(near),
+            "cpu_s": 4 * self.cpu_s(self._failing),
+            "idle_s": _PROBE_S,
+            "total_s": _PROBE_S,
+        }
 
     def _one(self, trial: Trial, names: list[str]) -> Message:
         return {"candidates": [{"p": self._files.patch(trial.drafts)}], "tests": names}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from domain import CodeChange, FileEdit, NewFile, Plan, Review, Step
-from models.clients.structured import form_of, read, without_thoughts
+from models.clients.structured import read, schema_of, without_thoughts
 
 TEXT = st.text(max_size=60) | st.sampled_from(["<think>", "</think>", "```json\n{}\n```", "{", '"}'])
 PATH = st.text("abc/._", min_size=1, max_size=20)
@@ -100,6 +100,6 @@ def test_a_thought_that_was_cut_off_is_no_answer():
 
 @pytest.mark.parametrize("answer", [Plan, CodeChange, Review])
 def test_the_strict_form_asks_for_every_key(answer):
-    schema = form_of(answer).strict_schema
+    schema = schema_of(answer).strict_schema
     assert set(schema["required"]) == set(schema["properties"])
     assert "default" not in json.dumps(schema)

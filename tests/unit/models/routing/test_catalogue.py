@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
-from models import load_catalogue
-from models.routing.catalogue import TIERS, File
+from models.routing import load_catalogue
+from models.routing.catalogue import TIERS, CatalogueFile
 from models.yaml import parse_yaml
 
 OURS = load_catalogue()
@@ -98,7 +98,7 @@ def test_an_unknown_name_lists_the_known_ones(ask, code):
 def test_any_text_is_a_catalogue_or_a_refusal_with_a_place(text):
     message = "x.yaml"
     try:
-        parse_yaml(text, File, name="x.yaml", code="catalogue_invalid")
+        parse_yaml(text, CatalogueFile, name="x.yaml", code="catalogue_invalid")
     except Refused as error:
         message = error.message
     assert message.startswith("x.yaml")

@@ -9,29 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, FailureKind, Plan, RateLimited, Refused, Task, Unavailable, Unreadable
-from models import (
-    BudgetLedger,
-    ByWords,
-    Errand,
-    Given,
-    Limits,
-    MemoryCounters,
-    MemoryDecisions,
-    MemoryShelf,
-    Message,
-    Settings,
-    Switchboard,
-    Used,
-    WorkspacePolicy,
-    load_catalogue,
-)
+from models import Message, ModelSettings, Question, SelectionContext
+from models.routing import CallLimits, FixedModels, ModelPolicy, ModelRouter, load_catalogue
 from models.routing.catalogue import TIERS, Catalogue, ModelCard
-from models.routing.endpoints import Cards, provider_of
-from models.routing.selection import Circumstances, choose, question
+from models.routing.endpoints import ModelCards, provider_of
+from models.routing.selection import Circumstances, choose, route_request
+from models.wrappers import BudgetLedger, MemoryAnswers, MemoryCounters, MemoryDecisions, UsageTotal, WordSimilarity
 from tests.unit.models.flaky import ASK, Flaky
 
 OURS = load_catalogue()
-COLD = Settings(temperature=0.2, max_tokens=100, timeout_s=60)
+COLD = ModelSettings(temperature=0.2, max_tokens=100, timeout_s=60)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -41,31 +28,31 @@ class Desk:
 
     flaky: Flaky = field(default_factory=Flaky)
     decisions: MemoryDecisions = field(default_factory=MemoryDecisions)
-    policy: WorkspacePolicy = field(default_factory=WorkspacePolicy)
+    policy: ModelPolicy = field(default_factory=ModelPolicy)
     ledgers: dict[str, BudgetLedger] = field(default_factory=dict)
-    wording: ByWords | None = None
+    similarity: WordSimilarity | None = None
 
-    def board(self, catalogue: Catalogue = OURS) -> Switchboard:
-        def ledger(errand: Errand) -> BudgetLedger:
+    def board(self, catalogue: Catalogue = OURS) -> ModelRouter:
+        def ledger(errand: SelectionContext) -> BudgetLedger:
             return self.ledgers.setdefault(errand.run, BudgetLedger(errand.task.budget))
 
-        async def policy(_: Errand) -> WorkspacePolicy:
+        async def policy(_: SelectionContext) -> ModelPolicy:
             return self.policy
 
-        return Switchboard(
+        return ModelRouter(
             catalogue=catalogue,
-            seats=Given(models=dict.fromkeys(("planner", "coder", "reviewer", "chat"), self.flaky)),
+            registry=FixedModels(models=dict.fromkeys(("planner", "coder", "reviewer", "chat"), self.flaky)),
             decisions=self.decisions, counters=MemoryCounters(), ledger=ledger, policy=policy, now=lambda: NOW,
-            shelf=MemoryShelf(), lifetimes={"planner": 60, "coder": 60}, wording=self.wording,
+            answers=MemoryAnswers(), lifetimes={"planner": 60, "coder": 60}, similarity=self.similarity,
         )  # fmt: skip
 
 
-def errand(run="r1", org="a", text="Fix the total", **given) -> Errand:
-    return Errand(run=run, org=org, task=Task(text=text, repo="/x", requester="ann"), **given)
+def errand(run="r1", org="a", text="Fix the total", **given) -> SelectionContext:
+    return SelectionContext(run=run, org=org, task=Task(text=text, repo="/x", requester="ann"), **given)
 
 
 async def ask(board, role, wanted, messages=ASK):
-    return (await board.model(role, wanted).ask(messages, Plan, settings=COLD)).finish
+    return (await board.model(role, wanted).ask(Question(messages, Plan, settings=COLD))).finish
 
 
 async def test_an_answer_is_for_its_organisation_and_a_coders_for_its_run():
@@ -83,7 +70,7 @@ async def test_an_answer_is_for_its_organisation_and_a_coders_for_its_run():
 
 
 async def test_a_plan_serves_the_same_wish_on_the_same_files_once():
-    desk = Desk(wording=ByWords())
+    desk = Desk(similarity=WordSimilarity())
     board = desk.board()
 
     async def plan(text: str, **given) -> str:
@@ -109,22 +96,22 @@ async def test_what_is_booked_is_what_was_used_whoever_failed():
 
 
 async def test_quotas_of_installation_and_workspace_both_hold():
-    ours = WorkspacePolicy(quotas={"given": Limits(daily_calls=3)})
-    desk = Desk(policy=ours.tightened(WorkspacePolicy(quotas={"given": Limits(rpm=2)})))
+    ours = ModelPolicy(quotas={"given": CallLimits(daily_calls=3)})
+    desk = Desk(policy=ours.tightened(ModelPolicy(quotas={"given": CallLimits(rpm=2)})))
     board = desk.board()
     for _ in range(2):
         await ask(board, "chat", errand())
     with pytest.raises(RateLimited, match="given may be asked 2 times a minute"):
         await ask(board, "chat", errand())
-    other = Errand(run="r9", org="a", task=Task(text="x", repo="/another"))
-    await board.model("chat", other).ask(ASK, Plan, settings=COLD)
+    other = SelectionContext(run="r9", org="a", task=Task(text="x", repo="/another"))
+    await board.model("chat", other).ask(Question(ASK, Plan, settings=COLD))
     with pytest.raises(Refused, match="3 times a day"):
-        await board.model("chat", other).ask(ASK, Plan, settings=COLD)
+        await board.model("chat", other).ask(Question(ASK, Plan, settings=COLD))
     assert desk.flaky.calls == 3
 
 
 async def test_nobody_allowed_is_a_row_and_a_code():
-    desk = Desk(policy=WorkspacePolicy(allowed=("openai",)))
+    desk = Desk(policy=ModelPolicy(allowed=("openai",)))
     with pytest.raises(Refused) as caught:
         await ask(desk.board(), "coder", errand())
     assert caught.value.stable_code == "policy_forbids_all"
@@ -132,46 +119,46 @@ async def test_nobody_allowed_is_a_row_and_a_code():
     assert [(row.choice, row.outcome) for row in desk.decisions.rows] == [("nobody", "policy_forbids_all")]
 
 
-def cards(*names: str, tier="advanced") -> Cards:
-    return Cards(
+def cards(*names: str, tier="advanced") -> ModelCards:
+    return ModelCards(
         others=tuple(ModelCard(id=n, endpoint=f"http://{n}/v1", tier=tier, price_in=Decimal(0)) for n in names)
     )
 
 
-def first(found: Cards, now: Circumstances, **given) -> str:
+def first(found: ModelCards, now: Circumstances, **given) -> str:
     wanted = errand(**given)
-    ask = question("coder", wanted, OURS.strategy(wanted.task.strategy), ASK, COLD)
+    ask = route_request("coder", wanted, OURS.strategy(wanted.task.strategy), ASK, COLD)
     return choose(ask, found, OURS, now).choices[0].card.id
 
 
 def now(**given) -> Circumstances:
-    return Circumstances(**{"policy": WorkspacePolicy(), "health": {}, **given})
+    return Circumstances(**{"policy": ModelPolicy(), "health": {}, **given})
 
 
 def test_a_model_that_failed_lately_comes_after_its_equals():
-    failing = Used(name="a", calls=6, failed=3)
+    failing = UsageTotal(name="a", calls=6, failed=3)
     assert first(cards("a", "b"), now()) == "a"
-    assert first(cards("a", "b"), now(lately=(failing,))) == "b"
-    assert first(cards("a", "b"), now(lately=(Used(name="a", calls=4, failed=4),))) == "a", "too few to judge"
+    assert first(cards("a", "b"), now(recent=(failing,))) == "b"
+    assert first(cards("a", "b"), now(recent=(UsageTotal(name="a", calls=4, failed=4),))) == "a", "too few to judge"
 
 
 def test_the_speed_that_was_seen_counts():
-    seen = (Used(name="b", calls=9, tokens_out=900, latency_ms=1_000),)
+    seen = (UsageTotal(name="b", calls=9, tokens_out=900, latency_ms=1_000),)
     task = Task(text="x", repo="/x", strategy="fast")
-    ask = question("coder", Errand(run="r", org="a", task=task), OURS.strategy("fast"), ASK, COLD)
-    assert choose(ask, cards("a", "b"), OURS, now(lately=seen)).choices[0].card.id == "b"
+    ask = route_request("coder", SelectionContext(run="r", org="a", task=task), OURS.strategy("fast"), ASK, COLD)
+    assert choose(ask, cards("a", "b"), OURS, now(recent=seen)).choices[0].card.id == "b"
 
 
 @given(
     st.sampled_from(["types", "build", "tests", "style", "docs", "general"]), st.text(max_size=40), st.integers(1, 5)
 )
 def test_trouble_never_means_a_weaker_model(failure: FailureKind, text: str, attempt: int):
-    every = Cards(others=tuple(ModelCard(id=tier, endpoint="http://x/v1", tier=tier) for tier in TIERS))
+    every = ModelCards(others=tuple(ModelCard(id=tier, endpoint="http://x/v1", tier=tier) for tier in TIERS))
     task = Task(text=text, repo="/x", strategy="auto")
 
     def tier(n: int) -> int:
-        wanted = Errand(run="r", org="a", task=task, attempt=n, failure=failure)
-        ask = question("coder", wanted, OURS.strategy("auto"), ASK, COLD)
+        wanted = SelectionContext(run="r", org="a", task=task, attempt=n, failure=failure)
+        ask = route_request("coder", wanted, OURS.strategy("auto"), ASK, COLD)
         return TIERS.index(choose(ask, every, OURS, now()).choices[0].card.tier)
 
     assert tier(attempt) <= tier(attempt + 1)

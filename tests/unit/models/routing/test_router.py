@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import load_catalogue
-from models.policy import Limits, WorkspacePolicy, parse_policy
+from models.policy import CallLimits, ModelPolicy, parse_policy
+from models.routing import load_catalogue
 from models.routing.catalogue import TIERS, Catalogue, ModelCard
-from models.routing.router import Ask, route, worst_cost
+from models.routing.router import RouteRequest, route, worst_cost
 from models.routing.selection import providers_for, tier_for
 
 OURS = load_catalogue()
 IDS = [card.id for card in OURS.models]
 ASKS = st.builds(
-    Ask,
+    RouteRequest,
     role=st.sampled_from(["planner", "coder", "reviewer", "chat"]),
     strategy=st.sampled_from(sorted(OURS.strategies)),
     tier=st.none() | st.sampled_from(TIERS),
@@ -22,11 +22,11 @@ ASKS = st.builds(
     override=st.none() | st.sampled_from(IDS),
 )
 POLICIES = st.builds(
-    WorkspacePolicy,
+    ModelPolicy,
     allowed=st.none() | st.lists(st.sampled_from([*IDS, "vllm", "openai"]), max_size=4).map(tuple),
     quotas=st.dictionaries(
         st.sampled_from(["vllm", "openai"]),
-        st.builds(Limits, rpm=st.none() | st.integers(0, 9), daily_calls=st.none() | st.integers(0, 9)),
+        st.builds(CallLimits, rpm=st.none() | st.integers(0, 9), daily_calls=st.none() | st.integers(0, 9)),
     ),
 )
 HEALTH = st.dictionaries(st.sampled_from(IDS), st.sampled_from(["up", "slow", "down"]))
@@ -81,7 +81,7 @@ def test_better_before_worse_before_much_better(ask):
     ("custom", "coder", "fast"),
 ])  # fmt: skip
 def test_strategies_choose_as_they_say(strategy, role, tier):
-    found = route(Ask(role=role, strategy=strategy), OURS)
+    found = route(RouteRequest(role=role, strategy=strategy), OURS)
     assert found.choices[0].card.tier == tier
     assert strategy in found.reason
 
@@ -89,8 +89,8 @@ def test_strategies_choose_as_they_say(strategy, role, tier):
 def test_who_is_slow_comes_after_equals():
     cards = tuple(ModelCard(id=name, tier="advanced") for name in ("a", "b"))
     two = Catalogue(models=cards, strategies=OURS.strategies, roles=OURS.roles, rules=OURS.rules, experts=OURS.experts)
-    assert route(Ask(role="coder"), two).choices[0].card.id == "a"
-    assert route(Ask(role="coder"), two, health={"a": "slow"}).choices[0].card.id == "b"
+    assert route(RouteRequest(role="coder"), two).choices[0].card.id == "a"
+    assert route(RouteRequest(role="coder"), two, health={"a": "slow"}).choices[0].card.id == "b"
 
 
 def test_an_expert_with_an_adapter_is_asked_by_its_name():
@@ -98,14 +98,14 @@ def test_an_expert_with_an_adapter_is_asked_by_its_name():
     one = Catalogue(
         models=(card,), strategies=OURS.strategies, roles=OURS.roles, rules=OURS.rules, experts=OURS.experts
     )
-    found = route(Ask(role="coder", expert="code_python"), one)
+    found = route(RouteRequest(role="coder", expert="code_python"), one)
     assert found.choices[0].asked_as == "base-python"
     assert "adapter base-python" in found.reason
-    assert route(Ask(role="coder", expert="code_ts"), one).choices[0].asked_as == "base"
+    assert route(RouteRequest(role="coder", expert="code_ts"), one).choices[0].asked_as == "base"
 
 
 def test_nobody_left():
-    found = route(Ask(role="coder"), OURS, policy=WorkspacePolicy(allowed=()))
+    found = route(RouteRequest(role="coder"), OURS, policy=ModelPolicy(allowed=()))
     assert found.choices == ()
     assert "Nobody" in found.reason
     assert all("policy" in why for why in found.passed_over)
@@ -113,7 +113,7 @@ def test_nobody_left():
 
 def test_a_question_costs_at_most():
     card = ModelCard(id="a", price_in=Decimal(1), price_out=Decimal(2))
-    assert worst_cost(card, Ask(role="coder", tokens_in=1_000, tokens_out=500)) == 2
+    assert worst_cost(card, RouteRequest(role="coder", tokens_in=1_000, tokens_out=500)) == 2
 
 
 @pytest.mark.parametrize(("task", "tier"), [
@@ -139,14 +139,14 @@ def test_failures_have_their_providers_and_a_reason():
     assert providers_for("tests", OURS).providers == ("coder", "repair")
     assert providers_for("types", OURS).providers == ("coder",)
     assert providers_for(None, OURS) == providers_for("general", OURS)
-    strict = providers_for("tests", OURS, policy=WorkspacePolicy(allowed=("vllm",)))
+    strict = providers_for("tests", OURS, policy=ModelPolicy(allowed=("vllm",)))
     assert strict.providers == ("coder",)
     assert "tests:" in strict.reason
 
 
 def test_a_policy_file():
     policy = parse_policy("allowed: [vllm, repair]\nquotas:\n  vllm: {rpm: 30, daily_calls: 500}\n")
-    assert policy.limits("vllm") == Limits(rpm=30, daily_calls=500)
+    assert policy.limits("vllm") == CallLimits(rpm=30, daily_calls=500)
     assert policy.allows("any", "vllm")
     assert not policy.allows("openai")
-    assert parse_policy("") == WorkspacePolicy()
+    assert parse_policy("") == ModelPolicy()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, Plan, SignoffError, Spent, Unavailable, Unreadable
-from models import Message, Price, Settings, Usage
+from models import Message, ModelSettings, Price, Question, Usage
 from models.wrappers.budget import Amount, Budgeted, BudgetLedger
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 
@@ -14,7 +14,7 @@ PRICE = Price(per_1k_in=Decimal("0.5"), per_1k_out=Decimal(2))
 
 
 async def ask(model, settings=SETTINGS, messages=ASK):
-    return await model.ask(messages, Plan, settings=settings)
+    return await model.ask(Question(messages, Plan, settings=settings))
 
 
 async def test_nothing_is_sent_when_the_worst_case_does_not_fit():
@@ -63,6 +63,6 @@ async def test_a_budget_is_never_exceeded(limit, calls):
         usage = Usage(tokens_in=2 * (size // 3), tokens_out=2 * most, calls=2)
         model = Budgeted(model=Flaky([mood], usage=usage, pays=True), ledger=ledger)
         with suppress(SignoffError):
-            await ask(model, Settings(max_tokens=most), (Message(role="user", content="x" * size),))
+            await ask(model, ModelSettings(max_tokens=most), (Message(role="user", content="x" * size),))
         assert ledger.spent.tokens <= limit
         assert ledger.reserved.tokens == 0

@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import Budget, ContextTooLong, Exhausted, Plan, RateLimited, Refused, SignoffError, Unavailable, Unreadable
-from models import CircuitBreaker, Fallback, Fitted, Instrumented, Retry
-from models.policy import Limits
+from models import Question
+from models.policy import CallLimits
+from models.wrappers import CircuitBreaker, ContextWindow, Fallback, Instrumented, Retry
 from models.wrappers.budget import Budgeted, BudgetLedger
-from models.wrappers.cache import Cached, MemoryShelf
+from models.wrappers.cache import Cached, MemoryAnswers
 from models.wrappers.quota import MemoryCounters, Quota
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
@@ -34,12 +35,12 @@ def wrapped(layers, flaky, clock, ledger):
             "breaker": lambda m: CircuitBreaker(model=m, clock=clock, failures=3),
             "fallback": lambda m: Fallback(models=(m, Flaky(name="spare"))),
             "quota": lambda m: Quota(
-                model=m, limits=Limits(rpm=5), counters=MemoryCounters(), counted_as="x", clock=clock
+                model=m, limits=CallLimits(rpm=5), counters=MemoryCounters(), counted_as="x", clock=clock
             ),
             "budgeted": lambda m: Budgeted(model=m, ledger=ledger),
-            "cached": lambda m: Cached(model=m, shelf=MemoryShelf(clock=clock), org="a"),
+            "cached": lambda m: Cached(model=m, answers=MemoryAnswers(clock=clock), org="a"),
             "instrumented": lambda m: Instrumented(model=m),
-            "fitted": lambda m: Fitted(model=m),
+            "fitted": lambda m: ContextWindow(model=m),
         }[layer](model)
     return model
 
@@ -54,7 +55,7 @@ async def test_any_composition_is_a_model(layers, moods, questions):
     for _ in range(questions):
         began = clock.now
         try:
-            reply = await model.ask(ASK, Plan, settings=SETTINGS)
+            reply = await model.ask(Question(ASK, Plan, settings=SETTINGS))
         except SignoffError:
             pass
         else:
@@ -70,11 +71,11 @@ async def test_any_composition_is_a_model(layers, moods, questions):
 @given(MOODS)
 async def test_a_cache_never_keeps_an_error(moods):
     flaky = Flaky(list(moods))
-    model = Cached(model=flaky, shelf=MemoryShelf(), org="a")
+    model = Cached(model=flaky, answers=MemoryAnswers(), org="a")
     for _ in range(len(moods) + 1):
         try:
-            await model.ask(ASK, Plan, settings=SETTINGS)
+            await model.ask(Question(ASK, Plan, settings=SETTINGS))
         except SignoffError:
             continue
         break
-    assert (await model.ask(ASK, Plan, settings=SETTINGS)).value == PLAN
+    assert (await model.ask(Question(ASK, Plan, settings=SETTINGS))).value == PLAN

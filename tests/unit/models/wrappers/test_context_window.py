@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import ContextTooLong, Plan, Step
-from models import Message, Settings
-from models.clients.chat import opened
-from models.clients.tokenizer import tokenizer
+from models import Message, ModelSettings, Question
+from models.clients.chat import open_chat
+from models.clients.tokenizer import open_tokenizer
 from models.prompts import Prompt
-from models.wrappers.context_window import FULL, Fitted, Window, counted, rough
+from models.wrappers.context_window import FULL, Compactor, ContextWindow, estimated, estimated_prompt
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at
 from tests.wire.openai_server import OpenAIServer
@@ -22,7 +22,7 @@ SYSTEM, TASK = Message(role="system", content="Rules."), Message(role="user", co
 
 
 def window(served=800, reserve=100):
-    return Window(served=served, reserve=reserve)
+    return Compactor(served=served, reserve=reserve)
 
 
 def turn(n: int, size: int = 20) -> list[Message]:
@@ -34,9 +34,9 @@ def turn(n: int, size: int = 20) -> list[Message]:
 def test_what_is_kept_fits_and_has_both_ends(talk, facts):
     talk = [SYSTEM, TASK, *talk]
     kept = window().keep(talk, facts=facts)
-    assert counted(kept.messages) == kept.tokens <= 700
+    assert estimated_prompt(kept.messages) == kept.tokens <= 700
     assert kept.messages[0] == SYSTEM
-    if counted(talk) <= 700 * FULL:
+    if estimated_prompt(talk) <= 700 * FULL:
         assert list(kept.messages) == talk
     if kept.dropped:
         (note,) = [m for m in kept.messages if m.content.startswith("[") and "are left out" in m.content]
@@ -53,7 +53,7 @@ def test_between_compactions_a_transcript_is_only_added_to(turns, size):
         kept = window(served=2_500, reserve=200).keep(talk).messages
         breaks += kept[: len(before)] != before
         before = kept
-    per_turn = counted(turn(0, size))
+    per_turn = estimated_prompt(turn(0, size))
     assert breaks <= 1 + turns * per_turn / (2_300 * 0.25)
 
 
@@ -75,8 +75,8 @@ def test_of_a_coders_own_prompt_the_most_relevant_passages_the_task_and_the_step
         plan=Plan(goal="The total is right", steps=(step,)), accept="python -m unittest shop", step=step, changed="",
         baseline="line of output\n" * 300 + "AssertionError: 5 != 6",
     )  # fmt: skip
-    kept = Window(served=4_096, reserve=512).keep(talk)
-    assert counted(talk) > 3 * 4_096 > 3 * kept.tokens
+    kept = Compactor(served=4_096, reserve=512).keep(talk)
+    assert estimated_prompt(talk) > 3 * 4_096 > 3 * kept.tokens
     text = "\n".join(message.content for message in kept.messages)
     assert kept.messages[0] == talk[0], "the rules are whole"
     for fact in (
@@ -100,8 +100,8 @@ def test_what_cannot_fit_is_refused():
 
 @given(st.text(min_size=1, max_size=300), st.text(max_size=300))
 def test_the_estimate_is_never_nothing_and_grows(one, two):
-    assert rough(one) >= 1
-    assert rough(one + " " + two) >= max(rough(one), rough(two)) - 1
+    assert estimated(one) >= 1
+    assert estimated(one + " " + two) >= max(estimated(one), estimated(two)) - 1
 
 
 @pytest.mark.parametrize("served", [8_192, 32_768])
@@ -109,11 +109,11 @@ async def test_sixty_steps_end_whatever_context_is_served(served):
     """Every request after the first refusal fits: the conversation is compacted below what is served."""
     talk = [SYSTEM, Message(role="user", content="The task. " + "context " * 2_000)]
     script = [{"answer": PLAN, "repeat": True}]
-    async with OpenAIServer(script, max_model_len=served) as server, opened(at(server)) as chat:
-        model = Fitted(model=chat)
+    async with OpenAIServer(script, max_model_len=served) as server, open_chat(at(server)) as chat:
+        model = ContextWindow(model=chat)
         for n in range(60):
             talk += turn(n, size=100)
-            assert (await model.ask(talk, Plan, settings=Settings(max_tokens=1_024))).value == PLAN
+            assert (await model.ask(Question(talk, Plan, settings=ModelSettings(max_tokens=1_024)))).value == PLAN
     assert len(server.asked) <= 62
     assert server.asked[-1].body["messages"][-1]["content"].startswith("Turn 59")
 
@@ -125,44 +125,46 @@ async def test_where_an_endpoint_lends_its_tokenizer_nothing_is_ever_refused(fin
     script = [{"answer": PLAN, "repeat": True}]
     async with (
         OpenAIServer(script, max_model_len=8_192, tokenizer=finer) as server,
-        opened(at(server)) as chat,
-        tokenizer(at(server)) as counting,
+        open_chat(at(server)) as chat,
+        open_tokenizer(at(server)) as counting,
     ):
-        model = Fitted(model=chat, counting=counting)
+        model = ContextWindow(model=chat, tokenizer=counting)
         for n in range(40):
             talk += turn(n, size=100)
-            assert (await model.ask(talk, Plan, settings=Settings(max_tokens=1_024))).value == PLAN
+            assert (await model.ask(Question(talk, Plan, settings=ModelSettings(max_tokens=1_024)))).value == PLAN
         assert len(server.asked) == 40, "asked once each time"
         short = [SYSTEM, TASK]
         before = len(server.requests)
-        await model.ask(short, Plan, settings=Settings(max_tokens=512))
+        await model.ask(Question(short, Plan, settings=ModelSettings(max_tokens=512)))
         assert len(server.requests) == before + 1, "what is far from the limit is not counted"
 
 
 async def test_an_endpoint_without_a_tokenizer_is_asked_for_it_once():
     async with (
         OpenAIServer([{"answer": PLAN, "repeat": True}]) as server,
-        opened(at(server)) as chat,
-        tokenizer(at(server)) as counting,
+        open_chat(at(server)) as chat,
+        open_tokenizer(at(server)) as counting,
     ):
-        model = Fitted(model=chat, counting=counting)
+        model = ContextWindow(model=chat, tokenizer=counting)
         for _ in range(3):
-            await model.ask([SYSTEM, TASK], Plan, settings=Settings())
+            await model.ask(Question([SYSTEM, TASK], Plan, settings=ModelSettings()))
     assert [request.path for request in server.requests].count("/tokenize") == 1
 
 
 async def test_what_is_not_told_is_not_guessed():
     flaky = Flaky([ContextTooLong("too long")])
     with pytest.raises(ContextTooLong):
-        await Fitted(model=flaky).ask([SYSTEM, TASK], Plan, settings=Settings())
+        await ContextWindow(model=flaky).ask(Question([SYSTEM, TASK], Plan, settings=ModelSettings()))
     assert flaky.calls == 1
 
 
 async def test_an_estimate_that_is_too_low_is_corrected_and_ends():
     talk = [SYSTEM, Message(role="user", content="word " * 5_000)]
     flaky = Flaky([ContextTooLong("too long", max_tokens=4_000)] * 3)
-    assert (await Fitted(model=flaky).ask(talk, Plan, settings=Settings(max_tokens=500))).value == PLAN
+    assert (
+        await ContextWindow(model=flaky).ask(Question(talk, Plan, settings=ModelSettings(max_tokens=500)))
+    ).value == PLAN
     never = Flaky([ContextTooLong("too long", max_tokens=4_000)] * 99)
     with pytest.raises(ContextTooLong):
-        await Fitted(model=never).ask(talk, Plan, settings=Settings(max_tokens=500))
+        await ContextWindow(model=never).ask(Question(talk, Plan, settings=ModelSettings(max_tokens=500)))
     assert never.calls <= 6

@@ -5,7 +5,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from domain import Plan, Unavailable
-from models import Instrumented, Message, Settings, Usage
+from models import Message, ModelSettings, Question, Usage
+from models.wrappers import Instrumented
 from tests.unit.models.flaky import Flaky
 
 ASK = (Message(role="user", content="canary-4711"),)
@@ -21,7 +22,7 @@ def spans():
 
 async def ask(model, *prompts):
     spoken = tuple(Message(role="user", content="more", prompt=prompt) for prompt in prompts)
-    return await model.ask((*ASK, *spoken), Plan, settings=Settings(temperature=0.3, max_tokens=77))
+    return await model.ask(Question((*ASK, *spoken), Plan, settings=ModelSettings(temperature=0.3, max_tokens=77)))
 
 
 async def test_a_call_is_a_span_of_numbers(spans):

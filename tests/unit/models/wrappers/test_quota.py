@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from approvals import open_engine, sqlite_url, writing
 from domain import Plan, RateLimited, Refused
-from models import Database
-from models.policy import Limits
-from models.wrappers.quota import DAY, MemoryCounters, Quota, StoredCounters, Window
+from models import Database, Question
+from models.policy import CallLimits
+from models.wrappers.quota import DAY, MemoryCounters, Quota, QuotaWindow, StoredCounters
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
 
@@ -34,11 +34,11 @@ async def counters(request, tmp_path):
 
 
 def quota(counters, clock, **limits):
-    return Quota(model=Flaky(), limits=Limits(**limits), counters=counters, counted_as="vllm", clock=clock)
+    return Quota(model=Flaky(), limits=CallLimits(**limits), counters=counters, counted_as="vllm", clock=clock)
 
 
 async def ask(model):
-    return (await model.ask(ASK, Plan, settings=SETTINGS)).value
+    return (await model.ask(Question(ASK, Plan, settings=SETTINGS))).value
 
 
 async def test_a_full_minute_says_when_there_is_room(counters):
@@ -91,7 +91,7 @@ async def test_no_minute_ever_has_more_calls_than_allowed(gaps, rpm):
 
 
 def take_many(path: str, results) -> None:
-    windows = (Window(calls=25, since=0.0),)
+    windows = (QuotaWindow(calls=25, since=0.0),)
 
     async def many() -> int:
         async with stored(Path(path)) as counters:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Exhausted, Plan, RateLimited, Refused, SignoffError, Unavailable, Unreadable
-from models import CircuitBreaker, Fallback, Retry, Settings
+from models import ModelSettings, Question
+from models.wrappers import CircuitBreaker, Fallback, Retry
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
 MOODS = st.lists(
@@ -19,7 +20,7 @@ MOODS = st.lists(
 
 async def asked(model, settings=SETTINGS):
     try:
-        return (await model.ask(ASK, Plan, settings=settings)).value
+        return (await model.ask(Question(ASK, Plan, settings=settings))).value
     except SignoffError as error:
         return error
 
@@ -31,7 +32,7 @@ def retry(model, clock, **options):
 @given(MOODS, st.integers(1, 5), st.floats(1, 100))
 async def test_retry_ends_in_time_with_an_answer_or_the_last_error(moods, attempts, seconds):
     clock, flaky = Clock(), Flaky(list(moods))
-    found = await asked(retry(flaky, clock, attempts=attempts), Settings(timeout_s=seconds))
+    found = await asked(retry(flaky, clock, attempts=attempts), ModelSettings(timeout_s=seconds))
     assert flaky.calls <= attempts
     assert clock.now - 1_000_000 < seconds
     assert found == PLAN if isinstance(found, Plan) else found is moods[flaky.calls - 1]
@@ -94,7 +95,7 @@ class Waits(Flaky):
         super().__init__([Unavailable("down") for _ in gates])
         self.gates, self.begun = list(gates), [asyncio.Event() for _ in gates]
 
-    async def ask(self, messages, answer, *, settings, heard=None):
+    async def ask(self, question):
         number = self.calls
         self.calls += 1
         self.begun[number].set()
@@ -136,7 +137,7 @@ async def test_only_a_server_that_fails_is_rested(moods):
 async def test_a_fallback_asks_in_order_and_raises_the_first_error(moods):
     models = tuple(Flaky(list(each), name=str(n)) for n, each in enumerate(moods))
     passed = []
-    found = await asked(Fallback(models=models, passed=lambda name, error: passed.append(name)))
+    found = await asked(Fallback(models=models, on_failure=lambda name, error: passed.append(name)))
     firsts = [each[0] if each else None for each in moods]
     if isinstance(found, Plan):
         assert None in firsts

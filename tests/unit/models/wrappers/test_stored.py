@@ -7,8 +7,10 @@ from decimal import Decimal
 import pytest
 
 from domain import Budget, Exhausted, Plan, Spent
-from models import Budgeted, Limits, MemoryShelf, Quota, StoredCounters, StoredLedger, StoredShelf
+from models import Question
 from models.contract import Price, Usage
+from models.routing import CallLimits
+from models.wrappers import Budgeted, MemoryAnswers, Quota, StoredAnswers, StoredCounters, StoredLedger
 from models.wrappers.budget import Amount
 from models.wrappers.quota import DAY
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
@@ -29,7 +31,7 @@ async def test_fifty_calls_at_once_never_pass_the_cap(database):
     async def call():
         ledger = StoredLedger(database=database, account="acme/run", budget=budget)
         with suppress(Exhausted):
-            await Budgeted(model=flaky, ledger=ledger, price=PRICE).ask(ASK, Plan, settings=SETTINGS)
+            await Budgeted(model=flaky, ledger=ledger, price=PRICE).ask(Question(ASK, Plan, settings=SETTINGS))
             return 1
         return 0
 
@@ -64,41 +66,43 @@ async def test_what_a_killed_process_held_is_given_back_after_a_while(database):
 async def test_a_minute_and_a_day(database):
     clock = Clock(now=5 * DAY + 1_000)
     counters = StoredCounters(database=database)
-    model = Quota(model=Flaky(), limits=Limits(rpm=1, daily_calls=2), counters=counters, counted_as="x", clock=clock)
-    assert (await model.ask(ASK, Plan, settings=SETTINGS)).value == PLAN
+    model = Quota(
+        model=Flaky(), limits=CallLimits(rpm=1, daily_calls=2), counters=counters, counted_as="x", clock=clock
+    )
+    assert (await model.ask(Question(ASK, Plan, settings=SETTINGS))).value == PLAN
     with pytest.raises(Exception, match="1 times a minute"):
-        await model.ask(ASK, Plan, settings=SETTINGS)
+        await model.ask(Question(ASK, Plan, settings=SETTINGS))
     clock.now += 61
-    await model.ask(ASK, Plan, settings=SETTINGS)
+    await model.ask(Question(ASK, Plan, settings=SETTINGS))
     clock.now += 61
     with pytest.raises(Exception, match="2 times a day"):
-        await model.ask(ASK, Plan, settings=SETTINGS)
+        await model.ask(Question(ASK, Plan, settings=SETTINGS))
 
 
 async def shelf_promises(kept, clock):
-    await kept.put("k", "one", for_s=10, shelf="s", words="fix it")
-    await kept.put("k", "two", for_s=10, shelf="s", words="fix it")
+    await kept.put("k", "one", for_s=10, group="s", words="fix it")
+    await kept.put("k", "two", for_s=10, group="s", words="fix it")
     await kept.put("other", "three", for_s=100)
     assert await kept.get("k") == "two"
-    assert list(await kept.beside("s")) == [("fix it", "two")]
-    assert list(await kept.beside("t")) == []
+    assert list(await kept.similar("s")) == [("fix it", "two")]
+    assert list(await kept.similar("t")) == []
     clock.now += 11
     assert await kept.get("k") is None
-    assert list(await kept.beside("s")) == []
+    assert list(await kept.similar("s")) == []
     assert await kept.get("other") == "three"
 
 
 async def test_a_shelf_forgets_in_time_and_keeps_wishes_apart():
     clock = Clock()
-    await shelf_promises(MemoryShelf(clock=clock), clock)
+    await shelf_promises(MemoryAnswers(clock=clock), clock)
 
 
 async def test_so_does_the_one_in_the_database(database):
     clock = Clock()
-    await shelf_promises(StoredShelf(database=database, clock=clock), clock)
+    await shelf_promises(StoredAnswers(database=database, clock=clock), clock)
 
 
 async def test_two_who_keep_the_same_answer_at_once(database):
-    shelf = StoredShelf(database=database)
+    shelf = StoredAnswers(database=database)
     await asyncio.gather(*(shelf.put("k", str(n), for_s=10) for n in range(10)))
     assert await shelf.get("k") is not None

@@ -9,8 +9,10 @@ import pytest
 
 from approvals import open_engine, writing
 from domain import Budget, Exhausted, Plan
-from models import Budgeted, Database, Limits, Quota, StoredCounters, StoredLedger
+from models import Database, Question
 from models.contract import Usage
+from models.routing import CallLimits
+from models.wrappers import Budgeted, Quota, StoredCounters, StoredLedger
 from models.wrappers.budget import Amount
 from models.wrappers.quota import DAY
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
@@ -21,13 +23,13 @@ def _calls(url: str, limit: int, wanted: int, answers: "multiprocessing.Queue[in
     async def work() -> int:
         engine = open_engine(url)
         model = Quota(
-            model=Flaky(), limits=Limits(daily_calls=limit), counted_as="acme/*/vllm",
+            model=Flaky(), limits=CallLimits(daily_calls=limit), counted_as="acme/*/vllm",
             counters=StoredCounters(database=Database(engine=engine, writing=writing)), clock=lambda: 5 * DAY + 10,
         )  # fmt: skip
         done = 0
         for _ in range(wanted):
             with suppress(Exception):
-                await model.ask(ASK, Plan, settings=SETTINGS)
+                await model.ask(Question(ASK, Plan, settings=SETTINGS))
                 done += 1
         await engine.dispose()
         return done
@@ -52,7 +54,7 @@ def _spending(url: str, cap: int, answers: "multiprocessing.Queue[int]") -> None
         async def call() -> None:
             ledger = StoredLedger(database=database, account="acme/run", budget=budget)
             with suppress(Exhausted):
-                await Budgeted(model=flaky, ledger=ledger, price=PRICE).ask(ASK, Plan, settings=SETTINGS)
+                await Budgeted(model=flaky, ledger=ledger, price=PRICE).ask(Question(ASK, Plan, settings=SETTINGS))
 
         await asyncio.gather(*(call() for _ in range(25)))
         await engine.dispose()
@@ -89,8 +91,8 @@ def _in_a_minute(url: str, answers: "multiprocessing.Queue[int]") -> None:
     async def work() -> int:
         engine, flaky = open_engine(url), Flaky()
         counters = StoredCounters(database=Database(engine=engine, writing=writing))
-        model = Quota(model=flaky, limits=Limits(rpm=9), counted_as="acme", counters=counters)
-        calls = (model.ask(ASK, Plan, settings=SETTINGS) for _ in range(25))
+        model = Quota(model=flaky, limits=CallLimits(rpm=9), counted_as="acme", counters=counters)
+        calls = (model.ask(Question(ASK, Plan, settings=SETTINGS)) for _ in range(25))
         await asyncio.gather(*calls, return_exceptions=True)
         await engine.dispose()
         return flaky.calls

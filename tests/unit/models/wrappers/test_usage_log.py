@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain import Plan, Unavailable
-from models import Database, Price, Usage
-from models.wrappers.usage_log import Decision, MemoryDecisions, Recorded, StoredDecisions, Why, report
+from models import Database, Price, Question, Usage
+from models.wrappers.usage_log import CallReason, MemoryDecisions, RoutingDecision, StoredDecisions, UsageLogged, report
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
@@ -24,10 +24,10 @@ async def decisions(request, tmp_path):
     await engine.dispose()
 
 
-def decision(n: int, **changes) -> Decision:
+def decision(n: int, **changes) -> RoutingDecision:
     plain = {"at": NOW + timedelta(hours=n), "org": "a", "choice": "small", "tokens_in": 100, "tokens_out": 10,
              "cost": Decimal("0.000000123")}  # fmt: skip
-    return Decision(**{**plain, **changes})
+    return RoutingDecision(**{**plain, **changes})
 
 
 async def test_rows_come_back_as_they_were(decisions):
@@ -65,13 +65,15 @@ async def test_the_report_compares_with_the_premium_model(decisions):
 
 
 async def test_every_call_leaves_a_row(decisions):
-    why = Why(org="a", run="r", role="coder", kind="fix", tier="fast", strategy="fast", candidates=("m",), reason="x")
+    why = CallReason(
+        org="a", run="r", role="coder", kind="fix", tier="fast", strategy="fast", candidates=("m",), reason="x"
+    )
     usage = Usage(tokens_in=9, tokens_out=3, tokens_cached=6, cost=Decimal("0.5"), calls=1)
     flaky = Flaky([None, Unavailable("down")], name="m", usage=usage)
-    model = Recorded(model=flaky, decisions=decisions, why=lambda: why, clock=lambda: NOW)
-    await model.ask(ASK, Plan, settings=SETTINGS)
+    model = UsageLogged(model=flaky, decisions=decisions, why=lambda: why, clock=lambda: NOW)
+    await model.ask(Question(ASK, Plan, settings=SETTINGS))
     with pytest.raises(Unavailable):
-        await model.ask(ASK, Plan, settings=SETTINGS)
+        await model.ask(Question(ASK, Plan, settings=SETTINGS))
     failed, answered = await decisions.latest("a")
     assert (answered.outcome, answered.tokens_in, answered.cost, answered.role) == (
         "answered",
