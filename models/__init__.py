@@ -4,19 +4,9 @@ Clients, wrappers and the routing between models have doors of their own: ``mode
 ``models.routing``, and ``models.repair``.
 """
 
-from models.contract import (
-    Listener,
-    Message,
-    Model,
-    ModelSettings,
-    Price,
-    Question,
-    Reply,
-    Role,
-    SelectionContext,
-    Usage,
-)
+from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext, Usage
 from models.metering import UsageMeter, metered
+from models.partial_json import PartialChanges, line_of
 from models.prompts import Prompt, PromptFiles, PromptSource, load_all
 from models.prompts_langfuse import LangfusePrompts
 from models.providers import Bench, ChangeRequest, ModelProvider, Proposal, Provider
@@ -32,12 +22,11 @@ __all__ = [
     "ChangeRequest",
     "Database",
     "LangfusePrompts",
-    "Listener",
     "Message",
     "Model",
     "ModelProvider",
     "ModelSettings",
-    "Price",
+    "PartialChanges",
     "Prompt",
     "PromptFiles",
     "PromptSource",
@@ -52,6 +41,7 @@ __all__ = [
     "UsageMeter",
     "best",
     "compared",
+    "line_of",
     "load_all",
     "metered",
     "passes_everything",

@@ -5,18 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from domain import Refused, SignoffError
-from models import (
-    Bench,
-    ChangeRequest,
-    Listener,
-    Model,
-    ModelProvider,
-    ModelSettings,
-    Proposal,
-    Provider,
-    Role,
-    SelectionContext,
-)
+from models import Bench, ChangeRequest, Model, ModelProvider, ModelSettings, Proposal, Provider, Role, SelectionContext
+from models.contract import Listener
 from models.routing import Catalogue, HeldEntitlement, ModelRouter, ProviderOrder, Strategy, providers_for
 from models.wrappers import RoutingDecision
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from opentelemetry.trace import NoOpTracer, Tracer
 
 from domain import CodeChange, FileEdit, Refused, TestReport
-from models import Bench, ChangeRequest, Listener, Proposal, Usage
+from models import Bench, ChangeRequest, Proposal, Usage
+from models.contract import Listener
 from models.metering import book
 from nodes._trials import Equipped, Trials
 from sandbox import Local, Spec, Store, Workspaces

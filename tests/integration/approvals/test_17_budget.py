@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, Plan
-from models import Message, ModelSettings, Price, Question, Usage
+from models import Message, ModelSettings, Question, Usage
+from models.contract import Price
 from models.wrappers.budget import Amount, Budgeted, BudgetLedger
 from service.history import raise_budget
 from tests.unit.models.flaky import Flaky
@@ -41,7 +42,7 @@ async def test_17_the_run_parks_and_goes_on_after_a_top_up(tmp_path: Path) -> No
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")
         assert "--max-tokens" in standing.run.ending.hint
-        assert opened.board.seats.models["coder"].asked == ()  # type: ignore[attr-defined]
+        assert opened.board.registry.models["coder"].asked == ()  # type: ignore[attr-defined]
         again, _ = await advance(opened, standing.run.id)
         assert again.run.status == "paused_budget", "asking again is no top-up"
 

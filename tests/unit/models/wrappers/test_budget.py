@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, Plan, SignoffError, Spent, Unavailable, Unreadable
-from models import Message, ModelSettings, Price, Question, Usage
+from models import Message, ModelSettings, Question, Usage
+from models.contract import Price
 from models.wrappers.budget import Amount, Budgeted, BudgetLedger
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 

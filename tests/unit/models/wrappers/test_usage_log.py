@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain import Plan, Unavailable
-from models import Database, Price, Question, Usage
+from models import Database, Question, Usage
+from models.contract import Price
 from models.wrappers.usage_log import CallReason, MemoryDecisions, RoutingDecision, StoredDecisions, UsageLogged, report
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 

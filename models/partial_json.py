@@ -1,7 +1,8 @@
-"""A change as it is being written: paths, contents and commands, without the JSON around them. Pure.
+"""Partial JSON: a change while it is written: its paths, contents and commands, without the JSON around them. Pure.
 
-Models answer with one JSON object (docs/model-protocol.md). Whoever watches wants to read code long before
-its last brace is there.
+Models answer with one JSON object (docs/model-protocol.md); code is worth reading long before its last brace is there.
+Each character is read once: ``pydantic_core.from_json(allow_partial=…)`` reads all of the text again for each piece,
+does not say whether a string has ended, and takes no words or fences in front of the object.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,16 +12,18 @@ from typing import Any, Literal
 Part = tuple[Literal["path", "text", "command", "delete"], str]
 """A path that is begun, a piece of what is written there, a command, a path that goes."""
 
-_SAID = frozenset({"content", "replace", "notes"})
+_STREAMED = frozenset({"content", "replace", "notes"})
 """Keys whose text is passed on as it comes; others are passed on whole, or not at all."""
 _WHOLE: dict[str, Literal["path", "command", "delete"]] = {
-    "path": "path", "cmd_instructions": "command", "files_to_delete": "delete",
-}  # fmt: skip
+    "path": "path",
+    "cmd_instructions": "command",
+    "files_to_delete": "delete",
+}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 @dataclass(slots=True)
-class Unfolding:
+class PartialChange:
     """Reads an answer piece by piece, wherever it is cut."""
 
     _inside: list[str] = field(default_factory=list[str])
@@ -35,20 +38,20 @@ class Unfolding:
     _value: bool = False
     """A colon was read: the next string in this object is no key."""
 
-    def fresh(self) -> None:
+    def restart(self) -> None:
         """Another answer begins."""
         self._inside.clear()
         self._keys.clear()
         self._text, self._escape, self._high, self._value = None, "", 0, False
 
-    def hear(self, text: str) -> list[Part]:
+    def read(self, text: str) -> list[Part]:
         """What a reader gets to see of this piece."""
         parts: list[Part] = []
-        for kind, said in self._parts(text):
+        for kind, piece in self._parts(text):
             if parts and kind == "text" and parts[-1][0] == "text":
-                parts[-1] = ("text", parts[-1][1] + said)
+                parts[-1] = ("text", parts[-1][1] + piece)
             else:
-                parts.append((kind, said))
+                parts.append((kind, piece))
         return parts
 
     def _parts(self, text: str) -> Iterator[Part]:
@@ -60,7 +63,7 @@ class Unfolding:
             elif char == '"':
                 yield from self._closed()
             else:
-                yield from self._said(char)
+                yield from self._write(char)
 
     def _structure(self, char: str) -> None:
         if char in "{[":
@@ -84,9 +87,9 @@ class Unfolding:
     def _is_key(self) -> bool:
         return bool(self._inside) and self._inside[-1] == "{" and not self._value
 
-    def _said(self, char: str) -> Iterator[Part]:
+    def _write(self, char: str) -> Iterator[Part]:
         self._text = (self._text or "") + char
-        if not self._is_key and self._key in _SAID:
+        if not self._is_key and self._key in _STREAMED:
             self._text = ""
             yield ("text", char)
 
@@ -96,7 +99,7 @@ class Unfolding:
             return
         mark, self._escape = self._escape[1:], ""
         if mark[0] != "u":
-            yield from self._said(_ESCAPES.get(mark, mark))
+            yield from self._write(_ESCAPES.get(mark, mark))
         elif all(digit in "0123456789abcdefABCDEF" for digit in mark[1:]):
             yield from self._unit(int(mark[1:], 16))
 
@@ -106,45 +109,45 @@ class Unfolding:
             self._high = unit
         elif unit >> 10 == 0xDC00 >> 10:
             high, self._high = self._high, 0
-            yield from self._said(chr(0x10000 + ((high & 0x3FF) << 10) + (unit & 0x3FF)) if high else "\ufffd")
+            yield from self._write(chr(0x10000 + ((high & 0x3FF) << 10) + (unit & 0x3FF)) if high else "\ufffd")
         else:
-            yield from self._said(chr(unit))
+            yield from self._write(chr(unit))
 
     def _closed(self) -> Iterator[Part]:
-        said, self._text = self._text or "", None
+        text, self._text = self._text or "", None
         if self._is_key:
-            self._keys[-1] = said
+            self._keys[-1] = text
         elif self._key in _WHOLE:
-            yield (_WHOLE[self._key], said)
-        elif self._key in _SAID:
+            yield (_WHOLE[self._key], text)
+        elif self._key in _STREAMED:
             yield ("text", "\n")
 
 
 @dataclass(slots=True)
-class Unfoldings:
+class PartialChanges:
     """What several candidates write at the same time, as events of the kind ``text`` have it."""
 
-    _each: dict[str, Unfolding] = field(default_factory=dict[str, Unfolding])
+    _each: dict[str, PartialChange] = field(default_factory=dict[str, PartialChange])
 
-    def hear(self, text: str, data: Mapping[str, Any]) -> list[Part]:
+    def read(self, text: str, data: Mapping[str, Any]) -> list[Part]:
         """What a reader gets to see of one event."""
         if data.get("form") != "change":
             return [("text", text)]
-        reading = self._each.setdefault(str(data.get("id", "")), Unfolding())
+        change = self._each.setdefault(str(data.get("id", "")), PartialChange())
         if data.get("fresh"):
-            reading.fresh()
-        return reading.hear(text)
+            change.restart()
+        return change.read(text)
 
 
 def line_of(part: Part) -> str:
     """A part as it stands in running text."""
-    kind, said = part
+    kind, text = part
     match kind:
         case "path":
-            return f"\n{said}\n"
+            return f"\n{text}\n"
         case "command":
-            return f"$ {said}\n"
+            return f"$ {text}\n"
         case "delete":
-            return f"delete {said}\n"
+            return f"delete {text}\n"
         case "text":
-            return said
+            return text
