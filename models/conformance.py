@@ -1,4 +1,4 @@
-"""What every ``Model`` promises, as checks that anybody can run on theirs (C4, F1).
+"""Conformance suite: what every ``Model`` promises, as checks to run on any of them (C4, F1).
 
 A check takes an open ``ModelUnderTest``: a model, and a way to tell the world behind it what to say next. See
 ``tests/contract/test_models.py`` for how the twin, the wrappers and the real client sit for it.
@@ -37,12 +37,12 @@ def _must(held: object, promise: str) -> None:
 
 
 async def it_answers_with_the_type_that_was_asked_for(seat: ModelUnderTest) -> None:
-    for said in (PLAN, Review(status="ok")):
-        seat.say("answers", said)
+    for answer in (PLAN, Review(status="ok")):
+        seat.say("answers", answer)
         with metered() as tab:
-            reply = await seat.model.ask(Question(ASK, type(said), settings=SETTINGS))
-        _must(reply.value == said, "the value is what was said")
-        _must(type(reply.value) is type(said), "the value has the type that was asked for")
+            reply = await seat.model.ask(Question(ASK, type(answer), settings=SETTINGS))
+        _must(reply.value == answer, "the value is what was said")
+        _must(type(reply.value) is type(answer), "the value has the type that was asked for")
         _must(reply.model, "the reply names who answered")
         _must(tab.usage.tokens_in >= reply.usage.tokens_in, "what it cost is booked")
         _must(reply.usage.cost >= 0, "an answer does not earn money")
@@ -71,14 +71,14 @@ async def it_has_a_name_before_and_after(seat: ModelUnderTest) -> None:
 
 
 async def it_fails_in_the_words_of_the_house(seat: ModelUnderTest) -> None:
-    wanted: dict[Mood, type[SignoffError]] = {
+    errors: dict[Mood, type[SignoffError]] = {
         "down": Unavailable,
         "slow_down": RateLimited,
         "too_long": ContextTooLong,
         "unauthorized": Refused,
         "garbage": Transient,
     }
-    for mood, error in wanted.items():
+    for mood, error in errors.items():
         seat.say(mood, None)
         try:
             await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))

@@ -100,7 +100,7 @@ def refusal(status: int, message: str, *, where: str, retry_after_s: float | Non
     if status == 429:  # noqa: PLR2004
         hint = "It is tried again."
         if retry_after_s is not None and retry_after_s > SOON_S:
-            hint = f"It says that it answers again in {_spoken(retry_after_s)}. Go on then: signoff resume RUN"
+            hint = f"It says that it answers again in {_readable(retry_after_s)}. Go on then: signoff resume RUN"
         return RateLimited(f"{where} asks to slow down: {message}", retry_after=retry_after_s, hint=hint)
     if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(message)):  # noqa: PLR2004
         return too_long(message)
@@ -112,7 +112,7 @@ def refusal(status: int, message: str, *, where: str, retry_after_s: float | Non
     return Refused(f"{where} refused the request ({status}): {message}", code="llm_bad_request", hint=hint)
 
 
-def _spoken(seconds: float) -> str:
+def _readable(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004  both are read at a glance
 
 

@@ -1,8 +1,8 @@
 """Prompts as versioned files (B12): Markdown with a few lines in front, filled in strictly.
 
-A file may begin with ``---`` lines of YAML: ``label`` (``production`` unless told, or ``staging``),
+A file may begin with ``---`` lines of YAML: ``label`` (``production`` by default, or ``staging``),
 ``description``. Its version is the hash of the whole file. Parts are headed by ``<!-- system -->``,
-``<!-- user -->`` or ``<!-- assistant -->``. Templates are filled in by Jinja's sandbox: whoever may write a
+``<!-- user -->`` or ``<!-- assistant -->``. Templates are filled in by Jinja's sandbox: who may write a
 prompt may not run code.
 """
 
@@ -65,13 +65,15 @@ class Prompt:
 
     @classmethod
     def parse(cls, text: str, *, name: str, version: str = "", label: Label | None = None) -> "Prompt":
-        """Make a prompt of its text; version and label are its own unless somebody else keeps them.
+        """Make a prompt of its text; version and label are its own unless they are kept elsewhere.
 
         Raises:
             Refused: ``prompt_invalid``: the front is not valid, a template does not parse, or there is no part.
         """
         front = _FRONT.match(text)
-        said = parse_yaml(front[1], FrontMatter, name=f"{name}.md", code="prompt_invalid") if front else FrontMatter()
+        front_matter = (
+            parse_yaml(front[1], FrontMatter, name=f"{name}.md", code="prompt_invalid") if front else FrontMatter()
+        )
         pieces = _PART.split(text[front.end() if front else 0 :])[1:]
         if not pieces:
             raise Refused(
@@ -83,7 +85,7 @@ class Prompt:
             (cast("Speaker", who), body) for who, body in zip(pieces[::2], pieces[1::2], strict=True)
         ]
         version = version or hashlib.sha256(text.encode()).hexdigest()[:12]
-        return cls.of(parts, name=name, version=version, label=label or said.label)
+        return cls.of(parts, name=name, version=version, label=label or front_matter.label)
 
     @classmethod
     def of(cls, parts: Sequence[tuple[Speaker, str]], *, name: str, version: str, label: Label) -> "Prompt":
@@ -168,13 +170,13 @@ def pick(prompts: Sequence[Prompt], *, key: str, staging_share: float = 0.0, ver
         Refused: ``prompt_invalid``: nothing fits.
     """
     if version is not None:
-        found = next((prompt for prompt in prompts if prompt.version == version), None)
-        if found is not None:
-            return found
+        prompt = next((each for each in prompts if each.version == version), None)
+        if prompt is not None:
+            return prompt
         raise Refused(f"There is no prompt version {version}.", code="prompt_invalid", hint="List the versions first.")
     for label in labels(key, staging_share):
-        if (found := next((prompt for prompt in prompts if prompt.label == label), None)) is not None:
-            return found
+        if (prompt := next((each for each in prompts if each.label == label), None)) is not None:
+            return prompt
     raise Refused("No prompt is labelled production.", code="prompt_invalid", hint="Label one: `label: production`.")
 
 

@@ -1,4 +1,4 @@
-"""Prompts that people edit in Langfuse, with the files of the house behind them (B12).
+"""Langfuse prompts: those that people edit there, with our files behind them (B12).
 
 Langfuse's labels choose: a stable share of the runs gets what is labelled ``staging``, the others
 ``production``. A text prompt has the form of our files, a chat prompt is a list of messages; both are
@@ -81,10 +81,10 @@ class LangfusePrompts:
             )
             try:
                 async with asyncio.timeout(self.timeout_s):
-                    said = await langfuse.prompts.get(
+                    answer = await langfuse.prompts.get(
                         PREFIX + self.name, label=label, request_options={"max_retries": 0}
                     )
-                return _made(self.name, label, said)
+                return _prompt_of(self.name, label, answer)
             except errors.ApiError as error:
                 if error.status_code == httpx.codes.NOT_FOUND:
                     return None  # taken away there: our file again
@@ -98,8 +98,8 @@ class LangfusePrompts:
         return last
 
     def _warn(self, label: Label, why: str) -> None:
-        said = {"prompt": self.name, "label": label, "why": why[:300]}
-        logging.getLogger("signoff.prompts").warning("prompt of Langfuse not used", extra=said)
+        details = {"prompt": self.name, "label": label, "why": why[:300]}
+        logging.getLogger("signoff.prompts").warning("prompt of Langfuse not used", extra=details)
 
     def _sdk(self) -> tuple[Any, Any]:
         try:
@@ -112,17 +112,17 @@ class LangfusePrompts:
             ) from None
 
 
-def _made(name: str, label: Label, said: Any) -> Prompt:
+def _prompt_of(name: str, label: Label, answer: Any) -> Prompt:
     """Make a prompt of what Langfuse answered.
 
     Raises:
         Refused: ``prompt_invalid``.
         AttributeError, TypeError: it is no prompt.
     """
-    version = f"langfuse-{int(said.version)}"
-    if isinstance(said.prompt, str):
-        return Prompt.parse(said.prompt, name=name, version=version, label=label)
-    parts: list[tuple[Speaker, str]] = [(cast("Speaker", part.role), str(part.content)) for part in said.prompt]
+    version = f"langfuse-{int(answer.version)}"
+    if isinstance(answer.prompt, str):
+        return Prompt.parse(answer.prompt, name=name, version=version, label=label)
+    parts: list[tuple[Speaker, str]] = [(cast("Speaker", part.role), str(part.content)) for part in answer.prompt]
     if not parts or any(role not in {"system", "user", "assistant"} for role, _ in parts):
         raise Refused(
             f"The prompt {name} has no part that can be spoken.",

@@ -1,4 +1,4 @@
-"""Rank candidates by what they did when they were run (F4). Pure.
+"""Ranking of candidates by what they did when they were run (F4). Pure.
 
 The order of evidence: it builds, the reproduction test passes, the regression tests pass, more tests
 pass, the reviewer's score, more candidates behave the same, the smaller diff. What is equal after that is
@@ -40,11 +40,11 @@ def compared(before: TestReport | None, after: TestReport | None, *, passed: boo
     failed, now = _failing(before), _failing(after)
     counted = after.passed + after.failed + after.errors
     ran = passed or after.passed + after.failed > 0
-    told = ran and bool(now)  # which tests fail is known
+    known = ran and bool(now)  # which tests fail is known
     return Compared(
         builds=ran,
-        reproduction=passed or (told and bool(failed) and not failed & now),
-        regression=passed or (told and before is not None and now <= failed),
+        reproduction=passed or (known and bool(failed) and not failed & now),
+        regression=passed or (known and before is not None and now <= failed),
         share=after.passed / counted if counted else float(passed),
         behaviour=hashlib.sha256("\0".join(sorted(now)).encode()).hexdigest()[:12],
     )

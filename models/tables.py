@@ -1,4 +1,4 @@
-"""The tables of this room, and how it writes into them (see ``deploy/migrations``)."""
+"""Tables of this room, and how it writes into them (see ``deploy/migrations``)."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -102,6 +102,6 @@ class Database:
 
 
 async def exclusive(connection: AsyncConnection, name: str) -> None:
-    """Have nobody else work on ``name`` until the transaction ends. SQLite's writers are alone anyway."""
+    """Lock ``name`` until the transaction ends. SQLite's writers are alone anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))"), {"name": name})

@@ -1,4 +1,4 @@
-"""Read a YAML file into a value; what is wrong in it is said with line and column."""
+"""YAML files read into values; what is wrong in one is said with line and column."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,18 +42,18 @@ def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
     try:
         return TypeAdapter[T](shape).validate_python({} if data is None else data)
     except ValidationError as error:
-        faults = [(_mark(tree, e["loc"]), f"{_spoken(e['loc'])}: {e['msg']}") for e in error.errors()[:10]]
+        faults = [(_mark(tree, e["loc"]), f"{_dotted(e['loc'])}: {e['msg']}") for e in error.errors()[:10]]
         raise _refused(name, faults, code) from error
 
 
 def _refused(name: str, faults: Sequence[tuple[yaml.Mark | None, str]], code: str) -> Refused:
     lines = [
-        f"{name}:{mark.line + 1}:{mark.column + 1}: {said}" if mark else f"{name}: {said}" for mark, said in faults
+        f"{name}:{mark.line + 1}:{mark.column + 1}: {fault}" if mark else f"{name}: {fault}" for mark, fault in faults
     ]
     return Refused("\n".join(lines), code=code, hint="Correct the file; docs/models.md has an example of each part.")
 
 
-def _spoken(place: Sequence[int | str]) -> str:
+def _dotted(place: Sequence[int | str]) -> str:
     return ".".join(map(str, place)) or "the file"
 
 
@@ -62,10 +62,10 @@ def _mark(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | Non
     if node is None:
         return None
     for step in place:
-        found = _inside(node, step)
-        if found is None:
+        child = _inside(node, step)
+        if child is None:
             break
-        node = found
+        node = child
     return node.start_mark
 
 
@@ -73,8 +73,8 @@ def _inside(node: yaml.Node, step: int | str) -> yaml.Node | None:
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step]
     if isinstance(node, yaml.MappingNode):
-        for key, found in node.value:
+        for key, child in node.value:
             if key.value == str(step):
                 # An unknown key is itself the fault; a wrong value stands behind its key.
-                return found if not isinstance(found, yaml.ScalarNode) or found.value else key
+                return child if not isinstance(child, yaml.ScalarNode) or child.value else key
     return None

@@ -102,9 +102,9 @@ class Chat:
         """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
-            spoken = replace(question, messages=formatted(question.messages, schema, dialect))
+            sent = replace(question, messages=formatted(question.messages, schema, dialect))
             try:
-                return await self._stream(spoken, schema, dialect)
+                return await self._stream(sent, schema, dialect)
             except Refused as error:
                 plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
                 if plainer is None:
@@ -168,16 +168,16 @@ def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect:
 
     Where its chat template has no system message, that becomes the beginning of the first question.
     """
-    spoken = _in_turns(messages)
+    turns = _in_turns(messages)
     if schema is not None and dialect.structured not in _AS_PARAMETER:
         rule = _rule(schema)
-        if spoken and spoken[0].role == "system":
-            spoken = (Message(role="system", content=f"{spoken[0].content}\n\n{rule}"), *spoken[1:])
+        if turns and turns[0].role == "system":
+            turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
         else:
-            spoken = (Message(role="system", content=rule), *spoken)
+            turns = (Message(role="system", content=rule), *turns)
     if dialect.system:
-        return spoken
-    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in spoken])
+        return turns
+    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
 
 
 def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -16,29 +16,29 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Found:
+class _Opened:
     chat: Chat | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """Looks at the endpoint when it is asked for the first time, not before: a dead one stops nobody else."""
+    """Looks at the endpoint when it is asked for the first time, not before: a dead one stops no other."""
 
     endpoint: ModelEndpoint
     stack: AsyncExitStack
     price: Callable[[str | None], Price]
-    found: _Found = field(default_factory=_Found, repr=False)
+    opened: _Opened = field(default_factory=_Opened, repr=False)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     @property
     def name(self) -> str:
         """``default`` until the first question."""
-        return self.found.chat.name if self.found.chat is not None else "default"
+        return self.opened.chat.name if self.opened.chat is not None else "default"
 
     async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``; Refused ``llm_which_model`` when not exactly one model is served."""
         async with self.looking:
-            chat = self.found.chat = self.found.chat or await self._look(question.settings)
+            chat = self.opened.chat = self.opened.chat or await self._look(question.settings)
         return await chat.ask(question)
 
     async def _look(self, settings: ModelSettings) -> Chat:

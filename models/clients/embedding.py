@@ -42,25 +42,27 @@ async def embed(endpoint: ModelEndpoint, texts: Sequence[str]) -> Sequence[Seque
 class Embedder:
     """Vectors of an endpoint, each text asked for once (D4): the same model has the same vector for it for ever.
 
-    The ``most`` texts that were wanted last are kept in this process, by their hash.
+    The ``most`` texts that were used last are held in this process, by their hash.
     """
 
     endpoint: ModelEndpoint
     most: int = 2_000
-    kept: OrderedDict[bytes, Sequence[float]] = field(default_factory=OrderedDict[bytes, Sequence[float]], repr=False)
+    vectors: OrderedDict[bytes, Sequence[float]] = field(
+        default_factory=OrderedDict[bytes, Sequence[float]], repr=False
+    )
 
     async def __call__(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """See ``embed``."""
         names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
-        new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.kept}
+        new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
         fresh = dict(zip(new, await embed(self.endpoint, list(new.values())), strict=True)) if new else {}
-        found = {name: fresh.get(name) or self.kept[name] for name in names}
-        for name, vector in found.items():
-            self.kept[name] = vector
-            self.kept.move_to_end(name)
-        while len(self.kept) > self.most:
-            self.kept.popitem(last=False)
-        return [found[name] for name in names]
+        by_name = {name: fresh.get(name) or self.vectors[name] for name in names}
+        for name, vector in by_name.items():
+            self.vectors[name] = vector
+            self.vectors.move_to_end(name)
+        while len(self.vectors) > self.most:
+            self.vectors.popitem(last=False)
+        return [by_name[name] for name in names]
 
 
 def _none(endpoint: ModelEndpoint) -> Unavailable:

@@ -44,7 +44,7 @@ class HuggingFaceTransport:
         self,
         messages: Sequence[Message],
         *,
-        form: AnswerSchema | None,  # noqa: ARG002  it is told in words
+        form: AnswerSchema | None,  # noqa: ARG002  the schema is in the words
         dialect: Dialect,  # noqa: ARG002
         settings: ModelSettings,
     ) -> AsyncGenerator[Delta]:

@@ -1,4 +1,4 @@
-"""Ask an endpoint what it can do, before a run relies on it."""
+"""Capability probe: what an endpoint can do, before a run relies on it."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ _NO_LIST = frozenset({404, 405, 501})
 
 @value
 class Probe:
-    """What was found out. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
+    """What was result out. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
 
     base_url: str
     model: str | None = None
@@ -164,30 +164,32 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
 
     ``quick`` asks only which models are served, and costs no tokens.
     """
-    found = Probe(base_url=endpoint.base_url, model=endpoint.model)
+    result = Probe(base_url=endpoint.base_url, model=endpoint.model)
     if endpoint.base_url.startswith(SCHEME):
-        return _installed(found, "langchain_huggingface", "local", found.model or DEFAULT)
+        return _installed(result, "langchain_huggingface", "local", result.model or DEFAULT)
     if (vendor := vendor_of(endpoint.base_url)) is not None:
-        return _installed(found, vendor.package, vendor.provider, found.model or "")
+        return _installed(result, vendor.package, vendor.provider, result.model or "")
     if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
-        return replace(found, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
+        return replace(result, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
     try:
         async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
-            found = await _served(client, found)
-            return found if found.problem or quick else await _shown(client, found)
+            result = await _served(client, result)
+            return result if result.problem or quick else await _with_capabilities(client, result)
     except TimeoutError:
         return replace(
-            found, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
+            result, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
         )
     except httpx.HTTPError as error:
-        return replace(found, problem=f"cannot be reached: {error or type(error).__name__}", hint=way_there(str(error)))
+        return replace(
+            result, problem=f"cannot be reached: {error or type(error).__name__}", hint=way_there(str(error))
+        )
 
 
-def _installed(found: Probe, package: str, extra: str, name: str) -> Probe:
+def _installed(result: Probe, package: str, extra: str, name: str) -> Probe:
     """A model in this process is loaded, and a vendor asked, when a run starts and not for a look."""
     if find_spec(package) is None:
-        return replace(found, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
-    return replace(found, model=name or None, models=(name,) if name else (), reachable=True)
+        return replace(result, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
+    return replace(result, model=name or None, models=(name,) if name else (), reachable=True)
 
 
 def _client(endpoint: ModelEndpoint, timeout_s: float) -> httpx.AsyncClient:
@@ -196,36 +198,38 @@ def _client(endpoint: ModelEndpoint, timeout_s: float) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounded_hooks())
 
 
-async def _served(client: httpx.AsyncClient, found: Probe) -> Probe:
+async def _served(client: httpx.AsyncClient, result: Probe) -> Probe:
     response = await client.get("models")
     entries = _entries(response) if response.status_code < _FAILED else []
     ids = tuple(str(entry["id"]) for entry in entries)
-    found = replace(found, reachable=True, models=ids)
+    result = replace(result, reachable=True, models=ids)
     if not ids:
-        return await _unlisted(client, response, found)
-    if found.model is None and len(ids) > 1:
-        return replace(found, problem="it serves several models", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
-    model = found.model or next(iter(ids))
+        return await _unlisted(client, response, result)
+    if result.model is None and len(ids) > 1:
+        return replace(result, problem="it serves several models", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
+    model = result.model or next(iter(ids))
     if model not in ids:
-        return replace(found, problem=f"it does not serve {model}", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
+        return replace(result, problem=f"it does not serve {model}", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
     entry = entries[ids.index(model)]
     length = next((entry[key] for key in ("max_model_len", "context_length", "context_window") if entry.get(key)), None)
-    return replace(found, model=model, context=length if isinstance(length, int) else None)
+    return replace(result, model=model, context=length if isinstance(length, int) else None)
 
 
-async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, found: Probe) -> Probe:
+async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, result: Probe) -> Probe:
     """It does not say what it serves: a model that is named may be there all the same, or ``/v1`` is missing."""
     status = response.status_code
     if status >= _FAILED and status not in _NO_LIST:
         error = refusal(status, response.reason_phrase or "no", where="it")
-        return replace(found, problem=error.message, hint=error.hint)
-    whole = f"{found.base_url.rstrip('/')}/v1"
-    if not found.base_url.rstrip("/").endswith("/v1") and _entries(await client.get(f"{whole}/models")):
-        return replace(found, problem="its address ends with /v1", hint=f"Set SIGNOFF_MODEL_BASE_URL to {whole}")
-    if found.model is not None:
-        return found
+        return replace(result, problem=error.message, hint=error.hint)
+    with_version = f"{result.base_url.rstrip('/')}/v1"
+    if not result.base_url.rstrip("/").endswith("/v1") and _entries(await client.get(f"{with_version}/models")):
+        return replace(
+            result, problem="its address ends with /v1", hint=f"Set SIGNOFF_MODEL_BASE_URL to {with_version}"
+        )
+    if result.model is not None:
+        return result
     return replace(
-        found,
+        result,
         problem="it serves no models, or does not say which",
         hint="Set SIGNOFF_MODEL to the model's name there. The address usually ends with /v1.",
     )
@@ -239,13 +243,17 @@ def _entries(response: httpx.Response) -> list[dict[str, Any]]:
         return []
 
 
-async def _shown(client: httpx.AsyncClient, found: Probe) -> Probe:
+async def _with_capabilities(client: httpx.AsyncClient, result: Probe) -> Probe:
     """What it can do, by trying."""
-    shown = await capabilities_of(client, found.model or "")
-    if isinstance(shown, SignoffError):
-        return replace(found, problem=shown.message, hint=shown.hint)
+    capabilities = await capabilities_of(client, result.model or "")
+    if isinstance(capabilities, SignoffError):
+        return replace(result, problem=capabilities.message, hint=capabilities.hint)
     return replace(
-        found, structured=shown.structured, objects=shown.objects, tools=shown.tools, tokens_per_s=shown.tokens_per_s
+        result,
+        structured=capabilities.structured,
+        objects=capabilities.objects,
+        tools=capabilities.tools,
+        tokens_per_s=capabilities.tokens_per_s,
     )
 
 

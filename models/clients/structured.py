@@ -21,7 +21,7 @@ from domain import Plan, Refused, check_plan, value
 from models.clients.contract import AnswerSchema
 
 LONGEST_IN_GRAMMAR = 20_000
-"""Characters. A longer bound costs a grammar compiler much and binds nobody: the token limit comes first."""
+"""Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
 
 _NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
 
@@ -47,10 +47,10 @@ def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
     if "$ref" in schema:
         return _inline(defs[schema["$ref"].rsplit("/", 1)[1]], defs)
     out: dict[str, Any] = {
-        key: {name: _inline(part, defs) for name, part in found.items()}
+        key: {name: _inline(part, defs) for name, part in value_.items()}
         if key == "properties"
-        else _inline(found, defs)
-        for key, found in schema.items()
+        else _inline(value_, defs)
+        for key, value_ in schema.items()
         if key not in _NOT_ON_THE_WIRE
     }
     if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
@@ -76,8 +76,8 @@ def _strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     out: dict[str, Any] = {
-        key: {name: _strict(part) for name, part in found.items()} if key == "properties" else _strict(found)
-        for key, found in schema.items()
+        key: {name: _strict(part) for name, part in value_.items()} if key == "properties" else _strict(value_)
+        for key, value_ in schema.items()
     }
     if "properties" in out:
         out["required"] = list(out["properties"])
@@ -119,11 +119,11 @@ def without_thoughts(text: str) -> str:
 def read(text: str, answer: type[T]) -> ParsedAnswer[T]:
     """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
     adapter, schema, wrong = TypeAdapter[T](answer), schema_of(answer).json_schema, ""
-    for found in _candidates(text):
-        if not _is_about(found, schema):
+    for candidate in _candidates(text):
+        if not _is_about(candidate, schema):
             continue
         try:
-            value = adapter.validate_python(_tidy(found, schema))
+            value = adapter.validate_python(_tidy(candidate, schema))
         except ValidationError as error:
             wrong = wrong or _explain(error)
             continue
@@ -133,11 +133,11 @@ def read(text: str, answer: type[T]) -> ParsedAnswer[T]:
     return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
 
 
-def _senseless(found: object) -> str:
+def _senseless(candidate: object) -> str:
     """What is wrong with an answer beyond its form: a plan's steps must be an order that can be worked through."""
-    if isinstance(found, Plan):
+    if isinstance(candidate, Plan):
         try:
-            check_plan(found)
+            check_plan(candidate)
         except Refused as error:
             return f"{error.message} {error.hint}".rstrip(".")
     return ""
@@ -156,10 +156,10 @@ def _candidates(text: str) -> Iterator[Any]:
 
 def _objects(text: str) -> Iterator[Any]:
     """Every JSON object in the text, and what is wrapped in an object with a single key."""
-    for found in _decoded(text):
-        yield found
-        if isinstance(found, dict) and len(found) == 1:
-            yield from found.values()
+    for candidate in _decoded(text):
+        yield candidate
+        if isinstance(candidate, dict) and len(candidate) == 1:
+            yield from candidate.values()
 
 
 def _decoded(text: str) -> Iterator[Any]:
@@ -175,22 +175,22 @@ def _decoded(text: str) -> Iterator[Any]:
         if at < 0:
             return
         try:
-            found, end = _DECODER.raw_decode(text, at)
+            candidate, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             end = at + 1
         else:
-            yield found
+            yield candidate
         at = text.find("{", end)
 
 
-def _is_about(found: Any, schema: dict[str, Any]) -> bool:
+def _is_about(candidate: Any, schema: dict[str, Any]) -> bool:
     """False for an object without a single known key: where all keys are optional it would pass for an answer."""
     properties = schema.get("properties")
-    return properties is None or (isinstance(found, dict) and any(key in properties for key in found))
+    return properties is None or (isinstance(candidate, dict) and any(key in properties for key in candidate))
 
 
 def _tidy(data: Any, schema: dict[str, Any]) -> Any:
-    """Drop keys that nobody asked for, constants, and nulls where nothing may be null."""
+    """Drop keys that were not asked for, constants, and nulls where nothing may be null."""
     if isinstance(data, list) and "items" in schema:
         return [_tidy(item, schema["items"]) for item in data]
     properties = schema.get("properties")

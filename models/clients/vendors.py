@@ -1,7 +1,7 @@
 """Vendor clients: protocols of their own, through langchain's packages (extras ``anthropic`` and ``google``; F1).
 
 ``SIGNOFF_MODEL_BASE_URL=anthropic:`` or ``google:`` means the vendor itself; what stands behind the colon is the
-address of somebody in between. Answers are asked for in words, so a vendor's dialects of schemas do not matter.
+address of a gateway. Answers are asked for in words, so a vendor's dialects of schemas do not matter.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -81,7 +81,7 @@ class VendorTransport:
         self,
         messages: Sequence[Message],
         *,
-        form: AnswerSchema | None,  # noqa: ARG002  it is told in words
+        form: AnswerSchema | None,  # noqa: ARG002  the schema is in the words
         dialect: Dialect,  # noqa: ARG002
         settings: ModelSettings,
     ) -> AsyncGenerator[Delta]:
@@ -138,7 +138,7 @@ def _delta(chunk: Any, used: Usage) -> Delta:
 
 @asynccontextmanager
 async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
-    """Open a vendor's model for as long as the block runs. Nothing is sent before somebody asks.
+    """Open a vendor's model for as long as the block runs. Nothing is sent before a question.
 
     Raises:
         Refused: ``llm_not_installed`` without the extra, ``llm_which_model`` without a model.
@@ -147,7 +147,7 @@ async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) ->
     if vendor is None or endpoint.model is None:
         raise Refused("A vendor is asked for a model by its name.", code="llm_which_model", hint="Set SIGNOFF_MODEL.")
     try:
-        made: Any = getattr(import_module(vendor.package), vendor.chat)
+        client_type: Any = getattr(import_module(vendor.package), vendor.chat)
         errors = tuple(getattr(import_module(path), name) for path, name in (e.split(":") for e in vendor.errors))
     except ImportError as error:
         raise Refused(
@@ -158,6 +158,6 @@ async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) ->
     address = endpoint.base_url.partition(":")[2]
     where = {"base_url": address} if address else {}
     key = endpoint.api_key or SecretStr("none")
-    client = made(model=endpoint.model, api_key=key, max_retries=0, **where)
+    client = client_type(model=endpoint.model, api_key=key, max_retries=0, **where)
     transport = VendorTransport(model=endpoint.model, vendor=vendor, client=client, errors=errors)
     yield Chat(transport=transport, price=price or Price(), learned=learned(Dialect(structured="text")))

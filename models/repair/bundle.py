@@ -1,4 +1,4 @@
-"""Packs the inside half into one archive that any Python 3.9 or newer can run."""
+"""Bundle: packs the inside half into one archive that any Python 3.9 or newer can run."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""A provider of changes that searches for a repair instead of asking a model.
+"""Repair provider: searches for a repair instead of asking a model.
 
 Generate and validate in the sense of GenProg and its successors (Le Goues et al., 2012; Durieux and
 Monperrus, 2016), with spectrum fault localisation. Everything that runs foreign code runs on the bench.
@@ -144,7 +144,7 @@ class Repair:
 
 
 def _ignore(_: str) -> None:
-    """Nobody listens."""
+    """Without a listener."""
 
 
 def _refused(code: str, message: str) -> Refused:

@@ -16,7 +16,7 @@ from models.routing.entitlements import Entitlement, HeldEntitlement, entitlemen
 from models.yaml import read_yaml
 
 Kind = Literal["analyze", "fix", "validate", "document"]
-"""What a model is wanted for (E1). The planner analyses, the coder fixes, the reviewer validates."""
+"""What a model is model for (E1). The planner analyses, the coder fixes, the reviewer validates."""
 KIND_OF: dict[Role, Kind] = {"planner": "analyze", "coder": "fix", "reviewer": "validate", "chat": "document"}
 
 Money = Annotated[Decimal, Field(ge=0)]
@@ -284,7 +284,7 @@ def _checked(catalogue: Catalogue, name: str) -> Catalogue:
     """Check what only the whole can tell: that what is named exists."""
     ids = {card.id for card in catalogue.models}
     picks = [(s, pick.model) for s, strategy in catalogue.strategies.items() for pick in strategy.tasks.values()]
-    lost = [f"strategy {s!r} wants the model {wanted!r}" for s, wanted in picks if wanted and wanted not in ids]
+    lost = [f"strategy {s!r} wants the model {model!r}" for s, model in picks if model and model not in ids]
     experts = {expert.id for expert in catalogue.experts}
     lost += [
         f"{c.id} has an adapter for {e!r}, which is no expert"

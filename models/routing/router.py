@@ -1,4 +1,4 @@
-"""Which models to request, in which order, and why (D2, E1, E3, F2). Pure: the same question has the same answer."""
+"""Router: which models to ask, in which order, and why (D2, E1, E3, F2). Pure: the same request has the same route."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -17,7 +17,7 @@ Health = Literal["up", "slow", "down"]
 
 @value
 class RouteRequest:
-    """What a model is wanted for."""
+    """What a model is tiers for."""
 
     role: Role
     strategy: str = "balanced"
@@ -98,11 +98,11 @@ def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
     if pick.model is not None:
         return pick
     entitlement = request.entitlement.entitlement
-    wanted = [TIERS.index(tier) for tier in (request.tier, pick.tier, entitlement.at_least) if tier is not None]
-    if not wanted:
+    tiers = [TIERS.index(tier) for tier in (request.tier, pick.tier, entitlement.at_least) if tier is not None]
+    if not tiers:
         return pick
     highest = len(TIERS) - 1 if entitlement.at_most is None else TIERS.index(entitlement.at_most)
-    return Pick(tier=TIERS[min(max(wanted), highest)])
+    return Pick(tier=TIERS[min(max(tiers), highest)])
 
 
 def _unfit(
@@ -140,7 +140,7 @@ def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:
 
 
 def _distance(card: ModelCard, wish: Pick) -> int:
-    """0: exactly what is wanted. Better ones come before worse ones: a task fails by too weak a model."""
+    """0: exactly what is tiers. Better ones come before worse ones: a task fails by too weak a model."""
     if wish.model is not None:
         return 0 if card.id == wish.model else 1
     if wish.tier is None:

@@ -64,12 +64,12 @@ def providers_for(
     failure: FailureKind | None, catalogue: Catalogue, *, policy: ModelPolicy | None = None
 ) -> ProviderOrder:
     """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
-    wanted = failure or "general"
-    rule = next((rule for rule in catalogue.rules if rule.failure == wanted), None)
+    kind = failure or "general"
+    rule = next((rule for rule in catalogue.rules if rule.failure == kind), None)
     if rule is None:
-        return ProviderOrder(providers=("coder",), reason=f"There is no rule for {wanted}: the coder.")
+        return ProviderOrder(providers=("coder",), reason=f"There is no rule for {kind}: the coder.")
     allowed = tuple(name for name in rule.providers if name == "coder" or (policy or ModelPolicy()).allows(name))
-    return ProviderOrder(providers=allowed, reason=f"{wanted}: {rule.reason}")
+    return ProviderOrder(providers=allowed, reason=f"{kind}: {rule.reason}")
 
 
 @value

@@ -63,5 +63,5 @@ class CircuitBreaker(Wrapper):
             self.circuit.failures = 0
             return reply
         finally:
-            if trial:  # a call that began before the circuit opened lets nobody else through
+            if trial:  # a call that began before the circuit opened lets no other through
                 self.circuit.trying = False

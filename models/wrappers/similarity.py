@@ -21,15 +21,15 @@ CLOSE = 0.95
 
 def content(words: str) -> tuple[str, ...]:
     """The words that carry a wish, in their order, in one form each."""
-    found = (word.strip("./:-").casefold() for word in _WORD.findall(words.replace("'", "")))
-    return tuple(_stem(word) for word in found if word and word not in _EMPTY)
+    plain = (word.strip("./:-").casefold() for word in _WORD.findall(words.replace("'", "")))
+    return tuple(_stem(word) for word in plain if word and word not in _EMPTY)
 
 
 def names(words: str) -> frozenset[str]:
     """What must not differ: numbers, identifiers, paths, negations."""
-    found = [word.strip("./:-") for word in _WORD.findall(words.replace("'", ""))]
+    plain = [word.strip("./:-") for word in _WORD.findall(words.replace("'", ""))]
     odd = re.compile(r"[\d_./:]|[a-z][A-Z]")
-    return frozenset(w.casefold() for w in found if odd.search(w) or w.casefold() in NEGATIONS)
+    return frozenset(w.casefold() for w in plain if odd.search(w) or w.casefold() in NEGATIONS)
 
 
 def _stem(word: str) -> str:

@@ -173,8 +173,8 @@ class MemoryDecisions:
         for row in self.rows:
             if _meant(row, org, since, until) and run in {None, row.run}:
                 grouped[row.choice if by == "model" else getattr(row, by)].append(row)
-        found = [_summed(name, rows) for name, rows in grouped.items()]
-        return sorted(found, key=lambda each: each.name if by == "day" else (-each.calls, each.name))
+        totals = [_summed(name, rows) for name, rows in grouped.items()]
+        return sorted(totals, key=lambda each: each.name if by == "day" else (-each.calls, each.name))
 
     async def after(
         self,
@@ -348,17 +348,17 @@ class StoredDecisions:
 
 
 def _conditions(org: str | None, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [] if org is None else [_C.org == org]
-    found += [] if since is None else [_C.at >= since.astimezone(UTC)]
-    return found + ([] if until is None else [_C.at < until.astimezone(UTC)])
+    conditions: list[ColumnElement[bool]] = [] if org is None else [_C.org == org]
+    conditions += [] if since is None else [_C.at >= since.astimezone(UTC)]
+    return conditions + ([] if until is None else [_C.at < until.astimezone(UTC)])
 
 
 def _decision(row: RowMapping) -> RoutingDecision:
-    found: dict[str, Any] = {key: row[key] for key in row if key not in {"id", "cost_nano", "day"}}
-    at: datetime = found["at"]
-    found["at"] = at if at.tzinfo else at.replace(tzinfo=UTC)  # SQLite forgets the zone
-    found["candidates"] = tuple(filter(None, row["candidates"].split(_SEPARATOR)))
-    return RoutingDecision(**found, cost=Decimal(row["cost_nano"]) / NANO)
+    columns: dict[str, Any] = {key: row[key] for key in row if key not in {"id", "cost_nano", "day"}}
+    at: datetime = columns["at"]
+    columns["at"] = at if at.tzinfo else at.replace(tzinfo=UTC)  # SQLite forgets the zone
+    columns["candidates"] = tuple(filter(None, row["candidates"].split(_SEPARATOR)))
+    return RoutingDecision(**columns, cost=Decimal(row["cost_nano"]) / NANO)
 
 
 def _used(row: RowMapping) -> UsageTotal:
