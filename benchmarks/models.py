@@ -6,7 +6,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,43 +16,32 @@ from typing import Any, TypeVar
 from approvals import open_engine, sqlite_url, writing
 from benchmarks import nbest
 from domain import Budget, Plan, Step, Task
-from models import (
-    Ask,
+from models import Database, Message, Model, ModelSettings, Question, Reply, SelectionContext
+from models.clients import ModelEndpoint
+from models.routing import CallLimits, FixedModels, ModelPolicy, ModelRouter, RouteRequest, load_catalogue, route
+from models.wrappers import (
     Budgeted,
     BudgetLedger,
     Cached,
     CircuitBreaker,
-    Database,
-    Endpoint,
-    Errand,
     Fallback,
-    Given,
     Instrumented,
-    Limits,
+    MemoryAnswers,
     MemoryCounters,
-    MemoryShelf,
-    Message,
-    Model,
     Quota,
-    Reply,
     Retry,
-    Settings,
     StoredCounters,
     StoredDecisions,
     StoredLedger,
-    Switchboard,
-    WorkspacePolicy,
-    load_catalogue,
-    open_models,
-    route,
 )
 from tests.wire.openai_server import OpenAIServer
+from tests.worlds.role_models import open_models
 
 T = TypeVar("T")
 
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
 ASK = (Message(role="system", content="You plan."), Message(role="user", content="The sum is wrong. " * 200))
-SETTINGS = Settings(temperature=0.2, max_tokens=1_024, timeout_s=30)
+SETTINGS = ModelSettings(temperature=0.2, max_tokens=1_024, timeout_s=30)
 CALLS = 300
 
 
@@ -61,22 +50,15 @@ class Instant:
 
     name = "instant"
 
-    async def ask(  # the contract's parameters
-        self,
-        messages: Sequence[Message],  # noqa: ARG002
-        answer: type[T],  # noqa: ARG002
-        *,
-        settings: Settings,  # noqa: ARG002
-        heard: object = None,  # noqa: ARG002
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:  # noqa: ARG002  the contract's
         return Reply(value=PLAN, model=self.name)  # pyright: ignore[reportReturnType]
 
 
 def wrapped(model: Model) -> Model:
     """All of it, as a process would do it."""
     ledger = BudgetLedger(Budget(max_tokens=10**9, max_cost=Decimal(10**9)))
-    model = Cached(model=Instrumented(model=model), shelf=MemoryShelf(most=0), org="a")
-    model = Quota(model=model, limits=Limits(rpm=10**6), counters=MemoryCounters(), counted_as="x")
+    model = Cached(model=Instrumented(model=model), answers=MemoryAnswers(most=0), org="a")
+    model = Quota(model=model, limits=CallLimits(rpm=10**6), counters=MemoryCounters(), counted_as="x")
     return Retry(model=Fallback(models=(CircuitBreaker(model=Budgeted(model=model, ledger=ledger)),)))
 
 
@@ -92,7 +74,7 @@ async def p50_ms(call: Callable[[], Awaitable[object]], calls: int = CALLS) -> f
 def router_p50_us() -> float:
     catalogue, took = load_catalogue(), []
     for n in range(2_000):
-        ask = Ask(role="coder", strategy=("balanced", "quality", "fast")[n % 3], tokens_in=n)
+        ask = RouteRequest(role="coder", strategy=("balanced", "quality", "fast")[n % 3], tokens_in=n)
         started = time.perf_counter()
         route(ask, catalogue, health={"x": "up"})
         took.append((time.perf_counter() - started) * 1_000_000)
@@ -102,16 +84,16 @@ def router_p50_us() -> float:
 async def overhead_ms() -> float:
     """Per call: everything around a model that takes no time, less the model itself."""
     bare, dressed = Instant(), wrapped(Instant())
-    plain = await p50_ms(lambda: bare.ask(ASK, Plan, settings=SETTINGS))
-    return await p50_ms(lambda: dressed.ask(ASK, Plan, settings=SETTINGS)) - plain
+    plain = await p50_ms(lambda: bare.ask(Question(ASK, Plan, settings=SETTINGS)))
+    return await p50_ms(lambda: dressed.ask(Question(ASK, Plan, settings=SETTINGS))) - plain
 
 
 async def house_overhead_ms(folder: Path) -> float:
     """Per call: all that a run puts around a model (choice, row, budget, quota, all in SQLite), less the model."""
     catalogue, clock = load_catalogue(), lambda: datetime.now(UTC)
-    policy = WorkspacePolicy(quotas={"given": Limits(rpm=10**6)})
+    policy = ModelPolicy(quotas={"given": CallLimits(rpm=10**6)})
 
-    async def allowed(_: Errand) -> WorkspacePolicy:
+    async def allowed(_: SelectionContext) -> ModelPolicy:
         return policy
 
     engine = open_engine(sqlite_url(folder / "models.db"))
@@ -119,15 +101,20 @@ async def house_overhead_ms(folder: Path) -> float:
     await database.create_all()
     budget = Budget(max_tokens=10**9, max_cost=Decimal(10**9))
 
-    def ledger(errand: Errand) -> StoredLedger:
+    def ledger(errand: SelectionContext) -> StoredLedger:
         return StoredLedger(database=database, account=errand.run, budget=budget)
 
-    board = Switchboard(
-        catalogue=catalogue, seats=Given(models={"planner": Instant()}), decisions=StoredDecisions(database=database),
-        counters=StoredCounters(database=database), ledger=ledger, policy=allowed, now=clock,
-    )  # fmt: skip
-    model = board.model("planner", Errand(run="r", org="a", task=Task(text="x", repo="/x", budget=budget)))
-    took = await p50_ms(lambda: model.ask(ASK, Plan, settings=SETTINGS), 100)
+    board = ModelRouter(
+        catalogue=catalogue,
+        registry=FixedModels(models={"planner": Instant()}),
+        decisions=StoredDecisions(database=database),
+        counters=StoredCounters(database=database),
+        ledger=ledger,
+        policy=allowed,
+        now=clock,
+    )
+    model = board.model("planner", SelectionContext(run="r", org="a", task=Task(text="x", repo="/x", budget=budget)))
+    took = await p50_ms(lambda: model.ask(Question(ASK, Plan, settings=SETTINGS)), 100)
     await engine.dispose()
     return took
 
@@ -135,22 +122,24 @@ async def house_overhead_ms(folder: Path) -> float:
 async def wire_ms() -> float:
     """A whole call over loopback HTTP: stream, parse, all wrappers of a process."""
     async with OpenAIServer([{"answer": PLAN, "repeat": True}]) as server:
-        endpoint = Endpoint(base_url=server.base_url, model="fake-model")
+        endpoint = ModelEndpoint(base_url=server.base_url, model="fake-model")
         async with open_models(endpoint, catalogue=load_catalogue()) as models:
-            return await p50_ms(lambda: models["planner"].ask(ASK, Plan, settings=SETTINGS), 60)
+            return await p50_ms(lambda: models["planner"].ask(Question(ASK, Plan, settings=SETTINGS)), 60)
 
 
 async def fallback_ms() -> float:
     """From asking a model whose endpoint has just died to the answer of the default one."""
     async with OpenAIServer() as dead:
-        gone = Endpoint(base_url=dead.base_url, model="m")
+        gone = ModelEndpoint(base_url=dead.base_url, model="m")
     took: list[float] = []
     async with OpenAIServer([{"answer": PLAN, "repeat": True}]) as server:
-        default = Endpoint(base_url=server.base_url, model="fake-model")
+        default = ModelEndpoint(base_url=server.base_url, model="fake-model")
         for _ in range(15):
             async with open_models(default, roles={"planner": gone}, catalogue=load_catalogue()) as models:
-                await models["coder"].ask(ASK, Plan, settings=SETTINGS)  # connections are warm in a living process
-                took.append(await p50_ms(lambda m=models: m["planner"].ask(ASK, Plan, settings=SETTINGS), 1))
+                await models["coder"].ask(
+                    Question(ASK, Plan, settings=SETTINGS)
+                )  # connections are warm in a living process
+                took.append(await p50_ms(lambda m=models: m["planner"].ask(Question(ASK, Plan, settings=SETTINGS)), 1))
     return statistics.median(took)
 
 

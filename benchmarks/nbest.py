@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from models import Job
+from models import ChangeRequest
 from nodes._propose import propose
 from tests.worlds.contest import WRONG, Told, contest
 from tests.worlds.house import QUICK
@@ -25,15 +25,15 @@ def entrants() -> list[Told]:
 async def speedup() -> float:
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         async with contest(Path(folder), QUICK) as (trials, bench):
-            warm = await propose(entrants(), Job(), bench, trials)
+            warm = await propose(entrants(), ChangeRequest(), bench, trials)
             assert len(warm.candidates) == CANDIDATES
             started = time.perf_counter()
             for n, provider in enumerate(entrants(), 1):
-                proposal = await provider.propose(Job(), bench)
+                proposal = await provider.propose(ChangeRequest(), bench)
                 await trials.evidence(f"{trials.lane}-{n}", proposal)
             alone = time.perf_counter() - started
             started = time.perf_counter()
-            await propose(entrants(), Job(), bench, trials)
+            await propose(entrants(), ChangeRequest(), bench, trials)
             return alone / (time.perf_counter() - started)
 
 

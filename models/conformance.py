@@ -1,6 +1,6 @@
-"""What every ``Model`` promises, as checks that anybody can run on theirs (C4, F1).
+"""Conformance suite: what every ``Model`` promises, as checks to run on any of them (C4, F1).
 
-A check takes an open ``Seat``: a model, and a way to tell the world behind it what to say next. See
+A check takes an open ``ModelUnderTest``: a model, and a way to tell the world behind it what to say next. See
 ``tests/contract/test_models.py`` for how the twin, the wrappers and the real client sit for it.
 """
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Review, SignoffError, Step, Transient, Unavailable
-from models.contract import Message, Model, Settings
+from models.contract import Message, Model, ModelSettings, Question
 from models.metering import metered
 
 Mood = Literal["answers", "down", "slow_down", "too_long", "unauthorized", "garbage"]
 
 PLAN = Plan(goal="Fix the sum", steps=(Step(id="1", title="Correct the operator"),))
 ASK = (Message(role="system", content="You plan."), Message(role="user", content="The sum is wrong."))
-SETTINGS = Settings(temperature=0.2, max_tokens=512, timeout_s=5.0)
+SETTINGS = ModelSettings(temperature=0.2, max_tokens=512, timeout_s=5.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
+class ModelUnderTest:
     """A model to be checked, and ``say``: from now on the world behind it answers, or fails, like this."""
 
     model: Model
     say: Callable[[Mood, object], None]
 
 
-Check = Callable[[Seat], Awaitable[None]]
+Check = Callable[[ModelUnderTest], Awaitable[None]]
 
 
 def _must(held: object, promise: str) -> None:
@@ -36,61 +36,64 @@ def _must(held: object, promise: str) -> None:
         raise AssertionError(promise)
 
 
-async def it_answers_with_the_type_that_was_asked_for(seat: Seat) -> None:
-    for said in (PLAN, Review(status="ok")):
-        seat.say("answers", said)
+async def it_answers_with_the_type_that_was_asked_for(seat: ModelUnderTest) -> None:
+    for answer in (PLAN, Review(status="ok")):
+        seat.say("answers", answer)
         with metered() as tab:
-            reply = await seat.model.ask(ASK, type(said), settings=SETTINGS)
-        _must(reply.value == said, "the value is what was said")
-        _must(type(reply.value) is type(said), "the value has the type that was asked for")
+            reply = await seat.model.ask(Question(ASK, type(answer), settings=SETTINGS))
+        _must(reply.value == answer, "the value is what was said")
+        _must(type(reply.value) is type(answer), "the value has the type that was asked for")
         _must(reply.model, "the reply names who answered")
         _must(tab.usage.tokens_in >= reply.usage.tokens_in, "what it cost is booked")
         _must(reply.usage.cost >= 0, "an answer does not earn money")
         _must(reply.latency_ms >= 0, "time passes forwards")
 
 
-async def it_answers_with_text(seat: Seat) -> None:
+async def it_answers_with_text(seat: ModelUnderTest) -> None:
     seat.say("answers", "Hello, world.")
-    reply = await seat.model.ask(ASK, str, settings=SETTINGS)
+    reply = await seat.model.ask(Question(ASK, str, settings=SETTINGS))
     _must(reply.value == "Hello, world.", "text comes as it is")
 
 
-async def it_can_be_heard(seat: Seat) -> None:
+async def it_can_be_heard(seat: ModelUnderTest) -> None:
     heard: list[str] = []
     seat.say("answers", PLAN)
-    await seat.model.ask(ASK, Plan, settings=SETTINGS, heard=heard.append)
+    await seat.model.ask(Question(ASK, Plan, settings=SETTINGS, listener=heard.append))
     _must("Fix the sum" in "".join(heard), "what streams in is the answer")
 
 
-async def it_has_a_name_before_and_after(seat: Seat) -> None:
+async def it_has_a_name_before_and_after(seat: ModelUnderTest) -> None:
     before = seat.model.name
     seat.say("answers", PLAN)
-    await seat.model.ask(ASK, Plan, settings=SETTINGS)
+    await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
     _must(before, "a model has a name before it is asked")
     _must(seat.model.name, "and afterwards")
 
 
-async def it_fails_in_the_words_of_the_house(seat: Seat) -> None:
-    wanted: dict[Mood, type[SignoffError]] = {
-        "down": Unavailable, "slow_down": RateLimited, "too_long": ContextTooLong, "unauthorized": Refused,
+async def it_fails_in_the_words_of_the_house(seat: ModelUnderTest) -> None:
+    errors: dict[Mood, type[SignoffError]] = {
+        "down": Unavailable,
+        "slow_down": RateLimited,
+        "too_long": ContextTooLong,
+        "unauthorized": Refused,
         "garbage": Transient,
-    }  # fmt: skip
-    for mood, error in wanted.items():
+    }
+    for mood, error in errors.items():
         seat.say(mood, None)
         try:
-            await seat.model.ask(ASK, Plan, settings=SETTINGS)
+            await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
         except error as raised:
             _must(raised.stable_code, "an error has a code")
         else:
             raise AssertionError(f"{mood} is an error")
 
 
-async def it_recovers(seat: Seat) -> None:
+async def it_recovers(seat: ModelUnderTest) -> None:
     seat.say("slow_down", None)
     with suppress(Transient):
-        await seat.model.ask(ASK, Plan, settings=SETTINGS)
+        await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
     seat.say("answers", PLAN)
-    reply = await seat.model.ask(ASK, Plan, settings=SETTINGS)
+    reply = await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
     _must(reply.value == PLAN, "after a bad moment it answers again")
 
 

@@ -1,21 +1,21 @@
-"""What a model and a provider of changes promise.
+"""Model contract: one question in, one reply out, whatever answers it. Messages of it lie in checkpoints."""
 
-``Model`` answers messages with a value of a given type. ``Provider`` proposes a code change, by
-asking a model or by searching for a repair; the graph cannot tell which, and ranks by evidence.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
-from typing import Annotated, Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
+from domain import FailureKind, Name, Spent, Task, value
 
 T = TypeVar("T")
 
 Role = Literal["planner", "coder", "reviewer", "chat"]
-Heard = Callable[[str], None]
+Tier = Literal["fast", "balanced", "advanced", "premium"]
+TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
+"""From the cheapest to the best (D2)."""
+Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
 
@@ -38,7 +38,12 @@ class Usage:
     cost: Decimal = Decimal(0)
     calls: int = 0
     estimated: int = 0
-    """The part of both kinds of tokens that nobody counted: of answers that broke off, and of endpoints that do not."""
+    """The part of both kinds of tokens that no tokenizer counted: of answers that broke off, of endpoints without."""
+
+    @property
+    def tokens(self) -> int:
+        """Both kinds together: what a budget of tokens is about."""
+        return self.tokens_in + self.tokens_out
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -52,12 +57,37 @@ class Usage:
 
 
 @value
-class Settings:
+class Price:
+    """Money for 1,000 tokens."""
+
+    per_1k_in: Decimal = Decimal(0)
+    per_1k_out: Decimal = Decimal(0)
+
+    def of(self, usage: Usage) -> Decimal:
+        """What this usage costs."""
+        return (self.per_1k_in * usage.tokens_in + self.per_1k_out * usage.tokens_out) / 1_000
+
+
+@value
+class ModelSettings:
     """How to ask: sampling and bounds of one role (A1)."""
 
     temperature: float = Field(default=0.2, ge=0, le=2)
     max_tokens: int = Field(default=2_048, ge=1)
     timeout_s: float = Field(default=120.0, gt=0)
+
+
+# A plain dataclass: it is made anew on the way through each wrapper, and nothing of it is stored.
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """All that a model is asked with."""
+
+    messages: Sequence[Message]
+    answer: type[T]
+    """A pydantic dataclass, or ``str`` for plain text."""
+    _: KW_ONLY
+    settings: ModelSettings
+    listener: Listener | None = None
 
 
 @value
@@ -80,12 +110,10 @@ class Model(Protocol):
         """Model id, as spans and artefacts show it."""
         ...
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
-        """Answer with a value of ``answer`` (a pydantic dataclass, or ``str`` for plain text).
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """Answer with a value of ``question.answer``.
 
-        Whoever sends something books what it used (``metering.book``), also when no answer comes of it.
+        The client that sends something books what it used (``metering.book``), also when no answer comes of it.
 
         Raises:
             Unavailable, RateLimited, Unreadable: Transient; trying again later can help.
@@ -95,68 +123,33 @@ class Model(Protocol):
         ...
 
 
-class Bench(Protocol):
-    """The little of a sandbox that a provider may use. A workspace happens to satisfy it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapper:
+    """A model made of a model. What a wrapper does not change it hands on: the name, and every question."""
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = ...,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-    ) -> CommandRun: ...
-
-    async def read(self, path: str, *, limit: int = ...) -> bytes: ...
-
-    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None: ...
-
-
-@value
-class Job:
-    """One change that is wanted."""
-
-    messages: tuple[Message, ...] = ()
-    """The whole prompt, rendered by the node that speaks it."""
-    accept: str = ""
-    """Shell command that must pass afterwards; it fails now when there is a bug to repair."""
-    expert: Name = "code_general"
-    settings: Settings = Field(default_factory=Settings)
-    seconds: float = Field(default=60.0, gt=0)
-    """Wall time a provider may take."""
-    suspects: Annotated[tuple[str, ...], Field(max_length=50)] = ()
-    """Paths worth looking at first."""
-    hunks: Annotated[tuple[Hunk, ...], Field(max_length=500)] = ()
-    """What changed lately, newest first."""
-
-
-@value
-class Proposal:
-    """A change somebody proposes, and what it took."""
-
-    provider: str
-    model: str = ""
-    change: CodeChange
-    usage: Usage = Field(default_factory=Usage)
-    duration_ms: float = 0.0
-    tried: int = 1
-    """Candidates that were run to find it."""
-    passing: int = 0
-    """How many different candidates passed; more than one means the tests do not decide."""
-    note: Prose = ""
-
-
-class Provider(Protocol):
-    """Somebody who proposes changes."""
+    model: Model
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """See ``Model.name``."""
+        return self.model.name
 
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
-        """One change for this job. The bench's files are the same afterwards as before.
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``."""
+        return await self.model.ask(question)
 
-        Raises:
-            as ``Model.ask``; and Refused ``no_failing_test``, ``no_repair_found`` from the repair engine.
-        """
-        ...
+
+@value
+class SelectionContext:
+    """All that choosing a model or a provider depends on beside the role."""
+
+    run: str
+    org: str
+    task: Task
+    tree: str = ""
+    """Id of the base commit's files: the model policy is read from there, never from what an agent wrote."""
+    expert: Name = "code_general"
+    spent: Spent = Field(default_factory=Spent)
+    attempt: int = Field(default=1, ge=1)
+    failure: FailureKind | None = None
+    """Of the last attempt, where there was one."""

@@ -1,4 +1,4 @@
-"""Which expert a task is for (A3). Pure: the same task always has the same expert."""
+"""Experts: which one a task is for (A3). Pure: the same task always has the same expert."""
 
 import re
 from collections import Counter
@@ -31,7 +31,7 @@ class Expert:
 
 
 def choose_expert(experts: Sequence[Expert], text: str, paths: Sequence[str]) -> Expert:
-    """Return the expert with the most to say for it; the general one when nothing speaks for anybody.
+    """Return the expert with the most to say for it; the general one when nothing speaks for one of them.
 
     Each different keyword found in ``text`` counts three, the share of ``paths`` that are an expert's
     at most two: what is asked decides, what the repository is made of breaks ties. Then the order of
@@ -56,8 +56,8 @@ def _word(word: str) -> re.Pattern[str]:
 
 
 def _shares(experts: Sequence[Expert], paths: Sequence[str]) -> dict[str, float]:
-    found = Counter(expert.id for path in paths for expert in experts if _owns(expert, path))
-    return {expert.id: found[expert.id] / len(paths) if paths else 0.0 for expert in experts}
+    owned = Counter(expert.id for path in paths for expert in experts if _owns(expert, path))
+    return {expert.id: owned[expert.id] / len(paths) if paths else 0.0 for expert in experts}
 
 
 def _owns(expert: Expert, path: str) -> bool:

@@ -1,7 +1,7 @@
-"""What asking really used, whatever came of it: an answer, an error, or a caller who gave up.
+"""Metering: what calls really used, whatever came of them: an answer, an error, or a caller who gave up.
 
-A reply says what its answer cost. Of an answer that failed there is no reply, yet it was paid for: so whoever
-sends something books what it used, at once, and whoever wants to know opens a tab around the question. Tabs
+A reply says what its answer cost. Of an answer that failed there is no reply, yet it was paid for: so the client that
+sends something books what it used, at once, and a caller that wants to know opens a meter around the question. Meters
 nest: what is booked counts on all that are open, also from tasks that were started inside.
 """
 
@@ -15,7 +15,7 @@ from models.contract import Usage
 
 
 @dataclass(slots=True)
-class Tab:
+class UsageMeter:
     """The sum of what was booked so far."""
 
     usage: Usage = field(default_factory=Usage)
@@ -27,21 +27,21 @@ class Tab:
         return Spent(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cost=used.cost, model_calls=used.calls)
 
 
-_OPEN: ContextVar[tuple[Tab, ...]] = ContextVar("signoff_tabs", default=())
+_OPEN: ContextVar[tuple[UsageMeter, ...]] = ContextVar("signoff_meters", default=())
 
 
 @contextmanager
-def metered() -> Generator[Tab]:
-    """Open a tab for as long as the block runs; it can still be read afterwards."""
-    tab = Tab()
-    token = _OPEN.set((*_OPEN.get(), tab))
+def metered() -> Generator[UsageMeter]:
+    """Open a meter for as long as the block runs; it can still be read afterwards."""
+    meter = UsageMeter()
+    token = _OPEN.set((*_OPEN.get(), meter))
     try:
-        yield tab
+        yield meter
     finally:
         _OPEN.reset(token)
 
 
 def book(usage: Usage) -> None:
-    """Say what a call used, once, by whoever made it."""
-    for tab in _OPEN.get():
-        tab.usage += usage
+    """Count what a call used on every open meter; once, by the client that made it."""
+    for meter in _OPEN.get():
+        meter.usage += usage

@@ -1,8 +1,8 @@
 """Prompts as versioned files (B12): Markdown with a few lines in front, filled in strictly.
 
-A file may begin with ``---`` lines of YAML: ``label`` (``production`` unless told, or ``staging``),
+A file may begin with ``---`` lines of YAML: ``label`` (``production`` by default, or ``staging``),
 ``description``. Its version is the hash of the whole file. Parts are headed by ``<!-- system -->``,
-``<!-- user -->`` or ``<!-- assistant -->``. Templates are filled in by Jinja's sandbox: whoever may write a
+``<!-- user -->`` or ``<!-- assistant -->``. Templates are filled in by Jinja's sandbox: who may write a
 prompt may not run code.
 """
 
@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain import Broken, Refused, value
 from models.contract import Message
-from models.sources import parse_yaml
+from models.yaml import parse_yaml
 
 Label = Literal["production", "staging"]
 Speaker = Literal["system", "user", "assistant"]
@@ -28,7 +28,7 @@ _PART = re.compile(r"^<!-- (system|user|assistant) -->\n", re.MULTILINE)
 
 
 @value
-class Front:
+class FrontMatter:
     """What stands in front of a prompt."""
 
     label: Label = "production"
@@ -65,22 +65,27 @@ class Prompt:
 
     @classmethod
     def parse(cls, text: str, *, name: str, version: str = "", label: Label | None = None) -> "Prompt":
-        """Make a prompt of its text; version and label are its own unless somebody else keeps them.
+        """Make a prompt of its text; version and label are its own unless they are kept elsewhere.
 
         Raises:
             Refused: ``prompt_invalid``: the front is not valid, a template does not parse, or there is no part.
         """
         front = _FRONT.match(text)
-        said = parse_yaml(front[1], Front, name=f"{name}.md", code="prompt_invalid") if front else Front()
+        front_matter = (
+            parse_yaml(front[1], FrontMatter, name=f"{name}.md", code="prompt_invalid") if front else FrontMatter()
+        )
         pieces = _PART.split(text[front.end() if front else 0 :])[1:]
         if not pieces:
-            raise Refused(f"The prompt {name} has no part.", code="prompt_invalid",
-                          hint="Head its parts with <!-- system --> and <!-- user -->.")  # fmt: skip
+            raise Refused(
+                f"The prompt {name} has no part.",
+                code="prompt_invalid",
+                hint="Head its parts with <!-- system --> and <!-- user -->.",
+            )
         parts: list[tuple[Speaker, str]] = [
             (cast("Speaker", who), body) for who, body in zip(pieces[::2], pieces[1::2], strict=True)
         ]
         version = version or hashlib.sha256(text.encode()).hexdigest()[:12]
-        return cls.of(parts, name=name, version=version, label=label or said.label)
+        return cls.of(parts, name=name, version=version, label=label or front_matter.label)
 
     @classmethod
     def of(cls, parts: Sequence[tuple[Speaker, str]], *, name: str, version: str, label: Label) -> "Prompt":
@@ -98,8 +103,9 @@ class Prompt:
                 (speaker, environment.from_string(body)) for speaker, body in parts
             )
         except TemplateError as error:
-            raise Refused(f"The prompt {name} does not parse: {error}", code="prompt_invalid",
-                          hint="Correct the template.") from error  # fmt: skip
+            raise Refused(
+                f"The prompt {name} does not parse: {error}", code="prompt_invalid", hint="Correct the template."
+            ) from error
         return cls(name, version, label, templates, tuple(parts))
 
     def render(self, **values: object) -> tuple[Message, ...]:
@@ -114,11 +120,14 @@ class Prompt:
                 for speaker, part in self.parts
             )
         except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise Broken(f"The prompt {self.name} cannot be filled in: {error}", code="prompt_value_missing",
-                         hint="Report it; `signoff trace RUN` shows where.") from error  # fmt: skip
+            raise Broken(
+                f"The prompt {self.name} cannot be filled in: {error}",
+                code="prompt_value_missing",
+                hint="Report it; `signoff trace RUN` shows where.",
+            ) from error
 
 
-class Speech(Protocol):
+class PromptSource(Protocol):
     """One prompt in whatever version a run gets."""
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
@@ -131,7 +140,7 @@ class Speech(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class PromptFiles:
     """The versions of one prompt that lie on this machine."""
 
     prompts: tuple[Prompt, ...]
@@ -139,7 +148,7 @@ class Versions:
     """Share of the runs that get the staged version, where there is one."""
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
-        """See ``Speech.render``."""
+        """See ``PromptSource.render``."""
         return pick(self.prompts, key=key, staging_share=self.staging_share).render(**values)
 
 
@@ -161,13 +170,13 @@ def pick(prompts: Sequence[Prompt], *, key: str, staging_share: float = 0.0, ver
         Refused: ``prompt_invalid``: nothing fits.
     """
     if version is not None:
-        found = next((prompt for prompt in prompts if prompt.version == version), None)
-        if found is not None:
-            return found
+        prompt = next((each for each in prompts if each.version == version), None)
+        if prompt is not None:
+            return prompt
         raise Refused(f"There is no prompt version {version}.", code="prompt_invalid", hint="List the versions first.")
     for label in labels(key, staging_share):
-        if (found := next((prompt for prompt in prompts if prompt.label == label), None)) is not None:
-            return found
+        if (prompt := next((each for each in prompts if each.label == label), None)) is not None:
+            return prompt
     raise Refused("No prompt is labelled production.", code="prompt_invalid", hint="Label one: `label: production`.")
 
 

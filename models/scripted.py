@@ -1,4 +1,4 @@
-"""The public twin of a model: it says what it was told to say, in that order."""
+"""Scripted model: the twin of a model, which answers with a list of answers in their order."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -6,8 +6,9 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Broken, Unreadable
-from models.contract import Heard, Message, Reply, Settings, Usage
+from models.contract import Message, Question, Reply, Usage
 from models.metering import book
+from models.tokens import estimated_size
 
 T = TypeVar("T")
 
@@ -16,8 +17,8 @@ class Scripted:
     """A real ``Model`` for tests, demonstrations and replays.
 
     Each answer is a value of the type that will be asked for, a ``dict`` or JSON text to be parsed as
-    that type, or an exception to raise. ``asked`` keeps every prompt. It costs one token per four
-    characters, so that budgets have something to count.
+    that type, or an exception to raise. ``asked`` keeps every prompt. It costs as many tokens as
+    estimated, so that budgets have something to count.
     """
 
     def __init__(self, answers: Sequence[object], name: str = "scripted") -> None:
@@ -36,17 +37,10 @@ class Scripted:
 
     @property
     def left(self) -> int:
-        """Answers that nobody asked for yet."""
+        """Answers that were not asked for yet."""
         return max(0, len(self._answers) - len(self._asked))
 
-    async def ask(
-        self,
-        messages: Sequence[Message],
-        answer: type[T],
-        *,
-        settings: Settings,  # noqa: ARG002  the contract's
-        heard: Heard | None = None,
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         """Give the next answer.
 
         Raises:
@@ -54,39 +48,40 @@ class Scripted:
             Unreadable: the answer is a dict or text that is not what was asked for.
             whatever exception stands in the script.
         """
-        number = len(self._asked)
-        self._asked.append(tuple(messages))
+        number, answer = len(self._asked), question.answer
+        self._asked.append(tuple(question.messages))
         if number >= len(self._answers):
             raise Broken(
                 f"{self._name} was asked for a {answer.__name__} and has no answer left (it had {len(self._answers)}).",
                 code="script_ended",
                 hint="Add the missing answer to the script.",
             )
-        said = self._answers[number]
-        if isinstance(said, BaseException):
-            raise said
-        value, text = _as(answer, said)
-        if heard is not None:
-            heard(text)
-        tokens_in = sum(len(message.content) for message in messages) // 4
-        usage = Usage(tokens_in=tokens_in, tokens_out=max(1, len(text) // 4), calls=1)
+        scripted = self._answers[number]
+        if isinstance(scripted, BaseException):
+            raise scripted
+        value, text = _as(answer, scripted)
+        if question.listener is not None:
+            question.listener(text)
+        answered = (Message(role="assistant", content=text),)
+        tokens_in, tokens_out = estimated_size(question.messages), max(1, estimated_size(answered))
+        usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, calls=1)
         book(usage)
         return Reply(value=value, model=self._name, usage=usage, first_token_ms=0.0)
 
 
-def _as(answer: type[T], said: object) -> tuple[T, str]:
+def _as(answer: type[T], scripted: object) -> tuple[T, str]:
     """Return the scripted answer as the type asked for, and as the text that a model would have streamed."""
     adapter = TypeAdapter[T](answer)
-    if answer is str or not isinstance(said, str | dict):
-        if not isinstance(said, answer):
+    if answer is str or not isinstance(scripted, str | dict):
+        if not isinstance(scripted, answer):
             raise Broken(
-                f"The script has a {type(said).__name__} where a {answer.__name__} is asked for.",
+                f"The script has a {type(scripted).__name__} where a {answer.__name__} is asked for.",
                 code="script_mismatch",
                 hint="Put the answers in the order in which they will be asked for.",
             )
-        return said, said if isinstance(said, str) else adapter.dump_json(said).decode()
+        return scripted, scripted if isinstance(scripted, str) else adapter.dump_json(scripted).decode()
     try:
-        value = adapter.validate_json(said) if isinstance(said, str) else adapter.validate_python(said)
+        value = adapter.validate_json(scripted) if isinstance(scripted, str) else adapter.validate_python(scripted)
     except ValidationError as error:
         raise Unreadable(f"The answer is not a {answer.__name__}: {error}", hint="Correct the script.") from error
-    return value, said if isinstance(said, str) else adapter.dump_json(value).decode()
+    return value, scripted if isinstance(scripted, str) else adapter.dump_json(value).decode()

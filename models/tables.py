@@ -1,4 +1,4 @@
-"""The tables of this room, and how it writes into them (see ``deploy/migrations``)."""
+"""Tables of this room, and how it writes into them (see ``deploy/migrations``)."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -78,7 +78,7 @@ Writing = Callable[[AsyncEngine], AbstractAsyncContextManager[AsyncConnection]]
 
 
 @asynccontextmanager
-async def plainly(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+async def begin(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
     """A transaction as SQLAlchemy makes it."""
     async with engine.begin() as connection:
         yield connection
@@ -89,7 +89,7 @@ class Database:
     """SQLite or PostgreSQL; ``writing`` is the house's way into a transaction."""
 
     engine: AsyncEngine
-    writing: Writing = plainly
+    writing: Writing = begin
 
     async def create_all(self) -> None:
         """Make the tables where they are missing: for an embedded SQLite. Servers run the migrations."""
@@ -101,7 +101,7 @@ class Database:
         return self.writing(self.engine)
 
 
-async def alone(connection: AsyncConnection, name: str) -> None:
-    """Have nobody else work on ``name`` until the transaction ends. SQLite's writers are alone anyway."""
+async def exclusive(connection: AsyncConnection, name: str) -> None:
+    """Lock ``name`` until the transaction ends. SQLite's writers are alone anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))"), {"name": name})

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol, TypedDict
 
 from domain import FailureKind, Requirement, Spent, Task, Tier
-from models import Errand, Model, Provider, Role, Settings
+from models import Model, ModelSettings, Provider, Role, SelectionContext
 from sandbox import Pinned
 
 Clock = Callable[[], datetime]
@@ -28,9 +28,9 @@ class Asking(TypedDict):
 
 def errand(
     state: Asking, *, attempt: int = 1, failure: FailureKind | None = None, spent: Spent | None = None
-) -> Errand:
+) -> SelectionContext:
     """What somebody is wanted for, as the state has it."""
-    return Errand(
+    return SelectionContext(
         run=state["run"], org=state["org"], task=state["task"], tree=state["pinned"].tree, expert=state["expert"],
         spent=spent or state["spent"], attempt=attempt, failure=failure,
     )  # fmt: skip
@@ -39,7 +39,7 @@ def errand(
 class Roster(Protocol):
     """Knows who does which job (role, strategy, kind of failure, workspace policy, what is left of the budget)."""
 
-    async def admit(self, errand: Errand) -> None:
+    async def admit(self, errand: SelectionContext) -> None:
         """Refuse at the start what would be refused in the middle of the run.
 
         Raises:
@@ -47,19 +47,19 @@ class Roster(Protocol):
         """
         ...
 
-    async def model(self, role: Role, errand: Errand) -> Model | None:
+    async def model(self, role: Role, errand: SelectionContext) -> Model | None:
         """The model for a role; None: none is configured or allowed, or the strategy spares the role."""
         ...
 
-    def settings(self, role: Role) -> Settings:
+    def settings(self, role: Role) -> ModelSettings:
         """Sampling and bounds of a role."""
         ...
 
-    async def providers(self, errand: Errand) -> Sequence[Provider]:
+    async def providers(self, errand: SelectionContext) -> Sequence[Provider]:
         """Who proposes a change now, best first; several mean n-best by evidence."""
         ...
 
-    async def last_resort(self, errand: Errand) -> Provider | None:
+    async def last_resort(self, errand: SelectionContext) -> Provider | None:
         """Who is asked when none of the providers answered (F6)."""
         ...
 

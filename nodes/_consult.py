@@ -6,18 +6,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain import QUESTION, Spent, Task, ensure_within
-from models import Message, Model, Reply, Settings, Usage, metered
+from models import Message, Model, ModelSettings, Question, Reply, Usage, metered
 from nodes._announce import announce
 
 T = TypeVar("T")
-
-CHARS_PER_TOKEN = 3
-"""Low on purpose: the estimate is a worst case, the bill comes from the reply."""
-
-
-def worst_case(messages: Sequence[Message], settings: Settings) -> int:
-    """Tokens a call may use at most."""
-    return sum(len(m.content) for m in messages) // CHARS_PER_TOKEN + settings.max_tokens
 
 
 def spent_on(usage: Usage) -> Spent:
@@ -32,22 +24,21 @@ async def consult(
     messages: Sequence[Message],
     answer: type[T],
     *,
-    settings: Settings,
+    settings: ModelSettings,
     task: Task,
     spent: Spent,
     now: datetime,
 ) -> Reply[T]:
-    """Check the budget, then ask.
+    """Ask, while the run has steps, minutes and money left. What the call itself may use is checked by its ledger.
 
     Raises:
         Exhausted: before anything was sent.
         everything ``Model.ask`` raises.
     """
-    tokens = worst_case(messages, settings)
-    ensure_within(task.budget, spent, started_at=task.received_at, now=now, tokens=tokens, limits=QUESTION)
-    with metered() as tab:
-        reply = await model.ask(messages, answer, settings=settings)
-    reply = replace(reply, usage=tab.usage)  # those who were asked before and failed are paid for, too
+    ensure_within(task.budget, spent, started_at=task.received_at, now=now, limits=QUESTION)
+    with metered() as meter:
+        reply = await model.ask(Question(messages, answer, settings=settings))
+    reply = replace(reply, usage=meter.usage)  # those who were asked before and failed are paid for, too
     announce(
         "model_called",
         reply.model,

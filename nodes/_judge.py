@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from domain import Candidate, CodeChange, Score, Scores, SignoffError, Spent, Task
-from models import Model, Settings, Speech, metered
+from models import Model, ModelSettings, PromptSource, metered
 from nodes._announce import announce
 from nodes._colleagues import Asking, Clock, Roster, errand
 from nodes._consult import consult, spent_on
@@ -29,8 +29,8 @@ class Judge:
     """The reviewer of a run, for as long as one choice takes."""
 
     model: Model
-    prompt: Speech
-    settings: Settings
+    prompt: PromptSource
+    settings: ModelSettings
     clock: Clock
     run: str
     task: Task
@@ -65,7 +65,7 @@ class Judge:
         return Judged(scores=found, spent=spent_on(reply.usage))
 
 
-async def judge(state: Asking, roster: Roster, prompt: Speech, clock: Clock, *, accept: str) -> Judge | None:
+async def judge(state: Asking, roster: Roster, prompt: PromptSource, clock: Clock, *, accept: str) -> Judge | None:
     """Who rates this run's candidates; None where the run has no reviewer."""
     task = state["task"]
     model = await roster.model("reviewer", errand(state)) if task.pipeline else None

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from domain import Budget, Spent
-from models import Asked, Message, Provider, Settings
+from models import Message, ModelProvider, ModelSettings, Provider, worst_case
 from nodes._announce import announce
-from nodes._consult import worst_case
 
 
-def together(budget: Budget, spent: Spent, prompts: Sequence[tuple[Message, ...]], settings: Settings) -> int:
+def together(budget: Budget, spent: Spent, prompts: Sequence[tuple[Message, ...]], settings: ModelSettings) -> int:
     """How many of these questions may be asked side by side: at least one, the budget has the last word on it."""
     left, fit = _left(budget, spent), 0
     for prompt in prompts:
@@ -21,13 +20,13 @@ def together(budget: Budget, spent: Spent, prompts: Sequence[tuple[Message, ...]
 
 def affordable(
     providers: Sequence[Provider], budget: Budget, spent: Spent, prompts: Sequence[tuple[Message, ...]],
-    settings: Settings,
+    settings: ModelSettings,
 ) -> tuple[Provider, ...]:  # fmt: skip
     """The first provider, and of the others as many as the budget has room for. One that asks no model is free."""
     left, each = _left(budget, spent), sum(_at_worst(prompt, settings) for prompt in prompts)
     kept: list[Provider] = []
     for provider in providers:
-        needed = each if isinstance(provider, Asked) else 0
+        needed = each if isinstance(provider, ModelProvider) else 0
         if kept and needed > max(0, left):
             continue
         left -= needed
@@ -41,6 +40,6 @@ def _left(budget: Budget, spent: Spent) -> int:
     return budget.max_tokens - spent.tokens_in - spent.tokens_out
 
 
-def _at_worst(prompt: Sequence[Message], settings: Settings) -> int:
+def _at_worst(prompt: Sequence[Message], settings: ModelSettings) -> int:
     """With the round of repair, as the ledger sets it aside before each call."""
-    return 2 * worst_case(prompt, settings) + settings.max_tokens
+    return worst_case(prompt, settings).tokens

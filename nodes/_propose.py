@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from domain import Candidate, Selection, SignoffError, Spent, Step
-from models import Asked, Bench, Job, Proposal, Provider, Tab, best, metered, passes_everything, tied
+from models import (
+    Bench,
+    ChangeRequest,
+    ModelProvider,
+    Proposal,
+    Provider,
+    UsageMeter,
+    best,
+    metered,
+    passes_everything,
+    tied,
+)
 from nodes._aloud import Aloud
 from nodes._announce import announce
 from nodes._judge import Judge, rated
@@ -41,7 +52,7 @@ class _Entrant:
 
     lane: str
     provider: Provider
-    tab: Tab = field(default_factory=Tab)
+    tab: UsageMeter = field(default_factory=UsageMeter)
     """What asking it used."""
     aloud: Aloud = field(init=False)
     """Tells whoever watches what it writes."""
@@ -50,13 +61,13 @@ class _Entrant:
     candidate: Candidate | None = None
 
     def __post_init__(self) -> None:
-        form = "change" if isinstance(self.provider, Asked) else "prose"
+        form = "change" if isinstance(self.provider, ModelProvider) else "prose"
         self.aloud = Aloud(provider=self.provider.name, id=self.lane, form=form)
 
-    async def propose(self, job: Job, bench: Bench) -> None:
+    async def propose(self, job: ChangeRequest, bench: Bench) -> None:
         with metered() as self.tab:
             try:
-                proposal = await self.provider.propose(job, bench, heard=self.aloud.hear)
+                proposal = await self.provider.propose(job, bench, listener=self.aloud.hear)
                 self.proposal = replace(proposal, usage=self.tab.usage)
             except SignoffError as error:
                 announce("note", f"{self.provider.name}: {error.message}", code=error.stable_code)
@@ -64,7 +75,7 @@ class _Entrant:
             finally:
                 self.aloud.flush()
 
-    async def compete(self, job: Job, bench: Bench, trials: Trials) -> None:
+    async def compete(self, job: ChangeRequest, bench: Bench, trials: Trials) -> None:
         await self.propose(job, bench)
         if self.proposal is not None:
             self.candidate = await trials.evidence(self.lane, self.proposal)
@@ -86,7 +97,7 @@ class _Entrant:
 
 async def propose(
     providers: Sequence[Provider],
-    job: Job,
+    job: ChangeRequest,
     bench: Bench,
     trials: Trials,
     *,
@@ -127,7 +138,7 @@ def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candid
     return tuple(sorted(reports, key=lambda each: taken is None or each.provider != taken.provider))
 
 
-async def _race(entrants: Sequence[_Entrant], job: Job, bench: Bench, trials: Trials) -> None:
+async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, trials: Trials) -> None:
     """Let all of them run until each is done, or one has passed everything."""
     waiting = {asyncio.create_task(e.compete(job, bench, trials)) for e in entrants}
     try:

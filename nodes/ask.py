@@ -48,9 +48,7 @@ class Asker:
             requirement=state["requirement"],
             requester=state["task"].requester,
             org=state["org"],
-            diff=""
-            if state.get("pending") is not None
-            else masker.text(state.get("readable") or state.get("diff", "")),
+            diff="" if state.get("pending") is not None else masker.text(diff),
         )
         ballot = await self.ballots.open(request)
         waiting = ballot.state == "pending"

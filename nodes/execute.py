@@ -38,11 +38,10 @@ from domain import (
     read_report,
     ready,
 )
-from models import Job, Message, Speech
+from models import ChangeRequest, Message, PromptSource, worst_case
 from nodes._announce import announce
 from nodes._colleagues import Clock, Require, Roster, errand
 from nodes._command import run_command
-from nodes._consult import worst_case
 from nodes._context import news
 from nodes._judge import judge
 from nodes._lately import recent
@@ -105,8 +104,8 @@ class Executor:
     engine: Engine
     require: Require
     ballots: Ballots
-    prompt: Speech
-    judging: Speech
+    prompt: PromptSource
+    judging: PromptSource
     """What the reviewer is asked where tests cannot tell candidates apart."""
     clock: Clock
     tracer: Tracer
@@ -164,11 +163,11 @@ class Executor:
         wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
         providers = affordable(await self.roster.providers(wanted), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", wanted) is not None:
-            tokens = sum(worst_case(m, settings) for m in prompts)
+            tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         trials = await self._trials(state)
         hunks = () if state["baseline"].ok else await recent(state["pinned"], self.engine)
-        jobs = [Job(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
+        jobs = [ChangeRequest(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
                     seconds=self.provider_seconds, hunks=hunks) for m in prompts]  # fmt: skip
         spare = None if state["baseline"].ok else await self.roster.last_resort(wanted)
         bench = Equipped(workspace, trials.env)

@@ -17,7 +17,7 @@ from domain import (
     looping,
     read_report,
 )
-from models import Message, Speech
+from models import Message, PromptSource
 from nodes._announce import announce
 from nodes._output import ending, listed, plain, tail
 from nodes._prompt import as_json
@@ -54,7 +54,7 @@ class ObserveUpdate(TypedDict, total=False):
 class Observer:
     """Read the attempts, notice loops, say what the next try should know."""
 
-    prompt: Speech
+    prompt: PromptSource
 
     async def __call__(self, state: ObserveInput) -> ObserveUpdate:
         attempts, past = state.get("attempts", ()), state.get("evidence", ())

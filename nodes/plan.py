@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 from opentelemetry.trace import Tracer
 
 from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
-from models import Message, Speech
+from models import Message, PromptSource
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
@@ -55,7 +55,7 @@ class Planner:
     store: Store
     masks: Masks
     roster: Roster
-    prompt: Speech
+    prompt: PromptSource
     clock: Clock
     tracer: Tracer
 

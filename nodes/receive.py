@@ -10,7 +10,7 @@ from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
 from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_within, find_acceptance, run_in
-from models import Errand
+from models import SelectionContext
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster
 from nodes._masks import Masks
@@ -58,7 +58,7 @@ class Receiver:
         expert = task.expert or self.roster.choose_expert(task.text, paths)
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
         org = state.get("org") or "local"
-        await self.roster.admit(Errand(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
+        await self.roster.admit(SelectionContext(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
         accept = task.accept or await self._found(run, pinned, paths)
         task = replace(
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
 from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
-from models import Message, Speech
+from models import Message, PromptSource
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._consult import consult, spent_on
@@ -57,8 +57,8 @@ class Replanner:
 
     workspaces: Workspaces
     roster: Roster
-    prompt: Speech
-    planner: Speech
+    prompt: PromptSource
+    planner: PromptSource
     clock: Clock
 
     async def __call__(self, state: ReplanInput) -> ReplanUpdate:

@@ -27,7 +27,7 @@ from domain import (
     weakened,
 )
 from domain.masking import Masker, without_echoes
-from models import Model, Speech, metered
+from models import Model, PromptSource, metered
 from nodes._announce import announce
 from nodes._colleagues import Clock, Roster, errand
 from nodes._command import run_command
@@ -78,7 +78,7 @@ class Reviewer:
     masks: Masks
     roster: Roster
     engine: Engine
-    prompt: Speech
+    prompt: PromptSource
     clock: Clock
     tracer: Tracer
 

@@ -121,10 +121,10 @@ def schema(name: str) -> str:
     """The JSON schema of a YAML file that people write, for their editors."""
     from pydantic import TypeAdapter  # noqa: PLC0415
 
-    from models.cards import File  # noqa: PLC0415
-    from models.policy import WorkspacePolicy  # noqa: PLC0415
+    from models.policy import ModelPolicy  # noqa: PLC0415
+    from models.routing.catalogue import CatalogueFile  # noqa: PLC0415
 
-    made = TypeAdapter({"catalogue": File, "policy": WorkspacePolicy}[name]).json_schema()
+    made = TypeAdapter({"catalogue": CatalogueFile, "policy": ModelPolicy}[name]).json_schema()
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from domain import CodeChange, Plan, Review, Scores
-from models.schemas import form_of
+from models.clients.structured import schema_of
 
 PAGE = ROOT / "docs" / "model-protocol.md"
 ANSWERS = (Plan, CodeChange, Review, Scores)
@@ -18,7 +18,7 @@ ANSWERS = (Plan, CodeChange, Review, Scores)
 def updated(page: str) -> str:
     """Return the page with the schemas as they are now."""
     for answer in ANSWERS:
-        form = form_of(answer)
+        form = schema_of(answer)
         told = f"```json\n{json.dumps(form.strict_schema, indent=2)}\n```"
         part = re.compile(rf"(<!-- schema: {form.name} -->\n).*?(<!-- end -->)", re.DOTALL)
         page = part.sub(lambda found, told=told: f"{found[1]}{told}\n{found[2]}", page)

@@ -45,7 +45,16 @@ decides what is likely, and what the layers say comes second."""
 
 def texts() -> Iterator[str]:
     """What the tokenizer learns from: our own source and documentation."""
-    for pattern in ("domain/*.py", "models/*.py", "nodes/*", "docs/*.md", "README.md"):
+    for pattern in (
+        "domain/*.py",
+        "models/*.py",
+        "models/clients/*.py",
+        "models/routing/*.py",
+        "models/wrappers/*.py",
+        "nodes/*",
+        "docs/*.md",
+        "README.md",
+    ):
         for path in sorted(ROOT.glob(pattern)):
             if path.suffix in {".py", ".md"}:
                 yield path.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from domain import Refused
-from models import load_catalogue
+from models.routing import load_catalogue
 from service.bench import BASELINE, Outcome, Row, attempt, cases, rows
 from service.charts import bars, draw
 from service.report import plain

@@ -7,7 +7,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from domain import FailureKind, Refused, Task, ensure_no_credential
-from models import KIND_OF, Errand, Message, ModelCard, Role, Route, tier_for
+from models import Message, Role, SelectionContext
+from models.routing import KIND_OF, ModelCard, Route, tier_for
 from service import report, usage
 from service.people import local_user
 from service.settings import read_settings
@@ -30,7 +31,7 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
         async with open_house(read_settings()) as house:
             found: dict[tuple[str | None, str], dict[str, Any]] = {}
             for role in KIND_OF:
-                cards = await house.board.seats.cards(role)
+                cards = await house.board.registry.cards(role)
                 for card in cards.all:
                     entry = found.setdefault((card.endpoint, card.id), _card(card, house))
                     if role in card.roles:
@@ -135,18 +136,18 @@ def _card(card: ModelCard, house: House) -> dict[str, Any]:
             "context": card.context if listed else None, "in_catalogue": listed is not None}  # fmt: skip
 
 
-async def _errand(house: House, task: Task, attempt: int, failure: FailureKind | None) -> Errand:
+async def _errand(house: House, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
     """The errand a run would have. The policy is read from the repository's commit, as a run does it."""
     tree, paths = "", ()
     if task.repo:
         pinned = await house.store.pin("models-route", task.repo, task.base)
         tree, paths = pinned.tree, await house.store.files("models-route", pinned.tree)
     expert = house.desk.choose_expert(task.text, paths)
-    return Errand(run="models-route", org=house.org, task=task, tree=tree, expert=expert,
+    return SelectionContext(run="models-route", org=house.org, task=task, tree=tree, expert=expert,
                   attempt=attempt, failure=failure)  # fmt: skip
 
 
-async def _routes(house: House, errand: Errand, roles: tuple[Role, ...], *, look: bool) -> dict[str, Any]:
+async def _routes(house: House, errand: SelectionContext, roles: tuple[Role, ...], *, look: bool) -> dict[str, Any]:
     turn, providers = await house.desk.would_ask(errand, look=look)
     routes: list[dict[str, Any]] = []
     said = (Message(role="user", content=errand.task.text),)
@@ -165,8 +166,8 @@ async def _routes(house: House, errand: Errand, roles: tuple[Role, ...], *, look
     }  # fmt: skip
 
 
-def _why_nobody(house: House, role: Role, errand: Errand) -> str:
-    if not house.board.seats.any(role):
+def _why_nobody(house: House, role: Role, errand: SelectionContext) -> str:
+    if not house.board.registry.any(role):
         return "No model is configured."
     spared = role in house.catalogue.strategy(errand.task.strategy).spares
     return "The strategy spares this role." if spared else "The policy allows none of the models."

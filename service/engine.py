@@ -33,7 +33,7 @@ from domain import (
 )
 from domain.masking import Masker
 from graphs import CodingGraph
-from models import Tab, metered
+from models import UsageMeter, metered
 from sandbox import Store, Workspaces
 from service.fences import GENERATION, Leases, lease_lost, though_lost
 from service.hearing import Hearing, Listen, Watch
@@ -207,7 +207,7 @@ class Engine:
         return done
 
     async def _stream(self, run: Run, generation: int, heard: Hearing) -> "Outcome":
-        config, before, tab = self.config(run.id, generation), Spent(), Tab()
+        config, before, tab = self.config(run.id, generation), Spent(), UsageMeter()
         try:
             with metered() as tab:
                 given, before = await self._input(run, generation, config)

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain import Event
+from models import PartialChanges, line_of
 from service.terminal import harmless
-from service.unfolding import Unfoldings, line_of
 
 TIERS = {"low": "green", "medium": "cyan", "high": "yellow", "critical": "bold red"}
 
@@ -21,7 +21,7 @@ class Progress:
     console: Console
     verbose: bool = False
     _node: str = field(default="", init=False)
-    _written: Unfoldings = field(default_factory=Unfoldings, init=False)
+    _written: PartialChanges = field(default_factory=PartialChanges, init=False)
     _lines: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """What was written of a line that is not full yet, by candidate."""
 
@@ -46,7 +46,7 @@ class Progress:
     def _write(self, text: str, data: Mapping[str, Any]) -> None:
         """Name each file that is begun; with ``verbose`` show what is written there, line by line."""
         lane, who = str(data.get("id", "")), escape(str(data.get("provider", "")))
-        for kind, said in self._written.hear(text, data):
+        for kind, said in self._written.read(text, data):
             if kind == "path":
                 self._rest(lane)
                 self._print(f"[dim]{who} writes[/] {escape(said[:300])}")

@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from domain import Ending, Proof, Risk, Spent
-from models import Decision
+from models.wrappers import RoutingDecision
 from service.engine import Standing
 from service.runs import Run
 from service.terminal import harmless
@@ -107,7 +107,7 @@ def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
     console.print(Panel(Group(*parts), title=Text(title), title_align="left", border_style=colour))
 
 
-def asked(decisions: Sequence[Decision], console: Console) -> None:
+def asked(decisions: Sequence[RoutingDecision], console: Console) -> None:
     """Print who was asked, why, and what came of it."""
     for each in decisions:
         line = Text(f"{each.role:<9}", style="bold blue")

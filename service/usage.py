@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from domain import Refused
-from models import By, Catalogue, Decision, Decisions, Report, Used, report
+from models.routing import Catalogue
+from models.wrappers import Decisions, GroupBy, RoutingDecision, UsageReport, UsageTotal, report
 
-BYS: tuple[By, ...] = get_args(By)
+BYS: tuple[GroupBy, ...] = get_args(GroupBy)
 Format = Literal["json", "csv"]
 COLUMNS: tuple[str, ...] = (
     "name", "calls", "failed", "from_cache", "tokens_in", "tokens_out", "tokens_cached", "cost", "latency_ms",
@@ -54,7 +55,7 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
     return found
 
 
-def grouped(by: str) -> By:
+def grouped(by: str) -> GroupBy:
     """Check what usage is summed up by. Raises ``option_invalid``."""
     if by in BYS:
         return by
@@ -62,14 +63,14 @@ def grouped(by: str) -> By:
 
 
 async def used(
-    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: By, during: Span, run: str | None = None
-) -> Report:
+    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: GroupBy, during: Span, run: str | None = None
+) -> UsageReport:
     """Sum up, and compare with having asked the premium model every time."""
     rows = await decisions.usage(org, by=by, since=during.since, until=during.until, run=run)
     return report(rows, catalogue.premium)
 
 
-def document(found: Report, catalogue: Catalogue, *, by: By, during: Span, org: str | None) -> dict[str, Any]:
+def document(found: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Span, org: str | None) -> dict[str, Any]:
     """Usage as JSON; money as text, so that nothing is rounded."""
     return {
         "by": by,
@@ -92,7 +93,7 @@ def document(found: Report, catalogue: Catalogue, *, by: By, during: Span, org: 
     }
 
 
-def row(used: Used, catalogue: Catalogue) -> dict[str, Any]:
+def row(used: UsageTotal, catalogue: Catalogue) -> dict[str, Any]:
     """One line of usage."""
     alone = report([used], catalogue.premium)
     plain: dict[str, Any] = {name: getattr(used, name) for name in COLUMNS[:7]}
@@ -133,7 +134,7 @@ async def events(decisions: Decisions, org: str | None, during: Span) -> AsyncGe
         last = page[-1][0]
 
 
-def metered(number: int, decision: Decision) -> list[dict[str, Any]]:
+def metered(number: int, decision: RoutingDecision) -> list[dict[str, Any]]:
     """The events of one call; what was not used is no event."""
     values = (decision.tokens_in, decision.tokens_out, int(bool(decision.tokens_in or decision.tokens_out)))
     known = f"{number}\0{decision.at.isoformat()}\0{decision.org}\0{decision.run}\0{decision.choice}"

@@ -33,9 +33,11 @@ from approvals import (
 from domain import Refused
 from domain.masking import Masker
 from graphs import Staff, coding
-from models import Catalogue, Decisions, Errand, Model, Role, Switchboard, load_catalogue
 from models import Database as ModelTables
+from models import Model, Role, SelectionContext
 from models.repair import Repair
+from models.routing import Catalogue, ModelRouter, load_catalogue
+from models.wrappers import Decisions
 from nodes._masks import Masks
 from nodes._revise import Reviser
 from nodes.ask import Asker
@@ -135,7 +137,7 @@ class House:
         self.pool.warm(self.spec)
 
     @property
-    def board(self) -> Switchboard:
+    def board(self) -> ModelRouter:
         """Chooses models."""
         return self.desk.board
 
@@ -150,7 +152,7 @@ class House:
 
     def announce(self, console: Console) -> None:
         """Say in one line who will do the work."""
-        coder = self.board.seats.described("coder")
+        coder = self.board.registry.described("coder")
         who = f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
         console.print(f"[dim]coder: {who} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False)
 
@@ -282,7 +284,7 @@ async def _furnish(  # noqa: PLR0917
     )  # fmt: skip
 
 
-async def _masker(masks: Masks, errand: Errand) -> Masker:
+async def _masker(masks: Masks, errand: SelectionContext) -> Masker:
     """What an errand may not show a model, by its repository; a chat has none."""
     return await masks(errand.run) if errand.tree else Masker(personal=masks.personal)
 

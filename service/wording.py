@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from domain import Refused
-from models import FromLangfuse, Prompt, Speech, Versions
+from models import LangfusePrompts, Prompt, PromptFiles, PromptSource
 from nodes import NAMES, prompts
 from service.settings import Settings
 
 
-def wordings(settings: Settings) -> Mapping[str, Speech]:
+def wordings(settings: Settings) -> Mapping[str, PromptSource]:
     """The wording of every prompt, by name.
 
     Raises:
@@ -17,7 +17,7 @@ def wordings(settings: Settings) -> Mapping[str, Speech]:
     return {name: _wording(settings, name) for name in NAMES}
 
 
-def local(settings: Settings, name: str) -> Versions:
+def local(settings: Settings, name: str) -> PromptFiles:
     """The versions of a prompt that lie on this machine.
 
     Raises:
@@ -27,21 +27,21 @@ def local(settings: Settings, name: str) -> Versions:
     if theirs is not None and not theirs.is_dir():
         raise Refused(f"{theirs} is no folder.", code="prompt_invalid",
                       hint="Set SIGNOFF_PROMPTS to a folder with plan.md, execute.staging.md …")  # fmt: skip
-    return Versions(prompts=prompts(name, theirs), staging_share=settings.prompts_staging_share)
+    return PromptFiles(prompts=prompts(name, theirs), staging_share=settings.prompts_staging_share)
 
 
-def _wording(settings: Settings, name: str) -> Speech:
+def _wording(settings: Settings, name: str) -> PromptSource:
     return remote(settings, name) if settings.langfuse_prompts else local(settings, name)
 
 
-def remote(settings: Settings, name: str) -> FromLangfuse:
+def remote(settings: Settings, name: str) -> LangfusePrompts:
     """The prompt of a Langfuse project, with the files behind it."""
     host, public, secret = settings.langfuse_host, settings.langfuse_public_key, settings.langfuse_secret_key
     if not (host and public and secret):
         raise Refused("Prompts come from Langfuse, but it is not said which.", code="settings_invalid",
                       hint="Set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, "
                            "or unset SIGNOFF_LANGFUSE_PROMPTS.")  # fmt: skip
-    return FromLangfuse(
+    return LangfusePrompts(
         name=name, local=local(settings, name), host=host, public_key=public, secret_key=secret.get_secret_value()
     )
 

@@ -1,8 +1,8 @@
-"""Packs the inside half into one archive that any Python 3.9 or newer can run."""
+"""Bundle: packs the inside half into one archive that any Python 3.9 or newer can run."""
 
 import io
 import zipfile
-from importlib.resources import files
+from pathlib import Path
 
 PACKAGE = "signoff_repair_inside"
 _ENTRY = f"""\
@@ -26,7 +26,7 @@ def bundle() -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py"), _ENTRY)
-        for source in sorted(files("models.repair.inside").iterdir(), key=lambda entry: entry.name):
-            if source.name.endswith(".py"):
-                archive.writestr(zipfile.ZipInfo(f"{PACKAGE}/{source.name}"), source.read_bytes())
+        inside = Path(__file__).parent / "inside"
+        for path, source in sorted((file.relative_to(inside).as_posix(), file) for file in inside.rglob("*.py")):
+            archive.writestr(zipfile.ZipInfo(f"{PACKAGE}/{path}"), source.read_bytes())
     return target.getvalue()

@@ -1,4 +1,4 @@
-"""A provider of changes that searches for a repair instead of asking a model.
+"""Repair provider: searches for a repair instead of asking a model.
 
 Generate and validate in the sense of GenProg and its successors (Le Goues et al., 2012; Durieux and
 Monperrus, 2016), with spectrum fault localisation. Everything that runs foreign code runs on the bench.
@@ -14,7 +14,8 @@ from typing import Any, cast
 from uuid import uuid4
 
 from domain import CodeChange, CommandRun, FileEdit, Refused, json_value
-from models.contract import Bench, Heard, Job, Proposal
+from models.contract import Listener
+from models.providers import Bench, ChangeRequest, Proposal
 from models.repair.bundle import bundle
 from models.repair.wording import subject
 
@@ -41,14 +42,14 @@ class Repair:
     folder: str = "/work/.signoff-repair"
     """Where the search is put inside the sandbox: outside the repository."""
 
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
+    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
         """Return one change that was seen to pass the acceptance command.
 
         Raises:
             Refused: ``no_failing_test``, ``no_repair_found``, ``not_python``, ``dependency_missing`` or
                 ``interpreter_missing``.
         """
-        say = heard or _unheard
+        say = listener or _ignore
         began = monotonic()
         folder = f"{self.folder}/{uuid4().hex[:12]}"
         say("looking for a repair: running the tests\n")
@@ -63,11 +64,18 @@ class Repair:
             say(f"{option['what']}: passes in the search, not in the acceptance command\n")
         raise _refused("no_repair_found", "What passed in the search does not pass the acceptance command itself.")
 
-    async def _search(self, job: Job, bench: Bench, folder: str, began: float, say: Heard) -> dict[str, Any]:
+    async def _search(
+        self, job: ChangeRequest, bench: Bench, folder: str, began: float, say: Listener
+    ) -> dict[str, Any]:
         await bench.write(f"{folder}/repair.zip", bundle())
         left = max(1.0, job.seconds - (monotonic() - began))
-        request = {"command": job.accept, "seconds": left, "suspects": job.suspects, "workers": self.workers,
-                   "hunks": [asdict(hunk) for hunk in job.hunks]}  # fmt: skip
+        request = {
+            "command": job.accept,
+            "seconds": left,
+            "suspects": job.suspects,
+            "workers": self.workers,
+            "hunks": [asdict(hunk) for hunk in job.hunks],
+        }
         await bench.write(f"{folder}/request.json", json.dumps(request).encode())
         argv = [self.python, "-I", f"{folder}/repair.zip", f"{folder}/request.json"]
         run = await bench.run(argv, timeout_s=left + _GRACE_S)
@@ -96,7 +104,7 @@ class Repair:
         return cast("dict[str, Any]", result)
 
     async def _proved(
-        self, job: Job, bench: Bench, option: Mapping[str, Any], result: Mapping[str, Any], began: float
+        self, job: ChangeRequest, bench: Bench, option: Mapping[str, Any], result: Mapping[str, Any], began: float
     ) -> tuple[FileEdit, ...] | None:
         """Run the acceptance command itself on the changed files, and put them back."""
         originals = {path: await bench.read(path) for path in option["files"]}
@@ -113,7 +121,12 @@ class Repair:
         return tuple(FileEdit(path=path, content=changed["text"]) for path, changed in option["files"].items())
 
     def _proposal(
-        self, edits: tuple[FileEdit, ...], option: Mapping[str, Any], result: Mapping[str, Any], began: float, job: Job
+        self,
+        edits: tuple[FileEdit, ...],
+        option: Mapping[str, Any],
+        result: Mapping[str, Any],
+        began: float,
+        job: ChangeRequest,
     ) -> Proposal:
         passing = int(result["passing"])
         others = [f"* {what}" for what in result["others"] if what != option["what"]][:8]
@@ -137,8 +150,8 @@ class Repair:
         )
 
 
-def _unheard(_: str) -> None:
-    """Nobody listens."""
+def _ignore(_: str) -> None:
+    """Without a listener."""
 
 
 def _refused(code: str, message: str) -> Refused:

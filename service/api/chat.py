@@ -49,7 +49,7 @@ OURS = ("repo", "accept", "deliver", "strategy", "expert", "pipeline")
 @router.get("/models")
 async def models(_: Reader, at: TheOffice) -> dict[str, Any]:
     """What can be asked."""
-    names = [CODING, *([CHAT] if at.house.board.seats.any("chat") else [])]
+    names = [CODING, *([CHAT] if at.house.board.registry.any("chat") else [])]
     created = int(at.started_at.timestamp())
     return {"object": "list", "data": [
         {"id": name, "object": "model", "created": created, "owned_by": "signoff"} for name in names]}  # fmt: skip

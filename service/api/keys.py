@@ -63,7 +63,7 @@ async def log_out(who: Caller, at: TheOffice) -> None:
 @router.get("/whoami")
 async def whoami(who: Caller, at: TheOffice) -> Response:
     """Who the service thinks is asking."""
-    stands = who.standing or at.house.catalogue.stands(who.org, who.subject).name
+    stands = who.standing or at.house.catalogue.entitlement_of(who.org, who.subject).name
     return answer({"subject": who.subject, "org": who.org, "kind": who.kind, "roles": who.roles, "scopes": who.scopes,
                    "standing": stands})  # fmt: skip
 
@@ -101,7 +101,7 @@ async def make(who: Admin, at: TheOffice, asked: NewKey) -> Response:
 
 def _standing(at: TheOffice, of: Who | Key) -> str:
     """By its name, also where the catalogue and not a key gives it. Empty: there is none, or it is gone."""
-    return of.standing or at.house.catalogue.stands(of.org, of.subject).name
+    return of.standing or at.house.catalogue.entitlement_of(of.org, of.subject).name
 
 
 def _expiry(asked: NewKey, who: Who, now: datetime) -> datetime | None:

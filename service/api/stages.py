@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.unfolding import Unfoldings, line_of
+from models import PartialChanges, line_of
 
 
 @dataclass(slots=True)
@@ -13,7 +13,7 @@ class Stages:
 
     _began: dict[str, float] = field(default_factory=dict[str, float])
     _done: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    _written: Unfoldings = field(default_factory=Unfoldings)
+    _written: PartialChanges = field(default_factory=PartialChanges)
 
     def hear(self, frame: bytes) -> str:
         """Take one frame in; text for a reader when a stage began, something is written or worth saying."""
@@ -26,7 +26,7 @@ class Stages:
             self._began[node] = at
             return f"▸ {node}\n"
         if kind == "text":
-            return "".join(line_of(part) for part in self._written.hear(str(event["message"]), event["data"]))
+            return "".join(line_of(part) for part in self._written.read(str(event["message"]), event["data"]))
         if kind == "node_ended":
             took = max(0.0, at - self._began.pop(node, at))
             self._done.append({"stage": node, "duration_ms": round(took, 1)})

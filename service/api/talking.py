@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from domain import SignoffError, Task
 from domain.masking import Echoes, without_echoes, words_of
-from models import Errand, Message, Reply
+from models import Message, Question, Reply, SelectionContext
 from service.api.caller import answer
 from service.api.completions import CHAT, END, chunk, document, failed
 from service.asking import spoken
@@ -26,16 +26,16 @@ OPEN, CLOSE = "<think>", "</think>"
 async def talk(at: Office, who: Who, given: Sequence[dict[str, Any]], *, stream: bool) -> Response:
     """Have the chat model answer. What goes wrong before the first word is an HTTP error, later the last event."""
     board = at.house.board
-    if not board.seats.any("chat"):
+    if not board.registry.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
     said, id_ = _messages(given), f"chatcmpl-{uuid4().hex}"
     task = Task(text=said[-1].content[:2_000], repo="", requester=who.subject, standing=who.standing,
                 strategy=at.settings.strategy)  # fmt: skip
-    model = board.model("chat", Errand(run=id_, org=who.org, task=task))
+    model = board.model("chat", SelectionContext(run=id_, org=who.org, task=task))
     systems = [message.content for message in said if message.role == "system"]
     settings = at.house.catalogue.settings("chat", timeout_s=at.settings.model_timeout_s)
     if not stream:
-        reply = await model.ask(said, str, settings=settings)
+        reply = await model.ask(Question(said, str, settings=settings))
         words, _ = without_echoes(reply.value, systems)
         used = {"prompt_tokens": reply.usage.tokens_in, "completion_tokens": reply.usage.tokens_out,
                 "total_tokens": reply.usage.tokens_in + reply.usage.tokens_out}  # fmt: skip
@@ -44,7 +44,7 @@ async def talk(at: Office, who: Who, given: Sequence[dict[str, Any]], *, stream:
 
     async def ask() -> Reply[str]:
         try:
-            return await model.ask(said, str, settings=settings, heard=pieces.put_nowait)
+            return await model.ask(Question(said, str, settings=settings, listener=pieces.put_nowait))
         finally:
             pieces.put_nowait(None)
 

@@ -3,13 +3,16 @@
 import ast
 import importlib
 import re
+from collections import Counter
 
 import pytest
 
-from tests.architecture.tree import ROOT, TEXT, files, module_name, modules, name_of, parsed
+from tests.architecture.tree import ROOT, TEXT, allowed, files, module_name, modules, name_of, parsed
 
-TOO_LONG = 400
+LONG, SHORT, CROWDED = 400, 40, 15
+"""Lines of a file, at most and at least, and modules of a folder."""
 FUNCTION = 60
+EXPORTED = 30
 REGISTRIES = ("pypi.org", "pythonhosted.org", "npmjs.org", "crates.io", "rubygems.org", "proxy.golang.org")
 
 
@@ -17,8 +20,33 @@ def lengths() -> dict[str, int]:
     return {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in modules(tests=True)}
 
 
-def test_no_file_is_too_long():
-    assert not {name: lines for name, lines in lengths().items() if lines > TOO_LONG}
+def only_known(found: set[str], what: str, problem: str) -> None:
+    """Compare with an allow-list, which may only shrink."""
+    known = allowed(what)
+    assert not found - known, f"{problem}: {sorted(found - known)}"
+    assert not known - found, f"no longer so, take them out of allowed.toml: {sorted(known - found)}"
+
+
+def test_a_file_is_one_subject():
+    assert not {name: lines for name, lines in lengths().items() if lines > LONG}
+
+
+def test_a_module_is_more_than_a_helper():
+    own = {name_of(path) for path in modules() if not path.name.startswith("__")}
+    short = {name for name, lines in lengths().items() if lines < SHORT and name in own}
+    only_known(short, "short_modules", f"less than {SHORT} lines: write it where it is used")
+
+
+def test_a_folder_is_seen_at_a_glance():
+    folders = Counter(name_of(path.parent) for path in modules() if path.name != "__init__.py")
+    crowded = {folder for folder, count in folders.items() if count > CROWDED}
+    only_known(crowded, "crowded_folders", f"more than {CROWDED} modules")
+
+
+def test_the_formatter_decides():
+    switch = re.compile(r"# fmt: (skip|off)")
+    off = {name_of(path) for path in modules() if switch.search(path.read_text(encoding="utf-8"))}
+    only_known(off, "unformatted", "the formatter is switched off")
 
 
 def test_functions_fit_on_a_screen():
@@ -40,6 +68,11 @@ def reading_order(name: str) -> tuple[int, list[tuple[int, str]]]:
     """CONSTANTS, then Classes, then functions, numbers within names as numbers."""
     kind = 0 if name.isupper() else 1 if name[:1].isupper() else 2
     return kind, [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def test_a_front_door_is_narrow():
+    wide = {door for door in front_doors() if len(getattr(importlib.import_module(door), "__all__", [])) > EXPORTED}
+    only_known(wide, "wide_doors", f"more than {EXPORTED} names")
 
 
 @pytest.mark.parametrize("door", front_doors())

@@ -8,8 +8,7 @@ import jsonschema
 import pytest
 
 from domain import CodeChange, Plan, Review, Scores
-from models.reading import read
-from models.schemas import form_of
+from models.clients.structured import read, schema_of
 from scripts.model_protocol import PAGE, updated
 from tests.wire.asking import PLAN, ask
 from tests.wire.openai_server import OpenAIServer
@@ -32,9 +31,9 @@ def test_the_schemas_are_those_of_the_source():
 
 @pytest.mark.parametrize("form", ANSWERS)
 def test_the_schemas_are_valid_closed_and_bounded(form):
-    schema = form_of(ANSWERS[form]).strict_schema
+    schema = schema_of(ANSWERS[form]).strict_schema
     jsonschema.Draft202012Validator.check_schema(schema)
-    assert form_of(ANSWERS[form]).name == form
+    assert schema_of(ANSWERS[form]).name == form
     text = json.dumps(schema)
     assert "$ref" not in text
     assert text.count('"additionalProperties": false') == text.count('"properties"')

@@ -8,14 +8,15 @@ import pytest
 from pydantic import SecretStr
 
 from domain import Budget, ContextTooLong, RateLimited, Refused, Unavailable, Unreadable
-from models import CircuitBreaker, Endpoint, Fallback, Fitted, Instrumented, Retry, Scripted
-from models.budgeted import Budgeted, BudgetLedger
-from models.cache import Cached, MemoryShelf
-from models.chat import opened
-from models.conformance import CHECKS, Seat
-from models.counters import MemoryCounters
-from models.policy import Limits
-from models.quota import Quota
+from models import Scripted
+from models.clients import ModelEndpoint
+from models.clients.chat import open_chat
+from models.conformance import CHECKS, ModelUnderTest
+from models.policy import CallLimits
+from models.wrappers import CircuitBreaker, ContextWindow, Fallback, Instrumented, Retry
+from models.wrappers.budget import Budgeted, BudgetLedger
+from models.wrappers.cache import Cached, MemoryAnswers
+from models.wrappers.quota import MemoryCounters, Quota
 from tests.wire.openai_server import OpenAIServer
 
 MOODS = {
@@ -42,8 +43,8 @@ class Told:
 
     name = "told"
 
-    async def ask(self, messages, answer, *, settings, heard=None):
-        return await Scripted(self.said, name="told").ask(messages, answer, settings=settings, heard=heard)
+    async def ask(self, question):
+        return await Scripted(self.said, name="told").ask(question)
 
     def say(self, mood, said) -> None:
         self.said = [said if mood == "answers" else MOODS[mood]]
@@ -57,12 +58,12 @@ WRAPPERS: dict[str, Callable] = {
     "bare": lambda m: m,
     "retry": lambda m: Retry(model=m, pause=at_once, attempts=2),
     "breaker": lambda m: CircuitBreaker(model=m),
-    "fitted": lambda m: Fitted(model=m),
+    "fitted": lambda m: ContextWindow(model=m),
     "fallback": lambda m: Fallback(models=(m,)),
     "instrumented": lambda m: Instrumented(model=m, content=True),
-    "quota": lambda m: Quota(model=m, limits=Limits(rpm=99), counters=MemoryCounters(), counted_as="x"),
+    "quota": lambda m: Quota(model=m, limits=CallLimits(rpm=99), counters=MemoryCounters(), counted_as="x"),
     "budgeted": lambda m: Budgeted(model=m, ledger=BudgetLedger(Budget(max_tokens=100_000))),
-    "cached": lambda m: Cached(model=m, shelf=MemoryShelf(most=0), org="a"),
+    "cached": lambda m: Cached(model=m, answers=MemoryAnswers(most=0), org="a"),
 }
 
 
@@ -75,7 +76,7 @@ def all_of_them(model):
 @asynccontextmanager
 async def twin_seat(wrap):
     told = Told()
-    yield Seat(model=wrap(told), say=told.say)
+    yield ModelUnderTest(model=wrap(told), say=told.say)
 
 
 @asynccontextmanager
@@ -85,9 +86,9 @@ async def wire_seat(wrap):
         def say(mood, said) -> None:
             server.script = [{"repeat": True, **({"answer": said} if mood == "answers" else STEPS[mood])}]
 
-        endpoint = Endpoint(base_url=server.base_url, model="fake-model", api_key=SecretStr("k"))
-        async with opened(endpoint) as chat:
-            yield Seat(model=wrap(chat), say=say)
+        endpoint = ModelEndpoint(base_url=server.base_url, model="fake-model", api_key=SecretStr("k"))
+        async with open_chat(endpoint) as chat:
+            yield ModelUnderTest(model=wrap(chat), say=say)
 
 
 SEATS = {

@@ -47,7 +47,7 @@ async def test_a_failing_attempt_is_told_and_tried_again(tmp_path: Path) -> None
         assert standing.run.status == "delivered"
         observed = [line for line in story(events) if "observed" in line]
         assert observed == [f"  observed {QUICK}: exit code 1", "  observed All commands passed."]
-        coder = opened.board.seats.models["coder"]
+        coder = opened.board.registry.models["coder"]
         said = coder.asked[1]  # type: ignore[attr-defined]
         assert said[: len(coder.asked[0])] == coder.asked[0], "the transcript only grows"  # type: ignore[attr-defined]
         assert "exit code 1" in said[-1].content
@@ -77,7 +77,7 @@ async def test_rejection_with_words_plans_again_and_the_same_bytes_are_never_ask
         standing, events = await advance(opened, standing.run.id)
         assert "→ replan" in story(events)
         assert standing.ballot not in {None, first}
-        planner = opened.board.seats.models["planner"]
+        planner = opened.board.registry.models["planner"]
         assert "Say so in the docstring" in planner.asked[0][-1].content  # type: ignore[attr-defined]
         await decide(opened, standing, "approve")
         standing, _ = await advance(opened, standing.run.id)

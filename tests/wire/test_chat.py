@@ -6,8 +6,9 @@ import logging
 import pytest
 
 from domain import CodeChange, Plan, Refused, Review, Unreadable
-from models import Chat
-from models.chat import opened
+from models import Question
+from models.clients import Chat
+from models.clients.chat import open_chat
 from tests.wire.asking import ASK, CHANGE, KEY, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
 
@@ -79,11 +80,11 @@ async def test_what_stands_around_the_json_does_no_harm(text):
 async def test_an_endpoint_without_json_schema_is_told_in_the_prompt(supports, sent):
     async with (
         OpenAIServer([{"answer": PLAN}, {"answer": PLAN}], supports=supports) as server,
-        opened(at(server)) as chat,
+        open_chat(at(server)) as chat,
     ):
-        assert (await chat.ask(ASK, Plan, settings=QUICK)).value == PLAN
+        assert (await chat.ask(Question(ASK, Plan, settings=QUICK))).value == PLAN
         refused = len(server.asked)
-        assert (await chat.ask(ASK, Plan, settings=QUICK)).value == PLAN
+        assert (await chat.ask(Question(ASK, Plan, settings=QUICK))).value == PLAN
     last = server.asked[-1]
     assert len(server.asked) == refused + 1, "what was refused once is not tried again"
     assert (last.body.get("response_format") or {}).get("type") == sent
@@ -130,9 +131,9 @@ async def test_the_key_is_sent_and_never_shown(caplog):
         await ask(server, key=KEY)
         assert server.asked[0].key == KEY
         server.api_key = "another"
-        async with opened(at(server, KEY)) as chat:
+        async with open_chat(at(server, KEY)) as chat:
             with pytest.raises(Refused) as caught:
-                await chat.ask(ASK, Plan, settings=QUICK)
+                await chat.ask(Question(ASK, Plan, settings=QUICK))
             shown = f"{caught.value!r} {caught.value.hint} {chat!r} {caught.value.__cause__!r} {caplog.text}"
     assert caught.value.stable_code == "llm_unauthorized"
     assert KEY not in shown

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from domain import Unavailable
-from models import ByMeaning, Embedder, Endpoint, embedded
+from models.clients import Embedder, ModelEndpoint, embed
+from models.wrappers import EmbeddingSimilarity
 from tests.wire.openai_answers import Answer, Received, as_json, send
 from tests.wire.openai_server import OpenAIServer
 
@@ -27,11 +28,11 @@ class Embeds(OpenAIServer):
 
 async def test_wishes_are_compared_by_meaning():
     async with Embeds(models=["e"]) as server:
-        place = Endpoint(base_url=server.base_url, model="e")
-        wording = ByMeaning(lambda texts: embedded(place, texts))
+        place = ModelEndpoint(base_url=server.base_url, model="e")
+        wording = EmbeddingSimilarity(lambda texts: embed(place, texts))
         assert await wording.same("Correct the sum", ["Write docs", "Fix the total"]) == 1
         assert await wording.same("Write docs", ["Fix the total"]) is None
-        assert await embedded(place, ["total", "docs"]) == [(1.0, 0.0), (0.0, 1.0)]
+        assert await embed(place, ["total", "docs"]) == [(1.0, 0.0), (0.0, 1.0)]
     assert {request.body["model"] for request in server.requests} == {"e"}
 
 
@@ -44,15 +45,18 @@ async def test_wishes_are_compared_by_meaning():
 async def test_whatever_else_comes_back_is_no_vector_and_stops_nobody(reply):
     async with Embeds() as server:
         server.reply = reply
-        place = Endpoint(base_url=server.base_url, model="e")
+        place = ModelEndpoint(base_url=server.base_url, model="e")
         with pytest.raises(Unavailable):
-            await embedded(place, ["one", "two"])
-        assert await ByMeaning(lambda texts: embedded(place, texts)).same("Correct the sum", ["Fix a total"]) is None
+            await embed(place, ["one", "two"])
+        assert (
+            await EmbeddingSimilarity(lambda texts: embed(place, texts)).same("Correct the sum", ["Fix a total"])
+            is None
+        )
 
 
 async def test_a_text_is_embedded_once():
     async with Embeds(models=["e"]) as server:
-        embed = Embedder(endpoint=Endpoint(base_url=server.base_url, model="e"), most=3)
+        embed = Embedder(endpoint=ModelEndpoint(base_url=server.base_url, model="e"), most=3)
         assert await embed(["total", "docs", "total"]) == [(1.0, 0.0), (0.0, 1.0), (1.0, 0.0)]
         assert await embed(["docs", "sum"]) == [(0.0, 1.0), (1.0, 0.0)]
         assert await embed(["sum", "docs"]) == [(1.0, 0.0), (0.0, 1.0)]

@@ -3,8 +3,9 @@
 import pytest
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Unavailable, Unreadable
-from models import Endpoint, Settings
-from models.chat import opened
+from models import ModelSettings, Question
+from models.clients import ModelEndpoint
+from models.clients.chat import open_chat
 from tests.wire.asking import ASK, PLAN, QUICK, ask
 from tests.wire.openai_server import OpenAIServer
 
@@ -70,13 +71,13 @@ async def test_an_unknown_model():
 async def test_silence_ends_at_the_deadline(after):
     async with OpenAIServer([{"answer": PLAN, "hang_after": after}]) as server:
         with pytest.raises(Unavailable, match=r"within 0\.3 s"):
-            await ask(server, settings=Settings(timeout_s=0.3))
+            await ask(server, settings=ModelSettings(timeout_s=0.3))
 
 
 async def test_a_stream_that_drips_ends_at_the_deadline():
     async with OpenAIServer([{"answer": "word " * 1_000, "drip_s": 0.05}]) as server:
         with pytest.raises(Unavailable, match=r"within 0\.4 s"):
-            await ask(server, str, settings=Settings(timeout_s=0.4))
+            await ask(server, str, settings=ModelSettings(timeout_s=0.4))
 
 
 async def test_nobody_listens():
@@ -87,14 +88,14 @@ async def test_nobody_listens():
 
 
 async def test_a_name_that_does_not_exist():
-    endpoint = Endpoint(base_url="http://nobody.invalid/v1", model="m")
-    async with opened(endpoint) as chat:
+    endpoint = ModelEndpoint(base_url="http://nobody.invalid/v1", model="m")
+    async with open_chat(endpoint) as chat:
         with pytest.raises(Unavailable, match="cannot be reached"):
-            await chat.ask(ASK, Plan, settings=QUICK)
+            await chat.ask(Question(ASK, Plan, settings=QUICK))
 
 
 async def test_an_address_that_is_none():
     with pytest.raises(Refused) as caught:
-        async with opened(Endpoint(base_url="localhost:8000", model="m")):
+        async with open_chat(ModelEndpoint(base_url="localhost:8000", model="m")):
             pass
     assert caught.value.stable_code == "llm_bad_address"

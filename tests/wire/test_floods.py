@@ -9,22 +9,24 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from domain import Plan, SignoffError
-from models import Message, Settings, metered, openai_wire, probe
-from models.chat import opened
-from models.counting import tokenizer
-from models.wire import Endpoint
+from models import Message, ModelSettings, Question, metered
+from models.clients import openai as openai_wire
+from models.clients import probe
+from models.clients.chat import open_chat
+from models.clients.contract import ModelEndpoint
+from models.clients.tokenizer import open_tokenizer
 from tests.wire.asking import ASK, at
 from tests.wire.openai_server import OpenAIServer
 
 MB = 1 << 20
 assert openai_wire, "imported before memory is traced: that takes its time"
 FLOOD_MB, MOST_MB = 200, 64
-PATIENT = Settings(max_tokens=512, timeout_s=60)
+PATIENT = ModelSettings(max_tokens=512, timeout_s=60)
 Write = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def answering(write: Write) -> AsyncGenerator[Endpoint]:
+async def answering(write: Write) -> AsyncGenerator[ModelEndpoint]:
     """An endpoint that answers every request with what ``write`` writes."""
     sent: list[asyncio.Task[None]] = []
 
@@ -39,7 +41,7 @@ async def answering(write: Write) -> AsyncGenerator[Endpoint]:
 
     async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        yield Endpoint(base_url=f"http://127.0.0.1:{port}/v1", model="fake-model")
+        yield ModelEndpoint(base_url=f"http://127.0.0.1:{port}/v1", model="fake-model")
         await asyncio.gather(*sent)
 
 
@@ -66,9 +68,9 @@ def _traced():
 
 @pytest.mark.slow
 async def test_a_line_without_an_end_is_hung_up_on() -> None:
-    async with OpenAIServer([{"flood_mb": FLOOD_MB}]) as server, opened(at(server)) as chat:
+    async with OpenAIServer([{"flood_mb": FLOOD_MB}]) as server, open_chat(at(server)) as chat:
         with metered() as tab, pytest.raises(SignoffError) as caught:
-            await chat.ask(ASK, Plan, settings=PATIENT)
+            await chat.ask(Question(ASK, Plan, settings=PATIENT))
     assert (caught.value.stable_code, bool(caught.value.hint)) == ("llm_endless", True)
     assert most_mb() < MOST_MB
     assert tab.usage.tokens_in == server.billed[0].tokens_in, "it read what it was sent"
@@ -87,9 +89,9 @@ FLOODS = {
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_whatever_it_floods_us_with_has_a_code(flood: str) -> None:
     write, code = FLOODS[flood]
-    async with answering(write) as endpoint, opened(endpoint) as chat:
+    async with answering(write) as endpoint, open_chat(endpoint) as chat:
         with pytest.raises(SignoffError) as caught:
-            await chat.ask(ASK, Plan, settings=PATIENT)
+            await chat.ask(Question(ASK, Plan, settings=PATIENT))
     assert caught.value.stable_code == code
     assert most_mb() < MOST_MB
 
@@ -103,9 +105,9 @@ async def test_what_unfolds_is_not_read() -> None:
         await writer.drain()
 
     tracemalloc.reset_peak()
-    async with answering(write) as endpoint, opened(endpoint) as chat:
+    async with answering(write) as endpoint, open_chat(endpoint) as chat:
         with pytest.raises(SignoffError) as caught:
-            await chat.ask(ASK, Plan, settings=PATIENT)
+            await chat.ask(Question(ASK, Plan, settings=PATIENT))
     assert caught.value.stable_code == "llm_unreadable"
     assert most_mb() < MOST_MB
 
@@ -115,7 +117,7 @@ async def test_looking_and_counting_are_bounded_too() -> None:
     async with answering(flooding(begin=b'{"data": "')) as endpoint:
         seen = await probe(endpoint)
         assert "MB" in seen.problem
-        async with tokenizer(endpoint) as counting:
+        async with open_tokenizer(endpoint) as counting:
             assert counting is not None
             assert await counting.count([Message(role="user", content="x")]) is None
     assert most_mb() < 2 * MOST_MB

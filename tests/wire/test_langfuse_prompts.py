@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from domain import Refused
-from models import FromLangfuse, Prompt, Versions
+from models import LangfusePrompts, Prompt, PromptFiles
 from tests.wire.prompt_server import PUBLIC, SECRET, prompt_server
 
-LOCAL = Versions(prompts=(Prompt.parse("<!-- system -->\nOur own, {{ expert }}.", name="plan"),), staging_share=0.5)
+LOCAL = PromptFiles(prompts=(Prompt.parse("<!-- system -->\nOur own, {{ expert }}.", name="plan"),), staging_share=0.5)
 THEIRS = "<!-- system -->\nTheirs, {{ expert }}.\n<!-- user -->\nGo."
 CHAT = [{"role": "system", "content": "A chat, {{ expert }}."}, {"role": "user", "content": "Go."}]
 STAGED, NOT_STAGED = "run-2", "run-1"
@@ -27,12 +27,12 @@ def server():
         yield told
 
 
-def source(server, **given) -> FromLangfuse:
+def source(server, **given) -> LangfusePrompts:
     fields = {"name": "plan", "local": LOCAL, "host": server.url, "public_key": PUBLIC, "secret_key": SECRET}
-    return FromLangfuse(**{**fields, **given})
+    return LangfusePrompts(**{**fields, **given})
 
 
-async def said(prompts: FromLangfuse, key: str = NOT_STAGED) -> tuple[str, str]:
+async def said(prompts: LangfusePrompts, key: str = NOT_STAGED) -> tuple[str, str]:
     first = (await prompts.render(key, expert="Ada"))[0]
     return first.content, first.prompt
 

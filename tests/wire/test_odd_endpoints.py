@@ -5,8 +5,9 @@ import json
 import pytest
 
 from domain import ContextTooLong, Plan, Refused, Unavailable, Unreadable
-from models.chat import opened
-from models.refusals import LARGEST
+from models import Question
+from models.clients.chat import open_chat
+from models.errors import LARGEST
 from tests.wire.asking import ASK, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
 
@@ -112,9 +113,9 @@ async def test_streamed_tool_calls_are_understood_too():
 @pytest.mark.parametrize("said", ["System role not supported", "Conversation roles must alternate user/assistant/…"])
 async def test_a_chat_template_without_a_system_message_is_understood(said):
     script = [{"status": 400, "message": said}, {"answer": PLAN}, {"answer": PLAN}]
-    async with OpenAIServer(script) as server, opened(at(server)) as chat:
-        assert (await chat.ask(ASK, Plan, settings=QUICK)).value == PLAN
-        await chat.ask(ASK, Plan, settings=QUICK)
+    async with OpenAIServer(script) as server, open_chat(at(server)) as chat:
+        assert (await chat.ask(Question(ASK, Plan, settings=QUICK))).value == PLAN
+        await chat.ask(Question(ASK, Plan, settings=QUICK))
     refused, first, second = (request.body["messages"] for request in server.asked)
     assert refused[0]["role"] == "system"
     assert [m["role"] for m in first] == [m["role"] for m in second] == ["user"]

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from domain import Review
-from models import Endpoint
-from models.chat import opened
+from models import Question
+from models.clients import ModelEndpoint
+from models.clients.chat import open_chat
 from tests.wire.asking import ASK, QUICK
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +26,8 @@ async def test_a_script_in_a_file(tmp_path):
         assert process.stdout is not None
         url = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().split()[-1]
         assert url == f"http://127.0.0.1:{port.read_text(encoding='utf-8')}/v1"
-        async with opened(Endpoint(base_url=url, model="fake-model", api_key=SecretStr("k"))) as chat:
-            assert (await chat.ask(ASK, Review, settings=QUICK)).value == Review(status="ok")
+        async with open_chat(ModelEndpoint(base_url=url, model="fake-model", api_key=SecretStr("k"))) as chat:
+            assert (await chat.ask(Question(ASK, Review, settings=QUICK))).value == Review(status="ok")
     finally:
         process.terminate()
         await process.wait()

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from models import Endpoint, probe
+from models.clients import ModelEndpoint, probe
 from tests.wire.openai_server import OpenAIServer
 
 OK = [{"answer": "one two three", "repeat": True, "when": "text"}, {"answer": {"ok": True}, "when": "probe"}]
@@ -11,7 +11,7 @@ OK = [{"answer": "one two three", "repeat": True, "when": "text"}, {"answer": {"
 
 async def test_what_an_endpoint_can_do():
     async with OpenAIServer(OK, max_model_len=4_096) as server:
-        seen = await probe(Endpoint(base_url=server.base_url))
+        seen = await probe(ModelEndpoint(base_url=server.base_url))
     assert seen.ok
     assert (seen.model, seen.context, seen.structured, seen.tools) == ("fake-model", 4_096, True, False)
     assert seen.tokens_per_s is not None
@@ -20,7 +20,7 @@ async def test_what_an_endpoint_can_do():
 
 async def test_an_endpoint_without_structured_output_can_be_used():
     async with OpenAIServer(OK, supports=()) as server:
-        seen = await probe(Endpoint(base_url=server.base_url))
+        seen = await probe(ModelEndpoint(base_url=server.base_url))
     assert seen.ok
     assert not seen.structured
     assert "plain JSON is asked for" in seen.line()
@@ -34,14 +34,14 @@ async def test_an_endpoint_without_structured_output_can_be_used():
 async def test_how_answers_will_be_asked_for_is_said(supports, said):
     script = [{"answer": {"ok": True}, "repeat": True}]
     async with OpenAIServer(script, supports=supports) as server:
-        seen = await probe(Endpoint(base_url=server.base_url))
+        seen = await probe(ModelEndpoint(base_url=server.base_url))
     assert (seen.structured, seen.tools) == (False, "tools" in supports)
     assert said in seen.line()
 
 
 async def test_a_quick_look_costs_nothing():
     async with OpenAIServer() as server:
-        assert (await probe(Endpoint(base_url=server.base_url), quick=True)).models == ("fake-model",)
+        assert (await probe(ModelEndpoint(base_url=server.base_url), quick=True)).models == ("fake-model",)
     assert server.asked == []
 
 
@@ -54,7 +54,7 @@ async def test_a_quick_look_costs_nothing():
 ])  # fmt: skip
 async def test_what_cannot_work_is_said(options, model, problem):
     async with OpenAIServer(**options) as server:
-        seen = await probe(Endpoint(base_url=server.base_url, model=model, api_key=SecretStr("wrong-key")))
+        seen = await probe(ModelEndpoint(base_url=server.base_url, model=model, api_key=SecretStr("wrong-key")))
     assert seen.reachable
     assert not seen.ok
     assert problem in seen.problem
@@ -64,8 +64,8 @@ async def test_what_cannot_work_is_said(options, model, problem):
 
 async def test_a_model_that_is_named_need_not_be_listed():
     async with OpenAIServer(OK, lists=False) as server:
-        seen = await probe(Endpoint(base_url=server.base_url, model="fake-model"))
-        lost = await probe(Endpoint(base_url=server.base_url, model="gone"))
+        seen = await probe(ModelEndpoint(base_url=server.base_url, model="fake-model"))
+        lost = await probe(ModelEndpoint(base_url=server.base_url, model="gone"))
     assert seen.ok
     assert seen.structured
     assert "does not know this model" in lost.problem
@@ -75,36 +75,36 @@ async def test_an_address_without_its_version_is_completed_by_the_hint():
     async with OpenAIServer(OK) as server:
         root = server.base_url.removesuffix("/v1")
         for address in (root, f"{root}/"):
-            seen = await probe(Endpoint(base_url=address, model="fake-model"))
+            seen = await probe(ModelEndpoint(base_url=address, model="fake-model"))
             assert not seen.ok
             assert seen.hint.endswith(server.base_url)
 
 
 async def test_a_refusal_is_repeated_in_words():
     async with OpenAIServer([{"status": 400, "message": "not today"}]) as server:
-        seen = await probe(Endpoint(base_url=server.base_url))
+        seen = await probe(ModelEndpoint(base_url=server.base_url))
     assert seen.problem.endswith(": not today")
 
 
 async def test_nobody_there():
     async with OpenAIServer() as server:
         pass
-    seen = await probe(Endpoint(base_url=server.base_url))
+    seen = await probe(ModelEndpoint(base_url=server.base_url))
     assert not seen.reachable
     assert "cannot be reached" in seen.line()
 
 
 async def test_no_address():
-    assert not (await probe(Endpoint(base_url="localhost"))).ok
+    assert not (await probe(ModelEndpoint(base_url="localhost"))).ok
 
 
 async def test_a_model_in_this_process_needs_its_extra():
-    seen = await probe(Endpoint(base_url="local:"))
+    seen = await probe(ModelEndpoint(base_url="local:"))
     assert seen.ok or "local" in seen.hint
     assert seen.ok == bool(seen.model)
 
 
 async def test_silence():
     async with OpenAIServer([{"hang_after": 0}]) as server:
-        seen = await probe(Endpoint(base_url=server.base_url), timeout_s=0.3)
+        seen = await probe(ModelEndpoint(base_url=server.base_url), timeout_s=0.3)
     assert "no answer within" in seen.problem

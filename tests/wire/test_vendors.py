@@ -10,11 +10,12 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Unavailable
-from models import Endpoint, Message, Settings, probe
-from models.chat import Chat, learned
-from models.places import provider_of
-from models.vendors import VENDORS, VendorWire, opened, vendor_of
-from models.wire import Dialect
+from models import Message, ModelSettings, Question
+from models.clients import ModelEndpoint, probe
+from models.clients.chat import Chat, learned
+from models.clients.contract import Dialect
+from models.clients.vendors import VENDORS, VendorTransport, open_vendor, vendor_of
+from models.routing.endpoints import provider_of
 from tests.unit.models.flaky import PLAN
 
 ASK = (Message(role="system", content="You plan."), Message(role="user", content="Plan it."))
@@ -63,8 +64,8 @@ def chunk(text: str, **about: Any) -> AIMessageChunk:
 
 def chat(*says: Any) -> tuple[Chat, Vendors]:
     client = Vendors(says=list(says))
-    wire = VendorWire(model="big", vendor=VENDORS["anthropic:"], client=client, errors=(VendorError,))
-    return Chat(wire=wire, learned=learned(Dialect(structured="text"))), client
+    wire = VendorTransport(model="big", vendor=VENDORS["anthropic:"], client=client, errors=(VendorError,))
+    return Chat(transport=wire, learned=learned(Dialect(structured="text"))), client
 
 
 async def test_an_answer_is_streamed_counted_and_read():
@@ -72,7 +73,9 @@ async def test_an_answer_is_streamed_counted_and_read():
     written = {"input_tokens": 0, "output_tokens": 9, "total_tokens": 9}
     model, client = chat(chunk(TEXT[:20], used=read), chunk(TEXT[20:]), chunk("", stop_reason="end_turn", used=written))
     heard: list[str] = []
-    reply = await model.ask(ASK, Plan, settings=Settings(temperature=0.3, max_tokens=50), heard=heard.append)
+    reply = await model.ask(
+        Question(ASK, Plan, settings=ModelSettings(temperature=0.3, max_tokens=50), listener=heard.append)
+    )
     assert (reply.value, reply.model, reply.finish) == (PLAN, "big", "stop")
     assert heard == ["", TEXT[:20], TEXT[20:]]
     assert (reply.usage.tokens_in, reply.usage.tokens_out, reply.usage.tokens_cached) == (7, 9, 3)
@@ -85,7 +88,7 @@ async def test_an_answer_is_streamed_counted_and_read():
 @pytest.mark.parametrize(("told", "finish"), [("max_tokens", "length"), ("MAX_TOKENS", "length"), ("STOP", "stop")])
 async def test_how_an_answer_ended(told: str, finish: str):
     model, _ = chat(chunk("Hello."), chunk("", finish_reason=told))
-    assert (await model.ask(ASK, str, settings=Settings())).finish == finish
+    assert (await model.ask(Question(ASK, str, settings=ModelSettings()))).finish == finish
 
 
 @pytest.mark.parametrize(("error", "kind", "code"), [
@@ -100,7 +103,7 @@ async def test_how_an_answer_ended(told: str, finish: str):
 async def test_a_vendor_s_failures_are_errors_of_the_house(error: Exception, kind: type, code: str):
     model, _ = chat(chunk("Hel"), error)
     with pytest.raises(kind) as caught:
-        await model.ask(ASK, str, settings=Settings())
+        await model.ask(Question(ASK, str, settings=ModelSettings()))
     assert caught.value.stable_code == code
     if code == "rate_limit_exceeded":
         assert caught.value.retry_after == 9
@@ -115,9 +118,9 @@ def test_addresses_name_vendors():
 
 async def test_without_its_package_it_is_said_what_to_install():
     """None of the vendors' packages is part of an installation that nobody asked it for."""
-    place = Endpoint(base_url="google:", model="big")
+    place = ModelEndpoint(base_url="google:", model="big")
     with pytest.raises(Refused) as caught:
-        async with opened(place):
+        async with open_vendor(place):
             pass
     assert (caught.value.stable_code, "[google]" in caught.value.hint) == ("llm_not_installed", True)
     seen = await probe(place)

@@ -9,7 +9,9 @@ from pathlib import Path
 from opentelemetry.trace import NoOpTracer, Tracer
 
 from domain import CodeChange, FileEdit, Refused, TestReport
-from models import Bench, Heard, Job, Proposal, Usage, book
+from models import Bench, ChangeRequest, Proposal, Usage
+from models.contract import Listener
+from models.metering import book
 from nodes._trials import Equipped, Trials
 from sandbox import Local, Spec, Store, Workspaces
 from tests.worlds.house import repository
@@ -36,7 +38,7 @@ class Told:
     cancelled: bool = False
     usage: Usage = field(default_factory=lambda: Usage(tokens_in=100, tokens_out=10, calls=1))
 
-    async def propose(self, job: Job, bench: Bench, *, heard: Heard | None = None) -> Proposal:
+    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
         try:
             await asyncio.sleep(self.delay_s)
             if self.until is not None:

@@ -15,6 +15,7 @@ from domain import (
     CommandRun,
     Hunk,
     NewFile,
+    OddJson,
     Output,
     Plan,
     Refused,
@@ -23,18 +24,22 @@ from domain import (
     is_test,
     json_value,
     python_tree,
+    read_json,
     read_report,
     weakened,
     yaml_value,
 )
-from models import dialect, refusals, wording
-from models.context import rough
+from models import errors
+from models.clients import dialect
+from models.clients.contract import Dialect
+from models.clients.structured import read, without_thoughts
 from models.experts import _word
+from models.partial_json import PartialChange
 from models.policy import parse_policy
 from models.prompts import Prompt
-from models.reading import read, without_thoughts
 from models.repair.wording import subject
-from models.wire import Dialect
+from models.tokens import estimated
+from models.wrappers import similarity
 from nodes._lately import _as_diff
 from nodes._output import plain
 from nodes.review import _ABOUT_TESTS, _changes
@@ -47,10 +52,8 @@ from risk.quoting import ansi, bare, braces, double_quoted
 from sandbox.hunks import hunks
 from sandbox.requirements import is_manifest, requirements
 from service import logged_tests
-from service.api.bodies import ODD, _odd
 from service.report import diff_view
 from service.terminal import harmless
-from service.unfolding import Unfolding
 from telemetry.redact import Redactor
 
 ENGINE, RULES, REDACTOR = Engine(), default_rules(), Redactor(("a-secret-of-this-house",))
@@ -148,14 +151,14 @@ PARSERS = (
            refuses=(Refused,)),
     Parser("models.policy", parse_policy, refuses=(Refused,)),
     Parser("models.prompts", lambda text: Prompt.parse(text, name="x"), refuses=(Refused,)),
-    Parser("models.reading", lambda text: read(text, CodeChange)),
-    Parser("models.reading", lambda text: read(f"{{{text}", Plan)),
-    Parser("models.reading", without_thoughts),
-    Parser("models.context", rough),
+    Parser("models.clients.structured", lambda text: read(text, CodeChange)),
+    Parser("models.clients.structured", lambda text: read(f"{{{text}", Plan)),
+    Parser("models.clients.structured", without_thoughts),
+    Parser("models.tokens", estimated),
     Parser("models.experts", lambda text: _word("sql").search(text)),
-    Parser("models.wording", lambda text: (wording.content(text), wording.names(text))),
-    Parser("models.refusals", lambda text: refusals.refusal(400, refusals.said(_raw(text)), where="x")),
-    Parser("models.dialect", lambda text: dialect.relax(Dialect(), text)),
+    Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
+    Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
+    Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.show", lambda text: (show.visible(text), show.diff_lines(text))),
     Parser("approvals.consent", lambda text: read_standard(_raw(text)), refuses=(Refused,)),
@@ -163,9 +166,9 @@ PARSERS = (
     Parser("approvals.consent", lambda text: read_github(_raw(text), "check_run"), refuses=(Refused,)),
     Parser("service.logged_tests", lambda text: logged_tests.remade({"log": text}, {"a.py": "x = 1"})),
     Parser("service.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
-    Parser("service.unfolding", lambda text: Unfolding().hear(text)),
-    Parser("service.unfolding", lambda text: Unfolding().hear(f'{{"path": "{text}')),
-    Parser("service.api.bodies", lambda text: (ODD.search(_raw(text)), _odd(_raw(text)))),
+    Parser("models.partial_json", lambda text: PartialChange().read(text)),
+    Parser("models.partial_json", lambda text: PartialChange().read(f'{{"path": "{text}')),
+    Parser("domain.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
     Parser("service.report", diff_view),
     Parser("service.terminal", harmless),
     Parser("telemetry.redact", REDACTOR.text),
@@ -177,7 +180,6 @@ SHELL = frozenset({
 })  # fmt: skip
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
-    "models.schemas": "names of our own types",
     "nodes._delivery": "at most 20,000 characters of a task, each tried once",
     "risk.grammar": "grammars that come with the house",
     "risk.rules": "patterns that come with the house, on texts that other modules bound",

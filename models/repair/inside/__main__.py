@@ -9,16 +9,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .baseline import Baseline
-from .candidates import Candidates
-from .choosing import chosen
-from .jobs import Jobs
-from .lab import HostGone, Lab
-from .project import Files, sources
-from .report import report
-from .search import Search
-from .start import Refusal, Wanted, lacking, started
-from .wire import Message
+from .analysis.project import Files, sources
+from .analysis.wire import Message
+from .runner.baseline import Baseline
+from .runner.lab import HostGone, Lab
+from .runner.start import Refusal, Wanted, lacking, started
+from .search.candidates import Candidates
+from .search.jobs import Jobs
+from .search.report import report
+from .search.search import Search
+from .search.settle import chosen
 
 _BASELINE_SHARE = 0.4
 _TRACE_SHARE, _PASSING_SHARE = 0.15, 0.08

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Budget, Exhausted, Plan
-from models import Message, Price, Settings, Usage
-from models.budgeted import Amount, Budgeted, BudgetLedger
+from models import Message, ModelSettings, Question, Usage
+from models.contract import Price
+from models.wrappers.budget import Amount, Budgeted, BudgetLedger
 from service.history import raise_budget
 from tests.unit.models.flaky import Flaky
 from tests.worlds.house import FIX, OK, advance, decide, house, repository, start, task
@@ -25,7 +26,7 @@ async def test_17_fifty_calls_at_once_never_cost_more_than_the_cap(tokens: int, 
     budget = Budget(max_tokens=tokens, max_cost=Decimal(money))
     ledger = BudgetLedger(budget)
     model = Budgeted(model=Flaky(usage=WORST), ledger=ledger, price=PRICE)
-    calls = (model.ask(SAID, Plan, settings=Settings(max_tokens=100)) for _ in range(AT_ONCE))
+    calls = (model.ask(Question(SAID, Plan, settings=ModelSettings(max_tokens=100))) for _ in range(AT_ONCE))
     answers = await asyncio.gather(*calls, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
     assert all(isinstance(each, Exhausted) and each.hint for each in refused)
@@ -41,7 +42,7 @@ async def test_17_the_run_parks_and_goes_on_after_a_top_up(tmp_path: Path) -> No
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")
         assert "--max-tokens" in standing.run.ending.hint
-        assert opened.board.seats.models["coder"].asked == ()  # type: ignore[attr-defined]
+        assert opened.board.registry.models["coder"].asked == ()  # type: ignore[attr-defined]
         again, _ = await advance(opened, standing.run.id)
         assert again.run.status == "paused_budget", "asking again is no top-up"
 

@@ -1,7 +1,6 @@
 """19. Kill switch mid-run: no further tool call, pending ballots cancelled."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from domain import Event, Refused
-from models import Heard, Message, Model, Reply, Role, Scripted, Settings
+from models import Model, Question, Reply, Role, Scripted
 from service.wiring import House, open_house
 from tests.worlds.house import BUGGY, FIX, OK, advance, decide, git, house, repository, settings, start, story, task
 
@@ -28,13 +27,11 @@ class Interrupted:
     def name(self) -> str:
         return self.model.name
 
-    async def ask(
-        self, messages: Sequence[Message], answer: type[T], *, settings: Settings, heard: Heard | None = None
-    ) -> Reply[T]:
+    async def ask(self, question: Question[T]) -> Reply[T]:
         assert self.house is not None
         (run,) = await self.house.engine.runs.list(org="local")
         await self.house.cancel(run, "olga")
-        return await self.model.ask(messages, answer, settings=settings, heard=heard)
+        return await self.model.ask(question)
 
 
 @pytest.mark.parametrize("role", ["coder", "reviewer"])

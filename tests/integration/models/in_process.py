@@ -5,15 +5,18 @@ import json
 import sys
 
 from domain import Plan, SignoffError
-from models import Endpoint, Message, Settings, load_catalogue, open_models
-from models.huggingface import opened
+from models import Message, ModelSettings, Question
+from models.clients import ModelEndpoint
+from models.clients.huggingface import open_local
+from models.routing import load_catalogue
+from tests.worlds.role_models import open_models
 
 ASK = (Message(role="system", content="You plan changes."), Message(role="user", content="The sum is wrong."))
 
 
 async def failure(model, messages, answer, settings) -> list[object]:
     try:
-        await model.ask(messages, answer, settings=settings)
+        await model.ask(Question(messages, answer, settings=settings))
     except SignoffError as error:
         return [error.stable_code, getattr(error, "max_tokens", None)]
     return ["answered", None]
@@ -21,9 +24,11 @@ async def failure(model, messages, answer, settings) -> list[object]:
 
 async def main(folder: str) -> None:
     heard: list[str] = []
-    async with open_models(Endpoint(base_url="local:", model=folder), catalogue=load_catalogue()) as models:
+    async with open_models(ModelEndpoint(base_url="local:", model=folder), catalogue=load_catalogue()) as models:
         coder = models["coder"]
-        reply = await coder.ask(ASK, str, settings=Settings(temperature=2, max_tokens=60), heard=heard.append)
+        reply = await coder.ask(
+            Question(ASK, str, settings=ModelSettings(temperature=2, max_tokens=60), listener=heard.append)
+        )
         told = {
             "model": reply.model,
             "finish": reply.finish,
@@ -31,12 +36,12 @@ async def main(folder: str) -> None:
             "first_before_last": (reply.first_token_ms or 0) < reply.latency_ms,
             "pieces": len(heard),
             "heard": "".join(heard).strip() == reply.value,
-            "nonsense": await failure(coder, ASK, Plan, Settings(max_tokens=16)),
+            "nonsense": await failure(coder, ASK, Plan, ModelSettings(max_tokens=16)),
         }
-    async with opened(folder) as bare:
-        told["too_long"] = await failure(bare, ASK, str, Settings(max_tokens=9_000))
+    async with open_local(folder) as bare:
+        told["too_long"] = await failure(bare, ASK, str, ModelSettings(max_tokens=9_000))
     try:
-        async with open_models(Endpoint(base_url="local:", model=f"{folder}-gone"), catalogue=load_catalogue()):
+        async with open_models(ModelEndpoint(base_url="local:", model=f"{folder}-gone"), catalogue=load_catalogue()):
             pass
     except SignoffError as error:
         told["gone"] = error.stable_code

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models import load_catalogue
+from models.routing import load_catalogue
 from service.bench import BASELINE
 from tests.e2e.test_bench import cli
 from tests.integration.models.vllm_server import MODEL, Vllm

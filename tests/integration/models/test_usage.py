@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models import Decision
+from models.wrappers import RoutingDecision
 from tests.integration.models.choosing import LONG, OpenAIServer, saying
 from tests.worlds.cli import Cli
 from tests.worlds.house import BUGGY, QUICK, repository
@@ -17,14 +17,27 @@ from tests.worlds.served import served
 
 NOW = datetime.now(UTC)
 ROWS = [
-    Decision(at=NOW - timedelta(days=n), org=org, run=f"r{n}", user=user, role="coder", choice=choice, tokens_in=1_000,
-             tokens_out=100, cost=Decimal("0.0001"), outcome=outcome)
-    for n, (org, user, choice, outcome) in enumerate([
-        ("local", "ann", "small", "answered"), ("local", "bob", "small", "cached"),
-        ("local", "ann", "=large", "answered"),
-        ("acme", "eve", "small", "answered"),
-    ])
-]  # fmt: skip
+    RoutingDecision(
+        at=NOW - timedelta(days=n),
+        org=org,
+        run=f"r{n}",
+        user=user,
+        role="coder",
+        choice=choice,
+        tokens_in=1_000,
+        tokens_out=100,
+        cost=Decimal("0.0001"),
+        outcome=outcome,
+    )
+    for n, (org, user, choice, outcome) in enumerate(
+        [
+            ("local", "ann", "small", "answered"),
+            ("local", "bob", "small", "cached"),
+            ("local", "ann", "=large", "answered"),
+            ("acme", "eve", "small", "answered"),
+        ]
+    )
+]
 
 
 async def test_over_http_one_sees_ones_own_organisation(tmp_path: Path) -> None:
@@ -94,14 +107,17 @@ async def test_on_the_command_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "code"), [
-    (("usage", "--since", "soon"), "option_invalid"),
-    (("usage", "--by", "mood"), "option_invalid"),
-    (("models", "route", "x", "--role", "boss"), "option_invalid"),
-    (("models", "route", "x", "--failure", "bad luck"), "option_invalid"),
-    (("models", "route", "x", "--strategy", "hope"), "unknown_strategy"),
-    (("models", "route", "x", "--repo", "/nonexistent"), "not_a_repository"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("usage", "--since", "soon"), "option_invalid"),
+        (("usage", "--by", "mood"), "option_invalid"),
+        (("models", "route", "x", "--role", "boss"), "option_invalid"),
+        (("models", "route", "x", "--failure", "bad luck"), "option_invalid"),
+        (("models", "route", "x", "--strategy", "hope"), "unknown_strategy"),
+        (("models", "route", "x", "--repo", "/nonexistent"), "not_a_repository"),
+    ],
+)
 async def test_a_slip_has_a_code(tmp_path: Path, words: tuple[str, ...], code: str) -> None:
     ended = await Cli(tmp_path, {"SIGNOFF_SANDBOX": "unsafe-local"}).run(*words, "--json")
     assert (ended.code, ended.json["error"]["code"]) == (2, code)
@@ -109,16 +125,19 @@ async def test_a_slip_has_a_code(tmp_path: Path, words: tuple[str, ...], code: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("env", "text", "code"), [
-    ({"SIGNOFF_MODEL": "named"}, None, "settings_invalid"),
-    ({"SIGNOFF_MODEL_CODER": "named"}, None, "settings_invalid"),
-    ({"SIGNOFF_MODEL_KEYS": "sk-not-json"}, None, "settings_invalid"),
-    ({"SIGNOFF_MODEL_CACHE": "perhaps"}, None, "settings_invalid"),
-    ({}, "models:\n  - id: a\n    tier: best\n", "catalogue_invalid"),
-    ({}, "strategies:\n  x: {taks: {}}\n", "catalogue_invalid"),
-    ({}, "policy: {quotas: {vllm: {rpm: -1}}}\n", "catalogue_invalid"),
-    ({}, "models: [", "catalogue_invalid"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("env", "text", "code"),
+    [
+        ({"SIGNOFF_MODEL": "named"}, None, "settings_invalid"),
+        ({"SIGNOFF_MODEL_CODER": "named"}, None, "settings_invalid"),
+        ({"SIGNOFF_MODEL_KEYS": "sk-not-json"}, None, "settings_invalid"),
+        ({"SIGNOFF_MODEL_CACHE": "perhaps"}, None, "settings_invalid"),
+        ({}, "models:\n  - id: a\n    tier: best\n", "catalogue_invalid"),
+        ({}, "strategies:\n  x: {taks: {}}\n", "catalogue_invalid"),
+        ({}, "policy: {quotas: {vllm: {rpm: -1}}}\n", "catalogue_invalid"),
+        ({}, "models: [", "catalogue_invalid"),
+    ],
+)
 async def test_a_wrong_setting_or_catalogue_has_a_code(
     tmp_path: Path, env: dict[str, str], text: str | None, code: str
 ) -> None:

@@ -10,27 +10,30 @@ import pytest
 import yaml
 
 from domain import CodeChange, ContextTooLong, Plan, Refused, Review, Unavailable, Unreadable
-from models import Endpoint, Message, Settings, load_catalogue, open_models, probe
-from models.chat import opened
-from models.wire import Dialect
+from models import Message, ModelSettings, Question
+from models.clients import ModelEndpoint, probe
+from models.clients.chat import open_chat
+from models.clients.contract import Dialect
+from models.routing import load_catalogue
 from tests.integration.models.turns import prefix_cache_share
 from tests.integration.models.vllm_server import CONTEXT, MODEL, PYTHON, ROOT, Vllm
+from tests.worlds.role_models import open_models
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ASK = (Message(role="system", content="You plan changes."), Message(role="user", content="The sum is wrong."))
-SHORT = Settings(temperature=0.3, max_tokens=1_024, timeout_s=120)
+SHORT = ModelSettings(temperature=0.3, max_tokens=1_024, timeout_s=120)
 
 
-def at(server: Vllm, model: str = MODEL) -> Endpoint:
-    return Endpoint(base_url=server.base_url, model=model)
+def at(server: Vllm, model: str = MODEL) -> ModelEndpoint:
+    return ModelEndpoint(base_url=server.base_url, model=model)
 
 
 @pytest.mark.parametrize("answer", [Plan, CodeChange, Review])
 async def test_every_artefact_parses(server, answer):
     """Guided decoding keeps to our schemas as they are, with all their bounds."""
-    async with opened(at(server)) as chat:
-        reply = await chat.ask(ASK, answer, settings=SHORT)
+    async with open_chat(at(server)) as chat:
+        reply = await chat.ask(Question(ASK, answer, settings=SHORT))
     assert isinstance(reply.value, answer)
     assert reply.usage.calls == 1, "no round of repair"
     assert chat.learned.dialect.structured == "strict", "nothing had to be unlearned"
@@ -40,9 +43,9 @@ async def test_every_artefact_parses(server, answer):
 async def test_every_artefact_parses_as_the_arguments_of_a_tool_call(server, answer):
     """What an endpoint without response formats gets: one tool that has to be called, streamed as it is written."""
     heard: list[str] = []
-    async with opened(at(server)) as chat:
+    async with open_chat(at(server)) as chat:
         chat.learned.dialect = Dialect(structured="tools")
-        reply = await chat.ask(ASK, answer, settings=SHORT, heard=heard.append)
+        reply = await chat.ask(Question(ASK, answer, settings=SHORT, listener=heard.append))
     assert isinstance(reply.value, answer)
     assert reply.usage.calls == 1, "no round of repair"
     assert chat.learned.dialect.structured == "tools"
@@ -51,8 +54,8 @@ async def test_every_artefact_parses_as_the_arguments_of_a_tool_call(server, ans
 
 async def test_it_streams_and_counts(server):
     heard: list[str] = []
-    async with opened(at(server)) as chat:
-        reply = await chat.ask(ASK, str, settings=Settings(max_tokens=40), heard=heard.append)
+    async with open_chat(at(server)) as chat:
+        reply = await chat.ask(Question(ASK, str, settings=ModelSettings(max_tokens=40), listener=heard.append))
     assert len(heard) > 3
     assert 0 < reply.usage.tokens_out <= 40
     assert reply.first_token_ms is not None
@@ -67,18 +70,18 @@ async def test_a_probe_sees_what_is_served(server):
 
 
 async def test_an_unknown_model(server):
-    async with opened(at(server, "unknown")) as chat:
+    async with open_chat(at(server, "unknown")) as chat:
         with pytest.raises(Refused) as caught:
-            await chat.ask(ASK, str, settings=SHORT)
+            await chat.ask(Question(ASK, str, settings=SHORT))
     assert caught.value.stable_code == "llm_unknown_model"
 
 
 @pytest.mark.parametrize(("words", "max_tokens"), [(CONTEXT * 3, 100), (10, CONTEXT + 1)])
 async def test_what_does_not_fit_says_what_is_served(server, words, max_tokens):
     asked = (Message(role="user", content="word " * words),)
-    async with opened(at(server)) as chat:
+    async with open_chat(at(server)) as chat:
         with pytest.raises(ContextTooLong) as caught:
-            await chat.ask(asked, str, settings=Settings(max_tokens=max_tokens))
+            await chat.ask(Question(asked, str, settings=ModelSettings(max_tokens=max_tokens)))
     assert caught.value.max_tokens == CONTEXT
 
 
@@ -90,8 +93,8 @@ async def test_the_prefix_cache_serves_what_was_sent_before(server):
 async def test_an_adapter_is_loaded_while_it_runs(server):
     await server.load_adapter("tiny-python")
     assert "tiny-python" in (await probe(at(server, "tiny-python"), quick=True)).models
-    async with opened(at(server, "tiny-python")) as adapted:
-        expert = await adapted.ask(ASK, str, settings=Settings(temperature=0, max_tokens=12))
+    async with open_chat(at(server, "tiny-python")) as adapted:
+        expert = await adapted.ask(Question(ASK, str, settings=ModelSettings(temperature=0, max_tokens=12)))
     assert expert.model == "tiny-python"
     async with httpx.AsyncClient(timeout=120) as http:
         asked = {"prompt": "The sum", "max_tokens": 1, "logprobs": 1, "temperature": 0}
@@ -106,28 +109,28 @@ async def test_an_adapter_is_loaded_while_it_runs(server):
 @pytest.mark.parametrize("dialect", [Dialect(structured="text"), Dialect(structured="json_object")])
 async def test_without_guided_decoding_nonsense_is_unreadable(server, dialect):
     """Random weights write no plan of their own: after one round of repair that is said, with what would help."""
-    async with opened(at(server)) as chat:
+    async with open_chat(at(server)) as chat:
         chat.learned.dialect = dialect
         with pytest.raises(Unreadable) as caught:
-            await chat.ask(ASK, Plan, settings=Settings(max_tokens=64))
+            await chat.ask(Question(ASK, Plan, settings=ModelSettings(max_tokens=64)))
     assert caught.value.hint
 
 
 async def test_an_answer_cut_off_by_its_length_says_so(server):
-    async with opened(at(server)) as chat:
+    async with open_chat(at(server)) as chat:
         with pytest.raises(Unreadable, match="cut off"):
-            await chat.ask(ASK, Plan, settings=Settings(max_tokens=2))
+            await chat.ask(Question(ASK, Plan, settings=ModelSettings(max_tokens=2)))
 
 
 async def test_an_answer_that_takes_too_long_ends_at_its_deadline(server):
-    async with opened(at(server)) as chat:
+    async with open_chat(at(server)) as chat:
         with pytest.raises(Unavailable):
-            await chat.ask(ASK, str, settings=Settings(max_tokens=6_000, timeout_s=0.05))
+            await chat.ask(Question(ASK, str, settings=ModelSettings(max_tokens=6_000, timeout_s=0.05)))
 
 
 async def test_metrics_are_scraped(server):
-    async with opened(at(server)) as chat:
-        await chat.ask(ASK, str, settings=Settings(max_tokens=4))
+    async with open_chat(at(server)) as chat:
+        await chat.ask(Question(ASK, str, settings=ModelSettings(max_tokens=4)))
     async with httpx.AsyncClient(timeout=60) as http:
         text = (await http.get(f"{server.root}/metrics")).text
     for name in ("vllm:num_requests_running", "vllm:prefix_cache_hits", "vllm:kv_cache_usage_perc"):
@@ -160,6 +163,6 @@ def test_vllm_s_own_parser_takes_what_we_deploy_with():
 
 async def test_the_models_of_a_process(server):
     async with open_models(at(server), catalogue=load_catalogue()) as models:
-        reply = await models["reviewer"].ask(ASK, Review, settings=SHORT)
+        reply = await models["reviewer"].ask(Question(ASK, Review, settings=SHORT))
     assert reply.model == MODEL
     assert json.dumps(reply.value.status)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
-from models import Endpoint, Message, Settings, Versions, load_catalogue
-from models.chat import opened
+from models import Message, ModelSettings, PromptFiles, Question
+from models.clients import ModelEndpoint
+from models.clients.chat import open_chat
+from models.routing import load_catalogue
 from nodes import prompts
 from nodes._prompt import as_json
 from nodes.observe import Observer
@@ -17,7 +19,7 @@ from sandbox import Snapshot
 
 ROOT = Path(__file__).parents[3]
 TURNS = 10
-FILES = ("domain/failures.py", "domain/limits.py", "models/retry.py", "models/fallback.py")
+FILES = ("domain/failures.py", "domain/limits.py", "models/wrappers/retry.py", "models/wrappers/fallback.py")
 STEP = Step(id="1", title="Correct the sum")
 PLAN = Plan(goal="The sum is right", steps=(STEP,))
 HERE = Snapshot(tree="0" * 40, full="0" * 40, commit="0" * 40)
@@ -26,7 +28,7 @@ HERE = Snapshot(tree="0" * 40, full="0" * 40, commit="0" * 40)
 async def opening() -> tuple[Message, ...]:
     """What the coder is told first, with real files as the context."""
     context = "\n\n".join(f"{name}\n{(ROOT / name).read_text(encoding='utf-8')}" for name in FILES)
-    return await Versions(prompts=prompts("execute")).render(
+    return await PromptFiles(prompts=prompts("execute")).render(
         "run", expert=load_catalogue().expert("code_python").prompt, context=context, task="The sum is wrong.",
         plan=PLAN, accept="pytest -q", baseline="1 failed", changed="", step=STEP,
     )  # fmt: skip
@@ -42,8 +44,8 @@ class Talk:
     turns: int = 0
 
     @classmethod
-    async def opened(cls) -> "Talk":
-        return cls(await opening(), Observer(prompt=Versions(prompts=prompts("observe"))))
+    async def open_chat(cls) -> "Talk":
+        return cls(await opening(), Observer(prompt=PromptFiles(prompts=prompts("observe"))))
 
     async def seen(self, change: CodeChange) -> None:
         """Go on with what ``observe`` makes of a change that was tried and failed."""
@@ -61,9 +63,11 @@ class Talk:
 async def prefix_cache_share(base_url: str, model: str) -> float:
     """Share of the prompt tokens of the turns after the first that came from the server's cache."""
     talk, read, cached = await Talk.opened(), 0, 0
-    async with opened(Endpoint(base_url=base_url, model=model)) as chat:
+    async with open_chat(ModelEndpoint(base_url=base_url, model=model)) as chat:
         for turn in range(TURNS):
-            reply = await chat.ask(talk.said, CodeChange, settings=Settings(temperature=0.2, max_tokens=400))
+            reply = await chat.ask(
+                Question(talk.said, CodeChange, settings=ModelSettings(temperature=0.2, max_tokens=400))
+            )
             if turn:
                 read, cached = read + reply.usage.tokens_in, cached + reply.usage.tokens_cached
             await talk.seen(reply.value)

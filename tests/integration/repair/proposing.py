@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from textwrap import dedent
 
-from models.contract import Job
+from models.providers import ChangeRequest
 from models.repair import Repair
 from sandbox import REPO, Local, Spec
 
@@ -17,7 +17,7 @@ async def proposed(files: dict[str, str], accept: str = "python3 -m pytest -q"):
     try:
         for path, text in files.items():
             await sandbox.write(str(PurePosixPath(REPO) / path), dedent(text).encode())
-        proposal = await Repair().propose(Job(accept=accept, seconds=SECONDS), sandbox)
+        proposal = await Repair().propose(ChangeRequest(accept=accept, seconds=SECONDS), sandbox)
         for path, text in files.items():
             assert await sandbox.read(str(PurePosixPath(REPO) / path)) == dedent(text).encode()
         return proposal

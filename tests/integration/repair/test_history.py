@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from models.contract import Job
+from models.providers import ChangeRequest
 from models.repair import Repair
 from nodes._lately import recent
 from risk import Engine
@@ -57,7 +57,7 @@ async def pinned(tmp_path: Path, *states: dict[str, str]) -> Pinned:
 
 async def test_a_change_of_several_lines_is_taken_back(tmp_path: Path):
     start = await pinned(tmp_path, {**FILES, "shop/tax.py": TAX}, {"shop/tax.py": BROKEN})
-    job = Job(accept="python3 -m pytest -q", seconds=60.0, hunks=await recent(start, Engine()))
+    job = ChangeRequest(accept="python3 -m pytest -q", seconds=60.0, hunks=await recent(start, Engine()))
     backend = Local(unsafe=True)
     sandbox = await backend.lease(Spec())
     try:

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import Refused
-from models.contract import Job
+from models.providers import ChangeRequest
 from models.repair import Repair
 from sandbox import Local, Spec
 from tests.integration.repair.proposing import proposed
@@ -35,7 +35,7 @@ async def test_a_sandbox_without_the_interpreter_is_refused():
     sandbox = await backend.lease(Spec())
     try:
         with pytest.raises(Refused) as caught:
-            await Repair(python="no-such-python").propose(Job(accept="true", seconds=5), sandbox)
+            await Repair(python="no-such-python").propose(ChangeRequest(accept="true", seconds=5), sandbox)
     finally:
         await sandbox.close()
         await backend.close()

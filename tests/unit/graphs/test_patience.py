@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from domain import RateLimited, Refused, Spent, Transient, Unavailable
 from graphs.patience import ATTEMPTS, FIRST_S, LONGEST_S, patient, seconds_before
-from models import Usage, book
+from models import Usage
+from models.metering import book
 from tests.unit.models.flaky import Clock
 
 USED = Usage(tokens_in=10, tokens_out=5, calls=1)

@@ -1,14 +1,14 @@
 """Models and a clock that do as a property test tells them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain import Plan, Step
-from models import Message, Reply, Settings, Usage, book
+from models import Message, ModelSettings, Question, Reply, Usage
+from models.metering import book
 
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
 ASK = (Message(role="user", content="Please."),)
-SETTINGS = Settings(max_tokens=100, timeout_s=60)
+SETTINGS = ModelSettings(max_tokens=100, timeout_s=60)
 
 
 @dataclass
@@ -40,16 +40,16 @@ class Flaky:
     heard: list[str] = field(default_factory=list)
     """What it was asked."""
 
-    async def ask(self, messages: Sequence[Message], answer, *, settings: Settings, heard=None):
+    async def ask(self, question: Question):
         self.calls += 1
-        self.heard += [message.content for message in messages]
-        self.patience.append(settings.timeout_s)
+        self.heard += [message.content for message in question.messages]
+        self.patience.append(question.settings.timeout_s)
         mood = self.moods.pop(0) if self.moods else None
         if mood is not None:
             if self.pays:
                 book(self.usage)
             raise mood
         book(self.usage)
-        if heard is not None:
-            heard("{}")
-        return Reply(value=PLAN if answer is Plan else answer(), model=self.name, usage=self.usage)
+        if question.listener is not None:
+            question.listener("{}")
+        return Reply(value=PLAN if question.answer is Plan else question.answer(), model=self.name, usage=self.usage)

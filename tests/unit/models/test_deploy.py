@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models import load_catalogue
+from models.routing import load_catalogue
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "vllm"
 CARDS = {card.id: card for card in load_catalogue().models}

@@ -1,7 +1,7 @@
 import pytest
 
 from domain import Broken, Plan, RateLimited, Review, Step, Unreadable
-from models import Message, Scripted, Settings
+from models import Message, ModelSettings, Question, Scripted
 
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
 ASK = (Message(role="user", content="x" * 40),)
@@ -10,18 +10,18 @@ ASK = (Message(role="user", content="x" * 40),)
 async def test_answers_come_in_order_whatever_form_they_have():
     said = {"goal": "g", "steps": [{"id": "1", "title": "t"}]}
     model = Scripted([PLAN, said, '{"status": "ok"}', "Hello."], name="twin")
-    assert (await model.ask(ASK, Plan, settings=Settings())).value == PLAN
-    assert (await model.ask(ASK, Plan, settings=Settings())).value == PLAN
-    assert (await model.ask(ASK, Review, settings=Settings())).value == Review(status="ok")
+    assert (await model.ask(Question(ASK, Plan, settings=ModelSettings()))).value == PLAN
+    assert (await model.ask(Question(ASK, Plan, settings=ModelSettings()))).value == PLAN
+    assert (await model.ask(Question(ASK, Review, settings=ModelSettings()))).value == Review(status="ok")
     assert model.left == 1
-    assert (await model.ask(ASK, str, settings=Settings())).value == "Hello."
+    assert (await model.ask(Question(ASK, str, settings=ModelSettings()))).value == "Hello."
     assert model.asked == (ASK,) * 4
     assert model.left == 0
 
 
 async def test_it_is_heard_and_counted():
     heard = []
-    reply = await Scripted([PLAN]).ask(ASK, Plan, settings=Settings(), heard=heard.append)
+    reply = await Scripted([PLAN]).ask(Question(ASK, Plan, settings=ModelSettings(), listener=heard.append))
     assert '"goal":"g"' in "".join(heard)
     assert (reply.usage.tokens_in, reply.usage.calls) == (10, 1)
     assert reply.usage.tokens_out > 0
@@ -36,5 +36,5 @@ async def test_it_is_heard_and_counted():
 ])  # fmt: skip
 async def test_what_does_not_fit_is_an_error(answers, error, code):
     with pytest.raises(error) as caught:
-        await Scripted(answers).ask(ASK, Plan, settings=Settings())
+        await Scripted(answers).ask(Question(ASK, Plan, settings=ModelSettings()))
     assert caught.value.stable_code == code

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain import Budget, CodeChange, Refused, Spent, Task, Unavailable
-from models import Asked, Job, Message, Scripted, Settings, Versions
+from models import ChangeRequest, Message, ModelProvider, ModelSettings, PromptFiles, Scripted
 from nodes import prompts
 from nodes._judge import Judge
 from nodes._means import affordable, together
@@ -15,7 +15,7 @@ from nodes._propose import propose
 from tests.worlds.contest import BROKEN, RIGHT, WRONG, Told, change, contest, stopped
 from tests.worlds.house import QUICK
 
-JOB = Job(messages=(Message(role="user", content="Fix the total. " * 20),))
+JOB = ChangeRequest(messages=(Message(role="user", content="Fix the total. " * 20),))
 
 
 async def test_the_first_that_passes_everything_ends_the_search(tmp_path: Path):
@@ -81,7 +81,7 @@ async def test_the_kill_switch_holds_in_the_middle(tmp_path: Path):
 
 
 async def test_a_provider_that_fails_is_left_out_and_the_last_resort_comes_last(tmp_path: Path):
-    dead = Asked(model=Scripted([Unavailable("gone", hint="wait")] * 3, name="dead"))
+    dead = ModelProvider(model=Scripted([Unavailable("gone", hint="wait")] * 3, name="dead"))
     async with contest(tmp_path, QUICK) as (trials, bench):
         answer = await propose([dead, Told(name="quick")], JOB, bench, trials)
         assert [c.note for c in answer.candidates] == ["", "gone"]
@@ -107,10 +107,16 @@ ALIKE = change("return sum(prices[1:]) + 0")
 def judge(*said: object, budget: Budget | None = None) -> Judge:
     """The reviewer, who says this."""
     return Judge(
-        model=Scripted(list(said), name="reviewer"), prompt=Versions(prompts=prompts("judge")), settings=Settings(),
-        clock=lambda: datetime.now(UTC), run="run", accept=QUICK, expert="", spent=Spent(),
+        model=Scripted(list(said), name="reviewer"),
+        prompt=PromptFiles(prompts=prompts("judge")),
+        settings=ModelSettings(),
+        clock=lambda: datetime.now(UTC),
+        run="run",
+        accept=QUICK,
+        expert="",
+        spent=Spent(),
         task=Task(text="Fix the total", repo="r", budget=budget or Budget()),
-    )  # fmt: skip
+    )
 
 
 def scores(**given: int) -> dict[str, object]:
@@ -160,10 +166,10 @@ async def test_without_the_reviewer_the_evidence_decides(tmp_path: Path, rates: 
 
 
 def test_a_small_budget_has_fewer_candidates_instead_of_none():
-    asked = [Asked(model=Scripted([], name=name)) for name in ("a", "b")]
+    asked = [ModelProvider(model=Scripted([], name=name)) for name in ("a", "b")]
     repair = Told(name="repair")
     prompts_ = [JOB.messages, JOB.messages]
-    settings = Settings(max_tokens=100)
+    settings = ModelSettings(max_tokens=100)
     at_worst = 2 * (sum(len(m.content) for m in JOB.messages) // 3 + 100) + 100
 
     def kept(tokens: int, steps: int = 1) -> list[str]:

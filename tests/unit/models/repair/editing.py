@@ -1,8 +1,8 @@
 """Every text that is one edit away."""
 
-from models.repair.inside.facts import Hints
-from models.repair.inside.ideas import Ideal
-from models.repair.inside.source import Code
+from models.repair.inside.analysis.facts import Hints
+from models.repair.inside.analysis.source import Code
+from models.repair.inside.search.ideas import Ideal
 
 
 def repaired(text: str) -> dict[str, int]:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.repair.inside.facts import Hints
-from models.repair.inside.ideas import Ideal
-from models.repair.inside.patch import compilable
-from models.repair.inside.project import Files, hull
-from models.repair.inside.site import binding_of, minus, negated, operand, plus
-from models.repair.inside.source import Code
+from models.repair.inside.analysis.facts import Hints
+from models.repair.inside.analysis.project import Files, hull
+from models.repair.inside.analysis.site import binding_of, minus, negated, operand, plus
+from models.repair.inside.analysis.source import Code
+from models.repair.inside.runner.patch import compilable
+from models.repair.inside.search.ideas import Ideal
 from tests.unit.models.repair.editing import repaired
 
 CASES = [

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.repair.inside.frontier import Closed, best_first
+from models.repair.inside.search.ideas import Closed, best_first
 
 Tree = tuple[float, "list[Tree]"]
 TREES = st.recursive(

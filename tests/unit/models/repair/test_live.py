@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from models.repair.inside.overrides import Overrides, patched
-from models.repair.inside.patch import Cold, Live
-from models.repair.inside.project import Files
+from models.repair.inside.analysis.overrides import Overrides, patched
+from models.repair.inside.analysis.project import Files
+from models.repair.inside.runner.patch import Cold, Live
 
 TEXT = """\
 import functools

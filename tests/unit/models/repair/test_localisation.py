@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.repair.inside.source import Code
-from models.repair.inside.suspects import boosted, filling, indirect, mentioned, ochiai, spread
+from models.repair.inside.analysis.source import Code
+from models.repair.inside.analysis.suspects import boosted, filling, indirect, mentioned, ochiai, spread
 
 COVERAGE = st.dictionaries(st.sampled_from(["a.py", "b.py"]), st.lists(st.integers(1, 6), unique=True), max_size=2)
 

@@ -1,6 +1,6 @@
 """Which files may hold the bug."""
 
-from models.repair.inside.project import sources
+from models.repair.inside.analysis.project import sources
 
 
 def test_tests_and_folders_of_others_are_passed_over_but_not_where_the_tests_lie(tmp_path):

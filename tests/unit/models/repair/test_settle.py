@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.repair.inside.settle import settled
-from models.repair.inside.trials import Trial
+from models.repair.inside.search.settle import settled
+from models.repair.inside.search.trials import Trial
 
 
 def trial(name: str, score: float = 0.5, *, sure: bool = True) -> Trial:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.repair.inside.sharing import Sharing
+from models.repair.inside.search.trials import Sharing
 
 EVENTS = st.lists(st.one_of(st.none(), st.integers(1, 16)), max_size=60)
 

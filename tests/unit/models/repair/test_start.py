@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.repair.inside.start import Refusal, lacking, widened
+from models.repair.inside.runner.start import Refusal, lacking, widened
 
 
 @pytest.mark.parametrize(

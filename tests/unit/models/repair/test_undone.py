@@ -1,7 +1,7 @@
 """Changes of the last commits taken back."""
 
-from models.repair.inside.source import Code
-from models.repair.inside.undone import undone
+from models.repair.inside.analysis.source import Code
+from models.repair.inside.search.candidates import undone
 
 CODE = Code("/work/repo/shop/prices.py", "def f(x):\n    y = x + 1\n    return y\n")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.repair.inside.vehicles import vehicles
+from models.repair.inside.runner.start import vehicles
 
 
 @pytest.fixture

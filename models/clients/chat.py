@@ -1,0 +1,205 @@
+"""Chat client: a model behind a transport, which asks for an answer of a given schema and reads it.
+
+An answer that cannot be read is asked for once more. Every call ends: within ``settings.timeout_s`` seconds there is an
+answer or an error of ``domain.errors``.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TypeVar, cast
+
+from domain import Refused, SignoffError, Unavailable, Unreadable, value
+from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, Transport
+from models.clients.dialect import relax, without_tools
+from models.clients.stream import StreamAccumulator
+from models.clients.structured import ParsedAnswer, read, schema_of, without_thoughts
+from models.contract import Message, Price, Question, Reply, Usage
+from models.metering import book
+from models.tokens import TokenRatio
+
+T = TypeVar("T")
+
+_RELAXED_AT_MOST = 6
+_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
+
+
+@value
+class _Answer:
+    """One answer as it came."""
+
+    text: str
+    finish: str
+    model: str
+    usage: Usage
+    first_ms: float | None
+    called: bool = False
+    """It came as the arguments of a tool call."""
+
+
+@dataclass(slots=True)
+class _Learned:
+    """What is known about how the endpoint wants to be asked; it lives as long as the model."""
+
+    dialect: Dialect = field(default_factory=Dialect)
+    ratio: TokenRatio = field(default_factory=TokenRatio)
+
+
+def learned(dialect: Dialect) -> _Learned:
+    """What is known from the start about how to ask an endpoint."""
+    return _Learned(dialect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A ``Model`` on any ``Transport``."""
+
+    transport: Transport
+    price: Price = field(default_factory=Price)
+    learned: _Learned = field(default_factory=_Learned, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.transport.name
+
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(question.settings.timeout_s):
+                reply = await self._answered(question)
+        except TimeoutError:
+            raise Unavailable(
+                f"{self.name} did not answer within {question.settings.timeout_s:g} s.",
+                hint="Raise SIGNOFF_MODEL_TIMEOUT_S, or choose a faster model.",
+            ) from None
+        return replace(reply, latency_ms=(time.monotonic() - started) * 1_000)
+
+    async def _answered(self, question: Question[T]) -> Reply[T]:
+        if question.answer is str:
+            text = await self._send(question, None)
+            return _reply(cast("T", without_thoughts(text.text)), text, text.usage)
+        schema = schema_of(question.answer)
+        first = await self._send(question, schema)
+        parsed = read(first.text, question.answer)
+        if parsed.value is not None:
+            return _reply(parsed.value, first, first.usage)
+        dialect, cut_off = self.learned.dialect, first.finish == "length"
+        if not first.called:
+            self.learned.dialect = without_tools(dialect)
+        repair = repair_round(first.text, parsed.wrong, schema, self.learned.dialect, cut_off=cut_off)
+        second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
+        parsed = read(second.text, question.answer)
+        if parsed.value is None:
+            raise _unreadable(self.name, schema, second, parsed)
+        return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
+
+    async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
+        """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
+        for _ in range(_RELAXED_AT_MOST):
+            dialect = self.learned.dialect
+            sent = replace(question, messages=formatted(question.messages, schema, dialect))
+            try:
+                return await self._stream(sent, schema, dialect)
+            except Refused as error:
+                plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
+                if plainer is None:
+                    raise
+                self.learned.dialect = plainer
+        raise Refused(
+            f"{self.name} refuses every way of asking.",
+            code="llm_bad_request",
+            hint="Read docs/model-protocol.md and the log of the model server.",
+        )
+
+    async def _stream(self, question: Question[T], schema: AnswerSchema | None, dialect: Dialect) -> _Answer:
+        if question.listener is not None:
+            question.listener("")
+        stream = StreamAccumulator(name=self.name, listener=question.listener)
+        usage = Usage()
+        try:
+            sending = self.transport.send(question.messages, form=schema, dialect=dialect, settings=question.settings)
+            async with aclosing(sending) as deltas:
+                async for delta in deltas:
+                    stream.take(delta)
+            stream.must_be_whole()
+        except SignoffError as error:
+            stream.failed(error)
+            raise
+        finally:  # also when the caller gives up in the middle: what was used is booked, whatever comes of it
+            usage = stream.usage(question.messages, question.settings, self.learned.ratio)
+            usage = replace(usage, cost=self.price.of(usage))
+            book(usage)
+        return _Answer(
+            text=stream.text,
+            finish=stream.last.finish or "stop",
+            model=stream.last.model or self.name,
+            first_ms=stream.first_ms,
+            usage=usage,
+            called=stream.last.called,
+        )
+
+
+def _reply(parsed: T, answer: _Answer, usage: Usage) -> Reply[T]:
+    return Reply(value=parsed, model=answer.model, usage=usage, first_token_ms=answer.first_ms, finish=answer.finish)
+
+
+def _unreadable(name: str, schema: AnswerSchema, answer: _Answer, parsed: ParsedAnswer[T]) -> Unreadable:
+    cut = " The answer was cut off at the length limit." if answer.finish == "length" else ""
+    hint = "Raise max_tokens of the role." if cut else "Use a model or a server with structured output."
+    return Unreadable(f"{name} did not answer with a {schema.name}, twice: {parsed.wrong}.{cut}", hint=hint)
+
+
+@asynccontextmanager
+async def open_chat(endpoint: ModelEndpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
+    """Open a model of an OpenAI-compatible endpoint for as long as the block runs."""
+    from models.clients import openai  # noqa: PLC0415  the vendor's package takes a second to import
+
+    async with openai.open_transport(endpoint) as transport:
+        yield Chat(transport=transport, price=price or Price())
+
+
+def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect: Dialect) -> tuple[Message, ...]:
+    """Put the schema into the system message where the endpoint does not take it as a parameter.
+
+    Where its chat template has no system message, that becomes the beginning of the first question.
+    """
+    turns = _in_turns(messages)
+    if schema is not None and dialect.structured not in _AS_PARAMETER:
+        rule = _rule(schema)
+        if turns and turns[0].role == "system":
+            turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
+        else:
+            turns = (Message(role="system", content=rule), *turns)
+    if dialect.system:
+        return turns
+    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
+
+
+def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Join neighbours of the same role: many chat templates refuse two of them in a row."""
+    groups = (list(group) for _, group in groupby(messages, key=lambda message: message.role))
+    return tuple(replace(group[0], content="\n\n".join(message.content for message in group)) for group in groups)
+
+
+def repair_round(
+    answer: str, wrong: str, schema: AnswerSchema, dialect: Dialect, *, cut_off: bool
+) -> tuple[Message, Message]:
+    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
+
+    An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
+    """
+    cut = " It was cut off at the length limit: be shorter." if cut_off else ""
+    wish = f"That is not the JSON object that was asked for: {wrong}.{cut}"
+    rule = f"\n\n{_rule(schema)}" if not cut_off and dialect.structured in _AS_PARAMETER else ""
+    wish = f"{wish} Answer again, with the whole corrected JSON object and nothing else.{rule}"
+    return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
+
+
+def _rule(schema: AnswerSchema) -> str:
+    text = json.dumps(schema.json_schema, separators=(",", ":"))
+    return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"

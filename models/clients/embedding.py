@@ -1,0 +1,72 @@
+"""Embedding client: vectors of texts, from an endpoint that embeds (``POST /v1/embeddings``)."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+
+import httpx
+
+from domain import Unavailable
+from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.contract import ModelEndpoint
+
+PATIENCE_S = 10.0
+
+
+async def embed(endpoint: ModelEndpoint, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    """Return one vector for each text.
+
+    Raises:
+        Unavailable: the endpoint did not answer with that many vectors.
+    """
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
+    url = f"{endpoint.base_url.rstrip('/')}/embeddings"
+    try:
+        headers = {**PLAIN, "authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(timeout=PATIENCE_S, headers=headers, event_hooks=bounded_hooks()) as client:
+            answer = await client.post(url, json={"model": endpoint.model, "input": list(texts)})
+        data = sorted(answer.json()["data"], key=lambda each: each["index"])
+        vectors = [tuple(float(number) for number in each["embedding"]) for each in data]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise _none(endpoint) from error
+    if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
+        raise _none(endpoint)
+    if not all(isfinite(number) for vector in vectors for number in vector):
+        raise _none(endpoint)
+    return vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedder:
+    """Vectors of an endpoint, each text asked for once (D4): the same model has the same vector for it for ever.
+
+    The ``most`` texts that were used last are held in this process, by their hash.
+    """
+
+    endpoint: ModelEndpoint
+    most: int = 2_000
+    vectors: OrderedDict[bytes, Sequence[float]] = field(
+        default_factory=OrderedDict[bytes, Sequence[float]], repr=False
+    )
+
+    async def __call__(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """See ``embed``."""
+        names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
+        new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
+        fresh = dict(zip(new, await embed(self.endpoint, list(new.values())), strict=True)) if new else {}
+        by_name = {name: fresh.get(name) or self.vectors[name] for name in names}
+        for name, vector in by_name.items():
+            self.vectors[name] = vector
+            self.vectors.move_to_end(name)
+        while len(self.vectors) > self.most:
+            self.vectors.popitem(last=False)
+        return [by_name[name] for name in names]
+
+
+def _none(endpoint: ModelEndpoint) -> Unavailable:
+    return Unavailable(
+        f"{endpoint.base_url} does not embed with {endpoint.model}.",
+        hint="Set SIGNOFF_MODEL_EMBEDDING to a model that it serves for embedding.",
+    )

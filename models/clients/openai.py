@@ -1,0 +1,293 @@
+"""OpenAI client: the OpenAI protocol over HTTP, through langchain's ``ChatOpenAI``: vLLM and every compatible endpoint.
+
+Its HTTP client names failures before langchain warns about them, and understands endpoints that do not stream. The
+only module that knows the vendor's package: it takes a second to import, so it is imported when the first endpoint is
+opened (see ``chat.open_chat``).
+"""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from domain import Broken, Refused, SignoffError, Unavailable, Unreadable, whole_number
+from models.clients.bounded import PLAIN, Problem, limited
+from models.clients.contract import AnswerSchema, Delta, Dialect, ModelEndpoint
+from models.contract import Message, ModelSettings, Usage
+from models.errors import LARGEST, endless, error_text, refusal, retry_after, served_length, too_long, unreachable
+
+_FAILED = 400
+_UNKNOWN = 500
+_READ = 64 << 10
+"""Bytes of a refusal that are read."""
+_QUOTED = 600
+"""Characters of an endpoint's message that we repeat."""
+
+
+class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
+    """Says what a failure means, and makes a stream of a whole answer where an endpoint does not stream.
+
+    Failures are named here, before langchain warns about them on standard error.
+    """
+
+    def __init__(self, endpoint: ModelEndpoint) -> None:
+        super().__init__(timeout=None, follow_redirects=True, headers=PLAIN)
+        self._endpoint = endpoint
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        response = await super().send(request, **options)
+        response.stream = _Bounded(response.stream, lambda: endless(where(self._endpoint)))
+        if response.status_code >= _FAILED:
+            body = await _begun(response)
+            wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
+            words = quoted(error_text(body), self._endpoint)
+            raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise no_protocol(self._endpoint)
+        if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
+            return response
+        content = _as_stream(await _read(response, self._endpoint), self._endpoint)
+        headers = {"content-type": "text/event-stream"}
+        return type(response)(status_code=200, headers=headers, content=content, request=request)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body as long as a model can write."""
+
+    def __init__(self, body: Any, problem: Problem) -> None:
+        self._body, self._problem = body, problem
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return limited(self._body, self._problem)
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._body.aclose()
+
+
+async def _read(response: Any, endpoint: ModelEndpoint) -> bytes:
+    """An answer of a size that a model can write; one that never ends takes no memory of ours."""
+    parts, size = list[bytes](), 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > LARGEST:
+            raise endless(where(endpoint))
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _begun(response: Any) -> bytes:
+    """The beginning of what an endpoint says with a refusal."""
+    body = b""
+    async with aclosing(response.aiter_bytes()) as parts:
+        async for part in parts:
+            body += part
+            if len(body) > _READ:
+                break
+    await response.aclose()
+    return body[:_READ]
+
+
+def _asked_to_stream(request: Any) -> bool:
+    try:
+        return bool(json.loads(request.content).get("stream"))
+    except (ValueError, AttributeError, RuntimeError):
+        return False
+
+
+def _as_stream(body: bytes, endpoint: ModelEndpoint) -> bytes:
+    try:
+        whole = json.loads(body)
+        if isinstance(whole, dict) and "choices" not in whole and (error := whole.get("error")):
+            raise _failure_in(error, body, endpoint)
+        for choice in whole["choices"]:
+            choice["delta"] = choice.pop("message")
+            choice["finish_reason"] = choice.get("finish_reason") or "stop"  # it is whole: nothing broke off
+            for number, call in enumerate(choice["delta"].get("tool_calls") or ()):
+                call.setdefault("index", number)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise no_protocol(endpoint) from None
+    return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
+
+
+def _failure_in(error: Any, body: bytes, endpoint: ModelEndpoint) -> SignoffError:
+    """The error of a proxy that sends it with status 200; without a status of its own it may pass."""
+    code = str(error.get("code") or "") if isinstance(error, dict) else ""
+    words = quoted(error_text(body), endpoint)
+    if not code.isdecimal() and served_length(words) is not None:
+        return too_long(words)
+    return refusal(whole_number(code) if code.isdecimal() else _UNKNOWN, words, where=where(endpoint))
+
+
+def where(endpoint: ModelEndpoint) -> str:
+    return f"The model endpoint {urlsplit(endpoint.base_url).netloc or endpoint.base_url}"
+
+
+def no_protocol(endpoint: ModelEndpoint) -> Unreadable:
+    return Unreadable(
+        f"{where(endpoint)} does not answer in the OpenAI protocol.",
+        hint="Check that SIGNOFF_MODEL_BASE_URL is an OpenAI-compatible address; it usually ends with /v1.",
+    )
+
+
+def quoted(words: str, endpoint: ModelEndpoint) -> str:
+    """As much as we repeat of what an endpoint says: without the key, which some of them quote."""
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else ""
+    return (words.replace(key, "***") if key else words)[:_QUOTED]
+
+
+ANSWER_HEADER = "X-Signoff-Answer"
+"""Names the form that is asked for, also where the endpoint cannot be told by ``response_format``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAITransport:
+    """One model at one endpoint."""
+
+    endpoint: ModelEndpoint
+    client: ChatOpenAI
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.model or "default"
+
+    async def send(
+        self, messages: Sequence[Message], *, form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings
+    ) -> AsyncGenerator[Delta]:
+        """See ``Wire.send``."""
+        stream = self.client.astream(_wire_messages(messages), **_options(form, dialect, settings))
+        try:
+            async with aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as chunks:
+                async for chunk in chunks:
+                    yield _delta(chunk)
+        except openai.APIError as error:
+            raise self._meaning(error) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise no_protocol(self.endpoint) from error
+
+    def _meaning(self, error: openai.APIError) -> SignoffError:
+        """Every failure of the client as an error of the house, without the key."""
+        there, cause, text = where(self.endpoint), _cause(error), quoted(error.message, self.endpoint)
+        match error:
+            case _ if isinstance(cause, SignoffError):
+                return cause
+            case openai.APIStatusError():
+                return refusal(error.status_code, text, where=there)
+            case openai.APITimeoutError():
+                return Unavailable(f"{there} did not answer in time.", hint="Raise SIGNOFF_MODEL_TIMEOUT_S.")
+            case openai.APIConnectionError():
+                return unreachable(there, str(cause) or type(cause).__name__)
+            case _ if error.code and error.code.isdecimal():
+                return refusal(whole_number(error.code), text, where=there)
+            case _ if served_length(text) is not None:
+                return too_long(text)
+            case _:
+                return Unavailable(f"{there} broke off: {text}", hint="See the log of the model server.")
+
+
+@asynccontextmanager
+async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransport]:
+    """Open connections to an endpoint for as long as the block runs.
+
+    Raises:
+        Refused: ``llm_bad_address``.
+    """
+    if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
+        raise Refused(
+            f"{endpoint.base_url!r} is not an address.",
+            code="llm_bad_address",
+            hint="Set SIGNOFF_MODEL_BASE_URL to something like http://127.0.0.1:8000/v1.",
+        )
+    if endpoint.model is None:
+        raise Broken("An endpoint is opened with a model id.", code="llm_no_model", hint="Report it.")
+    # A pool of our own: langchain shares one between event loops, and it outlives the loop that made it.
+    async with OpenAIHttpClient(endpoint) as http:
+        client = ChatOpenAI(
+            model=endpoint.model,
+            base_url=endpoint.base_url,
+            api_key=endpoint.api_key or SecretStr("none"),
+            http_async_client=http,
+            max_retries=0,
+            stream_chunk_timeout=None,
+            use_responses_api=False,
+        )
+        yield OpenAITransport(endpoint=endpoint, client=client)
+
+
+def _wire_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _options(form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings) -> dict[str, Any]:
+    """What is sent beside the messages. See docs/model-protocol.md, which is the promise."""
+    # The client would check a response_format of its own; ours goes through as it is.
+    body: dict[str, Any] = {dialect.limit: settings.max_tokens}
+    options: dict[str, Any] = {"stream_usage": dialect.stream_usage, "extra_body": body}
+    if dialect.temperature:
+        options["temperature"] = settings.temperature
+    if form is not None:
+        options["extra_headers"] = {ANSWER_HEADER: form.name}
+        if dialect.structured == "tools":
+            body |= _tool(form)
+        elif dialect.structured != "text":
+            body["response_format"] = _response_format(form, dialect)
+    return options
+
+
+def _response_format(form: AnswerSchema, dialect: Dialect) -> Mapping[str, Any]:
+    if dialect.structured == "json_object":
+        return {"type": "json_object"}
+    strict = dialect.structured == "strict"
+    schema = form.strict_schema if strict else form.json_schema
+    return {"type": "json_schema", "json_schema": {"name": form.name, "strict": strict, "schema": schema}}
+
+
+def _tool(form: AnswerSchema) -> dict[str, Any]:
+    """The answer as the arguments of the only tool there is, which has to be called."""
+    function = {"name": form.name, "description": "Takes your whole answer.", "parameters": form.strict_schema}
+    return {
+        "tools": [{"type": "function", "function": {**function, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": form.name}},
+    }
+
+
+def _delta(chunk: BaseMessage) -> Delta:
+    metadata = chunk.response_metadata
+    called = _called(chunk)
+    used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
+    return Delta(
+        text=str(chunk.text) or called,
+        called=not chunk.text and bool(called),
+        finish=metadata.get("finish_reason"),
+        model=metadata.get("model_name"),
+        # Nothing was read for no prompt at all: an endpoint that says so does not count.
+        usage=_usage(used) if used and used["input_tokens"] else None,
+    )
+
+
+def _called(chunk: BaseMessage) -> str:
+    """The arguments of tool calls: some models answer in no other way, although no tool was offered."""
+    calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
+    return "".join(call["args"] or "" for call in calls)
+
+
+def _usage(used: UsageMetadata) -> Usage:
+    cached = used.get("input_token_details", {}).get("cache_read") or 0
+    return Usage(tokens_in=used["input_tokens"], tokens_out=used["output_tokens"], tokens_cached=cached)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost reason: ``Connection refused`` says more than ``Connection error``."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

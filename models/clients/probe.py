@@ -1,0 +1,261 @@
+"""Capability probe: what an endpoint can do, before a run relies on it."""
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from domain import SignoffError, value
+from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.contract import ModelEndpoint
+from models.clients.huggingface import DEFAULT, SCHEME
+from models.clients.vendors import vendor_of
+from models.errors import error_text, refusal, way_there
+
+_OBJECT = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}},
+    "required": ["ok"],
+    "additionalProperties": False,
+}
+_FORM = {"type": "json_schema", "json_schema": {"name": "probe", "strict": True, "schema": _OBJECT}}
+_TOOL = {
+    "type": "function",
+    "function": {"name": "report", "description": "Report the result.", "parameters": _OBJECT, "strict": True},
+}
+_FAILED = 400
+_QUOTED = 300
+
+
+@value
+class Capabilities:
+    """What came of it. See ``Probe``."""
+
+    structured: bool
+    objects: bool
+    tools: bool
+    tokens_per_s: float | None
+
+
+async def capabilities_of(client: httpx.AsyncClient, model: str) -> Capabilities | SignoffError:
+    """Ask for some text, an object of a given form, a tool call; and for any object, where no form can be given."""
+    started = time.monotonic()
+    plain = await _ask(client, model, "Count from one to twenty in words.", max_tokens=64)
+    seconds = time.monotonic() - started
+    if plain.status_code >= _FAILED:
+        return refusal(plain.status_code, error_text(plain.content)[:_QUOTED], where="it")
+    shaped = await _ask(client, model, "Answer with ok true.", max_tokens=32, response_format=_FORM)
+    called = await _ask(
+        client,
+        model,
+        "Report ok true.",
+        max_tokens=64,
+        tools=[_TOOL],
+        tool_choice={"type": "function", "function": {"name": "report"}},
+    )
+    structured, tokens = _is_form(_message(shaped).get("content")), _tokens(plain)
+    objects = not structured and await _objects(client, model)
+    return Capabilities(
+        structured=structured,
+        objects=objects,
+        tools=_is_form(_called(called)),
+        tokens_per_s=round(tokens / seconds, 1) if tokens and seconds > 0 else None,
+    )
+
+
+async def _objects(client: httpx.AsyncClient, model: str) -> bool:
+    words = 'Answer with the JSON object {"ok": true} and nothing else.'
+    answer = await _ask(client, model, words, max_tokens=32, response_format={"type": "json_object"})
+    return answer.status_code < _FAILED and bool(_message(answer))
+
+
+async def _ask(client: httpx.AsyncClient, model: str, text: str, **options: Any) -> httpx.Response:
+    body = {"model": model, "messages": [{"role": "user", "content": text}], "temperature": 0, **options}
+    return await client.post("chat/completions", json=body)
+
+
+def _message(response: httpx.Response) -> dict[str, Any]:
+    try:
+        return response.json()["choices"][0]["message"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return {}
+
+
+def _called(response: httpx.Response) -> object:
+    try:
+        return _message(response)["tool_calls"][0]["function"]["arguments"]
+    except (KeyError, TypeError, IndexError):
+        return None
+
+
+def _is_form(text: object) -> bool:
+    try:
+        return isinstance(json.loads(str(text or ""))["ok"], bool)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return False
+
+
+def _tokens(response: httpx.Response) -> int:
+    try:
+        return int(response.json()["usage"]["completion_tokens"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return 0
+
+
+_NO_LIST = frozenset({404, 405, 501})
+"""Statuses of endpoints that have no ``GET /models``; the protocol does not ask it of them."""
+
+
+@value
+class Probe:
+    """What was result out. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
+
+    base_url: str
+    model: str | None = None
+    reachable: bool = False
+    models: tuple[str, ...] = ()
+    """What is served there."""
+    context: int | None = None
+    """Tokens that are really served (vLLM: ``max_model_len``); None: the endpoint does not say."""
+    structured: bool = False
+    """Answers of a given JSON Schema."""
+    objects: bool = False
+    """Answers that are JSON objects, whose form is told in words."""
+    tools: bool = False
+    """Calls of a tool that has to be called."""
+    tokens_per_s: float | None = None
+    """Of one request with a short answer: a rough figure."""
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True when a run can work with it."""
+        return not self.problem
+
+    @property
+    def way(self) -> str:
+        """How answers of a given form will be asked for."""
+        if self.structured:
+            return "structured output"
+        how = "JSON objects are" if self.objects else "a tool call is" if self.tools else "plain JSON is"
+        return f"no structured output ({how} asked for)"
+
+    def line(self) -> str:
+        """All of it in one line, for a person."""
+        if self.problem:
+            return f"{self.base_url}: {self.problem}"
+        parts = [
+            f"{self.model} at {self.base_url}",
+            f"context {self.context}" if self.context else "context unknown",
+            self.way,
+            "tool calls" if self.tools else "no tool calls",
+        ]
+        return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
+
+
+async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
+    """Look at an endpoint; never raises for what it finds there.
+
+    ``quick`` asks only which models are served, and costs no tokens.
+    """
+    result = Probe(base_url=endpoint.base_url, model=endpoint.model)
+    if endpoint.base_url.startswith(SCHEME):
+        return _installed(result, "langchain_huggingface", "local", result.model or DEFAULT)
+    if (vendor := vendor_of(endpoint.base_url)) is not None:
+        return _installed(result, vendor.package, vendor.provider, result.model or "")
+    if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
+        return replace(result, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
+    try:
+        async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
+            result = await _served(client, result)
+            return result if result.problem or quick else await _with_capabilities(client, result)
+    except TimeoutError:
+        return replace(
+            result, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
+        )
+    except httpx.HTTPError as error:
+        return replace(
+            result, problem=f"cannot be reached: {error or type(error).__name__}", hint=way_there(str(error))
+        )
+
+
+def _installed(result: Probe, package: str, extra: str, name: str) -> Probe:
+    """A model in this process is loaded, and a vendor asked, when a run starts and not for a look."""
+    if find_spec(package) is None:
+        return replace(result, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
+    return replace(result, model=name or None, models=(name,) if name else (), reachable=True)
+
+
+def _client(endpoint: ModelEndpoint, timeout_s: float) -> httpx.AsyncClient:
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
+    headers, base = {**PLAIN, "authorization": f"Bearer {key}"}, endpoint.base_url.rstrip("/") + "/"
+    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounded_hooks())
+
+
+async def _served(client: httpx.AsyncClient, result: Probe) -> Probe:
+    response = await client.get("models")
+    entries = _entries(response) if response.status_code < _FAILED else []
+    ids = tuple(str(entry["id"]) for entry in entries)
+    result = replace(result, reachable=True, models=ids)
+    if not ids:
+        return await _unlisted(client, response, result)
+    if result.model is None and len(ids) > 1:
+        return replace(result, problem="it serves several models", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
+    model = result.model or next(iter(ids))
+    if model not in ids:
+        return replace(result, problem=f"it does not serve {model}", hint=f"Set SIGNOFF_MODEL to one of: {_some(ids)}")
+    entry = entries[ids.index(model)]
+    length = next((entry[key] for key in ("max_model_len", "context_length", "context_window") if entry.get(key)), None)
+    return replace(result, model=model, context=length if isinstance(length, int) else None)
+
+
+async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, result: Probe) -> Probe:
+    """It does not say what it serves: a model that is named may be there all the same, or ``/v1`` is missing."""
+    status = response.status_code
+    if status >= _FAILED and status not in _NO_LIST:
+        error = refusal(status, response.reason_phrase or "no", where="it")
+        return replace(result, problem=error.message, hint=error.hint)
+    with_version = f"{result.base_url.rstrip('/')}/v1"
+    if not result.base_url.rstrip("/").endswith("/v1") and _entries(await client.get(f"{with_version}/models")):
+        return replace(
+            result, problem="its address ends with /v1", hint=f"Set SIGNOFF_MODEL_BASE_URL to {with_version}"
+        )
+    if result.model is not None:
+        return result
+    return replace(
+        result,
+        problem="it serves no models, or does not say which",
+        hint="Set SIGNOFF_MODEL to the model's name there. The address usually ends with /v1.",
+    )
+
+
+def _entries(response: httpx.Response) -> list[dict[str, Any]]:
+    try:
+        data = response.json()["data"]
+        return [entry for entry in data if isinstance(entry, dict) and "id" in entry]
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return []
+
+
+async def _with_capabilities(client: httpx.AsyncClient, result: Probe) -> Probe:
+    """What it can do, by trying."""
+    capabilities = await capabilities_of(client, result.model or "")
+    if isinstance(capabilities, SignoffError):
+        return replace(result, problem=capabilities.message, hint=capabilities.hint)
+    return replace(
+        result,
+        structured=capabilities.structured,
+        objects=capabilities.objects,
+        tools=capabilities.tools,
+        tokens_per_s=capabilities.tokens_per_s,
+    )
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:10])

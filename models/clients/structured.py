@@ -1,0 +1,216 @@
+"""Structured answers: the JSON Schema that goes over the wire, and the value that is read out of the text. Pure.
+
+Schemas are inlined (guided decoding and small models both do better without ``$ref``), closed (no further keys)
+and bounded: an unbounded string or list lets a model write until it runs into its token limit, and then nothing can
+be parsed.
+
+Models think aloud, wrap JSON in fences, add a sentence before it, a key that was not asked for, a null for
+"nothing". None of that is worth another call. What is really wrong is said in words that a model can act on.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain import Plan, Refused, check_plan, value
+from models.clients.contract import AnswerSchema
+
+LONGEST_IN_GRAMMAR = 20_000
+"""Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
+
+_NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
+
+
+@cache
+def schema_of(answer: type) -> AnswerSchema:
+    """Return the form of an answer: ``plan``, ``code_change``, ``review``, or any other type's name."""
+    whole = TypeAdapter(answer).json_schema()
+    schema = _inline(whole, whole.get("$defs", {}))
+    return AnswerSchema(name=name_of(answer), json_schema=schema, strict_schema=_strict(schema))
+
+
+def name_of(answer: type) -> str:
+    """``CodeChange`` → ``code_change``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", answer.__name__).lower()
+
+
+def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inline(part, defs) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inline(defs[schema["$ref"].rsplit("/", 1)[1]], defs)
+    out: dict[str, Any] = {
+        key: {name: _inline(part, defs) for name, part in value_.items()}
+        if key == "properties"
+        else _inline(value_, defs)
+        for key, value_ in schema.items()
+        if key not in _NOT_ON_THE_WIRE
+    }
+    if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
+        del out["maxLength"]
+    return _length_in_pattern(out)
+
+
+def _length_in_pattern(schema: dict[str, Any]) -> dict[str, Any]:
+    """Grammar compilers take a pattern or bounds of length, not both (xgrammar: issue 966)."""
+    if "pattern" not in schema:
+        return schema
+    longest = schema.pop("maxLength", None)
+    schema.pop("minLength", None)
+    if longest is not None and schema["pattern"].endswith("]+$"):
+        schema["pattern"] = f"{schema['pattern'][:-2]}{{1,{longest}}}$"
+    return schema
+
+
+def _strict(schema: Any) -> Any:
+    """Every key required, as strict decoding wants it; what may be left out is then said to be empty or null."""
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out: dict[str, Any] = {
+        key: {name: _strict(part) for name, part in value_.items()} if key == "properties" else _strict(value_)
+        for key, value_ in schema.items()
+    }
+    if "properties" in out:
+        out["required"] = list(out["properties"])
+    return out
+
+
+T = TypeVar("T")
+
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_OPEN = re.compile(r"\A\s*<think", re.IGNORECASE)
+_ANY_OPEN = re.compile(r"<think", re.IGNORECASE)
+_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)
+_PLACES = 40
+"""Braces that are tried as the start of the answer."""
+
+
+@value
+class ParsedAnswer(Generic[T]):
+    """The value that was read, or what is wrong with the text."""
+
+    value: T | None = None
+    wrong: str = ""
+
+
+def without_thoughts(text: str) -> str:
+    """Cut reasoning at the start of a text: closed, cut off in the middle, or opened by the chat template."""
+    start = 0
+    while thought := _THOUGHT.match(text, start):
+        start = thought.end()
+    text = text[start:]
+    if _OPEN.match(text):
+        return ""
+    end = _END.search(text)
+    if end is not None and not _ANY_OPEN.search(text[: end.start()]):
+        text = text[end.end() :]
+    return text.strip()
+
+
+def read(text: str, answer: type[T]) -> ParsedAnswer[T]:
+    """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
+    adapter, schema, wrong = TypeAdapter[T](answer), schema_of(answer).json_schema, ""
+    for candidate in _candidates(text):
+        if not _is_about(candidate, schema):
+            continue
+        try:
+            value = adapter.validate_python(_tidy(candidate, schema))
+        except ValidationError as error:
+            wrong = wrong or _explain(error)
+            continue
+        if not (senseless := _senseless(value)):
+            return ParsedAnswer(value=value)
+        wrong = wrong or senseless
+    return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
+
+
+def _senseless(candidate: object) -> str:
+    """What is wrong with an answer beyond its form: a plan's steps must be an order that can be worked through."""
+    if isinstance(candidate, Plan):
+        try:
+            check_plan(candidate)
+        except Refused as error:
+            return f"{error.message} {error.hint}".rstrip(".")
+    return ""
+
+
+def _candidates(text: str) -> Iterator[Any]:
+    """The objects of the answer. Where a thought ends is uncertain: an answer may well speak of ``<think>``."""
+    if text.lstrip().startswith("{"):
+        yield from _objects(text)
+    yield from _objects(without_thoughts(text))
+    for end in islice(_END.finditer(text), _PLACES):
+        yield from _objects(text[end.end() :])
+    if not _OPEN.match(text):
+        yield from _objects(text)
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """Every JSON object in the text, and what is wrapped in an object with a single key."""
+    for candidate in _decoded(text):
+        yield candidate
+        if isinstance(candidate, dict) and len(candidate) == 1:
+            yield from candidate.values()
+
+
+def _decoded(text: str) -> Iterator[Any]:
+    """All of the text, then what stands in fences, then wherever a brace opens."""
+    pieces = [text, *(match[1] for match in _FENCE.finditer(text))]
+    for piece in pieces:
+        try:
+            yield _DECODER.decode(piece.strip())
+        except (ValueError, RecursionError):
+            continue
+    at = text.find("{")
+    for _ in range(_PLACES):
+        if at < 0:
+            return
+        try:
+            candidate, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            yield candidate
+        at = text.find("{", end)
+
+
+def _is_about(candidate: Any, schema: dict[str, Any]) -> bool:
+    """False for an object without a single known key: where all keys are optional it would pass for an answer."""
+    properties = schema.get("properties")
+    return properties is None or (isinstance(candidate, dict) and any(key in properties for key in candidate))
+
+
+def _tidy(data: Any, schema: dict[str, Any]) -> Any:
+    """Drop keys that were not asked for, constants, and nulls where nothing may be null."""
+    if isinstance(data, list) and "items" in schema:
+        return [_tidy(item, schema["items"]) for item in data]
+    properties = schema.get("properties")
+    if not isinstance(data, dict) or properties is None:
+        return data
+    return {
+        key: _tidy(item, properties[key])
+        for key, item in data.items()
+        if key in properties and "const" not in properties[key] and (item is not None or _nullable(properties[key]))
+    }
+
+
+def _nullable(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "null" or any(part.get("type") == "null" for part in schema.get("anyOf", ()))
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what is wrong, for the model: places and reasons, no values."""
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    lines = [f"{'.'.join(map(str, fault['loc'])) or 'the answer'}: {fault['msg']}" for fault in faults[:8]]
+    return "; ".join(lines)

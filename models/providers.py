@@ -1,0 +1,105 @@
+"""Providers of changes: the contract, and the one that asks a model.
+
+A provider proposes a code change, by asking a model or by searching for a repair; the graph cannot tell which, and
+ranks by evidence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
+from models.contract import Listener, Message, Model, ModelSettings, Question, Usage
+
+
+class Bench(Protocol):
+    """The little of a sandbox that a provider may use. A workspace happens to satisfy it."""
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = ...,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+    ) -> CommandRun: ...
+
+    async def read(self, path: str, *, limit: int = ...) -> bytes: ...
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None: ...
+
+
+@value
+class ChangeRequest:
+    """One change that is wanted."""
+
+    messages: tuple[Message, ...] = ()
+    """The whole prompt, rendered by the node that speaks it."""
+    accept: str = ""
+    """Shell command that must pass afterwards; it fails now when there is a bug to repair."""
+    expert: Name = "code_general"
+    settings: ModelSettings = Field(default_factory=ModelSettings)
+    seconds: float = Field(default=60.0, gt=0)
+    """Wall time a provider may take."""
+    suspects: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """Paths worth looking at first."""
+    hunks: Annotated[tuple[Hunk, ...], Field(max_length=500)] = ()
+    """What changed lately, newest first."""
+
+
+@value
+class Proposal:
+    """A proposed change, and what it took."""
+
+    provider: str
+    model: str = ""
+    change: CodeChange
+    usage: Usage = Field(default_factory=Usage)
+    duration_ms: float = 0.0
+    tried: int = 1
+    """Candidates that were run to find it."""
+    passing: int = 0
+    """How many different candidates passed; more than one means the tests do not decide."""
+    note: Prose = ""
+
+
+class Provider(Protocol):
+    """Proposes changes."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
+        """One change for this job. The bench's files are the same afterwards as before.
+
+        Raises:
+            as ``Model.ask``; and Refused ``no_failing_test``, ``no_repair_found`` from the repair engine.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelProvider:
+    """Ask ``model`` for the change; the job's messages are the whole prompt."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """The model's name: it is the one who proposes."""
+        return self.model.name
+
+    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:  # noqa: ARG002
+        """See ``Provider.propose``; the bench is not needed."""
+        reply = await self.model.ask(Question(job.messages, CodeChange, settings=job.settings, listener=listener))
+        return Proposal(
+            provider=self.name,
+            model=reply.model,
+            change=reply.value,
+            usage=reply.usage,
+            duration_ms=reply.latency_ms,
+            note=reply.value.notes,
+        )

@@ -1,0 +1,186 @@
+"""A server that answers each job with a forked child of the process it lives in.
+
+The process has imported the test session already, so a child starts with everything in memory and
+is thrown away afterwards: no candidate can spoil the next one. ``serve`` returns twice, like fork:
+with a ``Turn`` in each child, with None in the server when the search is over.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.wire import Inbox, Message, send
+
+if TYPE_CHECKING:
+    import socket
+
+_READ = 1 << 16
+_SLACK_S = 0.2
+
+
+class Turn:
+    """What one forked child has to do, and its way to tell how it goes."""
+
+    def __init__(self, job: Message, pipe: int) -> None:
+        self.job = job
+        self._pipe = pipe
+
+    def tell(self, *lines: Message) -> None:
+        """Report facts; what was told before a kill is not lost."""
+        data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        while data:
+            data = data[os.write(self._pipe, data) :]
+
+
+class _Child:
+    def __init__(self, pid: int, pipe: int, job: Message) -> None:
+        now = time.monotonic()
+        self.pid, self.pipe, self.job = pid, pipe, job
+        self.idle_s = float(job.get("idle_s", 10.0))
+        self.ends_at = now + float(job.get("total_s", 600.0))
+        self.quiet_at = now + self.idle_s + float(job.get("start_s", 0.0))
+        self.data = bytearray()
+        self.killed = False
+
+    @property
+    def deadline(self) -> float:
+        return min(self.ends_at, self.quiet_at)
+
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in bytes(self.data).split(b"\n")[:-1]]
+
+    def kill(self) -> None:
+        self.killed = True
+        for stop in (lambda: os.killpg(self.pid, signal.SIGKILL), lambda: os.kill(self.pid, signal.SIGKILL)):
+            try:
+                stop()
+            except OSError:
+                continue
+
+
+class ForkServer:
+    """Runs the jobs that arrive on ``sock``, at most ``workers`` at a time."""
+
+    def __init__(self, sock: socket.socket, workers: int) -> None:
+        self._sock = sock
+        self._workers = workers
+        self._inbox = Inbox()
+        self._waiting: list[Message] = []
+        self._children: dict[int, _Child] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def serve(self) -> Turn | None:
+        """Answer jobs until told to stop (None); returns a ``Turn`` in every child."""
+        gc.collect()
+        gc.freeze()
+        self._selector.register(self._sock, selectors.EVENT_READ)
+        while True:
+            if not self._heed(self._selector.select(self._patience())):
+                self._quit()
+                return None
+            self._kill_late()
+            while self._waiting and len(self._children) < self._workers:
+                turn = self._fork(self._waiting.pop(0))
+                if turn is not None:
+                    return turn
+
+    def _patience(self) -> float | None:
+        if not self._children:
+            return None
+        return max(0.0, min(child.deadline for child in self._children.values()) - time.monotonic()) + 0.001
+
+    def _heed(self, events: list[Any]) -> bool:
+        for key, _ in events:
+            if key.fileobj is self._sock:
+                if not self._take():
+                    return False
+            else:
+                self._hear(self._children[key.fd])
+        return True
+
+    def _take(self) -> bool:
+        try:
+            data = self._sock.recv(_READ)
+        except OSError:
+            return False
+        if not data:
+            return False
+        for message in self._inbox.feed(data):
+            op = message.get("op")
+            if op == "stop":
+                return False
+            if op == "preload":
+                _preload(message["modules"])
+            elif op == "run":
+                self._waiting.append(message)
+        return True
+
+    def _hear(self, child: _Child) -> None:
+        data = os.read(child.pipe, _READ)
+        if data:
+            child.data += data
+            child.quiet_at = time.monotonic() + child.idle_s
+            return
+        self._selector.unregister(child.pipe)
+        os.close(child.pipe)
+        del self._children[child.pipe]
+        _, status = os.waitpid(child.pid, 0)
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        late = child.killed or number in (signal.SIGPROF, signal.SIGVTALRM, signal.SIGXCPU)
+        send(self._sock, {"id": child.job["id"], "lines": child.lines(), "late": late, "signal": number})
+
+    def _kill_late(self) -> None:
+        now = time.monotonic()
+        for child in self._children.values():
+            if now >= child.deadline and not child.killed:
+                child.kill()
+                child.quiet_at = child.ends_at = now + 5.0
+
+    def _fork(self, job: Message) -> Turn | None:
+        mine, its = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(its)
+            child = _Child(pid, mine, job)
+            self._children[mine] = child
+            self._selector.register(mine, selectors.EVENT_READ)
+            return None
+        os.setpgid(0, 0)
+        os.close(mine)
+        for pipe in self._children:
+            os.close(pipe)
+        self._selector.close()
+        self._sock.close()
+        _silence()
+        return Turn(job, its)
+
+    def _quit(self) -> None:
+        for child in list(self._children.values()):
+            child.kill()
+            try:
+                os.waitpid(child.pid, 0)
+            except OSError:
+                continue
+
+
+def _silence() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for target in (0, 1, 2):
+        os.dup2(null, target)
+
+
+def _preload(modules: list[str]) -> None:
+    """Import what the tests will need anyway; a module that does not import alone is left out."""
+    for name in modules:
+        if name not in sys.modules:
+            try:
+                __import__(name)
+            except BaseException:  # noqa: BLE001, S112 - anything may happen in foreign imports, none of it matters
+                continue

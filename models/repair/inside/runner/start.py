@@ -1,0 +1,127 @@
+"""Get the tests running under the search: the acceptance command, a wider one, or a vehicle in its place."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .lab import Lab
+
+_RUN = "python3 -m pytest -q -o python_files='test*.py *_test.py *tests.py'"
+
+
+def vehicles(command: str, root: Path) -> list[str]:
+    """The most specific first: the files, folders and dotted modules that the command names; then everything."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    named = [place for word in words if (place := _place(word, root))]
+    return [f"{_RUN} {shlex.join(named)}", _RUN] if named else [_RUN]
+
+
+def _place(word: str, root: Path) -> str:
+    """A path of tests that a word of the command stands for; nothing when it is none."""
+    if word.startswith("-") or word in (".", "/"):
+        return ""
+    dotted = word.replace(".", "/")
+    for place in (word, f"{dotted}.py", dotted, f"{dotted.rpartition('/')[0]}.py"):
+        path = root / place
+        if place.strip("./") and ((path.suffix == ".py" and path.is_file()) or (path.is_dir() and "test" in place)):
+            return place
+    return ""
+
+
+_SHARE = 0.4
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_UNKNOWN = re.compile(r"unrecognized arguments: (.+)")
+
+
+class Refusal(Exception):
+    """The search cannot start or found nothing; ``code`` says which."""
+
+    def __init__(self, code: str, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.code, self.facts = code, facts
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The tests that a command names by ``file::test``; none named means that all are wanted."""
+
+    names: tuple[tuple[str, str], ...] = ()
+    """Real path of the file, and what stands behind it."""
+
+    def __contains__(self, test: tuple[str, str]) -> bool:
+        """Whether a test (id, real path of its file) is one of them."""
+        name, file = test
+        inner = name.partition("::")[2]
+        return not self.names or any(
+            file == path and (inner == wanted or inner.startswith((f"{wanted}[", f"{wanted}::")))
+            for path, wanted in self.names
+        )
+
+
+def widened(command: str, root: Path) -> tuple[str, Wanted]:
+    """The command with whole files in place of single tests, and those tests. Pure but for ``realpath``.
+
+    The other tests of the files guard against repairs that only please the one that is named.
+    """
+    if "::" not in command:
+        return command, Wanted()
+    names: list[tuple[str, str]] = []
+
+    def whole(found: re.Match[str]) -> str:
+        file, _, inner = found[2].partition("::")
+        names.append((os.path.realpath(root / file), inner))
+        return found[1] + shlex.quote(file) + found[1]
+
+    text = re.sub(r"(?<!\S)(['\"]?)([^\s'\"]+\.py::(?:\[[^\]]*\]|[^\s'\"])+)\1(?!\S)", whole, command)
+    return (text, Wanted(tuple(names))) if names else (command, Wanted())
+
+
+def started(lab: Lab, command: str, until: float) -> Wanted:
+    """Start the command; when no session of pytest comes of it, one that runs the same tests.
+
+    Raises:
+        Refusal: ``no_failing_test``, ``dependency_missing`` or ``no_repair_found``.
+    """
+    patience = (until - time.monotonic()) * _SHARE
+    wide, wanted = widened(command, lab.root)
+    status, output = lab.start(wide, patience)
+    if status is not None and wide != command:
+        wanted = Wanted()
+        status, output = lab.start(command, patience)
+    if status == 0:
+        raise Refusal("no_failing_test", "The acceptance command passes already.")
+    if status is not None:
+        lacking(output, lab.root)
+    for vehicle in vehicles(command, lab.root) if status is not None else ():
+        status, _ = lab.start(vehicle, patience)
+        if status is None:
+            break
+    if status is not None:
+        message = f"The acceptance command starts no tests that can be searched: {output[-500:]}"
+        raise Refusal("no_repair_found", message)
+    return wanted
+
+
+def lacking(output: str, root: Path) -> None:
+    """Raise a Refusal when what was printed says that a package is missing which the repository does not hold."""
+    if found := _UNKNOWN.search(output):
+        message = f"pytest does not know {found[1].strip()}: the sandbox lacks a plug-in of the tests."
+        raise Refusal("dependency_missing", message)
+    for name in dict.fromkeys(_MISSING.findall(output)):
+        if not _own(name.partition(".")[0], root):
+            raise Refusal("dependency_missing", f"The tests need the module {name!r}, which the sandbox does not have.")
+
+
+def _own(name: str, root: Path) -> bool:
+    places: Sequence[Path] = [root, root / "src", root / "lib", root / "tests", root / "test"]
+    return any((place / name).is_dir() or (place / f"{name}.py").is_file() for place in places)

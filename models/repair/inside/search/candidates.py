@@ -1,0 +1,133 @@
+"""Candidates of all files, ranked together; first of all the changes of the last commits, taken back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..analysis.hints import hints
+from ..analysis.overrides import read
+from ..analysis.project import Drafts, Files
+from ..analysis.site import Idea
+from ..analysis.source import Code
+from ..analysis.suspects import INDIRECT, Weights, boosted, filling, indirect, mentioned, ochiai, spread
+from ..analysis.wire import Message
+from ..runner.baseline import Baseline
+from .ideas import Candidate, Closed, Ideal, best_first
+from .trials import Trial
+
+_NEWEST, _FADE = 0.97, 0.01
+"""The worth of undoing the newest change, and what each older one loses."""
+_ELSEWHERE = 0.3
+"""How suspicious a changed line is that no failing test runs, in a file that one does."""
+_COMMIT = 9
+
+
+class Undo(NamedTuple):
+    score: float
+    line: int
+    idea: Idea
+
+
+def undone(code: Code, weights: Mapping[int, float], hunks: Iterable[Mapping[str, Any]]) -> Iterator[Undo]:
+    """Each change of this file whose text still stands, once, as it was before; the newest first."""
+    for age, hunk in enumerate(hunks):
+        after, before = str(hunk["after"]), str(hunk["before"])
+        if not code.path.endswith(f"/{hunk['path']}") or before == after or code.text.count(after) != 1:
+            continue
+        start = code.text.index(after)
+        first = code.text.count("\n", 0, start) + 1
+        lines = range(first, first + after.count("\n") + 1)
+        line = max(lines, key=lambda line: weights.get(line, 0.0))
+        weight = (weights.get(line) or _ELSEWHERE) * max(0.5, _NEWEST - _FADE * age)
+        kind = f"change of {str(hunk['commit'])[:_COMMIT]} undone"
+        yield Undo(weight, line, Idea(kind, weight, start, start + len(after), before))
+
+
+_HINTED = 20
+_MOST_FILES = 400
+_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
+
+
+class Candidates:
+    """Ranks the edits of the project's files; never gives the same files twice."""
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        files: Files,
+        paths: Sequence[str],
+        suspects: Sequence[str] = (),
+        hunks: Sequence[Message] = (),
+    ) -> None:
+        self._hunks = list(hunks)
+        self._baseline, self._files = baseline, files
+        self._paths, self._suspects = list(paths), list(suspects)
+        self._failing = baseline.failing
+        hinted = self._failing[:_HINTED]
+        self._hints = hints([(test.name, test.file) for test in hinted], [v for test in hinted for v in test.values])
+        self._given: set[int] = set()
+        self._importing: set[tuple[str, int]] = set()
+
+    def weights(self, fixed: AbstractSet[str] = frozenset()) -> Weights:
+        """How suspicious the project's lines are, when some failing tests count as repaired."""
+        still = [test for test in self._failing if test.name not in fixed]
+        fine = [test for test in self._baseline.tests.values() if test.outcome == "passed" or test.name in fixed]
+        table = ochiai([test.lines for test in still if test.lines], [test.lines for test in fine if test.lines])
+        return boosted(table, [test.frames for test in still], self._suspects)
+
+    def ranked(self, on: Trial | None = None) -> Iterator[Trial]:
+        """Every edit of suspicious lines, best first; ``on`` top of another edit."""
+        base = on.drafts if on else {}
+        weights = self.weights(on.fixed if on else frozenset())
+        before = f"{on.kind} at {on.where}, " if on else ""
+        for rank, found in enumerate(best_first(self._closed(weights, base))):
+            idea = found.idea
+            text = base.get(found.path) or self._files.code(found.path).text
+            drafts = {**base, found.path: text[: idea.start] + idea.text + text[idea.end :]}
+            key = hash(tuple(sorted(drafts.items())))
+            if key not in self._given:
+                self._given.add(key)
+                growth = len(idea.text) - (idea.end - idea.start)
+                at, importing = f"{found.path}:{found.line}", (found.path, found.line) in self._importing
+                yield Trial(drafts, found.score, before + idea.kind, at, rank, growth, importing=importing)
+
+    def _code(self, path: str) -> Code | None:
+        try:
+            return self._files.code(path)
+        except (SyntaxError, ValueError, OSError):
+            return None
+
+    def _closed(self, weights: Weights, base: Drafts) -> Iterator[Closed]:
+        """The project's files; those that no failing test runs may still hold what suspicious lines use."""
+        found = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
+        codes = {path: code for path, code in found.items() if code is not None}
+        words = mentioned(weights, codes)
+        for path in self._paths[:_MOST_FILES]:
+            table = weights.get(path, {})
+            bound = max([*table.values(), INDIRECT])
+            yield Closed(bound, partial(self._places, path, table, words, codes))
+
+    def _places(
+        self, path: str, table: dict[int, float], words: dict[str, float], codes: dict[str, Code]
+    ) -> Iterator[Closed | Candidate]:
+        if table or path in codes or self._mentions(path, words):
+            code = codes.get(path) or self._code(path)
+            if code is not None:
+                table = spread(code, table)
+                filled = filling(code, words)
+                table.update(more := indirect(code, table, words, filled))
+                self._importing |= {(path, line) for line in filled.keys() & more.keys()}
+                for score, line, idea in undone(code, table, self._hunks):
+                    yield Candidate(score, code.path, line, idea)
+                yield from Ideal(code, self._hints).places(table)
+
+    def _mentions(self, path: str, words: dict[str, float]) -> bool:
+        """Whether a file assigns a name that suspicious lines mention: a look at its text is cheaper than a parse."""
+        try:
+            return any(name in words for name in _ASSIGNED.findall(read(path)))
+        except (OSError, SyntaxError, ValueError):
+            return False

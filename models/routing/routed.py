@@ -1,0 +1,215 @@
+"""Routed model: chooses anew for each question whom to ask, and leaves a row about it (D2, D3, E1, F3, G7)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from opentelemetry import trace
+from opentelemetry.trace import Tracer
+
+from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext
+from models.policy import ModelPolicy
+from models.routing.catalogue import KIND_OF, Catalogue, ModelCards
+from models.routing.composition import around_choice
+from models.routing.endpoints import ModelRegistry
+from models.routing.entitlements import HeldEntitlement
+from models.routing.masked import MaskerOf, by_form, masked
+from models.routing.router import RankedModel, Route
+from models.routing.selection import Circumstances, RecentUsage, choose, no_model_error, quotas_for, route_request
+from models.wrappers.budget import Ledger
+from models.wrappers.cache import AnswerStore, Cached, SimilarAnswers, Similarity, key_of
+from models.wrappers.quota import Counters
+from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRouter:
+    """What choosing a model needs, once for the process."""
+
+    catalogue: Catalogue
+    registry: ModelRegistry
+    decisions: Decisions
+    counters: Counters
+    ledger: Callable[[SelectionContext], Ledger]
+    policy: Callable[[SelectionContext], Awaitable[ModelPolicy]]
+    """The installation's and the workspace's together."""
+    now: Callable[[], datetime]
+    answers: AnswerStore | None = None
+    """None: every question is asked."""
+    lifetimes: Mapping[Role, float] = field(default_factory=dict[Role, float])
+    """Seconds an answer may be used again; roles that are not named are always asked."""
+    similarity: Similarity | None = None
+    """Compares tasks for the plan cache; None: only the very same question has the same answer."""
+    tracer: Tracer = field(default_factory=lambda: trace.get_tracer("signoff.models"))
+    recent: RecentUsage = field(default_factory=RecentUsage, repr=False)
+    masker: MaskerOf = by_form
+    """Masks what is asked: nothing goes to an endpoint that it was not shown first."""
+
+    def model(
+        self, role: Role, context: SelectionContext, *, provider: str | None = None, reason: str = ""
+    ) -> "Routed":
+        """The model for a role and a run. ``provider``: of no other one. ``reason``: why this role was taken."""
+        return Routed(router=self, role=role, context=context, provider=provider, reason=reason)
+
+    async def circumstances(self, context: SelectionContext, cards: ModelCards) -> Circumstances:
+        """What a choice among these depends on now."""
+        return Circumstances(
+            policy=await self.policy(context),
+            health=dict(self.registry.health(cards.all)),
+            recent=await self.recent(self.decisions, context.org, self.now()),
+            money_left=context.task.budget.max_cost - context.spent.cost,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """Ask the model that the router chooses, then the next one, each within its quota and the run's budget."""
+
+    router: ModelRouter
+    role: Role
+    context: SelectionContext
+    provider: str | None = None
+    reason: str = ""
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """The first choice, where it is known already; else the provider that is asked for, or the role."""
+        return self.called or self.provider or self.role
+
+    @property
+    def _entitlement(self) -> HeldEntitlement:
+        task = self.context.task
+        return self.router.catalogue.entitlement_of(self.context.org, task.requester, task.standing)
+
+    async def chosen(
+        self, messages: Sequence[Message], settings: ModelSettings, *, look: bool = True
+    ) -> tuple[Route, Circumstances]:
+        """Whom it would ask, without asking. ``look``: whether endpoints may be asked what they serve."""
+        router = self.router
+        request = route_request(
+            self.role,
+            self.context,
+            router.catalogue.strategy(self.context.task.strategy),
+            messages,
+            settings,
+            provider=self.provider,
+            entitlement=self._entitlement,
+        )
+        cards = await router.registry.cards(self.role, look=look)
+        now = await router.circumstances(self.context, cards)
+        return choose(request, cards, router.catalogue, now), now
+
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``.
+
+        Raises:
+            Refused: ``policy_forbids_all``, ``llm_none``: no model may be asked, or there is none.
+        """
+        messages = await masked(self.router.masker, self.context, question.messages)
+        question = replace(question, messages=messages)
+        order, now = await self.chosen(question.messages, question.settings)
+        self._trace(order)
+        if not order.choices:
+            problem = no_model_error(self.role, order)
+            await self._note(order, "nobody", problem.stable_code)
+            raise problem
+        router, first = self.router, order.choices[0]
+        models = tuple([await self._accounted(choice, order, now) for choice in order.choices])
+        model = router.registry.as_one(models)
+        keep_s = router.lifetimes.get(self.role, 0.0)
+        if router.answers is None or keep_s <= 0:
+            return await model.ask(question)
+        similar = self._similar(question, first)
+        cached = Cached(model=model, answers=router.answers, org=self._readers(), keep_s=keep_s, similar=similar)
+        reply = await cached.ask(question)
+        if reply.finish == "cached":
+            await self._note(order, first.asked_as, "cached")
+        return reply
+
+    def _similar(self, question: Question[T], first: RankedModel) -> SimilarAnswers | None:
+        """A first plan may be the plan of another task with the same aim, on the same files, with the same proof."""
+        context, similarity = self.context, self.router.similarity
+        if similarity is None or self.role != "planner" or context.attempt > 1 or not context.tree:
+            return None
+        group = key_of(
+            self._readers(),
+            context.tree,
+            context.expert,
+            context.task.accept or "",
+            first.asked_as,
+            question.answer.__name__,
+            str(question.settings.temperature),
+            str(question.settings.max_tokens),
+        )
+        return SimilarAnswers(group=group, words=context.task.text, similarity=similarity)
+
+    def _readers(self) -> str:
+        """Who may get the same answer. A coder's is for its own run: trying again there must be worth something."""
+        run = self.context.run if self.role == "coder" else ""
+        return f"{self.context.org}\0{run}"
+
+    async def _accounted(self, choice: RankedModel, order: Route, now: Circumstances) -> Model:
+        """One model with what stands around it for this run."""
+        router = self.router
+        return around_choice(
+            await router.registry.open(self.role, choice.card, choice.asked_as),
+            ledger=router.ledger(self.context),
+            price=choice.card.price,
+            quotas=quotas_for(self.context, now.policy, self._entitlement, choice.card),
+            counters=router.counters,
+            decisions=router.decisions,
+            why=lambda: self._why(order, choice),
+            now=router.now,
+        )
+
+    def _why(self, order: Route, choice: RankedModel) -> CallReason:
+        place = order.choices.index(choice)
+        reason = order.reason if place == 0 else f"{order.choices[0].asked_as} did not answer. {order.reason}"
+        return CallReason(
+            org=self.context.org,
+            run=self.context.run,
+            user=self.context.task.requester,
+            role=self.role,
+            kind=KIND_OF[self.role],
+            tier=choice.card.tier,
+            strategy=self.context.task.strategy,
+            candidates=tuple(each.asked_as for each in order.choices[:50]),
+            choice=choice.asked_as,
+            reason=f"{self.reason} {reason}".strip(),
+        )
+
+    async def _note(self, order: Route, choice: str, outcome: str) -> None:
+        """Leave a row about a question that was not sent."""
+        await self.router.decisions.record(
+            RoutingDecision(
+                at=self.router.now(),
+                org=self.context.org,
+                run=self.context.run,
+                user=self.context.task.requester,
+                role=self.role,
+                kind=KIND_OF[self.role],
+                tier=order.choices[0].card.tier if order.choices else "",
+                strategy=self.context.task.strategy,
+                candidates=tuple(each.asked_as for each in order.choices[:50]),
+                choice=choice,
+                reason=" ".join([order.reason, *order.passed_over])[:2_000],
+                outcome=outcome,
+            )
+        )
+
+    def _trace(self, order: Route) -> None:
+        """A span that says whom, and why; it takes no time."""
+        with self.router.tracer.start_as_current_span(f"route {self.role}") as span:
+            span.set_attributes(
+                {
+                    "app.route.choice": order.choices[0].asked_as if order.choices else "",
+                    "app.route.candidates": [choice.asked_as for choice in order.choices],
+                    "app.route.passed_over": list(order.passed_over),
+                    "app.route.reason": f"{self.reason} {order.reason}".strip(),
+                    "app.strategy": self.context.task.strategy,
+                }
+            )

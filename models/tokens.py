@@ -1,0 +1,65 @@
+"""Token estimates where no tokenizer counts: by size, at worst, and by words. Pure.
+
+Estimates that decide about money are cautious; those that decide between models are as near as they get. A ratio that
+an endpoint's own counts have taught is better than both.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from models.contract import Message, ModelSettings, Usage
+
+Estimator = Callable[[str], int]
+"""Tokens of a text."""
+
+PER_TOKEN = 4.0
+"""Characters of a token in code and English."""
+PER_TOKEN_AT_LEAST = 3.0
+"""Low on purpose: what is reserved with it is a worst case."""
+PER_MESSAGE = 8
+"""Tokens that a chat template adds to each message; more than any we know."""
+_ENOUGH = 400
+"""Characters of a prompt from which its count says something about the tokenizer."""
+_WORDS = re.compile(r"\w+|[^\w\s]|\s+")
+
+
+def estimated_size(messages: Sequence[Message], per_token: float = PER_TOKEN) -> int:
+    """Tokens of a prompt by its bytes: one of another script has more tokens for as many characters."""
+    return int(sum(len(message.content.encode(errors="replace")) for message in messages) // per_token)
+
+
+def worst_case(messages: Sequence[Message], settings: ModelSettings, *, rounds: int = 2) -> Usage:
+    """What a call uses at most: an answer of the full length, and with two rounds its repair, which reads it again."""
+    prompt = estimated_size(messages, PER_TOKEN_AT_LEAST)
+    return Usage(
+        tokens_in=rounds * prompt + (rounds - 1) * settings.max_tokens, tokens_out=rounds * settings.max_tokens
+    )
+
+
+def estimated(text: str) -> int:
+    """Tokens of a text, on the high side: words by length, every sign, runs of space."""
+    per_token = 4 if text.isascii() else 3
+    return sum(math.ceil(len(word.encode(errors="replace")) / per_token) for word in _WORDS.findall(text))
+
+
+def estimated_prompt(messages: Sequence[Message], estimate: Estimator = estimated) -> int:
+    """Tokens of a prompt, with what a chat template adds."""
+    return sum(estimate(message.content) + PER_MESSAGE for message in messages)
+
+
+@dataclass(slots=True)
+class TokenRatio:
+    """Characters of a token at one endpoint, as it reported last: its tokenizer decides where it counts nothing."""
+
+    chars_per_token: float = PER_TOKEN
+
+    def learn(self, chars: int, tokens: int) -> None:
+        """Take in what the endpoint counted."""
+        if chars >= _ENOUGH and tokens > 0:
+            self.chars_per_token = min(8.0, max(1.0, chars / tokens))
+
+    def estimate(self, chars: int) -> int:
+        """Tokens of so many characters."""
+        return int(chars / self.chars_per_token)

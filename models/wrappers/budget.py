@@ -1,0 +1,180 @@
+"""Budget wrapper: a model is not asked when its answer could cost more than is left (G7).
+
+The one place where the budget of a call is checked: its worst case is reserved in the ledger before it is sent, and
+settled by what was used. The ledger in the database holds across all agents and processes of a run.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain import Budget, Exhausted, Spent, value
+from models.contract import Price, Question, Reply, Wrapper
+from models.metering import metered
+from models.tables import HELD, NANO, SPENT, Database, exclusive
+from models.tokens import worst_case
+
+T = TypeVar("T")
+
+
+@value
+class Amount:
+    """Tokens and money, reserved or spent."""
+
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(tokens=self.tokens + other.tokens, cost=self.cost + other.cost)
+
+    def __sub__(self, other: "Amount") -> "Amount":
+        return Amount(tokens=self.tokens - other.tokens, cost=self.cost - other.cost)
+
+
+@value
+class Hold:
+    """An amount that is set aside for one call."""
+
+    id: str = ""
+    amount: Amount
+
+
+def check_budget(budget: Budget, at_worst: Amount) -> None:
+    """Check what would be spent at worst.
+
+    Raises:
+        Exhausted: ``budget_spent``, naming the limit.
+    """
+    for name, needed, limit in (
+        ("tokens", at_worst.tokens, budget.max_tokens),
+        ("cost", at_worst.cost, budget.max_cost),
+    ):
+        if needed > limit:
+            raise Exhausted(
+                f"The next call could use more {name} than are left: {needed} of {limit}.",
+                hint=f"Raise it and go on: signoff resume RUN --max-{name} N",
+            )
+
+
+class Ledger(Protocol):
+    """The account of a run and of everything that it starts; shared by all of its models."""
+
+    async def reserve(self, amount: Amount) -> Hold:
+        """Set an amount aside before a call.
+
+        Raises:
+            Exhausted: ``budget_spent``; nothing was set aside.
+        """
+        ...
+
+    async def settle(self, hold: Hold, used: Amount) -> None:
+        """Give the reservation back and book what was used."""
+        ...
+
+
+@dataclass(slots=True)
+class BudgetLedger:
+    """The ledger of one process: a budget, what is spent, what is set aside for calls under way."""
+
+    budget: Budget
+    spent: Amount = field(default_factory=Amount)
+    reserved: Amount = field(default_factory=Amount)
+
+    @classmethod
+    def of(cls, budget: Budget, spent: Spent) -> "BudgetLedger":
+        """Open it where a run stands."""
+        return cls(budget, Amount(tokens=spent.tokens_in + spent.tokens_out, cost=spent.cost))
+
+    async def reserve(self, amount: Amount) -> Hold:
+        """See ``Ledger.reserve``."""
+        check_budget(self.budget, self.spent + self.reserved + amount)
+        self.reserved += amount
+        return Hold(amount=amount)
+
+    async def settle(self, hold: Hold, used: Amount) -> None:
+        """See ``Ledger.settle``."""
+        self.reserved -= hold.amount
+        self.spent += used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgeted(Wrapper):
+    """Reserve the worst case before each call, settle afterwards; tokens count also where nothing costs money.
+
+    The worst case is two rounds (the answer, and one repair of it). A call that fails, or that is no longer
+    waited for, is booked with what it used until then: nothing when the endpoint did not answer.
+    """
+
+    ledger: Ledger
+    price: Price = field(default_factory=Price)
+
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``; Exhausted before anything was sent."""
+        worst = worst_case(question.messages, question.settings)
+        hold = await self.ledger.reserve(Amount(tokens=worst.tokens, cost=self.price.of(worst)))
+        with metered() as meter:
+            try:
+                return await self.model.ask(question)
+            finally:
+                used = Amount(tokens=meter.usage.tokens, cost=meter.usage.cost)
+                await asyncio.shield(self.ledger.settle(hold, used))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLedger:
+    """See ``Ledger``. ``account`` names the run at the top of the tree; all that it starts book there, too.
+
+    What a killed process had set aside is given back after ``hold_s``; until then it counts as spent.
+    """
+
+    database: Database
+    account: str
+    budget: Budget
+    known: Spent = field(default_factory=Spent)
+    """What the run has spent by its own books: counts where it is more (a fork brings its past along)."""
+    hold_s: float = 600.0
+    clock: Callable[[], float] = time.time
+
+    async def reserve(self, amount: Amount) -> Hold:
+        """See ``Ledger.reserve``."""
+        hold, now = Hold(id=uuid4().hex, amount=amount), self.clock()
+        async with self.database.write() as connection:
+            await exclusive(connection, self.account)
+            await connection.execute(delete(HELD).where(HELD.c.account == self.account, HELD.c.until <= now))
+            booked = await _sum(connection, SPENT, self.account)
+            held = await _sum(connection, HELD, self.account)
+            spent = Amount(
+                tokens=max(booked.tokens, self.known.tokens_in + self.known.tokens_out),
+                cost=max(booked.cost, self.known.cost),
+            )
+            check_budget(self.budget, spent + held + amount)
+            row = {"id": hold.id, "account": self.account, "until": now + self.hold_s, **_row(amount)}
+            await connection.execute(insert(HELD).values(row))
+        return hold
+
+    async def settle(self, hold: Hold, used: Amount) -> None:
+        """See ``Ledger.settle``."""
+        async with self.database.write() as connection:
+            await exclusive(connection, self.account)
+            await connection.execute(delete(HELD).where(HELD.c.id == hold.id))
+            mine, row = SPENT.c.account == self.account, _row(used)
+            more = {"tokens": SPENT.c.tokens + row["tokens"], "cost_nano": SPENT.c.cost_nano + row["cost_nano"]}
+            if not (await connection.execute(update(SPENT).where(mine).values(more))).rowcount:
+                await connection.execute(insert(SPENT).values(account=self.account, **row))
+
+
+async def _sum(connection: AsyncConnection, table: Table, account: str) -> Amount:
+    query = select(func.sum(table.c.tokens), func.sum(table.c.cost_nano)).where(table.c.account == account)
+    tokens, cost = (await connection.execute(query)).one()
+    return Amount(tokens=int(tokens or 0), cost=Decimal(int(cost or 0)) / NANO)
+
+
+def _row(amount: Amount) -> dict[str, Any]:
+    return {"tokens": amount.tokens, "cost_nano": int(amount.cost * NANO)}

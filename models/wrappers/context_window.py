@@ -1,0 +1,230 @@
+"""Context window wrapper: compacts conversations so that they fit the context that is really served (B9).
+
+Between compactions a transcript is only added to, so that a server's prefix cache keeps hitting. A
+compaction drops the middle: what stands first (the rules, the repository, the task) and what stands
+last (the newest evidence) is what models use best; between them a note says what was left out. What is
+kept depends on the conversation alone: no earlier compaction has to be remembered.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from domain import ContextTooLong, value
+from models.clients.tokenizer import TokenCounter
+from models.contract import Message, ModelSettings, Question, Reply, Wrapper
+from models.tokens import PER_MESSAGE, Estimator, estimated, estimated_prompt
+
+T = TypeVar("T")
+
+FULL, AFTER = 0.9, 0.6
+"""Compaction begins when the window is this full, and leaves it this full: rarely, and by a good piece."""
+HEAD_AT_MOST = 0.5
+"""Share of the window that the opening may take when the conversation goes on."""
+TIGHTER_CUT = 0.95
+"""Tokens are not spread evenly over a text: what was cut may still be too long."""
+ROUNDS = 4
+SMALLEST = 256
+"""Tokens; a smaller number is no context that is served anywhere, but something else in the message."""
+TIGHTER = 0.8
+"""The estimate of tokens was too low: what the server counts decides."""
+NEAR = 0.5
+"""Share of the served context from which it is worth counting exactly."""
+OFF = 0.05
+"""An estimate may be so far too low; the factor is changed rarely, so that compactions stand still."""
+_CUT = "\n… {} characters left out …\n"
+
+
+@value
+class Compacted:
+    """A conversation that fits, and how many of its messages are not in it."""
+
+    messages: tuple[Message, ...]
+    dropped: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compactor:
+    """Keeps conversations within one model: the ``served`` context, less what it may answer."""
+
+    served: int
+    reserve: int
+    """Tokens kept free for the answer."""
+    estimate: Estimator = estimated
+
+    @property
+    def room(self) -> int:
+        """Tokens a prompt may have."""
+        return self.served - self.reserve
+
+    def keep(self, messages: Sequence[Message], *, facts: Sequence[str] = ()) -> Compacted:
+        """Return the conversation as it is, or compacted where it is nearly too long.
+
+        The opening (everything before the first answer) stays; of the turns after it the newest stay.
+        ``facts`` are named in the note that stands where turns were left out.
+
+        Raises:
+            ContextTooLong: not even a cut opening and the last message fit.
+        """
+        if estimated_prompt(messages, self.estimate) <= self.room * FULL:
+            return self._compacted(tuple(messages), 0)
+        answered = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
+        opening, turns = tuple(messages[:answered]), tuple(messages[answered:])
+        opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
+        if not turns:
+            return self._compacted(opening, 0)
+        start = self._start(opening, turns, facts)
+        note = _note(start, facts)
+        rest = turns[start:]
+        left = self.room * FULL - estimated_prompt((*opening, *note), self.estimate)
+        return self._compacted((*opening, *note, *self._shortened(rest, left)), start)
+
+    def _start(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
+        """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
+        sizes = [self.estimate(turn.content) + PER_MESSAGE for turn in turns]
+        fixed = estimated_prompt((*opening, *_note(len(turns), facts)), self.estimate)
+        start, total = 0, fixed
+        for n, size in enumerate(sizes):
+            total += size
+            if total > self.room * FULL:
+                while start < n and total > self.room * AFTER:
+                    total -= sizes[start]
+                    start += 1
+        return start
+
+    def _shortened(self, messages: tuple[Message, ...], room: float) -> tuple[Message, ...]:
+        """Cut the middle out of the longest messages, all to the same size, until they fit. Rules are never cut."""
+        whole, tight = messages, 1.0
+        while estimated_prompt(messages, self.estimate) > room:
+            rules = [message for message in whole if message.role == "system"]
+            others = [self.estimate(message.content) for message in whole if message.role != "system"]
+            left = room - estimated_prompt(rules, self.estimate) - PER_MESSAGE * len(others)
+            most = _share(others, left * tight)
+            messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
+            tight *= TIGHTER_CUT
+        return messages
+
+    def _cut(self, message: Message, most: float) -> Message:
+        """The message, in about so many tokens at most."""
+        if (size := self.estimate(message.content)) <= most:
+            return message
+        keep = int(len(message.content) * most / size) - len(_CUT) - 8
+        if keep < len(_CUT):
+            raise ContextTooLong(
+                f"The rules and the task alone do not fit into {self.room} tokens.",
+                max_tokens=self.served,
+                hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
+            )
+        return replace(message, content=_ends(message.content, keep))
+
+    def _compacted(self, messages: tuple[Message, ...], dropped: int) -> Compacted:
+        return Compacted(messages=messages, dropped=dropped, tokens=estimated_prompt(messages, self.estimate))
+
+
+def _share(sizes: Sequence[int], room: float) -> float:
+    """The size to which the larger ones are cut, so that all of them have room; the smaller ones stay as they are."""
+    left, most = room, 0.0
+    for place, size in enumerate(sorted(sizes)):
+        most = left / (len(sizes) - place)
+        if size > most:
+            break
+        left -= size
+    return most
+
+
+def _note(dropped: int, facts: Sequence[str]) -> tuple[Message, ...]:
+    if not dropped:
+        return ()
+    lines = "".join(f"\n- {fact}" for fact in facts)
+    return (Message(role="user", content=f"[{dropped} earlier messages are left out.]{lines}"),)
+
+
+def _ends(text: str, size: int) -> str:
+    """The end and, more of it, the start of a text.
+
+    What is cut are lists of passages, the most relevant first, and tasks, whose words come before the output that
+    goes with them; the end has the step that is asked for. Output alone is cut to its end where it is shown.
+    """
+    end = size // 3
+    start = size - end
+    return text[:start] + _CUT.format(len(text) - size) + text[len(text) - end :]
+
+
+@dataclass(slots=True)
+class _Served:
+    """What the endpoint said about its context; None until it said something."""
+
+    tokens: int | None = None
+    scale: float = 1.0
+    factor: float | None = None
+    """Tokens by the endpoint's tokenizer for each token of our estimate; None: not counted yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextWindow(Wrapper):
+    """Keep conversations below what the endpoint serves; as they are, until it says how much that is.
+
+    Only what the endpoint said counts, not what a model was made for: by its tokenizer where it lends one,
+    else by its first refusal. Prompts that cannot fit are ``ContextTooLong`` as before.
+    """
+
+    estimate: Estimator = estimated
+    tokenizer: TokenCounter | None = None
+    served: _Served = field(default_factory=_Served, repr=False, compare=False)
+
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``."""
+        await self._measure(question)
+        for _ in range(ROUNDS):
+            try:
+                return await self.model.ask(self._fitting(question))
+            except ContextTooLong as error:
+                if not self._learn(error.max_tokens, question.settings):
+                    raise
+        return await self.model.ask(self._fitting(question))
+
+    async def _measure(self, question: Question[T]) -> None:
+        """Count exactly where it may matter: the first time, and when a prompt comes near to what is served."""
+        if self.tokenizer is None:
+            return
+        served, guess = self.served, max(1, estimated_prompt(question.messages, self.estimate))
+        near = guess * (served.factor or 1.0) + question.settings.max_tokens >= (served.tokens or 0) * NEAR
+        if served.factor is not None and not near:
+            return
+        exact = await self.tokenizer.count(question.messages)
+        if exact is None:
+            return
+        served.tokens = exact.served or served.tokens
+        factor = exact.tokens / guess
+        if served.factor is None or factor > served.factor * (1 + OFF):
+            served.factor = factor
+
+    def _fitting(self, question: Question[T]) -> Question[T]:
+        """The question in the room that is served; as it is where none would do: the endpoint has the last word."""
+        if self.served.tokens is None:
+            return question
+        settings = question.settings
+        settings = replace(settings, max_tokens=min(settings.max_tokens, max(1, self.served.tokens // 2)))
+        room = int(self.served.tokens * self.served.scale)
+        compactor = Compactor(served=room, reserve=settings.max_tokens, estimate=self._scaled)
+        try:
+            messages = compactor.keep(question.messages).messages
+        except ContextTooLong:
+            messages = question.messages
+        return replace(question, messages=messages, settings=settings)
+
+    def _scaled(self, text: str) -> int:
+        """Our estimate, corrected by what the endpoint's tokenizer counted."""
+        return math.ceil(self.estimate(text) * (self.served.factor or 1.0))
+
+    def _learn(self, tokens: int | None, settings: ModelSettings) -> bool:
+        """Take in what the endpoint says; False when there is nothing more to try."""
+        if tokens is None or tokens < SMALLEST:
+            return False
+        if self.served.tokens == tokens:
+            self.served.scale *= TIGHTER
+            return tokens * self.served.scale > min(settings.max_tokens, tokens // 2)
+        self.served.tokens, self.served.scale = tokens, 1.0
+        return True
