@@ -3,9 +3,7 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.addresses import ensure_no_credential, redacted, split_credential
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
-from domain.charsets import DECLARING, Charsets, declarations
 from domain.dag import check_plan, ready
 from domain.decision import (
     TIERS,
@@ -45,16 +43,18 @@ from domain.evidence import (
     TestReport,
 )
 from domain.failures import failure_kind
+from domain.identity.addresses import ensure_no_credential, redacted, split_credential
+from domain.identity.names import alike, people, person, respelled
+from domain.identity.reachable import globally_reachable
 from domain.limits import QUESTION, ensure_within, looping
-from domain.line_matching import matching
-from domain.names import alike, people, person, respelled
 from domain.progress import Attempt, Pending, Selection
-from domain.reachable import globally_reachable
 from domain.reports import read_report
-from domain.strict_json import ODD_TEXT, OddJson, read_json
-from domain.text_edits import NotOnce, replaced, rewritten, written
-from domain.text_encoding import TextFile, decoded, dominant, universal
-from domain.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
+from domain.text.charsets import DECLARING, Charsets, declarations
+from domain.text.edits import NotOnce, replaced, rewritten, written
+from domain.text.encoding import TextFile, decoded, dominant, universal
+from domain.text.line_matching import matching
+from domain.text.strict_json import ODD_TEXT, OddJson, read_json
+from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
 from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
 

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
-from domain.untrusted import json_value
+from domain.text.untrusted import json_value
 
 Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""

@@ -3,7 +3,7 @@
 import re
 
 from domain.evidence import FailureKind
-from domain.untrusted import clipped
+from domain.text.untrusted import clipped
 
 _RULES: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     ("build", re.compile(

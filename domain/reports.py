@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from domain.evidence import TestCase, TestReport
-from domain.untrusted import clipped, whole_number
+from domain.text.untrusted import clipped, whole_number
 
 _MESSAGE = 400
 _CASES = 200

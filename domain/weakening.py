@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from domain.evidence import Finding
-from domain.untrusted import python_tree
+from domain.text.untrusted import python_tree
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go|rs)$|\.(test|spec)\.[cm]?[jt]sx?$"

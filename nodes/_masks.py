@@ -18,10 +18,35 @@ AT_ONCE = 400
 REMEMBERED = 32
 """Repositories whose maskers are kept in memory."""
 _NOT_READ = (
-    ".png", ".jpg", ".jpeg", ".gif", ".webp", ".ico", ".svg", ".pdf", ".zip", ".gz", ".xz", ".woff", ".woff2", ".ttf",
-    ".eot", ".so", ".dll", ".exe", ".bin", ".pyc", ".class", ".jar", ".wasm", ".lock", ".min.js", ".min.css",
-    ".map", ".snap",
-)  # fmt: skip
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".webp",
+    ".ico",
+    ".svg",
+    ".pdf",
+    ".zip",
+    ".gz",
+    ".xz",
+    ".woff",
+    ".woff2",
+    ".ttf",
+    ".eot",
+    ".so",
+    ".dll",
+    ".exe",
+    ".bin",
+    ".pyc",
+    ".class",
+    ".jar",
+    ".wasm",
+    ".lock",
+    ".min.js",
+    ".min.css",
+    ".map",
+    ".snap",
+)
 _CUT_END, _CUT_START = re.compile(rb"\S{1,4000}\Z"), re.compile(rb"\A\S{1,4000}")
 
 

@@ -17,11 +17,43 @@ _KEYS: Final = {"rule", "effect", "message", "files", "match", "not_match", LINE
 _PROSE: Final = (".md", ".rst", ".adoc")
 """Prose that lies beside settings is no setting; instructions to agents have a rule of their own."""
 _SOURCE: Final = (
-    ".py", ".pyi", ".go", ".rs", ".java", ".kt", ".scala", ".rb", ".js", ".jsx", ".ts", ".tsx", ".c", ".h", ".cc",
-    ".cpp", ".hpp", ".cs", ".php", ".swift", ".ex", ".erl", ".hs", ".ml", ".mli",
-    ".clj", ".lua", ".pl", ".pm", ".r", ".jl",
-    ".txt", ".html", ".css", ".svg", ".png",
-)  # fmt: skip
+    ".py",
+    ".pyi",
+    ".go",
+    ".rs",
+    ".java",
+    ".kt",
+    ".scala",
+    ".rb",
+    ".js",
+    ".jsx",
+    ".ts",
+    ".tsx",
+    ".c",
+    ".h",
+    ".cc",
+    ".cpp",
+    ".hpp",
+    ".cs",
+    ".php",
+    ".swift",
+    ".ex",
+    ".erl",
+    ".hs",
+    ".ml",
+    ".mli",
+    ".clj",
+    ".lua",
+    ".pl",
+    ".pm",
+    ".r",
+    ".jl",
+    ".txt",
+    ".html",
+    ".css",
+    ".svg",
+    ".png",
+)
 """``nginx.py`` is a module about nginx, not its settings."""
 
 
@@ -84,10 +116,17 @@ class Executed:
             else:
                 beginnings.append(literal)
         return cls(
-            rule=group["rule"], effect=group.get("effect", "later"), message=group["message"],
-            match=tuple(group["match"]), not_match=tuple(group["not_match"]), names=frozenset(names),
-            endings=tuple(endings), beginnings=tuple(beginnings), folders=tuple(folders), others=tuple(others),
-        )  # fmt: skip
+            rule=group["rule"],
+            effect=group.get("effect", "later"),
+            message=group["message"],
+            match=tuple(group["match"]),
+            not_match=tuple(group["not_match"]),
+            names=frozenset(names),
+            endings=tuple(endings),
+            beginnings=tuple(beginnings),
+            folders=tuple(folders),
+            others=tuple(others),
+        )
 
 
 def _alternatives(pattern: str) -> Iterator[str]:

@@ -18,8 +18,19 @@ from risk.words import Word
 
 _SIGNATURE = re.compile(r"%[-+ ]?G|%\(\*?[^)]*signature|%\(\*?raw\b", re.IGNORECASE)
 """Placeholders of formats that are answered by ``gpg.program`` (git-log(1), git-for-each-ref(1))."""
-_VALUED: Final = frozenset(("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--config-env", "--super-prefix",
-                            "--attr-source", "--exec-path"))  # fmt: skip
+_VALUED: Final = frozenset(
+    (
+        "-C",
+        "-c",
+        "--git-dir",
+        "--work-tree",
+        "--namespace",
+        "--config-env",
+        "--super-prefix",
+        "--attr-source",
+        "--exec-path",
+    )
+)
 """Options of git itself that may take the next word as their value."""
 _ASKS: Final = (["config", "user.name"], ["config", "user.email"], ["config", "core.autocrlf"])
 

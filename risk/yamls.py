@@ -39,8 +39,11 @@ def numbered(text: str) -> Mapping[str, Any]:
     try:
         if excess := yaml_excess(text):
             what, line = excess
-            raise Refused(f"line {line}: this is too much to read: {what}", code="policy_invalid",
-                          hint="Write it flat and without repetition; docs/risk.md describes the format.")  # fmt: skip
+            raise Refused(
+                f"line {line}: this is too much to read: {what}",
+                code="policy_invalid",
+                hint="Write it flat and without repetition; docs/risk.md describes the format.",
+            )
         found: object = yaml.load(text, Loader=_Numbered)  # noqa: S506  a safe loader that also counts lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark

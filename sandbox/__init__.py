@@ -11,7 +11,6 @@ from sandbox.local import Local
 from sandbox.pool import Pool
 from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
-from sandbox.source import find, is_remote, local_path
 from sandbox.store import Store
 from sandbox.submodules import Submodule, bring
 from sandbox.texts import Texts
@@ -44,10 +43,7 @@ __all__ = [
     "Workspaces",
     "bring",
     "checkup",
-    "find",
     "is_manifest",
-    "is_remote",
     "lately",
-    "local_path",
     "requirements",
 ]

@@ -21,11 +21,28 @@ from sandbox.store import WHO, Store
 
 NAME = "foreign_repository_runs_nothing"
 _HOOKS = ("post-checkout", "post-index-change", "pre-commit", "reference-transaction", "post-commit", "post-update")
-_KEYS = ("core.fsmonitor", "core.hooksPath", "core.sshCommand", "core.pager", "core.alternateRefsCommand",
-         "core.gitProxy", "credential.helper", "diff.external", "diff.x.textconv", "diff.x.command",
-         "filter.x.clean", "filter.x.smudge", "filter.x.process", "gpg.program", "uploadpack.packObjectsHook",
-         "filter.a=b.clean", "filter.a=b.smudge", "filter.a\vb.clean", "filter.a\u2028b.clean",
-         "remote.origin.uploadpack")  # fmt: skip
+_KEYS = (
+    "core.fsmonitor",
+    "core.hooksPath",
+    "core.sshCommand",
+    "core.pager",
+    "core.alternateRefsCommand",
+    "core.gitProxy",
+    "credential.helper",
+    "diff.external",
+    "diff.x.textconv",
+    "diff.x.command",
+    "filter.x.clean",
+    "filter.x.smudge",
+    "filter.x.process",
+    "gpg.program",
+    "uploadpack.packObjectsHook",
+    "filter.a=b.clean",
+    "filter.a=b.smudge",
+    "filter.a\vb.clean",
+    "filter.a\u2028b.clean",
+    "remote.origin.uploadpack",
+)
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -77,12 +94,18 @@ def _repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]
     hooks = {f".git/hooks/{hook}": program.read_text(encoding="utf-8") for hook in _HOOKS}
     return {
         "its configuration": {".git/config": everything, ".gitattributes": attributes},
-        "an included configuration": {".git/config": "[include]\n\tpath = ../more\n", "more": everything,
-                                      ".git/info/attributes": attributes},
-        "the configuration of a work tree": {".git/config": "[extensions]\n\tworktreeConfig = true\n",
-                                             ".git/config.worktree": everything, ".gitattributes": attributes},
+        "an included configuration": {
+            ".git/config": "[include]\n\tpath = ../more\n",
+            "more": everything,
+            ".git/info/attributes": attributes,
+        },
+        "the configuration of a work tree": {
+            ".git/config": "[extensions]\n\tworktreeConfig = true\n",
+            ".git/config.worktree": everything,
+            ".gitattributes": attributes,
+        },
         "its hooks": hooks,
-    }  # fmt: skip
+    }
 
 
 def _setting(key: str, text: str) -> str:

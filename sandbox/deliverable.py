@@ -98,8 +98,11 @@ class Deliverable:
         try:
             found, _ = await self._compared(saved, lambda path: _related(path, named))
         except Unsound as error:
-            raise Refused(f"The commands made too much of {', '.join(outputs)}: {error}.", code="too_many_outputs",
-                          hint="Name the files that belong to the change.") from error  # fmt: skip
+            raise Refused(
+                f"The commands made too much of {', '.join(outputs)}: {error}.",
+                code="too_many_outputs",
+                hint="Name the files that belong to the change.",
+            ) from error
         taken = {
             each.path: each.new
             for each in found
@@ -161,8 +164,11 @@ class Deliverable:
         known = [path for path, entry in there.items() if entry is not None]
         data = await self._store.read_many(self._run, self._tree, known, limit=_READ) if known else {}
         if large := [path for path in known if path not in data]:
-            raise Refused(f"{large[0]} has more than {_READ >> 20} MiB.", code="file_too_large",
-                          hint="Change it with a command, and name it in cmd_outputs.")  # fmt: skip
+            raise Refused(
+                f"{large[0]} has more than {_READ >> 20} MiB.",
+                code="file_too_large",
+                hint="Change it with a command, and name it in cmd_outputs.",
+            )
         return {path: data.get(path) for path in there}
 
 
@@ -200,9 +206,7 @@ def _raw(path: str) -> bytes:
     return path.encode(errors="surrogateescape")
 
 
-def _written(
-    folder: Path, after: dict[str, bytes | None], there: dict[str, Entry | None]
-) -> dict[bytes, Entry | None]:  # fmt: skip
+def _written(folder: Path, after: dict[str, bytes | None], there: dict[str, Entry | None]) -> dict[bytes, Entry | None]:
     """Put new contents into the store; a file keeps its mode."""
     wanted: dict[bytes, Entry | None] = {}
     for path, data in after.items():

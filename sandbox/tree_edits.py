@@ -232,5 +232,8 @@ def _written(folder: Path, found: Folders, at: bytes, branch: _Branch, *, force:
 
 
 def path_refused(path: bytes, why: str) -> Refused:
-    return Refused(f"{path.decode(errors='backslashreplace')!r} may not be changed: {why}.", code="path_refused",
-                   hint="Name a regular file of the repository by its path from the top, like src/app.py.")  # fmt: skip
+    return Refused(
+        f"{path.decode(errors='backslashreplace')!r} may not be changed: {why}.",
+        code="path_refused",
+        hint="Name a regular file of the repository by its path from the top, like src/app.py.",
+    )

@@ -1,4 +1,4 @@
-"""Write ``domain/lookalikes.py`` from Unicode's confusables (UTS 39), as ICU ships them.
+"""Write ``domain/identity/lookalikes.py`` from Unicode's confusables (UTS 39), as ICU ships them.
 
     .venv/bin/python scripts/lookalikes.py
 
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from textwrap import wrap
 
-TARGET = Path(__file__).parents[1] / "domain" / "lookalikes.py"
+TARGET = Path(__file__).parents[1] / "domain" / "identity" / "lookalikes.py"
 AMBIGUOUS = {"l": "l", "O": "o"}
 """Skeletons that several ASCII characters share (``l`` ``I`` ``1`` ``|``; ``O`` ``0``), and whom they stand for."""
 HEAD = '''"""Characters that look like others, by Unicode's confusables (UTS 39): written by ``scripts/lookalikes.py``.

@@ -182,3 +182,8 @@ async def probe_endpoints(board: ModelRouter) -> tuple[Check, ...]:
         seen = await probe(endpoint)
         checks.append(Check(name="model", ok=seen.ok, detail=seen.line(), hint=seen.hint))
     return tuple(checks)
+
+
+async def masker_of(of_run: Callable[[str], Awaitable[Masker]], personal: bool, context: SelectionContext) -> Masker:
+    """What may not be shown to a model, by the repository of a run; a chat has none."""
+    return await of_run(context.run) if context.tree else Masker(personal=personal)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from approvals import Letter, Links
 from domain import Refused
-from sandbox import find, is_remote, local_path
+from sandbox.source import find, is_remote, local_path
 from service.refusals import refuse
 
 _SHORT = re.compile(r"^(?:[^/\s:@]+@)?([^/\s:@]+):(?!//)(.+)$")

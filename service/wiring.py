@@ -31,10 +31,9 @@ from approvals import (
     writing,
 )
 from domain import Refused
-from domain.masking import Masker
 from graphs import Staff, coding
 from models import Database as ModelTables
-from models import Model, Role, SelectionContext
+from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
@@ -52,7 +51,7 @@ from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import Engine as RiskEngine
 from sandbox import Backend, Check, Delivery, Passage, Pool, Spec, Store, Workspaces
-from service.brains import Policies, open_board, probe_endpoints
+from service.brains import Policies, masker_of, open_board, probe_endpoints
 from service.company import Company
 from service.database import Storage, open_storage
 from service.engine import Ended, Engine, Standing, nobody
@@ -262,7 +261,7 @@ async def _furnish(  # noqa: PLR0917
     masks = Masks(store, personal=settings.mask_personal)
     board = open_board(
         settings, catalogue, stack, engine=database, policy=Policies(store, catalogue.policy), clock=clock,
-        tracer=spans.tracer, given=given, masker=partial(_masker, masks),
+        tracer=spans.tracer, given=given, masker=partial(masker_of, masks, masks.personal),
     )  # fmt: skip
     desk = Desk(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
@@ -282,11 +281,6 @@ async def _furnish(  # noqa: PLR0917
         backend=backend, pool=pool, spec=spec, people=people, desk=desk, audit=audit, revise=revise,
         connections=connections, server=rows.server,
     )  # fmt: skip
-
-
-async def _masker(masks: Masks, errand: SelectionContext) -> Masker:
-    """What an errand may not show a model, by its repository; a chat has none."""
-    return await masks(errand.run) if errand.tree else Masker(personal=masks.personal)
 
 
 async def _make_tables(database: AsyncEngine) -> None:

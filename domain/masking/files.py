@@ -13,7 +13,7 @@ _NAMED: Final = re.compile(
     r"|(?:\.?secrets?|credentials?|passwords?|tokens?|\.passwd)(?:\.(?:local|prod|production|staging|dev|development))?(?:\.(?:ya?ml|json|toml|ini|env|txt|cfg|conf|properties|xml|csv|enc|tfvars))?"
     r"|\.?secrets?/[^/]+\.(?:ya?ml|json|txt|env|toml|ini|csv|cfg|conf|key|pem)|vault\.(?:ya?ml|json)|[^/]*\.tfstate(?:\.backup)?|[^/]*\.auto\.tfvars|terraform\.tfvars"
     r"|(?:service[_-]?account|application_default_credentials|client_secrets?)[^/]*\.json|master\.key|credentials\.yml\.enc|\.dev\.vars|\.flaskenv\.local|local\.settings\.json)$"
-)  # fmt: skip
+)
 _SOURCE: Final = re.compile(r"(?i)\.(?:py|pyi|js|jsx|ts|tsx|go|rs|java|kt|rb|php|cs|c|h|cpp|md|rst)$")
 
 

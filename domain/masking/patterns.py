@@ -22,8 +22,19 @@ LONG = re.compile(r"[A-Za-z0-9_.+/=:$%&;?~-]{20,}")
 SHORT, LONG_WORD = 1_000, 20
 RUN = re.compile(r"[A-Za-z0-9_.+/=:$%&;?~-]{20}")
 NAME_HINTS: Final = (
-    "passw", "passphrase", "passcode", "_pass", "pwd", "secret", "token", "key", "credential", "_auth", "_pw", "conn",
-)  # fmt: skip
+    "passw",
+    "passphrase",
+    "passcode",
+    "_pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "_auth",
+    "_pw",
+    "conn",
+)
 PHRASE_HINTS: Final = ("basic ", "bearer", "token ", "login", "identified", "-u", "--", "-pass", "password '")
 STANDS_IN = re.compile(r"x{6}|X{6}|(?i:your[_-]|placeholder|change.?me|redacted)")
 """What is written where a token belongs."""
@@ -63,20 +74,30 @@ URL = re.compile(
 )
 URL_TOKEN = re.compile(r"(?P<password>[A-Za-z0-9_-]{16,255})@(?P<host>[A-Za-z0-9\[][\w.:\]-]{0,80})")
 PHRASES: Final = (
-    (("bearer", "basic", "token "),
-     re.compile(r"(?:bearer|basic|token)[ \t]{1,4}(?=[^\s\"']{0,200}[0-9=_.])([a-z0-9._~+/-]{12,2000}={0,2})"),
-     "credentials"),
-    (("login",), re.compile(
-        r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}(?:account[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4})?"
-        r"password[ \t\n]{1,4}(\S{4,200})"),
-     "password"),
-    (("-password", "-passwd", "-passphrase", "-token", "-secret", "-api", "-access", "-auth"), re.compile(
-        r"-(?:password|passwd|passphrase|token|secret|api-?key|access-?key|auth)[ \t]{1,4}"
-        r"(?![-$\"'<{])([^\s\"'`;|&()]{6,200})"),
-     "password"),
+    (
+        ("bearer", "basic", "token "),
+        re.compile(r"(?:bearer|basic|token)[ \t]{1,4}(?=[^\s\"']{0,200}[0-9=_.])([a-z0-9._~+/-]{12,2000}={0,2})"),
+        "credentials",
+    ),
+    (
+        ("login",),
+        re.compile(
+            r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}(?:account[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4})?"
+            r"password[ \t\n]{1,4}(\S{4,200})"
+        ),
+        "password",
+    ),
+    (
+        ("-password", "-passwd", "-passphrase", "-token", "-secret", "-api", "-access", "-auth"),
+        re.compile(
+            r"-(?:password|passwd|passphrase|token|secret|api-?key|access-?key|auth)[ \t]{1,4}"
+            r"(?![-$\"'<{])([^\s\"'`;|&()]{6,200})"
+        ),
+        "password",
+    ),
     (("-u", "--user"), re.compile(r"(?:-u|--user)[ =]{1,3}[\"']?[\w.@-]{1,64}:([^\s\"'$@]{4,200})"), "password"),
     (("identified by", "password '"), re.compile(r"(?:identified by|password)[ \t]{1,4}'([^'\n]{4,200})'"), "password"),
-)  # fmt: skip
+)
 """Where a secret follows without any sign in between: headers, .netrc, options, SQL. On small letters."""
 JOINT = re.compile(
     r"(?P<q>[\"'])(?<=[A-Za-z0-9+/_=.!@#%-]{2}[\"'])"
@@ -85,7 +106,7 @@ JOINT = re.compile(
     r"|[ \t]{0,40}(?:\+|\.{1,2}|&|<>|\|\|)[ \t]{0,40})[fFrRbBuU]{0,2}(?P=q)(?=[A-Za-z0-9+/_=.!@#%-]{2})"
     r"|\\\r?\n[+\-> ]?[ \t]{0,200}"
     r"|(?<=[A-Za-z0-9+/_-]{8})\r?\n[+\- ]?[ \t]{1,200}(?=[A-Za-z0-9+/=_.-]{6,200}[ \t]{0,8}\r?(?:\n|$))"
-)  # fmt: skip
+)
 JOINTS: Final = (
     '"\n',
     "'\n",

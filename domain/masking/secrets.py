@@ -292,8 +292,12 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
         strong = word[0].strip("_").startswith(("pass", "pw")) or word[0] in {"secret", "credential"}
         literal = kind == "quoted" or _assigned_tightly(match["op"]) or (_made_up(value) and _ends(text, match))
         if is_secret(
-            value, quoted=literal, strong=strong, rest=rest, bare=kind == "bare",
-        ):  # fmt: skip
+            value,
+            quoted=literal,
+            strong=strong,
+            rest=rest,
+            bare=kind == "bare",
+        ):
             yield Secret(match.start(kind), match.end(kind), "secret.assigned", _label(word[0]), value)
 
 

@@ -8,13 +8,13 @@ from typing import TypeVar
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
 
+from domain.masking import Masker
 from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext
 from models.policy import ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, ModelCards
 from models.routing.composition import around_choice
 from models.routing.endpoints import ModelRegistry
 from models.routing.entitlements import HeldEntitlement
-from models.routing.masked import MaskerOf, by_form, masked
 from models.routing.router import RankedModel, Route
 from models.routing.selection import Circumstances, RecentUsage, choose, no_model_error, quotas_for, route_request
 from models.wrappers.budget import Ledger
@@ -23,6 +23,19 @@ from models.wrappers.quota import Counters
 from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
 
 T = TypeVar("T")
+MaskerOf = Callable[[SelectionContext], Awaitable[Masker]]
+"""The masker of the repository that a question is about."""
+
+
+async def by_form(_: SelectionContext) -> Masker:
+    """Whatever the repository: by the form of secrets and the names they are given to."""
+    return Masker()
+
+
+async def masked(masker_of: MaskerOf, context: SelectionContext, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages as an endpoint may read them."""
+    masker = await masker_of(context)
+    return tuple(replace(message, content=masker.text(message.content)) for message in messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,18 @@ async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[byte
     asked = b"".join(path.rstrip(b"/") + b"\0" for path in paths)
     # The user's own list of what to ignore everywhere counts here, as it does for them.
     try:
-        out = await git(borrowed.folder, f"--work-tree={shadow}", "-C", str(shadow), "check-ignore", "--no-index",
-                        "--stdin", "-z", stdin=asked, as_user=True)  # fmt: skip
+        out = await git(
+            borrowed.folder,
+            f"--work-tree={shadow}",
+            "-C",
+            str(shadow),
+            "check-ignore",
+            "--no-index",
+            "--stdin",
+            "-z",
+            stdin=asked,
+            as_user=True,
+        )
     except GitFailed as error:
         if error.code != 1:  # 1: none of them
             raise

@@ -80,8 +80,14 @@ class Refs:
         if not _SUFFIX.match(suffix) or (base.startswith("-")):
             return None
         if not _ID.match(base):
-            forms = (base, f"refs/{base}", f"refs/tags/{base}", f"refs/heads/{base}", f"refs/remotes/{base}",
-                     f"refs/remotes/{base}/HEAD")  # fmt: skip
+            forms = (
+                base,
+                f"refs/{base}",
+                f"refs/tags/{base}",
+                f"refs/heads/{base}",
+                f"refs/remotes/{base}",
+                f"refs/remotes/{base}/HEAD",
+            )
             named = next((found for form in forms if (found := self.get(form))), None)
             described = _DESCRIBED.search(base)
             base = named or (base if _SHORT_ID.match(base) else described[1] if described else "")

@@ -99,8 +99,18 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
 
 
 async def _fetch(remote: Remote, refspec: str, *options: str) -> None:
-    await remote.git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *options,
-                     "--end-of-options", remote.url, refspec, seconds=SECONDS)  # fmt: skip
+    await remote.git(
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        *options,
+        "--end-of-options",
+        remote.url,
+        refspec,
+        seconds=SECONDS,
+    )
 
 
 async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str | None]:

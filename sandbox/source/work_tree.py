@@ -44,8 +44,9 @@ class WorkTreeStatus:
 async def status(borrowed: Borrowed, tree: str) -> WorkTreeStatus:
     """Compare the work tree of a repository that is not bare with a tree."""
     wanted = await borrowed.entries(tree)
-    found = await asyncio.to_thread(_look, borrowed.source.git_dir, borrowed.source.common_dir,
-                                    borrowed.source.top, wanted)  # fmt: skip
+    found = await asyncio.to_thread(
+        _look, borrowed.source.git_dir, borrowed.source.common_dir, borrowed.source.top, wanted
+    )
     suspects = {path: entry.id for path, entry in found.suspects.items() if stat.S_ISREG(entry.mode)}
     pointers = await borrowed.blobs(tuple(set(suspects.values())), _POINTER) if suspects else {}
     large = await asyncio.to_thread(_stored_elsewhere, borrowed.source.top, suspects, pointers)

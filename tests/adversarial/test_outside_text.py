@@ -95,7 +95,7 @@ def test_yaml_is_composed_where_it_was_weighed_and_nowhere_else() -> None:
         and isinstance(node.value, ast.Name)
         and node.value.id == "yaml"
     }
-    assert found == {"domain.untrusted", "models.sources", "risk.yamls"}
+    assert found == {"domain.text.untrusted", "models.yaml", "risk.yamls"}
 
 
 MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 10))

@@ -112,20 +112,21 @@ def test_help_is_shown_without_importing_the_work():
 
 def test_there_is_one_way_to_an_endpoint_and_it_masks():
     """What opens an endpoint, or asks one that is open, is the models' own; everybody else asks ``Routed``."""
-    inner = {"models.build", "models.chat", "models.seats", "models.vendors", "models.huggingface", "models.discovered"}
+    inner = {"models.clients.chat", "models.clients.vendors", "models.clients.huggingface", "models.clients.discovered",
+             "models.clients.openai", "models.routing.composition"}  # fmt: skip
     outside = {
         name_of(path)
         for path in modules()
         if module_name(path).split(".")[0] not in {"models", "benchmarks"} and set(imports(parsed(path))) & inner
     }
-    openers = {"open_models", "open_endpoint"}
+    openers = {"open_endpoint", "as_one", "around_endpoint", "around_choice"}
     users = {
         name_of(path)
         for path in modules()
         if module_name(path).split(".")[0] not in {"models", "benchmarks"}
         and any(isinstance(node, ast.Name) and node.id in openers for node in ast.walk(parsed(path)))
     }
-    routed = (ROOT / "models" / "routed.py").read_text(encoding="utf-8")
+    routed = (ROOT / "models" / "routing" / "routed.py").read_text(encoding="utf-8")
     assert not outside | users
     body = routed[routed.index("    async def ask(") :]
     assert body.index("await masked(") < body.index("model.ask(")

@@ -19,6 +19,7 @@ from domain import (
     Output,
     Plan,
     Refused,
+    decoded,
     failure_kind,
     find_acceptance,
     is_test,
@@ -26,9 +27,12 @@ from domain import (
     python_tree,
     read_json,
     read_report,
+    redacted,
     weakened,
     yaml_value,
 )
+from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.text.charsets import declarations
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -41,6 +45,7 @@ from models.repair.wording import subject
 from models.tokens import estimated
 from models.wrappers import similarity
 from nodes._lately import _as_diff
+from nodes._masks import masked_run
 from nodes._output import plain
 from nodes.review import _ABOUT_TESTS, _changes
 from retrieval import chunks, clues, repomap, shelf, trace, words
@@ -49,6 +54,7 @@ from risk.content import deceptive, secrets, unseen
 from risk.delivery import _unquoted
 from risk.paths import glob_expression
 from risk.quoting import ansi, bare, braces, double_quoted
+from sandbox import submodules
 from sandbox.hunks import hunks
 from sandbox.requirements import is_manifest, requirements
 from service import logged_tests
@@ -107,9 +113,9 @@ PARSERS = (
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
     Parser("domain.weakening", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),
     Parser("domain.weakening", is_test, most=4_000),
-    Parser("domain.untrusted", python_tree),
-    Parser("domain.untrusted", json_value, refuses=(ValueError,)),
-    Parser("domain.untrusted", yaml_value, refuses=(ValueError,)),
+    Parser("domain.text.untrusted", python_tree),
+    Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
+    Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
     Parser("nodes._output", lambda text: plain(_ran(text))),
     Parser("nodes._lately", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
     Parser("nodes.review", _changes),
@@ -168,7 +174,18 @@ PARSERS = (
     Parser("service.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
     Parser("models.partial_json", lambda text: PartialChange().read(text)),
     Parser("models.partial_json", lambda text: PartialChange().read(f'{{"path": "{text}')),
-    Parser("domain.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
+    Parser("domain.identity.addresses", redacted),
+    Parser("domain.masking.echo", lambda text: without_echoes(text, [text])),
+    Parser("domain.masking.masker", Masker(key="k", known={"zebra-7-of-all": "value"}).text),
+    Parser("domain.masking.personal", find_personal),
+    Parser("domain.masking.secrets", find_secrets),
+    Parser("domain.masking.values", lambda text: find_secrets(f"password = {text}")),
+    Parser("domain.text.charsets", lambda text: declarations({".editorconfig": _raw(text)})),
+    Parser("domain.text.charsets", lambda text: declarations({".gitattributes": _raw(text)})),
+    Parser("domain.text.encoding", lambda text: decoded(_raw(text), "a.html")),
+    Parser("nodes._masks", lambda text: masked_run(_ran(text), Masker())),
+    Parser("sandbox.submodules", submodules.names),
+    Parser("domain.text.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
     Parser("service.report", diff_view),
     Parser("service.terminal", harmless),
     Parser("telemetry.redact", REDACTOR.text),
@@ -188,7 +205,18 @@ OURS = {
     "sandbox.isolation": "the version that Docker names",
     "sandbox.layout": "ids of runs",
     "sandbox.objects": "ids that git prints",
-    "sandbox.origin": "addresses of at most 2,000 characters, and what git prints",
+    "domain.masking.files": "names of files",
+    "domain.masking.patterns": "patterns that come with the house, tried by domain.masking.secrets",
+    "domain.masking.tokens": "patterns that come with the house, tried by domain.masking.secrets",
+    "risk.executed": "names of files",
+    "risk.repository": "words of a command, which risk.shell bounds",
+    "sandbox.paths": "paths of at most 3,000 bytes",
+    "sandbox.source.refs": "revisions of at most 2,000 characters, and refs of at most 4 kB",
+    "sandbox.source.remote": "what git prints, bounded",
+    "sandbox.source.repository": "addresses of at most 2,000 characters",
+    "sandbox.source.work_tree": "the first kilobyte of a file",
+    "service.premises": "addresses of at most 2,000 characters",
+    "service.threads": "ids of threads",
     "sandbox.trees": "paths that git prints",
     "service.cli": "help of our own",
     "service.images": "the name of a folder",

@@ -8,10 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain import Refused
-from domain.charsets import Charsets, Rule
-from domain.line_matching import matching
-from domain.text_edits import NotOnce, replaced, rewritten, written
-from domain.text_encoding import TextFile, decoded
+from domain.text.charsets import Charsets, Rule
+from domain.text.edits import NotOnce, replaced, rewritten, written
+from domain.text.encoding import TextFile, decoded
+from domain.text.line_matching import matching
 
 ENCODINGS = [
     "utf-8",

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.charsets import Charsets, codec, declarations
-from domain.text_encoding import TextFile, decoded, dominant, lines, universal
+from domain.text.charsets import Charsets, codec, declarations
+from domain.text.encoding import TextFile, decoded, dominant, lines, universal
 
 FRENCH = "# Vérifie que l'adresse donnée est déjà réservée à l'élève\nname = 'Zoé'\n"
 SAMPLES = {

@@ -8,10 +8,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from domain.charsets import Charsets, codec, label
 from domain.errors import Refused
-from domain.line_matching import matching
-from domain.text_encoding import LINE_END, Row, TextFile, declared, universal
+from domain.text.charsets import Charsets, codec, label
+from domain.text.encoding import LINE_END, Row, TextFile, declared, universal
+from domain.text.line_matching import matching
 
 _MARK = "\ufeff"
 _BOM = {"utf_8": b"\xef\xbb\xbf", "utf_16_le": b"\xff\xfe", "utf_16_be": b"\xfe\xff"}

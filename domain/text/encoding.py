@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from domain.charsets import Charsets, codec, label
+from domain.text.charsets import Charsets, codec, label
 
 SNIFFED = 8_000
 """A zero byte in the first so many makes a file binary, as in git."""

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from domain.lookalikes import AMBIGUOUS, LOOKALIKES
+from domain.identity.lookalikes import AMBIGUOUS, LOOKALIKES
 
 _IGNORED = (
     *range(0x20),

@@ -1,0 +1,26 @@
+"""Text from outside: its encoding and edits that keep it, and JSON, YAML and Python of strangers, read with bounds."""
+
+from domain.text.charsets import Charsets
+from domain.text.edits import NotOnce, replaced, rewritten, written
+from domain.text.encoding import TextFile, decoded
+from domain.text.strict_json import ODD_TEXT, OddJson, read_json
+from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
+
+__all__ = [
+    "ODD_TEXT",
+    "Charsets",
+    "NotOnce",
+    "OddJson",
+    "TextFile",
+    "YamlLoader",
+    "decoded",
+    "json_value",
+    "python_tree",
+    "read_json",
+    "replaced",
+    "rewritten",
+    "whole_number",
+    "written",
+    "yaml_excess",
+    "yaml_value",
+]
