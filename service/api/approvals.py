@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field, TypeAdapter
 
 from approvals import Ballot, Decision, Terms, approve_the_like, read_resume, refusal, voted_answer
-from domain import BallotState
+from domain import BallotState, redacted
 from service.api.caller import ApprovalReader, Caller, TheOffice, answer
 from service.office import Office
 from service.who import Who
@@ -21,6 +21,7 @@ _BALLOT = TypeAdapter(Ballot)
 def document(ballot: Ballot) -> dict[str, Any]:
     """A ballot with everything its signer has to see."""
     shown = _BALLOT.dump_python(ballot, mode="json")
+    shown["action"]["target"] = redacted(ballot.action.target)
     return {**shown, "tier": ballot.tier, "approvals": ballot.approvals, "needed": ballot.requirement.humans}
 
 

@@ -57,7 +57,7 @@ async def test_what_the_proof_finds_asks_for_no_plan_that_no_attempt_could_follo
         standing, events = await start(opened, wanted)
         assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")  # type: ignore[union-attr]
         assert [event.message for event in events if event.kind == "reviewed"] == ["changes_requested"]
-        assert not opened.board.seats.models["planner"].asked  # type: ignore[attr-defined]
+        assert not opened.board.registry.models["planner"].asked  # type: ignore[attr-defined]
 
 
 async def test_a_signed_attempt_is_the_last_one(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_time_that_is_up_keeps_no_proof_from_running(tmp_path: Path, limit
         standing, events = await start(opened, task(repo, budget=Budget(**limits), accept=slow, deliver="patch"))
         assert standing.run.status == "delivered", standing.run.ending
         told = [event.message for event in events if event.data.get("code") == "budget_spent"]
-        asked = len(opened.board.seats.models["reviewer"].asked)  # type: ignore[attr-defined]
+        asked = len(opened.board.registry.models["reviewer"].asked)  # type: ignore[attr-defined]
     assert (len(told), asked) == ((1, 0) if named else (0, 1))
     assert all(named in line for line in told)
 
@@ -98,7 +98,7 @@ async def test_a_reviewer_that_cannot_be_paid_is_not_asked_and_that_is_said(tmp_
     async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo, budget=budget))
         assert standing.run.status == "interrupted", standing.run.ending
-        assert not opened.board.seats.models["reviewer"].asked  # type: ignore[attr-defined]
+        assert not opened.board.registry.models["reviewer"].asked  # type: ignore[attr-defined]
         ballot = await opened.ballots.get(standing.ballot or "", opened.org)
         assert "review.limit" in {reason.rule for reason in ballot.reasons}
         await decide(opened, standing, "approve")

@@ -103,7 +103,7 @@ def leaks(text: str) -> list[str]:
 
 
 def prompts(opened: Any) -> Iterator[str]:
-    for model in opened.board.seats.models.values():
+    for model in opened.board.registry.models.values():
         yield from (message.content for asked in model.asked for message in asked)
 
 
@@ -180,7 +180,7 @@ async def test_a_masked_value_does_not_leave_its_file(tmp_path: Path, path: str)
     bad = {"files_to_create": [{"path": path, "content": shown}]}
     async with house(tmp_path, {"coder": [bad, FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, deliver="patch"))
-        told = opened.board.seats.models["coder"].asked[1][-1].content  # type: ignore[attr-defined]
+        told = opened.board.registry.models["coder"].asked[1][-1].content  # type: ignore[attr-defined]
         assert (
             "was not shown, because it holds secrets" in told or "stands for a value that is not in this file" in told
         )

@@ -78,7 +78,7 @@ async def test_what_the_acceptance_command_litters_stays_out(tmp_path: Path, san
     async with house(tmp_path, {"coder": [wrong, right], "reviewer": [OK]}, sandbox=sandbox) as opened:
         # The second attempt finds the fixture again, or the command could not even begin.
         run, _ = await delivered(opened, repo, accept="python3 prove.py")
-        told = opened.board.seats.models["coder"].asked[1][-1].content  # type: ignore[attr-defined]
+        told = opened.board.registry.models["coder"].asked[1][-1].content  # type: ignore[attr-defined]
     assert status(repo, run) == "M\tshop/prices.py"
     ways = {each["path"]: each["how"] for each in run["left_out"]}
     assert ways["state.json"] == "changed"
@@ -94,7 +94,7 @@ async def test_a_file_that_a_command_made_is_missed_by_name_and_kept_when_the_ch
     again = {"cmd_instructions": ["python3 gen.py"], "cmd_outputs": ["shop/rate.py"]}
     async with house(tmp_path, {"coder": [MAKE, again], "planner": [PLAN], "reviewer": [OK]}) as opened:
         run, events = await delivered(opened, repo, accept=NEEDS_RATE)
-        planner = opened.board.seats.models["planner"].asked[0][-1].content  # type: ignore[attr-defined]
+        planner = opened.board.registry.models["planner"].asked[0][-1].content  # type: ignore[attr-defined]
     reviewed = [event for event in events if event.kind == "reviewed"]
     assert [event.message for event in reviewed] == ["changes_requested", "ok"]
     assert "shop/rate.py (new), gen.cache (new)" in planner

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from domain import CodeChange
-from models.contract import Job
+from models import ChangeRequest
 from models.repair import Repair
 from sandbox import REPO, Local, Spec
 from sandbox.edits import outcome
@@ -64,7 +64,7 @@ async def test_a_repair_changes_its_own_bytes_only(source):
     try:
         await sandbox.write(str(PurePosixPath(REPO) / "prices.py"), source)
         await sandbox.write(str(PurePosixPath(REPO) / "test_prices.py"), TEST.encode())
-        proposal = await Repair().propose(Job(accept="python3 -m pytest -q", seconds=60.0), sandbox)
+        proposal = await Repair().propose(ChangeRequest(accept="python3 -m pytest -q", seconds=60.0), sandbox)
         assert await sandbox.read(str(PurePosixPath(REPO) / "prices.py")) == source
     finally:
         await sandbox.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.masking import Masker
 from nodes._context import TreeFiles, gather, news
 from retrieval import Finder, ReadsMany
 from sandbox import Pinned, Store
@@ -39,7 +40,7 @@ async def test_many_files_are_read_in_one_go_and_what_does_not_fit_is_left_out(t
     read = await store.read_many("r1", pinned.tree, asked, limit=LIMIT)
     assert read == {path: data for path, data in files.items() if len(data) <= LIMIT}
     assert await store.read_many("r1", pinned.tree, [], limit=LIMIT) == {}
-    assert isinstance(TreeFiles(store, "r1", pinned.tree), ReadsMany)
+    assert isinstance(TreeFiles(store, "r1", pinned.tree, Masker()), ReadsMany)
 
 
 @pytest.mark.parametrize("number", [3, 900])
@@ -49,7 +50,7 @@ async def test_the_function_is_found_among_few_files_and_among_many(tmp_path: Pa
     files["tests/test_pool.py"] = b"from pkg.pool import reclaim\n\ndef test_it():\n    assert reclaim(1) == 1\n"
     store, pinned = await pin(tmp_path, files)
     began = time.perf_counter()
-    found = await Finder(TreeFiles(store, "r1", pinned.tree)).find(
+    found = await Finder(TreeFiles(store, "r1", pinned.tree, Masker())).find(
         "a connection is lost after closing\ntests/test_pool.py:4: AssertionError", budget_tokens=800
     )
     assert time.perf_counter() - began < 15
@@ -58,18 +59,21 @@ async def test_the_function_is_found_among_few_files_and_among_many(tmp_path: Pa
 
 async def test_the_planner_cites_what_it_was_shown(tmp_path: Path) -> None:
     store, pinned = await pin(tmp_path, {"a.py": b"def total(prices):\n    return sum(prices)\n", "b.md": b"# B\n"})
-    context, cited = await gather(store, "r1", pinned.tree, "total of prices is wrong", "")
+    context, cited = await gather(store, "r1", pinned.tree, "total of prices is wrong", "", masker=Masker())
     assert "a.py:1-2" in cited
     assert "return sum(prices)" in context
 
 
 async def test_what_changed_since_is_shown_beside_a_context_that_stands_still(tmp_path: Path) -> None:
     store, old = await pin(tmp_path, {"a.py": b"def total(prices):\n    return sum(prices)\n", "b.py": b"RATE = 2\n"})
-    known, _ = await gather(store, "r1", old.tree, "total of prices at the RATE of b.py", "")
+    known, _ = await gather(store, "r1", old.tree, "total of prices at the RATE of b.py", "", masker=Masker())
     commit(tmp_path / "repo", {"a.py": b"def total(prices):\n    return sum(prices) * 3\n"})
     new = await store.pin("r1", str(tmp_path / "repo"))
-    said = await news(store, "r1", (old.tree, new.tree), "total of prices at the RATE of b.py", known)
+    said = await news(store, "r1", (old.tree, new.tree), "total of prices at the RATE of b.py", known, masker=Masker())
     assert said.startswith("a.py\n\n<file path='a.py:")
     assert "sum(prices) * 3" in said
     assert "RATE" not in said, "it was shown before"
-    assert await news(store, "r1", (old.tree, old.tree), "total of prices at the RATE of b.py", known) == ""
+    assert (
+        await news(store, "r1", (old.tree, old.tree), "total of prices at the RATE of b.py", known, masker=Masker())
+        == ""
+    )

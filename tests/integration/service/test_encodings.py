@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from domain.masking import Masker
 from nodes._context import gather
 from sandbox import Store
 from service import report
@@ -42,7 +43,7 @@ async def test_an_accent_goes_through_a_whole_run(tmp_path):
     repo = repository(tmp_path / "repo")
     async with house(tmp_path, {"coder": [EURO, FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, accept=ACCEPT, text="Corrige le total de l'été"))
-        coder = opened.board.seats.models["coder"]
+        coder = opened.board.registry.models["coder"]
         asked = "\n".join(message.content for message in coder.asked[1])  # type: ignore[attr-defined]
         assert "Prix de l'été" in asked
         assert "�" not in asked
@@ -84,7 +85,7 @@ async def test_retrieval_finds_what_is_written_in_other_encodings(tmp_path):
     git(repo, "add", "-A")
     git(repo, "commit", "-q", "-m", "more")
     pinned = await store.pin("run", str(repo))
-    context, _ = await gather(store, "run", pinned.tree, "Où est la réserve épuisée ?", "")
+    context, _ = await gather(store, "run", pinned.tree, "Où est la réserve épuisée ?", "", masker=Masker())
     assert "La réserve est épuisée depuis l'été" in context
     assert "/* la réserve */\nint stock;" in context
     assert "�" not in context
