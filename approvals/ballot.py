@@ -1,4 +1,4 @@
-"""The values of this room: a question, its answers, who gave them, and what others are told of it."""
+"""Ballot, vote and grant: the values of a question, its answers, who gave them, and what others are told."""
 
 from datetime import datetime
 from typing import Annotated, Literal

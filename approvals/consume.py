@@ -1,12 +1,12 @@
-"""Whether an approval may be used now, and what became of using it. Pure."""
+"""Consumption of an approval: whether it may be used now, and what became of using it. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from approvals.ballot import Ballot, Grant
+from approvals.errors import Code, refusal
 from approvals.quorum import counts, effective, involved, outcome
-from approvals.refusals import Code, refusal
 from domain import BallotState, Refused, Vote
 
 Roles = Mapping[str, frozenset[str]]

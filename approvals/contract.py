@@ -37,7 +37,7 @@ class People(Protocol):
 class Ballots(Protocol):
     """Asks humans and remembers what they said. Another organisation's ballot does not exist.
 
-    Every ``Refused`` code is listed in ``approvals.refusals``; trying again never helps with those.
+    Every ``Refused`` code is listed in ``approvals.errors``; trying again never helps with those.
     Any verb raises ``Unavailable`` when the store cannot be reached: try again.
     """
 

@@ -1,4 +1,4 @@
-"""What an approval is bound to: digests of exactly the bytes that will run. Pure.
+"""Digests that bind an approval to exactly the bytes that will run. Pure.
 
 Canonical JSON is RFC 8785, so the same action has the same digest on every machine and in every
 language. Descriptions and rationales are not part of an action: models reword them, and an

@@ -1,33 +1,8 @@
-"""Every no of this room: a stable code, the HTTP status it answers with, and what to do about it."""
+"""Errors of approvals: a stable code, the HTTP status it answers with, and what to do about it."""
 
-from typing import ClassVar, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
-from domain import Refused
-
-
-class Unauthenticated(Refused):
-    http_status: ClassVar[int] = 401
-
-
-class Forbidden(Refused):
-    http_status: ClassVar[int] = 403
-
-
-class Missing(Refused):
-    http_status: ClassVar[int] = 404
-
-
-class Conflict(Refused):
-    http_status: ClassVar[int] = 409
-
-
-class Gone(Refused):
-    http_status: ClassVar[int] = 410
-
-
-class Unprocessable(Refused):
-    http_status: ClassVar[int] = 422
-
+from domain import Conflict, Forbidden, Gone, Missing, Refused, Unauthenticated, Unprocessable
 
 Code = Literal[
     "not_approver",

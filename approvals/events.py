@@ -1,4 +1,4 @@
-"""What follows from a change of a ballot: facts for the audit chain, letters for subscribers. Pure."""
+"""Events of a ballot: facts for the audit chain, notifications for subscribers. Pure."""
 
 from datetime import datetime
 from typing import Literal
@@ -27,7 +27,7 @@ Topic = Literal["approval.pending", "approval.noted", "approval.decided", "appro
 
 
 @value
-class Letter:
+class Notification:
     """What subscribers are told: ids, digest, tier, deadline. Thin on purpose."""
 
     topic: Topic
@@ -61,12 +61,12 @@ def killed_fact(run: str, voter: Voter, at: datetime) -> Fact:
     return Fact(at=at, org=voter.org, actor=voter.subject, verb="run.killed", object=run)
 
 
-def letter(before: Ballot | None, after: Ballot, at: datetime) -> Letter | None:
+def letter(before: Ballot | None, after: Ballot, at: datetime) -> Notification | None:
     """What subscribers are told of this change; None when it is none of their business."""
     topic = _topic(before, after)
     if topic is None or not after.requirement.notify:
         return None
-    return Letter(
+    return Notification(
         topic=topic,
         org=after.org,
         run=after.run,

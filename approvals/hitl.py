@@ -1,4 +1,4 @@
-"""Speaking with LangGraph clients: what an interrupt shows, and what their resumes mean. Pure.
+"""Human in the loop, for LangGraph clients: what an interrupt shows, and what their resumes mean. Pure.
 
 The payload is langchain's HITLRequest with one action, so that Studio, Agent Chat UI and Agent Inbox can
 show it. Their answers carry no id and come in several shapes; what is not clearly a decision approves nothing.
@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from approvals.ballot import Ballot, Decision, Terms
 from approvals.digest import canonical
-from approvals.refusals import refusal
-from approvals.show import one_line
+from approvals.errors import refusal
+from approvals.rendering import one_line
 from domain import Action, Choice, Refused, redacted, value
 
 _MAX_COMMENT = 10_000
@@ -32,7 +32,7 @@ _KINDS: dict[str, Kind] = {
 
 
 @value
-class Answer:
+class Resume:
     """A resume, understood. ``none``: not a decision, so nothing is approved."""
 
     kind: Kind = "none"
@@ -45,7 +45,7 @@ class Answer:
     """With an approval: the like of it, for the rest of the run."""
 
 
-NOTHING = Answer()
+NOTHING = Resume()
 
 
 def interrupt_payload(ballot: Ballot) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def description(ballot: Ballot) -> str:
     return f"**{ballot.tier}**: needs {needs}, {until}\n\n{reasons}\n\n`{ballot.action_digest}`"
 
 
-def read_resume(resume: Any) -> Answer:
+def read_resume(resume: Any) -> Resume:
     """Understand what a client resumed with. Never raises; anything unclear is ``NOTHING``."""
     if isinstance(resume, Mapping) and "decisions" in resume:
         return _only(resume["decisions"], said_by=resume)
@@ -86,14 +86,14 @@ def read_resume(resume: Any) -> Answer:
     return NOTHING
 
 
-def _only(decisions: Any, *, said_by: Mapping[str, Any]) -> Answer:
+def _only(decisions: Any, *, said_by: Mapping[str, Any]) -> Resume:
     """One action, so one decision: several answers to one question are no answer."""
     if not isinstance(decisions, list) or len(decisions) != 1 or not isinstance(decisions[0], Mapping):
         return NOTHING
     return _one(decisions[0], said_by=said_by)
 
 
-def _one(decision: Mapping[str, Any], *, said_by: Mapping[str, Any]) -> Answer:
+def _one(decision: Mapping[str, Any], *, said_by: Mapping[str, Any]) -> Resume:
     kind = _KINDS.get(_word(decision.get("type", decision.get("decision"))), "none")
     edited = _edited(decision) if kind == "edit" else None
     if kind == "none" or (kind == "edit" and edited is None):
@@ -102,7 +102,7 @@ def _one(decision: Mapping[str, Any], *, said_by: Mapping[str, Any]) -> Answer:
         grant = _GRANT.validate_python(decision.get("grant")) if kind == "approve" else None
     except ValidationError:
         return NOTHING  # a yes to more than can be said is no yes
-    return Answer(
+    return Resume(
         kind=kind,
         comment=_comment(decision),
         edited=edited,
@@ -138,7 +138,7 @@ def _word(text: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
-def bound(answer: Answer, pending: Sequence[Ballot]) -> Ballot:
+def bound(answer: Resume, pending: Sequence[Ballot]) -> Ballot:
     """The ballot an answer is about: the one it names, else the thread's only pending one.
 
     Raises:

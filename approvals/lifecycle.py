@@ -1,10 +1,20 @@
-"""Whether an edit only takes something away. Pure, and default-deny: unknown differences widen."""
+"""Lifecycle of a ballot: how it moves from state to state. Pure: every store applies these and nothing else.
+
+Functions return the ballot as it is afterwards, or raise the refusal. Storing it, in one transaction with the fact and
+the letters that follow from it, is the store's job. Whether an edit only takes something away is default-deny: unknown
+differences widen.
+"""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from domain import Action
+from approvals.ballot import Ballot, Decision, Grant, Request, Revision, Voter
+from approvals.digest import action_digest, ballot_id, context_digest
+from approvals.errors import refusal
+from approvals.quorum import effective, involved, may_vote, outcome, repeats, undecided
+from domain import TIERS, Action, Risk, Tier, Vote, person, respelled
 
 SWITCHES = frozenset({"force", "force_with_lease", "delete", "mirror", "follow_tags", "amend"})
 """Arguments whose absence does strictly less; ``dry_run`` and the like are not among them."""
@@ -37,3 +47,184 @@ def _less(key: str, old: Any, new: Any) -> bool:
 
 def _within(few: Sequence[str], many: Sequence[str]) -> bool:
     return set(few) <= set(many)
+
+
+def digest_of(action: Action) -> str:
+    """The action's digest, or the refusal ``action_invalid``."""
+    try:
+        return action_digest(action)
+    except (ValueError, UnicodeError) as error:
+        raise refusal("action_invalid", f"This action has no canonical form: {error}") from error
+
+
+def asked(request: Request, *, now: datetime, nonce: str) -> Ballot:
+    """A new pending ballot; ``approved`` at once where the policy asks for nobody."""
+    digest = digest_of(request.action)
+    ballot = _blank(_checked(request), ballot_id(request.run, request.step, digest), digest, now=now, nonce=nonce)
+    return _settle(ballot, now) if request.requirement.humans == 0 else ballot
+
+
+def _blank(request: Request, id_: str, digest: str, *, now: datetime, nonce: str) -> Ballot:
+    expires_at = now + timedelta(seconds=request.requirement.expires_in_seconds)
+    bound = context_digest(
+        org=request.org,
+        run=request.run,
+        step=request.step,
+        requester=request.requester,
+        policy_version=request.requirement.policy_version,
+        tier=request.risk.tier,
+        nonce=nonce,
+        expires_at=expires_at,
+        shown=request.diff,
+    )
+    return Ballot(
+        id=id_,
+        org=request.org,
+        run=request.run,
+        step=request.step,
+        action=request.action,
+        action_digest=digest,
+        context_digest=bound,
+        nonce=nonce,
+        risk=request.risk,
+        requirement=request.requirement,
+        requester=request.requester,
+        created_at=now,
+        expires_at=expires_at,
+        diff=request.diff,
+    )
+
+
+def rejected_again(ballot: Ballot, before: Ballot, *, rejects: int) -> Ballot:
+    """The same bytes were rejected in this run: no human is asked twice."""
+    feedback = f"Rejected before, as {before.id}. {before.feedback}".strip()
+    return replace(
+        ballot, state="rejected", feedback=feedback[:10_000], decided_at=ballot.created_at, use_by=None, rejects=rejects
+    )
+
+
+def granted(ballot: Ballot, grant: Grant, *, now: datetime) -> Ballot:
+    """Approved by a standing grant; the grant's giver stays answerable."""
+    return replace(_settle(ballot, now), grant=grant.id)
+
+
+def voted(ballot: Ballot, decision: Decision, voter: Voter, *, now: datetime, rejects: int) -> Ballot:
+    """Record an answer. ``rejects`` counts the run's rejections before this one.
+
+    Raises:
+        Refused: see ``Ballots.vote``.
+    """
+    if no := may_vote(ballot, voter, decision.choice, now):
+        raise no
+    if repeats(ballot, decision, voter, now):
+        return ballot
+    if no := undecided(ballot, now):
+        raise no
+    if decision.action_digest != ballot.action_digest:
+        raise refusal("digest_mismatch", "The signed digest is not the digest of this action.")
+    others = tuple(vote for vote in ballot.votes if person(vote.voter) != person(voter.subject))
+    after = replace(ballot, votes=(*others, _vote(ballot, decision, voter, now)))
+    # Eligibility was checked when each vote was cast; it is checked again, with today's roles, by ``used``.
+    state = outcome(after.votes, ballot.requirement, lambda vote: vote.action_digest == ballot.action_digest)
+    if state == "approved":
+        return _settle(after, now)
+    if state == "rejected":
+        return replace(after, state="rejected", decided_at=now, feedback=decision.comment, rejects=rejects + 1)
+    return after
+
+
+def _vote(ballot: Ballot, decision: Decision, voter: Voter, now: datetime) -> Vote:
+    return Vote(
+        voter=voter.subject,
+        choice=decision.choice,
+        action_digest=decision.action_digest,
+        voted_at=now,
+        comment=decision.comment,
+        surface=voter.surface,
+        self_approved=decision.choice == "approve" and involved(ballot, voter.subject),
+    )
+
+
+def _settle(ballot: Ballot, now: datetime) -> Ballot:
+    use_by = now + timedelta(seconds=ballot.requirement.use_within_seconds)
+    return replace(ballot, state="approved", decided_at=now, use_by=use_by)
+
+
+def edited(ballot: Ballot, revision: Revision, voter: Voter, *, now: datetime, nonce: str) -> tuple[Ballot, Ballot]:
+    """The old ballot, superseded, and the new one that takes its place.
+
+    Raises:
+        Refused: see ``Ballots.edit``.
+    """
+    if no := may_vote(ballot, voter, "reject", now) or undecided(ballot, now):
+        raise no
+    digest, risk = digest_of(revision.action), higher(ballot.risk, revision.risk)
+    if digest == ballot.action_digest:
+        raise refusal("action_invalid", "The edited action is the same as before.")
+    if risk.tier == "critical" and not narrows(ballot.action, revision.action):
+        raise refusal("edit_widens", "This edit does more than narrow the action.")
+    request = Request(
+        org=ballot.org,
+        run=ballot.run,
+        step=ballot.step,
+        action=revision.action,
+        risk=risk,
+        requirement=ballot.requirement if risk.tier == ballot.tier else revision.requirement,
+        requester=ballot.requester,
+        diff=revision.diff,
+    )
+    # The id names its ancestor, so that editing back to the first bytes is a new question, not the old one.
+    id_ = ballot_id(ballot.run, f"{ballot.step} after {ballot.id}", digest)
+    new = _blank(_checked(request), id_, digest, now=now, nonce=nonce)
+    new = replace(new, editor=voter.subject, supersedes=ballot.id)
+    return replace(ballot, state="superseded", superseded_by=id_, decided_at=now), new
+
+
+def _checked(request: Request) -> Request:
+    rated, asked_for = request.risk.tier, request.requirement.tier
+    if rated != asked_for:
+        raise refusal("action_invalid", f"Rated {rated}, but asked with the rule for {asked_for}.")
+    return request
+
+
+def higher(one: Risk, other: Risk) -> Risk:
+    """Both ratings together; never below either."""
+    tier: Tier = one.tier if TIERS.index(one.tier) >= TIERS.index(other.tier) else other.tier
+    seen = dict.fromkeys((*other.reasons, *one.reasons))
+    return Risk(tier=tier, reasons=tuple(seen))
+
+
+def cancelled(ballot: Ballot, voter: Voter, *, now: datetime) -> Ballot:
+    """Withdrawn by its requester or by anyone who could veto it."""
+    own = voter.kind == "human" and respelled(voter.subject, ballot.requester)
+    if not own and (no := may_vote(ballot, voter, "reject", now)):
+        raise no
+    if effective(ballot, now) == "approved":
+        return replace(ballot, state="cancelled", decided_at=now)
+    if no := undecided(ballot, now):
+        raise no
+    return replace(ballot, state="cancelled", decided_at=now)
+
+
+def killed(ballot: Ballot, *, now: datetime) -> Ballot:
+    """Cancelled because its run was stopped."""
+    return replace(ballot, state="cancelled", decided_at=now)
+
+
+def swept(ballot: Ballot, *, now: datetime) -> Ballot:
+    """As ``effective`` says, and escalated at half-time."""
+    state = effective(ballot, now)
+    if state != ballot.state:
+        return replace(ballot, state=state, decided_at=ballot.decided_at or ballot.expires_at)
+    half = ballot.created_at + (ballot.expires_at - ballot.created_at) / 2
+    if state == "pending" and ballot.escalated_at is None and now >= half:
+        return replace(ballot, escalated_at=now)
+    return ballot
+
+
+def ensure_may_kill(voter: Voter) -> None:
+    """The kill switch is for people who run or sign things. A program cancels the runs it started, and can go on."""
+    if voter.kind != "human":
+        raise refusal("not_approver", f"{voter.subject} is no person: only people stop runs for good.")
+    if not {"operator", "approver", "critical_approver", "org_admin"} & set(voter.roles):
+        raise refusal("not_approver", f"{voter.subject} may not stop runs.")

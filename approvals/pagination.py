@@ -1,22 +1,11 @@
-"""Where a list goes on: newest first, then by id. Pure."""
+"""Pagination: where a list goes on, newest first, then by id. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from approvals.ballot import Ballot
-from approvals.refusals import refusal
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since the epoch: exact, the same on every database, and it sorts."""
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
-def instant(at: int) -> datetime:
-    """The moment, in UTC."""
-    return EPOCH + timedelta(microseconds=at)
+from approvals.errors import refusal
+from database import instant, micros
 
 
 def after(ballot: Ballot) -> str:

@@ -1,4 +1,4 @@
-"""Who must sign what, read from ``policy.yaml``. Pure: the text comes in, a requirement comes out."""
+"""Policy of signatures, from ``policy.yaml``: who must sign what. Pure: text in, a requirement out."""
 
 import hashlib
 from importlib.resources import files
@@ -17,7 +17,7 @@ Seconds = Annotated[int, Field(gt=0, le=THIRTY_DAYS)]
 
 
 @value
-class Rule:
+class TierRule:
     """What one tier needs. Times in seconds."""
 
     humans: Annotated[int, Field(ge=0, le=5)]
@@ -29,7 +29,7 @@ class Rule:
 
 
 @value
-class World:
+class ModeRules:
     """How one mode differs from the table."""
 
     allow_self: tuple[Literal["high"], ...] = ()
@@ -40,9 +40,9 @@ class World:
 class Policy:
     """The whole table. Its version is a digest of its content."""
 
-    tiers: dict[Tier, Rule]
-    solo: World = Field(default_factory=lambda: World(allow_self=("high",)))
-    team: World = Field(default_factory=World)
+    tiers: dict[Tier, TierRule]
+    solo: ModeRules = Field(default_factory=lambda: ModeRules(allow_self=("high",)))
+    team: ModeRules = Field(default_factory=ModeRules)
 
     @model_validator(mode="after")
     def _sound(self) -> "Policy":

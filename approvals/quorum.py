@@ -1,4 +1,4 @@
-"""Who may vote, and what the votes come to. Pure: a ballot, a voter, the roles and the time go in.
+"""Quorum: who may vote, and what the votes come to. Pure: a ballot, a voter, roles and the time go in.
 
 Four eyes: requester, editor, bots, keys and service accounts never count; one vote per human; one
 reject vetoes; no answer in time means no.
@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from approvals.ballot import Ballot, Decision, Voter
-from approvals.refusals import refusal
+from approvals.errors import refusal
 from domain import BallotState, Refused, Requirement, Vote, alike, people, person
 
 LIVE: frozenset[BallotState] = frozenset({"pending", "approved"})

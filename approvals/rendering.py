@@ -1,4 +1,4 @@
-"""Showing an action so that nothing in it can hide. Pure.
+"""Rendering of an action so that nothing in it can hide. Pure.
 
 Whoever signs must see what runs: characters that reorder text, take no space, or look like nothing are
 spelled out, in the terminal, on the page and in clients alike.
@@ -28,7 +28,7 @@ _HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @value
-class Piece:
+class ShownPiece:
     """A run of text as it is, or one escaped character."""
 
     text: str
@@ -36,10 +36,10 @@ class Piece:
 
 
 @value
-class Line:
+class ShownLine:
     """One line of a diff or a command."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ShownPiece, ...]
     kind: Literal["plain", "added", "removed", "hunk", "file"] = "plain"
 
 
@@ -59,19 +59,19 @@ def escape(char: str) -> str:
     return f"⟨U+{ord(char):04X}{' ' * bool(name)}{name}⟩"
 
 
-def pieces(text: str) -> tuple[Piece, ...]:
+def pieces(text: str) -> tuple[ShownPiece, ...]:
     """The text, complete, with everything hidden spelled out."""
-    found: list[Piece] = []
+    found: list[ShownPiece] = []
     plain: list[str] = []
     for char in text:
         if not hides(char):
             plain.append(char)
             continue
         if plain:
-            found.append(Piece(text="".join(plain)))
+            found.append(ShownPiece(text="".join(plain)))
             plain = []
-        found.append(Piece(text=escape(char), escaped=True))
-    return (*found, Piece(text="".join(plain))) if plain else tuple(found)
+        found.append(ShownPiece(text=escape(char), escaped=True))
+    return (*found, ShownPiece(text="".join(plain))) if plain else tuple(found)
 
 
 def visible(text: str) -> str:
@@ -84,14 +84,14 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n")
 
 
-def lines(text: str) -> tuple[Line, ...]:
+def lines(text: str) -> tuple[ShownLine, ...]:
     """Plain lines. Only a newline separates them: other separators are shown."""
-    return tuple(Line(pieces=pieces(line)) for line in text.split("\n"))
+    return tuple(ShownLine(pieces=pieces(line)) for line in text.split("\n"))
 
 
-def diff_lines(text: str) -> tuple[Line, ...]:
+def diff_lines(text: str) -> tuple[ShownLine, ...]:
     """The lines of a unified diff, every one of them."""
-    return tuple(Line(pieces=pieces(line), kind=_kind(line)) for line in text.split("\n")) if text else ()
+    return tuple(ShownLine(pieces=pieces(line), kind=_kind(line)) for line in text.split("\n")) if text else ()
 
 
 def _kind(line: str) -> Literal["plain", "added", "removed", "hunk", "file"]:
@@ -104,7 +104,7 @@ def _kind(line: str) -> Literal["plain", "added", "removed", "hunk", "file"]:
     return "removed" if line.startswith("-") else "plain"
 
 
-def parts(action: Action) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+def parts(action: Action) -> tuple[tuple[str, tuple[ShownLine, ...]], ...]:
     """Every part of the action that is digested, by name; nothing is left out, empty parts say so."""
     fields: list[tuple[str, str]] = [("tool", action.tool)]
     fields += [(f"arguments.{key}", _text(part)) for key, part in sorted(action.arguments.items())]
@@ -149,5 +149,5 @@ def in_full(ballot: Ballot) -> str:
     return "\n".join(rows)
 
 
-def _joined(line: Line) -> str:
+def _joined(line: ShownLine) -> str:
     return "".join(piece.text for piece in line.pieces)

@@ -22,9 +22,9 @@ from graphs import Staff, coding
 from nodes.ask import Asker
 from nodes.assess import AssessInput
 from nodes.wait import Waiter
+from service.cli.signing import vote
 from service.settings import Settings
-from service.signing import vote
-from service.wiring import House, open_house
+from service.wiring.application import Application, open_application
 from telemetry import tracing
 
 WARM_UP, ROUNDS = 5, 40
@@ -55,24 +55,24 @@ class _Assessor:
 async def _decisions(home: Path) -> list[float]:
     """Milliseconds from casting a vote to the first event of the node after the pause."""
     async with (
-        open_house(Settings(home=home, sandbox="unsafe-local"), models={}) as house,
+        open_application(Settings(home=home, sandbox="unsafe-local"), models={}) as application,
         tracing(folder=home) as spans,
     ):
         idle: Any = staff(spans.tracer)
         asking: Staff = replace(
-            idle, assess=_Assessor(), ask=Asker(ballots=house.ballots),
-            wait=Waiter(ballots=house.ballots, clock=house.engine.clock),
+            idle, assess=_Assessor(), ask=Asker(ballots=application.ballots),
+            wait=Waiter(ballots=application.ballots, clock=application.engine.clock),
         )  # fmt: skip
-        graph = coding(asking, checkpointer=house.engine.graph.checkpointer)  # pyright: ignore[reportArgumentType]
-        signing = replace(house, engine=replace(house.engine, graph=graph))
+        graph = coding(asking, checkpointer=application.engine.graph.checkpointer)  # pyright: ignore[reportArgumentType]
+        signing = replace(application, engine=replace(application.engine, graph=graph))
         return [await _decision(signing) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
 
 
-async def _decision(house: House) -> float:
-    run = await house.engine.create(TASK)
-    standing = await house.engine.advance(run.id, lambda _: None)
+async def _decision(application: Application) -> float:
+    run = await application.engine.create(TASK)
+    standing = await application.engine.advance(run.id, lambda _: None)
     assert standing.ballot is not None, "a run that does not ask is no measurement"
-    ballot = await house.ballots.get(standing.ballot, house.org)
+    ballot = await application.ballots.get(standing.ballot, application.org)
     first: list[float] = []
 
     def listen(event: Event) -> None:
@@ -80,28 +80,30 @@ async def _decision(house: House) -> float:
             first.append(time.perf_counter())
 
     started = time.perf_counter()
-    await vote(house, ballot, "approve", person="ann")
-    standing = await house.engine.advance(run.id, listen)
+    await vote(application, ballot, "approve", person="ann")
+    standing = await application.engine.advance(run.id, listen)
     assert standing.run.status == "delivered", "a run that does not end is no measurement"
     return (first[0] - started) * 1_000
 
 
 async def _prompts(home: Path) -> list[int]:
     """Ballots that waited for a person, in one run of each example, by the repair engine in Docker."""
-    async with open_house(Settings(home=home, repair_seconds=180), models={}) as house:
-        return [await _asked(house, home / f"{name}-repo", ROOT / "examples" / name) for name in EXAMPLES]
+    async with open_application(Settings(home=home, repair_seconds=180), models={}) as application:
+        return [await _asked(application, home / f"{name}-repo", ROOT / "examples" / name) for name in EXAMPLES]
 
 
-async def _asked(house: House, repo: Path, example: Path) -> int:
+async def _asked(application: Application, repo: Path, example: Path) -> int:
     await asyncio.to_thread(_repository, example, repo)
     text = (example / "TASK.md").read_text(encoding="utf-8")
-    run = await house.engine.create(Task(text=text, repo=str(repo), requester="ann"))
-    standing = await house.engine.advance(run.id, lambda _: None)
+    run = await application.engine.create(Task(text=text, repo=str(repo), requester="ann"))
+    standing = await application.engine.advance(run.id, lambda _: None)
     asked = 0
     while standing.ballot is not None:
         asked += 1
-        await vote(house, await house.ballots.get(standing.ballot, house.org), "approve", person="ann")
-        standing = await house.engine.advance(run.id, lambda _: None)
+        await vote(
+            application, await application.ballots.get(standing.ballot, application.org), "approve", person="ann"
+        )
+        standing = await application.engine.advance(run.id, lambda _: None)
     assert standing.run.status == "delivered", f"{example.name}: {standing.run.ending}"
     return asked
 

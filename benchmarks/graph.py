@@ -19,7 +19,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from benchmarks.idle import TASK, VISITS, bare, staff
 from graphs import CodingGraph, coding, serializer
 from service.settings import Settings
-from service.wiring import open_house
+from service.wiring.application import open_application
 from telemetry import logging_as, tracing
 
 WARM_UP, ROUNDS = 10, 60
@@ -63,9 +63,9 @@ async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
 async def _whole_runs(home: Path) -> list[float]:
     """Milliseconds of whole runs through the real engine, in a house of their own."""
     settings = Settings(home=home, sandbox="unsafe-local")
-    async with open_house(settings) as house, tracing(folder=home / "traces") as spans:
-        idle = coding(staff(spans.tracer), checkpointer=house.engine.graph.checkpointer)
-        engine = replace(house.engine, graph=idle)
+    async with open_application(settings) as application, tracing(folder=home / "traces") as spans:
+        idle = coding(staff(spans.tracer), checkpointer=application.engine.graph.checkpointer)
+        engine = replace(application.engine, graph=idle)
         times: list[float] = []
         for number in range(WARM_UP + ROUNDS):
             started = time.perf_counter()

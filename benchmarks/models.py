@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from approvals import open_engine, sqlite_url, writing
 from benchmarks import nbest
+from database import open_engine, sqlite_url, writing
 from domain import Budget, Plan, Step, Task
 from models import Database, Message, Model, ModelSettings, Question, Reply, SelectionContext
 from models.clients import ModelEndpoint

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.servers import ours, temporary
 from benchmarks.service import WARM_UP, decisions, load
 from domain import Task
-from service.wiring import open_house
+from service.wiring.application import open_application
 from telemetry import logging_as
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
@@ -42,7 +42,7 @@ def fill(folder: Path, runs: int) -> None:
 
 
 async def _fill(folder: Path, runs: int) -> None:
-    async with open_house(settings(folder), models={}) as opened:
+    async with open_application(settings(folder), models={}) as opened:
         engine, made = idle_house(opened, folder / "deliveries", asyncio.Event()).engine, count(1)
 
         async def some() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from domain import TIERS, Tier
-from risk import Engine
+from risk import RiskEngine
 
 CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
 ROUNDS = 5
@@ -29,7 +29,7 @@ def harmless(folder: Path = CORPUS) -> Iterator[tuple[str, Tier]]:
         yield from ((command, group["tier"]) for command in group["commands"])
 
 
-def microseconds(engine: Engine, commands: list[str]) -> float:
+def microseconds(engine: RiskEngine, commands: list[str]) -> float:
     """The median over all commands of the best of a few tries each."""
     best: list[float] = []
     for command in commands:
@@ -43,7 +43,7 @@ def microseconds(engine: Engine, commands: list[str]) -> float:
 
 
 def measure() -> Mapping[str, float]:
-    engine = Engine()
+    engine = RiskEngine()
     bad, good = list(dangerous()), list(harmless())
     low = sum(engine.command(command).tier == "low" for command, _ in bad)
     over = sum(TIERS.index(engine.command(command).tier) > TIERS.index(tier) for command, tier in good)

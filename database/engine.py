@@ -1,4 +1,4 @@
-"""Opening the database: SQLite in a file, or PostgreSQL; the same tables and the same code."""
+"""Database engine: SQLite in a file, or PostgreSQL; the same tables, transactions and code."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
@@ -11,9 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from approvals.sqlite import Driver
-from approvals.tables import metadata
-from approvals.wal import Log
+from database.sqlite import Driver, SqliteLog
 from domain import Transient
 
 
@@ -33,7 +31,7 @@ def open_engine(url: str) -> AsyncEngine:
     named = make_url(url)
     if named.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True)
-    driver = Driver(Log(Path(named.database or "").absolute()))
+    driver = Driver(SqliteLog(Path(named.database or "").absolute()))
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
     options = {"turnstile": asyncio.Lock()}
     engine = create_async_engine(url, module=driver, execution_options=options, pool_reset_on_return=None)
@@ -55,12 +53,6 @@ def _reset_sqlite(connection: Any, _record: object, _state: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-async def create_all(engine: AsyncEngine) -> None:
-    """Make the tables where they are missing: for an embedded SQLite. Servers run the migrations."""
-    async with writing(engine) as conn:
-        await conn.run_sync(metadata.create_all)
 
 
 def turnstile(engine: AsyncEngine) -> AbstractAsyncContextManager[object]:
@@ -102,8 +94,9 @@ def _reachable() -> Generator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise DatabaseUnavailable("The database did not answer in time.",
-                                  hint="Check that it runs and can be reached, then try again.") from error  # fmt: skip
+        raise DatabaseUnavailable(
+            "The database did not answer in time.", hint="Check that it runs and can be reached, then try again."
+        ) from error
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(
             f"The database did not answer: {error.orig}",

@@ -1,4 +1,4 @@
-"""Words between processes: what a transaction did is told when it commits (LISTEN/NOTIFY).
+"""Notifications between processes (LISTEN/NOTIFY): what a transaction did is told when it commits.
 
 A word is a hint to look again, never the news itself: every listener also looks from time to time, so a
 word that got lost with a connection costs a second and nothing else.

@@ -1,4 +1,4 @@
-"""SQLite where it is asked for, without a thread behind every connection.
+"""SQLite driver for SQLAlchemy, without a thread behind every connection, and its write-ahead log.
 
 aiosqlite hands each call of the driver to a thread and its answer back. A run needed some three hundred of
 those trips, and under load both threads wait for the interpreter most of the time, while a short statement
@@ -12,14 +12,38 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.util import await_only
 from typing_extensions import override
 
-from approvals.wal import Log
+EVERY = 100
+"""Commits after which the log is brought home."""
+
+
+@dataclass(slots=True)
+class SqliteLog:
+    """The write-ahead log of one file: a thread brings it home from time to time, so that no commit has to."""
+
+    path: Path
+    commits: int = 0
+    under_way: "asyncio.Future[None] | None" = field(default=None, repr=False)
+
+    def grew(self) -> None:
+        """Count a commit."""
+        self.commits += 1
+        if self.commits % EVERY == 0 and (self.under_way is None or self.under_way.done()):
+            self.under_way = asyncio.get_running_loop().run_in_executor(None, self._bring_home)
+
+    def _bring_home(self) -> None:
+        # Where the file is gone or somebody is at it, nothing is lost: the next one does it.
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=8000", "busy_timeout=0")
 """WAL keeps what a killed process had committed; only a power cut can cost the last steps, never the file.
@@ -36,10 +60,10 @@ PATIENCE_S = 10.0
 T = TypeVar("T")
 
 
-class Connection(sqlite3.Connection):
+class SqliteConnection(sqlite3.Connection):
     """One connection, for one task at a time."""
 
-    log: Log
+    log: SqliteLog
     written = 0
     """Rows it changed until the last commit."""
     bounded = False
@@ -59,7 +83,7 @@ class Connection(sqlite3.Connection):
             self.log.grew()
 
     @property
-    def _connection(self) -> "Connection":  # SQLAlchemy's name for what the driver made
+    def _connection(self) -> "SqliteConnection":  # SQLAlchemy's name for what the driver made
         return self
 
     terminate = sqlite3.Connection.close
@@ -68,10 +92,10 @@ class Connection(sqlite3.Connection):
 class Cursor(sqlite3.Cursor):
     """One statement; its rows are fetched with it. Inside SQLAlchemy's greenlets only, but for ``run``."""
 
-    _at: Connection
+    _at: SqliteConnection
     _rows: "list[Any]"
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: SqliteConnection) -> None:
         super().__init__(connection)
         self._at, self._rows = connection, []
 
@@ -161,7 +185,7 @@ class Cursor(sqlite3.Cursor):
         """SQLAlchemy's: rows that were fetched stay."""
 
 
-async def _aside(connection: Connection, call: Callable[[], T]) -> T:
+async def _aside(connection: SqliteConnection, call: Callable[[], T]) -> T:
     """What ``call`` returns, from a thread. The thread is done with it when this returns, cancelled or not."""
     work = asyncio.ensure_future(asyncio.to_thread(call))
     try:
@@ -176,22 +200,23 @@ async def _aside(connection: Connection, call: Callable[[], T]) -> T:
 class Driver:
     """A DBAPI module (PEP 249) for SQLAlchemy's asynchronous dialect of SQLite, in place of aiosqlite."""
 
-    log: Log
+    log: SqliteLog
     paramstyle: str = "qmark"
     has_stop: bool = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sqlite3, name)
 
-    def connect(self, *_: Any, **__: Any) -> Connection:
+    def connect(self, *_: Any, **__: Any) -> SqliteConnection:
         """A connection to the file of the log."""
         return open_sqlite(self.log)
 
 
-def open_sqlite(log: Log) -> Connection:
+def open_sqlite(log: SqliteLog) -> SqliteConnection:
     """Open a file; its statements are executed as this module's first lines say."""
-    connection = sqlite3.connect(log.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False,
-                                 factory=Connection)  # fmt: skip
+    connection = sqlite3.connect(
+        log.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, factory=SqliteConnection
+    )
     for pragma in PRAGMAS:
         sqlite3.Connection.execute(connection, f"PRAGMA {pragma}")
     connection.set_progress_handler(lambda: connection.bounded, STEPS)

@@ -5,27 +5,23 @@ from domain.acceptance import MANIFESTS, below, environment, find_acceptance, ru
 from domain.action import Action, ActionKind
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.dag import check_plan, ready
-from domain.decision import (
-    TIERS,
-    BallotState,
-    Choice,
-    Reason,
-    Requirement,
-    Risk,
-    Tier,
-    Verdict,
-    Vote,
-)
+from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
 from domain.errors import (
     Broken,
+    Conflict,
     ContextTooLong,
     Exhausted,
+    Forbidden,
+    Gone,
+    Missing,
     RateLimited,
     Refused,
     SandboxLost,
     SignoffError,
     Transient,
+    Unauthenticated,
     Unavailable,
+    Unprocessable,
     Unreadable,
 )
 from domain.events import Event, EventKind
@@ -76,6 +72,7 @@ __all__ = [
     "Choice",
     "CodeChange",
     "CommandRun",
+    "Conflict",
     "ContextTooLong",
     "Delivery",
     "Ending",
@@ -86,10 +83,13 @@ __all__ = [
     "FailureKind",
     "FileEdit",
     "Finding",
+    "Forbidden",
+    "Gone",
     "Hunk",
     "Issue",
     "LeftOut",
     "Line",
+    "Missing",
     "Name",
     "NewFile",
     "NotOnce",
@@ -120,7 +120,9 @@ __all__ = [
     "TextFile",
     "Tier",
     "Transient",
+    "Unauthenticated",
     "Unavailable",
+    "Unprocessable",
     "Unreadable",
     "Verdict",
     "Vote",

@@ -105,3 +105,27 @@ class Exhausted(SignoffError):
 class Broken(SignoffError):
     code = "bug"
     exit_status = 70
+
+
+class Unauthenticated(Refused):
+    http_status: ClassVar[int] = 401
+
+
+class Forbidden(Refused):
+    http_status: ClassVar[int] = 403
+
+
+class Missing(Refused):
+    http_status: ClassVar[int] = 404
+
+
+class Conflict(Refused):
+    http_status: ClassVar[int] = 409
+
+
+class Gone(Refused):
+    http_status: ClassVar[int] = 410
+
+
+class Unprocessable(Refused):
+    http_status: ClassVar[int] = 422

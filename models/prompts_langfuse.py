@@ -50,7 +50,7 @@ class LangfusePrompts:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def render(self, key: str, /, **values: object) -> tuple[Message, ...]:
-        """See ``Speech.render``."""
+        """See ``EventSink.render``."""
         for label in labels(key, self.local.staging_share):
             prompt = await self.prompt(label)
             if prompt is not None:

@@ -3,13 +3,13 @@
 import asyncio
 
 from domain import Hunk
-from risk import Engine
-from sandbox import Pinned, lately
+from risk import RiskEngine
+from sandbox import Pinned, recent_changes
 
 
-async def recent(pinned: Pinned, engine: Engine) -> tuple[Hunk, ...]:
+async def recent(pinned: Pinned, engine: RiskEngine) -> tuple[Hunk, ...]:
     """The last changes before the pinned commit, without those that hold a secret: it was taken out for a reason."""
-    hunks = await lately(pinned)
+    hunks = await recent_changes(pinned)
     return await asyncio.to_thread(lambda: tuple(hunk for hunk in hunks if not engine.secrets(_as_diff(hunk))))
 
 

@@ -14,7 +14,7 @@ from approvals import Ballot, Revision, refusal
 from domain import Action, CodeChange, Risk
 from nodes._colleagues import Require
 from nodes._rules import denied, ruled
-from risk import OUTSIDE, DeliveryKind, Engine
+from risk import OUTSIDE, DeliveryKind, RiskEngine
 from sandbox import Store
 
 _CHANGE = TypeAdapter(CodeChange)
@@ -26,7 +26,7 @@ _PARTS = {"commands", "change"}
 class Reviser:
     """Turns an edited action into a question of its own."""
 
-    engine: Engine
+    engine: RiskEngine
     store: Store
     require: Require
 
@@ -47,7 +47,7 @@ class Reviser:
         return Revision(action=action, risk=risk, requirement=self.require(risk.tier), diff=ballot.diff)
 
 
-def _shell(engine: Engine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+def _shell(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
     if set(edited.arguments) != set(ballot.action.arguments):
         raise refusal("action_invalid", "An edit keeps the names of the arguments.")
     change = change_of(edited)
@@ -58,7 +58,7 @@ def _shell(engine: Engine, ballot: Ballot, edited: Action) -> tuple[Action, Risk
     return replace(edited, arguments=shell_arguments(change)), risk
 
 
-def _delivery(engine: Engine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+def _delivery(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
     was, now = dict(ballot.action.arguments), dict(edited.arguments)
     message = now.pop("message", None)
     if was.pop("message", None) is None or now != was or not isinstance(message, str) or not message.strip():

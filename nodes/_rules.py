@@ -6,14 +6,14 @@ The policy is read at the base commit in the content store, which nothing in a s
 import asyncio
 
 from domain import Refused, Risk
-from risk import Engine, WorkspacePolicy, denials, read_policy
+from risk import RiskEngine, RiskPolicy, denials, read_policy
 from sandbox import Store
 
 POLICY = ".signoff/risk.yaml"
 MOST_BYTES = 256 << 10
 
 
-async def ruled(engine: Engine, store: Store, run: str) -> Engine:
+async def ruled(engine: RiskEngine, store: Store, run: str) -> RiskEngine:
     """Return the engine with the policy of the run's repository, which may only tighten.
 
     Raises:
@@ -22,7 +22,7 @@ async def ruled(engine: Engine, store: Store, run: str) -> Engine:
     return engine.plus(await workspace_policy(store, run))
 
 
-async def workspace_policy(store: Store, run: str) -> WorkspacePolicy:
+async def workspace_policy(store: Store, run: str) -> RiskPolicy:
     """The policy at the run's base commit; empty where there is none."""
     base = store.pinned(run).tree
     found = await store.read_many(run, base, [POLICY], limit=MOST_BYTES)
@@ -31,7 +31,7 @@ async def workspace_policy(store: Store, run: str) -> WorkspacePolicy:
     if POLICY in await store.files(run, base):
         raise Refused(f"{POLICY} is no plain file of at most {MOST_BYTES >> 10} KiB.", code="bad_rules",
                       hint="Write it anew; docs/risk.md has an example.")  # fmt: skip
-    return WorkspacePolicy()
+    return RiskPolicy()
 
 
 def denied(risk: Risk) -> Refused | None:

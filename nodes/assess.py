@@ -12,7 +12,7 @@ from nodes._colleagues import Require
 from nodes._delivery import commit_message, delivery_action
 from nodes._rating import rate
 from nodes._rules import denied, ruled
-from risk import Engine
+from risk import RiskEngine
 from sandbox import Pinned, Snapshot, Store
 
 
@@ -41,7 +41,7 @@ class AssessUpdate(TypedDict):
 class Assessor:
     """Rate a waiting action, or the delivery."""
 
-    engine: Engine
+    engine: RiskEngine
     store: Store
     require: Require
     tracer: Tracer
@@ -58,7 +58,7 @@ class Assessor:
         return {"action": action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}
 
 
-def _rated(engine: Engine, state: AssessInput, action: Action) -> Risk:
+def _rated(engine: RiskEngine, state: AssessInput, action: Action) -> Risk:
     task = state["task"]
     rated = engine.delivery(
         (state.get("readable") or state.get("diff", "")), kind=task.deliver, target=action.target, tainted=task.outside

@@ -54,7 +54,7 @@ from nodes._rating import rate
 from nodes._revise import shell_arguments
 from nodes._rules import denied, ruled
 from nodes._trials import Equipped, Trials
-from risk import Engine
+from risk import RiskEngine
 from sandbox import REPO, Deliverable, Pinned, Snapshot, Store, Workspace, Workspaces
 
 COMMAND_SECONDS = 600.0
@@ -101,7 +101,7 @@ class Executor:
     store: Store
     masks: Masks
     roster: Roster
-    engine: Engine
+    engine: RiskEngine
     require: Require
     ballots: Ballots
     prompt: PromptSource

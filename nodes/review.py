@@ -34,7 +34,7 @@ from nodes._command import run_command
 from nodes._consult import consult, spent_on
 from nodes._masks import Masks
 from nodes._output import clip, counted, ending, listed, plain, tail
-from risk import Engine
+from risk import RiskEngine
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
 
 PROOF_SECONDS = 900.0
@@ -77,7 +77,7 @@ class Reviewer:
     store: Store
     masks: Masks
     roster: Roster
-    engine: Engine
+    engine: RiskEngine
     prompt: PromptSource
     clock: Clock
     tracer: Tracer

@@ -1,4 +1,4 @@
-"""Text that hides something: invisible and direction-changing characters, padding, secrets. Pure.
+"""Content that hides something: invisible and direction-changing characters, padding, secrets. Pure.
 
 Bidirectional controls: Unicode TR36 and CVE-2021-42574; look-alikes: Unicode TR39, mixed scripts.
 """
@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from domain.masking import Secret, find_secrets
-from risk.rules import Rule, Rules
-from risk.signs import Sign
+from risk.rules import PatternRule, Rules
+from risk.signals import Signal
 
 LONGEST_COMMAND = 10_000
 UNREADABLE = 20_000
@@ -30,19 +30,23 @@ _WORD = re.compile(r"\w+")
 _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "MATHEMATICAL")
 
 
-def deceptive(text: str) -> Iterator[Sign]:
+def deceptive(text: str) -> Iterator[Signal]:
     """Name what makes a command look different from what it is."""
-    for found, what in ((_BIDI, "characters that turn the direction of the text"), (_INVISIBLE, "invisible characters"),
-                        (_BLANK, "blanks that are no spaces"), (_CONTROL, "control characters")):  # fmt: skip
+    for found, what in (
+        (_BIDI, "characters that turn the direction of the text"),
+        (_INVISIBLE, "invisible characters"),
+        (_BLANK, "blanks that are no spaces"),
+        (_CONTROL, "control characters"),
+    ):
         if at := found.search(text):
-            yield Sign("deceptive", f"{what} (U+{ord(at[0]):04X})", "content.invisible")
+            yield Signal("deceptive", f"{what} (U+{ord(at[0]):04X})", "content.invisible")
     if _PADDING.search(text):
-        yield Sign("deceptive", "padding that pushes the rest out of sight", "content.padding")
+        yield Signal("deceptive", "padding that pushes the rest out of sight", "content.padding")
     if not text.isascii():
         yield from lookalikes(text)
 
 
-def lookalikes(text: str) -> Iterator[Sign]:
+def lookalikes(text: str) -> Iterator[Signal]:
     """Name words that mix letters of alphabets that look alike."""
     for word in set(_WORD.findall(text)):
         if word.isascii():
@@ -50,7 +54,7 @@ def lookalikes(text: str) -> Iterator[Sign]:
         scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in word if letter.isalpha()}
         if "FULLWIDTH" in scripts or "MATHEMATICAL" in scripts or len(scripts & set(_SCRIPTS)) > 1:
             told = word.encode("unicode_escape").decode()[:60]
-            yield Sign("deceptive", f"letters that look like others in {told}", "content.lookalike")
+            yield Signal("deceptive", f"letters that look like others in {told}", "content.lookalike")
 
 
 def _joined_emoji(text: str, at: int) -> bool:
@@ -61,17 +65,20 @@ def _joined_emoji(text: str, at: int) -> bool:
 def unseen(text: str) -> Iterator[tuple[str, int]]:
     """Find what a reader of a file would not see: what it is, and the line of the first one."""
     body = text.removeprefix("\ufeff")
-    for found, what in ((_BIDI, "turns the direction of the text"), (_INVISIBLE, "is invisible"),
-                        (_FILE_CONTROL, "is a control character")):  # fmt: skip
+    for found, what in (
+        (_BIDI, "turns the direction of the text"),
+        (_INVISIBLE, "is invisible"),
+        (_FILE_CONTROL, "is a control character"),
+    ):
         seen = next((m for m in found.finditer(body) if not _joined_emoji(body, m.start())), None)
         if seen is not None:
             yield f"U+{ord(seen[0]):04X} {what}", body.count("\n", 0, seen.start()) + 1
 
 
-def secrets(text: str, rules: Rules) -> Iterator[tuple[Rule | Secret | None, int]]:
+def secrets(text: str, rules: Rules) -> Iterator[tuple[PatternRule | Secret | None, int]]:
     """Find what looks like a secret: the rule (None: a value with a secret's name) and the line, never the value."""
     ends = [match.start() for match in re.finditer("\n", text)]
-    found: dict[int, Rule | Secret | None] = {}
+    found: dict[int, PatternRule | Secret | None] = {}
     for secret in find_secrets(text):
         line = bisect.bisect_left(ends, secret.start) + 1
         found.setdefault(line, None if secret.rule == "secret.assigned" else secret)

@@ -1,4 +1,4 @@
-"""What leaves the sandbox: a unified diff, rated by the files it touches and the lines it adds. Pure."""
+"""Diffs that leave the sandbox, rated by the files they touch and the lines they add. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchedFile, PatchSet
 
 from domain import weakened
-from risk.files import Files
-from risk.signs import Sign, shown
+from risk.files import FileRater
+from risk.signals import Signal, shown
 
 DeliveryKind = Literal["patch", "commit", "branch", "push", "pull_request", "deploy"]
 
@@ -33,22 +33,22 @@ def _unquoted(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deliveries:
+class DiffRater:
     """Rate the bytes of a delivery."""
 
-    files: Files
+    files: FileRater
 
-    def diff(self, diff: str) -> Iterator[Sign]:
+    def diff(self, diff: str) -> Iterator[Signal]:
         """Name what a signer must not overlook."""
         try:
             # Only a line feed ends a line: a form feed or a carriage return in one is a part of it.
             patch = PatchSet(f"{line}\n" for line in diff.removesuffix("\n").split("\n"))
         except (UnidiffParseError, ValueError, IndexError, TypeError, AttributeError) as error:
-            yield Sign("unclear_diff", type(error).__name__, "delivery.unreadable")
+            yield Signal("unclear_diff", type(error).__name__, "delivery.unreadable")
             yield from self._raw(diff)
             return
         if diff.strip() and len(patch) < max(1, len(_HEADER.findall(diff))):
-            yield Sign("unclear_diff", "some of it is no diff", "delivery.unreadable")
+            yield Signal("unclear_diff", "some of it is no diff", "delivery.unreadable")
             yield from self._raw(diff)
         for file in patch:
             yield from self._file(file)
@@ -57,18 +57,18 @@ class Deliveries:
         """Every path that the diff names, also where it cannot be parsed."""
         return tuple(dict.fromkeys(_unquoted(found) for found in _PATHS.findall(diff)))
 
-    def secrets(self, diff: str) -> Iterator[Sign]:
+    def secrets(self, diff: str) -> Iterator[Signal]:
         """Only the secrets in added lines."""
         return (sign for sign in self.diff(diff) if sign.effect == "holds_secret")
 
-    def _raw(self, diff: str) -> Iterator[Sign]:
+    def _raw(self, diff: str) -> Iterator[Signal]:
         """Judge what cannot be parsed by its lines alone."""
         for path in self.paths(diff):
             yield from self.files.path(path)
         added = "\n".join(line[1:] for line in diff.splitlines() if line.startswith("+"))
         yield from self.files.text("the diff", added)
 
-    def _file(self, file: PatchedFile) -> Iterator[Sign]:
+    def _file(self, file: PatchedFile) -> Iterator[Signal]:
         names = {_unquoted(name or "") for name in (file.source_file, file.target_file)}
         paths = sorted({re.sub(r"^[ab]/", "", name) for name in names if name and name != "/dev/null"})
         for path in paths:
@@ -77,14 +77,14 @@ class Deliveries:
         header = str(file.patch_info or "")
         for mode, rule, message in _MODES:
             if re.search(rf"^(?:new (?:file )?mode|index \S+) ?{mode}$|^index \S+ {mode}$", header, re.MULTILINE):
-                yield Sign("later", shown(path), rule, message)
+                yield Signal("later", shown(path), rule, message)
         if file.is_removed_file:
-            yield Sign("removes", shown(path), "delivery.deletes")
+            yield Signal("removes", shown(path), "delivery.deletes")
         if file.is_binary_file:
-            yield Sign("unclear_diff", f"{shown(path)}: nobody can read it in a diff", "delivery.binary")
+            yield Signal("unclear_diff", f"{shown(path)}: nobody can read it in a diff", "delivery.binary")
         yield from self._lines(path, file)
 
-    def _lines(self, path: str, file: PatchedFile) -> Iterator[Sign]:
+    def _lines(self, path: str, file: PatchedFile) -> Iterator[Signal]:
         lines = [line for hunk in file for line in hunk]
         added = [line for line in lines if line.is_added]
         text = "".join(f"{line.value.removesuffix(chr(10))}\n" for line in added)
@@ -92,4 +92,4 @@ class Deliveries:
         before = "".join(line.value for line in lines if not line.is_added)
         after = "".join(line.value for line in lines if not line.is_removed)
         for finding in weakened({path: before}, {} if file.is_removed_file else {path: after}):
-            yield Sign("weakens", f"{shown(path)}: {finding.message}", f"delivery.{finding.kind}")
+            yield Signal("weakens", f"{shown(path)}: {finding.message}", f"delivery.{finding.kind}")

@@ -11,12 +11,12 @@ from typing import Final
 
 from domain import TIERS, CodeChange, Reason, Risk, Tier
 from risk.content import LONGEST_COMMAND, UNREADABLE, deceptive
-from risk.delivery import Deliveries, DeliveryKind
-from risk.files import Files
-from risk.policy import WorkspacePolicy
+from risk.diff import DeliveryKind, DiffRater
+from risk.files import FileRater
+from risk.policy import RiskPolicy
 from risk.rules import Rules, Setting, default_rules, one_up, worst
-from risk.shell import Shell
-from risk.signs import Sign, shown
+from risk.shell import ShellRater
+from risk.signals import Signal, shown
 
 _DELIVERED: Final[dict[DeliveryKind, tuple[Tier, str]]] = {
     "patch": ("low", "prints a diff; nothing outside changes"),
@@ -41,17 +41,17 @@ _KEPT_IN = ("later", "ci", "edit", "removes", "weakens")
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class RiskEngine:
     """Rates what wants to happen. Deterministic; the same text always gets the same answer."""
 
     rules: Rules = field(default_factory=default_rules)
-    policy: WorkspacePolicy = field(default_factory=WorkspacePolicy)
+    policy: RiskPolicy = field(default_factory=RiskPolicy)
     """Of the workspace or organisation; may only tighten. Never read from the sandbox."""
 
-    def plus(self, policy: WorkspacePolicy) -> "Engine":
+    def plus(self, policy: RiskPolicy) -> "RiskEngine":
         """Return this engine with the wishes of one more policy."""
         wishes = (*self.policy.tighten, *policy.tighten)
-        return replace(self, policy=WorkspacePolicy(tighten=wishes)) if policy.tighten else self
+        return replace(self, policy=RiskPolicy(tighten=wishes)) if policy.tighten else self
 
     def command(self, command: str, *, profile: Setting = "sealed", tainted: bool = False) -> Risk:
         """Rate a shell command. Any text gets an answer; what cannot be understood is at least high."""
@@ -102,29 +102,29 @@ class Engine:
         return self.rules.plus(self.policy.rules)
 
     @property
-    def _files(self) -> Files:
-        return Files(rules=self.rules)
+    def _files(self) -> FileRater:
+        return FileRater(rules=self.rules)
 
     @property
-    def _deliveries(self) -> Deliveries:
-        return Deliveries(files=self._files)
+    def _deliveries(self) -> DiffRater:
+        return DiffRater(files=self._files)
 
-    def _command(self, command: str) -> Iterator[Sign]:
+    def _command(self, command: str) -> Iterator[Signal]:
         if len(command) > LONGEST_COMMAND:
-            yield Sign("oversized", f"{len(command):,} characters", "content.oversized")
+            yield Signal("oversized", f"{len(command):,} characters", "content.oversized")
         yield from deceptive(command)
         if len(command) > UNREADABLE:
-            yield Sign("endless", f"{len(command):,} characters", "content.endless")
+            yield Signal("endless", f"{len(command):,} characters", "content.endless")
             return
         try:
-            yield from Shell(rules=self._all).signs(command)
+            yield from ShellRater(rules=self._all).signs(command)
         except Exception as error:  # noqa: BLE001  a bug of ours must never let a command through
-            yield Sign("unread", f"the analysis failed with {type(error).__name__}", "shell.exception")
+            yield Signal("unread", f"the analysis failed with {type(error).__name__}", "shell.exception")
 
-    def _risk(self, signs: Iterable[Sign], profile: Setting, tainted: bool) -> Risk:
+    def _risk(self, signs: Iterable[Signal], profile: Setting, tainted: bool) -> Risk:
         return _highest(self._reason(sign, profile, tainted) for sign in signs)
 
-    def _reason(self, sign: Sign, profile: Setting, tainted: bool) -> Reason:
+    def _reason(self, sign: Signal, profile: Setting, tainted: bool) -> Reason:
         effect = self._all.effects[sign.effect]
         tier = effect.tier(profile)
         told = " (raised: the run has read text from outsiders)" if tainted and effect.outward else ""
@@ -135,7 +135,7 @@ class Engine:
             message=f"{sign.message or effect.message}{what}{told}",
         )
 
-    def _left(self, sign: Sign, kind: DeliveryKind, tainted: bool) -> Reason:
+    def _left(self, sign: Signal, kind: DeliveryKind, tainted: bool) -> Reason:
         """Rate a sign at the moment it leaves the sandbox."""
         made = self._reason(sign, "sealed", tainted)
         if sign.effect == "holds_secret":

@@ -11,7 +11,7 @@ from importlib import resources
 from itertools import product
 from typing import Any, Final, Self, cast
 
-from risk.yamls import LINE, bad, numbered
+from risk.yaml import LINE, bad, numbered
 
 _KEYS: Final = {"rule", "effect", "message", "files", "match", "not_match", LINE}
 _PROSE: Final = (".md", ".rst", ".adoc")

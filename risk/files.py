@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from domain import CodeChange
 from domain.masking import Secret
 from risk.content import LONGEST_FILE, lookalikes, secrets, unseen
-from risk.rules import Rule, Rules
-from risk.signs import Sign, shown
+from risk.rules import PatternRule, Rules
+from risk.signals import Signal, shown
 
 _LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry.lock", "Cargo.lock", "go.sum")
 
@@ -31,51 +31,51 @@ def disk_names(path: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class FileRater:
     """Rate paths and their new text."""
 
     rules: Rules
 
-    def path(self, path: str) -> Iterator[Sign]:
+    def path(self, path: str) -> Iterator[Signal]:
         """Say what is special about a path, whatever is written there."""
         normal = plain_path(path)
         if normal.startswith(("/", "../", "~")) or normal == ".." or ":" in normal[:2]:
-            yield Sign("leaves", shown(path), "file.outside")
+            yield Signal("leaves", shown(path), "file.outside")
         for name in disk_names(normal):
             for rule in self.rules.file(name):
-                yield Sign(rule.effect, shown(path), rule.rule, rule.message)
-        yield from (Sign("deceptive", f"{shown(path)}: {s.what}", s.rule) for s in lookalikes(path))
+                yield Signal(rule.effect, shown(path), rule.rule, rule.message)
+        yield from (Signal("deceptive", f"{shown(path)}: {s.what}", s.rule) for s in lookalikes(path))
         if any(not c.isprintable() for c in path):
-            yield Sign("deceptive", f"the name {shown(path)}", "content.invisible")
+            yield Signal("deceptive", f"the name {shown(path)}", "content.invisible")
 
-    def text(self, path: str, text: str, numbers: Sequence[int] = ()) -> Iterator[Sign]:
+    def text(self, path: str, text: str, numbers: Sequence[int] = ()) -> Iterator[Signal]:
         """Say what is hidden in new text; ``numbers`` are its lines' numbers where they do not count from 1."""
         for what, line in unseen(text):
-            yield Sign("deceptive", f"{shown(path)} line {_number(line, numbers)}: {what}", "content.invisible")
+            yield Signal("deceptive", f"{shown(path)} line {_number(line, numbers)}: {what}", "content.invisible")
         if len(text) > LONGEST_FILE:
-            yield Sign("oversized", f"{shown(path)}: {len(text):,} characters", "content.oversized")
+            yield Signal("oversized", f"{shown(path)}: {len(text):,} characters", "content.oversized")
         if posixpath.basename(path) in _LOCKS:
             return
         for rule, line in secrets(text, self.rules):
             kind = _called(rule)
             name = rule.rule if rule else "secret.assigned"
-            yield Sign("holds_secret", f"{shown(path)} line {_number(line, numbers)}: {kind}", name)
+            yield Signal("holds_secret", f"{shown(path)} line {_number(line, numbers)}: {kind}", name)
 
-    def change(self, change: CodeChange) -> Iterator[Sign]:
+    def change(self, change: CodeChange) -> Iterator[Signal]:
         """Rate the edits of a change, without its commands."""
         for new in change.files_to_create:
             yield from self._edit(new.path, new.content)
         for edit in change.files_to_update:
             yield from self._edit(edit.path, edit.content if edit.content is not None else edit.replace or "")
         for path in change.files_to_delete:
-            yield Sign("edit", f"deletes {shown(path)}", "file.deleted")
+            yield Signal("edit", f"deletes {shown(path)}", "file.deleted")
             yield from self.path(path)
         for path in change.cmd_outputs:
-            yield Sign("edit", f"keeps what commands make of {shown(path)}", "file.edited")
+            yield Signal("edit", f"keeps what commands make of {shown(path)}", "file.edited")
             yield from self.path(path)
 
-    def _edit(self, path: str, text: str) -> Iterator[Sign]:
-        yield Sign("edit", shown(path), "file.edited")
+    def _edit(self, path: str, text: str) -> Iterator[Signal]:
+        yield Signal("edit", shown(path), "file.edited")
         yield from self.path(path)
         yield from self.text(path, text)
 
@@ -84,9 +84,9 @@ def _number(line: int, numbers: Sequence[int]) -> int:
     return numbers[line - 1] if line <= len(numbers) else line
 
 
-def _called(rule: Rule | Secret | None) -> str:
+def _called(rule: PatternRule | Secret | None) -> str:
     if rule is None:
         return "a value given to a secret's name"
-    if isinstance(rule, Rule):
+    if isinstance(rule, PatternRule):
         return rule.message
     return f"{'an' if rule.label[0] in 'AEIO' else 'a'} {rule.label}"

@@ -1,4 +1,4 @@
-"""How the arguments of known programs are read: a small language of options and kinds, kept in YAML. Pure.
+"""Grammar of programs: how their arguments are read, a small language of options and kinds in YAML. Pure.
 
     sort:
       effect: read
@@ -16,11 +16,24 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final, cast
 
-from risk.signs import names
-from risk.yamls import LINE, bad, numbered
+from risk.signals import names
+from risk.yaml import LINE, bad, numbered
 
-_KEYS: Final = {"effect", "options", "arguments", "commands", "single", "special", "language", "bare", "otherwise",
-                "unless", "dry", "asks", LINE}  # fmt: skip
+_KEYS: Final = {
+    "effect",
+    "options",
+    "arguments",
+    "commands",
+    "single",
+    "special",
+    "language",
+    "bare",
+    "otherwise",
+    "unless",
+    "dry",
+    "asks",
+    LINE,
+}
 _OPTION = re.compile(r"(\+|--?[A-Za-z0-9?@#.%+_-]*)(?:(=\??)([a-z,]+))?(?::([a-z]+))?")
 ASKS: Final = ("--version", "--help")
 KINDS: Final = names(
@@ -42,7 +55,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Grammar:
+class ProgramGrammar:
     """One program, or one subcommand of a program."""
 
     effect: str = "unknown"
@@ -51,7 +64,7 @@ class Grammar:
     """Options that are not listed are harmless."""
     arguments: tuple[str, ...] = ()
     """Kinds of the positional arguments; the last may end with ``...``."""
-    commands: Mapping[str, "Grammar"] = field(default_factory=dict[str, "Grammar"])
+    commands: Mapping[str, "ProgramGrammar"] = field(default_factory=dict[str, "ProgramGrammar"])
     single: bool = False
     """Long options are written with one dash, as ``go test -run X``."""
     special: str = ""
@@ -76,7 +89,7 @@ class Grammar:
         return last.removesuffix("...") if last.endswith("...") else ""
 
 
-Programs = Mapping[str, Grammar]
+Programs = Mapping[str, ProgramGrammar]
 
 
 def _options(text: str, line: int) -> tuple[dict[str, Option], bool]:
@@ -106,7 +119,7 @@ def _short(text: str) -> dict[str, Any]:
     return {"effect": effect.strip(), "options": options.strip(), "arguments": arguments.split()}
 
 
-def _grammar(found: Any, line: int) -> Grammar:
+def _grammar(found: Any, line: int) -> ProgramGrammar:
     entry: dict[str, Any] = _short(found) if isinstance(found, str) else dict(found or {})
     line = int(entry.get(LINE, line))
     if unknown := sorted(set(entry) - _KEYS):
@@ -118,13 +131,18 @@ def _grammar(found: Any, line: int) -> Grammar:
         if kind.removesuffix("...") not in KINDS:
             raise bad(f"there is no kind {kind!r}", line)
     commands = cast("dict[str, Any]", entry.get("commands") or {})
-    return Grammar(
+    return ProgramGrammar(
         effect=str(entry.get("effect") or "unknown"),
         options=options,
         lenient=lenient,
         arguments=tuple(arguments),
-        commands={name: made for names, sub in commands.items() if names != LINE
-                  for made in (_grammar(sub, line),) for name in str(names).split()},
+        commands={
+            name: made
+            for names, sub in commands.items()
+            if names != LINE
+            for made in (_grammar(sub, line),)
+            for name in str(names).split()
+        },
         single=bool(entry.get("single")),
         special=str(entry.get("special") or ""),
         language=str(entry.get("language") or ""),
@@ -133,10 +151,10 @@ def _grammar(found: Any, line: int) -> Grammar:
         unless=frozenset(str(entry.get("unless") or "").split()),
         dry=frozenset(str(entry.get("dry") or "").split()),
         asks=tuple(str(entry["asks"]).split()) if "asks" in entry else ASKS,
-    )  # fmt: skip
+    )
 
 
-def _effects(grammar: Grammar) -> Iterator[str]:
+def _effects(grammar: ProgramGrammar) -> Iterator[str]:
     yield from (effect for effect in (grammar.effect, grammar.bare, grammar.otherwise) if effect)
     yield from (option.effect for option in grammar.options.values() if option.effect)
     for command in grammar.commands.values():
@@ -150,7 +168,7 @@ def read_programs(text: str, effects: Mapping[str, object]) -> Programs:
         Refused: ``bad_rules`` with the line.
     """
     found = numbered(text)
-    made: dict[str, Grammar] = {}
+    made: dict[str, ProgramGrammar] = {}
     for called, entry in found.items():
         if called in {LINE, "version"}:
             continue
@@ -164,7 +182,7 @@ def read_programs(text: str, effects: Mapping[str, object]) -> Programs:
 
 def default_programs(effects: Mapping[str, object]) -> Programs:
     """The programs that the house knows."""
-    made: dict[str, Grammar] = {}
+    made: dict[str, ProgramGrammar] = {}
     for file in sorted((resources.files("risk") / "programs").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml"):
             made |= read_programs(file.read_text(encoding="utf-8"), effects)

@@ -1,4 +1,4 @@
-"""What it means to read, list, write or delete a path, without looking at any disk. Pure."""
+"""Paths: what it means to read, list, write or delete one, without looking at any disk. Pure."""
 
 import posixpath
 import re
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from risk.bash.quoting import HOLE
+from risk.bash.words import Word
 from risk.patterns import LinearPattern, linear
-from risk.quoting import HOLE
-from risk.rules import Rule, Rules
-from risk.signs import Sign, shown
-from risk.words import Word
+from risk.rules import PatternRule, Rules
+from risk.signals import Signal, shown
 
 Mode = Literal["read", "list", "write", "delete"]
 WORKSPACE: Final = "/work/repo"
@@ -41,10 +41,10 @@ _HOLDS_SECRETS = (
 )
 
 
-def deploys(path: str) -> Iterator[Sign]:
+def deploys(path: str) -> Iterator[Signal]:
     """Notice a script whose very name says that it releases something."""
     if _RELEASES.fullmatch(posixpath.basename(path)):
-        yield Sign("deploying", shown(path), "shell.deploys")
+        yield Signal("deploying", shown(path), "shell.deploys")
 
 
 def normal(text: str, base: str = "") -> str:
@@ -70,19 +70,19 @@ def outside(path: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class PathRater:
     """Rates one path at a time. ``bases`` are the folders that a relative path may start from."""
 
     rules: Rules
     bases: tuple[str, ...] = ("",)
 
-    def signs(self, word: Word, mode: Mode) -> Iterator[Sign]:
+    def signs(self, word: Word, mode: Mode) -> Iterator[Signal]:
         if stream(word) or not word.text:
             return
         for base in self.bases:
             yield from self._at(word, normal(word.text, base), mode)
 
-    def _at(self, word: Word, path: str, mode: Mode) -> Iterator[Sign]:
+    def _at(self, word: Word, path: str, mode: Mode) -> Iterator[Signal]:
         told = shown(word.text.replace(HOLE, "…"))
         match mode:
             case "read":
@@ -90,7 +90,7 @@ class Paths:
                 yield from _read(word, path, told)
             case "list":
                 yield from (
-                    Sign("look", told, rule.rule, "looks for secrets") for rule in self._rules("read", word, path)
+                    Signal("look", told, rule.rule, "looks for secrets") for rule in self._rules("read", word, path)
                 )
             case "write":
                 yield from self._ruled("write", word, path, told)
@@ -99,14 +99,14 @@ class Paths:
                 yield from self._ruled("write", word, path, told)
                 yield from _deleted(word, path, told)
 
-    def _ruled(self, kind: Literal["read", "write"], word: Word, path: str, told: str) -> Iterator[Sign]:
+    def _ruled(self, kind: Literal["read", "write"], word: Word, path: str, told: str) -> Iterator[Signal]:
         for rule in self._rules(kind, word, path):
-            yield Sign(rule.effect, told, rule.rule, rule.message)
+            yield Signal(rule.effect, told, rule.rule, rule.message)
         if kind == "write":
             for rule in self.rules.file(path):
-                yield Sign(rule.effect, told, rule.rule, rule.message)
+                yield Signal(rule.effect, told, rule.rule, rule.message)
 
-    def _rules(self, kind: Literal["read", "write"], word: Word, path: str) -> Iterator[Rule]:
+    def _rules(self, kind: Literal["read", "write"], word: Word, path: str) -> Iterator[PatternRule]:
         yield from self.rules.of(kind, path)
         if word.glob:
             pattern = glob_expression(path)
@@ -115,33 +115,33 @@ class Paths:
                     yield rule
 
 
-def _read(word: Word, path: str, told: str) -> Iterator[Sign]:
+def _read(word: Word, path: str, told: str) -> Iterator[Signal]:
     if _REMOTE.match(word.text):
-        yield Sign("network", told)
+        yield Signal("network", told)
     if HOLE in path or word.variable:
-        yield Sign("computed", f"reads {told}")
+        yield Signal("computed", f"reads {told}")
     if path in _HOLDS_SECRETS or re.fullmatch(r"/(home|Users|proc)/[^/]+", path):
-        yield Sign("broad", told)
+        yield Signal("broad", told)
     elif outside(path) and not _SOFTWARE.match(path):
-        yield Sign("look", f"reads {told}")
+        yield Signal("look", f"reads {told}")
 
 
-def _written(path: str, told: str) -> Iterator[Sign]:
+def _written(path: str, told: str) -> Iterator[Signal]:
     if HOLE in path:
-        yield Sign("computed", f"writes {told}")
+        yield Signal("computed", f"writes {told}")
     elif outside(path):
-        yield Sign("outside", told)
+        yield Signal("outside", told)
 
 
-def _deleted(word: Word, path: str, told: str) -> Iterator[Sign]:
+def _deleted(word: Word, path: str, told: str) -> Iterator[Signal]:
     if _WHOLE.fullmatch(word.text) or _WHOLE.fullmatch(path):
-        yield Sign("destroy", f"deletes {told or path}")
+        yield Signal("destroy", f"deletes {told or path}")
     elif outside(path):
-        yield Sign("destroy", f"deletes {told}, outside the workspace")
+        yield Signal("destroy", f"deletes {told}, outside the workspace")
     elif path.startswith(HOLE):
-        yield Sign("destroy", f"deletes {told}, whatever that will be")
+        yield Signal("destroy", f"deletes {told}, whatever that will be")
     elif not word.known:
-        yield Sign("computed", f"deletes {told}")
+        yield Signal("computed", f"deletes {told}")
 
 
 def _reachable(example: str) -> bool:

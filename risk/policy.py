@@ -1,4 +1,4 @@
-"""What a workspace adds to the rules. It may only tighten: raise a tier, or deny. Pure.
+"""Policy of a workspace over the rules. It may only tighten: raise a tier, or deny. Pure.
 
 The text comes from the database or from the base commit, never from the sandbox's files.
 """
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from domain import Reason, Risk, Tier
 from risk.patterns import LinearPattern, linear
-from risk.rules import Rule
-from risk.yamls import LINE, bad, line_of, numbered
+from risk.rules import PatternRule
+from risk.yaml import LINE, bad, line_of, numbered
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 DENIED = "policy.denied"
@@ -54,7 +54,7 @@ class Tightening(BaseModel):
         return Reason(rule="policy.raised", tier=self.tier, message=f"raised by the workspace: {self.because}")
 
 
-class _Wish(Rule):
+class _Wish(PatternRule):
     """A rule whose pattern somebody else wrote."""
 
     @cached_property
@@ -62,7 +62,7 @@ class _Wish(Rule):
         return linear(self.pattern)
 
 
-class WorkspacePolicy(BaseModel):
+class RiskPolicy(BaseModel):
     """The wishes of a workspace; empty means that nothing is added."""
 
     model_config = _STRICT
@@ -87,22 +87,29 @@ class WorkspacePolicy(BaseModel):
         return (wish.reason for wish in ruled if any(wish.expression.search(text) for text in texts))
 
     @cached_property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[PatternRule, ...]:
         """The wishes about commands, as rules for every program that is started, however it is wrapped."""
         return tuple(
             _Wish.model_construct(
-                rule=wish.reason.rule, kind="command", effect=f"policy_{wish.reason.tier}", pattern=wish.command,
-                message=wish.reason.message, language="", match=(), not_match=(), line=wish.line,
+                rule=wish.reason.rule,
+                kind="command",
+                effect=f"policy_{wish.reason.tier}",
+                pattern=wish.command,
+                message=wish.reason.message,
+                language="",
+                match=(),
+                not_match=(),
+                line=wish.line,
             )
             for wish in self.tighten
             if wish.command
-        )  # fmt: skip
+        )
 
     def on_path(self, path: str) -> Iterator[Reason]:
         return (wish.reason for wish in self.tighten if wish.path and fnmatch.fnmatchcase(path, wish.path))
 
 
-def read_policy(text: str) -> WorkspacePolicy:
+def read_policy(text: str) -> RiskPolicy:
     """Parse a workspace's policy (YAML).
 
     Raises:
@@ -110,7 +117,7 @@ def read_policy(text: str) -> WorkspacePolicy:
     """
     found = numbered(text)
     try:
-        return WorkspacePolicy.model_validate(found)
+        return RiskPolicy.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise bad(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", line_of(found, first["loc"])) from error

@@ -1,4 +1,4 @@
-"""What is known to be dangerous, as data: effects with their tiers, and patterns with examples that are checked."""
+"""Rules: what is known to be dangerous, as data. Effects with tiers, and patterns with examples that are checked."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain import TIERS, Profile, Tier
 from risk.executed import Executed, executed_files
-from risk.grammar import Grammar, Programs, default_programs
-from risk.yamls import LINE, bad, line_of, numbered
+from risk.grammar import ProgramGrammar, Programs, default_programs
+from risk.yaml import LINE, bad, line_of, numbered
 
 Setting = Profile | Literal["host"]
 """Where a command would run. ``host``: on a person's machine or a server, with whatever it can reach."""
@@ -46,7 +46,7 @@ class Expression(Protocol):
         ...
 
 
-class Rule(BaseModel):
+class PatternRule(BaseModel):
     """A regular expression on one kind of text, with texts that it must and must not match."""
 
     model_config = _STRICT
@@ -72,7 +72,7 @@ class _File(BaseModel):
     version: Literal[1]
     effects: dict[str, Effect] = {}
     settings: str = ""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[PatternRule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Rules:
     """Everything the engine knows by heart."""
 
     effects: Mapping[str, Effect]
-    by_kind: Mapping[Kind, tuple[Rule, ...]]
-    programs: Programs = field(default_factory=dict[str, Grammar])
+    by_kind: Mapping[Kind, tuple[PatternRule, ...]]
+    programs: Programs = field(default_factory=dict[str, ProgramGrammar])
     settings: frozenset[str] = frozenset()
     """Environment variables that only change how something is shown or how much it says."""
     ecosystems: bool = False
@@ -92,7 +92,7 @@ class Rules:
         """The programs that rules on commands have examples of."""
         return frozenset(text.split()[0] for rule in self.by_kind.get("command", ()) for text in rule.match)
 
-    def plus(self, rules: tuple[Rule, ...]) -> "Rules":
+    def plus(self, rules: tuple[PatternRule, ...]) -> "Rules":
         """Return these rules and some more on commands, with the effects of a workspace's policy."""
         if not rules:
             return self
@@ -108,7 +108,7 @@ class Rules:
         """The table, read when the first path is rated: most commands rate none."""
         return executed_files() if self.ecosystems else ()
 
-    def file(self, path: str) -> Iterator[Rule | Executed]:
+    def file(self, path: str) -> Iterator[PatternRule | Executed]:
         """Every rule on files that matches a path; the table adds its word only where none says the same."""
         said: set[str] = set()
         for rule in self.of("file", path):
@@ -119,14 +119,14 @@ class Rules:
                 said.add(group.effect)
                 yield group
 
-    def of(self, kind: Kind, text: str, language: str = "") -> Iterator[Rule]:
+    def of(self, kind: Kind, text: str, language: str = "") -> Iterator[PatternRule]:
         """Every rule of a kind that matches; none is hidden by another, so the strictest wins."""
         for rule in self.by_kind.get(kind, ()):
             if (not rule.language or rule.language == language) and rule.expression.search(text):
                 yield rule
 
 
-def _checked(rule: Rule, effects: Mapping[str, Effect]) -> Rule:
+def _checked(rule: PatternRule, effects: Mapping[str, Effect]) -> PatternRule:
     if rule.effect not in effects:
         raise bad(f"{rule.rule}: there is no effect {rule.effect!r}", rule.line)
     try:
@@ -163,11 +163,14 @@ def read_rules(text: str) -> Rules:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise bad(f"{where}: {first['msg']}", line_of(found, first["loc"])) from error
-    grouped: dict[Kind, list[Rule]] = {}
+    grouped: dict[Kind, list[PatternRule]] = {}
     for rule in file.rules:
         grouped.setdefault(rule.kind, []).append(_checked(rule, file.effects))
-    return Rules(effects=file.effects, by_kind={kind: tuple(rules) for kind, rules in grouped.items()},
-                 settings=frozenset(file.settings.split()))  # fmt: skip
+    return Rules(
+        effects=file.effects,
+        by_kind={kind: tuple(rules) for kind, rules in grouped.items()},
+        settings=frozenset(file.settings.split()),
+    )
 
 
 def default_rules() -> Rules:

@@ -1,4 +1,4 @@
-"""Rate a shell script by everything it would run. Default deny: what is not proven harmless is not low. Pure."""
+"""Shell scripts, rated by everything they would run. Default deny: what is not proven harmless is not low. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 import tree_sitter_bash
 from tree_sitter import Language, Parser
 
-from risk.alphabet import narrowed
-from risk.gaps import broken_words, surrounded
-from risk.invocations import Effort, Judge
-from risk.kinds import SECRET_NAME
-from risk.paths import Paths
-from risk.quoting import HOLE, MARKS
+from risk.bash.ambiguities import broken_words, surrounded
+from risk.bash.parser import read_script
+from risk.bash.quoting import HOLE, MARKS
+from risk.bash.sanitize import narrowed
+from risk.bash.script import Redirect, Script, Source
+from risk.bash.variables import constants
+from risk.bash.words import Word
+from risk.paths import PathRater
+from risk.programs.argument_kinds import SECRET_NAME
+from risk.programs.invocations import Effort, InvocationRater
+from risk.programs.written_scripts import written_scripts
 from risk.rules import Rules
-from risk.script import Redirect, Script, Source
-from risk.signs import Sign, shown
-from risk.variables import constants
-from risk.walk import read_script
-from risk.words import Word
-from risk.writing import written_scripts
+from risk.signals import Signal, shown
 
 _DEEPEST = 12
 _CHARS_PER_WORD = 10
@@ -34,7 +34,7 @@ def bash() -> Language:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
+class ShellRater:
     """Reads scripts. ``depth`` counts scripts within scripts."""
 
     rules: Rules
@@ -42,10 +42,10 @@ class Shell:
     depth: int = 0
     effort: Effort = field(default_factory=Effort)
 
-    def signs(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Sign]:
+    def signs(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Signal]:
         """Say everything about a script; the text is what bash would get."""
         if self.depth > _DEEPEST or not self.effort.spent(1 + len(text) // _CHARS_PER_WORD):
-            yield Sign("unread", "scripts within scripts within scripts", "shell.nested")
+            yield Signal("unread", "scripts within scripts within scripts", "shell.nested")
             return
         narrow, back = narrowed(MARKS.sub("\ufffd", text))
         silent = True
@@ -53,63 +53,63 @@ class Shell:
             silent = False
             yield replace(sign, what=sign.what.translate(back)) if back else sign
         if silent:
-            yield Sign("read", "nothing runs")
+            yield Signal("read", "nothing runs")
 
-    def _script(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
+    def _script(self, text: str, sources: tuple[Source, ...]) -> Iterator[Signal]:
         source = text.encode()
         root = Parser(self.language).parse(source).root_node
         script = read_script(root, constants(root), sources)
         if root.has_error or surrounded(root, source):
             script.troubles.append("the shell's grammar has no place for some of it")
-        yield from (Sign("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
+        yield from (Signal("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
         if broken_words(text):
-            yield Sign("unread", "a word that is broken over two lines", "shell.broken_word")
+            yield Signal("unread", "a word that is broken over two lines", "shell.broken_word")
         for inner in script.scripts:
             yield from self._deeper(inner, ())
         yield from self._variables(script)
         if _ENDLESS.search(text) and not _ENDS.search(text):
-            yield Sign("run", "a loop", "shell.endless", "may never end")
+            yield Signal("run", "a loop", "shell.endless", "may never end")
         yield from _printed_secrets(script, text)
         yield from self._tests(script)
         yield from self._runs(script)
         if script.troubles:
             yield from self._fragments(text)
 
-    def _runs(self, script: Script) -> Iterator[Sign]:
-        judge = Judge(rules=self.rules, paths=self._paths(script), shell=self._deeper, effort=self.effort)
+    def _runs(self, script: Script) -> Iterator[Signal]:
+        judge = InvocationRater(rules=self.rules, paths=self._paths(script), shell=self._deeper, effort=self.effort)
         for redirect in script.redirects:
             yield from _redirected(redirect, judge.paths)
         for invocation in script.invocations:
             yield from judge.signs(invocation)
             yield from written_scripts(judge, invocation)
 
-    def _deeper(self, text: str, sources: tuple[Source, ...]) -> Iterator[Sign]:
+    def _deeper(self, text: str, sources: tuple[Source, ...]) -> Iterator[Signal]:
         if HOLE in text:
-            yield Sign("hidden", "a script that is put together when it runs", "shell.computed_script")
+            yield Signal("hidden", "a script that is put together when it runs", "shell.computed_script")
         yield from replace(self, depth=self.depth + 1).signs(text.replace(HOLE, "$_"), sources)
 
-    def _paths(self, script: Script) -> Paths:
+    def _paths(self, script: Script) -> PathRater:
         """Relative paths may start in any folder that the script changes to."""
         moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
         goals = [_goal(words[1:]) for words in moves]
         bases = dict.fromkeys(["", *goals])
-        return Paths(rules=self.rules, bases=tuple(bases)[:8])
+        return PathRater(rules=self.rules, bases=tuple(bases)[:8])
 
-    def _variables(self, script: Script) -> Iterator[Sign]:
+    def _variables(self, script: Script) -> Iterator[Signal]:
         for made in script.assignments:
             for rule in self.rules.of("variable", made.name):
-                yield Sign(rule.effect, made.name, rule.rule, rule.message)
+                yield Signal(rule.effect, made.name, rule.rule, rule.message)
             if "$(" in made.value.text or "`" in made.value.text:
-                yield Sign("hidden", f"{made.name} holds commands", "shell.stored_command")
+                yield Signal("hidden", f"{made.name} holds commands", "shell.stored_command")
             if (made.prefix or made.exported) and not any(self.rules.of("variable", made.name)):
-                yield Sign("setting" if made.name in self.rules.settings else "unknown", f"sets {made.name}")
+                yield Signal("setting" if made.name in self.rules.settings else "unknown", f"sets {made.name}")
 
-    def _tests(self, script: Script) -> Iterator[Sign]:
+    def _tests(self, script: Script) -> Iterator[Signal]:
         """The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted."""
         if any("$(" in word.text or "`" in word.text for word in script.tests):
-            yield Sign("hidden", "a command inside of an array's index", "shell.index")
+            yield Signal("hidden", "a command inside of an array's index", "shell.index")
 
-    def _fragments(self, text: str) -> Iterator[Sign]:
+    def _fragments(self, text: str) -> Iterator[Signal]:
         """What cannot be parsed as a whole may still hold something worse than that."""
         for separator in ("\n", ";"):
             pieces = [piece.strip() for piece in text.split(separator)]
@@ -118,12 +118,12 @@ class Shell:
                     yield from replace(self, depth=self.depth + 4).signs(piece)
 
 
-def _printed_secrets(script: Script, text: str) -> Iterator[Sign]:
+def _printed_secrets(script: Script, text: str) -> Iterator[Signal]:
     """Variables of the environment that are named like a secret, wherever they are used."""
     own = {made.name for made in script.assignments}
     for name in dict.fromkeys(_USED.findall(text)):
         if name not in own and SECRET_NAME.search(name):
-            yield Sign("private", f"${shown(name)}", "variable.secret")
+            yield Signal("private", f"${shown(name)}", "variable.secret")
 
 
 def _goal(words: tuple[Word, ...]) -> str:
@@ -132,13 +132,13 @@ def _goal(words: tuple[Word, ...]) -> str:
     return HOLE if named[:1] == ["-"] else named[0] if named else "~"
 
 
-def _redirected(redirect: Redirect, paths: Paths) -> Iterator[Sign]:
+def _redirected(redirect: Redirect, paths: PathRater) -> Iterator[Signal]:
     target: Word = redirect.target
     if "/dev/tcp/" in target.text or "/dev/udp/" in target.text:
-        yield Sign("network", shown(target.text), "shell.dev_tcp", "opens a connection")
+        yield Signal("network", shown(target.text), "shell.dev_tcp", "opens a connection")
     if redirect.operator.startswith("<") and redirect.operator != "<>":
         yield from paths.signs(target, "read")
         return
     yield from paths.signs(target, "write")
     if target.text not in {"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"} and not target.stream:
-        yield Sign("write", f"writes {shown(target.text)}", "shell.redirect")
+        yield Signal("write", f"writes {shown(target.text)}", "shell.redirect")

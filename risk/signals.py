@@ -1,4 +1,4 @@
-"""What the analysis noticed, before anybody says how bad that is."""
+"""Signals: what the analysis noticed, before anybody says how bad that is."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class Signal:
     """An effect and what has it. ``rule`` names the rule that saw it; empty: the grammar of programs."""
 
     effect: str

@@ -1,4 +1,4 @@
-"""Read YAML that people write, and say which line is wrong."""
+"""YAML that people write: read, and the wrong line named."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping

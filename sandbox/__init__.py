@@ -1,21 +1,21 @@
 """A sealed place to run commands in, and the files that survive it."""
 
-from sandbox.checkup import checkup
 from sandbox.contract import REPO, Backend, Check, Heard, Limits, Sandbox, Spec
-from sandbox.deliverable import Deliverable
-from sandbox.delivery import Delivery
-from sandbox.docker import Docker
-from sandbox.egress import Egress, Passage
-from sandbox.hunks import lately
-from sandbox.local import Local
+from sandbox.docker.backend import Docker
+from sandbox.docker.self_check import checkup
+from sandbox.egress.policy import Egress, Passage
+from sandbox.local.backend import Local
 from sandbox.pool import Pool
 from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Changed, Delivered, Pinned, Snapshot
-from sandbox.store import Store
-from sandbox.submodules import Submodule, bring
-from sandbox.texts import Texts
-from sandbox.workspace import Workspace
-from sandbox.workspaces import Workspaces
+from sandbox.workspace.deliverable import Deliverable
+from sandbox.workspace.delivery import Delivery
+from sandbox.workspace.recent_changes import recent_changes
+from sandbox.workspace.store import Store
+from sandbox.workspace.submodules import Submodule, bring
+from sandbox.workspace.texts import Texts
+from sandbox.workspace.workspace import Workspace
+from sandbox.workspace.workspaces import Workspaces
 
 __all__ = [
     "REPO",
@@ -44,6 +44,6 @@ __all__ = [
     "bring",
     "checkup",
     "is_manifest",
-    "lately",
+    "recent_changes",
     "requirements",
 ]

@@ -1,4 +1,4 @@
-"""The orchestrator's end of a sandbox: requests out, answers back, whatever carries the bytes.
+"""Channel to a sandbox, the orchestrator's end: requests out, answers back, whatever carries the bytes.
 
 One reader task takes marked frames in and gives each to the request it answers. Anything that is not
 a frame from our own PID 1 loses the sandbox: every request then fails with ``SandboxLost``, and
@@ -30,7 +30,7 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
-class Waiting:
+class PendingRequest:
     """A request that has not been answered yet."""
 
     def __init__(self, heard: Heard | None) -> None:
@@ -64,7 +64,7 @@ class Channel:
         self._wire = wire
         self._frames = Unpacker(key)
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, Waiting] = {}
+        self._waiting: dict[int, PendingRequest] = {}
         self._hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._lost: str | None = None
         self.on_net: Callable[[dict[str, Any], bytes], None] | None = None
@@ -97,7 +97,7 @@ class Channel:
             SandboxLost: no answer within ``timeout_s``, or no answer any more.
         """
         number = next(self._numbers)
-        waiting = self._waiting[number] = Waiting(heard)
+        waiting = self._waiting[number] = PendingRequest(heard)
         try:
             async with asyncio.timeout(timeout_s):
                 for frame in _frames({**header, "id": number}, contents):

@@ -1,4 +1,4 @@
-"""The promises of a sandbox as checks that any of them can be put to, the twin included.
+"""Conformance suite of sandboxes: promises as checks that any of them can be put to, the twin included.
 
 Each check takes a fresh sandbox, says in its docstring what is promised, and raises ``Unkept``.
 ``signoff sandbox check`` runs them on the user's own host.
@@ -186,8 +186,20 @@ async def _refusal(verb: Awaitable[object]) -> str:
 
 
 PROMISES: Final[tuple[Promise, ...]] = (
-    exit_codes_are_true, signals_are_named, what_cannot_run_is_said, streams_are_apart_and_bytes,
-    output_is_bounded_and_counted, output_is_heard_as_it_comes, input_is_read_or_empty, time_runs_out,
-    nothing_is_left_running, cancelling_kills, commands_take_turns, files_come_back_as_they_went,
-    refusals_have_codes, links_are_not_followed, where_and_who_one_is, closed_is_closed,
-)  # fmt: skip
+    exit_codes_are_true,
+    signals_are_named,
+    what_cannot_run_is_said,
+    streams_are_apart_and_bytes,
+    output_is_bounded_and_counted,
+    output_is_heard_as_it_comes,
+    input_is_read_or_empty,
+    time_runs_out,
+    nothing_is_left_running,
+    cancelling_kills,
+    commands_take_turns,
+    files_come_back_as_they_went,
+    refusals_have_codes,
+    links_are_not_followed,
+    where_and_who_one_is,
+    closed_is_closed,
+)

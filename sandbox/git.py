@@ -1,10 +1,215 @@
-"""Git objects made by hand: for the few small ones that a process each would be too slow for."""
+"""git on the orchestrator's side: own repositories only, and nothing in them can make it run anything.
 
+Hooks, file-system monitors, filters, external diffs and odd transports are off for every call, whatever
+any configuration says. Sandboxes never get to write a repository that this module opens; what they
+send is checked objects (``index-pack --strict``). The few small objects that a process each would be too slow
+for are made by hand.
+"""
+
+import asyncio
+import contextlib
 import hashlib
+import os
 import re
+import signal
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
+
+SAFE: Mapping[str, str] = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.untrackedCache": "false",
+    "core.attributesFile": "/dev/null",
+    "core.alternateRefsCommand": "true",
+    "core.commitGraph": "false",
+    "core.multiPackIndex": "false",
+    "core.quotePath": "false",
+    "core.bigFileThreshold": "32m",
+    "diff.external": "",
+    "gc.auto": "0",
+    "core.fsyncMethod": "writeout-only",
+    "maintenance.auto": "false",
+    "protocol.ext.allow": "never",
+    "submodule.recurse": "false",
+    "safe.directory": "*",
+}
+QUIET: Mapping[str, str] = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "true",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "LC_ALL": "C",
+}
+ALONE: Mapping[str, str] = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "HOME": "/nonexistent",
+    # No object that only claims to be a terabyte.
+    "GIT_ALLOC_LIMIT": "1g",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin",
+}
+_ELSEWHERE = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+)
+"""Variables that point git somewhere else, as when Signoff itself is started by a hook."""
+_USER = ("env", *(part for name in _ELSEWHERE for part in ("-u", name)), *(f"{k}={v}" for k, v in QUIET.items()))
+_BOUNDED = 'ulimit -f "$1"; s=$2; shift 2; command -v timeout >/dev/null && exec timeout -k 5 "$s" "$@"; exec "$@"'
+SECONDS = 300.0
+"""As long as a command may take that nobody gave another limit."""
+MOST = 4 << 30
+"""Bytes that a command may print: a pack of a large repository."""
+LISTING = 256 << 20
+"""Bytes of a listing. A tree of a few kilobytes can name the same subtree so often that it lists without end."""
+_ERRORS = 64 << 10
+
+
+class GitFailed(Exception):
+    """git ended with an error; ``said`` is the end of its stderr."""
+
+    def __init__(self, args: tuple[str, ...], code: int, said: str) -> None:
+        super().__init__(f"git {' '.join(args[:2])} ended with {code}: {said.strip()[-1_000:]}")
+        self.code, self.said = code, said.strip()
+
+
+class GitStopped(GitFailed):
+    """git took longer, or printed more, than it may."""
+
+
+async def git(
+    folder: Path,
+    *args: str,
+    stdin: bytes = b"",
+    config: Iterable[tuple[str, str]] = (),
+    as_user: bool = False,
+    variables: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+    most: int = MOST,
+    largest: int | None = None,
+) -> bytes:
+    """Run git on a git folder of ours and return its stdout.
+
+    Args:
+        folder: the git folder.
+        args: the command and its arguments.
+        stdin: what it reads.
+        config: more settings, which win.
+        as_user: read the configuration and the environment of the user we are, too (credentials, proxies, what to
+            ignore everywhere): theirs, and no repository's.
+        variables: more of its environment.
+        seconds: how long it may take, with all that it starts.
+        most: bytes that it may print.
+        largest: bytes that a file which it writes may have; given for what talks to other hosts, and then it ends
+            in time even when we are killed.
+
+    Raises:
+        GitFailed: it ended with anything but 0. ``GitStopped``: it was ended, because it took or printed too much.
+    """
+    pairs = [part for key, text in (*SAFE.items(), *config) for part in ("-c", f"{key}={text}")]
+    command = ["git", f"--git-dir={folder}", *pairs, *args]
+    if largest is not None:
+        command = ["sh", "-c", _BOUNDED, "sh", str(largest >> 9), str(int(seconds) + 30), *command]
+    more = variables or {}
+    if as_user:
+        command = [*_USER, *(f"{name}={text}" for name, text in more.items()), *command]
+    env = None if as_user else {**QUIET, **ALONE, **more}
+    code, out, said = await run_bounded(command, env=env, stdin=stdin, seconds=seconds, most=most)
+    if code is None:
+        raise GitStopped(args, -1, f"It took more than {seconds:g} s or printed more than {most >> 20} MB. {said}")
+    if code:
+        raise GitFailed(args, code, said)
+    return out
+
+
+async def run_bounded(
+    command: list[str], *, env: Mapping[str, str] | None, stdin: bytes = b"", seconds: float, most: int
+) -> tuple[int | None, bytes, str]:
+    """Run a command in a process group of its own, which never outlives this call.
+
+    Args:
+        command: program and arguments.
+        env: all of its environment; None: ours.
+        stdin: what it reads; empty: nothing.
+        seconds: how long it may take.
+        most: bytes that it may print.
+
+    Returns:
+        exit status (None: it was ended), stdout, the end of stderr.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=env,
+        # Nothing to say, no pipe: under uvloop writing to a process that is already gone is an error.
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        limit=1 << 20,
+    )
+    out, said = bytearray(), bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(
+                _feed(process.stdin, stdin),
+                _read(process.stdout, out, most, refuse=True),
+                _read(process.stderr, said, _ERRORS, refuse=False),
+            )
+            code: int | None = await process.wait()
+    except (TimeoutError, _TooMuchError):
+        code = None
+    finally:
+        if process.returncode is None:
+            # The whole group: what git started (remote helpers, ssh) would go on without it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return code, bytes(out), said.decode(errors="replace")
+
+
+class _TooMuchError(Exception):
+    """More was printed than may be."""
+
+
+async def _feed(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
+    if pipe is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        pipe.write(data)
+        await pipe.drain()
+    pipe.close()
+
+
+async def _read(pipe: asyncio.StreamReader | None, into: bytearray, most: int, *, refuse: bool) -> None:
+    """Read to the end. What is over ``most`` is an error, or only the last part is kept."""
+    while pipe is not None and (part := await pipe.read(1 << 20)):
+        into += part
+        if len(into) > most:
+            if refuse:
+                raise _TooMuchError
+            del into[:-most]
+
+
+def create(folder: Path) -> None:
+    """Make an empty bare repository, without templates and their hooks. Does nothing where there is one."""
+    if (folder / "HEAD").exists():
+        return
+    for part in ("objects/info", "objects/pack", "refs/heads"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n", encoding="ascii")
+    (folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+
 
 _ID = re.compile(r"^[0-9a-f]{40}$")
 

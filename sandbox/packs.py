@@ -62,7 +62,10 @@ async def take_in(folder: Path, pack: bytes, most: int = MOST) -> None:
     """
     used = sum(kept.stat().st_size for kept in (folder / "objects" / "pack").glob("*.pack"))
     if used + len(pack) > most:
-        raise Exhausted(f"The snapshots of this run take {used >> 20} MB.", code="store_full",
-                        hint="Let commands write less: what is ignored by git is kept, too.")  # fmt: skip
+        raise Exhausted(
+            f"The snapshots of this run take {used >> 20} MB.",
+            code="store_full",
+            hint="Let commands write less: what is ignored by git is kept, too.",
+        )
     async with asyncio.timeout(_UNPACK_S):
         await git(folder, "index-pack", "--strict", "--fix-thin", "--stdin", f"--max-input-size={MAX_PACK}", stdin=pack)

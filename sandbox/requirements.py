@@ -1,4 +1,4 @@
-"""Which Python packages a project says it needs to be tested. Pure: reads texts, runs nothing."""
+"""Requirements: which Python packages a project says it needs to be tested. Pure: reads texts, runs nothing."""
 
 import ast
 import configparser
@@ -25,8 +25,11 @@ _MANIFESTS = ("pyproject.toml", "setup.cfg", "setup.py")
 
 def is_manifest(path: str) -> bool:
     """Tell whether ``requirements`` reads a file of this path, relative to the project."""
-    return path in _MANIFESTS or (PurePosixPath(path).parts[:-1] in {(), ("requirements",)}
-                                  and bool(_FILE.search(path)) and not _APART.search(path))  # fmt: skip
+    return path in _MANIFESTS or (
+        PurePosixPath(path).parts[:-1] in {(), ("requirements",)}
+        and bool(_FILE.search(path))
+        and not _APART.search(path)
+    )
 
 
 def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def command_line() -> str:
 
 def every_command() -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command of ``signoff``, imported."""
-    from service.cli import ENTRIES, load  # noqa: PLC0415
+    from service.cli.app import ENTRIES, load  # noqa: PLC0415
 
     for name in ENTRIES:
         yield from commands(load(name), ("signoff", name))

@@ -1,32 +1,12 @@
-"""Every no of the service: a stable code, its HTTP status, and what to do about it."""
+"""Errors of the service: a stable code, its HTTP status, and what to do about it."""
 
 from typing import ClassVar, Final, Literal
 
-from domain import Refused
-
-
-class Unknown(Refused):
-    http_status: ClassVar[int] = 404
-
-
-class Unauthenticated(Refused):
-    http_status: ClassVar[int] = 401
-
-
-class Forbidden(Refused):
-    http_status: ClassVar[int] = 403
-
-
-class Conflict(Refused):
-    http_status: ClassVar[int] = 409
+from domain import Conflict, Forbidden, Missing, Refused, Unauthenticated, Unprocessable
 
 
 class WrongMethod(Refused):
     http_status: ClassVar[int] = 405
-
-
-class Unfit(Refused):
-    http_status: ClassVar[int] = 422
 
 
 class TooLarge(Refused):
@@ -83,20 +63,20 @@ Code = Literal[
 ]
 
 _KIND: Final[dict[Code, type[Refused]]] = {
-    "thread_not_found": Unknown,
+    "thread_not_found": Missing,
     "thread_exists": Conflict,
     "thread_busy": Conflict,
-    "turn_not_found": Unknown,
-    "assistant_not_found": Unknown,
-    "item_not_found": Unknown,
-    "checkpoint_not_found": Unknown,
-    "route_not_found": Unknown,
+    "turn_not_found": Missing,
+    "assistant_not_found": Missing,
+    "item_not_found": Missing,
+    "checkpoint_not_found": Missing,
+    "route_not_found": Missing,
     "method_not_allowed": WrongMethod,
-    "request_invalid": Unfit,
+    "request_invalid": Unprocessable,
     "media_type_unsupported": WrongMedia,
-    "task_missing": Unfit,
+    "task_missing": Unprocessable,
     "repo_refused": Forbidden,
-    "interrupt_unknown": Unfit,
+    "interrupt_unknown": Unprocessable,
     "idempotency_reused": Conflict,
     "not_authenticated": Unauthenticated,
     "key_invalid": Unauthenticated,
@@ -106,14 +86,14 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "key_above_maker": Forbidden,
     "key_ended": Conflict,
     "subject_collides": Conflict,
-    "key_not_found": Unknown,
+    "key_not_found": Missing,
     "body_too_large": TooLarge,
     "rate_limited": TooMany,
     "already_serving": Refused,
     "authentication_needed": Refused,
     "database_not_migrated": Refused,
     "server_needed": Refused,
-    "job_not_found": Unknown,
+    "job_not_found": Missing,
     "job_state": Conflict,
 }
 

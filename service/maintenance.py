@@ -1,24 +1,78 @@
-"""What has to be looked at from time to time: answered questions, questions nobody answered, letters, crashes."""
+"""Maintenance: the loop that looks at what nobody comes back for, and the retention of what is not kept for ever.
+
+Answered questions, questions without an answer, letters and crashes are looked at every second. Deleted threads with
+all their files, old streams, sent letters and ended jobs are removed after the days of ``SIGNOFF_KEEP_DAYS``.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, exists, or_, select, text
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from sqlalchemy import and_, delete, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, Courier, metadata, reading
+from approvals import Ballots
+from approvals.channels import WebhookSender
+from approvals.storage import metadata
+from database import reading, writing
 from domain import SignoffError
-from service.callbacks import RunLetters
-from service.contract import Dispatch
-from service.reception import Reception
-from service.retention import Retention
-from service.runs import RUNS
-from service.turns import OPEN, TURNS
-from service.waking import RECOVERED
+from sandbox import Store
+from service.auth.rate_limits import SharedRates
+from service.runs.dispatcher import Dispatcher
+from service.runs.event_log import EVENTS, TurnEvents
+from service.runs.runs import RUNS
+from service.runs.submission import RECOVERED, Submission
+from service.runs.threads import MINE, THREADS
+from service.runs.turns import OPEN, TURNS
+from service.runs.webhooks import LETTERS, RunWebhooks
+
+AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Removes what was deleted or ended long ago. Ballots and the audit are never touched."""
+
+    engine: AsyncEngine
+    checkpoints: BaseCheckpointSaver[str] | None
+    files: Store
+    keep: timedelta
+    clock: Callable[[], datetime]
+
+    async def sweep(self) -> int:
+        """Remove what is due; how many threads that were."""
+        before = self.clock() - self.keep
+        await TurnEvents(engine=self.engine).drop(before)
+        await SharedRates(engine=self.engine).drop()
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(LETTERS).where(LETTERS.c.state == "sent", LETTERS.c.created_at < before))
+        return await self._threads(before)
+
+    async def _threads(self, before: datetime) -> int:
+        due = select(THREADS.c.id).where(THREADS.c.deleted_at < before, MINE).limit(AT_ONCE)
+        async with reading(self.engine) as conn:
+            found = [str(row[0]) for row in await conn.execute(due)]
+        for thread in found:
+            await self._forget(thread)
+        return len(found)
+
+    async def _forget(self, thread: str) -> None:
+        """Files first: a thread whose row is still there is tried again."""
+        await self.files.drop(thread)
+        if self.checkpoints is not None:
+            await self.checkpoints.adelete_thread(thread)
+        turns = select(TURNS.c.id).where(TURNS.c.thread == thread)
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(EVENTS).where(EVENTS.c.turn.in_(turns)))
+            await conn.execute(delete(LETTERS).where(LETTERS.c.turn.in_(turns)))
+            await conn.execute(delete(TURNS).where(TURNS.c.thread == thread))
+            await conn.execute(delete(RUNS).where(RUNS.c.id == thread))
+            await conn.execute(delete(THREADS).where(THREADS.c.id == thread))
+
 
 EVERY_S = 1.0
 EXPIRE_EVERY = 10
@@ -32,15 +86,15 @@ WITNESS_EVERY = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rounds:
+class Maintenance:
     """Walks round the office once a second. Everything it finds is in the rows: no message can get lost."""
 
     engine: AsyncEngine
     ballots: Ballots
-    reception: Reception
-    letters: RunLetters
-    courier: Courier
-    dispatch: Dispatch
+    submission: Submission
+    letters: RunWebhooks
+    sender: WebhookSender
+    dispatch: Dispatcher
     witnessed: Callable[[], Awaitable[object]]
     """Takes checkpoints of the audit."""
     retention: Retention
@@ -77,9 +131,9 @@ class Rounds:
             await self.dispatch.look()
             await self._recover()
         for run, org in await self._answered():
-            await self.reception.wake(run, org, because="decided")
+            await self.submission.wake(run, org, because="decided")
         await self.letters.round()
-        await self.courier.round()
+        await self.sender.round()
 
     async def _answered(self) -> list[tuple[str, str]]:
         """Runs that wait for a signature although no question of theirs is open: decided elsewhere, or expired."""
@@ -98,7 +152,7 @@ class Rounds:
         async with reading(self.engine) as conn:
             found = [(row.id, row.org) for row in await conn.execute(query)]
         for run, org in found:
-            await self.reception.wake(run, org, because=RECOVERED)
+            await self.submission.wake(run, org, because=RECOVERED)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[bool]:

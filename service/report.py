@@ -1,4 +1,4 @@
-"""What a run came to, as JSON for programs and as a page for people."""
+"""Report of a run: what it came to, as JSON for programs and as a page for people."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,25 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
 
+from approvals import visible
 from domain import Ending, Proof, Risk, Spent
 from models.wrappers import RoutingDecision
-from service.engine import Standing
-from service.runs import Run
-from service.terminal import harmless
+from service.runs.runs import Run, RunState
+
+
+def harmless(text: str) -> str:
+    """What a model or a repository wrote, without power over a terminal; tabs stay tabs."""
+    return "\t".join(visible(part) for part in text.split("\t"))
+
 
 _ANY = TypeAdapter[Any](Any)
-_COLOUR = {"delivered": "green", "nothing_to_do": "green", "interrupted": "yellow", "paused": "yellow",
-           "paused_budget": "yellow"}  # fmt: skip
+_COLOUR = {
+    "delivered": "green",
+    "nothing_to_do": "green",
+    "interrupted": "yellow",
+    "paused": "yellow",
+    "paused_budget": "yellow",
+}
 EXIT = {"delivered": 0, "nothing_to_do": 0, "interrupted": 4, "rejected": 5, "cancelled": 6}
 
 
@@ -28,7 +38,7 @@ def exit_status(run: Run) -> int:
     return EXIT.get(run.status, run.ending.exit_status if run.ending else 1)
 
 
-def as_json(standing: Standing) -> dict[str, Any]:
+def as_json(standing: RunState) -> dict[str, Any]:
     """Everything that is known, in stable keys (docs/cli.md lists them)."""
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending") or Ending(status="failed")
@@ -86,7 +96,7 @@ def _proof(proof: Proof | None) -> dict[str, Any] | None:
     }
 
 
-def show(standing: Standing, console: Console, *, diff: bool = True) -> None:
+def show(standing: RunState, console: Console, *, diff: bool = True) -> None:
     """Print the last page of a run."""
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending")

@@ -1,10 +1,13 @@
-"""The settings of logs, traces and prompts: who is told what. ``service/settings.py`` reads them."""
+"""Settings: what the environment says, with defaults and meanings. The only module of the product that reads it."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from domain import Refused
 
 
 class Reporting(BaseSettings):
@@ -42,3 +45,209 @@ class Reporting(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="Log level.")
     log_json: bool = Field(default=False, description="Logs as JSON lines.")
+
+
+def _address(text: str) -> str:
+    """An address as it is compared and shown: nothing around it, no slash at its end, nobody's password in it."""
+    if "@" in urlsplit(text).netloc:
+        raise ValueError("it has a user or a password in it; a key is set with SIGNOFF_MODEL_API_KEY")
+    return text.strip().rstrip("/")
+
+
+Place = Annotated[str, AfterValidator(_address)]
+"""Of a model endpoint."""
+
+
+def _home() -> Path:
+    return Path.home() / ".local" / "share" / "signoff"
+
+
+class Settings(Reporting):
+    """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default_factory=_home,
+        description="Folder of the database, the content store, the keys and the traces. Several servers share one.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql://user:password@host/database. Empty: SQLite in the home folder."
+    )
+    org: str = Field(default="local", description="Organisation that runs belong to on this machine.")
+    approvals_mode: Literal["solo", "team"] = Field(
+        default="solo",
+        description="solo: the requester may sign high. With OIDC, a second person, beyond loopback: team, four eyes.",
+    )
+    approvers: str = Field(default="", description="Who may sign, names with commas between; team mode needs them.")
+
+    model_base_url: Place | None = Field(
+        default=None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1. Empty: no model."
+    )
+    model: str | None = Field(
+        default=None, description="One model for everything, whatever strategy and catalogue say. Empty: they choose."
+    )
+    model_api_key: SecretStr | None = Field(default=None, description="Key of that endpoint, if it wants one.")
+    model_keys: dict[str, SecretStr] = Field(
+        default_factory=dict[str, SecretStr],
+        description='Keys of other endpoints by name, as JSON: {"cloud": "sk-…"}; entries of the catalogue name theirs '
+        "with `key:`, a role's endpoint has the role's name.",
+    )
+    model_cache: Literal["off", "exact", "similar"] = Field(
+        default="exact",
+        description="Answers that may be used again for an hour, within one organisation. similar: a plan also for the "
+        "same wish in other words.",
+    )
+    model_embedding: str | None = Field(
+        default=None,
+        description="Embedding model at SIGNOFF_MODEL_BASE_URL, for SIGNOFF_MODEL_CACHE=similar: then wishes are "
+        "compared by meaning, not only by their words.",
+    )
+    mask_personal: bool = Field(
+        default=False,
+        description="Personal data (mail addresses, telephone, card and national numbers) is masked for models, too. "
+        "A repository may switch it on for itself in .signoff/risk.yaml, never off.",
+    )
+    model_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one answer may take.")
+    model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")
+    model_coder: str | None = Field(default=None, description="Model id for the coder. Empty: SIGNOFF_MODEL.")
+    model_reviewer: str | None = Field(default=None, description="Model id for the reviewer. Empty: SIGNOFF_MODEL.")
+    model_planner_base_url: Place | None = Field(default=None, description="Endpoint for the planner, when another.")
+    model_coder_base_url: Place | None = Field(default=None, description="Endpoint for the coder, when another.")
+    model_reviewer_base_url: Place | None = Field(default=None, description="Endpoint for the reviewer, when another.")
+    catalogue: Path | None = Field(default=None, description="YAML with models, strategies and experts of your own.")
+    strategy: str = Field(default="balanced", description="balanced, quality, fast, low_ram, single or your own.")
+    repair_seconds: float = Field(default=60.0, gt=0, description="Seconds the built-in repair engine may search.")
+
+    sandbox: Literal["docker", "unsafe-local"] = Field(
+        default="docker", description="unsafe-local runs commands on this machine without any protection; tests only."
+    )
+    sandbox_image: str = Field(default="signoff-sandbox:latest", description="Image that commands run in.")
+    sandbox_runtime: Literal["runc", "runsc", "kata"] = Field(default="runc", description="Container runtime.")
+    sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
+    sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
+    sandbox_warm: int = Field(
+        default=1, ge=0, le=64, description="Sandboxes kept ready; 0: each is started when asked."
+    )
+    sandbox_warm_most: int = Field(default=8, ge=0, description="The most that are ready in one process, of all kinds.")
+    sandbox_idle_minutes: float = Field(default=30.0, gt=0, description="How long one stays ready without being used.")
+    sandbox_unhardened: bool = Field(
+        default=False, description="Start although the engine lacks a protection; `signoff doctor` says which."
+    )
+    egress_hosts: str = Field(
+        default="",
+        description="Package registries that tasks of the profile `packages` may reach: names, or name:port, with "
+        "commas between. Empty: nobody, and such tasks are refused. A mirror of your own is the safest.",
+    )
+    egress_private: str = Field(
+        default="", description="Those among them that may lie on a private address: mirrors of your own."
+    )
+    egress_env: str = Field(
+        default="",
+        description="Variables for such tasks, NAME=value with commas between, e.g. PIP_INDEX_URL. Never credentials.",
+    )
+    egress_ca: Path | None = Field(
+        default=None, description="PEM file with certificates that such tasks trust besides the image's own."
+    )
+    egress_upload_mb: float = Field(
+        default=1.0, ge=0, description="What one sandbox may send in its life, TLS handshakes included."
+    )
+    egress_connections: int = Field(default=400, ge=1, description="Connections one sandbox may make in its life.")
+
+    host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
+    port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
+    workers: int = Field(
+        default=8,
+        ge=0,
+        le=1_000,
+        description="Runs that one process advances at the same time. 0: none, that is for `signoff worker` to do.",
+    )
+    lease_s: float = Field(
+        default=30.0, ge=1, description="Seconds after which a worker that says nothing has lost its run to another."
+    )
+    drain_s: float = Field(
+        default=30.0, ge=0, description="Seconds a stopping process gives its runs to come to the next step."
+    )
+    keep_days: float = Field(
+        default=30.0, gt=0, description="Days that deleted threads, ended jobs and sent letters are kept."
+    )
+    repos: str = Field(
+        default="",
+        description="Folders and URL prefixes that clients may name as repositories, with commas between. "
+        "Empty: any on loopback, none elsewhere.",
+    )
+    default_repo: str | None = Field(default=None, description="Repository of chat requests that name none.")
+    public_url: str | None = Field(default=None, description="Where people reach this service; links start with it.")
+    cors_origins: str = Field(
+        default="http://localhost:3000,http://127.0.0.1:3000,https://smith.langchain.com",
+        description="Browser origins that may call the API, with commas between.",
+    )
+    oidc_issuer: str | None = Field(default=None, description="Issuer of the JWTs that people log in with.")
+    oidc_audience: str | None = Field(default=None, description="Audience those tokens must name.")
+    oidc_jwks_url: str | None = Field(default=None, description="Where the issuer publishes its keys.")
+    oidc_algorithms: str = Field(default="RS256,ES256", description="Signature algorithms that are accepted.")
+    key_pepper: SecretStr | None = Field(
+        default=None, description="Mixed into stored API keys. Empty: made on first use, in the home folder."
+    )
+    rate_per_minute: int = Field(default=600, ge=1, description="Requests a minute for one key or person.")
+    rate_per_minute_ip: int = Field(default=1_200, ge=1, description="Requests a minute for one address.")
+    max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
+    connections: Path | None = Field(
+        default=None, description="YAML file: who is told of approvals and who may answer; see docs/webhooks.md."
+    )
+
+    audit_witness: Path | None = Field(
+        default=None, description="Folder for signed checkpoints of the audit, away from the database's owner."
+    )
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Who may sign."""
+        return tuple(name.strip() for name in self.approvers.split(",") if name.strip())
+
+    @property
+    def loopback(self) -> bool:
+        """True while nobody but this machine can reach the service."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def mode(self) -> Literal["solo", "team"]:
+        """Four eyes as soon as others can reach the service or log in, whatever the setting says."""
+        return "solo" if self.approvals_mode == "solo" and self.loopback and not self.oidc_issuer else "team"
+
+    @property
+    def home_url(self) -> str:
+        """Where people reach this service, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value known here, for redaction."""
+        kept = (
+            self.model_api_key,
+            *self.model_keys.values(),
+            self.otlp_headers,
+            self.langfuse_secret_key,
+            self.key_pepper,
+        )
+        password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
+        said = tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
+        return (*said, unquote(password)) if password else said
+
+
+def read_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        Refused: ``settings_invalid``, naming the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        what = "; ".join(f"SIGNOFF_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+    except SettingsError as error:
+        what = f"{error} is no JSON"  # it does not repeat the value
+    raise Refused(
+        f"A setting is not valid: {what}", code="settings_invalid", hint="See docs/configuration.md for what it may be."
+    )

@@ -1,4 +1,4 @@
-"""What ``langgraph.json`` points to: the graph for a LangGraph server, and who may talk to it.
+"""LangGraph Studio's entry, named by ``langgraph.json``: the graph for a LangGraph server, and who may talk to it.
 
 The server brings its own checkpointer, so the graph is served without one. A resume in Studio is the
 vote of the person who runs that server: the development server is for one person on loopback.
@@ -11,9 +11,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graphs import CodingGraph, serializer
-from service.people import local_user
+from service.auth.four_eyes import local_user
 from service.settings import read_settings
-from service.wiring import open_house
+from service.wiring.application import open_application
 
 
 @asynccontextmanager
@@ -29,5 +29,5 @@ async def checkpointer() -> AsyncGenerator[BaseCheckpointSaver[str]]:
 @asynccontextmanager
 async def graph() -> AsyncGenerator[CodingGraph]:
     """Open the house for one request of the server, and give out the graph."""
-    async with open_house(read_settings(), served_to=local_user()) as house:
-        yield house.engine.graph
+    async with open_application(read_settings(), served_to=local_user()) as application:
+        yield application.engine.graph

@@ -1,4 +1,4 @@
-"""What models were used for and what it cost: the same numbers for the command line, HTTP and a billing meter."""
+"""Usage of models and its cost: the same numbers for the command line, HTTP and a billing meter."""
 
 import csv
 import hashlib
@@ -16,27 +16,36 @@ from models.wrappers import Decisions, GroupBy, RoutingDecision, UsageReport, Us
 BYS: tuple[GroupBy, ...] = get_args(GroupBy)
 Format = Literal["json", "csv"]
 COLUMNS: tuple[str, ...] = (
-    "name", "calls", "failed", "from_cache", "tokens_in", "tokens_out", "tokens_cached", "cost", "latency_ms",
-    "premium_cost", "saved",
-)  # fmt: skip
+    "name",
+    "calls",
+    "failed",
+    "from_cache",
+    "tokens_in",
+    "tokens_out",
+    "tokens_cached",
+    "cost",
+    "latency_ms",
+    "premium_cost",
+    "saved",
+)
 METERS = ("signoff_tokens_in", "signoff_tokens_out", "signoff_model_calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Period:
     """From when until when; None is open."""
 
     since: datetime | None = None
     until: datetime | None = None
 
 
-def span(since: str | None, until: str | None, *, now: datetime) -> Span:
+def period(since: str | None, until: str | None, *, now: datetime) -> Period:
     """Read a span of time: ISO dates and times, or ``24h``, ``7d`` ago.
 
     Raises:
         Refused: ``option_invalid``.
     """
-    return Span(since=_moment(since, now), until=_moment(until, now))
+    return Period(since=_moment(since, now), until=_moment(until, now))
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:
@@ -50,8 +59,9 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         found.astimezone(UTC)
     except (ValueError, OverflowError):  # the year 1 somewhere east is before time began in Greenwich
-        raise Refused(f"{text!r} is no time.", code="option_invalid",
-                      hint="Use 24h, 7d, 2026-11-01 or 2026-11-01T12:00:00+00:00.") from None  # fmt: skip
+        raise Refused(
+            f"{text!r} is no time.", code="option_invalid", hint="Use 24h, 7d, 2026-11-01 or 2026-11-01T12:00:00+00:00."
+        ) from None
     return found
 
 
@@ -63,14 +73,16 @@ def grouped(by: str) -> GroupBy:
 
 
 async def used(
-    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: GroupBy, during: Span, run: str | None = None
+    decisions: Decisions, catalogue: Catalogue, org: str | None, *, by: GroupBy, during: Period, run: str | None = None
 ) -> UsageReport:
     """Sum up, and compare with having asked the premium model every time."""
     rows = await decisions.usage(org, by=by, since=during.since, until=during.until, run=run)
     return report(rows, catalogue.premium)
 
 
-def document(found: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Span, org: str | None) -> dict[str, Any]:
+def document(
+    found: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Period, org: str | None
+) -> dict[str, Any]:
     """Usage as JSON; money as text, so that nothing is rounded."""
     return {
         "by": by,
@@ -97,8 +109,13 @@ def row(used: UsageTotal, catalogue: Catalogue) -> dict[str, Any]:
     """One line of usage."""
     alone = report([used], catalogue.premium)
     plain: dict[str, Any] = {name: getattr(used, name) for name in COLUMNS[:7]}
-    return {**plain, "cost": money(used.cost), "latency_ms": round(used.latency_ms, 1),
-            "premium_cost": money(alone.premium_cost), "saved": money(alone.saved)}  # fmt: skip
+    return {
+        **plain,
+        "cost": money(used.cost),
+        "latency_ms": round(used.latency_ms, 1),
+        "premium_cost": money(alone.premium_cost),
+        "saved": money(alone.saved),
+    }
 
 
 def money(amount: Decimal) -> str:
@@ -121,7 +138,7 @@ def _no_formula(name: str) -> str:
     return f"'{name}" if name[:1] in {"=", "+", "-", "@", "\t", "\r"} else name
 
 
-async def events(decisions: Decisions, org: str | None, during: Span) -> AsyncGenerator[dict[str, Any]]:
+async def events(decisions: Decisions, org: str | None, during: Period) -> AsyncGenerator[dict[str, Any]]:
     """Every call as events for a billing meter, in Stripe's form (POST /v1/billing/meter_events).
 
     The identifier is the same whenever a call is exported: sending it twice bills it once.

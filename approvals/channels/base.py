@@ -1,22 +1,26 @@
-"""What is sent to subscribers, and when again. Pure.
+"""What every channel shares: endpoints and their secrets, retries, and the checks of what comes in signed. Pure.
 
-Standard Webhooks (https://www.standardwebhooks.com): the same id on every retry, several signatures
-while a secret is being rotated, a thin body.
+Standard Webhooks (https://www.standardwebhooks.com): the same id on every retry, several signatures while a secret is
+being rotated, a thin body. The signature proves the integration, never the person, and never that anybody meant yes:
+every doubt is ``signature_invalid``. Consent is typed: a comment, a review text, a chat message, an unknown field, none
+of them approves.
 """
 
 import base64
 import binascii
-import json
-from collections.abc import Callable, Sequence
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from standardwebhooks import Webhook
+from pydantic import Field, TypeAdapter, ValidationError
 
-from approvals.happenings import Letter, Topic
-from domain import Refused, Tier, value
+from approvals.ballot import Comment
+from approvals.errors import refusal
+from approvals.events import Notification, Topic
+from domain import Choice, OddJson, Refused, read_json, value
 
 DELAYS: tuple[timedelta, ...] = (
     timedelta(0),
@@ -33,7 +37,7 @@ _PREFIX = "whsec_"
 
 
 @value
-class Endpoint:
+class WebhookEndpoint:
     """Somebody who wants to be told."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
@@ -54,13 +58,13 @@ class Endpoint:
 class Subscriptions:
     """Who is told what, from configuration."""
 
-    all: Sequence[Endpoint] = field(default=())
+    all: Sequence[WebhookEndpoint] = field(default=())
 
-    def endpoints(self, letter: Letter) -> Sequence[str]:
+    def endpoints(self, letter: Notification) -> Sequence[str]:
         """Names of those who want this letter."""
         return [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
 
-    def named(self, name: str) -> Endpoint | None:
+    def named(self, name: str) -> WebhookEndpoint | None:
         """The endpoint, None when it was removed from the configuration."""
         return next((endpoint for endpoint in self.all if endpoint.name == name), None)
 
@@ -92,72 +96,84 @@ def due_again(attempts: int, now: datetime, random: float) -> datetime | None:
     return now + delay * (1 + JITTER * random)
 
 
-def body(letter: Letter, kind: Literal["json", "slack"], *, link: str) -> bytes:
-    """The bytes to post. Digests and ids, never the action itself: the page behind the link shows it to who may see."""
-    told = _slack(letter, link) if kind == "slack" else _plain(letter, link)
-    return json.dumps(told, separators=(",", ":")).encode()
+@value
+class Actor:
+    """Who decided, as the provider names them. Which member that is, only our own identity map says."""
+
+    provider: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
+    subject: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Literal["human", "bot"] = "human"
 
 
-def headers(message: str, secrets: Sequence[str], data: bytes, at: datetime) -> dict[str, str]:
-    """Standard Webhooks headers: one signature for each secret."""
-    signed = " ".join(Webhook(signing_key(secret)).sign(message, at, data.decode()) for secret in secrets)
-    return {
-        "content-type": "application/json",
-        "user-agent": "signoff",
-        "webhook-id": message,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": signed,
-    }
+@value
+class Consent:
+    """One typed decision on one digest."""
+
+    approval_id: Annotated[str, Field(max_length=40)]
+    action_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    decision: Choice
+    actor: Actor
+    comment: Comment = ""
 
 
-def _plain(letter: Letter, link: str) -> dict[str, Any]:
-    return {
-        "type": letter.topic,
-        "timestamp": letter.at.isoformat(),
-        "data": {
-            "approval_id": letter.ballot,
-            "action_digest": letter.action_digest,
-            "org": letter.org,
-            "run": letter.run,
-            "tier": letter.tier,
-            "state": letter.state,
-            "expires_at": letter.expires_at.isoformat(),
-            "link": link,
-        },
-    }
+_CONSENT = TypeAdapter(Consent)
 
 
-_SAYS: dict[Topic, str] = {
-    "approval.pending": "A {tier} action waits for a signature",
-    "approval.noted": "A {tier} action went ahead by policy",
-    "approval.decided": "A {tier} action is {state}",
-    "approval.expired": "Nobody signed a {tier} action in time; it is {state}",
-    "approval.escalated": "Half the time is over: a {tier} action still waits for a signature",
-}
-_ICONS: dict[Tier, str] = {"low": "⚪", "medium": "🔵", "high": "🟠", "critical": "🔴"}
+def json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        parsed = read_json(body)
+    except OddJson as odd:
+        raise invalid_hook(f"the body {odd}") from None
+    if not isinstance(parsed, dict):
+        raise invalid_hook("the body is not a JSON object")
+    return parsed
 
 
-def _slack(letter: Letter, link: str) -> dict[str, Any]:
-    """A link and no approve button: nobody signs what they cannot see in full."""
-    says = f"{_ICONS[letter.tier]} {_SAYS[letter.topic].format(tier=letter.tier, state=letter.state)}"
-    detail = (
-        f"run `{_mrkdwn(letter.run)}` · `{letter.action_digest[:23]}…` · until {letter.expires_at:%Y-%m-%d %H:%M} UTC"
-    )
-    blocks: list[dict[str, Any]] = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": f"*{says}*"}},
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": detail}]},
-    ]
-    if link:
-        button = {"type": "button", "text": {"type": "plain_text", "text": "Read and decide"}, "url": link}
-        blocks.append({"type": "actions", "elements": [button]})
-    return {"text": says, "blocks": blocks}
+def member_of(parent: Any, key: str) -> Any:
+    return parent.get(key, "") if isinstance(parent, dict) else ""
 
 
-def _mrkdwn(text: str) -> str:
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
-        text = text.replace(sign, entity)
-    return text
+def consent_of(fields: Mapping[str, Any]) -> Consent:
+    try:
+        return _CONSENT.validate_python(dict(fields))
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise invalid_hook(what) from None
 
 
-Link = Callable[[Letter], str]
-"""The address of the page where the action can be read and decided; empty when there is none."""
+def invalid_hook(why: str) -> Refused:
+    return refusal("hook_invalid", f"This is no decision: {why}.")
+
+
+TOLERANCE = timedelta(minutes=5)
+
+
+def hmac_sha256(secret: str, data: bytes) -> str:
+    return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
+
+
+def ensure_one_matches(given: Sequence[str], wanted: Sequence[str]) -> None:
+    """Compare every pair in constant time."""
+    pairs = [(a.encode("utf-8", "replace"), b.encode()) for a in given[:10] for b in wanted]
+    if not any([hmac.compare_digest(a, b) for a, b in pairs]):  # noqa: C419 - all of them, or the time tells which
+        raise untrusted("no signature matches")
+
+
+def timestamp_of(stamp: str, now: datetime) -> datetime:
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):  # noqa: PLR2004 - seconds until the year 5138
+        raise untrusted("the timestamp is missing or malformed")
+    at = datetime.fromtimestamp(int(stamp), tz=UTC)
+    if abs(now - at) > TOLERANCE:
+        raise untrusted("the timestamp is more than five minutes away")
+    return at
+
+
+def utf8_text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise untrusted("the body is not UTF-8") from None
+
+
+def untrusted(why: str) -> Refused:
+    return refusal("signature_invalid", f"This message cannot be trusted: {why}.")

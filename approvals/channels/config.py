@@ -1,4 +1,4 @@
-"""Who is told and who may answer, from one file: ``connections.yaml`` (see docs/webhooks.md)."""
+"""Configuration of channels: who is told and who may answer, from ``connections.yaml`` (see docs/webhooks.md)."""
 
 from itertools import combinations
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
 
-from approvals.outgoing import Endpoint, Subscriptions
-from approvals.webhook import Integration
+from approvals.channels.base import Subscriptions, WebhookEndpoint
+from approvals.channels.inbound import Integration
 from domain import Refused, alike, respelled, value, yaml_value
 
 _FILE = "file:"
@@ -19,7 +19,7 @@ class Notify:
 
     allow: tuple[IPvAnyNetwork, ...] = ()
     """Networks that may be called although they are not public, and by plain http."""
-    endpoints: Annotated[tuple[Endpoint, ...], Field(max_length=100)] = ()
+    endpoints: Annotated[tuple[WebhookEndpoint, ...], Field(max_length=100)] = ()
 
 
 @value
@@ -35,7 +35,7 @@ class Connections:
 
     @property
     def allow(self) -> tuple[str, ...]:
-        """For ``Guard(allow=…)``."""
+        """For ``SsrfGuard(allow=…)``."""
         return tuple(str(network) for network in self.notify.allow)
 
 

@@ -1,4 +1,4 @@
-"""Votes that arrive by signed web hook: verified, seen once, bound to a member, and then like any other vote."""
+"""Inbound web hooks that vote: verified, seen once, bound to a member, and then like any other vote."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from approvals.ballot import Ballot, Decision, Voter
-from approvals.consent import Actor, Consent, read_github, read_slack, read_standard
+from approvals.channels.base import Actor, Consent, signing_key
+from approvals.channels.github import parse_github, verify_github
+from approvals.channels.slack import parse_slack, verify_slack
+from approvals.channels.standard import parse_standard, verify_standard
 from approvals.contract import Ballots, Clock, People
-from approvals.outgoing import signing_key
-from approvals.received import Answer, Memory
-from approvals.refusals import refusal
-from approvals.signatures import verify_github, verify_slack, verify_standard
+from approvals.errors import refusal
+from approvals.storage.replay_guard import HookAnswer, ReplayGuard
 from domain import TIERS, Refused, SignoffError, Tier, Transient, value
 
 _MIN_SECRET = 24
@@ -38,21 +39,24 @@ class Integration:
             if self.kind == "standard":
                 signing_key(secret)
             elif len(secret.encode()) < _MIN_SECRET:
-                raise Refused("A web hook secret must have at least 24 bytes.", code="hook_secret_invalid",
-                              hint="Make one with: openssl rand -hex 32")  # fmt: skip
+                raise Refused(
+                    "A web hook secret must have at least 24 bytes.",
+                    code="hook_secret_invalid",
+                    hint="Make one with: openssl rand -hex 32",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hooks:
+class InboundWebhooks:
     """Receives hooks. Never raises for what a sender did wrong: that is an answer, too."""
 
     ballots: Ballots
     people: People
-    memory: Memory
+    memory: ReplayGuard
     clock: Clock
     integrations: Sequence[Integration] = field(default=())
 
-    async def receive(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def receive(self, name: str, headers: Mapping[str, str], body: bytes) -> HookAnswer:
         """Handle one request; the same message again gets the same answer and has no second effect.
 
         Raises:
@@ -84,11 +88,11 @@ class Hooks:
             return verify_github(headers, body, integration.secrets)
         return verify_standard(headers, body, integration.secrets, self.clock())
 
-    async def _act(self, integration: Integration, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _act(self, integration: Integration, headers: Mapping[str, str], body: bytes) -> HookAnswer:
         try:
             consent = _read(integration, headers, body)
             if consent is None:
-                return Answer(status=200, body={"ignored": "only typed decisions count; see docs/webhooks.md"})
+                return HookAnswer(status=200, body={"ignored": "only typed decisions count; see docs/webhooks.md"})
             return voted_answer(await self._vote(integration, consent))
         except Transient:
             raise
@@ -113,18 +117,18 @@ class Hooks:
 
 def _read(integration: Integration, headers: Mapping[str, str], body: bytes) -> Consent | None:
     if integration.kind == "slack":
-        return read_slack(body)
+        return parse_slack(body)
     if integration.kind == "github":
         event = next((text for key, text in headers.items() if key.lower() == "x-github-event"), "")
-        return read_github(body, event)
-    return read_standard(body)
+        return parse_github(body, event)
+    return parse_standard(body)
 
 
 def _above(tier: Tier, limit: Tier) -> bool:
     return TIERS.index(tier) > TIERS.index(limit)
 
 
-def voted_answer(ballot: Ballot) -> Answer:
+def voted_answer(ballot: Ballot) -> HookAnswer:
     """200 when the decision is final, 202 while more humans are needed."""
     told: dict[str, Any] = {
         "approval_id": ballot.id,
@@ -133,12 +137,12 @@ def voted_answer(ballot: Ballot) -> Answer:
         "approvals": ballot.approvals,
         "needed": ballot.requirement.humans,
     }
-    return Answer(status=202 if ballot.state == "pending" else 200, body=told)
+    return HookAnswer(status=202 if ballot.state == "pending" else 200, body=told)
 
 
-def refused_answer(no: SignoffError) -> Answer:
+def refused_answer(no: SignoffError) -> HookAnswer:
     """Problem details (RFC 9457) with the stable code."""
-    return Answer(
+    return HookAnswer(
         status=no.http_status,
         body={"title": no.message, "status": no.http_status, "code": no.stable_code, "hint": no.hint},
     )

@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter, ValidationError
 
 from approvals.contract import Clock
-from approvals.cursors import instant, micros
-from approvals.refusals import refusal
+from approvals.errors import refusal
+from database import instant, micros
 from domain import Refused, value
 
 _MIN_KEY = 32
 
 
 @value
-class Ticket:
+class LinkTicket:
     """What a link says: which approval, as which bytes, until when."""
 
     id: str
@@ -44,8 +44,11 @@ class Links:
 
     def __post_init__(self) -> None:
         if len(self.key) < _MIN_KEY:
-            raise Refused("The link key must have at least 32 bytes.", code="link_key_invalid",
-                          hint="Make one with: openssl rand -hex 32")  # fmt: skip
+            raise Refused(
+                "The link key must have at least 32 bytes.",
+                code="link_key_invalid",
+                hint="Make one with: openssl rand -hex 32",
+            )
 
     def issue(self, *, ballot: str, org: str, action_digest: str, until: datetime) -> str:
         """A token for ``/a/{token}``, valid until the ballot's deadline."""
@@ -53,7 +56,7 @@ class Links:
         data = json.dumps(said, separators=(",", ":")).encode()
         return f"{_text(data)}.{_text(self._mac(b'link', data))}"
 
-    def read(self, token: str) -> Ticket:
+    def read(self, token: str) -> LinkTicket:
         """What a token says. Reading has no effect, however often.
 
         Raises:
@@ -68,19 +71,19 @@ class Links:
             raise refusal("link_expired", "This link has expired.")
         return ticket
 
-    def csrf(self, ticket: Ticket, session: str) -> str:
+    def csrf(self, ticket: LinkTicket, session: str) -> str:
         """The token of the form on this ticket's page, for one login session."""
         hour = micros(self.clock()) // micros_in(timedelta(hours=1))
         return self._csrf(ticket, session, hour)
 
-    def ensure_csrf(self, ticket: Ticket, session: str, given: str) -> None:
+    def ensure_csrf(self, ticket: LinkTicket, session: str, given: str) -> None:
         """Refuse a form that did not come from our page in this session. Raises ``csrf_invalid`` (403)."""
         hour = micros(self.clock()) // micros_in(timedelta(hours=1))
         fresh = [self._csrf(ticket, session, hour - back) for back in range(2)]
         if not session or not any([hmac.compare_digest(token, given) for token in fresh if given.isascii()]):  # noqa: C419
             raise refusal("csrf_invalid", "This form is not from the page you were shown, or the page is too old.")
 
-    def _csrf(self, ticket: Ticket, session: str, hour: int) -> str:
+    def _csrf(self, ticket: LinkTicket, session: str, hour: int) -> str:
         return _text(self._mac(b"csrf", json.dumps([ticket.id, ticket.ballot, session, hour]).encode()))
 
     def _mac(self, purpose: bytes, data: bytes) -> bytes:
@@ -95,10 +98,10 @@ def micros_in(span: timedelta) -> int:
 _SAID = TypeAdapter(tuple[str, str, str, str, int])
 
 
-def _ticket(data: bytes) -> Ticket:
+def _ticket(data: bytes) -> LinkTicket:
     try:
         id_, ballot, org, digest, until = _SAID.validate_json(data)
-        return Ticket(id=id_, ballot=ballot, org=org, action_digest=digest, until=instant(until))
+        return LinkTicket(id=id_, ballot=ballot, org=org, action_digest=digest, until=instant(until))
     except (ValidationError, OverflowError):  # signed by an older version of the house
         raise refusal("link_invalid", "There is no such link.") from None
 

@@ -6,9 +6,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from approvals.ballot import Ballot, Terms
-from approvals.show import canonical_text, diff_lines, parts, pieces, visible
+from approvals.rendering import canonical_text, diff_lines, parts, pieces, visible
 
-HEADERS = {
+PAGE_HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -68,7 +68,9 @@ def hidden_in(ballot: Ballot) -> int:
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("approvals", ""), autoescape=select_autoescape(("html", "j2")), undefined=StrictUndefined
+        loader=PackageLoader("approvals.channels", ""),
+        autoescape=select_autoescape(("html", "j2")),
+        undefined=StrictUndefined,
     )
     made.filters["shown"] = visible
     return made

@@ -1,16 +1,32 @@
-"""The courier: takes letters from the outbox to the endpoints, and comes again when nobody opens."""
+"""Webhook sender: takes notifications from the outbox to the endpoints, and comes again when nobody answers."""
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx
 
+from approvals.channels.base import Subscriptions, WebhookEndpoint, due_again
+from approvals.channels.slack import render_slack
+from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
+from approvals.channels.standard import render_standard, signed_headers
 from approvals.contract import Clock
-from approvals.guard import Guard, Unresolved
-from approvals.outbox import Outbox, Parcel
-from approvals.outgoing import Endpoint, Link, Subscriptions, body, due_again, headers
+from approvals.events import Notification
+from approvals.storage.outbox import Outbox, OutboxItem
 from domain import Refused
+
+
+def body(letter: Notification, kind: Literal["json", "slack"], *, link: str) -> bytes:
+    """The bytes to post. Digests and ids, never the action itself: the page behind the link shows it to who may see."""
+    told = render_slack(letter, link) if kind == "slack" else render_standard(letter, link)
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+Link = Callable[[Notification], str]
+"""The address of the page where the action can be read and decided; empty when there is none."""
+
 
 TIMEOUT_S = 15.0
 GONE = 410
@@ -26,12 +42,12 @@ def new_client() -> httpx.AsyncClient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Courier:
+class WebhookSender:
     """Delivers at least once. Any number of couriers may work on one outbox."""
 
     outbox: Outbox
     subscriptions: Subscriptions
-    guard: Guard
+    guard: SsrfGuard
     client: httpx.AsyncClient
     clock: Clock
     link: Link = field(default=lambda _: "")
@@ -44,7 +60,7 @@ class Courier:
             await self._try(parcel)
         return len(parcels)
 
-    async def _try(self, parcel: Parcel) -> None:
+    async def _try(self, parcel: OutboxItem) -> None:
         endpoint = self.subscriptions.named(parcel.endpoint)
         if endpoint is None:
             await self.outbox.bury(parcel, error="this endpoint is no longer configured")
@@ -53,21 +69,21 @@ class Courier:
             status = await self._post(parcel, endpoint)
         except Refused as no:
             await self.outbox.bury(parcel, error=no.message)
-        except (Unresolved, httpx.HTTPError) as error:
+        except (UnresolvedHost, httpx.HTTPError) as error:
             await self._later(parcel, f"{type(error).__name__}: {error}")
         else:
             await self._answered(parcel, status)
 
-    async def _post(self, parcel: Parcel, endpoint: Endpoint) -> int:
+    async def _post(self, parcel: OutboxItem, endpoint: WebhookEndpoint) -> int:
         """Post to the judged address; the answer's body is never read."""
         to = await self.guard.judge(endpoint.url)
         data = body(parcel.letter, endpoint.kind, link=self.link(parcel.letter))
-        sent = {**headers(parcel.id, endpoint.secrets, data, self.clock()), "host": to.host_header}
+        sent = {**signed_headers(parcel.id, endpoint.secrets, data, self.clock()), "host": to.host_header}
         extensions = {"sni_hostname": to.host}
         async with self.client.stream("POST", to.url, content=data, headers=sent, extensions=extensions) as answer:
             return answer.status_code
 
-    async def _answered(self, parcel: Parcel, status: int) -> None:
+    async def _answered(self, parcel: OutboxItem, status: int) -> None:
         if httpx.codes.is_success(status):
             await self.outbox.sent(parcel)
         elif status == GONE:
@@ -77,7 +93,7 @@ class Courier:
         else:
             await self._later(parcel, f"answered {status}")
 
-    async def _later(self, parcel: Parcel, error: str) -> None:
+    async def _later(self, parcel: OutboxItem, error: str) -> None:
         at = due_again(parcel.attempts + 1, self.clock(), self.random())
         if at is None:
             await self.outbox.bury(parcel, error=error)

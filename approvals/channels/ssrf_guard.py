@@ -1,4 +1,4 @@
-"""Keeps outgoing requests out of the networks we stand in: no loopback, no private ranges, no metadata.
+"""SSRF guard of outgoing requests: no loopback, no private ranges, no metadata of the networks we stand in.
 
 A name is resolved once, every address it has is judged, and the connection goes to the judged address:
 a name that changes its mind between the check and the use (DNS rebinding) gains nothing.
@@ -22,12 +22,12 @@ public = globally_reachable
 """Sandboxes keep to the same rule."""
 
 
-class Unresolved(Transient):
+class UnresolvedHost(Transient):
     code = "name_not_resolved"
 
 
 @value
-class Destination:
+class VettedAddress:
     """A judged address. Post to ``url`` with these headers, and verify TLS against ``host``."""
 
     url: str
@@ -37,23 +37,25 @@ class Destination:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system. Raises ``Unresolved``."""
+    """Ask the system. Raises ``UnresolvedHost``."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise Unresolved(f"{host} has no address: {error}", hint="Check the name; it will be tried again.") from error
+        raise UnresolvedHost(
+            f"{host} has no address: {error}", hint="Check the name; it will be tried again."
+        ) from error
     return [str(entry[4][0]) for entry in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class SsrfGuard:
     """Judges where a request may go."""
 
     allow: Sequence[str] = ()
     """Networks (CIDR) that a self-hoster explicitly permits, plain http included."""
     resolve: Resolve = field(default=resolve)
 
-    async def judge(self, url: str) -> Destination:
+    async def judge(self, url: str) -> VettedAddress:
         """The one address to connect to.
 
         Raises:
@@ -65,13 +67,13 @@ class Guard:
         host = parsed.raw_host.decode("ascii")
         addresses = [_address(text) for text in await self.resolve(host, port)]
         if not addresses:
-            raise Unresolved(f"{parsed.host} has no address.", hint="Check the name; it will be tried again.")
+            raise UnresolvedHost(f"{parsed.host} has no address.", hint="Check the name; it will be tried again.")
         for address in addresses:
             self._ensure_fit(parsed, address)
         chosen = addresses[0]
         pinned = parsed.copy_with(host=str(chosen))
         header = parsed.netloc.decode("ascii")
-        return Destination(url=str(pinned), host=host, host_header=header, address=str(chosen))
+        return VettedAddress(url=str(pinned), host=host, host_header=header, address=str(chosen))
 
     def _ensure_fit(self, url: httpx.URL, address: Address) -> None:
         permitted = any(address in network for network in self._allowed() if network.version == address.version)

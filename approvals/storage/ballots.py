@@ -1,26 +1,28 @@
-"""Ballots in a database: the truth that survives every process. SQLite and PostgreSQL, same code."""
+"""Stored ballots: the truth that survives every process. SQLite and PostgreSQL, same code."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import and_, exists, insert, update
+from sqlalchemy import and_, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import grants, lifecycle, rows, usage
+from approvals import consume as usage
+from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
-from approvals.contract import Clock, People
+from approvals.contract import Ballots, Clock, People
 from approvals.current import current, required
-from approvals.cursors import after, known, place
-from approvals.happenings import HOUSE, fact, killed_fact
-from approvals.ledger import Journal, Ledger, Mailing, count, ensure_alive, is_killed
+from approvals.errors import refusal
+from approvals.events import HOUSE, fact, killed_fact
+from approvals.pagination import after, known, place
 from approvals.quorum import LIVE, among_several, effective
-from approvals.refusals import refusal
-from approvals.store import reading, writing
-from approvals.tables import ballots, kills
-from domain import BallotState
+from approvals.storage import rows
+from approvals.storage.tables import ballots, kills
+from approvals.storage.unit_of_work import BallotUnitOfWork, Journal, Mailing, count, ensure_alive, is_killed
+from database import reading, writing
+from domain import BallotState, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,8 @@ class StoredBallots:
     mailing: Mailing
 
     @property
-    def _ledger(self) -> Ledger:
-        return Ledger(engine=self.engine, clock=self.clock, journal=self.journal, mailing=self.mailing)
+    def _ledger(self) -> BallotUnitOfWork:
+        return BallotUnitOfWork(engine=self.engine, clock=self.clock, journal=self.journal, mailing=self.mailing)
 
     async def open(self, request: Request) -> Ballot:
         request = replace(request, requirement=await required(self.people, request.org, request.requirement))
@@ -206,3 +208,19 @@ class StoredBallots:
     async def killed(self, run: str, org: str) -> bool:
         async with reading(self.engine) as conn:
             return await is_killed(conn, org, run)
+
+
+async def waiting(engine: AsyncEngine, now: datetime) -> Sequence[tuple[Tier, float]]:
+    """Tier and age in seconds of every open question, of all organisations; the action itself is not read."""
+    query = select(ballots.c.requirement, ballots.c.created_at).where(rows.standing("pending", now))
+    async with reading(engine) as conn:
+        found = (await conn.execute(query)).all()
+    return [(row.requirement["tier"], max(0.0, (now - row.created_at).total_seconds())) for row in found]
+
+
+async def latest(ballots: Ballots, id_: str, org: str) -> Ballot:
+    """The ballot that stands now, after any number of edits. Raises ``approval_missing``."""
+    ballot = await ballots.get(id_, org)
+    while ballot.state == "superseded":
+        ballot = await ballots.get(ballot.superseded_by, org)
+    return ballot

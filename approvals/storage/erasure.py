@@ -1,11 +1,11 @@
-"""Forgetting a person: what the ballots say of them becomes their pseudonym. Decisions and digests stay."""
+"""Erasure of a person: what the ballots say of them becomes their pseudonym. Decisions and digests stay."""
 
 import hashlib
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from approvals.tables import ballots, grants, kills, votes
+from approvals.storage.tables import ballots, grants, kills, votes
 from domain import person
 
 

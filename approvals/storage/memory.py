@@ -6,14 +6,15 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from approvals import grants, lifecycle, usage
+from approvals import consume as usage
+from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Clock, People
 from approvals.current import current, required
-from approvals.cursors import after, place
-from approvals.happenings import HOUSE, Fact, Letter, fact, killed_fact, letter, refused_fact
+from approvals.errors import refusal
+from approvals.events import HOUSE, Fact, Notification, fact, killed_fact, letter, refused_fact
+from approvals.pagination import after, place
 from approvals.quorum import LIVE, among_several, effective
-from approvals.refusals import refusal
 from domain import BallotState, Refused
 
 
@@ -42,7 +43,7 @@ class RememberedBallots:
     grants: dict[str, Grant] = field(default_factory=dict[str, Grant])
     kills: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     facts: list[Fact] = field(default_factory=list[Fact])
-    letters: list[Letter] = field(default_factory=list[Letter])
+    letters: list[Notification] = field(default_factory=list[Notification])
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def open(self, request: Request) -> Ballot:

@@ -1,4 +1,4 @@
-"""The queue of letters: written with the ballot, sent at least once, kept when nobody takes them."""
+"""Outbox of notifications: written with the ballot, sent at least once, kept when nobody takes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.contract import Clock
-from approvals.happenings import Letter
-from approvals.refusals import refusal
-from approvals.store import reading, writing
-from approvals.tables import outbox
+from approvals.errors import refusal
+from approvals.events import Notification
+from approvals.storage.tables import outbox
+from database import reading, writing
 from domain import value
 
 State = Literal["waiting", "sent", "dead"]
@@ -22,13 +22,13 @@ LEASE = timedelta(minutes=2)
 
 
 @value
-class Parcel:
+class OutboxItem:
     """A letter on its way to one endpoint. ``id`` is the message id on every attempt."""
 
     id: str
     org: str
     endpoint: str
-    letter: Letter
+    letter: Notification
     state: State
     attempts: int
     due_at: datetime
@@ -40,17 +40,17 @@ class Parcel:
 class Outbox(Protocol):
     """Lends parcels to couriers."""
 
-    async def take(self, limit: int) -> Sequence[Parcel]:
+    async def take(self, limit: int) -> Sequence[OutboxItem]:
         """Parcels that are due, lent for ``LEASE``: nobody else gets them meanwhile."""
         ...
 
-    async def sent(self, parcel: Parcel) -> None: ...
+    async def sent(self, parcel: OutboxItem) -> None: ...
 
-    async def again(self, parcel: Parcel, *, at: datetime, error: str) -> None:
+    async def again(self, parcel: OutboxItem, *, at: datetime, error: str) -> None:
         """It failed; try at that time."""
         ...
 
-    async def bury(self, parcel: Parcel, *, error: str) -> None:
+    async def bury(self, parcel: OutboxItem, *, error: str) -> None:
         """It failed for good; a person may ``replay`` it."""
         ...
 
@@ -62,7 +62,7 @@ class StoredOutbox:
     engine: AsyncEngine
     clock: Clock
 
-    async def take(self, limit: int) -> Sequence[Parcel]:
+    async def take(self, limit: int) -> Sequence[OutboxItem]:
         now = self.clock()
         due = and_(outbox.c.state == "waiting", outbox.c.due_at <= now)
         query = select(outbox).where(due).order_by(outbox.c.seq).limit(limit).with_for_update(skip_locked=True)
@@ -72,28 +72,28 @@ class StoredOutbox:
             await conn.execute(update(outbox).where(outbox.c.id.in_(ids)).values(due_at=now + LEASE))
         return found
 
-    async def sent(self, parcel: Parcel) -> None:
+    async def sent(self, parcel: OutboxItem) -> None:
         await self._set(parcel, state="sent", sent_at=self.clock(), attempts=parcel.attempts + 1, error="")
 
-    async def again(self, parcel: Parcel, *, at: datetime, error: str) -> None:
+    async def again(self, parcel: OutboxItem, *, at: datetime, error: str) -> None:
         await self._set(parcel, due_at=at, attempts=parcel.attempts + 1, error=error[:1_000])
 
-    async def bury(self, parcel: Parcel, *, error: str) -> None:
+    async def bury(self, parcel: OutboxItem, *, error: str) -> None:
         await self._set(parcel, state="dead", attempts=parcel.attempts + 1, error=error[:1_000])
 
-    async def _set(self, parcel: Parcel, **values: Any) -> None:
+    async def _set(self, parcel: OutboxItem, **values: Any) -> None:
         async with writing(self.engine) as conn:
             mine = and_(outbox.c.id == parcel.id, outbox.c.state == "waiting")
             await conn.execute(update(outbox).where(mine).values(**values))
 
-    async def list(self, org: str, *, state: State | None = None, limit: int = 50) -> Sequence[Parcel]:
+    async def list(self, org: str, *, state: State | None = None, limit: int = 50) -> Sequence[OutboxItem]:
         """Newest first."""
         where = and_(outbox.c.org == org, outbox.c.state == state) if state else outbox.c.org == org
         async with reading(self.engine) as conn:
             rows = await conn.execute(select(outbox).where(where).order_by(outbox.c.seq.desc()).limit(limit))
             return [_parcel(row) for row in rows.mappings()]
 
-    async def replay(self, id: str, org: str) -> Parcel:  # noqa: A002 - it is the id
+    async def replay(self, id: str, org: str) -> OutboxItem:  # noqa: A002 - it is the id
         """Send a dead letter again, from the first attempt, under the same message id.
 
         Raises ``letter_missing`` when this organisation has no such dead letter.
@@ -106,8 +106,8 @@ class StoredOutbox:
             return _parcel((await conn.execute(select(outbox).where(outbox.c.id == id))).mappings().one())
 
 
-_PARCEL = TypeAdapter(Parcel)
+_PARCEL = TypeAdapter(OutboxItem)
 
 
-def _parcel(row: Any) -> Parcel:
+def _parcel(row: Any) -> OutboxItem:
     return _PARCEL.validate_python({key: part for key, part in row.items() if key != "seq"})

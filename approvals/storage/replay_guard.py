@@ -1,4 +1,4 @@
-"""What was already said: message ids of hooks, and links that have done their work."""
+"""Replay guard: message ids of web hooks that came, and links that have done their work."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.contract import Clock
-from approvals.refusals import refusal
-from approvals.store import reading, writing
-from approvals.tables import links, received
+from approvals.errors import refusal
+from approvals.storage.tables import links, received
+from database import reading, writing
 from domain import value
 
 KEEP = timedelta(days=400)
@@ -20,24 +20,24 @@ KEEP = timedelta(days=400)
 
 
 @value
-class Answer:
+class HookAnswer:
     """What a hook was answered: an HTTP status and a JSON body."""
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
 
 
-class Memory(Protocol):
+class ReplayGuard(Protocol):
     """Remembers messages and links."""
 
-    async def seen(self, integration: str, id: str, body_digest: str) -> Answer | None:  # noqa: A002
+    async def seen(self, integration: str, id: str, body_digest: str) -> HookAnswer | None:  # noqa: A002
         """Note a message. Returns the answer it got before, if it was here before.
 
         Raises ``hook_reused`` when the same id came with other bytes.
         """
         ...
 
-    async def answered(self, integration: str, id: str, answer: Answer) -> None:  # noqa: A002
+    async def answered(self, integration: str, id: str, answer: HookAnswer) -> None:  # noqa: A002
         """Keep the answer for the next time."""
         ...
 
@@ -51,22 +51,22 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RememberedMessages:
+class MemoryReplayGuard:
     """In one process."""
 
     clock: Clock
-    messages: dict[tuple[str, str], tuple[str, Answer | None]] = field(
-        default_factory=dict[tuple[str, str], tuple[str, Answer | None]]
+    messages: dict[tuple[str, str], tuple[str, HookAnswer | None]] = field(
+        default_factory=dict[tuple[str, str], tuple[str, HookAnswer | None]]
     )
     links: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def seen(self, integration: str, id: str, body_digest: str) -> Answer | None:  # noqa: A002
+    async def seen(self, integration: str, id: str, body_digest: str) -> HookAnswer | None:  # noqa: A002
         async with self._lock:
             digest, answer = self.messages.setdefault((integration, id), (body_digest, None))
         return _same(digest, body_digest, answer)
 
-    async def answered(self, integration: str, id: str, answer: Answer) -> None:  # noqa: A002
+    async def answered(self, integration: str, id: str, answer: HookAnswer) -> None:  # noqa: A002
         async with self._lock:
             digest, first = self.messages[integration, id]
             self.messages[integration, id] = (digest, first or answer)
@@ -82,13 +82,13 @@ class RememberedMessages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMessages:
+class StoredReplayGuard:
     """In the database, for every process."""
 
     engine: AsyncEngine
     clock: Clock
 
-    async def seen(self, integration: str, id: str, body_digest: str) -> Answer | None:  # noqa: A002
+    async def seen(self, integration: str, id: str, body_digest: str) -> HookAnswer | None:  # noqa: A002
         row = {"integration": integration, "id": id, "body_digest": body_digest, "received_at": self.clock()}
         try:
             async with writing(self.engine) as conn:
@@ -97,13 +97,13 @@ class StoredMessages:
             return await self._before(integration, id, body_digest)
         return None
 
-    async def _before(self, integration: str, id_: str, body_digest: str) -> Answer | None:
+    async def _before(self, integration: str, id_: str, body_digest: str) -> HookAnswer | None:
         query = select(received.c.body_digest, received.c.answer).where(_message(integration, id_))
         async with reading(self.engine) as conn:
             row = (await conn.execute(query)).one()
-        return _same(row.body_digest, body_digest, Answer(**row.answer) if row.answer else None)
+        return _same(row.body_digest, body_digest, HookAnswer(**row.answer) if row.answer else None)
 
-    async def answered(self, integration: str, id: str, answer: Answer) -> None:  # noqa: A002
+    async def answered(self, integration: str, id: str, answer: HookAnswer) -> None:  # noqa: A002
         first = and_(_message(integration, id), received.c.answer.is_(None))
         async with writing(self.engine) as conn:
             told = {"status": answer.status, "body": answer.body}
@@ -133,7 +133,7 @@ def _message(integration: str, id_: str) -> Any:
     return and_(received.c.integration == integration, received.c.id == id_)
 
 
-def _same(known: str, now: str, answer: Answer | None) -> Answer | None:
+def _same(known: str, now: str, answer: HookAnswer | None) -> HookAnswer | None:
     if known != now:
         raise refusal("hook_reused", "This message id was used before, for other bytes.")
     return answer

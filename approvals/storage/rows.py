@@ -1,4 +1,4 @@
-"""Between ballots and their rows."""
+"""Rows of ballots: from values to columns, and back."""
 
 import hashlib
 from dataclasses import fields, replace
@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from approvals.ballot import Ballot, Grant
-from approvals.cursors import micros
-from approvals.happenings import Letter
-from approvals.tables import ballots, grants, votes
+from approvals.events import Notification
+from approvals.storage.tables import ballots, grants, votes
+from database import micros
 from domain import Action, BallotState, Requirement, Risk, Vote, person
 
 _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
-_BALLOT, _VOTE, _GRANT, _LETTER = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant), TypeAdapter(Letter)
+_BALLOT, _VOTE, _GRANT, _LETTER = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant), TypeAdapter(Notification)
 _STRUCTURED: dict[str, TypeAdapter[Any]] = {"action": _ACTION, "risk": _RISK, "requirement": _REQUIREMENT}
 
 
@@ -130,7 +130,7 @@ def due(now: datetime) -> ColumnElement[bool]:
     return or_(pending, and_(c.state == "approved", c.use_by <= now))
 
 
-def letter_row(letter: Letter, endpoint: str, now: datetime) -> dict[str, Any]:
+def letter_row(letter: Notification, endpoint: str, now: datetime) -> dict[str, Any]:
     """A letter for one endpoint, to be sent at once. Its id is the message id on every retry."""
     return {
         "id": f"msg_{uuid4().hex}",

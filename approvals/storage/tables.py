@@ -1,14 +1,9 @@
-"""The tables of this room, in the one dialect that SQLite and PostgreSQL share."""
-
-import json
-from datetime import datetime
-from typing import Any
+"""Tables of approvals, in the one dialect that SQLite and PostgreSQL share."""
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -16,36 +11,16 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals.cursors import instant, micros
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment as microseconds since the epoch: SQLite has no time zones."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else micros(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else instant(value)
+from database import Instant, Json, writing
 
 
-class Json(TypeDecorator[Any]):
-    """JSON as ASCII text: any string a person or a tool can produce, NUL included, fits both databases."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else json.dumps(value, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else json.loads(value)
+async def create_all(engine: AsyncEngine) -> None:
+    """Make the tables where they are missing: for an embedded SQLite. Servers run the migrations."""
+    async with writing(engine) as conn:
+        await conn.run_sync(metadata.create_all)
 
 
 metadata = MetaData(

@@ -1,4 +1,4 @@
-"""One change of a ballot, stored: in one transaction with its line in the audit and its letters."""
+"""Unit of work: one change of a ballot, in one transaction with its line in the audit and its notifications."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -8,15 +8,15 @@ from typing import Any, Protocol
 from sqlalchemy import bindparam, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import rows
 from approvals.ballot import Ballot
 from approvals.contract import Clock
-from approvals.cursors import known
-from approvals.happenings import Fact, Letter, fact, letter, refused_fact
+from approvals.errors import refusal
+from approvals.events import Fact, Notification, fact, letter, refused_fact
+from approvals.pagination import known
 from approvals.quorum import effective
-from approvals.refusals import refusal
-from approvals.store import writing
-from approvals.tables import ballots, kills, outbox
+from approvals.storage import rows
+from approvals.storage.tables import ballots, kills, outbox
+from database import writing
 from domain import Refused
 
 _KILLED = select(exists().where(kills.c.org == bindparam("of"), kills.c.run == bindparam("named")))
@@ -32,13 +32,13 @@ class Journal(Protocol):
 class Mailing(Protocol):
     """Knows who is told what."""
 
-    def endpoints(self, letter: Letter) -> Sequence[str]:
+    def endpoints(self, letter: Notification) -> Sequence[str]:
         """Names of the endpoints that want this letter."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class BallotUnitOfWork:
     """Lends ballots for a change, and writes everything that follows from it."""
 
     engine: AsyncEngine
@@ -73,7 +73,7 @@ class Ledger:
             await self._mail(conn, told)
         return now_
 
-    async def _mail(self, conn: AsyncConnection, told: Letter) -> None:
+    async def _mail(self, conn: AsyncConnection, told: Notification) -> None:
         for endpoint in self.mailing.endpoints(told):
             await conn.execute(insert(outbox).values(rows.letter_row(told, endpoint, self.clock())))
 

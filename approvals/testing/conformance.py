@@ -1,9 +1,9 @@
-"""What every store of ballots promises, as runnable checks: the twin, SQLite and PostgreSQL pass the same ones."""
+"""Conformance suite of ballot stores: the twin, SQLite and PostgreSQL keep the same promises."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from approvals.promises_of_life import LIFE
-from approvals.promises_of_votes import VOTES
-from approvals.rehearsal import Stage
+from approvals.testing.promises_of_life import LIFE
+from approvals.testing.promises_of_votes import VOTES
+from approvals.testing.rehearsal import Stage
 
 PROMISES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {promise.__name__: promise for promise in (*VOTES, *LIFE)}

@@ -1,11 +1,11 @@
-"""Promises about what becomes of a ballot: used once, edited, expired, stopped, granted."""
+"""Promises of a ballot store about a ballot's life: used once, edited, expired, stopped, granted."""
 
 import asyncio
 from dataclasses import replace
 
 from approvals.ballot import Ballot, Decision, Revision, Terms
 from approvals.digest import action_digest
-from approvals.rehearsal import POLICY, Stage, action, expect, no, question, refuses, yes
+from approvals.testing.rehearsal import POLICY, Stage, action, expect, no, question, refuses, yes
 from domain import Refused, Risk
 
 

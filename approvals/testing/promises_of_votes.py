@@ -1,4 +1,4 @@
-"""Promises about who counts, and how votes are counted."""
+"""Promises of a ballot store about votes: who counts, and how they are counted."""
 
 import asyncio
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from approvals.ballot import Terms, Voter
 from approvals.digest import action_digest
-from approvals.rehearsal import Stage, action, expect, no, question, refuses, yes
+from approvals.testing.rehearsal import Stage, action, expect, no, question, refuses, yes
 from domain import BallotState
 
 

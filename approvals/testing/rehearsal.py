@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from approvals.ballot import Ballot, Decision, Request, Voter
 from approvals.contract import Ballots
-from approvals.happenings import Fact, Letter
+from approvals.events import Fact, Notification
 from approvals.policy import Mode, default_policy
 from domain import Action, Reason, Refused, Risk, Tier
 
@@ -15,7 +15,7 @@ POLICY = default_policy()
 
 
 @dataclass(slots=True, kw_only=True)
-class Hourglass:
+class MovableClock:
     """A clock that moves when it is told to."""
 
     now: datetime = START
@@ -29,7 +29,7 @@ class Hourglass:
 
 
 @dataclass(slots=True, kw_only=True)
-class Staffing:
+class ChangingRoles:
     """People whose roles can change while a ballot is open."""
 
     members: dict[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], Sequence[str]])
@@ -47,10 +47,10 @@ class Stage:
     """A store under test with the colleagues it was given, and a look at what it wrote."""
 
     ballots: Ballots
-    clock: Hourglass
-    people: Staffing
+    clock: MovableClock
+    people: ChangingRoles
     facts: Callable[[], Awaitable[Sequence[Fact]]]
-    letters: Callable[[], Awaitable[Sequence[Letter]]]
+    letters: Callable[[], Awaitable[Sequence[Notification]]]
 
     def human(self, name: str, *roles: str, org: str = "acme") -> Voter:
         """An approver with a fresh login and a second factor, known to the directory."""
@@ -71,8 +71,16 @@ def action(command: str = "make release", content: str = "tree:1") -> Action:
     )
 
 
-def question(tier: Tier = "high", mode: Mode = "team", *, run: str = "run-1", step: str = "deliver", org: str = "acme",
-             command: str = "make release", content: str = "tree:1") -> Request:  # fmt: skip
+def question(
+    tier: Tier = "high",
+    mode: Mode = "team",
+    *,
+    run: str = "run-1",
+    step: str = "deliver",
+    org: str = "acme",
+    command: str = "make release",
+    content: str = "tree:1",
+) -> Request:
     """A request by ``rita``."""
     return Request(
         org=org,

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from benchmarks.repair.case import Case, encoded
 from benchmarks.repair.folder import Folder
-from benchmarks.repair.mutator import Mutation, Mutator
+from benchmarks.repair.mutation import Mutation
+from benchmarks.repair.mutator import Mutator
 from domain import CommandRun
 
 CACHE = Path.home() / ".cache" / "signoff" / "benchmarks"

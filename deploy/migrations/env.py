@@ -6,9 +6,9 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, TypeDecorator, create_engine
 
-from approvals.tables import metadata as approvals
+from approvals.storage.tables import metadata as approvals
 from models import MODEL_TABLES
-from service.tables import METADATA
+from service.storage.schema import METADATA
 from telemetry.audit import metadata as audit
 
 TARGETS = [approvals, audit, METADATA, MODEL_TABLES]

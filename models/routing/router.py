@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain import value
-from models.contract import Role, Usage
+from models.contract import TIERS, Role, Tier, Usage
 from models.policy import ModelPolicy
-from models.routing.catalogue import KIND_OF, TIERS, Catalogue, Kind, ModelCard, Pick, Strategy, Tier
+from models.routing.catalogue import KIND_OF, Catalogue, Kind, ModelCard, Pick, Strategy
 from models.routing.entitlements import HeldEntitlement
 
 Health = Literal["up", "slow", "down"]

@@ -1,4 +1,4 @@
-"""Places where the parser and bash may read the same text differently. What is found here is never low. Pure.
+"""Ambiguities: where the parser and bash may read the same text differently. Never low. Pure.
 
 The parser is made for editors: it recovers from everything. So its tree is only believed where nothing was
 left out, no two words touch, and no literal holds anything that bash would still expand.
@@ -10,8 +10,8 @@ from typing import Final
 
 from tree_sitter import Node
 
-from risk.signs import names
-from risk.words import text_of
+from risk.bash.words import text_of
+from risk.signals import names
 
 _LITERAL: Final = names("word regex extglob_pattern string_content heredoc_content number variable_name test_operator")
 _WHOLE: Final = names(

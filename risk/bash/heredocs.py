@@ -4,7 +4,7 @@ import re
 
 from tree_sitter import Node
 
-from risk.words import text_of
+from risk.bash.words import text_of
 
 _PLAIN_START = re.compile(r"\\?[A-Za-z0-9_.!@%+-]+|'[A-Za-z0-9_ .!@%+-]*'|\"[A-Za-z0-9_ .!@%+-]*\"")
 

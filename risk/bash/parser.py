@@ -1,26 +1,66 @@
-"""Read a shell script into everything it would run, write and assign. Pure; parsed by tree-sitter-bash."""
+"""Parser of bash: everything a script would run, write and assign. Pure; made of tree-sitter-bash."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from tree_sitter import Node
 
-from risk.gaps import backticked, doubts, literal, nested
-from risk.redirections import after_heredoc, redirected
-from risk.script import Assignment, Invocation, Place, Script, Source
-from risk.variables import alternatives
-from risk.words import Values, Word, joined, one_word, text_of, words_of
+from risk.bash.ambiguities import backticked, doubts, literal, nested
+from risk.bash.redirections import after_heredoc, redirected
+from risk.bash.script import Assignment, Invocation, Script, ScriptPlace, Source
+from risk.bash.variables import alternatives
+from risk.bash.words import Values, Word, joined, one_word, text_of, words_of
 
-_STRUCTURE: Final = frozenset((
-    "program", "list", "subshell", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause",
-    "case_statement", "case_item", "while_statement", "negated_command", "command_substitution", "string",
-    "concatenation", "expansion", "simple_expansion", "arithmetic_expansion", "binary_expression", "unary_expression",
-    "postfix_expression", "ternary_expression", "parenthesized_expression", "word", "number", "raw_string",
-    "ansi_c_string", "translated_string", "string_content", "variable_name", "special_variable_name", "regex",
-    "extglob_pattern", "test_operator", "brace_expression", "comment", "heredoc_start", "heredoc_content",
-    "heredoc_end", "heredoc_body", "file_descriptor", "command_name", "array", "subscript", "c_style_for_statement",
-    "for_statement",
-))  # fmt: skip
+_STRUCTURE: Final = frozenset(
+    (
+        "program",
+        "list",
+        "subshell",
+        "compound_statement",
+        "do_group",
+        "if_statement",
+        "elif_clause",
+        "else_clause",
+        "case_statement",
+        "case_item",
+        "while_statement",
+        "negated_command",
+        "command_substitution",
+        "string",
+        "concatenation",
+        "expansion",
+        "simple_expansion",
+        "arithmetic_expansion",
+        "binary_expression",
+        "unary_expression",
+        "postfix_expression",
+        "ternary_expression",
+        "parenthesized_expression",
+        "word",
+        "number",
+        "raw_string",
+        "ansi_c_string",
+        "translated_string",
+        "string_content",
+        "variable_name",
+        "special_variable_name",
+        "regex",
+        "extglob_pattern",
+        "test_operator",
+        "brace_expression",
+        "comment",
+        "heredoc_start",
+        "heredoc_content",
+        "heredoc_end",
+        "heredoc_body",
+        "file_descriptor",
+        "command_name",
+        "array",
+        "subscript",
+        "c_style_for_statement",
+        "for_statement",
+    )
+)
 _REDIRECTS: Final = frozenset(("file_redirect", "herestring_redirect", "heredoc_redirect"))
 _ARITHMETIC: Final = frozenset(("binary_expression", "unary_expression", "postfix_expression", "arithmetic_expansion"))
 
@@ -28,16 +68,16 @@ _ARITHMETIC: Final = frozenset(("binary_expression", "unary_expression", "postfi
 def read_script(root: Node, values: Values, sources: tuple[Source, ...] = ()) -> Script:
     """Collect everything in the tree, however deep, with known variables filled in."""
     script = Script()
-    Walk(script, values).visit(root, Place(sources=sources))
+    BashParser(script, values).visit(root, ScriptPlace(sources=sources))
     return script
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class BashParser:
     script: Script
     values: Values
 
-    def visit(self, node: Node, place: Place) -> list[Invocation]:
+    def visit(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         """Visit a node and return the commands whose output is the node's output."""
         self.script.troubles.extend(doubts(node))
         if (script := nested(node)) is not None:
@@ -47,7 +87,7 @@ class Walk:
         match node.type:
             case "command":
                 ways = alternatives(node, self.values)
-                return [Walk(self.script, values).command(node, place) for values in ways]
+                return [BashParser(self.script, values).command(node, place) for values in ways]
             case "pipeline":
                 return self._pipeline(node, place)
             case "redirected_statement":
@@ -55,7 +95,7 @@ class Walk:
             case "declaration_command" | "unset_command":
                 return [self._declaration(node, place)]
             case "process_substitution":
-                self._children(node, Place(sources=(Source(),), within=place.within))
+                self._children(node, ScriptPlace(sources=(Source(),), within=place.within))
                 return []
             case _:
                 return self._other(node, place)
@@ -68,7 +108,7 @@ class Walk:
             else:
                 self.script.scripts.append(script)
 
-    def _other(self, node: Node, place: Place) -> list[Invocation]:
+    def _other(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         match node.type:
             case "variable_assignment":
                 self._assignment(node, place)
@@ -82,7 +122,7 @@ class Walk:
                 return self._structure(node, place)
         return []
 
-    def _structure(self, node: Node, place: Place) -> list[Invocation]:
+    def _structure(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         if node.is_named and node.type not in _STRUCTURE and not node.is_error:
             self.script.troubles.append(f"{node.type} is not known here")
         if node.type == "expansion":
@@ -93,7 +133,7 @@ class Walk:
             self.script.tests.extend(w for c in node.children if c.is_named for w in words_of(c, self.values))
         return self._children(node, place.inner if node.type == "command_substitution" else place)
 
-    def _children(self, node: Node, place: Place) -> list[Invocation]:
+    def _children(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         return [made for child in node.children if child.is_named for made in self.visit(child, place)]
 
     def _evaluating(self, node: Node) -> None:
@@ -108,13 +148,13 @@ class Walk:
         names = (text_of(child) for child in node.children if child.type == "variable_name")
         self.script.assignments.extend(Assignment(name, Word("")) for name in names)
 
-    def command(self, node: Node, place: Place) -> Invocation:
+    def command(self, node: Node, place: ScriptPlace) -> Invocation:
         words: list[Word] = []
         assigned: list[Assignment] = []
         sources, sinks = place.sources, place.sinks
         for child in node.children:
             if child.type == "variable_assignment":
-                assigned.append(self._assignment(child, Place(within=place.within, prefix=True)))
+                assigned.append(self._assignment(child, ScriptPlace(within=place.within, prefix=True)))
             elif child.type in _REDIRECTS:
                 source, sink = redirected(self, child, place)
                 sources, sinks = (*sources, *source), (*sinks, *sink)
@@ -127,31 +167,36 @@ class Walk:
         self.script.invocations.append(made)
         return made
 
-    def _pipeline(self, node: Node, place: Place) -> list[Invocation]:
+    def _pipeline(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         before: list[Invocation] = []
         for child in node.children:
             if child.type in {"|", "|&"}:
-                place = Place(sources=(Source(commands=tuple(before)),) if before else place.sources,
-                              sinks=place.sinks, within=place.within)  # fmt: skip
+                place = ScriptPlace(
+                    sources=(Source(commands=tuple(before)),) if before else place.sources,
+                    sinks=place.sinks,
+                    within=place.within,
+                )
             else:
                 before = self.visit(child, place) or before
         return before
 
-    def _redirected(self, node: Node, place: Place) -> list[Invocation]:
+    def _redirected(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         body = node.child_by_field_name("body")
         sources, sinks = place.sources, place.sinks
         for child in node.children:
             if child != body:
                 source, sink = redirected(self, child, place)
                 sources, sinks = (*sources, *source), (*sinks, *sink)
-        made = self.visit(body, Place(sources=sources, sinks=sinks, within=place.within)) if body is not None else []
-        piped = Place(sources=(Source(commands=tuple(made)), *sources), within=place.within)
+        made = (
+            self.visit(body, ScriptPlace(sources=sources, sinks=sinks, within=place.within)) if body is not None else []
+        )
+        piped = ScriptPlace(sources=(Source(commands=tuple(made)), *sources), within=place.within)
         for child in node.children:
             if child.type == "heredoc_redirect":
                 made = after_heredoc(self, child, piped) or made
         return made
 
-    def _assignment(self, node: Node, place: Place) -> Assignment:
+    def _assignment(self, node: Node, place: ScriptPlace) -> Assignment:
         name = next((text_of(c) for c in node.children if c.type in {"variable_name", "subscript"}), "")
         value = node.child_by_field_name("value")
         for child in node.children:
@@ -167,28 +212,28 @@ class Walk:
         self.script.tests.extend([Word(name)] if "[" in name else [])
         return made
 
-    def _declaration(self, node: Node, place: Place) -> Invocation:
+    def _declaration(self, node: Node, place: ScriptPlace) -> Invocation:
         """``export``, ``declare`` and the like, and ``unset``."""
         words: list[Word] = []
         exported = text_of(node.children[0]) == "export"
         for child in node.children:
             if child.type == "variable_assignment":
-                self._assignment(child, Place(within=place.within, exported=exported))
+                self._assignment(child, ScriptPlace(within=place.within, exported=exported))
                 words.append(Word(text_of(child).split("=")[0]))
             else:
                 self.visit(child, place.inner)
                 words += words_of(child, self.values)
         return self._found(Invocation(tuple(words), (), place.sources, place.sinks, place.within))
 
-    def _function(self, node: Node, place: Place) -> None:
+    def _function(self, node: Node, place: ScriptPlace) -> None:
         named = node.child_by_field_name("name")
         name = words_of(named, {})[0].text if named is not None else ""
         self.script.functions.add(name)
         for child in node.children:
             if child != named:
-                self.visit(child, Place(within=(*place.within, name)))
+                self.visit(child, ScriptPlace(within=(*place.within, name)))
 
-    def _test(self, node: Node, place: Place) -> None:
+    def _test(self, node: Node, place: ScriptPlace) -> None:
         """``[ … ]`` and ``[[ … ]]``: their words are kept, for the shell evaluates some of them as arithmetic."""
         stack = [child for child in node.children if child.is_named]
         while stack:

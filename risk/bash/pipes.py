@@ -1,11 +1,11 @@
-"""What a pipe brings, as far as the script itself says so. Pure."""
+"""Pipes: what one brings, as far as the script itself says so. Pure."""
 
 import re
 from collections.abc import Iterator
 
-from risk.quoting import HOLE, ansi
-from risk.script import Invocation, Source
-from risk.words import Word
+from risk.bash.quoting import HOLE, ansi
+from risk.bash.script import Invocation, Source
+from risk.bash.words import Word
 
 _LISTERS = ("ls", "find", "fd", "fdfind", "tree", "grep", "rg", "git", "du")
 _SELECTS = ("-name", "-iname", "-path", "-ipath", "-regex", "-mtime", "-empty", "-size", "-newer")

@@ -1,4 +1,4 @@
-"""What quotes and backslashes of the shell stand for. Pure; the rules are those of bash."""
+"""Quoting: what quotes and backslashes of the shell stand for. Pure; the rules are those of bash."""
 
 import re
 from typing import Final

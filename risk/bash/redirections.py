@@ -4,9 +4,9 @@ from typing import Protocol
 
 from tree_sitter import Node
 
-from risk.documents import clear
-from risk.script import Invocation, Place, Redirect, Script, Source
-from risk.words import Values, Word, one_word, text_of, words_of
+from risk.bash.heredocs import clear
+from risk.bash.script import Invocation, Redirect, Script, ScriptPlace, Source
+from risk.bash.words import Values, Word, one_word, text_of, words_of
 
 _PLAIN = frozenset(
     ("<<", "<<-", "heredoc_start", "heredoc_end", "heredoc_body", "file_redirect", "herestring_redirect")
@@ -24,10 +24,10 @@ class Visitor(Protocol):
 
     def plain(self, text: str) -> None: ...
 
-    def visit(self, node: Node, place: Place) -> list[Invocation]: ...
+    def visit(self, node: Node, place: ScriptPlace) -> list[Invocation]: ...
 
 
-def redirected(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
+def redirected(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
     """Note a redirection; return what it makes of standard input, and the files it writes."""
     match node.type:
         case "herestring_redirect":
@@ -44,12 +44,12 @@ def redirected(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, .
             return (), ()
 
 
-def after_heredoc(walk: Visitor, node: Node, place: Place) -> list[Invocation]:
+def after_heredoc(walk: Visitor, node: Node, place: ScriptPlace) -> list[Invocation]:
     """Visit what stands on the line of ``<<EOF`` after it: more commands and pipes."""
     return [made for child in node.children if child.type not in _PLAIN for made in walk.visit(child, place)]
 
 
-def _heredoc(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
+def _heredoc(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
     start = next((text_of(child) for child in node.children if child.type == "heredoc_start"), "")
     body = next((child for child in node.children if child.type == "heredoc_body"), None)
     if body is None:
@@ -69,7 +69,7 @@ def _heredoc(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...
     return (Source(text=text),), sinks
 
 
-def _file(walk: Visitor, node: Node, place: Place) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
+def _file(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
     operator = next((child.type for child in node.children if not child.is_named), "?")
     words: list[Word] = []
     for target in (child for child in node.children if child.is_named and child.type != "file_descriptor"):

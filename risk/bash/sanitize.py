@@ -1,4 +1,4 @@
-"""Letters that the parser can bear. Pure.
+"""Sanitising of input to letters that the parser can bear. Pure.
 
 tree-sitter-bash looks characters up in C tables that end at U+00FF; others crash the process. So they are
 replaced, one for one, by letters that do not occur, and put back in whatever is told to people.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from risk.words import Word
+from risk.bash.words import Word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScriptPlace:
     """Where in the script the walk is."""
 
     sources: tuple[Source, ...] = ()
@@ -69,6 +69,6 @@ class Place:
     exported: bool = False
 
     @property
-    def inner(self) -> "Place":
+    def inner(self) -> "ScriptPlace":
         """A substitution in the same function, with streams of its own."""
-        return Place(within=self.within)
+        return ScriptPlace(within=self.within)

@@ -5,8 +5,8 @@ from typing import Final
 
 from tree_sitter import Node
 
-from risk.signs import names
-from risk.words import Value, Values, Word, one_word, text_of, words_of
+from risk.bash.words import Value, Values, Word, one_word, text_of, words_of
+from risk.signals import names
 
 _SETS: Final = names("read mapfile readarray getopts printf let wait unset declare local typeset select")
 _MOST: Final = 24
@@ -49,10 +49,11 @@ def alternatives(node: Node, values: Values) -> Iterator[Values]:
 def _splits_otherwise(root: Node) -> bool:
     """``IFS=,`` on its own changes how every later expansion becomes words."""
     return any(
-        node.type == "variable_assignment" and text_of(node).startswith("IFS")
+        node.type == "variable_assignment"
+        and text_of(node).startswith("IFS")
         and (node.parent is None or node.parent.type != "command")
         for node in _all(root)
-    )  # fmt: skip
+    )
 
 
 def _assigned(found: dict[str, Value | None], node: Node) -> None:

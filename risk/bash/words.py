@@ -7,11 +7,20 @@ from typing import Final
 
 from tree_sitter import Node
 
-from risk.quoting import BREAK, GLOB, HOLE, MARKS, ansi, bare, braces, double_quoted, unmarked
+from risk.bash.quoting import BREAK, GLOB, HOLE, MARKS, ansi, bare, braces, double_quoted, unmarked
 
-_LITERAL: Final = frozenset((
-    "word", "number", "variable_name", "regex", "extglob_pattern", "test_operator", "file_descriptor", "heredoc_start",
-))  # fmt: skip
+_LITERAL: Final = frozenset(
+    (
+        "word",
+        "number",
+        "variable_name",
+        "regex",
+        "extglob_pattern",
+        "test_operator",
+        "file_descriptor",
+        "heredoc_start",
+    )
+)
 _FIXED: Final = {"HOME": "~", "PWD": ".", "OLDPWD": "..", "TMPDIR": "/tmp", "UID": "1000"}  # noqa: S108
 _SIMPLE, _BRACED = 2, 3
 """How many nodes ``$x`` and ``${x}`` have; more of them do more."""

@@ -1,14 +1,42 @@
-"""Read the arguments of one invocation with its grammar: which effects, and which words are what. Pure."""
+"""Arguments of one invocation, read with its grammar: which effects, and which words are what. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from risk.grammar import Grammar, Option
-from risk.parts import Found, Noted, Part, kind_of
-from risk.quoting import HOLE
-from risk.words import Word
+from risk.bash.quoting import HOLE
+from risk.bash.words import Word
+from risk.grammar import Option, ProgramGrammar
 
-__all__ = ["Found", "Noted", "Part", "read_arguments"]
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A word with its kind."""
+
+    kind: str
+    word: Word
+    rest: tuple[Word, ...] = ()
+    """The words after it, for kinds that swallow them."""
+    grammar: ProgramGrammar = field(default_factory=ProgramGrammar)
+
+
+@dataclass(frozen=True, slots=True)
+class NotedEffect:
+    """Something has an effect by being there."""
+
+    effect: str
+    what: str
+
+
+Found = Part | NotedEffect
+
+
+def kind_of(kinds: tuple[str, ...], n: int, of: int) -> str:
+    """The kind of word ``n`` of so many; ``read... write`` makes the last one different. Empty: there is none."""
+    many = next((i for i, kind in enumerate(kinds) if kind.endswith("...")), len(kinds))
+    after = len(kinds) - many - 1
+    if n < many or many == len(kinds):
+        return kinds[n] if n < len(kinds) else ""
+    return kinds[n - of] if after and of - n <= after and of >= many + after else kinds[many].removesuffix("...")
 
 
 _SWALLOWS = frozenset(("argv", "module", "script", "joined"))
@@ -17,7 +45,7 @@ _CHANGES = frozenset(("write", "archive", "replace", "delete"))
 """Kinds that are only looked at by a program that is told to do nothing."""
 
 
-def read_arguments(grammar: Grammar, words: Sequence[Word], name: str) -> list[Found]:
+def read_arguments(grammar: ProgramGrammar, words: Sequence[Word], name: str) -> list[Found]:
     """Say what the words after the program's name are; what the grammar does not know is unknown."""
     reader = _Reader(grammar, tuple(words), name)
     reader.read()
@@ -26,7 +54,7 @@ def read_arguments(grammar: Grammar, words: Sequence[Word], name: str) -> list[F
 
 @dataclass(slots=True)
 class _Reader:
-    grammar: Grammar
+    grammar: ProgramGrammar
     words: tuple[Word, ...]
     name: str
     at: int = 0
@@ -36,10 +64,10 @@ class _Reader:
 
     def read(self) -> None:
         if len(self.words) == 1 and self.words[0].text in self.grammar.asks:
-            self.found.append(Noted("read", f"{self.name} {self.words[0].text}"))
+            self.found.append(NotedEffect("read", f"{self.name} {self.words[0].text}"))
             return
         if not self.words:
-            self.found.append(Noted(self.grammar.bare or self.grammar.effect, self.name))
+            self.found.append(NotedEffect(self.grammar.bare or self.grammar.effect, self.name))
             return
         options = True
         while self.at < len(self.words):
@@ -55,7 +83,7 @@ class _Reader:
                 return
         self._assign()
         dry = self.seen & self.grammar.dry
-        self.found.append(Noted("read" if dry else self.grammar.effect, self.name))
+        self.found.append(NotedEffect("read" if dry else self.grammar.effect, self.name))
 
     def _positional(self, word: Word) -> bool:
         """Take a positional word; True when it swallowed everything after it."""
@@ -67,7 +95,7 @@ class _Reader:
         if kind in _SWALLOWS:
             self._assign()
             self.found.append(Part(kind, word, rest, self.grammar))
-            self.found.append(Noted(self.grammar.effect, self.name))
+            self.found.append(NotedEffect(self.grammar.effect, self.name))
             return True
         self.plain.append(word)
         return False
@@ -81,9 +109,9 @@ class _Reader:
             self.found += read_arguments(known, rest, f"{self.name} {word.text}")
             return
         known = self.grammar.otherwise if word.known else "computed"
-        self.found.append(Noted(known, f"{self.name} {_told(word)}"))
+        self.found.append(NotedEffect(known, f"{self.name} {_told(word)}"))
         if self.grammar.effect != "read":
-            self.found.append(Noted(self.grammar.effect, self.name))
+            self.found.append(NotedEffect(self.grammar.effect, self.name))
         if rest:
             self.found.append(Part("perhaps", word, rest, self.grammar))
 
@@ -95,14 +123,14 @@ class _Reader:
         for n, word in enumerate(self.plain):
             kind = kind_of(kinds, n, len(self.plain))
             if not kind:
-                self.found.append(Noted(self.grammar.otherwise, f"{self.name} {_told(word)}"))
+                self.found.append(NotedEffect(self.grammar.otherwise, f"{self.name} {_told(word)}"))
             kind = "read" if not kind or (kind in _CHANGES and self.seen & self.grammar.dry) else kind
             self.found.append(Part(kind, word, (), self.grammar))
 
     def _option(self, word: Word) -> None:
         if word.text.startswith(HOLE):
             if not self.grammar.lenient or self.grammar.options:
-                self.found.append(Noted("computed", f"{self.name} with options from a variable"))
+                self.found.append(NotedEffect("computed", f"{self.name} with options from a variable"))
             self.plain.append(word)
             return
         name, sign, value = word.text.partition("=")
@@ -119,7 +147,7 @@ class _Reader:
         found = [exact] if exact else [options[n] for n in near]
         self.seen |= {name, *near}
         if HOLE in name:
-            self.found.append(Noted("computed", f"{self.name} with options from a variable"))
+            self.found.append(NotedEffect("computed", f"{self.name} with options from a variable"))
         if not found and not self.grammar.lenient:
             self._strange(word)
         if not found and value is not None:
@@ -148,7 +176,7 @@ class _Reader:
     def _value(self, option: Option, word: Word, value: str | None, name: str) -> None:
         self.seen.add(name)
         if option.effect:
-            self.found.append(Noted(option.effect, f"{self.name} {name}"))
+            self.found.append(NotedEffect(option.effect, f"{self.name} {name}"))
         if not option.value:
             return
         kinds = option.value.split(",")
@@ -171,7 +199,7 @@ class _Reader:
 
     def _strange(self, word: Word) -> None:
         self.found += [
-            Noted(self.grammar.otherwise, f"{self.name} {_told(word)}"),
+            NotedEffect(self.grammar.otherwise, f"{self.name} {_told(word)}"),
             Part("read", word, (), self.grammar),
         ]
 

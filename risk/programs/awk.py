@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from risk.arguments import Noted, Part, read_arguments
-from risk.grammar import Grammar
-from risk.quoting import HOLE
-from risk.rater import Rater
-from risk.script import Invocation
-from risk.signs import Sign, shown
-from risk.words import Word
+from risk.bash.quoting import HOLE
+from risk.bash.script import Invocation
+from risk.bash.words import Word
+from risk.contract import Rater
+from risk.grammar import ProgramGrammar
+from risk.programs.arguments import NotedEffect, Part, read_arguments
+from risk.signals import Signal, shown
 
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"?')
 _REGEX = re.compile(r"/(?:\\.|\[\^?\]?[^\]\n]*\]|[^/\\\n])*/?")
@@ -17,13 +17,13 @@ _BEFORE_REGEX = re.compile(r"(?:^|[({,~!;&|}\n=?:]|\b(?:if|while|return|print|in
 _STARTED = re.compile(r'(?:system\s*\(|\|&?)\s*"((?:\\.|[^"\\])*)"|"((?:\\.|[^"\\])*)"\s*\|')
 _TARGET = re.compile(r'>\s*"((?:\\.|[^"\\])*)"')
 _SIGNS = (
-    (re.compile(r"\bsystem\b|(?<!\|)\|&?(?!\|)|@"), Sign("hidden", "awk starts a program", "shell.awk_execute")),
-    (re.compile(r"\bgetline\b"), Sign("computed", "awk reads a file of its own choice")),
-    (re.compile(r"\bENVIRON\b|\bPROCINFO\b|\bSYMTAB\b"), Sign("dump", "awk prints the environment")),
+    (re.compile(r"\bsystem\b|(?<!\|)\|&?(?!\|)|@"), Signal("hidden", "awk starts a program", "shell.awk_execute")),
+    (re.compile(r"\bgetline\b"), Signal("computed", "awk reads a file of its own choice")),
+    (re.compile(r"\bENVIRON\b|\bPROCINFO\b|\bSYMTAB\b"), Signal("dump", "awk prints the environment")),
 )
 
 
-def awk(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def awk(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``awk program files``."""
     found = read_arguments(grammar, call.words[1:], name)
     parts = [each for each in found if isinstance(each, Part)]
@@ -31,29 +31,29 @@ def awk(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
     plain = [part.word for part in parts if part.kind == "operand"]
     if not programs and not any(part.kind == "file" for part in parts):
         programs, plain = plain[:1], plain[1:]
-    yield from (Sign(each.effect, shown(each.what)) for each in found if isinstance(each, Noted))
+    yield from (Signal(each.effect, shown(each.what)) for each in found if isinstance(each, NotedEffect))
     for word in (*plain, *(part.word for part in parts if part.kind == "file")):
         yield from rater.paths.signs(word, "read")
     for program in programs:
         yield from _program(rater, program.text)
 
 
-def _program(rater: Rater, text: str) -> Iterator[Sign]:
+def _program(rater: Rater, text: str) -> Iterator[Signal]:
     if HOLE in text:
-        yield Sign("computed", "a program of awk with a variable in it")
+        yield Signal("computed", "a program of awk with a variable in it")
     for quoted in _STARTED.findall(text):
         yield from rater.script(next(filter(None, quoted), "").replace('\\"', '"'))
     bare = _bare(text)
     yield from (sign for pattern, sign in _SIGNS if pattern.search(bare))
     if re.search(r"\bsystem\s*\(", text) and "system" not in bare:
-        yield Sign("computed", "awk speaks of system")
+        yield Signal("computed", "awk speaks of system")
     if "/inet" in text:
-        yield Sign("network", "awk opens a connection")
+        yield Signal("network", "awk opens a connection")
     flat = bare
     while (inner := re.sub(r"\([^()]*\)", "", flat)) != flat:
         flat = inner
     if any(">" in statement for statement in re.findall(r"\bprintf?\b([^;}\n]*)", flat)):
-        yield Sign("write", "awk writes a file")
+        yield Signal("write", "awk writes a file")
         for path in _TARGET.findall(text):
             yield from rater.paths.signs(Word(path), "write")
 

@@ -1,12 +1,12 @@
-"""Code of other languages that stands in a command. The rules may only raise: code that runs is never low. Pure."""
+"""Embedded code of other languages in a command. Rules may only raise: code that runs is never low. Pure."""
 
 import ast
 from collections.abc import Iterator
 from typing import Final
 
-from risk.quoting import HOLE
+from risk.bash.quoting import HOLE
 from risk.rules import Rules
-from risk.signs import Sign, names, shown
+from risk.signals import Signal, names, shown
 
 _BUILT_IN: Final = names(
     "eval exec compile __import__ globals locals vars breakpoint __builtins__ __loader__ __subclasses__ __globals__"
@@ -31,28 +31,31 @@ _CALLS: Final = {
 }
 
 
-def code_signs(rules: Rules, language: str, text: str) -> Iterator[Sign]:
+def code_signs(rules: Rules, language: str, text: str) -> Iterator[Signal]:
     """Say what is dangerous about inline code. ``language`` is that of the grammar."""
     if text.strip(HOLE + " \"'") == "" and HOLE in text:
-        yield Sign("hidden", "code from a variable", "shell.computed_script")
+        yield Signal("hidden", "code from a variable", "shell.computed_script")
     elif HOLE in text:
-        yield Sign("computed", "code with a variable in it")
+        yield Signal("computed", "code with a variable in it")
     for rule in rules.of("code", text, language):
-        yield Sign(rule.effect, "", rule.rule, rule.message)
+        yield Signal(rule.effect, "", rule.rule, rule.message)
     if language == "python":
         yield from _python(text)
 
 
-def _python(text: str) -> Iterator[Sign]:
+def _python(text: str) -> Iterator[Signal]:
     try:
         tree = ast.parse(text.replace(HOLE, "0"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        yield Sign("hidden" if "import" in text or "(" in text else "computed", "Python that cannot be parsed",
-                   "shell.unparsed_code")  # fmt: skip
+        yield Signal(
+            "hidden" if "import" in text or "(" in text else "computed",
+            "Python that cannot be parsed",
+            "shell.unparsed_code",
+        )
         return
     for node in ast.walk(tree):
         for effect, what in _suspicious(node):
-            yield Sign(effect, shown(what), "shell.python_code")
+            yield Signal(effect, shown(what), "shell.python_code")
 
 
 def _suspicious(node: ast.AST) -> Iterator[tuple[str, str]]:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from risk.arguments import Noted, read_arguments
-from risk.grammar import Grammar
-from risk.quoting import HOLE
-from risk.rater import Rater
-from risk.script import Invocation
-from risk.signs import Sign, names, shown
-from risk.words import Word
+from risk.bash.quoting import HOLE
+from risk.bash.script import Invocation
+from risk.bash.words import Word
+from risk.contract import Rater
+from risk.grammar import ProgramGrammar
+from risk.programs.arguments import NotedEffect, read_arguments
+from risk.signals import Signal, names, shown
 
 _PLAIN: Final = names(
     "! ( ) , -a -and -o -or -not -true -false -print -print0 -ls -prune -quit -depth -d -mount -xdev -x "
@@ -31,7 +31,7 @@ _PERMISSIONS: Final = frozenset(("-perm",))
 _NARROWS: Final = names("-path -ipath -empty -mtime -mmin -size -newer -regex -iregex -name -iname")
 
 
-def find(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def find(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """Read the expression from left to right; what is not known is not low."""
     words = list(call.words[1:])
     roots: list[Word] = []
@@ -42,20 +42,20 @@ def find(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterato
     roots = roots or [Word(".")]
     for root in roots:
         yield from rater.paths.signs(root, "list")
-    yield Sign(grammar.effect, name)
+    yield Signal(grammar.effect, name)
     yield from _expression(rater, words, roots, call)
 
 
-def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invocation) -> Iterator[Sign]:
+def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invocation) -> Iterator[Signal]:
     targets = [below for root in roots for below in _below(root, words)]
     while words:
         test = words.pop(0)
         if test.text in {"-execdir", "-okdir"}:
-            yield Sign("run", f"find {test.text}", "shell.other_repository", "starts programs in other folders")
+            yield Signal("run", f"find {test.text}", "shell.other_repository", "starts programs in other folders")
         if test.text in _RUNS:
             yield from _executed(rater, words, targets, call)
         elif test.text == "-delete":
-            yield Sign("write", "find -delete")
+            yield Signal("write", "find -delete")
             yield from (sign for target in targets for sign in rater.paths.signs(target, "delete"))
         elif test.text in _WRITES | _NAMES | _PERMISSIONS | _VALUED:
             given = words.pop(0) if words else Word(HOLE)
@@ -63,21 +63,21 @@ def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invoca
                 words.pop(0)
             yield from _given(rater, test.text, given, call)
         elif test.text not in _PLAIN and not re.fullmatch(r"-newer[aBcmt]{2}|-O\d", test.text):
-            yield Sign("unknown" if test.known else "computed", f"find {shown(test.text.replace(HOLE, '…'))}")
+            yield Signal("unknown" if test.known else "computed", f"find {shown(test.text.replace(HOLE, '…'))}")
 
 
-def _given(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[Sign]:
+def _given(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[Signal]:
     """Rate the value of a test or an action."""
     if test in _WRITES:
-        yield Sign("write", f"find {test}")
+        yield Signal("write", f"find {test}")
         yield from rater.paths.signs(value, "write")
     elif test in _NAMES:
         yield from rater.part("pattern", value, call)
     elif test in _PERMISSIONS and re.search(r"[-/+]?0*[2467][0-7]{3}|s", value.text):
-        yield Sign("look", f"-perm {shown(value.text)}", "shell.setuid_search", "looks for programs with more rights")
+        yield Signal("look", f"-perm {shown(value.text)}", "shell.setuid_search", "looks for programs with more rights")
 
 
-def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invocation) -> Iterator[Sign]:
+def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invocation) -> Iterator[Signal]:
     """``-exec cmd {} ;``, rated once for every path that may stand for what is found."""
     inner: list[Word] = []
     while words:
@@ -86,7 +86,7 @@ def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invoca
             break
         inner.append(word)
     if not inner or "{}" in inner[0].text:
-        yield Sign("hidden", "find starts what it finds", "shell.computed_program")
+        yield Signal("hidden", "find starts what it finds", "shell.computed_program")
     for target in targets if inner else ():
         yield from rater.started(tuple(_filled(word, target) for word in inner), call)
 
@@ -131,13 +131,13 @@ def _loose(words: list[str]) -> bool:
     return False
 
 
-def fd(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def fd(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """The command after ``-x`` gets every name that was found."""
     found = read_arguments(grammar, call.words[1:], name)
-    roots = [p.word for p in found if not isinstance(p, Noted) and p.kind == "list"] or [Word("./selected")]
+    roots = [p.word for p in found if not isinstance(p, NotedEffect) and p.kind == "list"] or [Word("./selected")]
     for each in found:
-        if isinstance(each, Noted):
-            yield Sign(each.effect, shown(each.what))
+        if isinstance(each, NotedEffect):
+            yield Signal(each.effect, shown(each.what))
         elif each.kind == "argv":
             words = (each.word, *each.rest)
             given = words if any("{" in w.text for w in words) else (*words, *roots)

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from risk.grammar import Grammar
-from risk.inline import code_signs
-from risk.kinds import KINDS
-from risk.paths import SYSTEM, Paths, deploys
-from risk.quoting import HOLE
+from risk.bash.quoting import HOLE
+from risk.bash.script import Invocation, Source
+from risk.bash.words import Word, joined
+from risk.grammar import ProgramGrammar
+from risk.paths import SYSTEM, PathRater, deploys
+from risk.programs.argument_kinds import KINDS
+from risk.programs.embedded_code import code_signs
+from risk.programs.launchers import embedded
+from risk.programs.registry import SPECIALS
 from risk.rules import Rules
-from risk.script import Invocation, Source
-from risk.signs import Sign, names, shown
-from risk.specials import SPECIALS
-from risk.words import Word, joined
-from risk.wrappers import embedded
+from risk.signals import Signal, names, shown
 
-ReadScript = Callable[[str, tuple[Source, ...]], Iterator[Sign]]
+ReadScript = Callable[[str, tuple[Source, ...]], Iterator[Signal]]
 
 _VERSIONED = re.compile(
     r"(python|pypy|pip|node|ruby|perl|php|lua|gcc|g\+\+|clang|clang\+\+|go|java|tclsh|pytest)-?\d+(\.\d+)*"
@@ -42,83 +42,82 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class InvocationRater:
     """Knows the programs and the place where they run."""
 
     rules: Rules
-    paths: Paths
+    paths: PathRater
     shell: ReadScript
     depth: int = 0
     effort: Effort = field(default_factory=Effort)
 
-    def signs(self, call: Invocation) -> Iterator[Sign]:
+    def signs(self, call: Invocation) -> Iterator[Signal]:
         """Say everything about one invocation; something is always said."""
         if not call.words:
             return
         if self.depth > _DEEPEST or not self.effort.spent(len(call.words)):
-            yield Sign("unread", "wrappers within wrappers", "shell.nested")
+            yield Signal("unread", "wrappers within wrappers", "shell.nested")
             return
         name = call.words[0]
         if not name.known or name.glob:
-            yield Sign("hidden", f"the program is {shown(name.text.replace(HOLE, '…'))}", "shell.computed_program")
+            yield Signal("hidden", f"the program is {shown(name.text.replace(HOLE, '…'))}", "shell.computed_program")
             yield from self.touched(call.words)
             yield from embedded(self, call)
             return
         if name.variable:
-            yield Sign("computed", f"the program is {shown(name.text)}", "shell.computed_program")
+            yield Signal("computed", f"the program is {shown(name.text)}", "shell.computed_program")
         if not name.text.isascii():
-            yield Sign("deceptive", f"the program's name {name.text[:60]}",
-                       "shell.lookalike")  # fmt: skip
+            yield Signal("deceptive", f"the program's name {name.text[:60]}", "shell.lookalike")
         if name.text in _RESERVED:
-            yield Sign("unread", f"{name.text} where the parser expects a program", "shell.misread")
+            yield Signal("unread", f"{name.text} where the parser expects a program", "shell.misread")
         if name.text in call.within:
-            yield Sign("destroy", f"{shown(name.text)} starts itself", "shell.fork_bomb", "may never end")
+            yield Signal("destroy", f"{shown(name.text)} starts itself", "shell.fork_bomb", "may never end")
         # A function of the script never makes its name harmless: it may be defined in a subshell, or too late.
         yield from self._program(call)
 
-    def _program(self, call: Invocation) -> Iterator[Sign]:
+    def _program(self, call: Invocation) -> Iterator[Signal]:
         path = call.words[0].text
         name = path.rsplit("/", 1)[-1]
         if "/" in path and not path.startswith(SYSTEM):
             inside = not path.startswith(("/", "~", "../")) or path.startswith("/work/")
-            yield Sign("run" if inside else "unknown", shown(path), "shell.path")
+            yield Signal("run" if inside else "unknown", shown(path), "shell.path")
             yield from deploys(path)
         sinks = "".join(f" > {word.text}" for word in call.sinks)
         line = f"{name} {joined(call.words[1:])}{sinks}".replace(HOLE, "…")
         for rule in self.rules.of("command", line):
-            yield Sign(rule.effect, shown(line), rule.rule, rule.message)
+            yield Signal(rule.effect, shown(line), rule.rule, rule.message)
         grammar = self.grammar(name)
         if grammar is not None:
             yield from self.judged(grammar, name, call)
             return
         if "/" not in path:
-            yield Sign("unknown", shown(name))
+            yield Signal("unknown", shown(name))
         yield from embedded(self, call)
 
-    def judged(self, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+    def judged(self, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
         if grammar.language and len(call.words) == 2 and call.words[1].text in grammar.asks:  # noqa: PLR2004
-            yield Sign("read", f"{name} {call.words[1].text}")
+            yield Signal("read", f"{name} {call.words[1].text}")
             return
         yield from SPECIALS[grammar.special](self, grammar, name, call)
 
-    def grammar(self, name: str) -> Grammar | None:
+    def grammar(self, name: str) -> ProgramGrammar | None:
         programs = self.rules.programs
         versioned = _VERSIONED.fullmatch(name)
         return programs.get(name) or (programs.get(versioned[1]) if versioned else None)
 
-    def script(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Sign]:
+    def script(self, text: str, sources: tuple[Source, ...] = ()) -> Iterator[Signal]:
         return self.shell(text, sources)
 
-    def code(self, language: str, text: str) -> Iterator[Sign]:
+    def code(self, language: str, text: str) -> Iterator[Signal]:
         return code_signs(self.rules, language, text)
 
-    def started(self, words: tuple[Word, ...], call: Invocation) -> Iterator[Sign]:
+    def started(self, words: tuple[Word, ...], call: Invocation) -> Iterator[Signal]:
         inner = replace(self, depth=self.depth + 1)
         return inner.signs(Invocation(words, (), call.sources, call.sinks, call.within))
 
-    def part(self, kind: str, word: Word, call: Invocation, language: str = "") -> Iterator[Sign]:
+    def part(self, kind: str, word: Word, call: Invocation, language: str = "") -> Iterator[Signal]:
         return KINDS[kind](self, word, call, language)
 
-    def touched(self, words: tuple[Word, ...]) -> Iterator[Sign]:
+    def touched(self, words: tuple[Word, ...]) -> Iterator[Signal]:
         for word in words:
             yield from self.paths.signs(word, "read")

@@ -1,28 +1,131 @@
-"""Programs that start others: shells, env and sudo, eval, xargs, npx. What they start is what counts. Pure."""
+"""Launchers: programs that start others or hand them their arguments. What they start is what counts. Pure.
+
+Shells, env, sudo, eval, xargs, npx, watch, and those that are not known well.
+"""
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
-from risk.arguments import Noted, Part, read_arguments
-from risk.grammar import Grammar
-from risk.paths import normal
-from risk.quoting import HOLE
-from risk.rater import Rater
-from risk.script import Invocation
-from risk.signs import Sign, shown
-from risk.streams import printed
-from risk.words import Word, joined
-from risk.wrappers import embedded
+from risk.bash.pipes import listed, printed
+from risk.bash.quoting import HOLE
+from risk.bash.script import Invocation
+from risk.bash.words import Word, joined
+from risk.contract import Rater
+from risk.grammar import ProgramGrammar
+from risk.paths import SYSTEM, deploys, glob_expression, normal
+from risk.programs.arguments import NotedEffect, Part, read_arguments
+from risk.signals import Signal, shown
+
+_MOST: Final = 40
+_FEW: Final = 8
+
+
+def xargs(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
+    """``… | xargs cmd``: the command gets words from a pipe."""
+    marks = [""]
+    for found in read_arguments(grammar, call.words[1:], name):
+        if isinstance(found, NotedEffect):
+            yield Signal(found.effect, shown(found.what))
+        elif found.kind == "placeholder":
+            marks.append(found.word.text or "{}")
+        elif found.kind == "argv":
+            yield from _fed(rater, (found.word, *found.rest), marks[-1], call)
+        else:
+            yield from rater.part(found.kind, found.word, call)
+
+
+def _fed(rater: Rater, words: tuple[Word, ...], mark: str, call: Invocation) -> Iterator[Signal]:
+    given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
+    inner = Invocation((), (), (), call.sinks, call.within)
+    if mark and any(mark in word.text for word in words):
+        for each in given[:_FEW]:
+            made = tuple(
+                Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
+                for w in words
+            )
+            yield from rater.started(made, inner)
+    else:
+        yield from rater.started(words, inner)
+        yield from rater.started((*words, *given), inner)
+
+
+def tool(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
+    """``npx tool``: a tool of the project when it is a known one, else something that is downloaded."""
+    known = False
+    fetched: list[Signal] = []
+    for found in read_arguments(grammar, call.words[1:], name):
+        if isinstance(found, Part) and found.kind == "argv":
+            started = rater.grammar(found.word.text)
+            known = started is not None and started.effect in {"run", "write"}
+            yield Signal("run", f"{name} {shown(found.word.text)}")
+            yield from rater.started((found.word, *found.rest), call)
+        elif isinstance(found, Part):
+            yield from rater.part(found.kind, found.word, call)
+        elif found.what == name:
+            fetched.append(Signal(found.effect, f"{name} downloads what is not there"))
+        else:
+            yield Signal(found.effect, shown(found.what))
+    if not known:
+        yield from fetched
+
+
+def fuzzy(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
+    """A program that may start any of its arguments."""
+    yield Signal(grammar.effect, name)
+    yield from embedded(rater, call)
+
+
+def embedded(rater: Rater, call: Invocation) -> Iterator[Signal]:
+    """Rate whatever could be a command among the arguments of a program that is not known well."""
+    words = call.words[1:_MOST]
+    yield from rater.touched(words)
+    for n, word in enumerate(words):
+        text = word.text.strip(" !:;|&")
+        yield from deploys(word.text) if "/" in word.text and " " not in word.text else ()
+        if word.known and _startable(rater, word):
+            yield from _worse(rater.started(words[n:], call))
+        elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
+            yield from _worse(rater.script(text))
+
+
+def _startable(rater: Rater, word: Word) -> bool:
+    """Tell whether a word could name a program: one that is known or ruled, or a pattern that finds one."""
+    folder, _, name = word.text.rpartition("/")
+    if not word.glob:
+        return len(name) > 1 and (rater.grammar(name) is not None or name in rater.rules.commands)
+    if any(glob_expression(f"{folder}/").fullmatch(place) for place in SYSTEM):
+        return True
+    pattern = glob_expression(name)
+    literal = re.search(r"\w", re.sub(r"\[[^\]]*\]", "", name))
+    return not folder and bool(literal) and any(pattern.fullmatch(known) for known in rater.rules.programs)
+
+
+def _worse(signs: Iterator[Signal]) -> Iterator[Signal]:
+    return (sign for sign in signs if sign.effect not in {"read", "unknown", "look", "setting"})
+
+
+def in_one_line(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
+    """``watch words``: options first, then words that become one script."""
+    rest: tuple[Word, ...] = ()
+    for found in read_arguments(grammar, call.words[1:], name):
+        if isinstance(found, NotedEffect):
+            yield Signal(found.effect if found.effect != "unknown" else "read", shown(found.what))
+    words = call.words[1:]
+    starts = next((n for n, w in enumerate(words) if not w.text.startswith("-") and not w.text.isdigit()), len(words))
+    rest = tuple(words[starts:])
+    yield from rater.script(joined(rest), call.sources)
+
 
 _NAMED = re.compile(r"([A-Za-z_]\w*)(\[[^\]]*\])?\+?=(.*)", re.DOTALL)
 _SHELL_VALUES = ("-o", "+o", "-O", "+O", "--rcfile", "--init-file")
 
 
-def reading(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def reading(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """By the grammar alone."""
     for found in read_arguments(grammar, call.words[1:], name):
-        if isinstance(found, Noted):
-            yield Sign(found.effect, shown(found.what))
+        if isinstance(found, NotedEffect):
+            yield Signal(found.effect, shown(found.what))
         elif found.kind == "argv":
             yield from rater.started((found.word, *found.rest), call)
         elif found.kind == "command":
@@ -40,18 +143,18 @@ def reading(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iter
             yield from rater.touched(found.rest)
 
 
-def _module(rater: Rater, part: Part, call: Invocation) -> Iterator[Sign]:
+def _module(rater: Rater, part: Part, call: Invocation) -> Iterator[Signal]:
     """``python -m name …`` is the program of that name, if there is one."""
     name = part.word.text
     known = next((each for each in (name, name.replace("_", "-"), name.split(".")[0]) if rater.grammar(each)), None)
     if known is None:
-        yield Sign("unknown", f"the module {shown(name.replace(HOLE, '…'))}")
+        yield Signal("unknown", f"the module {shown(name.replace(HOLE, '…'))}")
         yield from rater.touched(part.rest)
     else:
         yield from rater.started((Word(known), *part.rest), call)
 
 
-def env(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def env(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``env A=1 cmd``, ``sudo A=1 cmd``: variables first, then the command."""
     for found in read_arguments(grammar, call.words[1:], name):
         if isinstance(found, Part) and found.kind == "argv":
@@ -62,23 +165,23 @@ def env(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
             if words and words[0].text != "-":
                 yield from rater.started(words, call)
             elif not words and name == "env":
-                yield Sign("dump", name)
+                yield Signal("dump", name)
         elif isinstance(found, Part):
             if found.kind == "cd" and (not found.word.known or normal(found.word.text) != "."):
-                yield Sign("run", f"{name} in {shown(found.word.text)}", "shell.other_repository", "starts elsewhere")
+                yield Signal("run", f"{name} in {shown(found.word.text)}", "shell.other_repository", "starts elsewhere")
             yield from rater.part(found.kind, found.word, call)
         else:
-            yield Sign(found.effect, shown(found.what))
+            yield Signal(found.effect, shown(found.what))
 
 
-def variable(rater: Rater, name: str) -> Iterator[Sign]:
+def variable(rater: Rater, name: str) -> Iterator[Signal]:
     """Rate the name of a variable that the next program will see."""
-    ruled = [Sign(rule.effect, name, rule.rule, rule.message) for rule in rater.rules.of("variable", name)]
+    ruled = [Signal(rule.effect, name, rule.rule, rule.message) for rule in rater.rules.of("variable", name)]
     effect = "setting" if name in rater.rules.settings else "unknown"
-    yield from ruled or [Sign(effect, f"sets {shown(name)}")]
+    yield from ruled or [Signal(effect, f"sets {shown(name)}")]
 
 
-def shell(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def shell(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``sh -c script``, ``sh file``, or a script on standard input."""
     words, inline = list(call.words[1:]), False
     while words and words[0].text.startswith(("-", "+")) and words[0].text not in {"-", "--"}:
@@ -88,38 +191,38 @@ def shell(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterat
             given = words.pop(0) if words else Word("")
             yield from rater.part("script" if text.startswith("--") else "text", given, call)
         if text in {"--version", "--help"} and not words:
-            yield Sign("read", f"{name} {text}")
+            yield Signal("read", f"{name} {text}")
             return
     if words and words[0].text in {"-", "--"}:
         words.pop(0)
     if name in {"pwsh", "powershell", "nu", "yash"} and not (words and not inline):
-        yield Sign("hidden", f"{name} has a language of its own")
+        yield Signal("hidden", f"{name} has a language of its own")
     if inline and words:
         yield from rater.script(words[0].text, call.sources)
         yield from rater.touched(tuple(words[1:]))
     elif words and not any("s" in w.text for w in call.words[1:] if re.fullmatch(r"-[a-z]*s[a-z]*", w.text)):
-        yield Sign(grammar.effect, f"{name} {shown(words[0].text.replace(HOLE, '…'))}")
+        yield Signal(grammar.effect, f"{name} {shown(words[0].text.replace(HOLE, '…'))}")
         yield from rater.part("script", words[0], call)
         yield from rater.touched(tuple(words[1:]))
     else:
         yield from stdin(rater, "shell", name, call)
 
 
-def stdin(rater: Rater, language: str, name: str, call: Invocation) -> Iterator[Sign]:
+def stdin(rater: Rater, language: str, name: str, call: Invocation) -> Iterator[Signal]:
     """Rate code that a program reads from its standard input."""
     if not call.sources:
-        yield Sign("hidden" if rater.depth else "unknown", f"{name} reads commands from somebody")
+        yield Signal("hidden" if rater.depth else "unknown", f"{name} reads commands from somebody")
     for source in call.sources:
         text = printed(source)
         if text is not None:
             yield from rater.script(text) if language == "shell" else rater.code(language, text)
         if source.file is not None:
-            yield Sign("run", f"{name} runs {shown(source.file.text)}")
+            yield Signal("run", f"{name} runs {shown(source.file.text)}")
         elif source.text is None:
-            yield Sign("hidden", f"{name} runs what a pipe brings", "shell.piped_code")
+            yield Signal("hidden", f"{name} runs what a pipe brings", "shell.piped_code")
 
 
-def interpreter(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def interpreter(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``python file``, ``python -c code``, or code on standard input."""
     found = read_arguments(grammar, call.words[1:], name)
     kinds = {part.kind for part in found if isinstance(part, Part)}
@@ -129,22 +232,22 @@ def interpreter(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> 
         yield from stdin(rater, grammar.language, name, call)
 
 
-def evaluated(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def evaluated(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``eval words``: the words are a script."""
-    yield Sign(grammar.effect, name)
+    yield Signal(grammar.effect, name)
     yield from rater.script(joined(call.words[1:]), call.sources)
 
 
-def sourced(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def sourced(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``source file`` runs it in this very shell."""
-    yield Sign(grammar.effect, f"{name} {shown(joined(call.words[1:2]).replace(HOLE, '…'))}")
+    yield Signal(grammar.effect, f"{name} {shown(joined(call.words[1:2]).replace(HOLE, '…'))}")
     if call.words[1:]:
         yield from rater.part("script", call.words[1], call)
 
 
-def aliased(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def aliased(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``alias ls='…'``: the text runs when somebody types the name."""
-    yield Sign(grammar.effect if call.words[1:] else grammar.bare, name)
+    yield Signal(grammar.effect if call.words[1:] else grammar.bare, name)
     for word in call.words[1:]:
         _, sign, text = word.text.partition("=")
         if sign:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from risk.arguments import Noted, Part, read_arguments
-from risk.grammar import Grammar
-from risk.quoting import HOLE
-from risk.rater import Rater
-from risk.script import Invocation
-from risk.signs import Sign, shown
-from risk.words import Word
+from risk.bash.quoting import HOLE
+from risk.bash.script import Invocation
+from risk.bash.words import Word
+from risk.contract import Rater
+from risk.grammar import ProgramGrammar
+from risk.programs.arguments import NotedEffect, Part, read_arguments
+from risk.signals import Signal, shown
 
 _ADDRESS: Final = r"(?:\d+(?:~\d+)?|\$|/(?:\\.|\[[^\]]*\]|[^/\\\n])*/[IM]*)"
 _LEAD = re.compile(rf"[\s;{{}}]*(?:{_ADDRESS}(?:\s*,\s*(?:[+~]?\d+|{_ADDRESS}))?)?\s*!*\s*")
@@ -28,7 +28,7 @@ _CLASS = re.compile(r"\[\^?\]?(?:\[[:.=][^\]]*[:.=]\]|[^\]\n])*\]")
 _HALVES: Final = 2
 
 
-def sed(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``sed [-i] script files``."""
     found = read_arguments(grammar, call.words[1:], name)
     parts = [each for each in found if isinstance(each, Part)]
@@ -37,8 +37,8 @@ def sed(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
     from_file = any(part.kind == "file" for part in parts)
     if not programs and not from_file:
         programs, plain = plain[:1], plain[1:]
-    changes = any(isinstance(each, Noted) and each.effect == "write" for each in found)
-    yield from (Sign(each.effect, shown(each.what)) for each in found if isinstance(each, Noted))
+    changes = any(isinstance(each, NotedEffect) and each.effect == "write" for each in found)
+    yield from (Signal(each.effect, shown(each.what)) for each in found if isinstance(each, NotedEffect))
     yield from (sign for part in parts if part.kind == "file" for sign in rater.part("read", part.word, call))
     for file in plain:
         yield from rater.paths.signs(file, "read")
@@ -47,9 +47,9 @@ def sed(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator
         yield from _program(rater, program.text)
 
 
-def _program(rater: Rater, text: str) -> Iterator[Sign]:
+def _program(rater: Rater, text: str) -> Iterator[Signal]:
     if HOLE in text:
-        yield Sign("computed", "a script of sed with a variable in it")
+        yield Signal("computed", "a script of sed with a variable in it")
     at = 0
     while at < len(text):
         lead = _LEAD.match(text, at)
@@ -62,44 +62,44 @@ def _program(rater: Rater, text: str) -> Iterator[Sign]:
             at = yield from _command(rater, text, at)
 
 
-def _command(rater: Rater, text: str, at: int) -> Iterator[Sign]:
+def _command(rater: Rater, text: str, at: int) -> Iterator[Signal]:
     """Read one command; the generator returns where the next one starts."""
     for pattern, action in _REST:
         if found := pattern.match(text, at):
             yield from _acting(rater, action, found[1].strip()) if action else ()
             return found.end()
-    yield Sign("unknown", f"the command {shown(text[at])} of sed")
+    yield Signal("unknown", f"the command {shown(text[at])} of sed")
     return len(text)
 
 
-def _acting(rater: Rater, action: str, given: str) -> Iterator[Sign]:
+def _acting(rater: Rater, action: str, given: str) -> Iterator[Signal]:
     if action == "read":
         yield from rater.paths.signs(Word(given), "read")
     elif action == "execute":
-        yield Sign("hidden", "sed starts a program", "shell.sed_execute")
+        yield Signal("hidden", "sed starts a program", "shell.sed_execute")
         yield from rater.script(given)
     elif given not in {"/dev/stdout", "/dev/stderr"}:
-        yield Sign("write", f"sed writes {shown(given)}")
+        yield Signal("write", f"sed writes {shown(given)}")
         yield from rater.paths.signs(Word(given), "write")
 
 
-def _substitution(rater: Rater, rest: str) -> tuple[int, list[Sign]]:
+def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
     """``s/a/b/flags``: how much of it was read (0: all of it, or it makes no sense), and what it does."""
     at = _halves(rest)
     if at == 0:
-        return 0, [Sign("unknown", "a substitution of sed without an end")]
+        return 0, [Signal("unknown", "a substitution of sed without an end")]
     while rest[at : at + 1] and rest[at] in "gpiImM0123456789":
         at += 1
     match rest[at : at + 1]:
         case "e":
-            return 0, [Sign("hidden", "sed starts what a substitution makes", "shell.sed_execute")]
+            return 0, [Signal("hidden", "sed starts what a substitution makes", "shell.sed_execute")]
         case "w":
             path = rest[at + 1 :].partition("\n")[0]
             return at + 1 + len(path), list(_acting(rater, "write", path.strip()))
         case "" | ";" | "\n" | "}" | " " | "#":
             return at or len(rest), []
         case strange:
-            return 0, [Sign("unknown", f"the flag {shown(strange)} of sed")]
+            return 0, [Signal("unknown", f"the flag {shown(strange)} of sed")]
 
 
 def _halves(rest: str) -> int:

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from risk.grammar import Grammar
+from risk.bash.script import Invocation
+from risk.bash.words import Word
+from risk.contract import Rater
+from risk.grammar import ProgramGrammar
 from risk.paths import normal
-from risk.rater import Rater
-from risk.script import Invocation
-from risk.signs import Sign, shown
-from risk.starters import reading
-from risk.words import Word
+from risk.programs.launchers import reading
+from risk.signals import Signal, shown
 
 _SIGNATURE = re.compile(r"%[-+ ]?G|%\(\*?[^)]*signature|%\(\*?raw\b", re.IGNORECASE)
 """Placeholders of formats that are answered by ``gpg.program`` (git-log(1), git-for-each-ref(1))."""
@@ -40,21 +40,25 @@ def elsewhere(folder: Word) -> bool:
     return not folder.known or folder.glob or normal(folder.text) != "."
 
 
-def git(rater: Rater, grammar: Grammar, name: str, call: Invocation) -> Iterator[Sign]:
+def git(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``git`` by its grammar; and what the repository it finds would make it start."""
     words = call.words[1:]
     if [word.text for word in words if word.text != "--get"] in _ASKS:
-        yield Sign("read", "git config")
+        yield Signal("read", "git config")
     else:
         yield from reading(rater, grammar, name, call)
     at = 0
     while at < len(words) and words[at].text.startswith("-"):
         given = words[at + 1] if at + 1 < len(words) else Word("")
         if words[at].text == "-C" and elsewhere(given):
-            yield Sign("run", f"git in {shown(given.text)}", "shell.other_repository", "obeys the settings of a folder")
+            yield Signal(
+                "run", f"git in {shown(given.text)}", "shell.other_repository", "obeys the settings of a folder"
+            )
         at += 2 if words[at].text in _VALUED else 1
     if any(base and normal(base) != "." for base in rater.paths.bases):
-        yield Sign("run", "git in another folder", "shell.other_repository", "obeys the settings of a folder")
+        yield Signal("run", "git in another folder", "shell.other_repository", "obeys the settings of a folder")
     command = words[at].text if at < len(words) else ""
     if command != "grep" and any(_SIGNATURE.search(word.text) for word in words[at:]):
-        yield Sign("run", f"git {shown(command)} checks signatures", "shell.signature", "starts what gpg.program names")
+        yield Signal(
+            "run", f"git {shown(command)} checks signatures", "shell.signature", "starts what gpg.program names"
+        )

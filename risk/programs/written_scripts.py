@@ -6,22 +6,35 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
-from risk.inline import code_signs
-from risk.rater import Rater
-from risk.script import Invocation, Source
-from risk.signs import Sign, shown
-from risk.streams import printed
-from risk.words import Word
+from risk.bash.pipes import printed
+from risk.bash.script import Invocation, Source
+from risk.bash.words import Word
+from risk.contract import Rater
+from risk.programs.embedded_code import code_signs
+from risk.signals import Signal, shown
 
-_LANGUAGES: Final = MappingProxyType({
-    ".sh": "shell", ".bash": "shell", ".zsh": "shell", ".ksh": "shell", ".command": "shell", ".py": "python",
-    ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".ts": "javascript", ".rb": "ruby",
-    ".pl": "perl", ".php": "php", ".lua": "lua",
-})  # fmt: skip
+_LANGUAGES: Final = MappingProxyType(
+    {
+        ".sh": "shell",
+        ".bash": "shell",
+        ".zsh": "shell",
+        ".ksh": "shell",
+        ".command": "shell",
+        ".py": "python",
+        ".js": "javascript",
+        ".mjs": "javascript",
+        ".cjs": "javascript",
+        ".ts": "javascript",
+        ".rb": "ruby",
+        ".pl": "perl",
+        ".php": "php",
+        ".lua": "lua",
+    }
+)
 _SHEBANG = re.compile(r"#!.*?\b(bash|sh|zsh|dash|ksh|python|node|perl|ruby|php|lua)")
 
 
-def written_scripts(rater: Rater, call: Invocation) -> Iterator[Sign]:
+def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
     """Rate what ``cat > x.sh <<EOF`` and ``echo … > x.py`` put into a file, when that would need a signature."""
     sinks = (*call.sinks, *(call.words[1:] if call.words and call.words[0].text == "tee" else ()))
     text = printed(Source(commands=(call,))) if sinks else None
@@ -35,7 +48,7 @@ def written_scripts(rater: Rater, call: Invocation) -> Iterator[Sign]:
         bad = next((sign for sign in signs if rater.rules.effects[sign.effect].sealed in {"high", "critical"}), None)
         if bad is not None:
             told = bad.message or rater.rules.effects[bad.effect].message
-            yield Sign("scripted", f"{shown(sink.text)}: {told} {bad.what}".strip(), "shell.writes_script")
+            yield Signal("scripted", f"{shown(sink.text)}: {told} {bad.what}".strip(), "shell.writes_script")
 
 
 def _language(sink: Word, text: str) -> str | None:

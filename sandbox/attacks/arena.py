@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from domain import SignoffError, value
 from sandbox.conformance import Unkept, must
 from sandbox.contract import Backend, Sandbox, Spec
-from sandbox.egress import Egress, Passage
+from sandbox.egress.policy import Egress, Passage
 
 _HERE = Path(__file__).parent
 

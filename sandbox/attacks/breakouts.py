@@ -100,7 +100,10 @@ BREAKOUTS: Final[tuple[Try, ...]] = (
     starve_pid1,
     _probe("bpf_perf_userfaultfd_iouring_keyring", "The kernel's most attacked interfaces are closed."),
     _probe("raw_packet_vsock_alg_netlink_sockets", "Only unix, TCP, UDP and routing-table sockets can be made."),
-    _probe("odd_protocols_and_kernel_tls", "Of the network only plain TCP and UDP can be spoken, and no module is loaded for more."),
+    _probe(
+        "odd_protocols_and_kernel_tls",
+        "Of the network only plain TCP and UDP can be spoken, and no module is loaded for more.",
+    ),
     _probe("mknod_and_open_host_disk", "No device can be made or opened."),
     _probe("write_proc_sys_sysrq_corepattern", "No setting of the kernel can be changed."),
     _probe("read_masked_proc_sys_dmesg", "Kernel memory, keys, timers and messages cannot be read."),
@@ -112,4 +115,4 @@ BREAKOUTS: Final[tuple[Try, ...]] = (
     _probe("docker_sock_devices_secrets_env", "No socket, device, secret or variable of the host is there."),
     _probe("workdir_proc_self_fd", "No descriptor leads out (CVE-2024-21626)."),
     _probe("proc_self_exe_overwrite", "The runtime's binary cannot be overwritten (CVE-2019-5736)."),
-)  # fmt: skip
+)

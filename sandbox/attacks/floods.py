@@ -122,8 +122,9 @@ async def stdout_flood_1gb(arena: Arena) -> None:
     sandbox = await arena.sandbox()
     before = _resident()
     heard: list[int] = []
-    ran = await sandbox.run(["sh", "-c", "head -c 1073741824 /dev/zero"], timeout_s=120,
-                            heard=lambda _, data: heard.append(len(data)))  # fmt: skip
+    ran = await sandbox.run(
+        ["sh", "-c", "head -c 1073741824 /dev/zero"], timeout_s=120, heard=lambda _, data: heard.append(len(data))
+    )
     out = ran.stdout
     must(ran.ok and len(out.head) + len(out.tail) + out.dropped == 1 << 30, (ran.ended, out.dropped))
     must(len(out.head) + len(out.tail) <= _MB and sum(heard) <= _MB, (len(out.head), sum(heard)))
@@ -146,8 +147,14 @@ async def binary_ansi_invalid_utf8_prompt_marker_output(arena: Arena) -> None:
 async def timeout_plain_nohup_setsid_doublefork_termimmune(arena: Arena) -> None:
     """After a time-out no process is left, however it hid."""
     sandbox = await arena.sandbox()
-    for hide in ("sleep 99", "nohup sleep 99 & wait", "setsid sleep 99 & sleep 99", "(setsid sh -c 'sleep 99 & sleep 99' &) & sleep 99",
-                 "trap '' TERM INT HUP QUIT; while :; do sleep 9; done", "sh -c 'kill -STOP $$' & sleep 99"):  # fmt: skip
+    for hide in (
+        "sleep 99",
+        "nohup sleep 99 & wait",
+        "setsid sleep 99 & sleep 99",
+        "(setsid sh -c 'sleep 99 & sleep 99' &) & sleep 99",
+        "trap '' TERM INT HUP QUIT; while :; do sleep 9; done",
+        "sh -c 'kill -STOP $$' & sleep 99",
+    ):
         began = time.monotonic()
         ran = await sandbox.run(["bash", "-c", hide], timeout_s=0.4)
         must(ran.ended == "timeout" and time.monotonic() - began < 2, (hide, ran))  # noqa: PLR2004
@@ -176,7 +183,14 @@ def _resident() -> int:
 
 
 FLOODS: Final[tuple[Try, ...]] = (
-    fork_bomb, memory_bomb, tmpfs_byte_inode_shm_fill, rootfs_or_log_disk_fill, cpu_hog, fd_core_fsize_limits,
-    stdout_flood_1gb, binary_ansi_invalid_utf8_prompt_marker_output, timeout_plain_nohup_setsid_doublefork_termimmune,
+    fork_bomb,
+    memory_bomb,
+    tmpfs_byte_inode_shm_fill,
+    rootfs_or_log_disk_fill,
+    cpu_hog,
+    fd_core_fsize_limits,
+    stdout_flood_1gb,
+    binary_ansi_invalid_utf8_prompt_marker_output,
+    timeout_plain_nohup_setsid_doublefork_termimmune,
     zombie_farm,
-)  # fmt: skip
+)

@@ -97,5 +97,8 @@ async def _lost(sandbox: Sandbox) -> None:
 
 
 LIVES: Final[tuple[Try, ...]] = (
-    frozen_then_thawed, container_killed_from_outside, orchestrator_dies, pool_reuse_residue,
-)  # fmt: skip
+    frozen_then_thawed,
+    container_killed_from_outside,
+    orchestrator_dies,
+    pool_reuse_residue,
+)

@@ -19,5 +19,5 @@ OWN_KERNEL: Final[Mapping[str, str]] = {
     "fork_bomb": "processes cost its memory: where they use it up the sandbox is lost, as one infrastructure error",
     "memory_bomb": "the hog ends by itself, or the sandbox with it, as one infrastructure error",
     "tmpfs_byte_inode_shm_fill": "files count as memory: the sandbox is lost, as one infrastructure error",
-}  # fmt: skip
+}
 """Name of an attack → why another outcome than "held" lets nothing out. Everything else must hold there, too."""

@@ -167,9 +167,15 @@ async def _refused(verb: Awaitable[object]) -> str:
 
 
 TRICKS: Final[tuple[Try, ...]] = (
-    tar_slip_in_and_out, python_startup_tricks, net_none_direct,
-    cross_sandbox, limits_shared_by_user_id, snapshot_is_a_trap,
+    tar_slip_in_and_out,
+    python_startup_tricks,
+    net_none_direct,
+    cross_sandbox,
+    limits_shared_by_user_id,
+    snapshot_is_a_trap,
     _promise("symlink_read_write_via_files_api", "No file verb follows a link.", links_are_not_followed),
-    _promise("background_holds_stdout", "Output held open by a background process holds nothing up.", nothing_is_left_running),
+    _promise(
+        "background_holds_stdout", "Output held open by a background process holds nothing up.", nothing_is_left_running
+    ),
     _promise("stdin_reader", "A command that reads input it was not given reads its end.", input_is_read_or_empty),
-)  # fmt: skip
+)

@@ -11,7 +11,7 @@ from typing import Final
 from sandbox.attacks.arena import Arena, Try
 from sandbox.conformance import must
 from sandbox.contract import Sandbox
-from sandbox.egress import Egress, Passage
+from sandbox.egress.policy import Egress, Passage
 
 _BUDGET = 200_000
 
@@ -186,5 +186,8 @@ async def proxy_flood_fills_no_log(arena: Arena) -> None:
 
 
 WAYS_OUT: Final[tuple[Try, ...]] = (
-    proxy_bypass, exfil_budget, proxy_slowloris, proxy_flood_fills_no_log,
-)  # fmt: skip
+    proxy_bypass,
+    exfil_budget,
+    proxy_slowloris,
+    proxy_flood_fills_no_log,
+)

@@ -1,4 +1,4 @@
-"""Sandboxes that are Docker containers: the engine's API starts them, a raw socket speaks to PID 1.
+"""Docker backend: the engine's API starts containers, a raw socket speaks to PID 1.
 
 docker-py blocks, so every call of it runs in a thread. What a command says never goes through it:
 the attached stdin and stdout of PID 1 are one socket, which asyncio reads and writes.
@@ -16,20 +16,21 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from domain import SandboxLost
-from sandbox import calls, refusals
-from sandbox.attached import Attached
 from sandbox.channel import Channel
-from sandbox.connection import connect
 from sandbox.contract import Check, Spec
-from sandbox.egress import Egress
-from sandbox.hardening import LABEL, create_body
+from sandbox.docker import api as engine_api
+from sandbox.docker import errors
+from sandbox.docker.api import connect
+from sandbox.docker.hardening import LABEL, create_body
+from sandbox.docker.isolation import gaps
+from sandbox.docker.probe import probe
+from sandbox.docker.reaper import OWNER, owner, sweep
+from sandbox.docker.remote import RemoteSandbox
+from sandbox.docker.stream import DockerWire, over
+from sandbox.egress.gateway import EgressGateway
+from sandbox.egress.policy import Egress
+from sandbox.egress.proxy import Witness, write_log
 from sandbox.inside import sources
-from sandbox.isolation import gaps
-from sandbox.outside import Outside
-from sandbox.probe import probe
-from sandbox.proxy import Witness, write_log
-from sandbox.sweep import OWNER, owner, sweep
-from sandbox.wire import DockerWire, over
 
 T = TypeVar("T")
 START_S = 60.0
@@ -62,20 +63,22 @@ class Docker:
         self._unhardened, self._filtered = unhardened, True
         self._sound: set[tuple[str, str]] = set()
         self._client: docker.APIClient | None = None
-        self._sandboxes: dict[str, Attached] = {}
+        self._sandboxes: dict[str, RemoteSandbox] = {}
         self._leaving = set[asyncio.Task[Any]]()
         self._opening = asyncio.Lock()
 
-    async def lease(self, spec: Spec, *, run: str = "") -> Attached:
+    async def lease(self, spec: Spec, *, run: str = "") -> RemoteSandbox:
         """See ``Backend.lease``."""
         image = await self._image(spec)
         await self._must_hold(spec)
         body = create_body(
-            spec, image=image["Id"], seccomp=calls.profile() if self._filtered else None,
+            spec,
+            image=image["Id"],
+            seccomp=engine_api.profile() if self._filtered else None,
             labels={OWNER: self._owner, f"{LABEL}.run": run},
-        )  # fmt: skip
+        )
         name = f"signoff-{secrets.token_hex(6)}"
-        making = asyncio.create_task(self._call(spec, partial(calls.create, body, name)))
+        making = asyncio.create_task(self._call(spec, partial(engine_api.create, body, name)))
         try:
             container = (await asyncio.shield(making))["Id"]
             sandbox = await self._start(spec, container, name, image)
@@ -90,12 +93,18 @@ class Docker:
 
     def like(self, egress: Egress | None, witness: Witness) -> "Docker":
         """Return another one for the same engine, with other rules for the way out."""
-        return Docker(base_url=self.address, timeout_s=self._timeout, egress=egress, witness=witness,
-                      probed=self._probed, unhardened=self._unhardened)  # fmt: skip
+        return Docker(
+            base_url=self.address,
+            timeout_s=self._timeout,
+            egress=egress,
+            witness=witness,
+            probed=self._probed,
+            unhardened=self._unhardened,
+        )
 
     async def check(self, spec: Spec) -> tuple[Check, ...]:
         """See ``Backend.check``."""
-        from sandbox.preflight import preflight  # noqa: PLC0415  it needs this module's types
+        from sandbox.docker.preflight import preflight  # noqa: PLC0415  it needs this module's types
 
         return await preflight(self, spec)
 
@@ -115,12 +124,12 @@ class Docker:
         """Ask the engine, before the first sandbox, whether it has what hardening needs."""
         if self._sound:
             return
-        info = await self._call(spec, calls.info)
+        info = await self._call(spec, engine_api.info)
         if (missing := gaps(info)) and not self._unhardened:
-            raise refusals.unhardened("; ".join(missing))
+            raise errors.unhardened("; ".join(missing))
         self._filtered = not any("seccomp" in what for what in missing)
 
-    async def _must_work(self, sandbox: Attached, spec: Spec) -> None:
+    async def _must_work(self, sandbox: RemoteSandbox, spec: Spec) -> None:
         """Probe the first sandbox of an image and a runtime, before anybody else uses it."""
         kind = (spec.runtime, sandbox.image_digest)
         if self._probed and kind not in self._sound:
@@ -128,36 +137,40 @@ class Docker:
             self._sound.add(kind)
 
     async def _image(self, spec: Spec) -> dict[str, Any]:
-        return await self._call(spec, partial(calls.image, spec.image))
+        return await self._call(spec, partial(engine_api.image, spec.image))
 
-    async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> Attached:
+    async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> RemoteSandbox:
         wire = await self._attach(spec, container)
         key = secrets.token_bytes(32)
         channel = Channel(wire, key)
         try:
-            await self._call(spec, partial(calls.start, container))
+            await self._call(spec, partial(engine_api.start, container))
             text = sources().encode()
             await channel.start(key + len(text).to_bytes(4, "big") + text, timeout_s=START_S)
         except SandboxLost as error:
-            raise refusals.not_started(spec, wire.complaint) from error
+            raise errors.not_started(spec, wire.complaint) from error
         finally:
             if not channel.alive:
                 await channel.close()
         environment = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
-        sandbox = Attached(
-            channel, sandbox_id=name, image_digest=image["Id"], environment=environment,
-            discard=partial(self._discard, name), outside=Outside(self._egress, self._witness),
-        )  # fmt: skip
+        sandbox = RemoteSandbox(
+            channel,
+            sandbox_id=name,
+            image_digest=image["Id"],
+            environment=environment,
+            discard=partial(self._discard, name),
+            outside=EgressGateway(self._egress, self._witness),
+        )
         self._sandboxes[name] = sandbox
         return sandbox
 
     async def _attach(self, spec: Spec, container: str) -> DockerWire:
-        attaching = asyncio.create_task(self._call(spec, partial(calls.attach, container)))
+        attaching = asyncio.create_task(self._call(spec, partial(engine_api.attach, container)))
         try:
             raw = await asyncio.shield(attaching)
         except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
             self._leaving.add(attaching)
-            attaching.add_done_callback(calls.hang_up)
+            attaching.add_done_callback(engine_api.hang_up)
             attaching.add_done_callback(self._leaving.discard)
             raise
         return await over(raw)
@@ -180,11 +193,11 @@ class Docker:
             finally:  # who gives up waits for the answer: what is done next must not overtake it
                 await asyncio.wait([asking])
         except ImageNotFound as error:
-            raise refusals.image_missing(spec) from error
+            raise errors.image_missing(spec) from error
         except (APIError, NotFound) as error:
-            raise refusals.by_engine(spec, error) from error
+            raise errors.by_engine(spec, error) from error
         except (DockerException, requests.RequestException, OSError) as error:
-            raise refusals.unreachable(error) from error
+            raise errors.unreachable(error) from error
 
     async def _connected(self) -> docker.APIClient:
         async with self._opening:

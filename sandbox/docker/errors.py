@@ -1,4 +1,4 @@
-"""What can be wrong with an engine, an image or a runtime, each with its code and what to do."""
+"""Errors of an engine, an image or a runtime, each with its code and what to do."""
 
 import errno
 
@@ -75,8 +75,11 @@ def unreachable(error: Exception) -> SignoffError:
     told: BaseException | None = error
     while told is not None:
         if isinstance(told, PermissionError):
-            return Refused("You may not talk to Docker.", code="docker_denied",
-                           hint="Join its group: sudo usermod -aG docker $USER, then log in again.")  # fmt: skip
+            return Refused(
+                "You may not talk to Docker.",
+                code="docker_denied",
+                hint="Join its group: sudo usermod -aG docker $USER, then log in again.",
+            )
         if isinstance(told, FileNotFoundError | ConnectionRefusedError):
             return Refused("Docker does not answer.", code="docker_missing", hint=_START)
         if isinstance(told, requests.Timeout):

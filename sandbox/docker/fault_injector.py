@@ -1,4 +1,4 @@
-"""A hand on the Docker engine: what somebody with access to it can do to a sandbox. For the attack suite."""
+"""Fault injector on a Docker engine: what somebody with access to it can do to a sandbox. For the attack suite."""
 
 import asyncio
 import shutil
@@ -10,20 +10,20 @@ from typing import Any, Protocol
 import docker
 from docker.errors import NotFound
 
-from sandbox import calls
 from sandbox.contract import Sandbox, Spec
+from sandbox.docker import api as engine_api
 
 
-class Engine(Protocol):
+class DockerEngine(Protocol):
     address: str | None
 
     async def ask(self, spec: Spec, question: Callable[[docker.APIClient], Any]) -> Any: ...
 
 
-class DockerHand:
+class DockerFaultInjector:
     """Kills, freezes and thaws containers behind the orchestrator's back."""
 
-    def __init__(self, engine: Engine, spec: Spec) -> None:
+    def __init__(self, engine: DockerEngine, spec: Spec) -> None:
         self._engine, self._spec = engine, spec
 
     @property
@@ -44,7 +44,7 @@ class DockerHand:
 
     async def disk_bytes(self) -> int:
         """Bytes used where the engine keeps its data; on a remote engine, here."""
-        root = Path((await self._engine.ask(self._spec, calls.info))["DockerRootDir"])
+        root = Path((await self._engine.ask(self._spec, engine_api.info))["DockerRootDir"])
         return await asyncio.to_thread(_used, root)
 
 

@@ -1,4 +1,4 @@
-"""From a wish to container flags. Pure: ``Spec`` in, the body of Docker's create request out (B4).
+"""Hardening flags of a container. Pure: ``Spec`` in, the body of Docker's create request out (B4).
 
 Nothing is inherited from the engine's defaults that we would not choose: who one is, what one may
 call, where one may write, whom one may see, and how much of everything there is.

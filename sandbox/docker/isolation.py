@@ -1,4 +1,4 @@
-"""Which isolation an engine offers, from what it says about itself, and what is missing. Pure."""
+"""Isolation that an engine offers, from what it says about itself, and what is missing. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -33,13 +33,20 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     told = ", ".join([spec.runtime, *extra])
     missing = gaps(info)
     return (
-        Check(name="isolation", ok=known,
-              detail=told if known else f"{spec.runtime} is not among {sorted(info.get('Runtimes', {}))}",
-              hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc."),
-        Check(name="hardening", ok=not missing, detail="; ".join(missing) or "own seccomp profile, memory, CPU, PIDs",
-              hint="Use an engine and a kernel with it; Signoff does not start without (SIGNOFF_SANDBOX_UNHARDENED)."),
+        Check(
+            name="isolation",
+            ok=known,
+            detail=told if known else f"{spec.runtime} is not among {sorted(info.get('Runtimes', {}))}",
+            hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc.",
+        ),
+        Check(
+            name="hardening",
+            ok=not missing,
+            detail="; ".join(missing) or "own seccomp profile, memory, CPU, PIDs",
+            hint="Use an engine and a kernel with it; Signoff does not start without (SIGNOFF_SANDBOX_UNHARDENED).",
+        ),
         *_advice(spec, info),
-    )  # fmt: skip
+    )
 
 
 def patched(version: str) -> bool | None:
@@ -61,10 +68,13 @@ def runc_check(version: Mapping[str, Any]) -> Check:
     """Look at the age of runc. Ours is advice: distributions mend old releases without a new number."""
     told = runc_version(version)
     return Check(
-        name="runc", ok=patched(told) is True, needed=False, detail=told or "version not told",
+        name="runc",
+        ok=patched(told) is True,
+        needed=False,
+        detail=told or "version not told",
         hint="Older than 1.2.8/1.3.3, which close CVE-2025-31133, -52565 and -52881; look whether your "
         "distribution has mended it. They need a hand in the image or in mounts, which no command has here.",
-    )  # fmt: skip
+    )
 
 
 def _advice(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
@@ -72,15 +82,28 @@ def _advice(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     options = _options(info)
     own_root = spec.runtime == "runc" and not ("rootless" in options or "userns" in options)
     return (
-        Check(name="cgroup", ok=not old, needed=False, detail="v1" if old else "v2",
-              hint="With v2 the kernel kills a whole group at once and counts memory better."),
-        Check(name="swap", ok=info.get("SwapLimit") is not False, needed=False,
-              detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
-              hint="Boot with swapaccount=1, or without swap: a hog may use it up."),
-        Check(name="user namespace", ok=not own_root, needed=False,
-              detail="root of the engine is root of the host" if own_root else "of its own",
-              hint=f"Run the engine rootless or with userns-remap. {_STRONGER}"),
-    )  # fmt: skip
+        Check(
+            name="cgroup",
+            ok=not old,
+            needed=False,
+            detail="v1" if old else "v2",
+            hint="With v2 the kernel kills a whole group at once and counts memory better.",
+        ),
+        Check(
+            name="swap",
+            ok=info.get("SwapLimit") is not False,
+            needed=False,
+            detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
+            hint="Boot with swapaccount=1, or without swap: a hog may use it up.",
+        ),
+        Check(
+            name="user namespace",
+            ok=not own_root,
+            needed=False,
+            detail="root of the engine is root of the host" if own_root else "of its own",
+            hint=f"Run the engine rootless or with userns-remap. {_STRONGER}",
+        ),
+    )
 
 
 def _options(info: Mapping[str, Any]) -> str:

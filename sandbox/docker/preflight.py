@@ -1,16 +1,16 @@
-"""What ``signoff doctor`` and ``signoff sandbox check`` look at before anything runs."""
+"""Preflight: what ``signoff doctor`` and ``signoff sandbox check`` look at before anything runs."""
 
 import time
 from functools import partial
 from typing import Any, Protocol
 
 from domain import SignoffError
-from sandbox import calls
 from sandbox.contract import Check, Sandbox, Spec
-from sandbox.isolation import isolation, runc_check
+from sandbox.docker import api
+from sandbox.docker.isolation import isolation, runc_check
 
 
-class Engine(Protocol):
+class AskableEngine(Protocol):
     """A backend whose engine can be asked."""
 
     async def ask(self, spec: Spec, question: Any) -> Any: ...
@@ -18,29 +18,35 @@ class Engine(Protocol):
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox: ...
 
 
-async def preflight(engine: Engine, spec: Spec) -> tuple[Check, ...]:
+async def preflight(engine: AskableEngine, spec: Spec) -> tuple[Check, ...]:
     """Probe the engine, the image and one real lease; stop at the first that makes the rest pointless."""
     checks: list[Check] = []
     try:
-        version = await engine.ask(spec, calls.version)
+        version = await engine.ask(spec, api.version)
         checks.append(Check(name="docker", ok=True, detail=f"Engine {version['Version']}, {version['Arch']}"))
-        info = await engine.ask(spec, calls.info)
+        info = await engine.ask(spec, api.info)
         checks += [*isolation(spec, info), runc_check(version)]
-        image = await engine.ask(spec, partial(calls.image, spec.image))
+        image = await engine.ask(spec, partial(api.image, spec.image))
         checks.append(Check(name="sandbox image", ok=True, detail=f"{spec.image} ({image['Id'][7:19]})"))
         checks.append(await _lease(engine, spec))
     except SignoffError as error:
-        checks.append(Check(name=_NAMES.get(error.stable_code, "sandbox"), ok=False, detail=error.message,
-                            hint=error.hint))  # fmt: skip
+        checks.append(
+            Check(name=_NAMES.get(error.stable_code, "sandbox"), ok=False, detail=error.message, hint=error.hint)
+        )
     return tuple(checks)
 
 
-_NAMES = {"docker_missing": "docker", "docker_denied": "docker", "image_missing": "sandbox image",
-          "image_unsuitable": "sandbox image", "runtime_unsupported": "isolation",
-          "sandbox_unhardened": "hardening"}  # fmt: skip
+_NAMES = {
+    "docker_missing": "docker",
+    "docker_denied": "docker",
+    "image_missing": "sandbox image",
+    "image_unsuitable": "sandbox image",
+    "runtime_unsupported": "isolation",
+    "sandbox_unhardened": "hardening",
+}
 
 
-async def _lease(engine: Engine, spec: Spec) -> Check:
+async def _lease(engine: AskableEngine, spec: Spec) -> Check:
     began = time.monotonic()
     sandbox = await engine.lease(spec)
     try:
@@ -51,6 +57,8 @@ async def _lease(engine: Engine, spec: Spec) -> Check:
     finally:
         await sandbox.close()
     return Check(
-        name="sandbox", ok=ran.ok, detail=f"leased in {cold:.0f} ms, a command takes {ms:.1f} ms",
+        name="sandbox",
+        ok=ran.ok,
+        detail=f"leased in {cold:.0f} ms, a command takes {ms:.1f} ms",
         hint="The image needs git: BASE=YOUR_IMAGE sandbox/images/build.sh",
-    )  # fmt: skip
+    )

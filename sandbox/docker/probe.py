@@ -1,4 +1,4 @@
-"""Whether an image and a runtime can work at all, asked of the first sandbox they give.
+"""Probe of an image and a runtime: whether they can work at all, asked of the first sandbox they give.
 
 Runtimes differ in what they implement: a gVisor of 2022 runs PID 1 and git on a recent C library,
 but neither ``ls`` nor ``stat``. That must be said before a run starts, not by its tests. And whether
@@ -6,8 +6,8 @@ the hardening arrived is seen from inside: an engine may accept a flag and do no
 """
 
 from domain import Refused
-from sandbox import refusals
 from sandbox.contract import Sandbox, Spec
+from sandbox.docker import errors
 
 _SCRIPT = """
 command -v git >/dev/null || { echo image it has no git; exit 1; }
@@ -53,11 +53,11 @@ async def probe(sandbox: Sandbox, spec: Spec, *, unhardened: bool = False) -> No
         return
     kind, what = problem
     if kind == "image":
-        raise refusals.image_unsuitable(spec, what)
+        raise errors.image_unsuitable(spec, what)
     if kind != "unhardened":
-        raise refusals.runtime_unsupported(spec, what)
+        raise errors.runtime_unsupported(spec, what)
     if not unhardened:
-        raise refusals.unhardened(what)
+        raise errors.unhardened(what)
 
 
 async def found_wrong(sandbox: Sandbox, runtime: str = "runc") -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Removes what dead orchestrators left, should the engine not have done so itself.
+"""Reaper of what dead orchestrators left, should the engine not have done so itself.
 
 A container ends with its orchestrator (``StdinOnce``) and is then removed (``AutoRemove``). What is
 left for a sweep: one that was made and never started, and what an engine missed that was down itself.
@@ -13,7 +13,7 @@ from typing import Any
 import docker
 from docker.errors import APIError
 
-from sandbox.hardening import LABEL
+from sandbox.docker.hardening import LABEL
 
 OWNER = f"{LABEL}.owner"
 _GRACE_S = 60.0

@@ -1,4 +1,4 @@
-"""A sandbox behind a channel: what a container, or a Pod with the same PID 1, looks like from here."""
+"""Remote sandbox behind a channel: what a container, or a Pod with the same PID 1, looks like from here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from domain import CommandRun, Output, Profile, Refused, SandboxLost
 from sandbox.channel import Answer, Channel
 from sandbox.contract import REPO, Heard
-from sandbox.outside import Outside
+from sandbox.egress.gateway import EgressGateway
 from sandbox.paths import absolute
 
 GRACE_S = 5.0
@@ -25,7 +25,7 @@ _HINTS = {
 }
 
 
-class Attached:
+class RemoteSandbox:
     """Runs commands and moves files through PID 1, one command at a time."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Attached:
         image_digest: str,
         environment: Mapping[str, str],
         discard: Callable[[], Awaitable[None]],
-        outside: Outside,
+        outside: EgressGateway,
     ) -> None:
         self._channel = channel
         self._id, self._digest, self._discard = sandbox_id, image_digest, discard
@@ -71,8 +71,14 @@ class Attached:
     ) -> CommandRun:
         """See ``Sandbox.run``."""
         variables = {**self._environment, **self._outside.environment, **(env or {})}
-        header = {"op": "run", "argv": list(argv), "cwd": cwd, "env": variables,
-                  "timeout": timeout_s, "stream": heard is not None}  # fmt: skip
+        header = {
+            "op": "run",
+            "argv": list(argv),
+            "cwd": cwd,
+            "env": variables,
+            "timeout": timeout_s,
+            "stream": heard is not None,
+        }
         async with self._turn:
             answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
         return _command_run(argv, answer)

@@ -1,4 +1,4 @@
-"""``signoff sandbox check``: is this host able to hold what runs on it? Preflight, promises, attacks."""
+"""Self-check of a host, ``signoff sandbox check``: preflight, promises, attacks."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from domain import SignoffError
 from sandbox.attacks import ATTACKS, OWN_KERNEL, Arena, Result, assail
-from sandbox.canary import foreign_repository_canary
 from sandbox.conformance import PROMISES, Promise, Unkept
 from sandbox.contract import Check, Limits, Spec
-from sandbox.docker import Docker
-from sandbox.hand import DockerHand
+from sandbox.docker.backend import Docker
+from sandbox.docker.fault_injector import DockerFaultInjector
+from sandbox.workspace.canary import foreign_repository_canary
 
 SMALL = Limits(memory_mb=512, work_mb=64, tmp_mb=32, file_mb=256, inodes=20_000)
 """Limits that attacks reach in seconds; whether they hold does not depend on their size."""
@@ -19,7 +19,7 @@ SMALL = Limits(memory_mb=512, work_mb=64, tmp_mb=32, file_mb=256, inodes=20_000)
 def docker_arena(backend: Docker, spec: Spec) -> Arena:
     """Return an arena on the engine of ``backend``."""
     small = replace(spec, limits=SMALL, profile="sealed")
-    return Arena(backend=backend, spec=small, hand=DockerHand(backend, small), with_egress=backend.like)
+    return Arena(backend=backend, spec=small, hand=DockerFaultInjector(backend, small), with_egress=backend.like)
 
 
 async def checkup(backend: Docker, spec: Spec) -> AsyncGenerator[Check]:

@@ -1,4 +1,4 @@
-"""Bytes to and from PID 1 of a container, over the attached socket."""
+"""Stream of bytes to and from PID 1 of a container, over the attached socket."""
 
 import asyncio
 import socket
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from struct import Struct
 from typing import Any
 
-from sandbox import refusals
+from sandbox.docker import errors
 
 _MUX = Struct(">BxxxL")
 _STDOUT = 1
@@ -50,7 +50,7 @@ async def over(raw: Any) -> DockerWire:
     """Take over the socket that docker-py attached. Raises ``Refused`` where it has none of its own."""
     held = getattr(raw, "_sock", raw)
     if not isinstance(held, socket.socket):
-        raise refusals.no_raw_socket()
+        raise errors.no_raw_socket()
     own = socket.socket(fileno=held.detach())
     own.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=own, limit=4 << 20)

@@ -1,20 +1,20 @@
-"""The way of one sandbox to the outside: shut, or open to the registries of the configuration."""
+"""Egress gateway of one sandbox: shut, or open to the registries of the configuration."""
 
 from typing import Protocol
 
 from domain import CommandRun, SandboxLost
 from sandbox.channel import Channel
-from sandbox.egress import Egress, check_rules
+from sandbox.egress.policy import Egress, check_rules
+from sandbox.egress.proxy import Proxy, Witness
+from sandbox.egress.tunnel import Tunnel
 from sandbox.inside.tunnel import PORT
-from sandbox.proxy import Proxy, Witness
-from sandbox.tunnel import Tunnel
 
 _CA = "/work/.signoff/ca.pem"
 _BUNDLES = "/etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem"
 _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")
 
 
-class Runs(Protocol):
+class CommandRunner(Protocol):
     """As much of a sandbox as is needed here."""
 
     @property
@@ -23,7 +23,7 @@ class Runs(Protocol):
     async def run(self, argv: list[str], *, cwd: str, stdin: bytes, timeout_s: float) -> CommandRun: ...
 
 
-class Outside:
+class EgressGateway:
     """Opens and shuts the way, and says what commands must know about it."""
 
     def __init__(self, rules: Egress | None, witness: Witness) -> None:
@@ -32,7 +32,7 @@ class Outside:
         self._tunnel: Tunnel | None = None
         self.environment: dict[str, str] = {}
 
-    async def open(self, sandbox: Runs, channel: Channel, run: str) -> None:
+    async def open(self, sandbox: CommandRunner, channel: Channel, run: str) -> None:
         """Let commands reach what the rules allow. Raises ``Refused`` or ``SandboxLost``."""
         rules = check_rules(self._rules)
         if self._proxy is None:
@@ -65,7 +65,7 @@ def _variables(rules: Egress) -> dict[str, str]:
     return {**told, **{name.lower(): text for name, text in told.items()}, **trust, **rules.env}
 
 
-async def _trust(sandbox: Runs, certificates: str) -> None:
+async def _trust(sandbox: CommandRunner, certificates: str) -> None:
     """Lay the image's certificates and the given ones together."""
     script = f"mkdir -p /work/.signoff; {{ cat {_BUNDLES} 2>/dev/null; echo; cat; }} >{_CA}"
     ran = await sandbox.run(["sh", "-c", script], cwd="/", stdin=certificates.encode(), timeout_s=10.0)

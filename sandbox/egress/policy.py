@@ -1,4 +1,4 @@
-"""Who may be spoken to from a sandbox, and how that is checked. Pure.
+"""Egress policy: which hosts a sandbox may reach, and how that is checked. Pure.
 
 Profile ``sealed``: nobody. Profile ``packages``: the registries that the configuration names, by TLS,
 by their own name, and with a budget for what is sent. An allowed host is still a way out for data:
@@ -71,8 +71,11 @@ def check_rules(egress: Egress | None) -> Egress:
         Refused: ``egress_unconfigured``, ``egress_invalid``.
     """
     if egress is None or not egress.hosts:
-        raise Refused("No registry may be reached from a sandbox.", code="egress_unconfigured",
-                      hint="Name the hosts in SIGNOFF_EGRESS_HOSTS, or use the profile sealed.")  # fmt: skip
+        raise Refused(
+            "No registry may be reached from a sandbox.",
+            code="egress_unconfigured",
+            hint="Name the hosts in SIGNOFF_EGRESS_HOSTS, or use the profile sealed.",
+        )
     for rule in egress.hosts:
         try:
             _name(_split(rule)[0])

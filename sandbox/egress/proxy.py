@@ -1,4 +1,4 @@
-"""The policy proxy: connections of one sandbox come in frames, and leave only where the rules say."""
+"""Egress proxy: connections of one sandbox come in frames, and leave only where the rules say."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from sandbox.egress import Egress, NoPassage, Passage, public, target_of
-from sandbox.hello import MAX_HELLO, hello_name
-from sandbox.tunnel import Connection
+from sandbox.egress.policy import Egress, NoPassage, Passage, public, target_of
+from sandbox.egress.tls_client_hello import MAX_HELLO, hello_name
+from sandbox.egress.tunnel import Connection
 
 _LOG = logging.getLogger(__name__)
 _HEAD = 8 << 10

@@ -1,6 +1,6 @@
-"""The first thing a TLS client says, as far as needed: whom it wants to speak to (RFC 8446, RFC 6066). Pure."""
+"""TLS ClientHello, read as far as needed: which server is meant (RFC 8446, RFC 6066). Pure."""
 
-from sandbox.egress import NoPassage
+from sandbox.egress.policy import NoPassage
 
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _HOST_NAME, _ENCRYPTED_HELLO = 0, 0, 0xFE0D

@@ -1,4 +1,4 @@
-"""The orchestrator's end of the tunnel: connections made of frames."""
+"""Tunnel, the orchestrator's end: connections made of frames."""
 
 import asyncio
 import contextlib

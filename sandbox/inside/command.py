@@ -49,8 +49,11 @@ class Command:
         if self.stdin >= 0:
             os.set_blocking(self.stdin, False)
         self.stdin_fd = self.stdin
-        actions = [(os.POSIX_SPAWN_DUP2, given, 0), (os.POSIX_SPAWN_DUP2, self.out.child, 1),
-                   (os.POSIX_SPAWN_DUP2, self.err.child, 2)]  # fmt: skip
+        actions = [
+            (os.POSIX_SPAWN_DUP2, given, 0),
+            (os.POSIX_SPAWN_DUP2, self.out.child, 1),
+            (os.POSIX_SPAWN_DUP2, self.err.child, 2),
+        ]
         self._oom.hog(yes=True)  # whatever uses up the memory, it is not PID 1 that is killed for it
         try:
             os.chdir(cwd)
@@ -156,9 +159,16 @@ class Command:
         if ended not in {"exit", "signal"}:
             code = int(signal.SIGKILL)
         pieces = [len(self.out.head), len(self.out.tail), len(self.err.head), len(self.err.tail)]
-        return {"ev": "end", "id": self.id, "ended": ended, "code": code, "held_open": self.held_open,
-                "ms": (time.monotonic() - self.began) * 1_000, "pieces": pieces,
-                "dropped": [self.out.lost, self.err.lost]}  # fmt: skip
+        return {
+            "ev": "end",
+            "id": self.id,
+            "ended": ended,
+            "code": code,
+            "held_open": self.held_open,
+            "ms": (time.monotonic() - self.began) * 1_000,
+            "pieces": pieces,
+            "dropped": [self.out.lost, self.err.lost],
+        }
 
     def output(self) -> bytes:
         return b"".join((self.out.head, self.out.tail, self.err.head, self.err.tail))

@@ -40,10 +40,16 @@ class Runner:
         self._incoming: dict[int, Incoming | None] = {}
         self._tunnel = Tunnel(self._out.send)
         self._verbs: dict[str, Callable[[dict[str, Any], bytes], None]] = {
-            "run": self._run, "stdin": self._stdin, "kill": self._kill, "read": self._read,
-            "write": self._write, "delete": self._delete, "ping": self._ping,
-            "tunnel": self._open_tunnel, "net": self._net,
-        }  # fmt: skip
+            "run": self._run,
+            "stdin": self._stdin,
+            "kill": self._kill,
+            "read": self._read,
+            "write": self._write,
+            "delete": self._delete,
+            "ping": self._ping,
+            "tunnel": self._open_tunnel,
+            "net": self._net,
+        }
         self._woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _noticed)
@@ -110,8 +116,9 @@ class Runner:
     def _run(self, header: dict[str, Any], _: bytes) -> None:
         if self._command is not None:
             raise BrokenFrame("two commands at once")
-        command = Command(header, self._oom, lambda fd, data: self._out.send(
-            {"ev": "out", "id": header["id"], "fd": fd}, data))  # fmt: skip
+        command = Command(
+            header, self._oom, lambda fd, data: self._out.send({"ev": "out", "id": header["id"], "fd": fd}, data)
+        )
         self._command = command
         self._watch(command.out.fd, command.out.empty)
         self._watch(command.err.fd, command.err.empty)

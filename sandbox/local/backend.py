@@ -1,4 +1,4 @@
-"""The twin: the same promises kept by plain processes in a temporary folder, and no protection at all.
+"""Local backend, the twin: the same promises kept by plain processes, and no protection at all.
 
 For tests and for machines that are thrown away.
 """
@@ -8,7 +8,7 @@ import shutil
 
 from domain import Refused
 from sandbox.contract import Check, Spec
-from sandbox.folder import LocalSandbox
+from sandbox.local.folder import LocalSandbox
 
 
 class Local:

@@ -1,4 +1,4 @@
-"""A folder of this machine that looks like a sandbox to what runs in it, and protects from nothing.
+"""Local sandbox: a folder of this machine that looks like one to what runs in it, and protects from nothing.
 
 ``/work/repo`` and its neighbours are mapped into the folder, in arguments, variables and output.
 """
@@ -18,8 +18,8 @@ from sandbox.contract import REPO, Heard
 from sandbox.inside import files
 from sandbox.inside.frames import CHUNK
 from sandbox.inside.streams import Stream
+from sandbox.local.processes import MappedCommand, MarkedProcesses
 from sandbox.paths import absolute
-from sandbox.processes import Marked, Wanted
 
 _OURS = re.compile(r"/work(?=/(?:repo|home|\.signoff[\w-]*)(?![\w-]))")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -31,7 +31,7 @@ class LocalSandbox:
 
     def __init__(self, forget: Callable[["LocalSandbox"], None]) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="signoff-local-")).resolve()
-        self._processes = Marked()
+        self._processes = MarkedProcesses()
         self._turn = asyncio.Lock()
         self._forget = forget
         self._open = True
@@ -56,8 +56,13 @@ class LocalSandbox:
         heard: Heard | None = None,
     ) -> CommandRun:
         """See ``Sandbox.run``."""
-        wanted = Wanted(argv=tuple(map(self._mapped, argv)), cwd=self._mapped(cwd), env=self._environment(env or {}),
-                        stdin=stdin, timeout_s=timeout_s)  # fmt: skip
+        wanted = MappedCommand(
+            argv=tuple(map(self._mapped, argv)),
+            cwd=self._mapped(cwd),
+            env=self._environment(env or {}),
+            stdin=stdin,
+            timeout_s=timeout_s,
+        )
         async with self._turn:
             self._must_be_open()
             out, err = Stream(self._told("stdout", heard)), Stream(self._told("stderr", heard))
@@ -114,8 +119,13 @@ class LocalSandbox:
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         scratch = f"{self._root}/tmp"  # noqa: S108  a folder of its own
-        own = {"PATH": f"{Path(sys.executable).parent}:{_PATH}", "HOME": "/work/home", "TMPDIR": scratch,
-               "XDG_CACHE_HOME": f"{scratch}/cache", "LANG": "C.UTF-8"}  # fmt: skip
+        own = {
+            "PATH": f"{Path(sys.executable).parent}:{_PATH}",
+            "HOME": "/work/home",
+            "TMPDIR": scratch,
+            "XDG_CACHE_HOME": f"{scratch}/cache",
+            "LANG": "C.UTF-8",
+        }
         return {name: self._mapped(text) for name, text in {**own, **more}.items()}
 
     def _mapped(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Plain processes that can be found again: every one that a command started, whatever session it moved to."""
+"""Processes that can be found again: every one that a command started, whatever session it moved to."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _MARK = "SIGNOFF_TWIN"
 
 
 @value
-class Wanted:
+class MappedCommand:
     """A command with everything mapped into the folder."""
 
     argv: tuple[str, ...]
@@ -31,13 +31,13 @@ class Wanted:
     timeout_s: float
 
 
-class Marked:
+class MarkedProcesses:
     """Starts commands whose processes inherit a mark in their environment, and ends all that carry it."""
 
     def __init__(self) -> None:
         self._token = secrets.token_hex(8)
 
-    async def run(self, wanted: Wanted, out: Stream, err: Stream) -> tuple[Literal["exit", "timeout"], int]:
+    async def run(self, wanted: MappedCommand, out: Stream, err: Stream) -> tuple[Literal["exit", "timeout"], int]:
         """Run to the end and return how it ended; no process of it is left."""
         loop = asyncio.get_running_loop()
         try:
@@ -70,7 +70,7 @@ class Marked:
                     os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(_LOOK_S)
 
-    async def _start(self, wanted: Wanted, out: Stream, err: Stream) -> asyncio.subprocess.Process:
+    async def _start(self, wanted: MappedCommand, out: Stream, err: Stream) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *wanted.argv,
             cwd=wanted.cwd,

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from domain import Refused
 from sandbox.contract import Check
-from sandbox.delivery import Delivery
-from sandbox.git import create
-from sandbox.hunks import lately
-from sandbox.objects import write_object
+from sandbox.git import create, write_object
 from sandbox.source.index_file import IndexEntry, write_index
-from sandbox.store import WHO, Store
+from sandbox.workspace.delivery import Delivery
+from sandbox.workspace.recent_changes import recent_changes
+from sandbox.workspace.store import WHO, Store
 
 NAME = "foreign_repository_runs_nothing"
 _HOOKS = ("post-checkout", "post-index-change", "pre-commit", "reference-transaction", "post-commit", "post-update")
@@ -72,7 +71,7 @@ async def foreign_repository_canary() -> Check:
 async def _use(repo: Path, folder: Path) -> None:
     store = Store(folder)
     pinned = await store.pin("run", str(repo))
-    await lately(pinned)
+    await recent_changes(pinned)
     blob = write_object(store.path("run"), "blob", b"changed\n")
     tree = write_object(store.path("run"), "tree", _tree(blob))
     delivery = Delivery(store)

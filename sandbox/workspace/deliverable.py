@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from domain import CodeChange, LeftOut, Refused, SandboxLost
-from sandbox.edits import outcome, paths_of
-from sandbox.objects import write_object
+from sandbox.git import write_object
 from sandbox.paths import inside_repo
 from sandbox.revisions import Snapshot
-from sandbox.store import Store
-from sandbox.tree_edits import (
+from sandbox.workspace.edits import outcome, paths_of
+from sandbox.workspace.store import Store
+from sandbox.workspace.tree_edits import (
     FILE,
     LINK,
     Difference,
@@ -28,7 +28,7 @@ from sandbox.tree_edits import (
     path_refused,
     rewritten,
 )
-from sandbox.workspace import Workspace
+from sandbox.workspace.workspace import Workspace
 
 LISTED = 200
 """So many left-out paths are named."""

@@ -1,4 +1,4 @@
-"""Delivery into the user's repository: exactly these bytes, at most once, nothing else touched.
+"""Delivery to the user's repository: exactly these bytes, at most once, nothing else touched.
 
 Every delivery first looks whether it has happened already, so that it can be repeated after a crash. The user's git
 folder is written as data (``sandbox.source.updates``): their configuration, hooks and filters are never read.
@@ -16,7 +16,7 @@ from sandbox.source.checkout import check_out, exchanges
 from sandbox.source.refs import Refs
 from sandbox.source.updates import RefMoved, index_lock, put_pack, update_ref
 from sandbox.source.work_tree import status
-from sandbox.store import WHO, Store
+from sandbox.workspace.store import WHO, Store
 
 _BLOB = 1 << 30
 

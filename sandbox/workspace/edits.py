@@ -1,4 +1,4 @@
-"""Work out what a code change does to files, before any file is touched. Pure."""
+"""Edits of files that a code change means, worked out before any file is touched. Pure."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How the content store lies on disk."""
+"""Layout of the content store on disk."""
 
 import hashlib
 import os

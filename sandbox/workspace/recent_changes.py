@@ -1,4 +1,4 @@
-"""What changed lately in the user's repository: where a test fails that passed before, the reason is often there."""
+"""Recent changes of the user's repository: a test that fails since then often fails because of them."""
 
 import asyncio
 import re
@@ -20,13 +20,25 @@ _BYTES = 4 << 20
 _SECONDS = 10.0
 _LONGEST = 2_000
 """Characters of a hunk: what is longer was written, not changed."""
-_LOG = ("log", f"--max-count={COMMITS}", "--no-merges", "--patch", "--unified=1", "--no-renames", "--no-color",
-        "--no-ext-diff", "--no-textconv", "--diff-filter=M", "--src-prefix=a/", "--dst-prefix=b/",
-        "--format=%x00%H %s")  # fmt: skip
+_LOG = (
+    "log",
+    f"--max-count={COMMITS}",
+    "--no-merges",
+    "--patch",
+    "--unified=1",
+    "--no-renames",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--diff-filter=M",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--format=%x00%H %s",
+)
 _PATH = re.compile(r"^\+\+\+ b/(.+)$", re.MULTILINE)
 
 
-async def lately(pinned: Pinned) -> tuple[Hunk, ...]:
+async def recent_changes(pinned: Pinned) -> tuple[Hunk, ...]:
     """Changes of Python files in the last commits before a pinned one, newest first; none of a remote repository.
 
     The history is a help, never a need: what cannot be read in time is as if it were not there.

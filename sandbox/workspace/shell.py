@@ -1,4 +1,4 @@
-"""One line of shell as a command."""
+"""Shell: one line of it as a command."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The content store: what runs start from and where they stood, safe on this side of the wall.
+"""Content store: what runs start from and where they stood, safe on this side of the wall.
 
 One bare repository a run, never shared with a sandbox: objects go in as packs and out as packs.
 Rules for what comes from a sandbox: checked objects only, no configuration, no checkout, ever.
@@ -16,10 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from domain import Broken, Refused, SandboxLost
-from sandbox import trees
-from sandbox.git import GitFailed, GitStopped, create, git
-from sandbox.layout import copy, plain, ref_of, write_text
-from sandbox.objects import object_id, tree_of, write_object
+from sandbox.git import GitFailed, GitStopped, create, git, object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
 from sandbox.source import Borrowed, Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
@@ -27,6 +24,8 @@ from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
 from sandbox.source.repository import not_a_repository, too_slow, unsupported
 from sandbox.source.work_tree import is_dirty
+from sandbox.workspace import trees
+from sandbox.workspace.layout import copy, plain, ref_of, write_text
 
 WHO = "Signoff <signoff@localhost>"
 _PINNED = TypeAdapter(Pinned)
@@ -218,8 +217,10 @@ class Store:
         except GitStopped as error:
             raise unsupported("has more files, or larger ones, than can be read", "Name a smaller one.") from error
         except GitFailed as error:
-            raise Broken(f"The content store of run {run} does not have what was asked for: {error}",
-                         hint="Was its folder cleaned up? Start the run again.") from error  # fmt: skip
+            raise Broken(
+                f"The content store of run {run} does not have what was asked for: {error}",
+                hint="Was its folder cleaned up? Start the run again.",
+            ) from error
 
     async def _has(self, folder: Path, commit: str) -> bool:
         return (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1] == b"commit"
@@ -243,8 +244,11 @@ async def _dirty(theirs: Borrowed, head: str | None) -> bool:
 
 
 def _unknown(run: str) -> Refused:
-    return Refused(f"There are no files of run {run!r} in the content store.", code="run_not_found",
-                   hint="Start the run again; its folder was removed.")  # fmt: skip
+    return Refused(
+        f"There are no files of run {run!r} in the content store.",
+        code="run_not_found",
+        hint="Start the run again; its folder was removed.",
+    )
 
 
 def _commit(folder: Path, tree: str, parent: str, message: str, at: datetime) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 
 from domain import Refused
 from sandbox.git import LISTING, GitFailed, git
-from sandbox.layout import write_text
 from sandbox.revisions import Pinned
 from sandbox.source import SourceRepository, borrowed, find, is_url
 from sandbox.source.repository import at_git_dir
-from sandbox.store import Store
+from sandbox.workspace.layout import write_text
+from sandbox.workspace.store import Store
 
 MOST = 64
 """Submodules of one commit, nested ones included."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from domain import DECLARING, Charsets, Refused, TextFile, declarations, decoded, dominant, matching
-from sandbox.store import Store
+from sandbox.workspace.store import Store
 
 _SAMPLED = 2_000
 """Files that are looked at to find out what a repository is written in."""

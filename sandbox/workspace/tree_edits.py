@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain import Refused
-from sandbox.git import git
-from sandbox.objects import object_id, write_object
+from sandbox.git import git, object_id, write_object
 
 FILE, EXECUTABLE, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
 MOST = 50_000

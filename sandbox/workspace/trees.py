@@ -1,4 +1,4 @@
-"""Looking at trees in a repository of the store: what is in them, and how two differ."""
+"""Trees in a repository of the store: what is in them, and how two differ."""
 
 import hashlib
 import re
@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain import Refused
-from sandbox.git import LISTING, git
-from sandbox.layout import write_text
-from sandbox.objects import object_id
+from sandbox.git import LISTING, git, object_id
 from sandbox.revisions import Changed
+from sandbox.workspace.layout import write_text
 
-_PATCH = ("diff-tree", "-r", "-p", "--no-renames", "--binary", "--full-index", "--no-ext-diff", "--no-textconv",
-          "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # fmt: skip
+_PATCH = (
+    "diff-tree",
+    "-r",
+    "-p",
+    "--no-renames",
+    "--binary",
+    "--full-index",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
 _WHOLE = 2 << 30
 _DIFF = 1 << 30
 
@@ -34,8 +44,11 @@ async def read(folder: Path, tree: str, path: str, limit: int) -> bytes:
     if kind != b"blob":
         raise missing
     if int(size) > limit:
-        raise Refused(f"{path} has {int(size)} bytes, more than {limit}.", code="file_too_large",
-                      hint="Read a part of it with a command in the sandbox.")  # fmt: skip
+        raise Refused(
+            f"{path} has {int(size)} bytes, more than {limit}.",
+            code="file_too_large",
+            hint="Read a part of it with a command in the sandbox.",
+        )
     out = await git(folder, "cat-file", "--batch", stdin=name)
     return out[out.index(b"\n") + 1 : -1]
 

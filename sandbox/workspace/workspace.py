@@ -1,4 +1,4 @@
-"""A checkout inside a sandbox: commands, edits, snapshots and the way back.
+"""Workspace, a checkout inside a sandbox: commands, edits, snapshots and the way back.
 
 The files are a git work tree whose repository (``/work/.signoff/git``) serves snapshots only. Each
 snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs nothing but time.
@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain import Charsets, CodeChange, CommandRun, Profile, Refused, SandboxLost, decoded
-from sandbox import links, submodules
 from sandbox.contract import REPO, Heard, Sandbox
-from sandbox.edits import outcome, paths_of
 from sandbox.packs import MAX_PACK
 from sandbox.revisions import Pinned, Snapshot
-from sandbox.shell import shell
-from sandbox.store import Store
-from sandbox.texts import Texts
+from sandbox.workspace import links, submodules
+from sandbox.workspace.edits import outcome, paths_of
+from sandbox.workspace.shell import shell
+from sandbox.workspace.store import Store
+from sandbox.workspace.texts import Texts
 
-_INSIDE = Path(__file__).with_name("inside")
+_INSIDE = Path(__file__).parents[1] / "inside"
 _OUT = "/work/.signoff/out"
 _OBJECTS = "/work/.signoff/git/objects/pack"
 _GIT = "/work/.signoff/git"

@@ -1,4 +1,4 @@
-"""Who has which checkout: one warm workspace a run and lane, made again from the store when it is gone."""
+"""Workspaces of runs: one warm one for each run and lane, made again from the store when it is gone."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from dataclasses import replace
 from domain import CommandRun, Profile, SandboxLost
 from sandbox.contract import Backend, Spec
 from sandbox.revisions import Pinned, Snapshot
-from sandbox.shell import shell
-from sandbox.store import Store
-from sandbox.workspace import Workspace
+from sandbox.workspace.shell import shell
+from sandbox.workspace.store import Store
+from sandbox.workspace.workspace import Workspace
 
 
 class Workspaces:

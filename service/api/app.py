@@ -1,4 +1,4 @@
-"""The application: routes, errors, and what stands before them."""
+"""FastAPI application: routes, errors, and the middleware before them."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -7,31 +7,13 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from service.api import (
-    approvals,
-    assistants,
-    chat,
-    hooks,
-    jobs,
-    keys,
-    page,
-    results,
-    resuming,
-    runs,
-    stateless,
-    states,
-    store,
-    system,
-    threads,
-    usage,
-)
-from service.api.bodies import PlainJson
-from service.api.problems import add_problems
-from service.api.shield import Shield
-from service.office import Office
+from service.api import approvals, assistants, confirm_page, keys, openai, operations, results, runs, store, threads
+from service.api.errors import add_problems
+from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
 from service.settings import Settings
+from service.wiring.server import ServerContext
 
-Opening = Callable[[], AbstractAsyncContextManager[Office]]
+Opening = Callable[[], AbstractAsyncContextManager[ServerContext]]
 
 
 def create_app(settings: Settings, opening: Opening) -> FastAPI:
@@ -39,24 +21,27 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with opening() as office:
-            app.state.office = office
+        async with opening() as context:
+            app.state.context = context
             yield
 
     app = FastAPI(
-        title="Signoff", version=version("signoff"), lifespan=lifespan,
+        title="Signoff",
+        version=version("signoff"),
+        lifespan=lifespan,
         summary="A coding agent that proves its change and waits for your signature.",
-    )  # fmt: skip
-    first = (system, assistants, threads, states, runs, stateless, store)
-    for part in (*first, approvals, hooks, page, results, resuming, jobs, chat, keys, usage):
+    )
+    for part in (operations, assistants, threads, runs, store, approvals, confirm_page, results, openai, keys):
         app.include_router(part.router)
+    for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
+        app.include_router(router)
     add_problems(app)
 
     async def admit(address: str) -> None:
-        await app.state.office.limiter.address(address)
+        await app.state.context.limiter.address(address)
 
-    app.add_middleware(PlainJson)
-    app.add_middleware(Shield, most_bytes=int(settings.max_body_mb * 2**20), admit=admit)
+    app.add_middleware(StrictJsonMiddleware)
+    app.add_middleware(SecurityMiddleware, most_bytes=int(settings.max_body_mb * 2**20), admit=admit)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],

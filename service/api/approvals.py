@@ -1,43 +1,175 @@
-"""Votes by signed web hook. Who sent it is proved by the signature, who decided by our own identity map."""
+"""Routes of approvals, and of the web hooks that vote: read in full, decide on exactly the bytes that were shown.
 
-from fastapi import APIRouter, Request
+Who sent a web hook is proved by its signature, who decided by our own identity map.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, Field, TypeAdapter
 
-from approvals import Answer
-from service.api.caller import TheOffice, answer
-from service.office import Office
+from approvals import Ballot, Decision, Terms, approve_the_like, read_resume, refusal
+from approvals.channels import voted_answer
+from approvals.storage import HookAnswer
+from domain import BallotState, redacted
+from service.api.dependencies import ApprovalReader, Caller, TheContext, answer
+from service.auth.principal import Principal
+from service.wiring.server import ServerContext
 
-router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
+router = APIRouter(prefix="/v1", tags=["approvals"])
+_BALLOT = TypeAdapter(Ballot)
 
 
-@router.post("/approvals/{integration}")
-async def standard(at: TheOffice, integration: str, request: Request) -> Response:
+def document(ballot: Ballot) -> dict[str, Any]:
+    """A ballot with everything its signer has to see."""
+    shown = _BALLOT.dump_python(ballot, mode="json")
+    shown["action"]["target"] = redacted(ballot.action.target)
+    return {**shown, "tier": ballot.tier, "approvals": ballot.approvals, "needed": ballot.requirement.humans}
+
+
+@router.get("/approvals")
+async def list_approvals(
+    principal: ApprovalReader,
+    at: TheContext,
+    state: BallotState | None = None,
+    run: str | None = None,
+    mine: bool = False,
+    cursor: str = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """One page, newest first. ``mine``: only what waits for the caller's own vote."""
+    page = await at.application.ballots.list(
+        principal.org, state=state, run=run, mine=principal.voter("http") if mine else None, cursor=cursor, limit=limit
+    )
+    return answer({"items": [document(ballot) for ballot in page.items], "next_cursor": page.next_cursor})
+
+
+@router.get("/approvals/{approval_id}")
+async def get(principal: ApprovalReader, at: TheContext, approval_id: str) -> Response:
+    """One approval, complete. Its ETag is the digest that has to be signed."""
+    ballot = await at.application.ballots.get(approval_id, principal.org)
+    return answer(document(ballot), headers={"etag": f'"{ballot.action_digest}"'})
+
+
+class Deciding(BaseModel):
+    decision: Literal["approve", "reject", "edit", "respond"]
+    action_digest: str = Field(max_length=200)
+    comment: str = Field(default="", max_length=10_000)
+    edited_action: dict[str, Any] | None = None
+    grant: Terms | None = None
+    """With approve: the like of this command, for the rest of its run."""
+
+
+@router.post("/approvals/{approval_id}/decisions")
+async def decide(
+    principal: Caller,
+    at: TheContext,
+    approval_id: str,
+    said: Deciding,
+    once: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+) -> Response:
+    """Sign, refuse, change or answer. 200: final. 202: more signatures are needed."""
+    if once is not None:
+        told = await at.messages.seen(_remembered(principal), once, _digest(approval_id, said))
+        if told is not None:
+            return answer(told.body, told.status)
+    ballot = await at.application.ballots.get(approval_id, principal.org)
+    if said.action_digest != ballot.action_digest:
+        raise refusal("digest_mismatch", "This approval is about other bytes.")
+    decided = await (
+        _edited(at, principal, ballot, said) if said.decision == "edit" else _voted(at, principal, ballot, said)
+    )
+    given = voted_answer(decided)
+    if once is not None:
+        await at.messages.answered(_remembered(principal), once, given)
+    if decided.state not in {"pending", "superseded"}:
+        await at.submission.wake(decided.run, decided.org, because=decided.id)
+    return answer(given.body, given.status)
+
+
+async def _voted(at: ServerContext, principal: Principal, ballot: Ballot, said: Deciding) -> Ballot:
+    """``respond`` is a rejection that says what to do instead."""
+    choice = "approve" if said.decision == "approve" else "reject"
+    decision = Decision(choice=choice, action_digest=said.action_digest, comment=said.comment)
+    if said.grant is not None:
+        if choice != "approve":
+            raise refusal("grant_refused", "Only an approval covers the like.")
+        voter, now = principal.voter("http"), at.application.engine.clock()
+        return await approve_the_like(at.application.ballots, ballot, decision, said.grant, voter, now=now)
+    return await at.application.ballots.vote(ballot.id, decision, principal.voter("http"))
+
+
+async def _edited(at: ServerContext, principal: Principal, ballot: Ballot, said: Deciding) -> Ballot:
+    edited = read_resume({"type": "edit", "edited_action": said.edited_action}).edited
+    if edited is None:
+        raise refusal("action_invalid", "An edit brings the complete action.")
+    return await at.application.ballots.edit(
+        ballot.id, await at.application.revise(ballot, edited), principal.voter("http")
+    )
+
+
+@router.post("/approvals/{approval_id}/cancel")
+async def cancel(principal: Caller, at: TheContext, approval_id: str) -> Response:
+    """Withdraw the question: its requester, or any approver."""
+    gone = await at.application.ballots.cancel(approval_id, principal.voter("http"))
+    await at.submission.wake(gone.run, gone.org, because=gone.id)
+    return answer(document(gone))
+
+
+@router.post("/runs/{run_id}/kill")
+async def kill(principal: Caller, at: TheContext, run_id: str) -> Response:
+    """Stop a run for good: no further tool call, open approvals cancelled."""
+    run = await at.run_of(run_id, principal.org)
+    cancelled = await at.application.ballots.kill(run.id, principal.voter("http"))
+    await at.application.engine.runs.cancel(run.id, now=at.submission.clock())
+    for turn in reversed(await at.turns.unfinished(run.id)):
+        await at.dispatch.stop(turn, "interrupt", "killed")
+    return answer({"run": run.id, "status": "cancelled", "cancelled": [ballot.id for ballot in cancelled]})
+
+
+def _remembered(principal: Principal) -> str:
+    """Whose idempotency keys these are. Hashed, because names that run into each other may look like others' names."""
+    return "http:" + hashlib.sha256(json.dumps([principal.org, principal.subject]).encode()).hexdigest()
+
+
+def _digest(approval: str, said: Deciding) -> str:
+    return hashlib.sha256(f"{approval}\0{said.model_dump_json()}".encode()).hexdigest()
+
+
+webhooks_router = APIRouter(prefix="/v1/hooks", tags=["hooks"])
+
+
+@webhooks_router.post("/approvals/{integration}")
+async def standard(at: TheContext, integration: str, request: Request) -> Response:
     """Standard Webhooks: ``{approval_id, action_digest, decision, actor, comment}``."""
     return await _received(at, integration, request)
 
 
-@router.post("/slack/interactions")
-async def slack(at: TheOffice, request: Request) -> Response:
+@webhooks_router.post("/slack/interactions")
+async def slack(at: TheContext, request: Request) -> Response:
     """A pressed button in Slack."""
     return await _received(at, _only(at, "slack"), request)
 
 
-@router.post("/github")
-async def github(at: TheOffice, request: Request) -> Response:
+@webhooks_router.post("/github")
+async def github(at: TheContext, request: Request) -> Response:
     """A pressed button of our check run on GitHub."""
     return await _received(at, _only(at, "github"), request)
 
 
-def _only(at: Office, kind: str) -> str:
+def _only(at: ServerContext, kind: str) -> str:
     return next((each.name for each in at.hooks.integrations if each.kind == kind), kind)
 
 
-async def _received(at: Office, integration: str, request: Request) -> Response:
+async def _received(at: ServerContext, integration: str, request: Request) -> Response:
     headers = dict(request.headers.items())
-    told: Answer = await at.hooks.receive(integration, headers, await request.body())
+    told: HookAnswer = await at.hooks.receive(integration, headers, await request.body())
     if told.status == 200 and "approval_id" in told.body:  # noqa: PLR2004  a final decision
         found = next((each for each in at.hooks.integrations if each.name == integration), None)
         if found is not None:
-            ballot = await at.house.ballots.get(str(told.body["approval_id"]), found.org)
-            await at.reception.wake(ballot.run, ballot.org, because=ballot.id)
+            ballot = await at.application.ballots.get(str(told.body["approval_id"]), found.org)
+            await at.submission.wake(ballot.run, ballot.org, because=ballot.id)
     return answer(told.body, told.status)

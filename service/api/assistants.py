@@ -7,8 +7,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from graphs import State
-from service.api.caller import Reader, TheOffice, answer
-from service.assistants import ASSISTANTS, Assistant, assistant
+from service.api.dependencies import Reader, TheContext, answer
+from service.runs.requests import ASSISTANTS, Assistant, assistant
 
 router = APIRouter(prefix="/assistants", tags=["assistants"])
 
@@ -52,10 +52,10 @@ async def get(_: Reader, assistant_id: str) -> dict[str, Any]:
 
 
 @router.get("/{assistant_id}/graph", response_model=None)
-async def graph(_: Reader, at: TheOffice, assistant_id: str, xray: bool = False) -> Response:
+async def graph(_: Reader, at: TheContext, assistant_id: str, xray: bool = False) -> Response:
     """Nodes and edges."""
     assistant(assistant_id)
-    return answer(at.house.engine.graph.get_graph(xray=xray).to_json())
+    return answer(at.application.engine.graph.get_graph(xray=xray).to_json())
 
 
 @router.get("/{assistant_id}/schemas", response_model=None)
@@ -63,17 +63,32 @@ async def schemas(_: Reader, assistant_id: str) -> Response:
     """JSON schemas of input and state."""
     found = assistant(assistant_id)
     state: dict[str, Any] = {"type": "object", "title": "State", "properties": {k: {} for k in State.__annotations__}}
-    given = {"type": "object", "title": "Input", "properties": {"task": {"type": "object"}, "messages": {
-        "type": "array", "items": {"type": "object"}}, "repo": {"type": "string"}}}  # fmt: skip
-    return answer({"graph_id": found.graph, "input_schema": given, "output_schema": state, "state_schema": state,
-                   "config_schema": None, "context_schema": None})  # fmt: skip
+    given = {
+        "type": "object",
+        "title": "Input",
+        "properties": {
+            "task": {"type": "object"},
+            "messages": {"type": "array", "items": {"type": "object"}},
+            "repo": {"type": "string"},
+        },
+    }
+    return answer(
+        {
+            "graph_id": found.graph,
+            "input_schema": given,
+            "output_schema": state,
+            "state_schema": state,
+            "config_schema": None,
+            "context_schema": None,
+        }
+    )
 
 
 @router.get("/{assistant_id}/subgraphs", response_model=None)
-async def subgraphs(_: Reader, at: TheOffice, assistant_id: str) -> Response:
+async def subgraphs(_: Reader, at: TheContext, assistant_id: str) -> Response:
     """The graphs inside the graph, by node."""
     found = assistant(assistant_id)
-    inner = {name: {"graph_id": found.graph} for name, _ in at.house.engine.graph.get_subgraphs()}
+    inner = {name: {"graph_id": found.graph} for name, _ in at.application.engine.graph.get_subgraphs()}
     return answer(inner)
 
 

@@ -1,28 +1,28 @@
-"""Who is calling, and the office: what routes depend on."""
+"""FastAPI dependencies: who is calling, what they may do, and the context of the server."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from service.auth import Key, who_is
-from service.office import Office
-from service.refusals import refuse
-from service.streams import as_json
-from service.who import Scope, Who
-from service.wiring import now
+from service.auth.api_keys import ApiKey, who_is
+from service.auth.principal import Principal, Scope
+from service.errors import refuse
+from service.runs.sse import as_json
+from service.wiring.application import now
+from service.wiring.server import ServerContext
 
 COOKIE = "signoff_session"
 
 
-async def office(request: Request) -> Office:
+async def context(request: Request) -> ServerContext:
     """The office of this process. Asynchronous, or FastAPI would ask for it in a thread."""
-    found = request.app.state.office
-    assert isinstance(found, Office)  # noqa: S101  the lifespan puts it there
+    found = request.app.state.context
+    assert isinstance(found, ServerContext)  # noqa: S101  the lifespan puts it there
     return found
 
 
-TheOffice = Annotated[Office, Depends(office)]
+TheContext = Annotated[ServerContext, Depends(context)]
 
 
 def credential(request: Request) -> str:
@@ -32,7 +32,7 @@ def credential(request: Request) -> str:
     return token.strip() if kind.lower() == "bearer" and token.strip() else key
 
 
-async def who(request: Request, at: TheOffice) -> Who:
+async def principal(request: Request, at: TheContext) -> Principal:
     """The authenticated caller. Raises ``not_authenticated``, ``key_invalid``, ``token_invalid``, ``rate_limited``."""
     given = credential(request)
     if not given:
@@ -42,17 +42,17 @@ async def who(request: Request, at: TheOffice) -> Who:
     return found
 
 
-async def identify(at: Office, given: str) -> Who:
+async def identify(at: ServerContext, given: str) -> Principal:
     """Who holds this key, session or token."""
     if given.count(".") == 2 and at.issuer is not None:  # noqa: PLR2004  a JWT has three parts
         found = await at.issuer.check(given)
         if found.kind == "human":
             await at.members.seen(found.org, found.subject, found.roles, now=now())
-            await at.house.people.company.look()
+            await at.application.people.four_eyes.look()
         return found
-    people = at.house.people
+    people = at.application.people
     if given.startswith("st_"):
-        await people.company.look()  # a second person may have come through another process: then this login is over
+        await people.four_eyes.look()  # a second person may have come through another process: then this login is over
     key = await at.keys.check(given)
     if key.kind != "st":
         return who_is(key)
@@ -60,31 +60,31 @@ async def identify(at: Office, given: str) -> Who:
     return who_is(key, (*people.of(key.subject), *lasting), lasting=lasting)
 
 
-async def open_session(at: Office, given: str) -> tuple[Key, str]:
+async def open_session(at: ServerContext, given: str) -> tuple[ApiKey, str]:
     """Log in with a personal key. Raises ``key_invalid``, ``role_missing``."""
     key = await at.keys.check(given)
-    roles = await at.house.people.roles(key.org, key.subject)
+    roles = await at.application.people.roles(key.org, key.subject)
     return await at.keys.log_in(key, roles=roles)
 
 
-Caller = Annotated[Who, Depends(who)]
+Caller = Annotated[Principal, Depends(principal)]
 
 
 def allowed(scope: Scope):  # noqa: ANN201  a dependency; FastAPI reads its annotations
     """A caller that has this scope. Raises ``scope_missing``."""
 
-    async def scoped(caller: Caller) -> Who:
+    async def scoped(caller: Caller) -> Principal:
         caller.need(scope)
         return caller
 
     return Depends(scoped)
 
 
-Reader = Annotated[Who, allowed("runs:read")]
-Runner = Annotated[Who, allowed("runs:write")]
-ApprovalReader = Annotated[Who, allowed("approvals:read")]
-Auditor = Annotated[Who, allowed("audit:read")]
-Admin = Annotated[Who, allowed("admin")]
+Reader = Annotated[Principal, allowed("runs:read")]
+Runner = Annotated[Principal, allowed("runs:write")]
+ApprovalReader = Annotated[Principal, allowed("approvals:read")]
+Auditor = Annotated[Principal, allowed("audit:read")]
+Admin = Annotated[Principal, allowed("admin")]
 
 
 def answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""Every error leaves as problem details (RFC 9457) with its stable code."""
+"""Problem details (RFC 9457): every error leaves with its stable code."""
 
 import math
 from typing import Any
@@ -11,13 +11,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from domain import ContextTooLong, SignoffError
-from service.refusals import refuse
+from service.errors import refuse
 
 MEDIA = "application/problem+json"
 STATUS = {
-    "run_not_found": 404, "step_unknown": 404, "run_ambiguous": 409, "run_busy": 409, "run_cancelled": 409,
-    "lease_lost": 409, "nothing_to_refine": 409, "task_invalid": 422, "expert_unknown": 422,
-}  # fmt: skip
+    "run_not_found": 404,
+    "step_unknown": 404,
+    "run_ambiguous": 409,
+    "run_busy": 409,
+    "run_cancelled": 409,
+    "lease_lost": 409,
+    "nothing_to_refine": 409,
+    "task_invalid": 422,
+    "expert_unknown": 422,
+}
 """Refusals of other rooms that HTTP has a better word for than 400."""
 RETRY_S = 5
 
@@ -80,6 +87,13 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     structlog.get_logger("signoff.api").error("request failed", path=request.url.path, error=type(error).__name__)
-    body = {"type": "urn:signoff:error:bug", "title": "bug", "status": 500, "code": "bug", "instance": request.url.path,
-            "detail": "This is our fault.", "hint": "Report it with the server's log."}  # fmt: skip
+    body = {
+        "type": "urn:signoff:error:bug",
+        "title": "bug",
+        "status": 500,
+        "code": "bug",
+        "instance": request.url.path,
+        "detail": "This is our fault.",
+        "hint": "Report it with the server's log.",
+    }
     return JSONResponse(body, 500, media_type=MEDIA)

@@ -1,23 +1,111 @@
-"""What an organisation used, over HTTP: the numbers of ``signoff usage``."""
+"""Routes for operators: health, readiness, metrics, the jobs of the queue, and what an organisation used."""
 
 import json
 from collections.abc import AsyncGenerator
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from sqlalchemy import func, select, text
 
+from database import reading
 from service import usage
-from service.api.caller import Auditor, Reader, TheOffice, answer
+from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
+from service.errors import refuse
+from service.queue.jobs import State, TurnJobs
+from service.runs.runs import RUNS
+from service.wiring.application import now
 
-router = APIRouter(prefix="/v1/usage", tags=["usage"])
+router = APIRouter(tags=["system"])
+
+
+@router.get("/ok")
+async def ok() -> dict[str, bool]:
+    """The process answers."""
+    return {"ok": True}
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """For a liveness probe."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", response_model=None)
+async def readyz(at: TheContext) -> Response:
+    """For a readiness probe: the database answers."""
+    async with reading(at.database) as conn:
+        await conn.execute(text("SELECT 1"))
+    return JSONResponse({"status": "ready"})
+
+
+@router.get("/info")
+async def info(at: TheContext) -> dict[str, Any]:
+    """What LangGraph's clients want to know of a server."""
+    return {
+        "version": version("signoff"),
+        "langgraph_py_version": version("langgraph"),
+        "flags": {"assistants": True, "crons": False, "langsmith": False},
+        "metadata": {"engine": at.dispatch.name, "approvals_mode": at.application.people.mode},
+    }
+
+
+@router.get("/metrics", response_model=None)
+async def metrics(principal: Auditor, at: TheContext) -> Response:
+    """Prometheus' text format. The numbers are those of everybody, so only the server's own organisation reads them."""
+    if principal.org != at.settings.org:
+        raise refuse("scope_missing", f"The server's numbers are for auditors of the organisation {at.settings.org!r}.")
+    async with reading(at.database) as conn:
+        counted = await conn.execute(select(RUNS.c.status, func.count()).group_by(RUNS.c.status))
+        runs = {str(row[0]): int(row[1]) for row in counted}
+    page, kind = await at.application.metrics_page(runs)
+    return Response(page, media_type=kind)
+
+
+jobs_router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@jobs_router.get("")
+async def list_jobs(
+    principal: Runner, at: TheContext, state: State | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 50
+) -> Response:
+    """The newest jobs of the caller's organisation; ``state=dead`` gives the dead letters."""
+    return answer({"items": await TurnJobs(engine=at.database).list(principal.org, state=state, limit=limit)})
+
+
+@jobs_router.get("/{job_id}")
+async def show(principal: Runner, at: TheContext, job_id: str) -> Response:
+    """One job: how often it was begun, who works on it, what went wrong. The beginning of an id is enough."""
+    return answer(await TurnJobs(engine=at.database).get(job_id, principal.org))
+
+
+@jobs_router.post("/{job_id}/retry")
+async def retry(principal: Runner, at: TheContext, job_id: str) -> Response:
+    """Do a job again that died or failed, from where its thread stands."""
+    jobs = TurnJobs(engine=at.database)
+    turn = await jobs.retry(job_id, principal.org, now=now())
+    await at.dispatch.submit(turn)
+    return answer(await jobs.get(turn.id, principal.org), 202)
+
+
+@jobs_router.post("/{job_id}/cancel")
+async def cancel(principal: Runner, at: TheContext, job_id: str) -> Response:
+    """Stop a job that waits or works. Its thread keeps what was done and can go on later."""
+    jobs = TurnJobs(engine=at.database)
+    turn = await jobs.stoppable(job_id, principal.org)
+    await at.dispatch.stop(turn, "interrupt", "operator")
+    return answer(await jobs.get(turn.id, principal.org))
+
+
+usage_router = APIRouter(prefix="/v1/usage", tags=["usage"])
 Moment = Annotated[str | None, Query(max_length=40, description="24h, 7d, a date or a time.")]
 
 
-@router.get("")
+@usage_router.get("")
 async def used(
-    who: Reader,
-    at: TheOffice,
+    principal: Reader,
+    at: TheContext,
     by: Annotated[str, Query(max_length=20, description="model, run, user, day, role, tier, strategy, outcome")] = (
         "model"
     ),
@@ -29,20 +117,20 @@ async def used(
     """Calls, tokens, money and saving of the caller's organisation. By person it takes ``audit:read``."""
     group = usage.grouped(by)
     if group == "user":
-        who.need("audit:read")
-    during, catalogue = usage.span(since, until, now=at.house.board.now()), at.house.catalogue
-    found = await usage.used(at.house.decisions, catalogue, who.org, by=group, during=during, run=run)
-    told: dict[str, Any] = usage.document(found, catalogue, by=group, during=during, org=who.org)
+        principal.need("audit:read")
+    during, catalogue = usage.period(since, until, now=at.application.board.now()), at.application.catalogue
+    found = await usage.used(at.application.decisions, catalogue, principal.org, by=group, during=during, run=run)
+    told: dict[str, Any] = usage.document(found, catalogue, by=group, during=during, org=principal.org)
     return PlainTextResponse(usage.table(told["rows"]), media_type="text/csv") if format == "csv" else answer(told)
 
 
-@router.get("/events")
-async def events(who: Auditor, at: TheOffice, since: Moment = None, until: Moment = None) -> StreamingResponse:
+@usage_router.get("/events")
+async def events(principal: Auditor, at: TheContext, since: Moment = None, until: Moment = None) -> StreamingResponse:
     """Events for a billing meter, one JSON object a line."""
-    during = usage.span(since, until, now=at.house.board.now())
+    during = usage.period(since, until, now=at.application.board.now())
 
     async def lines() -> AsyncGenerator[bytes]:
-        async for event in usage.events(at.house.decisions, who.org, during):
+        async for event in usage.events(at.application.decisions, principal.org, during):
             yield json.dumps(event).encode() + b"\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -1,21 +1,149 @@
-"""Go on with a run whose budget is spent: raise the limits and start it again, in one request."""
+"""Routes of results: a run's change, evidence, trace and cost, more budget for it, and an organisation's audit."""
 
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.caller import Runner, TheOffice, answer
-from service.api.following import location
-from service.documents import run_document
-from service.history import raise_budget
-from service.refusals import refuse
-from service.runs import FINAL
-from service.waking import RESUMED
+from sandbox import Texts
+from service import report
+from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
+from service.api.streaming import location
+from service.auth.principal import Principal
+from service.errors import refuse
+from service.runs.documents import run_document
+from service.runs.history import raise_budget
+from service.runs.runs import FINAL, Run, RunState, Status
+from service.runs.submission import RESUMED
+from service.wiring.server import ServerContext
 
-router = APIRouter(prefix="/v1/runs", tags=["results"])
+router = APIRouter(prefix="/v1", tags=["results"])
+ARTIFACTS = ("plan", "changes", "candidates", "review", "proof", "risk", "answer_markdown", "diff")
+
+
+async def _standing(at: ServerContext, principal: Principal, run_id: str) -> RunState:
+    run = await at.run_of(run_id, principal.org)
+    return await at.submission.of(principal.org).standing(run.id)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "status": run.status,
+        "requester": run.requester,
+        "task": run.task.text,
+        "repo": run.task.repo,
+        "forked_from": run.forked_from,
+        "created_at": run.created_at,
+        "updated_at": run.updated_at,
+    }
+
+
+@router.get("/runs")
+async def list_runs(
+    principal: Reader, at: TheContext, status: Status | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> Response:
+    """The newest runs."""
+    found = await at.application.engine.runs.list(org=principal.org, limit=limit, status=status)
+    return answer({"items": [_row(run) for run in found]})
+
+
+@router.get("/runs/{run_id}")
+async def get(principal: Reader, at: TheContext, run_id: str) -> Response:
+    """Everything about a run, in the keys of ``signoff show --json``."""
+    return answer(report.as_json(await _standing(at, principal, run_id)))
+
+
+@router.get("/runs/{run_id}/diff")
+async def diff(principal: Reader, at: TheContext, run_id: str, readable: bool = False) -> Response:
+    """What it changed so far, as a unified diff: exactly what git applies, or readable for people.
+
+    Files that are not UTF-8 are binary in the first, and in their own characters in the second.
+    """
+    standing = await _standing(at, principal, run_id)
+    pinned, snapshot = standing.values.get("pinned"), standing.values.get("snapshot")
+    text = ""
+    if pinned is not None and snapshot is not None:
+        text = await at.application.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+        if readable:
+            text = await Texts(at.application.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
+    return PlainTextResponse(text, media_type="text/x-diff; charset=utf-8")
+
+
+@router.get("/runs/{run_id}/evidence")
+async def evidence(principal: Reader, at: TheContext, run_id: str) -> Response:
+    """What was observed: commands with their exit codes, tests, findings, and the proof on a clean checkout."""
+    standing = await _standing(at, principal, run_id)
+    kept = standing.values
+    return answer(
+        {
+            "run": standing.run.id,
+            "evidence": kept.get("evidence", ()),
+            "findings": kept.get("findings", ()),
+            "proof": kept.get("proof"),
+        }
+    )
+
+
+@router.get("/runs/{run_id}/artifacts")
+async def artifacts(principal: Reader, at: TheContext, run_id: str) -> Response:
+    """Which artefacts there are."""
+    made = report.as_json(await _standing(at, principal, run_id))
+    return answer(
+        {
+            "items": [
+                {"name": name, "href": f"/v1/runs/{run_id}/artifacts/{name}"} for name in ARTIFACTS if made.get(name)
+            ]
+        }
+    )
+
+
+@router.get("/runs/{run_id}/artifacts/{name}")
+async def artifact(principal: Reader, at: TheContext, run_id: str, name: str) -> Response:
+    """One of them."""
+    made = report.as_json(await _standing(at, principal, run_id))
+    if name not in ARTIFACTS or not made.get(name):
+        raise refuse("item_not_found", f"This run has no artefact {name[:60]!r}.")
+    return answer(made[name])
+
+
+@router.get("/runs/{run_id}/trace")
+async def trace(principal: Reader, at: TheContext, run_id: str) -> Response:
+    """The run as a tree of spans with durations, tokens and cost."""
+    run = await at.run_of(run_id, principal.org)
+    return answer((await at.application.spans(run.id)).to_json())
+
+
+@router.get("/runs/{run_id}/decisions")
+async def decisions(
+    principal: Reader, at: TheContext, run_id: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 200
+) -> Response:
+    """Who was asked for it, why, and what came of it; the newest first."""
+    run = await at.run_of(run_id, principal.org)
+    found = await at.application.decisions.latest(principal.org, limit=limit, run=run.id)
+    return answer({"items": [report.plain(decision) for decision in found]})
+
+
+@router.get("/audit")
+async def audit(
+    principal: Auditor,
+    at: TheContext,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Response:
+    """The organisation's audit chain, oldest first, from behind a sequence number."""
+    items: list[dict[str, Any]] = []
+    async for line in at.application.audit.export(principal.org):
+        if int(line["seq"]) > after:
+            items.append(line)
+        if len(items) == limit:
+            break
+    return answer({"items": items, "next": items[-1]["seq"] if len(items) == limit else None})
+
+
+resuming_router = APIRouter(prefix="/v1/runs", tags=["results"])
 Minutes = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
@@ -31,15 +159,15 @@ class TopUp(BaseModel):
     max_sandbox_seconds: Minutes | None = None
 
 
-@router.post("/{run_id}/resume")
-async def resume(who: Runner, at: TheOffice, run_id: str, limits: TopUp) -> Response:
+@resuming_router.post("/{run_id}/resume")
+async def resume(principal: Runner, at: TheContext, run_id: str, limits: TopUp) -> Response:
     """Raise limits of a run and go on with it: one that stands as ``paused_budget``, or was stopped."""
-    run = await at.run_of(run_id, who.org)
+    run = await at.run_of(run_id, principal.org)
     if run.status in FINAL:
         raise refuse("job_state", f"Run {run.id} ended: it is {run.status}.")
     given: dict[str, Any] = limits.model_dump(exclude_none=True)
-    await raise_budget(at.reception.of(who.org), run, **given)
-    taken = await at.reception.wake(run.id, who.org, because=RESUMED)
+    await raise_budget(at.submission.of(principal.org), run, **given)
+    taken = await at.submission.wake(run.id, principal.org, because=RESUMED)
     if taken is None:
         raise refuse("thread_busy", "This run goes on already; the new limits hold from its next call on.")
     return answer(run_document(taken.turn), headers=location(taken.turn, "join"))

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from service.api.caller import Reader, Runner, TheOffice
-from service.refusals import refuse
+from service.api.dependencies import Reader, Runner, TheContext
+from service.errors import refuse
 
 router = APIRouter(prefix="/store", tags=["store"])
 Key = Field(min_length=1, max_length=300)
@@ -42,47 +42,51 @@ class Namespaces(BaseModel):
 
 
 @router.put("/items", status_code=204)
-async def put(who: Runner, at: TheOffice, item: Put) -> None:
+async def put(principal: Runner, at: TheContext, item: Put) -> None:
     """Write an item."""
     if item.ttl is not None:
         raise refuse("request_invalid", "Items do not end by themselves; delete them: DELETE /store/items.")
-    await at.items.put(who.org, item.namespace, item.key, item.value)
+    await at.items.put(principal.org, item.namespace, item.key, item.value)
 
 
 @router.get("/items")
 async def get(
-    who: Reader,
-    at: TheOffice,
+    principal: Reader,
+    at: TheContext,
     key: Annotated[str, Query(min_length=1, max_length=300)],
     namespace: Annotated[str, Query()] = "",
 ) -> dict[str, Any]:
     """Read one; the namespace's words with dots between."""
-    return await at.items.get(who.org, namespace.split("."), key)
+    return await at.items.get(principal.org, namespace.split("."), key)
 
 
 @router.delete("/items", status_code=204)
-async def delete(who: Runner, at: TheOffice, item: Delete) -> None:
+async def delete(principal: Runner, at: TheContext, item: Delete) -> None:
     """Remove one."""
-    await at.items.delete(who.org, item.namespace, item.key)
+    await at.items.delete(principal.org, item.namespace, item.key)
 
 
 @router.post("/items/search")
-async def search(who: Reader, at: TheOffice, asked: Search) -> dict[str, Any]:
+async def search(principal: Reader, at: TheContext, asked: Search) -> dict[str, Any]:
     """One page of what is below a namespace."""
     if asked.query:
         raise refuse("request_invalid", "Items are found by namespace and filter, not by meaning.")
     found = await at.items.search(
-        who.org, asked.namespace_prefix, having=asked.filter or {}, limit=asked.limit, offset=asked.offset
+        principal.org, asked.namespace_prefix, having=asked.filter or {}, limit=asked.limit, offset=asked.offset
     )
     return {"items": found}
 
 
 @router.post("/namespaces")
-async def namespaces(who: Reader, at: TheOffice, asked: Namespaces) -> dict[str, Any]:
+async def namespaces(principal: Reader, at: TheContext, asked: Namespaces) -> dict[str, Any]:
     """The namespaces below one."""
     return {
         "namespaces": await at.items.namespaces(
-            who.org, asked.prefix or [], suffix=asked.suffix or [], max_depth=asked.max_depth, limit=asked.limit,
+            principal.org,
+            asked.prefix or [],
+            suffix=asked.suffix or [],
+            max_depth=asked.max_depth,
+            limit=asked.limit,
             offset=asked.offset,
         )
-    }  # fmt: skip
+    }

@@ -1,4 +1,4 @@
-"""Wait for a turn, or hear it, for as long as the client stays."""
+"""Streaming over HTTP: wait for a turn, or hear it, for as long as the client stays."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,14 +7,13 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
-from service.api.caller import answer
-from service.api.problems import problem
-from service.office import Office
-from service.reception import Taken
-from service.retelling import final_values
-from service.stopped import stopped_by_model
-from service.streams import as_json, frame
-from service.turns import Turn
+from service.api.dependencies import answer
+from service.api.errors import problem
+from service.runs.sse import as_json, frame
+from service.runs.streaming import final_values, stopped_by_model
+from service.runs.submission import Submitted
+from service.runs.turns import Turn
+from service.wiring.server import ServerContext
 
 LOOK_AGAIN_S = 0.25
 """How often a turn is looked at that another process performs."""
@@ -27,16 +26,16 @@ def location(turn: Turn, then: str = "") -> dict[str, str]:
     return {"content-location": here, **({"location": f"{here}/{then}"} if then else {})}
 
 
-async def result(at: Office, turn: Turn) -> dict[str, Any]:
+async def result(at: ServerContext, turn: Turn) -> dict[str, Any]:
     """How the thread of a turn stands, as a client that waited gets it."""
-    values = final_values(await at.reception.of(turn.org).standing(turn.thread))
+    values = final_values(await at.submission.of(turn.org).standing(turn.thread))
     latest = await at.turns.get(turn.id, turn.org)
     if latest.status == "error" and latest.error_code and "__error__" not in values:
         values["__error__"] = {"error": latest.error_code, "message": latest.error or ""}
     return values
 
 
-async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) -> Response:
+async def waited(at: ServerContext, taken: Submitted, request: Request, *, cancel: bool) -> Response:
     """The state once the turn pauses or ends."""
     try:
         await finished(at, taken)
@@ -54,7 +53,7 @@ async def waited(at: Office, taken: Taken, request: Request, *, cancel: bool) ->
     return told
 
 
-async def finished(at: Office, taken: Taken) -> None:
+async def finished(at: ServerContext, taken: Submitted) -> None:
     """Return when the turn has ended, wherever it is performed."""
     await at.dispatch.done(taken.turn)
     if taken.feed is not None and taken.feed.result is not None:  # this process performed it, to its end
@@ -63,13 +62,13 @@ async def finished(at: Office, taken: Taken) -> None:
         await asyncio.sleep(LOOK_AGAIN_S)
 
 
-def followed(at: Office, taken: Taken, *, cancel: bool) -> StreamingResponse:
+def followed(at: ServerContext, taken: Submitted, *, cancel: bool) -> StreamingResponse:
     """Everything the turn says, from its first event."""
     return joined(at, taken.turn, after=None, modes=(), cancel=cancel)
 
 
 def joined(
-    at: Office, turn: Turn | None, *, after: str | None, modes: tuple[str, ...], cancel: bool
+    at: ServerContext, turn: Turn | None, *, after: str | None, modes: tuple[str, ...], cancel: bool
 ) -> StreamingResponse:
     """What the turn says after an event; only these modes when any are named."""
 
@@ -84,7 +83,7 @@ def joined(
                     if _wanted(each, modes):
                         yield each
             else:
-                await finished(at, Taken(turn=turn, feed=None))
+                await finished(at, Submitted(turn=turn, feed=None))
                 yield frame("values", as_json(await result(at, turn)))
             complete = True
             yield frame("end", b"null")

@@ -1,20 +1,171 @@
-"""States of a thread: how it stands, how it stood, and the little of it that a client may write."""
+"""Routes of threads: created, searched, changed, copied and pruned; their state now and earlier, and forks from it.
 
-from typing import Annotated, Any
+Of the state a client may write only the little that LangGraph's clients need.
+"""
+
+from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from service.api.caller import Reader, Runner, TheOffice, answer
-from service.api.threads import state_of
-from service.documents import state_document
-from service.office import Office
-from service.refusals import refuse
-from service.rewinding import checkpoint
-from service.who import Who
+from service.api.dependencies import Reader, Runner, TheContext, answer
+from service.auth.principal import Principal
+from service.errors import refuse
+from service.runs.documents import state_document, thread_document
+from service.runs.history import checkpoint, fork, moments
+from service.runs.threads import Thread, ThreadQuery, ThreadStatus, picked
+from service.wiring.application import now
+from service.wiring.server import ServerContext
 
 router = APIRouter(prefix="/threads", tags=["threads"])
+Id = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+
+
+class Create(BaseModel):
+    thread_id: str | None = Id
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+    ttl: Any = None
+    supersteps: list[Any] | None = None
+
+    def ensure_supported(self) -> None:
+        """Say no to what would be ignored in silence."""
+        if self.supersteps:
+            raise refuse("request_invalid", "A thread's states come from its runs; clients write none.")
+        if self.ttl is not None:
+            raise refuse("request_invalid", "Threads do not end by themselves; delete them: DELETE /threads/{id}.")
+
+
+class Patch(BaseModel):
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class Search(BaseModel):
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    ids: list[str] = Field(default_factory=list, max_length=1_000)
+    status: ThreadStatus | None = None
+    limit: int = Field(default=10, ge=1, le=1_000)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+    sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
+    sort_order: Literal["asc", "desc"] = "desc"
+    select: list[str] | None = None
+    values: dict[str, Any] | None = None
+
+    def wanted(self, principal: Principal) -> ThreadQuery:
+        """Raises ``request_invalid`` for a search by state values: what is in a state is not indexed."""
+        if self.values:
+            raise refuse("request_invalid", "Threads are found by metadata, ids and status.")
+        return ThreadQuery(
+            org=principal.org,
+            metadata=self.metadata,
+            ids=tuple(self.ids),
+            status=self.status,
+            limit=self.limit,
+            offset=self.offset,
+            sort_by=self.sort_by or "created_at",
+            ascending=self.sort_order == "asc",
+        )
+
+
+@router.post("")
+async def create(principal: Runner, at: TheContext, asked: Create) -> Response:
+    """Make an empty thread; its first run says what is to be done."""
+    asked.ensure_supported()
+    moment = now()
+    thread = Thread(
+        id=asked.thread_id or str(uuid4()),
+        org=principal.org,
+        created_at=moment,
+        updated_at=moment,
+        metadata={**asked.metadata, "created_by": principal.subject},
+    )
+    if not await at.threads.add(thread):
+        if asked.if_exists == "raise":
+            raise refuse("thread_exists", f"There is a thread {thread.id!r} already.")
+        thread = await at.threads.get(thread.id, principal.org)
+    return answer(thread_document(thread, None))
+
+
+@router.post("/search")
+async def search(principal: Reader, at: TheContext, asked: Search) -> Response:
+    """One page of threads."""
+    found = await at.threads.search(asked.wanted(principal))
+    bare = asked.select is not None and not {"values", "interrupts"} & set(asked.select)
+    documents = [thread_document(each, None if bare else await state_of(at, each)) for each in found]
+    return answer([picked(document, asked.select) for document in documents])
+
+
+@router.post("/count")
+async def count(principal: Reader, at: TheContext, asked: Search) -> int:
+    """How many there are."""
+    return await at.threads.count(asked.wanted(principal))
+
+
+class Prune(BaseModel):
+    thread_ids: list[str] = Field(max_length=1_000)
+    strategy: Literal["delete"] = "delete"
+
+
+@router.post("/prune")
+async def prune(principal: Runner, at: TheContext, asked: Prune) -> dict[str, int]:
+    """Delete several threads, softly; those that are not there do not count."""
+    found = await at.threads.search(
+        ThreadQuery(org=principal.org, ids=tuple(asked.thread_ids), limit=len(asked.thread_ids))
+    )
+    for thread in found if asked.thread_ids else ():
+        await delete(principal, at, thread.id)
+    return {"pruned_count": len(found) if asked.thread_ids else 0}
+
+
+@router.get("/{thread_id}")
+async def get(principal: Reader, at: TheContext, thread_id: str) -> Response:
+    """One thread with its values, and what it waits for."""
+    thread = await at.threads.get(thread_id, principal.org)
+    return answer(thread_document(thread, await state_of(at, thread)))
+
+
+@router.patch("/{thread_id}")
+async def patch(principal: Runner, at: TheContext, thread_id: str, asked: Patch) -> Response:
+    """Merge into the metadata."""
+    thread = await at.threads.get(thread_id, principal.org)
+    await at.threads.update(thread.id, now=now(), metadata={**thread.metadata, **asked.metadata})
+    return answer(thread_document(await at.threads.get(thread_id, principal.org), await state_of(at, thread)))
+
+
+@router.delete("/{thread_id}", status_code=204)
+async def delete(principal: Runner, at: TheContext, thread_id: str) -> None:
+    """Stop what works on it and hide it. Approvals and the audit stay."""
+    thread = await at.threads.get(thread_id, principal.org)
+    for turn in reversed(await at.turns.unfinished(thread.id)):
+        await at.dispatch.stop(turn, "interrupt", "deleted")
+    await at.threads.bury(thread.id, now=now())
+
+
+@router.post("/{thread_id}/copy")
+async def copy(principal: Runner, at: TheContext, thread_id: str) -> Response:
+    """A new thread that stands where this one stands, files and all."""
+    thread = await at.threads.get(thread_id, principal.org)
+    engine, moment, made, forked = at.submission.of(principal.org), now(), str(uuid4()), False
+    if (run := await engine.runs.exactly(thread.id, org=principal.org)) and (steps := await moments(engine, run.id)):
+        made, forked = (await fork(engine, run, len(steps) - 1)).id, True
+    copied = Thread(
+        id=made,
+        org=principal.org,
+        created_at=moment,
+        updated_at=moment,
+        metadata={**thread.metadata, "copied_from": thread.id, "created_by": principal.subject},
+    )
+    await at.threads.add(copied, of_run=forked)
+    return answer(thread_document(copied, await state_of(at, copied)))
+
+
+async def state_of(at: ServerContext, thread: Thread) -> Any:
+    engine = at.application.engine
+    return await engine.graph.aget_state(engine.config(thread.id))
+
+
 MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """Becomes part of a path into JSON."""
 
@@ -27,16 +178,16 @@ class Update(BaseModel):
 
 
 @router.get("/{thread_id}/state")
-async def state(who: Reader, at: TheOffice, thread_id: str) -> Response:
+async def state(principal: Reader, at: TheContext, thread_id: str) -> Response:
     """How the thread stands now."""
-    thread = await at.threads.get(thread_id, who.org)
+    thread = await at.threads.get(thread_id, principal.org)
     return answer(state_document(await state_of(at, thread)))
 
 
 @router.post("/{thread_id}/state")
-async def update_state(who: Runner, at: TheOffice, thread_id: str, asked: Update) -> Response:
+async def update_state(principal: Runner, at: TheContext, thread_id: str, asked: Update) -> Response:
     """Add messages. Everything else in the state is evidence, and not a client's to write."""
-    thread = await at.threads.get(thread_id, who.org)
+    thread = await at.threads.get(thread_id, principal.org)
     given = asked.values if isinstance(asked.values, dict) else {}
     if set(given) - {"messages"} or (asked.values and not given):
         raise refuse("request_invalid", "Of a state only messages can be written.")
@@ -45,17 +196,17 @@ async def update_state(who: Runner, at: TheOffice, thread_id: str, asked: Update
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
-    config = await at.house.engine.graph.aupdate_state(
-        at.house.engine.config(thread.id), given or None, as_node="__copy__" if not given else None
+    config = await at.application.engine.graph.aupdate_state(
+        at.application.engine.config(thread.id), given or None, as_node="__copy__" if not given else None
     )
     return answer({"checkpoint": {"checkpoint_ns": "", **config.get("configurable", {})}})
 
 
 @router.get("/{thread_id}/state/{checkpoint_id}")
-async def state_at(who: Reader, at: TheOffice, thread_id: str, checkpoint_id: str) -> Response:
+async def state_at(principal: Reader, at: TheContext, thread_id: str, checkpoint_id: str) -> Response:
     """How it stood at a checkpoint."""
-    thread = await at.threads.get(thread_id, who.org)
-    return answer(state_document(await checkpoint(at.house.engine, thread.id, checkpoint_id)))
+    thread = await at.threads.get(thread_id, principal.org)
+    return answer(state_document(await checkpoint(at.application.engine, thread.id, checkpoint_id)))
 
 
 class At(BaseModel):
@@ -63,9 +214,9 @@ class At(BaseModel):
 
 
 @router.post("/{thread_id}/state/checkpoint")
-async def state_by_document(who: Reader, at: TheOffice, thread_id: str, asked: At) -> Response:
+async def state_by_document(principal: Reader, at: TheContext, thread_id: str, asked: At) -> Response:
     """The same, with the checkpoint as a document."""
-    return await state_at(who, at, thread_id, str(asked.checkpoint.get("checkpoint_id", "")))
+    return await state_at(principal, at, thread_id, str(asked.checkpoint.get("checkpoint_id", "")))
 
 
 class Before(BaseModel):
@@ -79,25 +230,29 @@ class History(BaseModel):
 
 
 @router.post("/{thread_id}/history")
-async def history(who: Reader, at: TheOffice, thread_id: str, asked: History) -> Response:
+async def history(principal: Reader, at: TheContext, thread_id: str, asked: History) -> Response:
     """The states it went through, newest first."""
-    return await _history(who, at, thread_id, asked)
+    return await _history(principal, at, thread_id, asked)
 
 
 @router.get("/{thread_id}/history")
 async def history_by_get(
-    who: Reader, at: TheOffice, thread_id: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
+    principal: Reader,
+    at: TheContext,
+    thread_id: str,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
     before: str | None = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """The same for browsers."""
-    return await _history(who, at, thread_id, History(limit=limit, before=before))
+    return await _history(principal, at, thread_id, History(limit=limit, before=before))
 
 
-async def _history(who: Who, at: Office, thread_id: str, asked: History) -> Response:
-    thread = await at.threads.get(thread_id, who.org)
-    engine = at.house.engine
+async def _history(principal: Principal, at: ServerContext, thread_id: str, asked: History) -> Response:
+    thread = await at.threads.get(thread_id, principal.org)
+    engine = at.application.engine
     before: Any = asked.before.checkpoint_id if isinstance(asked.before, Before) else asked.before
     until: Any = {"configurable": {"thread_id": thread.id, "checkpoint_id": before}} if before else None
-    found = engine.graph.aget_state_history(engine.config(thread.id), filter=asked.metadata, before=until,
-                                             limit=asked.limit)  # fmt: skip
+    found = engine.graph.aget_state_history(
+        engine.config(thread.id), filter=asked.metadata, before=until, limit=asked.limit
+    )
     return answer([state_document(each) async for each in found])

@@ -1,4 +1,4 @@
-"""Where people reach this service, and which repositories its clients may name."""
+"""Allow-lists: which repositories clients may name, and the public addresses of this service."""
 
 import re
 from contextlib import suppress
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from approvals import Letter, Links
+from approvals import Notification
+from approvals.channels import Links
 from domain import Refused
 from sandbox.source import find, is_remote, local_path
-from service.refusals import refuse
+from service.errors import refuse
 
 _SHORT = re.compile(r"^(?:[^/\s:@]+@)?([^/\s:@]+):(?!//)(.+)$")
 _HOST = re.compile(r"^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+)$")
@@ -19,13 +20,13 @@ _ENCODINGS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
+class PublicUrls:
     """Where an approval can be read and decided."""
 
     links: Links
     home: str
 
-    def __call__(self, letter: Letter) -> str:
+    def __call__(self, letter: Notification) -> str:
         """A link for a letter; it is worth nothing without a login."""
         token = self.links.issue(
             ballot=letter.ballot, org=letter.org, action_digest=letter.action_digest, until=letter.expires_at
@@ -34,7 +35,7 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repositories:
+class AllowedRepositories:
     """Which repositories clients may name: a server would read any folder it can for them.
 
     Compared is what will really be opened: a URL as a server reads it, a folder with all links resolved, and with

@@ -1,8 +1,14 @@
-"""API keys and login sessions: made once, shown once, kept as an HMAC.
+"""API keys and login sessions: made once, shown once, kept as an HMAC, and audited when they change.
 
-A session lives no longer than the personal key it was opened with, and ends when the organisation's mode changes.
+A key is ``ak_<env>_<id>_<secret>_<crc>``. The checksum tells a mistyped or truncated key from a wrong one without
+asking the database, and lets secret scanners recognise it. At rest there is only an HMAC-SHA256 with a pepper that
+is not in the database.
 """
 
+import hashlib
+import hmac
+import secrets
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -29,13 +35,60 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import Fact, Journal, reading, writing
+from approvals import Fact
+from approvals.storage import Journal
+from database import reading, writing
 from domain import value
-from service.members import MEMBERS, ensure_apart
-from service.refusals import refuse
-from service.runs import METADATA
-from service.tokens import Token, new_token, read_token
-from service.who import SCOPES, Who, scopes_of
+from service.auth.directory import MEMBERS, ensure_apart
+from service.auth.principal import SCOPES, Principal, scopes_of
+from service.errors import refuse
+from service.tables import METADATA
+
+SECRET_BYTES = 32
+_PARTS = 5
+
+
+@value
+class Token:
+    """A token in its parts."""
+
+    kind: str
+    """``ak``: API key, ``st``: login session."""
+    env: str
+    id: str
+    secret: str
+
+    @property
+    def text(self) -> str:
+        """As it is shown, once."""
+        body = f"{self.kind}_{self.env}_{self.id}_{self.secret}"
+        return f"{body}_{checksum(body)}"
+
+    def mac(self, pepper: bytes) -> str:
+        """What is stored."""
+        return hmac.new(pepper, self.text.encode(), hashlib.sha256).hexdigest()
+
+
+def new_token(kind: str, env: str = "live") -> Token:
+    """A fresh one, with 256 random bits."""
+    return Token(kind=kind, env=env, id=secrets.token_hex(6), secret=secrets.token_hex(SECRET_BYTES))
+
+
+def read_token(text: str) -> Token:
+    """Take a token apart. Raises ``key_invalid`` for anything that never was one."""
+    parts = text.split("_")
+    if len(parts) != _PARTS or parts[0] not in {"ak", "st"} or not text.isascii():
+        raise refuse("key_invalid", "This is no API key.")
+    kind, env, id_, secret, crc = parts
+    if not hmac.compare_digest(checksum(f"{kind}_{env}_{id_}_{secret}"), crc):
+        raise refuse("key_invalid", "This API key is mistyped or cut off.")
+    return Token(kind=kind, env=env, id=id_, secret=secret)
+
+
+def checksum(body: str) -> str:
+    """CRC-32 as eight hexadecimal digits."""
+    return f"{zlib.crc32(body.encode()):08x}"
+
 
 SESSION_FOR = timedelta(hours=12)
 OVERLAP = timedelta(hours=24)
@@ -74,16 +127,21 @@ _K = KEYS.c
 _FROM = KEYS.alias("origin")
 _GENERATION = func.coalesce(MODES.c.generation, 0)
 _GET = (
-    select(KEYS, _FROM.c.id.label("origin"), _FROM.c.expires_at.label("origin_until"),
-           _FROM.c.roles.label("origin_roles"), _GENERATION.label("today"))
+    select(
+        KEYS,
+        _FROM.c.id.label("origin"),
+        _FROM.c.expires_at.label("origin_until"),
+        _FROM.c.roles.label("origin_roles"),
+        _GENERATION.label("today"),
+    )
     .select_from(KEYS.outerjoin(_FROM, _FROM.c.id == _K.made_from).outerjoin(MODES, MODES.c.org == _K.org))
     .where(_K.id == bindparam("key"), _K.kind == bindparam("of"))
-)  # fmt: skip
+)
 COLUMNS = tuple(column.key for column in KEYS.c if column.key != "mac")
 
 
 @value
-class Key:
+class ApiKey:
     """One row: an API key, or the session of a person."""
 
     id: str
@@ -107,8 +165,8 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """Makes, checks, rotates and revokes. Who may do that is for ``service.authority`` to say."""
+class ApiKeys:
+    """Makes, checks, rotates and revokes. Who may do that is for ``service.auth.authority`` to say."""
 
     engine: AsyncEngine
     clock: Callable[[], datetime]
@@ -119,10 +177,21 @@ class Keys:
     """People whom the settings name: no new subject may pass for one of them."""
 
     async def make(
-        self, org: str, subject: str, *, name: str = "", roles: Sequence[str] = (), scopes: Sequence[str] | None = None,
-        personal: bool = False, expires_at: datetime | None = None, env: str = "live", standing: str = "", by: str = "",
-        verb: str = "key.made", note: str = "",
-    ) -> tuple[Key, str]:  # fmt: skip
+        self,
+        org: str,
+        subject: str,
+        *,
+        name: str = "",
+        roles: Sequence[str] = (),
+        scopes: Sequence[str] | None = None,
+        personal: bool = False,
+        expires_at: datetime | None = None,
+        env: str = "live",
+        standing: str = "",
+        by: str = "",
+        verb: str = "key.made",
+        note: str = "",
+    ) -> tuple[ApiKey, str]:
         """A new API key and the text of it, which nobody sees again.
 
         Raises:
@@ -132,40 +201,63 @@ class Keys:
         if unknown := sorted(set(held) - set(SCOPES)):
             raise refuse("request_invalid", f"There is no scope {unknown[0]!r}.")
         token = new_token("ak", env)
-        key = Key(id=token.id, kind="ak", org=org, subject=subject, name=name, roles=tuple(roles), scopes=held,
-                  personal=personal, created_at=self.clock(), expires_at=expires_at, standing=standing)  # fmt: skip
+        key = ApiKey(
+            id=token.id,
+            kind="ak",
+            org=org,
+            subject=subject,
+            name=name,
+            roles=tuple(roles),
+            scopes=held,
+            personal=personal,
+            created_at=self.clock(),
+            expires_at=expires_at,
+            standing=standing,
+        )
         async with writing(self.engine) as conn:
             await ensure_apart(conn, org, subject, subjects(org), named=self.named)
             await self._keep(conn, key, token)
             await self._note(conn, key, by, verb, note or name)
         return key, token.text
 
-    async def log_in(self, who: Key, *, roles: Sequence[str]) -> tuple[Key, str]:
+    async def log_in(self, principal: ApiKey, *, roles: Sequence[str]) -> tuple[ApiKey, str]:
         """A session of the person a personal key stands for. Raises ``role_missing`` for anything else."""
-        if not who.personal or who.kind != "ak":
+        if not principal.personal or principal.kind != "ak":
             raise refuse("role_missing", "This key stands for no person.")
         token, now = new_token("st"), self.clock()
-        held = tuple(dict.fromkeys((*who.roles, *roles)))
-        until = min(now + SESSION_FOR, who.expires_at or datetime.max.replace(tzinfo=UTC))
+        held = tuple(dict.fromkeys((*principal.roles, *roles)))
+        until = min(now + SESSION_FOR, principal.expires_at or datetime.max.replace(tzinfo=UTC))
         async with writing(self.engine) as conn:
-            generation = select(MODES.c.generation).where(MODES.c.org == who.org)
-            session = Key(id=token.id, kind="st", org=who.org, subject=who.subject, roles=held, scopes=scopes_of(held),
-                          personal=True, mfa=who.mfa, created_at=now, expires_at=until, standing=who.standing,
-                          made_from=who.id, generation=(await conn.execute(generation)).scalar() or 0)  # fmt: skip
+            generation = select(MODES.c.generation).where(MODES.c.org == principal.org)
+            session = ApiKey(
+                id=token.id,
+                kind="st",
+                org=principal.org,
+                subject=principal.subject,
+                roles=held,
+                scopes=scopes_of(held),
+                personal=True,
+                mfa=principal.mfa,
+                created_at=now,
+                expires_at=until,
+                standing=principal.standing,
+                made_from=principal.id,
+                generation=(await conn.execute(generation)).scalar() or 0,
+            )
             await self._keep(conn, session, token)
         return session, token.text
 
-    async def _keep(self, conn: AsyncConnection, key: Key, token: Token) -> None:
+    async def _keep(self, conn: AsyncConnection, key: ApiKey, token: Token) -> None:
         row: dict[str, Any] = {name: getattr(key, name) for name in COLUMNS}
         await conn.execute(insert(KEYS).values(**row, mac=token.mac(self.pepper)))
 
-    async def _note(self, conn: AsyncConnection, key: Key, by: str, verb: str, note: str) -> None:
+    async def _note(self, conn: AsyncConnection, key: ApiKey, by: str, verb: str, note: str) -> None:
         """One line of the audit about a key, where somebody answers for it."""
         if self.journal is not None and by:
             fact = Fact(at=self.clock(), org=key.org, actor=by, verb=verb, object=f"key:{key.id}", note=note)
             await self.journal.append(conn, fact)
 
-    async def check(self, text: str) -> Key:
+    async def check(self, text: str) -> ApiKey:
         """The key behind a token. Raises ``key_invalid``: unknown, wrong, expired or revoked alike."""
         token = read_token(text)
         async with reading(self.engine) as conn:
@@ -178,7 +270,7 @@ class Keys:
             raise refuse("key_invalid", "This key has expired.")
         return self._session(key, row) if key.kind == "st" else key
 
-    def _session(self, key: Key, row: RowMapping) -> Key:
+    def _session(self, key: ApiKey, row: RowMapping) -> ApiKey:
         """A session as it stands now: what its key says today, while that works and the mode is still the same."""
         if key.generation != row["today"]:
             raise refuse("key_invalid", "This login ended when more people came. Log in again.")
@@ -189,13 +281,13 @@ class Keys:
             raise refuse("key_invalid", "The key of this login has ended.")
         return replace(key, roles=tuple(row["origin_roles"]), expires_at=until)
 
-    async def list(self, org: str) -> Sequence[Key]:
+    async def list(self, org: str) -> Sequence[ApiKey]:
         """The organisation's API keys, newest first; never their secrets."""
         query = select(KEYS).where(_K.org == org, _K.kind == "ak").order_by(_K.created_at.desc())
         async with reading(self.engine) as conn:
             return [_key(row) for row in (await conn.execute(query)).mappings()]
 
-    async def get(self, id_: str, org: str) -> Key:
+    async def get(self, id_: str, org: str) -> ApiKey:
         """One of the organisation's API keys. Raises ``key_not_found``."""
         found = next((key for key in await self.list(org) if key.id == id_), None)
         if found is None:
@@ -224,7 +316,7 @@ class Keys:
                 await conn.execute(update(KEYS).where(_K.id == id_).values(expires_at=self.clock()))
                 await self._note(conn, key, by, "key.revoked", key.name)
 
-    async def _locked(self, conn: AsyncConnection, id_: str, org: str, *kinds: str) -> Key:
+    async def _locked(self, conn: AsyncConnection, id_: str, org: str, *kinds: str) -> ApiKey:
         """The row, for a change."""
         mine = and_(_K.id == id_, _K.org == org, _K.kind.in_(kinds or ("ak", "st")))
         row = (await conn.execute(select(KEYS).where(mine).with_for_update())).mappings().first()
@@ -232,7 +324,7 @@ class Keys:
             raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
         return _key(row)
 
-    async def stand(self, id_: str, org: str, standing: str) -> Key:
+    async def stand(self, id_: str, org: str, standing: str) -> ApiKey:
         """Give a key another standing; it holds from its next request on. Raises ``key_not_found``."""
         change = update(KEYS).where(_K.id == id_, _K.org == org, _K.kind == "ak").values(standing=standing)
         async with writing(self.engine) as conn:
@@ -240,8 +332,8 @@ class Keys:
         return await self.get(id_, org)
 
     async def rotate(
-        self, id_: str, org: str, *, by: str = "", allowed: Callable[[Key], None] = lambda _: None
-    ) -> tuple[Key, str]:
+        self, id_: str, org: str, *, by: str = "", allowed: Callable[[ApiKey], None] = lambda _: None
+    ) -> tuple[ApiKey, str]:
         """A new key with the same rights and the same end; the old one works on for ``OVERLAP`` at most.
 
         ``allowed`` refuses by raising, on the key as it is then. Raises ``key_not_found``, ``key_ended``.
@@ -266,24 +358,43 @@ def subjects(org: str) -> Select[tuple[str]]:
     return select(_K.subject).where(_K.org == org).distinct()
 
 
-def who_is(key: Key, roles: Sequence[str] = (), *, lasting: Sequence[str] | None = None) -> Who:
+def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | None = None) -> Principal:
     """The caller behind a key: a person in a session, else a program. ``lasting``: the roles that no mode lends."""
     if key.kind == "st":
         held = tuple(dict.fromkeys((*key.roles, *roles)))
         kept = {*key.roles, *(roles if lasting is None else lasting)}
-        return Who(subject=key.subject, org=key.org, kind="human", roles=held, scopes=scopes_of(held), key=key.id,
-                   session_started_at=key.created_at, mfa=key.mfa, standing=key.standing, until=key.expires_at,
-                   lent=tuple(role for role in held if role not in kept))  # fmt: skip
-    return Who(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id,
+        return Principal(
+            subject=key.subject,
+            org=key.org,
+            kind="human",
+            roles=held,
+            scopes=scopes_of(held),
+            key=key.id,
+            session_started_at=key.created_at,
+            mfa=key.mfa,
+            standing=key.standing,
+            until=key.expires_at,
+            lent=tuple(role for role in held if role not in kept),
+        )
+    return Principal(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id,
                standing=key.standing, personal=key.personal, until=key.expires_at)  # fmt: skip
 
 
-def _key(row: RowMapping) -> Key:
+def _key(row: RowMapping) -> ApiKey:
     fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
     fields["created_at"], fields["expires_at"] = _utc(fields["created_at"]), _utc(fields["expires_at"])
-    return Key(**fields)
+    return ApiKey(**fields)
 
 
 def _utc(at: datetime | None) -> datetime | None:
     # SQLite forgets the zone; everything here is written in UTC.
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+async def audit_key(
+    journal: Journal, database: AsyncEngine, note: str, *, verb: str, org: str, actor: str, at: datetime
+) -> None:
+    """Put one fact about a key into the audit."""
+    fact = Fact(at=at, org=org, actor=actor, verb=verb, object="key", note=note)
+    async with writing(database) as conn:
+        await journal.append(conn, fact)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from service.refusals import refuse
-from service.who import Who, scopes_of
+from service.auth.principal import Principal, scopes_of
+from service.errors import refuse
 
 
 class Rights(Protocol):
@@ -32,79 +32,84 @@ class Rights(Protocol):
     def standing(self) -> str: ...
 
 
-def administers(who: Who) -> bool:
+def administers(principal: Principal) -> bool:
     """Whether this is a person who runs the organisation. A program with the role is a program."""
-    return "org_admin" in who.roles and (who.kind == "human" or who.personal)
+    return "org_admin" in principal.roles and (principal.kind == "human" or principal.personal)
 
 
-def ensure_may_make(who: Who, wanted: Rights, *, people: Sequence[str], issuer: bool = False) -> None:
+def ensure_may_make(principal: Principal, wanted: Rights, *, people: Sequence[str], issuer: bool = False) -> None:
     """Check a new key. ``people``: who can log in here. ``issuer``: by OIDC.
 
     Raises:
         Refused: ``role_missing`` for a key that stands for a person; ``key_above_maker`` for more than the caller has.
     """
-    _same_org(who, wanted)
+    _same_org(principal, wanted)
     if not wanted.personal:
-        if wanted.subject in people and wanted.subject != who.subject:
+        if wanted.subject in people and wanted.subject != principal.subject:
             raise refuse("role_missing", f"{wanted.subject} is a person; a program acts in its own name.")
-        return _within(who, wanted)
-    if wanted.subject == who.subject:
+        return _within(principal, wanted)
+    if wanted.subject == principal.subject:
         if issuer:
             raise refuse("role_missing", "People log in by OIDC here, and need no personal key.")
-        if who.kind != "human" and not who.personal:
+        if principal.kind != "human" and not principal.personal:
             raise refuse("role_missing", "A program's key makes no key that stands for a person.")
-        return _within(who, wanted, own=True)
+        return _within(principal, wanted, own=True)
     if issuer:
         raise refuse("role_missing", "People log in by OIDC here; nobody makes a personal key for somebody else.")
-    if not administers(who):
+    if not administers(principal):
         raise refuse("role_missing", "Only an administrator, as a person, lets somebody new log in.")
     if wanted.subject in people:
         raise refuse("role_missing", f"{wanted.subject} logs in already: only they make or renew a key of theirs.")
     return None
 
 
-def ensure_may_rotate(who: Who, old: Rights, *, now: datetime) -> None:
+def ensure_may_rotate(principal: Principal, old: Rights, *, now: datetime) -> None:
     """Check the renewal of a key: whoever gets its new text, gets all it can do.
 
     Raises:
         Refused: ``key_ended``; ``role_missing`` for another person's key or without a login; ``key_above_maker``.
     """
-    _same_org(who, old)
+    _same_org(principal, old)
     if old.expires_at is not None and old.expires_at <= now:
         raise refuse("key_ended", "This key has ended, and stays so.")
     if old.personal:
-        if who.kind != "human" or who.subject != old.subject:
+        if principal.kind != "human" or principal.subject != old.subject:
             raise refuse("role_missing", "A personal key is renewed by its person alone, logged in.")
         return
-    who.need("admin")
-    _within(who, old)
+    principal.need("admin")
+    _within(principal, old)
 
 
-def ensure_may_stand(who: Who, key: Rights, standing: str) -> None:
+def ensure_may_stand(principal: Principal, key: Rights, standing: str) -> None:
     """Check another standing for a key. Raises ``key_above_maker``."""
-    _same_org(who, key)
-    if administers(who):
+    _same_org(principal, key)
+    if administers(principal):
         return
-    if key.personal and key.subject != who.subject:
+    if key.personal and key.subject != principal.subject:
         raise refuse("key_above_maker", "A person's standing is given by an administrator.")
-    _within(who, key, standing=standing)
+    _within(principal, key, standing=standing)
 
 
-def _within(who: Who, wanted: Rights, *, own: bool = False, standing: str | None = None) -> None:
+def _within(principal: Principal, wanted: Rights, *, own: bool = False, standing: str | None = None) -> None:
     """Raise ``key_above_maker`` unless the key is no more than its maker is."""
-    if not own and administers(who):
+    if not own and administers(principal):
         return
-    if more := sorted(set(wanted.roles) - set(who.lasting)):
+    if more := sorted(set(wanted.roles) - set(principal.lasting)):
         raise refuse("key_above_maker", f"You do not hold the role {more[0]}, so no key of yours has it.")
     given = {*wanted.scopes, *(scopes_of(wanted.roles) if wanted.personal else ())}
-    if more := sorted(given - set(who.lasting_scopes)):
+    if more := sorted(given - set(principal.lasting_scopes)):
         raise refuse("key_above_maker", f"You do not have the scope {more[0]}, so no key of yours has it.")
-    if who.until is not None and (wanted.expires_at is None or wanted.expires_at > who.until):
-        raise refuse("key_above_maker", f"Your own key ends at {who.until.isoformat()}; no key of yours lasts longer.")
-    if (wanted.standing if standing is None else standing) != who.standing or wanted.standing not in {"", who.standing}:
+    if principal.until is not None and (wanted.expires_at is None or wanted.expires_at > principal.until):
+        raise refuse(
+            "key_above_maker", f"Your own key ends at {principal.until.isoformat()}; no key of yours lasts longer."
+        )
+    if (wanted.standing if standing is None else standing) != principal.standing or wanted.standing not in {
+        "",
+        principal.standing,
+    }:
         raise refuse("key_above_maker", "Your keys have the standing that you have; an administrator gives another.")
 
 
-def _same_org(who: Who, key: Rights) -> None:
-    if who.org != key.org:
+def _same_org(principal: Principal, key: Rights) -> None:
+    if principal.org != key.org:
         raise refuse("key_not_found", "There is no such key.")

@@ -1,4 +1,4 @@
-"""Who belongs to an organisation, with the roles their login said they hold."""
+"""Directory of an organisation: its members, with the roles their login said they hold."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from sqlalchemy import JSON, Column, DateTime, Select, String, Table, delete, in
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import reading, writing
+from database import reading, writing
 from domain import alike, person, respelled
-from service.refusals import refuse
-from service.runs import METADATA
+from service.errors import refuse
+from service.tables import METADATA
 
 MEMBERS = Table(
     "members",

@@ -1,23 +1,26 @@
-"""The mode of an organisation: solo, or team from the moment a second person can log in, whatever the setting says.
+"""Four eyes: whether they are in force, and who may sign on a machine without a user directory.
 
-The mode stands in the database, so every process has the same one, and it only becomes stricter: people who leave, keys
-that end and a server that is started otherwise bring no one back to signing for themselves.
+As soon as there are two people, four eyes hold, whatever the setting says.
 """
 
+import os
+import pwd
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Clock, Mode, Policy, reading, writing
+from approvals import Clock, Mode, Policy, Voter
+from database import reading, writing
 from domain import Requirement, Tier
-from service.auth import KEYS, MODES
-from service.members import MEMBERS
+from service.auth.api_keys import KEYS, MODES
+from service.auth.directory import MEMBERS, Members
 
 
 @dataclass(slots=True, kw_only=True)
-class Company:
+class FourEyes:
     """Everybody who can log in: with a personal key, or once seen with a login of the issuer."""
 
     engine: AsyncEngine
@@ -40,9 +43,12 @@ class Company:
     async def roles(self, subject: str) -> tuple[str, ...]:
         """What the keys say that stand for this person and are good now."""
         keys = select(KEYS.c.roles).where(
-            KEYS.c.org == self.org, KEYS.c.subject == subject, KEYS.c.personal, KEYS.c.kind == "ak",
+            KEYS.c.org == self.org,
+            KEYS.c.subject == subject,
+            KEYS.c.personal,
+            KEYS.c.kind == "ak",
             or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > self.clock()),
-        )  # fmt: skip
+        )
         async with reading(self.engine) as conn:
             found = (await conn.execute(keys)).scalars().all()
         return tuple(dict.fromkeys(role for roles in found for role in roles))
@@ -77,3 +83,57 @@ class Company:
         except IntegrityError:  # another process saw the same at the same moment
             pass
         self.several = True
+
+
+SIGNER = ("operator", "approver", "critical_approver")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalDirectory:
+    """In solo mode whoever sits at the terminal may sign; in team mode only who is named in the settings.
+
+    Roles that solo mode lends are asked of the mode of the moment, and are written nowhere.
+    """
+
+    four_eyes: FourEyes
+    approvers: tuple[str, ...] = ()
+    members: Members | None = None
+    """The directory of a service: what people's logins said about their roles."""
+
+    @property
+    def mode(self) -> Mode:
+        """How it is now: it changes when a second person comes."""
+        return self.four_eyes.mode
+
+    async def roles(self, org: str, subject: str) -> Sequence[str]:
+        """The roles this person holds now."""
+        await self.four_eyes.look()
+        return tuple(dict.fromkeys((*self.of(subject), *await self.lasting(org, subject))))
+
+    async def lasting(self, org: str, subject: str) -> Sequence[str]:
+        """The roles this person holds in any mode: by the settings, a login, or a personal key."""
+        known = await self.members.roles(org, subject) if self.members else ()
+        held = await self.four_eyes.roles(subject) if org == self.four_eyes.org else ()
+        return tuple(dict.fromkeys((*(SIGNER if subject in self.approvers else ()), *known, *held)))
+
+    async def alone(self, org: str) -> bool:
+        """Whether one person works here alone now, by the database and not by what this process remembers."""
+        await self.four_eyes.look()
+        return self.mode == "solo" and org == self.four_eyes.org
+
+    def of(self, subject: str) -> tuple[str, ...]:
+        """The same without waiting: it is a list, not a directory."""
+        named = subject in self.approvers
+        return SIGNER if named or (self.mode == "solo" and not self.approvers) else ("viewer",)
+
+    def voter(self, subject: str, org: str) -> Voter:
+        """The person at this terminal: a human, without a login session or a second factor."""
+        return Voter(subject=subject, kind="human", roles=self.of(subject), org=org, surface="terminal")
+
+
+def local_user() -> str:
+    """Who runs this process, as the operating system says. No environment variable makes somebody else of them."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return f"uid-{os.getuid()}"

@@ -1,4 +1,4 @@
-"""Logins by OpenID Connect: JWTs with pinned algorithms, issuer, audience and expiry (RFC 8725)."""
+"""OpenID Connect logins: JWTs with pinned algorithms, issuer, audience and expiry (RFC 8725)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ import httpx
 import jwt
 
 from domain import Transient
-from service.refusals import refuse
-from service.who import Who, scopes_of
+from service.auth.principal import Principal, scopes_of
+from service.errors import refuse
 
 FETCH_AGAIN_S = 30.0
 """Unknown key ids make us look for new keys at most this often: a flood of them fetches nothing."""
@@ -42,7 +42,7 @@ class Issuer:
         if not set(self.algorithms) <= {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}:
             raise refuse("authentication_needed", "Only asymmetric signature algorithms are accepted for logins.")
 
-    async def check(self, token: str) -> Who:
+    async def check(self, token: str) -> Principal:
         """Who this token says is asking. Raises ``token_invalid`` for every fault alike."""
         try:
             head = jwt.get_unverified_header(token)
@@ -50,9 +50,14 @@ class Issuer:
                 raise jwt.InvalidAlgorithmError("algorithm")
             key = await self._key(str(head.get("kid", "")))
             claims = jwt.decode(
-                token, key, algorithms=list(self.algorithms), issuer=self.issuer, audience=self.audience,
-                options={"require": ["exp", "iss", "aud", "sub"]}, leeway=10,
-            )  # fmt: skip
+                token,
+                key,
+                algorithms=list(self.algorithms),
+                issuer=self.issuer,
+                audience=self.audience,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+                leeway=10,
+            )
         except jwt.PyJWTError:
             raise refuse("token_invalid", "This login is not valid.") from None
         return self._who(claims)
@@ -70,11 +75,13 @@ class Issuer:
             answer = (await self.client.get(self.jwks_url)).raise_for_status()
             found = jwt.PyJWKSet.from_dict(answer.json())
         except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
-            raise KeysUnavailable(f"The keys of the issuer cannot be read: {type(error).__name__}",
-                                  hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.") from error  # fmt: skip
+            raise KeysUnavailable(
+                f"The keys of the issuer cannot be read: {type(error).__name__}",
+                hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
+            ) from error
         self._keys = {str(key.key_id): key for key in found.keys}
 
-    def _who(self, claims: Mapping[str, Any]) -> Who:
+    def _who(self, claims: Mapping[str, Any]) -> Principal:
         said, methods = claims.get("roles"), claims.get("amr")
         roles = tuple(str(role) for role in said) if isinstance(said, list) else ()
         machine = claims.get("gty") == "client-credentials" or not isinstance(claims.get("auth_time"), int)
@@ -82,10 +89,15 @@ class Issuer:
             # A service account proves no person: it never signs, whatever its roles say.
             roles = tuple(role for role in roles if role not in SIGNING)
         logged_in = None if machine else datetime.fromtimestamp(claims["auth_time"], UTC)
-        return Who(
-            subject=str(claims["sub"]), org=str(claims.get("org") or self.default_org),
-            kind="service" if machine else "human", roles=roles, scopes=scopes_of(roles), key="oidc",
-            session_started_at=logged_in, mfa=isinstance(methods, list) and any(method in MFA for method in methods),
+        return Principal(
+            subject=str(claims["sub"]),
+            org=str(claims.get("org") or self.default_org),
+            kind="service" if machine else "human",
+            roles=roles,
+            scopes=scopes_of(roles),
+            key="oidc",
+            session_started_at=logged_in,
+            mfa=isinstance(methods, list) and any(method in MFA for method in methods),
             standing=str(claims.get("standing") or "")[:200],
             until=datetime.fromtimestamp(claims["exp"], UTC) if machine else None,
-        )  # fmt: skip
+        )

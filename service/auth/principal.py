@@ -1,11 +1,11 @@
-"""Who is asking, as the service authenticated them, and what they may do."""
+"""Principal of a request: who is asking, as the service authenticated them, and the scopes they have."""
 
 from datetime import datetime
 from typing import Literal
 
 from approvals import Voter
 from domain import value
-from service.refusals import refuse
+from service.errors import refuse
 
 Role = Literal["viewer", "operator", "approver", "critical_approver", "policy_admin", "auditor", "org_admin"]
 Scope = Literal["runs:read", "runs:write", "approvals:read", "approvals:write", "audit:read", "admin"]
@@ -24,7 +24,7 @@ GRANTED: dict[str, tuple[Scope, ...]] = {
 
 
 @value
-class Who:
+class Principal:
     """One authenticated caller."""
 
     subject: str
@@ -64,9 +64,14 @@ class Who:
     def voter(self, surface: Literal["http", "page", "langgraph"]) -> Voter:
         """The same person as the approvals room knows people. Keys and services never count there."""
         return Voter(
-            subject=self.subject, kind=self.kind, roles=self.roles, org=self.org, surface=surface,
-            session_started_at=self.session_started_at, mfa=self.mfa,
-        )  # fmt: skip
+            subject=self.subject,
+            kind=self.kind,
+            roles=self.roles,
+            org=self.org,
+            surface=surface,
+            session_started_at=self.session_started_at,
+            mfa=self.mfa,
+        )
 
 
 def scopes_of(roles: tuple[str, ...]) -> tuple[str, ...]:

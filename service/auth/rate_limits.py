@@ -1,4 +1,7 @@
-"""How often somebody came in the last minute: counted in this process, or in the database for all of them."""
+"""Rate limits: one for each address, one for each caller. Over it, 429 says when to come back.
+
+Requests of the last minute are counted in this process, or in the database for all of them.
+"""
 
 import time
 from collections import deque
@@ -10,8 +13,9 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, selec
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import writing
-from service.runs import METADATA
+from database import writing
+from service.errors import TooMany
+from service.tables import METADATA
 
 RATES = Table(
     "rates",
@@ -94,3 +98,30 @@ class SharedRates:
         """Forget what no window reaches any more."""
         async with writing(self.engine) as conn:
             await conn.execute(delete(RATES).where(_R.minute < int(self.clock() // MINUTE_S) - 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limiter:
+    """Counts the requests of the last minute."""
+
+    per_caller: int
+    per_address: int
+    rates: Rates = field(default_factory=LocalRates)
+
+    async def address(self, address: str) -> None:
+        """Count a request from an address, before anybody asks who it is. Raises ``rate_limited``."""
+        await self._hit(self.per_address, f"address {address}")
+
+    async def caller(self, org: str, caller: str) -> None:
+        """Count a request of a key or a person. Raises ``rate_limited``."""
+        await self._hit(self.per_caller, f"caller {org} {caller}")
+
+    async def _hit(self, limit: int, principal: str) -> None:
+        wait = await self.rates.hit(principal, limit)
+        if wait is not None:
+            raise TooMany(
+                "Too many requests in the last minute.",
+                code="rate_limited",
+                hint="Wait as long as Retry-After says.",
+                retry_after=max(1.0, wait),
+            )

@@ -1,4 +1,4 @@
-"""Keys this installation makes for itself on first use, readable for its owner only."""
+"""Secrets this installation makes for itself on first use, readable for its owner only."""
 
 import os
 import secrets

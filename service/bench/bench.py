@@ -1,4 +1,4 @@
-"""The same small bugs for every strategy (E2): how many are solved, in what time, with what memory, by whom."""
+"""Benchmark of strategies (E2): how many small bugs are solved, in what time, with what memory, by whom."""
 
 import asyncio
 import resource
@@ -13,10 +13,10 @@ from typing import Annotated, Final
 from pydantic import Field, TypeAdapter
 
 from domain import Event, Line, Name, Prose, Refused, SignoffError, Task, value, yaml_value
-from service.cli_fix import Order, lay_out
-from service.engine import Standing
+from service.cli.fix import FixRequest, lay_out
+from service.runs.runs import RunState
 from service.settings import Settings
-from service.wiring import House, open_house
+from service.wiring.application import Application, open_application
 
 BASELINE: Final = "repair"
 """What the column of the built-in repair engine alone is called."""
@@ -36,7 +36,7 @@ class Case:
 
 
 @value
-class Outcome:
+class CaseResult:
     """How one strategy did on one case."""
 
     strategy: Name
@@ -82,58 +82,79 @@ def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ..
     try:
         found = _CASES.validate_python(yaml_value((path or BUNDLED).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise Refused(f"{path or BUNDLED} has no cases: {str(error)[:500]}", code="bench_invalid",
-                      hint="Each case has name, task, files and, if it is not pytest, accept.") from error  # fmt: skip
+        raise Refused(
+            f"{path or BUNDLED} has no cases: {str(error)[:500]}",
+            code="bench_invalid",
+            hint="Each case has name, task, files and, if it is not pytest, accept.",
+        ) from error
     if unknown := set(names) - {case.name for case in found}:
-        raise Refused(f"There is no case {', '.join(sorted(unknown))}.", code="bench_invalid",
-                      hint="There are: " + ", ".join(case.name for case in found))  # fmt: skip
+        raise Refused(
+            f"There is no case {', '.join(sorted(unknown))}.",
+            code="bench_invalid",
+            hint="There are: " + ", ".join(case.name for case in found),
+        )
     return tuple(case for case in found if not names or case.name in names)
 
 
-async def attempt(settings: Settings, strategy: str, wanted: Sequence[Case], seen: Callable[[Outcome], None]) -> None:
+async def attempt(
+    settings: Settings, strategy: str, wanted: Sequence[Case], seen: Callable[[CaseResult], None]
+) -> None:
     """Let one strategy work on every case, in a house of its own that is thrown away afterwards."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         own = settings.model_copy(update={"home": Path(folder) / "home"})
-        async with open_house(own, models={} if strategy == BASELINE else None) as house:
+        async with open_application(own, models={} if strategy == BASELINE else None) as application:
             for case in wanted:
-                seen(await _one(house, strategy, case, Path(folder) / case.name))
+                seen(await _one(application, strategy, case, Path(folder) / case.name))
 
 
-async def _one(house: House, strategy: str, case: Case, repo: Path) -> Outcome:
+async def _one(application: Application, strategy: str, case: Case, repo: Path) -> CaseResult:
     await asyncio.to_thread(_laid_out, case, repo)
-    named = house.settings.strategy if strategy == BASELINE else strategy
+    named = application.settings.strategy if strategy == BASELINE else strategy
     task = Task(text=case.task, repo=str(repo), accept=case.accept, deliver="patch", strategy=named)
     started = time.monotonic()
     try:
-        run = await house.engine.create(task)
-        standing = await house.engine.advance(run.id, _nobody)
+        run = await application.engine.create(task)
+        standing = await application.engine.advance(run.id, _nobody)
     except SignoffError as error:
-        return Outcome(strategy=strategy, case=case.name, solved=False, status="refused", code=error.stable_code,
-                       seconds=time.monotonic() - started, peak_mb=peak_mb())  # fmt: skip
+        return CaseResult(
+            strategy=strategy,
+            case=case.name,
+            solved=False,
+            status="refused",
+            code=error.stable_code,
+            seconds=time.monotonic() - started,
+            peak_mb=peak_mb(),
+        )
     seconds = time.monotonic() - started
     spent, ending = standing.values.get("spent"), standing.run.ending
-    return Outcome(
-        strategy=strategy, case=case.name, seconds=seconds, status=standing.run.status, peak_mb=peak_mb(),
+    return CaseResult(
+        strategy=strategy,
+        case=case.name,
+        seconds=seconds,
+        status=standing.run.status,
+        peak_mb=peak_mb(),
         # A change above the automatic tier waits for a person; that it works was proved before.
         solved=_proved(standing) and standing.run.status in {"delivered", "interrupted"},
-        code=ending.code if ending else "", models=await _models(house, standing),
-        tokens=spent.tokens_in + spent.tokens_out if spent else 0, cost=spent.cost if spent else Decimal(0),
-    )  # fmt: skip
+        code=ending.code if ending else "",
+        models=await _models(application, standing),
+        tokens=spent.tokens_in + spent.tokens_out if spent else 0,
+        cost=spent.cost if spent else Decimal(0),
+    )
 
 
 def _laid_out(case: Case, repo: Path) -> None:
     repo.mkdir()
-    lay_out(Order(files=case.files), repo)
+    lay_out(FixRequest(files=case.files), repo)
 
 
-def _proved(standing: Standing) -> bool:
+def _proved(standing: RunState) -> bool:
     proof = standing.values.get("proof")
     return proof is not None and proof.ok
 
 
-async def _models(house: House, standing: Standing) -> tuple[str, ...]:
+async def _models(application: Application, standing: RunState) -> tuple[str, ...]:
     """The models of the chat spans, and the provider of the last change where that was none of them."""
-    branch = await house.spans(standing.run.id)
+    branch = await application.spans(standing.run.id)
     names = [part.span.name.removeprefix(CHAT) for part in branch.walk() if part.span.name.startswith(CHAT)]
     attempts = standing.values.get("attempts", ())
     return tuple(dict.fromkeys([*names, *(a.provider for a in attempts[-1:] if a.provider)]))
@@ -145,7 +166,7 @@ def peak_mb() -> float:
     return round(most / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-def rows(outcomes: Sequence[Outcome], gigabytes: Callable[[str], float]) -> tuple[Row, ...]:
+def rows(outcomes: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> tuple[Row, ...]:
     """One row per strategy, in the order in which they ran. ``gigabytes`` knows what a model takes."""
     return tuple(
         _row(name, [o for o in outcomes if o.strategy == name], gigabytes)
@@ -153,13 +174,19 @@ def rows(outcomes: Sequence[Outcome], gigabytes: Callable[[str], float]) -> tupl
     )
 
 
-def _row(strategy: str, own: Sequence[Outcome], gigabytes: Callable[[str], float]) -> Row:
+def _row(strategy: str, own: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> Row:
     models = tuple(dict.fromkeys(model for outcome in own for model in outcome.models))
     return Row(
-        strategy=strategy, solved=sum(o.solved for o in own), cases=len(own), seconds=sum(o.seconds for o in own),
-        peak_mb=max(o.peak_mb for o in own), models=models, models_gb=sum(map(gigabytes, models)),
-        tokens=sum(o.tokens for o in own), cost=sum((o.cost for o in own), Decimal(0)),
-    )  # fmt: skip
+        strategy=strategy,
+        solved=sum(o.solved for o in own),
+        cases=len(own),
+        seconds=sum(o.seconds for o in own),
+        peak_mb=max(o.peak_mb for o in own),
+        models=models,
+        models_gb=sum(map(gigabytes, models)),
+        tokens=sum(o.tokens for o in own),
+        cost=sum((o.cost for o in own), Decimal(0)),
+    )
 
 
 def _nobody(_: Event) -> None:

@@ -1,4 +1,4 @@
-"""A picture of how strategies compare: bars of text for a terminal, SVG or PNG where matplotlib is installed."""
+"""Charts of a benchmark: bars of text for a terminal, SVG or PNG where matplotlib is installed."""
 
 import importlib
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain import Refused
-from service.bench import Row
+from service.bench.bench import Row
 
 WIDTH: Final = 30
 """Characters of the longest bar."""
@@ -39,8 +39,11 @@ def draw(table: Sequence[Row], path: Path) -> None:
     try:
         plt: Any = importlib.import_module("matplotlib.figure")
     except ImportError:
-        raise Refused("A picture needs matplotlib, which is not installed.", code="chart_impossible",
-                      hint="pip install matplotlib. The bars above say the same.") from None  # fmt: skip
+        raise Refused(
+            "A picture needs matplotlib, which is not installed.",
+            code="chart_impossible",
+            hint="pip install matplotlib. The bars above say the same.",
+        ) from None
     figure = plt.Figure(figsize=(10, 0.5 * len(table) + 1.5))
     names = [row.strategy for row in table]
     panels = (

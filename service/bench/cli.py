@@ -12,18 +12,18 @@ from rich.table import Table
 
 from domain import Refused
 from models.routing import load_catalogue
-from service.bench import BASELINE, Outcome, Row, attempt, cases, rows
-from service.charts import bars, draw
+from service.bench.bench import BASELINE, CaseResult, Row, attempt, cases, rows
+from service.bench.charts import bars, draw
+from service.cli.terminal import JSON, err, out, print_json
+from service.cli.terminal import run as run_async
 from service.report import plain
 from service.settings import Settings, read_settings
-from service.terminal import JSON, err, out, print_json
-from service.terminal import run as run_async
 
 app = typer.Typer(help="Measure strategies and models on small bugs.", no_args_is_help=True)
 
-FILE = typer.Option("--cases", help="YAML file with cases of your own, in the form of service/cases.yaml.")
+FILE = typer.Option("--cases", help="YAML file with cases of your own, in the form of service/bench/cases.yaml.")
 CASE = typer.Option("--case", "-c", help="Only this case; may be given several times.")
-_OUTCOME = TypeAdapter(Outcome)
+_OUTCOME = TypeAdapter(CaseResult)
 
 
 @app.command()
@@ -45,10 +45,10 @@ def strategies(
       signoff bench strategies -s balanced -s fast --case first-price --chart strategies.svg
     """
 
-    async def work() -> list[Outcome]:
+    async def work() -> list[CaseResult]:
         settings = read_settings()
         names = [c.name for c in cases(file, case or ())]
-        found: list[Outcome] = []
+        found: list[CaseResult] = []
         for name in _strategies(settings, strategy):
             found += await _child(name, names, file)
         return found
@@ -73,7 +73,7 @@ def one(
 ) -> None:
     """Let one strategy work on the cases in this process, and print a line of JSON for each."""
 
-    def seen(outcome: Outcome) -> None:
+    def seen(outcome: CaseResult) -> None:
         typer.echo(_OUTCOME.dump_json(outcome))
 
     async def work() -> None:
@@ -98,17 +98,17 @@ def _strategies(settings: Settings, wanted: Sequence[str] | None) -> list[str]:
     return [BASELINE, *(catalogue.strategies if anybody else ())]
 
 
-async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list[Outcome]:
+async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list[CaseResult]:
     """Run one strategy in a process of its own, so that its memory is its own; say how each case went.
 
     Raises:
         Refused: ``bench_failed``: the process ended before its last case.
     """
     options = [word for name in names for word in ("--case", name)] + (["--cases", str(file)] if file else [])
-    command = [sys.executable, "-c", "from service.cli import main; main()", "bench", "one", strategy, *options]
+    command = [sys.executable, "-c", "from service.cli.app import main; main()", "bench", "one", strategy, *options]
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None  # noqa: S101  it was asked for
-    found: list[Outcome] = []
+    found: list[CaseResult] = []
     try:
         async for line in child.stdout:
             found.append(_OUTCOME.validate_json(line))
@@ -118,12 +118,15 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
             child.terminate()
         await child.wait()
     if len(found) < len(names):
-        raise Refused(f"The strategy {strategy} could not be measured; see above.", code="bench_failed",
-                      hint="Run `signoff doctor`, then try again.")  # fmt: skip
+        raise Refused(
+            f"The strategy {strategy} could not be measured; see above.",
+            code="bench_failed",
+            hint="Run `signoff doctor`, then try again.",
+        )
     return found
 
 
-def _line(o: Outcome) -> str:
+def _line(o: CaseResult) -> str:
     mark = "[green]solved[/]" if o.solved else f"[red]{o.code or o.status}[/]"
     return f"{o.strategy:>12}  {o.case:<14} {o.seconds:6.1f} s  {mark}"
 
@@ -143,8 +146,13 @@ def _table(table: Sequence[Row]) -> Table:
         made.add_column(column, justify="left" if column in {"strategy", "models"} else "right")
     for row in table:
         made.add_row(
-            row.strategy, f"{row.solved}/{row.cases}", f"{row.seconds:.1f} s", f"{row.peak_mb:.0f} MB",
-            f"{row.models_gb:g} GB" if row.models_gb else "—", f"{row.tokens:,}", f"{row.cost:.4f}",
+            row.strategy,
+            f"{row.solved}/{row.cases}",
+            f"{row.seconds:.1f} s",
+            f"{row.peak_mb:.0f} MB",
+            f"{row.models_gb:g} GB" if row.models_gb else "—",
+            f"{row.tokens:,}",
+            f"{row.cost:.4f}",
             ", ".join(row.models) or "—",
-        )  # fmt: skip
+        )
     return made

@@ -25,42 +25,46 @@ class Entry:
 
 
 ENTRIES: Final[dict[str, Entry]] = {
-    "run": Entry("cli_runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
-    "list": Entry("cli_runs", "list_runs", "List the newest runs."),
-    "show": Entry("cli_runs", "show", "Show how a run stands, its steps, its evidence and its answer."),
-    "diff": Entry("cli_runs", "diff", "Print what a run changed so far, as a unified diff."),
+    "run": Entry("cli.runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
+    "list": Entry("cli.runs", "list_runs", "List the newest runs."),
+    "show": Entry("cli.runs", "show", "Show how a run stands, its steps, its evidence and its answer."),
+    "diff": Entry("cli.runs", "diff", "Print what a run changed so far, as a unified diff."),
     "resume": Entry(
-        "cli_runs", "resume", "Go on with a run where it stopped: after a signature, a crash, or a spent budget."
+        "cli.runs", "resume", "Go on with a run where it stopped: after a signature, a crash, or a spent budget."
     ),
-    "refine": Entry("cli_runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
-    "fork": Entry("cli_runs", "fork", "Start a new run from any step of an old one, with the files as they were."),
-    "cancel": Entry("cli_runs", "cancel", "End a run for good; its open approvals are cancelled with it."),
-    "trace": Entry("cli_runs", "trace", "Print a run as a tree of spans with durations, tokens and cost."),
+    "refine": Entry("cli.runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
+    "fork": Entry("cli.runs", "fork", "Start a new run from any step of an old one, with the files as they were."),
+    "cancel": Entry("cli.runs", "cancel", "End a run for good; its open approvals are cancelled with it."),
+    "trace": Entry("cli.runs", "trace", "Print a run as a tree of spans with durations, tokens and cost."),
     "fix": Entry(
-        "cli_fix", "fix", 'Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.'
+        "cli.fix", "fix", 'Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.'
     ),
-    "doctor": Entry("cli_doctor", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."),
-    "serve": Entry("cli_serve", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."),
+    "doctor": Entry("cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."),
+    "serve": Entry("cli.server", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."),
     "worker": Entry(
-        "cli_worker", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
+        "cli.server", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
     ),
     "migrate": Entry(
-        "cli_migrate",
+        "cli.server",
         "migrate",
         "Make or change the tables on the server of SIGNOFF_DATABASE_URL. Doing it twice changes nothing.",
     ),
-    "jobs": Entry("cli_jobs", "app", "The work of the service, and what of it died."),
-    "approvals": Entry("cli_approvals", "app", "Read what waits for a signature, and give or refuse it."),
-    "prompts": Entry("cli_prompts", "app", "What the planner, the coder and the reviewer are told, in which versions."),
-    "bench": Entry("cli_bench", "app", "Measure strategies and models on small bugs."),
-    "audit": Entry("cli_audit", "app", "Verify and export the tamper-evident record."),
-    "sandbox": Entry("cli_sandbox", "app", "Test the sandbox on this host."),
-    "models": Entry("cli_models", "app", "Which models there are, how their endpoints are, and who would be asked."),
-    "keys": Entry("cli_keys", "app", "API keys of the service: list, add, give a standing, revoke."),
-    "usage": Entry(
-        "cli_usage", "show_usage", "Show calls, tokens and money by model, run, person or day, and what choosing saved."
+    "jobs": Entry("cli.queue", "jobs_app", "The work of the service, and what of it died."),
+    "approvals": Entry("cli.approvals", "app", "Read what waits for a signature, and give or refuse it."),
+    "prompts": Entry(
+        "cli.models", "prompts_app", "What the planner, the coder and the reviewer are told, in which versions."
     ),
-    "outbox": Entry("cli_outbox", "app", "Letters on their way, and those that nobody took."),
+    "bench": Entry("bench.cli", "app", "Measure strategies and models on small bugs."),
+    "audit": Entry("cli.audit", "app", "Verify and export the tamper-evident record."),
+    "sandbox": Entry("cli.sandbox", "app", "Test the sandbox on this host."),
+    "models": Entry("cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."),
+    "keys": Entry("cli.keys", "app", "API keys of the service: list, add, give a standing, revoke."),
+    "usage": Entry(
+        "cli.models",
+        "show_usage",
+        "Show calls, tokens and money by model, run, person or day, and what choosing saved.",
+    ),
+    "outbox": Entry("cli.queue", "outbox_app", "Letters on their way, and those that nobody took."),
 }
 
 
@@ -69,9 +73,9 @@ class Commands(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands.update({
-            name: TyperCommand(name, help=entry.about, short_help=entry.about) for name, entry in ENTRIES.items()
-        })  # fmt: skip
+        self.commands.update(
+            {name: TyperCommand(name, help=entry.about, short_help=entry.about) for name, entry in ENTRIES.items()}
+        )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
@@ -139,9 +143,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    *, show_version: bool = typer.Option(False, "--version", callback=_version,
-                                         is_eager=True, help="Print the version.")
-) -> None:  # fmt: skip
+    *,
+    show_version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
     """A self-hosted coding agent that proves its change and waits for your signature."""
 
 

@@ -1,20 +1,101 @@
-"""``signoff approvals``: read what waits for a signature, and give or refuse it."""
+"""``signoff approvals``: read what waits for a signature, edit it, and give or refuse it."""
 
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
-from approvals import Terms
+from approvals import Ballot, Terms, canonical, refusal
+from domain import Action, Refused
 from service import report
-from service.editing import edited
-from service.finding import find
+from service.cli.signing import render, vote
+from service.cli.terminal import JSON, out, print_json
+from service.cli.terminal import run as run_async
 from service.settings import read_settings
-from service.signing import render, vote
-from service.terminal import JSON, out, print_json
-from service.terminal import run as run_async
-from service.wiring import open_house
+from service.wiring.application import Application, open_application
+
+
+async def find(application: Application, ballot: str) -> Ballot:
+    """Return the ballot whose id is, or starts with, ``ballot``.
+
+    Raises:
+        Refused: ``approval_missing`` or ``ballot_ambiguous``.
+    """
+    if len(ballot) >= 36:  # noqa: PLR2004 - a whole uuid
+        return await application.ballots.get(ballot, application.org)
+    cursor, found = "", list[Ballot]()
+    while True:
+        page = await application.ballots.list(application.org, cursor=cursor, limit=200)
+        found += [b for b in page.items if ballot and b.id.startswith(ballot)]
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(f"Several ballots start with {ballot!r}.", code="ballot_ambiguous", hint="Give more of the id.")
+    raise Refused(f"There is no ballot {ballot!r}.", code="approval_missing", hint="See: signoff approvals list --all")
+
+
+_ACTION = TypeAdapter(Action)
+
+
+def edited(
+    action: Action, message: str | None, commands: list[str] | None, file: Path | None, *, editor: str
+) -> Action:
+    """Return the action as the person wants it.
+
+    Raises:
+        Refused: ``action_invalid`` when nothing was changed, or what was written is no action.
+    """
+    arguments: dict[str, Any] = dict(action.arguments)
+    if message is not None:
+        arguments["message"] = message
+    if commands:
+        arguments["commands"] = list(commands)
+    if message is not None or commands:
+        return replace(action, arguments=arguments)
+    return _read(_text(file) if file is not None else _in_editor(action, editor))
+
+
+def _text(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise refusal("action_invalid", f"{file} cannot be read: {error}") from error
+
+
+def _in_editor(action: Action, editor: str) -> str:
+    """Open the editor on the complete action, and return what was saved."""
+    if not sys.stdin.isatty():
+        raise refusal("action_invalid", "There is no terminal to edit at: give --message, --command or --file.")
+    text = json.dumps(json.loads(canonical(action)), indent=2, ensure_ascii=True)
+    with tempfile.TemporaryDirectory(prefix="signoff-edit-") as folder:
+        file = Path(folder) / "action.json"
+        file.write_text(f"{text}\n", encoding="utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(file)], check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise refusal("action_invalid", f"The editor {editor!r} did not end well: {error}") from error
+        return _text(file)
+
+
+def _read(text: str) -> Action:
+    try:
+        return _ACTION.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise refusal("action_invalid", f"This is no complete action: {where}: {first['msg']}") from error
+
 
 app = typer.Typer(help="Read what waits for a signature, and give or refuse it.", no_args_is_help=True)
 
@@ -31,8 +112,8 @@ def list_ballots(
     """List what waits for a signature, newest first."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            page = await house.ballots.list(house.org, state=None if every else "pending")
+        async with open_application(read_settings()) as application:
+            page = await application.ballots.list(application.org, state=None if every else "pending")
         if as_json:
             print_json([report.plain(ballot) for ballot in page.items])
             return
@@ -51,8 +132,8 @@ def show(ballot: Annotated[str, BALLOT], as_json: Annotated[bool, JSON] = False)
     """Show the complete action, every reason and the diff."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await find(house, ballot)
+        async with open_application(read_settings()) as application:
+            found = await find(application, ballot)
         if as_json:
             print_json(report.plain(found))
         else:
@@ -96,9 +177,9 @@ def cancel(
     """Withdraw the question: its requester, or any approver. Nothing happens, and the run ends with its work kept."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await find(house, ballot)
-            gone = await house.ballots.cancel(found.id, house.person(person))
+        async with open_application(read_settings()) as application:
+            found = await find(application, ballot)
+            gone = await application.ballots.cancel(found.id, application.person(person))
         if as_json:
             print_json(report.plain(gone))
         else:
@@ -125,12 +206,12 @@ def edit(
     """
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await find(house, ballot)
-            revision = await house.revise(
-                found, edited(found.action, message, command, file, editor=house.settings.editor)
+        async with open_application(read_settings()) as application:
+            found = await find(application, ballot)
+            revision = await application.revise(
+                found, edited(found.action, message, command, file, editor=application.settings.editor)
             )
-            new = await house.ballots.edit(found.id, revision, house.person(person))
+            new = await application.ballots.edit(found.id, revision, application.person(person))
         if as_json:
             print_json(report.plain(new))
             return
@@ -157,9 +238,9 @@ def grant(
     terms = Terms(open=left_open, uses=uses, seconds=minutes * 60)
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await find(house, ballot)
-            given = await house.ballots.grant(found.id, terms, house.person(person))
+        async with open_application(read_settings()) as application:
+            found = await find(application, ballot)
+            given = await application.ballots.grant(found.id, terms, application.person(person))
         if as_json:
             print_json(report.plain(given))
         else:
@@ -171,9 +252,9 @@ def grant(
 
 def _decide(ballot: str, choice: str, comment: str, person: str | None, *, as_json: bool) -> None:
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await find(house, ballot)
-            decided = await vote(house, found, choice, comment=comment, person=person)
+        async with open_application(read_settings()) as application:
+            found = await find(application, ballot)
+            decided = await vote(application, found, choice, comment=comment, person=person)
         if as_json:
             print_json(report.plain(decided))
         else:

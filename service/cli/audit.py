@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from approvals import forget
+from approvals.storage import forget
 from domain import Refused
 from service import report
+from service.cli.terminal import JSON, out, print_json
+from service.cli.terminal import run as run_async
 from service.settings import read_settings
-from service.terminal import JSON, out, print_json
-from service.terminal import run as run_async
-from service.wiring import open_house
+from service.wiring.application import open_application
 
 app = typer.Typer(help="Verify and export the tamper-evident record.", no_args_is_help=True)
 
@@ -23,8 +23,8 @@ def verify(as_json: Annotated[bool, JSON] = False) -> None:
     """Check every line of the chain; exit status 1 when anything was changed, removed or cut off."""
 
     async def work() -> bool:
-        async with open_house(read_settings()) as house:
-            found = await house.audit.verify(house.org)
+        async with open_application(read_settings()) as application:
+            found = await application.audit.verify(application.org)
         if as_json:
             print_json(report.plain(found))
         elif found.holds:
@@ -44,8 +44,8 @@ def checkpoint(as_json: Annotated[bool, JSON] = False) -> None:
     """Sign how the record stands and hand that to the witness (SIGNOFF_AUDIT_WITNESS); also happens by itself."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            made = await house.audit.checkpoint(house.org)
+        async with open_application(read_settings()) as application:
+            made = await application.audit.checkpoint(application.org)
         if as_json:
             print_json(report.plain(made) if made else None)
         else:
@@ -67,8 +67,8 @@ def export(
 
     async def work() -> None:
         lines: list[str] = []
-        async with open_house(read_settings()) as house:
-            async for line in house.audit.export(house.org, subject=subject):
+        async with open_application(read_settings()) as application:
+            async for line in application.audit.export(application.org, subject=subject):
                 lines.append(json.dumps(line, default=str, ensure_ascii=False))  # noqa: PERF401
         text = "".join(f"{line}\n" for line in lines)
         if to is None:
@@ -90,12 +90,15 @@ def erase(
         typer.confirm(f"Forget {subject} for good?", abort=True, err=True)
 
     async def work() -> None:
-        async with open_house(read_settings()) as house, house.audit.engine.begin() as connection:
-            ref = await house.audit.erase(connection, house.org, subject)
+        async with open_application(read_settings()) as application, application.audit.engine.begin() as connection:
+            ref = await application.audit.erase(connection, application.org, subject)
             if ref is None:
-                raise Refused(f"The record knows no {subject!r}.", code="subject_unknown",
-                              hint="See who is in it: signoff audit export")  # fmt: skip
-            touched = await forget(connection, house.org, subject, ref)
+                raise Refused(
+                    f"The record knows no {subject!r}.",
+                    code="subject_unknown",
+                    hint="See who is in it: signoff audit export",
+                )
+            touched = await forget(connection, application.org, subject, ref)
         if as_json:
             print_json({"pseudonym": ref, "ballots": touched})
         else:

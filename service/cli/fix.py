@@ -1,11 +1,17 @@
-"""``signoff fix``: logs and files in on standard input, a diff out on standard output (F5)."""
+"""``signoff fix``: logs and files in on standard input, a diff out on standard output (F5).
 
+Tests that the logs hold are written down as tests again, so that there is something to prove the fix with.
+"""
+
+import ast
+import builtins
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -13,14 +19,129 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
-from domain import Charsets, Line, Prose, Refused, Task, decoded, failure_kind, value, written
-from service.engine import Standing
-from service.logged_tests import COMMAND, NAME, has_tests, remade
-from service.progress import Progress
+from domain import Charsets, Line, Prose, Refused, Task, decoded, failure_kind, python_tree, value, written
+from service.cli.progress import Progress
+from service.cli.terminal import err, print_json
+from service.cli.terminal import run as run_async
+from service.runs.runs import RunState
 from service.settings import read_settings
-from service.terminal import err, print_json
-from service.terminal import run as run_async
-from service.wiring import open_house
+from service.wiring.application import open_application
+
+NAME = "test_from_the_logs.py"
+COMMAND = f"python3 -m pytest -q {NAME}"
+
+_TEST = re.compile(r"(^|/)(tests?/.*|test_[^/]*|[^/]*_test|tests)\.py$")
+_SHOWN = re.compile(r"    def test\w*\(\):")
+_FRAME = re.compile(r'File "[^"\n]+", line \d+, in test\w*\n\s+(\S.*)')
+_EXAMPLE = re.compile(r"Failed example:\n\s+(\S.*)\nExpected:\n\s+(\S.*)\nGot")
+_ASSERTED = {"assertEqual": "==", "assertIn": "in", "assertIs": "is", "assertNotEqual": "!=", "assertNotIn": "not in"}
+
+
+def has_tests(files: Mapping[str, str]) -> bool:
+    """Whether one of the files is one of tests."""
+    return any(_TEST.search(path) for path in files)
+
+
+def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
+    """A file of tests made of the assertions in the logs that speak of names the files define; None without any."""
+    defined = _defined(files)
+    known = {*defined, *dir(builtins)}
+    bodies: list[str] = []
+    used: set[str] = set()
+    for text in dict.fromkeys(text for log in logs.values() for text in _asserted(log)):
+        free = _free(text)
+        if free is not None and free & defined.keys() and free <= known:
+            bodies.append(text)
+            used |= free & defined.keys()
+    if not bodies:
+        return None
+    imports = [defined[name] for name in sorted(used)]
+    sources = "import sys\n\nsys.path.insert(0, 'src')\n" if any(path.startswith("src/") for path in files) else ""
+    tests = [f"def test_{place}():\n{_indented(body)}" for place, body in enumerate(bodies, 1)]
+    return "\n\n\n".join(["\n".join([f"{sources}", *dict.fromkeys(imports)]).strip(), *tests]) + "\n"
+
+
+def _asserted(log: str) -> Iterator[str]:
+    """Statements that failed: whole tests where they are shown, single assertions elsewhere."""
+    log = log.replace("\r\n", "\n")
+    for lines in _shown(log):
+        yield "\n".join(line[8:] if line[4:8].isspace() else line[4:] for line in lines)
+    for found in _FRAME.finditer(log):
+        yield found[1]
+    for found in _EXAMPLE.finditer(log):
+        yield f"assert repr({found[1]}) == {found[2]!r}"
+
+
+def _shown(log: str) -> Iterator[list[str]]:
+    """Failing tests as pytest shows them: their lines up to the one that failed, which has a ``>`` in front."""
+    lines: list[str] | None = None
+    for line in log.split("\n"):
+        if lines is None or (line and not line.startswith(("    ", ">   "))):
+            lines = [] if _SHOWN.fullmatch(line) else None
+            continue
+        lines.append(line)
+        if line.startswith(">   "):
+            yield lines
+            lines = None
+
+
+def _free(text: str) -> set[str] | None:
+    """The names that statements need from outside; None when they are no Python, or assert nothing."""
+    tree = python_tree(text)
+    if tree is None or not any(isinstance(node, ast.Assert) or _method(node) for node in ast.walk(tree)):
+        return None
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    stored = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | (
+        {"self"} if "self.assert" in text else set()
+    )
+    return {node.id for node in names} - stored
+
+
+def _method(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in _ASSERTED
+
+
+def _indented(body: str) -> str:
+    """The body of a test; assertions of unittest become plain ones."""
+    tree = ast.parse(body)
+    for place, node in enumerate(tree.body):
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=[one, other, *_])) if name in _ASSERTED:
+                text = f"assert {ast.unparse(one)} {_ASSERTED[name]} {ast.unparse(other)}"
+                tree.body[place] = ast.parse(text).body[0]
+            case _:
+                continue
+    return "\n".join(f"    {line}" for line in ast.unparse(tree).splitlines())
+
+
+def _defined(files: Mapping[str, str]) -> dict[str, str]:
+    """Names of modules and of what they define at their top, each with the import that brings it."""
+    found: dict[str, str] = {}
+    for path, text in files.items():
+        parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
+        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
+        if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
+            continue
+        module = ".".join(parts)
+        found.setdefault(
+            parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
+        )
+        for name in _top(text):
+            found.setdefault(name, f"from {module} import {name}")
+    return found
+
+
+def _top(text: str) -> Iterator[str]:
+    tree = python_tree(text)
+    for node in tree.body if tree is not None else ():
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+            case _:
+                continue
+
 
 MAX_INPUT = 64 << 20
 
@@ -38,7 +159,7 @@ class Raw:
 
 
 @value
-class Order:
+class FixRequest:
     """What comes in."""
 
     logs: dict[str, str] = Field(default_factory=dict)
@@ -47,7 +168,7 @@ class Order:
     task: Prose = ""
 
 
-_ORDER = TypeAdapter(Order)
+_ORDER = TypeAdapter(FixRequest)
 
 
 def fix(
@@ -67,20 +188,19 @@ def fix(
     """
     started = time.monotonic()
 
-    async def work() -> tuple[Order, Standing]:
+    async def work() -> tuple[FixRequest, RunState]:
         order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
         with tempfile.TemporaryDirectory(prefix="signoff-fix-") as folder:
             order, command = provable(order, accept)
             lay_out(order, Path(folder))
             settings = read_settings()
-            async with open_house(settings) as house:
+            async with open_application(settings) as application:
                 if verbose:
-                    house.announce(err())
-                task = Task(text=words(order), repo=folder, accept=command, deliver="patch",
-                            strategy=settings.strategy)  # fmt: skip
-                created = await house.engine.create(task)
+                    application.announce(err())
+                task = Task(text=words(order), repo=folder, accept=command, deliver="patch", strategy=settings.strategy)
+                created = await application.engine.create(task)
                 listen = Progress(err()) if verbose else _silent
-                return order, await house.engine.advance(created.id, listen)
+                return order, await application.engine.advance(created.id, listen)
 
     order, standing = run_async(work, as_json=True)
     answer = result(order, standing, time.monotonic() - started)
@@ -88,7 +208,7 @@ def fix(
     raise typer.Exit(0 if "error" not in answer else 1)
 
 
-def read_order(raw: bytes) -> Order:
+def read_order(raw: bytes) -> FixRequest:
     """Parse standard input.
 
     Raises:
@@ -102,11 +222,14 @@ def read_order(raw: bytes) -> Order:
         return _ORDER.validate_json(raw)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors()[:5])
-        raise Refused(f"The input is not valid: {what}", code="input_invalid",
-                      hint='Send {"logs": {"tests": "…"}, "files": {"path": "content"}}.') from None  # fmt: skip
+        raise Refused(
+            f"The input is not valid: {what}",
+            code="input_invalid",
+            hint='Send {"logs": {"tests": "…"}, "files": {"path": "content"}}.',
+        ) from None
 
 
-def provable(order: Order, accept: str | None) -> tuple[Order, str | None]:
+def provable(order: FixRequest, accept: str | None) -> tuple[FixRequest, str | None]:
     """The order with what proves it: its own tests or command, else tests made of the assertions in its logs.
 
     Raises:
@@ -127,7 +250,7 @@ def provable(order: Order, accept: str | None) -> tuple[Order, str | None]:
     return replace(order, files={**order.files, NAME: made}), COMMAND
 
 
-def lay_out(order: Order, folder: Path) -> None:
+def lay_out(order: FixRequest, folder: Path) -> None:
     """Write the files into a fresh git repository.
 
     Raises:
@@ -149,20 +272,38 @@ def lay_out(order: Order, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.base64 if isinstance(content, Raw) else written(content, name, Charsets()))
     # The files may hold attributes: nobody's configuration is there for them to name a program of.
-    quiet = ["env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "GIT_CONFIG_NOSYSTEM=1",
-             "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TEMPLATE_DIR=", "git", "-C", str(folder), "-c", "user.name=Signoff",
-             "-c", "user.email=signoff@localhost", "-c", "core.hooksPath=/dev/null"]  # fmt: skip
+    quiet = [
+        "env",
+        "-u",
+        "GIT_DIR",
+        "-u",
+        "GIT_WORK_TREE",
+        "-u",
+        "GIT_INDEX_FILE",
+        "GIT_CONFIG_NOSYSTEM=1",
+        "GIT_CONFIG_GLOBAL=/dev/null",
+        "GIT_TEMPLATE_DIR=",
+        "git",
+        "-C",
+        str(folder),
+        "-c",
+        "user.name=Signoff",
+        "-c",
+        "user.email=signoff@localhost",
+        "-c",
+        "core.hooksPath=/dev/null",
+    ]
     for words_ in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-q", "--allow-empty", "-m", "As it came in"]):
         subprocess.run([*quiet, *words_], check=True, capture_output=True, timeout=300)
 
 
-def words(order: Order) -> str:
+def words(order: FixRequest) -> str:
     """The task in words: given, or made from the logs."""
     logs = "\n\n".join(f"{name}:\n{text[-6_000:]}" for name, text in order.logs.items())
     return f"{order.task or 'Fix what the logs show.'}\n\n{logs}".strip()[:20_000]
 
 
-def result(order: Order, standing: Standing, seconds: float) -> dict[str, Any]:
+def result(order: FixRequest, standing: RunState, seconds: float) -> dict[str, Any]:
     """The answer: the diff, and what it took."""
     run, values = standing.run, standing.values
     attempts, proof, spent = values.get("attempts", ()), values.get("proof"), values.get("spent")
@@ -190,8 +331,11 @@ def result(order: Order, standing: Standing, seconds: float) -> dict[str, Any]:
         answer["readable_diff"] = values["readable"]
     if run.status not in {"delivered", "nothing_to_do"}:
         ending = run.ending
-        answer["error"] = {"code": ending.code if ending else "failed", "message": ending.message if ending else "",
-                           "hint": ending.hint if ending else ""}  # fmt: skip
+        answer["error"] = {
+            "code": ending.code if ending else "failed",
+            "message": ending.message if ending else "",
+            "hint": ending.hint if ending else "",
+        }
     return answer
 
 

@@ -8,15 +8,14 @@ from typing import Annotated, Any, cast
 import typer
 from rich.table import Table
 
-from service.auth import Key, Keys
-from service.key_facts import noted
-from service.office import keys_of
-from service.people import local_user
+from service.auth.api_keys import ApiKey, ApiKeys, audit_key
+from service.auth.four_eyes import local_user
+from service.auth.principal import Role
+from service.cli.terminal import JSON, out, print_json
+from service.cli.terminal import run as run_async
 from service.settings import read_settings
-from service.terminal import JSON, out, print_json
-from service.terminal import run as run_async
-from service.who import Role
-from service.wiring import House, now, open_house
+from service.wiring.application import Application, now, open_application
+from service.wiring.server import keys_of
 
 app = typer.Typer(help="API keys of the service: list, add, give a standing, revoke.", no_args_is_help=True)
 ID = typer.Argument(help="Id of the key; see signoff keys list.")
@@ -24,15 +23,22 @@ ROLES = ("viewer", "operator", "approver", "critical_approver", "policy_admin", 
 
 
 @asynccontextmanager
-async def _opened() -> AsyncGenerator[tuple[House, Keys]]:
-    async with open_house(read_settings()) as house:
-        yield house, keys_of(house)
+async def _opened() -> AsyncGenerator[tuple[Application, ApiKeys]]:
+    async with open_application(read_settings()) as application:
+        yield application, keys_of(application)
 
 
-def told(key: Key) -> dict[str, Any]:
+def told(key: ApiKey) -> dict[str, Any]:
     """A key without its secret."""
-    return {"id": key.id, "name": key.name, "subject": key.subject, "roles": key.roles, "standing": key.standing,
-            "created_at": key.created_at, "expires_at": key.expires_at}  # fmt: skip
+    return {
+        "id": key.id,
+        "name": key.name,
+        "subject": key.subject,
+        "roles": key.roles,
+        "standing": key.standing,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+    }
 
 
 @app.command("list")
@@ -43,9 +49,9 @@ def list_keys(as_json: Annotated[bool, JSON] = False) -> None:
       signoff keys list
     """
 
-    async def work() -> Sequence[Key]:
-        async with _opened() as (house, keys):
-            return await keys.list(house.org)
+    async def work() -> Sequence[ApiKey]:
+        async with _opened() as (application, keys):
+            return await keys.list(application.org)
 
     found = run_async(work, as_json=as_json)
     if as_json:
@@ -74,13 +80,20 @@ def new(
     if wrong := sorted(set(role) - set(ROLES)):
         raise typer.BadParameter(f"{wrong[0]!r}: use one of {', '.join(ROLES)}", param_hint="--role")
 
-    async def work() -> tuple[Key, str]:
-        async with _opened() as (house, keys):
+    async def work() -> tuple[ApiKey, str]:
+        async with _opened() as (application, keys):
             if standing:
-                await _stands(house, name, standing)
+                await _stands(application, name, standing)
             roles = cast("tuple[Role, ...]", tuple(role))
-            return await keys.make(house.org, f"key:{name}", name=name, roles=roles, standing=standing,
-                                   expires_at=now() + timedelta(days=days), by=local_user())  # fmt: skip
+            return await keys.make(
+                application.org,
+                f"key:{name}",
+                name=name,
+                roles=roles,
+                standing=standing,
+                expires_at=now() + timedelta(days=days),
+                by=local_user(),
+            )
 
     key, text = run_async(work, as_json=as_json)
     if as_json:
@@ -103,10 +116,10 @@ def stand(
       signoff keys stand 3f2a91c07d5e ''
     """
 
-    async def work() -> Key:
-        async with _opened() as (house, keys):
-            await _stands(house, (await keys.get(key, house.org)).id, standing)
-            return await keys.stand(key, house.org, standing)
+    async def work() -> ApiKey:
+        async with _opened() as (application, keys):
+            await _stands(application, (await keys.get(key, application.org)).id, standing)
+            return await keys.stand(key, application.org, standing)
 
     found = run_async(work, as_json=as_json)
     if as_json:
@@ -120,8 +133,8 @@ def revoke(key: Annotated[str, ID], as_json: Annotated[bool, JSON] = False) -> N
     """End a key at once."""
 
     async def work() -> None:
-        async with _opened() as (house, keys):
-            await keys.revoke(key, house.org, by=local_user())
+        async with _opened() as (application, keys):
+            await keys.revoke(key, application.org, by=local_user())
 
     run_async(work, as_json=as_json)
     if as_json:
@@ -130,9 +143,16 @@ def revoke(key: Annotated[str, ID], as_json: Annotated[bool, JSON] = False) -> N
         out().print(f"key {key} does not work any more")
 
 
-async def _stands(house: House, key: str, standing: str) -> None:
+async def _stands(application: Application, key: str, standing: str) -> None:
     """Check the name, and put it into the audit. Raises ``unknown_standing``."""
     if standing:
-        house.catalogue.standing(standing)
-    await noted(house, f"{key}: {standing or 'none'}", verb="key.standing", org=house.org, actor=local_user(),
-                at=now())  # fmt: skip
+        application.catalogue.standing(standing)
+    await audit_key(
+        application.audit,
+        application.engine.runs.engine,
+        f"{key}: {standing or 'none'}",
+        verb="key.standing",
+        org=application.org,
+        actor=local_user(),
+        at=now(),
+    )

@@ -1,5 +1,7 @@
-"""``signoff models``: whom one could ask, whom one would ask, and why."""
+"""``signoff models``, ``usage``, ``prompts``: who would be asked and why, what it cost, what they are told."""
 
+import json
+import sys
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -7,14 +9,16 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from domain import FailureKind, Refused, Task, ensure_no_credential
-from models import Message, Role, SelectionContext
+from models import Message, Prompt, Role, SelectionContext
 from models.routing import KIND_OF, ModelCard, Route, tier_for
+from nodes import NAMES
 from service import report, usage
-from service.people import local_user
-from service.settings import read_settings
-from service.terminal import JSON, out, print_json
-from service.terminal import run as run_async
-from service.wiring import House, open_house
+from service.auth.four_eyes import local_user
+from service.cli.terminal import JSON, out, print_json
+from service.cli.terminal import run as run_async
+from service.settings import Settings, read_settings
+from service.wiring.application import Application, open_application
+from service.wiring.prompts import spoken
 
 app = typer.Typer(help="Which models there are, how their endpoints are, and who would be asked.", no_args_is_help=True)
 
@@ -28,12 +32,12 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
     """
 
     async def work() -> list[dict[str, Any]]:
-        async with open_house(read_settings()) as house:
+        async with open_application(read_settings()) as application:
             found: dict[tuple[str | None, str], dict[str, Any]] = {}
             for role in KIND_OF:
-                cards = await house.board.registry.cards(role)
+                cards = await application.board.registry.cards(role)
                 for card in cards.all:
-                    entry = found.setdefault((card.endpoint, card.id), _card(card, house))
+                    entry = found.setdefault((card.endpoint, card.id), _card(card, application))
                     if role in card.roles:
                         entry["roles"].append(role)
             return list(found.values())
@@ -49,8 +53,12 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
         context = str(c["context"] or "as served")
         roles = "all" if len(c["roles"]) == len(KIND_OF) else " ".join(c["roles"])
         table.add_row(c["id"], c["tier"], c["provider"], roles, context, price, c["endpoint"])
-    out().print(table if cards else "No model is configured: set SIGNOFF_MODEL_BASE_URL, or an endpoint in the "
-                "catalogue (docs/models.md). The built-in repair engine works without.")  # fmt: skip
+    out().print(
+        table
+        if cards
+        else "No model is configured: set SIGNOFF_MODEL_BASE_URL, or an endpoint in the "
+        "catalogue (docs/models.md). The built-in repair engine works without."
+    )
 
 
 @app.command()
@@ -61,8 +69,8 @@ def probe(as_json: Annotated[bool, JSON] = False) -> None:
     """
 
     async def work() -> list[dict[str, Any]]:
-        async with open_house(read_settings()) as house:
-            return [report.plain(check) for check in await house.probe_models()]
+        async with open_application(read_settings()) as application:
+            return [report.plain(check) for check in await application.probe_models()]
 
     checks = run_async(work, as_json=as_json)
     if as_json:
@@ -101,22 +109,31 @@ def route(
 
     async def work() -> dict[str, Any]:
         settings = read_settings()
-        async with open_house(settings) as house:
+        async with open_application(settings) as application:
             if standing:
-                house.catalogue.standing(standing)
+                application.catalogue.standing(standing)
             ensure_no_credential(repo or "")
-            wanted = Task(text=task, repo=repo or "", base=base, strategy=strategy or settings.strategy,
-                          requester=local_user(), standing=standing)  # fmt: skip
-            errand = await _errand(house, wanted, attempt, _kind(failure))
-            return await _routes(house, errand, _roles(role), look=look)
+            wanted = Task(
+                text=task,
+                repo=repo or "",
+                base=base,
+                strategy=strategy or settings.strategy,
+                requester=local_user(),
+                standing=standing,
+            )
+            errand = await _errand(application, wanted, attempt, _kind(failure))
+            return await _routes(application, errand, _roles(role), look=look)
 
     found = run_async(work, as_json=as_json)
     if as_json:
         print_json(found)
         return
     console = out()
-    console.print(f"expert [b]{found['expert']}[/] · strategy [b]{found['strategy']}[/] · "
-                  f"the task looks like tier [b]{found['tier']}[/]", highlight=False)  # fmt: skip
+    console.print(
+        f"expert [b]{found['expert']}[/] · strategy [b]{found['strategy']}[/] · "
+        f"the task looks like tier [b]{found['tier']}[/]",
+        highlight=False,
+    )
     console.print(f"changes are proposed by {' and '.join(found['providers']) or 'nobody'}: {found['turn']}",
                   highlight=False, markup=False)  # fmt: skip
     for each in found["routes"]:
@@ -129,53 +146,73 @@ def route(
             console.print(f"  – {why}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _card(card: ModelCard, house: House) -> dict[str, Any]:
-    listed = next((each for each in house.catalogue.models if each.id == card.id), None)
+def _card(card: ModelCard, application: Application) -> dict[str, Any]:
+    listed = next((each for each in application.catalogue.models if each.id == card.id), None)
     plain = report.plain(card)
-    return {**plain, "roles": [], "priced": bool(listed and listed.priced),
-            "context": card.context if listed else None, "in_catalogue": listed is not None}  # fmt: skip
+    return {
+        **plain,
+        "roles": [],
+        "priced": bool(listed and listed.priced),
+        "context": card.context if listed else None,
+        "in_catalogue": listed is not None,
+    }
 
 
-async def _errand(house: House, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
+async def _errand(application: Application, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
     """The errand a run would have. The policy is read from the repository's commit, as a run does it."""
     tree, paths = "", ()
     if task.repo:
-        pinned = await house.store.pin("models-route", task.repo, task.base)
-        tree, paths = pinned.tree, await house.store.files("models-route", pinned.tree)
-    expert = house.desk.choose_expert(task.text, paths)
-    return SelectionContext(run="models-route", org=house.org, task=task, tree=tree, expert=expert,
-                  attempt=attempt, failure=failure)  # fmt: skip
+        pinned = await application.store.pin("models-route", task.repo, task.base)
+        tree, paths = pinned.tree, await application.store.files("models-route", pinned.tree)
+    expert = application.roster.choose_expert(task.text, paths)
+    return SelectionContext(
+        run="models-route", org=application.org, task=task, tree=tree, expert=expert, attempt=attempt, failure=failure
+    )
 
 
-async def _routes(house: House, errand: SelectionContext, roles: tuple[Role, ...], *, look: bool) -> dict[str, Any]:
-    turn, providers = await house.desk.would_ask(errand, look=look)
+async def _routes(
+    application: Application, errand: SelectionContext, roles: tuple[Role, ...], *, look: bool
+) -> dict[str, Any]:
+    turn, providers = await application.roster.would_ask(errand, look=look)
     routes: list[dict[str, Any]] = []
     said = (Message(role="user", content=errand.task.text),)
     for role in roles:
-        if await house.desk.model(role, errand, look=look) is None:
-            why = _why_nobody(house, role, errand)
+        if await application.roster.model(role, errand, look=look) is None:
+            why = _why_nobody(application, role, errand)
             routes.append({"role": role, "reason": why, "choices": [], "passed_over": []})
             continue
-        model = house.board.model(role, errand)
-        found, _ = await model.chosen(said, house.desk.settings(role), look=look)
+        model = application.board.model(role, errand)
+        found, _ = await model.chosen(said, application.roster.settings(role), look=look)
         routes.append({"role": role, **_route(found)})
     return {
-        "task": errand.task.text, "expert": errand.expert, "strategy": errand.task.strategy,
+        "task": errand.task.text,
+        "expert": errand.expert,
+        "strategy": errand.task.strategy,
         "tier": tier_for(errand.task.text, failure=errand.failure, attempt=errand.attempt),
-        "providers": list(providers), "turn": turn.reason, "routes": routes,
-    }  # fmt: skip
+        "providers": list(providers),
+        "turn": turn.reason,
+        "routes": routes,
+    }
 
 
-def _why_nobody(house: House, role: Role, errand: SelectionContext) -> str:
-    if not house.board.registry.any(role):
+def _why_nobody(application: Application, role: Role, errand: SelectionContext) -> str:
+    if not application.board.registry.any(role):
         return "No model is configured."
-    spared = role in house.catalogue.strategy(errand.task.strategy).spares
+    spared = role in application.catalogue.strategy(errand.task.strategy).spares
     return "The strategy spares this role." if spared else "The policy allows none of the models."
 
 
 def _route(found: Route) -> dict[str, Any]:
-    choices = [{"model": c.asked_as, "tier": c.card.tier, "provider": c.card.provider, "endpoint": c.card.endpoint,
-                "worst_cost": usage.money(c.worst_cost)} for c in found.choices]  # fmt: skip
+    choices = [
+        {
+            "model": c.asked_as,
+            "tier": c.card.tier,
+            "provider": c.card.provider,
+            "endpoint": c.card.endpoint,
+            "worst_cost": usage.money(c.worst_cost),
+        }
+        for c in found.choices
+    ]
     return {"reason": found.reason, "choices": choices, "passed_over": list(found.passed_over)}
 
 
@@ -193,3 +230,144 @@ def _kind(failure: str | None) -> FailureKind | None:
     raise Refused(
         f"There is no kind of failure {failure!r}.", code="option_invalid", hint=f"Use one of: {', '.join(known)}."
     )
+
+
+def show_usage(
+    by: Annotated[str, typer.Option("--by", help="model, run, user, org, day, role, tier, strategy or outcome.")] = (
+        "model"
+    ),
+    since: Annotated[str | None, typer.Option(help="24h, 7d, a date or a time.")] = None,
+    until: Annotated[str | None, typer.Option(help="The same; not included.")] = None,
+    org: Annotated[str | None, typer.Option(help="Organisation; this installation's unless given. '*': all.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only this run.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="Events for a billing meter (Stripe), as JSON lines.")] = (
+        False
+    ),
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Show calls, tokens and money by model, run, person or day, and what choosing saved.
+
+    Examples:
+      signoff usage --since 7d
+
+      signoff usage --by user --csv > usage.csv
+
+      signoff usage --events --since 2026-11-01 --until 2026-12-01 > meter.jsonl
+    """
+
+    async def work() -> dict[str, Any] | None:
+        async with open_application(read_settings()) as application:
+            meant = None if org == "*" else org or application.org
+            during, group = usage.period(since, until, now=application.board.now()), usage.grouped(by)
+            if events:
+                async for event in usage.events(application.decisions, meant, during):
+                    sys.stdout.write(json.dumps(event) + "\n")
+                return None
+            found = await usage.used(
+                application.decisions, application.catalogue, meant, by=group, during=during, run=run
+            )
+            return usage.document(found, application.catalogue, by=group, during=during, org=meant)
+
+    found = run_async(work, as_json=as_json)
+    if found is None:
+        return
+    if as_json:
+        print_json(found)
+    elif as_csv:
+        sys.stdout.write(usage.table(found["rows"]))
+    else:
+        _print_usage(found)
+
+
+def _print_usage(found: dict[str, Any]) -> None:
+    if not found["rows"]:
+        out().print("No model was asked yet.")
+        return
+    table = Table(found["by"], "calls", "failed", "cached", "tokens in", "tokens out", "cost", "saved", box=None)
+    for each in (*found["rows"], {"name": "total", **found["total"]}):
+        numbers = [f"{each[k]:,}" for k in ("calls", "failed", "from_cache", "tokens_in", "tokens_out")]
+        table.add_row(each["name"] or "–", *numbers, each["cost"], each["saved"])
+    out().print(table)
+    total = found["total"]
+    out().print(
+        f"Always asking the premium model would have cost {total['premium_cost']}; saved {total['saved']}.",
+        highlight=False,
+    )
+
+
+prompts_app = typer.Typer(
+    no_args_is_help=True, help="What the planner, the coder and the reviewer are told, in which versions."
+)
+
+
+@prompts_app.command("list")
+def list_prompts(as_json: Annotated[bool, JSON] = False) -> None:
+    """List every version of every prompt, and which of them runs get.
+
+    Example:
+      signoff prompts list
+    """
+
+    async def work() -> tuple[Settings, list[Prompt]]:
+        settings = read_settings()
+        return settings, [prompt for name in NAMES for prompt in await spoken(settings, name)]
+
+    settings, found = run_async(work, as_json=as_json)
+    rows = [(prompt, _share(prompt, found, settings.prompts_staging_share)) for prompt in found]
+    if as_json:
+        print_json([{**_about(prompt), "share": share} for prompt, share in rows])
+        return
+    table = Table(box=None)
+    for column in ("prompt", "version", "label", "runs"):
+        table.add_column(column)
+    for prompt, share in rows:
+        table.add_row(prompt.name, prompt.version, prompt.label, f"{share:.0%}")
+    out().print(table)
+
+
+@prompts_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="plan, execute, observe, replan or review.")],
+    version: Annotated[str | None, typer.Option("--version", help="As the list has it. Empty: production.")] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Print one prompt as it stands, its places to fill in included.
+
+    Examples:
+      signoff prompts show plan
+
+      signoff prompts show execute --version 3f1c2a9b0d4e
+    """
+
+    async def work() -> Prompt:
+        found = await spoken(read_settings(), name)
+        wanted = (p for p in found if (p.version == version if version else p.label == "production"))
+        if (prompt := next(wanted, None)) is None:
+            raise Refused(
+                f"There is no such version of {name}.",
+                code="prompt_unknown",
+                hint="There are: " + ", ".join(p.version for p in found),
+            )
+        return prompt
+
+    prompt = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({**_about(prompt), "parts": [{"role": role, "text": text} for role, text in prompt.texts]})
+        return
+    for role, text in prompt.texts:
+        typer.echo(f"<!-- {role} -->\n{text.rstrip()}")
+
+
+def _about(prompt: Prompt) -> dict[str, Any]:
+    return {"name": prompt.name, "version": prompt.version, "label": prompt.label}
+
+
+def _share(prompt: Prompt, found: list[Prompt], staging: float) -> float:
+    """Share of the runs that get this version: of several with one label the first counts."""
+    same = [p for p in found if p.name == prompt.name]
+    first = {label: next((p for p in same if p.label == label), None) for label in ("production", "staging")}
+    staged = staging if first["staging"] is not None else 0.0
+    if first.get(prompt.label) is not prompt:
+        return 0.0
+    return staged if prompt.label == "staging" else 1.0 - staged

@@ -1,4 +1,4 @@
-"""Show a run as it happens: one quiet line a fact, on a terminal with colours, in a log without."""
+"""Progress of a run at the terminal: one quiet line a fact, with colours there, without in a log."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from domain import Event
 from models import PartialChanges, line_of
-from service.terminal import harmless
+from service.report import harmless
 
 TIERS = {"low": "green", "medium": "cyan", "high": "yellow", "critical": "bold red"}
 

@@ -1,22 +1,23 @@
-"""``signoff jobs``: the work of the service, and what of it died."""
+"""``signoff jobs``, ``signoff outbox``: turns in the queue and letters on their way, and what of them died."""
 
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 from rich.table import Table
 
+from approvals.storage import StoredOutbox
 from service import report
-from service.jobs import STATES, Job, Jobs, State
+from service.cli.terminal import JSON, out, print_json
+from service.cli.terminal import run as run_async
+from service.queue.jobs import STATES, State, TurnJob, TurnJobs
 from service.settings import read_settings
-from service.terminal import JSON, out, print_json
-from service.terminal import run as run_async
-from service.wiring import House, now, open_house
+from service.wiring.application import Application, now, open_application
 
-app = typer.Typer(help="The work of the service, and what of it died.", no_args_is_help=True)
+jobs_app = typer.Typer(help="The work of the service, and what of it died.", no_args_is_help=True)
 JOB = typer.Argument(help="Id of a job, or the beginning of it; a job is what the API calls a run.")
 
 
-@app.command("list")
+@jobs_app.command("list")
 def list_jobs(
     state: Annotated[str | None, typer.Option("--state", help="waiting, working, dead, failed, stopped, done.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 50,
@@ -31,32 +32,33 @@ def list_jobs(
         raise typer.BadParameter(f"use one of: {', '.join(STATES)}", param_hint="--state")
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await _jobs(house).list(house.org, state=cast("State | None", state), limit=limit)
+        async with open_application(read_settings()) as application:
+            found = await _jobs(application).list(application.org, state=cast("State | None", state), limit=limit)
         if as_json:
             print_json([report.plain(job) for job in found])
             return
         table = Table("job", "thread", "state", "attempts", "since", "error", box=None)
         for job in found:
-            table.add_row(job.id, job.thread, job.state, str(job.attempts), f"{job.updated_at:%m-%d %H:%M:%S}",
-                          job.code or "")  # fmt: skip
+            table.add_row(
+                job.id, job.thread, job.state, str(job.attempts), f"{job.updated_at:%m-%d %H:%M:%S}", job.code or ""
+            )
         out().print(table if found else "There are no such jobs.")
 
     run_async(work, as_json=as_json)
 
 
-@app.command()
+@jobs_app.command()
 def show(job: Annotated[str, JOB], as_json: Annotated[bool, JSON] = False) -> None:
     """Show a job: how often it was begun, who works on it, what went wrong."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            _print(await _jobs(house).get(job, house.org), as_json=as_json)
+        async with open_application(read_settings()) as application:
+            _print(await _jobs(application).get(job, application.org), as_json=as_json)
 
     run_async(work, as_json=as_json)
 
 
-@app.command()
+@jobs_app.command()
 def retry(job: Annotated[str, JOB], as_json: Annotated[bool, JSON] = False) -> None:
     """Do a job again that died or failed, from where its thread stands. A server or a worker takes it up.
 
@@ -65,33 +67,33 @@ def retry(job: Annotated[str, JOB], as_json: Annotated[bool, JSON] = False) -> N
     """
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            turn = await _jobs(house).retry(job, house.org, now=now())
-            if house.server is not None:
-                from service.queue import hand_over  # noqa: PLC0415  an extra
+        async with open_application(read_settings()) as application:
+            turn = await _jobs(application).retry(job, application.org, now=now())
+            if application.server is not None:
+                from service.queue.procrastinate import hand_over  # noqa: PLC0415  an extra
 
-                await hand_over(house.server, turn.id, org=turn.org, thread=turn.thread)
-            _print(await _jobs(house).get(turn.id, house.org), as_json=as_json)
+                await hand_over(application.server, turn.id, org=turn.org, thread=turn.thread)
+            _print(await _jobs(application).get(turn.id, application.org), as_json=as_json)
 
     run_async(work, as_json=as_json)
 
 
-@app.command()
+@jobs_app.command()
 def cancel(job: Annotated[str, JOB], as_json: Annotated[bool, JSON] = False) -> None:
     """Stop a job that waits or works. Its thread keeps what was done and can go on later."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            _print(await _jobs(house).cancel(job, house.org, now=now()), as_json=as_json)
+        async with open_application(read_settings()) as application:
+            _print(await _jobs(application).cancel(job, application.org, now=now()), as_json=as_json)
 
     run_async(work, as_json=as_json)
 
 
-def _jobs(house: House) -> Jobs:
-    return Jobs(engine=house.engine.runs.engine)
+def _jobs(application: Application) -> TurnJobs:
+    return TurnJobs(engine=application.engine.runs.engine)
 
 
-def _print(job: Job, *, as_json: bool) -> None:
+def _print(job: TurnJob, *, as_json: bool) -> None:
     if as_json:
         print_json(report.plain(job))
         return
@@ -99,3 +101,52 @@ def _print(job: Job, *, as_json: bool) -> None:
     for name in ("thread", "attempts", "worker", "code", "error"):
         if said := getattr(job, name):
             out().print(f"  {name}: {said}", highlight=False, soft_wrap=True)
+
+
+outbox_app = typer.Typer(help="Letters on their way, and those that nobody took.", no_args_is_help=True)
+LETTER_STATES = ("waiting", "sent", "dead")
+
+
+@outbox_app.command("list")
+def list_letters(
+    state: Annotated[str | None, typer.Option("--state", help="waiting, sent or dead.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 50,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """List the newest letters about approvals."""
+    if state not in {None, *LETTER_STATES}:
+        raise typer.BadParameter(f"use one of: {', '.join(LETTER_STATES)}", param_hint="--state")
+    wanted = cast("Literal['waiting', 'sent', 'dead'] | None", state)
+
+    async def work() -> None:
+        async with open_application(read_settings()) as application:
+            box = StoredOutbox(engine=application.engine.runs.engine, clock=now)
+            parcels = await box.list(application.org, state=wanted, limit=limit)
+        if as_json:
+            print_json([report.plain(parcel) for parcel in parcels])
+            return
+        table = Table("letter", "to", "state", "attempts", "next", "error", box=None)
+        for p in parcels:
+            table.add_row(p.id, p.endpoint, p.state, str(p.attempts), f"{p.due_at:%m-%d %H:%M}", p.error[:60])
+        out().print(table if parcels else "There are no letters.")
+
+    run_async(work, as_json=as_json)
+
+
+@outbox_app.command()
+def replay(
+    letter: Annotated[str, typer.Argument(help="Id of a dead letter.")], as_json: Annotated[bool, JSON] = False
+) -> None:
+    """Send a dead letter again, under the same message id. The service takes it on its next round."""
+
+    async def work() -> None:
+        async with open_application(read_settings()) as application:
+            parcel = await StoredOutbox(engine=application.engine.runs.engine, clock=now).replay(
+                letter, application.org
+            )
+        if as_json:
+            print_json(report.plain(parcel))
+        else:
+            out().print(f"letter {parcel.id} is waiting again")
+
+    run_async(work, as_json=as_json)

@@ -11,23 +11,24 @@ from rich.table import Table
 from domain import Budget, Refused, Task, ensure_no_credential
 from sandbox import Texts
 from service import report
-from service.engine import Standing
-from service.history import fork as fork_run
-from service.history import moments, raise_budget
-from service.history import refine as refine_run
-from service.people import local_user
-from service.progress import Progress
+from service.auth.four_eyes import local_user
+from service.cli.progress import Progress
+from service.cli.signing import sign
+from service.cli.terminal import JSON, err, out, print_json
+from service.cli.terminal import run as run_async
+from service.report import harmless
+from service.runs.history import fork as fork_run
+from service.runs.history import moments, raise_budget
+from service.runs.history import refine as refine_run
+from service.runs.runs import RunState
 from service.settings import read_settings
-from service.signing import sign
-from service.terminal import JSON, err, harmless, out, print_json
-from service.terminal import run as run_async
-from service.wiring import House, open_house
+from service.wiring.application import Application, open_application
 
 
-class Advanced(NamedTuple):
+class AdvancedRun(NamedTuple):
     """How a run stands, and the diff that was read at this terminal on the way."""
 
-    standing: Standing
+    standing: RunState
     read: str
 
 
@@ -79,11 +80,14 @@ def run(
     """
     text = sys.stdin.read() if task == "-" else task
     budget = Budget(
-        max_steps=max_steps, max_cost=Decimal(str(max_cost)), max_tokens=max_tokens, max_minutes=max_minutes,
+        max_steps=max_steps,
+        max_cost=Decimal(str(max_cost)),
+        max_tokens=max_tokens,
+        max_minutes=max_minutes,
         max_sandbox_seconds=max_sandbox_seconds,
-    )  # fmt: skip
+    )
 
-    async def work() -> Advanced:
+    async def work() -> AdvancedRun:
         settings = read_settings()
         made = Task(
             text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
@@ -92,12 +96,12 @@ def run(
             profile=_one(profile, "--profile", ("sealed", "packages")),
             strategy=strategy or settings.strategy, requester=local_user(),
         )  # fmt: skip
-        async with open_house(settings) as house:
-            house.announce(err())
-            house.warm()
-            created = await house.engine.create(made)
+        async with open_application(settings) as application:
+            application.announce(err())
+            application.warm()
+            created = await application.engine.create(made)
             err().print(f"run [b]{created.id}[/]", highlight=False)
-            return await _advance(house, created.id, sign_as, verbose=verbose)
+            return await _advance(application, created.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -121,15 +125,20 @@ def resume(
       signoff resume 3f2a --max-minutes 60
     """
 
-    async def work() -> Advanced:
-        async with open_house(read_settings()) as house:
-            found = await house.engine.runs.get(run, org=house.org)
+    async def work() -> AdvancedRun:
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
             cost = Decimal(str(max_cost)) if max_cost is not None else None
             await raise_budget(
-                house.engine, found, max_steps=max_steps, max_cost=cost, max_tokens=max_tokens,
-                max_minutes=max_minutes, max_sandbox_seconds=max_sandbox_seconds,
-            )  # fmt: skip
-            return await _advance(house, found.id, sign_as, verbose=verbose)
+                application.engine,
+                found,
+                max_steps=max_steps,
+                max_cost=cost,
+                max_tokens=max_tokens,
+                max_minutes=max_minutes,
+                max_sandbox_seconds=max_sandbox_seconds,
+            )
+            return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -147,11 +156,11 @@ def refine(
       signoff refine 3f2a "Keep the old name as an alias"
     """
 
-    async def work() -> Advanced:
-        async with open_house(read_settings()) as house:
-            found = await house.engine.runs.get(run, org=house.org)
-            await refine_run(house.engine, found, _text(wish))
-            return await _advance(house, found.id, sign_as, verbose=verbose)
+    async def work() -> AdvancedRun:
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
+            await refine_run(application.engine, found, _text(wish))
+            return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -169,12 +178,12 @@ def fork(
       signoff fork 3f2a --at 2
     """
 
-    async def work() -> Advanced:
-        async with open_house(read_settings()) as house:
-            found = await house.engine.runs.get(run, org=house.org)
-            forked = await fork_run(house.engine, found, at)
+    async def work() -> AdvancedRun:
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
+            forked = await fork_run(application.engine, found, at)
             err().print(f"run [b]{forked.id}[/], forked from {found.id} at step {at}", highlight=False)
-            return await _advance(house, forked.id, sign_as, verbose=verbose)
+            return await _advance(application, forked.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -185,8 +194,8 @@ def list_runs(
     """List the newest runs."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            runs = await house.engine.runs.list(org=house.org, limit=limit)
+        async with open_application(read_settings()) as application:
+            runs = await application.engine.runs.list(org=application.org, limit=limit)
         if as_json:
             print_json([report.plain(r) for r in runs])
             return
@@ -203,10 +212,10 @@ def show(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> No
     """Show how a run stands, its steps, its evidence and its answer."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            standing = await house.engine.standing(run)
-            steps = await moments(house.engine, standing.run.id)
-            decisions = (await house.decisions.latest(standing.run.org, limit=1_000, run=standing.run.id))[::-1]
+        async with open_application(read_settings()) as application:
+            standing = await application.engine.standing(run)
+            steps = await moments(application.engine, standing.run.id)
+            decisions = (await application.decisions.latest(standing.run.org, limit=1_000, run=standing.run.id))[::-1]
         if as_json:
             print_json(
                 {
@@ -239,13 +248,13 @@ def diff(
     """
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            standing = await house.engine.standing(run)
+        async with open_application(read_settings()) as application:
+            standing = await application.engine.standing(run)
             pinned, snapshot = standing.values.get("pinned"), standing.values.get("snapshot")
             text = shown = ""
             if pinned is not None and snapshot is not None:
-                text = await house.store.diff(standing.run.id, pinned.tree, snapshot.tree)
-                shown = await Texts(house.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
+                text = await application.store.diff(standing.run.id, pinned.tree, snapshot.tree)
+                shown = await Texts(application.store, standing.run.id).diff(pinned.tree, snapshot.tree, text)
         if as_json:
             print_json({"run": standing.run.id, "diff": text, "readable_diff": "" if shown == text else shown})
         elif sys.stdout.isatty():
@@ -260,9 +269,9 @@ def cancel(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> 
     """End a run for good; its open approvals are cancelled with it."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await house.engine.runs.get(run, org=house.org)
-            await house.cancel(found, local_user())
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
+            await application.cancel(found, local_user())
         if as_json:
             print_json({"run": found.id, "status": "cancelled"})
         else:
@@ -275,29 +284,29 @@ def trace(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> N
     """Print a run as a tree of spans with durations, tokens and cost."""
 
     async def work() -> None:
-        async with open_house(read_settings()) as house:
-            found = await house.engine.runs.get(run, org=house.org)
-            tree = await house.spans(found.id)
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
+            tree = await application.spans(found.id)
         if as_json:
             print_json(tree.to_json())
         else:
-            out().print(house.drawn(tree))
+            out().print(application.drawn(tree))
 
     run_async(work, as_json=as_json)
 
 
-async def _advance(house: House, run: str, sign_as: str | None, *, verbose: bool) -> Advanced:
+async def _advance(application: Application, run: str, sign_as: str | None, *, verbose: bool) -> AdvancedRun:
     """Go on until the run ends or a signature is needed that nobody here can give."""
     progress = Progress(err(), verbose=verbose)
-    standing = await house.engine.advance(run, progress)
+    standing = await application.engine.advance(run, progress)
     read = ""
-    while standing.run.status == "interrupted" and await sign(house, standing, sign_as):
+    while standing.run.status == "interrupted" and await sign(application, standing, sign_as):
         read = standing.values.get("diff", "")
-        standing = await house.engine.advance(run, progress)
-    return Advanced(standing, read)
+        standing = await application.engine.advance(run, progress)
+    return AdvancedRun(standing, read)
 
 
-def _finish(advanced: Advanced, *, as_json: bool) -> None:
+def _finish(advanced: AdvancedRun, *, as_json: bool) -> None:
     standing = advanced.standing
     if as_json:
         print_json(report.as_json(standing))

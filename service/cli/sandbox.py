@@ -1,6 +1,12 @@
-"""``signoff sandbox``: put this host to the test before anything that is not trusted runs on it."""
+"""``signoff sandbox``, ``signoff doctor``: build its image, test this host, and probe everything a run needs."""
 
 import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +14,88 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+import sandbox
 from domain import Refused
-from sandbox import Check, Docker, checkup
+from sandbox import Check, Docker, checkup, is_manifest, requirements
 from service import report
-from service.images import built, image_name, named
-from service.sandboxes import spec_of
+from service.cli.terminal import JSON, err, out, print_json
+from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
-from service.terminal import JSON, err, out, print_json
-from service.terminal import run as run_async
+from service.wiring.application import Application, open_application
+from service.wiring.sandboxes import spec_of
+
+_SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
+_MAX_BYTES = 1_000_000
+_SECONDS = 3_600.0
+
+
+def named(repo: Path) -> tuple[str, ...]:
+    """Return the requirements that a project's files name.
+
+    Raises:
+        Refused: ``not_a_repository``, or ``requirements_unknown``.
+    """
+    if not repo.is_dir():
+        raise Refused(
+            f"There is no folder {str(repo)!r}.", code="not_a_repository", hint="Name the project: --repo PATH"
+        )
+    places = (path for pattern in ("*", "requirements/*") for path in sorted(repo.glob(pattern)) if path.is_file())
+    texts = {
+        name: path.read_text(errors="replace")
+        for path in places
+        if is_manifest(name := path.relative_to(repo).as_posix()) and path.stat().st_size < _MAX_BYTES
+    }
+    try:
+        found = requirements(texts)
+    except ValueError as error:
+        raise Refused(
+            str(error), code="requirements_unknown", hint="Mend the file, or name packages: --requirement NAME"
+        ) from error
+    if not found:
+        raise Refused(
+            f"No file of {str(repo)!r} names a package that its tests need.",
+            code="requirements_unknown",
+            hint="Name them: --requirement NAME (several times).",
+        )
+    return found
+
+
+def image_name(repo: Path) -> str:
+    """Return what the image of a project is called."""
+    slug = re.sub(r"[^a-z0-9]+", "-", repo.resolve().name.lower()).strip("-") or "project"
+    return f"signoff-sandbox-{slug}:latest"
+
+
+async def built(called: str, found: tuple[str, ...], base: str) -> None:
+    """Build the image ``called`` on top of ``base``; progress goes to standard error.
+
+    Raises:
+        Refused: ``image_not_built``.
+    """
+    base = (
+        Settings.model_fields["sandbox_image"].default if base == called else base
+    )  # built again, and not on top of itself
+    process = await asyncio.create_subprocess_exec(
+        _SCRIPT, called, base, stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await process.communicate("\n".join(found).encode() + b"\n")
+    except TimeoutError:
+        told = f"Building the image took longer than {_SECONDS / 60:g} minutes."
+        raise Refused(told, code="image_not_built", hint="Name fewer packages: --requirement NAME") from None
+    finally:
+        if process.returncode is None:  # with all that it started
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if process.returncode:
+        raise Refused(
+            "The image could not be built; the reason stands above.",
+            code="image_not_built",
+            hint="See what would be installed: --dry-run. Choose yourself: --requirement NAME",
+        )
+
 
 app = typer.Typer(help="Test the sandbox on this host.", no_args_is_help=True)
 
@@ -80,7 +160,7 @@ def image(
       signoff sandbox image --repo ~/src/shop
 
       signoff sandbox image --requirement "attrs>=23" --requirement hypothesis --name shop-sandbox
-    """  # fmt: skip
+    """
 
     async def work() -> tuple[str, tuple[str, ...]]:
         found = tuple(wanted or await asyncio.to_thread(named, repo))
@@ -105,8 +185,11 @@ def docker_of(settings: Settings) -> Docker:
         Refused: ``unsafe_refused``: there is nothing to test where nothing protects.
     """
     if settings.sandbox != "docker":
-        raise Refused("Commands run on this machine without any protection: there is nothing to check.",
-                      code="unsafe_refused", hint="Use Docker: SIGNOFF_SANDBOX=docker")  # fmt: skip
+        raise Refused(
+            "Commands run on this machine without any protection: there is nothing to check.",
+            code="unsafe_refused",
+            hint="Use Docker: SIGNOFF_SANDBOX=docker",
+        )
     return Docker(unhardened=settings.sandbox_unhardened)
 
 
@@ -139,3 +222,41 @@ def _verdict(checks: list[Check]) -> str:
     if not failed:
         return f"[green]All {sum(check.ok for check in checks)} checks held.[/]"
     return f"[bold red]{len(failed)} did not hold[/]: {', '.join(failed)}"
+
+
+PYTHON = (3, 11)
+
+
+def doctor(as_json: Annotated[bool, JSON] = False) -> None:
+    """Probe Docker, the sandbox image, the model endpoint and this machine.
+
+    Exit status 0: a run can start. 1: something needed is missing; each line says what to do.
+    """
+
+    async def work() -> tuple[Check, ...]:
+        async with open_application(read_settings()) as application:
+            return (
+                *_machine(application),
+                *await application.backend.check(application.spec),
+                *await application.probe_models(),
+            )
+
+    checks = run_async(work, as_json=as_json)
+    good = all(check.passed for check in checks)
+    if as_json:
+        print_json({"ok": good, "checks": [report.plain(check) for check in checks]})
+    else:
+        out().print(table(checks))
+        out().print("Everything a run needs is here." if good else "Something is missing; see the arrows.")
+    raise typer.Exit(0 if good else 1)
+
+
+def _machine(application: Application) -> tuple[Check, ...]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    git = shutil.which("git")
+    return (
+        Check(name="python", ok=sys.version_info >= PYTHON, detail=version, hint="Install Python 3.11 or newer."),
+        Check(name="git", ok=git is not None, detail=git or "not found", hint="Install git."),
+        Check(name="home", ok=True, detail=str(application.settings.home)),
+        Check(name="approvals", ok=True, detail=f"{application.people.mode} mode"),
+    )

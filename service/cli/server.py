@@ -1,4 +1,4 @@
-"""``signoff serve``: the HTTP API of this machine, with nothing to configure."""
+"""``signoff serve``, ``worker``, ``migrate``: the HTTP API, a worker without one, the tables on a server."""
 
 import asyncio
 import gc
@@ -14,13 +14,16 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from service.office import Office, open_office
-from service.people import local_user
-from service.refusals import refuse
+from database import open_engine
+from service.auth.four_eyes import local_user
+from service.cli.terminal import JSON, STOPPED, err, out, print_json
+from service.cli.terminal import run as run_async
+from service.errors import refuse
 from service.settings import Settings, read_settings
-from service.terminal import err
-from service.terminal import run as run_async
-from service.wiring import open_house
+from service.storage.migrations import HEAD, ensure_migrated, migrate_postgres
+from service.storage.open import rows_url, server_url
+from service.wiring.application import open_application
+from service.wiring.server import ServerContext, open_server_context
 
 COLLECT = (20_000, 20, 50)
 """Objects before the youngest are looked through; and how often before older ones are."""
@@ -59,11 +62,11 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
         settings = settings.model_copy(update={"port": bound.getsockname()[1]})
 
         @asynccontextmanager
-        async def opening() -> AsyncGenerator[Office]:
-            async with open_house(settings) as house, open_office(house) as office:
-                await greet(office, settings, new_key=new_key)
+        async def opening() -> AsyncGenerator[ServerContext]:
+            async with open_application(settings) as application, open_server_context(application) as context:
+                await greet(context, settings, new_key=new_key)
                 keep_for_good()
-                yield office
+                yield context
 
         await serve_app(create_app(settings, opening), bound)
 
@@ -71,9 +74,16 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
 async def serve_app(app: FastAPI, bound: socket.socket) -> None:
     """Run the application on a bound socket until a signal says stop."""
     server = Draining(
-        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-                       timeout_graceful_shutdown=5, http="httptools")
-    )  # fmt: skip
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+            http="httptools",
+        )
+    )
     server.app, server.loop = app, asyncio.get_running_loop()
     await server.serve(sockets=[bound])
     if not server.started:
@@ -95,8 +105,8 @@ class Draining(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See uvicorn. Called by a signal, so the loop is told and nothing is done here."""
-        if (office := getattr(self.app.state, "office", None)) is not None:
-            self.loop.call_soon_threadsafe(office.dispatch.drain)
+        if (context := getattr(self.app.state, "context", None)) is not None:
+            self.loop.call_soon_threadsafe(context.dispatch.drain)
         if sig == signal.SIGTERM:  # uvicorn would die of it in the end, although everything was put down in order
             self.should_exit = True
         else:
@@ -117,14 +127,100 @@ def _bound(settings: Settings) -> Generator[socket.socket]:
         yield made
 
 
-async def greet(office: Office, settings: Settings, *, new_key: bool) -> None:
-    first = not await office.keys.any()
-    if not settings.loopback and first and office.issuer is None:
+async def greet(context: ServerContext, settings: Settings, *, new_key: bool) -> None:
+    first = not await context.keys.any()
+    if not settings.loopback and first and context.issuer is None:
         raise refuse("authentication_needed", f"Nobody could log in, so {settings.host} is not bound.")
     if first or new_key:
-        _, text = await office.keys.make(
+        _, text = await context.keys.make(
             settings.org, local_user(), name="admin", roles=ADMIN, personal=True, env="local", by=local_user()
         )
         err().print(f"admin key (shown once): [b]{text}[/]", highlight=False, soft_wrap=True)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     err().print(f"serving [b]http://{host}:{settings.port}[/]  (docs: /docs)", highlight=False, soft_wrap=True)
+
+
+def worker(
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Runs to advance at the same time. Default: SIGNOFF_WORKERS.")
+    ] = None,
+) -> None:
+    """Perform runs that any server on the same database took in, until a signal says stop.
+
+    On SIGTERM runs are brought to their next step and given back; other workers go on with them at once. The exit
+    status is 0 then, and 130 after Ctrl-C.
+
+    Examples:
+      SIGNOFF_DATABASE_URL=postgresql://signoff@db/signoff signoff worker
+
+      signoff worker --workers 2
+    """
+    settings = read_settings()
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
+    run_async(lambda: work(settings), loop=uvloop.new_event_loop)
+
+
+async def work(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT.
+
+    Raises:
+        Refused: ``server_needed`` without a PostgreSQL server; a SQLite file has one server and no workers.
+    """
+    if server_url(settings) is None:
+        raise refuse("server_needed", "Workers share a PostgreSQL database with their servers.")
+    told: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, told.put_nowait, each)
+    async with open_application(settings) as application, open_server_context(application):
+        keep_for_good()
+        err().print(f"working on up to {settings.workers} runs at once", highlight=False)
+        number = await told.get()
+        err().print("stopping at the next steps …", highlight=False)
+    if number == signal.SIGINT:
+        raise typer.Exit(STOPPED)
+
+
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is missing.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Make or change the tables on the server of SIGNOFF_DATABASE_URL. Doing it twice changes nothing.
+
+    SQLite needs no command: it is brought up to date when it is opened. Stop the servers and workers of
+    an older version first, and have a backup.
+
+    Examples:
+      SIGNOFF_DATABASE_URL=postgresql://signoff@db/signoff signoff migrate
+
+      signoff migrate --check
+    """
+
+    async def work() -> None:
+        done = await bring_up_to_date(read_settings(), check=check)
+        if as_json:
+            print_json({"revision": HEAD, "applied": done})
+        else:
+            out().print(f"the database is at revision {HEAD}")
+
+    run_async(work, as_json=as_json)
+
+
+async def bring_up_to_date(settings: Settings, *, check: bool = False) -> list[str]:
+    """Return what was applied.
+
+    Raises:
+        Refused: ``server_needed`` without one, ``database_not_migrated`` when only checking.
+    """
+    server = server_url(settings)
+    if server is None:
+        raise refuse("server_needed", "There is no server to migrate: SQLite brings itself up to date.")
+    engine = open_engine(rows_url(server).get_secret_value())
+    try:
+        if check:
+            await ensure_migrated(engine)
+            return []
+        err().print("migrating …", highlight=False)
+        return await migrate_postgres(engine, server)
+    finally:
+        await engine.dispose()

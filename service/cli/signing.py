@@ -1,4 +1,4 @@
-"""Sign at the terminal: show the whole action, then ask. Nothing is hidden, nothing is assumed."""
+"""Signing at the terminal: show the whole action, then ask. Nothing is hidden, nothing is assumed."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from rich.console import Console
 from rich.prompt import Prompt
 from rich.text import Text
 
-from approvals import Ballot, Decision, Line, diff_lines, one_line, parts
+from approvals import Ballot, Decision, ShownLine, diff_lines, one_line, parts
 from domain import Refused
-from service.engine import Standing
-from service.progress import TIERS
-from service.terminal import err
-from service.wiring import House
+from service.cli.progress import TIERS
+from service.cli.terminal import err
+from service.runs.runs import RunState
+from service.wiring.application import Application
 
 _DIFF: Final[Mapping[str, str]] = {"added": "green", "removed": "red", "hunk": "cyan", "file": "bold"}
 
 
-async def sign(house: House, standing: Standing, sign_as: str | None) -> bool:
+async def sign(application: Application, standing: RunState, sign_as: str | None) -> bool:
     """Get the signature the run waits for; False when nobody here can or wants to give it.
 
     Raises:
@@ -26,37 +26,43 @@ async def sign(house: House, standing: Standing, sign_as: str | None) -> bool:
     """
     if standing.ballot is None:
         return False
-    ballot = await house.ballots.get(standing.ballot, house.org)
+    ballot = await application.ballots.get(standing.ballot, application.org)
     if sign_as is not None:
-        if house.people.mode != "solo":
-            raise Refused("In team mode nobody signs from the command line of a run.", code="sign_as_refused",
-                          hint="Sign as yourself: signoff approvals approve BALLOT")  # fmt: skip
+        if application.people.mode != "solo":
+            raise Refused(
+                "In team mode nobody signs from the command line of a run.",
+                code="sign_as_refused",
+                hint="Sign as yourself: signoff approvals approve BALLOT",
+            )
         render(ballot, err())
-        await vote(house, ballot, "approve", person=sign_as)
+        await vote(application, ballot, "approve", person=sign_as)
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     render(ballot, err())
-    return await _asked(house, ballot)
+    return await _asked(application, ballot)
 
 
-async def _asked(house: House, ballot: Ballot) -> bool:
+async def _asked(application: Application, ballot: Ballot) -> bool:
     answer = Prompt.ask("Sign this?", choices=["approve", "reject", "later"], default="later", console=err())
     if answer == "later":
         return False
     comment = (
         Prompt.ask("What should be different (empty: nothing, drop it)", console=err()) if answer == "reject" else ""
     )
-    await vote(house, ballot, answer, comment=comment)
+    await vote(application, ballot, answer, comment=comment)
     return True
 
 
-async def vote(house: House, ballot: Ballot, choice: str, *, comment: str = "", person: str | None = None) -> Ballot:
+async def vote(
+    application: Application, ballot: Ballot, choice: str, *, comment: str = "", person: str | None = None
+) -> Ballot:
     """Cast the vote of the person at this terminal."""
-    voter = house.person(person)
-    decision = Decision(choice="approve" if choice == "approve" else "reject", comment=comment,
-                        action_digest=ballot.action_digest)  # fmt: skip
-    return await house.ballots.vote(ballot.id, decision, voter)
+    voter = application.person(person)
+    decision = Decision(
+        choice="approve" if choice == "approve" else "reject", comment=comment, action_digest=ballot.action_digest
+    )
+    return await application.ballots.vote(ballot.id, decision, voter)
 
 
 def render(ballot: Ballot, console: Console) -> None:
@@ -82,7 +88,7 @@ def render(ballot: Ballot, console: Console) -> None:
     console.rule(style=colour)
 
 
-def _part(console: Console, name: str, shown: Sequence[Line]) -> None:
+def _part(console: Console, name: str, shown: Sequence[ShownLine]) -> None:
     """One part of the action. The bar at the left keeps a value from starting a row of its own."""
     if len(shown) == 1:
         text = _text(shown[0])
@@ -98,11 +104,11 @@ def _row(console: Console, name: str, shown: Text | str) -> None:
     console.print(Text.assemble((f"{name:<12} ", "dim"), text), soft_wrap=True)
 
 
-def _line(console: Console, line: Line, style: str = "", *, before: Text | None = None) -> None:
+def _line(console: Console, line: ShownLine, style: str = "", *, before: Text | None = None) -> None:
     console.print(Text.assemble(before or "", _text(line, style)), soft_wrap=True)
 
 
-def _text(line: Line, style: str = "") -> Text:
+def _text(line: ShownLine, style: str = "") -> Text:
     return Text.assemble(*((piece.text, "reverse red" if piece.escaped else style) for piece in line.pieces))
 
 

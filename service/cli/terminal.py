@@ -1,4 +1,4 @@
-"""What every command shares: consoles, errors with codes, and one event loop."""
+"""Terminal: what every command shares, consoles, errors with codes, and one event loop."""
 
 import asyncio
 import json
@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from approvals import visible
 from domain import SignoffError
 
 T = TypeVar("T")
@@ -33,11 +32,6 @@ def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=str)
     sys.stdout.write("\n")
-
-
-def harmless(text: str) -> str:
-    """What a model or a repository wrote, without power over a terminal; tabs stay tabs."""
-    return "\t".join(visible(part) for part in text.split("\t"))
 
 
 def run(

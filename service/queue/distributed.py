@@ -1,7 +1,8 @@
-"""The distributed engine: any number of processes on one PostgreSQL server, one job for each turn.
+"""Distributed dispatcher: any number of processes on one PostgreSQL server, one job for each turn.
 
 Whoever takes a job performs its turn under the run's lease. Processes talk through the database only:
-streams are rows, and a word (``NOTIFY``) says that there are new ones.
+streams are rows, and a word (``NOTIFY``) says that there are new ones. Jobs that nobody does, and turns that
+have none, are found by looking for them: the queue does not find those by itself.
 """
 
 import asyncio
@@ -10,28 +11,61 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from langgraph.runtime import RunControl
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from database import Signals, listening, look_again, writing
 from domain import Refused, Transient
-from service.contract import Heard, Stop
-from service.leftovers import left_over
-from service.performer import Performer
-from service.queue import Later, Queue, open_queue
-from service.records import Replay, Scribe
-from service.signals import Signals, listening, look_again
-from service.stopping import take_back
-from service.turn_events import END, TurnEvents
-from service.turns import Turn
+from service.queue.procrastinate import QUEUE, Queue, RetryLater, open_queue
+from service.runs.dispatcher import EventStream, Stop
+from service.runs.event_log import END, EventReader, EventWriter, TurnEvents
+from service.runs.executor import TurnExecutor, take_back
+from service.runs.turns import Turn
+
+LEASES = 3
+"""After how many leases a job counts as abandoned: a busy machine may take a while to write how one ended."""
+FORGOTTEN = text(
+    "SELECT id FROM turns WHERE status IN ('pending', 'running') AND updated_at < :before AND NOT EXISTS ("
+    "SELECT 1 FROM procrastinate_jobs AS jobs WHERE jobs.status IN ('todo', 'doing') AND jobs.args->>'turn' = turns.id"
+    ") ORDER BY seq LIMIT 500"
+).bindparams(bindparam("before"))
+"""Turns without a job: whoever wrote the row died before it could put the job in."""
+ABANDONED = text(
+    "DELETE FROM procrastinate_jobs AS jobs WHERE jobs.queue_name = :queue AND jobs.status = 'doing' AND NOT EXISTS ("
+    "SELECT 1 FROM procrastinate_events AS events WHERE events.job_id = jobs.id AND events.at > :long_before"
+    ") AND NOT EXISTS ("
+    "SELECT 1 FROM turns WHERE turns.id = jobs.args->>'turn' AND turns.updated_at > :long_before"
+    ") AND NOT EXISTS ("
+    "SELECT 1 FROM runs WHERE runs.id = jobs.lock AND runs.owner IS NOT NULL AND runs.lease_until > :long_before"
+    ") RETURNING jobs.args->>'turn'"
+).bindparams(bindparam("long_before"), queue=QUEUE)
+"""Jobs that nobody does although their worker lives: the database went away while it wrote how one ended.
+
+The queue itself gives a job to others only when its worker is dead, so this one would hold its thread for good.
+"""
+
+
+async def left_over(engine: AsyncEngine, now: datetime, lease: timedelta) -> set[str]:
+    """Turns to put in again. Jobs that nobody has done anything about for some leases are gone afterwards."""
+    async with writing(engine) as conn:
+        abandoned = [str(row[0]) for row in await conn.execute(ABANDONED, {"long_before": now - LEASES * lease})]
+        forgotten = {str(row[0]) for row in await conn.execute(FORGOTTEN, {"before": now - lease})}
+    if abandoned:
+        structlog.get_logger("signoff.queue").warning("jobs that nobody did", turns=abandoned)
+    return forgotten
+
 
 LOOK_S = 5.0
 """How often a worker looks whether its turn was stopped, should nobody have told it."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Distributed:
-    """A ``Dispatch`` over a queue. ``at_once`` 0: this process only hands over."""
+class DistributedDispatcher:
+    """A ``Dispatcher`` over a queue. ``at_once`` 0: this process only hands over."""
 
-    performer: Performer
+    executor: TurnExecutor
     queue: Queue
     events: TurnEvents
     signals: Signals
@@ -45,23 +79,23 @@ class Distributed:
     _worker: "asyncio.Task[None] | None" = None
 
     async def start(self) -> None:
-        """See ``Dispatch.start``."""
+        """See ``Dispatcher.start``."""
         if self.at_once:
             self._worker = asyncio.create_task(self.queue.work(self.at_once, self._stop))
 
-    async def submit(self, turn: Turn) -> Heard | None:
-        """See ``Dispatch.submit``."""
+    async def submit(self, turn: Turn) -> EventStream | None:
+        """See ``Dispatcher.submit``."""
         await self.queue.put(turn.id, org=turn.org, thread=turn.thread, after_s=turn.due_in(self.clock()))
         return self.hear(turn)
 
-    def hear(self, turn: Turn) -> Heard | None:
-        """See ``Dispatch.hear``."""
+    def hear(self, turn: Turn) -> EventStream | None:
+        """See ``Dispatcher.hear``."""
         if not turn.asked.get("modes"):
             return None
-        return Replay(turn=turn, events=self.events, turns=self.performer.turns, signals=self.signals)
+        return EventReader(turn=turn, events=self.events, turns=self.executor.turns, signals=self.signals)
 
     async def done(self, turn: Turn) -> None:
-        """See ``Dispatch.done``."""
+        """See ``Dispatcher.done``."""
         with self.signals.on(f"turn:{turn.id}") as news:
             while await self._may_be_open(turn):
                 await look_again(news)
@@ -69,21 +103,21 @@ class Distributed:
 
     async def _may_be_open(self, turn: Turn) -> bool:
         try:
-            return await self.performer.turns.is_open(turn.id)
+            return await self.executor.turns.is_open(turn.id)
         except Transient:  # nobody can say now
             return True
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
-        """See ``Dispatch.stop``."""
-        if await self.performer.turns.stop(turn, reason, now=self.clock()):
+        """See ``Dispatcher.stop``."""
+        if await self.executor.turns.stop(turn, reason, now=self.clock()):
             await self._settled(turn)
         if turn.asked.get("modes"):
             await self.events.append(turn.id, [(END, b"")], at=self.clock())
-        await take_back(self.performer, turn, how, now=self.clock())
+        await take_back(self.executor, turn, how, now=self.clock())
 
     async def _settled(self, turn: Turn) -> None:
         """Wait until its worker let go of the run; take it away from one that does not answer."""
-        runs = self.performer.engine.runs
+        runs = self.executor.engine.runs
         with self.signals.on(f"run:{turn.thread}") as news, suppress(TimeoutError):
             async with asyncio.timeout(self.queue.lease_s):
                 while (await runs.get(turn.thread, org=turn.org)).owner is not None:
@@ -93,21 +127,26 @@ class Distributed:
         await runs.park(turn.thread, now=self.clock())
 
     async def perform(self, turn: str, org: str) -> None:
-        """Do one job. Raises ``Later``."""
+        """Do one job. Raises ``RetryLater``."""
         try:
-            found = await self.performer.turns.get(turn, org)
+            found = await self.executor.turns.get(turn, org)
             if found.open:
                 await self._perform(found)
         except Refused:  # it was taken back and forgotten
             return
         except Transient as error:
-            raise Later from error
+            raise RetryLater from error
 
     async def _perform(self, turn: Turn) -> None:
-        speech = Scribe(turn=turn, events=self.events, signals=self.signals, clock=self.clock,
-                        modes=tuple(turn.asked.get("modes", ())))  # fmt: skip
+        speech = EventWriter(
+            turn=turn,
+            events=self.events,
+            signals=self.signals,
+            clock=self.clock,
+            modes=tuple(turn.asked.get("modes", ())),
+        )
         control = self._controls[turn.id] = RunControl()
-        task = asyncio.create_task(self.performer.perform(turn, speech, control))
+        task = asyncio.create_task(self.executor.perform(turn, speech, control))
         self._working[turn.id] = task
         watching = asyncio.create_task(self._watch(turn, task))
         outcome = "again"
@@ -115,21 +154,21 @@ class Distributed:
             await asyncio.wait([task])
             if not task.cancelled():
                 outcome = task.result()
-            elif not await self.performer.turns.is_open(turn.id):
+            elif not await self.executor.turns.is_open(turn.id):
                 outcome = "gone"
         except asyncio.CancelledError:  # the process ends, and this turn did not come to its next step in time
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            raise Later(at_once=True) from None
+            raise RetryLater(at_once=True) from None
         finally:
             watching.cancel()
             self._controls.pop(turn.id, None)
             self._working.pop(turn.id, None)
             await asyncio.shield(speech.close(ended=outcome == "ended"))
         if outcome == "gone":  # stopped, perhaps by a command line that left the rest to us
-            await take_back(self.performer, turn, "interrupt", now=self.clock())
+            await take_back(self.executor, turn, "interrupt", now=self.clock())
         if outcome in {"busy", "again", "drained"}:
-            raise Later(at_once=outcome == "drained")
+            raise RetryLater(at_once=outcome == "drained")
 
     async def _watch(self, turn: Turn, task: "asyncio.Task[object]") -> None:
         """Cancel the work on a turn that somebody stopped."""
@@ -138,27 +177,27 @@ class Distributed:
                 await look_again(news, LOOK_S)
                 news.clear()
                 with suppress(Transient):  # the database is away: it is looked at again
-                    if await self.performer.turns.was_stopped(turn.id):
+                    if await self.executor.turns.was_stopped(turn.id):
                         task.cancel()
                         return
 
     async def look(self) -> None:
-        """See ``Dispatch.look``."""
+        """See ``Dispatcher.look``."""
         await self.queue.rescue()
         lease = timedelta(seconds=self.queue.lease_s)
-        forgotten = await left_over(self.performer.turns.engine, self.clock(), lease)
-        for turn in await self.performer.turns.unfinished() if forgotten else ():
+        forgotten = await left_over(self.executor.turns.engine, self.clock(), lease)
+        for turn in await self.executor.turns.unfinished() if forgotten else ():
             if turn.id in forgotten:
                 await self.submit(turn)
 
     def drain(self) -> None:
-        """See ``Dispatch.drain``."""
+        """See ``Dispatcher.drain``."""
         self._stop.set()
         for control in self._controls.values():
             control.request_drain()
 
     async def close(self) -> None:
-        """See ``Dispatch.close``."""
+        """See ``Dispatcher.close``."""
         self.drain()
         if self._working:
             await asyncio.wait(list(self._working.values()), timeout=self.drain_s)
@@ -170,10 +209,10 @@ class Distributed:
 
 @asynccontextmanager
 async def open_distributed(
-    server: str, performer: Performer, *, at_once: int, lease_s: float, drain_s: float
-) -> AsyncGenerator[Distributed]:
+    server: str, executor: TurnExecutor, *, at_once: int, lease_s: float, drain_s: float
+) -> AsyncGenerator[DistributedDispatcher]:
     """The engine of this process on a server."""
-    engines: list[Distributed] = []
+    engines: list[DistributedDispatcher] = []
 
     async def advance(turn: str, org: str) -> None:
         await engines[0].perform(turn, org)
@@ -181,10 +220,10 @@ async def open_distributed(
     signals = Signals()
     async with listening(server, signals), open_queue(server, lease_s=lease_s, work=advance) as queue:
         engines.append(
-            Distributed(
-                performer=performer,
+            DistributedDispatcher(
+                executor=executor,
                 queue=queue,
-                events=TurnEvents(engine=performer.turns.engine),
+                events=TurnEvents(engine=executor.turns.engine),
                 signals=signals,
                 at_once=at_once,
                 drain_s=drain_s,

@@ -1,4 +1,4 @@
-"""The embedded engine: turns wait in their thread's queue and are performed in this process.
+"""Embedded dispatcher: turns wait in their thread's queue and are performed in this process.
 
 One turn of a thread at a time, so many threads at once. What is in the rows and not finished is picked
 up at the next start: ending the process loses nothing.
@@ -12,23 +12,21 @@ from datetime import UTC, datetime
 
 from langgraph.runtime import RunControl
 
-from service.contract import Stop
-from service.performer import Outcome, Performer
-from service.records import TAIL_S, Replay, Scribe
-from service.signals import Signals
-from service.stopping import take_back
-from service.turn_events import END, TurnEvents
-from service.turns import Turn
+from database import Signals
+from service.runs.dispatcher import Stop
+from service.runs.event_log import END, TAIL_S, EventReader, EventWriter, TurnEvents
+from service.runs.executor import TurnExecutor, TurnOutcome, take_back
+from service.runs.turns import Turn
 
 AGAIN_S, AT_MOST_S = 0.5, 60.0
 """How long to wait before a turn is tried again that could not be performed: each time twice as long."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Embedded:
+class EmbeddedDispatcher:
     """Knows which turn works now, which waits, and how to stop either."""
 
-    performer: Performer
+    executor: TurnExecutor
     events: TurnEvents
     signals: Signals = field(default_factory=Signals)
     """Nobody outside this process performs turns, so nothing has to be listened to."""
@@ -37,10 +35,10 @@ class Embedded:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     name: str = field(default="embedded", init=False)
     _waiting: dict[str, deque[Turn]] = field(default_factory=dict[str, deque[Turn]])
-    _known: dict[str, Scribe] = field(default_factory=dict[str, Scribe])
+    _known: dict[str, EventWriter] = field(default_factory=dict[str, EventWriter])
     """What was submitted and is not over, by turn."""
     _drivers: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, "asyncio.Task[None]"])
-    _working: dict[str, "asyncio.Task[Outcome]"] = field(default_factory=dict[str, "asyncio.Task[Outcome]"])
+    _working: dict[str, "asyncio.Task[TurnOutcome]"] = field(default_factory=dict[str, "asyncio.Task[TurnOutcome]"])
     _begun: dict[str, Turn] = field(default_factory=dict[str, Turn])
     _controls: dict[str, RunControl] = field(default_factory=dict[str, RunControl])
     _stopped: set[str] = field(default_factory=set[str])
@@ -51,11 +49,11 @@ class Embedded:
         self._slots = asyncio.Semaphore(self.at_once)
 
     async def start(self) -> None:
-        """See ``Dispatch.start``."""
+        """See ``Dispatcher.start``."""
         await self.look()
 
-    async def submit(self, turn: Turn) -> Replay | None:
-        """See ``Dispatch.submit``."""
+    async def submit(self, turn: Turn) -> EventReader | None:
+        """See ``Dispatcher.submit``."""
         if turn.id in self._known:
             return self.hear(turn)
         self._known[turn.id] = self._scribe(turn)
@@ -64,39 +62,45 @@ class Embedded:
             self._drivers[turn.thread] = asyncio.create_task(self._drive(turn.thread))
         return self.hear(turn)
 
-    def _scribe(self, turn: Turn) -> Scribe:
+    def _scribe(self, turn: Turn) -> EventWriter:
         modes = tuple(turn.asked.get("modes", ()))
-        return Scribe(turn=turn, events=self.events, signals=self.signals, clock=self.clock, modes=modes)
+        return EventWriter(turn=turn, events=self.events, signals=self.signals, clock=self.clock, modes=modes)
 
-    def hear(self, turn: Turn) -> Replay | None:
-        """See ``Dispatch.hear``."""
+    def hear(self, turn: Turn) -> EventReader | None:
+        """See ``Dispatcher.hear``."""
         speech = self._known.get(turn.id)
         if speech is None and not turn.asked.get("modes"):
             return None
         # Whoever would still say something about a turn is in this process: there is no need to wait for others.
-        return Replay(turn=turn, events=self.events, turns=self.performer.turns, signals=self.signals, speech=speech,
-                      tail_s=TAIL_S if speech else 0.0)  # fmt: skip
+        return EventReader(
+            turn=turn,
+            events=self.events,
+            turns=self.executor.turns,
+            signals=self.signals,
+            speech=speech,
+            tail_s=TAIL_S if speech else 0.0,
+        )
 
     async def done(self, turn: Turn) -> None:
-        """See ``Dispatch.done``."""
+        """See ``Dispatcher.done``."""
         if (speech := self._known.get(turn.id)) is not None:
             await speech.over.wait()
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
-        """See ``Dispatch.stop``."""
+        """See ``Dispatcher.stop``."""
         working, speech = self._working.get(turn.id), self._known.get(turn.id)
         if working is not None:
             self._stopped.add(turn.id)
             working.cancel()
             await asyncio.wait([working])
-        await self.performer.turns.stop(turn, reason, now=self.clock())
+        await self.executor.turns.stop(turn, reason, now=self.clock())
         await self._say_end(turn, speech)
-        await take_back(self.performer, turn, how, now=self.clock())
+        await take_back(self.executor, turn, how, now=self.clock())
         self._known.pop(turn.id, None)
         if speech is not None:
             speech.hang_up()
 
-    async def _say_end(self, turn: Turn, speech: Scribe | None) -> None:
+    async def _say_end(self, turn: Turn, speech: EventWriter | None) -> None:
         """Nothing more is said about a turn that was stopped."""
         if speech is not None:
             await speech.close(ended=False)
@@ -104,21 +108,21 @@ class Embedded:
             await self.events.append(turn.id, [(END, b"")], at=self.clock())
 
     async def look(self) -> None:
-        """See ``Dispatch.look``: what another process put into the rows, or an earlier one left there."""
-        for turn in await self.performer.turns.unfinished():
+        """See ``Dispatcher.look``: what another process put into the rows, or an earlier one left there."""
+        for turn in await self.executor.turns.unfinished():
             await self.submit(turn)
         for id_, turn in list(self._begun.items()):  # stopped by a command line
-            if await self.performer.turns.was_stopped(id_):
+            if await self.executor.turns.was_stopped(id_):
                 await self.stop(turn, "interrupt", "operator")
 
     def drain(self) -> None:
-        """See ``Dispatch.drain``."""
+        """See ``Dispatcher.drain``."""
         self._closing = True
         for control in self._controls.values():
             control.request_drain()
 
     async def close(self) -> None:
-        """See ``Dispatch.close``."""
+        """See ``Dispatcher.close``."""
         self.drain()
         drivers = list(self._drivers.values())
         if self._working:
@@ -149,7 +153,7 @@ class Embedded:
                     return
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, AT_MOST_S)
-                turn = await self.performer.turns.get(turn.id, turn.org)
+                turn = await self.executor.turns.get(turn.id, turn.org)
         finally:
             self._known.pop(turn.id, None)
 
@@ -158,13 +162,13 @@ class Embedded:
         if after > 0:
             await asyncio.sleep(after)
 
-    async def _one(self, turn: Turn) -> Outcome:
+    async def _one(self, turn: Turn) -> TurnOutcome:
         speech = self._known.get(turn.id) or self._scribe(turn)
         speech.turn = turn
         control = self._controls[turn.id] = RunControl()
         self._begun[turn.id] = turn
-        task = self._working[turn.id] = asyncio.create_task(self.performer.perform(turn, speech, control))
-        outcome: Outcome = "again"
+        task = self._working[turn.id] = asyncio.create_task(self.executor.perform(turn, speech, control))
+        outcome: TurnOutcome = "again"
         try:
             outcome = await asyncio.shield(task)
         except asyncio.CancelledError:

@@ -7,13 +7,12 @@ from typing import Literal, get_args
 from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import reading, writing
+from database import reading, writing
 from domain import value
-from service.refusals import refuse
-from service.run_rows import RUNS
-from service.turn_events import END, EVENTS
-from service.turn_rows import OPEN, TURNS, Turn, turn_of
-from service.turns import Turns
+from service.errors import refuse
+from service.runs.event_log import END, EVENTS
+from service.runs.runs import RUNS
+from service.runs.turns import OPEN, TURNS, Turn, Turns, turn_of
 
 State = Literal["waiting", "working", "dead", "failed", "stopped", "done"]
 STATES: tuple[State, ...] = get_args(State)
@@ -30,7 +29,7 @@ _WHERE = {
 
 
 @value
-class Job:
+class TurnJob:
     """One turn, as work."""
 
     id: str
@@ -46,19 +45,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Jobs:
+class TurnJobs:
     """Reads and changes the jobs of an organisation."""
 
     engine: AsyncEngine
 
-    async def list(self, org: str, *, state: State | None = None, limit: int = 50) -> list[Job]:
+    async def list(self, org: str, *, state: State | None = None, limit: int = 50) -> list[TurnJob]:
         """Newest first."""
         query = select(TURNS, RUNS.c.owner).join(RUNS, RUNS.c.id == _T.thread, isouter=True)
         query = query.where(_T.org == org, *([_WHERE[state]] if state else [])).order_by(_T.seq.desc()).limit(limit)
         async with reading(self.engine) as conn:
             return [_job(turn_of(row), row["owner"]) for row in (await conn.execute(query)).mappings()]
 
-    async def get(self, job: str, org: str) -> Job:
+    async def get(self, job: str, org: str) -> TurnJob:
         """The job whose id is, or starts with, ``job``. Raises ``job_not_found``."""
         query = select(TURNS, RUNS.c.owner).join(RUNS, RUNS.c.id == _T.thread, isouter=True)
         query = query.where(_T.org == org, _T.id.startswith(job, autoescape=True)).limit(2)
@@ -87,19 +86,25 @@ class Jobs:
             raise refuse("job_state", f"Job {found.id} is {found.state} already.")
         return await Turns(engine=self.engine).get(found.id, org)
 
-    async def cancel(self, job: str, org: str, *, now: datetime) -> Job:
+    async def cancel(self, job: str, org: str, *, now: datetime) -> TurnJob:
         """Stop a job; its thread keeps what was done. Raises ``job_not_found``, ``job_state``."""
         turn = await self.stoppable(job, org)
         await Turns(engine=self.engine).stop(turn, "operator", now=now)
         return await self.get(turn.id, org)
 
 
-def _job(turn: Turn, owner: str | None) -> Job:
+def _job(turn: Turn, owner: str | None) -> TurnJob:
     dead = turn.status == "error" and turn.error_code == "job_dead"
     plain: State = "stopped" if turn.cancel_reason else "done"
     states: dict[str, State] = {"pending": "waiting", "running": "working", "error": "dead" if dead else "failed"}
-    return Job(
-        id=turn.id, thread=turn.thread, state=states.get(turn.status, plain), attempts=turn.attempts,
-        worker=owner if turn.status in OPEN else None, code=turn.error_code, error=turn.error,
-        created_at=turn.created_at, updated_at=turn.updated_at,
-    )  # fmt: skip
+    return TurnJob(
+        id=turn.id,
+        thread=turn.thread,
+        state=states.get(turn.status, plain),
+        attempts=turn.attempts,
+        worker=owner if turn.status in OPEN else None,
+        code=turn.error_code,
+        error=turn.error,
+        created_at=turn.created_at,
+        updated_at=turn.updated_at,
+    )

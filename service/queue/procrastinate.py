@@ -1,4 +1,4 @@
-"""The queue of several processes: procrastinate's tables on PostgreSQL, one job for each turn.
+"""Procrastinate, the queue of several processes: its tables on PostgreSQL, one job for each turn.
 
 A job's lock is its thread, so jobs of one thread follow each other in the order in which they came. Its
 queueing lock is its turn, so that a turn never waits twice. Who works sends heartbeats; the jobs of
@@ -18,7 +18,7 @@ from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 from psycopg import OperationalError
 
-from approvals import DatabaseUnavailable
+from database import DatabaseUnavailable
 
 QUEUE, TASK = "turns", "advance"
 SOON_S, AT_MOST_S = 0.5, 300.0
@@ -26,10 +26,10 @@ POLL_S = 2.0
 """When to look for jobs although nobody told of one: those that are due later, and words that got lost."""
 
 Work = Callable[[str, str], Awaitable[None]]
-"""Performs the turn of an organisation. Raises ``Later`` when it has to be done again."""
+"""Performs the turn of an organisation. Raises ``RetryLater`` when it has to be done again."""
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """The job is to be done again: at once (it was drained), or after a while."""
 
     def __init__(self, *, at_once: bool = False) -> None:
@@ -37,14 +37,14 @@ class Later(Exception):
         self.at_once = at_once
 
 
-class Again(BaseRetryStrategy):
-    """When a job is tried again: each time after twice as long. It is the turn that dies (``Performer.bury``)."""
+class RetrySchedule(BaseRetryStrategy):
+    """When a job is tried again: each time after twice as long. It is the turn that dies (``TurnExecutor.bury``)."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """See procrastinate."""
-        if isinstance(exception, Later) and exception.at_once:
+        if isinstance(exception, RetryLater) and exception.at_once:
             return RetryDecision(retry_at=datetime.now(UTC))
-        pause = min(SOON_S * 2 ** min(job.attempts, 20), AT_MOST_S if not isinstance(exception, Later) else POLL_S)
+        pause = min(SOON_S * 2 ** min(job.attempts, 20), AT_MOST_S if not isinstance(exception, RetryLater) else POLL_S)
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=pause))
 
 
@@ -100,10 +100,16 @@ class Queue:
 
     async def _round(self, at_once: int) -> None:
         await self.app.run_worker_async(
-            queues=[QUEUE], concurrency=at_once, wait=True, install_signal_handlers=False,
-            fetch_job_polling_interval=POLL_S, abort_job_polling_interval=60.0, delete_jobs="successful",
-            update_heartbeat_interval=self.lease_s / 3, stalled_worker_timeout=10 * self.lease_s,
-        )  # fmt: skip
+            queues=[QUEUE],
+            concurrency=at_once,
+            wait=True,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=POLL_S,
+            abort_job_polling_interval=60.0,
+            delete_jobs="successful",
+            update_heartbeat_interval=self.lease_s / 3,
+            stalled_worker_timeout=10 * self.lease_s,
+        )
 
 
 @contextmanager
@@ -131,6 +137,6 @@ async def hand_over(url: str, turn: str, *, org: str, thread: str) -> None:
 async def open_queue(url: str, *, lease_s: float, work: Work) -> AsyncGenerator[Queue]:
     """The queue of a database; ``work`` does its jobs when this process takes any."""
     app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=4))
-    app.task(name=TASK, queue=QUEUE, retry=Again())(work)
+    app.task(name=TASK, queue=QUEUE, retry=RetrySchedule())(work)
     async with app.open_async():
         yield Queue(app=app, lease_s=lease_s)

@@ -1,18 +1,18 @@
-"""What an engine promises: it performs turns, one at a time for each thread, and loses none.
+"""Dispatcher: what performs turns promises, one at a time for each thread, and none is lost.
 
-Two engines keep this: ``Embedded`` (this process, SQLite) and ``Distributed`` (any number of processes,
-PostgreSQL). ``tests/contract/test_engines.py`` holds both to the same promises.
+Two keep this: ``EmbeddedDispatcher`` (this process, SQLite) and ``DistributedDispatcher`` (any number of
+processes, PostgreSQL). ``tests/contract/test_engines.py`` holds both to the same promises.
 """
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal, Protocol
 
-from service.turns import Turn
+from service.runs.turns import Turn
 
 Stop = Literal["interrupt", "rollback"]
 
 
-class Speech(Protocol):
+class EventSink(Protocol):
     """Where a turn says what happens in it."""
 
     modes: tuple[str, ...]
@@ -29,7 +29,7 @@ class Speech(Protocol):
         ...
 
 
-class Heard(Protocol):
+class EventStream(Protocol):
     """What a turn says, heard in any process, now or later."""
 
     @property
@@ -42,7 +42,7 @@ class Heard(Protocol):
         ...
 
 
-class Dispatch(Protocol):
+class Dispatcher(Protocol):
     """Gets turns performed."""
 
     @property
@@ -54,14 +54,14 @@ class Dispatch(Protocol):
         """Begin to work, also on what was left unfinished."""
         ...
 
-    async def submit(self, turn: Turn) -> Heard | None:
+    async def submit(self, turn: Turn) -> EventStream | None:
         """Have a turn performed after those of its thread that came before. Its row is written already.
 
         Submitting one twice changes nothing.
         """
         ...
 
-    def hear(self, turn: Turn) -> Heard | None:
+    def hear(self, turn: Turn) -> EventStream | None:
         """What a turn says and said; None where nothing of it is known."""
         ...
 

@@ -1,4 +1,4 @@
-"""Threads, runs and states as LangGraph's SDK reads them. Pure."""
+"""JSON documents of threads, runs and states, as LangGraph's SDK reads them. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
-from service.retelling import interrupts
-from service.run_rows import shown
-from service.threads import Thread
-from service.turns import Turn
+from service.runs.runs import shown
+from service.runs.streaming import interrupts
+from service.runs.threads import Thread
+from service.runs.turns import Turn
 
 
 def run_document(turn: Turn) -> dict[str, Any]:

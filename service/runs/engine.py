@@ -1,7 +1,7 @@
-"""One ``advance`` takes a run from where it stands to its next pause or its end.
+"""Engine of runs: one ``advance`` takes a run from where it stands to its next pause or its end.
 
 It holds the run's lease while it works; a second one on the same run is refused, also from another
-process. Who calls it, where and when, is the business of a ``Dispatch`` (``service/contract.py``).
+process. Who calls it, where and when, is the business of a ``Dispatcher`` (``service/runs/dispatcher.py``).
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -19,7 +20,8 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 from opentelemetry.trace import Span
 
-from approvals import Ballots, DatabaseUnavailable, refusal
+from approvals import Ballots, refusal
+from database import DatabaseUnavailable
 from domain import (
     Ending,
     Exhausted,
@@ -35,12 +37,20 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
-from service.fences import GENERATION, Leases, lease_lost, though_lost
-from service.hearing import Hearing, Listen, Watch
-from service.owner import is_gone, own_name
-from service.run_rows import shown
-from service.runs import FINAL, Run, Runs, Status
-from service.unpaid import unpaid
+from service.runs.leases import GENERATION, RunLeases, is_gone, lease_lost, own_name, though_lost
+from service.runs.runs import FINAL, Run, Runs, RunState, Status, shown
+from service.runs.streaming import Listen, Listeners, Subscription
+
+
+def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
+    """The part of ``used`` that the books do not have: they stood at ``before`` and stand at ``after``."""
+    return Spent(
+        tokens_in=max(0, before.tokens_in + used.tokens_in - after.tokens_in),
+        tokens_out=max(0, before.tokens_out + used.tokens_out - after.tokens_out),
+        cost=max(Decimal(0), before.cost + used.cost - after.cost),
+        model_calls=max(0, before.model_calls + used.model_calls - after.model_calls),
+    )
+
 
 STEPS = 400
 """Supersteps of one advance; the run's own budget ends it long before."""
@@ -52,21 +62,6 @@ CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
 """langgraph's own name, which it does not export: a resume of an interrupt that is not open now is an error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a run stands: its row, its state, and what it waits for."""
-
-    run: Run
-    values: dict[str, Any]
-    next: tuple[str, ...] = ()
-    interrupts: tuple[Any, ...] = ()
-
-    @property
-    def ballot(self) -> str | None:
-        """Id of the ballot it waits for."""
-        return next((i.value.get("approval_id") for i in self.interrupts if isinstance(i.value, dict)), None)
-
-
 class Spans(Protocol):
     """Knows how a run's spans hang together."""
 
@@ -75,16 +70,16 @@ class Spans(Protocol):
         ...
 
 
-Ended = Callable[[Standing], Awaitable[None]]
+Ended = Callable[[RunState], Awaitable[None]]
 """Hears of a run that ended; must not raise."""
 
 
-async def nobody(_: Standing) -> None:
+async def nobody(_: RunState) -> None:
     """Hear of nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class RunEngine:
     """Advance runs, one lease each."""
 
     graph: CodingGraph
@@ -98,7 +93,7 @@ class Engine:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ended: Ended = nobody
     lease_for: timedelta = timedelta(seconds=30)
-    leases: Leases = field(default_factory=Leases)
+    leases: RunLeases = field(default_factory=RunLeases)
     """What this process holds: sandboxes obey nobody else."""
 
     async def create(self, task: Task, *, id: str | None = None, forked_from: str | None = None) -> Run:  # noqa: A002
@@ -107,16 +102,27 @@ class Engine:
         now = self.clock()
         task = replace(task, text=Masker().text(task.text))
         run = Run(
-            id=id or uuid4().hex[:12], org=self.org, requester=task.requester, status="pending", task=task,
-            forked_from=forked_from, created_at=now, updated_at=now,
-        )  # fmt: skip
+            id=id or uuid4().hex[:12],
+            org=self.org,
+            requester=task.requester,
+            status="pending",
+            task=task,
+            forked_from=forked_from,
+            created_at=now,
+            updated_at=now,
+        )
         await self.runs.add(run)
         return run
 
     async def advance(
-        self, run_id: str, listen: Listen | None, *, watch: Watch | None = None, control: RunControl | None = None,
+        self,
+        run_id: str,
+        listen: Listen | None,
+        *,
+        watch: Subscription | None = None,
+        control: RunControl | None = None,
         turn: str | None = None,
-    ) -> Standing:  # fmt: skip
+    ) -> RunState:
         """Take the run to its next pause or its end; to its next step only once ``control`` says drain.
 
         What goes wrong is written into the row and returned, not raised; a lost lease is raised. A run that
@@ -134,10 +140,10 @@ class Engine:
             run.id, self.owner, now=self.clock(), lease_for=self.lease_for, instead_of=dead, turn=turn
         )
         self.leases.keep(run.id, self.lease_for.total_seconds(), since=since)
-        done = Outcome(status="paused")
+        done = AdvanceOutcome(status="paused")
         try:
             async with self._lease(run.id, generation):
-                heard = Hearing(listen=listen, watch=watch, control=control)
+                heard = Listeners(listen=listen, watch=watch, control=control)
                 done = await self._segment(run, generation, heard)
         finally:
             settled = await asyncio.shield(self._settle(run, generation, done))
@@ -148,7 +154,7 @@ class Engine:
             await self.ended(standing)
         return standing
 
-    async def _settle(self, run: Run, generation: int, done: "Outcome") -> Run | None:
+    async def _settle(self, run: Run, generation: int, done: "AdvanceOutcome") -> Run | None:
         """Write how the run stands and return its row; None when it was lost before."""
         # A run that waits costs nothing: its sandbox goes, its files are in the content store.
         await self.workspaces.drop(run.id)
@@ -156,8 +162,16 @@ class Engine:
         now = self.clock()
         if not await self.runs.settle(run.id, generation, done.status, now=now, ending=done.ending):
             return None
-        return replace(run, status=done.status, ending=done.ending, segment=run.segment + 1, owner=None,
-                       generation=generation, lease_until=None, updated_at=now)  # fmt: skip
+        return replace(
+            run,
+            status=done.status,
+            ending=done.ending,
+            segment=run.segment + 1,
+            owner=None,
+            generation=generation,
+            lease_until=None,
+            updated_at=now,
+        )
 
     @asynccontextmanager
     async def _lease(self, run: str, generation: int) -> AsyncGenerator[None]:
@@ -197,7 +211,7 @@ class Engine:
             self.leases.keep(run, self.lease_for.total_seconds(), since=since)
         return kept
 
-    async def _segment(self, run: Run, generation: int, heard: Hearing) -> "Outcome":
+    async def _segment(self, run: Run, generation: int, heard: Listeners) -> "AdvanceOutcome":
         """One traced stretch of work. Nothing is left open while a run waits."""
         with self.spans.segment(run) as span:
             done = await self._stream(run, generation, heard)
@@ -206,14 +220,14 @@ class Engine:
                 span.set_attribute("error.type", done.ending.code)
         return done
 
-    async def _stream(self, run: Run, generation: int, heard: Hearing) -> "Outcome":
+    async def _stream(self, run: Run, generation: int, heard: Listeners) -> "AdvanceOutcome":
         config, before, tab = self.config(run.id, generation), Spent(), UsageMeter()
         try:
             with metered() as tab:
                 given, before = await self._input(run, generation, config)
                 await self._listen(run, given, config, heard)
         except GraphDrained:
-            return Outcome(status="pending")
+            return AdvanceOutcome(status="pending")
         except SignoffError as error:
             if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
@@ -222,20 +236,26 @@ class Engine:
             return _stopped(error)
         state = await self.graph.aget_state(config)
         if state.interrupts:
-            return Outcome(status="interrupted", state=state)
+            return AdvanceOutcome(status="interrupted", state=state)
         ending = state.values.get("ending")
         if isinstance(ending, Ending):
-            return Outcome(status=ending.status, ending=ending, state=state)
+            return AdvanceOutcome(status=ending.status, ending=ending, state=state)
         verdict = state.values.get("verdict")
         code = f"approval_{verdict.state}" if isinstance(verdict, Verdict) else "bug"
-        silence = Ending(status="failed", code=code, message="Nobody answered in time, so nothing happened.",
-                         hint="Ask again: signoff resume RUN", exit_status=2)  # fmt: skip
-        return Outcome(status="paused", ending=silence, state=state)
+        silence = Ending(
+            status="failed",
+            code=code,
+            message="Nobody answered in time, so nothing happened.",
+            hint="Ask again: signoff resume RUN",
+            exit_status=2,
+        )
+        return AdvanceOutcome(status="paused", ending=silence, state=state)
 
-    async def _listen(self, run: Run, given: Any, config: RunnableConfig, heard: Hearing) -> None:
+    async def _listen(self, run: Run, given: Any, config: RunnableConfig, heard: Listeners) -> None:
         wanted: Any = sorted({"custom", *(heard.watch.modes if heard.watch else ())})
-        stream = self.graph.astream(given, config, stream_mode=wanted, subgraphs=True, durability="sync",
-                                    control=heard.control)  # fmt: skip
+        stream = self.graph.astream(
+            given, config, stream_mode=wanted, subgraphs=True, durability="sync", control=heard.control
+        )
         # Closed at once: a node that still works when a run is stopped is ended before its books are.
         async with aclosing(cast("AsyncGenerator[tuple[tuple[str, ...], str, Any]]", stream)) as parts:
             async for space, mode, chunk in parts:
@@ -301,7 +321,7 @@ class Engine:
         await self.graph.aupdate_state(config, changes, as_node=source)
         return True
 
-    async def standing(self, run_id: str) -> Standing:
+    async def standing(self, run_id: str) -> RunState:
         """How the run stands now, without touching it."""
         run = await self.runs.get(run_id, org=self.org)
         return _stands(run, await self.graph.aget_state(self.config(run.id)))
@@ -315,7 +335,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class AdvanceOutcome:
     """How a stretch of work went."""
 
     status: Status
@@ -324,16 +344,22 @@ class Outcome:
     """What is in the last checkpoint; None: it was not read."""
 
 
-def _stands(run: Run, state: StateSnapshot) -> Standing:
-    return Standing(run=run, values=shown(state.values), next=state.next, interrupts=tuple(state.interrupts))
+def _stands(run: Run, state: StateSnapshot) -> RunState:
+    return RunState(run=run, values=shown(state.values), next=state.next, interrupts=tuple(state.interrupts))
 
 
-def _stopped(error: SignoffError) -> Outcome:
+def _stopped(error: SignoffError) -> AdvanceOutcome:
     """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
-    ending = Ending(status="failed", code=error.stable_code, message=error.message[:20_000], hint=error.hint,
-                    exit_status=error.exit_status, retry_after=getattr(error, "retry_after", None),
-                    max_tokens=getattr(error, "max_tokens", None))  # fmt: skip
+    ending = Ending(
+        status="failed",
+        code=error.stable_code,
+        message=error.message[:20_000],
+        hint=error.hint,
+        exit_status=error.exit_status,
+        retry_after=getattr(error, "retry_after", None),
+        max_tokens=getattr(error, "max_tokens", None),
+    )
     if isinstance(error, Exhausted):
-        return Outcome(status="paused_budget", ending=ending)
+        return AdvanceOutcome(status="paused_budget", ending=ending)
     again = isinstance(error, Transient) or error.stable_code in ASK_AGAIN
-    return Outcome(status="paused" if again else "failed", ending=ending)
+    return AdvanceOutcome(status="paused" if again else "failed", ending=ending)

@@ -1,24 +1,110 @@
-"""Streams through the database: written where a turn is performed, heard in every process, also later.
+"""Event log of turns: written where a turn is performed, read in every process, also later.
 
-What is heard is what is written: nobody hears an event that a killed process would take with it, so an id
+What is read is what is written: no client hears an event that a killed process would take with it, so an id
 means the same before and after.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import structlog
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from database import AGAIN_S, Signals, look_again, reading, tell, writing
 from domain import Transient
-from service.signals import AGAIN_S, Signals, look_again
-from service.streams import HEARTBEAT_S, as_json, frame
-from service.turn_events import END, TurnEvents
-from service.turns import Turn, Turns
+from service.runs.sse import HEARTBEAT_S, as_json, frame
+from service.runs.turns import TURNS, Turn, Turns
+from service.tables import METADATA
+
+END = "\n"
+"""The event behind which nothing comes any more."""
+MOST = 20_000
+"""Events of one turn that are kept; older ones go."""
+EVENTS = Table(
+    "turn_events",
+    METADATA,
+    Column("turn", String(64), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("event", String(300), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False, index=True),
+)
+_E = EVENTS.c
+# Statements of every step are made once: putting one together costs more than executing it.
+_LOCK = select(TURNS.c.attempts).where(TURNS.c.id == bindparam("of")).with_for_update()
+_LAST = select(func.max(_E.seq)).where(_E.turn == bindparam("of"))
+_ADD = insert(EVENTS)
+_PAGE = (
+    select(_E.seq, _E.event, _E.body)
+    .where(_E.turn == bindparam("of"), _E.seq > bindparam("behind"))
+    .order_by(_E.seq)
+    .limit(bindparam("most"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEvents:
+    """Append and read, in the order in which it was said."""
+
+    engine: AsyncEngine
+
+    async def append(
+        self, turn: str, said: Sequence[tuple[str, bytes]], *, at: datetime, attempt: int | None = None
+    ) -> int | None:
+        """Write behind what is there; the number of the last one, or None when another attempt has begun since."""
+        async with writing(self.engine) as conn:
+            if not await self._mine(conn, turn, attempt):
+                return None
+            last = (await conn.execute(_LAST, {"of": turn})).scalar() or 0
+            rows = [
+                {"turn": turn, "seq": last + n, "event": event, "body": body, "said_at": at}
+                for n, (event, body) in enumerate(said, 1)
+            ]
+            await conn.execute(_ADD, rows)
+            if last + len(said) > MOST:
+                await conn.execute(delete(EVENTS).where(_E.turn == turn, _E.seq <= last + len(said) - MOST))
+            await tell(conn, f"turn:{turn}")
+        return last + len(said)
+
+    async def forget(self, turn: str, *, upto: int) -> None:
+        """Delete the oldest events of a turn, up to a number."""
+        async with writing(self.engine) as conn:
+            await conn.execute(delete(EVENTS).where(_E.turn == turn, _E.seq <= upto))
+
+    async def _mine(self, conn: AsyncConnection, turn: str, attempt: int | None) -> bool:
+        """Lock the turn's row, so that two writers follow each other."""
+        now = (await conn.execute(_LOCK, {"of": turn})).scalar()
+        return now is not None and attempt in {None, now}
+
+    async def after(self, turn: str, seq: int, *, limit: int = 500) -> list[tuple[int, str, bytes]]:
+        """(number, event, body) of what was said behind a number."""
+        wanted = {"of": turn, "behind": seq, "most": limit}
+        async with reading(self.engine) as conn:
+            return [(int(row[0]), str(row[1]), bytes(row[2])) for row in await conn.execute(_PAGE, wanted)]
+
+    async def drop(self, before: datetime) -> int:
+        """Forget what was said before then."""
+        async with writing(self.engine) as conn:
+            return (await conn.execute(delete(EVENTS).where(_E.said_at < before))).rowcount
+
 
 GATHER_S = 0.01
 """How long to wait for more before a batch is written that nobody asked for."""
@@ -36,8 +122,8 @@ Told = tuple[int, str, bytes]
 
 
 @dataclass(slots=True, kw_only=True)
-class Scribe:
-    """A ``Speech`` that is written down, a batch at a time."""
+class EventWriter:
+    """A ``EventSink`` that is written down, a batch at a time."""
 
     turn: Turn
     """As it was before this attempt."""
@@ -57,7 +143,7 @@ class Scribe:
     _closing: bool = False
 
     def say(self, event: str, data: Any) -> None:
-        """See ``Speech.say``. Nobody hears a turn that nobody wants to hear."""
+        """See ``EventSink.say``. Nobody hears a turn that nobody wants to hear."""
         if not self.modes:
             return
         self._waiting.append((event, as_json(data)))
@@ -65,7 +151,7 @@ class Scribe:
             self._writing = asyncio.create_task(self._write())
 
     async def kept(self) -> None:
-        """See ``Speech.kept``."""
+        """See ``EventSink.kept``."""
         if self._waiting or self._alone.locked():
             # Half of it must not get lost with a task that is cancelled meanwhile.
             await asyncio.shield(self._in_turn())
@@ -138,14 +224,14 @@ class Scribe:
 
 
 @dataclass(slots=True, kw_only=True)
-class Replay:
+class EventReader:
     """A ``Heard`` that reads what was written down."""
 
     turn: Turn
     events: TurnEvents
     turns: Turns
     signals: Signals
-    speech: Scribe | None = None
+    speech: EventWriter | None = None
     """Where this process performs the turn itself."""
     tail_s: float = TAIL_S
 

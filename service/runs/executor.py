@@ -1,4 +1,7 @@
-"""Perform one turn: take its thread to the next pause or the end, and tell everybody who listens."""
+"""Executor of turns: takes a thread to its next pause or its end, and writes what happens into the event log.
+
+What is left to do after a turn was stopped is here as well, whichever dispatcher performed it.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,25 +14,30 @@ import structlog
 from langgraph.runtime import RunControl
 
 from domain import Ending, SignoffError, Transient
-from service.contract import Speech
-from service.documents import run_document
-from service.engine import Engine, Standing
-from service.hearing import Watch
-from service.history import refine
-from service.retelling import Retelling, final_values, readable
-from service.rewinding import rewind
-from service.streams import as_json
-from service.threads import Threads, ThreadStatus
-from service.turns import Turn, Turns, TurnStatus
+from service.runs.dispatcher import EventSink, Stop
+from service.runs.documents import run_document
+from service.runs.engine import RunEngine
+from service.runs.history import refine, rewind, roll_back
+from service.runs.runs import RunState
+from service.runs.sse import as_json
+from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
+from service.runs.threads import Threads, ThreadStatus
+from service.runs.turns import Turn, Turns, TurnStatus
 
 ENDED: Mapping[str, TurnStatus] = {
-    "delivered": "success", "nothing_to_do": "success", "rejected": "success", "failed": "error",
-    "interrupted": "interrupted", "paused": "interrupted", "paused_budget": "interrupted", "cancelled": "interrupted",
-}  # fmt: skip
+    "delivered": "success",
+    "nothing_to_do": "success",
+    "rejected": "success",
+    "failed": "error",
+    "interrupted": "interrupted",
+    "paused": "interrupted",
+    "paused_budget": "interrupted",
+    "cancelled": "interrupted",
+}
 """How a run of ours stands → how LangGraph's API calls that. What waits for a person is no success."""
 
 
-Outcome = Literal["ended", "gone", "busy", "again", "drained"]
+TurnOutcome = Literal["ended", "gone", "busy", "again", "drained"]
 """``busy``: somebody else has its run. ``again``: what it needs does not answer now. Both are tried again."""
 MOST_ATTEMPTS = 50
 """A turn that was begun so often and never came to an end is a dead letter: it may be what kills its workers."""
@@ -45,16 +53,16 @@ class Callbacks(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performer:
+class TurnExecutor:
     """Knows how a turn is done; who calls it and when is the dispatcher's business."""
 
-    engine: Engine
+    engine: RunEngine
     threads: Threads
     turns: Turns
     callbacks: Callbacks
     clock: Callable[[], datetime]
 
-    async def perform(self, turn: Turn, feed: Speech, control: RunControl | None = None) -> Outcome:
+    async def perform(self, turn: Turn, feed: EventSink, control: RunControl | None = None) -> TurnOutcome:
         """Return how it went: ended, taken back before it began, its run is busy elsewhere, or drained.
 
         A cancelled call leaves the row as it is: whoever cancelled it knows why.
@@ -86,35 +94,35 @@ class Performer:
         await self._ended(turn, feed, standing)
         return "ended"
 
-    async def _later(self, turn: Turn, feed: Speech, outcome: Outcome) -> Outcome:
+    async def _later(self, turn: Turn, feed: EventSink, outcome: TurnOutcome) -> TurnOutcome:
         """It was no attempt: nothing of it failed. Only what ends with its process counts."""
         await feed.kept()
         with suppress(Transient):  # the database is away: then it counts, too
             await self.turns.update(turn.id, now=self.clock(), attempts=turn.attempts - 1)
         return outcome
 
-    async def bury(self, turn: Turn, feed: Speech, why: str) -> None:
+    async def bury(self, turn: Turn, feed: EventSink, why: str) -> None:
         """Make a turn a dead letter: its run waits for ``signoff jobs retry``."""
         hint = f"Look into the logs, then: signoff jobs retry {turn.id}"
         ending = Ending(status="failed", code="job_dead", message=why, hint=hint)
         await self.engine.runs.park(turn.thread, now=self.clock(), ending=ending)
         await self._failed(turn, feed, DEAD, why)
 
-    async def _stands_at(self, engine: Engine, turn: Turn) -> str:
+    async def _stands_at(self, engine: RunEngine, turn: Turn) -> str:
         if turn.asked.get("fresh"):
             return ""
         state = await engine.graph.aget_state(engine.config(turn.thread))
         return str(state.config.get("configurable", {}).get("checkpoint_id") or "")
 
-    async def _advance(self, engine: Engine, turn: Turn, feed: Speech, control: RunControl | None) -> Standing:
+    async def _advance(self, engine: RunEngine, turn: Turn, feed: EventSink, control: RunControl | None) -> RunState:
         await self._prepare(engine, turn)
-        told = Retelling(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
+        told = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
         modes = told.needed
-        watch = Watch(modes=modes, hear=told.hear, kept=feed.kept) if feed.modes else None
+        watch = Subscription(modes=modes, hear=told.hear, kept=feed.kept) if feed.modes else None
         listen = told.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
         return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
 
-    async def _prepare(self, engine: Engine, turn: Turn) -> None:
+    async def _prepare(self, engine: RunEngine, turn: Turn) -> None:
         """What has to happen to the thread first. Doing it again after a crash changes nothing."""
         wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
         if at and turn.attempts == 1:
@@ -125,7 +133,7 @@ class Performer:
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
                 await refine(engine, standing.run, wish)
 
-    async def _ended(self, turn: Turn, feed: Speech, standing: Standing) -> None:
+    async def _ended(self, turn: Turn, feed: EventSink, standing: RunState) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending
         code = ending.code if ending and status != "success" else None
         message = ending.message if ending and status != "success" else None
@@ -137,15 +145,22 @@ class Performer:
             feed.say("error", {"error": code or "failed", "message": message or ""})
         await self._settle(turn, feed, status, thread, values, code=code, message=message)
 
-    async def _failed(self, turn: Turn, feed: Speech, code: str, message: str) -> None:
+    async def _failed(self, turn: Turn, feed: EventSink, code: str, message: str) -> None:
         feed.say("error", {"error": code, "message": message})
         values: Mapping[str, Any] = {"__error__": {"error": code, "message": message}}
         await self._settle(turn, feed, "error", "error", values, code=code, message=message)
 
     async def _settle(
-        self, turn: Turn, feed: Speech, status: TurnStatus, thread: ThreadStatus, values: Mapping[str, Any],
-        *, code: str | None, message: str | None,
-    ) -> None:  # fmt: skip
+        self,
+        turn: Turn,
+        feed: EventSink,
+        status: TurnStatus,
+        thread: ThreadStatus,
+        values: Mapping[str, Any],
+        *,
+        code: str | None,
+        message: str | None,
+    ) -> None:
         now = self.clock()
         told = (message or "")[:20_000] or None
         await feed.kept()
@@ -158,3 +173,17 @@ class Performer:
 
 def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:
     return as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
+
+
+async def take_back(executor: TurnExecutor, turn: Turn, how: Stop, *, now: datetime) -> None:
+    """After a turn was stopped: undo what it did where that is wanted, and say how its thread stands now."""
+    engine = replace(executor.engine, org=turn.org)
+    if how == "rollback":
+        latest = await executor.turns.get(turn.id, turn.org)
+        if latest.attempts:
+            await roll_back(engine, turn.thread, latest.before or "")
+        await executor.turns.delete(turn.id)
+    state = await engine.graph.aget_state(engine.config(turn.thread))
+    waiting = bool(await executor.turns.unfinished(turn.thread))
+    status = "busy" if waiting else "interrupted" if state.interrupts else "idle"
+    await executor.threads.update(turn.thread, now=now, status=status)

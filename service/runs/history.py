@@ -1,14 +1,17 @@
-"""Time travel: the steps a run has taken, and new runs that start from one of them, files and all (G4)."""
+"""History of a run: the checkpoints it has, new runs that start from one, files and all, and rewinding to one (G4)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
 
 from domain import Refused, Task, Verdict
-from service.engine import Engine
-from service.runs import Run
+from service.errors import refuse
+from service.runs.engine import RunEngine
+from service.runs.runs import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +24,12 @@ class Moment:
     at: datetime | None = None
 
 
-async def moments(engine: Engine, run: str) -> list[Moment]:
+async def moments(engine: RunEngine, run: str) -> list[Moment]:
     """Return the steps of a run, oldest first."""
     return [_moment(n, state) for n, state in enumerate(await _states(engine, run))]
 
 
-async def fork(engine: Engine, run: Run, step: int) -> Run:
+async def fork(engine: RunEngine, run: Run, step: int) -> Run:
     """Return a new run that stands where ``run`` stood at ``step``.
 
     Raises:
@@ -34,8 +37,11 @@ async def fork(engine: Engine, run: Run, step: int) -> Run:
     """
     states = await _states(engine, run.id)
     if not 0 <= step < len(states):
-        raise Refused(f"Run {run.id} has no step {step}.", code="step_unknown",
-                      hint=f"It has steps 0 to {len(states) - 1}; see signoff show {run.id}")  # fmt: skip
+        raise Refused(
+            f"Run {run.id} has no step {step}.",
+            code="step_unknown",
+            hint=f"It has steps 0 to {len(states) - 1}; see signoff show {run.id}",
+        )
     forked = await engine.create(run.task, forked_from=run.id)
     values = states[step].values
     if step == 0 or "pinned" not in values:
@@ -47,7 +53,7 @@ async def fork(engine: Engine, run: Run, step: int) -> Run:
     return forked
 
 
-async def refine(engine: Engine, run: Run, wish: str) -> None:
+async def refine(engine: RunEngine, run: Run, wish: str) -> None:
     """Send an ended run back to the planner with what a person wants instead (A10).
 
     Raises:
@@ -55,15 +61,18 @@ async def refine(engine: Engine, run: Run, wish: str) -> None:
     """
     standing = await engine.standing(run.id)
     if "plan" not in standing.values or standing.interrupts:
-        raise Refused(f"Run {run.id} cannot be refined now.", code="nothing_to_refine",
-                      hint="Decide its approval first, or wait until it ended.")  # fmt: skip
+        raise Refused(
+            f"Run {run.id} cannot be refined now.",
+            code="nothing_to_refine",
+            hint="Decide its approval first, or wait until it ended.",
+        )
     verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
     asked = standing.values.get("ask_round", 0) + 1
     update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
 
 
-async def raise_budget(engine: Engine, run: Run, **limits: Any) -> Run:
+async def raise_budget(engine: RunEngine, run: Run, **limits: Any) -> Run:
     """Return the run with higher limits; they hold from its next step on."""
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if not given:
@@ -73,7 +82,7 @@ async def raise_budget(engine: Engine, run: Run, **limits: Any) -> Run:
     return replace(run, task=task)
 
 
-async def _states(engine: Engine, run: str) -> list[StateSnapshot]:
+async def _states(engine: RunEngine, run: str) -> list[StateSnapshot]:
     found = [state async for state in engine.graph.aget_state_history(engine.config(run))]
     return [state for state in reversed(found) if state.next != ("__start__",)]
 
@@ -82,3 +91,41 @@ def _moment(step: int, state: StateSnapshot) -> Moment:
     snapshot = state.values.get("snapshot")
     at = datetime.fromisoformat(state.created_at) if state.created_at else None
     return Moment(step=step, next=", ".join(state.next) or "end", tree=snapshot.tree if snapshot else "", at=at)
+
+
+async def checkpoint(engine: RunEngine, thread: str, id_: str) -> StateSnapshot:
+    """The state at a checkpoint. Raises ``checkpoint_not_found``."""
+    state = await engine.graph.aget_state(at(engine, thread, id_))
+    if not state.created_at:
+        raise refuse("checkpoint_not_found", f"This thread has no checkpoint {id_[:64]!r}.")
+    return state
+
+
+def at(engine: RunEngine, thread: str, id_: str) -> RunnableConfig:
+    """The configuration that names a checkpoint."""
+    config = engine.config(thread)
+    return {**config, "configurable": {**config.get("configurable", {}), "checkpoint_id": id_, "checkpoint_ns": ""}}
+
+
+async def rewind(engine: RunEngine, thread: str, id_: str) -> None:
+    """Make a new head that stands where the checkpoint stood; the questions asked since are asked anew."""
+    state = await checkpoint(engine, thread, id_)
+    parent = state.parent_config
+    before = await engine.graph.aget_state(parent) if parent else None
+    came_from = before.next[0] if before is not None and before.next else None
+    if came_from is None or came_from == "__start__":
+        await engine.graph.aupdate_state(at(engine, thread, id_), None, as_node="__copy__")
+        return
+    again = state.values.get("ask_round", 0) + 1
+    cleaned: dict[str, Any] = {"ending": None, "delivered": None, "ballot": "", "ask_round": again}
+    await engine.graph.aupdate_state(at(engine, thread, id_), cleaned, as_node=came_from)
+
+
+async def roll_back(engine: RunEngine, thread: str, before: str) -> None:
+    """Undo everything since that checkpoint; empty: everything."""
+    if before:
+        await engine.graph.aupdate_state(at(engine, thread, before), None, as_node="__copy__")
+        return
+    saver = engine.graph.checkpointer
+    if isinstance(saver, BaseCheckpointSaver):
+        await cast("BaseCheckpointSaver[str]", saver).adelete_thread(thread)

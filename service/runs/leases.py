@@ -1,15 +1,22 @@
-"""Nobody who lost a run may go on with it: not write its checkpoints, not run its commands.
+"""Leases on runs, as fences: a process that lost a run may not write its checkpoints nor run its commands.
 
 A *generation* is the number of a run's lease. It travels in LangGraph's configuration, so every write of
 a checkpoint says under which lease it was made; and this process knows until when each of its leases
 lasts, so a process that slept through the end of one stops before the next command.
+
+An owner is named so that its death is noticed at once on the same machine. Elsewhere, and where the name says
+nothing, a lease simply runs out.
 """
 
+import os
+import socket
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 
@@ -22,8 +29,9 @@ GENERATION = "generation"
 
 def lease_lost(run: str) -> Refused:
     """The error for whoever lost a run."""
-    return Refused(f"Run {run} was taken over or cancelled.", code="lease_lost",
-                   hint="See how it stands: signoff show RUN")  # fmt: skip
+    return Refused(
+        f"Run {run} was taken over or cancelled.", code="lease_lost", hint="See how it stands: signoff show RUN"
+    )
 
 
 @contextmanager
@@ -43,7 +51,7 @@ def held(config: RunnableConfig) -> tuple[str, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Leases:
+class RunLeases:
     """The leases of this process, and until when each lasts by its own clock."""
 
     clock: Callable[[], float] = time.monotonic
@@ -68,7 +76,7 @@ class FencedBackend:
     """Gives out sandboxes that obey the holder of their run's lease alone."""
 
     backend: Backend
-    leases: Leases
+    leases: RunLeases
 
     async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
         """See ``Backend.lease``. Raises ``lease_lost``."""
@@ -89,7 +97,7 @@ class FencedSandbox:
     """One of them."""
 
     sandbox: Sandbox
-    leases: Leases
+    leases: RunLeases
     owner: str
 
     @property
@@ -101,9 +109,15 @@ class FencedSandbox:
         return self.sandbox.image_digest
 
     async def run(
-        self, argv: Sequence[str], *, cwd: str = REPO, env: Mapping[str, str] | None = None, stdin: bytes = b"",
-        timeout_s: float = 60.0, heard: Heard | None = None,
-    ) -> CommandRun:  # fmt: skip
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        heard: Heard | None = None,
+    ) -> CommandRun:
         """See ``Sandbox.run``. Raises ``lease_lost``."""
         self.leases.ensure(self.owner)
         return await self.sandbox.run(argv, cwd=cwd, env=env, stdin=stdin, timeout_s=timeout_s, heard=heard)
@@ -135,3 +149,32 @@ class FencedSandbox:
     async def close(self) -> None:
         """See ``Sandbox.close``."""
         await self.sandbox.close()
+
+
+_STARTED = 21
+"""Position of the start time in /proc/PID/stat (proc(5), field 22)."""
+
+
+def own_name() -> str:
+    """``host/pid/start/random`` of this very process."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}/{pid}/{_start_of(pid) or 0}/{uuid4().hex[:8]}"
+
+
+def is_gone(owner: str | None) -> bool:
+    """True when the named process is known to be dead; False when it lives or nothing is known."""
+    parts = (owner or "").split("/")
+    if len(parts) != 4 or parts[0] != socket.gethostname() or not parts[1].isdigit():  # noqa: PLR2004 - the four above
+        return False
+    if not Path("/proc/self/stat").exists():
+        return False
+    return _start_of(int(parts[1])) != parts[2]
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot; pids are used again, pairs of both are not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[_STARTED - 2]

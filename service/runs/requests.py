@@ -1,20 +1,27 @@
-"""What a client asks for when it starts a run, in LangGraph's words, and the task that is meant. Pure."""
+"""Requests for runs, in LangGraph's words: the body, the task that it means, and the assistants it may name. Pure.
+
+There is one assistant of the coding graph for each sandbox profile.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal, cast
+from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from domain import Task, ensure_no_credential
-from service.refusals import Unfit, refuse
-from service.turns import Strategy
-from service.who import Who
+from domain import Profile, Task, Unprocessable, ensure_no_credential, value
+from service.auth.principal import Principal
+from service.errors import refuse
+from service.runs.turns import Strategy
 
-FIELDS = frozenset({"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget",
-                    "outside"})  # fmt: skip
+FIELDS = frozenset(
+    {"repo", "base", "accept", "deliver", "expert", "strategy", "profile", "pipeline", "budget", "outside"}
+)
 """Fields of a task that ``config.configurable`` or ``context`` may set; ``repo`` beside ``messages`` works, too."""
-MODES = frozenset({"values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks",
-                   "checkpoints"})  # fmt: skip
+MODES = frozenset(
+    {"values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks", "checkpoints"}
+)
 _TASK = TypeAdapter(Task)
 
 
@@ -103,7 +110,7 @@ def spoken(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("text"))
 
 
-def read_task(ask: RunAsk, who: Who, *, profile: str, default_repo: str | None) -> Task:
+def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: str | None) -> Task:
     """The task a run is asked to do. Who requests it, and how they stand, is who is logged in, whatever the body says.
 
     Raises:
@@ -125,12 +132,65 @@ def read_task(ask: RunAsk, who: Who, *, profile: str, default_repo: str | None) 
     for name in ("repo", "base"):
         ensure_no_credential(str(fields.get(name, "")))
     try:
-        return _TASK.validate_python({**fields, "requester": who.subject, "standing": who.standing})
+        return _TASK.validate_python({**fields, "requester": principal.subject, "standing": principal.standing})
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise Unfit(f"The task is not valid: {what}", code="task_invalid",
-                    hint='Send {"text": …, "repo": …}; see docs/api.md for the other fields.') from error  # fmt: skip
+        raise Unprocessable(
+            f"The task is not valid: {what}",
+            code="task_invalid",
+            hint='Send {"text": …, "repo": …}; see docs/api.md for the other fields.',
+        ) from error
 
 
 def _mapping(found: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+GRAPH = "coding"
+_SINCE = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
+
+
+@value
+class Assistant:
+    """A graph and how it is run."""
+
+    id: str
+    name: str
+    description: str
+    profile: Profile
+    graph: str = GRAPH
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As the SDK reads it."""
+        return {
+            "assistant_id": self.id,
+            "graph_id": self.graph,
+            "name": self.name,
+            "description": self.description,
+            "config": {"configurable": {"profile": self.profile}},
+            "context": {},
+            "metadata": {"created_by": "system", "profile": self.profile},
+            "version": 1,
+            "created_at": _SINCE,
+            "updated_at": _SINCE,
+        }
+
+
+def _made(name: str, profile: Profile, description: str) -> Assistant:
+    id_ = str(uuid5(NAMESPACE_URL, f"signoff:assistant:{name}"))
+    return Assistant(id=id_, name=name, profile=profile, description=description)
+
+
+ASSISTANTS: tuple[Assistant, ...] = (
+    _made("coding", "sealed", "Changes code and proves it in a sandbox without a network."),
+    _made("coding-packages", "packages", "The same, and the sandbox reaches package registries."),
+)
+
+
+def assistant(named: str) -> Assistant:
+    """The assistant with this id or name; the graph's name means the sealed one. Raises ``assistant_not_found``."""
+    for each in ASSISTANTS:
+        if named in {each.id, each.name}:
+            return each
+    raise refuse("assistant_not_found", f"There is no assistant {named[:100]!r}.")

@@ -1,36 +1,146 @@
-"""The rows of runs: what was asked, who works on it now, how it stands.
+"""Rows of runs: what was asked, which process works on it, how it stands.
 
-A row carries a lease ``(owner, generation, until)``. Whoever lost it can no longer write: every
-update names the generation it was given.
+A row carries a lease ``(owner, generation, until)``. Whoever lost it can no longer write: every update names the
+generation it was given.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import reading, writing
-from domain import Ending, Refused, Task
-from service.run_rows import FINAL, METADATA, RUNS, Run, Status, ending_json, run_of, task_json
-from service.signals import tell
+from database import reading, tell, writing
+from domain import Ending, Refused, Task, split_credential, value
+from service.tables import METADATA
+
+Status = Literal[
+    "pending",
+    "running",
+    "interrupted",
+    "paused",
+    "paused_budget",
+    "delivered",
+    "nothing_to_do",
+    "rejected",
+    "failed",
+    "cancelled",
+]
+"""``interrupted``: a ballot is open. ``paused_budget``: a budget is spent. ``paused``: anything else to go on from."""
+FINAL: frozenset[Status] = frozenset({"delivered", "nothing_to_do", "rejected", "failed", "cancelled"})
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("org", String(200), nullable=False, index=True),
+    Column("requester", String(200), nullable=False),
+    Column("status", String(20), nullable=False, index=True),
+    Column("task", Text, nullable=False),
+    Column("ending", Text, nullable=True),
+    Column("forked_from", String(64), nullable=True),
+    Column("segment", Integer, nullable=False, default=0),
+    Column("owner", String(200), nullable=True),
+    Column("generation", Integer, nullable=False, default=0),
+    Column("lease_until", DateTime(timezone=True), nullable=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+_TASK, _ENDING = TypeAdapter(Task), TypeAdapter(Ending)
+
+
+@value
+class Run:
+    """One row."""
+
+    id: str
+    org: str
+    requester: str
+    status: Status
+    task: Task
+    ending: Ending | None = None
+    forked_from: str | None = None
+    segment: int = 0
+    owner: str | None = None
+    generation: int = 0
+    lease_until: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+def run_of(row: RowMapping) -> Run:
+    """The run of a row."""
+    fields: dict[str, Any] = {str(key): kept for key, kept in row.items()}
+    for name in ("lease_until", "created_at", "updated_at"):
+        # SQLite forgets the zone; everything here is written in UTC.
+        if fields[name] is not None and fields[name].tzinfo is None:
+            fields[name] = fields[name].replace(tzinfo=UTC)
+    task = _TASK.validate_json(fields["task"])
+    # Older rows may have a password in the address; it is for nobody to see, and git finds one where it fetches.
+    address = split_credential(task.repo)[0]
+    fields["task"] = task if address == task.repo else replace(task, repo=address)
+    fields["ending"] = _ENDING.validate_json(fields["ending"]) if fields["ending"] else None
+    return Run(**fields)
+
+
+def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A state as it is shown: the runs of older versions may have a password in their address."""
+    told = dict(values)
+    for name in ("task", "pinned"):
+        kept: Any = told.get(name)
+        if kept is not None and (address := split_credential(kept.repo)[0]) != kept.repo:
+            told[name] = replace(kept, repo=address)
+    return told
+
+
+def task_json(task: Task) -> str:
+    """A task as its row keeps it."""
+    return _TASK.dump_json(task).decode()
+
+
+def ending_json(ending: Ending | None) -> str | None:
+    """An ending as its row keeps it."""
+    return _ENDING.dump_json(ending).decode() if ending else None
+
 
 # Statements of every advance are made once: putting one together costs more than executing it.
 _R = RUNS.c
 _ADD = insert(RUNS)
 _EXACTLY = select(RUNS).where(_R.id == bindparam("run"), _R.org == bindparam("of"))
 _LOCK = select(_R.id).where(_R.id == bindparam("run")).with_for_update()
-_FREE = or_(_R.owner.is_(None), _R.owner == bindparam("taker"), _R.owner == bindparam("dead"),
-            _R.lease_until < bindparam("now"))  # fmt: skip
+_FREE = or_(
+    _R.owner.is_(None), _R.owner == bindparam("taker"), _R.owner == bindparam("dead"), _R.lease_until < bindparam("now")
+)
 _CLAIM = (
     update(RUNS)
     .where(_R.id == bindparam("run"), _FREE)
-    .values(owner=bindparam("taker"), generation=_R.generation + 1, lease_until=bindparam("until"), status="running",
-            segment=_R.segment + 1, updated_at=bindparam("now"))
+    .values(
+        owner=bindparam("taker"),
+        generation=_R.generation + 1,
+        lease_until=bindparam("until"),
+        status="running",
+        segment=_R.segment + 1,
+        updated_at=bindparam("now"),
+    )
     .returning(_R.generation)
-)  # fmt: skip
+)
 _HELD = (_R.id == bindparam("run"), _R.generation == bindparam("lease"))
 _RENEW = update(RUNS).where(*_HELD).values(lease_until=bindparam("until"), updated_at=bindparam("now"))
 _SETTLE = (
@@ -56,10 +166,17 @@ class Runs:
     async def add(self, run: Run) -> None:
         """Write a new row."""
         row = {
-            "id": run.id, "org": run.org, "requester": run.requester, "status": run.status,
-            "task": task_json(run.task), "forked_from": run.forked_from, "segment": 0,
-            "generation": 0, "created_at": run.created_at, "updated_at": run.updated_at,
-        }  # fmt: skip
+            "id": run.id,
+            "org": run.org,
+            "requester": run.requester,
+            "status": run.status,
+            "task": task_json(run.task),
+            "forked_from": run.forked_from,
+            "segment": 0,
+            "generation": 0,
+            "created_at": run.created_at,
+            "updated_at": run.updated_at,
+        }
         async with writing(self.engine) as connection:
             await connection.execute(_ADD, row)
 
@@ -93,9 +210,15 @@ class Runs:
             return [run_of(row) for row in (await connection.execute(query)).mappings()]
 
     async def claim(
-        self, run: str, owner: str, *, now: datetime, lease_for: timedelta, instead_of: str | None = None,
+        self,
+        run: str,
+        owner: str,
+        *,
+        now: datetime,
+        lease_for: timedelta,
+        instead_of: str | None = None,
         turn: str | None = None,
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Take the lease, also from ``instead_of``, who is known to be dead; return its generation.
 
         With a ``turn``: only while that has not been stopped. Who stops one locks the run's row, too.
@@ -108,12 +231,18 @@ class Runs:
             if connection.dialect.name != "sqlite":  # there, whoever writes has locked the whole file
                 await connection.execute(_LOCK, {"run": run})
             if turn is not None and not await _stands(connection, turn):
-                raise Refused(f"Run {run} was stopped before it began.", code="lease_lost",
-                              hint="See how it stands: signoff show RUN")  # fmt: skip
+                raise Refused(
+                    f"Run {run} was stopped before it began.",
+                    code="lease_lost",
+                    hint="See how it stands: signoff show RUN",
+                )
             generation = (await connection.execute(_CLAIM, wanted)).scalar_one_or_none()
         if generation is None:
-            raise Refused(f"Run {run} is being worked on by somebody else.", code="run_busy",
-                          hint="Wait for it to pause or end; after a crash its lease runs out by itself.")  # fmt: skip
+            raise Refused(
+                f"Run {run} is being worked on by somebody else.",
+                code="run_busy",
+                hint="Wait for it to pause or end; after a crash its lease runs out by itself.",
+            )
         return generation
 
     async def renew(self, run: str, generation: int, *, now: datetime, lease_for: timedelta) -> bool:
@@ -162,4 +291,16 @@ async def _stands(connection: AsyncConnection, turn: str) -> bool:
     return (await connection.execute(query, {"turn": turn})).first() is not None
 
 
-__all__ = ["FINAL", "METADATA", "RUNS", "Run", "Runs", "Status"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """How a run stands: its row, its state, and what it waits for."""
+
+    run: Run
+    values: dict[str, Any]
+    next: tuple[str, ...] = ()
+    interrupts: tuple[Any, ...] = ()
+
+    @property
+    def ballot(self) -> str | None:
+        """Id of the ballot it waits for."""
+        return next((i.value.get("approval_id") for i in self.interrupts if isinstance(i.value, dict)), None)

@@ -1,26 +1,98 @@
-"""Tell LangGraph's clients what the graph streams, in the forms their SDKs expect."""
+"""Streaming of a run: its listeners, and the encoder that tells LangGraph's clients what the graph streams.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+A run that a model, a quota or a budget stopped ends as the HTTP error that the model's own API would give (B8).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from langchain_core.messages import BaseMessage, BaseMessageChunk
+from langgraph.runtime import RunControl
 from langgraph.types import Interrupt
+from pydantic import TypeAdapter
 
-from domain import Event
+from domain import ContextTooLong, Event, Exhausted, RateLimited, Refused, SignoffError, Unavailable, Unreadable
 from domain.masking import Masker
-from service.contract import Speech
-from service.engine import Standing
-from service.stopped import by_model
+from service.runs.dispatcher import EventSink
+from service.runs.runs import RunState
+
+Listen = Callable[[Event], None]
+Hear = Callable[[tuple[str, ...], str, Any], None]
+"""Takes what LangGraph streams: namespace, mode, chunk."""
+STEPWISE = frozenset({"values", "updates", "debug", "tasks", "checkpoints"})
+"""Stream modes that say something at the end of a step; the others say a lot inside of one."""
+_EVENT = TypeAdapter(Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Somebody who wants more than our own events."""
+
+    modes: tuple[str, ...]
+    """LangGraph's stream modes, ``custom`` included where it is wanted."""
+    hear: Hear
+    kept: Callable[[], Awaitable[None]]
+    """Awaited before a step's checkpoint: what was heard of it must not be lost when the checkpoint is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who hears of a stretch of work, and who may end it early."""
+
+    listen: Listen | None
+    watch: Subscription | None
+    control: RunControl | None
+
+    async def hear(self, run: str, space: tuple[str, ...], mode: str, chunk: Any) -> None:
+        """Pass on what LangGraph streams; it waits meanwhile."""
+        if mode == "custom" and self.listen is not None:
+            self.listen(replace(_EVENT.validate_python(chunk), run=run))
+        if self.watch is None:
+            return
+        if mode in self.watch.modes:
+            self.watch.hear(space, mode, chunk)
+        if mode in STEPWISE or (mode == "custom" and chunk["kind"] == "node_ended"):
+            await self.watch.kept()
+
+
+KINDS: Final[Mapping[str, type[SignoffError]]] = {
+    error.code: error for error in (Unavailable, RateLimited, Unreadable, ContextTooLong, Exhausted)
+}
+REFUSALS: Final = ("llm_", "quota_reached", "policy_forbids_all")
+"""Codes, or what they begin with, of a request that no model was or could be asked."""
+
+
+def by_model(code: str) -> bool:
+    """Whether a run with this code could go no further because of a model, a quota or a budget."""
+    return code in KINDS or code.startswith(REFUSALS)
+
+
+def stopped_by_model(values: Mapping[str, Any]) -> SignoffError | None:
+    """The error behind the final values of a run; None: it ended otherwise."""
+    told = values.get("__error__")
+    if not isinstance(told, dict):
+        return None
+    code, message, hint = str(told.get("error", "")), str(told.get("message", "")), str(told.get("hint", ""))
+    match KINDS.get(code):
+        case kind if kind is RateLimited:
+            return RateLimited(message, retry_after=told.get("retry_after"), hint=hint)
+        case kind if kind is ContextTooLong:
+            return ContextTooLong(message, max_tokens=told.get("max_tokens"), hint=hint)
+        case None:
+            return Refused(message, code=code, hint=hint) if by_model(code) else None
+        case kind:
+            return kind(message, hint=hint)
+
 
 NATIVE = {"values", "updates", "custom", "debug", "tasks", "checkpoints"}
 
 
 @dataclass(slots=True, kw_only=True)
-class Retelling:
+class LangGraphEncoder:
     """Turns chunks of the graph into events of a feed."""
 
-    feed: Speech
+    feed: EventSink
     turn: str
     modes: tuple[str, ...]
     subgraphs: bool = False
@@ -64,8 +136,15 @@ class Retelling:
         kinds = {"node_started": "on_chain_start", "node_ended": "on_chain_end"}
         name = event.node if event.kind in kinds else event.kind
         data = {"message": event.message, **event.data}
-        told = {"event": kinds.get(event.kind, "on_custom_event"), "name": name, "run_id": self.turn, "tags": [],
-                "metadata": {"at_ms": event.at_ms}, "data": data, "parent_ids": []}  # fmt: skip
+        told = {
+            "event": kinds.get(event.kind, "on_custom_event"),
+            "name": name,
+            "run_id": self.turn,
+            "tags": [],
+            "metadata": {"at_ms": event.at_ms},
+            "data": data,
+            "parent_ids": [],
+        }
         self.feed.say("events", told)
 
 
@@ -89,7 +168,7 @@ def interrupts(found: Any) -> list[dict[str, Any]]:
     return [{"value": i.value, "id": i.id} for i in found if isinstance(i, Interrupt)]
 
 
-def final_values(standing: Standing) -> dict[str, Any]:
+def final_values(standing: RunState) -> dict[str, Any]:
     """What a client that waited gets: the state, and what it waits for, what went wrong or what stopped it."""
     values = dict(standing.values)
     if standing.interrupts:

@@ -1,4 +1,7 @@
-"""Take a client's request in: the thread, the task or the answer it carries, and one turn for it."""
+"""Submission of requests: the thread, the task or the answer that a client sends, and one turn for it.
+
+A thread is woken once for one reason, whoever notices it and however late: the reason is the idempotency key.
+"""
 
 import asyncio
 import hashlib
@@ -11,36 +14,63 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from approvals import Ballot, Ballots, Decision, Revision, approve_the_like, bound, read_resume
+from approvals.storage import metadata
+from database import reading
 from domain import Action, Refused, Task
-from service.asking import RunAsk, read_task, wished
-from service.assistants import Assistant, assistant
-from service.contract import Dispatch, Heard
-from service.engine import Engine, Standing
-from service.refusals import refuse
-from service.threads import Thread, Threads
-from service.turns import Turn, Turns
-from service.waking import RECOVERED, RESUMED, reason
-from service.who import Who
+from service.auth.principal import Principal
+from service.errors import refuse
+from service.runs.dispatcher import Dispatcher, EventStream
+from service.runs.engine import RunEngine
+from service.runs.requests import Assistant, RunAsk, assistant, read_task, wished
+from service.runs.runs import RunState
+from service.runs.threads import Thread, Threads
+from service.runs.turns import Turn, Turns
+
+RECOVERED, RESUMED = "recovered", "resumed"
+"""Its worker died and nobody is left to go on with it; a client wants it to go on. Everything else: it was answered."""
+_B = metadata.tables["ballots"].c
+_ANSWERED = (
+    select(_B.id)
+    .where(_B.run == bindparam("of"), or_(_B.state != "pending", _B.expires_at <= bindparam("now")))
+    .order_by(_B.id)
+)
+
+
+async def reason(engine: AsyncEngine, thread: str, because: str, last: Turn | None, *, now: datetime) -> str:
+    """The idempotency key of the turn that goes on with a thread.
+
+    Answers wake by which questions are answered, not by when somebody looked: a waker that comes so late that
+    the turn of another one works already, or is over, has the same key; another answer has another one.
+    """
+    if because in {RECOVERED, RESUMED}:
+        return f"\n{because} {thread} {last.id if last else ''}:wake"
+    async with reading(engine) as conn:
+        answered = [str(row[0]) for row in await conn.execute(_ANSWERED, {"of": thread, "now": now})]
+    digest = hashlib.sha256("\n".join(answered).encode()).hexdigest()[:32]
+    return f"\nanswered {thread} {digest}:wake"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Submitted:
     """A turn that was accepted, and where it can be heard. No feed: it was asked for before, and is over."""
 
     turn: Turn
-    feed: Heard | None
+    feed: EventStream | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reception:
+class Submission:
     """Where every surface brings its requests."""
 
-    engine: Engine
+    engine: RunEngine
     threads: Threads
     turns: Turns
     ballots: Ballots
-    dispatch: Dispatch
+    dispatch: Dispatcher
     clock: Callable[[], datetime]
     revise: Callable[[Ballot, Action], Awaitable[Revision]]
     """Rates a person's edit anew."""
@@ -50,13 +80,13 @@ class Reception:
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
     """One request at a time for a thread, and for an idempotency key."""
 
-    def of(self, org: str) -> Engine:
+    def of(self, org: str) -> RunEngine:
         """The engine of one organisation."""
         return self.engine if self.engine.org == org else replace(self.engine, org=org)
 
     async def take(
-        self, who: Who, ask: RunAsk, thread_id: str | None, *, once: str | None = None, heard: bool = True
-    ) -> Taken:
+        self, principal: Principal, ask: RunAsk, thread_id: str | None, *, once: str | None = None, heard: bool = True
+    ) -> Submitted:
         """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
 
         Raises:
@@ -64,28 +94,43 @@ class Reception:
         """
         ask.ensure_supported()
         key = f"{once}:{_digest(ask, thread_id)}" if once else None
-        async with self.locks.setdefault(f"{who.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
-            return await self._taken(who, ask, thread_id, key, list(ask.modes) if heard else [])
+        async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
+            return await self._taken(principal, ask, thread_id, key, list(ask.modes) if heard else [])
 
-    async def _taken(self, who: Who, ask: RunAsk, thread_id: str | None, key: str | None, modes: list[str]) -> Taken:
+    async def _taken(
+        self, principal: Principal, ask: RunAsk, thread_id: str | None, key: str | None, modes: list[str]
+    ) -> Submitted:
         helper = assistant(ask.assistant_id)
-        if key and (before := await self.turns.once(who.org, key)):
-            return Taken(turn=before, feed=self.dispatch.hear(before))
-        thread, made = await self._thread(who, ask, thread_id)
-        asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": who.subject}
+        if key and (before := await self.turns.once(principal.org, key)):
+            return Submitted(turn=before, feed=self.dispatch.hear(before))
+        thread, made = await self._thread(principal, ask, thread_id)
+        asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
         asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
-        asked |= await self._meant(who, ask, thread, helper, made=made)
+        asked |= await self._meant(principal, ask, thread, helper, made=made)
         if not made:
             await self._make_room(thread, ask)
         now = self.clock()
         turn = Turn(
-            id=str(uuid4()), thread=thread.id, org=who.org, assistant=helper.id, asked=asked,
-            metadata={**ask.metadata, "assistant_id": helper.id, "graph_id": helper.graph, "created_by": who.subject},
-            strategy=ask.multitask_strategy, webhook=ask.webhook, once=key, created_at=now, updated_at=now,
-        )  # fmt: skip
+            id=str(uuid4()),
+            thread=thread.id,
+            org=principal.org,
+            assistant=helper.id,
+            asked=asked,
+            metadata={
+                **ask.metadata,
+                "assistant_id": helper.id,
+                "graph_id": helper.graph,
+                "created_by": principal.subject,
+            },
+            strategy=ask.multitask_strategy,
+            webhook=ask.webhook,
+            once=key,
+            created_at=now,
+            updated_at=now,
+        )
         return await self._begin(turn)
 
-    async def wake(self, thread: str, org: str, *, because: str) -> Taken | None:
+    async def wake(self, thread: str, org: str, *, because: str) -> Submitted | None:
         """Go on with a thread whose question was answered; None when it does so already.
 
         Any number of processes may wake it, at once or late: each answer has one turn, behind the last one.
@@ -95,47 +140,61 @@ class Reception:
             return None
         now, last = self.clock(), next(iter(await self.turns.of(thread, limit=1)), None)
         turn = Turn(
-            id=str(uuid4()), thread=thread, org=org, assistant=assistant("coding").id,
-            asked={"modes": [], "by": ""}, metadata={"created_by": "approval", "because": because},
-            once=await reason(self.turns.engine, thread, because, last, now=now), created_at=now, updated_at=now,
-        )  # fmt: skip
+            id=str(uuid4()),
+            thread=thread,
+            org=org,
+            assistant=assistant("coding").id,
+            asked={"modes": [], "by": ""},
+            metadata={"created_by": "approval", "because": because},
+            once=await reason(self.turns.engine, thread, because, last, now=now),
+            created_at=now,
+            updated_at=now,
+        )
         await self.threads.get(thread, org)  # made for a run that came in by the command line
         return await self._begin(turn)
 
-    async def _begin(self, turn: Turn) -> Taken:
+    async def _begin(self, turn: Turn) -> Submitted:
         kept = await self.turns.add(turn)
         if kept.id != turn.id:  # the same request came in twice at the same moment
-            return Taken(turn=kept, feed=self.dispatch.hear(kept))
-        return Taken(turn=turn, feed=await self.dispatch.submit(turn))
+            return Submitted(turn=kept, feed=self.dispatch.hear(kept))
+        return Submitted(turn=turn, feed=await self.dispatch.submit(turn))
 
-    async def _thread(self, who: Who, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
+    async def _thread(self, principal: Principal, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
         """The thread to run on, and whether it was made just now."""
         now = self.clock()
-        fresh = Thread(id=thread_id or str(uuid4()), org=who.org, status="busy", created_at=now, updated_at=now,
-                       metadata={"graph_id": "coding", "created_by": who.subject})  # fmt: skip
+        fresh = Thread(
+            id=thread_id or str(uuid4()),
+            org=principal.org,
+            status="busy",
+            created_at=now,
+            updated_at=now,
+            metadata={"graph_id": "coding", "created_by": principal.subject},
+        )
         if thread_id is None:
-            await self._task(who, ask, assistant(ask.assistant_id))  # a mistake leaves no thread behind
+            await self._task(principal, ask, assistant(ask.assistant_id))  # a mistake leaves no thread behind
             await self.threads.add(fresh)
             return fresh, True
         try:
-            return await self.threads.get(thread_id, who.org), False
+            return await self.threads.get(thread_id, principal.org), False
         except Refused:
             if ask.if_not_exists != "create" or not await self.threads.add(fresh):
                 raise
             return fresh, True
 
-    async def _meant(self, who: Who, ask: RunAsk, thread: Thread, helper: Assistant, *, made: bool) -> dict[str, Any]:
+    async def _meant(
+        self, principal: Principal, ask: RunAsk, thread: Thread, helper: Assistant, *, made: bool
+    ) -> dict[str, Any]:
         """What the turn has to do before it goes on: nothing, a wish, or another checkpoint."""
         standing = None if made else await self._standing(thread)
         if standing is None:
-            await self.of(who.org).create(await self._task(who, ask, helper), id=thread.id)
+            await self.of(principal.org).create(await self._task(principal, ask, helper), id=thread.id)
             return {"fresh": True}
         if not standing.values and not await self.turns.unfinished(thread.id):
             if wished(ask.input):
-                await self.engine.runs.retask(thread.id, await self._task(who, ask, helper))
+                await self.engine.runs.retask(thread.id, await self._task(principal, ask, helper))
             return {"fresh": True}
         if ask.resume is not None:
-            await self.answer(who, standing, ask.resume, strict=ask.strict_resume)
+            await self.answer(principal, standing, ask.resume, strict=ask.strict_resume)
             return {}
         if ask.at:
             return {"checkpoint": ask.at}
@@ -144,16 +203,18 @@ class Reception:
             raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
         return {"wish": wish} if wish else {}
 
-    async def _standing(self, thread: Thread) -> Standing | None:
+    async def _standing(self, thread: Thread) -> RunState | None:
         run = await self.engine.runs.exactly(thread.id, org=thread.org)
         return None if run is None else await self.of(thread.org).standing(run.id)
 
-    async def _task(self, who: Who, ask: RunAsk, helper: Assistant) -> Task:
-        task = read_task(ask, who, profile=helper.profile, default_repo=self.default_repo)
+    async def _task(self, principal: Principal, ask: RunAsk, helper: Assistant) -> Task:
+        task = read_task(ask, principal, profile=helper.profile, default_repo=self.default_repo)
         self.may_use(task.repo)
         return task
 
-    async def answer(self, who: Who, standing: Standing, resume: Any, *, strict: bool = False) -> Ballot | None:
+    async def answer(
+        self, principal: Principal, standing: RunState, resume: Any, *, strict: bool = False
+    ) -> Ballot | None:
         """Count a resume as the vote of who is logged in; anything that is no clear vote changes nothing.
 
         Raises:
@@ -166,8 +227,8 @@ class Reception:
                 raise refuse("interrupt_unknown", "None of these interrupts is open now.")
         if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
-        pending = (await self.ballots.list(who.org, state="pending", run=standing.run.id)).items
-        ballot, voter = bound(answer, pending), who.voter("langgraph")
+        pending = (await self.ballots.list(principal.org, state="pending", run=standing.run.id)).items
+        ballot, voter = bound(answer, pending), principal.voter("langgraph")
         if answer.edited is not None:
             return await self.ballots.edit(ballot.id, await self.revise(ballot, answer.edited), voter)
         choice = "approve" if answer.kind == "approve" else "reject"

@@ -7,7 +7,7 @@ is: a run's organisation owns the thread of that id, whoever wrote a row for it,
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -18,25 +18,21 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
-    Text,
     and_,
     bindparam,
-    case,
-    cast,
     func,
     insert,
     select,
-    type_coerce,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import reading, writing
+from database import reading, writing
 from domain import value
-from service.refusals import refuse
-from service.runs import METADATA, RUNS
+from service.errors import refuse
+from service.runs.runs import RUNS
+from service.tables import METADATA, holds, utc
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 THREADS = Table(
@@ -52,10 +48,6 @@ THREADS = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 _T = THREADS.c
-_KINDS: Mapping[type, tuple[str, ...]] = {
-    bool: ("true", "false"), int: ("integer", "real"), float: ("integer", "real"), str: ("text",),
-}  # fmt: skip
-"""What SQLite calls the JSON values that equal one of ours."""
 COLUMNS = tuple(column.key for column in THREADS.c if column.key != "deleted_at")
 _CHOSEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RUN = select(RUNS).where(RUNS.c.id == bindparam("thread"))
@@ -92,7 +84,7 @@ class Thread:
 
 
 @value
-class Wanted:
+class ThreadQuery:
     """Which threads a search is for."""
 
     org: str
@@ -141,8 +133,13 @@ class Threads:
     async def _adopt(self, run: RowMapping, *, instead: bool) -> Thread:
         """The thread of a run; ``instead`` of a row that another organisation wrote before ids were looked after."""
         status = "interrupted" if run["status"] == "interrupted" else "idle"
-        adopted = Thread(id=run["id"], org=run["org"], status=status, created_at=_utc(run["created_at"]),
-                         updated_at=_utc(run["updated_at"]))  # fmt: skip
+        adopted = Thread(
+            id=run["id"],
+            org=run["org"],
+            status=status,
+            created_at=utc(run["created_at"]),
+            updated_at=utc(run["updated_at"]),
+        )
         if instead:
             row = {name: getattr(adopted, name) for name in COLUMNS}
             async with writing(self.engine) as conn:
@@ -151,7 +148,7 @@ class Threads:
             await self.add(adopted, of_run=True)
         return adopted
 
-    async def search(self, wanted: Wanted) -> list[Thread]:
+    async def search(self, wanted: ThreadQuery) -> list[Thread]:
         """One page. Metadata matches when it holds every pair that is asked for."""
         column = SORTS.get(wanted.sort_by, _T.created_at)
         order = (column.asc(), _T.id.asc()) if wanted.ascending else (column.desc(), _T.id.desc())
@@ -159,14 +156,14 @@ class Threads:
         async with reading(self.engine) as conn:
             return [_thread(row) for row in (await conn.execute(query)).mappings()]
 
-    async def count(self, wanted: Wanted) -> int:
+    async def count(self, wanted: ThreadQuery) -> int:
         """How many there are in all."""
         async with reading(self.engine) as conn:
             return (
                 await conn.execute(select(func.count()).select_from(THREADS).where(self._where(wanted)))
             ).scalar_one()
 
-    def _where(self, wanted: Wanted) -> Any:
+    def _where(self, wanted: ThreadQuery) -> Any:
         parts: list[Any] = [_T.org == wanted.org, _T.deleted_at.is_(None), MINE]
         parts += [_T.id.in_(wanted.ids)] if wanted.ids else []
         parts += [_T.status == wanted.status] if wanted.status else []
@@ -184,33 +181,10 @@ class Threads:
         await self.update(thread, now=now, deleted_at=now)
 
 
-def holds(column: Any, key: str, asked: Any, *, dialect: str) -> Any:
-    """SQL: the JSON object in ``column`` has this pair; a number of another kind is no error, but another value.
-
-    Raises ``request_invalid`` for what is no text, number or boolean.
-    """
-    kinds = _KINDS.get(type(asked))
-    if kinds is None:
-        raise refuse("request_invalid", "Metadata is searched by text, numbers and booleans.")
-    if dialect == "postgresql":
-        return cast(column, JSONB).contains({key: asked})
-    raw = type_coerce(column, Text)
-    # Older versions let NaN into rows, over which SQLite would refuse the whole search.
-    pair = func.json_each(case((func.json_valid(raw) == 1, raw), else_="{}")).table_valued("key", "type", "atom")
-    same = (pair.c.type == ("true" if asked else "false"),) if asked is True or asked is False else (
-        pair.c.type.in_(kinds), pair.c.atom == asked)  # fmt: skip
-    return select(pair.c.key).where(pair.c.key == key, *same).correlate(column.table).exists()
-
-
 def _thread(row: RowMapping) -> Thread:
     fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    fields["created_at"], fields["updated_at"] = _utc(row["created_at"]), _utc(row["updated_at"])
+    fields["created_at"], fields["updated_at"] = utc(row["created_at"]), utc(row["updated_at"])
     return Thread(**fields)
-
-
-def _utc(at: datetime) -> datetime:
-    # SQLite forgets the zone; everything here is written in UTC.
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def picked(document: Mapping[str, Any], select_: Sequence[str] | None) -> dict[str, Any]:

@@ -1,20 +1,116 @@
-"""Turns, what LangGraph's API calls runs. One turn takes a thread to its next pause or its end."""
+"""Rows of turns, which LangGraph's API calls runs. One turn takes a thread to its next pause or its end.
+
+    pending → running → success | error | interrupted
+
+``interrupted`` is a turn that a person has to go on from: a ballot is open, a budget is spent, or somebody
+stopped it. It is never called a success.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from pydantic import Field
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import reading, writing
-from service.refusals import refuse
-from service.run_rows import RUNS
-from service.signals import tell
-from service.threads import THREADS
-from service.turn_rows import COLUMNS, OPEN, TURNS, Strategy, Turn, TurnStatus, turn_of
+from database import reading, tell, writing
+from domain import value
+from service.errors import refuse
+from service.runs.runs import RUNS
+from service.runs.threads import THREADS
+from service.tables import METADATA
+
+TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
+Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+OPEN: tuple[TurnStatus, ...] = ("pending", "running")
+
+TURNS = Table(
+    "turns",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("thread", String(64), nullable=False, index=True),
+    Column("org", String(200), nullable=False),
+    Column("assistant", String(64), nullable=False),
+    Column("status", String(20), nullable=False, index=True),
+    Column("asked", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("strategy", String(20), nullable=False),
+    Column("webhook", Text, nullable=True),
+    Column("once", String(300), nullable=True),
+    Column("before", String(64), nullable=True),
+    Column("error_code", String(200), nullable=True),
+    Column("error", Text, nullable=True),
+    Column("cancel_reason", String(40), nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("org", "once", name="turns_once"),
+)
+COLUMNS = tuple(column.key for column in TURNS.c if column.key != "seq")
+
+
+@value
+class Turn:
+    """One row."""
+
+    id: str
+    thread: str
+    org: str
+    assistant: str
+    status: TurnStatus = "pending"
+    asked: dict[str, Any] = Field(default_factory=dict)
+    """What the client sent that matters later: modes, wish, checkpoint, who asked."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    strategy: Strategy = "enqueue"
+    webhook: str | None = None
+    once: str | None = None
+    """Idempotency key and a digest of the request."""
+    before: str | None = None
+    """The checkpoint the thread stood at; a rollback returns there. Empty: it had none."""
+    error_code: str | None = None
+    error: str | None = None
+    cancel_reason: str | None = None
+    attempts: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits or works."""
+        return self.status in OPEN
+
+    def due_in(self, now: datetime) -> float:
+        """Seconds until it may begin."""
+        return max(0.0, float(self.asked.get("after", 0)) - (now - self.created_at).total_seconds())
+
+
+def turn_of(row: RowMapping) -> Turn:
+    """The turn of a row."""
+    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    for name in ("created_at", "updated_at"):
+        # SQLite forgets the zone; everything here is written in UTC.
+        fields[name] = fields[name] if fields[name].tzinfo else fields[name].replace(tzinfo=UTC)
+    return Turn(**fields)
+
 
 _T = TURNS.c
 # Statements of every turn are made once: putting one together costs more than executing it.
@@ -28,9 +124,10 @@ _BEGIN = (
 _FINISH = (
     update(TURNS)
     .where(_T.id == bindparam("turn"), _T.status.in_(OPEN))
-    .values(status=bindparam("ended"), error_code=bindparam("code"), error=bindparam("message"),
-            updated_at=bindparam("now"))
-)  # fmt: skip
+    .values(
+        status=bindparam("ended"), error_code=bindparam("code"), error=bindparam("message"), updated_at=bindparam("now")
+    )
+)
 _LEAVE = (
     update(THREADS)
     .where(THREADS.c.id == bindparam("thread"))
@@ -148,6 +245,3 @@ class Turns:
         """Forget a turn."""
         async with writing(self.engine) as conn:
             await conn.execute(delete(TURNS).where(_T.id == turn))
-
-
-__all__ = ["COLUMNS", "OPEN", "TURNS", "Strategy", "Turn", "TurnStatus", "Turns"]

@@ -1,4 +1,4 @@
-"""Web hooks of runs: told when a turn ends and when it pauses; signed, sent again, dead after a day or so."""
+"""Webhooks of runs: told when a turn ends and when it pauses; signed, sent again, dead after a day or so."""
 
 import base64
 import json
@@ -12,10 +12,11 @@ import httpx
 from sqlalchemy import Column, DateTime, Integer, LargeBinary, RowMapping, String, Table, Text, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Guard, due_again, reading, signed_headers, writing
+from approvals.channels import SsrfGuard, due_again, signed_headers
+from database import reading, writing
 from domain import Refused, Transient
-from service.runs import METADATA
-from service.turns import Turn
+from service.runs.turns import Turn
+from service.tables import METADATA
 
 LEASE = timedelta(minutes=1)
 LETTERS = Table(
@@ -36,13 +37,13 @@ _L = LETTERS.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLetters:
+class RunWebhooks:
     """Queues and sends. Any number of processes may work on one queue."""
 
     engine: AsyncEngine
     clock: Callable[[], datetime]
     client: httpx.AsyncClient
-    guard: Guard
+    guard: SsrfGuard
     secret: bytes = field(repr=False)
 
     @property
@@ -55,9 +56,17 @@ class RunLetters:
         body = b'{"type":' + json.dumps(f"run.{turn.status}").encode() + b',"data":' + values + b"}"
         now = self.clock()
         row: dict[str, Any] = {
-            "id": f"msg_{uuid4().hex}", "org": turn.org, "turn": turn.id, "url": turn.webhook, "body": body,
-            "state": "waiting", "attempts": 0, "due_at": now, "created_at": now, "error": "",
-        }  # fmt: skip
+            "id": f"msg_{uuid4().hex}",
+            "org": turn.org,
+            "turn": turn.id,
+            "url": turn.webhook,
+            "body": body,
+            "state": "waiting",
+            "attempts": 0,
+            "due_at": now,
+            "created_at": now,
+            "error": "",
+        }
         async with writing(self.engine) as conn:
             await conn.execute(insert(LETTERS).values(**row))
 
@@ -85,9 +94,11 @@ class RunLetters:
             to = await self.guard.judge(letter["url"])
             sent = signed_headers(letter["id"], (self.shown_secret,), letter["body"], self.clock())
             answer = await self.client.post(
-                to.url, content=letter["body"], headers={**sent, "host": to.host_header},
+                to.url,
+                content=letter["body"],
+                headers={**sent, "host": to.host_header},
                 extensions={"sni_hostname": to.host},
-            )  # fmt: skip
+            )
         except Refused as no:
             await self._mark(letter, state="dead", error=no.message)
             return

@@ -1,4 +1,4 @@
-"""The store of the API: small JSON documents by namespace and key, apart for each organisation."""
+"""Items of LangGraph's store API: small JSON documents by namespace and key, apart for each organisation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import reading, writing
-from service.refusals import refuse
-from service.runs import METADATA
-from service.threads import holds
+from database import reading, writing
+from service.errors import refuse
+from service.tables import METADATA, holds
 
 SEP = "\x1f"
 ITEMS = Table(
@@ -72,9 +71,15 @@ class Items:
             return [_item(row) for row in (await conn.execute(query)).mappings()]
 
     async def namespaces(
-        self, org: str, prefix: Sequence[str], *, suffix: Sequence[str] = (), max_depth: int | None = None, limit: int,
+        self,
+        org: str,
+        prefix: Sequence[str],
+        *,
+        suffix: Sequence[str] = (),
+        max_depth: int | None = None,
+        limit: int,
         offset: int,
-    ) -> list[list[str]]:  # fmt: skip
+    ) -> list[list[str]]:
         """The namespaces below one that end with ``suffix``; deeper ones are cut off at ``max_depth`` words."""
         query = select(_I.namespace).where(_I.org == org, *_below(prefix)).distinct().order_by(_I.namespace)
         async with reading(self.engine) as conn:

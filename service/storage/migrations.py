@@ -1,4 +1,4 @@
-"""The tables of a database: made and changed by themselves in SQLite, by ``signoff migrate`` on a server.
+"""Migrations of the tables: made and changed by themselves in SQLite, by ``signoff migrate`` on a server.
 
 Three parties keep tables on a PostgreSQL server: we (Alembic, ``deploy/migrations``), procrastinate (its
 own schema and migration scripts) and langgraph's checkpointer (its ``setup``). Each has its own record of
@@ -15,15 +15,15 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import reading, writing
-from service.refusals import refuse
+from database import reading, writing
+from service.errors import refuse
 
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
 HEAD: Final = "0006"
 """The newest revision in ``deploy/migrations``; a test compares them."""
-ALEMBIC = Path(__file__).parents[1] / "deploy" / "alembic.ini"
+ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
 _LOCK = 5_146_300_301
 """Advisory lock: one migration of a database at a time."""
 
@@ -91,8 +91,11 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
 
 async def _queue(alone: "AsyncConnection[tuple[Any, ...]]") -> list[str]:
     """The queue's tables: its schema at first, later the scripts that came with newer versions of it."""
-    scripts = {each.name: each.read_text(encoding="utf-8") for each in _folder("migrations").iterdir()
-               if each.name.endswith(".sql")}  # fmt: skip
+    scripts = {
+        each.name: each.read_text(encoding="utf-8")
+        for each in _folder("migrations").iterdir()
+        if each.name.endswith(".sql")
+    }
     done: list[str] = []
     async with alone.transaction():
         await alone.execute("CREATE TABLE IF NOT EXISTS queue_migrations (name text PRIMARY KEY)")

@@ -1,4 +1,4 @@
-"""Opening the database that the settings name, and the checkpoints in it."""
+"""Opening of the storage that the settings name: the database, and the checkpoints in it."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -10,13 +10,18 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import open_engine, sqlite_url
+from database import open_engine, sqlite_url
 from domain import Refused
 from graphs import serializer
 from service.settings import Settings
 
-ALIVE = {"connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
-         "tcp_user_timeout": "30000"}  # fmt: skip
+ALIVE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 """libpq's parameters, where the URL does not name them: a server that vanished without a word is noticed in half a
 minute, by connections that wait for an answer and by those that only listen."""
 EXTRA = ("psycopg", "psycopg_pool", "procrastinate", "langgraph.checkpoint.postgres")
@@ -46,11 +51,17 @@ def server_url(settings: Settings) -> str | None:
     except ArgumentError:
         url = None
     if url is None or url.get_backend_name() != "postgresql":
-        raise Refused("SIGNOFF_DATABASE_URL is no URL of a PostgreSQL database.", code="settings_invalid",
-                      hint="Write postgresql://user:password@host/database, or leave it empty for SQLite.")  # fmt: skip
+        raise Refused(
+            "SIGNOFF_DATABASE_URL is no URL of a PostgreSQL database.",
+            code="settings_invalid",
+            hint="Write postgresql://user:password@host/database, or leave it empty for SQLite.",
+        )
     if missing := [name for name in EXTRA if find_spec(name) is None]:
-        raise Refused(f"PostgreSQL needs packages that are not installed: {', '.join(missing)}.",
-                      code="settings_invalid", hint="Install them: .venv/bin/pip install -e '.[postgres]'")  # fmt: skip
+        raise Refused(
+            f"PostgreSQL needs packages that are not installed: {', '.join(missing)}.",
+            code="settings_invalid",
+            hint="Install them: .venv/bin/pip install -e '.[postgres]'",
+        )
     url = url.set(drivername="postgresql").update_query_dict({**ALIVE, **url.query})
     return url.render_as_string(hide_password=False)
 
@@ -65,7 +76,7 @@ async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
     server = server_url(settings)
     if server is None:
         return await _embedded(settings, stack)
-    from service.savers import open_postgres  # noqa: PLC0415  its drivers are an extra
+    from service.storage.postgres_checkpoints import open_postgres  # noqa: PLC0415  its drivers are an extra
 
     engine = open_engine(rows_url(server).get_secret_value())
     stack.push_async_callback(engine.dispose)
@@ -75,7 +86,7 @@ async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
 
 
 async def _embedded(settings: Settings, stack: AsyncExitStack) -> Storage:
-    from service.keeping import open_sqlite_saver  # noqa: PLC0415  the other one's driver is not needed
+    from service.storage.sqlite_checkpoints import open_sqlite_saver  # noqa: PLC0415  the other one's driver is not needed
 
     engine = open_engine(sqlite_url(settings.home / "signoff.db"))
     stack.push_async_callback(engine.dispose)

@@ -14,8 +14,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from approvals import DatabaseUnavailable
-from service.fences import held, lease_lost
+from database import DatabaseUnavailable
+from service.runs.leases import held, lease_lost
 
 MOST_CONNECTIONS = 6
 ANSWER_S = 60.0
@@ -31,9 +31,12 @@ class FencedPostgres(AsyncPostgresSaver):
     pool: AsyncConnectionPool[AsyncConnection[DictRow]]
 
     async def aput(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata,
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
-    ) -> RunnableConfig:  # fmt: skip
+    ) -> RunnableConfig:
         """See ``BaseCheckpointSaver.aput``. Raises ``lease_lost``."""
         return await AsyncPostgresSaver.aput(self._under(config), config, checkpoint, metadata, new_versions)
 
@@ -53,9 +56,10 @@ class FencedPostgres(AsyncPostgresSaver):
     async def _cursor(self, *, pipeline: bool = False) -> AsyncGenerator[AsyncCursor[DictRow]]:
         with _named():
             async with (
-                asyncio.timeout(ANSWER_S), self.pool.connection() as conn,
+                asyncio.timeout(ANSWER_S),
+                self.pool.connection() as conn,
                 conn.cursor(binary=True, row_factory=dict_row) as cursor,
-            ):  # fmt: skip
+            ):
                 if not pipeline:
                     yield cursor
                     return
@@ -71,8 +75,9 @@ def _named() -> Generator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
-        raise DatabaseUnavailable(f"The database did not answer: {error}",
-                                  hint="Check that it runs, then try again.") from error  # fmt: skip
+        raise DatabaseUnavailable(
+            f"The database did not answer: {error}", hint="Check that it runs, then try again."
+        ) from error
     except psycopg.Error as error:
         if error.sqlstate == LOST:
             raise lease_lost("of this checkpoint") from error

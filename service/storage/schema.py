@@ -1,14 +1,15 @@
-"""Every table of the service, for whoever makes or compares a whole database."""
+"""Schema: every table of the service, for whoever makes or compares a whole database."""
 
-from service.auth import KEYS, MODES
-from service.callbacks import LETTERS
-from service.items import ITEMS
-from service.members import MEMBERS
-from service.rates import RATES
-from service.runs import METADATA, RUNS
-from service.threads import THREADS
-from service.turn_events import EVENTS
-from service.turns import TURNS
+from service.auth.api_keys import KEYS, MODES
+from service.auth.directory import MEMBERS
+from service.auth.rate_limits import RATES
+from service.runs.event_log import EVENTS
+from service.runs.runs import RUNS
+from service.runs.threads import THREADS
+from service.runs.turns import TURNS
+from service.runs.webhooks import LETTERS
+from service.storage.items import ITEMS
+from service.tables import METADATA
 
 ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, ITEMS, LETTERS, EVENTS, RATES)
 

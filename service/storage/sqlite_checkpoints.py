@@ -1,9 +1,13 @@
-"""Checkpoints in a SQLite file, fenced: a write and the look at its lease are one transaction."""
+"""Checkpoints in a SQLite file, fenced: a write and the look at its lease are one transaction.
+
+``InlineConnection`` is aiosqlite's interface, as LangGraph's saver knows it, over a connection that works without
+a thread.
+"""
 
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +25,102 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import DatabaseUnavailable, SqliteLog, open_sqlite, turnstile
-from service.fences import held, lease_lost
-from service.inline import Inline
+from database import DatabaseUnavailable, SqliteConnection, SqliteLog, open_sqlite, turnstile
+from service.runs.leases import held, lease_lost
+
+
+@dataclass(frozen=True, slots=True)
+class InlineCursor:
+    """What was executed last, and its rows."""
+
+    cursor: Any
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> "InlineCursor":
+        """See ``aiosqlite``."""
+        await self.cursor.run(sql, parameters)
+        return self
+
+    async def executemany(self, sql: str, rows: Sequence[Any]) -> "InlineCursor":
+        """See ``aiosqlite``."""
+        await self.cursor.run_all(sql, rows)
+        return self
+
+    async def fetchone(self) -> Any:
+        """See ``aiosqlite``."""
+        return self.cursor.fetchone()
+
+    async def fetchall(self) -> list[Any]:
+        """See ``aiosqlite``."""
+        return self.cursor.fetchall()
+
+    async def __aiter__(self) -> AsyncGenerator[Any]:
+        for row in self.cursor.fetchall():
+            yield row
+
+
+@dataclass(frozen=True, slots=True)
+class Executing:
+    """A cursor to be: awaited, or entered."""
+
+    work: Coroutine[Any, Any, InlineCursor]
+
+    def __await__(self) -> Generator[Any, Any, InlineCursor]:
+        return self.work.__await__()
+
+    async def __aenter__(self) -> InlineCursor:
+        return await self.work
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is left open: rows are fetched with their statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineConnection:
+    """An ``aiosqlite.Connection``."""
+
+    connection: SqliteConnection
+    _thread: None = None
+    """Looked at to know whether it was started; it needs no start."""
+
+    def __await__(self) -> Generator[Any, Any, "InlineConnection"]:
+        yield from ()
+        return self
+
+    def cursor(self) -> Executing:
+        """See ``aiosqlite``."""
+
+        async def made() -> InlineCursor:
+            return InlineCursor(self.connection.cursor())
+
+        return Executing(made())
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Executing:
+        """See ``aiosqlite``."""
+        return Executing(InlineCursor(self.connection.cursor()).execute(sql, parameters))
+
+    def executescript(self, script: str) -> Executing:
+        """See ``aiosqlite``. For the schema, when the file is opened."""
+
+        async def ran() -> InlineCursor:
+            return InlineCursor(self.connection.executescript(script))
+
+        return Executing(ran())
+
+    async def commit(self) -> None:
+        """See ``aiosqlite``."""
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        """Take the transaction back."""
+        self.connection.rollback()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class PendingWrite:
     """Rows that wait for the next transaction, and whoever waits for them."""
 
     lease: tuple[str, int] | None
@@ -43,15 +136,18 @@ class FencedSqlite(AsyncSqliteSaver):
     What is to be written at the same moment, by one run or several, shares it; nobody goes on before it is kept.
     """
 
-    conn: Inline  # type: ignore[assignment]
+    conn: InlineConnection  # type: ignore[assignment]
     turnstile: AbstractAsyncContextManager[object]
-    waiting: list[Write]
+    waiting: list[PendingWrite]
     keeping: "asyncio.Task[None] | None" = None
 
     async def aput(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata,
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
         new_versions: ChannelVersions,  # noqa: ARG002
-    ) -> RunnableConfig:  # fmt: skip
+    ) -> RunnableConfig:
         """See ``BaseCheckpointSaver.aput``. Raises ``lease_lost``."""
         named: Mapping[str, Any] = config.get("configurable", {})
         thread, space, id_ = str(named["thread_id"]), str(named["checkpoint_ns"]), checkpoint["id"]
@@ -66,8 +162,10 @@ class FencedSqlite(AsyncSqliteSaver):
         """See ``BaseCheckpointSaver.aput_writes``. Raises ``lease_lost``."""
         named: Mapping[str, Any] = config.get("configurable", {})
         at = (str(named["thread_id"]), str(named["checkpoint_ns"]), str(named["checkpoint_id"]), task_id, task_path)
-        rows = [(*at, WRITES_IDX_MAP.get(channel, number), channel, *self.serde.dumps_typed(value))
-                for number, (channel, value) in enumerate(writes)]  # fmt: skip
+        rows = [
+            (*at, WRITES_IDX_MAP.get(channel, number), channel, *self.serde.dumps_typed(value))
+            for number, (channel, value) in enumerate(writes)
+        ]
         # Errors and interrupts replace those of an earlier attempt; what a task came to stays as it was first.
         again = all(channel in WRITES_IDX_MAP for channel, _ in writes)
         await self._write(config, _WRITES.format("REPLACE" if again else "IGNORE"), rows)
@@ -81,7 +179,7 @@ class FencedSqlite(AsyncSqliteSaver):
         """Return when the rows are kept."""
         await self.setup()
         done = asyncio.get_running_loop().create_future()
-        self.waiting.append(Write(lease=held(config), statement=statement, rows=rows, done=done))
+        self.waiting.append(PendingWrite(lease=held(config), statement=statement, rows=rows, done=done))
         if self.keeping is None:
             self.keeping = asyncio.create_task(self._keep())
         await done
@@ -111,7 +209,7 @@ class FencedSqlite(AsyncSqliteSaver):
             elif not each.done.done():
                 each.done.set_result(None)
 
-    async def _written(self, write: Write) -> bool:
+    async def _written(self, write: PendingWrite) -> bool:
         """Write, or return False when the lease is lost."""
         if write.lease is not None:
             held_by = await self.conn.execute(_LEASE, write.lease)
@@ -122,7 +220,7 @@ class FencedSqlite(AsyncSqliteSaver):
         return True
 
 
-def _fail(write: Write, error: Exception) -> None:
+def _fail(write: PendingWrite, error: Exception) -> None:
     if not write.done.done():
         write.done.set_exception(error)
 
@@ -142,7 +240,7 @@ _WRITES = (
 @asynccontextmanager
 async def open_sqlite_saver(path: Path, rows: AsyncEngine) -> AsyncGenerator[FencedSqlite]:
     """Open the checkpoints of a home folder, beside its rows."""
-    with closing(Inline(open_sqlite(SqliteLog(path)))) as connection:
+    with closing(InlineConnection(open_sqlite(SqliteLog(path)))) as connection:
         await connection.execute("ATTACH DATABASE ? AS leases", (rows.url.database,))
         saver = FencedSqlite(cast("Any", connection))
         saver.turnstile, saver.waiting = turnstile(rows), []

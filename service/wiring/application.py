@@ -1,35 +1,21 @@
-"""Where everybody meets: the only module that opens the back rooms."""
+"""Application: every room, opened as the settings say. Only ``service/wiring/`` opens the back rooms."""
 
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib.metadata import version
 
-import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from opentelemetry.trace import Span
 from rich.console import Console
 from rich.tree import Tree
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import (
-    Ballot,
-    Ballots,
-    Clock,
-    Connections,
-    StoredBallots,
-    Voter,
-    create_all,
-    default_policy,
-    load_connections,
-    waiting,
-    writing,
-)
+from approvals import Ballots, Clock, Voter, default_policy
+from approvals.channels import Connections, load_connections
+from approvals.storage import StoredBallots, create_all, waiting
+from database import writing
 from domain import Refused
 from graphs import Staff, coding
 from models import Database as ModelTables
@@ -49,52 +35,51 @@ from nodes.receive import Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
-from risk import Engine as RiskEngine
-from sandbox import Backend, Check, Delivery, Passage, Pool, Spec, Store, Workspaces
-from service.brains import Policies, masker_of, open_board, probe_endpoints
-from service.company import Company
-from service.database import Storage, open_storage
-from service.engine import Ended, Engine, Standing, nobody
-from service.fences import FencedBackend, Leases
-from service.keys import own_key
-from service.members import Members
-from service.migrations import ensure_migrated, prepare_sqlite
-from service.people import Household, local_user
-from service.roster import Desk
-from service.runs import Run, Runs
-from service.sandboxes import open_pool, spec_of, told
+from risk import RiskEngine
+from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
+from service.auth.directory import Members
+from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
+from service.runs.engine import RunEngine
+from service.runs.leases import FencedBackend, RunLeases
+from service.runs.runs import Run, Runs
 from service.settings import Settings
-from service.tables import METADATA
-from service.wording import wordings
+from service.storage.migrations import ensure_migrated, prepare_sqlite
+from service.storage.open import Storage, open_storage
+from service.storage.schema import METADATA
+from service.wiring.models import ModelSelection, Policies, masker_of, open_switchboard, probe_endpoints
+from service.wiring.prompts import wordings
+from service.wiring.sandboxes import open_pool, spec_of
+from service.wiring.telemetry import (
+    RunSpans,
+    open_audit,
+    open_tracing,
+    scored_when_ended,
+    trace_decision,
+    trace_passage,
+    witnessed,
+)
 from telemetry import (
     Branch,
-    Identity,
     ListenedBackend,
     Metrics,
     Redactor,
-    Scorekeeper,
-    Scores,
     Tracing,
     Waiting,
     logging_as,
     read_trace,
     render,
-    run_context,
-    to_collector,
-    to_langfuse,
-    tracing,
 )
-from telemetry.audit import Audit, Folder, Subjects
+from telemetry.audit import Audit
 from telemetry.audit import metadata as audit_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Application:
     """Everything a command needs, opened."""
 
     settings: Settings
     org: str
-    engine: Engine
+    engine: RunEngine
     staff: Staff
     """Who the engine's graph employs."""
     ballots: Ballots
@@ -102,8 +87,8 @@ class House:
     backend: Backend
     pool: Pool
     spec: Spec
-    people: Household
-    desk: Desk
+    people: LocalDirectory
+    roster: ModelSelection
     audit: Audit
     revise: Reviser
     connections: Connections = field(default_factory=Connections)
@@ -118,7 +103,7 @@ class House:
 
     async def witnessed(self) -> None:
         """Have the witness keep how the audit stands."""
-        await _witnessed(self.audit)
+        await witnessed(self.audit)
 
     def person(self, name: str | None = None) -> Voter:
         """Who signs at this terminal: the named person in solo mode, else who is logged in.
@@ -127,8 +112,11 @@ class House:
             Refused: ``sign_as_refused`` for anybody else's name in team mode.
         """
         if name not in {None, local_user()} and self.people.mode != "solo":
-            raise Refused("In team mode everybody signs as themselves.", code="sign_as_refused",
-                          hint="Sign without --as, or over HTTP with a login of your own.")  # fmt: skip
+            raise Refused(
+                "In team mode everybody signs as themselves.",
+                code="sign_as_refused",
+                hint="Sign without --as, or over HTTP with a login of your own.",
+            )
         return self.people.voter(name or local_user(), self.org)
 
     def warm(self) -> None:
@@ -138,7 +126,7 @@ class House:
     @property
     def board(self) -> ModelRouter:
         """Chooses models."""
-        return self.desk.board
+        return self.roster.board
 
     @property
     def catalogue(self) -> Catalogue:
@@ -152,8 +140,12 @@ class House:
     def announce(self, console: Console) -> None:
         """Say in one line who will do the work."""
         coder = self.board.registry.described("coder")
-        who = f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
-        console.print(f"[dim]coder: {who} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False)
+        principal = (
+            f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
+        )
+        console.print(
+            f"[dim]coder: {principal} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False
+        )
 
     async def spans(self, run: str) -> Branch:
         """The run's tree of spans."""
@@ -168,28 +160,10 @@ class House:
         """The spans as a tree for a terminal."""
         return render(branch)
 
-    async def cancel(self, run: Run, who: str) -> None:
+    async def cancel(self, run: Run, principal: str) -> None:
         """End a run for good, and everything that waits on it."""
-        await self.ballots.kill(run.id, self.people.voter(who, self.org))
+        await self.ballots.kill(run.id, self.people.voter(principal, self.org))
         await self.engine.runs.cancel(run.id, now=self.engine.clock())
-
-
-@dataclass(frozen=True, slots=True)
-class RunSpans:
-    """One trace a run, one span a stretch of work; any process continues it."""
-
-    tracing: Tracing
-
-    @contextmanager
-    def segment(self, run: Run) -> Generator[Span]:
-        """See ``service.engine.Spans``. The root span is written with the first segment and ends at once."""
-        who = Identity(run=run.id, org=run.org, user=run.requester)
-        if run.segment == 0:
-            self.tracing.begin(who)
-        name = f"run.segment {run.segment + 1}"
-        with self.tracing.tracer.start_as_current_span(name, context=run_context(who)) as span:
-            span.set_attribute("langfuse.observation.type", "chain")
-            yield span
 
 
 def now() -> datetime:
@@ -198,13 +172,13 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def open_house(
+async def open_application(
     settings: Settings,
     *,
     served_to: str | None = None,
     models: Mapping[Role, Model] | None = None,
     clock: Clock = now,
-) -> AsyncGenerator[House]:
+) -> AsyncGenerator[Application]:
     """Open every room for as long as the block runs; nothing is left behind.
 
     ``served_to``: the graph is for a LangGraph server that brings its own checkpointer, and its resume
@@ -218,11 +192,11 @@ async def open_house(
             logs = logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor, stream=sys.stderr)
             stack.enter_context(logs)
         metrics = Metrics()
-        spans = await stack.enter_async_context(_tracing(settings, redactor, metrics))
+        spans = await stack.enter_async_context(open_tracing(settings, redactor, metrics))
         database = await open_storage(settings, stack)
         saver = None if served_to else database.saver
-        house = await _furnish(settings, stack, spans, database, saver, served_to, models, clock)
-        yield replace(house, metrics=metrics)
+        application = await _furnish(settings, stack, spans, database, saver, served_to, models, clock)
+        yield replace(application, metrics=metrics)
 
 
 async def _furnish(  # noqa: PLR0917
@@ -234,53 +208,66 @@ async def _furnish(  # noqa: PLR0917
     served_to: str | None,
     given: Mapping[Role, Model] | None,
     clock: Clock,
-) -> House:
+) -> Application:
     database = rows.engine
-    runs, audit = Runs(engine=database), _audit(settings, database, clock)
-    stack.push_async_callback(_witnessed, audit)
+    runs, audit = Runs(engine=database), open_audit(settings, database, clock)
+    stack.push_async_callback(witnessed, audit)
     if rows.server is None:
         await prepare_sqlite(database, partial(_make_tables, database))
     else:
         await ensure_migrated(database)
-    members = Members(engine=database)
-    company = Company(engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock)
-    await company.look()
-    people = Household(company=company, approvers=settings.signers, members=members)
+    people = await _directory(settings, database, clock)
     connections = load_connections(settings.connections) if settings.connections else Connections()
     ballots = StoredBallots(
         engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
     )
-    pool, spec = open_pool(settings, partial(_reached, spans)), spec_of(settings)
+    pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
     stack.push_async_callback(pool.close)
-    backend, leases = ListenedBackend(backend=pool, tracer=spans.tracer), Leases()
+    backend, leases = ListenedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces = Workspaces(backend=obedient, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     catalogue = load_catalogue(settings.catalogue)
     masks = Masks(store, personal=settings.mask_personal)
-    board = open_board(
-        settings, catalogue, stack, engine=database, policy=Policies(store, catalogue.policy), clock=clock,
-        tracer=spans.tracer, given=given, masker=partial(masker_of, masks, masks.personal),
-    )  # fmt: skip
-    desk = Desk(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
+    board = open_switchboard(
+        settings,
+        catalogue,
+        stack,
+        engine=database,
+        policy=Policies(store, catalogue.policy),
+        clock=clock,
+        tracer=spans.tracer,
+        given=given,
+        masker=partial(masker_of, masks, masks.personal),
+    )
+    roster = ModelSelection(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
-    revise = Reviser(engine=RiskEngine(), store=store, require=company.requirement)
-    staff = hire(
-        settings, desk, store=store, masks=masks, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise,
+    revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
+    staff = build_staff(
+        settings, roster, store=store, masks=masks, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise,
         clock=clock,
         resume_votes_as=resumer,
     )  # fmt: skip
-    engine = Engine(
+    engine = RunEngine(
         graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
-        spans=RunSpans(spans), org=settings.org, clock=clock, ended=_ended(settings),
+        spans=RunSpans(spans), org=settings.org, clock=clock, ended=scored_when_ended(settings),
         lease_for=timedelta(seconds=settings.lease_s), leases=leases,
     )  # fmt: skip
-    return House(
+    return Application(
         settings=settings, org=settings.org, engine=engine, staff=staff, ballots=ballots, store=store,
-        backend=backend, pool=pool, spec=spec, people=people, desk=desk, audit=audit, revise=revise,
+        backend=backend, pool=pool, spec=spec, people=people, roster=roster, audit=audit, revise=revise,
         connections=connections, server=rows.server,
     )  # fmt: skip
+
+
+async def _directory(settings: Settings, database: AsyncEngine, clock: Clock) -> LocalDirectory:
+    """People who may sign, and whether four eyes are in force."""
+    four_eyes = FourEyes(
+        engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
+    )
+    await four_eyes.look()
+    return LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
 
 
 async def _make_tables(database: AsyncEngine) -> None:
@@ -292,9 +279,9 @@ async def _make_tables(database: AsyncEngine) -> None:
         await connection.run_sync(audit_tables.create_all)
 
 
-def hire(
+def build_staff(
     settings: Settings,
-    desk: Desk,
+    roster: ModelSelection,
     *,
     store: Store,
     masks: Masks,
@@ -308,92 +295,28 @@ def hire(
     """Give every node its colleague."""
     risk, require, says = revise.engine, revise.require, wordings(settings)
     return Staff(
-        receive=Receiver(store=store, masks=masks, roster=desk, clock=clock),
-        plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=desk, prompt=says["plan"], clock=clock,
+        receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
+        plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
                      tracer=spans.tracer),
         execute=Executor(
-            workspaces=workspaces, store=store, masks=masks, roster=desk, engine=risk, require=require, ballots=ballots,
+            workspaces=workspaces, store=store, masks=masks, roster=roster,
+            engine=risk, require=require, ballots=ballots,
             prompt=says["execute"], judging=says["judge"], clock=clock, tracer=spans.tracer,
             provider_seconds=settings.repair_seconds,
         ),
         observe=Observer(prompt=says["observe"]),
         replan=Replanner(
-            workspaces=workspaces, roster=desk, prompt=says["replan"], planner=says["plan"], clock=clock
+            workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
         review=Reviewer(
-            workspaces=workspaces, store=store, masks=masks, roster=desk, engine=risk, prompt=says["review"],
+            workspaces=workspaces, store=store, masks=masks, roster=roster,
+            engine=risk, prompt=says["review"],
             clock=clock, tracer=spans.tracer,
         ),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots, masks=masks),
         wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise,
-                    decided=partial(_decided, spans)),
+                    decided=partial(trace_decision, spans)),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )  # fmt: skip
-
-
-def _tracing(settings: Settings, redactor: Redactor, metrics: Metrics):  # noqa: ANN202  an async context manager of Tracing
-    destinations = []
-    if settings.otlp_endpoint:
-        headers = settings.otlp_headers.get_secret_value() if settings.otlp_headers else ""
-        destinations.append(to_collector(settings.otlp_endpoint, headers))
-    if settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key:
-        secret = settings.langfuse_secret_key.get_secret_value()
-        destinations.append(
-            to_langfuse(settings.langfuse_host, public_key=settings.langfuse_public_key, secret_key=secret)
-        )
-    return tracing(folder=settings.home / "traces", destinations=destinations, redactor=redactor,
-                   listeners=(metrics.heard,),
-                   content=settings.trace_content, version=version("signoff"))  # fmt: skip
-
-
-async def _witnessed(audit: Audit) -> None:
-    """What was done in this house is witnessed before it closes."""
-    try:
-        await audit.witnessed()
-    except (OSError, SQLAlchemyError) as error:
-        structlog.get_logger("signoff.audit").warning("no checkpoint", error=type(error).__name__)
-
-
-def _audit(settings: Settings, database: AsyncEngine, clock: Clock) -> Audit:
-    keys = settings.home / "keys"
-    return Audit(
-        engine=database,
-        clock=clock,
-        subjects=Subjects(master=own_key(keys, "audit-subjects")),
-        witness=Folder(path=settings.audit_witness or settings.home / "audit"),
-        signing_key=Ed25519PrivateKey.from_private_bytes(own_key(keys, "audit-signing")),
-    )
-
-
-def _ended(settings: Settings) -> Ended:
-    """With Langfuse configured, a run that ended gets its scores there."""
-    if not (settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key):
-        return nobody
-    secret = settings.langfuse_secret_key.get_secret_value()
-    scores = Scores(
-        host=settings.langfuse_host,
-        public_key=settings.langfuse_public_key,
-        secret_key=secret,
-        redactor=Redactor(secrets=settings.secrets),
-    )
-
-    async def ended(standing: Standing) -> None:
-        await Scorekeeper(scores=scores).keep(standing.run.id, standing.values, at=standing.run.updated_at)
-
-    return ended
-
-
-def _reached(spans: Tracing, passage: Passage) -> None:
-    """Every connection that a sandbox tried stands in the trace of its run."""
-    spans.reached(passage.run, told(passage))
-
-
-def _decided(spans: Tracing, ballot: Ballot) -> None:
-    """A question that a person decided is a span from asking to deciding."""
-    if ballot.decided_at is None or not ballot.requirement.humans:
-        return
-    who = Identity(run=ballot.run, org=ballot.org, user=ballot.requester)
-    spans.waited(who, ballot=ballot.id, tier=ballot.tier, state=ballot.state, asked_at=ballot.created_at,
-                 decided_at=ballot.decided_at)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which prompts this process speaks: the files of the house, the user's over them, Langfuse before both."""
+"""Prompts of this process: the files of the product, the user's over them, Langfuse before both."""
 
 from collections.abc import Mapping
 
@@ -25,8 +25,11 @@ def local(settings: Settings, name: str) -> PromptFiles:
     """
     theirs = settings.prompts
     if theirs is not None and not theirs.is_dir():
-        raise Refused(f"{theirs} is no folder.", code="prompt_invalid",
-                      hint="Set SIGNOFF_PROMPTS to a folder with plan.md, execute.staging.md …")  # fmt: skip
+        raise Refused(
+            f"{theirs} is no folder.",
+            code="prompt_invalid",
+            hint="Set SIGNOFF_PROMPTS to a folder with plan.md, execute.staging.md …",
+        )
     return PromptFiles(prompts=prompts(name, theirs), staging_share=settings.prompts_staging_share)
 
 
@@ -38,9 +41,11 @@ def remote(settings: Settings, name: str) -> LangfusePrompts:
     """The prompt of a Langfuse project, with the files behind it."""
     host, public, secret = settings.langfuse_host, settings.langfuse_public_key, settings.langfuse_secret_key
     if not (host and public and secret):
-        raise Refused("Prompts come from Langfuse, but it is not said which.", code="settings_invalid",
-                      hint="Set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, "
-                           "or unset SIGNOFF_LANGFUSE_PROMPTS.")  # fmt: skip
+        raise Refused(
+            "Prompts come from Langfuse, but it is not said which.",
+            code="settings_invalid",
+            hint="Set LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, or unset SIGNOFF_LANGFUSE_PROMPTS.",
+        )
     return LangfusePrompts(
         name=name, local=local(settings, name), host=host, public_key=public, secret_key=secret.get_secret_value()
     )

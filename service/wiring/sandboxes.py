@@ -1,4 +1,4 @@
-"""Where commands run, as the settings say: hardened containers from a pool, and what they may reach."""
+"""Sandboxes as the settings say: hardened containers from a pool, and what they may reach."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -76,8 +76,11 @@ def _listed(text: str) -> tuple[str, ...]:
 def _variables(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in _listed(text)]
     if any(not equals or not name.strip() for name, equals, _ in pairs):
-        raise Refused("SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.", code="settings_invalid",
-                      hint="Write them with commas between: PIP_INDEX_URL=https://mirror.example/simple")  # fmt: skip
+        raise Refused(
+            "SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.",
+            code="settings_invalid",
+            hint="Write them with commas between: PIP_INDEX_URL=https://mirror.example/simple",
+        )
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
@@ -85,5 +88,8 @@ def _certificates(path: Path | None) -> str:
     try:
         return path.read_text(encoding="ascii") if path else ""
     except (OSError, ValueError) as error:
-        raise Refused(f"The certificates in {path} cannot be read: {error}", code="settings_invalid",
-                      hint="SIGNOFF_EGRESS_CA is a PEM file.") from error  # fmt: skip
+        raise Refused(
+            f"The certificates in {path} cannot be read: {error}",
+            code="settings_invalid",
+            hint="SIGNOFF_EGRESS_CA is a PEM file.",
+        ) from error

@@ -1,57 +1,111 @@
-"""Everything a request needs, opened once for the process."""
+"""Wiring of a server: everything a request needs, opened once for the process, and the dispatcher it runs on."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+import fcntl
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, cast
 
 import httpx
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Courier, Guard, Hooks, Links, StoredMessages, StoredOutbox, new_client
+from approvals.channels import InboundWebhooks, Links, SsrfGuard, WebhookSender, new_client
+from approvals.storage import StoredOutbox, StoredReplayGuard
 from domain import Refused
-from service.auth import Keys, subjects
-from service.callbacks import RunLetters
-from service.contract import Dispatch
-from service.engines import alone_in, engine_of, retention_of
-from service.items import Items
-from service.keys import own_key
-from service.limiting import Limiter
-from service.members import Members
-from service.oidc import Issuer
-from service.performer import Performer
-from service.premises import Addresses, Repositories, listed
-from service.rates import LocalRates, SharedRates
-from service.reception import Reception
-from service.refusals import refuse
-from service.rounds import Rounds
-from service.runs import Run
+from service.auth.allowed import AllowedRepositories, PublicUrls, listed
+from service.auth.api_keys import ApiKeys, subjects
+from service.auth.directory import Members
+from service.auth.oidc import Issuer
+from service.auth.rate_limits import Limiter, LocalRates, SharedRates
+from service.auth.secrets import own_key
+from service.errors import refuse
+from service.maintenance import Maintenance, Retention
+from service.queue.embedded import EmbeddedDispatcher
+from service.runs.dispatcher import Dispatcher
+from service.runs.engine import RunEngine
+from service.runs.event_log import TurnEvents
+from service.runs.executor import TurnExecutor
+from service.runs.runs import Run
+from service.runs.submission import Submission
+from service.runs.threads import Threads
+from service.runs.turns import Turns
+from service.runs.webhooks import RunWebhooks
 from service.settings import Settings
-from service.threads import Threads
-from service.turns import Turns
-from service.wiring import House, now
+from service.storage.items import Items
+from service.wiring.application import Application, now
+
+
+async def engine_of(application: Application, executor: TurnExecutor, stack: AsyncExitStack) -> Dispatcher:
+    """Who performs turns: this process alone, or whoever takes a job from the queue."""
+    settings = application.settings
+    if application.server is None:
+        if not settings.workers:
+            raise refuse("server_needed", "With SIGNOFF_WORKERS=0 nobody would perform runs: workers need a server.")
+        events = TurnEvents(engine=executor.turns.engine)
+        return EmbeddedDispatcher(executor=executor, events=events, at_once=settings.workers, drain_s=settings.drain_s)
+    from service.queue.distributed import open_distributed  # noqa: PLC0415  its drivers are an extra
+
+    return await stack.enter_async_context(
+        open_distributed(
+            application.server,
+            executor,
+            at_once=settings.workers,
+            lease_s=settings.lease_s,
+            drain_s=settings.drain_s,
+        )
+    )
+
+
+def retention_of(application: Application) -> Retention:
+    """Who clears away what is not kept."""
+    saver = application.engine.graph.checkpointer
+    return Retention(
+        engine=application.engine.runs.engine,
+        files=application.store,
+        keep=timedelta(days=application.settings.keep_days),
+        clock=now,
+        checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
+    )
+
+
+@contextmanager
+def alone_in(home: Path) -> Generator[None]:
+    """Hold the folder's lock. Raises ``already_serving`` when another server of this machine has it."""
+    file: IO[str] = (home / "serve.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise refuse("already_serving", "Another server works on this home folder.") from None
+    try:
+        yield
+    finally:
+        file.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
+class ServerContext:
     """Colleagues of the routes."""
 
-    house: House
+    application: Application
     settings: Settings
     threads: Threads
     turns: Turns
-    dispatch: Dispatch
-    reception: Reception
-    keys: Keys
+    dispatch: Dispatcher
+    submission: Submission
+    keys: ApiKeys
     members: Members
     issuer: Issuer | None
-    hooks: Hooks
+    hooks: InboundWebhooks
     links: Links
-    messages: StoredMessages
+    messages: StoredReplayGuard
     items: Items
     limiter: Limiter
-    rounds: Rounds
+    maintenance: Maintenance
     started_at: datetime
 
     async def run_of(self, named: str, org: str) -> Run:
@@ -60,15 +114,18 @@ class Office:
             named = (await self.turns.get(named, org)).thread
         except Refused:
             await self.threads.get(named, org)
-        run = await self.house.engine.runs.exactly(named, org=org)
+        run = await self.application.engine.runs.exactly(named, org=org)
         if run is None:
-            raise Refused(f"Nothing was done on thread {named!r} yet.", code="run_not_found",
-                          hint="Start a run: POST /threads/{thread_id}/runs")  # fmt: skip
+            raise Refused(
+                f"Nothing was done on thread {named!r} yet.",
+                code="run_not_found",
+                hint="Start a run: POST /threads/{thread_id}/runs",
+            )
         return run
 
     @property
     def database(self) -> AsyncEngine:
-        return self.house.engine.runs.engine
+        return self.application.engine.runs.engine
 
 
 def pepper(settings: Settings) -> bytes:
@@ -77,77 +134,128 @@ def pepper(settings: Settings) -> bytes:
     return given.get_secret_value().encode() if given else own_key(settings.home / "keys", "pepper")
 
 
-def keys_of(house: House) -> Keys:
+def keys_of(application: Application) -> ApiKeys:
     """The keys of a house, whose changes stand in its audit."""
-    settings = house.settings
-    return Keys(engine=house.engine.runs.engine, clock=now, pepper=pepper(settings), journal=house.audit,
-                named=settings.signers)  # fmt: skip
+    settings = application.settings
+    return ApiKeys(
+        engine=application.engine.runs.engine,
+        clock=now,
+        pepper=pepper(settings),
+        journal=application.audit,
+        named=settings.signers,
+    )
 
 
 @asynccontextmanager
-async def open_office(house: House) -> AsyncGenerator[Office]:
+async def open_server_context(application: Application) -> AsyncGenerator[ServerContext]:
     """Take up the work where it was left, and put it down in order at the end."""
-    settings = house.settings
-    alone = nullcontext() if house.server else alone_in(settings.home)
+    settings = application.settings
+    alone = nullcontext() if application.server else alone_in(settings.home)
     with alone:
         async with AsyncExitStack() as stack:
             posting = await stack.enter_async_context(new_client())
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))
-            office = await _furnish(house, posting, asking, stack)
-            await office.rounds.take_up()
-            rounds = asyncio.create_task(office.rounds.walk())
+            context = await _furnish(application, posting, asking, stack)
+            await context.maintenance.take_up()
+            maintenance = asyncio.create_task(context.maintenance.walk())
             try:
-                yield office
+                yield context
             finally:
-                rounds.cancel()
+                maintenance.cancel()
                 with suppress(asyncio.CancelledError):
-                    await rounds
-                await office.dispatch.close()
+                    await maintenance
+                await context.dispatch.close()
 
 
 async def _furnish(
-    house: House, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
-) -> Office:
-    settings, database = house.settings, house.engine.runs.engine
+    application: Application, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
+) -> ServerContext:
+    settings, database = application.settings, application.engine.runs.engine
     if settings.mode == "team":
-        await house.people.company.become_team()
+        await application.people.four_eyes.become_team()
     # One server per home folder, so what an earlier one held when it was killed is ours at once.
-    engine = house.engine if house.server else replace(house.engine, owner="serve")
+    engine = application.engine if application.server else replace(application.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
     keys_folder = settings.home / "keys"
-    letters = RunLetters(
-        engine=database, clock=now, client=posting, guard=Guard(allow=house.connections.allow),
+    letters = RunWebhooks(
+        engine=database,
+        clock=now,
+        client=posting,
+        guard=SsrfGuard(allow=application.connections.allow),
         secret=own_key(keys_folder, "run-webhooks"),
-    )  # fmt: skip
-    performer = Performer(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
-    dispatch = await engine_of(house, performer, stack)
-    may_use = Repositories(allowed=listed(settings.repos), anything=settings.loopback)
-    if not may_use.unlimited:
-        house.store.restrict(may_use.opened)  # asked again when it is read: a link may have been changed since
-    reception = Reception(
-        engine=engine, threads=threads, turns=turns, ballots=house.ballots, dispatch=dispatch, clock=now,
-        revise=house.revise, may_use=may_use,
-        default_repo=settings.default_repo,
-    )  # fmt: skip
-    messages = StoredMessages(engine=database, clock=now)
-    hooks = Hooks(ballots=house.ballots, people=house.people, memory=messages, clock=now,
-                  integrations=house.connections.hooks)  # fmt: skip
+    )
+    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
+    dispatch = await engine_of(application, executor, stack)
+    submission = _submission(application, engine, threads, turns, dispatch)
+    messages = StoredReplayGuard(engine=database, clock=now)
+    hooks = InboundWebhooks(ballots=application.ballots, people=application.people, memory=messages, clock=now,
+                  integrations=application.connections.hooks)  # fmt: skip
     links = Links(key=own_key(keys_folder, "links"), clock=now)
-    courier = Courier(
-        outbox=StoredOutbox(engine=database, clock=now), subscriptions=house.connections.subscriptions, client=posting,
-        guard=Guard(allow=house.connections.allow), clock=now, link=Addresses(links=links, home=settings.home_url),
-    )  # fmt: skip
-    return Office(
-        house=house, settings=settings, threads=threads, turns=turns, dispatch=dispatch,
-        reception=reception, keys=keys_of(house),
+    sender = _sender(application, posting, links)
+    return ServerContext(
+        application=application,
+        settings=settings,
+        threads=threads,
+        turns=turns,
+        dispatch=dispatch,
+        submission=submission,
+        keys=keys_of(application),
         members=Members(engine=database, others=subjects, named=settings.signers),
-        issuer=_issuer(settings, asking), hooks=hooks, messages=messages, items=Items(engine=database, clock=now),
-        links=links, started_at=now(),
-        limiter=Limiter(per_caller=settings.rate_per_minute, per_address=settings.rate_per_minute_ip,
-                        rates=SharedRates(engine=database) if house.server else LocalRates()),
-        rounds=Rounds(engine=database, ballots=house.ballots, reception=reception, letters=letters, courier=courier,
-                      dispatch=dispatch, witnessed=house.witnessed, retention=retention_of(house), clock=now),
-    )  # fmt: skip
+        issuer=_issuer(settings, asking),
+        hooks=hooks,
+        messages=messages,
+        items=Items(engine=database, clock=now),
+        links=links,
+        started_at=now(),
+        limiter=Limiter(
+            per_caller=settings.rate_per_minute,
+            per_address=settings.rate_per_minute_ip,
+            rates=SharedRates(engine=database) if application.server else LocalRates(),
+        ),
+        maintenance=Maintenance(
+            engine=database,
+            ballots=application.ballots,
+            submission=submission,
+            letters=letters,
+            sender=sender,
+            dispatch=dispatch,
+            witnessed=application.witnessed,
+            retention=retention_of(application),
+            clock=now,
+        ),
+    )
+
+
+def _submission(
+    application: Application, engine: RunEngine, threads: Threads, turns: Turns, dispatch: Dispatcher
+) -> Submission:
+    settings = application.settings
+    may_use = AllowedRepositories(allowed=listed(settings.repos), anything=settings.loopback)
+    if not may_use.unlimited:
+        application.store.restrict(may_use.opened)  # asked again when it is read: a link may have been changed since
+    return Submission(
+        engine=engine,
+        threads=threads,
+        turns=turns,
+        ballots=application.ballots,
+        dispatch=dispatch,
+        clock=now,
+        revise=application.revise,
+        may_use=may_use,
+        default_repo=settings.default_repo,
+    )
+
+
+def _sender(application: Application, posting: httpx.AsyncClient, links: Links) -> WebhookSender:
+    settings, database = application.settings, application.engine.runs.engine
+    return WebhookSender(
+        outbox=StoredOutbox(engine=database, clock=now),
+        subscriptions=application.connections.subscriptions,
+        client=posting,
+        guard=SsrfGuard(allow=application.connections.allow),
+        clock=now,
+        link=PublicUrls(links=links, home=settings.home_url),
+    )
 
 
 def _issuer(settings: Settings, asking: httpx.AsyncClient) -> Issuer | None:
@@ -156,6 +264,10 @@ def _issuer(settings: Settings, asking: httpx.AsyncClient) -> Issuer | None:
     if not (settings.oidc_audience and settings.oidc_jwks_url):
         raise refuse("authentication_needed", "An issuer needs SIGNOFF_OIDC_AUDIENCE and SIGNOFF_OIDC_JWKS_URL, too.")
     return Issuer(
-        issuer=settings.oidc_issuer, audience=settings.oidc_audience, jwks_url=settings.oidc_jwks_url, client=asking,
-        algorithms=listed(settings.oidc_algorithms), default_org=settings.org,
-    )  # fmt: skip
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        jwks_url=settings.oidc_jwks_url,
+        client=asking,
+        algorithms=listed(settings.oidc_algorithms),
+        default_org=settings.org,
+    )

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import Refused
-from sandbox import Delivery, Store, lately
+from sandbox import Delivery, Store, recent_changes
 from tests.adversarial.foreign import FIFOS, PROGRAMS, TRAPS, Trap, trap, with_fifo
 from tests.worlds.cli import Cli
 
@@ -46,7 +46,7 @@ async def use(made: Trap, folder: Path) -> list[str]:
         return codes
     with suppress(Refused):
         await store.pin("url", f"file://{place}")
-    await lately(pinned)
+    await recent_changes(pinned)
     tree = store.pinned("base").tree
     await store.fork("base", "copy")
     objects = await store.pack("base", (tree,))

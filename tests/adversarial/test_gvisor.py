@@ -15,8 +15,8 @@ import pytest
 from domain import Refused
 from sandbox import Docker, Spec
 from sandbox.attacks import ATTACKS, OWN_KERNEL, judge
-from sandbox.checkup import docker_arena
 from sandbox.conformance import PROMISES
+from sandbox.docker.self_check import docker_arena
 from tests.worlds.cli import Cli
 from tests.worlds.engine import engine_with_gvisor
 from tests.worlds.gvisor import newer_gvisor, old_gvisor

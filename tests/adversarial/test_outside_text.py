@@ -11,7 +11,7 @@ import pytest
 
 from domain import Refused, json_value, python_tree, read_report, yaml_value
 from models.policy import parse_policy
-from risk import Engine, read_policy
+from risk import RiskEngine, read_policy
 from risk.policy import LONGEST_PATTERN
 from tests.architecture.tree import ROOT, module_name, modules, parsed
 from tests.worlds.outside import OURS, PARSERS, SHELL, Parser, shapes
@@ -95,7 +95,7 @@ def test_yaml_is_composed_where_it_was_weighed_and_nowhere_else() -> None:
         and isinstance(node.value, ast.Name)
         and node.value.id == "yaml"
     }
-    assert found == {"domain.text.untrusted", "models.yaml", "risk.yamls"}
+    assert found == {"domain.text.untrusted", "models.yaml", "risk.yaml"}
 
 
 MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 10))
@@ -208,7 +208,7 @@ HOSTILE = ("(a+)+$", "(a|a)*$", "(a|aa)+$", "([a-z]+)*$", "(.*a){20}$", "(a?){50
 
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_patterns_of_a_policy_are_matched_in_linear_time(pattern: str) -> None:
-    engine = Engine(policy=read_policy(f"tighten: [{{command: '{pattern}', because: x}}]"))
+    engine = RiskEngine(policy=read_policy(f"tighten: [{{command: '{pattern}', because: x}}]"))
     started = time.thread_time()
     engine.command("echo " + "a" * 1_900 + "!")
     assert time.thread_time() - started < 1
@@ -243,7 +243,7 @@ def test_patterns_that_are_too_large_together_are_refused() -> None:
 )
 def test_a_short_command_is_rated_in_time(command: str) -> None:
     started = time.thread_time()
-    Engine().command(command)
+    RiskEngine().command(command)
     assert time.thread_time() - started < 3
 
 

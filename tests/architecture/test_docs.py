@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import docs, draw
-from service.cli import ENTRIES, load
+from service.cli.app import ENTRIES, load
 from tests.architecture.tree import ROOT, files, modules, name_of, parsed
 
 PAGES = [

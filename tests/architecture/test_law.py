@@ -8,7 +8,7 @@ import tomllib
 
 from tests.architecture.tree import ROOMS, ROOT, allowed, files, module_name, modules, name_of, parsed
 
-KEYS_TO_THE_BACK_ROOMS = "service/wiring.py"
+KEYS_TO_THE_BACK_ROOMS = "service/wiring/"
 SUB_ROOMS = {"domain.masking"}
 """Rooms within rooms, with front doors of their own."""
 RUNS_INSIDE = {"inside", "attacks"}
@@ -28,7 +28,7 @@ def back_doors() -> set[str]:
     found = set()
     for path in modules():
         room = module_name(path).split(".")[0]
-        if name_of(path) == KEYS_TO_THE_BACK_ROOMS:
+        if name_of(path).startswith(KEYS_TO_THE_BACK_ROOMS):
             continue
         for target in imports(parsed(path)):
             other, _, inside = target.partition(".")
@@ -105,7 +105,7 @@ def test_every_python_file_lives_in_a_room():
 
 def test_help_is_shown_without_importing_the_work():
     heavy = "{'langgraph', 'langchain_core', 'sqlalchemy', 'docker', 'fastapi'}"
-    code = f"import sys, service.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, service.cli.app; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

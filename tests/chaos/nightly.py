@@ -14,7 +14,7 @@ from typing import Any
 
 import docker
 
-from sandbox.sweep import owner, sweep
+from sandbox.docker.reaper import owner, sweep
 from tests.architecture.tree import ROOT
 from tests.chaos.asking import real_task
 from tests.chaos.life import Life

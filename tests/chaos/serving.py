@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from domain import Refused
-from service.wiring import House, open_house
+from service.wiring.application import Application, open_application
 from tests.chaos.mortal import Doom, mortal
 from tests.worlds.house import settings, task
 from tests.worlds.quick import employing, idle_house
@@ -18,8 +18,8 @@ async def serve(folder: str, port: int, **given: Any) -> None:
     place = Path(folder)
     doom = doom_of(place)
 
-    def changed(house: House) -> House:
-        return employing(house, mortal(house.staff, doom))
+    def changed(application: Application) -> Application:
+        return employing(application, mortal(application.staff, doom))
 
     async with served(place, port=port, changed=changed, **given) as running:
         partial = place / f"telling-{os.getpid()}"
@@ -31,12 +31,12 @@ async def serve(folder: str, port: int, **given: Any) -> None:
 async def advance(folder: str, run: str, **given: Any) -> None:
     """Advance a run once as the command line does it, and write how that went to ``advanced``."""
     place = Path(folder)
-    async with open_house(settings(place, **given), models={}) as opened:
+    async with open_application(settings(place, **given), models={}) as opened:
         quick = idle_house(opened, place / "deliveries", asyncio.Event())
-        house = employing(quick, mortal(quick.staff, doom_of(place)))
+        application = employing(quick, mortal(quick.staff, doom_of(place)))
         try:
-            await house.engine.create(task(Path("/nowhere"), text="sign it"), id=run)
-            said = (await house.engine.advance(run, lambda _: None)).run.status
+            await application.engine.create(task(Path("/nowhere"), text="sign it"), id=run)
+            said = (await application.engine.advance(run, lambda _: None)).run.status
         except Refused as refused:
             said = refused.stable_code
     (place / "advanced").write_text(said)

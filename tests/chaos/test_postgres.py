@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from approvals import DatabaseUnavailable, open_engine, reading
-from service.leftovers import LEASES
+from database import DatabaseUnavailable, open_engine, reading
+from service.queue.distributed import LEASES
 from tests.chaos.asking import quick_task, started
 from tests.chaos.life import Life
 from tests.chaos.nursery import Child, Nursery
@@ -49,17 +49,17 @@ async def test_the_database_is_killed(born: Nursery, tmp_path: Path, cluster: Pa
 async def test_a_thread_goes_on_when_nobody_could_write_how_its_last_job_ended(tmp_path: Path, cluster: Path) -> None:
     """The database went away at that moment; the worker that did the job lives, so the queue waits for it."""
     world = World(tmp_path, await postgres.emptied(cluster, "engines"), cluster)
-    async with world.office() as office:
+    async with world.context() as context:
         async with world.ends_lost():
-            first = await asked(office, "do it")
-            await office.dispatch.submit(first)
-            assert (await ended(office, first)).status == "success"
-        second = await asked(office, "", thread=first.thread)
-        await office.dispatch.submit(second)
-        later(office.dispatch, LEASES * LEASE_S)
-        await office.dispatch.look()
-        assert (await ended(office, second)).attempts == 1
-        assert (await office.turns.get(first.id, "local")).attempts == 1
+            first = await asked(context, "do it")
+            await context.dispatch.submit(first)
+            assert (await ended(context, first)).status == "success"
+        second = await asked(context, "", thread=first.thread)
+        await context.dispatch.submit(second)
+        later(context.dispatch, LEASES * LEASE_S)
+        await context.dispatch.look()
+        assert (await ended(context, second)).attempts == 1
+        assert (await context.turns.get(first.id, "local")).attempts == 1
 
 
 async def test_a_server_that_says_nothing_any_more_is_given_up(cluster: Path) -> None:

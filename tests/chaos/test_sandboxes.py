@@ -11,8 +11,8 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from sandbox.hardening import LABEL
-from sandbox.sweep import OWNER
+from sandbox.docker.hardening import LABEL
+from sandbox.docker.reaper import OWNER
 from tests.chaos.asking import ending, real_task, started
 from tests.chaos.life import Life
 from tests.chaos.nursery import Nursery

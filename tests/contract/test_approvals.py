@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from approvals import create_all, open_engine
-from approvals.conformance import PROMISES
+from approvals.storage import create_all
+from approvals.testing.conformance import PROMISES
+from database import open_engine
 from tests.worlds import approvals, postgres
 
 

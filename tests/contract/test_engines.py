@@ -1,4 +1,4 @@
-"""What ``service/contract.py`` promises, kept by both engines on their databases."""
+"""What ``service/runs/dispatcher.py`` promises, kept by both engines on their databases."""
 
 import asyncio
 from dataclasses import replace
@@ -7,111 +7,111 @@ import pytest
 
 from approvals import Decision
 from domain import Refused
-from service.jobs import Jobs
-from service.performer import MOST_ATTEMPTS
-from service.wiring import now
+from service.queue.jobs import TurnJobs
+from service.runs.executor import MOST_ATTEMPTS
+from service.wiring.application import now
 from tests.worlds.engines import World, asked, ended, stands_before
 
 
 async def test_a_turn_is_performed_and_submitting_it_again_changes_nothing(world: World) -> None:
-    async with world.office() as office:
-        turn = await asked(office, "do it")
+    async with world.context() as context:
+        turn = await asked(context, "do it")
         for _ in range(3):
-            await office.dispatch.submit(turn)
-        assert (await ended(office, turn)).status == "success"
-        await office.dispatch.submit(turn)
-        assert (await ended(office, turn)).attempts == 1
+            await context.dispatch.submit(turn)
+        assert (await ended(context, turn)).status == "success"
+        await context.dispatch.submit(turn)
+        assert (await ended(context, turn)).attempts == 1
     assert world.deliveries == [turn.thread]
 
 
 async def test_turns_of_a_thread_follow_each_other_and_threads_do_not_wait(world: World) -> None:
-    async with world.office() as office:
-        first = await asked(office, "slow")
-        second = await asked(office, "", thread=first.thread)
-        other = await asked(office, "do it")
+    async with world.context() as context:
+        first = await asked(context, "slow")
+        second = await asked(context, "", thread=first.thread)
+        other = await asked(context, "do it")
         for turn in (first, second, other):
-            await office.dispatch.submit(turn)
-        assert (await ended(office, other)).status == "success"
-        assert (await office.turns.get(second.id, "local")).status == "pending"
+            await context.dispatch.submit(turn)
+        assert (await ended(context, other)).status == "success"
+        assert (await context.turns.get(second.id, "local")).status == "pending"
         world.gate.set()
-        assert (await ended(office, first)).status == "success"
-        assert (await ended(office, second)).attempts == 1
+        assert (await ended(context, first)).status == "success"
+        assert (await ended(context, second)).attempts == 1
 
 
 async def test_stopping_keeps_or_takes_back(world: World) -> None:
-    async with world.office() as office:
-        kept, undone = await asked(office, "slow"), await asked(office, "slow")
+    async with world.context() as context:
+        kept, undone = await asked(context, "slow"), await asked(context, "slow")
         for turn in (kept, undone):
-            await office.dispatch.submit(turn)
-            await stands_before(office, turn.thread, "execute")
+            await context.dispatch.submit(turn)
+            await stands_before(context, turn.thread, "execute")
         await asyncio.gather(
-            office.dispatch.stop(kept, "interrupt", "user"), office.dispatch.stop(undone, "rollback", "user")
+            context.dispatch.stop(kept, "interrupt", "user"), context.dispatch.stop(undone, "rollback", "user")
         )
-        found = await office.turns.get(kept.id, "local")
+        found = await context.turns.get(kept.id, "local")
         assert (found.status, found.cancel_reason) == ("interrupted", "user")
         with pytest.raises(Refused):
-            await office.turns.get(undone.id, "local")
-        engine = office.house.engine
+            await context.turns.get(undone.id, "local")
+        engine = context.application.engine
         assert (await engine.standing(kept.thread)).next == ("execute",)
         assert not (await engine.standing(undone.thread)).values
         assert {(await engine.runs.get(t.thread, org="local")).owner for t in (kept, undone)} == {None}
 
 
 async def test_a_drained_run_goes_on_in_the_next_process_from_its_next_step(world: World) -> None:
-    async with world.office() as office:
-        turn = await asked(office, "slow")
-        await office.dispatch.submit(turn)
-        await stands_before(office, turn.thread, "execute")
-        office.dispatch.drain()
+    async with world.context() as context:
+        turn = await asked(context, "slow")
+        await context.dispatch.submit(turn)
+        await stands_before(context, turn.thread, "execute")
+        context.dispatch.drain()
         world.gate.set()
-    async with world.office(workers=1) as office:
-        assert (await ended(office, turn)).status == "success"
-        segments = (await office.house.engine.runs.get(turn.thread, org="local")).segment
+    async with world.context(workers=1) as context:
+        assert (await ended(context, turn)).status == "success"
+        segments = (await context.application.engine.runs.get(turn.thread, org="local")).segment
     assert segments == 2
     assert world.deliveries == [turn.thread]
 
 
 @pytest.mark.parametrize("doing", [True, False])
 async def test_what_a_dead_process_left_is_taken_up(world: World, doing: bool) -> None:
-    async with world.office(workers=1) as office:
-        office.dispatch.drain()  # it takes nothing any more
-        turn = await asked(office, "do it")
-        await office.dispatch.submit(turn)
+    async with world.context(workers=1) as context:
+        context.dispatch.drain()  # it takes nothing any more
+        turn = await asked(context, "do it")
+        await context.dispatch.submit(turn)
         world.forget_job(doing=doing)
-        await office.turns.update(turn.id, now=now().replace(year=2020), status="running", attempts=1)
-        runs = office.house.engine.runs
+        await context.turns.update(turn.id, now=now().replace(year=2020), status="running", attempts=1)
+        runs = context.application.engine.runs
         await runs.claim(
-            turn.thread, "elsewhere/1/1/1", now=now().replace(year=2020), lease_for=office.house.engine.lease_for
+            turn.thread, "elsewhere/1/1/1", now=now().replace(year=2020), lease_for=context.application.engine.lease_for
         )
-    async with world.office() as office:
-        await office.dispatch.look()
-        found = await ended(office, turn)
+    async with world.context() as context:
+        await context.dispatch.look()
+        found = await ended(context, turn)
     assert (found.status, found.attempts) == ("success", 2)
     assert world.deliveries == [turn.thread]
 
 
 async def test_what_kills_its_workers_is_a_dead_letter_and_can_be_retried(world: World) -> None:
-    async with world.office() as office:
-        turn = replace(await asked(office, "do it"), attempts=MOST_ATTEMPTS)
-        await office.turns.update(turn.id, now=now(), attempts=MOST_ATTEMPTS)
-        await office.dispatch.submit(turn)
-        assert (await ended(office, turn)).error_code == "job_dead"
-        jobs = Jobs(engine=office.database)
+    async with world.context() as context:
+        turn = replace(await asked(context, "do it"), attempts=MOST_ATTEMPTS)
+        await context.turns.update(turn.id, now=now(), attempts=MOST_ATTEMPTS)
+        await context.dispatch.submit(turn)
+        assert (await ended(context, turn)).error_code == "job_dead"
+        jobs = TurnJobs(engine=context.database)
         assert [(job.id, job.state) for job in await jobs.list("local", state="dead")] == [(turn.id, "dead")]
         assert world.deliveries == []
-        await office.dispatch.submit(await jobs.retry(turn.id[:8], "local", now=now()))
-        assert (await ended(office, turn)).status == "success"
+        await context.dispatch.submit(await jobs.retry(turn.id[:8], "local", now=now()))
+        assert (await ended(context, turn)).status == "success"
         with pytest.raises(Refused) as caught:
             await jobs.retry(turn.id, "local", now=now())
         assert caught.value.stable_code == "job_state"
 
 
 async def test_who_lost_a_run_writes_no_checkpoint_and_runs_no_command(world: World) -> None:
-    async with world.office() as office:
-        engine = office.house.engine
-        turn = await asked(office, "slow")
-        await office.dispatch.submit(turn)
-        await stands_before(office, turn.thread, "execute")
+    async with world.context() as context:
+        engine = context.application.engine
+        turn = await asked(context, "slow")
+        await context.dispatch.submit(turn)
+        await stands_before(context, turn.thread, "execute")
         stale = (await engine.runs.get(turn.thread, org="local")).generation
         await engine.runs.park(turn.thread, now=now())
         before = await engine.standing(turn.thread)
@@ -125,44 +125,44 @@ async def test_who_lost_a_run_writes_no_checkpoint_and_runs_no_command(world: Wo
             engine.leases.ensure(turn.thread)
         assert caught.value.stable_code == "lease_lost"
         world.gate.set()
-        assert (await ended(office, turn)).status == "success"
+        assert (await ended(context, turn)).status == "success"
     assert world.deliveries == [turn.thread]
 
 
 async def test_many_who_wake_a_run_at_once_wake_it_once(world: World) -> None:
-    async with world.office() as office:
-        turn = await asked(office, "sign it")
-        await office.dispatch.submit(turn)
-        await ended(office, turn)
-        woken = await asyncio.gather(*(office.reception.wake(turn.thread, "local", because=str(n)) for n in range(8)))
+    async with world.context() as context:
+        turn = await asked(context, "sign it")
+        await context.dispatch.submit(turn)
+        await ended(context, turn)
+        woken = await asyncio.gather(*(context.submission.wake(turn.thread, "local", because=str(n)) for n in range(8)))
         assert len({taken.turn.id for taken in woken if taken is not None}) == 1
-        assert len(await office.turns.of(turn.thread)) == 2
+        assert len(await context.turns.of(turn.thread)) == 2
 
 
 async def test_a_stopped_command_line_stops_the_work(world: World) -> None:
-    async with world.office() as office:
-        turn = await asked(office, "slow")
-        await office.dispatch.submit(turn)
-        await stands_before(office, turn.thread, "execute")
-        await Jobs(engine=office.database).cancel(turn.id, "local", now=now())
-        await office.dispatch.look()
+    async with world.context() as context:
+        turn = await asked(context, "slow")
+        await context.dispatch.submit(turn)
+        await stands_before(context, turn.thread, "execute")
+        await TurnJobs(engine=context.database).cancel(turn.id, "local", now=now())
+        await context.dispatch.look()
         async with asyncio.timeout(10):
-            while (await office.house.engine.runs.get(turn.thread, org="local")).owner is not None:  # noqa: ASYNC110
+            while (await context.application.engine.runs.get(turn.thread, org="local")).owner is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        assert (await office.turns.get(turn.id, "local")).cancel_reason == "operator"
+        assert (await context.turns.get(turn.id, "local")).cancel_reason == "operator"
 
 
 async def test_an_answer_wakes_its_run_once_however_late_somebody_notices(world: World) -> None:
-    async with world.office() as office:
-        turn = await asked(office, "sign it")
-        await office.dispatch.submit(turn)
-        await ended(office, turn)
-    async with world.office(workers=world.idle) as office:
-        office.dispatch.drain()  # nobody performs what is woken here
-        ballots, turns = office.house.ballots, office.turns
+    async with world.context() as context:
+        turn = await asked(context, "sign it")
+        await context.dispatch.submit(turn)
+        await ended(context, turn)
+    async with world.context(workers=world.idle) as context:
+        context.dispatch.drain()  # nobody performs what is woken here
+        ballots, turns = context.application.ballots, context.turns
 
         async def woken() -> str | None:
-            taken = await office.reception.wake(turn.thread, "local", because="decided")
+            taken = await context.submission.wake(turn.thread, "local", because="decided")
             return taken.turn.id if taken else None
 
         first = str(await woken())
@@ -171,7 +171,7 @@ async def test_an_answer_wakes_its_run_once_however_late_somebody_notices(world:
         assert await woken() == first, "somebody works on it"
         (ballot,) = (await ballots.list("local", run=turn.thread)).items
         decision = Decision(choice="approve", action_digest=ballot.action_digest)
-        await ballots.vote(ballot.id, decision, office.house.person("ann"))
+        await ballots.vote(ballot.id, decision, context.application.person("ann"))
         second = str(await woken())
         assert second != first, "whoever works may have looked before that answer"
         await turns.update(first, now=now(), status="success")

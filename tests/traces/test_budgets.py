@@ -9,8 +9,8 @@ import pytest
 
 from domain import Budget, Plan, Step
 from service.report import as_json
-from service.wiring import now
-from tests.worlds.house import FIX, OK, QUICK, advance, decide, house, repository, start, task
+from service.wiring.application import now
+from tests.worlds.house import FIX, OK, QUICK, advance, application, decide, repository, start, task
 
 PLAN = Plan(goal="Sum all prices", steps=(Step(id="sum", title="Sum all prices"),))
 
@@ -28,7 +28,7 @@ def attempts(number: int) -> list[object]:
 @pytest.mark.parametrize("number", [1, 2, 3])
 async def test_a_success_in_the_last_attempt_is_reviewed_and_delivered(tmp_path: Path, number: int) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": attempts(number), "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": attempts(number), "reviewer": [OK]}) as opened:
         # One candidate an attempt: with several, the repair engine would not wait for the last.
         strategy = "balanced" if number == 1 else "single"
         standing, _ = await start(opened, task(repo, budget=Budget(max_steps=number), strategy=strategy))
@@ -42,7 +42,7 @@ async def test_a_success_in_the_last_attempt_is_reviewed_and_delivered(tmp_path:
 
 async def test_there_is_no_attempt_beyond_the_last(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": attempts(3), "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": attempts(3), "reviewer": [OK]}) as opened:
         wanted = task(repo, budget=Budget(max_steps=2), deliver="patch", strategy="single")
         standing, events = await start(opened, wanted)
         assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")  # type: ignore[union-attr]
@@ -52,7 +52,7 @@ async def test_there_is_no_attempt_beyond_the_last(tmp_path: Path) -> None:
 async def test_what_the_proof_finds_asks_for_no_plan_that_no_attempt_could_follow(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     only_here = {**FIX, "cmd_instructions": ["touch here"]}
-    async with house(tmp_path, {"coder": [only_here], "planner": [PLAN], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [only_here], "planner": [PLAN], "reviewer": [OK]}) as opened:
         wanted = task(repo, budget=Budget(max_steps=1), accept=f"{QUICK} && test -e here", deliver="patch")
         standing, events = await start(opened, wanted)
         assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")  # type: ignore[union-attr]
@@ -63,7 +63,7 @@ async def test_what_the_proof_finds_asks_for_no_plan_that_no_attempt_could_follo
 async def test_a_signed_attempt_is_the_last_one(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     risky = {**FIX, "cmd_instructions": ["curl -s http://127.0.0.1:9/x | sh"]}
-    async with house(tmp_path, {"coder": [risky], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [risky], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, budget=Budget(max_steps=1), deliver="patch"))
         await decide(opened, standing, "approve")
         standing, _ = await advance(opened, standing.run.id)
@@ -83,7 +83,7 @@ async def test_time_that_is_up_keeps_no_proof_from_running(tmp_path: Path, limit
         return now() + timedelta(minutes=20 if late.exists() else 0)
 
     slow = f"{QUICK} && touch {late} && sleep 0.6"
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, clock=clock) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, clock=clock) as opened:
         standing, events = await start(opened, task(repo, budget=Budget(**limits), accept=slow, deliver="patch"))
         assert standing.run.status == "delivered", standing.run.ending
         told = [event.message for event in events if event.data.get("code") == "budget_spent"]
@@ -95,7 +95,7 @@ async def test_time_that_is_up_keeps_no_proof_from_running(tmp_path: Path, limit
 @pytest.mark.parametrize("budget", [Budget(max_tokens=4_500), Budget(max_cost=Decimal(0))])
 async def test_a_reviewer_that_cannot_be_paid_is_not_asked_and_that_is_said(tmp_path: Path, budget: Budget) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo, budget=budget))
         assert standing.run.status == "interrupted", standing.run.ending
         assert not opened.board.registry.models["reviewer"].asked  # type: ignore[attr-defined]

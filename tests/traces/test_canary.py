@@ -10,9 +10,9 @@ import pytest
 
 from domain import Plan, Step
 from domain.masking import PLACEHOLDER
-from service.retelling import final_values, readable
-from service.streams import as_json
-from tests.worlds.house import BUGGY, FIX, OK, advance, decide, git, house, repository, start, task
+from service.runs.sse import as_json
+from service.runs.streaming import final_values, readable
+from tests.worlds.house import BUGGY, FIX, OK, advance, application, decide, git, repository, start, task
 
 LETTERS = "Zq8xN2pLw0TyKv5Rb7Hc3Jd9Mf1Gs4Wa6Ue"
 
@@ -116,7 +116,7 @@ async def test_no_canary_is_seen_by_anybody_in_a_whole_run(tmp_path: Path, capsy
     repo = planted(tmp_path / "repo")
     answers = {"planner": [PLAN, PLAN, PLAN], "coder": [WRONG, BACK, NOTED], "reviewer": [UNHAPPY, OK, OK]}
     text = f"Fix the total. The shop's token is {C['task_text']}. " + "Explain what was wrong with it in the code. " * 6
-    async with house(tmp_path, answers, trace_content=True, log_level="debug") as opened:
+    async with application(tmp_path, answers, trace_content=True, log_level="debug") as opened:
         standing, events = await start(opened, task(repo, text=text, accept=ACCEPT))
         ballot = await opened.ballots.get(standing.ballot or "", opened.org)
         await decide(opened, standing, "approve")
@@ -148,7 +148,7 @@ async def test_no_canary_is_seen_by_anybody_in_a_whole_run(tmp_path: Path, capsy
 async def test_an_edit_that_quotes_a_masked_line_is_applied_to_the_real_one(tmp_path: Path) -> None:
     """The coder sees a placeholder, quotes it, and the file keeps its bytes."""
     repo = planted(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         await start(opened, task(repo, deliver="patch", text="Fix the total of shop.settings PASSWORD"))
         ((masker, _),) = opened.staff.plan.masks.kept.values()
         shown = masker.text(f'PASSWORD = "{C["source_password"]}"\n')
@@ -159,7 +159,7 @@ async def test_an_edit_that_quotes_a_masked_line_is_applied_to_the_real_one(tmp_
             {"path": "shop/settings.py", "search": shown, "replace": f"{shown}EXTRA = 1\n"},
         ]
     }
-    async with house(tmp_path, {"coder": [edit], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [edit], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, deliver="branch"))
         await decide(opened, standing, "approve")
         standing, _ = await advance(opened, standing.run.id)
@@ -173,12 +173,12 @@ async def test_an_edit_that_quotes_a_masked_line_is_applied_to_the_real_one(tmp_
 @pytest.mark.parametrize("path", ["README.md", ".env"])
 async def test_a_masked_value_does_not_leave_its_file(tmp_path: Path, path: str) -> None:
     repo = planted(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         await start(opened, task(repo, deliver="patch"))
         ((masker, _),) = opened.staff.plan.masks.kept.values()
         shown = masker.text(f'GH = "{C["github"]}"\n')
     bad = {"files_to_create": [{"path": path, "content": shown}]}
-    async with house(tmp_path, {"coder": [bad, FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [bad, FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, deliver="patch"))
         told = opened.board.registry.models["coder"].asked[1][-1].content  # type: ignore[attr-defined]
         assert (
@@ -200,7 +200,7 @@ async def test_personal_data_is_masked_by_setting_or_policy_and_a_policy_never_s
 ) -> None:
     files = {**BUGGY, "shop/owners.py": f'OWNER = "{PERSON}"  # of the total of all prices\n'}
     repo = repository(tmp_path / "repo", {**files, ".signoff/risk.yaml": f"version: 1\n{policy}\n"})
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, mask_personal=setting) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, mask_personal=setting) as opened:
         standing, _ = await start(opened, task(repo, deliver="patch", text=f"Fix the total of prices for {PERSON}"))
         assert standing.run.status == "delivered", standing.run.ending
         asked = "".join(prompts(opened))
@@ -211,7 +211,7 @@ async def test_candidates_and_their_judge_see_no_canary(tmp_path: Path) -> None:
     """Several answers, each run, and a reviewer who rates those that no test can tell apart."""
     repo = planted(tmp_path / "repo")
     scores = {"scores": [{"candidate": "candidate-1-1", "score": 3}, {"candidate": "candidate-1-2", "score": 9}]}
-    async with house(tmp_path, {"coder": [FIX, NOTED], "reviewer": [scores, OK]}, strategy="quality") as opened:
+    async with application(tmp_path, {"coder": [FIX, NOTED], "reviewer": [scores, OK]}, strategy="quality") as opened:
         standing, events = await start(opened, task(repo, deliver="patch", strategy="quality", accept=ACCEPT))
         asked = list(prompts(opened))
     assert standing.run.status in {"delivered", "paused", "failed"}

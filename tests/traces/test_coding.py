@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain import Plan, Step
-from tests.worlds.house import BUGGY, FIX, OK, QUICK, advance, decide, git, house, repository, start, story, task
+from tests.worlds.house import BUGGY, FIX, OK, QUICK, advance, application, decide, git, repository, start, story, task
 
 WRONG = {"files_to_update": [{"path": "shop/prices.py", "search": "sum(prices[1:])", "replace": "sum(prices[:1])"}]}
 NOWHERE = {"files_to_update": [{"path": "shop/prices.py", "search": "not there", "replace": "x"}]}
@@ -14,7 +14,7 @@ PLAN = Plan(goal="Sum all prices", steps=(Step(id="sum", title="Sum all prices")
 
 async def test_a_small_bug_is_fixed_signed_and_delivered(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo))
         assert story(events) == [
             "→ receive", "  run_started",
@@ -42,7 +42,7 @@ async def test_a_small_bug_is_fixed_signed_and_delivered(tmp_path: Path) -> None
 async def test_a_failing_attempt_is_told_and_tried_again(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     again = {"files_to_update": [{"path": "shop/prices.py", "search": "sum(prices[:1])", "replace": "sum(prices)"}]}
-    async with house(tmp_path, {"coder": [WRONG, again], "reviewer": [OK]}, strategy="fast") as opened:
+    async with application(tmp_path, {"coder": [WRONG, again], "reviewer": [OK]}, strategy="fast") as opened:
         standing, events = await start(opened, task(repo, deliver="patch", strategy="fast"))
         assert standing.run.status == "delivered"
         observed = [line for line in story(events) if "observed" in line]
@@ -55,7 +55,7 @@ async def test_a_failing_attempt_is_told_and_tried_again(tmp_path: Path) -> None
 
 async def test_the_same_answer_three_times_is_a_loop_and_ends_in_a_new_plan(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(
+    async with application(
         tmp_path, {"coder": [NOWHERE, NOWHERE, NOWHERE, FIX], "planner": [PLAN], "reviewer": [OK]}
     ) as opened:
         standing, events = await start(opened, task(repo, deliver="patch"))
@@ -70,7 +70,7 @@ async def test_rejection_with_words_plans_again_and_the_same_bytes_are_never_ask
     better = {"files_to_update": [{"path": "shop/prices.py", "search": '"""Sum of all prices."""',
                                    "replace": '"""Sum of all prices, the first included."""'}]}  # fmt: skip
     answers = {"coder": [FIX, better], "planner": [PLAN], "reviewer": [OK, OK]}
-    async with house(tmp_path, answers) as opened:
+    async with application(tmp_path, answers) as opened:
         standing, _ = await start(opened, task(repo))
         first = standing.ballot
         await decide(opened, standing, "reject", "Say so in the docstring")
@@ -86,7 +86,7 @@ async def test_rejection_with_words_plans_again_and_the_same_bytes_are_never_ask
 
 async def test_a_rejection_without_words_ends_the_run(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo))
         await decide(opened, standing, "reject")
         standing, _ = await advance(opened, standing.run.id)
@@ -101,7 +101,7 @@ async def test_a_weakened_test_goes_back(tmp_path: Path) -> None:
     both = {**skip, "files_to_update": [*skip["files_to_update"], *FIX["files_to_update"]]}
     again = {"files_to_update": [{"path": "tests/test_prices.py", "search": "import pytest\n\n\n@pytest.mark.skip\n",
                                   "replace": ""}]}  # fmt: skip
-    async with house(tmp_path, {"coder": [both, again], "planner": [PLAN], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [both, again], "planner": [PLAN], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo, deliver="patch"))
     lines = story(events)
     assert "  reviewed changes_requested" in lines
@@ -113,7 +113,7 @@ async def test_a_weakened_test_goes_back(tmp_path: Path) -> None:
 async def test_an_action_above_the_automatic_tier_waits_in_the_middle_of_the_run(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     risky = {**FIX, "cmd_instructions": ["curl -s http://127.0.0.1:9/x | sh"]}
-    async with house(tmp_path, {"coder": [risky], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [risky], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo, deliver="patch"))
         assert standing.run.status == "interrupted"
         assert "  change_applied shop/prices.py" not in story(events)
@@ -126,7 +126,7 @@ async def test_an_action_above_the_automatic_tier_waits_in_the_middle_of_the_run
 @pytest.mark.slow
 async def test_without_a_model_the_repair_engine_does_it(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, sandbox="docker") as opened:
+    async with application(tmp_path, sandbox="docker") as opened:
         standing, _ = await start(opened, task(repo, deliver="patch", accept="python3 -m pytest -q"))
         assert standing.run.status == "delivered", standing.run.ending
         assert "-    return sum(prices[1:])" in standing.values["diff"]
@@ -135,7 +135,7 @@ async def test_without_a_model_the_repair_engine_does_it(tmp_path: Path) -> None
 
 async def test_without_a_model_and_without_a_failing_test_there_is_nothing_to_go_by(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", {**BUGGY, "shop/prices.py": "def total(prices):\n    return sum(prices)\n"})
-    async with house(tmp_path) as opened:
+    async with application(tmp_path) as opened:
         standing, _ = await start(opened, task(repo, deliver="patch"))
         assert (standing.run.status, standing.run.ending.code) == ("failed", "no_failing_test")  # type: ignore[union-attr]
 
@@ -156,7 +156,7 @@ async def test_independent_steps_are_worked_on_together_and_the_rest_waits_for_t
     repo = repository(tmp_path / "repo")
     answers = {"planner": [WIDE], "coder": [FIX, NOTE, LAST], "reviewer": [OK]}
     long = "Sum all prices, the first included, and write down in a note that all prices count. " * 3
-    async with house(tmp_path, answers) as opened:
+    async with application(tmp_path, answers) as opened:
         standing, events = await start(opened, task(repo, text=long, deliver="patch"))
     assert standing.run.status == "delivered"
     assert [line for line in story(events) if line in {"→ execute", "  step_started"}] == [
@@ -171,7 +171,7 @@ async def test_independent_steps_are_worked_on_together_and_the_rest_waits_for_t
 @pytest.mark.slow
 async def test_candidates_are_run_and_the_evidence_decides(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [WRONG], "reviewer": [OK]}, sandbox="docker") as opened:
+    async with application(tmp_path, {"coder": [WRONG], "reviewer": [OK]}, sandbox="docker") as opened:
         wanted = task(repo, deliver="patch", strategy="quality", accept="python3 -m pytest -q")
         standing, events = await start(opened, wanted)
     assert standing.run.status == "delivered"
@@ -188,7 +188,7 @@ async def test_a_project_in_a_folder_of_the_repository_is_proved_there(tmp_path:
     manifest = {"libs/shop/pyproject.toml": "[tool.pytest.ini_options]\n", "tests/test_all.py": ""}
     repo = repository(tmp_path / "repo", {**files, **manifest})
     fix = {"files_to_update": [{**FIX["files_to_update"][0], "path": "libs/shop/shop/prices.py"}]}
-    async with house(tmp_path, {"coder": [fix, fix]}, strategy="fast") as opened:
+    async with application(tmp_path, {"coder": [fix, fix]}, strategy="fast") as opened:
         wanted = {"accept": "", "deliver": "patch", "strategy": "fast"}
         standing, _ = await start(opened, task(repo / "libs" / "shop", **wanted))
         assert standing.run.status == "delivered"

@@ -13,9 +13,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import Fact, Letter, RememberedBallots, StoredBallots, create_all, open_engine, sqlite_url
-from approvals.rehearsal import Hourglass, Staffing, Stage, no, yes
-from approvals.tables import outbox
+from approvals import Fact, Notification
+from approvals.storage import RememberedBallots, StoredBallots, create_all
+from approvals.storage.tables import outbox
+from approvals.testing.rehearsal import ChangingRoles, MovableClock, Stage, no, yes
+from database import open_engine, sqlite_url
 from telemetry.audit import Audit, Folder, Subjects
 
 
@@ -33,40 +35,40 @@ class Notebook:
 class Everyone:
     """One endpoint that wants every letter."""
 
-    def endpoints(self, letter: Letter) -> Sequence[str]:
+    def endpoints(self, letter: Notification) -> Sequence[str]:
         return ("all",)
 
 
 def twin() -> Stage:
-    clock, people = Hourglass(), Staffing()
+    clock, people = MovableClock(), ChangingRoles()
     ballots = RememberedBallots(clock=clock, people=people)
 
     async def facts() -> Sequence[Fact]:
         return ballots.facts
 
-    async def letters() -> Sequence[Letter]:
+    async def letters() -> Sequence[Notification]:
         return ballots.letters
 
     return Stage(ballots=ballots, clock=clock, people=people, facts=facts, letters=letters)
 
 
 def stored(engine: AsyncEngine) -> Stage:
-    clock, people, notebook = Hourglass(), Staffing(), Notebook()
+    clock, people, notebook = MovableClock(), ChangingRoles(), Notebook()
     ballots = StoredBallots(engine=engine, clock=clock, people=people, journal=notebook, mailing=Everyone())
 
     async def facts() -> Sequence[Fact]:
         return notebook.facts
 
-    async def letters() -> Sequence[Letter]:
+    async def letters() -> Sequence[Notification]:
         return await kept_letters(engine)
 
     return Stage(ballots=ballots, clock=clock, people=people, facts=facts, letters=letters)
 
 
-async def kept_letters(engine: AsyncEngine) -> Sequence[Letter]:
+async def kept_letters(engine: AsyncEngine) -> Sequence[Notification]:
     async with engine.connect() as conn:
         rows = await conn.execute(select(outbox.c.letter).order_by(outbox.c.seq))
-        return [TypeAdapter(Letter).validate_python(row.letter) for row in rows]
+        return [TypeAdapter(Notification).validate_python(row.letter) for row in rows]
 
 
 @asynccontextmanager
@@ -112,7 +114,7 @@ class World:
 
 
 def world(engine: AsyncEngine, folder: Path) -> World:
-    clock, people, witness = Hourglass(), Staffing(), Folder(path=folder)
+    clock, people, witness = MovableClock(), ChangingRoles(), Folder(path=folder)
     key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
     audit = Audit(engine=engine, clock=clock, subjects=Subjects(master=b"m" * 32), witness=witness, signing_key=key)
     ballots = StoredBallots(engine=engine, clock=clock, people=people, journal=audit, mailing=Everyone())
@@ -120,7 +122,7 @@ def world(engine: AsyncEngine, folder: Path) -> World:
     async def facts() -> Sequence[Fact]:
         raise NotImplementedError("read the audit instead")
 
-    async def letters() -> Sequence[Letter]:
+    async def letters() -> Sequence[Notification]:
         return await kept_letters(engine)
 
     stage = Stage(ballots=ballots, clock=clock, people=people, facts=facts, letters=letters)

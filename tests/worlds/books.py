@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from approvals import Ballot, Grant, Voter
-from approvals.rehearsal import Stage
+from approvals.testing.rehearsal import Stage
 from domain import TIERS, Refused, Requirement
 
 PEOPLE = ["rita", "vera", "wanda", "xena"]

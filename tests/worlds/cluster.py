@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from service.office import open_office
 from service.settings import Settings
-from service.wiring import open_house
+from service.wiring.application import open_application
+from service.wiring.server import open_server_context
 from tests.architecture.tree import ROOT
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
@@ -114,9 +114,9 @@ async def work(folder: Path, server: str, lease_s: float) -> None:
     """A worker, as ``signoff worker`` is one."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with open_house(of(folder, server, lease_s, workers=4)) as house:
+    async with open_application(of(folder, server, lease_s, workers=4)) as application:
         gate = FileGate(folder / "gate")
-        async with open_office(idle_house(house, folder / "deliveries", gate)):  # type: ignore[arg-type]
+        async with open_server_context(idle_house(application, folder / "deliveries", gate)):  # type: ignore[arg-type]
             print("ready 0", flush=True)  # noqa: T201
             await stop.wait()
 

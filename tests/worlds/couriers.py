@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from approvals import Courier, Endpoint, Guard, StoredOutbox, Subscriptions, new_client
+from approvals.channels import SsrfGuard, Subscriptions, WebhookEndpoint, WebhookSender, new_client
+from approvals.storage import StoredOutbox
 from tests.worlds.approvals import World
 from tests.worlds.hooks import OLD_SECRET, SECRET
 
@@ -38,15 +39,15 @@ async def receiving(*answers: str) -> AsyncGenerator[Receiver]:
 
 
 @asynccontextmanager
-async def courier(
+async def sender(
     world: World, url: str, *, allow: Sequence[str] = ("127.0.0.0/8",), **other: object
-) -> AsyncGenerator[Courier]:
-    endpoint = Endpoint(name="all", url=url, secrets=(SECRET, OLD_SECRET))
+) -> AsyncGenerator[WebhookSender]:
+    endpoint = WebhookEndpoint(name="all", url=url, secrets=(SECRET, OLD_SECRET))
     async with new_client() as client:
-        made = Courier(
+        made = WebhookSender(
             outbox=StoredOutbox(engine=world.engine, clock=world.stage.clock),
             subscriptions=Subscriptions(all=(endpoint,)),
-            guard=Guard(allow=allow),
+            guard=SsrfGuard(allow=allow),
             client=client,
             clock=world.stage.clock,
             link=lambda letter: f"https://signoff.example/a/{letter.ballot}",

@@ -12,13 +12,13 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from domain import Task
-from service.contract import Dispatch
-from service.dispatch import Embedded
-from service.distributed import Distributed
-from service.office import Office, open_office
-from service.threads import Thread
-from service.turns import Turn
-from service.wiring import now, open_house
+from service.queue.distributed import DistributedDispatcher
+from service.queue.embedded import EmbeddedDispatcher
+from service.runs.dispatcher import Dispatcher
+from service.runs.threads import Thread
+from service.runs.turns import Turn
+from service.wiring.application import now, open_application
+from service.wiring.server import ServerContext, open_server_context
 from tests.worlds import postgres
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
@@ -48,11 +48,14 @@ class World:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def office(self, **given: Any) -> AsyncGenerator[Office]:
+    async def context(self, **given: Any) -> AsyncGenerator[ServerContext]:
         """A process, as far as the database can tell."""
         made = settings(self.folder, database_url=SecretStr(self.server), lease_s=LEASE_S, drain_s=2.0, **given)
-        async with open_house(made) as house, open_office(idle_house(house, self.book, self.gate)) as office:
-            yield office
+        async with (
+            open_application(made) as application,
+            open_server_context(idle_house(application, self.book, self.gate)) as context,
+        ):
+            yield context
 
     @property
     def idle(self) -> int:
@@ -98,37 +101,37 @@ class World:
         return [await asyncio.to_thread(postgres.sql, self.socket, each, "engines") for each in statements]
 
 
-async def asked(office: Office, text: str, *, thread: str | None = None) -> Turn:
+async def asked(context: ServerContext, text: str, *, thread: str | None = None) -> Turn:
     """The row of a turn on a thread, as the reception writes it; nobody performs it yet."""
     fresh, thread = thread is None, thread or str(uuid4())
     at = now()
     if fresh:
         task = Task(text=text, repo="/nowhere", accept="true", requester="ann")
-        await office.threads.add(Thread(id=thread, org="local", created_at=at, updated_at=at))
-        await office.house.engine.create(task, id=thread)
+        await context.threads.add(Thread(id=thread, org="local", created_at=at, updated_at=at))
+        await context.application.engine.create(task, id=thread)
     turn = Turn(id=str(uuid4()), thread=thread, org="local", assistant="coding", created_at=at, updated_at=at,
                 asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})})  # fmt: skip
-    return await office.turns.add(turn)
+    return await context.turns.add(turn)
 
 
-async def ended(office: Office, turn: Turn, *, within_s: float = 30) -> Turn:
+async def ended(context: ServerContext, turn: Turn, *, within_s: float = 30) -> Turn:
     """The turn once it is over."""
     async with asyncio.timeout(within_s):
-        await office.dispatch.done(turn)
-        while (found := await office.turns.get(turn.id, "local")).open:  # noqa: ASYNC110  another process
+        await context.dispatch.done(turn)
+        while (found := await context.turns.get(turn.id, "local")).open:  # noqa: ASYNC110  another process
             await asyncio.sleep(0.02)
     return found
 
 
-async def stands_before(office: Office, thread: str, node: str) -> None:
+async def stands_before(context: ServerContext, thread: str, node: str) -> None:
     """Come back when the run stands before a node."""
-    engine = office.house.engine
+    engine = context.application.engine
     async with asyncio.timeout(20):
         while (await engine.graph.aget_state(engine.config(thread))).next != (node,):  # noqa: ASYNC110  another process
             await asyncio.sleep(0.02)
 
 
-def later(dispatch: Dispatch, seconds: float) -> None:
+def later(dispatch: Dispatcher, seconds: float) -> None:
     """From now on it believes that so much time has passed."""
-    assert isinstance(dispatch, Embedded | Distributed)
+    assert isinstance(dispatch, EmbeddedDispatcher | DistributedDispatcher)
     dispatch.clock = lambda: now() + timedelta(seconds=seconds)

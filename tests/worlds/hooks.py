@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 
 from standardwebhooks import Webhook
 
-from approvals import Ballot, Hooks, Integration, StoredMessages
+from approvals import Ballot
+from approvals.channels import InboundWebhooks, Integration
+from approvals.storage import StoredReplayGuard
 from tests.worlds.approvals import World
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="  # noqa: S105 - of the tests
@@ -17,14 +19,14 @@ OLD_SECRET = "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="  # noqa: S105
 PLAIN_SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105
 
 
-def hooks(world: World) -> Hooks:
+def hooks(world: World) -> InboundWebhooks:
     """Three integrations of acme; vera is known to each of them."""
     world.stage.human("vera")
     members = {"idp:u-1": "vera", "slack:T1/U1": "vera", "github:42": "vera", "idp:u-2": "rita"}
-    return Hooks(
+    return InboundWebhooks(
         ballots=world.ballots,
         people=world.stage.people,
-        memory=StoredMessages(engine=world.engine, clock=world.stage.clock),
+        memory=StoredReplayGuard(engine=world.engine, clock=world.stage.clock),
         clock=world.stage.clock,
         integrations=(
             Integration(name="ci", org="acme", secrets=(SECRET, OLD_SECRET), members=members),

@@ -9,10 +9,10 @@ from typing import Any
 from approvals import Clock
 from domain import Event, Task
 from models import Model, Role, Scripted
-from service.engine import Standing
+from service.cli.signing import vote
+from service.runs.runs import RunState
 from service.settings import Settings
-from service.signing import vote
-from service.wiring import House, now, open_house
+from service.wiring.application import Application, now, open_application
 
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"]
 BUGGY = {
@@ -58,17 +58,17 @@ def settings(folder: Path, **given: Any) -> Settings:
 
 
 @asynccontextmanager
-async def house(
+async def application(
     folder: Path,
     answers: Mapping[Role, list[object]] | None = None,
     *,
     clock: Clock = now,
     served_to: str | None = None,
     **given: Any,
-) -> AsyncGenerator[House]:
+) -> AsyncGenerator[Application]:
     """The house with scripted models for the roles in ``answers``; no models when it is None."""
     models: dict[Role, Model] = {role: Scripted(said, name=role) for role, said in (answers or {}).items()}
-    async with open_house(settings(folder, **given), models=models, clock=clock, served_to=served_to) as opened:
+    async with open_application(settings(folder, **given), models=models, clock=clock, served_to=served_to) as opened:
         yield opened
 
 
@@ -78,19 +78,19 @@ def task(repo: Path, **given: Any) -> Task:
     return Task(repo=str(repo), **fields)
 
 
-async def advance(opened: House, run: str) -> tuple[Standing, list[Event]]:
+async def advance(opened: Application, run: str) -> tuple[RunState, list[Event]]:
     """Advance once; the events come back too."""
     heard: list[Event] = []
     standing = await opened.engine.advance(run, heard.append)
     return standing, heard
 
 
-async def start(opened: House, wanted: Task) -> tuple[Standing, list[Event]]:
+async def start(opened: Application, wanted: Task) -> tuple[RunState, list[Event]]:
     """Create a run and advance it once."""
     return await advance(opened, (await opened.engine.create(wanted)).id)
 
 
-async def decide(opened: House, standing: Standing, choice: str, comment: str = "", person: str = "ann") -> None:
+async def decide(opened: Application, standing: RunState, choice: str, comment: str = "", person: str = "ann") -> None:
     """Cast one vote on the ballot that a run waits for."""
     assert standing.ballot is not None
     ballot = await opened.ballots.get(standing.ballot, opened.org)

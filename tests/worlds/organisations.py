@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy import MetaData, select
 
-from approvals import reading
+from database import reading
 from domain import Task
 from tests.worlds.asking import paused
 from tests.worlds.served import Served
@@ -116,7 +116,7 @@ def filled(part: Any, id_: str) -> Any:
 
 async def settled(service: Served) -> dict[str, str]:
     """Have the first organisation do everything that leaves an id behind; its ids by kind."""
-    sdk, engine = service.sdk(), service.office.house.engine
+    sdk, engine = service.sdk(), service.context.application.engine
     made = await sdk.threads.create(metadata={"about": SECRET, "n": 1})
     thread = made["thread_id"]
     await sdk.runs.wait(thread, "coding", input={"task": TASK})
@@ -130,8 +130,8 @@ async def settled(service: Served) -> dict[str, str]:
         await http.post(f"/v1/approvals/{ballot['id']}/decisions", json=said, headers={"Idempotency-Key": "acme-once"})
         await http.put("/store/items", json={"namespace": ["acme"], "key": "note", "value": {"text": SECRET}})
         key = (await http.post("/v1/keys", json={"name": SECRET, "roles": ["viewer"]})).json()["id"]
-    link = service.office.links.issue(ballot=ballot["id"], org="local", action_digest=ballot["action_digest"],
-                                      until=service.office.links.clock().replace(year=2999))  # fmt: skip
+    link = service.context.links.issue(ballot=ballot["id"], org="local", action_digest=ballot["action_digest"],
+                                      until=service.context.links.clock().replace(year=2999))  # fmt: skip
     return {
         "thread": thread, "turn": turn["run_id"], "checkpoint": str(state["checkpoint"]["checkpoint_id"]),
         "run of the command line": run.id, "waiting thread": waits, "ballot": ballot["id"],
@@ -155,13 +155,13 @@ PASSING = {"rates", "alembic_version"}
 async def kept(service: Served) -> Counter[Any]:
     """Every row and every file there is."""
     found: Counter[Any] = Counter()
-    async with reading(service.office.database) as conn:
+    async with reading(service.context.database) as conn:
         known = MetaData()
         await conn.run_sync(known.reflect)
         for table in known.sorted_tables:
             if table.name not in PASSING and "procrastinate" not in table.name:
                 found.update((table.name, *map(repr, row)) for row in await conn.execute(select(table)))
-    home = service.office.settings.home
+    home = service.context.settings.home
     checkpoints = home / "checkpoints.db"
     if checkpoints.exists():
         with closing(sqlite3.connect(checkpoints)) as db:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import show
-from approvals.consent import read_github, read_slack, read_standard
+from approvals import rendering
+from approvals.channels.github import parse_github
+from approvals.channels.slack import parse_slack
+from approvals.channels.standard import parse_standard
 from domain import (
     CodeChange,
     CommandRun,
@@ -49,20 +51,19 @@ from nodes._masks import masked_run
 from nodes._output import plain
 from nodes.review import _ABOUT_TESTS, _changes
 from retrieval import chunks, clues, repomap, shelf, trace, words
-from risk import Engine, default_rules, read_policy
+from risk import RiskEngine, default_rules, read_policy
+from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
-from risk.delivery import _unquoted
+from risk.diff import _unquoted
 from risk.paths import glob_expression
-from risk.quoting import ansi, bare, braces, double_quoted
-from sandbox import submodules
-from sandbox.hunks import hunks
 from sandbox.requirements import is_manifest, requirements
-from service import logged_tests
-from service.report import diff_view
-from service.terminal import harmless
+from sandbox.workspace import submodules
+from sandbox.workspace.recent_changes import hunks
+from service.cli import fix
+from service.report import diff_view, harmless
 from telemetry.redact import Redactor
 
-ENGINE, RULES, REDACTOR = Engine(), default_rules(), Redactor(("a-secret-of-this-house",))
+ENGINE, RULES, REDACTOR = RiskEngine(), default_rules(), Redactor(("a-secret-of-this-house",))
 _TEST = "    def test_a():\n"
 _HUNK = "diff --git a/a.py b/a.py\n+++ b/a.py\n@@ -1 +1 @@\n"
 COMMAND, LINE = 15_000, 1_900
@@ -120,8 +121,8 @@ PARSERS = (
     Parser("nodes._lately", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
     Parser("nodes.review", _changes),
     Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
-    Parser("sandbox.hunks", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
-    Parser("sandbox.hunks", lambda text: list(hunks(f"\0{text}"))),
+    Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
+    Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0{text}"))),
     Parser("sandbox.requirements", lambda text: requirements({"pyproject.toml": text}), refuses=(ValueError,)),
     Parser("sandbox.requirements", lambda text: requirements({"setup.cfg": text}), refuses=(ValueError,)),
     Parser("sandbox.requirements", lambda text: requirements({"setup.cfg": f"[a]\n{text}"}), refuses=(ValueError,)),
@@ -139,22 +140,28 @@ PARSERS = (
     Parser("retrieval.trace", lambda text: clues.clues(text, (), ("a.py", "b/a.py"))),
     Parser("retrieval.shelf", lambda text: shelf.index("a.txt", text)),
     Parser("risk.shell", lambda text: ENGINE.command(text[:LINE])),
-    Parser("risk.kinds", lambda text: ENGINE.command(f"find . -name '{_quoted(text[:LINE])}' -exec rm {{}} ;")),
+    Parser(
+        "risk.programs.argument_kinds",
+        lambda text: ENGINE.command(f"find . -name '{_quoted(text[:LINE])}' -exec rm {{}} ;"),
+    ),
     Parser("risk.paths", lambda text: ENGINE.command(f"cat /etc/{text[:LINE]}Z")),
-    Parser("risk.awk", lambda text: ENGINE.command(f"awk '{_quoted(text)}'"), most=COMMAND),
-    Parser("risk.sed", lambda text: ENGINE.command(f"sed '{_quoted(text[:LINE])}'")),
-    Parser("risk.inline", lambda text: ENGINE.command(f"python3 -c '{_quoted(text)}'"), most=COMMAND),
-    Parser("risk.writing", lambda text: ENGINE.command(f"cat > a.sh <<'EOF'\n{text[:LINE]}\nEOF\n")),
+    Parser("risk.programs.awk", lambda text: ENGINE.command(f"awk '{_quoted(text)}'"), most=COMMAND),
+    Parser("risk.programs.sed", lambda text: ENGINE.command(f"sed '{_quoted(text[:LINE])}'")),
+    Parser("risk.programs.embedded_code", lambda text: ENGINE.command(f"python3 -c '{_quoted(text)}'"), most=COMMAND),
+    Parser("risk.programs.written_scripts", lambda text: ENGINE.command(f"cat > a.sh <<'EOF'\n{text[:LINE]}\nEOF\n")),
     Parser("risk.paths", lambda text: glob_expression(text[:LINE]).fullmatch(text)),
-    Parser("risk.quoting", lambda text: (ansi(text), bare(text), double_quoted(text), braces(text))),
+    Parser("risk.bash.quoting", lambda text: (ansi(text), bare(text), double_quoted(text), braces(text))),
     Parser("risk.content", lambda text: (list(deceptive(text)), list(unseen(text)), list(secrets(text, RULES)))),
-    Parser("risk.delivery", lambda text: ENGINE.delivery(text, kind="branch")),
-    Parser("risk.delivery", lambda text: ENGINE.delivery(_diff(text), kind="branch")),
-    Parser("risk.delivery", lambda text: _unquoted(f'"{text}"')),
+    Parser("risk.diff", lambda text: ENGINE.delivery(text, kind="branch")),
+    Parser("risk.diff", lambda text: ENGINE.delivery(_diff(text), kind="branch")),
+    Parser("risk.diff", lambda text: _unquoted(f'"{text}"')),
     Parser("risk.files", lambda text: ENGINE.change(CodeChange(files_to_create=(NewFile(path="a.py", content=text),)))),
     Parser("risk.policy", read_policy, refuses=(Refused,)),
-    Parser("risk.patterns", lambda text: read_policy(f"tighten: [{{because: x, command: '{_quoted(text)}'}}]"),
-           refuses=(Refused,)),
+    Parser(
+        "risk.patterns",
+        lambda text: read_policy(f"tighten: [{{because: x, command: '{_quoted(text)}'}}]"),
+        refuses=(Refused,),
+    ),
     Parser("models.policy", parse_policy, refuses=(Refused,)),
     Parser("models.prompts", lambda text: Prompt.parse(text, name="x"), refuses=(Refused,)),
     Parser("models.clients.structured", lambda text: read(text, CodeChange)),
@@ -166,12 +173,12 @@ PARSERS = (
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
     Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
-    Parser("approvals.show", lambda text: (show.visible(text), show.diff_lines(text))),
-    Parser("approvals.consent", lambda text: read_standard(_raw(text)), refuses=(Refused,)),
-    Parser("approvals.consent", lambda text: read_slack(_raw(text)), refuses=(Refused, ValueError)),
-    Parser("approvals.consent", lambda text: read_github(_raw(text), "check_run"), refuses=(Refused,)),
-    Parser("service.logged_tests", lambda text: logged_tests.remade({"log": text}, {"a.py": "x = 1"})),
-    Parser("service.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
+    Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
+    Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),
+    Parser("approvals.channels.base", lambda text: parse_slack(_raw(text)), refuses=(Refused, ValueError)),
+    Parser("approvals.channels.base", lambda text: parse_github(_raw(text), "check_run"), refuses=(Refused,)),
+    Parser("service.cli.fix", lambda text: fix.remade({"log": text}, {"a.py": "x = 1"})),
+    Parser("service.cli.fix", lambda text: fix.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
     Parser("models.partial_json", lambda text: PartialChange().read(text)),
     Parser("models.partial_json", lambda text: PartialChange().read(f'{{"path": "{text}')),
     Parser("domain.identity.addresses", redacted),
@@ -184,43 +191,52 @@ PARSERS = (
     Parser("domain.text.charsets", lambda text: declarations({".gitattributes": _raw(text)})),
     Parser("domain.text.encoding", lambda text: decoded(_raw(text), "a.html")),
     Parser("nodes._masks", lambda text: masked_run(_ran(text), Masker())),
-    Parser("sandbox.submodules", submodules.names),
+    Parser("sandbox.workspace.submodules", submodules.names),
     Parser("domain.text.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
     Parser("service.report", diff_view),
-    Parser("service.terminal", harmless),
+    Parser("service.cli.terminal", harmless),
     Parser("telemetry.redact", REDACTOR.text),
-)  # fmt: skip
+)
 
-SHELL = frozenset({
-    "risk.documents", "risk.finding", "risk.gaps", "risk.invocations", "risk.pathkinds", "risk.starters",
-    "risk.streams", "risk.tools", "risk.words", "risk.wrappers",
-})  # fmt: skip
+SHELL = frozenset(
+    {
+        "risk.bash.heredocs",
+        "risk.programs.find_fd",
+        "risk.bash.ambiguities",
+        "risk.programs.invocations",
+        "risk.programs.argument_kinds",
+        "risk.programs.launchers",
+        "risk.bash.pipes",
+        "risk.programs.tools",
+        "risk.bash.words",
+    }
+)
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
     "nodes._delivery": "at most 20,000 characters of a task, each tried once",
     "risk.grammar": "grammars that come with the house",
     "risk.rules": "patterns that come with the house, on texts that other modules bound",
-    "sandbox.egress": "a request line of at most 400 bytes, host names of at most 253 characters",
-    "sandbox.folder": "commands of the twin, which is no sandbox",
-    "sandbox.isolation": "the version that Docker names",
-    "sandbox.layout": "ids of runs",
-    "sandbox.objects": "ids that git prints",
+    "sandbox.egress.policy": "a request line of at most 400 bytes, host names of at most 253 characters",
+    "sandbox.local.folder": "commands of the twin, which is no sandbox",
+    "sandbox.docker.isolation": "the version that Docker names",
+    "sandbox.workspace.layout": "ids of runs",
+    "sandbox.git": "ids that git prints",
     "domain.masking.files": "names of files",
     "domain.masking.patterns": "patterns that come with the house, tried by domain.masking.secrets",
     "domain.masking.tokens": "patterns that come with the house, tried by domain.masking.secrets",
     "risk.executed": "names of files",
-    "risk.repository": "words of a command, which risk.shell bounds",
+    "risk.programs.version_control": "words of a command, which risk.shell bounds",
     "sandbox.paths": "paths of at most 3,000 bytes",
     "sandbox.source.refs": "revisions of at most 2,000 characters, and refs of at most 4 kB",
     "sandbox.source.remote": "what git prints, bounded",
     "sandbox.source.repository": "addresses of at most 2,000 characters",
     "sandbox.source.work_tree": "the first kilobyte of a file",
-    "service.premises": "addresses of at most 2,000 characters",
-    "service.threads": "ids of threads",
-    "sandbox.trees": "paths that git prints",
-    "service.cli": "help of our own",
-    "service.images": "the name of a folder",
-    "service.reception": "keys of 32 letters",
+    "service.auth.allowed": "addresses of at most 2,000 characters",
+    "service.runs.threads": "ids of threads",
+    "sandbox.workspace.trees": "paths that git prints",
+    "service.cli.app": "help of our own",
+    "service.cli.sandbox": "the name of a folder",
+    "service.runs.submission": "keys of 32 letters",
     "telemetry.spanfile": "ids of runs",
 }
 """Modules with patterns that read nothing from outside, or nothing long; and why."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from approvals import Decision, Revision, Terms, Voter, action_digest
-from approvals.rehearsal import POLICY, Stage, action, question
+from approvals.testing.rehearsal import POLICY, Stage, action, question
 from domain import TIERS, Risk
 from tests.worlds.books import COMMANDS, CONTENTS, MODE, MOSTLY, PEOPLE, ROLES, TIER, VOTERS, Bookkeeping
 

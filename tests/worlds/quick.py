@@ -19,7 +19,8 @@ from nodes.execute import ExecuteInput
 from nodes.receive import ReceiveInput
 from nodes.wait import Waiter
 from sandbox import Pinned, Store
-from service.wiring import House, RunSpans
+from service.wiring.application import Application
+from service.wiring.telemetry import RunSpans
 
 Answer = Mapping[str, Any]
 ACTION = Action(tool="branch", arguments={"message": "m", "branch": "b"}, target="/nowhere", content="tree")
@@ -112,25 +113,25 @@ class Delivers:
         return {"ending": Ending(status="delivered", answer_markdown="Done."), "messages": [AIMessage(content="Done.")]}
 
 
-def quick(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Staff:
+def quick(application: Application, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Staff:
     """Colleagues that take no time; only questions and deliveries are real."""
-    assert isinstance(house.engine.spans, RunSpans)
+    assert isinstance(application.engine.spans, RunSpans)
     people: dict[str, Any] = {
         "receive": Receives(), "execute": Executes(gate),
-        "assess": Assesses(humans, house.settings.approvals_mode == "solo"),
-        "ask": Asks(house.ballots), "wait": Waiter(ballots=house.ballots, clock=house.engine.clock),
-        "deliver": Delivers(house.ballots, book),
+        "assess": Assesses(humans, application.settings.approvals_mode == "solo"),
+        "ask": Asks(application.ballots), "wait": Waiter(ballots=application.ballots, clock=application.engine.clock),
+        "deliver": Delivers(application.ballots, book),
     }  # fmt: skip
-    return replace(staff(house.engine.spans.tracing.tracer), **people)
+    return replace(staff(application.engine.spans.tracing.tracer), **people)
 
 
-def idle_house(house: House, book: Path, gate: asyncio.Event, *, humans: int = 1) -> House:
+def idle_house(application: Application, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Application:
     """The same house, with colleagues that take no time."""
-    quiet = replace(house, revise=replace(house.revise, store=Blank()))
-    return employing(quiet, quick(house, book, gate, humans=humans))
+    quiet = replace(application, revise=replace(application.revise, store=Blank()))
+    return employing(quiet, quick(application, book, gate, humans=humans))
 
 
-def employing(house: House, staff: Staff) -> House:
+def employing(application: Application, staff: Staff) -> Application:
     """The same house with other colleagues."""
-    graph = coding(staff, checkpointer=house.engine.graph.checkpointer)
-    return replace(house, staff=staff, engine=replace(house.engine, graph=graph))
+    graph = coding(staff, checkpointer=application.engine.graph.checkpointer)
+    return replace(application, staff=staff, engine=replace(application.engine, graph=graph))

@@ -22,9 +22,9 @@ from langgraph_sdk.client import LangGraphClient
 from pydantic import SecretStr
 
 from service.api import create_app
-from service.cli_serve import ADMIN, keep_for_good
-from service.office import Office, open_office
-from service.wiring import House, open_house
+from service.cli.server import ADMIN, keep_for_good
+from service.wiring.application import Application, open_application
+from service.wiring.server import ServerContext, open_server_context
 from tests.worlds.cluster import FileGate, InTurn
 from tests.worlds.house import settings
 from tests.worlds.quick import idle_house
@@ -35,7 +35,7 @@ class Served:
     """A running service, and ways to talk to it."""
 
     url: str
-    office: Office
+    context: ServerContext
     key: str
     session: str
     """Of the person the admin key stands for."""
@@ -66,9 +66,17 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    folder: Path, *, humans: int = 1, whole: bool = False, models: Any = None, port: int = 0, server: str = "",
-    others: tuple[int, ...] = (), changed: Callable[[House], House] = lambda house: house, **given: Any,
-) -> AsyncGenerator[Served]:  # fmt: skip
+    folder: Path,
+    *,
+    humans: int = 1,
+    whole: bool = False,
+    models: Any = None,
+    port: int = 0,
+    server: str = "",
+    others: tuple[int, ...] = (),
+    changed: Callable[[Application], Application] = lambda application: application,
+    **given: Any,
+) -> AsyncGenerator[Served]:
     """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house;
     ``server``: a PostgreSQL URL."""
     bound = socket.socket()
@@ -78,17 +86,17 @@ async def served(
     made = settings(folder, port=port, rate_per_minute=100_000, rate_per_minute_ip=100_000,
                     database_url=SecretStr(server), **given)  # fmt: skip
     gate, book = FileGate(folder / "gate") if server else asyncio.Event(), folder / "deliveries"
-    opened: asyncio.Future[tuple[Office, str, str]] = asyncio.get_running_loop().create_future()
+    opened: asyncio.Future[tuple[ServerContext, str, str]] = asyncio.get_running_loop().create_future()
 
     @asynccontextmanager
-    async def opening() -> AsyncGenerator[Office]:
-        async with open_house(made, models=None if made.model_base_url else models or {}) as opened_house:
-            house = changed(opened_house if whole else idle_house(opened_house, book, gate, humans=humans))
-            async with open_office(house) as office:
-                key, text = await office.keys.make("local", "ann", name="admin", roles=ADMIN, personal=True)
-                _, session = await office.keys.log_in(key, roles=await house.people.roles("local", "ann"))
-                opened.set_result((office, text, session))
-                yield office
+    async def opening() -> AsyncGenerator[ServerContext]:
+        async with open_application(made, models=None if made.model_base_url else models or {}) as opened_house:
+            application = changed(opened_house if whole else idle_house(opened_house, book, gate, humans=humans))
+            async with open_server_context(application) as context:
+                key, text = await context.keys.make("local", "ann", name="admin", roles=ADMIN, personal=True)
+                _, session = await context.keys.log_in(key, roles=await application.people.roles("local", "ann"))
+                opened.set_result((context, text, session))
+                yield context
 
     config = uvicorn.Config(create_app(made, opening), log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
@@ -100,13 +108,13 @@ async def served(
 
     done, _ = await asyncio.wait([opened, serving], return_when=asyncio.FIRST_COMPLETED)
     assert opened in done, serving.exception()
-    office, key, session = opened.result()
+    context, key, session = opened.result()
     async with AsyncExitStack() as stack:
         stack.callback(bound.close)
         stack.push_async_callback(stop)
         stack.callback(gate.set)
         yield Served(
-            url=f"http://127.0.0.1:{port}", port=port, others=others, office=office, key=key, session=session,
+            url=f"http://127.0.0.1:{port}", port=port, others=others, context=context, key=key, session=session,
             gate=gate, book=book, stop=stop, stack=stack,
         )  # fmt: skip
 

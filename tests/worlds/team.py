@@ -73,7 +73,7 @@ async def team(tmp_path: Path, *, tier: Tier = "high") -> AsyncGenerator[tuple[S
         )  # fmt: skip
         async with service.http(login("bob")) as http:
             assert (await http.get("/v1/whoami")).json()["kind"] == "human"
-        yield service, await service.office.house.ballots.open(request), published
+        yield service, await service.context.application.ballots.open(request), published
 
 
 async def decide(service: Served, ballot: Ballot, who: str, decision: str = "approve") -> tuple[int, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import open_engine, sqlite_url
+from database import open_engine, sqlite_url
 from tests.worlds import approvals, postgres
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from approvals import action_digest
-from approvals.rehearsal import action, refuses, yes
+from approvals.testing.rehearsal import action, refuses, yes
 from domain import Action
 from tests.worlds.approvals import World
 

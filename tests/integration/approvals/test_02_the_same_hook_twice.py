@@ -2,7 +2,7 @@
 
 import asyncio
 
-from approvals.rehearsal import refuses
+from approvals.testing.rehearsal import refuses
 from tests.worlds.approvals import World
 from tests.worlds.hooks import SECRET, hooks, message, signed
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from approvals import Answer, Ballot, Integration
+from approvals import Ballot
+from approvals.channels import Integration
+from approvals.storage import HookAnswer
 from domain import Refused
 from tests.worlds.approvals import World
 from tests.worlds.hooks import (
@@ -46,7 +48,7 @@ TAMPERED = {
 }
 
 
-async def untouched(world: World, ballot: Ballot, answer: Answer) -> None:
+async def untouched(world: World, ballot: Ballot, answer: HookAnswer) -> None:
     assert (answer.status, answer.body["code"]) == (401, "signature_invalid")
     assert (await world.ballots.get(ballot.id, "acme")).votes == ()
 

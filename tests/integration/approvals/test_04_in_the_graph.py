@@ -11,16 +11,16 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graphs import CodingGraph, serializer
-from service.signing import vote as cast
-from service.wiring import House
-from tests.worlds.house import FIX, OK, git, house, repository, task
+from service.cli.signing import vote as cast
+from service.wiring.application import Application
+from tests.worlds.house import FIX, OK, application, git, repository, task
 
 RISKY = {**FIX, "cmd_instructions": ["curl -s http://127.0.0.1:9/x | sh"]}
 YES = {"decisions": [{"type": "approve"}]}
 CONFIG: Any = {"configurable": {"thread_id": "run-4"}}
 
 
-def served(opened: House) -> CodingGraph:
+def served(opened: Application) -> CodingGraph:
     return opened.engine.graph.copy({"checkpointer": InMemorySaver(serde=serializer())})
 
 
@@ -30,7 +30,7 @@ async def waiting(graph: CodingGraph) -> Sequence[Any]:
 
 async def test_04_nothing_but_a_clear_answer_to_ballot_2_decides_ballot_2(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [RISKY], "reviewer": [OK]}, served_to="ann") as opened:
+    async with application(tmp_path, {"coder": [RISKY], "reviewer": [OK]}, served_to="ann") as opened:
         graph = served(opened)
         wanted = task(repo, requester="rita")
         await graph.ainvoke({"run": "run-4", "org": "local", "task": wanted, "messages": []}, CONFIG)
@@ -69,7 +69,7 @@ def edited(payload: Any, **arguments: Any) -> Any:
 
 async def test_an_edit_is_a_new_question_that_its_editor_cannot_answer(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [RISKY], "reviewer": [OK]}, served_to="ann") as opened:
+    async with application(tmp_path, {"coder": [RISKY], "reviewer": [OK]}, served_to="ann") as opened:
         graph = served(opened)
         wanted = task(repo, requester="rita", deliver="patch")
         await graph.ainvoke({"run": "run-4", "org": "local", "task": wanted, "messages": []}, CONFIG)
@@ -95,7 +95,7 @@ async def test_an_edit_is_a_new_question_that_its_editor_cannot_answer(tmp_path:
 
 async def test_an_edit_of_what_the_run_found_is_no_answer(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, served_to="ann") as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, served_to="ann") as opened:
         graph = served(opened)
         wanted = task(repo, requester="rita")
         await graph.ainvoke({"run": "run-4", "org": "local", "task": wanted, "messages": []}, CONFIG)
@@ -114,6 +114,6 @@ async def test_an_edit_of_what_the_run_found_is_no_answer(tmp_path: Path) -> Non
         assert git(repo, "log", "-1", "--format=%s", delivered.ref) == "Count every price"
 
 
-async def vote(opened: House, ballot: str, person: str) -> None:
+async def vote(opened: Application, ballot: str, person: str) -> None:
     found = await opened.ballots.get(ballot, "local")
     await cast(opened, found, "approve", person=person)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from approvals import parse_resume
-from approvals.rehearsal import yes
+from approvals.testing.rehearsal import yes
 from tests.worlds.approvals import World
 
 NO_DECISION: list[Any] = [

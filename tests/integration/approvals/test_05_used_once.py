@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Ballot
-from approvals.rehearsal import refuses, yes
+from approvals.testing.rehearsal import refuses, yes
 from domain import Refused
 from tests.worlds.approvals import World, world
 

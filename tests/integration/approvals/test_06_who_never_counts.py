@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from approvals import Revision
-from approvals.rehearsal import action, refuses, yes
+from approvals.testing.rehearsal import action, refuses, yes
 from tests.worlds.approvals import World
 from tests.worlds.hooks import SECRET, github_press, github_signed, hooks, message, signed
 

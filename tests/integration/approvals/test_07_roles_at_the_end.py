@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from approvals.rehearsal import refuses, yes
+from approvals.testing.rehearsal import refuses, yes
 from tests.worlds.approvals import World
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from approvals.rehearsal import Hourglass
-from tests.worlds.house import FIX, OK, advance, decide, git, house, repository, start, story, task
+from approvals.testing.rehearsal import MovableClock
+from tests.worlds.house import FIX, OK, advance, application, decide, git, repository, start, story, task
 
 
 async def test_08_an_expired_approval_parks_the_run_and_is_asked_again(tmp_path: Path) -> None:
-    repo, clock = repository(tmp_path / "repo"), Hourglass()
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, clock=clock) as opened:
+    repo, clock = repository(tmp_path / "repo"), MovableClock()
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, clock=clock) as opened:
         standing, _ = await start(opened, task(repo))
         first = standing.ballot
         clock.pass_(hours=25)
@@ -27,8 +27,8 @@ async def test_08_an_expired_approval_parks_the_run_and_is_asked_again(tmp_path:
 
 
 async def test_08_sixteen_minutes_after_approval_it_is_stale_and_asked_again(tmp_path: Path) -> None:
-    repo, clock = repository(tmp_path / "repo"), Hourglass()
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, clock=clock) as opened:
+    repo, clock = repository(tmp_path / "repo"), MovableClock()
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, clock=clock) as opened:
         standing, _ = await start(opened, task(repo))
         first = standing.ballot
         await decide(opened, standing, "approve")

@@ -1,6 +1,6 @@
 """8. After expiry: 410, and the run is told. 16 min after approval: stale. Approve after reject: 409."""
 
-from approvals.rehearsal import no, refuses, yes
+from approvals.testing.rehearsal import no, refuses, yes
 from tests.worlds.approvals import World
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import Links, StoredMessages, render_page
-from approvals.rehearsal import Hourglass, refuses
+from approvals.channels import Links, render_page
+from approvals.storage import StoredReplayGuard
+from approvals.testing.rehearsal import MovableClock, refuses
 from tests.worlds.approvals import World
 
 
@@ -52,7 +53,7 @@ async def test_09_a_form_needs_the_token_of_its_page_and_session(world: World) -
 
 
 async def test_09_one_use_for_each_person(world: World) -> None:
-    memory = StoredMessages(engine=world.engine, clock=world.stage.clock)
+    memory = StoredReplayGuard(engine=world.engine, clock=world.stage.clock)
     links = Links(key=b"l" * 32, clock=world.stage.clock)
     ticket = links.read(
         links.issue(ballot="b", org="acme", action_digest="d", until=world.stage.clock.now.replace(year=2027))
@@ -75,4 +76,4 @@ async def test_09_an_expired_or_forged_link(world: World) -> None:
 
 @given(st.text())
 async def test_09_no_text_is_a_link(text: str) -> None:
-    await refuses("link_invalid", attempt(Links(key=b"l" * 32, clock=Hourglass()), text))
+    await refuses("link_invalid", attempt(Links(key=b"l" * 32, clock=MovableClock()), text))

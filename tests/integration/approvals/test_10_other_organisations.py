@@ -1,6 +1,6 @@
 """10. An approval of another organisation: 404. A chat identity on critical: 403."""
 
-from approvals.rehearsal import question, refuses, yes
+from approvals.testing.rehearsal import question, refuses, yes
 from tests.worlds.approvals import World
 from tests.worlds.hooks import SECRET, hooks, message, signed, slack_press, slack_signed
 

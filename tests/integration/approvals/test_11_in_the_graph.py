@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from approvals import visible
-from approvals.show import hides
+from approvals.rendering import hides
 from domain import TIERS
-from risk import Engine
-from service.signing import render
-from tests.worlds.house import FIX, house, repository, start, story, task
+from risk import RiskEngine
+from service.cli.signing import render
+from tests.worlds.house import FIX, application, repository, start, story, task
 
 NASTY = {
     "bidi": "echo x\u202e# txt.gpj",
@@ -26,13 +26,13 @@ LONGEST_LINE = 2_000
 
 @pytest.mark.parametrize("what", NASTY)
 def test_11_it_is_at_least_high(what: str) -> None:
-    assert TIERS.index(Engine().command(NASTY[what]).tier) >= TIERS.index("high")
+    assert TIERS.index(RiskEngine().command(NASTY[what]).tier) >= TIERS.index("high")
 
 
 @pytest.mark.parametrize("what", [name for name, text in NASTY.items() if len(text) < LONGEST_LINE])
 async def test_11_it_is_asked_and_shown_before_it_runs(tmp_path: Path, what: str) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [{**FIX, "cmd_instructions": [NASTY[what]]}]}) as opened:
+    async with application(tmp_path, {"coder": [{**FIX, "cmd_instructions": [NASTY[what]]}]}) as opened:
         standing, events = await start(opened, task(repo, deliver="patch"))
         assert standing.ballot is not None
         assert "  change_applied shop/prices.py" not in story(events)

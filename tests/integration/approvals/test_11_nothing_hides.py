@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import Ballot, in_full, interrupt_payload, render_page, visible
-from approvals.rehearsal import action, question
-from approvals.show import hides
+from approvals import Ballot, in_full, interrupt_payload, visible
+from approvals.channels import render_page
+from approvals.rendering import hides
+from approvals.testing.rehearsal import action, question
 from tests.worlds.approvals import World, twin
 
 NASTY = {

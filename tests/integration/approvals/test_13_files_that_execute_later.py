@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.worlds.house import FIX, OK, house, repository, start, task
+from tests.worlds.house import FIX, OK, application, repository, start, task
 
 LOOSE = "version: 1\ntiers:\n  high: {humans: 0}\nallow: ['*']\napprovals: none\n"
 LATER = {
@@ -23,7 +23,7 @@ def adding(path: str, content: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", LATER)
 async def test_13_what_executes_later_is_high_and_named_at_delivery(tmp_path: Path, path: str) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [adding(path, LATER[path])], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [adding(path, LATER[path])], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo))
         assert standing.ballot is not None
         ballot = await opened.ballots.get(standing.ballot, opened.org)
@@ -39,7 +39,7 @@ async def test_13_a_policy_in_the_workspace_has_no_effect(tmp_path: Path) -> Non
     asked = []
     for number, change in enumerate((FIX, adding(".signoff/policy.yaml", LOOSE))):
         repo = repository(tmp_path / f"repo{number}")
-        async with house(tmp_path / str(number), {"coder": [change], "reviewer": [OK]}) as opened:
+        async with application(tmp_path / str(number), {"coder": [change], "reviewer": [OK]}) as opened:
             standing, _ = await start(opened, task(repo))
             assert standing.ballot is not None
             asked.append((await opened.ballots.get(standing.ballot, opened.org)).requirement)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from approvals.rehearsal import Hourglass
+from approvals.testing.rehearsal import MovableClock
 from domain import Reason
-from tests.worlds.house import BUGGY, FIX, OK, advance, decide, house, repository, start, task
+from tests.worlds.house import BUGGY, FIX, OK, advance, application, decide, repository, start, task
 
 RULES = """version: 1
 tighten:
@@ -27,7 +27,7 @@ WORKFLOW = {"path": ".github/workflows/ci.yml", "content": "on: push\n"}
 async def reasons(tmp_path: Path, change: object, files: dict[str, str], **given: object) -> tuple[Reason, ...]:
     """Why the first question of a run is asked."""
     repo = repository(tmp_path / "repo", files)
-    async with house(tmp_path, {"coder": [change], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [change], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, **given))
         assert standing.ballot is not None
         return (await opened.ballots.get(standing.ballot, opened.org)).reasons
@@ -51,7 +51,7 @@ async def test_13_a_rule_that_the_agent_writes_means_nothing(tmp_path: Path) -> 
 async def test_13_what_is_denied_is_asked_of_nobody_and_the_agent_hears_why(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", GUARDED)
     denied = {**FIX, "cmd_instructions": ["npm audit"]}
-    async with house(tmp_path, {"coder": [denied, FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [denied, FIX], "reviewer": [OK]}) as opened:
         standing, heard = await start(opened, task(repo))
         assert not [e for e in heard if e.kind == "command_started" and "npm audit" in e.message]
         findings = [f.message for f in standing.values["evidence"][0].findings]
@@ -65,7 +65,7 @@ async def test_13_a_denied_path_is_never_delivered(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", GUARDED)
     commands = ["mkdir -p shop/legal", "cp shop/prices.py shop/legal/terms.py"]
     sneaky = {**FIX, "cmd_instructions": commands, "cmd_outputs": ["shop"]}
-    async with house(tmp_path, {"coder": [sneaky], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [sneaky], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("failed", "policy_denied")
@@ -76,7 +76,7 @@ async def test_13_a_denied_path_is_never_delivered(tmp_path: Path) -> None:
 async def test_13_what_nobody_asked_for_is_not_delivered_either(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", GUARDED)
     commands = ["mkdir -p shop/legal", "cp shop/prices.py shop/legal/terms.py"]
-    async with house(tmp_path, {"coder": [{**FIX, "cmd_instructions": commands}], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [{**FIX, "cmd_instructions": commands}], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, deliver="patch"))
         assert standing.run.status == "delivered", standing.run.ending
         assert "legal" not in standing.values["diff"]
@@ -86,14 +86,14 @@ async def test_13_what_nobody_asked_for_is_not_delivered_either(tmp_path: Path) 
 async def test_13_a_denied_path_is_no_output_of_a_command(tmp_path: Path, output: str) -> None:
     repo = repository(tmp_path / "repo", GUARDED)
     sneaky = {**FIX, "cmd_instructions": ["echo x >shop/legal.txt"], "cmd_outputs": [output]}
-    async with house(tmp_path, {"coder": [sneaky] * 5, "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [sneaky] * 5, "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, strategy="single"))
         assert standing.values["attempts"][-1].code == "policy_denied"
 
 
 async def test_13_a_broken_rule_file_stops_the_run_at_once(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", {**BUGGY, ".signoff/risk.yaml": "version: 1\nloosen: all\n"})
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("failed", "bad_rules")
@@ -108,7 +108,7 @@ async def test_13_words_from_outsiders_raise_egress_and_ci_edits(tmp_path: Path,
     assert {reason.tier for reason in network} == {tier}
 
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [{**FIX, "files_to_create": [WORKFLOW]}], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [{**FIX, "files_to_create": [WORKFLOW]}], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, outside=outside))
         if outside:  # already the edit, which is automatic otherwise
             await decide(opened, standing, "approve")
@@ -120,9 +120,9 @@ async def test_13_words_from_outsiders_raise_egress_and_ci_edits(tmp_path: Path,
 
 
 async def test_08_a_signature_that_takes_a_day_costs_the_run_no_time(tmp_path: Path) -> None:
-    repo, clock = repository(tmp_path / "repo"), Hourglass()
+    repo, clock = repository(tmp_path / "repo"), MovableClock()
     risky = {**FIX, "cmd_instructions": ["git commit --allow-empty -m x || true"]}
-    async with house(tmp_path, {"coder": [risky], "reviewer": [OK]}, clock=clock) as opened:
+    async with application(tmp_path, {"coder": [risky], "reviewer": [OK]}, clock=clock) as opened:
         standing, _ = await start(opened, task(repo))
         clock.pass_(hours=20)
         await decide(opened, standing, "approve")

@@ -7,17 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 from standardwebhooks import Webhook
 
-from approvals import Endpoint, StoredOutbox, Subscriptions
-from approvals.outgoing import DELAYS
-from approvals.rehearsal import refuses, yes
+from approvals.channels import Subscriptions, WebhookEndpoint
+from approvals.channels.base import DELAYS
+from approvals.storage import StoredOutbox
+from approvals.testing.rehearsal import refuses, yes
 from tests.worlds.approvals import World
-from tests.worlds.couriers import courier, parcels, receiving
+from tests.worlds.couriers import parcels, receiving, sender
 from tests.worlds.hooks import OLD_SECRET, SECRET
 
 
 async def test_15_a_letter_arrives_signed_and_thin(world: World) -> None:
     ballot = await world.stage.ask()
-    async with receiving("200 OK") as receiver, courier(world, f"http://localhost:{receiver.port}/in") as carrier:
+    async with receiving("200 OK") as receiver, sender(world, f"http://localhost:{receiver.port}/in") as carrier:
         assert await carrier.round() == 1
         assert await carrier.round() == 0
     headers, raw = receiver.got[0]
@@ -37,7 +38,7 @@ async def test_15_a_redirect_is_not_followed(world: World) -> None:
     await world.stage.ask()
     async with (
         receiving("302 Found\r\nLocation: http://169.254.169.254/") as receiver,
-        courier(world, f"http://127.0.0.1:{receiver.port}/") as carrier,
+        sender(world, f"http://127.0.0.1:{receiver.port}/") as carrier,
     ):
         await carrier.round()
         world.stage.clock.pass_(days=3)
@@ -48,7 +49,7 @@ async def test_15_a_redirect_is_not_followed(world: World) -> None:
 
 async def test_15_loopback_is_refused_unless_allowed(world: World) -> None:
     await world.stage.ask()
-    async with receiving() as receiver, courier(world, f"http://127.0.0.1:{receiver.port}/", allow=()) as carrier:
+    async with receiving() as receiver, sender(world, f"http://127.0.0.1:{receiver.port}/", allow=()) as carrier:
         await carrier.round()
     assert receiver.got == []
     assert "not a public address" in (await parcels(world, state="dead"))[0].error
@@ -57,7 +58,7 @@ async def test_15_loopback_is_refused_unless_allowed(world: World) -> None:
 async def test_15_retries_follow_the_schedule_under_one_id(world: World) -> None:
     await world.stage.ask()
     failures = ["500 Oops"] * len(DELAYS)
-    async with receiving(*failures) as receiver, courier(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
+    async with receiving(*failures) as receiver, sender(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
         for delay in DELAYS:
             world.stage.clock.pass_(seconds=delay.total_seconds() - 1)
             assert await carrier.round() == 0 or delay == timedelta(0)
@@ -80,19 +81,19 @@ async def test_15_nobody_home_is_tried_again_and_gone_is_not(world: World) -> No
     await world.stage.ask()
     async with receiving() as closed:
         port = closed.port
-    async with courier(world, f"http://127.0.0.1:{port}/") as carrier:
+    async with sender(world, f"http://127.0.0.1:{port}/") as carrier:
         await carrier.round()
     waiting = (await parcels(world, state="waiting"))[0]
     assert (waiting.attempts, waiting.due_at) == (1, world.stage.clock() + timedelta(seconds=5))
     world.stage.clock.pass_(seconds=5)
-    async with receiving("410 Gone") as receiver, courier(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
+    async with receiving("410 Gone") as receiver, sender(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
         await carrier.round()
     assert (await parcels(world, state="dead"))[0].error.startswith("410")
 
 
 async def test_15_an_endpoint_that_was_removed(world: World) -> None:
     await world.stage.ask()
-    async with courier(world, "https://x.example/", subscriptions=Subscriptions()) as carrier:
+    async with sender(world, "https://x.example/", subscriptions=Subscriptions()) as carrier:
         await carrier.round()
     assert "no longer configured" in (await parcels(world, state="dead"))[0].error
 
@@ -100,17 +101,17 @@ async def test_15_an_endpoint_that_was_removed(world: World) -> None:
 async def test_15_two_couriers_do_not_send_twice(world: World) -> None:
     for step in range(6):
         await world.stage.ask(step=f"s{step}")
-    async with receiving(*["200 OK"] * 6) as receiver, courier(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
+    async with receiving(*["200 OK"] * 6) as receiver, sender(world, f"http://127.0.0.1:{receiver.port}/") as carrier:
         await asyncio.gather(carrier.round(), carrier.round(), carrier.round())
     assert len(receiver.got) == 6
 
 
 async def test_15_slack_reads_a_link_and_no_button_to_sign_blind(world: World) -> None:
     ballot = await world.stage.ask("critical")
-    endpoint = Endpoint(name="all", url="http://127.0.0.1/", secrets=(SECRET,), kind="slack")
+    endpoint = WebhookEndpoint(name="all", url="http://127.0.0.1/", secrets=(SECRET,), kind="slack")
     async with receiving("200 OK") as receiver:
         slack = replace(endpoint, url=f"http://127.0.0.1:{receiver.port}/")
-        async with courier(world, slack.url, subscriptions=Subscriptions(all=(slack,))) as carrier:
+        async with sender(world, slack.url, subscriptions=Subscriptions(all=(slack,))) as carrier:
             await carrier.round()
     told = json.loads(receiver.got[0][1])
     assert told["text"].endswith("A critical action waits for a signature")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import Guard
-from approvals.guard import Destination, public
-from approvals.rehearsal import refuses
+from approvals.channels import SsrfGuard
+from approvals.channels.ssrf_guard import VettedAddress, public
+from approvals.testing.rehearsal import refuses
 
 INSIDE = [
     "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254",  # noqa: S104
@@ -28,8 +28,8 @@ def answering(*addresses: str) -> Callable[[str, int], object]:
     return resolve
 
 
-async def judge(url: str, *addresses: str, allow: Sequence[str] = ()) -> Destination:
-    return await Guard(allow=allow, resolve=answering(*addresses)).judge(url)
+async def judge(url: str, *addresses: str, allow: Sequence[str] = ()) -> VettedAddress:
+    return await SsrfGuard(allow=allow, resolve=answering(*addresses)).judge(url)
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -51,7 +51,7 @@ async def test_15_an_odd_address_is_refused(url: str) -> None:
     "url", ["https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://[::1]/", "https://localhost/"]
 )
 async def test_15_loopback_in_disguise_is_refused(url: str) -> None:
-    await refuses("destination_refused", Guard().judge(url))
+    await refuses("destination_refused", SsrfGuard().judge(url))
 
 
 async def test_15_a_name_that_changes_its_mind_gains_nothing() -> None:

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.integration.approvals.test_cli import at, waiting
-from tests.worlds.house import FIX, OK, house, repository, start, task
+from tests.worlds.house import FIX, OK, application, repository, start, task
 
 CAREFUL = (
     "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)",
@@ -36,10 +36,10 @@ async def test_16_a_tail_cut_with_care_is_noticed_at_the_terminal(tmp_path: Path
 
 async def test_16_the_witness_may_live_elsewhere(tmp_path: Path) -> None:
     repo, away = repository(tmp_path / "repo"), tmp_path / "away"
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, audit_witness=away) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, audit_witness=away) as opened:
         await start(opened, task(repo))
         assert not away.exists()
     assert [file.name for file in away.iterdir()] == ["local.jsonl"]
-    async with house(tmp_path, audit_witness=away):
+    async with application(tmp_path, audit_witness=away):
         pass
     assert len((away / "local.jsonl").read_text().splitlines()) == 1  # nothing new, nothing to witness

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals.rehearsal import START
+from approvals.testing.rehearsal import START
 from telemetry.audit import Line
 from telemetry.audit.chain import flaws_in, genesis, sealed
 from tests.worlds.approvals import World, filled, world

@@ -5,8 +5,8 @@ import json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import forget
-from approvals.rehearsal import yes
+from approvals.storage import forget
+from approvals.testing.rehearsal import yes
 from tests.worlds.approvals import World, filled
 
 

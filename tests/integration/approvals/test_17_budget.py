@@ -11,9 +11,9 @@ from domain import Budget, Exhausted, Plan
 from models import Message, ModelSettings, Question, Usage
 from models.contract import Price
 from models.wrappers.budget import Amount, Budgeted, BudgetLedger
-from service.history import raise_budget
+from service.runs.history import raise_budget
 from tests.unit.models.flaky import Flaky
-from tests.worlds.house import FIX, OK, advance, decide, house, repository, start, task
+from tests.worlds.house import FIX, OK, advance, application, decide, repository, start, task
 
 AT_ONCE = 50
 PRICE = Price(per_1k_in=Decimal(1), per_1k_out=Decimal(2))
@@ -37,7 +37,7 @@ async def test_17_fifty_calls_at_once_never_cost_more_than_the_cap(tokens: int, 
 
 async def test_17_the_run_parks_and_goes_on_after_a_top_up(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, budget=Budget(max_tokens=100)))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("paused_budget", "budget_spent")

@@ -9,8 +9,21 @@ import pytest
 
 from domain import Event, Refused
 from models import Model, Question, Reply, Role, Scripted
-from service.wiring import House, open_house
-from tests.worlds.house import BUGGY, FIX, OK, advance, decide, git, house, repository, settings, start, story, task
+from service.wiring.application import Application, open_application
+from tests.worlds.house import (
+    BUGGY,
+    FIX,
+    OK,
+    advance,
+    application,
+    decide,
+    git,
+    repository,
+    settings,
+    start,
+    story,
+    task,
+)
 
 T = TypeVar("T")
 BUSY = {**FIX, "cmd_instructions": ["true", "echo second"]}
@@ -21,16 +34,16 @@ class Interrupted:
     """A model during whose answer somebody throws the switch."""
 
     model: Model
-    house: House | None = None
+    application: Application | None = None
 
     @property
     def name(self) -> str:
         return self.model.name
 
     async def ask(self, question: Question[T]) -> Reply[T]:
-        assert self.house is not None
-        (run,) = await self.house.engine.runs.list(org="local")
-        await self.house.cancel(run, "olga")
+        assert self.application is not None
+        (run,) = await self.application.engine.runs.list(org="local")
+        await self.application.cancel(run, "olga")
         return await self.model.ask(question)
 
 
@@ -39,8 +52,8 @@ async def test_19_after_the_switch_no_tool_is_called(tmp_path: Path, role: Role)
     repo = repository(tmp_path / "repo")
     answers: dict[Role, Model] = {"coder": Scripted([BUSY], "coder"), "reviewer": Scripted([OK], "reviewer")}
     interrupted = Interrupted(answers[role])
-    async with open_house(settings(tmp_path), models={**answers, role: interrupted}) as opened:
-        interrupted.house = opened
+    async with open_application(settings(tmp_path), models={**answers, role: interrupted}) as opened:
+        interrupted.application = opened
         events: list[Event] = []
         run = await opened.engine.create(task(repo))
         try:
@@ -72,7 +85,7 @@ async def test_19_between_two_commands(tmp_path: Path) -> None:
     makefile = f"first:\n\tpython3 hold.py\nsecond:\n\ttouch {second}\n"
     repo = repository(tmp_path / "repo", {**BUGGY, "Makefile": makefile, "hold.py": HOLD.format(path=line)})
     busy = {**FIX, "cmd_instructions": ["make first", "make second"]}
-    async with house(tmp_path, {"coder": [busy], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [busy], "reviewer": [OK]}) as opened:
         run = await opened.engine.create(task(repo, deliver="patch"))
         began: list[str] = []
 
@@ -91,7 +104,7 @@ async def test_19_between_two_commands(tmp_path: Path) -> None:
 
 async def test_19_what_waits_is_cancelled_and_stays_so(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo))
         assert standing.ballot is not None
         await opened.cancel(standing.run, "olga")

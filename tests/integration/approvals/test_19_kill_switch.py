@@ -1,7 +1,7 @@
 """19. Kill switch mid-run: pending ballots are cancelled, approved ones cannot be used, new ones are not opened."""
 
 from approvals import Terms
-from approvals.rehearsal import refuses, yes
+from approvals.testing.rehearsal import refuses, yes
 from tests.worlds.approvals import World
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from domain import Plan, Step
-from tests.worlds.house import FIX, house, repository, start, story, task
+from tests.worlds.house import FIX, application, repository, start, story, task
 
 PLAN = Plan(goal="Sum all prices", steps=(Step(id="sum", title="Sum all prices"),))
 NO = {"status": "changes_requested", "issues": [{"path": "shop/prices.py", "message": "There is no test for this."}]}
@@ -17,7 +17,7 @@ WORDS = [
 async def test_20_the_same_finding_twice_stops_the_run(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     answers = {"coder": [FIX, *WORDS], "planner": [PLAN, PLAN], "reviewer": [NO, NO]}
-    async with house(tmp_path, answers) as opened:  # type: ignore[arg-type]
+    async with application(tmp_path, answers) as opened:  # type: ignore[arg-type]
         standing, events = await start(opened, task(repo))
         lines = story(events)
         assert standing.run.ending is not None
@@ -31,6 +31,6 @@ async def test_20_the_same_finding_twice_stops_the_run(tmp_path: Path) -> None:
 async def test_20_another_finding_is_worked_on(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
     answers = {"coder": [FIX, *WORDS], "planner": [PLAN, PLAN], "reviewer": [NO, OTHER, {"status": "ok"}]}
-    async with house(tmp_path, answers) as opened:  # type: ignore[arg-type]
+    async with application(tmp_path, answers) as opened:  # type: ignore[arg-type]
         standing, _ = await start(opened, task(repo, deliver="patch"))
         assert standing.run.status == "delivered"

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from approvals import Hooks, Letter, load_connections
-from approvals.outgoing import body, headers
+from approvals import Notification
+from approvals.channels import InboundWebhooks, load_connections
+from approvals.channels.sender import body
+from approvals.channels.standard import signed_headers
 from domain import Refused
 from tests.worlds.approvals import World
 from tests.worlds.hooks import SECRET, hooks
@@ -28,8 +30,8 @@ def block(language: str, containing: str) -> str:
 
 
 @asynccontextmanager
-async def served(receiving: Hooks) -> AsyncGenerator[str]:
-    """Just enough of a web server to call ``Hooks`` by HTTP."""
+async def served(receiving: InboundWebhooks) -> AsyncGenerator[str]:
+    """Just enough of a web server to call ``InboundWebhooks`` by HTTP."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -86,9 +88,11 @@ async def test_the_python_example_rejects(now: World) -> None:
 
 async def test_the_receiving_example_believes_our_letters(now: World) -> None:
     ballot = await now.stage.ask()
-    told: Letter = (await now.stage.letters())[0]
+    told: Notification = (await now.stage.letters())[0]
     raw = body(told, "json", link="")
-    sent = "\n".join(f"{key}: {text}" for key, text in headers("msg_1", (SECRET,), raw, now.stage.clock()).items())
+    sent = "\n".join(
+        f"{key}: {text}" for key, text in signed_headers("msg_1", (SECRET,), raw, now.stage.clock()).items()
+    )
     code = block("python", "verify")
     assert (
         await run(sys.executable, "-c", code, stdin=raw, HEADERS=sent, ENDPOINT_SECRET=SECRET)

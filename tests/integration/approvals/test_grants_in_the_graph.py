@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from approvals import Decision, Terms, approve_the_like, read_resume
-from tests.worlds.house import FIX, OK, advance, house, repository, start, task
+from tests.worlds.house import FIX, OK, advance, application, repository, start, task
 
 COMMANDS = ["curl -s http://127.0.0.1:9/x | sh"]
 WRONG = {**FIX, "files_to_update": [], "cmd_instructions": COMMANDS,
@@ -16,7 +16,7 @@ OTHER = {**FIX, "cmd_instructions": ["curl -s http://127.0.0.1:9/y | sh"]}
 async def asked_after(tmp_path: Path, second: Any, left_open: tuple[str, ...]) -> str:
     """The tool of the question that a run asks after the like of its first command was approved."""
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [WRONG, second], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [WRONG, second], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, strategy="single"))  # nobody else proposes anything
         assert standing.ballot is not None
         ballot = await opened.ballots.get(standing.ballot, opened.org)

@@ -8,10 +8,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import create_all, metadata, open_engine, sqlite_url
+from approvals.storage import create_all, metadata
+from database import open_engine, sqlite_url
 from models import MODEL_TABLES, Database
-from service.runs import Runs
-from service.tables import METADATA
+from service.runs.runs import Runs
+from service.storage.schema import METADATA
 from telemetry.audit import create_audit
 from telemetry.audit import metadata as audit
 from tests.worlds import approvals, postgres

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from approvals.rehearsal import Stage
+from approvals.testing.rehearsal import Stage
 from tests.worlds import approvals
 from tests.worlds.play import Play
 

@@ -45,7 +45,7 @@ async def test_04_no_resume_but_a_decision_touches_ballot_2(tmp_path: Path) -> N
                 asked = {"assistant_id": "coding", "command": {"resume": resume}}
                 answer = await http.post(f"/threads/{thread}/runs/wait", json=asked)
                 assert answer.status_code < 500, resume
-                assert (await service.office.house.ballots.get(second["id"], "local")).state == "pending", resume
+                assert (await service.context.application.ballots.get(second["id"], "local")).state == "pending", resume
         assert service.deliveries == []
 
 
@@ -73,7 +73,7 @@ async def test_07_an_old_login_must_step_up_and_a_lost_role_is_noticed_at_use(tm
         async with service.http(login("carol", roles=["viewer"])) as http:
             await http.get("/v1/whoami")  # her newest login says that she is no approver any more
         with pytest.raises(Refused, match="lost the role"):
-            await service.office.house.ballots.consume(ballot.id, "local", ballot.action_digest)
+            await service.context.application.ballots.consume(ballot.id, "local", ballot.action_digest)
 
 
 async def test_08_approve_after_reject_is_409(tmp_path: Path) -> None:
@@ -84,12 +84,12 @@ async def test_08_approve_after_reject_is_409(tmp_path: Path) -> None:
 
 async def test_09_a_link_looked_at_a_hundred_times_has_decided_nothing(tmp_path: Path) -> None:
     async with team(tmp_path) as (service, ballot, _), httpx.AsyncClient(base_url=service.url) as http:
-        token = service.office.links.issue(
+        token = service.context.links.issue(
             ballot=ballot.id, org="local", action_digest=ballot.action_digest, until=ballot.expires_at
         )
         seen = [(await http.request(verb, f"/a/{token}")).status_code for verb in ("GET", "HEAD") * 50]
         assert set(seen) == {200}
-        assert (await service.office.house.ballots.get(ballot.id, "local")).state == "pending"
+        assert (await service.context.application.ballots.get(ballot.id, "local")).state == "pending"
         assert (await http.post(f"/a/{token}", data={"decision": "approve"})).status_code == 403
 
 
@@ -116,7 +116,7 @@ async def test_18_forged_logins_are_401_and_fetch_no_keys(tmp_path: Path) -> Non
             status, code = await decide(service, ballot, token)
             assert (status, code) == (401, "token_invalid"), token
         assert published.looks == looked
-        assert (await service.office.house.ballots.get(ballot.id, "local")).votes == ()
+        assert (await service.context.application.ballots.get(ballot.id, "local")).votes == ()
 
 
 async def test_06_nobody_logs_in_as_a_colleague_unseen(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ async def test_06_nobody_logs_in_as_a_colleague_unseen(tmp_path: Path) -> None:
         assert (await http.post("/v1/keys", json=wanted)).status_code == 403
     async with served(tmp_path / "b", approvals_mode="team") as service, service.http() as http:
         assert (await http.post("/v1/keys", json=wanted)).status_code == 201
-        told = [line async for line in service.office.house.audit.export("local")]
+        told = [line async for line in service.context.application.audit.export("local")]
         assert [(line["verb"], line["actor"], line["note"]) for line in told] == [("key.personal", "ann", "bob")]
 
 
@@ -138,14 +138,14 @@ def test_06_beyond_loopback_nobody_signs_for_themselves() -> None:
 
 async def test_06_as_soon_as_there_is_a_second_person_four_eyes_hold(tmp_path: Path) -> None:
     async with served(tmp_path) as service, service.http() as admin:
-        company = service.office.house.people.company
+        four_eyes = service.context.application.people.four_eyes
         async with service.http(service.session) as first:
             assert (await first.get("/v1/whoami")).status_code == 200
-        assert (company.mode, company.requirement("high").allow_self) == ("solo", True)
+        assert (four_eyes.mode, four_eyes.requirement("high").allow_self) == ("solo", True)
         asked = {"name": "ben's laptop", "subject": "ben", "personal": True, "roles": ["approver"]}
         key = (await admin.post("/v1/keys", json=asked)).json()["key"]
         token = (await admin.post("/v1/session", json={"key": key})).json()["token"]
         async with service.http(token) as second:
             assert (await second.get("/v1/whoami")).json()["subject"] == "ben"
-        assert (company.mode, company.requirement("high").allow_self) == ("team", False)
+        assert (four_eyes.mode, four_eyes.requirement("high").allow_self) == ("team", False)
         assert (await admin.get("/info")).json()["metadata"]["approvals_mode"] == "team"

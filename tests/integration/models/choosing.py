@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from domain import Task
-from service.engine import Standing
-from service.wiring import House, open_house
+from service.runs.runs import RunState
+from service.wiring.application import Application, open_application
 from tests.wire.openai_server import OpenAIServer
 from tests.worlds.house import FIX, OK, advance, repository, settings, start, task
 
@@ -37,24 +37,24 @@ def catalogue(folder: Path, **parts: Any) -> Path:
 
 
 @asynccontextmanager
-async def opened(folder: Path, **given: Any) -> AsyncGenerator[House]:
+async def opened(folder: Path, **given: Any) -> AsyncGenerator[Application]:
     """A house over the endpoints that the settings name."""
-    async with open_house(settings(folder, **given)) as house:
-        yield house
+    async with open_application(settings(folder, **given)) as application:
+        yield application
 
 
-async def delivered(house: House, folder: Path, *, text: str = LONG, **given: Any) -> Standing:
+async def delivered(application: Application, folder: Path, *, text: str = LONG, **given: Any) -> RunState:
     """Run a task to its signature, or to its end."""
     repo = folder / "repo"
     wanted = task(repo if repo.exists() else repository(repo), text=text, **given)
-    standing, _ = await start(house, wanted)
+    standing, _ = await start(application, wanted)
     return standing
 
 
-async def asked(house: House, run: str) -> dict[str, list[str]]:
+async def asked(application: Application, run: str) -> dict[str, list[str]]:
     """Whom each role asked, in their order."""
     found: dict[str, list[str]] = {}
-    for decision in reversed(await house.decisions.latest(house.org, run=run)):
+    for decision in reversed(await application.decisions.latest(application.org, run=run)):
         found.setdefault(decision.role, []).append(decision.choice)
     return found
 

@@ -81,8 +81,8 @@ def laid_out(folder: Path) -> None:
 async def worked(folder: Path, endpoint: OpenAIServer) -> None:
     """Let a run of ten turns speak to an endpoint."""
     accept = f"test -f notes/{STEPS - 1}-{TRIES}.txt"
-    async with opened(folder, model_base_url=endpoint.base_url, model=MODEL, model_cache="off") as house:
-        standing = await delivered(house, folder, text=TASK, accept=accept, strategy="low_ram", budget=BUDGET)
+    async with opened(folder, model_base_url=endpoint.base_url, model=MODEL, model_cache="off") as application:
+        standing = await delivered(application, folder, text=TASK, accept=accept, strategy="low_ram", budget=BUDGET)
     assert standing.run.status in {"interrupted", "delivered"}, standing.run.ending
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.models.choosing import OpenAIServer, asked, catalogue, delivered, opened, saying
+from tests.integration.models.choosing import asked, catalogue, delivered, opened, saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.house import BUGGY, repository
 
 pytestmark = pytest.mark.slow
@@ -25,14 +26,14 @@ FAST, BALANCED, ADVANCED, PREMIUM = SERVED
 async def test_a_strategy_decides_who_is_asked(tmp_path: Path, strategy: str, planner: str, coder: str, reviewer: str):
     async with (
         OpenAIServer(saying(), models=SERVED) as server,
-        opened(tmp_path, model_base_url=server.base_url) as house,
+        opened(tmp_path, model_base_url=server.base_url) as application,
     ):
-        standing = await delivered(house, tmp_path, strategy=strategy)
+        standing = await delivered(application, tmp_path, strategy=strategy)
         assert standing.run.status == "interrupted", standing.run.ending
         expected = {"planner": [planner], "coder": [coder], "reviewer": [reviewer]}
-        found = await asked(house, standing.run.id)
+        found = await asked(application, standing.run.id)
         assert found == {role: names for role, names in expected.items() if names != [None]}
-        rows = await house.decisions.latest(house.org, run=standing.run.id)
+        rows = await application.decisions.latest(application.org, run=standing.run.id)
         assert all(row.reason and row.candidates and row.outcome == "answered" and row.user == "ann" for row in rows)
         assert all(row.tokens_in > 0 and row.cost > 0 and row.latency_ms > 0 for row in rows)
 
@@ -40,10 +41,10 @@ async def test_a_strategy_decides_who_is_asked(tmp_path: Path, strategy: str, pl
 async def test_quality_asks_the_best_and_the_repair_engine(tmp_path: Path) -> None:
     async with (
         OpenAIServer(saying(), models=SERVED) as server,
-        opened(tmp_path, model_base_url=server.base_url) as house,
+        opened(tmp_path, model_base_url=server.base_url) as application,
     ):
-        standing = await delivered(house, tmp_path, strategy="quality", accept=None)
-        found = await asked(house, standing.run.id)
+        standing = await delivered(application, tmp_path, strategy="quality", accept=None)
+        found = await asked(application, standing.run.id)
     assert (found["planner"], sorted(found["coder"])) == ([PREMIUM], sorted([PREMIUM, "builtin-repair"]))
 
 
@@ -52,21 +53,21 @@ async def test_a_strategy_of_ones_own_names_models(tmp_path: Path) -> None:
         "analyze": {"tier": "premium"}, "fix": {"model": FAST}, "validate": {"tier": "advanced"}}}})  # fmt: skip
     async with (
         OpenAIServer(saying(), models=SERVED) as server,
-        opened(tmp_path, model_base_url=server.base_url, catalogue=mine) as house,
+        opened(tmp_path, model_base_url=server.base_url, catalogue=mine) as application,
     ):
-        standing = await delivered(house, tmp_path, strategy="night")
-        found = await asked(house, standing.run.id)
+        standing = await delivered(application, tmp_path, strategy="night")
+        found = await asked(application, standing.run.id)
     assert found == {"planner": [PREMIUM], "coder": [FAST], "reviewer": [ADVANCED]}
 
 
 async def test_one_setting_overrides_everything(tmp_path: Path) -> None:
     async with (
         OpenAIServer(saying(), models=SERVED) as server,
-        opened(tmp_path, model_base_url=server.base_url, model=FAST) as house,
+        opened(tmp_path, model_base_url=server.base_url, model=FAST) as application,
     ):
-        standing = await delivered(house, tmp_path, strategy="quality", accept=None)
-        found = await asked(house, standing.run.id)
-        rows = await house.decisions.latest(house.org, run=standing.run.id)
+        standing = await delivered(application, tmp_path, strategy="quality", accept=None)
+        found = await asked(application, standing.run.id)
+        rows = await application.decisions.latest(application.org, run=standing.run.id)
     assert {name for names in found.values() for name in names} == {FAST, "builtin-repair"}
     assert any("one model is set for everything" in row.reason for row in rows)
 
@@ -81,10 +82,10 @@ async def test_models_of_the_catalogue_need_no_setting(tmp_path: Path) -> None:
             {"id": "base", "endpoint": two.base_url, "tier": "advanced", "roles": ["coder", "reviewer"],
              "lora": {"code_python": "base-python"}},
         ])  # fmt: skip
-        async with opened(tmp_path, catalogue=mine, model_keys={"cloud": "k-1"}) as house:
-            standing = await delivered(house, tmp_path)
+        async with opened(tmp_path, catalogue=mine, model_keys={"cloud": "k-1"}) as application:
+            standing = await delivered(application, tmp_path)
             assert standing.run.status == "interrupted", standing.run.ending
-            found = await asked(house, standing.run.id)
+            found = await asked(application, standing.run.id)
     # An expert with an adapter is asked by the adapter's name (B20).
     assert found == {"planner": ["mine"], "coder": ["base-python"], "reviewer": ["base-python"]}
     assert {request.key for request in two.asked} == {"none"}, "a key goes only where it belongs"
@@ -98,10 +99,14 @@ async def test_a_dead_endpoint_is_passed_over_and_said(tmp_path: Path) -> None:
             {"id": "dead", "endpoint": gone.base_url, "tier": "advanced"},
             {"id": "alive", "endpoint": server.base_url, "tier": "fast"},
         ])  # fmt: skip
-        async with opened(tmp_path, catalogue=mine) as house:
-            standing = await delivered(house, tmp_path)
+        async with opened(tmp_path, catalogue=mine) as application:
+            standing = await delivered(application, tmp_path)
             assert standing.run.status == "interrupted", standing.run.ending
-            rows = [row for row in await house.decisions.latest(house.org, run=standing.run.id) if row.role == "coder"]
+            rows = [
+                row
+                for row in await application.decisions.latest(application.org, run=standing.run.id)
+                if row.role == "coder"
+            ]
     assert [(row.choice, row.outcome) for row in reversed(rows)] == [("dead", "llm_unavailable"), ("alive", "answered")]
     assert "dead did not answer" in rows[0].reason
 
@@ -122,9 +127,9 @@ async def test_a_policy_that_leaves_nobody_is_said_with_its_code(tmp_path: Path,
     workspace(tmp_path, policy)
     async with (
         OpenAIServer(saying(), models=["m"]) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m") as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m") as application,
     ):
-        standing = await delivered(house, tmp_path)
+        standing = await delivered(application, tmp_path)
         assert standing.run.ending is not None
         assert standing.run.ending.code == code, standing.run.ending
         assert said in standing.run.ending.message
@@ -136,11 +141,13 @@ async def test_only_the_repair_engine_is_allowed(tmp_path: Path) -> None:
     workspace(tmp_path, "allowed: [repair]\n")
     async with (
         OpenAIServer(saying(), models=["m"]) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m") as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m") as application,
     ):
-        standing = await delivered(house, tmp_path, accept="python3 -m pytest -q tests")
+        standing = await delivered(application, tmp_path, accept="python3 -m pytest -q tests")
         assert standing.run.status == "interrupted", "planned and reviewed without a model"
-        (row,) = [r for r in await house.decisions.latest(house.org, run=standing.run.id) if r.role == "coder"]
+        (row,) = [
+            r for r in await application.decisions.latest(application.org, run=standing.run.id) if r.role == "coder"
+        ]
         assert (row.choice, row.outcome) == ("builtin-repair", "answered")
     assert server.asked == []
 
@@ -148,11 +155,11 @@ async def test_only_the_repair_engine_is_allowed(tmp_path: Path) -> None:
 async def test_a_setting_that_names_model_and_endpoint_beats_the_catalogue(tmp_path: Path) -> None:
     async with OpenAIServer(saying(), models=["m"]) as theirs, OpenAIServer(saying(), models=["m"]) as server:
         mine = catalogue(tmp_path, models=[{"id": "m", "endpoint": theirs.base_url}])
-        async with opened(tmp_path, catalogue=mine, model="m", model_base_url=server.base_url) as house:
-            await delivered(house, tmp_path)
+        async with opened(tmp_path, catalogue=mine, model="m", model_base_url=server.base_url) as application:
+            await delivered(application, tmp_path)
         assert (len(theirs.asked), len(server.asked)) == (0, 3)
-        async with opened(tmp_path / "again", catalogue=mine, model="m") as house:
-            await delivered(house, tmp_path)
+        async with opened(tmp_path / "again", catalogue=mine, model="m") as application:
+            await delivered(application, tmp_path)
         assert (len(theirs.asked), len(server.asked)) == (3, 3)
 
 
@@ -160,12 +167,12 @@ async def test_quotas_of_the_workspace_end_a_run_and_are_said(tmp_path: Path) ->
     workspace(tmp_path, "allowed: [vllm]\nquotas: {vllm: {daily_calls: 2}}\n")
     async with (
         OpenAIServer(saying(), models=["m"]) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m") as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m") as application,
     ):
-        standing = await delivered(house, tmp_path)
+        standing = await delivered(application, tmp_path)
         assert standing.run.ending is not None
         assert standing.run.ending.code == "quota_reached"
-        found = await asked(house, standing.run.id)
+        found = await asked(application, standing.run.id)
     assert found == {"planner": ["m"], "coder": ["m"], "reviewer": ["m"]}
 
 
@@ -176,9 +183,9 @@ async def test_a_budget_of_nothing_sends_nothing(tmp_path: Path, budget: dict[st
     """A model without a price costs as much as the dearest one of the catalogue."""
     async with (
         OpenAIServer(saying(), models=["nobody-knows"]) as server,
-        opened(tmp_path, model_base_url=server.base_url) as house,
+        opened(tmp_path, model_base_url=server.base_url) as application,
     ):
-        standing = await delivered(house, tmp_path, budget=budget)
+        standing = await delivered(application, tmp_path, budget=budget)
         assert standing.run.status == "paused_budget"
         assert standing.run.ending is not None
         assert standing.run.ending.code == "budget_spent"
@@ -191,9 +198,9 @@ async def test_two_coders_at_two_endpoints_with_the_same_name(tmp_path: Path) ->
     async with (
         OpenAIServer([{"status": 500, "repeat": True}], models=["m"]) as own,
         OpenAIServer(saying(), models=["m"]) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m", model_coder_base_url=own.base_url) as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m", model_coder_base_url=own.base_url) as application,
     ):
-        standing = await delivered(house, tmp_path)
+        standing = await delivered(application, tmp_path)
         assert standing.run.status == "interrupted", standing.run.ending
     assert own.asked
     assert len(server.asked) == 3

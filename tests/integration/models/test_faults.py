@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.models.choosing import LONG, OpenAIServer, catalogue, delivered, opened, saying
+from tests.integration.models.choosing import LONG, catalogue, delivered, opened, saying
+from tests.wire.openai_server import OpenAIServer
 
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "storm": [{"status": 429, "headers": {"retry-after": "0"}, "repeat": True}],
@@ -38,9 +39,9 @@ async def test_whatever_an_endpoint_does_another_one_answers(tmp_path: Path, fau
             {"id": "bad", "endpoint": broken.base_url, "tier": "advanced"},
             {"id": "good", "endpoint": server.base_url, "tier": "fast"},
         ])  # fmt: skip
-        async with opened(tmp_path, catalogue=mine, model_timeout_s=4) as house:
-            standing = await delivered(house, tmp_path, text="Fix the total")
-            rows = await house.decisions.latest(house.org, run=standing.run.id)
+        async with opened(tmp_path, catalogue=mine, model_timeout_s=4) as application:
+            standing = await delivered(application, tmp_path, text="Fix the total")
+            rows = await application.decisions.latest(application.org, run=standing.run.id)
     outcomes = {row.outcome for row in rows if row.choice == "bad"}
     assert broken.requests
     if standing.run.status == "interrupted":
@@ -56,13 +57,13 @@ async def test_whatever_an_endpoint_does_another_one_answers(tmp_path: Path, fau
 async def test_when_nobody_answers_a_run_ends_with_a_code(tmp_path: Path, fault: str) -> None:
     async with (
         OpenAIServer(FAULTS[fault], models=["m"]) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m", model_timeout_s=1.5) as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m", model_timeout_s=1.5) as application,
     ):
-        standing = await delivered(house, tmp_path, text=LONG, strategy="balanced")
+        standing = await delivered(application, tmp_path, text=LONG, strategy="balanced")
         assert standing.run.ending is not None
         assert standing.run.ending.code in CODES, standing.run.ending
         assert standing.run.ending.hint
-        rows = await house.decisions.latest(house.org, run=standing.run.id)
+        rows = await application.decisions.latest(application.org, run=standing.run.id)
         assert rows
         assert {row.outcome for row in rows} <= CODES
 
@@ -71,9 +72,9 @@ async def test_when_nobody_answers_a_run_ends_with_a_code(tmp_path: Path, fault:
 async def test_who_is_busy_for_an_hour_is_asked_once(tmp_path: Path) -> None:
     async with (
         OpenAIServer(FAULTS["busy for an hour"], models=["m"]) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m") as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m") as application,
     ):
-        standing = await delivered(house, tmp_path, text=LONG, strategy="balanced")
+        standing = await delivered(application, tmp_path, text=LONG, strategy="balanced")
     ending = standing.run.ending
     assert ending is not None
     assert (standing.run.status, ending.code, ending.retry_after) == ("paused", "rate_limit_exceeded", 3_600)

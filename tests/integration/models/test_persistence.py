@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from domain import Unavailable
+from domain import Task, Unavailable
 from models import Message, Question, SelectionContext
 from models.routing import load_catalogue
-from tests.integration.models.choosing import OpenAIServer, Task, catalogue, opened, saying
+from tests.integration.models.choosing import catalogue, opened, saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.cli import Cli
 from tests.worlds.house import QUICK, repository
 
@@ -24,13 +25,15 @@ async def test_the_catalogue_says_how_often_and_whom(tmp_path: Path, fallbacks: 
                     {"id": "two", "endpoint": two.base_url, "tier": "fast"}],
             persistence={"fallbacks": fallbacks, "attempts": 2, "first_pause_s": 0.01},
         )  # fmt: skip
-        async with opened(tmp_path, catalogue=mine) as house:
-            model = house.board.model(
+        async with opened(tmp_path, catalogue=mine) as application:
+            model = application.board.model(
                 "coder", SelectionContext(run="r", org="local", task=Task(text="Fix it", repo=""))
             )
             with pytest.raises(Unavailable):
                 await model.ask(
-                    Question((Message(role="user", content="Fix it"),), str, settings=house.desk.settings("coder"))
+                    Question(
+                        (Message(role="user", content="Fix it"),), str, settings=application.roster.settings("coder")
+                    )
                 )
     assert (len(one.asked), len(two.asked)) == (2, 2 * fallbacks)
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from service import report
-from service.wiring import House
-from tests.integration.models.choosing import OpenAIServer, asked, catalogue, delivered, opened, saying
+from service.wiring.application import Application
+from tests.integration.models.choosing import asked, catalogue, delivered, opened, saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.house import FIX
 
 pytestmark = pytest.mark.slow
@@ -41,14 +42,20 @@ async def run(folder: Path, first: str, second: str, **budget: Any) -> tuple[dic
     async with (
         OpenAIServer([judging, *saying(change=edit(first))], models=["one"]) as one,
         OpenAIServer(saying(change=edit(second)), models=["two"]) as two,
-        opened(folder, catalogue=both(folder, one, two)) as house,
+        opened(folder, catalogue=both(folder, one, two)) as application,
     ):
-        standing = await delivered(house, folder, text="Fix the total", strategy="both", accept=COUNTED, budget=budget)
-        return report.as_json(standing), await asked(house, standing.run.id), await spans(house, standing.run.id)
+        standing = await delivered(
+            application, folder, text="Fix the total", strategy="both", accept=COUNTED, budget=budget
+        )
+        return (
+            report.as_json(standing),
+            await asked(application, standing.run.id),
+            await spans(application, standing.run.id),
+        )
 
 
-async def spans(house: House, run_id: str) -> dict[str, Any]:
-    found = await house.spans(run_id)
+async def spans(application: Application, run_id: str) -> dict[str, Any]:
+    found = await application.spans(run_id)
     return next((b["attributes"] for b in _all(found.to_json()) if b["name"] == "n_best"), {})
 
 
@@ -92,9 +99,9 @@ async def test_every_attempt_s_candidates_are_told(tmp_path: Path) -> None:
     async with (
         OpenAIServer([*wrong, *saying(change=whole("sum(prices)"))], models=["one"]) as one,
         OpenAIServer(garbage, models=["two"]) as two,
-        opened(tmp_path, catalogue=both(tmp_path, one, two)) as house,
+        opened(tmp_path, catalogue=both(tmp_path, one, two)) as application,
     ):
-        standing = await delivered(house, tmp_path, text="Fix the total", strategy="both", accept=COUNTED)
+        standing = await delivered(application, tmp_path, text="Fix the total", strategy="both", accept=COUNTED)
     told = report.as_json(standing)
     assert told["status"] == "interrupted"
     attempts = [(each["step"], each["attempt"], each["provider"]) for each in told["choices"]]

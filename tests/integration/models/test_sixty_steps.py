@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.models.choosing import LONG, OpenAIServer, delivered, opened
+from tests.integration.models.choosing import LONG, delivered, opened
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.house import FIX, OK
 
 STEPS, TRIES = 20, 3
@@ -39,12 +40,12 @@ async def test_sixty_steps(tmp_path: Path, served: int) -> None:
     budget = {"max_steps": 80, "max_tokens": 5_000_000, "max_minutes": 120, "max_sandbox_seconds": 5_000}
     async with (
         OpenAIServer(script, models=["m"], max_model_len=served, tokenizer=1.0) as server,
-        opened(tmp_path, model_base_url=server.base_url, model="m", model_cache="off") as house,
+        opened(tmp_path, model_base_url=server.base_url, model="m", model_cache="off") as application,
     ):
-        standing = await delivered(house, tmp_path, text=LONG, strategy="low_ram", budget=budget)
+        standing = await delivered(application, tmp_path, text=LONG, strategy="low_ram", budget=budget)
         assert standing.run.status == "interrupted", standing.run.ending
         assert standing.values["spent"].steps == STEPS * TRIES
-        rows = await house.decisions.latest(house.org, run=standing.run.id, limit=200)
+        rows = await application.decisions.latest(application.org, run=standing.run.id, limit=200)
     assert [row.outcome for row in rows] == ["answered"] * len(rows), "no prompt was refused"
     coding = [request.body["messages"] for request in server.asked if request.form == "code_change"]
     assert len(coding) == STEPS * TRIES

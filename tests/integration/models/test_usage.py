@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from models.wrappers import RoutingDecision
-from tests.integration.models.choosing import LONG, OpenAIServer, saying
+from tests.integration.models.choosing import LONG, saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.cli import Cli
 from tests.worlds.house import BUGGY, QUICK, repository
 from tests.worlds.served import served
@@ -42,14 +43,14 @@ ROWS = [
 
 async def test_over_http_one_sees_ones_own_organisation(tmp_path: Path) -> None:
     async with served(tmp_path) as running:
-        house = running.office.house
+        application = running.context.application
         for row in ROWS:
-            await house.decisions.record(row)
+            await application.decisions.record(row)
         async with running.http() as http:
             told = (await http.get("/v1/usage")).raise_for_status().json()
             assert [(row["name"], row["calls"]) for row in told["rows"]] == [("small", 2), ("=large", 1)]
             assert told["total"]["cost"] == "0.0003"
-            premium = house.catalogue.premium
+            premium = application.catalogue.premium
             expected = (premium.per_1k_in * 3_000 + premium.per_1k_out * 300) / 1_000 - Decimal("0.0003")
             assert Decimal(told["total"]["saved"]) == expected
             by_user = (await http.get("/v1/usage", params={"by": "user"})).raise_for_status().json()

@@ -8,7 +8,7 @@ from domain import CodeChange
 from models import ChangeRequest
 from models.repair import Repair
 from sandbox import REPO, Local, Spec
-from sandbox.edits import outcome
+from sandbox.workspace.edits import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(170)]
 

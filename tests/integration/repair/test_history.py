@@ -9,8 +9,8 @@ import pytest
 from models.providers import ChangeRequest
 from models.repair import Repair
 from nodes._lately import recent
-from risk import Engine
-from sandbox import REPO, Local, Pinned, Spec, Store, lately
+from risk import RiskEngine
+from sandbox import REPO, Local, Pinned, Spec, Store, recent_changes
 
 pytestmark = [pytest.mark.timeout(170)]
 
@@ -57,7 +57,7 @@ async def pinned(tmp_path: Path, *states: dict[str, str]) -> Pinned:
 
 async def test_a_change_of_several_lines_is_taken_back(tmp_path: Path):
     start = await pinned(tmp_path, {**FILES, "shop/tax.py": TAX}, {"shop/tax.py": BROKEN})
-    job = ChangeRequest(accept="python3 -m pytest -q", seconds=60.0, hunks=await recent(start, Engine()))
+    job = ChangeRequest(accept="python3 -m pytest -q", seconds=60.0, hunks=await recent(start, RiskEngine()))
     backend = Local(unsafe=True)
     sandbox = await backend.lease(Spec())
     try:
@@ -77,13 +77,13 @@ async def test_what_was_taken_out_because_it_is_secret_does_not_come_back(tmp_pa
     start = await pinned(
         tmp_path, held, {"shop/tax.py": "KEY = read()\nn = 1\n"}, {"shop/tax.py": "KEY = read()\nn = 2\n"}
     )
-    every = await lately(start)
+    every = await recent_changes(start)
     assert [key in hunk.before for hunk in every] == [False, True]
-    assert await recent(start, Engine()) == every[:1]
+    assert await recent(start, RiskEngine()) == every[:1]
 
 
 async def test_a_repository_that_is_gone_or_far_away_has_no_history(tmp_path: Path):
     start = await pinned(tmp_path, {"a.py": "x = 1\n"}, {"a.py": "x = 2\n"})
-    assert len(await lately(start)) == 1
+    assert len(await recent_changes(start)) == 1
     for repo in (str(tmp_path / "gone"), "https://example.invalid/repo.git"):
-        assert await lately(replace(start, repo=repo)) == ()
+        assert await recent_changes(replace(start, repo=repo)) == ()

@@ -13,7 +13,7 @@ import pytest
 
 from domain import CommandRun, Output, Refused, SignoffError
 from sandbox import Docker
-from sandbox.probe import found_wrong
+from sandbox.docker.probe import found_wrong
 from tests.integration.sandbox.conftest import SPEC
 
 

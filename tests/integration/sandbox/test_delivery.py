@@ -6,7 +6,7 @@ import pytest
 
 from domain import Refused
 from sandbox import Delivery
-from sandbox.objects import write_object
+from sandbox.git import write_object
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

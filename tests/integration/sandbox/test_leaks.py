@@ -13,9 +13,9 @@ import docker
 import pytest
 
 from sandbox import Docker, Spec
-from sandbox.hardening import LABEL
+from sandbox.docker.hardening import LABEL
+from sandbox.docker.reaper import OWNER, sweep
 from sandbox.pool import Pool
-from sandbox.sweep import OWNER, sweep
 from tests.integration.sandbox.conftest import SPEC
 
 pytestmark = pytest.mark.docker

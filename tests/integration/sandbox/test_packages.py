@@ -11,11 +11,11 @@ import pytest
 
 from domain import Refused
 from sandbox import Docker, Egress, Passage, Sandbox, Spec
-from sandbox.hardening import LABEL
-from sandbox.sweep import OWNER, owner
-from service.wiring import House
+from sandbox.docker.hardening import LABEL
+from sandbox.docker.reaper import OWNER, owner
+from service.wiring.application import Application
 from tests.integration.sandbox.conftest import SPEC
-from tests.worlds.house import FIX, advance, decide, house, repository, start, task
+from tests.worlds.house import FIX, advance, application, decide, repository, start, task
 
 pytestmark = pytest.mark.docker
 ROOT = Path(__file__).parents[3]
@@ -123,7 +123,7 @@ async def test_a_whole_run_installs_what_its_requester_allowed(tmp_path):
     wanted = task(repository(tmp_path / "shop"), accept=f'{install} && python3 -c "{check}"', profile="packages",
                   deliver="patch")  # fmt: skip
     answers = {"coder": [{**FIX, "cmd_instructions": [install]}]}
-    async with house(tmp_path, answers, **given) as opened:
+    async with application(tmp_path, answers, **given) as opened:
         standing, _ = await start(opened, wanted)
         assert standing.ballot is not None
         ballot = await opened.ballots.get(standing.ballot, opened.org)
@@ -139,7 +139,7 @@ async def test_a_whole_run_installs_what_its_requester_allowed(tmp_path):
     assert reached == {f"{host}:443" for host in hosts.split(",")}
 
 
-async def containers_of(opened: House) -> list[str]:
+async def containers_of(opened: Application) -> list[str]:
     """Sandboxes of runs that are alive in this process: what is warm belongs to none."""
     client = docker.from_env().api
     found = client.containers(filters={"label": LABEL})

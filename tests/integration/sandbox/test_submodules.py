@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from domain import CodeChange, FileEdit, NewFile, Refused
-from sandbox.submodules import bring, gitlinks, holding, names
+from sandbox.workspace.submodules import bring, gitlinks, holding, names
 from tests.integration.sandbox.conftest import Repo
 from tests.integration.sandbox.test_workspace import edits, say
 

@@ -4,7 +4,7 @@ import pytest
 from unidiff import PatchSet
 
 from domain import CodeChange, FileEdit, NewFile
-from risk import Engine
+from risk import RiskEngine
 from sandbox import Texts
 
 FRENCH = "# Vérifie l'élève\ndef check(x):\n    return x\n\n\n# été\n"
@@ -105,13 +105,13 @@ async def test_secrets_are_found_in_any_encoding(repo, store, workspaces):
         CodeChange(files_to_update=(FileEdit(path="conf.c", search="x", replace=f'clé = "{secret}"'),))
     )
     shown = await Texts(store, "run").diff(pinned.tree, (await workspace.snapshot("1")).tree)
-    assert Engine().secrets(shown)
+    assert RiskEngine().secrets(shown)
 
 
 async def test_a_form_feed_is_no_reason_to_call_a_diff_unclear():
     head = "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n"
     diff = f"{head}@@ -1,2 +1,2 @@\n x\n-\fy = 1\n+\fy = 2\x0b\x85\u2028z\r\n"
-    assert "delivery.unreadable" not in {reason.rule for reason in Engine().delivery(diff, kind="patch").reasons}
+    assert "delivery.unreadable" not in {reason.rule for reason in RiskEngine().delivery(diff, kind="patch").reasons}
 
 
 async def test_views_and_declarations(repo, store):

@@ -55,9 +55,9 @@ async def test_a_decision_is_repeated_and_not_changed(service: Served) -> None:
 async def test_two_signatures_are_two_people(tmp_path: Path) -> None:
     async with served(tmp_path, humans=2) as service:
         thread, item = await paused(service)
-        key, _ = await service.office.keys.make("local", "bob", personal=True, roles=("approver",))
-        _, bob = await service.office.keys.log_in(key, roles=())
-        key, _ = await service.office.keys.make("local", "carol", personal=True, roles=("approver",))
+        key, _ = await service.context.keys.make("local", "bob", personal=True, roles=("approver",))
+        _, bob = await service.context.keys.log_in(key, roles=())
+        key, _ = await service.context.keys.make("local", "carol", personal=True, roles=("approver",))
         said = {"decision": "approve", "action_digest": item["action_digest"]}
         path = f"/v1/approvals/{item['id']}/decisions"
         async with service.http(bob) as http:  # opened while there was one person only
@@ -72,7 +72,7 @@ async def test_two_signatures_are_two_people(tmp_path: Path) -> None:
 
 async def test_another_organisations_approval_does_not_exist(service: Served) -> None:
     thread, item = await paused(service)
-    _, key = await service.office.keys.make("other", "eve", roles=("org_admin", "operator", "approver"))
+    _, key = await service.context.keys.make("other", "eve", roles=("org_admin", "operator", "approver"))
     async with service.http(key) as http:
         for path in (
             f"/v1/approvals/{item['id']}",
@@ -102,7 +102,7 @@ async def test_a_decision_made_elsewhere_wakes_the_run(service: Served) -> None:
     from approvals import Decision  # noqa: PLC0415
 
     thread, item = await paused(service)
-    ballots, people = service.office.house.ballots, service.office.house.people
+    ballots, people = service.context.application.ballots, service.context.application.people
     decision = Decision(choice="approve", action_digest=item["action_digest"])
     await ballots.vote(item["id"], decision, people.voter("ann", "local"))
     assert (await ended(service, thread))["status"] == "success"
@@ -142,8 +142,8 @@ async def test_an_edit_is_a_new_question_that_its_editor_cannot_answer(tmp_path:
 
 async def logged_in(service: Served, name: str) -> str:
     """A person's session."""
-    key, _ = await service.office.keys.make("local", name, personal=True)
-    _, session = await service.office.keys.log_in(key, roles=())
+    key, _ = await service.context.keys.make("local", name, personal=True)
+    _, session = await service.context.keys.log_in(key, roles=())
     return session
 
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from domain import ContextTooLong, RateLimited, Refused, Unavailable
-from service.api.problems import problem
-from service.limiting import Limiter
+from service.api.errors import problem
+from service.auth.rate_limits import Limiter
 from tests.worlds.served import Served, served
 
 
@@ -120,9 +120,9 @@ def test_errors_of_models_become_what_clients_expect(error: Any, status: int, co
 
 
 async def test_two_servers_do_not_share_a_folder(service: Served, tmp_path: Path) -> None:
-    from service.office import open_office  # noqa: PLC0415
+    from service.wiring.server import open_server_context  # noqa: PLC0415
 
     with pytest.raises(Refused) as caught:
-        async with open_office(service.office.house):
+        async with open_server_context(service.context.application):
             pass
     assert caught.value.stable_code == "already_serving"

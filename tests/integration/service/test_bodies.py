@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from service.api.bodies import ODD
+from service.api.middleware import ODD
 from tests.worlds.served import Served
 
 JSON = {"content-type": "application/json"}

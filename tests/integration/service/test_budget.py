@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from models import Scripted
-from tests.integration.models.choosing import OpenAIServer, saying
+from tests.integration.models.choosing import saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds import postgres
 from tests.worlds.cli import Cli
 from tests.worlds.house import FIX, OK, QUICK, repository

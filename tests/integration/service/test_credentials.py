@@ -49,7 +49,7 @@ async def test_the_command_line_takes_none_either(tmp_path: Path) -> None:
 
 async def test_a_row_of_an_older_version_shows_none(service: Served) -> None:
     thread, item = await paused(service)
-    runs = service.office.house.engine.runs
+    runs = service.context.application.engine.runs
     run = await runs.get(thread, org="local")
     await runs.retask(thread, replace(run.task, repo=REPO))
     assert (await runs.get(thread, org="local")).task.repo == "https://git.example/shop.git"
@@ -62,7 +62,7 @@ async def test_a_row_of_an_older_version_shows_none(service: Served) -> None:
         ):
             answer = await http.get(path)
             assert (answer.status_code, SECRET in answer.text) == (200, False), path
-    ballot = await service.office.house.ballots.get(item["id"], "local")
+    ballot = await service.context.application.ballots.get(item["id"], "local")
     asked = replace(ballot, action=replace(ballot.action, target=REPO))
     assert SECRET not in f"{in_full(asked)}{interrupt_payload(asked)}{document(asked)}"
     assert "git.example/shop.git" in in_full(asked)

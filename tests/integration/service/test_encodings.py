@@ -7,7 +7,7 @@ from domain.masking import Masker
 from nodes._context import gather
 from sandbox import Store
 from service import report
-from tests.worlds.house import OK, decide, git, house, start, task
+from tests.worlds.house import OK, application, decide, git, start, task
 
 SOURCE = "# -*- coding: latin-1 -*-\r\n# Prix de l'été\r\ndef total(prices):\r\n    return sum(prices[1:])  # déjà\r\n"
 ACCEPT = "python3 -c 'from prices import total; assert total([1, 2]) == 3'"
@@ -41,7 +41,7 @@ def blob_of(repo: Path, name: str) -> bytes:
 
 async def test_an_accent_goes_through_a_whole_run(tmp_path):
     repo = repository(tmp_path / "repo")
-    async with house(tmp_path, {"coder": [EURO, FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [EURO, FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, accept=ACCEPT, text="Corrige le total de l'été"))
         coder = opened.board.registry.models["coder"]
         asked = "\n".join(message.content for message in coder.asked[1])  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ async def test_a_weakened_test_is_seen_in_any_encoding(tmp_path):
             {"path": "tests/test_prices.py", "search": "    assert total([1]) == 1", "replace": "    pass"},
         ]
     }
-    async with house(tmp_path, {"coder": [weaker], "reviewer": [OK], "planner": []}) as opened:
+    async with application(tmp_path, {"coder": [weaker], "reviewer": [OK], "planner": []}) as opened:
         standing, _ = await start(opened, task(repo, accept=ACCEPT, deliver="patch", pipeline=False))
         assert any(finding.kind == "weakened_test" for finding in standing.values["findings"])
 
@@ -99,7 +99,7 @@ async def test_an_edit_through_a_link_is_rated_and_signed_by_its_real_path(tmp_p
     git(repo, "add", "-A")
     git(repo, "commit", "-q", "-m", "ci")
     through = {"files_to_update": [*FIX["files_to_update"], {"path": "ci.yml", "content": "on: pull_request\n"}]}
-    async with house(tmp_path, {"coder": [through], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [through], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(repo, accept=ACCEPT))
         assert standing.ballot is not None
         ballot = await opened.ballots.get(standing.ballot, opened.org)
@@ -113,7 +113,7 @@ async def test_a_missing_submodule_is_named_at_the_start_and_when_the_tests_fail
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},libs/sub")
     git(repo, "commit", "-q", "-m", "linked")
     accept = "python3 -c 'import sys; sys.path[:0] = [\"libs/sub\"]; import missing_part'"
-    async with house(tmp_path, {"coder": [FIX, FIX, FIX], "reviewer": [OK], "planner": []}) as opened:
+    async with application(tmp_path, {"coder": [FIX, FIX, FIX], "reviewer": [OK], "planner": []}) as opened:
         standing, events = await start(opened, task(repo, accept=accept, strategy="fast"))
         assert any(
             "git submodule update --init --recursive libs/sub" in event.message

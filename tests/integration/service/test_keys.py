@@ -14,16 +14,16 @@ from tests.worlds.team import login, team
 
 async def program(service: Served, *roles: str, **given: Any) -> httpx.AsyncClient:
     """A client with a program's key of these roles."""
-    _, text = await service.office.keys.make("local", "key:robot", name="robot", roles=roles, **given)
+    _, text = await service.context.keys.make("local", "key:robot", name="robot", roles=roles, **given)
     return service.http(text)
 
 
 async def id_of(service: Served, subject: str) -> str:
-    return next(key.id for key in await service.office.keys.list("local") if key.subject == subject)
+    return next(key.id for key in await service.context.keys.list("local") if key.subject == subject)
 
 
 async def log(service: Served) -> list[dict[str, Any]]:
-    return [dict(line) async for line in service.office.house.audit.export("local")]
+    return [dict(line) async for line in service.context.application.audit.export("local")]
 
 
 @pytest.mark.parametrize("roles", [("policy_admin",), ("org_admin",), ("org_admin", "approver", "critical_approver")])
@@ -39,7 +39,7 @@ async def test_a_program_never_becomes_a_person(service: Served, roles: tuple[st
         ]
     assert [answer.status_code for answer in asked] == [403] * 5
     assert {answer.json()["code"] for answer in asked} == {"role_missing"}
-    assert len(await service.office.keys.list("local")) == 2
+    assert len(await service.context.keys.list("local")) == 2
 
 
 async def test_not_even_a_personal_key_renews_itself_without_a_login(service: Served) -> None:
@@ -54,9 +54,9 @@ async def test_not_even_a_personal_key_renews_itself_without_a_login(service: Se
 
 
 async def test_a_person_renews_their_own_key_and_nobody_elses(service: Served) -> None:
-    keys, ann = service.office.keys, await id_of(service, "ann")
+    keys, ann = service.context.keys, await id_of(service, "ann")
     made, _ = await keys.make("local", "ben", personal=True, roles=("viewer",))
-    await service.office.house.people.company.look()
+    await service.context.application.people.four_eyes.look()
     _, ben = await keys.log_in(made, roles=())
     key = next(key for key in await keys.list("local") if key.subject == "ann")
     _, again = await keys.log_in(key, roles=())
@@ -81,9 +81,9 @@ async def test_a_person_renews_their_own_key_and_nobody_elses(service: Served) -
     ids=str,
 )
 async def test_no_key_of_mine_is_more_than_mine(service: Served, wanted: dict[str, Any]) -> None:
-    until = service.office.reception.clock().replace(year=service.office.reception.clock().year + 1)
-    admin, _ = await service.office.keys.make("local", "key:big", name="big", roles=("org_admin",), expires_at=until)
-    soon = service.office.reception.clock() + (until - service.office.reception.clock()) / 12
+    until = service.context.submission.clock().replace(year=service.context.submission.clock().year + 1)
+    admin, _ = await service.context.keys.make("local", "key:big", name="big", roles=("org_admin",), expires_at=until)
+    soon = service.context.submission.clock() + (until - service.context.submission.clock()) / 12
     async with await program(service, "policy_admin", expires_at=soon) as http:
         answer = await http.post("/v1/keys", json={"name": "more", **wanted})
         assert (answer.status_code, answer.json()["code"]) == (403, "key_above_maker")
@@ -94,7 +94,7 @@ async def test_no_key_of_mine_is_more_than_mine(service: Served, wanted: dict[st
 
 
 async def test_what_has_ended_stays_ended_and_renewing_prolongs_nothing(service: Served) -> None:
-    keys, now = service.office.keys, service.office.reception.clock()
+    keys, now = service.context.keys, service.context.submission.clock()
     async with service.http(service.session) as http:
         gone = (await http.post("/v1/keys", json={"name": "gone", "roles": ["viewer"]})).json()
         await http.delete(f"/v1/keys/{gone['id']}")

@@ -66,7 +66,7 @@ async def test_the_end_and_the_pause_are_told_signed(allowing: Served) -> None:
         await client.runs.wait(None, "coding", input=TASK, webhook=url)
         await client.runs.wait(None, "coding", input=SIGN, webhook=url)
         await until(receiver, 2)
-    secret = allowing.office.rounds.letters.shown_secret
+    secret = allowing.context.maintenance.letters.shown_secret
     told = [Webhook(secret).verify(body, headers) for headers, body in receiver.got]
     assert {letter["type"] for letter in told} == {"run.success", "run.interrupted"}
     paused = next(letter for letter in told if letter["type"] == "run.interrupted")
@@ -84,6 +84,6 @@ async def test_a_letter_is_sent_again_under_the_same_id(allowing: Served) -> Non
 async def test_nobody_is_called_who_must_not_be(service: Served) -> None:
     async with receiving() as receiver:
         await service.sdk().runs.wait(None, "coding", input=TASK, webhook=f"http://127.0.0.1:{receiver.port}/")
-        await service.office.rounds.once()
-        await service.office.rounds.once()
+        await service.context.maintenance.once()
+        await service.context.maintenance.once()
     assert receiver.got == []

@@ -10,9 +10,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import open_engine, sqlite_url
-from service.migrations import ALEMBIC, HEAD, prepare_sqlite, revision
-from tests.worlds.house import house
+from database import open_engine, sqlite_url
+from service.storage.migrations import ALEMBIC, HEAD, prepare_sqlite, revision
+from tests.worlds.house import application
 
 
 def test_the_newest_revision_is_the_one_that_is_asked_for() -> None:
@@ -33,7 +33,7 @@ async def test_every_earlier_sqlite_file_is_brought_up_to_date(tmp_path: Path, a
 
     async with engine.begin() as conn:
         await conn.run_sync(migrate)
-    async with house(tmp_path) as opened:
+    async with application(tmp_path) as opened:
         assert await opened.engine.runs.list(org="local") == []
     assert await revision(engine) == HEAD
     async with engine.connect() as conn:

@@ -7,7 +7,8 @@ import httpx
 import openai
 import pytest
 
-from tests.integration.models.choosing import OpenAIServer, saying
+from tests.integration.models.choosing import saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.cli import Cli
 from tests.worlds.house import QUICK, repository
 from tests.worlds.served import served

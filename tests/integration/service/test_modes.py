@@ -7,8 +7,8 @@ import pytest
 
 from approvals import Decision, Request
 from domain import Refused
-from service.people import local_user
-from service.wiring import open_house
+from service.auth.four_eyes import local_user
+from service.wiring.application import open_application
 from tests.worlds import postgres
 from tests.worlds.asking import paused
 from tests.worlds.served import Served, served
@@ -17,18 +17,22 @@ BEN = {"name": "ben's laptop", "subject": "ben", "personal": True, "roles": ["vi
 
 
 async def login_of(service: Served, name: str, *roles: str) -> str:
-    key, _ = await service.office.keys.make("local", name, personal=True, roles=roles)
-    _, session = await service.office.keys.log_in(key, roles=await service.office.house.people.roles("local", name))
+    key, _ = await service.context.keys.make("local", name, personal=True, roles=roles)
+    _, session = await service.context.keys.log_in(
+        key, roles=await service.context.application.people.roles("local", name)
+    )
     return session
 
 
 async def test_a_login_of_solo_mode_ends_with_it(service: Served) -> None:
     """Ann is a mere viewer, who could sign alone."""
     _, item = await paused(service)
-    key, text = await service.office.keys.make("local", "ann", personal=True, roles=("viewer",))
-    _, session = await service.office.keys.log_in(key, roles=await service.office.house.people.roles("local", "ann"))
-    ballot = await service.office.house.ballots.get(item["id"], "local")
-    token = service.office.links.issue(
+    key, text = await service.context.keys.make("local", "ann", personal=True, roles=("viewer",))
+    _, session = await service.context.keys.log_in(
+        key, roles=await service.context.application.people.roles("local", "ann")
+    )
+    ballot = await service.context.application.ballots.get(item["id"], "local")
+    token = service.context.links.issue(
         ballot=ballot.id, org="local", action_digest=ballot.action_digest, until=ballot.expires_at
     )
     link = f"/a/{token}"
@@ -53,13 +57,13 @@ async def test_a_login_of_solo_mode_ends_with_it(service: Served) -> None:
     async with service.http(again["token"]) as http:
         answer = await http.post(f"/v1/approvals/{item['id']}/decisions", json=said)
         assert answer.status_code == 403
-    assert (await service.office.house.ballots.get(item["id"], "local")).votes == ()
+    assert (await service.context.application.ballots.get(item["id"], "local")).votes == ()
 
 
 async def test_a_process_that_remembers_solo_mode_signs_nothing(service: Served) -> None:
     """Another process on the same database, such as a command line that is still open, knew one person only."""
     _, item = await paused(service)
-    async with open_house(service.office.settings) as other:
+    async with open_application(service.context.settings) as other:
         assert other.people.mode == "solo"
         voter = other.person("ann")
         remembered = replace(voter, roles=("approver", "critical_approver", "operator"))
@@ -78,7 +82,7 @@ async def test_a_process_that_remembers_solo_mode_signs_nothing(service: Served)
 
 async def test_what_was_signed_alone_is_not_used_among_several(service: Served) -> None:
     _, item = await paused(service)
-    ballots = service.office.house.ballots
+    ballots = service.context.application.ballots
     first = await ballots.get(item["id"], "local")
     assert first.requirement.allow_self
     other = await ballots.open(
@@ -92,7 +96,7 @@ async def test_what_was_signed_alone_is_not_used_among_several(service: Served) 
         )
     )
     decision = Decision(choice="approve", action_digest=other.action_digest)
-    voted = await ballots.vote(other.id, decision, service.office.house.people.voter("ann", "local"))
+    voted = await ballots.vote(other.id, decision, service.context.application.people.voter("ann", "local"))
     assert (voted.state, voted.votes[0].self_approved) == ("approved", True)
     await login_of(service, "ben", "viewer")
     with pytest.raises(Refused) as caught:
@@ -103,13 +107,13 @@ async def test_what_was_signed_alone_is_not_used_among_several(service: Served) 
 async def test_it_stays_a_team_when_people_leave_and_servers_start_anew(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         await login_of(service, "ben", "viewer")
-        assert (await service.office.house.people.alone("local")) is False
-        for key in await service.office.keys.list("local"):
-            await service.office.keys.revoke(key.id, "local")
+        assert (await service.context.application.people.alone("local")) is False
+        for key in await service.context.keys.list("local"):
+            await service.context.keys.revoke(key.id, "local")
         await service.stop()
     async with served(tmp_path) as service:
-        assert service.office.house.people.mode == "team"
-        assert service.office.house.people.company.requirement("high").allow_self is False
+        assert service.context.application.people.mode == "team"
+        assert service.context.application.people.four_eyes.requirement("high").allow_self is False
 
 
 async def test_a_server_that_is_started_as_a_team_ends_what_was_before(tmp_path: Path) -> None:
@@ -128,10 +132,10 @@ async def test_a_second_server_on_the_same_database_knows_at_once(tmp_path: Path
     with postgres.cluster() as folder:
         server = await postgres.emptied(folder, "modes")
         async with served(tmp_path / "a", server=server) as first, served(tmp_path / "b", server=server) as second:
-            assert (first.office.house.people.mode, second.office.house.people.mode) == ("solo", "solo")
+            assert (first.context.application.people.mode, second.context.application.people.mode) == ("solo", "solo")
             async with first.http(first.session) as admin:
                 assert (await admin.get("/v1/whoami")).status_code == 200
                 assert (await admin.post("/v1/keys", json=BEN)).status_code == 201
             async with second.http(second.session) as http:
                 assert (await http.get("/v1/whoami")).status_code == 401
-            assert await second.office.house.people.alone("local") is False
+            assert await second.context.application.people.alone("local") is False

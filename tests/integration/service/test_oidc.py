@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from domain import Refused
-from service.oidc import Issuer
+from service.auth.oidc import Issuer
 
 CLAIMS = {"iss": "https://id.example", "aud": "signoff", "sub": "ann", "roles": ["approver"], "org": "acme"}
 

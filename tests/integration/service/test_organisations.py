@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from domain import Task
 from service.api import create_app
+from service.runs.threads import Thread
 from service.settings import Settings
-from service.threads import Thread
-from service.wiring import now
+from service.wiring.application import now
 from tests.worlds import organisations as world
 from tests.worlds.organisations import BODIES, CLAIMS, ID, IN_RUNS, OWNED, QUERIES, RAW, SECRET, filled, ghost
 from tests.worlds.served import Served
@@ -79,8 +79,8 @@ class Stranger:
 
 
 async def stranger(service: Served) -> Stranger:
-    key, _ = await service.office.keys.make("other", "eve", roles=ROLES, personal=True)
-    _, session = await service.office.keys.log_in(key, roles=())
+    key, _ = await service.context.keys.make("other", "eve", roles=ROLES, personal=True)
+    _, session = await service.context.keys.log_in(key, roles=())
     headers = {"authorization": f"Bearer {session}", "cookie": f"signoff_session={session}"}
     ids = await world.settled(service)
     return Stranger(ids, httpx.Client(base_url=service.url, headers=headers, timeout=30))
@@ -106,7 +106,7 @@ async def test_another_organisation_sees_and_changes_nothing(service: Served) ->
     eve = await stranger(service)
     before = await world.kept(service)
     # What differs on a server is whose rows and checkpoints are found, not how an id is read.
-    kinds = [*IN_RUNS, "turn", "ballot"] if service.office.house.server else eve.ids
+    kinds = [*IN_RUNS, "turn", "ballot"] if service.context.application.server else eve.ids
 
     def walk() -> None:
         for operation in OPERATIONS:
@@ -140,7 +140,7 @@ async def test_nor_does_it_in_any_order(service: Served) -> None:
             after = asyncio.run_coroutine_threadsafe(world.kept(service), loop).result(60)
             assert world.trespasses(before, after, eve.ids) == []
 
-    walks = 1 if service.office.house.server else 4
+    walks = 1 if service.context.application.server else 4
     chosen = settings(max_examples=walks, stateful_step_count=30, deadline=None, database=None, phases=[Phase.generate],
                       suppress_health_check=list(HealthCheck))  # fmt: skip
     await asyncio.to_thread(run_state_machine_as_test, Walk, settings=chosen)
@@ -149,12 +149,12 @@ async def test_nor_does_it_in_any_order(service: Served) -> None:
 
 async def test_what_was_taken_before_ids_were_looked_after_is_given_back(service: Served) -> None:
     """A stranger's thread over a run of the command line, as older versions let one be made."""
-    engine, threads = service.office.house.engine, service.office.threads
+    engine, threads = service.context.application.engine, service.context.threads
     run = await engine.create(Task(text=f"do nothing {SECRET}", repo="/nowhere", accept="true", requester="ann"))
     await engine.advance(run.id, None)
     await threads.add(Thread(id=run.id, org="other", created_at=now(), updated_at=now()), of_run=True)
-    key, _ = await service.office.keys.make("other", "eve", roles=ROLES, personal=True)
-    _, session = await service.office.keys.log_in(key, roles=())
+    key, _ = await service.context.keys.make("other", "eve", roles=ROLES, personal=True)
+    _, session = await service.context.keys.log_in(key, roles=())
     async with service.http(session) as http:
         for path in (f"/threads/{run.id}", f"/threads/{run.id}/state", f"/threads/{run.id}/history"):
             assert (await http.get(path)).status_code == 404
@@ -166,7 +166,7 @@ async def test_what_was_taken_before_ids_were_looked_after_is_given_back(service
 
 
 async def test_ones_own_run_of_the_command_line_is_a_thread_already(service: Served) -> None:
-    engine = service.office.house.engine
+    engine = service.context.application.engine
     run = await engine.create(Task(text="do nothing", repo="/nowhere", accept="true", requester="ann"))
     async with service.http() as http:
         assert (await http.post("/threads", json={"thread_id": run.id})).status_code == 409

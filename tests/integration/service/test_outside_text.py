@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.adversarial.test_outside_text import BOMBS
-from tests.worlds.house import BUGGY, FIX, OK, QUICK, house, repository, start, task
+from tests.worlds.house import BUGGY, FIX, OK, QUICK, application, repository, start, task
 
 CHATTY = f"python3 -c 'print(chr(10) * 600_000)'; {QUICK}"
 
@@ -23,7 +23,7 @@ async def longest_gap(stop: asyncio.Event) -> float:
 
 async def test_a_server_answers_while_600_kb_of_blank_lines_are_read(tmp_path: Path) -> None:
     stop = asyncio.Event()
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         watch = asyncio.create_task(longest_gap(stop))
         standing, _ = await start(opened, task(repository(tmp_path / "repo"), accept=CHATTY))
         stop.set()
@@ -34,7 +34,7 @@ async def test_a_server_answers_while_600_kb_of_blank_lines_are_read(tmp_path: P
 @pytest.mark.parametrize("bomb", ["sequences", "merged", "many", "itself"])
 async def test_a_run_whose_policy_cannot_be_read_is_refused_and_the_next_one_runs(tmp_path: Path, bomb: str) -> None:
     bad = repository(tmp_path / "bad", {**BUGGY, ".signoff/risk.yaml": BOMBS[bomb]})
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(bad))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("failed", "policy_invalid")
@@ -45,7 +45,7 @@ async def test_a_run_whose_policy_cannot_be_read_is_refused_and_the_next_one_run
 
 async def test_a_run_whose_model_policy_cannot_be_read_is_refused_too(tmp_path: Path) -> None:
     bad = repository(tmp_path / "bad", {**BUGGY, ".signoff/policy.yaml": BOMBS["sequences"]})
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(bad))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("failed", "workspace_policy_invalid")
@@ -53,7 +53,7 @@ async def test_a_run_whose_model_policy_cannot_be_read_is_refused_too(tmp_path: 
 
 async def test_a_package_json_nested_200_000_deep_names_no_command(tmp_path: Path) -> None:
     deep = repository(tmp_path / "deep", {"package.json": '{"scripts":' * 200_000})
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, _ = await start(opened, task(deep, accept=None))
         assert standing.run.ending is not None
         assert (standing.run.status, standing.run.ending.code) == ("failed", "acceptance_not_found")

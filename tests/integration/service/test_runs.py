@@ -60,7 +60,7 @@ async def test_an_old_id_or_plain_words_leave_the_ballot_pending(service: Served
     await person.runs.wait(thread, "coding", input=SIGN)
     values = await person.runs.wait(thread, "coding", command={"resume": resume})
     assert values["__interrupt__"]
-    page = await service.office.house.ballots.list("local", state="pending")
+    page = await service.context.application.ballots.list("local", state="pending")
     assert [b.run for b in page.items] == [thread]
     assert service.deliveries == []
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.models.choosing import LONG, OpenAIServer, saying
+from tests.integration.models.choosing import LONG, saying
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds.cli import Cli
 from tests.worlds.house import QUICK, repository
 from tests.worlds.served import Served, served
@@ -23,8 +24,8 @@ async def asked(service: Served, key: str, repo: Path, **more: Any) -> dict[str,
         done = await http.post("/runs/wait", json={"assistant_id": "coding", "input": {"task": task}})
         assert done.status_code == 200, done.text
         run = done.headers["content-location"].split("/")[2]
-    house = service.office.house
-    return {d.role: (d.choice, d.reason) for d in await house.decisions.latest(house.org, run=run)}
+    application = service.context.application
+    return {d.role: (d.choice, d.reason) for d in await application.decisions.latest(application.org, run=run)}
 
 
 async def made(http: Any, **given: Any) -> dict[str, Any]:
@@ -63,8 +64,12 @@ async def test_a_key_s_standing_bounds_the_models_of_its_runs(tmp_path: Path) ->
         wrong = await admin.patch(f"/v1/keys/{plain['id']}", json={"standing": "emperor"})
         assert (wrong.status_code, wrong.json()["code"]) == (400, "unknown_standing")
         assert (await admin.patch("/v1/keys/nobody", json={"standing": "limited"})).status_code == 404
-        house = service.office.house
-        told = [line["note"] async for line in house.audit.export(house.org) if line.get("verb") == "key.standing"]
+        application = service.context.application
+        told = [
+            line["note"]
+            async for line in application.audit.export(application.org)
+            if line.get("verb") == "key.standing"
+        ]
     assert told == ["ci: limited", f"{plain['id']}: priority"]
 
 

@@ -57,7 +57,7 @@ async def test_multitask_reject_enqueue_interrupt(service: Served) -> None:
 
 
 async def _reaches(service: Served, thread: str, node: str) -> None:
-    engine = service.office.house.engine
+    engine = service.context.application.engine
     async with asyncio.timeout(10):
         while (await engine.graph.aget_state(engine.config(thread))).next != (node,):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -9,10 +9,11 @@ from typing import Any
 import openai
 import pytest
 
-from tests.integration.models.choosing import FIX, OK, PLAN, OpenAIServer
+from tests.integration.models.choosing import PLAN
+from tests.wire.openai_server import OpenAIServer
 from tests.worlds import postgres
 from tests.worlds.cli import Cli
-from tests.worlds.house import QUICK, repository
+from tests.worlds.house import FIX, OK, QUICK, repository
 from tests.worlds.served import Served, served
 
 PIECES = 8

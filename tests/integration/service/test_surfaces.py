@@ -45,8 +45,8 @@ async def test_a_signed_hook_votes_once(hooked: Served) -> None:
 
 async def test_a_link_shows_and_only_its_form_decides(service: Served) -> None:
     thread, item = await paused(service)
-    ballot = await service.office.house.ballots.get(item["id"], "local")
-    token = service.office.links.issue(
+    ballot = await service.context.application.ballots.get(item["id"], "local")
+    token = service.context.links.issue(
         ballot=ballot.id, org="local", action_digest=ballot.action_digest, until=ballot.expires_at
     )
     async with httpx.AsyncClient(base_url=service.url, follow_redirects=True) as browser:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from telemetry import read_trace, trace_id
-from tests.worlds.house import FIX, OK, advance, decide, house, repository, start, task
+from tests.worlds.house import FIX, OK, advance, application, decide, repository, start, task
 
 CANARY = "sk-lf-canary-7f3a9e"
 
@@ -12,7 +12,7 @@ async def test_a_signed_run_is_one_trace_with_its_question_its_sandbox_and_its_s
     receiver.statuses, receiver.answer = [202], b'{"message": "Accepted"}'
     repo = repository(tmp_path / "repo")
     langfuse = {"LANGFUSE_HOST": receiver.url, "LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": CANARY}
-    async with house(tmp_path, {"coder": [FIX], "reviewer": [OK]}, **langfuse) as opened:
+    async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}, **langfuse) as opened:
         standing, _ = await start(opened, task(repo))
         ballot = standing.ballot
         await decide(opened, standing, "approve", comment=f"fine by me, {CANARY}")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from approvals import action_digest, ballot_id, canonical, context_digest
 from approvals.lifecycle import digest_of
-from approvals.rehearsal import START
+from approvals.testing.rehearsal import START
 from domain import Action, Refused
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)

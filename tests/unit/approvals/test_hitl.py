@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from approvals import Ballot, bound, interrupt_payload, parse_resume, read_resume
 from approvals.lifecycle import asked
-from approvals.rehearsal import START, action, question
+from approvals.testing.rehearsal import START, action, question
 from domain import Refused
 
 

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from approvals import Ballot, Terms, Voter
 from approvals.grants import covers, narrowed, offered
-from approvals.lifecycle import asked
-from approvals.narrowing import narrows
-from approvals.rehearsal import START, question
+from approvals.lifecycle import asked, narrows
+from approvals.testing.rehearsal import START, question
 from domain import Action, Refused, Risk
 
 PUSH = Action(

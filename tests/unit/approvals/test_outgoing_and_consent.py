@@ -9,18 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import Endpoint, Letter, Subscriptions
-from approvals.consent import read_github, read_slack, read_standard
-from approvals.outgoing import DELAYS, JITTER, body, due_again
-from approvals.rehearsal import START
+from approvals import Notification
+from approvals.channels import Subscriptions, WebhookEndpoint
+from approvals.channels.base import DELAYS, JITTER, due_again
+from approvals.channels.github import parse_github
+from approvals.channels.sender import body
+from approvals.channels.slack import parse_slack
+from approvals.channels.standard import parse_standard
+from approvals.testing.rehearsal import START
 from domain import Refused
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="  # noqa: S105
 DIGEST = "sha256:" + "a" * 64
 
 
-def letter(topic: str = "approval.pending", org: str = "acme", run: str = "run-1") -> Letter:
-    return Letter(
+def letter(topic: str = "approval.pending", org: str = "acme", run: str = "run-1") -> Notification:
+    return Notification(
         topic=topic,
         org=org,
         run=run,
@@ -56,10 +60,10 @@ def test_the_schedule() -> None:
 
 
 def test_who_is_told_what() -> None:
-    all_ = Endpoint(
+    all_ = WebhookEndpoint(
         name="all", url="https://a.example/", secrets=(SECRET,), topics=("approval.pending", "approval.noted")
     )
-    acme = Endpoint(name="acme", url="https://b.example/", secrets=(SECRET,), orgs=("acme",))
+    acme = WebhookEndpoint(name="acme", url="https://b.example/", secrets=(SECRET,), orgs=("acme",))
     told = Subscriptions(all=(all_, acme))
     assert told.endpoints(letter()) == ["all", "acme"]
     assert told.endpoints(letter(org="other")) == ["all"]
@@ -86,7 +90,7 @@ GOOD = {
 
 
 def test_a_typed_decision_is_read() -> None:
-    assert read_standard(json.dumps({**GOOD, "comment": "fine"}).encode()).comment == "fine"
+    assert parse_standard(json.dumps({**GOOD, "comment": "fine"}).encode()).comment == "fine"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,7 @@ def test_a_typed_decision_is_read() -> None:
 )
 def test_anything_else_is_no_decision(odd: object) -> None:
     with pytest.raises(Refused) as no:
-        read_standard(json.dumps(odd).encode())
+        parse_standard(json.dumps(odd).encode())
     assert (no.value.stable_code, no.value.http_status) == ("hook_invalid", 422)
 
 
@@ -118,16 +122,16 @@ def test_signed_bytes_that_say_two_things_are_no_decision(more: str) -> None:
     """A parser of the sender's may have believed the first, and ours the last."""
     twice = json.dumps(GOOD)[:-1] + f", {more}}}"
     with pytest.raises(Refused) as no:
-        read_standard(twice.encode())
+        parse_standard(twice.encode())
     assert no.value.stable_code == "hook_invalid"
     inside = json.dumps(GOOD).replace('"subject": "u"', '"subject": "u", "subject": "v"')
-    for read in (read_standard, lambda data: read_github(data, "check_run")):
+    for read in (parse_standard, lambda data: parse_github(data, "check_run")):
         with pytest.raises(Refused, match="'subject' twice"):
             read(inside.encode())
     with pytest.raises(Refused, match="'subject' twice"):
-        read_slack(urlencode({"payload": inside}).encode())
+        parse_slack(urlencode({"payload": inside}).encode())
     with pytest.raises(Refused, match="several"):
-        read_slack(urlencode([("payload", "{}"), ("payload", "{}")]).encode())
+        parse_slack(urlencode([("payload", "{}"), ("payload", "{}")]).encode())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_signed_bytes_that_say_two_things_are_no_decision(more: str) -> None:
     ],
 )
 def test_slack_text_approves_nothing(payload: object) -> None:
-    assert read_slack(urlencode({"payload": json.dumps(payload)}).encode()) is None
+    assert parse_slack(urlencode({"payload": json.dumps(payload)}).encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -166,11 +170,11 @@ def test_slack_text_approves_nothing(payload: object) -> None:
     ],
 )
 def test_github_text_approves_nothing(event: str, payload: object) -> None:
-    assert read_github(json.dumps(payload).encode(), event) is None
+    assert parse_github(json.dumps(payload).encode(), event) is None
 
 
 @given(st.binary())
 def test_no_bytes_are_a_server_error(raw: bytes) -> None:
-    for read in (read_standard, lambda data: read_github(data, "check_run")):
+    for read in (parse_standard, lambda data: parse_github(data, "check_run")):
         with suppress(Refused):
             assert read(raw) is None

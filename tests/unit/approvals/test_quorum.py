@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals import Ballot, Voter
+from approvals.consume import ensure_usable
 from approvals.lifecycle import asked
 from approvals.quorum import awaits, counts, effective, may_vote, outcome
-from approvals.rehearsal import POLICY, START, question
-from approvals.usage import ensure_usable
+from approvals.testing.rehearsal import POLICY, START, question
 from domain import Refused, Requirement, Vote, person
 
 NAMES = st.sampled_from(["rita", "Rita ", "vera", "VERA", "wanda", "xena", "\uff58\uff45\uff4e\uff41"])

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import SqliteConnection, SqliteLog, open_engine, open_sqlite, reading, sqlite_url, writing
-from approvals.wal import EVERY
+from database import SqliteConnection, SqliteLog, open_engine, open_sqlite, reading, sqlite_url, writing
+from database.sqlite import EVERY
 
 COUNTED = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"
 LONG = f"SELECT count(*) FROM ({COUNTED})"  # noqa: S608  nothing of it comes from outside

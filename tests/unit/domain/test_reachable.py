@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import guard
+from approvals.channels import ssrf_guard
 from domain import globally_reachable
-from sandbox import egress
+from sandbox.egress import policy
 
 INSIDE = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "169.254.169.254", "172.16.0.1",  # noqa: S104
@@ -25,7 +25,11 @@ OUTSIDE = ["1.1.1.1", "93.184.216.34", "192.0.1.1", "2606:4700:4700::1111", "2a0
 
 def judged(address: str) -> set[bool]:
     """What each room says."""
-    return {globally_reachable(address), guard.public(ip_address(address.partition("%")[0])), egress.public(address)}
+    return {
+        globally_reachable(address),
+        ssrf_guard.public(ip_address(address.partition("%")[0])),
+        policy.public(address),
+    }
 
 
 @pytest.mark.parametrize("address", INSIDE)

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import settings
 
-from approvals import open_engine, sqlite_url, writing
+from database import open_engine, sqlite_url, writing
 from models import Database
 from tests.worlds import postgres
 

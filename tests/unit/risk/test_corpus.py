@@ -2,9 +2,9 @@
 
 from benchmarks.risk import dangerous, harmless, measure
 from domain import TIERS
-from risk import Engine
+from risk import RiskEngine
 
-ENGINE = Engine()
+ENGINE = RiskEngine()
 
 
 def at(tier):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from risk import Engine
+from risk import RiskEngine
 
-ENGINE = Engine()
+ENGINE = RiskEngine()
 KEY = "ghp_" + "0" * 36
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from domain import CodeChange, FileEdit, NewFile, Reason, Risk
-from risk import Engine
+from risk import RiskEngine
 
-ENGINE = Engine()
+ENGINE = RiskEngine()
 
 
 def rules(risk):

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import CodeChange, FileEdit, NewFile, Refused
-from risk import Engine, default_rules
+from risk import RiskEngine, default_rules
 from risk.executed import Executed, executed_files
-from risk.files import Files, disk_names
+from risk.files import FileRater, disk_names
 
 RULES = default_rules()
-FILES = Files(rules=RULES)
+FILES = FileRater(rules=RULES)
 TABLE = executed_files()
 NAMES = [
     ".flake8", ".pylintrc", "mypy.ini", ".mise.toml", ".bashrc", ".pdbrc", ".envrc.local", "dune",
@@ -58,8 +58,8 @@ def test_the_spelling_that_a_disk_makes_the_same_is_the_same(path):
     "path", [".git/config", "vendor/x/.git/hooks/pre-commit", ".GIT/config", "sub/.git", ".git./config"]
 )
 def test_an_edit_of_git_itself_needs_a_signature_even_in_the_sandbox(path):
-    assert Engine().change(CodeChange(files_to_create=(NewFile(path=path, content="x"),))).tier == "high"
-    assert Engine().change(CodeChange(files_to_update=(FileEdit(path=path, content="x"),))).tier == "high"
+    assert RiskEngine().change(CodeChange(files_to_create=(NewFile(path=path, content="x"),))).tier == "high"
+    assert RiskEngine().change(CodeChange(files_to_update=(FileEdit(path=path, content="x"),))).tier == "high"
 
 
 def test_a_pattern_that_means_everything_is_refused():

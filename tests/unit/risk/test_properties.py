@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from benchmarks.risk import dangerous, harmless
 from domain import TIERS, Reason, Risk
-from risk import Engine
+from risk import RiskEngine
 
-ENGINE = Engine()
+ENGINE = RiskEngine()
 
 
 @cache

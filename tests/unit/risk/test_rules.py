@@ -5,7 +5,7 @@ from importlib import resources
 import pytest
 
 from domain import TIERS, CodeChange, NewFile, Refused
-from risk import Engine, Tightening, WorkspacePolicy, default_rules, denials, read_policy, read_rules
+from risk import RiskEngine, RiskPolicy, Tightening, default_rules, denials, read_policy, read_rules
 from risk.grammar import read_programs
 
 EFFECTS = "version: 1\neffects:\n  read: {sealed: low, packages: low, host: low, message: reads}\n"
@@ -78,7 +78,7 @@ def test_a_grammar_with_a_mistake_is_refused():
 
 
 def test_without_programs_nothing_is_low():
-    engine = Engine(read_rules(default_text()))
+    engine = RiskEngine(read_rules(default_text()))
     assert engine.command("ls").tier == "medium"
 
 
@@ -96,7 +96,7 @@ tighten:
 
 
 def test_a_workspace_raises_and_denies():
-    engine = Engine(policy=read_policy(POLICY))
+    engine = RiskEngine(policy=read_policy(POLICY))
     assert engine.command("pytest -q").tier == "medium"
     assert engine.command("pytest --integration").tier == "high"
     change = CodeChange(files_to_create=(NewFile(path="billing/a.py", content=""),))
@@ -108,9 +108,9 @@ def test_a_workspace_raises_and_denies():
 
 
 def test_a_policy_can_not_lower():
-    every = WorkspacePolicy(tighten=(Tightening(command=".*", tier="low", because="please"),))
+    every = RiskPolicy(tighten=(Tightening(command=".*", tier="low", because="please"),))
     for command in ("ls", "pytest", "git push -f", "rm -rf /"):
-        lower, plain = Engine(policy=every).command(command), Engine().command(command)
+        lower, plain = RiskEngine(policy=every).command(command), RiskEngine().command(command)
         assert TIERS.index(lower.tier) >= TIERS.index(plain.tier)
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from sandbox import canary
+from sandbox.workspace import canary
 
 
 async def test_nothing_ran():

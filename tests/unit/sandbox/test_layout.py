@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.layout import plain
+from sandbox.workspace.layout import plain
 
 NAMES = st.text(st.sampled_from("ab.-_/ ~\u00e4"), max_size=12)
 

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import LeftOut, Refused
-from sandbox.deliverable import left_out
-from sandbox.git import create
-from sandbox.objects import write_object
-from sandbox.tree_edits import (
+from sandbox.git import create, write_object
+from sandbox.workspace.deliverable import left_out
+from sandbox.workspace.tree_edits import (
     EXECUTABLE,
     FILE,
     FOLDER,

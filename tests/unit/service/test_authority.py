@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import Refused
-from service.auth import OVERLAP, Key, who_is
-from service.authority import administers, ensure_may_make, ensure_may_rotate, ensure_may_stand
-from service.who import GRANTED, SCOPES, Who, scopes_of
+from service.auth.api_keys import OVERLAP, ApiKey, who_is
+from service.auth.authority import administers, ensure_may_make, ensure_may_rotate, ensure_may_stand
+from service.auth.principal import GRANTED, SCOPES, Principal, scopes_of
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SUBJECTS = ("mallory", "ann", "bob", "key:ci", "key:new", "eve")
@@ -24,13 +24,13 @@ scopes = st.lists(st.sampled_from(SCOPES), max_size=4, unique=True).map(tuple)
 days = st.none() | st.integers(1, 400).map(lambda number: START + timedelta(days=number))
 
 
-def key(id_: str, subject: str, held: tuple[str, ...], **given: Any) -> Key:
+def key(id_: str, subject: str, held: tuple[str, ...], **given: Any) -> ApiKey:
     given = {"scopes": scopes_of(held), "created_at": START, **given}
-    return Key(id=id_, kind="ak", org=given.pop("org", "acme"), subject=subject, roles=held, **given)
+    return ApiKey(id=id_, kind="ak", org=given.pop("org", "acme"), subject=subject, roles=held, **given)
 
 
 @st.composite
-def keys(draw: st.DrawFn, subjects: tuple[str, ...]) -> Key:
+def keys(draw: st.DrawFn, subjects: tuple[str, ...]) -> ApiKey:
     """Any key that somebody could ask for."""
     held, wide = draw(roles), draw(st.none() | st.none() | scopes)
     return key(
@@ -51,7 +51,7 @@ class Chains(RuleBasedStateMachine):
         super().__init__()
         self.now, self.made = START, 0
         self.held: set[str] = set()
-        self.keys: dict[str, Key] = {
+        self.keys: dict[str, ApiKey] = {
             each.id: each
             for each in (
                 key("root", "ann", ("org_admin", "operator", "approver"), personal=True),
@@ -63,7 +63,7 @@ class Chains(RuleBasedStateMachine):
         }
 
     @initialize(mine=keys(("mallory",)), solo=st.booleans())
-    def begin(self, mine: Key, *, solo: bool) -> None:
+    def begin(self, mine: ApiKey, *, solo: bool) -> None:
         held = tuple(dict.fromkeys((*mine.roles, "policy_admin")))  # nobody else comes past the door
         mine = replace(mine, roles=held, scopes=scopes_of(held) if mine.personal else (*mine.scopes, "admin"))
         if mine.personal:  # administrators who are people may let others in; everybody else may not
@@ -74,26 +74,26 @@ class Chains(RuleBasedStateMachine):
         self.held.add("mine")
         self.before = dict(self.keys)
 
-    def callers(self) -> list[Who]:
+    def callers(self) -> list[Principal]:
         """Everybody whom the held keys make one: the program, and the person after a login."""
         alive = [self.keys[id_] for id_ in sorted(self.held) if self.alive(self.keys[id_])]
         people = [self.session(each) for each in alive if each.personal]
         return [who_is(each) for each in alive] + people
 
-    def session(self, each: Key) -> Who:
+    def session(self, each: ApiKey) -> Principal:
         lasting = {r for k in self.keys.values() if k.personal and k.subject == each.subject for r in k.roles}
         lent = LENT if self.solo else ()
         session = replace(each, kind="st")
         return who_is(session, (*sorted(lasting), *lent), lasting=sorted(lasting))
 
-    def alive(self, each: Key) -> bool:
+    def alive(self, each: ApiKey) -> bool:
         return each.expires_at is None or each.expires_at > self.now
 
     def people(self, org: str) -> tuple[str, ...]:
         return tuple(k.subject for k in self.keys.values() if k.personal and k.org == org and self.alive(k))
 
     @rule(number=st.integers(0, 3), wanted=keys(SUBJECTS), issuer=st.booleans())
-    def make(self, number: int, wanted: Key, *, issuer: bool) -> None:
+    def make(self, number: int, wanted: ApiKey, *, issuer: bool) -> None:
         for who in self.callers()[number : number + 1]:
             self.made += 1
             new = replace(wanted, id=f"k{self.made}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from service.cli import load
+from service.cli.app import load
 from service.settings import Settings
 from tests.architecture.tree import ROOT
 

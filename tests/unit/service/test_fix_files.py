@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 
 from domain import Refused
-from service.cli_fix import lay_out, provable, read_order
+from service.cli.fix import lay_out, provable, read_order
 
 LATIN = "# -*- coding: latin-1 -*-\nname = 'café'\n"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import Refused
 from sandbox import Store
-from service.premises import Repositories, canonical_url
+from service.auth.allowed import AllowedRepositories, canonical_url
 
 ALLOWED = ("/srv/repos", "https://git.example/team", "git@forge.example:ours")
 
@@ -34,7 +34,7 @@ ALLOWED = ("/srv/repos", "https://git.example/team", "git@forge.example:ours")
      ("ext::sh -c id", False), ("/srv/repos/\0", False)],
 )  # fmt: skip
 def test_clients_name_only_repositories_that_are_allowed(repo: str, fits: bool) -> None:
-    judge = Repositories(allowed=ALLOWED, anything=False)
+    judge = AllowedRepositories(allowed=ALLOWED, anything=False)
     if fits:
         judge(repo)
     else:
@@ -54,8 +54,8 @@ class TestWhatIsReallyOpened:
     """The folder that is named lies in the list; what is read for it may lie elsewhere."""
 
     @pytest.fixture
-    def judge(self, tmp_path: Path) -> Repositories:
-        return Repositories(allowed=(str(tmp_path / "allowed"),), anything=True)
+    def judge(self, tmp_path: Path) -> AllowedRepositories:
+        return AllowedRepositories(allowed=(str(tmp_path / "allowed"),), anything=True)
 
     @pytest.fixture
     def named(self, tmp_path: Path) -> Path:
@@ -65,11 +65,11 @@ class TestWhatIsReallyOpened:
             (tmp_path / place / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
         return tmp_path / "allowed" / "named"
 
-    def test_a_plain_one_is_fine(self, judge: Repositories, named: Path) -> None:
+    def test_a_plain_one_is_fine(self, judge: AllowedRepositories, named: Path) -> None:
         judge(str(named))
 
     @pytest.mark.parametrize("how", ["git file", "alternates", "commondir", "link", "link above"])
-    def test_one_that_leads_elsewhere_is_not(self, judge: Repositories, named: Path, how: str) -> None:
+    def test_one_that_leads_elsewhere_is_not(self, judge: AllowedRepositories, named: Path, how: str) -> None:
         secret = named.parent.parent / "secret" / ".git"
         match how:
             case "git file":
@@ -89,7 +89,7 @@ class TestWhatIsReallyOpened:
             judge(str(named))
         assert refused.value.stable_code == "repo_refused"
 
-    def test_a_link_among_the_objects_is_seen_when_it_is_read(self, judge: Repositories, named: Path) -> None:
+    def test_a_link_among_the_objects_is_seen_when_it_is_read(self, judge: AllowedRepositories, named: Path) -> None:
         secret = named.parent.parent / "secret" / ".git"
         (named / ".git" / "objects" / "pack" / "x.pack").symlink_to(secret / "objects" / "pack" / "x.pack")
         store = Store(named.parent.parent / "store")

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
+from models.contract import TIERS
 from models.routing import load_catalogue
-from models.routing.catalogue import TIERS, CatalogueFile
+from models.routing.catalogue import CatalogueFile
 from models.yaml import parse_yaml
 
 OURS = load_catalogue()

@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import RateLimited, Refused, Task
+from domain import Plan, RateLimited, Refused, Task
 from models import Question, SelectionContext
+from models.contract import TIERS
 from models.policy import CallLimits
 from models.routing import load_catalogue
-from models.routing.catalogue import TIERS, Catalogue
+from models.routing.catalogue import Catalogue
 from models.routing.entitlements import Entitlement, HeldEntitlement, entitlement_of
 from models.routing.router import RouteRequest, route
 from tests.unit.models.flaky import ASK
-from tests.unit.models.routing.test_routed import COLD, Desk, Plan
+from tests.unit.models.routing.test_routed import COLD, Desk
 
 OURS = load_catalogue()
 TIER = st.none() | st.sampled_from(TIERS)
@@ -79,9 +80,9 @@ def test_bounds_are_in_order():
 
 async def test_each_requester_has_calls_of_their_own():
     limited = Entitlement(limits=CallLimits(rpm=2), organisations=("a",))
-    desk = Desk()
+    roster = Desk()
     fields = {name: getattr(OURS, name) for name in OURS.__slots__}
-    board = desk.board(Catalogue(**{**fields, "standings": {"trial": limited}}))
+    board = roster.board(Catalogue(**{**fields, "standings": {"trial": limited}}))
 
     async def ask(org: str, who: str) -> None:
         wanted = SelectionContext(run="r1", org=org, task=Task(text="Fix it", repo="/x", requester=who))

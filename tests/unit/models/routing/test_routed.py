@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from domain import Budget, Exhausted, FailureKind, Plan, RateLimited, Refused, Task, Unavailable, Unreadable
 from domain.masking import Masker
 from models import Message, ModelSettings, Question, SelectionContext
+from models.contract import TIERS
 from models.routing import CallLimits, FixedModels, ModelPolicy, ModelRouter, load_catalogue
-from models.routing.catalogue import TIERS, Catalogue, ModelCard
-from models.routing.endpoints import ModelCards, provider_of
+from models.routing.catalogue import Catalogue, ModelCard, ModelCards
+from models.routing.endpoints import provider_of
 from models.routing.selection import Circumstances, choose, route_request
 from models.wrappers import BudgetLedger, MemoryAnswers, MemoryCounters, MemoryDecisions, UsageTotal, WordSimilarity
 from tests.unit.models.flaky import ASK, Flaky
@@ -57,8 +58,8 @@ async def ask(board, role, wanted, messages=ASK):
 
 
 async def test_an_answer_is_for_its_organisation_and_a_coders_for_its_run():
-    desk = Desk()
-    board = desk.board()
+    roster = Desk()
+    board = roster.board()
     assert await ask(board, "planner", errand()) == "stop"
     assert await ask(board, "planner", errand(run="r2")) == "cached"
     assert await ask(board, "planner", errand(org="b")) == "stop", "never across organisations"
@@ -66,13 +67,13 @@ async def test_an_answer_is_for_its_organisation_and_a_coders_for_its_run():
     assert await ask(board, "coder", errand()) == "cached", "after a crash nothing is paid twice"
     assert await ask(board, "coder", errand(run="r2")) == "stop", "a new run gets a new answer"
     assert await ask(board, "chat", errand()) == await ask(board, "chat", errand()) == "stop"
-    assert [row.outcome for row in desk.decisions.rows].count("cached") == 2
-    assert all(row.cost == 0 and row.tokens_in == 0 for row in desk.decisions.rows if row.outcome == "cached")
+    assert [row.outcome for row in roster.decisions.rows].count("cached") == 2
+    assert all(row.cost == 0 and row.tokens_in == 0 for row in roster.decisions.rows if row.outcome == "cached")
 
 
 async def test_a_plan_serves_the_same_wish_on_the_same_files_once():
-    desk = Desk(similarity=WordSimilarity())
-    board = desk.board()
+    roster = Desk(similarity=WordSimilarity())
+    board = roster.board()
 
     async def plan(text: str, **given) -> str:
         said = (Message(role="user", content=f"Plan this: {text}"),)
@@ -86,20 +87,20 @@ async def test_a_plan_serves_the_same_wish_on_the_same_files_once():
 
 
 async def test_what_is_booked_is_what_was_used_whoever_failed():
-    desk = Desk(flaky=Flaky([Unreadable("garbage")], pays=True))
-    board = desk.board()
+    roster = Desk(flaky=Flaky([Unreadable("garbage")], pays=True))
+    board = roster.board()
     with pytest.raises(Unreadable):
         await ask(board, "chat", errand())
-    ledger = desk.ledgers["r1"]
+    ledger = roster.ledgers["r1"]
     assert ledger.spent.tokens == 15, "an answer that could not be read was paid for"
     assert ledger.reserved.tokens == 0
-    assert [row.outcome for row in desk.decisions.rows] == ["llm_unreadable"]
+    assert [row.outcome for row in roster.decisions.rows] == ["llm_unreadable"]
 
 
 async def test_quotas_of_installation_and_workspace_both_hold():
     ours = ModelPolicy(quotas={"given": CallLimits(daily_calls=3)})
-    desk = Desk(policy=ours.tightened(ModelPolicy(quotas={"given": CallLimits(rpm=2)})))
-    board = desk.board()
+    roster = Desk(policy=ours.tightened(ModelPolicy(quotas={"given": CallLimits(rpm=2)})))
+    board = roster.board()
     for _ in range(2):
         await ask(board, "chat", errand())
     with pytest.raises(RateLimited, match="given may be asked 2 times a minute"):
@@ -108,16 +109,16 @@ async def test_quotas_of_installation_and_workspace_both_hold():
     await board.model("chat", other).ask(Question(ASK, Plan, settings=COLD))
     with pytest.raises(Refused, match="3 times a day"):
         await board.model("chat", other).ask(Question(ASK, Plan, settings=COLD))
-    assert desk.flaky.calls == 3
+    assert roster.flaky.calls == 3
 
 
 async def test_nobody_allowed_is_a_row_and_a_code():
-    desk = Desk(policy=ModelPolicy(allowed=("openai",)))
+    roster = Desk(policy=ModelPolicy(allowed=("openai",)))
     with pytest.raises(Refused) as caught:
-        await ask(desk.board(), "coder", errand())
+        await ask(roster.board(), "coder", errand())
     assert caught.value.stable_code == "policy_forbids_all"
-    assert desk.flaky.calls == 0
-    assert [(row.choice, row.outcome) for row in desk.decisions.rows] == [("nobody", "policy_forbids_all")]
+    assert roster.flaky.calls == 0
+    assert [(row.choice, row.outcome) for row in roster.decisions.rows] == [("nobody", "policy_forbids_all")]
 
 
 def cards(*names: str, tier="advanced") -> ModelCards:
@@ -176,20 +177,20 @@ def test_a_policy_for_ones_own_machines_lets_nobody_elses_in(url, provider):
 
 
 async def test_a_budget_ends_it_before_a_fallback_is_tried():
-    desk = Desk(flaky=Flaky([Unavailable("down")]))
+    roster = Desk(flaky=Flaky([Unavailable("down")]))
     tight = errand()
-    desk.ledgers["r1"] = BudgetLedger(Budget(max_tokens=10))
+    roster.ledgers["r1"] = BudgetLedger(Budget(max_tokens=10))
     with pytest.raises(Exhausted):
-        await ask(desk.board(), "coder", tight)
-    assert desk.flaky.calls == 0
-    assert [row.outcome for row in desk.decisions.rows] == ["budget_spent"]
+        await ask(roster.board(), "coder", tight)
+    assert roster.flaky.calls == 0
+    assert [row.outcome for row in roster.decisions.rows] == ["budget_spent"]
 
 
 @pytest.mark.parametrize("role", ["planner", "coder", "reviewer", "chat"])
 async def test_no_endpoint_is_asked_with_a_secret(role):
     """The one way to an endpoint masks, whoever asks and whether or not anybody wired it."""
-    desk = Desk()
-    board = desk.board()
+    roster = Desk()
+    board = roster.board()
     token = "ghp_" + "aB3" * 12
     said = (Message(role="system", content=f"token = {token}"), Message(role="user", content='password = "kX9-pQ2v"'))
     await ask(board, role, errand(), said)
@@ -200,7 +201,7 @@ async def test_no_endpoint_is_asked_with_a_secret(role):
     await ask(
         replace(board, masker=knowing), role, errand(run="r9"), (Message(role="user", content="zebra-7 a@b.org"),)
     )
-    told = " ".join(desk.flaky.heard)
+    told = " ".join(roster.flaky.heard)
     assert not [value for value in (token, "kX9-pQ2v", "zebra-7", "a@b.org") if value in told]
     assert "[secret: GitHub token]" in told
     assert "e-mail address]" in told

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.contract import TIERS
 from models.policy import CallLimits, ModelPolicy, parse_policy
 from models.routing import load_catalogue
-from models.routing.catalogue import TIERS, Catalogue, ModelCard
+from models.routing.catalogue import Catalogue, ModelCard
 from models.routing.router import RouteRequest, route, worst_cost
 from models.routing.selection import providers_for, tier_for
 

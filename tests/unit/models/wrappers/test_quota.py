@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import open_engine, sqlite_url, writing
+from database import open_engine, sqlite_url, writing
 from domain import Plan, RateLimited, Refused
 from models import Database, Question
 from models.policy import CallLimits

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from approvals import open_engine, writing
+from database import open_engine, writing
 from domain import Budget, Exhausted, Plan
 from models import Database, Question
 from models.contract import Usage

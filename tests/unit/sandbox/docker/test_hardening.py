@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import sandbox
 from sandbox import Limits, Spec
-from sandbox.hardening import LABEL, UID, create_body
+from sandbox.docker.hardening import LABEL, UID, create_body
 
-PROFILE = json.loads(Path(sandbox.__file__).with_name("seccomp.json").read_text())
+PROFILE = json.loads((Path(sandbox.__file__).parent / "docker" / "seccomp.json").read_text())
 LIMITS = st.builds(
     Limits,
     memory_mb=st.integers(64, 1 << 20),

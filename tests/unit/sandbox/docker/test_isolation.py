@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox import Spec
-from sandbox.isolation import gaps, isolation, patched, runc_check
+from sandbox.docker.isolation import gaps, isolation, patched, runc_check
 
 GOOD = {
     "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"], "MemoryLimit": True, "PidsLimit": True,

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sandbox.sweep import OWNER, abandoned, owner
+from sandbox.docker.reaper import OWNER, abandoned, owner
 
 ME = owner()
 PLACE, START = ME.rsplit("/", 2)[0], ME.rsplit("/", 1)[1]

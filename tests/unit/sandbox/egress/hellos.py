@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 
-from sandbox.tunnel import Connection
+from sandbox.egress.tunnel import Connection
 
 
 def hello(name: str | None) -> bytes:

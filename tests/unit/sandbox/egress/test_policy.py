@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
-from sandbox.egress import Egress, NoPassage, check_rules, public, target_of
-from sandbox.hello import hello_name
-from tests.unit.sandbox.hellos import hello
+from sandbox.egress.policy import Egress, NoPassage, check_rules, public, target_of
+from sandbox.egress.tls_client_hello import hello_name
+from tests.unit.sandbox.egress.hellos import hello
 
 RULES = Egress(hosts=("index.example", "files.example:8443"))
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from sandbox.egress import Egress, Passage
-from sandbox.proxy import Proxy
-from tests.unit.sandbox.hellos import Inside, hello
+from sandbox.egress.policy import Egress, Passage
+from sandbox.egress.proxy import Proxy
+from tests.unit.sandbox.egress.hellos import Inside, hello
 
 CONNECT = b"CONNECT index.example:%d HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import CodeChange, FileEdit, NewFile, Refused, decoded, universal
-from sandbox.edits import outcome, paths_of
 from sandbox.paths import absolute, inside_repo
+from sandbox.workspace.edits import outcome, paths_of
 
 
 def edit(path, search, replace):

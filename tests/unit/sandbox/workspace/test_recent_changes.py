@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.hunks import hunks
+from sandbox.workspace.recent_changes import hunks
 
 LOG = """\0f1e2d3c Prices are rounded
 diff --git a/shop/prices.py b/shop/prices.py

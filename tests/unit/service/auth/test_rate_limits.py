@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from approvals import open_engine, sqlite_url
-from service.rates import LocalRates, Rates, SharedRates
-from service.runs import Runs
+from database import open_engine, sqlite_url
+from service.auth.rate_limits import LocalRates, Rates, SharedRates
+from service.runs.runs import Runs
 
 
 class Clock:

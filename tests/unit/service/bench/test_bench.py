@@ -3,12 +3,12 @@ from decimal import Decimal
 import pytest
 
 from domain import Refused
-from service.bench import Outcome, cases, rows
-from service.charts import bars, draw
+from service.bench.bench import CaseResult, cases, rows
+from service.bench.charts import bars, draw
 
 
-def outcome(strategy: str, *, solved: bool, peak_mb: float = 100.0, models: tuple[str, ...] = ("a",)) -> Outcome:
-    return Outcome(strategy=strategy, case="c", solved=solved, status="delivered", seconds=2.0, models=models,
+def outcome(strategy: str, *, solved: bool, peak_mb: float = 100.0, models: tuple[str, ...] = ("a",)) -> CaseResult:
+    return CaseResult(strategy=strategy, case="c", solved=solved, status="delivered", seconds=2.0, models=models,
                    tokens=10, cost=Decimal("0.5"), peak_mb=peak_mb)  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from approvals import canonical, visible
-from approvals.rehearsal import action, question
-from approvals.show import hides
+from approvals.rendering import hides
+from approvals.testing.rehearsal import action, question
 from domain import Action
-from service.signing import render
+from service.cli.signing import render
 from tests.worlds.approvals import twin
 
 text = st.text(max_size=120)

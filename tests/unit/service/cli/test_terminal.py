@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from domain import Event
-from service.progress import Progress
-from service.report import diff_view
-from service.terminal import harmless
+from service.cli.progress import Progress
+from service.report import diff_view, harmless
 
 POWER = set(map(chr, (*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2066, 0x200B)))
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Spent
-from service.unpaid import unpaid
+from service.runs.engine import unpaid
 
 SPENT = st.builds(
     Spent, tokens_in=st.integers(0, 99), tokens_out=st.integers(0, 99), model_calls=st.integers(0, 9),

@@ -9,19 +9,18 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from approvals import open_engine, sqlite_url, writing
-from service.records import Replay, Scribe
-from service.signals import Signals
-from service.streams import frame
-from service.tables import METADATA
-from service.turn_events import TurnEvents
-from service.turns import Turn, Turns
-from service.wiring import now
+from database import open_engine, sqlite_url, writing
+from database.notify import Signals
+from service.runs.event_log import EventReader, EventWriter, TurnEvents
+from service.runs.sse import frame
+from service.runs.turns import Turn, Turns
+from service.storage.schema import METADATA
+from service.wiring.application import now
 
 AT = now()
 TURN = Turn(id="t", thread="r", org="a", assistant="coding", created_at=AT, updated_at=AT)
 BORN = int(AT.timestamp() * 1_000)
-Told = Callable[[TurnEvents, Scribe, Callable[[bool], Replay]], Awaitable[None]]
+Told = Callable[[TurnEvents, EventWriter, Callable[[bool], EventReader]], Awaitable[None]]
 
 
 def told(story: Told) -> None:
@@ -35,10 +34,12 @@ def told(story: Told) -> None:
             events, turns, signals = TurnEvents(engine=engine), Turns(engine=engine), Signals()
             await turns.add(TURN)
             await turns.begin("t", now=AT, attempt=1, before=None)
-            speech = Scribe(turn=TURN, events=events, signals=signals, clock=now, modes=("custom",))
+            speech = EventWriter(turn=TURN, events=events, signals=signals, clock=now, modes=("custom",))
 
-            def replay(here: bool) -> Replay:
-                return Replay(turn=TURN, events=events, turns=turns, signals=signals, speech=speech if here else None)
+            def replay(here: bool) -> EventReader:
+                return EventReader(
+                    turn=TURN, events=events, turns=turns, signals=signals, speech=speech if here else None
+                )
 
             await story(events, speech, replay)
             await engine.dispose()
@@ -53,7 +54,7 @@ def test_a_stream_goes_on_behind_any_event(batches: list[list[str]], left_at: in
     left_at = min(left_at, len(said))
     whole = [frame("custom", json.dumps(t, ensure_ascii=False).encode(), f"{BORN}-{n}") for n, t in enumerate(said, 1)]
 
-    async def story(events: TurnEvents, speech: Scribe, replay: Callable[[bool], Replay]) -> None:
+    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         async def hears(after: str | None) -> list[bytes]:
             return [part async for part in replay(here).listen(after)]
 
@@ -71,7 +72,7 @@ def test_a_stream_goes_on_behind_any_event(batches: list[list[str]], left_at: in
 
 
 def test_nothing_is_heard_that_is_not_kept() -> None:
-    async def story(events: TurnEvents, speech: Scribe, replay: Callable[[bool], Replay]) -> None:
+    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         heard = replay(True).listen()
         speech.say("custom", "first")
         assert await anext(heard) == frame("custom", b'"first"', f"{BORN}-1")
@@ -83,7 +84,7 @@ def test_nothing_is_heard_that_is_not_kept() -> None:
 
 
 def test_who_was_replaced_says_nothing_any_more() -> None:
-    async def story(events: TurnEvents, speech: Scribe, replay: Callable[[bool], Replay]) -> None:
+    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         await Turns(engine=events.engine).begin("t", now=AT, attempt=2, before=None)
         speech.say("custom", "a dead man's word")
         await speech.close(ended=True)
@@ -93,7 +94,7 @@ def test_who_was_replaced_says_nothing_any_more() -> None:
 
 
 def test_the_oldest_events_go_when_a_turn_says_too_much() -> None:
-    async def story(events: TurnEvents, speech: Scribe, replay: Callable[[bool], Replay]) -> None:
+    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         speech.most_bytes = 40
         for number in range(10):
             speech.say("custom", f"{number:08}")

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
-from service.asking import RunAsk, read_task, spoken, wished
-from service.tokens import new_token, read_token
-from service.who import SCOPES, Who, scopes_of
+from service.auth.api_keys import new_token, read_token
+from service.auth.principal import SCOPES, Principal, scopes_of
+from service.runs.requests import RunAsk, read_task, spoken, wished
 
 WORDS = st.text(min_size=1, max_size=40).filter(str.strip)
 ANYTHING = st.recursive(
@@ -17,7 +17,7 @@ ANYTHING = st.recursive(
 
 
 def task(**given_: object):  # the task of a request by ann
-    return read_task(RunAsk(**given_), Who(subject="ann", org="local"), profile="sealed", default_repo=None)
+    return read_task(RunAsk(**given_), Principal(subject="ann", org="local"), profile="sealed", default_repo=None)
 
 
 @given(WORDS)

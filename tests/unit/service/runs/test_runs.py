@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from approvals import open_engine, sqlite_url
+from database import open_engine, sqlite_url
 from domain import Budget, Ending, Refused, Task
-from service.runs import Run, Runs
+from service.runs.runs import Run, Runs
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=30)

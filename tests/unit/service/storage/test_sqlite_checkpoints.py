@@ -9,12 +9,12 @@ import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from sqlalchemy import text
 
-from approvals import open_engine, sqlite_url, writing
+from database import open_engine, sqlite_url, writing
 from domain import Refused
 from graphs import serializer
-from service.fences import GENERATION
-from service.keeping import FencedSqlite, open_sqlite_saver
-from service.runs import Runs
+from service.runs.leases import GENERATION
+from service.runs.runs import Runs
+from service.storage.sqlite_checkpoints import FencedSqlite, open_sqlite_saver
 
 _ROW = text(
     "INSERT INTO runs (id, org, requester, status, task, segment, generation, created_at, updated_at)"

@@ -4,8 +4,8 @@ import pytest
 
 from domain import Refused
 from sandbox import Docker, Local
-from service.sandboxes import backend_of, egress_of, spec_of
 from service.settings import Settings
+from service.wiring.sandboxes import backend_of, egress_of, spec_of
 
 
 def ignore(_: object) -> None:

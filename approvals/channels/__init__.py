@@ -1,0 +1,30 @@
+"""Channels of approvals: signed links and web hooks, outgoing and incoming, for Standard Webhooks, Slack and GitHub."""
+
+from approvals.channels.base import Subscriptions, WebhookEndpoint, due_again
+from approvals.channels.config import Connections, load_connections
+from approvals.channels.inbound import InboundWebhooks, Integration, refused_answer, voted_answer
+from approvals.channels.links import Links, LinkTicket
+from approvals.channels.page import PAGE_HEADERS, render_page
+from approvals.channels.sender import WebhookSender, new_client
+from approvals.channels.ssrf_guard import SsrfGuard
+from approvals.channels.standard import signed_headers
+
+__all__ = [
+    "PAGE_HEADERS",
+    "Connections",
+    "InboundWebhooks",
+    "Integration",
+    "LinkTicket",
+    "Links",
+    "SsrfGuard",
+    "Subscriptions",
+    "WebhookEndpoint",
+    "WebhookSender",
+    "due_again",
+    "load_connections",
+    "new_client",
+    "refused_answer",
+    "render_page",
+    "signed_headers",
+    "voted_answer",
+]

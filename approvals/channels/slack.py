@@ -1,0 +1,90 @@
+"""Slack: messages with a link and no button to approve, and pressed buttons that come in. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from approvals.channels.base import (
+    Consent,
+    consent_of,
+    ensure_one_matches,
+    hmac_sha256,
+    invalid_hook,
+    json_object,
+    member_of,
+    timestamp_of,
+    utf8_text,
+)
+from approvals.events import Notification, Topic
+from domain import Tier
+
+
+def verify_slack(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> str:
+    """Check a Slack request (``v0`` scheme, hexadecimal signing secrets). Returns its signature as the message id.
+
+    https://api.slack.com/authentication/verifying-requests-from-slack
+    """
+    lower = {key.lower(): text for key, text in headers.items()}
+    stamp, given = lower.get("x-slack-request-timestamp", ""), lower.get("x-slack-signature", "")
+    timestamp_of(stamp, now)
+    signed = f"v0:{stamp}:{utf8_text(body)}".encode()
+    ensure_one_matches([given], [f"v0={hmac_sha256(secret, signed)}" for secret in secrets])
+    return given
+
+
+def parse_slack(body: bytes) -> Consent | None:
+    """A pressed button: ``action_id`` ``signoff.approve`` or ``signoff.reject``, value ``<approval id> <digest>``.
+
+    None for every other interaction.
+    """
+    fields = parse_qs(body.decode("utf-8"), max_num_fields=20)
+    payloads = fields.get("payload") or [""]
+    if len(payloads) > 1:
+        raise invalid_hook("it has several payloads")
+    payload = json_object(payloads[0].encode())
+    actions = payload.get("actions")
+    if payload.get("type") != "block_actions" or not isinstance(actions, list) or len(actions) != 1:
+        return None
+    pressed: Any = actions[0]
+    name, choice = str(member_of(pressed, "action_id")).partition(".")[::2]
+    if name != "signoff" or member_of(pressed, "type") != "button" or choice not in {"approve", "reject"}:
+        return None
+    approval_id, _, digest = str(member_of(pressed, "value")).partition(" ")
+    team, user = member_of(payload.get("team"), "id"), member_of(payload.get("user"), "id")
+    actor = {"provider": "slack", "subject": f"{team}/{user}"}
+    return consent_of({"approval_id": approval_id, "action_digest": digest, "decision": choice, "actor": actor})
+
+
+_SAYS: dict[Topic, str] = {
+    "approval.pending": "A {tier} action waits for a signature",
+    "approval.noted": "A {tier} action went ahead by policy",
+    "approval.decided": "A {tier} action is {state}",
+    "approval.expired": "Nobody signed a {tier} action in time; it is {state}",
+    "approval.escalated": "Half the time is over: a {tier} action still waits for a signature",
+}
+
+
+_ICONS: dict[Tier, str] = {"low": "⚪", "medium": "🔵", "high": "🟠", "critical": "🔴"}
+
+
+def render_slack(letter: Notification, link: str) -> dict[str, Any]:
+    """A link and no approve button: nobody signs what they cannot see in full."""
+    says = f"{_ICONS[letter.tier]} {_SAYS[letter.topic].format(tier=letter.tier, state=letter.state)}"
+    detail = (
+        f"run `{_mrkdwn(letter.run)}` · `{letter.action_digest[:23]}…` · until {letter.expires_at:%Y-%m-%d %H:%M} UTC"
+    )
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": f"*{says}*"}},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": detail}]},
+    ]
+    if link:
+        button = {"type": "button", "text": {"type": "plain_text", "text": "Read and decide"}, "url": link}
+        blocks.append({"type": "actions", "elements": [button]})
+    return {"text": says, "blocks": blocks}
+
+
+def _mrkdwn(text: str) -> str:
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
+        text = text.replace(sign, entity)
+    return text

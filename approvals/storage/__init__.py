@@ -1,0 +1,29 @@
+"""Stored ballots: SQLite and PostgreSQL with the same code, a twin in memory, the outbox, and the replay guard."""
+
+from approvals.storage.ballots import StoredBallots, latest, waiting
+from approvals.storage.erasure import forget
+from approvals.storage.memory import Directory, RememberedBallots
+from approvals.storage.outbox import Outbox, OutboxItem, StoredOutbox
+from approvals.storage.replay_guard import HookAnswer, MemoryReplayGuard, ReplayGuard, StoredReplayGuard
+from approvals.storage.tables import create_all, metadata
+from approvals.storage.unit_of_work import Journal, Mailing
+
+__all__ = [
+    "Directory",
+    "HookAnswer",
+    "Journal",
+    "Mailing",
+    "MemoryReplayGuard",
+    "Outbox",
+    "OutboxItem",
+    "RememberedBallots",
+    "ReplayGuard",
+    "StoredBallots",
+    "StoredOutbox",
+    "StoredReplayGuard",
+    "create_all",
+    "forget",
+    "latest",
+    "metadata",
+    "waiting",
+]

@@ -1,0 +1,31 @@
+"""The database of the product: engines for SQLite and PostgreSQL, transactions, column types, and LISTEN/NOTIFY.
+
+It knows no table: rooms bring their own.
+"""
+
+from database.engine import DatabaseUnavailable, open_engine, reading, sqlite_url, turnstile, writing
+from database.notify import AGAIN_S, Signals, listening, look_again, tell
+from database.sqlite import SqliteConnection, SqliteLog, open_sqlite
+from database.types import EPOCH, Instant, Json, instant, micros
+
+__all__ = [
+    "AGAIN_S",
+    "EPOCH",
+    "DatabaseUnavailable",
+    "Instant",
+    "Json",
+    "Signals",
+    "SqliteConnection",
+    "SqliteLog",
+    "instant",
+    "listening",
+    "look_again",
+    "micros",
+    "open_engine",
+    "open_sqlite",
+    "reading",
+    "sqlite_url",
+    "tell",
+    "turnstile",
+    "writing",
+]

@@ -1,0 +1,1 @@
+"""Authentication and authorization: API keys, OpenID Connect, principals, scopes, rate limits."""

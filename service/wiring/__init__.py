@@ -1,0 +1,1 @@
+"""Wiring: which backend each room gets, from the settings. The only package that opens the back rooms."""
