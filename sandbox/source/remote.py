@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from domain import Refused
+from domain import Refused, redacted
 from sandbox.git import LISTING, GitFailed, GitStopped, git
 from sandbox.revisions import Pinned
 from sandbox.source.files import FileUnreadable, read_bounded
@@ -75,7 +75,7 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
         raise unknown_revision(rev, url)
     if "::" in url.split("/", 1)[0] or ("://" in url and not url.lower().startswith(_SCHEMES)):
         raise Refused(
-            f"{url!r} is no address a repository can be fetched from.",
+            redacted(f"{url!r} is no address a repository can be fetched from."),
             code="repository_unreachable",
             hint="Use https://, ssh:// or git://, or a local path.",
         )
@@ -190,7 +190,7 @@ def _unreachable(url: str, error: GitFailed) -> Refused:
 
 def _refused(url: str, why: str) -> Refused:
     return Refused(
-        f"{url} cannot be reached: {why}",
+        redacted(f"{url} cannot be reached: {why}"),
         code="repository_unreachable",
         hint="Check the address and your access to it: git ls-remote URL",
     )
@@ -198,7 +198,7 @@ def _refused(url: str, why: str) -> Refused:
 
 def unknown_revision(rev: str, where: str) -> Refused:
     return Refused(
-        f"{where} has no revision {rev!r}.",
+        redacted(f"{where} has no revision {rev!r}."),
         code="unknown_revision",
         hint="Name a branch, a tag or a commit: git -C REPO log --oneline --all",
     )
@@ -206,7 +206,7 @@ def unknown_revision(rev: str, where: str) -> Refused:
 
 def empty(where: str) -> Refused:
     return Refused(
-        f"{where} has no commit yet.",
+        redacted(f"{where} has no commit yet."),
         code="empty_repository",
         hint="Commit something first: git add -A && git commit",
     )

@@ -219,6 +219,15 @@ class TestRemotes:
             assert refused.value.stable_code == "repository_unreachable"
         assert not [line for line in asked if line.startswith("localhost")]
 
+    async def test_a_credential_in_an_address_is_in_no_message(self, served, tmp_path):
+        port, _ = served
+        for path in ("nowhere", "repo"):
+            with pytest.raises(Refused) as refused:
+                await Store(tmp_path / "store").pin(
+                    "r", f"http://ann:t0k3n@127.0.0.1:{port}/{path}", "no-such-revision"
+                )
+            assert "t0k3n" not in f"{refused.value.message} {refused.value.hint}"
+
     async def test_what_may_be_used_is_asked_again_after_a_redirect(self, served, tmp_path):
         port, _ = served
         store = Store(tmp_path / "store")
