@@ -31,6 +31,12 @@ class Echoes:
     """How many parts were cut so far."""
     _held: str = ""
     """Words that stand in the prompt in this order, and the word that is being written."""
+    _rows: frozenset[tuple[str, ...]] = frozenset()
+    """Every row of up to ``LEAST`` words of the prompt: a look at one costs the same, however long the prompt is."""
+
+    def __post_init__(self) -> None:
+        words = self.told.split()
+        self._rows = frozenset(tuple(words[at : at + n]) for n in range(1, LEAST + 1) for at in range(len(words)))
 
     def hear(self, piece: str) -> str:
         """Take a piece in, give out what is sure."""
@@ -45,19 +51,23 @@ class Echoes:
         words = list(_WORD.finditer(self._held))
         if not end and words and words[-1].end() == len(self._held):
             words.pop()  # it may go on
-        shown, base, run, at = "", 0, 0, 0
+        spelled = [word[0].lower() for word in words]
+        parts: list[str] = []
+        base = run = at = 0
         while at < len(words):
-            if f" {' '.join(word[0].lower() for word in words[at - run : at + 1])} " in self.told:
+            if tuple(spelled[max(at - run, at + 1 - LEAST) : at + 1]) in self._rows:
                 run, at = run + 1, at + 1
             elif run >= LEAST:
-                shown, base, run = shown + self._held[base : words[at - run].start()] + CUT, words[at - 1].end(), 0
+                parts += [self._held[base : words[at - run].start()], CUT]
+                base, run = words[at - 1].end(), 0
                 self.cut += 1
             elif run:
                 run -= 1
             else:
                 at += 1
         if end and run >= LEAST:
-            shown, base, run = shown + self._held[base : words[at - run].start()] + CUT, words[at - 1].end(), 0
+            parts += [self._held[base : words[at - run].start()], CUT]
+            base, run = words[at - 1].end(), 0
             self.cut += 1
         if end:
             sure = len(self._held)
@@ -65,8 +75,9 @@ class Echoes:
             sure = words[at - run].start()
         else:
             sure = _last_word(self._held)
-        shown, self._held = shown + self._held[base:sure], self._held[max(base, sure) :]
-        return shown
+        parts.append(self._held[base:sure])
+        self._held = self._held[max(base, sure) :]
+        return "".join(parts)
 
 
 def without_echoes(answer: str, prompts: Sequence[str]) -> tuple[str, int]:
