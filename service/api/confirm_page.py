@@ -92,7 +92,8 @@ async def _session(at: ServerContext, request: Request, ticket: LinkTicket) -> P
         principal = await identify(at, jar[COOKIE].value)
     except SignoffError:
         return None
-    return principal if principal.org == ticket.org and principal.kind == "human" else None
+    reads = principal.org == ticket.org and "approvals:read" in principal.scopes
+    return principal if reads and principal.kind == "human" else None
 
 
 def _page(
