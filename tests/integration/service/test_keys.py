@@ -168,3 +168,12 @@ async def test_a_login_that_passes_for_another_is_refused(tmp_path: Path) -> Non
             assert (answer.status_code, answer.json().get("code")) == expected, name
         async with service.http(login("bob")) as http:
             assert (await http.get("/v1/whoami")).status_code == 200
+
+
+async def test_who_works_alone_lends_nothing_to_another_organisation(service: Served) -> None:
+    keys = service.context.keys
+    for subject in ("ann", "eve"):
+        key, _ = await keys.make("other", subject, roles=["viewer"], personal=True)
+        _, session = await keys.log_in(key, roles=await service.context.application.people.roles("other", subject))
+        async with service.http(session) as http:
+            assert (await http.get("/v1/whoami")).json()["roles"] == ["viewer"]
