@@ -18,6 +18,7 @@ _IGNORED = (
     0xAD,
     0x34F,
     0x61C,
+    0x70F,
     0x115F,
     0x1160,
     0x17B4,
@@ -30,12 +31,14 @@ _IGNORED = (
     *range(0xFE00, 0xFE10),
     0xFEFF,
     0xFFA0,
-    *range(0xFFF0, 0xFFFC),
+    *range(0xFFF0, 0xFFFD),
+    *range(0x13430, 0x13440),
+    0x1D159,
     *range(0x1BCA0, 0x1BCA4),
     *range(0x1D173, 0x1D17B),
     *range(0xE0000, 0xE1000),
 )
-"""Unicode's default-ignorable code points, and controls."""
+"""Unicode's default-ignorable code points, controls, and what shows nothing outside its own script."""
 _UNCLEAR = "ILO"
 """What stands in a folded name for a character that could be any of ``i l 1 |``, or of ``o 0``."""
 _CLEAR = str.maketrans(_UNCLEAR, _UNCLEAR.lower())

@@ -36,6 +36,10 @@ NAME_HINTS: Final = (
     "conn",
 )
 PHRASE_HINTS: Final = ("basic ", "bearer", "token ", "login", "identified", "-u", "--", "-pass", "password '")
+ENCODED = re.compile(
+    r"(?<![A-Za-z0-9+/_-])(?:(?:[0-9a-f]{2}){20,2000}|(?:[0-9A-F]{2}){20,2000}|[A-Za-z0-9+/_-]{28,4000})"
+)
+"""What may be a token in hexadecimal or in base64."""
 STANDS_IN = re.compile(r"x{6}|X{6}|(?i:your[_-]|placeholder|change.?me|redacted)")
 """What is written where a token belongs."""
 KEYWORDS: Final = (
@@ -53,7 +57,7 @@ KEYWORDS: Final = (
     "conn",
 )
 KEYWORD = re.compile(
-    r"pass(?:word|wd|phrase|code)|pwd|secret|token|credential|_auth\b|_pass\b|_pw\b|key\b|key(?=[_s])|conn(?:ection)?[_-]?str(?:ing)?"
+    r"pass(?:word|wort|wd|phrase|code)|pwd|secret|token|credential|_auth\b|_pass\b|_pw\b|key\b|key(?=[_s])|conn(?:ection)?[_-]?str(?:ing)?"
 )
 WHOSE_KEY = re.compile(
     r"(?:api|app|access|private|auth|authentication|encryption|encrypt|signing|sign|account|master|session|storage|shared|service"
@@ -62,11 +66,11 @@ WHOSE_KEY = re.compile(
 )
 TAIL = re.compile(
     r"(?P<rest>[\w-]{0,30})(?P<close>(?:\\?[\"'`]|\]|\)){0,3})"
-    r"(?:[ \t]{0,8}:[ \t]{0,4}[A-Za-z_][\w.|?<> \[\],]{0,40}?)?"
+    r"(?:[ \t]{0,8}:[ \t]{0,4}(?:&(?:'\w{1,20}[ \t])?)?[A-Za-z_][\w.|?<> \[\],]{0,40}?)?"
     r"(?P<op>[ \t]{0,20}(?:=>|:=|={1,3}|:|,)[ \t]{0,20}(?:\(?[ \t]{0,4}\n?[ \t]{0,40}(?=[\"'`]))?"
     r"|>|[ \t]{1,4}(?=['\"]))"
     r"(?P<prefix>[fFrRbBuU]{0,2}(?=[\"'`]))?"
-    r"(?:(?P<quote>\\?[\"'`])(?P<quoted>(?:[^\\\"'`\n]|\\[^\n]|(?!(?P=quote))[\"'`]){4,300}?)(?P=quote)"
+    r"(?:(?P<quote>\"{3}|'{3}|\\?[\"'`])(?P<quoted>(?:[^\\\"'`\n]|\\[^\n]|(?!(?P=quote))[\"'`]){4,300}?)(?P=quote)"
     r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]$|\\]{6,300})(?P<next>[(\[.]?))"
 )
 URL = re.compile(

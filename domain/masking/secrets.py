@@ -7,7 +7,7 @@ line end, so that a text keeps its lines whatever is put in the place of one.
 import binascii
 import bisect
 import re
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from domain.masking.patterns import (
     AROUND,
     AWS_SECRET,
     BASE64,
+    ENCODED,
     FOLDED,
     HEAD,
     JOINT,
@@ -39,6 +40,9 @@ from domain.masking.patterns import (
 )
 from domain.masking.tokens import TOKENS, Token
 from domain.masking.values import STRONG, is_secret, plain_words
+
+_HEX = re.compile("[0-9a-f]+|[0-9A-F]+")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -170,6 +174,23 @@ def _tokens(text: str) -> Iterator[Secret]:
         for match in _matches(token, text, hints):
             if not STANDS_IN.search(match[0]):
                 yield Secret(match.start(), match.end(), token.rule, token.label, match[0])
+    for run in dict.fromkeys(ENCODED.findall(long)):
+        inside = _decoded(run)
+        for token in TOKENS if inside else ():
+            if any(True for _ in _matches(token, inside, [hint for hint in token.hints if hint in inside])):
+                yield from (Secret(at, at + len(run), token.rule, token.label, run) for at in _places(text, (run,)))
+                break
+
+
+def _decoded(run: str) -> str:
+    """The plain text that a run is in hexadecimal or in base64; empty for anything else."""
+    try:
+        whole = run[: len(run) // 4 * 4 + (0 if len(run) % 4 == 1 else len(run) % 4)]
+        found = bytes.fromhex(run) if _HEX.fullmatch(run) else urlsafe_b64decode(whole.translate(_URL_SAFE) + "==")
+        text = found.decode("ascii")
+    except ValueError:
+        return ""
+    return text if text.isprintable() else ""
 
 
 def _matches(token: Token, text: str, hints: Sequence[str]) -> Iterator[re.Match[str]]:

@@ -16,7 +16,7 @@ from risk.paths import normal
 from risk.programs.launchers import reading
 from risk.signals import Signal, shown
 
-_SIGNATURE = re.compile(r"%[-+ ]?G|%\(\*?[^)]*signature|%\(\*?raw\b", re.IGNORECASE)
+_SIGNATURE = re.compile(r"%[-+ ]?G|log\.showsignature|%\(\*?[^)]*signature|%\(\*?raw\b", re.IGNORECASE)
 """Placeholders of formats that are answered by ``gpg.program`` (git-log(1), git-for-each-ref(1))."""
 _VALUED: Final = frozenset(
     (
@@ -58,7 +58,8 @@ def git(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
     if any(base and normal(base) != "." for base in rater.paths.bases):
         yield Signal("run", "git in another folder", "shell.other_repository", "obeys the settings of a folder")
     command = words[at].text if at < len(words) else ""
-    if command != "grep" and any(_SIGNATURE.search(word.text) for word in words[at:]):
+    told = words if command != "grep" else words[:at]
+    if any(_SIGNATURE.search(word.text) for word in told):
         yield Signal(
             "run", f"git {shown(command)} checks signatures", "shell.signature", "starts what gpg.program names"
         )

@@ -1,17 +1,19 @@
 """Confirm page behind a link: looking has no effect; deciding needs a login and the page's own form."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import ValidationError
 
 from approvals import Ballot, Decision, Terms, approve_the_like, refusal
 from approvals.channels import PAGE_HEADERS, LinkTicket, render_page
 from domain import SignoffError, person
 from service.api.dependencies import COOKIE, TheContext, identify, open_session
 from service.auth.principal import Principal
+from service.errors import refuse
 from service.wiring.server import ServerContext
 
 router = APIRouter(prefix="/a", tags=["page"])
@@ -49,11 +51,10 @@ async def act(at: TheContext, token: str, request: Request) -> Response:
     if await at.messages.used(ticket.spent_by(person(principal.subject))):
         raise refusal("link_used", "You have decided by this link already.")
     ballot = await at.application.ballots.get(ticket.ballot, ticket.org)
-    choice = "approve" if form.get("decision") == "approve" else "reject"
-    decision = Decision(choice=choice, action_digest=form.get("action_digest", ""), comment=form.get("comment", ""))
     ballots, voter = at.application.ballots, principal.voter("page")
     try:
-        if choice == "approve" and form.get("like") == "yes":
+        decision = _decision(form)
+        if decision.choice == "approve" and form.get("like") == "yes":
             now = at.application.engine.clock()
             ballot = await approve_the_like(ballots, ballot, decision, Terms(), voter, now=now)
         else:
@@ -64,6 +65,19 @@ async def act(at: TheContext, token: str, request: Request) -> Response:
     if ballot.state != "pending":
         await at.submission.wake(ballot.run, ballot.org, because=ballot.id)
     return _page(at, token, ticket, ballot, principal, message="Your decision is recorded.")
+
+
+def _decision(form: Mapping[str, str]) -> Decision:
+    """Raises ``request_invalid`` for what no ballot keeps."""
+    choice, digest, comment = form.get("decision", ""), form.get("action_digest", ""), form.get("comment", "")
+    try:
+        if "\0" not in digest + comment:
+            return Decision(
+                choice="approve" if choice == "approve" else "reject", action_digest=digest, comment=comment
+            )
+    except ValidationError:
+        pass
+    raise refuse("request_invalid", "A comment has at most 10,000 characters, and no NUL.")
 
 
 async def _log_in(at: ServerContext, token: str, key: str) -> Response:
@@ -85,14 +99,15 @@ async def _log_in(at: ServerContext, token: str, key: str) -> Response:
 
 
 async def _session(at: ServerContext, request: Request, ticket: LinkTicket) -> Principal | None:
-    jar = SimpleCookie(request.headers.get("cookie", ""))
-    if COOKIE not in jar:
+    given = request.cookies.get(COOKIE)
+    if not given:
         return None
     try:
-        principal = await identify(at, jar[COOKIE].value)
+        principal = await identify(at, given)
     except SignoffError:
         return None
-    return principal if principal.org == ticket.org and principal.kind == "human" else None
+    reads = principal.org == ticket.org and "approvals:read" in principal.scopes
+    return principal if reads and principal.kind == "human" else None
 
 
 def _page(

@@ -57,7 +57,7 @@ async def identify(at: ServerContext, given: str) -> Principal:
     if key.kind != "st":
         return who_is(key)
     lasting = await people.lasting(key.org, key.subject)
-    return who_is(key, (*people.of(key.subject), *lasting), lasting=lasting)
+    return who_is(key, (*people.of(key.subject, key.org), *lasting), lasting=lasting)
 
 
 async def open_session(at: ServerContext, given: str) -> tuple[ApiKey, str]:

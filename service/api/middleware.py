@@ -141,5 +141,5 @@ def _ensure_json(types: list[str]) -> None:
         raise refuse("media_type_unsupported", "A body is JSON here, and says so.")
     for parameter in parameters:
         name, _, charset = parameter.partition("=")
-        if name.strip() == "charset" and charset.strip().strip("\"'") not in CHARSETS:
+        if name.strip().partition("*")[0] == "charset" and charset.strip().strip("\"'") not in CHARSETS:
             raise refuse("media_type_unsupported", "JSON is UTF-8 here.")

@@ -61,13 +61,13 @@ async def list_runs(
 @router.get("/threads/{thread_id}/runs/{run_id}")
 async def get(principal: Reader, at: TheContext, thread_id: str, run_id: str) -> Response:
     """One run."""
-    return answer(run_document(await at.turns.get(run_id, principal.org, thread=thread_id)))
+    return answer(run_document(await at.turn_of(run_id, principal.org, thread=thread_id)))
 
 
 @router.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)
 async def delete(principal: Runner, at: TheContext, thread_id: str, run_id: str) -> None:
     """Forget a run that ended; what it did stays in the thread."""
-    turn = await at.turns.get(run_id, principal.org, thread=thread_id)
+    turn = await at.turn_of(run_id, principal.org, thread=thread_id)
     if turn.open:
         await at.dispatch.stop(turn, "interrupt", "deleted")
     await at.turns.delete(turn.id)
@@ -83,7 +83,7 @@ async def cancel(
     wait: bool = False,
 ) -> Response:
     """Stop a run: keep what it did, or undo it and forget the run."""
-    turn = await at.turns.get(run_id, principal.org, thread=thread_id)
+    turn = await at.turn_of(run_id, principal.org, thread=thread_id)
     if turn.open:
         await at.dispatch.stop(turn, action, "user")
     return answer(None, 200 if wait else 202)
@@ -92,7 +92,7 @@ async def cancel(
 @router.get("/threads/{thread_id}/runs/{run_id}/join")
 async def join(principal: Reader, at: TheContext, thread_id: str, run_id: str, request: Request) -> Response:
     """Wait for a run that was started before."""
-    turn = await at.turns.get(run_id, principal.org, thread=thread_id)
+    turn = await at.turn_of(run_id, principal.org, thread=thread_id)
     return await waited(at, Submitted(turn=turn, feed=at.dispatch.hear(turn)), request, cancel=False)
 
 
@@ -107,7 +107,7 @@ async def join_stream(
     stream_mode: Annotated[list[str] | None, Query()] = None,
 ) -> StreamingResponse:
     """Hear a run that was started before, from the event after ``Last-Event-ID`` or from its beginning."""
-    turn = await at.turns.get(run_id, principal.org, thread=thread_id)
+    turn = await at.turn_of(run_id, principal.org, thread=thread_id)
     modes = checked_modes([mode for mode in stream_mode or () if mode])
     return joined(at, turn, after=last, modes=modes, cancel=cancel_on_disconnect)
 

@@ -1,10 +1,11 @@
 """Allow-lists: which repositories clients may name, and the public addresses of this service."""
 
 import re
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from approvals import Notification
 from approvals.channels import Links
@@ -83,19 +84,29 @@ def canonical_url(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        path = parts.path
+        for _ in range(_ENCODINGS):
+            path = unquote(path, errors="strict")  # an overlong dot is no character
     except ValueError:
         return None
-    path = parts.path
-    for _ in range(_ENCODINGS):
-        path, before = unquote(path), path
-        if path == before:
-            break
     segments = [segment for segment in path.split("/") if segment]
-    odd = path != unquote(path) or "\\" in path or not path.isprintable() or not (url.isascii() and url.isprintable())
-    if odd or parts.query or parts.fragment or not host or not _HOST.match(host) or {".", ".."} & {*segments}:
+    plain = url.isascii() and url.isprintable() and "\\" not in url and parts.netloc.count("@") < 2  # noqa: PLR2004
+    odd = parts.query or parts.fragment or not host or not _HOST.match(host) or any(map(_climbs, segments))
+    if not plain or odd or _ambiguous(path) or path.count("/") != parts.path.count("/"):
         return None
     where = host.rstrip(".") if port in {None, _PORTS.get(parts.scheme)} else f"{host.rstrip('.')}:{port}"
-    return "/".join((f"{parts.scheme}://{where}", *segments))
+    return "/".join((f"{parts.scheme}://{where}", *map(quote, segments)))
+
+
+def _ambiguous(path: str) -> bool:
+    """Whether a decoded path is still encoded, or holds what some server takes for another character."""
+    forms = {unicodedata.normalize(form, path) for form in ("NFC", "NFKC")}
+    return len(forms) > 1 or bool({*"%\\?#"} & {*path}) or not path.isprintable()
+
+
+def _climbs(segment: str) -> bool:
+    """Whether some server reads ``.`` or ``..``: blanks and dots at an end are dropped on Windows, ``;x`` by Tomcat."""
+    return not segment.partition(";")[0].strip(". ")
 
 
 def _place(allowed: str) -> str | None:

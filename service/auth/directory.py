@@ -36,14 +36,18 @@ class Members:
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now; none for a stranger."""
+        return await self._known(org, subject) or ()
+
+    async def _known(self, org: str, subject: str) -> Sequence[str] | None:
+        """The roles of a member; None for somebody who was never seen, also of those that have none."""
         async with reading(self.engine) as conn:
             query = select(_M.roles).where(_M.org == org, _M.subject == subject)
-            return tuple((await conn.execute(query)).scalar_one_or_none() or ())
+            found = (await conn.execute(query)).scalar_one_or_none()
+        return None if found is None else tuple(found)
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:
         """Remember what a verified login says, where it says something new. Raises ``subject_collides``."""
-        known = await self.roles(org, subject)
-        if tuple(known) == tuple(roles):
+        if await self._known(org, subject) == tuple(roles):
             return
         here = (_M.org == org, _M.subject == subject)
         values = {"roles": list(roles), "seen_at": now}

@@ -108,27 +108,30 @@ class LocalDirectory:
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds now."""
         await self.four_eyes.look()
-        return tuple(dict.fromkeys((*self.of(subject), *await self.lasting(org, subject))))
+        return tuple(dict.fromkeys((*self.of(subject, org), *await self.lasting(org, subject))))
 
     async def lasting(self, org: str, subject: str) -> Sequence[str]:
         """The roles this person holds in any mode: by the settings, a login, or a personal key."""
         known = await self.members.roles(org, subject) if self.members else ()
-        held = await self.four_eyes.roles(subject) if org == self.four_eyes.org else ()
-        return tuple(dict.fromkeys((*(SIGNER if subject in self.approvers else ()), *known, *held)))
+        here = org == self.four_eyes.org
+        held = await self.four_eyes.roles(subject) if here else ()
+        return tuple(dict.fromkeys((*(SIGNER if here and subject in self.approvers else ()), *known, *held)))
 
     async def alone(self, org: str) -> bool:
         """Whether one person works here alone now, by the database and not by what this process remembers."""
         await self.four_eyes.look()
         return self.mode == "solo" and org == self.four_eyes.org
 
-    def of(self, subject: str) -> tuple[str, ...]:
-        """The same without waiting: it is a list, not a directory."""
+    def of(self, subject: str, org: str) -> tuple[str, ...]:
+        """The same without waiting: it is a list, not a directory. The settings are about the server's own people."""
+        if org != self.four_eyes.org:
+            return ("viewer",)
         named = subject in self.approvers
         return SIGNER if named or (self.mode == "solo" and not self.approvers) else ("viewer",)
 
     def voter(self, subject: str, org: str) -> Voter:
         """The person at this terminal: a human, without a login session or a second factor."""
-        return Voter(subject=subject, kind="human", roles=self.of(subject), org=org, surface="terminal")
+        return Voter(subject=subject, kind="human", roles=self.of(subject, org), org=org, surface="terminal")
 
 
 def local_user() -> str:

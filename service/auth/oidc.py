@@ -1,10 +1,11 @@
 """OpenID Connect logins: JWTs with pinned algorithms, issuer, audience and expiry (RFC 8725)."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import httpx
 import jwt
@@ -15,6 +16,11 @@ from service.errors import refuse
 
 FETCH_AGAIN_S = 30.0
 """Unknown key ids make us look for new keys at most this often: a flood of them fetches nothing."""
+LEEWAY_S = 10
+"""Clocks may differ by this much."""
+LAST_S = 253_402_300_799
+"""The end of the year 9999, the last one there is here."""
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 SIGNING = frozenset({"approver", "critical_approver"})
 MFA = frozenset({"mfa", "otp", "hwk", "swk", "fpt", "face", "sms"})
 """Authentication methods (RFC 8176) that count as a second factor."""
@@ -56,7 +62,7 @@ class Issuer:
                 issuer=self.issuer,
                 audience=self.audience,
                 options={"require": ["exp", "iss", "aud", "sub"]},
-                leeway=10,
+                leeway=LEEWAY_S,
             )
         except jwt.PyJWTError:
             raise refuse("token_invalid", "This login is not valid.") from None
@@ -82,22 +88,33 @@ class Issuer:
         self._keys = {str(key.key_id): key for key in found.keys}
 
     def _who(self, claims: Mapping[str, Any]) -> Principal:
-        said, methods = claims.get("roles"), claims.get("amr")
-        roles = tuple(str(role) for role in said) if isinstance(said, list) else ()
+        """Raises ``token_invalid`` for claims that no row can keep, and for a login that is yet to come."""
+        said, methods, standing = claims.get("roles"), claims.get("amr"), claims.get("standing")
+        org = claims.get("org") or self.default_org
+        roles = tuple(filter(_named, said)) if isinstance(said, list) else ()
         machine = claims.get("gty") == "client-credentials" or not isinstance(claims.get("auth_time"), int)
         if machine:
             # A service account proves no person: it never signs, whatever its roles say.
             roles = tuple(role for role in roles if role not in SIGNING)
+        now = datetime.now(UTC).timestamp() + LEEWAY_S
+        timely = 0 <= claims["exp"] <= LAST_S if machine else 0 <= claims["auth_time"] <= now
+        if not timely or not (_named(claims["sub"]) and _named(org)):
+            raise refuse("token_invalid", "This login is not valid.")
         logged_in = None if machine else datetime.fromtimestamp(claims["auth_time"], UTC)
         return Principal(
-            subject=str(claims["sub"]),
-            org=str(claims.get("org") or self.default_org),
+            subject=claims["sub"],
+            org=org,
             kind="service" if machine else "human",
             roles=roles,
             scopes=scopes_of(roles),
             key="oidc",
             session_started_at=logged_in,
-            mfa=isinstance(methods, list) and any(method in MFA for method in methods),
-            standing=str(claims.get("standing") or "")[:200],
+            mfa=isinstance(methods, list) and any(isinstance(method, str) and method in MFA for method in methods),
+            standing=standing if _named(standing) else "",
             until=datetime.fromtimestamp(claims["exp"], UTC) if machine else None,
         )
+
+
+def _named(said: Any) -> TypeGuard[str]:
+    """Whether this is a text that every database keeps."""
+    return isinstance(said, str) and _NAME.fullmatch(said) is not None

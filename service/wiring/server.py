@@ -32,7 +32,7 @@ from service.runs.executor import TurnExecutor
 from service.runs.runs import Run
 from service.runs.submission import Submission
 from service.runs.threads import Threads
-from service.runs.turns import Turns
+from service.runs.turns import Turn, Turns
 from service.runs.webhooks import RunWebhooks
 from service.settings import Settings
 from service.storage.items import Items
@@ -108,12 +108,17 @@ class ServerContext:
     maintenance: Maintenance
     started_at: datetime
 
+    async def turn_of(self, named: str, org: str, *, thread: str) -> Turn:
+        """A turn of a thread that is there. Raises ``turn_not_found``, ``thread_not_found``."""
+        turn = await self.turns.get(named, org, thread=thread)
+        await self.threads.get(turn.thread, org)
+        return turn
+
     async def run_of(self, named: str, org: str) -> Run:
         """The run of ours that an id means: its own, its thread's (the same), or one of a turn of it."""
-        try:
+        with suppress(Refused):
             named = (await self.turns.get(named, org)).thread
-        except Refused:
-            await self.threads.get(named, org)
+        await self.threads.get(named, org)
         run = await self.application.engine.runs.exactly(named, org=org)
         if run is None:
             raise Refused(

@@ -36,6 +36,7 @@ BY_OTHER_NAMES = [
 NO_JSON = [
     "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", "*/*",
     "application/json, text/plain", "application/jsonx", "application/+json/x", "application/json; charset=utf-16",
+    "application/json; charset*=utf-16''x",
     "application/json;charset=UTF-16LE", "application/json; charset=latin-1", "application/octet-stream", "",
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Keys over HTTP: nobody makes, renews or prolongs more than they have, and a program never ends as a person."""
 
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,32 @@ async def test_a_name_that_passes_for_another_is_refused(service: Served, name: 
             assert (await http.post("/v1/keys", json={"name": pair, "subject": pair})).status_code == 201
 
 
+async def test_a_page_is_shown_to_who_may_read_approvals(tmp_path: Path) -> None:
+    async with team(tmp_path) as (service, ballot, _):
+        links, shown = service.context.links, "Who is signing?"
+        link = links.issue(ballot=ballot.id, org="local", action_digest=ballot.action_digest, until=ballot.expires_at)
+        for roles, asked in (([], True), (["viewer"], False)):
+            cookie = {"cookie": f"signoff_session={login('carl', roles=roles)}"}
+            async with service.http("") as http:
+                assert (shown in (await http.get(f"/a/{link}", headers=cookie)).text) is asked
+
+
 async def test_a_login_that_passes_for_another_is_refused(tmp_path: Path) -> None:
     async with team(tmp_path) as (service, _, _):
-        for name in ("b\u043eb", "bo\u200bb", "\u0430nn", "key:\u200badmin"):
-            async with service.http(login(name)) as http:
+        names = ("b\u043eb", "bo\u200bb", "\u0430nn", "key:\u200badmin")
+        for name, roles in product(names, (["approver"], [], None)):
+            async with service.http(login(name, roles=roles)) as http:
                 answer = await http.get("/v1/whoami")
             expected = (200, None) if name.startswith("key") else (409, "subject_collides")
             assert (answer.status_code, answer.json().get("code")) == expected, name
         async with service.http(login("bob")) as http:
             assert (await http.get("/v1/whoami")).status_code == 200
+
+
+async def test_who_works_alone_lends_nothing_to_another_organisation(service: Served) -> None:
+    keys = service.context.keys
+    for subject in ("ann", "eve"):
+        key, _ = await keys.make("other", subject, roles=["viewer"], personal=True)
+        _, session = await keys.log_in(key, roles=await service.context.application.people.roles("other", subject))
+        async with service.http(session) as http:
+            assert (await http.get("/v1/whoami")).json()["roles"] == ["viewer"]

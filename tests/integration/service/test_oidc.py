@@ -63,15 +63,23 @@ async def test_a_service_account_holds_no_approver_role(issuer: tuple[Issuer, Pu
 
 @pytest.mark.parametrize(
     "changed",
-    [{"exp": 1}, {"aud": "others"}, {"iss": "https://evil.example"}, {"exp": None}, {"sub": None}, {"aud": None}],
-    ids=str,
-)
+    [{"sub": "a\0"}, {"sub": "x" * 201}, {"org": "\0"}, {"org": "x" * 201}, {"org": {"a": 1}}, {"auth_time": 10**30},
+     {"auth_time": 2**62}, {"auth_time": -1}, {"auth_time": 4_000_000_000}, {"auth_time": None, "exp": 2**60},
+     {"exp": 1}, {"aud": "others"}, {"iss": "https://evil.example"}, {"exp": None}, {"sub": None}, {"aud": None}],
+    ids=lambda changed: str(changed)[:40],
+)  # fmt: skip
 async def test_a_login_that_is_not_meant_for_us(
     issuer: tuple[Issuer, Published], keys: dict[str, Any], changed: dict[str, Any]
 ) -> None:
     with pytest.raises(Refused) as caught:
         await issuer[0].check(signed(keys["ours"], **changed))
     assert caught.value.stable_code == "token_invalid"
+
+
+async def test_odd_claims_give_nothing(issuer: tuple[Issuer, Published], keys: dict[str, Any]) -> None:
+    odd = {"amr": [["mfa"], {}], "roles": [["approver"], "a\0", "viewer"], "standing": "\0"}
+    who = await issuer[0].check(signed(keys["ours"], **odd))
+    assert (who.mfa, who.roles, who.standing) == (False, ("viewer",), "")
 
 
 async def test_forged_logins_are_refused_and_fetch_no_keys(

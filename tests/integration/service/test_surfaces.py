@@ -61,6 +61,10 @@ async def test_a_link_shows_and_only_its_form_decides(service: Served) -> None:
         csrf = page.text.split('name="csrf" value="')[1].split('"')[0]
         form = {"decision": "approve", "action_digest": item["action_digest"], "comment": ""}
         assert (await browser.post(f"/a/{token}", data=form)).status_code == 403
+        for comment in ("x" * 10_001, "a\0b"):
+            odd = await browser.post(f"/a/{token}", data={**form, "csrf": csrf, "comment": comment})
+            assert (odd.status_code, "10,000 characters" in odd.text) == (422, True)
+        browser.cookies.set("a@b", "somebody-elses", path="/a")
         done = await browser.post(f"/a/{token}", data={**form, "csrf": csrf})
         assert "recorded" in done.text
         assert (await browser.post(f"/a/{token}", data={**form, "csrf": csrf})).status_code == 410

@@ -132,3 +132,14 @@ async def test_what_is_not_offered_is_refused_and_not_ignored(service: Served) -
             await ask()
         assert caught.value.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
     assert await client.threads.search() == []
+
+
+async def test_a_deleted_thread_is_not_there_by_its_runs_either(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "coding", input=TASK)
+    (run,) = (each["run_id"] for each in await client.runs.list(thread))
+    await client.threads.delete(thread)
+    async with service.http() as http:
+        for path in (f"/threads/{thread}/runs/{run}", f"/threads/{thread}/runs/{run}/join", f"/v1/runs/{run}/diff"):
+            assert (await http.get(path)).status_code == 404

@@ -19,6 +19,10 @@ PLAIN = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=
     [
         "ro\u00adot",
         "ro\u200bot",
+        "ro\U00013430ot",
+        "ro\u070fot",
+        "ro\ufffcot",
+        "ro\U0001d159ot",
         "\u202eroot",
         "root\u2066",
         "ro\ufeffot",
