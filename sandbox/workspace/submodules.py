@@ -15,7 +15,7 @@ from domain import Refused
 from sandbox.git import LISTING, GitFailed, git
 from sandbox.revisions import Pinned
 from sandbox.source import SourceRepository, borrowed, find, is_url
-from sandbox.source.repository import at_git_dir
+from sandbox.source.repository import at_git_dir, unsupported
 from sandbox.workspace.layout import write_text
 from sandbox.workspace.store import Store
 
@@ -88,8 +88,15 @@ def holding(path: str, links: Mapping[str, str]) -> str | None:
 
 
 async def links_of(folder: Path, tree: str) -> dict[str, str]:
-    """The submodules that a tree of the store links to: path → commit."""
-    return gitlinks(await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING))
+    """The submodules that a tree of the store links to: path → commit.
+
+    Raises:
+        Refused: ``repository_unsupported``: the tree is too large to be listed.
+    """
+    try:
+        return gitlinks(await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING))
+    except GitFailed as error:
+        raise unsupported("has a tree that cannot be listed", "Name a smaller repository.") from error
 
 
 async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]:
