@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from domain import Budget, Refused, Task, ensure_no_credential
 from sandbox import Texts
+from sandbox.source import is_url
 from service import report
 from service.auth.four_eyes import local_user
 from service.cli.progress import Progress
@@ -89,13 +91,28 @@ def run(
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        made = Task(
-            text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
-            outside=outside,
-            deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")), budget=budget,
-            profile=_one(profile, "--profile", ("sealed", "packages")),
-            strategy=strategy or settings.strategy, requester=local_user(),
-        )  # fmt: skip
+        try:
+            made = Task(
+                text=_text(text),
+                repo=_repo(repo),
+                base=base,
+                accept=accept,
+                expert=expert,
+                pipeline=not no_pipeline,
+                outside=outside,
+                deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")),
+                budget=budget,
+                profile=_one(profile, "--profile", ("sealed", "packages")),
+                strategy=strategy or settings.strategy,
+                requester=local_user(),
+            )
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise Refused(
+                f"The task cannot be taken: {wrong['loc'][0]}: {wrong['msg']}",
+                code="task_invalid",
+                hint="Options are text in UTF-8, of a sensible length: signoff run --help",
+            ) from None
         async with open_application(settings) as application:
             application.announce(err())
             application.warm()
@@ -331,7 +348,16 @@ def _text(text: str) -> str:
 
 def _repo(repo: str) -> str:
     ensure_no_credential(repo)
-    return repo if "://" in repo or repo.startswith("git@") else str(Path(repo).expanduser().resolve())
+    if is_url(repo):
+        return repo
+    try:
+        return str(Path(repo).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # A loop of links, a name that is too long, nobody's home.
+        raise Refused(
+            f"{repo[:500]!r} is no folder: {error}",
+            code="not_a_repository",
+            hint="Name a folder with a git repository in it.",
+        ) from error
 
 
 def _one(given: str, option: str, allowed: tuple[str, ...]) -> Any:
