@@ -75,13 +75,13 @@ def find(repo: str) -> SourceRepository:
     """
     try:
         found = _located(repo)
-        if not is_text(f"{found.top}{found.folder}"):
-            raise unsupported("has a path that is not UTF-8", "Rename the folder, or run on a clone with another path.")
-        return found
     except RepositoryNotFound as error:
         raise not_a_repository(repo, f" ({error})") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise not_a_repository(repo, f" that can be read ({error})") from error
+    if not is_text(f"{found.top}{found.folder}"):
+        raise unsupported("has a path that is not UTF-8", "Rename the folder, or run on a clone with another path.")
+    return found
 
 
 def is_text(name: str) -> bool:

@@ -28,6 +28,8 @@ _MAX_POINTER = 4 << 10
 _SECONDS = 120.0
 _LIST = "submodules.json"
 _ID = re.compile(r"^[0-9a-f]{40}$")
+_NO_PATH = re.compile(rb"[\t/](?:\.git|\.\.?|)(?=[/\0])|[^\0]{4196}", re.IGNORECASE)
+"""In a listing: a part that git refuses, or a path longer than systems take."""
 _SECTION = re.compile(r'^\[submodule "((?:[^"\\]|\\.)*)"\]$')
 
 
@@ -91,12 +93,19 @@ async def links_of(folder: Path, tree: str) -> dict[str, str]:
     """The submodules that a tree of the store links to: path → commit.
 
     Raises:
-        Refused: ``repository_unsupported``: the tree is too large to be listed.
+        Refused: ``repository_unsupported``: the tree is too large to be listed, or has paths that no git checks out.
     """
     try:
-        return gitlinks(await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING))
+        listed = await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING)
     except GitFailed as error:
         raise unsupported("has a tree that cannot be listed", "Name a smaller repository.") from error
+    if (odd := _NO_PATH.search(listed)) is not None:
+        path = listed[listed.rfind(b"\0", 0, odd.start()) + 1 : odd.end()].partition(b"\t")[2]
+        raise unsupported(
+            f"has a path that cannot be checked out: {path[:200].decode(errors='backslashreplace')!r}",
+            "Name a revision without it; git fsck says which commits have it.",
+        )
+    return gitlinks(listed)
 
 
 async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]:

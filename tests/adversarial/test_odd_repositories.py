@@ -1,6 +1,7 @@
-"""What is damaged, odd or linked in a repository of somebody else is read or refused: no crash, no wait, no way round."""
+"""What is damaged, odd or linked in a repository of somebody else is read or refused: no crash, no wait."""
 
 import asyncio
+import hashlib
 import os
 import struct
 import zlib
@@ -174,6 +175,35 @@ async def test_a_tree_that_lists_without_end_has_no_submodules_to_bring(made, st
         below = made.raw("git", "-C", str(made.path), "mktree", data=lines)
     made.git("update-ref", "refs/heads/bomb", made.git("commit-tree", "-m", "bomb", below))
     pinned = await store.pin("r", str(made.path), "bomb")
+    assert (await refusal(bring(store, "r", pinned))).stable_code == "repository_unsupported"
+
+
+@pytest.mark.parametrize("name", [".git", "..", ".", ".GiT"])
+async def test_a_tree_that_nobody_checks_out_is_refused(made, store, name):
+    """git makes no such tree, but takes it from others."""
+    raw = b"40000 " + name.encode() + b"\0" + bytes.fromhex(made.git("rev-parse", "HEAD:deep"))
+    whole = b"tree %d\0" % len(raw) + raw
+    tree = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+    place = made.dot / "objects" / tree[:2] / tree[2:]
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(zlib.compress(whole))
+    made.git("update-ref", "refs/heads/odd", made.git("commit-tree", "-m", "odd", tree))
+    pinned = await store.pin("r", str(made.path), "odd")
+    assert (await refusal(bring(store, "r", pinned))).stable_code == "repository_unsupported"
+
+
+async def test_a_tree_deeper_than_any_path_is_refused(made, store):
+    below, lines = made.git("rev-parse", "HEAD:deep"), []
+    for _ in range(2_500):
+        raw = b"40000 a\0" + bytes.fromhex(below)
+        below = hashlib.sha1(b"tree %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
+        lines.append((below, zlib.compress(b"tree %d\0" % len(raw) + raw, 1)))
+    for name, data in lines:
+        place = made.dot / "objects" / name[:2] / name[2:]
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(data)
+    made.git("update-ref", "refs/heads/odd", made.git("commit-tree", "-m", "odd", below))
+    pinned = await store.pin("r", str(made.path), "odd")
     assert (await refusal(bring(store, "r", pinned))).stable_code == "repository_unsupported"
 
 
