@@ -28,8 +28,12 @@ _MAX_POINTER = 4 << 10
 _SECONDS = 120.0
 _LIST = "submodules.json"
 _ID = re.compile(r"^[0-9a-f]{40}$")
-_NO_PATH = re.compile(rb"[\t/](?:\.git|\.\.?|)(?=[/\0])|[^\0]{4196}", re.IGNORECASE)
-"""In a listing: a part that git refuses, or a path longer than systems take."""
+_NO_PATH = re.compile(
+    rb"[\t/](?:\.\.?|)(?=[/\0])|[\t/\\](?:\.git|git~1)[ .]*(?=[/\\:\0])|[^\0]{4196}"
+    rb"|120000 blob [0-9a-f]{40}\t(?:[^\0]*/)?(?:\.gitmodules[ .]*|gitmod~[1-4])(?=[:\0])",
+    re.IGNORECASE,
+)
+"""In a listing: what git refuses to check out on any system, or a path longer than systems take."""
 _SECTION = re.compile(r'^\[submodule "((?:[^"\\]|\\.)*)"\]$')
 
 
@@ -150,10 +154,11 @@ class _Place:
         for each in candidates:
             try:
                 real, objects = each.resolve(), (each / "objects").resolve()
-            except (OSError, RuntimeError):
+                inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
+                found = inside and objects.is_dir()
+            except (OSError, RuntimeError, ValueError):  # A loop of links, a name that no folder can have.
                 continue
-            inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
-            if inside and objects.is_dir():
+            if found:
                 yield _Place(real, top, self.roots)
 
 

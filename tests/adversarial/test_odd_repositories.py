@@ -178,7 +178,7 @@ async def test_a_tree_that_lists_without_end_has_no_submodules_to_bring(made, st
     assert (await refusal(bring(store, "r", pinned))).stable_code == "repository_unsupported"
 
 
-@pytest.mark.parametrize("name", [".git", "..", ".", ".GiT"])
+@pytest.mark.parametrize("name", [".git", "..", ".", ".GiT", "git~1", ".git. "])
 async def test_a_tree_that_nobody_checks_out_is_refused(made, store, name):
     """git makes no such tree, but takes it from others."""
     raw = b"40000 " + name.encode() + b"\0" + bytes.fromhex(made.git("rev-parse", "HEAD:deep"))
@@ -190,6 +190,21 @@ async def test_a_tree_that_nobody_checks_out_is_refused(made, store, name):
     made.git("update-ref", "refs/heads/odd", made.git("commit-tree", "-m", "odd", tree))
     pinned = await store.pin("r", str(made.path), "odd")
     assert (await refusal(bring(store, "r", pinned))).stable_code == "repository_unsupported"
+
+
+async def test_a_file_that_a_tree_names_twice_is_read_once(made, store):
+    pinned = await store.pin("r", str(made.path))
+    assert set(await store.read_many("r", pinned.tree, ("a.py", "a.py"), limit=100)) == {"a.py"}
+
+
+async def test_a_submodule_whose_name_no_folder_can_have_is_absent(made, store):
+    text = f'[submodule "{"a" * 5_000}"]\n\tpath = s\n\turl = ext::sh -c id\n\tupdate = !id\n'
+    blob = made.raw("git", "-C", str(made.path), "hash-object", "-w", "--stdin", data=text)
+    lines = f"100644 blob {blob}\t.gitmodules\n160000 commit {made.git('rev-parse', 'HEAD')}\ts\n"
+    tree = made.raw("git", "-C", str(made.path), "mktree", data=lines)
+    made.git("update-ref", "refs/heads/odd", made.git("commit-tree", "-m", "odd", tree))
+    pinned = await store.pin("r", str(made.path), "odd")
+    assert [each.present for each in await bring(store, "r", pinned)] == [False]
 
 
 async def test_a_tree_deeper_than_any_path_is_refused(made, store):
