@@ -222,6 +222,12 @@ async def test_a_tree_deeper_than_any_path_is_refused(made, store):
     assert (await refusal(bring(store, "r", pinned))).stable_code == "repository_unsupported"
 
 
+async def test_a_branch_whose_lock_has_no_name_is_refused(made, store):
+    pinned = await store.pin("r", str(made.path))
+    refused = await refusal(Delivery(store).branch("r", pinned, pinned.tree, "m\n", "a" * 252, at=AT))
+    assert refused.stable_code == "cannot_deliver"
+
+
 async def test_a_delivery_into_what_was_damaged_since_is_refused(made, store):
     await store.pin("r", str(made.path), "HEAD~1")
     old = store.pinned("r").tree
