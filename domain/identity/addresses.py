@@ -11,7 +11,7 @@ from domain.errors import Refused
 MASK = "[redacted]"
 _SPACE = r"\s\"'<>`"
 _URL = re.compile(
-    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>[/\\]{{2,}})"
+    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{{0,40}}):(?P<slashes>[/\\]{{2,}})"
     rf"(?P<user>[^{_SPACE}/\\?#]*@|[^{_SPACE}/\\?#@:]*:(?!\d*(?:[/\\?#{_SPACE}]|$))[^{_SPACE}]*@)?"
     rf"(?P<rest>[^{_SPACE}]*)"
 )
