@@ -91,28 +91,12 @@ def run(
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        try:
-            made = Task(
-                text=_text(text),
-                repo=_repo(repo),
-                base=base,
-                accept=accept,
-                expert=expert,
-                pipeline=not no_pipeline,
-                outside=outside,
-                deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")),
-                budget=budget,
-                profile=_one(profile, "--profile", ("sealed", "packages")),
-                strategy=strategy or settings.strategy,
-                requester=local_user(),
-            )
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            raise Refused(
-                f"The task cannot be taken: {wrong['loc'][0]}: {wrong['msg']}",
-                code="task_invalid",
-                hint="Options are text in UTF-8, of a sensible length: signoff run --help",
-            ) from None
+        deliver_as = _one(deliver, "--deliver", ("patch", "commit", "branch"))
+        made = _task(
+            text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
+            outside=outside, deliver=deliver_as, budget=budget, strategy=strategy or settings.strategy,
+            profile=_one(profile, "--profile", ("sealed", "packages")), requester=local_user(),
+        )  # fmt: skip
         async with open_application(settings) as application:
             application.announce(err())
             application.warm()
@@ -338,6 +322,18 @@ def _finish(advanced: AdvancedRun, *, as_json: bool) -> None:
 def vars_of(value: Any) -> dict[str, Any]:
     """A frozen dataclass as plain values."""
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _task(**fields: Any) -> Task:
+    try:
+        return Task(**fields)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise Refused(
+            f"The task cannot be taken: {wrong['loc'][0]}: {wrong['msg']}",
+            code="task_invalid",
+            hint="Options are text in UTF-8, of a sensible length: signoff run --help",
+        ) from None
 
 
 def _text(text: str) -> str:
