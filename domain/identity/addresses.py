@@ -11,11 +11,11 @@ from domain.errors import Refused
 MASK = "[redacted]"
 _SPACE = r"\s\"'<>`"
 _URL = re.compile(
-    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0, 30}):(?P<slashes>[/\\]{{2,}})"
+    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{{0,40}}):(?P<slashes>[/\\]{{2,}})"
     rf"(?P<user>[^{_SPACE}/\\?#]*@|[^{_SPACE}/\\?#@:]*:(?!\d*(?:[/\\?#{_SPACE}]|$))[^{_SPACE}]*@)?"
     rf"(?P<rest>[^{_SPACE}]*)"
 )
-"""A scheme has an end, so that a long word is not tried from each of its letters. The second form of a user is a password with a slash in it: what stands before the slash is no port."""
+"""The second form of a user is a password with a slash in it: what stands before the slash is no port."""
 _SCP = re.compile(rf"^(?P<name>[^{_SPACE}/\\@:]+):(?P<password>[^{_SPACE}/\\@]+)@(?P<rest>[^/\\@:]+:.*)$", re.DOTALL)
 _QUERY = re.compile(
     r"(?i)(?P<name>[?&;#](?:[a-z0-9_.-]*[_.-])?(?:token|password|passwd|pwd|secret|api_?key|auth|credentials?|signature|sig)=)"

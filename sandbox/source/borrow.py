@@ -14,7 +14,7 @@ from domain import Refused
 from sandbox.git import LISTING, GitFailed, GitStopped, create, git
 from sandbox.source.files import FileUnreadable, read_bounded
 from sandbox.source.refs import Refs
-from sandbox.source.repository import SourceRepository, object_files, unsupported
+from sandbox.source.repository import SourceRepository, object_files, too_slow, unsupported
 
 _SHALLOW = 64 << 20
 
@@ -41,7 +41,7 @@ class Borrowed:
         if name is None:
             return None
         asked = f"{name}^{{commit}}\n{name}^{{tree}}\n".encode(errors="surrogateescape")
-        told = await git(self.folder, "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
+        told = await self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
         lines = [line.split() for line in told.decode(errors="replace").splitlines()]
         if [line[-1] for line in lines] != ["commit", "tree"]:
             return None
@@ -51,12 +51,14 @@ class Borrowed:
         """List a tree with all below it, folders too, by path.
 
         Raises:
-            Refused: ``repository_unsupported``: it is too large to be listed.
+            Refused: ``repository_unsupported``: it is too large to be listed. ``repository_incomplete``.
         """
         try:
             out = await git(self.folder, "ls-tree", "-r", "-t", "-z", "--full-tree", tree, most=LISTING)
         except GitStopped as error:
             raise unsupported("has a tree that is too large to be listed", "Name a smaller repository.") from error
+        except GitFailed as error:
+            raise self._incomplete(tree, error) from error
         found: dict[bytes, TreeEntry] = {}
         for line in out.split(b"\0")[:-1]:
             meta, _, path = line.partition(b"\t")
@@ -67,10 +69,10 @@ class Borrowed:
     async def blobs(self, names: Sequence[str], limit: int) -> dict[str, bytes]:
         """Return the content of those blobs that are here and have at most ``limit`` bytes."""
         asked = "".join(f"{name}\n" for name in names).encode()
-        told = await git(self.folder, "cat-file", "--batch-check", stdin=asked)
+        told = await self._git("cat-file", "--batch-check", stdin=asked)
         kinds = (line.split() for line in told.decode(errors="replace").splitlines())
         fit = [kind[0] for kind in kinds if kind[1:2] == ["blob"] and int(kind[2]) <= limit]
-        out, at = await git(self.folder, "cat-file", "--batch", stdin="".join(f"{n}\n" for n in fit).encode()), 0
+        out, at = await self._git("cat-file", "--batch", stdin="".join(f"{n}\n" for n in fit).encode()), 0
         found: dict[str, bytes] = {}
         for name in fit:
             head = out.index(b"\n", at)
@@ -88,16 +90,29 @@ class Borrowed:
         # The repository is ours: for this one walk the commit has no parents.
         (self.folder / "shallow").write_text(f"{commit}\n", encoding="ascii")
         target = str(store / "objects" / "pack" / "pack")
+        await self._git(
+            "pack-objects", "--revs", "-q", "--window=0", target, stdin=f"{commit}\n".encode(), about=commit
+        )
+
+    async def _git(self, *args: str, stdin: bytes, about: str = "what was asked for") -> bytes:
+        """Run git on objects that may be damaged, or be none.
+
+        Raises:
+            Refused: ``repository_incomplete``, or ``repository_unsupported``: it takes too long.
+        """
         try:
-            await git(self.folder, "pack-objects", "--revs", "-q", "--window=0", target, stdin=f"{commit}\n".encode())
-        except GitStopped:
-            raise
+            return await git(self.folder, *args, stdin=stdin)
+        except GitStopped as error:
+            raise too_slow(str(self.source.top)) from error
         except GitFailed as error:
-            raise Refused(
-                f"{self.source.top} does not have all objects of {commit[:12]}: {error.said[-300:]}",
-                code="repository_incomplete",
-                hint="A partial clone has to be completed: git fetch --refetch --no-filter. Else see: git fsck",
-            ) from error
+            raise self._incomplete(about, error) from error
+
+    def _incomplete(self, what: str, error: GitFailed) -> Refused:
+        return Refused(
+            f"{self.source.top} does not have all objects of {what[:20]}: {error.said[-300:]}",
+            code="repository_incomplete",
+            hint="A partial clone has to be completed: git fetch --refetch --no-filter. Else see: git fsck",
+        )
 
 
 @contextlib.asynccontextmanager

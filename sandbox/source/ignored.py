@@ -34,7 +34,8 @@ async def any_unignored(borrowed: Borrowed, untracked: Sequence[bytes]) -> bool:
 async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[bytes]:
     shadow = borrowed.folder.parent / "names"
     await asyncio.to_thread(_copy_names, borrowed, shadow, paths)
-    asked = b"".join(path.rstrip(b"/") + b"\0" for path in paths)
+    # A name that starts with a colon would be a pattern, and some of those end it all.
+    asked = b"".join(b"./" + path.rstrip(b"/") + b"\0" for path in paths)
     # The user's own list of what to ignore everywhere counts here, as it does for them.
     try:
         out = await git(
@@ -53,7 +54,7 @@ async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[byte
         if error.code != 1:  # 1: none of them
             raise
         return frozenset()
-    told = set(out.split(b"\0"))
+    told = {path.removeprefix(b"./") for path in out.split(b"\0")}
     return frozenset(path for path in paths if path.rstrip(b"/") in told)
 
 

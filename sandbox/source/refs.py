@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.source.files import FileUnreadable, read_bounded
-from sandbox.source.repository import SourceRepository, unsupported
+from sandbox.source.repository import SourceRepository, is_text, unsupported
 
 _ID = re.compile(r"^[0-9a-f]{40}$")
 _LONG_ID = re.compile(r"^[0-9a-f]{64}$")
@@ -50,7 +50,8 @@ class Refs:
         """
         text = self._text(self._source.git_dir / "HEAD") or ""
         target = text.removeprefix("ref:").strip() if text.startswith("ref:") else None
-        branch = target.removeprefix("refs/heads/") if target and target.startswith("refs/heads/") else None
+        named = target is not None and target.startswith("refs/heads/") and is_ref_name(target) and is_text(target)
+        branch = target.removeprefix("refs/heads/") if target and named else None
         return CheckedOut(branch=branch, commit=self.get("HEAD"))
 
     def get(self, name: str, depth: int = _DEPTH) -> str | None:

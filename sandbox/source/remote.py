@@ -15,6 +15,7 @@ from domain import Refused, redacted
 from sandbox.git import LISTING, GitFailed, GitStopped, git
 from sandbox.revisions import Pinned
 from sandbox.source.files import FileUnreadable, read_bounded
+from sandbox.source.refs import is_ref_name
 
 SECONDS = 900.0
 _LIST_S = 120.0
@@ -54,7 +55,10 @@ class Remote:
             seconds=seconds,
             most=LISTING,
             largest=_LARGEST,
-            variables={"GIT_TRACE_CURL": str(trace), "GIT_TRACE_CURL_NO_DATA": "1"} if trace else {},
+            variables={
+                "GIT_ALLOC_LIMIT": "1g",
+                **({"GIT_TRACE_CURL": str(trace), "GIT_TRACE_CURL_NO_DATA": "1"} if trace else {}),
+            },
         )
 
 
@@ -130,8 +134,9 @@ async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str |
             continue
         if not listed.strip():
             raise empty(url)
-        found = re.search(rb"^ref: refs/heads/(\S+)\tHEAD$", listed, re.MULTILINE)
-        return remote, found[1].decode(errors="replace") if found else None
+        found = re.search(rb"^ref: (refs/heads/\S+)\tHEAD$", listed, re.MULTILINE)
+        ref = found[1].decode(errors="replace") if found else ""
+        return remote, ref.removeprefix("refs/heads/") if is_ref_name(ref) else None
     raise _refused(url, "it redirects again and again")
 
 
@@ -153,9 +158,13 @@ async def _redirected(remote: Remote, error: GitFailed) -> str:
     places = re.findall(r"Recv header: location: (\S{1,4000})", told, re.IGNORECASE)
     if not places:
         raise _unreachable(remote.url, error) from error
-    target = urljoin(remote.url.rstrip("/") + _SERVICE, places[-1])
+    try:
+        target = urljoin(remote.url.rstrip("/") + _SERVICE, places[-1])
+        host = urlsplit(target).hostname
+    except ValueError:
+        raise _refused(remote.url, "it redirects to what is no address") from None
     if not is_same_host(remote.url, target) or not target.endswith(_SERVICE):
-        raise _refused(remote.url, f"it redirects to {urlsplit(target).hostname or 'another place'}")
+        raise _refused(remote.url, f"it redirects to {host or 'another place'}")
     return target.removesuffix(_SERVICE)
 
 

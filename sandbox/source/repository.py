@@ -16,13 +16,24 @@ from sandbox.source.index_file import INDEX_BYTES, IndexInvalid, read_index
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^[^/\s:]+@[^/\s:]+:|^[A-Za-z][A-Za-z0-9+.-]*::")
 _SMALL = 64 << 10
+_GIT_LOOKS_INTO = re.compile(r"(?:[0-9a-f]{2}|pack|info)")
 _ALTERNATES = 50
 """Object folders that one repository may borrow from, all together."""
+_LINES = 1_000
+_OBJECT_DEPTH = 2
+"""Folders in folders that git reads objects and lists of them from: ``pack/multi-pack-index.d``."""
 
 
 def is_url(repo: str) -> bool:
     """Tell a URL (or ``user@host:path``) from a local path."""
-    return bool(_URL.match(repo)) and ("://" in repo or not Path(repo).exists())
+    return bool(_URL.match(repo)) and ("://" in repo or not _exists(repo))
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # No name that a file can have.
+        return False
 
 
 def is_remote(repo: str) -> bool:
@@ -63,11 +74,19 @@ def find(repo: str) -> SourceRepository:
         Refused: ``not_a_repository``, ``repository_unsupported``.
     """
     try:
-        return _located(repo)
+        found = _located(repo)
     except RepositoryNotFound as error:
         raise not_a_repository(repo, f" ({error})") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise not_a_repository(repo, f" that can be read ({error})") from error
+    if not is_text(f"{found.top}{found.folder}"):
+        raise unsupported("has a path that is not UTF-8", "Rename the folder, or run on a clone with another path.")
+    return found
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name from the file system can be written down: as UTF-8, in a database, in JSON."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def at_git_dir(git_dir: Path) -> SourceRepository:
@@ -181,18 +200,26 @@ def _with_alternates(first: Path) -> tuple[Path, ...]:
         FileUnreadable: a list is no file, or too long.
         Refused: ``repository_unsupported``: more of them than anybody has.
     """
-    found, waiting = [first], [first]
+    found, waiting, left = [first], [first], _LINES
     while waiting:
         place = waiting.pop()
         for line in (read_bounded(place / "info" / "alternates", _SMALL) or b"").split(b"\n"):
-            if not line or line.startswith((b"#", b'"')):
+            if not line or line.startswith(b"#"):
                 continue
-            other = (place / os.fsdecode(line)).resolve()
+            left -= 1
+            if line.startswith(b'"'):
+                raise unsupported(
+                    "borrows objects from a place with an odd name", "Run on a clone: git clone REPO CLONE"
+                )
+            # ``..`` is taken off the text, before any link is followed: so does git, and it reads these lists, too.
+            other = Path(os.path.normpath(place / os.fsdecode(line))).resolve()
             if other.is_dir() and other not in found:
                 found.append(other)
                 waiting.append(other)
-        if len(found) > _ALTERNATES:
-            raise unsupported("borrows objects from too many others", "Run on a clone: git clone --no-local REPO CLONE")
+            if len(found) > _ALTERNATES or not left:
+                raise unsupported(
+                    "borrows objects from too many others", "Run on a clone: git clone --no-local REPO CLONE"
+                )
     return tuple(found)
 
 
@@ -207,17 +234,33 @@ class ObjectFiles:
 
 
 def object_files(source: SourceRepository) -> ObjectFiles:
-    """Look at every entry of the object folders."""
+    """Look at every entry of the object folders that git may open, also behind links.
+
+    Raises:
+        Refused: ``repository_unsupported``: they cannot be read.
+    """
     links: dict[Path, None] = {}
     odd: list[Path] = []
-    waiting = [str(each) for each in source.objects]
-    while waiting:
-        with os.scandir(waiting.pop()) as listing:
-            for each in listing:
-                if each.is_symlink():
-                    links[Path(each.path).resolve()] = None
-                if each.is_dir(follow_symlinks=False):
-                    waiting.append(each.path)
-                elif not each.is_file() and not each.is_dir():
-                    odd.append(Path(each.path))
+    waiting, seen = [(str(each), 0) for each in source.objects], set[str]()
+    try:
+        while waiting:
+            place, depth = waiting.pop()
+            with os.scandir(place) as listing:
+                for each in listing:
+                    real = os.path.realpath(each.path) if each.is_symlink() else each.path
+                    folder, file = os.path.isdir(real), os.path.isfile(real)
+                    # An alternate can be any folder, that of all files too.
+                    if folder and not depth and not _GIT_LOOKS_INTO.fullmatch(each.name):
+                        continue
+                    if each.is_symlink():
+                        links[Path(real)] = None
+                    if folder and depth < _OBJECT_DEPTH and real not in seen:
+                        seen.add(real)
+                        waiting.append((real, depth + 1))
+                    elif not folder and not file:
+                        odd.append(Path(each.path))
+    except OSError as error:
+        raise unsupported(
+            f"has objects that cannot be read ({error})", "Run on a clone: git clone REPO CLONE"
+        ) from error
     return ObjectFiles(tuple(links), tuple(odd))

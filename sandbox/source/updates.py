@@ -61,7 +61,7 @@ def locked(folder: int, name: str, owner: str, what: str) -> Generator[FileLock]
     Raises:
         Refused: ``repository_locked``, or ``cannot_deliver``: the lock is a link.
     """
-    own = f".signoff-{hashlib.sha256(f'{owner}:{name}'.encode()).hexdigest()[:16]}"
+    own = f".signoff-{hashlib.sha256(f'{owner}:{name}'.encode(errors='surrogateescape')).hexdigest()[:16]}"
     lock = f"{name}.lock"
     if must_be_plain(folder, own, what) is None:
         os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder))

@@ -9,7 +9,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +76,8 @@ class _Scan:
     suspects: dict[bytes, IndexEntry] = field(default_factory=dict[bytes, IndexEntry])
     missing: set[bytes] = field(default_factory=set[bytes])
     untracked: list[bytes] = field(default_factory=list[bytes])
-    folders: set[bytes] = field(default_factory=set[bytes])
+    paths: list[bytes] = field(default_factory=list[bytes])
+    """Of the index, sorted: a set of all folders above them takes the square of a deep path."""
 
     def walk(self, fd: int, prefix: bytes, depth: int = 0) -> None:
         """Compare what lies in an open folder; what is met is taken from ``missing``."""
@@ -90,7 +92,7 @@ class _Scan:
                 elif not each.is_dir(follow_symlinks=False):
                     if each.is_file(follow_symlinks=False) or each.is_symlink():
                         self.untracked.append(path)
-                elif path not in self.folders:
+                elif not _within(self.paths, path + b"/"):
                     self.untracked.append(path + b"/")
                 elif depth < _DEPTH:
                     with opened(fd, (each.name,)) as below:
@@ -121,22 +123,30 @@ def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, TreeEntry
             there = tree.get(entry.path.rstrip(b"/"))
             if there is None or there.id != entry.id:
                 scan.staged.add(entry.path)
-            files = {path: each for path, each in files.items() if not path.startswith(entry.path)}
             continue
         there = files.get(entry.path)
         if there is None or entry.stage or entry.promised or (int(there.mode, 8), there.id) != (entry.mode, entry.id):
             scan.staged.add(entry.path)
         if not entry.skipped and entry.mode != _GITLINK:
             scan.missing.add(entry.path)
-    scan.staged |= files.keys() - scan.entries.keys()
-    for path in scan.entries:
-        above = path.rpartition(b"/")[0]
-        while above and above not in scan.folders:
-            scan.folders.add(above)
-            above = above.rpartition(b"/")[0]
+    left_out = sorted(entry.path for entry in index.entries if entry.mode == _FOLDER and entry.skipped)
+    scan.staged |= {path for path in files.keys() - scan.entries.keys() if not _covered(left_out, path)}
+    scan.paths = sorted(scan.entries)
     with opened(top) as fd:
         scan.walk(fd, b"")
     return scan
+
+
+def _within(paths: Sequence[bytes], start: bytes) -> bool:
+    """Tell whether one of these sorted paths starts like that."""
+    at = bisect_left(paths, start)
+    return at < len(paths) and paths[at].startswith(start)
+
+
+def _covered(folders: Sequence[bytes], path: bytes) -> bool:
+    """Tell whether a path lies below one of these sorted folders, none of which lies in another."""
+    at = bisect_right(folders, path)
+    return at > 0 and path.startswith(folders[at - 1])
 
 
 def _index(path: Path) -> tuple[Index, int, bool]:

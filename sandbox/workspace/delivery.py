@@ -5,6 +5,8 @@ folder is written as data (``sandbox.source.updates``): their configuration, hoo
 """
 
 import asyncio
+import contextlib
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,11 +53,12 @@ class Delivery:
         commit = await self.store.commit(run, tree, pinned.commit, message, at)
         there = await asyncio.to_thread(Refs(source).get, ref)
         if there is None:
-            await self._bring(run, source, commit, pinned)
-            try:
-                await asyncio.to_thread(update_ref, source, ref, old=None, new=commit, owner=run, who=WHO, at=at)
-            except RefMoved as error:
-                raise _branch_exists(name) from error
+            with _writable(source):
+                await self._bring(run, source, commit, pinned)
+                try:
+                    await asyncio.to_thread(update_ref, source, ref, old=None, new=commit, owner=run, who=WHO, at=at)
+                except RefMoved as error:
+                    raise _branch_exists(name) from error
         elif there != commit:
             raise _branch_exists(name)
         return Delivered(kind="branch", commit=commit, ref=name)
@@ -76,14 +79,17 @@ class Delivery:
             return done
         if head.commit != pinned.commit:
             raise _head_moved(pinned)
-        await self._bring(run, source, commit, pinned)
-        if not source.bare:
-            await _check_out(source, run, pinned.tree, tree)
         ref = f"refs/heads/{head.branch}" if head.branch else "HEAD"
-        try:
-            await asyncio.to_thread(update_ref, source, ref, old=pinned.commit, new=commit, owner=run, who=WHO, at=at)
-        except RefMoved as error:
-            raise _head_moved(pinned) from error
+        with _writable(source):
+            await self._bring(run, source, commit, pinned)
+            if not source.bare:
+                await _check_out(source, run, pinned.tree, tree)
+            try:
+                await asyncio.to_thread(
+                    update_ref, source, ref, old=pinned.commit, new=commit, owner=run, who=WHO, at=at
+                )
+            except RefMoved as error:
+                raise _head_moved(pinned) from error
         return done
 
     async def _bring(self, run: str, source: SourceRepository, commit: str, pinned: Pinned) -> None:
@@ -93,6 +99,19 @@ class Delivery:
                 raise _head_moved(pinned)
         pack = await self.store.pack(run, (commit,), (pinned.tree,))
         await asyncio.to_thread(put_pack, source, pack)
+
+
+@contextlib.contextmanager
+def _writable(source: SourceRepository) -> Generator[None]:
+    """Say what the system refuses: a full disk, a folder that is read only, a name that is too long."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(
+            f"{source.top} cannot be written: {error.strerror or error}.",
+            code="cannot_deliver",
+            hint="Make room, or see whose folder it is (ls -ld .git), or deliver as a patch (--deliver patch).",
+        ) from error
 
 
 async def _check_out(source: SourceRepository, run: str, old: str, new: str) -> None:

@@ -90,10 +90,16 @@ class Store:
                 head = await asyncio.to_thread(Refs(source).head)
                 # What is not committed is of interest to who works there, not to who fetches from there.
                 looked_at = not source.bare and not is_url(repo)
-                dirty, _ = await asyncio.gather(
+                # Both come to their end: a copy that goes on would write where nothing is any more.
+                dirty, copied = await asyncio.gather(
                     _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
                     self._copied(theirs, commit, folder),
+                    return_exceptions=True,
                 )
+                if isinstance(copied, BaseException):
+                    raise copied
+                if isinstance(dirty, BaseException):
+                    raise dirty
         except OSError as error:
             raise not_a_repository(repo, f" that can be read ({error})") from error
         except GitStopped as error:

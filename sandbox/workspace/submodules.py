@@ -15,7 +15,7 @@ from domain import Refused
 from sandbox.git import LISTING, GitFailed, git
 from sandbox.revisions import Pinned
 from sandbox.source import SourceRepository, borrowed, find, is_url
-from sandbox.source.repository import at_git_dir
+from sandbox.source.repository import at_git_dir, unsupported
 from sandbox.workspace.layout import write_text
 from sandbox.workspace.store import Store
 
@@ -28,6 +28,12 @@ _MAX_POINTER = 4 << 10
 _SECONDS = 120.0
 _LIST = "submodules.json"
 _ID = re.compile(r"^[0-9a-f]{40}$")
+_NO_PATH = re.compile(
+    rb"[\t/](?:\.\.?|)(?=[/\0])|[\t/\\](?:\.git|git~1)[ .]*(?=[/\\:\0])|[^\0]{4196}"
+    rb"|120000 blob [0-9a-f]{40}\t(?:[^\0]*/)?(?:\.gitmodules[ .]*|gitmod~[1-4])(?=[:\0])",
+    re.IGNORECASE,
+)
+"""In a listing: what git refuses to check out on any system, or a path longer than systems take."""
 _SECTION = re.compile(r'^\[submodule "((?:[^"\\]|\\.)*)"\]$')
 
 
@@ -88,8 +94,22 @@ def holding(path: str, links: Mapping[str, str]) -> str | None:
 
 
 async def links_of(folder: Path, tree: str) -> dict[str, str]:
-    """The submodules that a tree of the store links to: path → commit."""
-    return gitlinks(await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING))
+    """The submodules that a tree of the store links to: path → commit.
+
+    Raises:
+        Refused: ``repository_unsupported``: the tree is too large to be listed, or has paths that no git checks out.
+    """
+    try:
+        listed = await git(folder, "ls-tree", "-r", "-z", "--full-tree", tree, most=LISTING)
+    except GitFailed as error:
+        raise unsupported("has a tree that cannot be listed", "Name a smaller repository.") from error
+    if (odd := _NO_PATH.search(listed)) is not None:
+        path = listed[listed.rfind(b"\0", 0, odd.start()) + 1 : odd.end()].partition(b"\t")[2]
+        raise unsupported(
+            f"has a path that cannot be checked out: {path[:200].decode(errors='backslashreplace')!r}",
+            "Name a revision without it; git fsck says which commits have it.",
+        )
+    return gitlinks(listed)
 
 
 async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]:
@@ -134,10 +154,11 @@ class _Place:
         for each in candidates:
             try:
                 real, objects = each.resolve(), (each / "objects").resolve()
-            except (OSError, RuntimeError):
+                inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
+                found = inside and objects.is_dir()
+            except (OSError, RuntimeError, ValueError):  # A loop of links, a name that no folder can have.
                 continue
-            inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
-            if inside and objects.is_dir():
+            if found:
                 yield _Place(real, top, self.roots)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from domain import Budget, Refused, Task, ensure_no_credential
 from sandbox import Texts
+from sandbox.source import is_url
 from service import report
 from service.auth.four_eyes import local_user
 from service.cli.progress import Progress
@@ -89,12 +91,11 @@ def run(
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        made = Task(
+        deliver_as = _one(deliver, "--deliver", ("patch", "commit", "branch"))
+        made = _task(
             text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
-            outside=outside,
-            deliver=_one(deliver, "--deliver", ("patch", "commit", "branch")), budget=budget,
-            profile=_one(profile, "--profile", ("sealed", "packages")),
-            strategy=strategy or settings.strategy, requester=local_user(),
+            outside=outside, deliver=deliver_as, budget=budget, strategy=strategy or settings.strategy,
+            profile=_one(profile, "--profile", ("sealed", "packages")), requester=local_user(),
         )  # fmt: skip
         async with open_application(settings) as application:
             application.announce(err())
@@ -323,6 +324,18 @@ def vars_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
+def _task(**fields: Any) -> Task:
+    try:
+        return Task(**fields)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise Refused(
+            f"The task cannot be taken: {wrong['loc'][0]}: {wrong['msg']}",
+            code="task_invalid",
+            hint="Options are text in UTF-8, of a sensible length: signoff run --help",
+        ) from None
+
+
 def _text(text: str) -> str:
     if not text.strip():
         raise Refused("The task is empty.", code="task_invalid", hint='Say what is to be done: --task "Fix …"')
@@ -331,7 +344,16 @@ def _text(text: str) -> str:
 
 def _repo(repo: str) -> str:
     ensure_no_credential(repo)
-    return repo if "://" in repo or repo.startswith("git@") else str(Path(repo).expanduser().resolve())
+    if is_url(repo):
+        return repo
+    try:
+        return str(Path(repo).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # A loop of links, a name that is too long, nobody's home.
+        raise Refused(
+            f"{repo[:500]!r} is no folder: {error}",
+            code="not_a_repository",
+            hint="Name a folder with a git repository in it.",
+        ) from error
 
 
 def _one(given: str, option: str, allowed: tuple[str, ...]) -> Any:
