@@ -36,7 +36,7 @@ async def test_05_on_postgres(postgres_engine: AsyncEngine, tmp_path: Path) -> N
 WORKER = textwrap.dedent("""
     import asyncio, os, sys
     from pathlib import Path
-    from approvals import open_engine, sqlite_url
+    from database.engine import open_engine, sqlite_url
     from domain import Refused
     from tests.worlds.approvals import world
 
