@@ -33,6 +33,10 @@ class People(Protocol):
         """
         ...
 
+    async def programs(self, org: str, subject: str) -> Sequence[str]:
+        """Names of the programs whose keys this person made: what those ask for, this person asks for."""
+        ...
+
 
 class Ballots(Protocol):
     """Asks humans and remembers what they said. Another organisation's ballot does not exist.

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from approvals.ballot import Ballot, Revision, Voter
 from approvals.contract import People
+from approvals.errors import refusal
 from approvals.quorum import among_several, awaits
-from domain import Requirement
+from domain import Requirement, alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,18 @@ class Current:
 
     voter: Voter
     alone: bool
+    programs: tuple[str, ...] = ()
+    """Programs whose keys they made."""
+
+    def is_own(self, ballot: Ballot) -> bool:
+        """Whether a program of this voter asked, where several people work: they would sign for themselves."""
+        asked = [name for name in (ballot.requester, ballot.editor) if name]
+        return not self.alone and any(alike(name, program) for name in asked for program in self.programs)
+
+    def ensure_not_own(self, ballot: Ballot) -> None:
+        """Raise ``self_approval`` for a ballot of one's own program."""
+        if self.is_own(ballot):
+            raise refusal("self_approval", f"{self.voter.subject} made the key of {ballot.requester}, which asks.")
 
     def ballot(self, ballot: Ballot) -> Ballot:
         """The ballot with what its requirement still allows."""
@@ -22,7 +35,7 @@ class Current:
 
     def awaits(self, ballot: Ballot, now: datetime) -> bool:
         """Whether the ballot waits for this voter."""
-        return awaits(self.ballot(ballot), self.voter, now)
+        return not self.is_own(ballot) and awaits(self.ballot(ballot), self.voter, now)
 
     def revision(self, revision: Revision) -> Revision:
         """The edit with what its requirement still allows."""
@@ -34,7 +47,9 @@ async def current(people: People, voter: Voter) -> Current:
     held = await people.roles(voter.org, voter.subject)
     # Who stands in no directory is judged when the approval is used; here the surface's word counts, as for a spelling.
     roles = tuple(role for role in voter.roles if role in held) if held else voter.roles
-    return Current(voter=replace(voter, roles=roles), alone=await people.alone(voter.org))
+    alone = await people.alone(voter.org)
+    programs = () if alone else tuple(await people.programs(voter.org, voter.subject))
+    return Current(voter=replace(voter, roles=roles), alone=alone, programs=programs)
 
 
 async def required(people: People, org: str, requirement: Requirement) -> Requirement:

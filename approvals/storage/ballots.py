@@ -101,6 +101,7 @@ class StoredBallots:
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, stored):
+            now.ensure_not_own(stored)
             ballot, c = now.ballot(stored), ballots.c
             rejects = await count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
             voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
@@ -127,6 +128,7 @@ class StoredBallots:
     async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
         now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject) as (conn, ballot):
+            now.ensure_not_own(ballot)
             grant = grants.offered(now.ballot(ballot), terms, now.voter, now=self.clock())
             await rows.write_grant(conn, grant)
             await self.journal.append(conn, fact(ballot, "granted", voter.subject, self.clock()))

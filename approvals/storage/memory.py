@@ -25,12 +25,17 @@ class Directory:
     members: Mapping[tuple[str, str], Sequence[str]]
     solo: bool = True
     """True: nothing is added to what a ballot's requirement says."""
+    made: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], Sequence[str]])
+    """Programs by who made their keys."""
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         return self.members.get((org, subject), ())
 
     async def alone(self, org: str) -> bool:  # noqa: ARG002
         return self.solo
+
+    async def programs(self, org: str, subject: str) -> Sequence[str]:
+        return self.made.get((org, subject), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,7 @@ class RememberedBallots:
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
         async with self._changing(id, voter.org, voter.subject, decision.action_digest) as stored:
+            now.ensure_not_own(stored)
             ballot = now.ballot(stored)
             rejects = sum(b.state == "rejected" for b in self._of(ballot.org, ballot.run))
             voted = lifecycle.voted(ballot, decision, now.voter, now=self.clock(), rejects=rejects)
@@ -122,6 +128,7 @@ class RememberedBallots:
     async def grant(self, id: str, terms: Terms, voter: Voter) -> Grant:  # noqa: A002
         now = await current(self.people, voter)
         async with self._changing(id, voter.org, voter.subject) as ballot:
+            now.ensure_not_own(ballot)
             grant = grants.offered(now.ballot(ballot), terms, now.voter, now=self.clock())
             self.grants[grant.id] = grant
             self.facts.append(fact(ballot, "granted", voter.subject, self.clock()))

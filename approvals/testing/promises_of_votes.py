@@ -79,6 +79,14 @@ async def alone_no_longer_means_no_longer(stage: Stage) -> None:
     expect((await stage.ballots.vote(ballot.id, yes(ballot), stage.human("vera"))).state, "approved")
 
 
+async def who_made_a_programs_key_does_not_sign_for_it(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    stage.people.made[("acme", "vera")], stage.people.solo = (ballot.requester,), False
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), vera))
+    await refuses("self_approval", stage.ballots.grant(ballot.id, Terms(), vera))
+    expect({b.id for b in (await stage.ballots.list("acme", mine=vera)).items}, set[str]())
+
+
 async def a_role_that_was_taken_away_no_longer_votes(stage: Stage) -> None:
     ballot, vera = await stage.ask(), stage.human("vera")
     stage.people.members[("acme", "vera")] = ("viewer",)
@@ -203,6 +211,7 @@ VOTES = (
     two_humans_sign_critical,
     a_name_that_passes_for_another_is_the_same_human,
     alone_no_longer_means_no_longer,
+    who_made_a_programs_key_does_not_sign_for_it,
     a_role_that_was_taken_away_no_longer_votes,
     nobody_is_needed_below_high,
     those_who_never_count,

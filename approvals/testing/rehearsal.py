@@ -34,12 +34,16 @@ class ChangingRoles:
 
     members: dict[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], Sequence[str]])
     solo: bool = True
+    made: dict[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], Sequence[str]])
 
     async def roles(self, org: str, subject: str) -> Sequence[str]:
         return self.members.get((org, subject), ())
 
     async def alone(self, org: str) -> bool:  # noqa: ARG002
         return self.solo
+
+    async def programs(self, org: str, subject: str) -> Sequence[str]:
+        return self.made.get((org, subject), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

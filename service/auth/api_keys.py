@@ -5,10 +5,6 @@ asking the database, and lets secret scanners recognise it. At rest there is onl
 is not in the database.
 """
 
-import hashlib
-import hmac
-import secrets
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -41,54 +37,9 @@ from database import reading, writing
 from domain import value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
+from service.auth.tokens import Token, new_token, read_token
 from service.errors import refuse
 from service.tables import METADATA
-
-SECRET_BYTES = 32
-_PARTS = 5
-
-
-@value
-class Token:
-    """A token in its parts."""
-
-    kind: str
-    """``ak``: API key, ``st``: login session."""
-    env: str
-    id: str
-    secret: str
-
-    @property
-    def text(self) -> str:
-        """As it is shown, once."""
-        body = f"{self.kind}_{self.env}_{self.id}_{self.secret}"
-        return f"{body}_{checksum(body)}"
-
-    def mac(self, pepper: bytes) -> str:
-        """What is stored."""
-        return hmac.new(pepper, self.text.encode(), hashlib.sha256).hexdigest()
-
-
-def new_token(kind: str, env: str = "live") -> Token:
-    """A fresh one, with 256 random bits."""
-    return Token(kind=kind, env=env, id=secrets.token_hex(6), secret=secrets.token_hex(SECRET_BYTES))
-
-
-def read_token(text: str) -> Token:
-    """Take a token apart. Raises ``key_invalid`` for anything that never was one."""
-    parts = text.split("_")
-    if len(parts) != _PARTS or parts[0] not in {"ak", "st"} or not text.isascii():
-        raise refuse("key_invalid", "This is no API key.")
-    kind, env, id_, secret, crc = parts
-    if not hmac.compare_digest(checksum(f"{kind}_{env}_{id_}_{secret}"), crc):
-        raise refuse("key_invalid", "This API key is mistyped or cut off.")
-    return Token(kind=kind, env=env, id=id_, secret=secret)
-
-
-def checksum(body: str) -> str:
-    """CRC-32 as eight hexadecimal digits."""
-    return f"{zlib.crc32(body.encode()):08x}"
-
 
 SESSION_FOR = timedelta(hours=12)
 OVERLAP = timedelta(hours=24)
@@ -112,6 +63,7 @@ KEYS = Table(
     Column("standing", String(200), nullable=False, server_default=""),
     Column("made_from", String(40), nullable=False, server_default=""),
     Column("generation", Integer, nullable=False, server_default="0"),
+    Column("makers", JSON, nullable=False, server_default="[]"),
 )
 MODES = Table(
     "modes",
@@ -162,6 +114,8 @@ class ApiKey:
     """Id of the personal key that a session was opened with."""
     generation: int = 0
     """Of the organisation's mode when a session was opened: it ends with it."""
+    makers: tuple[str, ...] = ()
+    """Who made or renewed it, and who made the keys those came with: they answer for what it asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +170,7 @@ class ApiKeys:
         )
         async with writing(self.engine) as conn:
             await ensure_apart(conn, org, subject, subjects(org), named=self.named)
+            key = replace(key, makers=await self._behind(conn, org, by))
             await self._keep(conn, key, token)
             await self._note(conn, key, by, verb, note or name)
         return key, token.text
@@ -250,6 +205,12 @@ class ApiKeys:
     async def _keep(self, conn: AsyncConnection, key: ApiKey, token: Token) -> None:
         row: dict[str, Any] = {name: getattr(key, name) for name in COLUMNS}
         await conn.execute(insert(KEYS).values(**row, mac=token.mac(self.pepper)))
+
+    async def _behind(self, conn: AsyncConnection, org: str, by: str) -> tuple[str, ...]:
+        """``by``, and who made its key where it is a program."""
+        of = select(_K.makers).where(_K.org == org, _K.subject == by, ~_K.personal)
+        found = (await conn.execute(of)).scalars().all() if by else ()
+        return tuple(dict.fromkeys(name for names in ([by] if by else [], *found) for name in names))
 
     async def _note(self, conn: AsyncConnection, key: ApiKey, by: str, verb: str, note: str) -> None:
         """One line of the audit about a key, where somebody answers for it."""
@@ -345,7 +306,8 @@ class ApiKeys:
             if old.expires_at is not None and old.expires_at <= now:
                 raise refuse("key_ended", "This key has ended, and stays so.")
             token = new_token("ak", "live")
-            new = replace(old, id=token.id, created_at=now)
+            makers = tuple(dict.fromkeys((*old.makers, *await self._behind(conn, org, by))))
+            new = replace(old, id=token.id, created_at=now, makers=makers)
             until = min(now + OVERLAP, old.expires_at or now + OVERLAP)
             await conn.execute(update(KEYS).where(_K.id == id_).values(expires_at=until))
             await self._keep(conn, new, token)

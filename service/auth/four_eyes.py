@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Clock, Mode, Policy, Voter
 from database import reading, writing
-from domain import Requirement, Tier
+from domain import Requirement, Tier, alike
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, Members
 
@@ -121,6 +121,13 @@ class LocalDirectory:
         """Whether one person works here alone now, by the database and not by what this process remembers."""
         await self.four_eyes.look()
         return self.mode == "solo" and org == self.four_eyes.org
+
+    async def programs(self, org: str, subject: str) -> Sequence[str]:
+        """Programs whose keys this person made or renewed, ended ones too: what they ask for may still wait."""
+        keys = select(KEYS.c.subject, KEYS.c.makers).where(KEYS.c.org == org, ~KEYS.c.personal, KEYS.c.kind == "ak")
+        async with reading(self.four_eyes.engine) as conn:
+            found = (await conn.execute(keys)).all()
+        return tuple(dict.fromkeys(str(name) for name, makers in found if any(alike(subject, each) for each in makers)))
 
     def of(self, subject: str, org: str) -> tuple[str, ...]:
         """The same without waiting: it is a list, not a directory. The settings are about the server's own people."""

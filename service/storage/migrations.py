@@ -21,7 +21,7 @@ from service.errors import refuse
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest revision in ``deploy/migrations``; a test compares them."""
 ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
 _LOCK = 5_146_300_301

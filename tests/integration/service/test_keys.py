@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.worlds.asking import paused
-from tests.worlds.served import Served
+from tests.worlds.asking import SIGN, paused
+from tests.worlds.served import Served, served
 from tests.worlds.team import login, team
 
 
@@ -177,3 +177,20 @@ async def test_who_works_alone_lends_nothing_to_another_organisation(service: Se
         _, session = await keys.log_in(key, roles=await service.context.application.people.roles("other", subject))
         async with service.http(session) as http:
             assert (await http.get("/v1/whoami")).json()["roles"] == ["viewer"]
+
+
+async def test_who_made_a_programs_key_does_not_sign_what_it_asks_for(tmp_path: Path) -> None:
+    """The person behind a program is one of the two pairs of eyes already; so is who renewed its key."""
+    team_of = served(tmp_path, approvals_mode="team", approvers="ann")
+    async with team_of as service, service.http(service.session) as ann:
+        made = (await ann.post("/v1/keys", json={"name": "ci", "roles": ["operator"]})).json()
+        below = service.sdk(made["key"])
+        thread = (await below.threads.create())["thread_id"]
+        await below.runs.wait(thread, "coding", input=SIGN)
+        (item,) = (await ann.get("/v1/approvals", params={"run": thread, "state": "pending"})).json()["items"]
+        said = {"decision": "approve", "action_digest": item["action_digest"]}
+        answer = await ann.post(f"/v1/approvals/{item['id']}/decisions", json=said)
+        assert (item["requester"], answer.status_code, answer.json()["code"]) == ("key:ci", 403, "self_approval")
+        assert (await ann.get("/v1/approvals", params={"mine": "true", "run": thread})).json()["items"] == []
+    kept = await service.context.keys.list("local")
+    assert next(key.makers for key in kept if key.subject == "key:ci") == ("ann",)

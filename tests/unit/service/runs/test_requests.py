@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Refused
-from service.auth.api_keys import new_token, read_token
 from service.auth.principal import SCOPES, Principal, scopes_of
+from service.auth.tokens import new_token, read_token
 from service.runs.requests import RunAsk, read_task, spoken, wished
 
 WORDS = st.text(min_size=1, max_size=40).filter(str.strip)
