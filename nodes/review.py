@@ -39,8 +39,9 @@ from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
 
 PROOF_SECONDS = 900.0
 DIFF_CHARS = 60_000
-UNPAID = frozenset({"budget_spent", "quota_reached", "llm_no_credit"})
-"""Why a reviewer could not be asked, without anything being wrong with the change."""
+UNPAID = frozenset({"budget_spent", "llm_no_credit"})
+"""Why a reviewer could not be asked, without anything being wrong with the change. A workspace's quota ends the run: it
+is a rule about calls, not what this run may spend, and tomorrow there is another one."""
 
 _ABOUT_TESTS = re.compile(
     r"\b(remove|delete|drop|skip|disable|rewrite|replace|rename|adapt|update|change|migrate)\w*\b.{0,60}\btests?\b",
