@@ -44,7 +44,7 @@ class Talk:
     turns: int = 0
 
     @classmethod
-    async def open_chat(cls) -> "Talk":
+    async def opened(cls) -> "Talk":
         return cls(await opening(), Observer(prompt=PromptFiles(prompts=prompts("observe"))))
 
     async def seen(self, change: CodeChange) -> None:
