@@ -231,6 +231,7 @@ OURS = {
     "sandbox.source.remote": "what git prints, bounded",
     "sandbox.source.repository": "addresses of at most 2,000 characters",
     "sandbox.source.work_tree": "the first kilobyte of a file",
+    "service.auth.oidc": "claims of a token that was verified, each of at most 300 characters",
     "service.auth.allowed": "addresses of at most 2,000 characters",
     "service.runs.threads": "ids of threads",
     "sandbox.workspace.trees": "paths that git prints",
