@@ -98,10 +98,6 @@ class Refs:
         """Tell whether there is a ref at all."""
         return bool(self.packed) or next(self._loose(), None) is not None
 
-    def below(self, name: str) -> bool:
-        """Tell whether there are refs that have ``name`` as a folder."""
-        return any(other.startswith(f"{name}/") for other in self.packed)
-
     @property
     def packed(self) -> dict[str, str]:
         """What ``packed-refs`` says, by full name."""
