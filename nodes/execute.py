@@ -39,21 +39,15 @@ from domain import (
     ready,
 )
 from models import ChangeRequest, Message, PromptSource, worst_case
-from nodes._announce import announce
-from nodes._colleagues import Clock, Require, Roster, errand
-from nodes._command import run_command
-from nodes._context import news
-from nodes._judge import judge
-from nodes._lately import recent
-from nodes._masks import Masks, unmasked
-from nodes._means import affordable, together
-from nodes._output import clip, listed, plain, tail
-from nodes._prompt import as_json
-from nodes._propose import Answer, propose, selection_of
-from nodes._rating import rate
-from nodes._revise import shell_arguments
-from nodes._rules import denied, ruled
-from nodes._trials import Equipped, Trials
+from nodes._commands import clip, listed, plain, run_command, tail
+from nodes._events import announce
+from nodes._masking import Masks, unmasked
+from nodes._models import Clock, Require, Roster, as_json, selection
+from nodes._rating import denied, rate, ruled, shell_arguments
+from nodes.coder.candidate_runs import Equipped, Trials, recent
+from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
+from nodes.coder.context import news
+from nodes.coder.judge import judge
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Pinned, Snapshot, Store, Workspace, Workspaces
 
@@ -132,7 +126,7 @@ class Executor:
     async def _wave(self, state: ExecuteInput) -> tuple[Step, ...]:
         """All independent steps at once the first time; one at a time when something went wrong."""
         steps = ready(state["plan"], state["done"])
-        alone = state.get("tries", 0) > 0 or await self.roster.model("coder", errand(state)) is None
+        alone = state.get("tries", 0) > 0 or await self.roster.model("coder", selection(state)) is None
         return steps[:1] if alone else steps
 
     async def _messages(self, state: ExecuteInput, step: Step) -> tuple[Message, ...]:
@@ -160,15 +154,24 @@ class Executor:
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
     ) -> list[Answer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
-        wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
+        wanted = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
         providers = affordable(await self.roster.providers(wanted), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", wanted) is not None:
             tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         trials = await self._trials(state)
         hunks = () if state["baseline"].ok else await recent(state["pinned"], self.engine)
-        jobs = [ChangeRequest(messages=m, accept=_accept(state), expert=state["expert"], settings=settings,
-                    seconds=self.provider_seconds, hunks=hunks) for m in prompts]  # fmt: skip
+        jobs = [
+            ChangeRequest(
+                messages=m,
+                accept=_accept(state),
+                expert=state["expert"],
+                settings=settings,
+                seconds=self.provider_seconds,
+                hunks=hunks,
+            )
+            for m in prompts
+        ]
         spare = None if state["baseline"].ok else await self.roster.last_resort(wanted)
         bench = Equipped(workspace, trials.env)
         several = len(providers) > 1
@@ -191,12 +194,22 @@ class Executor:
             return denied(risk) is None and not self.require(risk.tier).humans
 
         return Trials(
-            workspaces=self.workspaces, run=state["run"], pinned=state["pinned"], snapshot=state["snapshot"],
-            lane="candidate", accept=_accept(state), env=await self._env(state), seconds=COMMAND_SECONDS,
-            tracer=self.tracer, before=read_report(plain(state["baseline"])),
-            automatic=automatic, profile=task.profile, alive=partial(self._ensure_alive, state),
-            masker=await self.masks(state["run"]), files=await self.store.files(state["run"], state["snapshot"].tree),
-        )  # fmt: skip
+            workspaces=self.workspaces,
+            run=state["run"],
+            pinned=state["pinned"],
+            snapshot=state["snapshot"],
+            lane="candidate",
+            accept=_accept(state),
+            env=await self._env(state),
+            seconds=COMMAND_SECONDS,
+            tracer=self.tracer,
+            before=read_report(plain(state["baseline"])),
+            automatic=automatic,
+            profile=task.profile,
+            alive=partial(self._ensure_alive, state),
+            masker=await self.masks(state["run"]),
+            files=await self.store.files(state["run"], state["snapshot"].tree),
+        )
 
     async def _all(
         self,
@@ -221,8 +234,14 @@ class Executor:
                 pending = Pending(
                     step=step.id, change=attempt.change, action=action, risk=risk, provider=attempt.provider
                 )
-                return {"pending": pending, "attempts": tuple(attempts), "snapshot": snapshot, "spent": spent,
-                        "transcript": _heard(prompts, answers), "verdict": None}  # fmt: skip
+                return {
+                    "pending": pending,
+                    "attempts": tuple(attempts),
+                    "snapshot": snapshot,
+                    "spent": spent,
+                    "transcript": _heard(prompts, answers),
+                    "verdict": None,
+                }
             attempts.append(attempt)
         return await self._proved(state, work, attempts, spent, _heard(prompts, answers))
 
@@ -230,8 +249,9 @@ class Executor:
         self, state: ExecuteInput, work: Deliverable, step: Step, answer: Answer
     ) -> tuple[Attempt, Risk | None]:
         """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
-        blank = Attempt(step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates,
-                        reason=answer.reason)  # fmt: skip
+        blank = Attempt(
+            step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates, reason=answer.reason
+        )
         if answer.proposal is None:
             return _refusal(blank, answer.problem), None
         proposal = answer.proposal

@@ -18,9 +18,9 @@ from domain import (
     read_report,
 )
 from models import Message, PromptSource
-from nodes._announce import announce
-from nodes._output import ending, listed, plain, tail
-from nodes._prompt import as_json
+from nodes._commands import ending, listed, plain, tail
+from nodes._events import announce
+from nodes._models import as_json
 from sandbox import Snapshot
 
 REMEMBERED = 20
@@ -128,9 +128,15 @@ def _noticed(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     last = evidence[-1]
     loop = Finding(kind="loop", message="the same action was tried three times among the last five")
     changed = Evidence(
-        step=last.step, attempt=last.attempt, runs=last.runs, report=last.report, failure=last.failure,
-        findings=(*last.findings, loop), tree=last.tree, action=last.action,
-    )  # fmt: skip
+        step=last.step,
+        attempt=last.attempt,
+        runs=last.runs,
+        report=last.report,
+        failure=last.failure,
+        findings=(*last.findings, loop),
+        tree=last.tree,
+        action=last.action,
+    )
     return (*evidence[:-1], changed)
 
 
@@ -142,17 +148,33 @@ def _verdict(evidence: Evidence) -> str:
 
 def _final(attempts: Sequence[Attempt], empty: Sequence[str] = ()) -> Ending | None:
     """A refusal that no other attempt could change ends the run, in its own words."""
-    final = {"no_failing_test", "no_repair_found", "not_python", "interpreter_missing", "dependency_missing",
-             "no_provider", "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request",
-             "llm_no_credit", "quota_reached", "policy_forbids_all"}  # fmt: skip
+    final = {
+        "no_failing_test",
+        "no_repair_found",
+        "not_python",
+        "interpreter_missing",
+        "dependency_missing",
+        "no_provider",
+        "llm_unauthorized",
+        "llm_unknown_model",
+        "context_too_long",
+        "llm_bad_request",
+        "llm_no_credit",
+        "quota_reached",
+        "policy_forbids_all",
+    }
     last = attempts[-1] if attempts else None
     if last is None or last.code not in final:
         return None
     about_the_request = last.code.startswith("llm_") or last.code in {
-        "no_failing_test", "context_too_long", "quota_reached", "policy_forbids_all",
-    }  # fmt: skip
+        "no_failing_test",
+        "context_too_long",
+        "quota_reached",
+        "policy_forbids_all",
+    }
     message, hint = last.refused, last.hint
     if empty and last.code == "dependency_missing":  # what is missing is likely in there, and in no package
         message, hint = f"{message} Note that {'; '.join(empty)}"[:20_000], ""
-    return Ending(status="failed", code=last.code, message=message, hint=hint,
-                  exit_status=2 if about_the_request else 1)  # fmt: skip
+    return Ending(
+        status="failed", code=last.code, message=message, hint=hint, exit_status=2 if about_the_request else 1
+    )

@@ -12,7 +12,7 @@ from domain import CodeChange, FileEdit, Refused, TestReport
 from models import Bench, ChangeRequest, Proposal, Usage
 from models.contract import Listener
 from models.metering import book
-from nodes._trials import Equipped, Trials
+from nodes.coder.candidate_runs import Equipped, Trials
 from sandbox import Local, Spec, Store, Workspaces
 from tests.worlds.house import repository
 

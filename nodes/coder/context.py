@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from domain import Refused
 from domain.masking import Masker
-from nodes._masks import shown
+from nodes._masking import shown
 from retrieval import Finder, Passage
 from sandbox import Store, Texts
 
