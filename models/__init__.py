@@ -4,24 +4,31 @@ Clients, wrappers and the routing between models have doors of their own: ``mode
 ``models.routing``, and ``models.repair``.
 """
 
-from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext, Usage
+from models.contract import (
+    Message,
+    Model,
+    ModelSettings,
+    Question,
+    Reply,
+    Role,
+    SelectionContext,
+    Tool,
+    ToolCall,
+    Usage,
+)
 from models.metering import UsageMeter, metered
 from models.partial_json import PartialChanges, line_of
 from models.prompts import Prompt, PromptFiles, PromptSource, load_all
-from models.prompts_langfuse import LangfusePrompts
 from models.providers import Bench, ChangeRequest, ModelProvider, Proposal, Provider
 from models.ranking import best, compared, passes_everything, tied
 from models.scripted import Scripted
-from models.tables import METADATA as MODEL_TABLES
 from models.tables import Database
 from models.tokens import worst_case
 
 __all__ = [
-    "MODEL_TABLES",
     "Bench",
     "ChangeRequest",
     "Database",
-    "LangfusePrompts",
     "Message",
     "Model",
     "ModelProvider",
@@ -37,6 +44,8 @@ __all__ = [
     "Role",
     "Scripted",
     "SelectionContext",
+    "Tool",
+    "ToolCall",
     "Usage",
     "UsageMeter",
     "best",

@@ -7,7 +7,7 @@ from alembic import context
 from sqlalchemy import Connection, TypeDecorator, create_engine
 
 from approvals.storage.tables import metadata as approvals
-from models import MODEL_TABLES
+from models.tables import METADATA as MODEL_TABLES
 from service.storage.schema import METADATA
 from telemetry.audit import metadata as audit
 

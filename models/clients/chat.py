@@ -10,17 +10,17 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import TypeVar, cast
 
 from domain import Refused, SignoffError, Unavailable, Unreadable, value
-from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, Transport
+from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, ToolOffer, Transport
 from models.clients.dialect import relax, without_tools
 from models.clients.stream import StreamAccumulator
 from models.clients.structured import ParsedAnswer, read, schema_of, without_thoughts
-from models.contract import Message, Price, Question, Reply, Usage
+from models.contract import Message, Price, Question, Reply, ToolCall, Usage
+from models.errors import no_tools, refuses_tools
 from models.metering import book
-from models.tokens import TokenRatio
+from models.tokens import TokenRatio, tools_text
 
 T = TypeVar("T")
 
@@ -38,7 +38,8 @@ class _Answer:
     usage: Usage
     first_ms: float | None
     called: bool = False
-    """It came as the arguments of a tool call."""
+    """A tool was called; where none was offered, the text is its arguments."""
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,7 +83,8 @@ class Chat:
     async def _answered(self, question: Question[T]) -> Reply[T]:
         if question.answer is str:
             text = await self._send(question, None)
-            return _reply(cast("T", without_thoughts(text.text)), text, text.usage)
+            reply = _reply(cast("T", without_thoughts(text.text)), text, text.usage)
+            return replace(reply, tool_calls=text.calls)
         schema = schema_of(question.answer)
         first = await self._send(question, schema)
         parsed = read(first.text, question.answer)
@@ -100,13 +102,19 @@ class Chat:
 
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
         """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
+        offer = ToolOffer(tools=question.tools, choice=question.tool_choice) if question.tools else None
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
+            if offer is not None and not dialect.tools:
+                raise no_tools(self.name, "it refused them before")
             sent = replace(question, messages=formatted(question.messages, schema, dialect))
             try:
-                return await self._stream(sent, schema, dialect)
-            except Refused as error:
-                plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
+                return await self._stream(sent, schema, dialect, offer)
+            except (Refused, Unavailable) as error:
+                plainer = relax(dialect, error.message, offer) if error.stable_code == "llm_bad_request" else None
+                if plainer is None and offer is not None and refuses_tools(error):
+                    self.learned.dialect = replace(dialect, tools=False)
+                    raise no_tools(self.name, error.message) from None
                 if plainer is None:
                     raise
                 self.learned.dialect = plainer
@@ -116,13 +124,17 @@ class Chat:
             hint="Read docs/model-protocol.md and the log of the model server.",
         )
 
-    async def _stream(self, question: Question[T], schema: AnswerSchema | None, dialect: Dialect) -> _Answer:
+    async def _stream(
+        self, question: Question[T], schema: AnswerSchema | None, dialect: Dialect, offer: ToolOffer | None
+    ) -> _Answer:
         if question.listener is not None:
             question.listener("")
-        stream = StreamAccumulator(name=self.name, listener=question.listener)
+        stream = StreamAccumulator(name=self.name, listener=question.listener, tools=offer is not None)
+        messages, settings = question.messages, question.settings
+        size = sum(len(message.text) for message in messages) + len(tools_text(question.tools))
         usage = Usage()
         try:
-            sending = self.transport.send(question.messages, form=schema, dialect=dialect, settings=question.settings)
+            sending = self.transport.send(messages, form=schema, dialect=dialect, settings=settings, offer=offer)
             async with aclosing(sending) as deltas:
                 async for delta in deltas:
                     stream.take(delta)
@@ -131,7 +143,7 @@ class Chat:
             stream.failed(error)
             raise
         finally:  # also when the caller gives up in the middle: what was used is booked, whatever comes of it
-            usage = stream.usage(question.messages, question.settings, self.learned.ratio)
+            usage = stream.usage(size, settings, self.learned.ratio)
             usage = replace(usage, cost=self.price.of(usage))
             book(usage)
         return _Answer(
@@ -140,7 +152,8 @@ class Chat:
             model=stream.last.model or self.name,
             first_ms=stream.first_ms,
             usage=usage,
-            called=stream.last.called,
+            called=stream.called,
+            calls=stream.calls,
         )
 
 
@@ -182,8 +195,14 @@ def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect:
 
 def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Join neighbours of the same role: many chat templates refuse two of them in a row."""
-    groups = (list(group) for _, group in groupby(messages, key=lambda message: message.role))
-    return tuple(replace(group[0], content="\n\n".join(message.content for message in group)) for group in groups)
+    turns: list[Message] = []
+    for message in messages:
+        last = turns[-1] if turns else None
+        if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
+            turns.append(message)
+        else:
+            turns[-1] = replace(last, content=f"{last.content}\n\n{message.content}", tool_calls=message.tool_calls)
+    return tuple(turns)
 
 
 def repair_round(

@@ -22,7 +22,16 @@ from pydantic import SecretStr
 
 from domain import Broken, Refused, SignoffError, Unavailable, Unreadable, whole_number
 from models.clients.bounded import PLAIN, Problem, limited
-from models.clients.contract import AnswerSchema, Delta, Dialect, ModelEndpoint
+from models.clients.contract import (
+    AnswerSchema,
+    Delta,
+    Dialect,
+    ModelEndpoint,
+    ToolOffer,
+    call_deltas,
+    wire_messages,
+    wire_tools,
+)
 from models.contract import Message, ModelSettings, Usage
 from models.errors import LARGEST, endless, error_text, refusal, retry_after, served_length, too_long, unreachable
 
@@ -162,10 +171,16 @@ class OpenAITransport:
         return self.endpoint.model or "default"
 
     async def send(
-        self, messages: Sequence[Message], *, form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings
+        self,
+        messages: Sequence[Message],
+        *,
+        form: AnswerSchema | None,
+        dialect: Dialect,
+        settings: ModelSettings,
+        offer: ToolOffer | None = None,
     ) -> AsyncGenerator[Delta]:
-        """See ``Wire.send``."""
-        stream = self.client.astream(_wire_messages(messages), **_options(form, dialect, settings))
+        """See ``Transport.send``."""
+        stream = self.client.astream(wire_messages(messages), **_options(form, dialect, settings, offer))
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as chunks:
                 async for chunk in chunks:
@@ -224,17 +239,20 @@ async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransp
         yield OpenAITransport(endpoint=endpoint, client=client)
 
 
-def _wire_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
-
-
-def _options(form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings) -> dict[str, Any]:
+def _options(
+    form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings, offer: ToolOffer | None
+) -> dict[str, Any]:
     """What is sent beside the messages. See docs/model-protocol.md, which is the promise."""
     # The client would check a response_format of its own; ours goes through as it is.
     body: dict[str, Any] = {dialect.limit: settings.max_tokens}
     options: dict[str, Any] = {"stream_usage": dialect.stream_usage, "extra_body": body}
     if dialect.temperature:
         options["temperature"] = settings.temperature
+    if offer is not None:
+        body["tools"] = wire_tools(offer.tools)
+        body["tool_choice"] = offer.choice if dialect.must_call else "auto"
+        if dialect.one_call:
+            body["parallel_tool_calls"] = False
     if form is not None:
         options["extra_headers"] = {ANSWER_HEADER: form.name}
         if dialect.structured == "tools":
@@ -263,22 +281,15 @@ def _tool(form: AnswerSchema) -> dict[str, Any]:
 
 def _delta(chunk: BaseMessage) -> Delta:
     metadata = chunk.response_metadata
-    called = _called(chunk)
     used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
     return Delta(
-        text=str(chunk.text) or called,
-        called=not chunk.text and bool(called),
+        text=str(chunk.text),
+        calls=call_deltas(chunk),
         finish=metadata.get("finish_reason"),
         model=metadata.get("model_name"),
         # Nothing was read for no prompt at all: an endpoint that says so does not count.
         usage=_usage(used) if used and used["input_tokens"] else None,
     )
-
-
-def _called(chunk: BaseMessage) -> str:
-    """The arguments of tool calls: some models answer in no other way, although no tool was offered."""
-    calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
-    return "".join(call["args"] or "" for call in calls)
 
 
 def _usage(used: UsageMetadata) -> Usage:

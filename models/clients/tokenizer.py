@@ -9,8 +9,8 @@ import httpx
 
 from domain import value
 from models.clients.bounded import PLAIN, bounded_hooks
-from models.clients.contract import ModelEndpoint
-from models.contract import Message
+from models.clients.contract import ModelEndpoint, wire_messages, wire_tools
+from models.contract import Message, Tool
 
 PATIENCE_S = 5.0
 
@@ -26,7 +26,7 @@ class TokenCount:
 class TokenCounter(Protocol):
     """Counts exactly, or says that it cannot."""
 
-    async def count(self, messages: Sequence[Message]) -> TokenCount | None: ...
+    async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None: ...
 
 
 @dataclass(slots=True)
@@ -45,13 +45,13 @@ class Tokenizer:
     model: str
     lent: _Lent = field(default_factory=_Lent, repr=False, compare=False)
 
-    async def count(self, messages: Sequence[Message]) -> TokenCount | None:
+    async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None:
         """See ``TokenCounter.count``; None where there is no tokenizer, or no answer."""
         if not self.lent.yes:
             return None
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        body = {"model": self.model, "messages": wire_messages(messages)}
         try:
-            answer = await self.client.post(self.url, json={"model": self.model, "messages": turns})
+            answer = await self.client.post(self.url, json=body | ({"tools": wire_tools(tools)} if tools else {}))
         except httpx.HTTPError:
             return None  # whether the endpoint is there is found out by the one that asks it
         try:

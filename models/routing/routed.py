@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
 
 from domain.masking import Masker
-from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext
+from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext, Tool
 from models.policy import ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, ModelCards
 from models.routing.composition import around_choice
@@ -35,7 +35,29 @@ async def by_form(_: SelectionContext) -> Masker:
 async def masked(masker_of: MaskerOf, context: SelectionContext, messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages as an endpoint may read them."""
     masker = await masker_of(context)
-    return tuple(replace(message, content=masker.text(message.content)) for message in messages)
+
+    def shown(value: Any) -> Any:
+        match value:
+            case str():
+                return masker.text(value)
+            case list():
+                return [shown(item) for item in value]
+            case dict():
+                return {masker.text(str(key)): shown(item) for key, item in value.items()}
+            case _:
+                return value
+
+    return tuple(
+        replace(
+            message,
+            content=masker.text(message.content),
+            tool_calls=tuple(
+                replace(call, arguments=shown(call.arguments), raw=masker.text(call.raw), wrong=masker.text(call.wrong))
+                for call in message.tool_calls
+            ),
+        )
+        for message in messages
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +121,7 @@ class Routed:
         return self.router.catalogue.entitlement_of(self.context.org, task.requester, task.standing)
 
     async def chosen(
-        self, messages: Sequence[Message], settings: ModelSettings, *, look: bool = True
+        self, messages: Sequence[Message], settings: ModelSettings, *, look: bool = True, tools: Sequence[Tool] = ()
     ) -> tuple[Route, Circumstances]:
         """Whom it would ask, without asking. ``look``: whether endpoints may be asked what they serve."""
         router = self.router
@@ -111,6 +133,7 @@ class Routed:
             settings,
             provider=self.provider,
             entitlement=self._entitlement,
+            tools=tools,
         )
         cards = await router.registry.cards(self.role, look=look)
         now = await router.circumstances(self.context, cards)
@@ -124,7 +147,7 @@ class Routed:
         """
         messages = await masked(self.router.masker, self.context, question.messages)
         question = replace(question, messages=messages)
-        order, now = await self.chosen(question.messages, question.settings)
+        order, now = await self.chosen(question.messages, question.settings, tools=question.tools)
         self._trace(order)
         if not order.choices:
             problem = no_model_error(self.role, order)

@@ -17,6 +17,7 @@ A step of the script is a dict:
 ``repeat``     true: the step is never used up
 ``status``     an HTTP error, with ``message``, ``headers`` and ``code``
 ``raw``        this body with status 200, as it is; ``content_type`` beside it
+``calls``      tools that are called beside the words: pairs of a name and arguments (an object, or text as it is)
 ``finish``     finish reason; ``stop`` unless told
 ``cut_after``  the connection breaks after so many pieces of the stream
 ``hang_after`` nothing comes any more after so many pieces (0: not even a first byte of the answer)

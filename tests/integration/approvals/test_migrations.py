@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.storage import create_all, metadata
 from database import open_engine, sqlite_url
-from models import MODEL_TABLES, Database
+from models import Database
+from models.tables import METADATA as MODEL_TABLES
 from service.runs.runs import Runs
 from service.storage.schema import METADATA
 from telemetry.audit import create_audit
