@@ -4,6 +4,17 @@ from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
+from domain.coder import (
+    AskAction,
+    CoderAction,
+    CoderTurn,
+    DoneAction,
+    EditAction,
+    EditBlock,
+    OpenAction,
+    RunAction,
+    SearchAction,
+)
 from domain.dag import check_plan, ready
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
 from domain.errors import (
@@ -63,6 +74,7 @@ __all__ = [
     "Action",
     "ActionKind",
     "ApiDesign",
+    "AskAction",
     "Attempt",
     "BallotState",
     "Broken",
@@ -71,10 +83,15 @@ __all__ = [
     "Charsets",
     "Choice",
     "CodeChange",
+    "CoderAction",
+    "CoderTurn",
     "CommandRun",
     "Conflict",
     "ContextTooLong",
     "Delivery",
+    "DoneAction",
+    "EditAction",
+    "EditBlock",
     "Ending",
     "Event",
     "EventKind",
@@ -94,6 +111,7 @@ __all__ = [
     "NewFile",
     "NotOnce",
     "OddJson",
+    "OpenAction",
     "Outcome",
     "Output",
     "Pending",
@@ -107,9 +125,11 @@ __all__ = [
     "Requirement",
     "Review",
     "Risk",
+    "RunAction",
     "SandboxLost",
     "Score",
     "Scores",
+    "SearchAction",
     "Selection",
     "SignoffError",
     "Spent",

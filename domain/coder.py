@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain._value import value
-from domain.change import Content
+from domain.change import MOST_FILES, Content
 from domain.work import Line, Name, Prose
 
 Where = Annotated[str, Field(max_length=1_000)]
@@ -63,7 +63,7 @@ class EditAction:
     """Change files."""
 
     kind: Literal["edit"] = "edit"
-    edits: Annotated[tuple[EditBlock, ...], Field(min_length=1, max_length=200)]
+    edits: Annotated[tuple[EditBlock, ...], Field(min_length=1, max_length=MOST_FILES)]
 
 
 @value

@@ -22,6 +22,8 @@ from models.clients.contract import AnswerSchema
 
 LONGEST_IN_GRAMMAR = 20_000
 """Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
+MOST_IN_GRAMMAR = 60
+"""Items of a list: a grammar compiler writes each of them out."""
 
 _NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
 
@@ -55,6 +57,8 @@ def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
     }
     if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
         del out["maxLength"]
+    if out.get("maxItems", 0) > MOST_IN_GRAMMAR:
+        out["maxItems"] = MOST_IN_GRAMMAR
     return _length_in_pattern(out)
 
 

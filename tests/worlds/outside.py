@@ -39,6 +39,8 @@ from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
 from models.clients.structured import read, without_thoughts
+from models.dialects import single as single_dialect
+from models.dialects import text as text_dialect
 from models.experts import _word
 from models.partial_json import PartialChange
 from models.policy import parse_policy
@@ -167,6 +169,17 @@ PARSERS = (
     Parser("models.clients.structured", lambda text: read(text, CodeChange)),
     Parser("models.clients.structured", lambda text: read(f"{{{text}", Plan)),
     Parser("models.clients.structured", without_thoughts),
+    *(
+        Parser(f"models.dialects.{name}", text_dialect.read)
+        for name in ("text", "fences", "markers", "blocks", "calls")
+    ),
+    Parser("models.dialects.markers", lambda text: text_dialect.read(f"```edit a.py\n<<<<<<< SEARCH\n{text}")),
+    Parser("models.dialects.blocks", lambda text: text_dialect.read(f"```diff\n--- a\n+++ b\n@@ @@\n{text}\n```")),
+    Parser("models.dialects.blocks", lambda text: text_dialect.read(f"{text}\n```python {text[:900]}\n{text}\n```")),
+    Parser("models.dialects.blocks", lambda text: text_dialect.read(f"```open\n{text}\n```")),
+    Parser("models.dialects.calls", lambda text: text_dialect.read(f"<tool_call>{text}")),
+    Parser("models.dialects.calls", lambda text: text_dialect.read(f"<function=open>{text}")),
+    Parser("models.dialects.single", single_dialect.read),
     Parser("models.tokens", estimated),
     Parser("models.experts", lambda text: _word("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
@@ -250,6 +263,7 @@ _PIECES = (
     'File "a", line 1', "a.b.", "\n    def test_a():\n", ">   x\n", "Failed example:\n", "-eyJ",
     "-----BEGIN PRIVATE KEY-----", "authorization:", "basic ", "http://a", "password=", "if x:\n ", "not ", "1+",
     "f(", '{"a":', "[1,", "\\u", "&a [*a", "<<: *a\n", "- ", "? ", "%TAG ! !\n", "<!--", "```", "```a\n", "<think>",
+    "```\n", "<<<<<<< SEARCH\n", "=======\n", ">>>>>>> REPLACE\n", "<tool_call>", "<parameter=a>", "~~~",
     "</think>", "echo a;", "xargs ", "eval -x ", "busybox ", "{a,b}", "a&&", "s/a/b/;", "skip ", "it('", "<<EOF\n",
 )  # fmt: skip
 
