@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
+from domain import CoderTurn, Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
 from models import Message, PromptSource
 from nodes._commands import plain, tail
 from nodes._events import announce
@@ -38,6 +38,8 @@ class ReplanUpdate(TypedDict, total=False):
     planning: tuple[Message, ...]
     done: tuple[str, ...]
     transcript: tuple[Message, ...]
+    turns: tuple[CoderTurn, ...]
+    question: None
     snapshot: Snapshot
     round: int
     tries: int
@@ -91,6 +93,8 @@ class Replanner:
             "planning": (*messages, Message(role="assistant", content=as_json(plan))),
             "done": (),
             "transcript": (),
+            "turns": (),
+            "question": None,
             "tries": 0,
             "findings": (),
             "pending": None,

@@ -19,7 +19,7 @@ from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces, recent_change
 
 
 @dataclass(frozen=True, slots=True)
-class Equipped:
+class WorkspaceBench:
     """The workspace as a provider's bench, with the variables that this repository's tests need."""
 
     workspace: Workspace
@@ -48,7 +48,7 @@ class Equipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
+class CandidateRuns:
     """Where candidates are run: each in a lane of its own, from the same snapshot."""
 
     workspaces: Workspaces

@@ -21,7 +21,7 @@ from models import (
     worst_case,
 )
 from nodes._events import TextStream, announce
-from nodes.coder.candidate_runs import Trials
+from nodes.coder.candidate_runs import CandidateRuns
 from nodes.coder.judge import Judge, rated
 
 
@@ -81,10 +81,10 @@ class _Entrant:
             finally:
                 self.stream.flush()
 
-    async def compete(self, job: ChangeRequest, bench: Bench, trials: Trials) -> None:
+    async def compete(self, job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
         await self.propose(job, bench)
         if self.proposal is not None:
-            self.candidate = await trials.evidence(self.lane, self.proposal)
+            self.candidate = await runs.evidence(self.lane, self.proposal)
 
     def spent(self) -> Spent:
         """What it cost, whatever came of it, and running it."""
@@ -105,7 +105,7 @@ async def propose(
     providers: Sequence[Provider],
     job: ChangeRequest,
     bench: Bench,
-    trials: Trials,
+    runs: CandidateRuns,
     *,
     last_resort: Provider | None = None,
     judge: Judge | None = None,
@@ -116,13 +116,13 @@ async def propose(
     ends the search. A provider that fails is left out; its error is the answer only when nobody had
     another, the last resort included. ``judge`` rates those that no test can tell apart.
     """
-    entrants = [_Entrant(lane=f"{trials.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
+    entrants = [_Entrant(lane=f"{runs.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
     if len(entrants) == 1:
         await entrants[0].propose(job, bench)
     else:
-        await _race(entrants, job, bench, trials)
+        await _race(entrants, job, bench, runs)
     if not any(e.proposal for e in entrants) and last_resort is not None:
-        entrants.append(_Entrant(lane=f"{trials.lane}-spare", provider=last_resort))
+        entrants.append(_Entrant(lane=f"{runs.lane}-spare", provider=last_resort))
         await entrants[-1].propose(job, bench)
     spent = sum((e.spent() for e in entrants), Spent())
     tried = [e for e in entrants if e.candidate is not None]
@@ -136,7 +136,7 @@ async def propose(
         )
     if judge is not None:
         spent += await _judged(tried, judge, spent)
-    return replace(_ranked(tried, entrants, trials), spent=spent)
+    return replace(_ranked(tried, entrants, runs), spent=spent)
 
 
 def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -144,9 +144,9 @@ def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candid
     return tuple(sorted(reports, key=lambda each: taken is None or each.provider != taken.provider))
 
 
-async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, trials: Trials) -> None:
+async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
     """Let all of them run until each is done, or one has passed everything."""
-    waiting = {asyncio.create_task(e.compete(job, bench, trials)) for e in entrants}
+    waiting = {asyncio.create_task(e.compete(job, bench, runs)) for e in entrants}
     try:
         while waiting and not any(e.candidate is not None and passes_everything(e.candidate) for e in entrants):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -171,11 +171,11 @@ async def _judged(tried: Sequence[_Entrant], judge: Judge, spent: Spent) -> Spen
     return judged.spent
 
 
-def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], trials: Trials) -> Answer:
+def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: CandidateRuns) -> Answer:
     ranked = best([e.candidate for e in tried if e.candidate is not None])
     winner = next(e for e in tried if e.lane == ranked.winner.id)
     others = tuple(e.report() for e in entrants if e.candidate is None)
-    with trials.tracer.start_as_current_span("n_best") as span:
+    with runs.tracer.start_as_current_span("n_best") as span:
         span.set_attributes(
             {
                 "app.candidates": len(entrants),

@@ -27,6 +27,10 @@ from nodes._masking import Masks
 from nodes._rating import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
+from nodes.coder.changes import ChangeRunner
+from nodes.coder.context import RecentTrees
+from nodes.coder.single import SingleAnswer
+from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
 from nodes.execute import Executor
 from nodes.observe import Observer
@@ -296,17 +300,36 @@ def build_nodes(
 ) -> Nodes:
     """Give every node its colleague."""
     risk, require, says = revise.engine, revise.require, wordings(settings)
+    changes = ChangeRunner(
+        workspaces=workspaces,
+        store=store,
+        masks=masks,
+        engine=risk,
+        require=require,
+        ballots=ballots,
+        tracer=spans.tracer,
+    )
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
                      tracer=spans.tracer),
         execute=Executor(
-            workspaces=workspaces, store=store, masks=masks, roster=roster,
-            engine=risk, require=require, ballots=ballots,
-            prompt=says["execute"], judging=says["judge"], clock=clock, tracer=spans.tracer,
-            provider_seconds=settings.repair_seconds,
+            changes=changes,
+            roster=roster,
+            loop=CoderLoop(
+                changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=RecentTrees(store, masks)
+            ),
+            single=SingleAnswer(
+                changes=changes,
+                roster=roster,
+                prompt=says["execute"],
+                judging=says["judge"],
+                clock=clock,
+                provider_seconds=settings.repair_seconds,
+            ),
+            clock=clock,
         ),
-        observe=Observer(prompt=says["observe"]),
+        observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
