@@ -49,30 +49,6 @@ class ToolCall:
 
 
 @value
-class Tool:
-    """A function that a model may call instead of answering in words."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    """JSON Schema of its arguments, an object."""
-
-
-@value
-class ToolCall:
-    """A call that a model made: its arguments, or the text that came in their place and what is wrong with it."""
-
-    id: str
-    """The result names it (``Message.tool_call_id``)."""
-    name: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    raw: str = ""
-    """What was written as the arguments, where it cannot be read; empty otherwise."""
-    wrong: str = ""
-    """Why it cannot be read, in words for the model; empty: the arguments are what was written."""
-
-
-@value
 class Message:
     """One turn of a conversation. Who calls tools is answered by one ``tool`` message for each call."""
 

@@ -34,7 +34,9 @@ from domain import (
     yaml_value,
 )
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.text import definitions, passages
 from domain.text.charsets import declarations
+from domain.text.elision import elision
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -202,6 +204,18 @@ PARSERS = (
     Parser("domain.masking.values", lambda text: find_secrets(f"password = {text}")),
     Parser("domain.text.charsets", lambda text: declarations({".editorconfig": _raw(text)})),
     Parser("domain.text.charsets", lambda text: declarations({".gitattributes": _raw(text)})),
+    Parser("domain.text.passages", lambda text: passages.find(text, f"x\n{text[: len(text) // 9]}", text)),
+    Parser("domain.text.passages", lambda text: passages.find(f"{text}\n y", f"{text}\n  y\n", f"{text}\n  z\n")),
+    Parser("domain.text.passages", lambda text: passages.find(text, f"{text[:900]}\nunique_line\n", text)),
+    Parser("domain.text.elision", lambda text: elision(text, "a.py")),
+    Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
+    Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
+    Parser("domain.text.definitions", lambda text: definitions.redefined(text, f"def a():\n    {text}\n", "a.py")),
+    Parser(
+        "domain.text.definitions",
+        lambda text: definitions.redefined(f"function a() {{\n{text}", "function a() {\n}", "a.js"),
+    ),
+    Parser("domain.text.definitions", lambda text: definitions.names(text, "js")),
     Parser("domain.text.encoding", lambda text: decoded(_raw(text), "a.html")),
     Parser("nodes._masks", lambda text: masked_run(_ran(text), Masker())),
     Parser("sandbox.workspace.submodules", submodules.names),
