@@ -3,6 +3,7 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
+from domain.baseline import Comparison, compared_with_baseline
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.coder import (
     AskAction,
@@ -12,6 +13,7 @@ from domain.coder import (
     EditAction,
     EditBlock,
     OpenAction,
+    OpenQuestion,
     RunAction,
     SearchAction,
 )
@@ -53,7 +55,18 @@ from domain.failures import failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
-from domain.limits import QUESTION, ensure_within, looping
+from domain.limits import (
+    LAST_TURNS,
+    LOOP,
+    NO_ACTION,
+    QUESTION,
+    SILENT,
+    TURNS,
+    TURNS_SPENT,
+    ensure_within,
+    looping,
+    verdict_on,
+)
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
 from domain.text.charsets import DECLARING, Charsets, declarations
@@ -67,10 +80,16 @@ from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, P
 
 __all__ = [
     "DECLARING",
+    "LAST_TURNS",
+    "LOOP",
     "MANIFESTS",
+    "NO_ACTION",
     "ODD_TEXT",
     "QUESTION",
+    "SILENT",
     "TIERS",
+    "TURNS",
+    "TURNS_SPENT",
     "Action",
     "ActionKind",
     "ApiDesign",
@@ -86,6 +105,7 @@ __all__ = [
     "CoderAction",
     "CoderTurn",
     "CommandRun",
+    "Comparison",
     "Conflict",
     "ContextTooLong",
     "Delivery",
@@ -112,6 +132,7 @@ __all__ = [
     "NotOnce",
     "OddJson",
     "OpenAction",
+    "OpenQuestion",
     "Outcome",
     "Output",
     "Pending",
@@ -150,6 +171,7 @@ __all__ = [
     "alike",
     "below",
     "check_plan",
+    "compared_with_baseline",
     "declarations",
     "decoded",
     "dominant",
@@ -177,6 +199,7 @@ __all__ = [
     "split_credential",
     "universal",
     "value",
+    "verdict_on",
     "weakened",
     "whole_number",
     "written",

@@ -1,5 +1,6 @@
 """Actions of the coder, one a turn: a closed set, and what came of each."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -107,3 +108,24 @@ class CoderTurn:
     hint: Prose = ""
     call: Name = ""
     """Id of the tool call that this answers, in the dialect that has them."""
+    digest: Name = ""
+    """Equal for the same action with the same result."""
+    nudged: bool = False
+    """It was told that it repeats itself."""
+    outcome: Prose = ""
+    """In one line: what a compacted conversation keeps of it."""
+
+
+@value
+class OpenQuestion:
+    """What the coder asks the person, until that is answered and the coder has read the answer."""
+
+    step: Name
+    turn: int = 1
+    text: Prose
+    asked_at: datetime | None = None
+    answer: Prose | None = None
+    answered_by: Name = ""
+    answered_at: datetime | None = None
+    call: Name = ""
+    """Id of the tool call that asks, in the dialect that has them."""

@@ -138,6 +138,8 @@ class Question(Generic[T]):
     tools: tuple[Tool, ...] = ()
     """What may be called instead of answering in words; then ``answer`` is ``str``."""
     tool_choice: ToolChoice = "auto"
+    facts: tuple[str, ...] = ()
+    """What is said of the messages that are left out, where the conversation has to be compacted."""
 
     def __post_init__(self) -> None:
         if self.tools and self.answer is not str:

@@ -7,8 +7,8 @@ from langchain_core.messages import AIMessage
 
 from approvals import Ballots, action_digest
 from domain import Action, Ending, Proof, Refused, Review, Task
-from nodes._announce import announce
-from nodes._output import listed
+from nodes._commands import listed
+from nodes._events import announce
 from sandbox import Delivered, Delivery, Pinned, Snapshot
 
 

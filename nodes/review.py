@@ -28,12 +28,10 @@ from domain import (
 )
 from domain.masking import Masker, without_echoes
 from models import Model, PromptSource, metered
-from nodes._announce import announce
-from nodes._colleagues import Clock, Roster, errand
-from nodes._command import run_command
-from nodes._consult import consult, spent_on
-from nodes._masks import Masks
-from nodes._output import clip, counted, ending, listed, plain, tail
+from nodes._commands import clip, counted, ending, listed, plain, run_command, tail
+from nodes._events import announce
+from nodes._masking import Masks
+from nodes._models import Clock, Roster, consult, selection, spent_on
 from risk import RiskEngine
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
 
@@ -96,7 +94,7 @@ class Reviewer:
             *await self._cheats(texts, task, base, tree),
             *await self._secrets(readable),
         )
-        model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
+        model = await self.roster.model("reviewer", selection(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         review, unread = None, ""
         if asked and model is not None:
@@ -123,8 +121,12 @@ class Reviewer:
             "spent": spent,
         }
         if diff == "" and proof.ok:
-            update["ending"] = Ending(status="nothing_to_do", code="nothing_to_do", message="No file had to change.",
-                                      answer_markdown=review.final_answer_markdown)  # fmt: skip
+            update["ending"] = Ending(
+                status="nothing_to_do",
+                code="nothing_to_do",
+                message="No file had to change.",
+                answer_markdown=review.final_answer_markdown,
+            )
         return update
 
     async def _prove(self, run: str, tree: str, task: Task, masker: Masker) -> Proof:

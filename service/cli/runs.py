@@ -42,7 +42,7 @@ OUTSIDE = typer.Option(
     "--outside",
     help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
 )
-STEPS = typer.Option("--max-steps", min=1, help="Attempts in all. The last one is proved and delivered, too.")
+STEPS = typer.Option("--max-steps", min=1, help="Turns of the coder in all. The last one is proved and delivered, too.")
 COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
 TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
 MINUTES = typer.Option("--max-minutes", min=0.01, help="Wall time.")
@@ -60,9 +60,9 @@ def run(
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
     expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
     profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
-    max_steps: Annotated[int, STEPS] = 40,
+    max_steps: Annotated[int, STEPS] = 200,
     max_cost: Annotated[float, COST] = 5.0,
-    max_tokens: Annotated[int, TOKENS] = 400_000,
+    max_tokens: Annotated[int, TOKENS] = 2_000_000,
     max_minutes: Annotated[float, MINUTES] = 30.0,
     max_sandbox_seconds: Annotated[float, SANDBOX] = 1_800.0,
     outside: Annotated[bool, OUTSIDE] = False,

@@ -55,8 +55,9 @@ from models.wrappers import (
     StoredLedger,
     WordSimilarity,
 )
+from nodes._models import DialectName
 from sandbox import Check, Store
-from service.settings import Settings
+from service.settings import CoderDialect, Settings
 
 ALL = "SIGNOFF_MODEL"
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
@@ -221,6 +222,7 @@ class ModelSelection:
     board: ModelRouter
     repair: Provider
     timeout_s: float = 300.0
+    coder_dialect: CoderDialect = "auto"
 
     @property
     def catalogue(self) -> Catalogue:
@@ -311,6 +313,10 @@ class ModelSelection:
             return None
         policy = await self.board.policy(errand)
         return self._repairing(errand, "No model answered.") if policy.allows(REPAIR) else None
+
+    async def dialect(self, role: Role, errand: SelectionContext) -> DialectName:  # noqa: ARG002
+        """See ``Roster.dialect``: what the settings say, else what the model is known to hold."""
+        return "single" if self.coder_dialect == "auto" else self.coder_dialect
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         return self.catalogue.choose_expert(text, paths).id

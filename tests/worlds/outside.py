@@ -50,9 +50,9 @@ from models.prompts import Prompt
 from models.repair.wording import subject
 from models.tokens import estimated
 from models.wrappers import similarity
-from nodes._lately import _as_diff
-from nodes._masks import masked_run
-from nodes._output import plain
+from nodes._commands import plain
+from nodes._masking import masked_run
+from nodes.coder.candidate_runs import _as_diff
 from nodes.review import _ABOUT_TESTS, _changes
 from retrieval import chunks, clues, repomap, shelf, trace, words
 from risk import RiskEngine, default_rules, read_policy
@@ -121,8 +121,8 @@ PARSERS = (
     Parser("domain.text.untrusted", python_tree),
     Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
     Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
-    Parser("nodes._output", lambda text: plain(_ran(text))),
-    Parser("nodes._lately", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
+    Parser("nodes._commands", lambda text: plain(_ran(text))),
+    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
     Parser("nodes.review", _changes),
     Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
@@ -217,7 +217,7 @@ PARSERS = (
     ),
     Parser("domain.text.definitions", lambda text: definitions.names(text, "js")),
     Parser("domain.text.encoding", lambda text: decoded(_raw(text), "a.html")),
-    Parser("nodes._masks", lambda text: masked_run(_ran(text), Masker())),
+    Parser("nodes._masking", lambda text: masked_run(_ran(text), Masker())),
     Parser("sandbox.workspace.submodules", submodules.names),
     Parser("domain.text.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
     Parser("service.report", diff_view),
@@ -240,7 +240,7 @@ SHELL = frozenset(
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
-    "nodes._delivery": "at most 20,000 characters of a task, each tried once",
+    "nodes.assess": "at most 20,000 characters of a task, each tried once",
     "risk.grammar": "grammars that come with the house",
     "risk.rules": "patterns that come with the house, on texts that other modules bound",
     "sandbox.egress.policy": "a request line of at most 400 bytes, host names of at most 253 characters",

@@ -77,7 +77,7 @@ async def served(
     changed: Callable[[Application], Application] = lambda application: application,
     **given: Any,
 ) -> AsyncGenerator[Served]:
-    """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house;
+    """The service on a free port. ``whole``: the real nodes instead of the quick one; ``changed``: another house;
     ``server``: a PostgreSQL URL."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,7 +13,7 @@ from models.clients import ModelEndpoint
 from models.clients.chat import open_chat
 from models.routing import load_catalogue
 from nodes import prompts
-from nodes._prompt import as_json
+from nodes._models import as_json
 from nodes.observe import Observer
 from sandbox import Snapshot
 

@@ -9,9 +9,8 @@ import pytest
 from domain import Budget, CodeChange, Refused, Spent, Task, Unavailable
 from models import ChangeRequest, Message, ModelProvider, ModelSettings, PromptFiles, Scripted
 from nodes import prompts
-from nodes._judge import Judge
-from nodes._means import affordable, together
-from nodes._propose import propose
+from nodes.coder.candidates import affordable, propose, together
+from nodes.coder.judge import Judge
 from tests.worlds.contest import BROKEN, RIGHT, WRONG, Told, change, contest, stopped
 from tests.worlds.house import QUICK
 

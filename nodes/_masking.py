@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from domain import CodeChange, CommandRun, FileEdit, NewFile, Output, Refused, decoded
 from domain.masking import PLACEHOLDER, Masker, holds_secrets, is_secret_file, known_of, not_shown, restored
-from nodes._rules import workspace_policy
+from nodes._rating import workspace_policy
 from sandbox import Store
 
 Read = Callable[[str], Awaitable[bytes]]

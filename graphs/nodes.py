@@ -18,7 +18,7 @@ from nodes.wait import Waiter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staff:
+class Nodes:
     """One colleague per node."""
 
     receive: Receiver

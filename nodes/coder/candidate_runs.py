@@ -8,18 +8,18 @@ from functools import partial
 
 from opentelemetry.trace import Span, Tracer
 
-from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport
+from domain import Candidate, CodeChange, CommandRun, Hunk, Profile, SignoffError, TestReport
 from domain.masking import Masker
 from models import Proposal, compared, passes_everything
-from nodes._announce import announce
-from nodes._command import run_command
-from nodes._masks import unmasked
-from nodes._output import counted
-from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces
+from nodes._commands import counted, run_command
+from nodes._events import announce
+from nodes._masking import unmasked
+from risk import RiskEngine
+from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces, recent_changes
 
 
 @dataclass(frozen=True, slots=True)
-class Equipped:
+class WorkspaceBench:
     """The workspace as a provider's bench, with the variables that this repository's tests need."""
 
     workspace: Workspace
@@ -48,7 +48,7 @@ class Equipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
+class CandidateRuns:
     """Where candidates are run: each in a lane of its own, from the same snapshot."""
 
     workspaces: Workspaces
@@ -80,9 +80,11 @@ class Trials:
         """
         await self.alive()
         blank = Candidate(
-            id=lane, provider=proposal.provider, diff_lines=_lines(proposal.change),
+            id=lane,
+            provider=proposal.provider,
+            diff_lines=_lines(proposal.change),
             tokens=proposal.usage.tokens_in + proposal.usage.tokens_out,
-        )  # fmt: skip
+        )
         started = time.monotonic()
         with self.tracer.start_as_current_span(f"candidate {lane}") as span:
             try:
@@ -124,24 +126,43 @@ class Trials:
 def _measured(blank: Candidate, before: TestReport | None, after: TestReport | None, *, passed: bool) -> Candidate:
     seen = compared(before, after, passed=passed)
     return replace(
-        blank, builds=seen.builds, reproduction_passed=seen.reproduction, regression_passed=seen.regression,
-        score=seen.share, behaviour=seen.behaviour,
-    )  # fmt: skip
+        blank,
+        builds=seen.builds,
+        reproduction_passed=seen.reproduction,
+        regression_passed=seen.regression,
+        score=seen.share,
+        behaviour=seen.behaviour,
+    )
 
 
 def _describe(span: Span, candidate: Candidate) -> None:
-    span.set_attributes({
-        "app.candidate.provider": candidate.provider,
-        "app.candidate.builds": candidate.builds,
-        "app.candidate.reproduction_passed": candidate.reproduction_passed,
-        "app.candidate.regression_passed": candidate.regression_passed,
-        "app.candidate.score": candidate.score,
-        "app.candidate.diff_lines": candidate.diff_lines,
-        "app.candidate.tokens": candidate.tokens,
-    })  # fmt: skip
+    span.set_attributes(
+        {
+            "app.candidate.provider": candidate.provider,
+            "app.candidate.builds": candidate.builds,
+            "app.candidate.reproduction_passed": candidate.reproduction_passed,
+            "app.candidate.regression_passed": candidate.regression_passed,
+            "app.candidate.score": candidate.score,
+            "app.candidate.diff_lines": candidate.diff_lines,
+            "app.candidate.tokens": candidate.tokens,
+        }
+    )
 
 
 def _lines(change: CodeChange) -> int:
     texts = [f.content for f in change.files_to_create]
     texts += [e.replace if e.replace is not None else e.content or "" for e in change.files_to_update]
     return sum(text.count("\n") + 1 for text in texts) + len(change.files_to_delete)
+
+
+async def recent(pinned: Pinned, engine: RiskEngine) -> tuple[Hunk, ...]:
+    """The last changes before the pinned commit, without those that hold a secret: it was taken out for a reason."""
+    hunks = await recent_changes(pinned)
+    return await asyncio.to_thread(lambda: tuple(hunk for hunk in hunks if not engine.secrets(_as_diff(hunk))))
+
+
+def _as_diff(hunk: Hunk) -> str:
+    """The text that would come back, as lines that a diff adds."""
+    lines = [*hunk.before.splitlines(), hunk.subject]
+    head = f"diff --git a/{hunk.path} b/{hunk.path}\n--- a/{hunk.path}\n+++ b/{hunk.path}\n@@ -0,0 +1,{len(lines)} @@\n"
+    return head + "".join(f"+{line}\n" for line in lines)

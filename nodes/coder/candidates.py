@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import Candidate, Selection, SignoffError, Spent, Step
+from domain import Budget, Candidate, Selection, SignoffError, Spent, Step
 from models import (
     Bench,
     ChangeRequest,
+    Message,
     ModelProvider,
+    ModelSettings,
     Proposal,
     Provider,
     UsageMeter,
@@ -16,11 +18,11 @@ from models import (
     metered,
     passes_everything,
     tied,
+    worst_case,
 )
-from nodes._aloud import Aloud
-from nodes._announce import announce
-from nodes._judge import Judge, rated
-from nodes._trials import Trials
+from nodes._events import TextStream, announce
+from nodes.coder.candidate_runs import CandidateRuns
+from nodes.coder.judge import Judge, rated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +43,13 @@ def selection_of(step: Step, attempt: int, answer: Answer) -> Selection:
     best, taken = answer.candidates[0], answer.proposal
     won = taken is not None and best.provider == taken.provider
     return Selection(
-        step=step.id, attempt=attempt, winner=best.id if won else "", provider=taken.provider if taken else "",
-        reason=answer.reason, candidates=answer.candidates,
-    )  # fmt: skip
+        step=step.id,
+        attempt=attempt,
+        winner=best.id if won else "",
+        provider=taken.provider if taken else "",
+        reason=answer.reason,
+        candidates=answer.candidates,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +60,7 @@ class _Entrant:
     provider: Provider
     tab: UsageMeter = field(default_factory=UsageMeter)
     """What asking it used."""
-    aloud: Aloud = field(init=False)
+    stream: TextStream = field(init=False)
     """Tells whoever watches what it writes."""
     proposal: Proposal | None = None
     problem: SignoffError | None = None
@@ -62,23 +68,23 @@ class _Entrant:
 
     def __post_init__(self) -> None:
         form = "change" if isinstance(self.provider, ModelProvider) else "prose"
-        self.aloud = Aloud(provider=self.provider.name, id=self.lane, form=form)
+        self.stream = TextStream(provider=self.provider.name, id=self.lane, form=form)
 
     async def propose(self, job: ChangeRequest, bench: Bench) -> None:
         with metered() as self.tab:
             try:
-                proposal = await self.provider.propose(job, bench, listener=self.aloud.hear)
+                proposal = await self.provider.propose(job, bench, listener=self.stream.hear)
                 self.proposal = replace(proposal, usage=self.tab.usage)
             except SignoffError as error:
                 announce("note", f"{self.provider.name}: {error.message}", code=error.stable_code)
                 self.problem = error
             finally:
-                self.aloud.flush()
+                self.stream.flush()
 
-    async def compete(self, job: ChangeRequest, bench: Bench, trials: Trials) -> None:
+    async def compete(self, job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
         await self.propose(job, bench)
         if self.proposal is not None:
-            self.candidate = await trials.evidence(self.lane, self.proposal)
+            self.candidate = await runs.evidence(self.lane, self.proposal)
 
     def spent(self) -> Spent:
         """What it cost, whatever came of it, and running it."""
@@ -99,7 +105,7 @@ async def propose(
     providers: Sequence[Provider],
     job: ChangeRequest,
     bench: Bench,
-    trials: Trials,
+    runs: CandidateRuns,
     *,
     last_resort: Provider | None = None,
     judge: Judge | None = None,
@@ -110,13 +116,13 @@ async def propose(
     ends the search. A provider that fails is left out; its error is the answer only when nobody had
     another, the last resort included. ``judge`` rates those that no test can tell apart.
     """
-    entrants = [_Entrant(lane=f"{trials.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
+    entrants = [_Entrant(lane=f"{runs.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
     if len(entrants) == 1:
         await entrants[0].propose(job, bench)
     else:
-        await _race(entrants, job, bench, trials)
+        await _race(entrants, job, bench, runs)
     if not any(e.proposal for e in entrants) and last_resort is not None:
-        entrants.append(_Entrant(lane=f"{trials.lane}-spare", provider=last_resort))
+        entrants.append(_Entrant(lane=f"{runs.lane}-spare", provider=last_resort))
         await entrants[-1].propose(job, bench)
     spent = sum((e.spent() for e in entrants), Spent())
     tried = [e for e in entrants if e.candidate is not None]
@@ -130,7 +136,7 @@ async def propose(
         )
     if judge is not None:
         spent += await _judged(tried, judge, spent)
-    return replace(_ranked(tried, entrants, trials), spent=spent)
+    return replace(_ranked(tried, entrants, runs), spent=spent)
 
 
 def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -138,9 +144,9 @@ def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candid
     return tuple(sorted(reports, key=lambda each: taken is None or each.provider != taken.provider))
 
 
-async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, trials: Trials) -> None:
+async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
     """Let all of them run until each is done, or one has passed everything."""
-    waiting = {asyncio.create_task(e.compete(job, bench, trials)) for e in entrants}
+    waiting = {asyncio.create_task(e.compete(job, bench, runs)) for e in entrants}
     try:
         while waiting and not any(e.candidate is not None and passes_everything(e.candidate) for e in entrants):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -165,17 +171,60 @@ async def _judged(tried: Sequence[_Entrant], judge: Judge, spent: Spent) -> Spen
     return judged.spent
 
 
-def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], trials: Trials) -> Answer:
+def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: CandidateRuns) -> Answer:
     ranked = best([e.candidate for e in tried if e.candidate is not None])
     winner = next(e for e in tried if e.lane == ranked.winner.id)
     others = tuple(e.report() for e in entrants if e.candidate is None)
-    with trials.tracer.start_as_current_span("n_best") as span:
-        span.set_attributes({
-            "app.candidates": len(entrants),
-            "app.winner": ranked.winner.id,
-            "app.winner.provider": ranked.winner.provider,
-            "app.reason": ranked.reason,
-            "app.review": [f"{c.id} {c.review:.1f}" for c in ranked.order if c.review is not None],
-        })  # fmt: skip
+    with runs.tracer.start_as_current_span("n_best") as span:
+        span.set_attributes(
+            {
+                "app.candidates": len(entrants),
+                "app.winner": ranked.winner.id,
+                "app.winner.provider": ranked.winner.provider,
+                "app.reason": ranked.reason,
+                "app.review": [f"{c.id} {c.review:.1f}" for c in ranked.order if c.review is not None],
+            }
+        )
     announce("note", ranked.reason, winner=ranked.winner.provider)
     return Answer(proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason)
+
+
+def together(budget: Budget, spent: Spent, prompts: Sequence[tuple[Message, ...]], settings: ModelSettings) -> int:
+    """How many of these questions may be asked side by side: at least one, the budget has the last word on it."""
+    left, fit = _left(budget, spent), 0
+    for prompt in prompts:
+        left -= _at_worst(prompt, settings)
+        if left < 0:
+            break
+        fit += 1
+    return max(1, fit)
+
+
+def affordable(
+    providers: Sequence[Provider],
+    budget: Budget,
+    spent: Spent,
+    prompts: Sequence[tuple[Message, ...]],
+    settings: ModelSettings,
+) -> tuple[Provider, ...]:
+    """The first provider, and of the others as many as the budget has room for. One that asks no model is free."""
+    left, each = _left(budget, spent), sum(_at_worst(prompt, settings) for prompt in prompts)
+    kept: list[Provider] = []
+    for provider in providers:
+        needed = each if isinstance(provider, ModelProvider) else 0
+        if kept and needed > max(0, left):
+            continue
+        left -= needed
+        kept.append(provider)
+    if len(kept) < len(providers):
+        announce("note", f"What is left of the token budget has room for {len(kept)} of {len(providers)} candidates.")
+    return tuple(kept)
+
+
+def _left(budget: Budget, spent: Spent) -> int:
+    return budget.max_tokens - spent.tokens_in - spent.tokens_out
+
+
+def _at_worst(prompt: Sequence[Message], settings: ModelSettings) -> int:
+    """With the round of repair, as the ledger sets it aside before each call."""
+    return worst_case(prompt, settings).tokens

@@ -1,11 +1,17 @@
-"""Cut command output for a state, a prompt or a person."""
+"""Commands in a sandbox: run in a span of their own, masked, and their output cut for a state, a prompt or a person."""
 
 import asyncio
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from opentelemetry.trace import Tracer
+
 from domain import CommandRun, LeftOut, Output, TestReport, read_report
+from domain.masking import Masker
+from nodes._events import announce
+from nodes._masking import masked_run
 
 KEEP_HEAD = 8 << 10
 KEEP_TAIL = 24 << 10
@@ -65,3 +71,37 @@ def listed(left_out: Sequence[LeftOut], most: int = 10) -> str:
     """Name what commands left behind, in words."""
     named = ", ".join(f"{each.path} ({each.how})" for each in left_out[:most])
     return named if len(left_out) <= most else f"{named} and {len(left_out) - most} more"
+
+
+async def run_command(
+    tracer: Tracer,
+    command: str,
+    run: Callable[[], Awaitable[CommandRun]],
+    *,
+    masker: Masker,
+    clean_checkout: bool = False,
+) -> CommandRun:
+    """Await ``run`` in a span of its own, and mask what it printed: nobody who reads it is to see secrets.
+
+    The command itself stays out of the span: it may hold anything.
+    """
+    announce("command_started", masker.text(command), clean_checkout=clean_checkout)
+    with tracer.start_as_current_span("sandbox.exec") as span:
+        ran = masked_run(await run(), masker)
+        span.set_attributes(
+            {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": "shell",
+                "langfuse.observation.type": "tool",
+                "app.command.sha256": hashlib.sha256(command.encode()).hexdigest()[:16],
+                "app.command.ended": ran.ended,
+                "app.command.code": ran.code,
+                "app.command.ms": round(ran.duration_ms, 3),
+                "app.command.bytes": sum(len(o.head) + len(o.tail) + o.dropped for o in (ran.stdout, ran.stderr)),
+                "app.clean_checkout": clean_checkout,
+            }
+        )
+    report = await counted(ran)
+    counts = {"counts": report.summary} if report else {}
+    announce("command_ended", ending(ran), ok=ran.ok, ms=round(ran.duration_ms), **counts)
+    return ran

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import RateLimited, Refused, Spent, Transient, Unavailable
-from graphs.patience import ATTEMPTS, FIRST_S, LONGEST_S, patient, seconds_before
+from graphs.retry import ATTEMPTS, FIRST_S, LONGEST_S, patient, seconds_before
 from models import Usage
 from models.metering import book
 from tests.unit.models.flaky import Clock

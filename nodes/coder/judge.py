@@ -5,10 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from domain import Candidate, CodeChange, Score, Scores, SignoffError, Spent, Task
 from models import Model, ModelSettings, PromptSource, metered
-from nodes._announce import announce
-from nodes._colleagues import Asking, Clock, Roster, errand
-from nodes._consult import consult, spent_on
-from nodes._prompt import as_json
+from nodes._events import announce
+from nodes._models import Asking, Clock, Roster, as_json, consult, selection, spent_on
 
 CHANGES_CHARS = 60_000
 """Of all changes together."""
@@ -54,9 +52,14 @@ class Judge:
         with metered() as tab:
             try:
                 reply = await consult(
-                    self.model, messages, Scores, settings=self.settings, task=self.task, spent=self.spent + spent,
+                    self.model,
+                    messages,
+                    Scores,
+                    settings=self.settings,
+                    task=self.task,
+                    spent=self.spent + spent,
                     now=self.clock(),
-                )  # fmt: skip
+                )
             except SignoffError as problem:
                 announce("note", f"The reviewer rated no candidate: {problem.message}", code=problem.stable_code)
                 return Judged(spent=tab.spent)
@@ -68,13 +71,20 @@ class Judge:
 async def judge(state: Asking, roster: Roster, prompt: PromptSource, clock: Clock, *, accept: str) -> Judge | None:
     """Who rates this run's candidates; None where the run has no reviewer."""
     task = state["task"]
-    model = await roster.model("reviewer", errand(state)) if task.pipeline else None
+    model = await roster.model("reviewer", selection(state)) if task.pipeline else None
     if model is None:
         return None
     return Judge(
-        model=model, prompt=prompt, settings=roster.settings("reviewer"), clock=clock, run=state["run"], task=task,
-        accept=accept, expert=roster.expert_prompt(state["expert"]), spent=state["spent"],
-    )  # fmt: skip
+        model=model,
+        prompt=prompt,
+        settings=roster.settings("reviewer"),
+        clock=clock,
+        run=state["run"],
+        task=task,
+        accept=accept,
+        expert=roster.expert_prompt(state["expert"]),
+        spent=state["spent"],
+    )
 
 
 def rated(candidate: Candidate, judged: Judged) -> Candidate:
