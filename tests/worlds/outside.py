@@ -55,6 +55,7 @@ from nodes._masking import masked_run
 from nodes.coder.candidate_runs import _as_diff
 from nodes.review import _ABOUT_TESTS, _changes
 from retrieval import chunks, clues, repomap, shelf, trace, words
+from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
 from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
@@ -138,6 +139,7 @@ PARSERS = (
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
     Parser("retrieval.words", words.query),
+    Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
     Parser("retrieval.trace", trace.places),
     Parser("retrieval.trace", trace.named),
@@ -162,7 +164,7 @@ PARSERS = (
     Parser("risk.files", lambda text: ENGINE.change(CodeChange(files_to_create=(NewFile(path="a.py", content=text),)))),
     Parser("risk.policy", read_policy, refuses=(Refused,)),
     Parser(
-        "risk.patterns",
+        "domain.text.patterns",
         lambda text: read_policy(f"tighten: [{{because: x, command: '{_quoted(text)}'}}]"),
         refuses=(Refused,),
     ),
