@@ -16,6 +16,7 @@ from domain.coder import (
     OpenQuestion,
     RunAction,
     SearchAction,
+    answer_in,
 )
 from domain.dag import check_plan, ready
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
@@ -169,6 +170,7 @@ __all__ = [
     "Vote",
     "YamlLoader",
     "alike",
+    "answer_in",
     "below",
     "check_plan",
     "compared_with_baseline",

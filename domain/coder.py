@@ -1,7 +1,7 @@
 """Actions of the coder, one a turn: a closed set, and what came of each."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -129,3 +129,17 @@ class OpenQuestion:
     answered_at: datetime | None = None
     call: Name = ""
     """Id of the tool call that asks, in the dialect that has them."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a client is shown while the run waits for the answer."""
+        return {"kind": "question", "question": self.text, "step": self.step, "turn": self.turn}
+
+
+def answer_in(resume: Any) -> str | None:
+    """The words in a resume value: a text, or an object with them, as LangGraph's clients send; None: no answer."""
+    if isinstance(resume, list) and len(resume) == 1:
+        resume = resume[0]
+    if isinstance(resume, dict):
+        resume = next((resume[key] for key in ("answer", "response", "args", "feedback") if resume.get(key)), None)
+    return resume.strip()[:20_000] or None if isinstance(resume, str) else None

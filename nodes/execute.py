@@ -1,14 +1,13 @@
 """Make the change: one turn of the coder, or its one answer; rated, applied, and run in the sandbox."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from langgraph.types import interrupt
 
-from domain import OpenQuestion, Spent, Transient, ensure_within
+from domain import OpenQuestion, Refused, Spent, Transient, answer_in, ensure_within
 from models import Message
 from nodes._events import announce
-from nodes._models import Clock, Roster, selection
+from nodes._models import Clock, DialectName, Roster, selection
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.single import SingleAnswer
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
@@ -44,7 +43,7 @@ class Executor:
         if dialect == "single":
             return await self.single(state)
         try:
-            return await self.loop(state, dialect)
+            return await self._turn(state, dialect)
         except Transient as error:
             # Nothing was done yet: who answers when no endpoint does gets its chance (F6).
             begun = bool(state.get("transcript")) or state["baseline"].ok
@@ -52,6 +51,15 @@ class Executor:
                 raise
             announce("note", f"The coder does not answer: {error.message}", code=error.stable_code)
             return await self.single(state)
+
+    async def _turn(self, state: ExecuteInput, dialect: DialectName) -> ExecuteUpdate:
+        try:
+            return await self.loop(state, dialect)
+        except Refused as error:
+            if dialect != "tools" or error.stable_code != "llm_no_tools":
+                raise
+            announce("note", f"The coder writes its actions as text: {error.message}", code=error.stable_code)
+            return await self.loop({**state, "transcript": ()}, "text")
 
     async def _signed(self, state: ExecuteInput) -> ExecuteUpdate:
         pending = state.get("pending")
@@ -69,7 +77,7 @@ class Executor:
         """The state with the person's answer in the conversation; the run waits here until there is one."""
         answer, waited = question.answer, 0.0
         while answer is None:
-            answer = answer_in(interrupt(question_payload(question)))
+            answer = answer_in(interrupt(question.payload))
         until = question.answered_at or self.clock()
         if question.asked_at is not None:
             waited = max(0.0, (until - question.asked_at).total_seconds())
@@ -83,17 +91,3 @@ class Executor:
             "spent": state["spent"] + Spent(waited_seconds=waited),
             "question": None,
         }
-
-
-def question_payload(question: OpenQuestion) -> dict[str, Any]:
-    """What a client is shown while the run waits for an answer."""
-    return {"kind": "question", "question": question.text, "step": question.step, "turn": question.turn}
-
-
-def answer_in(resume: Any) -> str | None:
-    """The words in a resume value: a text, or an object with them, as LangGraph's clients send; None: no answer."""
-    if isinstance(resume, list) and len(resume) == 1:
-        resume = resume[0]
-    if isinstance(resume, dict):
-        resume = next((resume[key] for key in ("answer", "response", "args", "feedback") if resume.get(key)), None)
-    return resume.strip()[:20_000] or None if isinstance(resume, str) else None

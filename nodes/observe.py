@@ -169,7 +169,7 @@ class Observer:
             problem = attempt.turn.result if attempt.turn is not None else ""
             update["ending"] = Ending(
                 status="failed",
-                code=NO_ACTION,
+                code="no_action",
                 message=f"{attempt.model or 'The coder'} answered {SILENT} times without an action. {problem[:500]}",
                 hint="Try another dialect (SIGNOFF_CODER_DIALECT) or another model; see: signoff models probe",
             )

@@ -51,7 +51,9 @@ class CoderLoop:
         step = ready(state["plan"], state["done"])[0]
         transcript = state.get("transcript", ())
         turns = [turn for turn in state.get("turns", ()) if turn.step == step.id]
-        if not transcript:
+        if transcript:  # a conversation is held in the language it began in, whatever answers it now
+            dialect = "tools" if tools.instructions() in transcript[0].content else "text"
+        else:
             announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
             transcript = await self._opening(state, step, dialect)
         with self.changes.tracer.start_as_current_span("coder_turn") as span:

@@ -17,7 +17,7 @@ from domain import Ending, SignoffError, Transient
 from service.runs.dispatcher import EventSink, Stop
 from service.runs.documents import run_document
 from service.runs.engine import RunEngine
-from service.runs.history import refine, rewind, roll_back
+from service.runs.history import answer_question, refine, rewind, roll_back
 from service.runs.runs import RunState
 from service.runs.sse import as_json
 from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
@@ -127,6 +127,9 @@ class TurnExecutor:
         wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
+        if text := turn.asked.get("answer"):
+            run = await engine.runs.get(turn.thread, org=engine.org)
+            await answer_question(engine, run, text, turn.asked.get("by", ""), once=turn.attempts > 1)
         if wish:
             standing = await engine.standing(turn.thread)
             verdict = standing.values.get("verdict")

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballot, Ballots, Decision, Revision, approve_the_like, bound, read_resume
 from approvals.storage import metadata
 from database import reading
-from domain import Action, Refused, Task
+from domain import Action, Refused, Task, answer_in
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
@@ -193,12 +193,15 @@ class Submission:
             if wished(ask.input):
                 await self.engine.runs.retask(thread.id, await self._task(principal, ask, helper))
             return {"fresh": True}
+        wish = wished(ask.input)
+        if standing.question is not None:
+            words = answer_in(ask.resume) if ask.resume is not None else wish
+            return {"answer": words} if words else {}
         if ask.resume is not None:
             await self.answer(principal, standing, ask.resume, strict=ask.strict_resume)
             return {}
         if ask.at:
             return {"checkpoint": ask.at}
-        wish = wished(ask.input)
         if wish and standing.interrupts:
             raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
         return {"wish": wish} if wish else {}
