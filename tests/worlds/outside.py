@@ -34,7 +34,9 @@ from domain import (
     yaml_value,
 )
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.text import definitions, passages
 from domain.text.charsets import declarations
+from domain.text.elision import elision
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -53,6 +55,7 @@ from nodes._masking import masked_run
 from nodes.coder.candidate_runs import _as_diff
 from nodes.review import _ABOUT_TESTS, _changes
 from retrieval import chunks, clues, repomap, shelf, trace, words
+from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
 from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
@@ -136,6 +139,7 @@ PARSERS = (
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
     Parser("retrieval.words", words.query),
+    Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
     Parser("retrieval.trace", trace.places),
     Parser("retrieval.trace", trace.named),
@@ -160,7 +164,7 @@ PARSERS = (
     Parser("risk.files", lambda text: ENGINE.change(CodeChange(files_to_create=(NewFile(path="a.py", content=text),)))),
     Parser("risk.policy", read_policy, refuses=(Refused,)),
     Parser(
-        "risk.patterns",
+        "domain.text.patterns",
         lambda text: read_policy(f"tighten: [{{because: x, command: '{_quoted(text)}'}}]"),
         refuses=(Refused,),
     ),
@@ -202,6 +206,18 @@ PARSERS = (
     Parser("domain.masking.values", lambda text: find_secrets(f"password = {text}")),
     Parser("domain.text.charsets", lambda text: declarations({".editorconfig": _raw(text)})),
     Parser("domain.text.charsets", lambda text: declarations({".gitattributes": _raw(text)})),
+    Parser("domain.text.passages", lambda text: passages.find(text, f"x\n{text[: len(text) // 9]}", text)),
+    Parser("domain.text.passages", lambda text: passages.find(f"{text}\n y", f"{text}\n  y\n", f"{text}\n  z\n")),
+    Parser("domain.text.passages", lambda text: passages.find(text, f"{text[:900]}\nunique_line\n", text)),
+    Parser("domain.text.elision", lambda text: elision(text, "a.py")),
+    Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
+    Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
+    Parser("domain.text.definitions", lambda text: definitions.redefined(text, f"def a():\n    {text}\n", "a.py")),
+    Parser(
+        "domain.text.definitions",
+        lambda text: definitions.redefined(f"function a() {{\n{text}", "function a() {\n}", "a.js"),
+    ),
+    Parser("domain.text.definitions", lambda text: definitions.names(text, "js")),
     Parser("domain.text.encoding", lambda text: decoded(_raw(text), "a.html")),
     Parser("nodes._masking", lambda text: masked_run(_ran(text), Masker())),
     Parser("sandbox.workspace.submodules", submodules.names),

@@ -4,6 +4,7 @@ Python's own engine backtracks: ``(a+)+$`` takes longer than anybody lives on fo
 knows no look-around, no back-references and no possessive quantifiers (https://github.com/google/re2/wiki/Syntax).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,18 @@ class LinearPattern:
     size: int
     """Instructions."""
     _compiled: Any
+
+    def lines(self, text: bytes, most: int) -> Iterator[int]:
+        """Yield the places where lines begin that have a match, each line once, ``most`` of them; ``text`` is UTF-8."""
+        at = 0
+        for _ in range(most):
+            match = self._compiled.search(text, at)
+            if match is None:
+                return
+            yield text.rfind(b"\n", 0, match.start()) + 1
+            at = text.find(b"\n", match.start()) + 1
+            if not at:
+                return
 
     def search(self, text: str) -> bool:
         """Tell whether the pattern occurs in a text."""
