@@ -11,12 +11,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from domain import Budget, Event, Plan, Step, Task
-from models import Scripted
+from graphs import CodingGraph, coding
+from models import Model, Role, Scripted, SelectionContext
 from service.settings import Settings
-from service.wiring.application import open_application
+from service.wiring.application import Application, open_application
+from service.wiring.models import ModelSelection
 from telemetry import logging_as
 
 STEPS, LOOKS = 8, 25
@@ -27,17 +31,20 @@ GIT = ("git", "-c", "user.name=b", "-c", "user.email=b@example.invalid", "-c", "
 def measure() -> Mapping[str, float]:
     """Medians over ``STEPS * LOOKS`` turns of one run; the size of what was kept for them."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder, logging_as(stream=sys.stderr):
-        wall, cpu, kept = asyncio.run(_turns(Path(folder)))
+        wall, cpu, kept = asyncio.run(_turns(Path(folder) / "direct", routed=False))
+        routed, routed_cpu, _ = asyncio.run(_turns(Path(folder) / "routed", routed=True))
     return {
         "turns.overhead_p50_ms": round(statistics.median(wall), 3),
         "turns.overhead_p95_ms": round(statistics.quantiles(wall, n=20)[-1], 3),
         "turns.overhead_cpu_p50_ms": round(statistics.median(cpu), 3),
+        "turns.routed_p50_ms": round(statistics.median(routed), 3),
+        "turns.routed_cpu_p50_ms": round(statistics.median(routed_cpu), 3),
         "turns.last_over_first": round(statistics.median(wall[-40:]) / statistics.median(wall[:40]), 2),
         "turns.checkpoints_mb": round(kept / 1e6, 2),
     }
 
 
-async def _turns(folder: Path) -> tuple[list[float], list[float], int]:
+async def _turns(folder: Path, *, routed: bool) -> tuple[list[float], list[float], int]:
     repo = _repository(folder / "repo")
     steps = tuple(Step(id=f"s{n}", title=f"Step {n}", needs=(f"s{n - 1}",) if n else ()) for n in range(STEPS))
     looks = [f"```open\npart_{n % FILES}.py:{1 + n}-{60 + n}\n```" for n in range(STEPS * LOOKS)]
@@ -65,11 +72,32 @@ async def _turns(folder: Path) -> tuple[list[float], list[float], int]:
         task = Task(
             text="Look around and change nothing", repo=str(repo), accept="true", deliver="patch", budget=budget
         )
-        run = await opened.engine.create(task)
-        standing = await opened.engine.advance(run.id, hear)
+        engine = opened.engine if routed else replace(opened.engine, graph=_direct(opened, models["coder"]))
+        run = await engine.create(task)
+        standing = await engine.advance(run.id, hear)
         assert standing.run.status == "nothing_to_do", standing.run.ending
     kept = sum(file.stat().st_size for file in (folder / "home").rglob("*.db*"))
     return wall, cpu, kept
+
+
+class _Direct:
+    """The roster, whose coder is asked without ledgers, quotas, masks and records: those are the model's cost."""
+
+    def __init__(self, roster: ModelSelection, coder: Model) -> None:
+        self._roster, self._coder = roster, coder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._roster, name)
+
+    async def model(self, role: Role, context: SelectionContext) -> Model | None:
+        return self._coder if role == "coder" else await self._roster.model(role, context)
+
+
+def _direct(opened: Application, coder: Model) -> CodingGraph:
+    execute = opened.nodes.execute
+    roster: Any = _Direct(opened.roster, coder)
+    execute = replace(execute, roster=roster, loop=replace(execute.loop, roster=roster))
+    return coding(replace(opened.nodes, execute=execute), checkpointer=opened.engine.graph.checkpointer)
 
 
 def _repository(folder: Path) -> Path:

@@ -137,6 +137,7 @@ class Observer:
             refused=attempts[0].refused,
             verdict=_verdict(evidence[-1]),
             runs=runs,
+            problems="" if attempts[0].refused else attempts[0].hint,
             left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
             nudge=any(f.kind == "loop" for f in evidence[-1].findings),
         )

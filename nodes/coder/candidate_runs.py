@@ -14,6 +14,7 @@ from models import Proposal, compared, passes_everything
 from nodes._commands import counted, run_command
 from nodes._events import announce
 from nodes._masking import unmasked
+from nodes.coder.edits import FittedEdits
 from risk import RiskEngine
 from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces, recent_changes
 
@@ -69,6 +70,8 @@ class CandidateRuns:
     masker: Masker = field(default_factory=Masker)
     files: Sequence[str] = ()
     """Of the snapshot."""
+    fit: Callable[[CodeChange], Awaitable[FittedEdits]] | None = None
+    """Finds the places that the edits of a change mean; None: they are exact."""
     alive: Callable[[], Awaitable[None]]
     """Raises when the run was stopped for good."""
 
@@ -103,6 +106,8 @@ class CandidateRuns:
     async def _ran(self, lane: str, change: CodeChange) -> CommandRun | None:
         """None where the change, with the real path of every file, must be signed first."""
         workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
+        if self.fit is not None:
+            change = (await self.fit(change)).change
         change = await workspace.resolved(change)
         if not await asyncio.to_thread(self.automatic, change):
             return None

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from domain import OpenAction, Refused, SearchAction
+from domain import Refused
 from domain.masking import Masker
 from nodes._masking import Masks, shown
 from retrieval import Finder, Passage
+from retrieval.explore import Explorer
 from sandbox import Store, Texts
 
 CONTEXT_TOKENS, NEWS_TOKENS = 6_000, 2_000
@@ -72,6 +73,10 @@ class KeptFiles:
     """Bytes of the files that were read ahead."""
     seen: dict[str, bytes | None] = field(default_factory=dict[str, bytes | None])
     """Texts; None: binary."""
+    explorer: Explorer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.explorer = Explorer(self)
 
     async def files(self) -> tuple[str, ...]:
         return self.paths
@@ -194,16 +199,3 @@ async def news(store: Store, run: str, trees: tuple[str, str], query: str, known
 
 def _rendered(passages: Sequence[Passage]) -> str:
     return "\n\n".join(f"<file path='{p.path}:{p.start_line}-{p.end_line}'>\n{p.text}\n</file>" for p in passages)
-
-
-async def opened(files: KeptFiles, action: OpenAction) -> str:
-    """Placeholder."""
-    lines = (await files.read(action.path)).decode().splitlines()
-    first = max(1, action.first)
-    last = min(len(lines), action.last or first + 199)
-    return "\n".join(f"{n:>5} {line}" for n, line in enumerate(lines[first - 1 : last], first))
-
-
-async def searched(files: KeptFiles, action: SearchAction) -> str:
-    """Placeholder."""
-    return _rendered(await Finder(files).find(action.query, budget_tokens=2_000)) or "Nothing is found."

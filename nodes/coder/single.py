@@ -27,7 +27,8 @@ from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
 from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner, label_of, refused
-from nodes.coder.context import news
+from nodes.coder.context import RecentTrees, news
+from nodes.coder.edits import fitted_to_files
 from nodes.coder.judge import judge
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
 from sandbox import Deliverable, Workspace
@@ -46,6 +47,7 @@ class SingleAnswer:
     judging: PromptSource
     """What the reviewer is asked where tests cannot tell candidates apart."""
     clock: Clock
+    trees: RecentTrees
     provider_seconds: float = 60.0
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
@@ -137,6 +139,7 @@ class SingleAnswer:
             alive=partial(changes.ensure_alive, state),
             masker=await changes.masks(state["run"]),
             files=await changes.store.files(state["run"], state["snapshot"].tree),
+            fit=partial(fitted_to_files, self.trees, state),
         )
 
     async def _all(
@@ -185,7 +188,11 @@ class SingleAnswer:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        attempt, risk = await self.changes.rated(state, work, blank, proposal.change)
+        fit = await fitted_to_files(self.trees, state, proposal.change)
+        if fit.nothing:
+            return replace(blank, change=proposal.change, refused=fit.told[:20_000], code="edit_does_not_apply"), None
+        blank = replace(blank, hint=fit.told[:20_000] if fit.problems else "")
+        attempt, risk = await self.changes.rated(state, work, blank, fit.change)
         if risk is not None or attempt.refused:
             return attempt, risk
         return await self.changes.apply(state, work, attempt, attempt.change), None
