@@ -38,6 +38,7 @@ from domain.text.charsets import declarations
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
+from models.clients.dialogue import _block_of
 from models.clients.structured import read, without_thoughts
 from models.experts import _word
 from models.partial_json import PartialChange
@@ -171,6 +172,8 @@ PARSERS = (
     Parser("models.experts", lambda text: _word("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
+    Parser("models.clients.dialogue", lambda text: _block_of(f"```edit a.py\n{text}")),
+    Parser("models.clients.dialogue", _block_of),
     Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
