@@ -17,12 +17,10 @@ OPEN = call("open", path=PATH)
 EDIT = call("edit", path=PATH, search="sum(prices[1:])", replace="sum(prices)")
 DONE = call("done", message="Sum all prices")
 NO_TOOLS = Refused("none", code="llm_no_tools")
+GROUP = "<<<<<<< SEARCH\n    return sum(prices[1:])\n=======\n    return sum(prices)\n>>>>>>> REPLACE"
 BLOCKS = [
     f"I look at it.\n\n```open\n{PATH}\n```",
-    (
-        f"```edit {PATH}\n<<<<<<< SEARCH\n    return sum(prices[1:])\n=======\n    return sum(prices)\n>>>>>>> REPLACE\n"
-        "```"
-    ),
+    f"```edit {PATH}\n{GROUP}\n```",
     "```done\nSum all prices\n```",
 ]
 
