@@ -135,6 +135,7 @@ class Observer:
         seen = await self.prompt.render(
             state["run"],
             refused=attempts[0].refused,
+            left_over="" if attempts[0].refused else attempts[0].hint,
             verdict=_verdict(evidence[-1]),
             runs=runs,
             left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
@@ -269,6 +270,8 @@ def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = (), comparison
     runs = attempt.runs[:-1] if comparison is not None else attempt.runs
     failed = next((run for run in runs if not run.ok), None)
     findings = tuple(Finding(kind="command_failed", message=each) for each in empty) if failed else ()
+    if attempt.code == "edit_does_not_apply" and not attempt.refused:
+        findings = (*findings, Finding(kind="command_failed", message=attempt.hint))
     if attempt.refused:
         findings = (*findings, Finding(kind="command_failed", message=attempt.refused))
     if failed is not None:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from domain import OpenAction, Refused, SearchAction
 from domain.masking import Masker
 from nodes._masking import Masks, shown
-from retrieval import Finder, Passage
+from retrieval import Explorer, Finder, Passage
 from sandbox import Store, Texts
 
 CONTEXT_TOKENS, NEWS_TOKENS = 6_000, 2_000
@@ -72,6 +72,10 @@ class KeptFiles:
     """Bytes of the files that were read ahead."""
     seen: dict[str, bytes | None] = field(default_factory=dict[str, bytes | None])
     """Texts; None: binary."""
+    explorer: Explorer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.explorer = Explorer(self)
 
     async def files(self) -> tuple[str, ...]:
         return self.paths
@@ -120,6 +124,7 @@ class RecentTrees:
                 changed = set(await self.store.changed(run, before.source.tree, tree))
                 files.seen = {path: text for path, text in before.seen.items() if path not in changed}
                 files.raw = {path: data for path, data in before.raw.items() if path not in changed}
+                files.explorer = before.explorer.at(files)
             else:
                 files.raw = await self._read_ahead(run, tree, files.paths)
             while len(self.kept) >= _TREES:
@@ -197,13 +202,10 @@ def _rendered(passages: Sequence[Passage]) -> str:
 
 
 async def opened(files: KeptFiles, action: OpenAction) -> str:
-    """Placeholder."""
-    lines = (await files.read(action.path)).decode().splitlines()
-    first = max(1, action.first)
-    last = min(len(lines), action.last or first + 199)
-    return "\n".join(f"{n:>5} {line}" for n, line in enumerate(lines[first - 1 : last], first))
+    """What a coder sees that opens a file or a folder. Raises ``Refused``, see ``Explorer.open``."""
+    return await files.explorer.open(action.path, action.first, action.last)
 
 
 async def searched(files: KeptFiles, action: SearchAction) -> str:
-    """Placeholder."""
-    return _rendered(await Finder(files).find(action.query, budget_tokens=2_000)) or "Nothing is found."
+    """What a coder sees that searches. Raises ``Refused``, see ``Explorer.search``."""
+    return await files.explorer.search(action.query, action.where, action.how)

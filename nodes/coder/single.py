@@ -19,6 +19,7 @@ from domain import (
     read_report,
     ready,
 )
+from domain.text import FittedChange
 from models import ChangeRequest, Message, PromptSource, worst_case
 from nodes._commands import plain, tail
 from nodes._events import announce
@@ -27,7 +28,8 @@ from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
 from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner, label_of, refused
-from nodes.coder.context import news
+from nodes.coder.context import TreeFiles, news
+from nodes.coder.edits import does_not_apply, fitted_to, shown_to_coder
 from nodes.coder.judge import judge
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
 from sandbox import Deliverable, Workspace
@@ -137,6 +139,7 @@ class SingleAnswer:
             alive=partial(changes.ensure_alive, state),
             masker=await changes.masks(state["run"]),
             files=await changes.store.files(state["run"], state["snapshot"].tree),
+            fit=partial(self._fitted, state, state["snapshot"].tree),
         )
 
     async def _all(
@@ -185,10 +188,26 @@ class SingleAnswer:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        attempt, risk = await self.changes.rated(state, work, blank, proposal.change)
-        if risk is not None or attempt.refused:
+        fitted = await self._fitted(state, work.tree, proposal.change)
+        if fitted.lost:
+            return refused(replace(blank, change=proposal.change), does_not_apply(fitted)), None
+        attempt, risk = await self.changes.rated(state, work, blank, fitted.change)
+        if attempt.refused:
+            return attempt, None
+        if risk is not None and fitted.problems:
+            why = f"{fitted.explained}\nThe change needs a signature, so none of it was made: send all of it again."
+            return replace(refused(attempt, does_not_apply(fitted)), refused=why[:10_000]), None
+        if risk is not None:
             return attempt, risk
-        return await self.changes.apply(state, work, attempt, attempt.change), None
+        attempt = await self.changes.apply(state, work, attempt, attempt.change)
+        if fitted.problems and not attempt.refused:
+            # What applies is kept; the coder is asked for the rest.
+            attempt = replace(attempt, code="edit_does_not_apply", hint=fitted.explained[:10_000])
+        return attempt, None
+
+    async def _fitted(self, state: ExecuteInput, tree: str, change: CodeChange) -> FittedChange:
+        store, masker = self.changes.store, await self.changes.masks(state["run"])
+        return await fitted_to(TreeFiles(store, state["run"], tree, masker), change, shown_to_coder(state))
 
     async def proved(
         self, state: ExecuteInput, work: Deliverable, attempts: list[Attempt], spent: Spent
