@@ -93,6 +93,7 @@ class Finding:
         "reviewer",
         "scope",
         "several_fixes",
+        "unproved",
         "limit",
     ]
     message: str

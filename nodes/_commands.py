@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from opentelemetry.trace import Tracer
 
-from domain import CommandRun, LeftOut, Output, TestReport, read_report
+from domain import CommandRun, LeftOut, Output, Proof, TestReport, read_report
 from domain.masking import Masker
 from nodes._events import announce
 from nodes._masking import masked_run
@@ -65,6 +65,20 @@ def ending(run: CommandRun) -> str:
         "cancelled": "cancelled",
     }
     return words[run.ended]
+
+
+def beside_base(proof: Proof) -> tuple[str, ...]:
+    """What a proof says beside its own exit code: what happens without the change, and what fails as before."""
+    lines: list[str] = []
+    if proof.base is not None and proof.red_first:
+        what = "on the base with only the change's tests" if proof.base_with == "tests" else "on the base"
+        counts = f" ({proof.base_report.summary})" if proof.base_report else ""
+        lines.append(f"{what} {ending(proof.base)}{counts}")
+    if proof.still_failing:
+        more = len(proof.still_failing) - 10
+        names = ", ".join(proof.still_failing[:10]) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"still failing as before: {names}")
+    return tuple(lines)
 
 
 def listed(left_out: Sequence[LeftOut], most: int = 10) -> str:

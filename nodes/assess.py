@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 from opentelemetry.trace import Tracer
 
 from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task, redacted
+from nodes._commands import beside_base
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled
 from risk import RiskEngine
@@ -105,7 +106,7 @@ def commit_message(task: Task, run: str, attempts: Sequence[Attempt], proof: Pro
         "",
         body.strip(),
         "",
-        f"Proved by: {proof.command} → exit code {proof.run.code}{counts}",
+        "; ".join((f"Proved by: {proof.command} → exit code {proof.run.code}{counts}", *beside_base(proof))),
         f"Signoff-Run: {run}",
     ]
     return redacted(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()) + "\n"

@@ -135,9 +135,9 @@ class Observer:
         seen = await self.prompt.render(
             state["run"],
             refused=attempts[0].refused,
-            left_over="" if attempts[0].refused else attempts[0].hint,
             verdict=_verdict(evidence[-1]),
             runs=runs,
+            problems="" if attempts[0].refused else attempts[0].hint,
             left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
             nudge=any(f.kind == "loop" for f in evidence[-1].findings),
         )

@@ -95,6 +95,17 @@ def _proof(proof: Proof | None) -> dict[str, Any] | None:
         "passed": report.passed if report else None,
         "failed": (report.failed + report.errors) if report else None,
         "clean_checkout": True,
+        "red_first": proof.red_first,
+        "base": None
+        if proof.base is None
+        else {
+            "with": proof.base_with,
+            "exit_code": proof.base.code if proof.base.ended == "exit" else None,
+            "ended": proof.base.ended,
+            "counts": proof.base_report.summary if proof.base_report else None,
+        },
+        "fixed": list(proof.fixed),
+        "still_failing": list(proof.still_failing),
     }
 
 

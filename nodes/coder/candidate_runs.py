@@ -10,18 +10,13 @@ from opentelemetry.trace import Span, Tracer
 
 from domain import Candidate, CodeChange, CommandRun, Hunk, Profile, SignoffError, TestReport
 from domain.masking import Masker
-from domain.text import FittedChange
 from models import Proposal, compared, passes_everything
 from nodes._commands import counted, run_command
 from nodes._events import announce
 from nodes._masking import unmasked
-from nodes.coder.edits import does_not_apply
+from nodes.coder.edits import FittedEdits
 from risk import RiskEngine
 from sandbox import REPO, Pinned, Snapshot, Workspace, Workspaces, recent_changes
-
-
-async def _as_it_is(change: CodeChange) -> FittedChange:
-    return FittedChange(change=change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +70,10 @@ class CandidateRuns:
     masker: Masker = field(default_factory=Masker)
     files: Sequence[str] = ()
     """Of the snapshot."""
+    fit: Callable[[CodeChange], Awaitable[FittedEdits]] | None = None
+    """Finds the places that the edits of a change mean; None: they are exact."""
     alive: Callable[[], Awaitable[None]]
     """Raises when the run was stopped for good."""
-    fit: Callable[[CodeChange], Awaitable[FittedChange]] = _as_it_is
-    """Makes the edits of a change exact."""
 
     async def evidence(self, lane: str, proposal: Proposal) -> Candidate:
         """Apply one proposal on its own fork, and run its commands and the acceptance command there.
@@ -111,10 +106,9 @@ class CandidateRuns:
     async def _ran(self, lane: str, change: CodeChange) -> CommandRun | None:
         """None where the change, with the real path of every file, must be signed first."""
         workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
-        fitted = await self.fit(change)
-        if fitted.lost:
-            raise does_not_apply(fitted)
-        change = await workspace.resolved(fitted.change)
+        if self.fit is not None:
+            change = (await self.fit(change)).change
+        change = await workspace.resolved(change)
         if not await asyncio.to_thread(self.automatic, change):
             return None
         await workspace.apply(await unmasked(change, workspace.read, self.masker, self.files), follow=False)

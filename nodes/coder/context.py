@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from domain import OpenAction, Refused, SearchAction
+from domain import Refused
 from domain.masking import Masker
 from nodes._masking import Masks, shown
-from retrieval import Explorer, Finder, Passage
+from retrieval import Finder, Passage
+from retrieval.explore import Explorer
 from sandbox import Store, Texts
 
 CONTEXT_TOKENS, NEWS_TOKENS = 6_000, 2_000
@@ -124,7 +125,6 @@ class RecentTrees:
                 changed = set(await self.store.changed(run, before.source.tree, tree))
                 files.seen = {path: text for path, text in before.seen.items() if path not in changed}
                 files.raw = {path: data for path, data in before.raw.items() if path not in changed}
-                files.explorer = before.explorer.at(files)
             else:
                 files.raw = await self._read_ahead(run, tree, files.paths)
             while len(self.kept) >= _TREES:
@@ -199,13 +199,3 @@ async def news(store: Store, run: str, trees: tuple[str, str], query: str, known
 
 def _rendered(passages: Sequence[Passage]) -> str:
     return "\n\n".join(f"<file path='{p.path}:{p.start_line}-{p.end_line}'>\n{p.text}\n</file>" for p in passages)
-
-
-async def opened(files: KeptFiles, action: OpenAction) -> str:
-    """What a coder sees that opens a file or a folder. Raises ``Refused``, see ``Explorer.open``."""
-    return await files.explorer.open(action.path, action.first, action.last)
-
-
-async def searched(files: KeptFiles, action: SearchAction) -> str:
-    """What a coder sees that searches. Raises ``Refused``, see ``Explorer.search``."""
-    return await files.explorer.search(action.query, action.where, action.how)

@@ -19,7 +19,6 @@ from domain import (
     read_report,
     ready,
 )
-from domain.text import FittedChange
 from models import ChangeRequest, Message, PromptSource, worst_case
 from nodes._commands import plain, tail
 from nodes._events import announce
@@ -28,8 +27,8 @@ from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
 from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner, label_of, refused
-from nodes.coder.context import TreeFiles, news
-from nodes.coder.edits import does_not_apply, fitted_to, shown_to_coder
+from nodes.coder.context import RecentTrees, news
+from nodes.coder.edits import fitted_to_files
 from nodes.coder.judge import judge
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
 from sandbox import Deliverable, Workspace
@@ -48,6 +47,7 @@ class SingleAnswer:
     judging: PromptSource
     """What the reviewer is asked where tests cannot tell candidates apart."""
     clock: Clock
+    trees: RecentTrees
     provider_seconds: float = 60.0
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
@@ -139,7 +139,7 @@ class SingleAnswer:
             alive=partial(changes.ensure_alive, state),
             masker=await changes.masks(state["run"]),
             files=await changes.store.files(state["run"], state["snapshot"].tree),
-            fit=partial(self._fitted, state, state["snapshot"].tree),
+            fit=partial(fitted_to_files, self.trees, state),
         )
 
     async def _all(
@@ -188,26 +188,23 @@ class SingleAnswer:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        fitted = await self._fitted(state, work.tree, proposal.change)
-        if fitted.lost:
-            return refused(replace(blank, change=proposal.change), does_not_apply(fitted)), None
-        attempt, risk = await self.changes.rated(state, work, blank, fitted.change)
+        fit = await fitted_to_files(self.trees, state, proposal.change, work.tree)
+        if fit.nothing:
+            return replace(blank, change=proposal.change, refused=fit.told[:20_000], code="edit_does_not_apply"), None
+        attempt, risk = await self.changes.rated(state, work, blank, fit.change)
         if attempt.refused:
             return attempt, None
-        if risk is not None and fitted.problems:
-            why = f"{fitted.explained}\nThe change needs a signature, so none of it was made: send all of it again."
-            return replace(refused(attempt, does_not_apply(fitted)), refused=why[:10_000]), None
+        if risk is not None and fit.problems:
+            # Nobody signs half of a change.
+            why = f"{fit.told}\nThe change needs a signature, so nothing of it was made: send all of it again."
+            return replace(attempt, refused=why[-20_000:], code="edit_does_not_apply"), None
         if risk is not None:
             return attempt, risk
         attempt = await self.changes.apply(state, work, attempt, attempt.change)
-        if fitted.problems and not attempt.refused:
-            # What applies is kept; the coder is asked for the rest.
-            attempt = replace(attempt, code="edit_does_not_apply", hint=fitted.explained[:10_000])
+        if fit.problems and not attempt.refused:
+            # What applies is kept, and the coder is asked for the rest.
+            attempt = replace(attempt, code="edit_does_not_apply", hint=fit.told[:20_000])
         return attempt, None
-
-    async def _fitted(self, state: ExecuteInput, tree: str, change: CodeChange) -> FittedChange:
-        store, masker = self.changes.store, await self.changes.masks(state["run"])
-        return await fitted_to(TreeFiles(store, state["run"], tree, masker), change, shown_to_coder(state))
 
     async def proved(
         self, state: ExecuteInput, work: Deliverable, attempts: list[Attempt], spent: Spent

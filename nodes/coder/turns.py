@@ -29,8 +29,8 @@ from models.dialects import Reading, text, tools
 from nodes._events import TextStream, announce
 from nodes._models import Clock, DialectName, Roster, ask_within_budget, selection, spent_on
 from nodes.coder.changes import ChangeRunner, label_of
-from nodes.coder.context import RecentTrees, opened, searched
-from nodes.coder.edits import resolved
+from nodes.coder.context import RecentTrees
+from nodes.coder.edits import fitted
 from nodes.coder.single import opening
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.transcript import cut_output, key_facts, subject_of
@@ -134,11 +134,13 @@ class CoderLoop:
                     return await self.changes.saved(state, None, [attempt], state["spent"])
                 return await self._carry_out(state, attempt, change)
             case EditAction(edits=edits):
-                edit = await resolved(self.trees, state, edits)
-                if edit.change is None:
+                edit = await fitted(self.trees, state, edits)
+                if edit.nothing:
                     attempt = _failed(attempt, edit.told, "edit_does_not_apply")
                     return await self.changes.saved(state, None, [attempt], state["spent"])
-                return await self._carry_out(state, _with_result(attempt, edit.told, ok=not edit.problems), edit.change)
+                return await self._carry_out(
+                    state, _with_result(attempt, edit.told, ok=edit.problems == 0), edit.change
+                )
             case DoneAction() as action:
                 work = await self.changes.open(state)
                 change = CodeChange(commit_message=action.message, notes=action.notes)
@@ -160,7 +162,10 @@ class CoderLoop:
     async def _look(self, state: ExecuteInput, attempt: Attempt, action: OpenAction | SearchAction) -> ExecuteUpdate:
         files = await self.trees.of(state["run"], state["snapshot"].tree)
         try:
-            seen = await (opened(files, action) if isinstance(action, OpenAction) else searched(files, action))
+            if isinstance(action, OpenAction):
+                seen = await files.explorer.open(action.path, action.first, action.last)
+            else:
+                seen = await files.explorer.search(action.query, action.where, action.how)
         except Refused as error:
             attempt = _failed(attempt, f"{error.message} {error.hint}".strip(), error.stable_code)
         else:

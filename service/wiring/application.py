@@ -309,6 +309,7 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
+    trees = RecentTrees(store, masks)
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
@@ -317,7 +318,7 @@ def build_nodes(
             changes=changes,
             roster=roster,
             loop=CoderLoop(
-                changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=RecentTrees(store, masks)
+                changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees
             ),
             single=SingleAnswer(
                 changes=changes,
@@ -325,6 +326,7 @@ def build_nodes(
                 prompt=says["execute"],
                 judging=says["judge"],
                 clock=clock,
+                trees=trees,
                 provider_seconds=settings.repair_seconds,
             ),
             clock=clock,
