@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from domain import RateLimited, Spent, Transient
+from domain import RateLimited, Spent, Transient, Unreadable
 from graphs.spans import Node
 from models import metered
 
@@ -39,7 +39,12 @@ def patient(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
 
 
 def seconds_before(error: Transient, attempt: int, *, jitter: Callable[[], float] = random.random) -> float | None:
-    """How long to wait before the next attempt; None: longer than we do."""
+    """How long to wait before the next attempt; None: longer than we do, or it would be of no use.
+
+    An answer that nobody could read was corrected once already: asked the same again, a model answers the same.
+    """
+    if isinstance(error, Unreadable):
+        return None
     backoff = min(LONGEST_S, FIRST_S * 2 ** (attempt - 1)) * (0.5 + jitter() / 2)
     asked = error.retry_after if isinstance(error, RateLimited) else None
     if asked is None:

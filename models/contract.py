@@ -20,6 +20,8 @@ Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
 
+DialectName = Literal["tools", "text", "single"]
+"""How the coder works with a model: it calls functions turn by turn, writes a fenced block a turn, or answers once."""
 ToolChoice = Literal["auto", "required"]
 """Whether a model may also answer in words, or has to call a tool."""
 

@@ -12,11 +12,11 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from domain import Refused, SignoffError, Unavailable, Unreadable, value
+from domain import CutOff, Refused, SignoffError, Unavailable, Unreadable, value
 from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, ToolOffer, Transport
 from models.clients.dialect import relax, without_tools
 from models.clients.stream import StreamAccumulator
-from models.clients.structured import ParsedAnswer, read, schema_of, without_thoughts
+from models.clients.structured import example_of, read, schema_of, without_thoughts
 from models.contract import Message, Price, Question, Reply, ToolCall, Usage
 from models.errors import no_tools, refuses_tools
 from models.metering import book
@@ -96,8 +96,17 @@ class Chat:
         repair = repair_round(first.text, parsed.wrong, schema, self.learned.dialect, cut_off=cut_off)
         second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
         parsed = read(second.text, question.answer)
+        if parsed.value is None and second.finish == "length":
+            raise CutOff(
+                f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
+                "tokens, also not when it was asked to be shorter.",
+                hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
+            )
         if parsed.value is None:
-            raise _unreadable(self.name, schema, second, parsed)
+            raise Unreadable(
+                f"{self.name} did not answer with a {schema.name}, twice: {parsed.wrong}.",
+                hint="Use a model or a server with structured output.",
+            )
         return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
@@ -161,12 +170,6 @@ def _reply(parsed: T, answer: _Answer, usage: Usage) -> Reply[T]:
     return Reply(value=parsed, model=answer.model, usage=usage, first_token_ms=answer.first_ms, finish=answer.finish)
 
 
-def _unreadable(name: str, schema: AnswerSchema, answer: _Answer, parsed: ParsedAnswer[T]) -> Unreadable:
-    cut = " The answer was cut off at the length limit." if answer.finish == "length" else ""
-    hint = "Raise max_tokens of the role." if cut else "Use a model or a server with structured output."
-    return Unreadable(f"{name} did not answer with a {schema.name}, twice: {parsed.wrong}.{cut}", hint=hint)
-
-
 @asynccontextmanager
 async def open_chat(endpoint: ModelEndpoint, *, price: Price | None = None) -> AsyncGenerator[Chat]:
     """Open a model of an OpenAI-compatible endpoint for as long as the block runs."""
@@ -212,10 +215,19 @@ def repair_round(
 
     An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
     """
-    cut = " It was cut off at the length limit: be shorter." if cut_off else ""
-    wish = f"That is not the JSON object that was asked for: {wrong}.{cut}"
-    rule = f"\n\n{_rule(schema)}" if not cut_off and dialect.structured in _AS_PARAMETER else ""
-    wish = f"{wish} Answer again, with the whole corrected JSON object and nothing else.{rule}"
+    if cut_off:
+        wish = (
+            "Your answer was cut off at the length limit, so it is no whole JSON object. Answer again, with the whole "
+            "JSON object and nothing else, in at most half as many words: say less in each text, and leave out what "
+            "is not needed."
+        )
+    else:
+        example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
+        rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
+        wish = (
+            f"That is not the JSON object that was asked for: {wrong}. Answer again, with the whole corrected JSON "
+            f"object and nothing else, in this form: {example}{rule}"
+        )
     return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
 
 

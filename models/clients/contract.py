@@ -83,6 +83,8 @@ class Delta:
     """A part of an answer. What is None has not come yet."""
 
     text: str = ""
+    reasoning: str = ""
+    """What some servers keep apart as thoughts, with the answer in it where their parser is mistaken."""
     calls: tuple[CallDelta, ...] = ()
     finish: str | None = None
     model: str | None = None

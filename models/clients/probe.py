@@ -12,9 +12,12 @@ import httpx
 
 from domain import SignoffError, value
 from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.chat import open_chat
 from models.clients.contract import ModelEndpoint
+from models.clients.dialogue import Dialogue, dialogues
 from models.clients.huggingface import DEFAULT, SCHEME
 from models.clients.vendors import vendor_of
+from models.contract import DialectName
 from models.errors import error_text, refusal, way_there
 
 _OBJECT = {
@@ -130,6 +133,8 @@ class Probe:
     """Calls of a tool that has to be called."""
     tokens_per_s: float | None = None
     """Of one request with a short answer: a rough figure."""
+    dialogues: tuple[Dialogue, ...] = ()
+    """How it did in each dialect that was tried; the last one is the one it works in."""
     problem: str = ""
     hint: str = ""
 
@@ -146,6 +151,11 @@ class Probe:
         how = "JSON objects are" if self.objects else "a tool call is" if self.tools else "plain JSON is"
         return f"no structured output ({how} asked for)"
 
+    @property
+    def dialect(self) -> DialectName | None:
+        """In which dialect the coder works with it; None: that was not tried, or the endpoint failed meanwhile."""
+        return next((each.dialect for each in self.dialogues if each.passed), None)
+
     def line(self) -> str:
         """All of it in one line, for a person."""
         if self.problem:
@@ -157,6 +167,18 @@ class Probe:
             "tool calls" if self.tools else "no tool calls",
         ]
         return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
+
+
+async def probe_with_dialogues(endpoint: ModelEndpoint, *, timeout_s: float = 120.0) -> Probe:
+    """Look at an endpoint as ``probe`` does, then find out by talking in which dialect its model can work.
+
+    ``timeout_s`` is for each answer of a dialogue. A model that is loaded into this process is not talked with.
+    """
+    seen = await probe(endpoint)
+    if seen.problem or seen.model is None or urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
+        return seen
+    async with open_chat(replace(endpoint, model=seen.model)) as chat:
+        return replace(seen, dialogues=await dialogues(chat, context=seen.context, timeout_s=timeout_s))
 
 
 async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:

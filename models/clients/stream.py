@@ -1,12 +1,12 @@
 """Stream accumulator: one answer as it comes in, its text, and what it used, however it ends."""
 
-import json
 import time
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from domain import Refused, SignoffError, Unavailable
 from models.clients.contract import CallDelta, Delta
+from models.clients.lenient_json import lenient, unwrapped
 from models.contract import Listener, ModelSettings, ToolCall, Usage
 from models.errors import LARGEST, endless
 from models.tokens import TokenRatio
@@ -18,8 +18,8 @@ CALLS_AT_MOST = 64
 def read_call(id_: str, name: str, text: str, *, cut: bool = False) -> ToolCall:
     """A call with its arguments as they were written, or with what is wrong with them."""
     try:
-        arguments = json.loads(text or "{}", strict=False)
-    except (ValueError, RecursionError) as error:
+        arguments = unwrapped(lenient(text.strip() or "{}"))
+    except ValueError as error:
         wrong = "it was cut off at the length limit" if cut else f"it is no JSON: {error}"
         return ToolCall(id=id_, name=name, raw=text, wrong=wrong)
     if not isinstance(arguments, dict):
@@ -54,13 +54,17 @@ class StreamAccumulator:
     called: bool = False
     """A tool was called."""
     _texts: list[str] = field(default_factory=list[str])
+    _thoughts: list[str] = field(default_factory=list[str])
     _calls: list["_Call"] = field(default_factory=list["_Call"])
     _size: int = 0
 
     @property
     def text(self) -> str:
-        """The answer so far."""
-        return "".join(self._texts)
+        """The answer so far. Where there are thoughts alone, and they are whole, the answer is among them."""
+        text = "".join(self._texts)
+        if text.strip() or self.called or self.last.finish in {None, "length"}:
+            return text
+        return "".join(self._thoughts)
 
     def take(self, delta: Delta) -> None:
         """Add a delta. Raises ``Unreadable`` when the answer does not stop."""
@@ -73,11 +77,12 @@ class StreamAccumulator:
         self.called = self.called or bool(delta.calls)
         text, size = delta.text, sum(len(call.arguments) + len(call.name) for call in delta.calls)
         if not self.tools:
-            text = text or "".join(call.arguments for call in delta.calls)
-            size = 0
+            text, size = text or "".join(call.arguments for call in delta.calls), 0
         else:
             for call in delta.calls:
                 self._add(call)
+        self._thoughts.append(delta.reasoning)
+        size += len(delta.reasoning)
         if self.first_ms is None and (text or delta.calls):
             self.first_ms = (time.monotonic() - self.started) * 1_000
         self._size += len(text) + size

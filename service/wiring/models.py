@@ -27,7 +27,7 @@ from models import (
     Role,
     SelectionContext,
 )
-from models.clients import Embedder, ModelEndpoint, probe
+from models.clients import Embedder, ModelEndpoint, Probe, probe, probe_with_dialogues
 from models.contract import Listener
 from models.routing import (
     POLICY_FILE,
@@ -133,6 +133,7 @@ def open_switchboard(
         now=clock,
         tracer=tracer,
         answers=StoredAnswers(database=database) if cached else None,
+        probes=StoredAnswers(database=database) if given is None else None,
         lifetimes=LIFETIMES,
         similarity=_similarity(settings),
         masker=masker,
@@ -205,6 +206,18 @@ async def probe_endpoints(board: ModelRouter) -> tuple[Check, ...]:
         seen = await probe(endpoint)
         checks.append(Check(name="model", ok=seen.ok, detail=seen.line(), hint=seen.hint))
     return tuple(checks)
+
+
+async def probe_dialects(board: ModelRouter) -> tuple[Probe, ...]:
+    """Ask every endpoint what it serves, talk with its model, and keep in which dialect it passed."""
+    registry = board.registry
+    probes: list[Probe] = []
+    for endpoint in registry.every if isinstance(registry, EndpointRegistry) else ():
+        seen = await probe_with_dialogues(endpoint)
+        if seen.dialect is not None and seen.model is not None:
+            await board.note_probed(endpoint.base_url, seen.model, seen.dialect)
+        probes.append(seen)
+    return tuple(probes)
 
 
 async def masker_of(of_run: Callable[[str], Awaitable[Masker]], personal: bool, context: SelectionContext) -> Masker:

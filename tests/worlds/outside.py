@@ -40,6 +40,9 @@ from domain.text.elision import elision
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
+from models.clients.dialogue import _block_of
+from models.clients.lenient_json import json_values
+from models.clients.openai import _with_text_arguments
 from models.clients.structured import read, without_thoughts
 from models.dialects import single as single_dialect
 from models.dialects import text as text_dialect
@@ -188,6 +191,11 @@ PARSERS = (
     Parser("models.experts", lambda text: _word("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
+    Parser("models.clients.dialogue", lambda text: _block_of(f"```edit a.py\n{text}")),
+    Parser("models.clients.dialogue", _block_of),
+    Parser("models.clients.lenient_json", lambda text: list(json_values(text))),
+    Parser("models.clients.lenient_json", lambda text: list(json_values(f"{{'a': [{text}"))),
+    Parser("models.clients.openai", lambda text: _with_text_arguments(f"data: {text}".encode())),
     Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
