@@ -270,6 +270,8 @@ def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = (), comparison
     runs = attempt.runs[:-1] if comparison is not None else attempt.runs
     failed = next((run for run in runs if not run.ok), None)
     findings = tuple(Finding(kind="command_failed", message=each) for each in empty) if failed else ()
+    if attempt.code == "edit_does_not_apply" and not attempt.refused:
+        findings = (*findings, Finding(kind="command_failed", message=attempt.hint))
     if attempt.refused:
         findings = (*findings, Finding(kind="command_failed", message=attempt.refused))
     if failed is not None:

@@ -55,6 +55,17 @@ class FittedChange:
     problems: tuple[EditProblem, ...] = ()
     """Edits that are not in ``change``."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether nothing is left of its edits."""
+        kept = (self.change.files_to_create, self.change.files_to_update, self.change.files_to_delete)
+        return bool(self.problems) and not any(kept)
+
+    @property
+    def explained(self) -> str:
+        """What does not apply, in words for who wrote it."""
+        return "\n".join(map(str, self.problems))
+
 
 def numbered_edits(change: CodeChange) -> tuple[NumberedEdit, ...]:
     """The edits of a change in the order in which they are made."""

@@ -188,14 +188,23 @@ class SingleAnswer:
         proposal = answer.proposal
         announce("change_proposed", proposal.note, provider=proposal.provider, tried=proposal.tried)
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
-        fit = await fitted_to_files(self.trees, state, proposal.change)
+        fit = await fitted_to_files(self.trees, state, proposal.change, work.tree)
         if fit.nothing:
             return replace(blank, change=proposal.change, refused=fit.told[:20_000], code="edit_does_not_apply"), None
-        blank = replace(blank, hint=fit.told[:20_000] if fit.problems else "")
         attempt, risk = await self.changes.rated(state, work, blank, fit.change)
-        if risk is not None or attempt.refused:
+        if attempt.refused:
+            return attempt, None
+        if risk is not None and fit.problems:
+            # Nobody signs half of a change.
+            why = f"{fit.told}\nThe change needs a signature, so nothing of it was made: send all of it again."
+            return replace(attempt, refused=why[-20_000:], code="edit_does_not_apply"), None
+        if risk is not None:
             return attempt, risk
-        return await self.changes.apply(state, work, attempt, attempt.change), None
+        attempt = await self.changes.apply(state, work, attempt, attempt.change)
+        if fit.problems and not attempt.refused:
+            # What applies is kept, and the coder is asked for the rest.
+            attempt = replace(attempt, code="edit_does_not_apply", hint=fit.told[:20_000])
+        return attempt, None
 
     async def proved(
         self, state: ExecuteInput, work: Deliverable, attempts: list[Attempt], spent: Spent
