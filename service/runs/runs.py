@@ -158,11 +158,6 @@ class Runs:
 
     engine: AsyncEngine
 
-    async def create_all(self) -> None:
-        """Make the table where there is none."""
-        async with writing(self.engine) as connection:
-            await connection.run_sync(METADATA.create_all)
-
     async def add(self, run: Run) -> None:
         """Write a new row."""
         row = {
