@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballots, Clock, Voter, default_policy
 from approvals.channels import Connections, load_connections
 from approvals.storage import StoredBallots, waiting
+from database import now
 from domain import Refused
 from graphs import Staff, coding
 from models import Model, Role
@@ -161,11 +162,6 @@ class Application:
         """End a run for good, and everything that waits on it."""
         await self.ballots.kill(run.id, self.people.voter(principal, self.org))
         await self.engine.runs.cancel(run.id, now=self.engine.clock())
-
-
-def now() -> datetime:
-    """The clock of the house."""
-    return datetime.now(UTC)
 
 
 @asynccontextmanager
