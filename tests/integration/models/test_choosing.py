@@ -70,7 +70,7 @@ async def test_one_setting_overrides_everything(tmp_path: Path) -> None:
         standing = await delivered(application, tmp_path, strategy="quality", accept=None)
         found = await asked(application, standing.run.id)
         rows = await application.decisions.latest(application.org, run=standing.run.id)
-    assert {name for names in found.values() for name in names} == {FAST, "builtin-repair"}
+    assert {name for names in found.values() for name in names} == {FAST}
     assert any("one model is set for everything" in row.reason for row in rows)
 
 
