@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal, Protocol, TypedDict, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -20,11 +20,11 @@ from models import (
     Usage,
     metered,
 )
+from models.contract import DialectName
 from nodes._events import announce
 from sandbox import Pinned
 
 T = TypeVar("T")
-DialectName = Literal["tools", "text", "single"]
 
 Clock = Callable[[], datetime]
 """Says what time it is, with a time zone."""

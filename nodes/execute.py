@@ -6,8 +6,9 @@ from langgraph.types import interrupt
 
 from domain import OpenQuestion, Refused, Spent, Transient, answer_in, ensure_within
 from models import Message
+from models.contract import DialectName
 from nodes._events import announce
-from nodes._models import Clock, DialectName, Roster, selection
+from nodes._models import Clock, Roster, selection
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.single import SingleAnswer
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
@@ -39,7 +40,11 @@ class Executor:
         return {"question": None, **update} if question is not None else update
 
     async def _work(self, state: ExecuteInput) -> ExecuteUpdate:
-        dialect = await self.roster.dialect("coder", selection(state))
+        transcript = state.get("transcript")
+        if transcript and transcript[0].prompt.startswith("turn@"):
+            dialect = "text"  # or with tools: the conversation itself says in which language it began
+        else:
+            dialect = await self.roster.dialect("coder", selection(state))
         if dialect == "single":
             return await self.single(state)
         try:

@@ -25,9 +25,10 @@ from domain import (
     ready,
 )
 from models import Message, PromptSource, Question, Reply, worst_case
+from models.contract import DialectName
 from models.dialects import Reading, text, tools
 from nodes._events import TextStream, announce
-from nodes._models import Clock, DialectName, Roster, ask_within_budget, selection, spent_on
+from nodes._models import Clock, Roster, ask_within_budget, selection, spent_on
 from nodes.coder.changes import ChangeRunner, label_of
 from nodes.coder.context import RecentTrees
 from nodes.coder.edits import fitted

@@ -28,7 +28,7 @@ from models import (
     SelectionContext,
 )
 from models.clients import Embedder, ModelEndpoint, Probe, probe, probe_with_dialogues
-from models.contract import Listener
+from models.contract import DialectName, Listener
 from models.routing import (
     POLICY_FILE,
     Catalogue,
@@ -55,7 +55,6 @@ from models.wrappers import (
     StoredLedger,
     WordSimilarity,
 )
-from nodes._models import DialectName
 from sandbox import Check, Store
 from service.settings import CoderDialect, Settings
 
@@ -327,9 +326,17 @@ class ModelSelection:
         policy = await self.board.policy(errand)
         return self._repairing(errand, "No model answered.") if policy.allows(REPAIR) else None
 
-    async def dialect(self, role: Role, errand: SelectionContext) -> DialectName:  # noqa: ARG002
-        """See ``Roster.dialect``: what the settings say, else what the model is known to hold."""
-        return "single" if self.coder_dialect == "auto" else self.coder_dialect
+    async def dialect(self, role: Role, errand: SelectionContext) -> DialectName:
+        """See ``Roster.dialect``: what the settings say, else what the model is known to hold.
+
+        Where the repair engine comes first, there is nobody to have a conversation with.
+        """
+        order = self._turn(errand, self._strategy(errand))
+        if order.providers[:1] == (REPAIR,) or await self.model(role, errand) is None:
+            return "single"
+        if self.coder_dialect != "auto":
+            return self.coder_dialect
+        return await self.board.model(role, errand).dialect()
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         return self.catalogue.choose_expert(text, paths).id
