@@ -9,6 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
 
 from domain import Refused, Task, Verdict
+from domain.masking import Masker
 from service.errors import refuse
 from service.runs.engine import RunEngine
 from service.runs.runs import Run
@@ -90,7 +91,7 @@ async def answer_question(engine: RunEngine, run: Run, text: str, by: str, *, on
             code="no_question",
             hint=f"See how it stands: signoff show {run.id}",
         )
-    answered = replace(question, answer=text[:20_000], answered_by=by[:200], answered_at=engine.clock())
+    answered = replace(question, answer=Masker().text(text)[:20_000], answered_by=by[:200], answered_at=engine.clock())
     await engine.graph.aupdate_state(engine.config(run.id), {"question": answered}, as_node="observe")
     return True
 

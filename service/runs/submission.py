@@ -212,11 +212,12 @@ class Submission:
                 await self.engine.runs.retask(thread.id, await self._task(principal, ask, helper))
             return {"fresh": True}
         wish = wished(ask.input)
-        if standing.question is not None:
-            words = answer_in(ask.resume) if ask.resume is not None else wish
+        resume = None if ask.resume is None else _meant_now(standing, ask.resume, strict=ask.strict_resume)
+        if standing.question is not None and not ask.at:
+            words = answer_in(resume) if ask.resume is not None else wish
             return {"answer": words} if words else {}
         if ask.resume is not None:
-            await self.answer(principal, standing, ask.resume, strict=ask.strict_resume)
+            await self.answer(principal, standing, resume)
             return {}
         if ask.at:
             return {"checkpoint": ask.at}
@@ -233,19 +234,12 @@ class Submission:
         self.may_use(task.repo)
         return task
 
-    async def answer(
-        self, principal: Principal, standing: RunState, resume: Any, *, strict: bool = False
-    ) -> Ballot | None:
+    async def answer(self, principal: Principal, standing: RunState, resume: Any) -> Ballot | None:
         """Count a resume as the vote of who is logged in; anything that is no clear vote changes nothing.
 
         Raises:
-            Refused: as ``Ballots.vote`` does; ``interrupt_unknown`` where the client wanted to be strict.
+            Refused: as ``Ballots.vote`` does.
         """
-        open_now = {i.id for i in standing.interrupts}
-        if isinstance(resume, dict) and resume and all(_is_interrupt(key) for key in resume):
-            said = next((answer for key, answer in resume.items() if key in open_now), None)
-            if (resume := said) is None and strict:
-                raise refuse("interrupt_unknown", "None of these interrupts is open now.")
         if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(principal.org, state="pending", run=standing.run.id)).items
@@ -268,6 +262,21 @@ class Submission:
             raise refuse("thread_busy", "A run works on this thread.")
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
+
+
+def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
+    """What a resume says to the interrupt that is open: what stands under its id, where ids are named.
+
+    Raises:
+        Refused: ``interrupt_unknown`` where the client wanted to be strict.
+    """
+    if not (isinstance(resume, dict) and resume and all(_is_interrupt(key) for key in resume)):
+        return resume
+    open_now = {i.id for i in standing.interrupts}
+    said = next((answer for key, answer in resume.items() if key in open_now), None)
+    if said is None and strict:
+        raise refuse("interrupt_unknown", "None of these interrupts is open now.")
+    return said
 
 
 def _is_interrupt(key: Any) -> bool:
