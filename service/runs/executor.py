@@ -71,7 +71,11 @@ class TurnExecutor:
             await self.bury(turn, feed, f"It was begun {turn.attempts} times and never came to an end.")
             return "ended"
         engine = replace(self.engine, org=turn.org)
-        before = turn.before if turn.attempts else await self._stands_at(engine, turn)
+        before = turn.before
+        if not turn.attempts:
+            fresh = turn.asked.get("fresh")
+            state = None if fresh else await engine.graph.aget_state(engine.config(turn.thread))
+            before = str(state.config.get("configurable", {}).get("checkpoint_id") or "") if state else ""
         if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
             return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
@@ -108,22 +112,8 @@ class TurnExecutor:
         await self.engine.runs.park(turn.thread, now=self.clock(), ending=ending)
         await self._failed(turn, feed, DEAD, why)
 
-    async def _stands_at(self, engine: RunEngine, turn: Turn) -> str:
-        if turn.asked.get("fresh"):
-            return ""
-        state = await engine.graph.aget_state(engine.config(turn.thread))
-        return str(state.config.get("configurable", {}).get("checkpoint_id") or "")
-
     async def _advance(self, engine: RunEngine, turn: Turn, feed: EventSink, control: RunControl | None) -> RunState:
-        await self._prepare(engine, turn)
-        told = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
-        modes = told.needed
-        watch = Subscription(modes=modes, hear=told.hear, kept=feed.kept) if feed.modes else None
-        listen = told.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
-        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
-
-    async def _prepare(self, engine: RunEngine, turn: Turn) -> None:
-        """What has to happen to the thread first. Doing it again after a crash changes nothing."""
+        # What has to happen to the thread first. Doing it again after a crash changes nothing.
         wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
@@ -132,6 +122,11 @@ class TurnExecutor:
             verdict = standing.values.get("verdict")
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
                 await refine(engine, standing.run, wish)
+        subgraphs = bool(turn.asked.get("subgraphs"))
+        encoder = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=subgraphs)
+        watch = Subscription(modes=encoder.needed, hear=encoder.hear, kept=feed.kept) if feed.modes else None
+        listen = encoder.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
+        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
 
     async def _ended(self, turn: Turn, feed: EventSink, standing: RunState) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending

@@ -26,7 +26,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import DatabaseUnavailable, SqliteConnection, SqliteLog, open_sqlite, turnstile
-from service.runs.leases import held, lease_lost
+from service.runs.runs import held, lease_lost
 
 
 @dataclass(frozen=True, slots=True)
