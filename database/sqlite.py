@@ -120,7 +120,10 @@ class Cursor(sqlite3.Cursor):
         until, pause = 0.0, 0.001
         while True:
             try:
-                await self._attempt(sql, parameters)
+                if sql[:6] in SHORT:
+                    self._now(sql, parameters)
+                elif sql[:6] != "SELECT" or not self._soon(sql, parameters):
+                    await _aside(self._at, partial(self._now, sql, parameters))
             except sqlite3.OperationalError as error:
                 until = until or time.monotonic() + PATIENCE_S
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
@@ -129,13 +132,6 @@ class Cursor(sqlite3.Cursor):
                 return self
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.05)
-
-    async def _attempt(self, sql: str, parameters: Any) -> None:
-        beginning = sql[:6]
-        if beginning in SHORT:
-            self._now(sql, parameters)
-        elif beginning != "SELECT" or not self._soon(sql, parameters):
-            await _aside(self._at, partial(self._now, sql, parameters))
 
     def _now(self, sql: str, parameters: Any) -> None:
         super().execute(sql, parameters)

@@ -68,7 +68,7 @@ class TurnJobs:
         return _job(turn_of(rows[0]), rows[0]["owner"])
 
     async def retry(self, job: str, org: str, *, now: datetime) -> Turn:
-        """Have a job that died or failed done again. Raises ``job_not_queued``, ``job_state``."""
+        """Have a job that died or failed done again. Raises ``job_not_found``, ``job_state``."""
         queued = await self.get(job, org)
         if queued.state not in {"dead", "failed"}:
             raise refuse("job_state", f"Job {queued.id} is {queued.state}, not dead or failed.")
@@ -80,14 +80,14 @@ class TurnJobs:
         return await Turns(engine=self.engine).get(queued.id, org)
 
     async def stoppable(self, job: str, org: str) -> Turn:
-        """A job that waits or works. Raises ``job_not_queued``, ``job_state``."""
+        """A job that waits or works. Raises ``job_not_found``, ``job_state``."""
         queued = await self.get(job, org)
         if queued.state not in {"waiting", "working"}:
             raise refuse("job_state", f"Job {queued.id} is {queued.state} already.")
         return await Turns(engine=self.engine).get(queued.id, org)
 
     async def cancel(self, job: str, org: str, *, now: datetime) -> TurnJob:
-        """Stop a job; its thread keeps what was done. Raises ``job_not_queued``, ``job_state``."""
+        """Stop a job; its thread keeps what was done. Raises ``job_not_found``, ``job_state``."""
         turn = await self.stoppable(job, org)
         await Turns(engine=self.engine).stop(turn, "operator", now=now)
         return await self.get(turn.id, org)

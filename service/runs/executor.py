@@ -157,17 +157,14 @@ class TurnExecutor:
         message: str | None,
     ) -> None:
         now = self.clock()
-        told = (message or "")[:20_000] or None
+        shortened = (message or "")[:20_000] or None
         await feed.kept()
-        kept = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=told)
+        finished = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=shortened)
         done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
         feed.result = dict(values)
-        if kept and turn.webhook:
-            await asyncio.shield(self.callbacks.tell(done, _letter(done, values)))
-
-
-def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:
-    return as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
+        if finished and turn.webhook:
+            letter = as_json({**run_document(done), "values": readable(values), "error": done.error_code})
+            await asyncio.shield(self.callbacks.tell(done, letter))
 
 
 async def take_back(executor: TurnExecutor, turn: Turn, how: Stop, *, now: datetime) -> None:

@@ -158,20 +158,20 @@ class Turns:
         async with reading(self.engine) as conn:
             query = select(TURNS).where(_T.org == org, _T.once.startswith(f"{name}:", autoescape=True))
             rows = (await conn.execute(query)).mappings().all()
-        found = next((row for row in rows if str(row["once"]).rpartition(":")[0] == name), None)
-        if found is None:
+        row = next((row for row in rows if str(row["once"]).rpartition(":")[0] == name), None)
+        if row is None:
             return None
-        if not str(found["once"]).endswith(f":{digest}"):
+        if not str(row["once"]).endswith(f":{digest}"):
             raise refuse("idempotency_reused", "This Idempotency-Key was used for another request.")
-        return turn_of(found)
+        return turn_of(row)
 
     async def get(self, turn: str, org: str, *, thread: str | None = None) -> Turn:
         """The turn. Raises ``turn_not_found``, also for another organisation's or another thread's."""
         async with reading(self.engine) as conn:
-            found = (await conn.execute(_GET, {"turn": turn, "of": org})).mappings().first()
-        if found is None or thread not in {None, found["thread"]}:
+            row = (await conn.execute(_GET, {"turn": turn, "of": org})).mappings().first()
+        if row is None or thread not in {None, row["thread"]}:
             raise refuse("turn_not_found", f"There is no run {turn[:64]!r} here.")
-        return turn_of(found)
+        return turn_of(row)
 
     async def of(
         self, thread: str, *, status: TurnStatus | None = None, limit: int = 10, offset: int = 0
@@ -207,11 +207,11 @@ class Turns:
         """Write how a turn ended and how that leaves its thread, both or neither; False when it is over already."""
         ended = {"turn": turn.id, "ended": status, "code": code, "message": message, "now": now}
         async with writing(self.engine) as conn:
-            kept = (await conn.execute(_FINISH, ended)).rowcount == 1
-            if kept:
+            finished = (await conn.execute(_FINISH, ended)).rowcount == 1
+            if finished:
                 await conn.execute(_LEAVE, {"thread": turn.thread, "left": thread, "now": now})
                 await tell(conn, f"turn:{turn.id}")
-        return kept
+        return finished
 
     async def stop(self, turn: Turn, reason: str, *, now: datetime) -> bool:
         """Mark a turn as stopped, at a moment when nobody is just about to begin it; whether somebody worked on it."""

@@ -172,8 +172,8 @@ class FencedSqlite(AsyncSqliteSaver):
 
     async def alist(self, *args: Any, **kwargs: Any) -> AsyncIterator[CheckpointTuple]:
         """See ``BaseCheckpointSaver.alist``. All of them are read before the first is given out: nobody waits."""
-        for found in [each async for each in super().alist(*args, **kwargs)]:
-            yield found
+        for checkpoint in [each async for each in super().alist(*args, **kwargs)]:
+            yield checkpoint
 
     async def _write(self, config: RunnableConfig, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Return when the rows are kept."""
