@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, Clock, Voter, default_policy
+from approvals import Ballots, Clock, Voter, Voting, default_policy
 from approvals.channels import Connections, load_connections
 from approvals.storage import StoredBallots, waiting
 from database import now
@@ -116,6 +116,11 @@ class Application:
                 hint="Sign without --as, or over HTTP with a login of your own.",
             )
         return self.people.voter(name or local_user(), self.org)
+
+    @property
+    def voting(self) -> Voting:
+        """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
+        return Voting(ballots=self.ballots, clock=self.engine.clock)
 
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
