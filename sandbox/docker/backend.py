@@ -21,7 +21,7 @@ from sandbox.contract import Check, Spec
 from sandbox.docker import api as engine_api
 from sandbox.docker import errors
 from sandbox.docker.api import connect
-from sandbox.docker.hardening import LABEL, create_body
+from sandbox.docker.hardening import LABEL, create_body, runtime_of
 from sandbox.docker.isolation import gaps
 from sandbox.docker.probe import probe
 from sandbox.docker.reaper import OWNER, owner, sweep
@@ -131,7 +131,7 @@ class Docker:
 
     async def _must_work(self, sandbox: RemoteSandbox, spec: Spec) -> None:
         """Probe the first sandbox of an image and a runtime, before anybody else uses it."""
-        kind = (spec.runtime, sandbox.image_digest)
+        kind = (runtime_of(spec), sandbox.image_digest)
         if self._probed and kind not in self._sound:
             await probe(sandbox, spec, unhardened=self._unhardened)
             self._sound.add(kind)

@@ -14,8 +14,15 @@ from sandbox.inside import BOOT
 UID: Final = 10_001
 LABEL: Final = "signoff.sandbox"
 """Every container of ours carries it: the sweep at start finds what a dead orchestrator left."""
+RUNTIMES: Final = ("runc", "runsc", "kata")
+"""What a spec may ask for; the first is meant where it asks for nothing."""
 _MB: Final = 1 << 20
 _HUGE: Final = 1 << 30
+
+
+def runtime_of(spec: Spec) -> str:
+    """The engine's name of the runtime that a spec asks for."""
+    return spec.runtime or RUNTIMES[0]
 
 
 def create_body(
@@ -57,7 +64,7 @@ def create_body(
 
 def _host_config(spec: Spec, seccomp: Mapping[str, Any] | None, apparmor: str) -> dict[str, Any]:
     return {
-        "Runtime": spec.runtime,
+        "Runtime": runtime_of(spec),
         "AutoRemove": True,
         "NetworkMode": "none",
         "IpcMode": "private",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.contract import Check, Spec
+from sandbox.docker.hardening import runtime_of
 
 _LIMITS: Final = (("MemoryLimit", "memory"), ("PidsLimit", "processes"))
 _CPU: Final = ("CpuCfsQuota", "CPUCfsQuota")
@@ -28,15 +29,15 @@ def gaps(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     """Say which isolation is in force, what is missing, and what could be better."""
-    known = spec.runtime in info.get("Runtimes", {})
+    known = runtime_of(spec) in info.get("Runtimes", {})
     extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in _options(info)]
-    told = ", ".join([spec.runtime, *extra])
+    told = ", ".join([runtime_of(spec), *extra])
     missing = gaps(info)
     return (
         Check(
             name="isolation",
             ok=known,
-            detail=told if known else f"{spec.runtime} is not among {sorted(info.get('Runtimes', {}))}",
+            detail=told if known else f"{runtime_of(spec)} is not among {sorted(info.get('Runtimes', {}))}",
             hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc.",
         ),
         Check(
@@ -80,7 +81,7 @@ def runc_check(version: Mapping[str, Any]) -> Check:
 def _advice(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     old = str(info.get("CgroupVersion", "1")) == "1"
     options = _options(info)
-    own_root = spec.runtime == "runc" and not ("rootless" in options or "userns" in options)
+    own_root = runtime_of(spec) == "runc" and not ("rootless" in options or "userns" in options)
     return (
         Check(
             name="cgroup",

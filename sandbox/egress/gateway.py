@@ -6,7 +6,7 @@ from domain import CommandRun, SandboxLost
 from sandbox.channel import Channel
 from sandbox.egress.policy import Egress, check_rules
 from sandbox.egress.proxy import Proxy, Witness
-from sandbox.egress.tunnel import Tunnel
+from sandbox.egress.tunnel import EgressTunnel
 from sandbox.inside.tunnel import PORT
 
 _CA = "/work/.signoff/ca.pem"
@@ -29,7 +29,7 @@ class EgressGateway:
     def __init__(self, rules: Egress | None, witness: Witness) -> None:
         self._rules, self._witness = rules, witness
         self._proxy: Proxy | None = None
-        self._tunnel: Tunnel | None = None
+        self._tunnel: EgressTunnel | None = None
         self.environment: dict[str, str] = {}
 
     async def open(self, sandbox: CommandRunner, channel: Channel, run: str) -> None:
@@ -37,7 +37,7 @@ class EgressGateway:
         rules = check_rules(self._rules)
         if self._proxy is None:
             proxy = Proxy(rules, run=run, sandbox=sandbox.id, witness=self._witness)
-            self._tunnel = Tunnel(channel, proxy.serve)
+            self._tunnel = EgressTunnel(channel, proxy.serve)
             await self._tunnel.open()
             if rules.ca:
                 await _trust(sandbox, rules.ca)
