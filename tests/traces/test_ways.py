@@ -1,8 +1,8 @@
 """The way of an approval through the code: which files stand between a web hook and the node that it wakes.
 
-Counted are the files of ``approvals`` and ``service`` that are on the call stack at the moments that matter: the message is
-verified, remembered and read, the vote is counted and stored, the turn is written and handed over, the graph and its node
-go on. That is what somebody who follows a hook has to open; what only helps on the way (a clock, a row) is not.
+Counted are the files of ``approvals`` and ``service`` that are on the call stack at the moments that matter: the message
+is verified, remembered and read, the vote is counted and stored, the turn is written and handed over, the graph and its
+node go on. That is what somebody who follows a hook has to open; what only helps on the way (a clock, a row) is not.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ resumed = asyncio.Event()
 MOMENTS = {
     ("approvals/channels/teams.py", "verify_teams"), ("approvals/storage/replay_guard.py", "seen"),
     ("approvals/channels/teams.py", "parse_teams"), ("approvals/channels/base.py", "consent_of"),
-    ("approvals/quorum.py", "may_vote"), ("approvals/lifecycle.py", "voted"), ("approvals/storage/unit_of_work.py", "put"),
+    ("approvals/quorum.py", "may_vote"), ("approvals/lifecycle.py", "voted"),
+    ("approvals/storage/unit_of_work.py", "put"),
     ("service/runs/turns.py", "add"), ("service/queue/embedded.py", "submit"), ("service/runs/executor.py", "perform"),
     ("service/runs/engine.py", "advance"), ("nodes/wait.py", "__call__"),
 }
