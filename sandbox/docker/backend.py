@@ -26,7 +26,7 @@ from sandbox.docker.isolation import gaps
 from sandbox.docker.probe import probe
 from sandbox.docker.reaper import OWNER, owner, sweep
 from sandbox.docker.remote import RemoteSandbox
-from sandbox.docker.stream import DockerWire, over
+from sandbox.docker.stream import over
 from sandbox.egress.gateway import EgressGateway
 from sandbox.egress.policy import Egress
 from sandbox.egress.proxy import Witness, write_log
@@ -69,7 +69,7 @@ class Docker:
 
     async def lease(self, spec: Spec, *, run: str = "") -> RemoteSandbox:
         """See ``Backend.lease``."""
-        image = await self._image(spec)
+        image = await self._call(spec, partial(engine_api.image, spec.image))
         await self._must_hold(spec)
         body = create_body(
             spec,
@@ -82,7 +82,11 @@ class Docker:
         try:
             container = (await asyncio.shield(making))["Id"]
             sandbox = await self._start(spec, container, name, image)
-            await self._must_work(sandbox, spec)
+            # The first sandbox of an image and a runtime is probed, before anybody else uses it.
+            kind = (runtime_of(spec), sandbox.image_digest)
+            if self._probed and kind not in self._sound:
+                await probe(sandbox, spec, unhardened=self._unhardened)
+                self._sound.add(kind)
             await sandbox.permit(spec.profile, run=run)
         except BaseException:
             # What was begun in a thread goes on there: wait for it, or the container would stay for ever.
@@ -129,18 +133,16 @@ class Docker:
             raise errors.unhardened("; ".join(missing))
         self._filtered = not any("seccomp" in what for what in missing)
 
-    async def _must_work(self, sandbox: RemoteSandbox, spec: Spec) -> None:
-        """Probe the first sandbox of an image and a runtime, before anybody else uses it."""
-        kind = (runtime_of(spec), sandbox.image_digest)
-        if self._probed and kind not in self._sound:
-            await probe(sandbox, spec, unhardened=self._unhardened)
-            self._sound.add(kind)
-
-    async def _image(self, spec: Spec) -> dict[str, Any]:
-        return await self._call(spec, partial(engine_api.image, spec.image))
-
     async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> RemoteSandbox:
-        wire = await self._attach(spec, container)
+        attaching = asyncio.create_task(self._call(spec, partial(engine_api.attach, container)))
+        try:
+            raw = await asyncio.shield(attaching)
+        except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
+            self._leaving.add(attaching)
+            attaching.add_done_callback(engine_api.hang_up)
+            attaching.add_done_callback(self._leaving.discard)
+            raise
+        wire = await over(raw)
         key = secrets.token_bytes(32)
         channel = Channel(wire, key)
         try:
@@ -163,17 +165,6 @@ class Docker:
         )
         self._sandboxes[name] = sandbox
         return sandbox
-
-    async def _attach(self, spec: Spec, container: str) -> DockerWire:
-        attaching = asyncio.create_task(self._call(spec, partial(engine_api.attach, container)))
-        try:
-            raw = await asyncio.shield(attaching)
-        except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
-            self._leaving.add(attaching)
-            attaching.add_done_callback(engine_api.hang_up)
-            attaching.add_done_callback(self._leaving.discard)
-            raise
-        return await over(raw)
 
     async def _discard(self, container: str) -> None:
         """Kill and remove; what is gone already is fine."""

@@ -85,14 +85,14 @@ def unreachable(error: Exception) -> SignoffError:
             return Refused("Docker does not answer.", code="docker_missing", hint=_START)
         if isinstance(told, requests.Timeout):
             return SandboxLost("Docker takes too long to answer.", hint="Look at the engine's load and its log.")
-        told = told.__cause__ or told.__context__ or _inner(told)
+        # requests and urllib3 carry the cause as an argument
+        told = (
+            told.__cause__
+            or told.__context__
+            or next((arg for arg in told.args if isinstance(arg, BaseException)), None)
+        )
     if "permission denied" in str(error).lower():
         return Refused("You may not talk to Docker.", code="docker_denied", hint=_START)
     if errno.errorcode.get(getattr(error, "errno", 0) or 0) == "ENOENT":
         return Refused("Docker does not answer.", code="docker_missing", hint=_START)
     return SandboxLost(f"Docker does not answer: {error}", hint=_START)
-
-
-def _inner(error: BaseException) -> BaseException | None:
-    """Unpack requests and urllib3, which carry the cause as an argument."""
-    return next((arg for arg in error.args if isinstance(arg, BaseException)), None)

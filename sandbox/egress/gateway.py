@@ -40,7 +40,11 @@ class EgressGateway:
             self._tunnel = EgressTunnel(channel, proxy.serve)
             await self._tunnel.open()
             if rules.ca:
-                await _trust(sandbox, rules.ca)
+                # The image's certificates and the given ones together.
+                script = f"mkdir -p /work/.signoff; {{ cat {_BUNDLES} 2>/dev/null; echo; cat; }} >{_CA}"
+                ran = await sandbox.run(["sh", "-c", script], cwd="/", stdin=rules.ca.encode(), timeout_s=10.0)
+                if not ran.ok:
+                    raise SandboxLost("The certificates could not be put into the sandbox.")
             self._proxy = proxy
         self._proxy.open = True
         self.environment = _variables(rules)
@@ -63,11 +67,3 @@ def _variables(rules: Egress) -> dict[str, str]:
     told = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": here}
     trust = dict.fromkeys(_TRUST, _CA) if rules.ca else {}
     return {**told, **{name.lower(): text for name, text in told.items()}, **trust, **rules.env}
-
-
-async def _trust(sandbox: CommandRunner, certificates: str) -> None:
-    """Lay the image's certificates and the given ones together."""
-    script = f"mkdir -p /work/.signoff; {{ cat {_BUNDLES} 2>/dev/null; echo; cat; }} >{_CA}"
-    ran = await sandbox.run(["sh", "-c", script], cwd="/", stdin=certificates.encode(), timeout_s=10.0)
-    if not ran.ok:
-        raise SandboxLost("The certificates could not be put into the sandbox.")

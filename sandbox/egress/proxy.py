@@ -98,7 +98,13 @@ class Proxy:
             addresses = await self._resolve(host, port)
             if host not in self._rules.private and not all(map(public, addresses)):
                 raise NoPassage(f"{host} lies on a private address")
-            return await _first(addresses, port)
+            problem: Exception = NoPassage("it has no address", status="502 Bad Gateway")
+            for address in addresses:
+                try:
+                    return await asyncio.open_connection(address, port)
+                except OSError as error:
+                    problem = error
+            raise problem
 
     async def _pass(
         self,
@@ -151,17 +157,6 @@ class Proxy:
         with contextlib.suppress(OSError):
             await inside.write(head.encode() + text)
         await inside.close()
-
-
-async def _first(addresses: list[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to the first of the addresses that answers."""
-    problem: Exception = NoPassage("it has no address", status="502 Bad Gateway")
-    for address in addresses:
-        try:
-            return await asyncio.open_connection(address, port)
-        except OSError as error:
-            problem = error
-    raise problem
 
 
 async def _until(inside: EgressConnection, end: bytes, patience_s: float) -> bytes:

@@ -189,17 +189,8 @@ def _made(top: Path, git_dir: Path, *, bare: bool, folder: str = "") -> SourceRe
     common = git_dir if shared is None else (git_dir / os.fsdecode(shared.strip())).resolve()
     if (common / "reftable").exists():
         raise unsupported("keeps its refs in a reftable", "Run on a clone: git clone --ref-format=files REPO CLONE")
-    objects = _with_alternates((common / "objects").resolve())
-    return SourceRepository(top=top, git_dir=git_dir, common_dir=common, objects=objects, bare=bare, folder=folder)
-
-
-def _with_alternates(first: Path) -> tuple[Path, ...]:
-    """Follow ``info/alternates`` as git does, through real folders only.
-
-    Raises:
-        FileUnreadable: a list is no file, or too long.
-        Refused: ``repository_unsupported``: more of them than anybody has.
-    """
+    # ``info/alternates`` is followed as git does, through real folders only.
+    first = (common / "objects").resolve()
     found, waiting, left = [first], [first], _LINES
     while waiting:
         place = waiting.pop()
@@ -220,7 +211,8 @@ def _with_alternates(first: Path) -> tuple[Path, ...]:
                 raise unsupported(
                     "borrows objects from too many others", "Run on a clone: git clone --no-local REPO CLONE"
                 )
-    return tuple(found)
+    objects = tuple(found)
+    return SourceRepository(top=top, git_dir=git_dir, common_dir=common, objects=objects, bare=bare, folder=folder)
 
 
 @dataclass(frozen=True, slots=True)

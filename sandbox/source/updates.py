@@ -132,7 +132,15 @@ def update_ref(
     """
     if name != "HEAD" and not (name.startswith("refs/heads/") and is_ref_name(name)):
         raise ValueError(f"{name!r} is not a branch")
-    _must_not_collide(source, name)
+    # ``a`` and ``a/b`` cannot both be branches.
+    packed, parts = Refs(source).packed, name.split("/")
+    for n in range(3, len(parts)):
+        shorter = "/".join(parts[:n])
+        found = os.lstat(source.common_dir / shorter) if os.path.lexists(source.common_dir / shorter) else None
+        if shorter in packed or (found is not None and stat.S_ISREG(found.st_mode)):
+            raise RefMoved(name)
+    if any(other.startswith(f"{name}/") for other in packed):
+        raise RefMoved(name)
     *above, leaf = name.split("/")
     line = f"{old or '0' * 40} {new} {who} {int(at.timestamp())} +0000\tsignoff: deliver\n"
     with contextlib.ExitStack() as stack:
@@ -149,18 +157,6 @@ def update_ref(
         for log in logs:
             os.write(log, line.encode(errors="surrogateescape"))
         lock.replace(f"{new}\n".encode())
-
-
-def _must_not_collide(source: SourceRepository, name: str) -> None:
-    """``a`` and ``a/b`` cannot both be branches."""
-    packed, parts = Refs(source).packed, name.split("/")
-    for n in range(3, len(parts)):
-        shorter = "/".join(parts[:n])
-        found = os.lstat(source.common_dir / shorter) if os.path.lexists(source.common_dir / shorter) else None
-        if shorter in packed or (found is not None and stat.S_ISREG(found.st_mode)):
-            raise RefMoved(name)
-    if any(other.startswith(f"{name}/") for other in packed):
-        raise RefMoved(name)
 
 
 def _clear_empty(folder: int, leaf: str) -> None:

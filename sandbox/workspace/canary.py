@@ -54,7 +54,14 @@ async def foreign_repository_canary() -> Check:
             repo = folder / f"repo-{number}"
             await asyncio.to_thread(_write, repo, files)
             try:
-                await _use(repo, folder / f"store-{number}")
+                store = Store(folder / f"store-{number}")
+                pinned = await store.pin("run", str(repo))
+                await recent_changes(pinned)
+                blob = write_object(store.path("run"), "blob", b"changed\n")
+                tree = write_object(store.path("run"), "tree", _tree(blob))
+                delivery = Delivery(store)
+                await delivery.branch("run", pinned, tree, "canary\n", "signoff/canary", at=_AT)
+                await delivery.commit("run", pinned, tree, "canary\n", at=_AT)
             except Refused as refused:
                 detail = f"the prepared repository could not be read ({name}): {refused.message}"
                 return Check(name=NAME, ok=False, detail=detail, hint="Report it: the check itself is broken.")
@@ -66,17 +73,6 @@ async def foreign_repository_canary() -> Check:
     return Check(
         name=NAME, ok=True, detail="What a repository's configuration, hooks and filters name never runs here."
     )
-
-
-async def _use(repo: Path, folder: Path) -> None:
-    store = Store(folder)
-    pinned = await store.pin("run", str(repo))
-    await recent_changes(pinned)
-    blob = write_object(store.path("run"), "blob", b"changed\n")
-    tree = write_object(store.path("run"), "tree", _tree(blob))
-    delivery = Delivery(store)
-    await delivery.branch("run", pinned, tree, "canary\n", "signoff/canary", at=_AT)
-    await delivery.commit("run", pinned, tree, "canary\n", at=_AT)
 
 
 def _tree(blob: str) -> bytes:

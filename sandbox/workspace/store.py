@@ -69,46 +69,46 @@ class Store:
         if is_remote(repo):
             pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), self._permit or _anything)
         else:
-            pinned = await self._pin_local(folder, repo, rev)
+            source = await locate(repo)
+            await asyncio.to_thread(self.ensure_permitted, repo, source)
+            named = repo if is_url(repo) else str(source.top)
+            try:
+                async with borrowed(source, near=folder) as theirs:
+                    found = await theirs.commit(rev)
+                    if found is None:
+                        raise (
+                            unknown_revision(rev, named)
+                            if await asyncio.to_thread(_has_commits, theirs)
+                            else empty(named)
+                        )
+                    commit, tree = found
+                    head = await asyncio.to_thread(Refs(source).head)
+                    # What is not committed is of interest to who works there, not to who fetches from there.
+                    looked_at = not source.bare and not is_url(repo)
+                    # Both come to their end: a copy that goes on would write where nothing is any more.
+                    dirty, copied = await asyncio.gather(
+                        _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
+                        self._copied(theirs, commit, folder),
+                        return_exceptions=True,
+                    )
+                    if isinstance(copied, BaseException):
+                        raise copied
+                    if isinstance(dirty, BaseException):
+                        raise dirty
+            except OSError as error:
+                raise not_a_repository(repo, f" that can be read ({error})") from error
+            except GitStopped as error:
+                raise too_slow(repo) from error
+            branch = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
+            pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=branch, folder=source.folder)
             write_text(folder / "shallow", f"{pinned.commit}\n")
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
 
-    async def _pin_local(self, folder: Path, repo: str, rev: str) -> Pinned:
-        source = await locate(repo)
-        await asyncio.to_thread(self.ensure_permitted, repo, source)
-        named = repo if is_url(repo) else str(source.top)
-        try:
-            async with borrowed(source, near=folder) as theirs:
-                found = await theirs.commit(rev)
-                if found is None:
-                    raise (
-                        unknown_revision(rev, named) if await asyncio.to_thread(_has_commits, theirs) else empty(named)
-                    )
-                commit, tree = found
-                head = await asyncio.to_thread(Refs(source).head)
-                # What is not committed is of interest to who works there, not to who fetches from there.
-                looked_at = not source.bare and not is_url(repo)
-                # Both come to their end: a copy that goes on would write where nothing is any more.
-                dirty, copied = await asyncio.gather(
-                    _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
-                    self._copied(theirs, commit, folder),
-                    return_exceptions=True,
-                )
-                if isinstance(copied, BaseException):
-                    raise copied
-                if isinstance(dirty, BaseException):
-                    raise dirty
-        except OSError as error:
-            raise not_a_repository(repo, f" that can be read ({error})") from error
-        except GitStopped as error:
-            raise too_slow(repo) from error
-        branch = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
-        return Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=branch, folder=source.folder)
-
     async def _copied(self, theirs: Borrowed, commit: str, folder: Path) -> None:
-        if not await self._has(folder, commit):
+        kind = (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1]
+        if kind != b"commit":
             await theirs.copy(commit, folder)
 
     def pinned(self, run: str) -> Pinned:
@@ -227,9 +227,6 @@ class Store:
                 f"The content store of run {run} does not have what was asked for: {error}",
                 hint="Was its folder cleaned up? Start the run again.",
             ) from error
-
-    async def _has(self, folder: Path, commit: str) -> bool:
-        return (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1] == b"commit"
 
     def _point(self, run: str, label: str, commit: str) -> None:
         write_text(self.path(run) / ref_of(run, label), f"{commit}\n")
