@@ -70,7 +70,11 @@ class Docker:
     async def lease(self, spec: Spec, *, run: str = "") -> RemoteSandbox:
         """See ``Backend.lease``."""
         image = await self._call(spec, partial(engine_api.image, spec.image))
-        await self._must_hold(spec)
+        if not self._sound:  # before the first sandbox: does the engine have what hardening needs?
+            missing = gaps(await self._call(spec, engine_api.info))
+            if missing and not self._unhardened:
+                raise errors.unhardened("; ".join(missing))
+            self._filtered = not any("seccomp" in what for what in missing)
         body = create_body(
             spec,
             image=image["Id"],
@@ -124,15 +128,6 @@ class Docker:
         """Ask the engine something, in a thread. Raises ``Refused`` or ``SandboxLost``."""
         return await self._call(spec, question)
 
-    async def _must_hold(self, spec: Spec) -> None:
-        """Ask the engine, before the first sandbox, whether it has what hardening needs."""
-        if self._sound:
-            return
-        info = await self._call(spec, engine_api.info)
-        if (missing := gaps(info)) and not self._unhardened:
-            raise errors.unhardened("; ".join(missing))
-        self._filtered = not any("seccomp" in what for what in missing)
-
     async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> RemoteSandbox:
         attaching = asyncio.create_task(self._call(spec, partial(engine_api.attach, container)))
         try:
@@ -177,7 +172,10 @@ class Docker:
     async def _call(self, spec: Spec, question: Callable[[docker.APIClient], T]) -> T:
         """Run a call of docker-py in a thread and translate what it raises."""
         try:
-            client = await self._connected()
+            async with self._opening:
+                if self._client is None:
+                    self._client = await asyncio.to_thread(self._connect)
+                client = self._client
             asking = asyncio.ensure_future(asyncio.to_thread(question, client))
             try:
                 return await asyncio.shield(asking)
@@ -189,12 +187,6 @@ class Docker:
             raise errors.by_engine(spec, error) from error
         except (DockerException, requests.RequestException, OSError) as error:
             raise errors.unreachable(error) from error
-
-    async def _connected(self) -> docker.APIClient:
-        async with self._opening:
-            if self._client is None:
-                self._client = await asyncio.to_thread(self._connect)
-            return self._client
 
     def _connect(self) -> docker.APIClient:
         api = connect(self.address, self._timeout)

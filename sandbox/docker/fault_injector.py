@@ -60,11 +60,7 @@ class DockerFaultInjector:
     async def disk_bytes(self) -> int:
         """Bytes used where the engine keeps its data; on a remote engine, here."""
         root = Path((await self._engine.ask(self._spec, engine_api.info))["DockerRootDir"])
-        return await asyncio.to_thread(_used, root)
-
-
-def _used(root: Path) -> int:
-    return shutil.disk_usage(root if root.exists() else Path("/")).used
+        return await asyncio.to_thread(lambda: shutil.disk_usage(root if root.exists() else Path("/")).used)
 
 
 def _do(what: str, container: str, api: docker.APIClient) -> None:

@@ -5,7 +5,7 @@ call, where one may write, whom one may see, and how much of everything there is
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.contract import Limits, Spec
@@ -42,6 +42,34 @@ def create_body(
         apparmor: name of a loaded profile, or empty where the host has no AppArmor.
         labels: more labels, such as the orchestrator's id.
     """
+    limits, security = spec.limits, ["no-new-privileges:true"]
+    if seccomp is not None:
+        security.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
+    if apparmor:
+        security.append(f"apparmor={apparmor}")
+    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
+    ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
+    host: dict[str, Any] = {
+        "Runtime": runtime_of(spec),
+        "AutoRemove": True,
+        "NetworkMode": "none",
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "PidMode": "",
+        "UTSMode": "",
+        "Privileged": False,
+        "CapAdd": [],
+        "CapDrop": ["ALL"],
+        "ReadonlyRootfs": True,
+        "SecurityOpt": security,
+        "Tmpfs": {
+            "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
+            "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  its own
+        },
+        "Binds": [],
+        "Devices": [],
+        "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
+    }
     return {
         "Image": image,
         "Entrypoint": ["python3"],
@@ -58,48 +86,11 @@ def create_body(
         "Tty": False,
         "NetworkDisabled": True,
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": _host_config(spec, seccomp, apparmor),
+        "HostConfig": {**host, **_resources(limits, ulimits)},
     }
 
 
-def _host_config(spec: Spec, seccomp: Mapping[str, Any] | None, apparmor: str) -> dict[str, Any]:
-    return {
-        "Runtime": runtime_of(spec),
-        "AutoRemove": True,
-        "NetworkMode": "none",
-        "IpcMode": "private",
-        "CgroupnsMode": "private",
-        "PidMode": "",
-        "UTSMode": "",
-        "Privileged": False,
-        "CapAdd": [],
-        "CapDrop": ["ALL"],
-        "ReadonlyRootfs": True,
-        "SecurityOpt": _security(seccomp, apparmor),
-        "Tmpfs": _tmpfs(spec.limits),
-        "Binds": [],
-        "Devices": [],
-        "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
-        **_resources(spec.limits),
-    }
-
-
-def _security(seccomp: Mapping[str, Any] | None, apparmor: str) -> list[str]:
-    options = ["no-new-privileges:true"]
-    if seccomp is not None:
-        options.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
-    return [*options, f"apparmor={apparmor}"] if apparmor else options
-
-
-def _tmpfs(limits: Limits) -> dict[str, str]:
-    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
-    return {
-        "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
-        "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  the sandbox's own
-    }
-
-
-def _resources(limits: Limits) -> dict[str, Any]:
+def _resources(limits: Limits, ulimits: Mapping[str, int]) -> dict[str, Any]:
     memory = limits.memory_mb * _MB
     return {
         "Memory": memory,
@@ -108,10 +99,5 @@ def _resources(limits: Limits) -> dict[str, Any]:
         "PidsLimit": limits.pids,
         "ShmSize": 16 * _MB,
         "OomKillDisable": False,
-        "Ulimits": _ulimits(limits),
+        "Ulimits": [{"Name": name, "Soft": most, "Hard": most} for name, most in ulimits.items()],
     }
-
-
-def _ulimits(limits: Limits) -> Sequence[dict[str, Any]]:
-    wanted = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
-    return [{"Name": name, "Soft": value, "Hard": value} for name, value in wanted.items()]

@@ -33,6 +33,8 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in _options(info)]
     told = ", ".join([runtime_of(spec), *extra])
     missing = gaps(info)
+    old = str(info.get("CgroupVersion", "1")) == "1"
+    own_root = runtime_of(spec) == "runc" and not ("rootless" in extra or "userns" in extra)
     return (
         Check(
             name="isolation",
@@ -46,7 +48,27 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
             detail="; ".join(missing) or "own seccomp profile, memory, CPU, PIDs",
             hint="Use an engine and a kernel with it; Signoff does not start without (SIGNOFF_SANDBOX_UNHARDENED).",
         ),
-        *_advice(spec, info),
+        Check(
+            name="cgroup",
+            ok=not old,
+            needed=False,
+            detail="v1" if old else "v2",
+            hint="With v2 the kernel kills a whole group at once and counts memory better.",
+        ),
+        Check(
+            name="swap",
+            ok=info.get("SwapLimit") is not False,
+            needed=False,
+            detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
+            hint="Boot with swapaccount=1, or without swap: a hog may use it up.",
+        ),
+        Check(
+            name="user namespace",
+            ok=not own_root,
+            needed=False,
+            detail="root of the engine is root of the host" if own_root else "of its own",
+            hint=f"Run the engine rootless or with userns-remap. {_STRONGER}",
+        ),
     )
 
 
@@ -75,35 +97,6 @@ def runc_check(version: Mapping[str, Any]) -> Check:
         detail=told or "version not told",
         hint="Older than 1.2.8/1.3.3, which close CVE-2025-31133, -52565 and -52881; look whether your "
         "distribution has mended it. They need a hand in the image or in mounts, which no command has here.",
-    )
-
-
-def _advice(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
-    old = str(info.get("CgroupVersion", "1")) == "1"
-    options = _options(info)
-    own_root = runtime_of(spec) == "runc" and not ("rootless" in options or "userns" in options)
-    return (
-        Check(
-            name="cgroup",
-            ok=not old,
-            needed=False,
-            detail="v1" if old else "v2",
-            hint="With v2 the kernel kills a whole group at once and counts memory better.",
-        ),
-        Check(
-            name="swap",
-            ok=info.get("SwapLimit") is not False,
-            needed=False,
-            detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
-            hint="Boot with swapaccount=1, or without swap: a hog may use it up.",
-        ),
-        Check(
-            name="user namespace",
-            ok=not own_root,
-            needed=False,
-            detail="root of the engine is root of the host" if own_root else "of its own",
-            hint=f"Run the engine rootless or with userns-remap. {_STRONGER}",
-        ),
     )
 
 

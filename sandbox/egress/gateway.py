@@ -47,7 +47,10 @@ class EgressGateway:
                     raise SandboxLost("The certificates could not be put into the sandbox.")
             self._proxy = proxy
         self._proxy.open = True
-        self.environment = _variables(rules)
+        here = f"http://127.0.0.1:{PORT}"
+        names = {"HTTP_PROXY": here, "HTTPS_PROXY": here, "NO_PROXY": "localhost,127.0.0.1,::1"}
+        lower = {name.lower(): text for name, text in names.items()}
+        self.environment = {**names, **lower, **(dict.fromkeys(_TRUST, _CA) if rules.ca else {}), **rules.env}
 
     def shut(self) -> None:
         """Let commands reach nobody any more; the budget is not given back by opening again."""
@@ -59,11 +62,3 @@ class EgressGateway:
         """End every connection."""
         if self._tunnel is not None:
             await self._tunnel.close()
-
-
-def _variables(rules: Egress) -> dict[str, str]:
-    proxy = f"http://127.0.0.1:{PORT}"
-    here = "localhost,127.0.0.1,::1"
-    told = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": here}
-    trust = dict.fromkeys(_TRUST, _CA) if rules.ca else {}
-    return {**told, **{name.lower(): text for name, text in told.items()}, **trust, **rules.env}

@@ -26,14 +26,12 @@ _OBJECT_DEPTH = 2
 
 def is_url(repo: str) -> bool:
     """Tell a URL (or ``user@host:path``) from a local path."""
-    return bool(_URL.match(repo)) and ("://" in repo or not _exists(repo))
-
-
-def _exists(path: str) -> bool:
+    if not _URL.match(repo) or "://" in repo:
+        return bool(_URL.match(repo))
     try:
-        return Path(path).exists()
-    except (OSError, ValueError):  # No name that a file can have.
-        return False
+        return not Path(repo).exists()
+    except (OSError, ValueError):  # no name that a file can have
+        return True
 
 
 def is_remote(repo: str) -> bool:

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -153,7 +153,11 @@ def update_ref(
         if now != old:
             raise RefMoved(name)
         # All of them are opened before the first is written: a reflog that cannot be written stops everything.
-        logs = [stack.enter_context(_reflog(root, log)) for root, log in _reflogs(source, name)]
+        logs: list[int] = []
+        if not source.bare and (name == "HEAD" or f"refs/heads/{Refs(source).head().branch}" == name):
+            logs.append(stack.enter_context(_reflog(source.git_dir, "logs/HEAD")))
+        if not source.bare and name != "HEAD":
+            logs.append(stack.enter_context(_reflog(source.common_dir, f"logs/{name}")))
         for log in logs:
             os.write(log, line.encode(errors="surrogateescape"))
         lock.replace(f"{new}\n".encode())
@@ -171,16 +175,6 @@ def _clear_empty(folder: int, leaf: str) -> None:
     if left:
         raise RefMoved(leaf)
     os.rmdir(leaf, dir_fd=folder)
-
-
-def _reflogs(source: SourceRepository, name: str) -> Iterator[tuple[Path, str]]:
-    """Say where git would write it down: the log of the branch, and HEAD's when it is checked out."""
-    if source.bare:
-        return
-    if name == "HEAD" or f"refs/heads/{Refs(source).head().branch}" == name:
-        yield source.git_dir, "logs/HEAD"
-    if name != "HEAD":
-        yield source.common_dir, f"logs/{name}"
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import re
 import stat
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -211,17 +212,14 @@ def blob_id(data: bytes) -> str:
 
 def _stored_elsewhere(top: Path, suspects: Mapping[bytes, str], pointers: Mapping[str, bytes]) -> frozenset[bytes]:
     """Return those files whose blob is a pointer of Git LFS to exactly what the file holds."""
-    return frozenset(
-        path
-        for path, blob in suspects.items()
-        if (pointer := _LFS.match(pointers.get(blob, b""))) and _digest(top, path) == pointer[1].decode()
-    )
-
-
-def _digest(top: Path, path: bytes) -> str:
-    *above, name = path.split(b"/")
-    try:
-        with opened(top, above) as folder:
-            return hashlib.sha256(read_at(folder, name, _FILE_BYTES) or b"").hexdigest()
-    except OSError:
-        return ""
+    elsewhere = set[bytes]()
+    for path, blob in suspects.items():
+        pointer = _LFS.match(pointers.get(blob, b""))
+        if pointer is None:
+            continue
+        *above, name = path.split(b"/")
+        with suppress(OSError), opened(top, above) as folder:
+            data = read_at(folder, name, _FILE_BYTES) or b""
+            if hashlib.sha256(data).hexdigest() == pointer[1].decode():
+                elsewhere.add(path)
+    return frozenset(elsewhere)

@@ -84,7 +84,11 @@ def _repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]
     program = folder / "program"
     program.write_text(f"#!/bin/sh\n: >{shlex.quote(str(canary))}\ncat\n", encoding="utf-8")
     program.chmod(0o755)
-    everything = "".join(_setting(key, str(program)) for key in _KEYS)
+    everything = ""
+    for key in _KEYS:
+        section, _, rest = key.partition(".")
+        sub, _, name = rest.rpartition(".")
+        everything += (f'[{section} "{sub}"]' if sub else f"[{section}]") + f"\n\t{name} = {program}\n"
     attributes = "* filter=x diff=x\n*.py filter=a=b\n"
     hooks = {f".git/hooks/{hook}": program.read_text(encoding="utf-8") for hook in _HOOKS}
     return {
@@ -101,12 +105,6 @@ def _repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]
         },
         "its hooks": hooks,
     }
-
-
-def _setting(key: str, text: str) -> str:
-    section, _, rest = key.partition(".")
-    sub, _, name = rest.rpartition(".")
-    return (f'[{section} "{sub}"]' if sub else f"[{section}]") + f"\n\t{name} = {text}\n"
 
 
 def _write(repo: Path, files: Mapping[str, str]) -> None:

@@ -96,7 +96,9 @@ class Deliverable:
         named = {_raw(path): path for path in map(_output, outputs)}
         saved = await self._workspace.snapshot("outputs")
         try:
-            found, _ = await self._compared(saved, lambda path: _related(path, named))
+            found, _ = await self._compared(
+                saved, lambda p: p in named or _below(p, named) or any(name.startswith(p + b"/") for name in named)
+            )
         except Unsound as error:
             raise Refused(
                 f"The commands made too much of {', '.join(outputs)}: {error}.",
@@ -191,11 +193,6 @@ def _is_file(each: Difference) -> bool:
 
 def _below(path: bytes, named: Collection[bytes]) -> bool:
     return any(path.startswith(folder + b"/") for folder in named)
-
-
-def _related(path: bytes, named: Collection[bytes]) -> bool:
-    """Named, below what is named, or above it."""
-    return path in named or _below(path, named) or any(name.startswith(path + b"/") for name in named)
 
 
 def _output(path: str) -> str:

@@ -67,7 +67,9 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if is_remote(repo):
-            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), self._permit or _anything)
+            pinned = await fetch(
+                repo, rev, folder, ref_of(run, "pinned"), self._permit or (lambda _repo, _folders: None)
+            )
         else:
             source = await locate(repo)
             await asyncio.to_thread(self.ensure_permitted, repo, source)
@@ -76,11 +78,9 @@ class Store:
                 async with borrowed(source, near=folder) as theirs:
                     found = await theirs.commit(rev)
                     if found is None:
-                        raise (
-                            unknown_revision(rev, named)
-                            if await asyncio.to_thread(_has_commits, theirs)
-                            else empty(named)
-                        )
+                        refs = Refs(source)
+                        any_commit = await asyncio.to_thread(lambda: refs.get("HEAD") is not None or refs.any())
+                        raise unknown_revision(rev, named) if any_commit else empty(named)
                     commit, tree = found
                     head = await asyncio.to_thread(Refs(source).head)
                     # What is not committed is of interest to who works there, not to who fetches from there.
@@ -230,15 +230,6 @@ class Store:
 
     def _point(self, run: str, label: str, commit: str) -> None:
         write_text(self.path(run) / ref_of(run, label), f"{commit}\n")
-
-
-def _anything(_repo: str, _folders: tuple[Path, ...]) -> None:
-    """No repository is refused."""
-
-
-def _has_commits(theirs: Borrowed) -> bool:
-    refs = Refs(theirs.source)
-    return refs.get("HEAD") is not None or refs.any()
 
 
 async def _dirty(theirs: Borrowed, head: str | None) -> bool:

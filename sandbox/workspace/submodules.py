@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from domain import Refused
 from sandbox.git import LISTING, GitFailed, git
 from sandbox.revisions import Pinned
-from sandbox.source import SourceRepository, borrowed, find, is_url
+from sandbox.source import borrowed, find, is_url
 from sandbox.source.repository import at_git_dir, unsupported
 from sandbox.workspace.layout import write_text
 from sandbox.workspace.store import Store
@@ -68,7 +68,9 @@ def names(text: str) -> dict[str, str]:
             name = re.sub(r"\\(.)", r"\1", section[1]) if section else ""
         elif name and "=" in line and len(found) < MOST:
             key, _, told = (part.strip() for part in line.partition("="))
-            if key.lower() == "path" and _plain(name):
+            below = PurePosixPath(name)
+            plain = bool(name) and not below.is_absolute() and ".." not in below.parts and "\0" not in name
+            if key.lower() == "path" and plain:  # a name stays below the folder of modules
                 found[told.strip('"')] = name
     return found
 
@@ -119,7 +121,11 @@ async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]
     """
     folder, found = store.path(run), list[Submodule]()
     if links := await links_of(folder, pinned.tree):
-        place = None if is_url(pinned.repo) else _checkout(await asyncio.to_thread(find, pinned.repo))
+        place = None
+        if not is_url(pinned.repo):  # a work tree on disk, one of several, or a bare one
+            theirs = await asyncio.to_thread(find, pinned.repo)
+            roots = (theirs.common_dir, theirs.top)
+            place = _Place(theirs.common_dir, None if theirs.bare else theirs.top, roots)
         told = names((await _gitmodules(folder, pinned.tree)).decode(errors="replace"))
         await _Bringing(store, folder, found).all(links, told, place, None, 1)
     write_text(folder / _LIST, json.dumps([asdict(each) for each in found]))
@@ -192,8 +198,12 @@ class _Bringing:
                 try:
                     async with asyncio.timeout(_SECONDS):
                         tree, inner, named = await self._one(there.git_dir, commit)
-                except (GitFailed, Refused, ValueError, OSError, TimeoutError) as error:
-                    why = _reason(error)
+                except TimeoutError:
+                    why = "It took too long to read."
+                    continue
+                except (GitFailed, Refused, ValueError, OSError) as error:
+                    large = isinstance(error, ValueError) and str(error).startswith("Its")
+                    why = str(error) if large else "Its commit is not in the checkout."
                     continue
                 self.found.append(Submodule(full, commit, tree, around))
                 if depth < _DEPTH:
@@ -222,23 +232,12 @@ class _Bringing:
         return tree, inner, named
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValueError) and str(error).startswith("Its"):
-        return str(error)
-    return "It took too long to read." if isinstance(error, TimeoutError) else "Its commit is not in the checkout."
-
-
 async def _gitmodules(folder: Path, tree: str) -> bytes:
     try:
         size = int(await git(folder, "cat-file", "-s", f"{tree}:.gitmodules"))
         return await git(folder, "cat-file", "blob", f"{tree}:.gitmodules") if size <= _MAX_GITMODULES else b""
     except (GitFailed, ValueError):
         return b""
-
-
-def _checkout(source: SourceRepository) -> _Place:
-    """The user's repository on disk: a work tree, one of several, or a bare one."""
-    return _Place(source.common_dir, None if source.bare else source.top, (source.common_dir, source.top))
 
 
 def _git_dir(top: Path) -> Path | None:
@@ -253,9 +252,3 @@ def _git_dir(top: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     return None
-
-
-def _plain(name: str) -> bool:
-    """Tell whether a name stays below the folder of modules."""
-    path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name

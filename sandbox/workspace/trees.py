@@ -94,7 +94,9 @@ async def diff(folder: Path, old: str, new: str) -> str:
         return text
     odd = [c.path for c in await numstat(folder, old, new) if not await _is_text(folder, old, new, c.path)]
     attributes = folder / f"binary-{hashlib.sha256(f'{old}{new}'.encode()).hexdigest()[:16]}"
-    write_text(attributes, "".join(f'"{_quoted(path)}" -diff\n' for path in odd))
+    # Quoted for an attributes file: nothing in a path is a pattern.
+    quoted = [re.sub(r'([\\"*?\[\]])', r"\\\\\1", path) for path in odd]
+    write_text(attributes, "".join(f'"{path}" -diff\n' for path in quoted))
     out = await git(folder, *_PATCH, old, new, config=[("core.attributesFile", str(attributes))])
     return out.decode(errors="replace")
 
@@ -115,8 +117,3 @@ def _text(raw: bytes) -> str | None:
         return raw.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _quoted(path: str) -> str:
-    """Quote a path for an attributes file: nothing in it is a pattern."""
-    return re.sub(r'([\\"*?\[\]])', r"\\\\\1", path)
