@@ -174,7 +174,13 @@ class Docker:
         try:
             async with self._opening:
                 if self._client is None:
-                    self._client = await asyncio.to_thread(self._connect)
+
+                    def opened() -> docker.APIClient:
+                        api = connect(self.address, self._timeout)
+                        sweep(api, self._owner)
+                        return api
+
+                    self._client = await asyncio.to_thread(opened)
                 client = self._client
             asking = asyncio.ensure_future(asyncio.to_thread(question, client))
             try:
@@ -187,8 +193,3 @@ class Docker:
             raise errors.by_engine(spec, error) from error
         except (DockerException, requests.RequestException, OSError) as error:
             raise errors.unreachable(error) from error
-
-    def _connect(self) -> docker.APIClient:
-        api = connect(self.address, self._timeout)
-        sweep(api, self._owner)
-        return api

@@ -55,7 +55,13 @@ class DockerFaultInjector:
         await self._engine.ask(self._spec, partial(_do, "unpause", sandbox.id))
 
     async def alive(self, name: str) -> bool:
-        return bool(await self._engine.ask(self._spec, partial(_alive, name)))
+        def running(api: docker.APIClient) -> bool:
+            try:
+                return bool(api.inspect_container(name)["State"]["Running"])
+            except NotFound:
+                return False
+
+        return bool(await self._engine.ask(self._spec, running))
 
     async def disk_bytes(self) -> int:
         """Bytes used where the engine keeps its data; on a remote engine, here."""
@@ -68,10 +74,3 @@ def _do(what: str, container: str, api: docker.APIClient) -> None:
         getattr(api, what)(container)
     except NotFound:
         return  # gone already
-
-
-def _alive(container: str, api: docker.APIClient) -> bool:
-    try:
-        return bool(api.inspect_container(container)["State"]["Running"])
-    except NotFound:
-        return False

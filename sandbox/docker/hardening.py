@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox.contract import Limits, Spec
+from sandbox.contract import Spec
 from sandbox.inside import BOOT
 
 UID: Final = 10_001
@@ -69,6 +69,13 @@ def create_body(
         "Binds": [],
         "Devices": [],
         "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
+        "Memory": limits.memory_mb * _MB,
+        "MemorySwap": limits.memory_mb * _MB,  # the same number: no swap on top
+        "NanoCpus": int(limits.cpus * 1e9),
+        "PidsLimit": limits.pids,
+        "ShmSize": 16 * _MB,
+        "OomKillDisable": False,
+        "Ulimits": [{"Name": name, "Soft": most, "Hard": most} for name, most in ulimits.items()],
     }
     return {
         "Image": image,
@@ -86,18 +93,5 @@ def create_body(
         "Tty": False,
         "NetworkDisabled": True,
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": {**host, **_resources(limits, ulimits)},
-    }
-
-
-def _resources(limits: Limits, ulimits: Mapping[str, int]) -> dict[str, Any]:
-    memory = limits.memory_mb * _MB
-    return {
-        "Memory": memory,
-        "MemorySwap": memory,  # the same number: no swap on top
-        "NanoCpus": int(limits.cpus * 1e9),
-        "PidsLimit": limits.pids,
-        "ShmSize": 16 * _MB,
-        "OomKillDisable": False,
-        "Ulimits": [{"Name": name, "Soft": most, "Hard": most} for name, most in ulimits.items()],
+        "HostConfig": host,
     }

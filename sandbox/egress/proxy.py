@@ -78,7 +78,12 @@ class Proxy:
             host, port = target_of(head)
             reader, writer = await self._connect(host, port)
         except (NoPassage, TimeoutError, OSError) as error:
-            await self._refuse(inside, error)
+            status = error.status if isinstance(error, NoPassage) else "502 Bad Gateway"
+            text = f"signoff: {error or type(error).__name__}\n".encode()
+            answer = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+            with contextlib.suppress(OSError):
+                await inside.write(f"{answer}Content-Length: {len(text)}\r\n\r\n".encode() + text)
+            await inside.close()
             self._tell(replace(told, reason=str(error) or type(error).__name__))
             return
         try:
@@ -146,17 +151,6 @@ class Proxy:
             counts[1] += len(data)
             await inside.write(data)
         inside.end()
-
-    @staticmethod
-    async def _refuse(inside: EgressConnection, error: Exception) -> None:
-        status = error.status if isinstance(error, NoPassage) else "502 Bad Gateway"
-        text = f"signoff: {error or type(error).__name__}\n".encode()
-        head = (
-            f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n"
-        )
-        with contextlib.suppress(OSError):
-            await inside.write(head.encode() + text)
-        await inside.close()
 
 
 async def _until(inside: EgressConnection, end: bytes, patience_s: float) -> bytes:

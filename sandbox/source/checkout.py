@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain import Refused
-from sandbox.source.borrow import TreeEntry
+from sandbox.git import SUBMODULE, TreeEntry
 from sandbox.source.files import opened, status, write_new
 from sandbox.source.index_file import IndexEntry, write_index
 from sandbox.source.work_tree import WorkTreeStatus, blob_id, content, same_kind
@@ -31,7 +31,7 @@ class Exchange:
     @property
     def is_file(self) -> bool:
         """Whether there is a file to touch; a submodule is a folder of its own."""
-        return all(each is None or each.mode != "160000" for each in (self.old, self.new))
+        return all(each is None or each.mode != SUBMODULE for each in (self.old, self.new))
 
     @property
     def parts(self) -> list[bytes]:
@@ -46,7 +46,7 @@ def exchanges(old: Mapping[bytes, TreeEntry], new: Mapping[bytes, TreeEntry]) ->
 
 
 def _file(entry: TreeEntry | None) -> TreeEntry | None:
-    return None if entry is None or entry.mode == "040000" else entry
+    return None if entry is None or entry.is_folder else entry
 
 
 def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blobs: Mapping[str, bytes]) -> bytes:

@@ -134,7 +134,7 @@ def _located(repo: str) -> SourceRepository:
     for place in (path, *path.parents):
         if place.name == ".git" and _is_git_dir(place):
             return _made(place.parent, place, bare=False)
-        git_dir = _git_dir_of(place)
+        git_dir = git_dir_of(place)
         if git_dir is not None:
             return _made(place, git_dir, bare=False, folder="" if place == path else str(path.relative_to(place)))
         if _is_git_dir(place):
@@ -155,7 +155,7 @@ def _must_not_be_tracked(bare: Path) -> None:
         raise RepositoryNotFound(f"it is a part of the files of {outer.top}: clone it to another place")
 
 
-def _git_dir_of(place: Path) -> Path | None:
+def git_dir_of(place: Path) -> Path | None:
     """Return the git folder of a work tree: ``.git``, or where the file ``.git`` of a linked work tree points."""
     dot = place / ".git"
     if dot.is_dir():

@@ -11,16 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from domain import CodeChange, LeftOut, Refused, SandboxLost
-from sandbox.git import write_object
+from sandbox.git import FILE, LINK, TreeEntry, write_object
 from sandbox.paths import inside_repo
 from sandbox.revisions import Snapshot
 from sandbox.workspace.edits import outcome, paths_of
 from sandbox.workspace.store import Store
 from sandbox.workspace.tree_edits import (
-    FILE,
-    LINK,
     Difference,
-    Entry,
     Unsound,
     differences,
     entry_of,
@@ -157,7 +154,7 @@ class Deliverable:
         folder = self._store.path(self._run)
         return await differences(folder, self._tree, repo, saved.tree, into), (repo, home)
 
-    async def _contents(self, there: dict[str, Entry | None], deleted: Collection[str]) -> dict[str, bytes | None]:
+    async def _contents(self, there: dict[str, TreeEntry | None], deleted: Collection[str]) -> dict[str, bytes | None]:
         """The present content of files; of a symbolic link, which can be deleted and nothing else, where it points."""
         for path, entry in there.items():
             link = entry is not None and entry.mode == LINK and path in deleted
@@ -203,11 +200,13 @@ def _raw(path: str) -> bytes:
     return path.encode(errors="surrogateescape")
 
 
-def _written(folder: Path, after: dict[str, bytes | None], there: dict[str, Entry | None]) -> dict[bytes, Entry | None]:
+def _written(
+    folder: Path, after: dict[str, bytes | None], there: dict[str, TreeEntry | None]
+) -> dict[bytes, TreeEntry | None]:
     """Put new contents into the store; a file keeps its mode."""
-    wanted: dict[bytes, Entry | None] = {}
+    wanted: dict[bytes, TreeEntry | None] = {}
     for path, data in after.items():
         entry = there[path]
         mode = entry.mode if entry is not None else FILE
-        wanted[_raw(path)] = None if data is None else Entry(mode, write_object(folder, "blob", data))
+        wanted[_raw(path)] = None if data is None else TreeEntry(mode, write_object(folder, "blob", data))
     return wanted

@@ -19,7 +19,7 @@ from domain import Broken, Refused, SandboxLost
 from sandbox.git import GitFailed, GitStopped, create, git, object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
-from sandbox.source import Borrowed, Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
+from sandbox.source import Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
 from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
 from sandbox.source.repository import not_a_repository, too_slow, unsupported
@@ -85,10 +85,20 @@ class Store:
                     head = await asyncio.to_thread(Refs(source).head)
                     # What is not committed is of interest to who works there, not to who fetches from there.
                     looked_at = not source.bare and not is_url(repo)
+
+                    async def differs() -> bool:
+                        checked_out = await theirs.commit(head.commit) if head.commit else None
+                        return checked_out is None or await is_dirty(theirs, checked_out[1])
+
+                    async def copied_here() -> None:
+                        kind = (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1]
+                        if kind != b"commit":
+                            await theirs.copy(commit, folder)
+
                     # Both come to their end: a copy that goes on would write where nothing is any more.
                     dirty, copied = await asyncio.gather(
-                        _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
-                        self._copied(theirs, commit, folder),
+                        differs() if looked_at else asyncio.sleep(0, result=False),
+                        copied_here(),
                         return_exceptions=True,
                     )
                     if isinstance(copied, BaseException):
@@ -105,11 +115,6 @@ class Store:
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
-
-    async def _copied(self, theirs: Borrowed, commit: str, folder: Path) -> None:
-        kind = (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1]
-        if kind != b"commit":
-            await theirs.copy(commit, folder)
 
     def pinned(self, run: str) -> Pinned:
         """Return what the run was pinned to."""
@@ -230,11 +235,6 @@ class Store:
 
     def _point(self, run: str, label: str, commit: str) -> None:
         write_text(self.path(run) / ref_of(run, label), f"{commit}\n")
-
-
-async def _dirty(theirs: Borrowed, head: str | None) -> bool:
-    found = await theirs.commit(head) if head else None
-    return found is None or await is_dirty(theirs, found[1])
 
 
 def _unknown(run: str) -> Refused:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,8 @@ from domain import Refused
 from sandbox.git import LISTING, GitFailed, git
 from sandbox.revisions import Pinned
 from sandbox.source import borrowed, find, is_url
-from sandbox.source.repository import at_git_dir, unsupported
+from sandbox.source.files import FileUnreadable
+from sandbox.source.repository import RepositoryNotFound, at_git_dir, git_dir_of, unsupported
 from sandbox.workspace.layout import write_text
 from sandbox.workspace.store import Store
 
@@ -24,7 +26,6 @@ MOST = 64
 _DEPTH = 4
 _MAX_BYTES = 1 << 30
 _MAX_GITMODULES = 256 << 10
-_MAX_POINTER = 4 << 10
 _SECONDS = 120.0
 _LIST = "submodules.json"
 _ID = re.compile(r"^[0-9a-f]{40}$")
@@ -155,8 +156,10 @@ class _Place:
         """Where a submodule may be, likely places first; nothing outside of the user's checkout."""
         top = self.top / path if self.top else None
         candidates = [self.git_dir / "modules" / name]
-        if top is not None and (own := _git_dir(top)) is not None:
-            candidates.insert(0, own)
+        if top is not None:
+            with suppress(RepositoryNotFound, FileUnreadable, OSError, ValueError):
+                if (own := git_dir_of(top)) is not None:
+                    candidates.insert(0, own)
         for each in candidates:
             try:
                 real, objects = each.resolve(), (each / "objects").resolve()
@@ -238,17 +241,3 @@ async def _gitmodules(folder: Path, tree: str) -> bytes:
         return await git(folder, "cat-file", "blob", f"{tree}:.gitmodules") if size <= _MAX_GITMODULES else b""
     except (GitFailed, ValueError):
         return b""
-
-
-def _git_dir(top: Path) -> Path | None:
-    """The git folder of a work tree, by the folder or the file ``.git``."""
-    dot = top / ".git"
-    try:
-        if dot.is_dir():
-            return dot
-        if dot.is_file() and dot.stat().st_size < _MAX_POINTER:
-            told = dot.read_text(encoding="utf-8")
-            return top / told.removeprefix("gitdir:").strip() if told.startswith("gitdir:") else None
-    except (OSError, ValueError):
-        return None
-    return None

@@ -123,7 +123,14 @@ class Workspace:
                 hint="Name the real file.",
             )
         removed = await self._links(change.files_to_delete) if change.files_to_delete else {}
-        before = {path: b"" if path in removed else await self._content(path) for path in paths_of(change)}
+        before: dict[str, bytes | None] = {}
+        for path in paths_of(change):
+            try:
+                before[path] = b"" if path in removed else await self._sandbox.read(path, limit=_READ)
+            except Refused as error:
+                if error.stable_code != "file_not_found":
+                    raise
+                before[path] = None
         after = outcome(change, before, await self.charsets(change, before))
         self._at = None
         done: list[str] = []
@@ -276,14 +283,6 @@ class Workspace:
             ):
                 return await self._texts.charsets()
         return Charsets()
-
-    async def _content(self, path: str) -> bytes | None:
-        try:
-            return await self._sandbox.read(path, limit=_READ)
-        except Refused as error:
-            if error.stable_code == "file_not_found":
-                return None
-            raise
 
     async def _put(self, path: str, data: bytes | None, mode: int = 0o644) -> None:
         await (self._sandbox.delete(path) if data is None else self._sandbox.write(path, data, mode=mode))

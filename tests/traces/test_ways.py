@@ -2,7 +2,7 @@
 
 Counted are the files of ``approvals`` and ``service`` that are on the call stack at the moments that matter: the message
 is verified, remembered and read, the vote is counted and stored, the turn is written and handed over, the graph and its
-node go on. That is what somebody who follows a hook has to open; what only helps on the way (a clock, a row) is not.
+node go on. What only helps on the way (a clock, a row) is not.
 """
 
 import asyncio
