@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.channels import InboundWebhooks, Links, SsrfGuard, WebhookSender, new_client
 from approvals.storage import StoredOutbox, StoredReplayGuard
+from database import now
 from domain import Refused
 from service.auth.allowed import AllowedRepositories, PublicUrls, listed
 from service.auth.api_keys import ApiKeys, subjects
@@ -36,7 +37,7 @@ from service.runs.turns import Turn, Turns
 from service.runs.webhooks import RunWebhooks
 from service.settings import Settings
 from service.storage.items import Items
-from service.wiring.application import Application, now
+from service.wiring.application import Application
 
 
 async def engine_of(application: Application, executor: TurnExecutor, stack: AsyncExitStack) -> Dispatcher:

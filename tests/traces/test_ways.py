@@ -1,6 +1,6 @@
 """The way of an approval through the code: which files stand between a web hook and the node that it wakes.
 
-Counted are the files of ``approvals`` and ``service`` that are on the call stack at the moments that matter: the message
+Counted are the files of ``approvals`` and ``service`` on the call stack at the moments that matter: the message
 is verified, remembered and read, the vote is counted and stored, the turn is written and handed over, the graph and its
 node go on. What only helps on the way (a clock, a row) is not.
 """

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from alembic.config import Config
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
@@ -18,6 +17,7 @@ from approvals.storage import RememberedBallots, StoredBallots, create_all
 from approvals.storage.tables import outbox
 from approvals.testing.rehearsal import ChangingRoles, MovableClock, Stage, no, yes
 from database import open_engine, sqlite_url
+from database.migrations import configuration, upgrade
 from telemetry.audit import Audit, Folder, Subjects
 
 
@@ -81,19 +81,14 @@ async def sqlite(folder: Path) -> AsyncGenerator[AsyncEngine]:
         await engine.dispose()
 
 
-ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
-
-
 async def migrate(engine: AsyncEngine, *, down: bool = False) -> None:
     """Run the migrations as a server does."""
-    config = Config(ALEMBIC)
 
     def run(connection: Connection) -> None:
-        config.attributes["connection"] = connection
         if down:
-            command.downgrade(config, "base")
+            command.downgrade(configuration(connection), "base")
         else:
-            command.upgrade(config, "head")
+            upgrade(connection)
 
     async with engine.begin() as conn:
         await conn.run_sync(run)
