@@ -19,6 +19,24 @@ RUNTIMES: Final = ("runc", "runsc", "kata")
 _MB: Final = 1 << 20
 _HUGE: Final = 1 << 30
 
+_SEALED: Final[Mapping[str, Any]] = {
+    "AutoRemove": True,
+    "NetworkMode": "none",
+    "IpcMode": "private",
+    "CgroupnsMode": "private",
+    "PidMode": "",
+    "UTSMode": "",
+    "Privileged": False,
+    "CapAdd": [],
+    "CapDrop": ["ALL"],
+    "ReadonlyRootfs": True,
+    "Binds": [],
+    "Devices": [],
+    "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
+    "OomKillDisable": False,
+}
+"""The same for every sandbox, whatever its spec says."""
+
 
 def runtime_of(spec: Spec) -> str:
     """The engine's name of the runtime that a spec asks for."""
@@ -50,31 +68,18 @@ def create_body(
     owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
     ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
     host: dict[str, Any] = {
+        **_SEALED,
         "Runtime": runtime_of(spec),
-        "AutoRemove": True,
-        "NetworkMode": "none",
-        "IpcMode": "private",
-        "CgroupnsMode": "private",
-        "PidMode": "",
-        "UTSMode": "",
-        "Privileged": False,
-        "CapAdd": [],
-        "CapDrop": ["ALL"],
-        "ReadonlyRootfs": True,
         "SecurityOpt": security,
         "Tmpfs": {
             "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
             "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  its own
         },
-        "Binds": [],
-        "Devices": [],
-        "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
         "Memory": limits.memory_mb * _MB,
         "MemorySwap": limits.memory_mb * _MB,  # the same number: no swap on top
         "NanoCpus": int(limits.cpus * 1e9),
         "PidsLimit": limits.pids,
         "ShmSize": 16 * _MB,
-        "OomKillDisable": False,
         "Ulimits": [{"Name": name, "Soft": most, "Hard": most} for name, most in ulimits.items()],
     }
     return {

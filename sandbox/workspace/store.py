@@ -67,22 +67,20 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if is_remote(repo):
-            pinned = await fetch(
-                repo, rev, folder, ref_of(run, "pinned"), self._permit or (lambda _repo, _folders: None)
-            )
+            permit = self._permit or (lambda _repo, _folders: None)
+            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), permit)
         else:
             source = await locate(repo)
             await asyncio.to_thread(self.ensure_permitted, repo, source)
-            named = repo if is_url(repo) else str(source.top)
+            refs, named = Refs(source), repo if is_url(repo) else str(source.top)
             try:
                 async with borrowed(source, near=folder) as theirs:
                     found = await theirs.commit(rev)
                     if found is None:
-                        refs = Refs(source)
-                        any_commit = await asyncio.to_thread(lambda: refs.get("HEAD") is not None or refs.any())
+                        any_commit = await asyncio.to_thread(lambda: bool(refs.get("HEAD")) or refs.any())
                         raise unknown_revision(rev, named) if any_commit else empty(named)
                     commit, tree = found
-                    head = await asyncio.to_thread(Refs(source).head)
+                    head = await asyncio.to_thread(refs.head)
                     # What is not committed is of interest to who works there, not to who fetches from there.
                     looked_at = not source.bare and not is_url(repo)
 
@@ -109,8 +107,8 @@ class Store:
                 raise not_a_repository(repo, f" that can be read ({error})") from error
             except GitStopped as error:
                 raise too_slow(repo) from error
-            branch = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
-            pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=branch, folder=source.folder)
+            at = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
+            pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=at, folder=source.folder)
             write_text(folder / "shallow", f"{pinned.commit}\n")
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
