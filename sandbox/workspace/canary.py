@@ -50,32 +50,7 @@ async def foreign_repository_canary() -> Check:
     with tempfile.TemporaryDirectory(prefix="signoff-canary-") as place:
         folder = Path(place)
         canary = folder / "ran"
-        # What lies in ``.git`` and beside it, for each way to name a program.
-        program = folder / "program"
-        program.write_text(f"#!/bin/sh\n: >{shlex.quote(str(canary))}\ncat\n", encoding="utf-8")
-        program.chmod(0o755)
-        everything = ""
-        for key in _KEYS:
-            section, _, rest = key.partition(".")
-            sub, _, name = rest.rpartition(".")
-            everything += (f'[{section} "{sub}"]' if sub else f"[{section}]") + f"\n\t{name} = {program}\n"
-        attributes = "* filter=x diff=x\n*.py filter=a=b\n"
-        hooks = {f".git/hooks/{hook}": program.read_text(encoding="utf-8") for hook in _HOOKS}
-        repositories: dict[str, dict[str, str]] = {
-            "its configuration": {".git/config": everything, ".gitattributes": attributes},
-            "an included configuration": {
-                ".git/config": "[include]\n\tpath = ../more\n",
-                "more": everything,
-                ".git/info/attributes": attributes,
-            },
-            "the configuration of a work tree": {
-                ".git/config": "[extensions]\n\tworktreeConfig = true\n",
-                ".git/config.worktree": everything,
-                ".gitattributes": attributes,
-            },
-            "its hooks": hooks,
-        }
-        for number, (name, files) in enumerate(repositories.items()):
+        for number, (name, files) in enumerate(repositories(folder, canary).items()):
             repo = folder / f"repo-{number}"
             await asyncio.to_thread(_write, repo, files)
             try:
@@ -102,6 +77,34 @@ async def foreign_repository_canary() -> Check:
 
 def _tree(blob: str) -> bytes:
     return b"100644 a.py\0" + bytes.fromhex(blob)
+
+
+def repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return what lies in ``.git`` and beside it, for each way to name a program."""
+    program = folder / "program"
+    program.write_text(f"#!/bin/sh\n: >{shlex.quote(str(canary))}\ncat\n", encoding="utf-8")
+    program.chmod(0o755)
+    everything = ""
+    for key in _KEYS:
+        section, _, rest = key.partition(".")
+        sub, _, name = rest.rpartition(".")
+        everything += (f'[{section} "{sub}"]' if sub else f"[{section}]") + f"\n\t{name} = {program}\n"
+    attributes = "* filter=x diff=x\n*.py filter=a=b\n"
+    hooks = {f".git/hooks/{hook}": program.read_text(encoding="utf-8") for hook in _HOOKS}
+    return {
+        "its configuration": {".git/config": everything, ".gitattributes": attributes},
+        "an included configuration": {
+            ".git/config": "[include]\n\tpath = ../more\n",
+            "more": everything,
+            ".git/info/attributes": attributes,
+        },
+        "the configuration of a work tree": {
+            ".git/config": "[extensions]\n\tworktreeConfig = true\n",
+            ".git/config.worktree": everything,
+            ".gitattributes": attributes,
+        },
+        "its hooks": hooks,
+    }
 
 
 def _write(repo: Path, files: Mapping[str, str]) -> None:

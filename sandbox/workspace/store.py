@@ -67,7 +67,7 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if is_remote(repo):
-            permit = self._permit or (lambda _repo, _folders: None)
+            permit: Permit = self._permit or (lambda _repo, _folders: None)
             pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), permit)
         else:
             source = await locate(repo)
