@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, RowMapping, and_, delete, insert, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, and_, delete, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -29,7 +29,7 @@ async def read(
     query = select(ballots).where(where).order_by(ballots.c.created_at.desc(), ballots.c.id.desc()).limit(limit)
     rows = (await conn.execute(query.with_for_update() if lock else query)).mappings().all()
     cast = await _votes(conn, [row["id"] for row in rows])
-    return tuple(_ballot(row, cast.get(row["id"], ())) for row in rows)
+    return tuple(_BALLOT.validate_python({**row, "votes": cast.get(row["id"], ())}) for row in rows)
 
 
 async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote, ...]]:
@@ -38,16 +38,11 @@ async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote,
     query = select(votes).where(votes.c.ballot.in_(ids)).order_by(votes.c.voted_at, votes.c.person)
     found: dict[str, tuple[Vote, ...]] = {}
     for row in (await conn.execute(query)).mappings():
-        found[row["ballot"]] = (*found.get(row["ballot"], ()), _vote(row))
+        found[row["ballot"]] = (
+            *found.get(row["ballot"], ()),
+            _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)}),
+        )
     return found
-
-
-def _ballot(row: RowMapping, cast: tuple[Vote, ...]) -> Ballot:
-    return _BALLOT.validate_python({**row, "votes": cast})
-
-
-def _vote(row: RowMapping) -> Vote:
-    return _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
 
 
 def _row(ballot: Ballot) -> dict[str, Any]:
@@ -63,16 +58,12 @@ async def write(conn: AsyncConnection, before: Ballot | None, after: Ballot) -> 
         await conn.execute(update(ballots).where(ballots.c.id == after.id).values(_row(after)))
     for vote in after.votes:
         if before is None or vote not in before.votes:
-            await _write_vote(conn, after.id, vote)
-
-
-async def _write_vote(conn: AsyncConnection, ballot: str, vote: Vote) -> None:
-    who = hashlib.sha256(person(vote.voter).encode()).hexdigest()
-    row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
-    await conn.execute(delete(votes).where(votes.c.ballot == ballot, votes.c.person == who))
-    await conn.execute(
-        insert(votes).values(**{**row, "self_approved": int(vote.self_approved)}, ballot=ballot, person=who)
-    )
+            who = hashlib.sha256(person(vote.voter).encode()).hexdigest()
+            row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
+            await conn.execute(delete(votes).where(votes.c.ballot == after.id, votes.c.person == who))
+            await conn.execute(
+                insert(votes).values(**{**row, "self_approved": int(vote.self_approved)}, ballot=after.id, person=who)
+            )
 
 
 def standing(state: BallotState, now: datetime) -> ColumnElement[bool]:
@@ -100,11 +91,7 @@ async def read_grants(conn: AsyncConnection, where: ColumnElement[bool]) -> tupl
     """Grants, oldest first, locked."""
     query = select(grants).where(where).order_by(grants.c.created_at, grants.c.id).with_for_update()
     found = (await conn.execute(query)).mappings().all()
-    return tuple(_grant(row) for row in found)
-
-
-def _grant(row: RowMapping) -> Grant:
-    return _GRANT.validate_python(dict(row))
+    return tuple(_GRANT.validate_python(dict(row)) for row in found)
 
 
 async def write_grant(conn: AsyncConnection, grant: Grant) -> None:

@@ -146,9 +146,8 @@ class Application:
         principal = (
             f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
         )
-        console.print(
-            f"[dim]coder: {principal} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False
-        )
+        where = "/".join(filter(None, (self.settings.sandbox, self.spec.runtime)))
+        console.print(f"[dim]coder: {principal} · sandbox: {where}[/]", highlight=False)
 
     async def spans(self, run: str) -> Branch:
         """The run's tree of spans."""

@@ -186,13 +186,12 @@ async def _furnish(
     # One server per home folder, so what an earlier one held when it was killed is ours at once.
     engine = application.engine if application.server else replace(application.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
-    keys_folder = settings.home / "keys"
     letters = RunWebhooks(
         engine=database,
         clock=now,
         client=posting,
         guard=SsrfGuard(allow=application.connections.allow),
-        secret=own_key(keys_folder, "run-webhooks"),
+        secret=own_key(settings.home / "keys", "run-webhooks"),
     )
     executor = TurnExecutor(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
     dispatch = await engine_of(application, executor, stack)
@@ -205,7 +204,7 @@ async def _furnish(
         clock=now,
         integrations=application.connections.hooks,
     )
-    links = Links(key=own_key(keys_folder, "links"), clock=now)
+    links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
         application=application,
         settings=settings,
