@@ -28,7 +28,6 @@ from service.runs.runs import RUNS
 from service.runs.submission import RECOVERED, Submission
 from service.runs.threads import MINE, THREADS
 from service.runs.turns import OPEN, TURNS
-from service.runs.webhooks import LETTERS, RunWebhooks
 
 AT_ONCE = 100
 
@@ -48,8 +47,6 @@ class Retention:
         before = self.clock() - self.keep
         await TurnEvents(engine=self.engine).drop(before)
         await SharedRates(engine=self.engine).drop()
-        async with writing(self.engine) as conn:
-            await conn.execute(delete(LETTERS).where(LETTERS.c.state == "sent", LETTERS.c.created_at < before))
         return await self._threads(before)
 
     async def _threads(self, before: datetime) -> int:
@@ -68,7 +65,6 @@ class Retention:
         turns = select(TURNS.c.id).where(TURNS.c.thread == thread)
         async with writing(self.engine) as conn:
             await conn.execute(delete(EVENTS).where(EVENTS.c.turn.in_(turns)))
-            await conn.execute(delete(LETTERS).where(LETTERS.c.turn.in_(turns)))
             await conn.execute(delete(TURNS).where(TURNS.c.thread == thread))
             await conn.execute(delete(RUNS).where(RUNS.c.id == thread))
             await conn.execute(delete(THREADS).where(THREADS.c.id == thread))
@@ -92,7 +88,6 @@ class Maintenance:
     engine: AsyncEngine
     ballots: Ballots
     submission: Submission
-    letters: RunWebhooks
     sender: WebhookSender
     dispatch: Dispatcher
     witnessed: Callable[[], Awaitable[object]]
@@ -132,7 +127,6 @@ class Maintenance:
             await self._recover()
         for run, org in await self._answered():
             await self.submission.wake(run, org, because="decided")
-        await self.letters.round()
         await self.sender.round()
 
     async def _answered(self) -> list[tuple[str, str]]:

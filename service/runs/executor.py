@@ -3,26 +3,25 @@
 What is left to do after a turn was stopped is here as well, whichever dispatcher performed it.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal
 
 import structlog
 from langgraph.runtime import RunControl
 
 from domain import Ending, SignoffError, Transient
 from service.runs.dispatcher import EventSink, Stop
-from service.runs.documents import run_document
 from service.runs.engine import RunEngine
 from service.runs.history import refine, rewind, roll_back
 from service.runs.runs import RunState
-from service.runs.sse import as_json
-from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
+from service.runs.streaming import LangGraphEncoder, Subscription, final_values
 from service.runs.threads import Threads, ThreadStatus
 from service.runs.turns import Turn, Turns, TurnStatus
+from service.runs.webhooks import post_webhook, webhook_body
 
 ENDED: Mapping[str, TurnStatus] = {
     "delivered": "success",
@@ -44,14 +43,6 @@ MOST_ATTEMPTS = 50
 DEAD = "job_dead"
 
 
-class Callbacks(Protocol):
-    """Tells a client's web hook."""
-
-    async def tell(self, turn: Turn, values: bytes) -> None:
-        """Queue one letter; it is sent, signed and sent again by somebody else."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnExecutor:
     """Knows how a turn is done; who calls it and when is the dispatcher's business."""
@@ -59,7 +50,6 @@ class TurnExecutor:
     engine: RunEngine
     threads: Threads
     turns: Turns
-    callbacks: Callbacks
     clock: Callable[[], datetime]
 
     async def perform(self, turn: Turn, feed: EventSink, control: RunControl | None = None) -> TurnOutcome:
@@ -161,18 +151,11 @@ class TurnExecutor:
         code: str | None,
         message: str | None,
     ) -> None:
-        now = self.clock()
-        told = (message or "")[:20_000] or None
+        ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
+        told = partial(post_webhook, turn=ended, body=webhook_body(ended, values)) if turn.webhook else None
         await feed.kept()
-        kept = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=told)
-        done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
+        await self.turns.finish(ended, thread, also=told)
         feed.result = dict(values)
-        if kept and turn.webhook:
-            await asyncio.shield(self.callbacks.tell(done, _letter(done, values)))
-
-
-def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:
-    return as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
 
 
 async def take_back(executor: TurnExecutor, turn: Turn, how: Stop, *, now: datetime) -> None:

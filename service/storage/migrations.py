@@ -21,9 +21,11 @@ from service.errors import refuse
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest revision in ``deploy/migrations``; a test compares them."""
 ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
+FIRST_TABLES: Final = {"0001": "ballots", "0002": "runs", "0003": "decisions", "0004": "turn_events"}
+"""A table that each of the revisions made which were not recorded at first."""
 _LOCK = 5_146_300_301
 """Advisory lock: one migration of a database at a time."""
 
@@ -31,11 +33,15 @@ _LOCK = 5_146_300_301
 async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]]) -> None:
     """Bring an embedded database up to date. ``make`` makes every table that is missing."""
     async with reading(engine) as conn:
-        tables = await conn.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+        tables, old = await conn.run_sync(lambda sync: (set(inspect(sync).get_table_names()), _is_unrecorded(sync)))
     at = await revision(engine) if "alembic_version" in tables else None
     if at == HEAD:
         return
-    if at is None:  # new, or made before revisions were recorded: those differ by whole tables only
+    if at is None and old:
+        async with writing(engine) as conn:
+            await conn.run_sync(_upgrade_unrecorded)
+        return
+    if at is None:
         await make()
         async with writing(engine) as conn:
             await conn.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"))
@@ -45,6 +51,22 @@ async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]
         return
     async with writing(engine) as conn:
         await conn.run_sync(upgrade)
+
+
+def _is_unrecorded(connection: Connection) -> bool:
+    """Whether a file has tables of a version that did not record revisions; those of a new file have every column."""
+    seen = inspect(connection)
+    return seen.has_table("outbox") and "kind" not in {column["name"] for column in seen.get_columns("outbox")}
+
+
+def _upgrade_unrecorded(connection: Connection) -> None:
+    """Bring a file up to date that does not say how old it is: its tables do."""
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" not in tables:  # another process may have been first
+        newest = max(at for at, table in FIRST_TABLES.items() if table in tables)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:at)"), {"at": newest})
+    upgrade(connection)
 
 
 async def revision(engine: AsyncEngine) -> str | None:

@@ -7,10 +7,9 @@ from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
 from service.runs.turns import TURNS
-from service.runs.webhooks import LETTERS
 from service.storage.items import ITEMS
 from service.tables import METADATA
 
-ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, ITEMS, LETTERS, EVENTS, RATES)
+ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, ITEMS, EVENTS, RATES)
 
 __all__ = ["ALL", "METADATA"]

@@ -33,7 +33,7 @@ from service.runs.runs import Run
 from service.runs.submission import Submission
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
-from service.runs.webhooks import RunWebhooks
+from service.runs.webhooks import shown_secret
 from service.settings import Settings
 from service.storage.items import Items
 from service.wiring.application import Application, now
@@ -182,14 +182,7 @@ async def _furnish(
     engine = application.engine if application.server else replace(application.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
     keys_folder = settings.home / "keys"
-    letters = RunWebhooks(
-        engine=database,
-        clock=now,
-        client=posting,
-        guard=SsrfGuard(allow=application.connections.allow),
-        secret=own_key(keys_folder, "run-webhooks"),
-    )
-    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
+    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, clock=now)
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
@@ -221,7 +214,6 @@ async def _furnish(
             engine=database,
             ballots=application.ballots,
             submission=submission,
-            letters=letters,
             sender=sender,
             dispatch=dispatch,
             witnessed=application.witnessed,
@@ -260,6 +252,7 @@ def _sender(application: Application, posting: httpx.AsyncClient, links: Links) 
         guard=SsrfGuard(allow=application.connections.allow),
         clock=now,
         link=PublicUrls(links=links, home=settings.home_url),
+        run_secret=shown_secret(own_key(settings.home / "keys", "run-webhooks")),
     )
 
 

@@ -66,7 +66,7 @@ async def test_the_end_and_the_pause_are_told_signed(allowing: Served) -> None:
         await client.runs.wait(None, "coding", input=TASK, webhook=url)
         await client.runs.wait(None, "coding", input=SIGN, webhook=url)
         await until(receiver, 2)
-    secret = allowing.context.maintenance.letters.shown_secret
+    secret = allowing.context.maintenance.sender.run_secret
     told = [Webhook(secret).verify(body, headers) for headers, body in receiver.got]
     assert {letter["type"] for letter in told} == {"run.success", "run.interrupted"}
     paused = next(letter for letter in told if letter["type"] == "run.interrupted")
