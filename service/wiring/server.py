@@ -23,8 +23,9 @@ from service.auth.oidc import Issuer
 from service.auth.rate_limits import Limiter, LocalRates, SharedRates
 from service.auth.secrets import own_key
 from service.errors import refuse
-from service.maintenance import Maintenance, Retention
+from service.maintenance import Maintenance
 from service.queue.embedded import EmbeddedDispatcher
+from service.retention import Retention
 from service.runs.dispatcher import Dispatcher
 from service.runs.engine import RunEngine
 from service.runs.event_log import TurnEvents
@@ -60,12 +61,15 @@ async def engine_of(application: Application, executor: TurnExecutor, stack: Asy
     )
 
 
-def retention_of(application: Application) -> Retention:
-    """Who clears away what is not kept."""
+def _retention(application: Application, threads: Threads, turns: Turns, dispatch: Dispatcher) -> Retention:
     saver = application.engine.graph.checkpointer
     return Retention(
         engine=application.engine.runs.engine,
         files=application.store,
+        traces=application.traces,
+        threads=threads,
+        turns=turns,
+        dispatch=dispatch,
         keep=timedelta(days=application.settings.keep_days),
         clock=now,
         checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
@@ -217,7 +221,7 @@ async def _furnish(
             sender=sender,
             dispatch=dispatch,
             witnessed=application.witnessed,
-            retention=retention_of(application),
+            retention=_retention(application, threads, turns, dispatch),
             clock=now,
         ),
     )
