@@ -3,9 +3,9 @@
 It knows no table: rooms bring their own.
 """
 
-from database.engine import DatabaseUnavailable, open_engine, reading, sqlite_url, turnstile, writing
+from database.engine import DatabaseUnavailable, erasing, open_engine, reading, sqlite_url, turnstile, writing
 from database.notify import AGAIN_S, Signals, listening, look_again, tell
-from database.sqlite import SqliteConnection, SqliteLog, open_sqlite
+from database.sqlite import SqliteConnection, SqliteLog, empty_log, open_sqlite
 from database.types import EPOCH, Instant, Json, instant, micros
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "Signals",
     "SqliteConnection",
     "SqliteLog",
+    "empty_log",
+    "erasing",
     "instant",
     "listening",
     "look_again",

@@ -21,7 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from approvals.storage import REPLAYABLE_FOR
 from approvals.storage import metadata as approvals
-from database import reading, writing
+from database import empty_log, erasing, reading, writing
 from domain import value
 from models import MODEL_TABLES
 from sandbox import Store
@@ -181,7 +181,8 @@ class Retention:
     engine: AsyncEngine
     checkpoints: BaseCheckpointSaver[str] | None
     files: Store
-    traces: Path
+    home: Path
+    """The data directory."""
     threads: Threads
     turns: Turns
     dispatch: Dispatcher
@@ -210,26 +211,29 @@ class Retention:
             threads = [(str(row.id), str(row.org)) for row in await conn.execute(due.limit(AT_ONCE))]
         for thread, org in threads:
             await self.erase(thread, org)
+        for file in self.home.glob("*.db") if threads else ():
+            await asyncio.to_thread(empty_log, file)
         return len(threads)
 
     async def erase(self, thread: str, org: str) -> None:
         """Remove everything of a thread. Files first: one whose row is still there is tried again."""
         await self.files.drop(thread)
-        await forget_trace(self.traces, thread)
+        await forget_trace(self.home / "traces", thread)
         if self.checkpoints is not None:
             await self.checkpoints.adelete_thread(thread)
-        async with writing(self.engine) as conn:
+        async with erasing(self.engine) as conn:
             for kept in TABLES:
                 if kept.of_thread is not None and isinstance(kept.what, Table):
                     await conn.execute(delete(kept.what).where(kept.of_thread(thread, org)))
 
     async def _drop_unknown_traces(self, before: datetime) -> None:
         """Traces that no row leads to any more: earlier versions left them when they erased a thread."""
-        runs: Sequence[str] = await asyncio.to_thread(traces_before, self.traces, before)
+        traces = self.home / "traces"
+        runs: Sequence[str] = await asyncio.to_thread(traces_before, traces, before)
         for start in range(0, len(runs), AT_ONCE):
             batch = runs[start : start + AT_ONCE]
             async with reading(self.engine) as conn:
                 known = set[Any]((await conn.execute(select(RUNS.c.id).where(RUNS.c.id.in_(batch)))).scalars())
             for run in batch:
                 if run not in known:
-                    await forget_trace(self.traces, run)
+                    await forget_trace(traces, run)

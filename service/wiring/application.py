@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from rich.console import Console
@@ -148,14 +147,9 @@ class Application:
             f"[dim]coder: {principal} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False
         )
 
-    @property
-    def traces(self) -> Path:
-        """Where the spans of runs are written on this machine."""
-        return self.settings.home / "traces"
-
     async def spans(self, run: str) -> Branch:
         """The run's tree of spans."""
-        return await read_trace(self.traces, run)
+        return await read_trace(self.settings.home / "traces", run)
 
     async def probe_models(self) -> tuple[Check, ...]:
         """Ask every endpoint what it serves; without one there is nothing to ask."""

@@ -66,7 +66,7 @@ def _retention(application: Application, threads: Threads, turns: Turns, dispatc
     return Retention(
         engine=application.engine.runs.engine,
         files=application.store,
-        traces=application.traces,
+        home=application.settings.home,
         threads=threads,
         turns=turns,
         dispatch=dispatch,
