@@ -86,7 +86,7 @@ async def writing(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> 
 
 @asynccontextmanager
 async def erasing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
-    """As ``writing``; in a file of SQLite, what is deleted inside is overwritten, or free pages would go on holding it."""
+    """As ``writing``; what is deleted from a file of SQLite is overwritten, or free pages would go on holding it."""
     async with writing(engine) as conn:
         if conn.dialect.name != "sqlite":
             yield conn

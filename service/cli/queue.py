@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from approvals.storage import StoredOutbox
 from service import report
@@ -126,7 +126,7 @@ def list_letters(
         if as_json:
             print_json([report.plain(item) for item in items])
             return
-        table = Table("letter", "about", "to", "state", "attempts", "next", "error", box=None)
+        table = Table(Column("letter", min_width=36), "about", "to", "state", "tries", "next", "error", box=None)
         for item in items:
             to, due = harmless(item.endpoint or item.url), f"{item.due_at:%m-%d %H:%M}"
             table.add_row(
