@@ -84,14 +84,14 @@ async def sqlite(folder: Path) -> AsyncGenerator[AsyncEngine]:
 ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
 
 
-async def migrate(engine: AsyncEngine, *, down: bool = False) -> None:
-    """Run the migrations as a server does."""
+async def migrate(engine: AsyncEngine, *, down: bool = False, to: str = "") -> None:
+    """Run the migrations as a server does; ``to``: back to a revision."""
     config = Config(ALEMBIC)
 
     def run(connection: Connection) -> None:
         config.attributes["connection"] = connection
-        if down:
-            command.downgrade(config, "base")
+        if down or to:
+            command.downgrade(config, to or "base")
         else:
             command.upgrade(config, "head")
 
