@@ -83,18 +83,16 @@ class Maintenance:
             await self.ballots.expire()
             await self.dispatch.look()
             await self._recover()
-        for run, org in await self._answered():
-            await self.submission.wake(run, org, because="decided")
-        await self.sender.round()
-
-    async def _answered(self) -> list[tuple[str, str]]:
-        """Runs that wait for a signature although no question of theirs is open: decided elsewhere, or expired."""
+        # Runs that wait for a signature although no question of theirs is open: decided elsewhere, or expired.
         ballots, now = metadata.tables["ballots"].c, self.clock()
         asking = exists().where(ballots.run == RUNS.c.id, ballots.state == "pending", ballots.expires_at > now)
         at_work = exists().where(TURNS.c.thread == RUNS.c.id, TURNS.c.status.in_(OPEN))
         query = select(RUNS.c.id, RUNS.c.org).where(RUNS.c.status == "interrupted", ~asking, ~at_work, ~_DELETED)
         async with reading(self.engine) as conn:
-            return [(row.id, row.org) for row in await conn.execute(query.limit(100))]
+            answered = [(row.id, row.org) for row in await conn.execute(query.limit(100))]
+        for run, org in answered:
+            await self.submission.wake(run, org, because="decided")
+        await self.sender.round()
 
     async def _recover(self, of: str = "") -> None:
         """Go on with runs that somebody worked on when they died, and that no turn is left of."""

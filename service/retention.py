@@ -42,7 +42,7 @@ Rows = ColumnElement[bool]
 
 
 @value
-class Moment:
+class Cutoff:
     """When a sweep looks, and before when something must have ended to be due."""
 
     now: datetime
@@ -60,7 +60,7 @@ class Kept:
     deleted_by: str = "retention"
     of_thread: Callable[[str, str], Rows] | None = None
     """The rows that belong to a thread, by its id and its organisation."""
-    past: Callable[[Moment], Rows] | None = None
+    past: Callable[[Cutoff], Rows] | None = None
     """The rows that are due by their age."""
 
     @property
@@ -198,7 +198,7 @@ class Retention:
     async def sweep(self) -> int:
         """Remove what is due; how many threads that were."""
         now = self.clock()
-        at = Moment(now=now, before=now - self.keep)
+        at = Cutoff(now=now, before=now - self.keep)
         for kept in TABLES:
             if kept.past is not None and isinstance(kept.what, Table):
                 async with writing(self.engine) as conn:  # each by itself: a long one takes no other one back

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, RowMapping, and_, delete, insert, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, and_, delete, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -27,25 +27,18 @@ async def read(
     query = select(ballots).where(where).order_by(ballots.c.created_at.desc(), ballots.c.id.desc()).limit(limit)
     rows = (await conn.execute(query.with_for_update() if lock else query)).mappings().all()
     cast = await _votes(conn, [row["id"] for row in rows])
-    return tuple(_ballot(row, cast.get(row["id"], ())) for row in rows)
+    return tuple(_BALLOT.validate_python({**row, "votes": cast.get(row["id"], ())}) for row in rows)
 
 
 async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote, ...]]:
     if not ids:
         return {}
     query = select(votes).where(votes.c.ballot.in_(ids)).order_by(votes.c.voted_at, votes.c.person)
-    found: dict[str, tuple[Vote, ...]] = {}
+    cast: dict[str, tuple[Vote, ...]] = {}
     for row in (await conn.execute(query)).mappings():
-        found[row["ballot"]] = (*found.get(row["ballot"], ()), _vote(row))
-    return found
-
-
-def _ballot(row: RowMapping, cast: tuple[Vote, ...]) -> Ballot:
-    return _BALLOT.validate_python({**row, "votes": cast})
-
-
-def _vote(row: RowMapping) -> Vote:
-    return _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
+        vote = _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
+        cast[row["ballot"]] = (*cast.get(row["ballot"], ()), vote)
+    return cast
 
 
 def _row(ballot: Ballot) -> dict[str, Any]:
@@ -97,12 +90,7 @@ def behind(place: tuple[datetime, str]) -> ColumnElement[bool]:
 async def read_grants(conn: AsyncConnection, where: ColumnElement[bool]) -> tuple[Grant, ...]:
     """Grants, oldest first, locked."""
     query = select(grants).where(where).order_by(grants.c.created_at, grants.c.id).with_for_update()
-    found = (await conn.execute(query)).mappings().all()
-    return tuple(_grant(row) for row in found)
-
-
-def _grant(row: RowMapping) -> Grant:
-    return _GRANT.validate_python(dict(row))
+    return tuple(_GRANT.validate_python(dict(row)) for row in (await conn.execute(query)).mappings())
 
 
 async def write_grant(conn: AsyncConnection, grant: Grant) -> None:

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals.storage import metadata as approvals
 from database import open_engine, reading, sqlite_url, writing
 from models import MODEL_TABLES
-from service.retention import FILES, KEPT, TABLES, Kept, Moment
+from service.retention import FILES, KEPT, TABLES, Cutoff, Kept
 from service.storage.schema import METADATA
 from telemetry.audit import metadata as audit
 from tests.worlds import approvals as migrating
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-AT = Moment(now=NOW, before=NOW - timedelta(days=30))
+AT = Cutoff(now=NOW, before=NOW - timedelta(days=30))
 OURS: tuple[MetaData, ...] = (approvals, audit, METADATA, MODEL_TABLES)
 AGING = [kept for kept in TABLES if kept.past is not None]
 
