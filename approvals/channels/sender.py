@@ -9,24 +9,22 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 
 import httpx
 
 from approvals.channels.base import Subscriptions, due_again
-from approvals.channels.slack import render_slack
+from approvals.channels.registry import renderer_of
 from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
-from approvals.channels.standard import render_standard, signed_headers
+from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
 from approvals.events import Notification
 from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
 from domain import Refused
 
 
-def body(letter: Notification, kind: Literal["json", "slack"], *, link: str) -> bytes:
+def body(letter: Notification, kind: str, *, link: str) -> bytes:
     """The bytes to post. Digests and ids, never the action itself: the page behind the link shows it to who may see."""
-    told = render_slack(letter, link) if kind == "slack" else render_standard(letter, link)
-    return json.dumps(told, separators=(",", ":")).encode()
+    return json.dumps(renderer_of(kind)(letter, link), separators=(",", ":")).encode()
 
 
 Link = Callable[[Notification], str]
@@ -82,16 +80,16 @@ class WebhookSender:
     async def _send(self, item: OutboxItem) -> None:
         """Post to the judged address; the answer's body is never read."""
         if isinstance(item.letter, RunNotice):
-            url, secrets, data = item.url, (self.run_secret,), item.body
+            url, secrets, kind = item.url, (self.run_secret,), ""
+        elif endpoint := self.subscriptions.named(item.endpoint):
+            url, secrets, kind = endpoint.url, endpoint.secrets, endpoint.kind
         else:
-            endpoint = self.subscriptions.named(item.endpoint)
-            if endpoint is None:
-                await self.outbox.bury(item, error="this endpoint is no longer configured")
-                return
-            url, secrets = endpoint.url, endpoint.secrets
-            data = body(item.letter, endpoint.kind, link=self.link(item.letter))
+            await self.outbox.bury(item, error="this endpoint is no longer configured")
+            return
         try:
             to = await self.guard.judge(url)
+            letter = item.letter
+            data = item.body if isinstance(letter, RunNotice) else body(letter, kind, link=self.link(letter))
             headers = {**signed_headers(item.id, secrets, data, self.clock()), "host": to.host_header}
             extensions = {"sni_hostname": to.host}
             async with self.client.stream(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from approvals.storage import RunNotice, post
 from service.runs.documents import run_document
-from service.runs.sse import as_json
+from service.runs.event_log import as_json
 from service.runs.streaming import readable
 from service.runs.turns import Turn
 

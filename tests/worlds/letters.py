@@ -13,10 +13,11 @@ from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from database import now
 from service.runs.executor import TurnExecutor
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
-from service.wiring.application import now, open_application
+from service.wiring.application import open_application
 from service.wiring.server import ServerContext
 from tests.worlds.engines import asked
 from tests.worlds.house import settings

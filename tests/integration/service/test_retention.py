@@ -17,11 +17,10 @@ import pytest
 from langgraph_sdk.errors import NotFoundError
 from sqlalchemy import MetaData, func, select
 
-from database import reading
+from database import now, reading
 from service.retention import FILES, TABLES
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
-from service.wiring.application import now
 from telemetry import read_trace
 from tests.integration.models.choosing import saying
 from tests.wire.openai_server import OpenAIServer
