@@ -3,7 +3,8 @@
 What is left to do after a turn was stopped is here as well, whichever dispatcher performed it.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,16 +13,19 @@ from typing import Any, Literal
 
 import structlog
 from langgraph.runtime import RunControl
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from approvals.storage import RunNotice, post
 from domain import Ending, SignoffError, Transient
 from service.runs.dispatcher import EventSink, Stop
+from service.runs.documents import run_document
 from service.runs.engine import RunEngine
+from service.runs.event_log import as_json
 from service.runs.history import refine, rewind, roll_back
 from service.runs.runs import RunState
-from service.runs.streaming import LangGraphEncoder, Subscription, final_values
+from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
 from service.runs.threads import Threads, ThreadStatus
 from service.runs.turns import Turn, Turns, TurnStatus
-from service.runs.webhooks import post_webhook, webhook_body
 
 ENDED: Mapping[str, TurnStatus] = {
     "delivered": "success",
@@ -152,10 +156,24 @@ class TurnExecutor:
         message: str | None,
     ) -> None:
         ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
-        told = partial(post_webhook, turn=ended, body=webhook_body(ended, values)) if turn.webhook else None
+        told = webhook_letter(ended, values) if turn.webhook else None
         await feed.kept()
         await self.turns.finish(ended, thread, also=told)
         feed.result = dict(values)
+
+
+def webhook_letter(turn: Turn, values: Mapping[str, Any]) -> Callable[[AsyncConnection], Awaitable[object]]:
+    """What writes a run's web hook into the outbox: the turn as the API shows it, as it is now that it has ended."""
+    topic = f"run.{turn.status}"
+    data = as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
+    return partial(
+        post,
+        letter=RunNotice(topic=topic, run=turn.thread, turn=turn.id),
+        org=turn.org,
+        at=turn.updated_at,
+        url=turn.webhook or "",
+        body=b'{"type":' + json.dumps(topic).encode() + b',"data":' + data + b"}",
+    )
 
 
 async def take_back(executor: TurnExecutor, turn: Turn, how: Stop, *, now: datetime) -> None:

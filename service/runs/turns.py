@@ -204,7 +204,7 @@ class Turns:
             return (await conn.execute(_BEGIN, begun)).rowcount == 1
 
     async def finish(
-        self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[None]] | None = None
+        self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[object]] | None = None
     ) -> bool:
         """Write how a turn ended, how that leaves its thread, and what ``also`` writes: all of it or nothing.
 

@@ -1,6 +1,7 @@
 """Wiring of a server: everything a request needs, opened once for the process, and the dispatcher it runs on."""
 
 import asyncio
+import base64
 import fcntl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -35,7 +36,6 @@ from service.runs.runs import Run
 from service.runs.submission import Submission
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
-from service.runs.webhooks import shown_secret
 from service.settings import Settings
 from service.storage.items import Items
 from service.wiring.application import Application
@@ -265,7 +265,7 @@ def _sender(application: Application, posting: httpx.AsyncClient, links: Links) 
         guard=SsrfGuard(allow=application.connections.allow),
         clock=now,
         link=PublicUrls(links=links, home=settings.home_url),
-        run_secret=shown_secret(own_key(settings.home / "keys", "run-webhooks")),
+        run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
     )
 
 

@@ -29,7 +29,7 @@ class MortalTurns(Turns):
     """Dies of ``kill -9`` as soon as the end of a turn is committed."""
 
     async def finish(
-        self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[None]] | None = None
+        self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[object]] | None = None
     ) -> bool:
         await super(MortalTurns, self).finish(turn, thread, also=also)
         os.kill(os.getpid(), signal.SIGKILL)
