@@ -45,6 +45,18 @@ class SqliteLog:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
+def empty_log(path: Path) -> None:
+    """Bring the whole log of a file home and empty it: what was overwritten is in no old page of it, either.
+
+    Where somebody reads or writes just now it stays as it is, until the next time.
+    """
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=8000", "busy_timeout=0")
 """WAL keeps what a killed process had committed; only a power cut can cost the last steps, never the file.
 A commit brings the log home by itself only when that grew far beyond what ``Log`` lets it."""

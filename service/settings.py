@@ -173,7 +173,10 @@ class Settings(Reporting):
         default=30.0, ge=0, description="Seconds a stopping process gives its runs to come to the next step."
     )
     keep_days: float = Field(
-        default=30.0, gt=0, description="Days that deleted threads, ended jobs and sent letters are kept."
+        default=30.0,
+        gt=0,
+        description="Days until a deleted thread is erased, and that streams, failed jobs, and letters that were sent "
+        "or are dead are kept.",
     )
     repos: str = Field(
         default="",

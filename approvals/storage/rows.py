@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, and_, delete, insert, or_, select, type_coerce, update
@@ -12,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from approvals.ballot import Ballot, Grant
-from approvals.events import Notification
 from approvals.storage.tables import ballots, grants, votes
 from database import micros
 from domain import Action, BallotState, Requirement, Risk, Vote, person
 
 _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
-_BALLOT, _VOTE, _GRANT, _LETTER = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant), TypeAdapter(Notification)
+_BALLOT, _VOTE, _GRANT = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant)
 _STRUCTURED: dict[str, TypeAdapter[Any]] = {"action": _ACTION, "risk": _RISK, "requirement": _REQUIREMENT}
 
 
@@ -36,13 +34,11 @@ async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote,
     if not ids:
         return {}
     query = select(votes).where(votes.c.ballot.in_(ids)).order_by(votes.c.voted_at, votes.c.person)
-    found: dict[str, tuple[Vote, ...]] = {}
+    cast: dict[str, tuple[Vote, ...]] = {}
     for row in (await conn.execute(query)).mappings():
-        found[row["ballot"]] = (
-            *found.get(row["ballot"], ()),
-            _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)}),
-        )
-    return found
+        vote = _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
+        cast[row["ballot"]] = (*cast.get(row["ballot"], ()), vote)
+    return cast
 
 
 def _row(ballot: Ballot) -> dict[str, Any]:
@@ -90,8 +86,7 @@ def behind(place: tuple[datetime, str]) -> ColumnElement[bool]:
 async def read_grants(conn: AsyncConnection, where: ColumnElement[bool]) -> tuple[Grant, ...]:
     """Grants, oldest first, locked."""
     query = select(grants).where(where).order_by(grants.c.created_at, grants.c.id).with_for_update()
-    found = (await conn.execute(query)).mappings().all()
-    return tuple(_GRANT.validate_python(dict(row)) for row in found)
+    return tuple(_GRANT.validate_python(dict(row)) for row in (await conn.execute(query)).mappings())
 
 
 async def write_grant(conn: AsyncConnection, grant: Grant) -> None:
@@ -115,18 +110,3 @@ def due(now: datetime) -> ColumnElement[bool]:
     half = and_(c.escalated_at.is_(None), twice <= 2 * micros(now))
     pending = and_(c.state == "pending", or_(c.expires_at <= now, half))
     return or_(pending, and_(c.state == "approved", c.use_by <= now))
-
-
-def letter_row(letter: Notification, endpoint: str, now: datetime) -> dict[str, Any]:
-    """A letter for one endpoint, to be sent at once. Its id is the message id on every retry."""
-    return {
-        "id": f"msg_{uuid4().hex}",
-        "org": letter.org,
-        "endpoint": endpoint,
-        "letter": _LETTER.dump_python(letter, mode="json"),
-        "state": "waiting",
-        "attempts": 0,
-        "due_at": now,
-        "created_at": now,
-        "error": "",
-    }

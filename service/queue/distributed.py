@@ -187,6 +187,10 @@ class DistributedDispatcher:
             if turn.id in forgotten:
                 await self.submit(turn)
 
+    async def drop_ended(self, hours: int) -> None:
+        """See ``Dispatcher.drop_ended``."""
+        await self.queue.drop_ended(hours)
+
     def drain(self) -> None:
         """See ``Dispatcher.drain``."""
         self._stop.set()

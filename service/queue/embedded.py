@@ -115,6 +115,9 @@ class EmbeddedDispatcher:
             if await self.executor.turns.was_stopped(id_):
                 await self.stop(turn, "interrupt", "operator")
 
+    async def drop_ended(self, hours: int) -> None:
+        """See ``Dispatcher.drop_ended``. Here a job is a turn, and nothing besides."""
+
     def drain(self) -> None:
         """See ``Dispatcher.drain``."""
         self._closing = True

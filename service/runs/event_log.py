@@ -108,11 +108,6 @@ class TurnEvents:
         async with reading(self.engine) as conn:
             return [(int(row[0]), str(row[1]), bytes(row[2])) for row in await conn.execute(_PAGE, page)]
 
-    async def drop(self, before: datetime) -> int:
-        """Forget what was said before then."""
-        async with writing(self.engine) as conn:
-            return (await conn.execute(delete(EVENTS).where(_E.said_at < before))).rowcount
-
 
 GATHER_S = 0.01
 """How long to wait for more before a batch is written that nobody asked for."""

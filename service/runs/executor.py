@@ -3,16 +3,19 @@
 What is left to do after a turn was stopped is here as well, whichever dispatcher performed it.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal
 
 import structlog
 from langgraph.runtime import RunControl
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from approvals.storage import RunNotice, post
 from domain import Ending, SignoffError, Transient
 from service.runs.dispatcher import EventSink, Stop
 from service.runs.documents import run_document
@@ -44,14 +47,6 @@ MOST_ATTEMPTS = 50
 DEAD = "job_dead"
 
 
-class Callbacks(Protocol):
-    """Tells a client's web hook."""
-
-    async def tell(self, turn: Turn, values: bytes) -> None:
-        """Queue one letter; it is sent, signed and sent again by somebody else."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnExecutor:
     """Knows how a turn is done; who calls it and when is the dispatcher's business."""
@@ -59,7 +54,6 @@ class TurnExecutor:
     engine: RunEngine
     threads: Threads
     turns: Turns
-    callbacks: Callbacks
     clock: Callable[[], datetime]
 
     async def perform(self, turn: Turn, feed: EventSink, control: RunControl | None = None) -> TurnOutcome:
@@ -156,15 +150,25 @@ class TurnExecutor:
         code: str | None,
         message: str | None,
     ) -> None:
-        now = self.clock()
-        shortened = (message or "")[:20_000] or None
+        ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
+        told = webhook_letter(ended, values) if turn.webhook else None
         await feed.kept()
-        finished = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=shortened)
-        done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
+        await self.turns.finish(ended, thread, also=told)
         feed.result = dict(values)
-        if finished and turn.webhook:
-            letter = as_json({**run_document(done), "values": readable(values), "error": done.error_code})
-            await asyncio.shield(self.callbacks.tell(done, letter))
+
+
+def webhook_letter(turn: Turn, values: Mapping[str, Any]) -> Callable[[AsyncConnection], Awaitable[object]]:
+    """What writes a run's web hook into the outbox: the turn as the API shows it, as it is now that it has ended."""
+    topic = f"run.{turn.status}"
+    data = as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
+    return partial(
+        post,
+        letter=RunNotice(topic=topic, run=turn.thread, turn=turn.id),
+        org=turn.org,
+        at=turn.updated_at,
+        url=turn.webhook or "",
+        body=b'{"type":' + json.dumps(topic).encode() + b',"data":' + data + b"}",
+    )
 
 
 async def take_back(executor: TurnExecutor, turn: Turn, how: Stop, *, now: datetime) -> None:

@@ -6,7 +6,7 @@
 stopped it. It is never called a success.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import UtcDateTime, reading, tell, writing
 from domain import value
@@ -40,6 +40,8 @@ from service.tables import METADATA
 TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 OPEN: tuple[TurnStatus, ...] = ("pending", "running")
+MOST_OF_AN_ERROR = 20_000
+"""Characters of a message that a row keeps."""
 
 TURNS = Table(
     "turns",
@@ -202,14 +204,20 @@ class Turns:
             return (await conn.execute(_BEGIN, begun)).rowcount == 1
 
     async def finish(
-        self, turn: Turn, thread: str, *, now: datetime, status: TurnStatus, code: str | None, message: str | None
+        self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[object]] | None = None
     ) -> bool:
-        """Write how a turn ended and how that leaves its thread, both or neither; False when it is over already."""
-        ended = {"turn": turn.id, "ended": status, "code": code, "message": message, "now": now}
+        """Write how a turn ended, how that leaves its thread, and what ``also`` writes: all of it or nothing.
+
+        False when it is over already.
+        """
+        message, now = (turn.error or "")[:MOST_OF_AN_ERROR] or None, turn.updated_at
+        ended = {"turn": turn.id, "ended": turn.status, "code": turn.error_code, "message": message, "now": now}
         async with writing(self.engine) as conn:
             finished = (await conn.execute(_FINISH, ended)).rowcount == 1
             if finished:
                 await conn.execute(_LEAVE, {"thread": turn.thread, "left": thread, "now": now})
+                if also is not None:
+                    await also(conn)
                 await tell(conn, f"turn:{turn.id}")
         return finished
 

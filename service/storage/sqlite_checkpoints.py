@@ -175,6 +175,22 @@ class FencedSqlite(AsyncSqliteSaver):
         for checkpoint in [each async for each in super().alist(*args, **kwargs)]:
             yield checkpoint
 
+    async def adelete_thread(self, thread_id: str) -> None:
+        """See ``BaseCheckpointSaver.adelete_thread``; the bytes are overwritten, and no other write is between."""
+        await self.setup()
+        async with self.turnstile:
+            await self.conn.execute("PRAGMA secure_delete=ON")
+            try:
+                await self.conn.execute("BEGIN IMMEDIATE")
+                for table in ("checkpoints", "writes"):
+                    await self.conn.execute(f"DELETE FROM {table} WHERE thread_id = ?", (str(thread_id),))  # noqa: S608
+                await self.conn.commit()
+            except BaseException:
+                self.conn.rollback()
+                raise
+            finally:
+                await self.conn.execute("PRAGMA secure_delete=OFF")
+
     async def _write(self, config: RunnableConfig, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Return when the rows are kept."""
         await self.setup()
