@@ -18,14 +18,16 @@ from models.contract import (
 )
 from models.metering import UsageMeter, metered
 from models.partial_json import PartialChanges, line_of
-from models.prompts import Prompt, PromptFiles, PromptSource, load_all
+from models.prompts import Prompt, PromptSource, load_all
 from models.providers import Bench, ChangeRequest, ModelProvider, Proposal, Provider
 from models.ranking import best, compared, passes_everything, tied
 from models.scripted import Scripted
+from models.tables import METADATA as MODEL_TABLES
 from models.tables import Database
 from models.tokens import worst_case
 
 __all__ = [
+    "MODEL_TABLES",
     "Bench",
     "ChangeRequest",
     "Database",
@@ -35,7 +37,6 @@ __all__ = [
     "ModelSettings",
     "PartialChanges",
     "Prompt",
-    "PromptFiles",
     "PromptSource",
     "Proposal",
     "Provider",

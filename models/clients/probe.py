@@ -16,6 +16,7 @@ from models.clients.chat import open_chat
 from models.clients.contract import ModelEndpoint
 from models.clients.dialogue import Dialogue, dialogues
 from models.clients.huggingface import DEFAULT, SCHEME
+from models.clients.local_servers import loaded
 from models.clients.vendors import vendor_of
 from models.contract import DialectName
 from models.errors import error_text, refusal, way_there
@@ -125,6 +126,10 @@ class Probe:
     """What is served there."""
     context: int | None = None
     """Tokens that are really served (vLLM: ``max_model_len``); None: the endpoint does not say."""
+    server: str = ""
+    """A local server that has ways of its own: ``ollama``, ``lm-studio``, ``llama.cpp``."""
+    loaded: bool | None = None
+    """Whether it has the model in memory already; None: it does not say."""
     structured: bool = False
     """Answers of a given JSON Schema."""
     objects: bool = False
@@ -163,6 +168,7 @@ class Probe:
         parts = [
             f"{self.model} at {self.base_url}",
             f"context {self.context}" if self.context else "context unknown",
+            *((f"{self.server}, {'loaded' if self.loaded else 'not loaded yet'}",) if self.server else ()),
             self.way,
             "tool calls" if self.tools else "no tool calls",
         ]
@@ -196,7 +202,13 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
     try:
         async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
             result = await _served(client, result)
-            return result if result.problem or quick else await _with_capabilities(client, result)
+            if result.problem or quick:
+                return result
+            if result.context is None and result.models:
+                root = result.base_url.rstrip("/").removesuffix("/v1")
+                local = await loaded(client, root, result.model or "", load=True)
+                result = replace(result, server=local.server, context=local.context, loaded=local.loaded)
+            return await _with_capabilities(client, result)
     except TimeoutError:
         return replace(
             result, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."

@@ -224,7 +224,7 @@ class ContextWindow(Wrapper):
         if exact is None:
             return
         served.tokens = exact.served or served.tokens
-        factor = exact.tokens / guess
+        factor = exact.tokens / guess if exact.tokens is not None else served.factor or 1.0
         if served.factor is None or factor > served.factor * (1 + OFF):
             served.factor = factor
 

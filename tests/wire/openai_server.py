@@ -35,7 +35,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,7 +45,11 @@ from tests.wire.openai_refusals import refused
 
 
 class OpenAIServer:
-    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours."""
+    """See the module.
+
+    ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours; ``routes``: what it
+    has beside the protocol.
+    """
 
     def __init__(
         self,
@@ -58,12 +62,13 @@ class OpenAIServer:
         refuses: Sequence[str] = (),
         tokenizer: float | None = None,
         lists: bool = True,
+        routes: Mapping[str, Any] | None = None,
         port: int = 0,
     ) -> None:
         self.script = list(script)
         self.models, self.max_model_len, self.api_key = tuple(models), max_model_len, api_key
         self.supports, self.refuses = tuple(supports), tuple(refuses)
-        self.tokenizer, self.lists = tokenizer, lists
+        self.tokenizer, self.lists, self.routes = tokenizer, lists, dict(routes or {})
         self.requests: list[Received] = []
         self.billed: list[Billed] = []
         """What it would send a bill for: every answer that it began."""
@@ -117,6 +122,8 @@ class OpenAIServer:
     async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.api_key is not None and request.key != self.api_key:
             return await send(writer, error(401, f"Incorrect API key provided: {request.key}", "invalid_api_key"))
+        if (own := self.routes.get(f"{request.method} {request.path}")) is not None:
+            return await send(writer, as_json(200, own.pop(0) if isinstance(own, list) else own))
         if request.method == "GET" and request.path == "/v1/models" and self.lists:
             return await send(writer, as_json(200, self._served()))
         if request.path == "/tokenize" and self.tokenizer is not None:

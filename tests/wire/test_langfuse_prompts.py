@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from domain import Refused
-from models import Prompt, PromptFiles
+from models import Prompt
+from models.prompts import PromptFiles
 from models.prompts_langfuse import LangfusePrompts
 from tests.wire.prompt_server import PUBLIC, SECRET, prompt_server
 

@@ -40,7 +40,7 @@ from domain.text import definitions, passages
 from domain.text.charsets import declarations
 from domain.text.elision import elision
 from models import errors
-from models.clients import dialect
+from models.clients import chat
 from models.clients.contract import Dialect
 from models.clients.dialogue import _block_of
 from models.clients.lenient_json import json_values
@@ -202,7 +202,7 @@ PARSERS = (
     Parser("models.clients.lenient_json", lambda text: list(json_values(text))),
     Parser("models.clients.lenient_json", lambda text: list(json_values(f"{{'a': [{text}"))),
     Parser("models.clients.openai", lambda text: _with_text_arguments(f"data: {text}".encode())),
-    Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
+    Parser("models.clients.chat", lambda text: chat.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
     Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),

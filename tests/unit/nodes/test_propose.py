@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from domain import Budget, CodeChange, CommandRun, FileEdit, NewFile, Refused, Spent, Task, Unavailable
-from models import ChangeRequest, Message, ModelProvider, ModelSettings, PromptFiles, Scripted
+from models import ChangeRequest, Message, ModelProvider, ModelSettings, Scripted
+from models.prompts import PromptFiles
 from nodes import prompts
 from nodes.coder.candidates import affordable, propose, together
 from nodes.coder.judge import Judge
