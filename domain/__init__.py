@@ -3,7 +3,6 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.baseline import Comparison, compared_with_baseline
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.coder import (
     AskAction,
@@ -43,6 +42,7 @@ from domain.events import Event, EventKind
 from domain.evidence import (
     Candidate,
     CommandRun,
+    Comparison,
     Evidence,
     FailureKind,
     Finding,
@@ -52,6 +52,7 @@ from domain.evidence import (
     Proof,
     TestCase,
     TestReport,
+    compared_with_baseline,
 )
 from domain.failures import failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential

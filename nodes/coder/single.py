@@ -26,7 +26,7 @@ from nodes._events import announce
 from nodes._models import Clock, Roster, as_json, selection
 from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
-from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
+from nodes.coder.candidates import ProviderAnswer, affordable, propose, selection_of, together
 from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner, label_of, refused
 from nodes.coder.context import RecentTrees, news
 from nodes.coder.edits import fitted_to_files
@@ -82,7 +82,7 @@ class SingleAnswer:
 
     async def _ask(
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
-    ) -> list[Answer]:
+    ) -> list[ProviderAnswer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
         context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
         providers = affordable(await self.roster.providers(context), task.budget, state["spent"], prompts, settings)
@@ -149,7 +149,7 @@ class SingleAnswer:
         work: Deliverable,
         steps: Sequence[Step],
         prompts: Sequence[tuple[Message, ...]],
-        answers: Sequence[Answer],
+        answers: Sequence[ProviderAnswer],
     ) -> ExecuteUpdate:
         """Apply the answers one after the other, then prove the last of them."""
         spent = sum((answer.spent for answer in answers), state["spent"])
@@ -181,7 +181,7 @@ class SingleAnswer:
         return {**await self.proved(state, work, attempts, spent, known=known), "transcript": heard}
 
     async def _one(
-        self, state: ExecuteInput, work: Deliverable, step: Step, answer: Answer
+        self, state: ExecuteInput, work: Deliverable, step: Step, answer: ProviderAnswer
     ) -> tuple[Attempt, Risk | None]:
         """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
         blank = Attempt(
