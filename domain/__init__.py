@@ -17,7 +17,6 @@ from domain.coder import (
     SearchAction,
     answer_in,
 )
-from domain.dag import check_plan, ready
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
 from domain.errors import (
     Broken,
@@ -79,7 +78,22 @@ from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
-from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
+from domain.work import (
+    ApiDesign,
+    Budget,
+    Delivery,
+    Ending,
+    Line,
+    Name,
+    Plan,
+    Profile,
+    Prose,
+    Spent,
+    Step,
+    Task,
+    check_plan,
+    ready,
+)
 
 __all__ = [
     "DECLARING",
