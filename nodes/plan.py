@@ -12,7 +12,7 @@ from nodes._commands import clip, plain, run_command, tail
 from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
-from nodes.coder.context import gather
+from nodes.coder.context import INSTRUCTIONS, gather
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
 SMALL_TASK = 200
@@ -120,7 +120,13 @@ class Planner:
         reply = await consult(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
         answer = Message(role="assistant", content=as_json(reply.value))
         # The word on what proves the change stays with the person who asked.
-        plan = replace(check_plan(reply.value), acceptance=task.accept, expert=state["expert"])
+        instructions = [each for each in cited if each.endswith(INSTRUCTIONS)]
+        plan = replace(
+            check_plan(reply.value),
+            acceptance=task.accept,
+            expert=state["expert"],
+            context_used=tuple(dict.fromkeys((*instructions, *reply.value.context_used)))[:40],
+        )
         return plan, (*messages, answer), spent_on(reply.usage)
 
 

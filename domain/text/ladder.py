@@ -234,7 +234,7 @@ def fitted_change(change: CodeChange, edits: Sequence[NumberedEdit], texts: Mapp
         exact += made
         if note:
             notes.append(f"Edit {each.number} ({edit.path}): {note}.")
-    if exact == [each.edit for each in numbered_edits(change)]:
+    if not problems and exact == [each.edit for each in numbered_edits(change)]:
         return FittedChange(change=change)
     return FittedChange(change=_change_of(change, exact, texts), repaired=tuple(notes), problems=tuple(problems))
 

@@ -4,6 +4,7 @@ The workspace is saved here and not in ``observe``: a crash between the two woul
 "applied" beside a workspace that is not.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -133,9 +134,15 @@ class ChangeRunner:
             touched = list(dict.fromkeys((*touched, *made)))
         return replace(attempt, touched=tuple(touched[:500]), runs=tuple(runs))
 
-    async def run(self, state: ExecuteInput, workspace: Workspace, command: str) -> CommandRun:
+    async def run(
+        self, state: ExecuteInput, workspace: Workspace, command: str, *, known: CommandRun | None = None
+    ) -> CommandRun:
         """Run one command of a change that was rated, with the network that the rating was told about."""
         await self.ensure_alive(state)
+        if known is not None:
+            ran = asyncio.get_running_loop().create_future()
+            ran.set_result(replace(known, command=command))
+            return clip(await run_command(self.tracer, command, lambda: ran, masker=await self.masks(state["run"])))
         await workspace.permit(state["task"].profile)
         shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self.env(state))
         try:
@@ -143,9 +150,11 @@ class ChangeRunner:
         finally:
             await workspace.permit("sealed")
 
-    async def accepted(self, state: ExecuteInput, work: Deliverable, attempt: Attempt) -> Attempt:
+    async def accepted(
+        self, state: ExecuteInput, work: Deliverable, attempt: Attempt, *, known: CommandRun | None = None
+    ) -> Attempt:
         """The attempt with the acceptance command run behind it."""
-        run = await self.run(state, work.workspace, accept_of(state))
+        run = await self.run(state, work.workspace, accept_of(state), known=known)
         return replace(attempt, runs=(*attempt.runs, run))
 
     async def saved(

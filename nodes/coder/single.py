@@ -8,6 +8,7 @@ from functools import partial
 from domain import (
     Attempt,
     CodeChange,
+    CommandRun,
     ContextTooLong,
     Exhausted,
     Risk,
@@ -176,7 +177,10 @@ class SingleAnswer:
                     "verdict": None,
                 }
             attempts.append(attempt)
-        return {**await self.proved(state, work, attempts, spent), "transcript": heard}
+        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice.
+        alone = len(answers) == 1 and not attempts[0].change.cmd_instructions
+        known = answers[0].run if alone else None
+        return {**await self.proved(state, work, attempts, spent, known=known), "transcript": heard}
 
     async def _one(
         self, state: ExecuteInput, work: Deliverable, step: Step, answer: Answer
@@ -210,12 +214,18 @@ class SingleAnswer:
         return attempt, None
 
     async def proved(
-        self, state: ExecuteInput, work: Deliverable, attempts: list[Attempt], spent: Spent
+        self,
+        state: ExecuteInput,
+        work: Deliverable,
+        attempts: list[Attempt],
+        spent: Spent,
+        *,
+        known: CommandRun | None = None,
     ) -> ExecuteUpdate:
-        """Run the acceptance command after the last step, and save the workspace."""
+        """Run the acceptance command after the last step, unless that is ``known``, and save the workspace."""
         worked = {a.step for a in attempts if not a.refused}
         if attempts and worked and len(set(state["done"]) | worked) == len(state["plan"].steps):
-            attempts[-1] = await self.changes.accepted(state, work, attempts[-1])
+            attempts[-1] = await self.changes.accepted(state, work, attempts[-1], known=known)
         return {**await self.changes.saved(state, work, attempts, spent), "tries": state.get("tries", 0) + 1}
 
 

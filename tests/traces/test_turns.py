@@ -9,9 +9,12 @@ from langgraph.types import Command
 
 from domain import Plan, Refused, Step
 from graphs import coding, serializer
-from models import Message, ToolCall
+from models import Message, Scripted, ToolCall
+from models.tokens import estimated_prompt
+from models.wrappers.context_window import ContextWindow
 from service.runs.history import answer_question, fork, moments
-from tests.worlds.house import OK, advance, application, decide, repository, start, task
+from service.wiring.application import open_application
+from tests.worlds.house import BUGGY, OK, advance, application, decide, repository, settings, start, task
 
 OPEN = "I look first.\n\n```open\nshop/prices.py\n```\n"
 EDIT = (
@@ -222,3 +225,23 @@ async def test_a_command_that_wants_an_answer_is_told_that_nobody_types(tmp_path
         assert standing.run.status == "delivered"
         asked = opened.board.registry.models["coder"].asked  # type: ignore[attr-defined]
         assert "Nobody answers prompts" in asked[1][-1].content
+
+
+async def test_a_long_step_on_a_small_context_ends_well(tmp_path: Path) -> None:
+    """What is left out of the conversation is named, what was changed first."""
+    long = {f"part{n}.py": "".join(f"value_{n}_{line} = {line}\n" for line in range(250)) for n in range(24)}
+    repo = repository(tmp_path / "repo", {**BUGGY, **long})
+    looks = [f"```open\npart{n}.py:1-200\n```" for n in range(24)]
+    coder = Scripted([EDIT, *looks, RUN, DONE], name="coder")
+    window = ContextWindow(model=coder)
+    window.served.tokens = 8_192
+    async with open_application(
+        settings(tmp_path, coder_dialect="text"), models={"coder": window, "reviewer": Scripted([OK])}
+    ) as opened:
+        standing, events = await start(opened, task(repo, deliver="patch"))
+        assert standing.run.status == "delivered", standing.run.ending
+        assert len(turns(events)) == 27
+        assert all(estimated_prompt(prompt) <= 8_192 - 2_048 for prompt in coder.asked)
+        (note,) = [m.content for m in coder.asked[-1] if "earlier messages are left out" in m.content]
+        assert note.splitlines()[1] == "- edit shop/prices.py: changed shop/prices.py"
+        assert "- open part0.py:1-200" in note
