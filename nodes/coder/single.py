@@ -21,9 +21,10 @@ from domain import (
     ready,
 )
 from models import ChangeRequest, Message, PromptSource, worst_case
+from models.dialects import single
 from nodes._commands import plain, tail
 from nodes._events import announce
-from nodes._models import Clock, Roster, as_json, selection
+from nodes._models import Clock, Roster, selection
 from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
@@ -77,6 +78,7 @@ class SingleAnswer:
         return await self.prompt.render(
             state["run"],
             expert=self.roster.expert_prompt(state["expert"]),
+            form=single.instructions(),
             **await opening(self.changes, state, step),
         )
 
@@ -158,7 +160,7 @@ class SingleAnswer:
         # The conversation goes on only when there was exactly one.
         heard: tuple[Message, ...] = ()
         if len(prompts) == 1 and answers[0].proposal is not None:
-            heard = (*prompts[0], Message(role="assistant", content=as_json(answers[0].proposal.change)))
+            heard = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
             attempt, risk = await self._one(state, work, step, answer)
@@ -205,9 +207,10 @@ class SingleAnswer:
         if risk is not None:
             return attempt, risk
         attempt = await self.changes.apply(state, work, attempt, attempt.change)
-        if fit.problems and not attempt.refused:
+        rest = "\n".join(part for part in (fit.told if fit.problems else "", proposal.left_out) if part)
+        if rest and not attempt.refused:
             # What applies is kept, and the coder is asked for the rest.
-            attempt = replace(attempt, code="edit_does_not_apply", hint=fit.told[:20_000])
+            attempt = replace(attempt, code="edit_does_not_apply", hint=rest[:20_000])
         return attempt, None
 
     async def proved(

@@ -313,7 +313,10 @@ class ModelSelection:
         found, _ = await model.chosen((), self.settings(CODER), look=look)
         if not found.choices and all("policy" in why or "not of" in why for why in found.passed_over):
             return None
-        return ModelProvider(model=replace(model, called=found.choices[0].asked_as) if found.choices else model)
+        if not found.choices:
+            return ModelProvider(model=model)
+        first = found.choices[0]
+        return ModelProvider(model=replace(model, called=first.asked_as), form=first.card.code_form)
 
     def _repairing(self, errand: SelectionContext, reason: str) -> Provider:
         return RecordedProvider(provider=self.repair, board=self.board, errand=errand, reason=reason)

@@ -225,6 +225,7 @@ PARSERS = (
     Parser("domain.text.passages", lambda text: passages.find(text, f"x\n{text[: len(text) // 9]}", text)),
     Parser("domain.text.passages", lambda text: passages.find(f"{text}\n y", f"{text}\n  y\n", f"{text}\n  z\n")),
     Parser("domain.text.passages", lambda text: passages.find(text, f"{text[:900]}\nunique_line\n", text)),
+    Parser("domain.text.passages", lambda text: passages.find("x", f"1 {text}", text)),
     Parser("domain.text.elision", lambda text: elision(text, "a.py")),
     Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
