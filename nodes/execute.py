@@ -35,6 +35,7 @@ from domain import (
     Verdict,
     ensure_within,
     environment,
+    failure_kind,
     read_report,
     ready,
 )
@@ -160,7 +161,8 @@ class Executor:
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
     ) -> list[Answer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
-        wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
+        red = None if state["baseline"].ok else failure_kind(plain(state["baseline"]))
+        wanted = errand(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else red)
         providers = affordable(await self.roster.providers(wanted), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", wanted) is not None:
             tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)
