@@ -77,7 +77,7 @@ class FixRequest:
     def kind(self) -> FailureKind:
         """By what the logs say, else by what they are called."""
         said = failure_kind("\n".join(self.logs.values()))
-        called = [KINDS[name.lower()] for name in self.logs if name.lower() in KINDS]
+        called: list[FailureKind] = [KINDS[name.lower()] for name in self.logs if name.lower() in KINDS]
         if said == "general" and called:
             return called[0]
         return said
