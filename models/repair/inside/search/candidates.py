@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..analysis.hints import hints
+from ..analysis.history import mined
 from ..analysis.overrides import read
 from ..analysis.project import Drafts, Files
 from ..analysis.site import Idea
@@ -83,6 +84,7 @@ class Candidates:
             [(test.name, test.file) for test in hinted],
             [v for test in hinted for v in test.values],
             [test.message for test in hinted],
+            mined(hunks),
         )
         self._given: set[int] = set()
         self._importing: set[tuple[str, int]] = set()
