@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -34,6 +34,7 @@ from domain import (
 )
 from domain.failures import KINDS
 from models.contract import SelectionContext
+from models.routing import ProviderOrder
 from service.cli.logged_tests import has_tests, remade
 from service.cli.progress import Progress
 from service.cli.terminal import err, print_json
@@ -86,14 +87,6 @@ class FixRequest:
 _ORDER = TypeAdapter(FixRequest)
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """Who was to be asked for the change, and by which rule (F2)."""
-
-    providers: tuple[str, ...] = ()
-    reason: str = ""
-
-
 def fix(
     accept: Annotated[str | None, typer.Option("--accept", "-a", help="Command that must pass afterwards.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Progress on standard error.")] = False,
@@ -120,7 +113,7 @@ def fix(
     """
     started = time.monotonic()
 
-    async def work() -> tuple[FixRequest, Routed, RunState]:
+    async def work() -> tuple[FixRequest, ProviderOrder, RunState]:
         if sys.stdin.isatty():
             raise Refused("Nothing comes in on standard input.", code="input_invalid", hint=_SHAPE)
         order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
@@ -143,12 +136,12 @@ def fix(
     raise typer.Exit(0 if "error" not in answer else 1)
 
 
-async def _routed(application: Application, task: Task, order: FixRequest) -> Routed:
+async def _routed(application: Application, task: Task, order: FixRequest) -> ProviderOrder:
     roster = application.roster
     expert = roster.choose_expert(task.text, tuple(order.files))
     wanted = SelectionContext(run="fix", org=application.org, task=task, expert=expert, failure=order.kind)
     turn, providers = await roster.would_ask(wanted, look=False)
-    return Routed(providers, turn.reason)
+    return ProviderOrder(providers=providers, reason=turn.reason)
 
 
 def read_order(raw: bytes) -> FixRequest:
@@ -301,7 +294,9 @@ def words(order: FixRequest) -> str:
     return f"{order.task or 'Fix what the logs show.'}\n\n{logs}".strip()[:20_000]
 
 
-def result(order: FixRequest, standing: RunState, seconds: float, routed: Routed | None = None) -> dict[str, Any]:
+def result(
+    order: FixRequest, standing: RunState, seconds: float, routed: ProviderOrder | None = None
+) -> dict[str, Any]:
     """The answer: the diff, and what it took."""
     run, values = standing.run, standing.values
     attempts, proof, spent = values.get("attempts", ()), values.get("proof"), values.get("spent")

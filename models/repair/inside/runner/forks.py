@@ -2,7 +2,7 @@
 
 The process has imported the test session already, so a child starts with everything in memory and
 is thrown away afterwards: no candidate can spoil the next one. ``serve`` returns twice, like fork:
-with a ``Turn`` in each child, with None in the server when the search is over.
+with a ``ForkedJob`` in each child, with None in the server when the search is over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _READ = 1 << 16
 _SLACK_S = 0.2
 
 
-class Turn:
+class ForkedJob:
     """What one forked child has to do, and its way to tell how it goes."""
 
     def __init__(self, job: Message, pipe: int) -> None:
@@ -79,8 +79,8 @@ class ForkServer:
         self.released = False
         """Told to go on as if nothing had happened: what is looked for is in a later session."""
 
-    def serve(self) -> Turn | None:
-        """Answer jobs until told to stop (None); returns a ``Turn`` in every child."""
+    def serve(self) -> ForkedJob | None:
+        """Answer jobs until told to stop (None); returns a ``ForkedJob`` in every child."""
         gc.collect()
         gc.freeze()
         self._selector.register(self._sock, selectors.EVENT_READ)
@@ -147,7 +147,7 @@ class ForkServer:
                 child.kill()
                 child.quiet_at = child.ends_at = now + 5.0
 
-    def _fork(self, job: Message) -> Turn | None:
+    def _fork(self, job: Message) -> ForkedJob | None:
         mine, its = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a process with threads: a suite may make errors of warnings
@@ -165,7 +165,7 @@ class ForkServer:
         self._selector.close()
         self._sock.close()
         _silence()
-        return Turn(job, its)
+        return ForkedJob(job, its)
 
     def _quit(self) -> None:
         for child in list(self._children.values()):

@@ -139,8 +139,8 @@ def _message(error: BaseException) -> str:
         return type(error).__name__
 
 
-class Items:
-    """The collected items as ``trial.Tests``."""
+class CollectedTests:
+    """The collected items as ``trial.TestSession``."""
 
     def __init__(self, items: list[Any], outcomes: Outcomes, broken: Mapping[str, Any] | None = None) -> None:
         self.by_name: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from ..analysis.source import Code
 from ..analysis.suspects import INDIRECT, Mentions, Weights, boosted, filling, indirect, mentioned, ochiai, spread
 from ..analysis.wire import Message
 from ..runner.baseline import Baseline
-from .ideas import Candidate, Closed, Ideal, best_first
+from .ideas import Closed, Ideal, RankedEdit, best_first
 from .trials import Trial
 
 _NEWEST, _FADE = 0.97, 0.01
@@ -133,7 +133,7 @@ class Candidates:
 
     def _places(
         self, path: str, table: dict[int, float], mentions: Mentions, codes: dict[str, Code]
-    ) -> Iterator[Closed | Candidate]:
+    ) -> Iterator[Closed | RankedEdit]:
         words = mentions.of(path)
         if table or path in codes or (path in self._loaded and self._mentions(path, words)):
             code = codes.get(path) or self._code(path)
@@ -143,7 +143,7 @@ class Candidates:
                 table.update(more := indirect(code, table, words, filled))
                 self._importing |= {(path, line) for line in filled.keys() & more.keys()}
                 for score, line, idea in undone(code, table, self._hunks, self._hints.names | words.keys()):
-                    yield Candidate(score, code.path, line, idea)
+                    yield RankedEdit(score, code.path, line, idea)
                 yield from Ideal(code, self._hints).places(table)
 
     def _mentions(self, path: str, words: dict[str, float]) -> bool:

@@ -15,7 +15,7 @@ from ..runner.baseline import GOOD, Baseline
 from ..runner.lab import Lab
 from .candidates import Candidates
 from .jobs import Jobs
-from .proof import Proof
+from .proof import FullValidation
 from .trials import Sharing, Tally, Trial, promise, varied
 
 _THOROUGH = 400
@@ -29,13 +29,13 @@ _AFTERGLOW = 0.35
 """Share of the time to the first repair that is spent looking for others."""
 
 
-class Search:
+class RepairSearch:
     """Looks for drafts that make all failing tests pass and break none."""
 
     def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
         self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
-        self._proof = Proof(lab, jobs, list(baseline.tests.values()), end)
+        self._proof = FullValidation(lab, jobs, list(baseline.tests.values()), end)
         self._began = self._until = time.monotonic()
         self._importing = 0.0
         self._quick = jobs.representatives()
