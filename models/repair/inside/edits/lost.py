@@ -25,7 +25,7 @@ def lost(scope: Scope) -> dict[str, float]:
     found: dict[str, float] = {}
     for texts, weight in (
         (remembered(scope, guards=False), 0.38),
-        (_said(scope), 0.36),
+        (scope.borrowed(scope.facts.kin.said), 0.36),
         (_own(scope), 0.36),
         (calls(scope), 0.34),
         (_settings(scope), 0.3),
@@ -51,10 +51,6 @@ def remembered(scope: Scope, *, guards: bool) -> list[str]:
     wanted = (template for template in scope.hints.history if template.guard is guards)
     texts = (text for template in wanted for text in tailored(template, scope.known, list(dict.fromkeys(here))))
     return list(islice(dict.fromkeys(texts), 3 * _MOST))
-
-
-def _said(scope: Scope) -> list[str]:
-    return scope.borrowed(scope.facts.kin.said)
 
 
 def _own(scope: Scope) -> list[str]:
