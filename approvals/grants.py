@@ -1,4 +1,4 @@
-"""Grants: what "approve the like for this run" covers, and the vote that gives one. Pure but for that vote."""
+"""Grants: what "approve the like for this run" covers. Pure."""
 
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -7,8 +7,7 @@ from uuid import UUID, uuid5
 
 import rfc8785
 
-from approvals.ballot import Ballot, Decision, Grant, Terms, Voter
-from approvals.contract import Ballots
+from approvals.ballot import Ballot, Grant, Terms, Voter
 from approvals.errors import refusal
 from approvals.quorum import effective, involved, may_vote
 from domain import TIERS, Action, person
@@ -37,7 +36,9 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
     pins = {part: pin(ballot.action, part) for part in _parts(ballot.action)}
     for part in terms.open:
         argument = part.startswith("arguments.") and part not in PINNED
-        if part not in pins or not (part in LEAVABLE or argument) or _everything(ballot.action, part):
+        # The edits of an action without any command are all that says what it does.
+        everything = part == "arguments.change" and not ballot.action.arguments.get("commands")
+        if part not in pins or not (part in LEAVABLE or argument) or everything:
             raise refusal("grant_refused", f"{part!r} cannot be left open.")
     pins = {part: text for part, text in pins.items() if part not in terms.open}
     if not any(part.startswith("arguments.") for part in pins):
@@ -57,11 +58,6 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
         created_at=now,
         expires_at=now + timedelta(seconds=terms.seconds),
     )
-
-
-def _everything(action: Action, part: str) -> bool:
-    """Whether nothing would be left that says what runs: the edits of an action without any command."""
-    return part == "arguments.change" and not action.arguments.get("commands")
 
 
 def covers(grant: Grant, ballot: Ballot, *, now: datetime) -> bool:
@@ -117,18 +113,3 @@ def _argument_names(grant: Grant) -> set[str]:
     pinned = {part.removeprefix("arguments.") for part in grant.pins if part.startswith("arguments.")}
     left_open = {part.removeprefix("arguments.") for part in grant.left_open if part.startswith("arguments.")}
     return pinned | left_open
-
-
-async def approve_the_like(
-    ballots: Ballots, ballot: Ballot, decision: Decision, terms: Terms, voter: Voter, *, now: datetime
-) -> Ballot:
-    """Vote yes, and grant the like for the rest of the run. What cannot be granted is not voted for either.
-
-    Raises:
-        Refused: as ``Ballots.vote`` and ``Ballots.grant`` do.
-    """
-    offered(ballot, terms, voter, now=now)
-    voted = await ballots.vote(ballot.id, decision, voter)
-    if voted.state == "approved":
-        await ballots.grant(ballot.id, terms, voter)
-    return voted

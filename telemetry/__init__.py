@@ -1,6 +1,6 @@
 """Listens; nobody speaks to it. Spans, metrics and logs leave the house here, without secrets.
 
-Only ``service.wiring`` and the command line come in by this door.
+Only ``service.wiring``, ``service.retention`` and the command line come in by this door.
 """
 
 from telemetry.destination import Destination, to_collector, to_langfuse
@@ -9,7 +9,7 @@ from telemetry.langfuse import Score, Scores
 from telemetry.leases import ListenedBackend
 from telemetry.logs import about_run, logging_as
 from telemetry.metrics import Metrics, Waiting
-from telemetry.reader import forget_trace, read_trace
+from telemetry.reader import forget_trace, read_trace, traces_before
 from telemetry.redact import Redactor
 from telemetry.scorekeeper import Scorekeeper
 from telemetry.show import render
@@ -42,5 +42,6 @@ __all__ = [
     "to_langfuse",
     "trace_id",
     "traceparent",
+    "traces_before",
     "tracing",
 ]

@@ -1,7 +1,8 @@
 """Read a run's spans back from the local files."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ async def forget_trace(folder: Path, run: str) -> bool:
         return there
 
     return await asyncio.to_thread(delete)
+
+
+def traces_before(folder: Path, moment: datetime) -> Sequence[str]:
+    """Return the runs whose local spans were last written before ``moment``."""
+    return [path.stem for path in folder.glob("*.jsonl") if path.stat().st_mtime < moment.timestamp()]
 
 
 def _read(folder: Path, run: str) -> Branch:

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from database import now
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.documents import state_document, thread_document
 from service.runs.history import checkpoint, fork, moments
 from service.runs.threads import Thread, ThreadQuery, ThreadStatus, picked
-from service.wiring.application import now
 from service.wiring.server import ServerContext
 
 router = APIRouter(prefix="/threads", tags=["threads"])
@@ -136,11 +136,8 @@ async def patch(principal: Runner, at: TheContext, thread_id: str, asked: Patch)
 
 @router.delete("/{thread_id}", status_code=204)
 async def delete(principal: Runner, at: TheContext, thread_id: str) -> None:
-    """Stop what works on it and hide it. Approvals and the audit stay."""
-    thread = await at.threads.get(thread_id, principal.org)
-    for turn in reversed(await at.turns.unfinished(thread.id)):
-        await at.dispatch.stop(turn, "interrupt", "deleted")
-    await at.threads.bury(thread.id, now=now())
+    """Stop what works on it and hide it; everything of it but approvals and the audit is erased after a while."""
+    await at.maintenance.retention.delete(await at.threads.get(thread_id, principal.org))
 
 
 @router.post("/{thread_id}/copy")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -12,13 +12,12 @@ from rich.console import Console
 from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, Clock, Voter, default_policy
+from approvals import Ballots, Clock, Voter, Voting, default_policy
 from approvals.channels import Connections, load_connections
-from approvals.storage import StoredBallots, create_all, waiting
-from database import writing
+from approvals.storage import StoredBallots, waiting
+from database import now
 from domain import Refused
 from graphs import Staff, coding
-from models import Database as ModelTables
 from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
@@ -40,12 +39,12 @@ from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
-from service.runs.leases import FencedBackend, RunLeases
-from service.runs.runs import Run, Runs
+from service.runs.fenced_backend import FencedBackend
+from service.runs.runs import Run, RunLeases, Runs
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
-from service.storage.schema import METADATA
+from service.storage.schema import make_tables
 from service.wiring.models import ModelSelection, Policies, masker_of, open_switchboard, probe_endpoints
 from service.wiring.prompts import wordings
 from service.wiring.sandboxes import open_pool, spec_of
@@ -70,7 +69,6 @@ from telemetry import (
     render,
 )
 from telemetry.audit import Audit
-from telemetry.audit import metadata as audit_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +117,11 @@ class Application:
             )
         return self.people.voter(name or local_user(), self.org)
 
+    @property
+    def voting(self) -> Voting:
+        """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
+        return Voting(ballots=self.ballots, clock=self.engine.clock)
+
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
         self.pool.warm(self.spec)
@@ -143,9 +146,8 @@ class Application:
         principal = (
             f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
         )
-        console.print(
-            f"[dim]coder: {principal} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False
-        )
+        where = "/".join(filter(None, (self.settings.sandbox, self.spec.runtime)))
+        console.print(f"[dim]coder: {principal} · sandbox: {where}[/]", highlight=False)
 
     async def spans(self, run: str) -> Branch:
         """The run's tree of spans."""
@@ -164,11 +166,6 @@ class Application:
         """End a run for good, and everything that waits on it."""
         await self.ballots.kill(run.id, self.people.voter(principal, self.org))
         await self.engine.runs.cancel(run.id, now=self.engine.clock())
-
-
-def now() -> datetime:
-    """The clock of the house."""
-    return datetime.now(UTC)
 
 
 @asynccontextmanager
@@ -213,7 +210,7 @@ async def _furnish(  # noqa: PLR0917
     runs, audit = Runs(engine=database), open_audit(settings, database, clock)
     stack.push_async_callback(witnessed, audit)
     if rows.server is None:
-        await prepare_sqlite(database, partial(_make_tables, database))
+        await prepare_sqlite(database, partial(make_tables, database))
     else:
         await ensure_migrated(database)
     people = await _directory(settings, database, clock)
@@ -268,15 +265,6 @@ async def _directory(settings: Settings, database: AsyncEngine, clock: Clock) ->
     )
     await four_eyes.look()
     return LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
-
-
-async def _make_tables(database: AsyncEngine) -> None:
-    """Every table that a SQLite file lacks."""
-    await create_all(database)
-    await ModelTables(engine=database, writing=writing).create_all()
-    async with writing(database) as connection:
-        await connection.run_sync(METADATA.create_all)
-        await connection.run_sync(audit_tables.create_all)
 
 
 def build_staff(

@@ -1,6 +1,7 @@
 """Wiring of a server: everything a request needs, opened once for the process, and the dispatcher it runs on."""
 
 import asyncio
+import base64
 import fcntl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.channels import InboundWebhooks, Links, SsrfGuard, WebhookSender, new_client
 from approvals.storage import StoredOutbox, StoredReplayGuard
+from database import now
 from domain import Refused
 from service.auth.allowed import AllowedRepositories, PublicUrls, listed
 from service.auth.api_keys import ApiKeys, subjects
@@ -23,8 +25,9 @@ from service.auth.oidc import Issuer
 from service.auth.rate_limits import Limiter, LocalRates, SharedRates
 from service.auth.secrets import own_key
 from service.errors import refuse
-from service.maintenance import Maintenance, Retention
+from service.maintenance import Maintenance
 from service.queue.embedded import EmbeddedDispatcher
+from service.retention import Retention
 from service.runs.dispatcher import Dispatcher
 from service.runs.engine import RunEngine
 from service.runs.event_log import TurnEvents
@@ -33,10 +36,9 @@ from service.runs.runs import Run
 from service.runs.submission import Submission
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
-from service.runs.webhooks import RunWebhooks
 from service.settings import Settings
 from service.storage.items import Items
-from service.wiring.application import Application, now
+from service.wiring.application import Application
 
 
 async def engine_of(application: Application, executor: TurnExecutor, stack: AsyncExitStack) -> Dispatcher:
@@ -60,12 +62,15 @@ async def engine_of(application: Application, executor: TurnExecutor, stack: Asy
     )
 
 
-def retention_of(application: Application) -> Retention:
-    """Who clears away what is not kept."""
+def _retention(application: Application, threads: Threads, turns: Turns, dispatch: Dispatcher) -> Retention:
     saver = application.engine.graph.checkpointer
     return Retention(
         engine=application.engine.runs.engine,
         files=application.store,
+        home=application.settings.home,
+        threads=threads,
+        turns=turns,
+        dispatch=dispatch,
         keep=timedelta(days=application.settings.keep_days),
         clock=now,
         checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
@@ -152,8 +157,11 @@ def keys_of(application: Application) -> ApiKeys:
 
 
 @asynccontextmanager
-async def open_server_context(application: Application) -> AsyncGenerator[ServerContext]:
-    """Take up the work where it was left, and put it down in order at the end."""
+async def open_server_context(application: Application, *, walks: bool = True) -> AsyncGenerator[ServerContext]:
+    """Take up the work where it was left, and put it down in order at the end.
+
+    ``walks`` False: this process leaves the maintenance loop to another one on the same database.
+    """
     settings = application.settings
     alone = nullcontext() if application.server else alone_in(settings.home)
     with alone:
@@ -162,13 +170,14 @@ async def open_server_context(application: Application) -> AsyncGenerator[Server
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))
             context = await _furnish(application, posting, asking, stack)
             await context.maintenance.take_up()
-            maintenance = asyncio.create_task(context.maintenance.walk())
+            maintenance = asyncio.create_task(context.maintenance.walk()) if walks else None
             try:
                 yield context
             finally:
-                maintenance.cancel()
-                with suppress(asyncio.CancelledError):
-                    await maintenance
+                if maintenance is not None:
+                    maintenance.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await maintenance
                 await context.dispatch.close()
 
 
@@ -181,22 +190,18 @@ async def _furnish(
     # One server per home folder, so what an earlier one held when it was killed is ours at once.
     engine = application.engine if application.server else replace(application.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
-    keys_folder = settings.home / "keys"
-    letters = RunWebhooks(
-        engine=database,
-        clock=now,
-        client=posting,
-        guard=SsrfGuard(allow=application.connections.allow),
-        secret=own_key(keys_folder, "run-webhooks"),
-    )
-    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
+    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, clock=now)
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
-    hooks = InboundWebhooks(ballots=application.ballots, people=application.people, memory=messages, clock=now,
-                  integrations=application.connections.hooks)  # fmt: skip
-    links = Links(key=own_key(keys_folder, "links"), clock=now)
-    sender = _sender(application, posting, links)
+    hooks = InboundWebhooks(
+        voting=submission.voting,
+        people=application.people,
+        memory=messages,
+        clock=now,
+        integrations=application.connections.hooks,
+    )
+    links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
         application=application,
         settings=settings,
@@ -221,11 +226,10 @@ async def _furnish(
             engine=database,
             ballots=application.ballots,
             submission=submission,
-            letters=letters,
-            sender=sender,
+            sender=_sender(application, posting, links),
             dispatch=dispatch,
             witnessed=application.witnessed,
-            retention=retention_of(application),
+            retention=_retention(application, threads, turns, dispatch),
             clock=now,
         ),
     )
@@ -260,6 +264,7 @@ def _sender(application: Application, posting: httpx.AsyncClient, links: Links) 
         guard=SsrfGuard(allow=application.connections.allow),
         clock=now,
         link=PublicUrls(links=links, home=settings.home_url),
+        run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
     )
 
 

@@ -11,13 +11,14 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
+from database import now
 from domain import Task
 from service.queue.distributed import DistributedDispatcher
 from service.queue.embedded import EmbeddedDispatcher
 from service.runs.dispatcher import Dispatcher
 from service.runs.threads import Thread
 from service.runs.turns import Turn
-from service.wiring.application import now, open_application
+from service.wiring.application import open_application
 from service.wiring.server import ServerContext, open_server_context
 from tests.worlds import postgres
 from tests.worlds.house import settings
@@ -101,7 +102,7 @@ class World:
         return [await asyncio.to_thread(postgres.sql, self.socket, each, "engines") for each in statements]
 
 
-async def asked(context: ServerContext, text: str, *, thread: str | None = None) -> Turn:
+async def asked(context: ServerContext, text: str, *, thread: str | None = None, webhook: str | None = None) -> Turn:
     """The row of a turn on a thread, as the reception writes it; nobody performs it yet."""
     fresh, thread = thread is None, thread or str(uuid4())
     at = now()
@@ -109,8 +110,16 @@ async def asked(context: ServerContext, text: str, *, thread: str | None = None)
         task = Task(text=text, repo="/nowhere", accept="true", requester="ann")
         await context.threads.add(Thread(id=thread, org="local", created_at=at, updated_at=at))
         await context.application.engine.create(task, id=thread)
-    turn = Turn(id=str(uuid4()), thread=thread, org="local", assistant="coding", created_at=at, updated_at=at,
-                asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})})  # fmt: skip
+    turn = Turn(
+        id=str(uuid4()),
+        thread=thread,
+        org="local",
+        assistant="coding",
+        created_at=at,
+        updated_at=at,
+        webhook=webhook,
+        asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})},
+    )
     return await context.turns.add(turn)
 
 
