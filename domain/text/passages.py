@@ -5,6 +5,7 @@ differ, where a line that is unique in the file anchors them. A text that may be
 nothing is ever changed at a wrong place.
 """
 
+import dataclasses
 import re
 import unicodedata
 from collections import Counter
@@ -27,6 +28,8 @@ _MOST_LINES, _MOST_CHARS = 400, 20_000
 """Of a search that is compared closely."""
 _OFTEN = 40
 """A line that stands there more often says nothing about where the text is."""
+_NUMBER = re.compile(r"[ \t]{0,8}(\d{1,7})(?:[:|][ \t]?|\t| |$)")
+"""The number of a line, as files are shown and as compilers and pagers write it."""
 _LINE = 400
 """Characters of a line that are compared."""
 
@@ -62,6 +65,9 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
         python: the file is Python, where indentation decides what is meant.
     """
     times = _counted(text, search)
+    if not times and (unnumbered := _unnumbered(search)) is not None:
+        place = find(text, unnumbered, _unnumbered(replace) or replace, python=python)
+        return dataclasses.replace(place, how=place.how or "line numbers") if isinstance(place, Place) else place
     if times == 1:
         return _exact(text, search, replace, python=python)
     if times:
@@ -133,6 +139,16 @@ def nearest(text: str, search: str) -> tuple[int, int]:
 
 def _rows(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
+
+
+def _unnumbered(text: str) -> str | None:
+    """A text that was copied with the numbers of its lines, without them; None: it has none."""
+    rows = _rows(text)
+    numbers = [_NUMBER.match(row) for row in rows]
+    values = [int(match[1]) for match in numbers if match is not None]
+    if len(values) != len(rows) or not rows or any(b - a != 1 for a, b in pairwise(values)):
+        return None
+    return "".join(f"{row[match.end() :]}\n" for row, match in zip(rows, numbers, strict=True) if match is not None)
 
 
 def _edges(rows: Sequence[str]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
@@ -104,6 +104,8 @@ class Chat:
             reply = _reply(cast("T", without_thoughts(text.text)), text, text.usage)
             return replace(reply, tool_calls=text.calls)
         schema = schema_of(question.answer)
+        if question.reader is not None:
+            return await self._in_blocks(question, question.reader, schema)
         first = await self._send(question, schema)
         parsed = read(first.text, question.answer)
         if parsed.value is not None:
@@ -127,14 +129,41 @@ class Chat:
             )
         return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
+    async def _in_blocks(
+        self, question: Question[T], reader: Callable[[str, bool], tuple[T | None, str]], schema: AnswerSchema
+    ) -> Reply[T]:
+        """Ask for an answer that is no JSON, once more where it holds none."""
+        first = await self._send(question, schema)
+        parsed, wrong = reader(without_thoughts(first.text) or first.text, first.finish == "length")
+        if parsed is not None:
+            return _reply(parsed, first, first.usage)
+        repair = (Message(role="assistant", content=first.text or "(nothing)"), Message(role="user", content=wrong))
+        second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
+        parsed, wrong = reader(without_thoughts(second.text) or second.text, second.finish == "length")
+        if parsed is None and second.finish == "length":
+            raise CutOff(
+                f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
+                "tokens, also not when it was asked to be shorter.",
+                hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
+            )
+        if parsed is None:
+            raise Unreadable(
+                f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0]}",
+                hint="Use a model that can write a fenced block, or say code_form: json in its card.",
+            )
+        return _reply(parsed, replace(second, first_ms=first.first_ms), first.usage + second.usage)
+
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
         """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
         offer = ToolOffer(tools=question.tools, choice=question.tool_choice) if question.tools else None
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
+            if question.reader is not None:  # the form is only named, nothing is asked of the endpoint's grammar
+                dialect = replace(dialect, structured="text")
             if offer is not None and not dialect.tools:
                 raise no_tools(self.name, "it refused them before")
-            sent = replace(question, messages=formatted(question.messages, schema, dialect))
+            rule = None if question.reader is not None else schema
+            sent = replace(question, messages=formatted(question.messages, rule, dialect))
             try:
                 return await self._stream(sent, schema, dialect, offer)
             except (Refused, Unavailable) as error:
@@ -144,7 +173,9 @@ class Chat:
                     raise no_tools(self.name, error.message) from None
                 if plainer is None:
                     raise
-                self.learned.dialect = plainer
+                self.learned.dialect = (
+                    replace(plainer, structured=self.learned.dialect.structured) if rule is None else plainer
+                )
         raise Refused(
             f"{self.name} refuses every way of asking.",
             code="llm_bad_request",

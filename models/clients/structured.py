@@ -22,7 +22,7 @@ from models.clients.lenient_json import PLACES, json_values, unwrapped
 
 LONGEST_IN_GRAMMAR = 20_000
 """Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
-MOST_IN_GRAMMAR = 60
+MOST_IN_GRAMMAR = 100
 """Items of a list: a grammar compiler writes each of them out."""
 
 _NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from domain import CodeChange, EditBlock, FileEdit
+from domain import CodeChange, DoneAction, EditAction, EditBlock, FileEdit, RunAction
 from models.clients import structured
 from models.dialects import text
 from models.dialects.blocks import Part
 from models.dialects.fences import split
 
+_OUTPUTS = "outputs:"
 _EXAMPLE = (
     "Answer again with the change itself, in one fenced block for each file, for example:\n\n"
     "```edit src/app.py\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```"
@@ -44,6 +45,12 @@ def instructions() -> str:
     return Path(__file__).with_name("single.md").read_text(encoding="utf-8").strip()
 
 
+@cache
+def json_instructions() -> str:
+    """What a model is told whose changes come as one JSON object, after a prompt that speaks of blocks."""
+    return Path(__file__).with_name("single_json.md").read_text(encoding="utf-8").strip()
+
+
 def read(answer: str, *, cut: bool = False) -> ChangeReading:
     """Read one answer.
 
@@ -61,7 +68,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     if any(part.kind == "edit" and not part.weak and not part.code for part in whole):
         whole = [part for part in whole if not part.weak]
     edits = [edit for part in whole for edit in part.edits]
-    commands = [str(dict(part.values)["command"]) for part in whole if part.kind == "run"]
+    commands, outputs = _commands([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
     done = next((dict(part.values) for part in whole if part.kind == "done"), None)
     if not edits and not commands and done is None:
         return _nothing(answer, prose, whole, lost=lost)
@@ -71,7 +78,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
         notes.append("The answer was cut off: its last block is no part of the change.")
     try:
         change = change_of(edits, commands)
-        change = replace(change, commit_message=message, notes=prose)
+        change = replace(change, commit_message=message, notes=prose, cmd_outputs=tuple(outputs))
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
         told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:4])
@@ -79,6 +86,37 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
             thought=prose, problem=f"The change cannot be used: {told}.", example=_EXAMPLE, code="bad_arguments"
         )
     return ChangeReading(change=change, thought=prose, ignored=" ".join(notes))
+
+
+def _commands(blocks: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The commands, and the paths that lines ``outputs: …`` name."""
+    commands: list[str] = []
+    outputs: list[str] = []
+    for block in blocks:
+        lines = block.split("\n")
+        named = [line for line in lines if line.lower().startswith(_OUTPUTS)]
+        outputs += [path for line in named for path in line[len(_OUTPUTS) :].replace(",", " ").split()]
+        commands.append("\n".join(line for line in lines if line not in named))
+    return [command for command in commands if command.strip()], outputs
+
+
+def render(change: CodeChange) -> str:
+    """Write a change as an answer that ``read`` reads as the same one; texts end with a line feed then."""
+    edits = [EditBlock(path=new.path, content=new.content, language=new.language) for new in change.files_to_create]
+    edits += [
+        EditBlock(path=edit.path, search=edit.search, replace=edit.replace, content=edit.content)
+        for edit in change.files_to_update
+    ]
+    edits += [EditBlock(path=path, delete=True) for path in change.files_to_delete]
+    blocks = [text.render(EditAction(edits=tuple(edits)))] if edits else []
+    named = f"\n{_OUTPUTS} {' '.join(change.cmd_outputs)}" if change.cmd_outputs else ""
+    for number, command in enumerate(change.cmd_instructions, 1):
+        last = number == len(change.cmd_instructions)
+        blocks.append(text.render(RunAction(command=f"{command}{named}" if last else command)))
+    message, _, why = change.commit_message.partition("\n")
+    if message or not blocks:
+        blocks.append(text.render(DoneAction(message=message, notes=why.strip())))
+    return "\n".join([change.notes.strip(), *blocks]).lstrip("\n")
 
 
 def _nothing(answer: str, prose: str, parts: Sequence[Part], *, lost: bool) -> ChangeReading:

@@ -17,13 +17,15 @@ from domain import (
     Step,
     Transient,
     ensure_within,
+    failure_kind,
     read_report,
     ready,
 )
 from models import ChangeRequest, Message, PromptSource, worst_case
+from models.dialects import single
 from nodes._commands import plain, tail
 from nodes._events import announce
-from nodes._models import Clock, Roster, as_json, selection
+from nodes._models import Clock, Roster, selection
 from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
 from nodes.coder.candidates import ProviderAnswer, affordable, propose, selection_of, together
@@ -77,6 +79,7 @@ class SingleAnswer:
         return await self.prompt.render(
             state["run"],
             expert=self.roster.expert_prompt(state["expert"]),
+            form=single.instructions(),
             **await opening(self.changes, state, step),
         )
 
@@ -84,7 +87,8 @@ class SingleAnswer:
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
     ) -> list[ProviderAnswer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
-        context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
+        red = None if state["baseline"].ok else failure_kind(plain(state["baseline"]))
+        context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else red)
         providers = affordable(await self.roster.providers(context), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", context) is not None:
             tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)
@@ -158,7 +162,7 @@ class SingleAnswer:
         # The conversation goes on only when there was exactly one.
         heard: tuple[Message, ...] = ()
         if len(prompts) == 1 and answers[0].proposal is not None:
-            heard = (*prompts[0], Message(role="assistant", content=as_json(answers[0].proposal.change)))
+            heard = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
             attempt, risk = await self._one(state, work, step, answer)
@@ -205,9 +209,10 @@ class SingleAnswer:
         if risk is not None:
             return attempt, risk
         attempt = await self.changes.apply(state, work, attempt, attempt.change)
-        if fit.problems and not attempt.refused:
+        rest = "\n".join(part for part in (fit.told if fit.problems else "", proposal.left_out) if part)
+        if rest and not attempt.refused:
             # What applies is kept, and the coder is asked for the rest.
-            attempt = replace(attempt, code="edit_does_not_apply", hint=fit.told[:20_000])
+            attempt = replace(attempt, code="edit_does_not_apply", hint=rest[:20_000])
         return attempt, None
 
     async def proved(

@@ -293,7 +293,10 @@ class ModelSelection:
             return ProviderOrder(
                 providers=strategy.providers, reason=f"Strategy {errand.task.strategy} names the providers."
             )
-        return providers_for(errand.failure if errand.attempt > 1 else None, self.catalogue)
+        # Failing tests before anything was tried are what the coder is asked for; what does not even build, or whose
+        # types are wrong, has its rule from the start.
+        known = errand.failure if errand.attempt > 1 or errand.failure != "tests" else None
+        return providers_for(known, self.catalogue)
 
     async def _who(self, turn: ProviderOrder, errand: SelectionContext, *, look: bool = True) -> tuple[Provider, ...]:
         policy = await self.board.policy(errand)
@@ -313,7 +316,10 @@ class ModelSelection:
         found, _ = await model.chosen((), self.settings(CODER), look=look)
         if not found.choices and all("policy" in why or "not of" in why for why in found.passed_over):
             return None
-        return ModelProvider(model=replace(model, called=found.choices[0].asked_as) if found.choices else model)
+        if not found.choices:
+            return ModelProvider(model=model)
+        first = found.choices[0]
+        return ModelProvider(model=replace(model, called=first.asked_as), form=first.card.code_form)
 
     def _repairing(self, errand: SelectionContext, reason: str) -> Provider:
         return RecordedProvider(provider=self.repair, board=self.board, errand=errand, reason=reason)

@@ -69,7 +69,7 @@ from risk.paths import glob_expression
 from sandbox.requirements import is_manifest, requirements
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
-from service.cli import fix
+from service.cli import logged_tests
 from service.report import diff_view, harmless
 from telemetry.redact import Redactor
 
@@ -210,8 +210,8 @@ PARSERS = (
     Parser("approvals.channels.base", lambda text: parse_github(_raw(text), "check_run"), refuses=(Refused,)),
     Parser("approvals.channels.teams", lambda text: parse_teams(_raw(text)), refuses=(Refused,)),
     Parser("approvals.channels.teams", lambda text: (_wrote(text), _wrote(f"<at>{text}"), plain_text(text))),
-    Parser("service.cli.fix", lambda text: fix.remade({"log": text}, {"a.py": "x = 1"})),
-    Parser("service.cli.fix", lambda text: fix.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
+    Parser("service.cli.logged_tests", lambda text: logged_tests.remade({"log": text}, {"a.py": "x = 1"})),
+    Parser("service.cli.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
     Parser("models.partial_json", lambda text: PartialChange().read(text)),
     Parser("models.partial_json", lambda text: PartialChange().read(f'{{"path": "{text}')),
     Parser("domain.identity.addresses", redacted),
@@ -225,6 +225,7 @@ PARSERS = (
     Parser("domain.text.passages", lambda text: passages.find(text, f"x\n{text[: len(text) // 9]}", text)),
     Parser("domain.text.passages", lambda text: passages.find(f"{text}\n y", f"{text}\n  y\n", f"{text}\n  z\n")),
     Parser("domain.text.passages", lambda text: passages.find(text, f"{text[:900]}\nunique_line\n", text)),
+    Parser("domain.text.passages", lambda text: passages.find("x", f"1 {text}", text)),
     Parser("domain.text.elision", lambda text: elision(text, "a.py")),
     Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),

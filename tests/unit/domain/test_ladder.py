@@ -115,6 +115,12 @@ def test_tabs_of_the_file_are_kept():
     assert edit(BEFORE, new, text=tabbed) == tabbed.replace("\t\tif tax:\n", "\t\tif tax:\n\t\t\ttax = tax / 100\n")
 
 
+@pytest.mark.parametrize("form", ["{:>6} {}", "{}: {}", "{}| {}", "{}\t{}"])
+def test_lines_that_were_copied_with_their_numbers(form):
+    shown = "".join(f"{form.format(number, line)}\n" for number, line in enumerate(BEFORE.splitlines(), 13))
+    assert edit(shown, AFTER) == WANTED
+
+
 def test_a_deletion_takes_the_line_end_with_it():
     assert edit("# add everything up  \n", "") == SHOP.replace("        # add everything up\n", "")
 
