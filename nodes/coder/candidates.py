@@ -23,6 +23,7 @@ from models import (
 from nodes._events import TextStream, announce
 from nodes.coder.candidate_runs import CandidateRuns
 from nodes.coder.judge import Judge, rated
+from sandbox import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class ProviderAnswer:
     """What everybody's answers cost, and running them."""
     run: CommandRun | None = None
     """The acceptance command with exactly this change, where it was run already."""
+    workspace: Workspace | None = None
+    """Where it was run: what the command left behind is there."""
 
 
 def selection_of(step: Step, attempt: int, answer: ProviderAnswer) -> Selection:
@@ -145,7 +148,7 @@ async def propose(
         menders = [e for e in entrants if e.provider.repairs] if writers else []
         written = [e for e in writers if e.candidate is not None]
         if not any(e.candidate is not None and passes_everything(e.candidate) for e in written):
-            ground = _ranked(written, entrants, runs).proposal if written else None
+            ground = _best(written).proposal if written else None
             for mender in menders:
                 await (mender.mend(ground, job, runs) if ground else mender.propose(job, bench))
     if not any(e.proposal for e in entrants) and last_resort is not None:
@@ -219,9 +222,14 @@ async def _judged(tried: Sequence[_Entrant], judge: Judge, spent: Spent) -> Spen
     return judged.spent
 
 
+def _best(tried: Sequence[_Entrant]) -> _Entrant:
+    winner = best([e.candidate for e in tried if e.candidate is not None]).winner
+    return next(e for e in tried if e.lane == winner.id)
+
+
 def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: CandidateRuns) -> ProviderAnswer:
     ranked = best([e.candidate for e in tried if e.candidate is not None])
-    winner = next(e for e in tried if e.lane == ranked.winner.id)
+    winner = _best(tried)
     others = tuple(e.report() for e in entrants if e.candidate is None)
     with runs.tracer.start_as_current_span("n_best") as span:
         span.set_attributes(
@@ -235,7 +243,11 @@ def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: Candi
         )
     announce("note", ranked.reason, winner=ranked.winner.provider)
     return ProviderAnswer(
-        proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason, run=winner.run
+        proposal=winner.proposal,
+        candidates=(*ranked.order, *others),
+        reason=ranked.reason,
+        run=winner.run,
+        workspace=runs.used.get(winner.lane),
     )
 
 

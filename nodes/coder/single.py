@@ -163,6 +163,13 @@ class SingleAnswer:
         heard: tuple[Message, ...] = ()
         if len(prompts) == 1 and answers[0].proposal is not None:
             heard = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
+        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice, and the
+        # workspace where it ran says what it left behind.
+        first = answers[0]
+        alone = len(answers) == 1 and first.proposal is not None and not first.proposal.change.cmd_instructions
+        known = first.run if alone else None
+        if known is not None and first.workspace is not None:
+            work = self.changes.at(state, first.workspace)
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
             attempt, risk = await self._one(state, work, step, answer)
@@ -179,9 +186,6 @@ class SingleAnswer:
                     "verdict": None,
                 }
             attempts.append(attempt)
-        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice.
-        alone = len(answers) == 1 and not attempts[0].change.cmd_instructions
-        known = answers[0].run if alone else None
         return {**await self.proved(state, work, attempts, spent, known=known), "transcript": heard}
 
     async def _one(
