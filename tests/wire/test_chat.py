@@ -113,7 +113,6 @@ async def test_one_round_of_repair():
 
 @pytest.mark.parametrize("step", [
     {"answer": "I would rather not."},
-    {"answer": '{"goal": "Fix', "finish": "length"},
     {"answer": ""},
     {"answer": '{"unknown": 1}'},
 ])  # fmt: skip
