@@ -103,7 +103,7 @@ _HINT: Final[dict[Code, str]] = {
     "thread_busy": 'Wait for its run, or choose "multitask_strategy": "enqueue".',
     "turn_not_found": "List them with GET /threads/{thread_id}/runs.",
     "assistant_not_found": "List them with POST /assistants/search.",
-    "item_not_found": "Look at POST /store/items/search.",
+    "item_not_found": "List them with GET /v1/runs/{id}/artifacts.",
     "checkpoint_not_found": "List them with POST /threads/{thread_id}/history.",
     "route_not_found": "See /docs for every route.",
     "method_not_allowed": "See /docs for the methods of this route.",

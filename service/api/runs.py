@@ -6,15 +6,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.api.errors import problem
-from service.runs.documents import run_document
+from service.runs.documents import RUN_FIELDS, run_document
 from service.runs.event_log import as_json, frame
 from service.runs.requests import RunAsk, checked_modes
 from service.runs.streaming import final_values, stopped_by_model
 from service.runs.submission import Submitted
+from service.runs.threads import picked
 from service.runs.turns import Turn, TurnStatus
 from service.wiring.server import ServerContext
 
@@ -56,11 +57,13 @@ async def list_runs(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 10,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     status: TurnStatus | None = None,
+    select: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """The thread's runs, newest first."""
+    picked({}, select, allowed=RUN_FIELDS)
     thread = await at.threads.get(thread_id, principal.org)
     found = await at.turns.of(thread.id, status=status, limit=limit, offset=offset)
-    return answer([run_document(turn) for turn in found])
+    return answer([picked(run_document(turn), select, allowed=RUN_FIELDS) for turn in found])
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
@@ -118,6 +121,8 @@ async def join_stream(
 
 
 class CancelMany(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     thread_id: str | None = None
     run_ids: list[str] | None = None
     status: Literal["pending", "running", "all"] | None = None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from domain import Profile, Task, Unprocessable, ensure_no_credential, value
 from service.auth.principal import Principal
 from service.errors import refuse
+from service.runs.threads import GRAPH
 from service.runs.turns import Strategy
 
 FIELDS = frozenset(
@@ -176,7 +177,6 @@ def _mapping(part: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
-GRAPH = "coding"
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 
 
