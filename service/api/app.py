@@ -1,5 +1,6 @@
 """FastAPI application: routes, errors, and the middleware before them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -31,6 +32,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         lifespan=lifespan,
         summary="A coding agent that proves its change and waits for your signature.",
     )
+    app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
     for part in (operations, assistants, threads, runs, store, approvals, confirm_page, results, openai, keys):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):

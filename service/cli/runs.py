@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, cast
 import typer
 from pydantic import ValidationError
 from rich.prompt import Prompt
-from rich.table import Table
+from rich.table import Column, Table
 
 from domain import Budget, Refused, Task, ensure_no_credential
 from sandbox import Texts
@@ -223,7 +223,9 @@ def list_runs(
         if as_json:
             print_json([report.plain(r) for r in runs])
             return
-        table = Table("run", "status", "when", "repository", "task", box=None)
+        # An id is there to be copied: a narrow terminal cuts everything else before it.
+        ids = Column("run", no_wrap=True, min_width=max((len(r.id) for r in runs), default=0))
+        table = Table(ids, "status", "when", "repository", "task", box=None)
         for r in runs:
             when = f"{r.created_at:%Y-%m-%d %H:%M}"
             table.add_row(r.id, r.status, when, Path(r.task.repo).name, r.task.text.splitlines()[0][:60])

@@ -1,5 +1,6 @@
 """What LangGraph's own clients expect of a server: RemoteGraph resumes, threads are found, nothing is ignored."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 from langgraph.pregel.remote import RemoteGraph
 from langgraph.types import Command
 from langgraph_sdk.errors import UnprocessableEntityError
+from pydantic_core import from_json
 
 from service.runs.requests import assistant
 from tests.integration.service.test_runs import SIGN, SLOW, TASK
@@ -54,6 +56,45 @@ async def test_browsers_may_send_what_the_sdks_send(tmp_path: Any) -> None:
         assert "access-control-allow-credentials" not in allowed.headers
         refused = await http.options("/threads", headers={"origin": "https://evil.example", **asked})
         assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_a_waiting_client_knows_its_run_at_once_and_hears_blanks(service: Served) -> None:
+    async with (
+        service.http() as http,
+        http.stream("POST", "/runs/wait", json={"assistant_id": "coding", "input": SLOW}) as answer,
+    ):
+        assert answer.status_code == 200
+        here = answer.headers["content-location"]
+        assert answer.headers["location"] == f"{here}/join"
+        assert "content-length" not in answer.headers
+        parts = answer.aiter_raw()
+        assert await anext(parts) == b"\n"
+        assert (await http.get(here)).json()["status"] == "running"
+        service.gate.set()
+        body = b"".join([part async for part in parts])
+    assert from_json(b"\n" + body)["ending"]["status"] == "delivered"
+
+
+@pytest.mark.parametrize("wish", ["wait=60", "respond-async, wait=60", 'wait="60"'])
+async def test_a_client_that_prefers_to_wait_gets_one_answer(service: Served, wish: str) -> None:
+    async with service.http() as http, asyncio.TaskGroup() as group:
+        asked = {"assistant_id": "coding", "input": SLOW}
+        waiting = group.create_task(http.post("/runs/wait", json=asked, headers={"prefer": wish}))
+        while not await service.context.turns.unfinished():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        service.gate.set()
+    assert int(waiting.result().headers["content-length"]) == len(waiting.result().content)
+
+
+async def test_a_client_that_goes_away_takes_its_run_along_where_it_wants_that(service: Served) -> None:
+    async with service.http() as http:
+        asked = {"assistant_id": "coding", "input": SLOW, "on_disconnect": "cancel"}
+        async with http.stream("POST", "/runs/wait", json=asked) as answer:
+            here = answer.headers["content-location"]
+        async with asyncio.timeout(10):
+            while (run := (await http.get(here)).json())["status"] != "interrupted":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert run["cancel_reason"] == "disconnected"
 
 
 async def test_threads_are_found_by_graph_and_assistant(service: Served) -> None:
