@@ -145,6 +145,6 @@ _HINT: Final[dict[Code, str]] = {
 }
 
 
-def refuse(code: Code, message: str) -> Refused:
-    """The error to raise for ``code``."""
-    return _KIND[code](message, code=code, hint=_HINT[code])
+def refuse(code: Code, message: str, *, hint: str = "") -> Refused:
+    """The error to raise for ``code``; ``hint``: what to do about it, where that is not the same everywhere."""
+    return _KIND[code](message, code=code, hint=hint or _HINT[code])

@@ -254,7 +254,7 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
     if set(given) - {"messages"} or (asked.values and not given):
         raise refuse("request_invalid", "Of a state only messages can be written.")
     if await at.turns.unfinished(thread.id):
-        raise refuse("thread_busy", "A run works on this thread.")
+        raise refuse("thread_busy", "A run works on this thread.", hint="Wait for its run, or cancel it.")
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")

@@ -223,7 +223,11 @@ class Submission:
         if ask.at:
             return {"checkpoint": ask.at}
         if wish and standing.interrupts:
-            raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
+            raise refuse(
+                "thread_busy",
+                "This thread waits for a signature; words approve or reject nothing.",
+                hint="Sign or reject it: signoff approvals list, POST /v1/approvals/{id}/decisions, or a resume.",
+            )
         return {"wish": wish} if wish else {}
 
     async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant, *, repo: str | None = None) -> Task:

@@ -236,6 +236,18 @@ async def test_a_missing_item_is_null_and_numbers_are_compared(service: Served) 
     assert await keys(n={"$ne": 2}, odd=False) == ["k0", "k4"]
 
 
+async def test_words_where_a_signature_is_due_are_told_how_to_sign(service: Served) -> None:
+    client = service.sdk()
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "coding", input=SIGN)
+    async with service.http() as http:
+        words = {"assistant_id": "coding", "input": {"messages": "approve"}, "multitask_strategy": "enqueue"}
+        no = await http.post(f"/threads/{thread}/runs", json=words)
+    assert (no.status_code, no.json()["code"]) == (409, "thread_busy")
+    assert "enqueue" not in no.json()["hint"]
+    assert "/v1/approvals" in no.json()["hint"]
+
+
 @pytest.mark.parametrize("input_", [{"task": {**TASK["task"], "text": "another"}}, {"messages": "another"}])
 async def test_rollback_of_the_first_run_begins_anew(service: Served, input_: dict[str, Any]) -> None:
     client = service.sdk()
