@@ -53,7 +53,7 @@ from domain.evidence import (
     TestReport,
     compared_with_baseline,
 )
-from domain.failures import failure_kind
+from domain.failures import FAILURE_KINDS, failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
@@ -97,6 +97,7 @@ from domain.work import (
 
 __all__ = [
     "DECLARING",
+    "FAILURE_KINDS",
     "LAST_TURNS",
     "LOOP",
     "MANIFESTS",

@@ -19,6 +19,7 @@ import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
 from domain import (
+    FAILURE_KINDS,
     Attempt,
     Charsets,
     FailureKind,
@@ -32,7 +33,6 @@ from domain import (
     value,
     written,
 )
-from domain.failures import KINDS
 from models.contract import SelectionContext
 from models.routing import ProviderOrder
 from service.cli.logged_tests import has_tests, remade
@@ -78,7 +78,7 @@ class FixRequest:
     def kind(self) -> FailureKind:
         """By what the logs say, else by what they are called."""
         said = failure_kind("\n".join(self.logs.values()))
-        called: list[FailureKind] = [KINDS[name.lower()] for name in self.logs if name.lower() in KINDS]
+        called: list[FailureKind] = [FAILURE_KINDS[name.lower()] for name in self.logs if name.lower() in FAILURE_KINDS]
         if said == "general" and called:
             return called[0]
         return said
