@@ -94,10 +94,15 @@ def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
     given = [(name, each) for name, about in described.items() for each in about.get("parameters", [])]
     ids = {"run", "cursor", "key", "before", "namespace"}
     no_ids = {"xray", "limit", "offset", "status", "action", "wait", "cancel_on_disconnect", "stream_mode", "state",
-              "mine", "after", "by", "since", "until", "format", "readable"}  # fmt: skip
+              "mine", "after", "by", "since", "until", "format", "readable",
+              "select", "subgraphs", "include"}  # fmt: skip
     assert {each["name"] for _, each in given if each["in"] == "query"} == ids | no_ids
     assert {name for name, each in given if each["in"] == "query" and each["name"] in ids} == set(QUERIES)
-    assert {each["name"] for _, each in given if each["in"] == "header"} == {"Idempotency-Key", "Last-Event-ID"}
+    assert {each["name"] for _, each in given if each["in"] == "header"} == {
+        "Idempotency-Key",
+        "Last-Event-ID",
+        "prefer",
+    }
 
 
 @pytest.mark.slow
