@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from domain import ContextTooLong, value
 from models.clients.tokenizer import TokenCounter
 from models.contract import Message, ModelSettings, Question, Reply, Wrapper
-from models.tokens import PER_MESSAGE, Estimator, estimated, estimated_prompt, tools_text
+from models.usage import PER_MESSAGE, Estimator, estimated, estimated_prompt, tools_text
 
 T = TypeVar("T")
 

@@ -49,7 +49,7 @@ from models.partial_json import PartialChange
 from models.policy import parse_policy
 from models.prompts import Prompt
 from models.repair.wording import subject
-from models.tokens import estimated
+from models.usage import estimated
 from models.wrappers import similarity
 from nodes._lately import _as_diff
 from nodes._masks import masked_run
@@ -176,7 +176,7 @@ PARSERS = (
     Parser("models.clients.structured", lambda text: read(text, CodeChange)),
     Parser("models.clients.structured", lambda text: read(f"{{{text}", Plan)),
     Parser("models.clients.structured", without_thoughts),
-    Parser("models.tokens", estimated),
+    Parser("models.usage", estimated),
     Parser("models.experts", lambda text: _word("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),

@@ -9,7 +9,7 @@ from models import Message, ModelSettings, Question
 from models.clients.chat import open_chat
 from models.clients.tokenizer import open_tokenizer
 from models.prompts import Prompt
-from models.tokens import estimated, estimated_prompt
+from models.usage import estimated, estimated_prompt
 from models.wrappers.context_window import FULL, Compactor, ContextWindow
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at

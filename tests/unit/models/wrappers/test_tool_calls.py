@@ -11,7 +11,7 @@ from domain import Budget, Exhausted
 from domain.masking import Masker
 from models import Message, ModelSettings, Question, Scripted, Tool, ToolCall
 from models.routing.routed import masked
-from models.tokens import estimated_prompt, estimated_size
+from models.usage import estimated_prompt, estimated_size
 from models.wrappers import Budgeted, BudgetLedger, Cached, ContextWindow, Fallback, MemoryAnswers
 from models.wrappers.context_window import Compactor
 
