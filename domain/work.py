@@ -23,9 +23,9 @@ class Budget:
     Proving and delivering what an attempt came to is never refused.
     """
 
-    max_steps: int = Field(default=40, ge=1)
-    """Attempts: visits of ``execute`` that ran, replanned and repeated ones included."""
-    max_tokens: int = Field(default=400_000, ge=0)
+    max_steps: int = Field(default=200, ge=1)
+    """Turns of the coder, or attempts where it answers once: visits of ``execute`` that ran, all plans together."""
+    max_tokens: int = Field(default=2_000_000, ge=0)
     max_cost: Decimal = Field(default=Decimal("5.00"), ge=0)
     """In the currency of the catalogue's prices."""
     max_minutes: float = Field(default=30.0, gt=0)

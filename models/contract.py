@@ -16,6 +16,8 @@ Role = Literal["planner", "coder", "reviewer", "chat"]
 Tier = Literal["fast", "balanced", "advanced", "premium"]
 TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
 """From the cheapest to the best (D2)."""
+CodeForm = Literal["blocks", "json"]
+"""How a whole change is written: in fenced blocks, or as one JSON object."""
 Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
@@ -140,6 +142,11 @@ class Question(Generic[T]):
     tools: tuple[Tool, ...] = ()
     """What may be called instead of answering in words; then ``answer`` is ``str``."""
     tool_choice: ToolChoice = "auto"
+    reader: Callable[[str, bool], tuple[T | None, str]] | None = None
+    """Reads an ``answer`` out of a text that is no JSON: the value, or what is wrong and what to write instead. The
+    second argument says whether the text was cut off. None: the answer is asked for and read as JSON."""
+    facts: tuple[str, ...] = ()
+    """What is said of the messages that are left out, where the conversation has to be compacted."""
 
     def __post_init__(self) -> None:
         if self.tools and self.answer is not str:

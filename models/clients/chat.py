@@ -26,7 +26,7 @@ from models.clients.contract import (
 )
 from models.clients.lenient_json import lenient, unwrapped
 from models.clients.structured import formatted, read, repair_round, schema_of, without_thoughts
-from models.contract import Listener, ModelSettings, Price, Question, Reply, ToolCall, Usage
+from models.contract import Listener, Message, ModelSettings, Price, Question, Reply, ToolCall, Usage
 from models.errors import LARGEST, endless, no_tools, refuses_tools
 from models.usage import TokenRatio, book, tools_text
 
@@ -112,36 +112,45 @@ class Chat:
             return replace(reply, tool_calls=text.calls)
         schema = schema_of(question.answer)
         first = await self._send(question, schema)
-        parsed = read(first.text, question.answer)
-        if parsed.value is not None:
-            return _reply(parsed.value, first, first.usage)
-        dialect, cut_off = self.learned.dialect, first.finish == "length"
-        if not first.called:
-            self.learned.dialect = without_tools(dialect)
-        repair = repair_round(first.text, parsed.wrong, schema, self.learned.dialect, cut_off=cut_off)
+        parsed, wrong = _read(question, first)
+        if parsed is not None:
+            return _reply(parsed, first, first.usage)
+        if question.reader is not None:
+            repair = (Message(role="assistant", content=first.text or "(nothing)"), Message(role="user", content=wrong))
+        else:
+            dialect = self.learned.dialect
+            if dialect.structured == "tools" and not first.called:  # it was offered a tool, and does not know any
+                dialect = self.learned.dialect = replace(dialect, structured="text")
+            repair = repair_round(first.text, wrong, schema, dialect, cut_off=first.finish == "length")
         second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
-        parsed = read(second.text, question.answer)
-        if parsed.value is None and second.finish == "length":
+        parsed, wrong = _read(question, second)
+        if parsed is None and second.finish == "length":
             raise CutOff(
                 f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
                 "tokens, also not when it was asked to be shorter.",
                 hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
             )
-        if parsed.value is None:
+        if parsed is None:
+            hint = "Use a model or a server with structured output."
+            if question.reader is not None:
+                hint = "Use a model that can write a fenced block, or say code_form: json in its card."
             raise Unreadable(
-                f"{self.name} did not answer with a {schema.name}, twice: {parsed.wrong}.",
-                hint="Use a model or a server with structured output.",
+                f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0].rstrip('.')}.",
+                hint=hint,
             )
-        return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
+        return _reply(parsed, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
         """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
         offer = ToolOffer(tools=question.tools, choice=question.tool_choice) if question.tools else None
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
+            if question.reader is not None:  # the form is only named, nothing is asked of the endpoint's grammar
+                dialect = replace(dialect, structured="text")
             if offer is not None and not dialect.tools:
                 raise no_tools(self.name, "it refused them before")
-            sent = replace(question, messages=formatted(question.messages, schema, dialect))
+            rule = None if question.reader is not None else schema
+            sent = replace(question, messages=formatted(question.messages, rule, dialect))
             try:
                 return await self._stream(sent, schema, dialect, offer)
             except (Refused, Unavailable) as error:
@@ -151,7 +160,9 @@ class Chat:
                     raise no_tools(self.name, error.message) from None
                 if plainer is None:
                     raise
-                self.learned.dialect = plainer
+                self.learned.dialect = (
+                    replace(plainer, structured=self.learned.dialect.structured) if rule is None else plainer
+                )
         raise Refused(
             f"{self.name} refuses every way of asking.",
             code="llm_bad_request",
@@ -189,6 +200,14 @@ class Chat:
             called=stream.called,
             calls=stream.calls,
         )
+
+
+def _read(question: Question[T], answer: _Answer) -> tuple[T | None, str]:
+    """The value of an answer, or what is wrong with it: as JSON, unless the question says how it is read."""
+    if question.reader is not None:
+        return question.reader(without_thoughts(answer.text) or answer.text, answer.finish == "length")
+    parsed = read(answer.text, question.answer)
+    return parsed.value, parsed.wrong
 
 
 def _reply(parsed: T, answer: _Answer, usage: Usage) -> Reply[T]:
@@ -238,11 +257,6 @@ def relax(dialect: Dialect, message: str, offer: ToolOffer | None = None) -> Dia
     if offer is None and about.search(message) and (plainer := _plainer(dialect.structured, message)):
         return replace(dialect, structured=plainer)
     return None
-
-
-def without_tools(dialect: Dialect) -> Dialect:
-    """Return the dialect for an endpoint that answered in words: where it was offered a tool, it does not know any."""
-    return replace(dialect, structured="text") if dialect.structured == "tools" else dialect
 
 
 CALLS_AT_MOST = 64

@@ -26,6 +26,8 @@ from models.contract import Message
 _AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
 LONGEST_IN_GRAMMAR = 20_000
 """Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
+MOST_IN_GRAMMAR = 100
+"""Items of a list: a grammar compiler writes each of them out."""
 
 _NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
 
@@ -59,6 +61,8 @@ def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
     }
     if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
         del out["maxLength"]
+    if out.get("maxItems", 0) > MOST_IN_GRAMMAR:
+        out["maxItems"] = MOST_IN_GRAMMAR
     return _length_in_pattern(out)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from domain import FailureKind, Line, Name, Refused, value
-from models.contract import TIERS, DialectName, ModelSettings, Price, Role, Tier
+from models.contract import TIERS, CodeForm, DialectName, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
 from models.policy import Entitlement, HeldEntitlement, ModelPolicy, entitlement_named, entitlement_of
 from models.yaml import read_yaml
@@ -48,6 +48,8 @@ class ModelCard:
     """Of one request, as measured; 0: it was not."""
     dialect: DialectName | None = None
     """How the coder works with it, whatever a probe said. None: as probed, else as ``dialects`` knows its name."""
+    code_form: CodeForm = "blocks"
+    """How it writes a whole change at once: in fenced blocks, or as a JSON object (where a grammar holds it to one)."""
     lora: dict[Name, Name] = Field(default_factory=dict)
     """Expert id → adapter name at the endpoint (B20)."""
 

@@ -64,8 +64,11 @@ async def masked(masker_of: MaskerOf, context: SelectionContext, messages: Seque
             case _:
                 return value
 
-    return tuple(
-        replace(
+    def one(message: Message) -> Message:
+        if not message.tool_calls:
+            content = masker.text(message.content)
+            return message if content == message.content else replace(message, content=content)
+        return replace(
             message,
             content=masker.text(message.content),
             tool_calls=tuple(
@@ -73,8 +76,8 @@ async def masked(masker_of: MaskerOf, context: SelectionContext, messages: Seque
                 for call in message.tool_calls
             ),
         )
-        for message in messages
-    )
+
+    return tuple(map(one, messages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

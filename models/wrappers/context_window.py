@@ -238,7 +238,7 @@ class ContextWindow(Wrapper):
         reserve = settings.max_tokens + math.ceil(self._of_tools(question) * (self.served.factor or 1.0))
         compactor = Compactor(served=room, reserve=reserve, estimate=self._scaled)
         try:
-            messages = compactor.keep(question.messages).messages
+            messages = compactor.keep(question.messages, facts=question.facts).messages
         except ContextTooLong:
             messages = question.messages
         return replace(question, messages=messages, settings=settings)

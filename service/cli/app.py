@@ -32,6 +32,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "resume": Entry(
         "cli.runs", "resume", "Go on with a run where it stopped: after a signature, a crash, or a spent budget."
     ),
+    "answer": Entry("cli.runs", "answer", "Answer what the coder of a run asks; it goes on from there."),
     "refine": Entry("cli.runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
     "fork": Entry("cli.runs", "fork", "Start a new run from any step of an old one, with the files as they were."),
     "cancel": Entry("cli.runs", "cancel", "End a run for good; its open approvals are cancelled with it."),

@@ -124,6 +124,16 @@ def _tried(message: str, data: dict[str, Any]) -> str:
     return f"candidate of {escape(message)} {verdict}"
 
 
+def _turn(_: str, data: dict[str, Any]) -> str:
+    mark = "" if data.get("ok") else f" [yellow]{escape(str(data.get('code') or 'not done'))}[/]"
+    subject = " ".join(str(data.get("subject", "")).split())[:160]
+    return f"[dim]{data.get('number')}.[/] {escape(str(data.get('action')))} {escape(subject)}{mark}"
+
+
+def _question(message: str, _: dict[str, Any]) -> str:
+    return f"[yellow]asks:[/] {escape(message[:2_000])}"
+
+
 def _called(message: str, data: dict[str, Any]) -> str:
     tokens = f"{data.get('tokens_in', 0)} → {data.get('tokens_out', 0)} tokens"
     return f"[dim]asked {escape(message)}: {tokens}, {float(data.get('latency_ms', 0)) / 1_000:.1f} s[/]"
@@ -147,6 +157,8 @@ _LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "change_proposed": _proposed,
     "change_applied": _applied,
     "candidate_tried": _tried,
+    "coder_turn": _turn,
+    "question_asked": _question,
     "risk_rated": _rated,
     "reviewed": _reviewed,
     "ballot_opened": _ballot,

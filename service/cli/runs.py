@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 from pydantic import ValidationError
+from rich.prompt import Prompt
 from rich.table import Table
 
 from domain import Budget, Refused, Task, ensure_no_credential
@@ -19,8 +20,8 @@ from service.cli.signing import sign
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.report import harmless
+from service.runs.history import answer_question, moments, raise_budget
 from service.runs.history import fork as fork_run
-from service.runs.history import moments, raise_budget
 from service.runs.history import refine as refine_run
 from service.runs.runs import RunState
 from service.settings import read_settings
@@ -42,7 +43,7 @@ OUTSIDE = typer.Option(
     "--outside",
     help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
 )
-STEPS = typer.Option("--max-steps", min=1, help="Attempts in all. The last one is proved and delivered, too.")
+STEPS = typer.Option("--max-steps", min=1, help="Turns of the coder in all. The last one is proved and delivered, too.")
 COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
 TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
 MINUTES = typer.Option("--max-minutes", min=0.01, help="Wall time.")
@@ -60,9 +61,9 @@ def run(
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
     expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
     profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
-    max_steps: Annotated[int, STEPS] = 40,
+    max_steps: Annotated[int, STEPS] = 200,
     max_cost: Annotated[float, COST] = 5.0,
-    max_tokens: Annotated[int, TOKENS] = 400_000,
+    max_tokens: Annotated[int, TOKENS] = 2_000_000,
     max_minutes: Annotated[float, MINUTES] = 30.0,
     max_sandbox_seconds: Annotated[float, SANDBOX] = 1_800.0,
     outside: Annotated[bool, OUTSIDE] = False,
@@ -161,6 +162,28 @@ def refine(
         async with open_application(read_settings()) as application:
             found = await application.engine.runs.get(run, org=application.org)
             await refine_run(application.engine, found, _text(wish))
+            return await _advance(application, found.id, sign_as, verbose=verbose)
+
+    _finish(run_async(work, as_json=as_json), as_json=as_json)
+
+
+def answer(
+    run: Annotated[str, RUN],
+    text: Annotated[str, typer.Argument(help="What you say to its question.")],
+    sign_as: Annotated[str | None, SIGN_AS] = None,
+    verbose: Annotated[bool, VERBOSE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Answer what the coder of a run asks; it goes on from there.
+
+    Example:
+      signoff answer 3f2a "The one with two decimals"
+    """
+
+    async def work() -> AdvancedRun:
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
+            await answer_question(application.engine, found, _text(text), local_user())
             return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
@@ -301,10 +324,23 @@ async def _advance(application: Application, run: str, sign_as: str | None, *, v
     progress = Progress(err(), verbose=verbose)
     standing = await application.engine.advance(run, progress)
     read = ""
-    while standing.run.status == "interrupted" and await sign(application, standing, sign_as):
+    while standing.run.status == "interrupted" and (
+        await sign(application, standing, sign_as) or await _replied(application, standing)
+    ):
         read = standing.values.get("diff", "")
         standing = await application.engine.advance(run, progress)
     return AdvancedRun(standing, read)
+
+
+async def _replied(application: Application, standing: RunState) -> bool:
+    """Ask the person at this terminal what the coder asks; False where nobody is there, or nothing is said."""
+    if standing.question is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    err().print(f"The coder asks: {harmless(standing.question)}", markup=False)
+    text = Prompt.ask("Your answer (empty: later)", console=err(), default="").strip()
+    if text:
+        await answer_question(application.engine, standing.run, text, local_user())
+    return bool(text)
 
 
 def _finish(advanced: AdvancedRun, *, as_json: bool) -> None:
@@ -362,4 +398,4 @@ def _one(given: str, option: str, allowed: tuple[str, ...]) -> Any:
     raise Refused(f"{option} {given!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")
 
 
-__all__ = ["cancel", "diff", "fork", "list_runs", "refine", "resume", "run", "show", "trace"]
+__all__ = ["answer", "cancel", "diff", "fork", "list_runs", "refine", "resume", "run", "show", "trace"]

@@ -17,15 +17,19 @@ from approvals.channels import Connections, load_connections
 from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
-from graphs import Staff, coding
+from graphs import Nodes, coding
 from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
-from nodes._masks import Masks
-from nodes._revise import Reviser
+from nodes._masking import Masks
+from nodes._rating import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
+from nodes.coder.changes import ChangeRunner
+from nodes.coder.context import RecentTrees
+from nodes.coder.single import SingleAnswer
+from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
 from nodes.execute import Executor
 from nodes.observe import Observer
@@ -78,7 +82,7 @@ class Application:
     settings: Settings
     org: str
     engine: RunEngine
-    staff: Staff
+    nodes: Nodes
     """Who the engine's graph employs."""
     ballots: Ballots
     store: Store
@@ -238,21 +242,23 @@ async def _furnish(  # noqa: PLR0917
         given=given,
         masker=partial(masker_of, masks, masks.personal),
     )
-    roster = ModelSelection(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
+    roster = ModelSelection(
+        board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
+    )
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
-    staff = build_staff(
+    nodes = build_nodes(
         settings, roster, store=store, masks=masks, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise,
         clock=clock,
         resume_votes_as=resumer,
     )  # fmt: skip
     engine = RunEngine(
-        graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
+        graph=coding(nodes, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
         spans=RunSpans(spans), org=settings.org, clock=clock, ended=scored_when_ended(settings),
         lease_for=timedelta(seconds=settings.lease_s), leases=leases,
     )  # fmt: skip
     return Application(
-        settings=settings, org=settings.org, engine=engine, staff=staff, ballots=ballots, store=store,
+        settings=settings, org=settings.org, engine=engine, nodes=nodes, ballots=ballots, store=store,
         backend=backend, pool=pool, spec=spec, people=people, roster=roster, audit=audit, revise=revise,
         connections=connections, server=rows.server,
     )  # fmt: skip
@@ -267,7 +273,7 @@ async def _directory(settings: Settings, database: AsyncEngine, clock: Clock) ->
     return LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
 
 
-def build_staff(
+def build_nodes(
     settings: Settings,
     roster: ModelSelection,
     *,
@@ -279,20 +285,41 @@ def build_staff(
     revise: Reviser,
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
-) -> Staff:
+) -> Nodes:
     """Give every node its colleague."""
     risk, require, says = revise.engine, revise.require, wordings(settings)
-    return Staff(
+    changes = ChangeRunner(
+        workspaces=workspaces,
+        store=store,
+        masks=masks,
+        engine=risk,
+        require=require,
+        ballots=ballots,
+        tracer=spans.tracer,
+    )
+    trees = RecentTrees(store, masks)
+    return Nodes(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
                      tracer=spans.tracer),
         execute=Executor(
-            workspaces=workspaces, store=store, masks=masks, roster=roster,
-            engine=risk, require=require, ballots=ballots,
-            prompt=says["execute"], judging=says["judge"], clock=clock, tracer=spans.tracer,
-            provider_seconds=settings.repair_seconds,
+            changes=changes,
+            roster=roster,
+            loop=CoderLoop(
+                changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees
+            ),
+            single=SingleAnswer(
+                changes=changes,
+                roster=roster,
+                prompt=says["execute"],
+                judging=says["judge"],
+                clock=clock,
+                trees=trees,
+                provider_seconds=settings.repair_seconds,
+            ),
+            clock=clock,
         ),
-        observe=Observer(prompt=says["observe"]),
+        observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
         ),

@@ -14,7 +14,7 @@ from models.clients.chat import open_chat
 from models.prompts import PromptFiles
 from models.routing import load_catalogue
 from nodes import prompts
-from nodes._prompt import as_json
+from nodes._models import as_json
 from nodes.observe import Observer
 from sandbox import Snapshot
 
