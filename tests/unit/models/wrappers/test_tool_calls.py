@@ -96,7 +96,7 @@ def transcripts(draw):
     return tuple(talk)
 
 
-@given(transcripts(), st.integers(1_500, 6_000))
+@given(transcripts(), st.integers(3_000, 8_000))
 def test_compaction_keeps_calls_with_their_results_and_the_conversation_within_its_room(talk, served):
     kept = Compactor(served=served, reserve=100).keep(talk).messages
     assert estimated_prompt(kept) <= served - 100
