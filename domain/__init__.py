@@ -3,7 +3,6 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.baseline import Comparison, compared_with_baseline
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.coder import (
     AskAction,
@@ -18,7 +17,6 @@ from domain.coder import (
     SearchAction,
     answer_in,
 )
-from domain.dag import check_plan, ready
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
 from domain.errors import (
     Broken,
@@ -43,6 +41,7 @@ from domain.events import Event, EventKind
 from domain.evidence import (
     Candidate,
     CommandRun,
+    Comparison,
     Evidence,
     FailureKind,
     Finding,
@@ -52,8 +51,9 @@ from domain.evidence import (
     Proof,
     TestCase,
     TestReport,
+    compared_with_baseline,
 )
-from domain.failures import failure_kind
+from domain.failures import FAILURE_KINDS, failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
@@ -78,10 +78,26 @@ from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
-from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
+from domain.work import (
+    ApiDesign,
+    Budget,
+    Delivery,
+    Ending,
+    Line,
+    Name,
+    Plan,
+    Profile,
+    Prose,
+    Spent,
+    Step,
+    Task,
+    check_plan,
+    ready,
+)
 
 __all__ = [
     "DECLARING",
+    "FAILURE_KINDS",
     "LAST_TURNS",
     "LOOP",
     "MANIFESTS",

@@ -16,8 +16,15 @@ from graphs.state import State
 
 CodingGraph = CompiledStateGraph[Any, Any, Any, Any]
 
-SECONDS = {"receive": 1_200, "plan": 3_600, "execute": 7_200, "observe": 240, "replan": 1_800, "review": 5_400,
-           "deliver": 600}  # fmt: skip
+SECONDS = {
+    "receive": 1_200,
+    "plan": 3_600,
+    "execute": 7_200,
+    "observe": 240,
+    "replan": 1_800,
+    "review": 5_400,
+    "deliver": 600,
+}
 """Hard ends for nodes that hang, all attempts together; the run's own budget is tighter and is checked before each
 call."""
 

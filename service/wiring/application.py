@@ -18,7 +18,7 @@ from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
 from graphs import Nodes, coding
-from models import Model, Role
+from models import Model, PromptSource, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
@@ -242,9 +242,7 @@ async def _furnish(  # noqa: PLR0917
         given=given,
         masker=partial(masker_of, masks, masks.personal),
     )
-    roster = ModelSelection(
-        board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
-    )
+    roster = _selection(settings, board)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     nodes = build_nodes(
@@ -297,28 +295,11 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
-    trees = RecentTrees(store, masks)
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
                      tracer=spans.tracer),
-        execute=Executor(
-            changes=changes,
-            roster=roster,
-            loop=CoderLoop(
-                changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees
-            ),
-            single=SingleAnswer(
-                changes=changes,
-                roster=roster,
-                prompt=says["execute"],
-                judging=says["judge"],
-                clock=clock,
-                trees=trees,
-                provider_seconds=settings.repair_seconds,
-            ),
-            clock=clock,
-        ),
+        execute=_executor(settings, roster, changes, says, trees=RecentTrees(store, masks), clock=clock),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
@@ -335,3 +316,36 @@ def build_nodes(
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )  # fmt: skip
+
+
+def _selection(settings: Settings, board: ModelRouter) -> ModelSelection:
+    return ModelSelection(
+        board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
+    )
+
+
+def _executor(
+    settings: Settings,
+    roster: ModelSelection,
+    changes: ChangeRunner,
+    says: Mapping[str, PromptSource],
+    *,
+    trees: RecentTrees,
+    clock: Clock,
+) -> Executor:
+    """The coder, turn by turn or with one answer."""
+    return Executor(
+        changes=changes,
+        roster=roster,
+        loop=CoderLoop(changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees),
+        single=SingleAnswer(
+            changes=changes,
+            roster=roster,
+            prompt=says["execute"],
+            judging=says["judge"],
+            clock=clock,
+            trees=trees,
+            provider_seconds=settings.repair_seconds,
+        ),
+        clock=clock,
+    )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.cli.fix import has_tests, remade
+from service.cli.logged_tests import has_tests, remade
 
 CALC = {"calc.py": "LIMIT = 3\n\n\ndef total(numbers):\n    return sum(numbers) - 1\n"}
 PYTEST = """\
