@@ -32,7 +32,6 @@ from domain import (
     value,
     written,
 )
-from domain.failures import KINDS
 from models.contract import SelectionContext
 from models.routing import ProviderOrder
 from service.cli.logged_tests import has_tests, remade
@@ -77,11 +76,7 @@ class FixRequest:
     @property
     def kind(self) -> FailureKind:
         """By what the logs say, else by what they are called."""
-        said = failure_kind("\n".join(self.logs.values()))
-        called: list[FailureKind] = [KINDS[name.lower()] for name in self.logs if name.lower() in KINDS]
-        if said == "general" and called:
-            return called[0]
-        return said
+        return failure_kind("\n".join(self.logs.values()), self.logs)
 
 
 _ORDER = TypeAdapter(FixRequest)
