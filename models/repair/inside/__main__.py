@@ -25,7 +25,7 @@ _TRACE_SHARE, _PASSING_SHARE = 0.15, 0.08
 """Of the time left, for the lines of failing tests and of passing ones, which only make lines less suspicious."""
 _CONTROL_SHARE, _NEXT_SHARE = 0.04, 0.4
 """For failing tests that are run again as things stand; for the next session of the command to come up."""
-_CONTROLS, _LAST_CONTROLS, _LAST_CONTROL_S = 3, 10, 2.0
+_CONTROLS, _LAST_CONTROLS, _LAST_CONTROL_S = 1, 8, 2.0
 """How often each is run again before the search, and after it found something; the time for the latter."""
 _NOW_AND_THEN = "The tests that failed pass when they run alone, or now and then."
 _STAGES = (0.12, 0.3, 0.6, 1.0)

@@ -195,7 +195,8 @@ class Baseline:
 
     def _traced(self, names: list[str], until: float, test: Seen) -> int:
         cold = names[0].startswith("collect:")
-        job = {**self._job(names, until, test), "trace": True, "files": self._files}
+        programs = any(self.tests[name].starts for name in names)
+        job = {**self._job(names, until, test), "trace": True, "files": self._files, "programs": programs}
         if cold:
             job["only"] = [test.file]
         return self._lab.submit("cold" if cold else "warm", job)
