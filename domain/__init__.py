@@ -53,7 +53,6 @@ from domain.evidence import (
     TestReport,
     compared_with_baseline,
 )
-from domain.failures import FAILURE_KINDS, failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
@@ -75,6 +74,7 @@ from domain.reports import read_report
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.encoding import TextFile, decoded, dominant, universal
+from domain.text.failures import failure_kind
 from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
@@ -98,7 +98,6 @@ from domain.work import (
 
 __all__ = [
     "DECLARING",
-    "FAILURE_KINDS",
     "LAST_TURNS",
     "LOOP",
     "MANIFESTS",

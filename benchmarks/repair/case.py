@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from domain import Hunk
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -18,6 +20,8 @@ class Case:
     """The command that runs the hidden tests; the acceptance command where it finds them by itself."""
     original: dict[str, str] = field(default_factory=dict)
     """The broken files as they were, to see whether a repair is the original again."""
+    hunks: tuple[Hunk, ...] = ()
+    """What changed lately, newest first."""
     bug: str = ""
     """What was broken, for the reader of the table."""
 

@@ -40,7 +40,7 @@ async def attempt(case: Case, *, seconds: float, workers: int = 2) -> Verdict:
         began, used = time.monotonic(), _cpu_s()
         try:
             engine = Repair(folder=search, workers=workers)
-            proposal = await engine.propose(ChangeRequest(accept=case.accept, seconds=seconds), bench)
+            proposal = await engine.propose(ChangeRequest(accept=case.accept, seconds=seconds, hunks=case.hunks), bench)
         except Refused as refused:
             taken = time.monotonic() - began
             return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message,

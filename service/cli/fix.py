@@ -19,7 +19,6 @@ import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
 from domain import (
-    FAILURE_KINDS,
     Attempt,
     Charsets,
     FailureKind,
@@ -77,11 +76,7 @@ class FixRequest:
     @property
     def kind(self) -> FailureKind:
         """By what the logs say, else by what they are called."""
-        said = failure_kind("\n".join(self.logs.values()))
-        called: list[FailureKind] = [FAILURE_KINDS[name.lower()] for name in self.logs if name.lower() in FAILURE_KINDS]
-        if said == "general" and called:
-            return called[0]
-        return said
+        return failure_kind("\n".join(self.logs.values()), self.logs)
 
 
 _ORDER = TypeAdapter(FixRequest)

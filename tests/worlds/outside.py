@@ -123,7 +123,7 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
-    Parser("domain.failures", failure_kind),
+    Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
     Parser("domain.weakening", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),

@@ -25,6 +25,9 @@ _TRACE_SHARE, _PASSING_SHARE = 0.15, 0.08
 """Of the time left, for the lines of failing tests and of passing ones, which only make lines less suspicious."""
 _CONTROL_SHARE, _NEXT_SHARE = 0.04, 0.4
 """For failing tests that are run again as things stand; for the next session of the command to come up."""
+_CONTROLS, _LAST_CONTROLS, _LAST_CONTROL_S = 1, 8, 2.0
+"""How often each is run again before the search, and after it found something; the time for the latter."""
+_NOW_AND_THEN = "The tests that failed pass when they run alone, or now and then."
 _STAGES = (0.12, 0.3, 0.6, 1.0)
 """Shares of the time after which partial repairs are looked at."""
 _STAGES_OF_ONE = (0.5, 1.0)
@@ -92,6 +95,10 @@ def repair(request: Message) -> Message:
         if not search.plausible:
             lacking("\n".join(test.message for test in baseline.failing if test.error == "collect"), lab.root)
             raise Refusal("no_repair_found", f"No edit passes; {search.tally.tried} candidates were tried.", **facts)
+        # Once more, and more often: what was found while a test happened to pass must not be offered.
+        baseline.control(time.monotonic() + _LAST_CONTROL_S, _LAST_CONTROLS)
+        if not baseline.failing:
+            raise Refusal("no_failing_test", _NOW_AND_THEN, **facts)
         return {**report(chosen(lab, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
 
 
@@ -137,9 +144,9 @@ def _ran(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> Baseli
     now = time.monotonic()
     left = until - now
     baseline.trace_failing(now + left * _TRACE_SHARE)
-    baseline.control(time.monotonic() + left * _CONTROL_SHARE)
+    baseline.control(time.monotonic() + left * _CONTROL_SHARE, _CONTROLS)
     if not baseline.failing:
-        raise Refusal("no_failing_test", "The tests that failed pass when they run alone, or now and then.")
+        raise Refusal("no_failing_test", _NOW_AND_THEN)
     baseline.trace_passing(baseline.failing, time.monotonic() + left * _PASSING_SHARE)
     return baseline
 

@@ -19,8 +19,8 @@ _HANG_S = 0.4
 """Processor time after which a test is taken to hang, if it is not just one of many slow ones."""
 _SLOW_S = 1.5
 _BATCH = 20
-_CONTROLLED, _CONTROLS = 8, 3
-"""Failing tests that are run again as things stand, the quickest, and how often."""
+_CONTROLLED = 8
+"""Failing tests that are run again as things stand, the quickest."""
 
 
 @dataclass
@@ -162,7 +162,7 @@ class Baseline:
                         if line["o"] in GOOD:
                             test.outcome = "flaky"
 
-    def control(self, until: float) -> None:
+    def control(self, until: float, runs: int) -> None:
         """Run failing tests again with nothing changed; one that passes now and then is not failing.
 
         Whatever is tried while it happens to pass would look like its repair.
@@ -170,7 +170,7 @@ class Baseline:
         ends = [test for test in self.failing if test.outcome != "hung" and test.error != "collect"]
         open_: dict[int, Seen] = {}
         for test in sorted(ends, key=lambda test: test.seconds)[:_CONTROLLED]:
-            for seed in range(_CONTROLS):
+            for seed in range(runs):
                 open_[self._lab.submit("warm", {**self._job([test.name], until, test), "seed": seed})] = test
         while open_ and time.monotonic() < until:
             for test, result in self._lab.results(open_, 0.5):
@@ -195,7 +195,8 @@ class Baseline:
 
     def _traced(self, names: list[str], until: float, test: Seen) -> int:
         cold = names[0].startswith("collect:")
-        job = {**self._job(names, until, test), "trace": True, "files": self._files}
+        programs = any(self.tests[name].starts for name in names)
+        job = {**self._job(names, until, test), "trace": True, "files": self._files, "programs": programs}
         if cold:
             job["only"] = [test.file]
         return self._lab.submit("cold" if cold else "warm", job)

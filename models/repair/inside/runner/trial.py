@@ -87,7 +87,7 @@ def _nothing() -> None:
 def _series(turn: ForkedJob, tests: TestSession, number: int, names: list[str]) -> None:
     job = turn.job
     lines = Lines(job["files"]) if job.get("trace") else None
-    started = StartedLines(job["files"]) if job.get("trace") else None
+    started = StartedLines(job["files"]) if job.get("programs") else None
     kept: list[Message] = []
     for place, name in enumerate(names):
         following = names[place + 1] if place + 1 < len(names) else None
@@ -98,8 +98,8 @@ def _series(turn: ForkedJob, tests: TestSession, number: int, names: list[str]) 
         if lines is not None:
             lines.start()
         told = tests.run(name, following)
-        if lines is not None and started is not None:
-            told["lines"] = started.collect(lines.stop())
+        if lines is not None:
+            told["lines"] = started.collect(lines.stop()) if started else lines.stop()
         told.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
         kept.append(told)
         if not job.get("brief"):

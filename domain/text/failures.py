@@ -5,6 +5,7 @@ compiler that misses a name comes before a test runner, which only says that not
 """
 
 import re
+from collections.abc import Iterable
 
 from domain.evidence import FailureKind
 from domain.text.untrusted import clipped
@@ -117,10 +118,11 @@ FAILURE_KINDS: dict[str, FailureKind] = {
 """What people call the log of a failure, for one whose text says nothing."""
 
 
-def failure_kind(output: str) -> FailureKind:
-    """Return the first kind whose rule matches, else ``general``."""
+def failure_kind(output: str, called: Iterable[str] = ()) -> FailureKind:
+    """Return the first kind whose rule matches, else that of a name which the output is called by, else ``general``."""
     text = clipped(output)
     for kind, rule in _RULES:
         if rule.search(text):
             return kind
-    return "general"
+    named: list[FailureKind] = [KINDS[name.lower()] for name in called if name.lower() in KINDS]
+    return named[0] if named else "general"
