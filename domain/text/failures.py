@@ -124,5 +124,5 @@ def failure_kind(output: str, called: Iterable[str] = ()) -> FailureKind:
     for kind, rule in _RULES:
         if rule.search(text):
             return kind
-    named: list[FailureKind] = [KINDS[name.lower()] for name in called if name.lower() in KINDS]
+    named: list[FailureKind] = [FAILURE_KINDS[name.lower()] for name in called if name.lower() in FAILURE_KINDS]
     return named[0] if named else "general"
