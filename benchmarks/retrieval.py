@@ -149,7 +149,15 @@ def show(held: Sequence[Result], tuned: Sequence[Result]) -> None:
         table.add_column(column, justify="left" if column in {"package", "half"} else "right")
     for half, results in (("held", held), ("tuned", tuned)):
         for r in results:
-            table.add_row(r.package, half, f"{r.chunks:,}", str(r.questions), f"{r.recall:.3f}", f"{r.mrr:.3f}",
-                          f"{r.index_s:.1f}", f"{r.question_ms:.0f}")  # fmt: skip
+            table.add_row(
+                r.package,
+                half,
+                f"{r.chunks:,}",
+                str(r.questions),
+                f"{r.recall:.3f}",
+                f"{r.mrr:.3f}",
+                f"{r.index_s:.1f}",
+                f"{r.question_ms:.0f}",
+            )
         table.add_row("mean", half, "", "", f"{mean(results):.3f}", "", "", "", end_section=True)
     Console().print(table)

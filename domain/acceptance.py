@@ -10,9 +10,17 @@ Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""
 
 MANIFESTS = (
-    "package.json", "pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", "Cargo.toml", "go.mod",
-    "Makefile", "makefile", "GNUmakefile",
-)  # fmt: skip
+    "package.json",
+    "pyproject.toml",
+    "setup.cfg",
+    "tox.ini",
+    "pytest.ini",
+    "Cargo.toml",
+    "go.mod",
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+)
 
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 _MAKE_TEST = re.compile(r"^(test|check)[ \t]*:(?!=)", re.MULTILINE)

@@ -17,8 +17,11 @@ def check_plan(plan: Plan) -> Plan:
         raise Refused("The plan names the same step twice.", code="plan_invalid", hint="Give every step its own id.")
     unknown = sorted({need for step in plan.steps for need in step.needs} - set(ids))
     if unknown:
-        raise Refused(f"The plan needs unknown steps: {', '.join(unknown)}.", code="plan_invalid",
-                      hint="Every entry of needs must be the id of a step.")  # fmt: skip
+        raise Refused(
+            f"The plan needs unknown steps: {', '.join(unknown)}.",
+            code="plan_invalid",
+            hint="Every entry of needs must be the id of a step.",
+        )
     done: set[str] = set()
     while wave := ready(plan, done):
         done |= {step.id for step in wave}

@@ -46,8 +46,9 @@ def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[
     wanted: dict[str, list[int]] = {}
     for index, c in enumerate(chunks):
         wanted.setdefault(c.path, []).append(index)
-    hit = [i for path, line in lines for i in wanted.get(path, ())
-           if chunks[i].start_line <= line <= chunks[i].end_line]  # fmt: skip
+    hit = [
+        i for path, line in lines for i in wanted.get(path, ()) if chunks[i].start_line <= line <= chunks[i].end_line
+    ]
     return list(dict.fromkeys(hit))
 
 

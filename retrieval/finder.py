@@ -86,5 +86,11 @@ def _around(data: bytes, lines: Sequence[int]) -> str:
 
 def _passage(piece: Piece, text: str) -> Passage:
     lines = text.split("\n")[piece.first - 1 : piece.last]
-    return Passage(path=piece.path, start_line=piece.first, end_line=piece.last, text="\n".join(lines),
-                   score=piece.score, why=piece.why)  # fmt: skip
+    return Passage(
+        path=piece.path,
+        start_line=piece.first,
+        end_line=piece.last,
+        text="\n".join(lines),
+        score=piece.score,
+        why=piece.why,
+    )

@@ -82,17 +82,25 @@ class Scores:
         api, types, errors = await asyncio.to_thread(self._sdk)
         request = [
             types.CreateScoreRequest(
-                id=score.id, trace_id=f"{trace_id(score.run):032x}", session_id=None, name=score.name,
-                value=score.value, data_type=score.kind, timestamp=score.at,
+                id=score.id,
+                trace_id=f"{trace_id(score.run):032x}",
+                session_id=None,
+                name=score.name,
+                value=score.value,
+                data_type=score.kind,
+                timestamp=score.at,
                 comment=self.redactor.text(score.comment) or None,
             )
             for score in scores
-        ]  # fmt: skip
+        ]
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
-                base_url=self.host.rstrip("/"), username=self.public_key, password=self.secret_key,
-                x_langfuse_public_key=self.public_key, httpx_client=client,
-            )  # fmt: skip
+                base_url=self.host.rstrip("/"),
+                username=self.public_key,
+                password=self.secret_key,
+                x_langfuse_public_key=self.public_key,
+                httpx_client=client,
+            )
             try:
                 answer = await langfuse.scores.create(request=request, request_options={"max_retries": 1})
             except httpx.TransportError as error:
@@ -102,8 +110,11 @@ class Scores:
             except ValueError as error:
                 raise _away("an answer that is not Langfuse's") from error
         if getattr(answer, "rejected", 0):
-            raise Refused(f"Langfuse rejected {answer.rejected} of {len(scores)} scores.", code="langfuse_refused",
-                          hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]))  # fmt: skip
+            raise Refused(
+                f"Langfuse rejected {answer.rejected} of {len(scores)} scores.",
+                code="langfuse_refused",
+                hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]),
+            )
 
     def _sdk(self) -> tuple[Any, Any, Any]:
         try:
@@ -127,5 +138,6 @@ def _said_no(status: int | None) -> Refused | Transient:
 
 
 def _away(reason: str) -> Transient:
-    return Transient(f"Langfuse does not answer ({reason}).", code="langfuse_unavailable",
-                     hint="The scores can be sent again later.")  # fmt: skip
+    return Transient(
+        f"Langfuse does not answer ({reason}).", code="langfuse_unavailable", hint="The scores can be sent again later."
+    )

@@ -17,12 +17,24 @@ from telemetry.identity import INHERITED, beginning_of, identity_of
 from telemetry.redact import Redactor
 from telemetry.spanfile import SpanFiles, ended, started
 
-CONTENT = frozenset({
-    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.prompt",
-    "gen_ai.completion", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions",
-    "langfuse.observation.input", "langfuse.observation.output", "langfuse.trace.input", "langfuse.trace.output",
-    "input.value", "output.value",
-})  # fmt: skip
+CONTENT = frozenset(
+    {
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.system_instructions",
+        "gen_ai.prompt",
+        "gen_ai.completion",
+        "gen_ai.tool.call.arguments",
+        "gen_ai.tool.call.result",
+        "gen_ai.tool.definitions",
+        "langfuse.observation.input",
+        "langfuse.observation.output",
+        "langfuse.trace.input",
+        "langfuse.trace.output",
+        "input.value",
+        "output.value",
+    }
+)
 """Attributes that hold prompts, answers, arguments and results."""
 
 Listener = Callable[[ReadableSpan], None]

@@ -157,20 +157,32 @@ def _number(said: Any) -> float:
 
 _HISTOGRAMS: Mapping[str, tuple[str, Sequence[str], Sequence[float]]] = {
     "gen_ai_client_inference_duration_seconds": (
-        "Time one answer of a model took", ("gen_ai_request_model", "error_type"), SECONDS),
+        "Time one answer of a model took",
+        ("gen_ai_request_model", "error_type"),
+        SECONDS,
+    ),
     "gen_ai_client_inference_time_to_first_chunk_seconds": (
-        "Time until the first part of an answer", ("gen_ai_request_model",), SECONDS),
+        "Time until the first part of an answer",
+        ("gen_ai_request_model",),
+        SECONDS,
+    ),
     "gen_ai_client_inference_usage_input_tokens": ("Tokens of a prompt", ("gen_ai_request_model",), TOKENS),
     "gen_ai_client_inference_usage_output_tokens": ("Tokens of an answer", ("gen_ai_request_model",), TOKENS),
     "gen_ai_invoke_agent_duration_seconds": (
-        "Time one visit of a node took", ("gen_ai_agent_name", "error_type"), SECONDS),
+        "Time one visit of a node took",
+        ("gen_ai_agent_name", "error_type"),
+        SECONDS,
+    ),
     "gen_ai_execute_tool_duration_seconds": ("Time one tool took", ("gen_ai_tool_name",), SECONDS),
     "signoff_sandbox_exec_duration_seconds": (
-        "Time one command took; ended: exit, signal, timeout, oom, cancelled, or lost", ("ended",), SECONDS),
+        "Time one command took; ended: exit, signal, timeout, oom, cancelled, or lost",
+        ("ended",),
+        SECONDS,
+    ),
     "signoff_sandbox_start_duration_seconds": ("Time until a sandbox was ready", ("runtime",), SECONDS),
     "signoff_segment_duration_seconds": ("Work between two pauses of a run", ("status",), SECONDS),
     "signoff_decision_latency_seconds": ("From a question to its decision", ("tier",), WAITING),
-}  # fmt: skip
+}
 _COUNTERS: Mapping[str, tuple[str, Sequence[str]]] = {
     "signoff_runs_ended": ("Runs that ended", ("status", "code")),
     "signoff_errors": ("Spans that failed, by stable error code", ("code",)),

@@ -9,9 +9,20 @@ from rich.tree import Tree
 
 from telemetry.tree import Branch
 
-_DETAILS = ("app.tier", "app.rules", "app.ballot.state", "app.status", "app.clean_checkout", "app.paused", "app.expert",
-            "app.egress.verdict", "app.egress.target", "app.egress.reason",
-            "gen_ai.response.finish_reasons", "app.route.reason")  # fmt: skip
+_DETAILS = (
+    "app.tier",
+    "app.rules",
+    "app.ballot.state",
+    "app.status",
+    "app.clean_checkout",
+    "app.paused",
+    "app.expert",
+    "app.egress.verdict",
+    "app.egress.target",
+    "app.egress.reason",
+    "gen_ai.response.finish_reasons",
+    "app.route.reason",
+)
 _STYLES = {"ok": "", "error": "red", "open": "yellow"}
 _TINY = Decimal("0.0001")
 

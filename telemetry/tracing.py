@@ -50,10 +50,13 @@ class Tracing:
             span = self.tracer.start_span("invoke_workflow coding_run", links=part_before(identity.run, part))
         finally:
             contexts.detach(token)
-        span.set_attributes({
-            "gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "coding_run",
-            "langfuse.observation.type": "chain",
-        })  # fmt: skip
+        span.set_attributes(
+            {
+                "gen_ai.operation.name": "invoke_workflow",
+                "gen_ai.workflow.name": "coding_run",
+                "langfuse.observation.type": "chain",
+            }
+        )
         span.end()
         return span.get_span_context()
 
@@ -79,9 +82,11 @@ class Tracing:
             links=[Link(context) for context in links],
             attributes={
                 "langfuse.observation.type": "span",
-                "app.ballot": ballot, "app.tier": tier, "app.ballot.state": state,
+                "app.ballot": ballot,
+                "app.tier": tier,
+                "app.ballot.state": state,
             },
-        )  # fmt: skip
+        )
         span.end(_nanoseconds(decided_at))
         return span.get_span_context()
 
@@ -124,11 +129,14 @@ async def tracing(
     """
     exporters = [
         BatchSpanProcessor(
-            Otlp(destination=destination), max_queue_size=QUEUE, max_export_batch_size=BATCH,
-            schedule_delay_millis=DELAY_MS, export_timeout_millis=int(close_s * 1_000),
+            Otlp(destination=destination),
+            max_queue_size=QUEUE,
+            max_export_batch_size=BATCH,
+            schedule_delay_millis=DELAY_MS,
+            export_timeout_millis=int(close_s * 1_000),
         )
         for destination in destinations
-    ]  # fmt: skip
+    ]
     provider = TracerProvider(
         sampler=Head(ratio),
         resource=_resource(version, environment),

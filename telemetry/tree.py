@@ -195,8 +195,15 @@ def _state(record: Mapping[str, Any], *, ended: bool) -> State:
 def _made_up(run: str, spans: list[Span]) -> Span:
     start = spans[0].start_ns if spans else 0
     trace = spans[0].trace if spans else ""
-    return Span(id="", trace=trace, name="invoke_workflow coding_run", start_ns=start, end_ns=start, state="ok",
-                attributes={"app.run.id": run})  # fmt: skip
+    return Span(
+        id="",
+        trace=trace,
+        name="invoke_workflow coding_run",
+        start_ns=start,
+        end_ns=start,
+        state="ok",
+        attributes={"app.run.id": run},
+    )
 
 
 def _whole(said: Any) -> int:

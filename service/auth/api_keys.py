@@ -338,8 +338,17 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
             until=key.expires_at,
             lent=tuple(role for role in held if role not in kept),
         )
-    return Principal(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id,
-               standing=key.standing, personal=key.personal, until=key.expires_at)  # fmt: skip
+    return Principal(
+        subject=key.subject,
+        org=key.org,
+        kind="api_key",
+        roles=key.roles,
+        scopes=key.scopes,
+        key=key.id,
+        standing=key.standing,
+        personal=key.personal,
+        until=key.expires_at,
+    )
 
 
 def _key(row: RowMapping) -> ApiKey:

@@ -134,8 +134,11 @@ def route(
         f"the task looks like tier [b]{found['tier']}[/]",
         highlight=False,
     )
-    console.print(f"changes are proposed by {' and '.join(found['providers']) or 'nobody'}: {found['turn']}",
-                  highlight=False, markup=False)  # fmt: skip
+    console.print(
+        f"changes are proposed by {' and '.join(found['providers']) or 'nobody'}: {found['turn']}",
+        highlight=False,
+        markup=False,
+    )
     for each in found["routes"]:
         console.print(f"\n[b]{each['role']}[/]", highlight=False)
         console.print(f"  {each['reason']}", highlight=False, markup=False, soft_wrap=True)

@@ -93,10 +93,19 @@ def run(
         settings = read_settings()
         deliver_as = _one(deliver, "--deliver", ("patch", "commit", "branch"))
         made = _task(
-            text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
-            outside=outside, deliver=deliver_as, budget=budget, strategy=strategy or settings.strategy,
-            profile=_one(profile, "--profile", ("sealed", "packages")), requester=local_user(),
-        )  # fmt: skip
+            text=_text(text),
+            repo=_repo(repo),
+            base=base,
+            accept=accept,
+            expert=expert,
+            pipeline=not no_pipeline,
+            outside=outside,
+            deliver=deliver_as,
+            budget=budget,
+            strategy=strategy or settings.strategy,
+            profile=_one(profile, "--profile", ("sealed", "packages")),
+            requester=local_user(),
+        )
         async with open_application(settings) as application:
             application.announce(err())
             application.warm()

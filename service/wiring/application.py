@@ -245,20 +245,47 @@ async def _furnish(  # noqa: PLR0917
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     staff = build_staff(
-        settings, roster, store=store, masks=masks, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise,
+        settings,
+        roster,
+        store=store,
+        masks=masks,
+        workspaces=workspaces,
+        ballots=ballots,
+        spans=spans,
+        revise=revise,
         clock=clock,
         resume_votes_as=resumer,
-    )  # fmt: skip
+    )
     engine = RunEngine(
-        graph=coding(staff, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
-        spans=RunSpans(spans), org=settings.org, clock=clock, ended=scored_when_ended(settings),
-        lease_for=timedelta(seconds=settings.lease_s), leases=leases,
-    )  # fmt: skip
+        graph=coding(staff, checkpointer=saver),
+        runs=runs,
+        ballots=ballots,
+        workspaces=workspaces,
+        store=store,
+        spans=RunSpans(spans),
+        org=settings.org,
+        clock=clock,
+        ended=scored_when_ended(settings),
+        lease_for=timedelta(seconds=settings.lease_s),
+        leases=leases,
+    )
     return Application(
-        settings=settings, org=settings.org, engine=engine, staff=staff, ballots=ballots, store=store,
-        backend=backend, pool=pool, spec=spec, people=people, roster=roster, audit=audit, revise=revise,
-        connections=connections, server=rows.server,
-    )  # fmt: skip
+        settings=settings,
+        org=settings.org,
+        engine=engine,
+        staff=staff,
+        ballots=ballots,
+        store=store,
+        backend=backend,
+        pool=pool,
+        spec=spec,
+        people=people,
+        roster=roster,
+        audit=audit,
+        revise=revise,
+        connections=connections,
+        server=rows.server,
+    )
 
 
 async def _directory(settings: Settings, database: AsyncEngine, clock: Clock) -> LocalDirectory:
@@ -296,12 +323,27 @@ def build_staff(
     risk, require, says = revise.engine, revise.require, wordings(settings)
     return Staff(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
-        plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
-                     tracer=spans.tracer),
+        plan=Planner(
+            workspaces=workspaces,
+            store=store,
+            masks=masks,
+            roster=roster,
+            prompt=says["plan"],
+            clock=clock,
+            tracer=spans.tracer,
+        ),
         execute=Executor(
-            workspaces=workspaces, store=store, masks=masks, roster=roster,
-            engine=risk, require=require, ballots=ballots,
-            prompt=says["execute"], judging=says["judge"], clock=clock, tracer=spans.tracer,
+            workspaces=workspaces,
+            store=store,
+            masks=masks,
+            roster=roster,
+            engine=risk,
+            require=require,
+            ballots=ballots,
+            prompt=says["execute"],
+            judging=says["judge"],
+            clock=clock,
+            tracer=spans.tracer,
             provider_seconds=settings.repair_seconds,
         ),
         observe=Observer(prompt=says["observe"]),
@@ -309,14 +351,20 @@ def build_staff(
             workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
         review=Reviewer(
-            workspaces=workspaces, store=store, masks=masks, roster=roster,
-            engine=risk, prompt=says["review"],
-            clock=clock, tracer=spans.tracer,
+            workspaces=workspaces,
+            store=store,
+            masks=masks,
+            roster=roster,
+            engine=risk,
+            prompt=says["review"],
+            clock=clock,
+            tracer=spans.tracer,
         ),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots, masks=masks),
-        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise,
-                    decided=partial(trace_decision, spans)),
+        wait=Waiter(
+            ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=partial(trace_decision, spans)
+        ),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
-    )  # fmt: skip
+    )

@@ -193,8 +193,13 @@ async def _furnish(
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
-    hooks = InboundWebhooks(ballots=application.ballots, people=application.people, memory=messages, clock=now,
-                  integrations=application.connections.hooks)  # fmt: skip
+    hooks = InboundWebhooks(
+        ballots=application.ballots,
+        people=application.people,
+        memory=messages,
+        clock=now,
+        integrations=application.connections.hooks,
+    )
     links = Links(key=own_key(keys_folder, "links"), clock=now)
     sender = _sender(application, posting, links)
     return ServerContext(
