@@ -62,7 +62,10 @@ def _segments(lines: list[str], spans: tuple[_Span, ...]) -> Iterator[tuple[int,
     owner: list[_Span | None] = [None] * len(lines)
     for span in spans:
         first = span.first
-        while span.whole and first > 0 and owner[first - 1] is not span and _attached(lines[first - 1]):
+        # Whether a line above a definition belongs to it: a comment or an attribute.
+        while (
+            span.whole and first > 0 and owner[first - 1] is not span and lines[first - 1].strip().startswith(_ATTACHED)
+        ):
             if (above := owner[first - 1]) is not None and above.whole:
                 break
             first -= 1
@@ -72,11 +75,6 @@ def _segments(lines: list[str], spans: tuple[_Span, ...]) -> Iterator[tuple[int,
         length = sum(1 for _ in rows)
         yield row, row + length, owner[row] if span else None
         row += length
-
-
-def _attached(line: str) -> bool:
-    """Tell whether a line above a definition belongs to it: a comment or an attribute."""
-    return line.strip().startswith(_ATTACHED)
 
 
 def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_Span]:
@@ -89,7 +87,9 @@ def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_S
             if child.type in grammar.wrappers:
                 yield from _spans(child, grammar, prefix, depth + 1)
             continue
-        first, last = _rows(child)
+        start, end = child.start_point, child.end_point
+        ends_before = end.column == 0 and end.row > start.row
+        first, last = start.row, end.row - 1 if ends_before else end.row
         name = _qualified(prefix, _name(child, inner))
         whole = inner.type in grammar.leaves or last - first < SMALL_CLASS
         yield _Span(first, last, name, whole)
@@ -109,12 +109,6 @@ def _definition(node: Node, grammar: Grammar) -> Node | None:
             return None
         node = held[0]
     return None
-
-
-def _rows(node: Node) -> tuple[int, int]:
-    start, end = node.start_point, node.end_point
-    ends_before = end.column == 0 and end.row > start.row
-    return start.row, end.row - 1 if ends_before else end.row
 
 
 def _name(outer: Node, inner: Node) -> str:

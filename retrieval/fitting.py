@@ -46,7 +46,13 @@ def fit(
             break
         piece, cost = Piece(c.path, c.start_line, c.end_line, score, why), tokens(c.text)
         if cost > room:
-            piece, cost = _cut(c, room, next(iter(_inside(c, near)), c.start_line), score, why)
+            piece, cost = _cut(
+                c,
+                room,
+                next(iter([line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line]), c.start_line),
+                score,
+                why,
+            )
         if piece is not None:
             chosen.append(piece)
             left -= cost + OVERHEAD
@@ -64,10 +70,6 @@ def join(pieces: Sequence[Piece], *, gap: int = 2) -> list[Piece]:
         else:
             joined.append(piece)
     return sorted(joined, key=lambda p: -p.score)
-
-
-def _inside(c: Chunk, near: Mapping[str, Sequence[int]]) -> list[int]:
-    return [line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line]
 
 
 def _cut(c: Chunk, room: int, line: int, score: float, why: str) -> tuple[Piece | None, int]:

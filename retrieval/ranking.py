@@ -42,21 +42,17 @@ def rank(corpus: Corpus, terms: Mapping[str, float], told: Clues) -> Iterator[tu
     The rankings: lines that the question names; what the code there uses; files it names; words (BM25).
     The weight of files in the repository (``repomap``) was tried as a fifth and lost three points of recall.
     """
-    lexical = _lexical(corpus, terms)
+    # The chunks that share words with the question, best first.
+    scores = Bm25(corpus.bags, corpus.sizes).scores(terms)
+    hits = {index: score for index, score in enumerate(scores) if score > 0}
+    weighed = {index: score * (TEST if is_test(corpus.chunks[index].path) else 1.0) for index, score in hits.items()}
+    lexical = sorted(weighed, key=lambda index: -weighed[index])[:LEXICAL]
     failing = at_lines(corpus.chunks, told.lines)
     named = _in_files(corpus, told.files, lexical)
     nearby = called_by(corpus.chunks, failing or named[:3])
     why = _Why(corpus, terms, frozenset(failing), frozenset(nearby), frozenset(named))
     for index, score in fuse([(failing, 3.0), (nearby, 1.0), (named, 1.0), (lexical, 1.5)]):
         yield corpus.chunks[index], score, why.of(index)
-
-
-def _lexical(corpus: Corpus, terms: Mapping[str, float]) -> list[int]:
-    """The chunks that share words with the question, best first."""
-    scores = Bm25(corpus.bags, corpus.sizes).scores(terms)
-    hits = {index: score for index, score in enumerate(scores) if score > 0}
-    weighed = {index: score * (TEST if is_test(corpus.chunks[index].path) else 1.0) for index, score in hits.items()}
-    return sorted(weighed, key=lambda index: -weighed[index])[:LEXICAL]
 
 
 def _in_files(corpus: Corpus, files: Sequence[str], lexical: Sequence[int]) -> list[int]:

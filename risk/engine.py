@@ -162,9 +162,5 @@ def _tainted(tainted: bool) -> tuple[Risk, ...]:
 
 
 def _highest(reasons: Iterable[Reason]) -> Risk:
-    kept = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -_rank(reason.tier)))
+    kept = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -TIERS.index(reason.tier)))
     return Risk(tier=worst([reason.tier for reason in kept]), reasons=kept)
-
-
-def _rank(tier: Tier) -> int:
-    return TIERS.index(tier)

@@ -53,7 +53,11 @@ class Listening(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Give the span the identity of its run, and write that it began."""
         known = dict(span.attributes or {})
-        inherited = _inherited(parent_context)
+        # What the span above, or else the context, says about whose work this is.
+        above = getattr(get_current_span(parent_context), "attributes", None) or {}
+        told = {key: str(above[key]) for key in INHERITED if key in above}
+        identity = identity_of(parent_context)
+        inherited = {**(identity.attributes() if identity else {}), **told}
         span.set_attributes({key: said for key, said in inherited.items() if key not in known})
         run = str(known.get("app.run.id") or inherited.get("app.run.id") or "")
         if self.files is not None and run:
@@ -86,7 +90,9 @@ class Listening(SpanProcessor):
             events=[Event(redactor.text(e.name), redactor.attributes(e.attributes), e.timestamp) for e in span.events],
             links=[Link(link.context, redactor.attributes(link.attributes)) for link in span.links],
             kind=span.kind,
-            status=Status(span.status.status_code, _described(redactor, span.status)),
+            status=Status(
+                span.status.status_code, redactor.text(span.status.description) if span.status.description else None
+            ),
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
@@ -105,24 +111,12 @@ class Listening(SpanProcessor):
         return all(flushed)
 
 
-def _described(redactor: Redactor, status: Status) -> str | None:
-    return redactor.text(status.description) if status.description else None
-
-
 def _amount(cost: Any) -> float:
     """What Langfuse reads as the cost of a generation."""
     try:
         return float(cost)
     except (TypeError, ValueError):
         return 0.0
-
-
-def _inherited(parent_context: Context | None) -> dict[str, str]:
-    """What the span above, or else the context, says about whose work this is."""
-    above = getattr(get_current_span(parent_context), "attributes", None) or {}
-    told = {key: str(above[key]) for key in INHERITED if key in above}
-    identity = identity_of(parent_context)
-    return {**(identity.attributes() if identity else {}), **told}
 
 
 class RunIds(IdGenerator):

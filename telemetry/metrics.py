@@ -60,7 +60,9 @@ class Metrics:
             case "chat":
                 self._chat(said, seconds)
             case "invoke_agent":
-                self._node(said, seconds)
+                node = self._name("node", said.get("gen_ai.agent.name", ""))
+                error = self._name("code", said.get("error.type", ""))
+                self._observe("gen_ai_invoke_agent_duration_seconds", seconds, gen_ai_agent_name=node, error_type=error)
             case "execute_tool":
                 tool = self._name("tool", said.get("gen_ai.tool.name", ""))
                 self._observe("gen_ai_execute_tool_duration_seconds", seconds, gen_ai_tool_name=tool)
@@ -78,7 +80,11 @@ class Metrics:
                 self._observe("signoff_decision_latency_seconds", seconds, tier=tier)
                 self._add("signoff_decisions", 1, tier=tier, state=state)
             case "run.segment":
-                self._segment(said, seconds)
+                status = self._name("status", said.get("app.status", "unknown"))
+                self._observe("signoff_segment_duration_seconds", seconds, status=status)
+                code = self._name("code", said.get("error.type", ""))
+                if status not in {"interrupted", "paused", "paused_budget", "pending"}:
+                    self._add("signoff_runs_ended", 1, status=status, code=code)
             case _:
                 pass
 
@@ -97,18 +103,6 @@ class Metrics:
         self._add("signoff_cost", _number(said.get("app.cost")), org=org, user=user)
         tokens = sum(_number(said.get(f"gen_ai.usage.{kind}_tokens")) for kind in ("input", "output"))
         self._add("signoff_tokens", tokens, org=org, user=user)
-
-    def _node(self, said: Mapping[str, Any], seconds: float) -> None:
-        node = self._name("node", said.get("gen_ai.agent.name", ""))
-        error = self._name("code", said.get("error.type", ""))
-        self._observe("gen_ai_invoke_agent_duration_seconds", seconds, gen_ai_agent_name=node, error_type=error)
-
-    def _segment(self, said: Mapping[str, Any], seconds: float) -> None:
-        status = self._name("status", said.get("app.status", "unknown"))
-        self._observe("signoff_segment_duration_seconds", seconds, status=status)
-        code = self._name("code", said.get("error.type", ""))
-        if status not in {"interrupted", "paused", "paused_budget", "pending"}:
-            self._add("signoff_runs_ended", 1, status=status, code=code)
 
     def happened(self, kind: Happening, times: int = 1) -> None:
         """Count something that no span tells of."""

@@ -49,7 +49,12 @@ class Otlp(SpanExporter):
         problem = self._send(body)
         if problem:
             self.dropped += len(spans)
-        self._tell(problem)
+        log = structlog.get_logger("signoff.telemetry")
+        if problem and not self._failing:
+            log.warning("spans not delivered", destination=self.destination.name, reason=problem, dropped=self.dropped)
+        elif self._failing and not problem:
+            log.info("spans delivered again", destination=self.destination.name, dropped=self.dropped)
+        self._failing = bool(problem)
         return SpanExportResult.FAILURE if problem else SpanExportResult.SUCCESS
 
     def _send(self, body: bytes) -> str:
@@ -78,14 +83,6 @@ class Otlp(SpanExporter):
         after = answer.headers.get("retry-after", "")
         again = answer.status_code in _AGAIN
         return (float(after) if after.isdigit() else 0.0) if again else None, f"HTTP {answer.status_code}"
-
-    def _tell(self, problem: str) -> None:
-        log = structlog.get_logger("signoff.telemetry")
-        if problem and not self._failing:
-            log.warning("spans not delivered", destination=self.destination.name, reason=problem, dropped=self.dropped)
-        elif self._failing and not problem:
-            log.info("spans delivered again", destination=self.destination.name, dropped=self.dropped)
-        self._failing = bool(problem)
 
     def shutdown(self) -> None:
         """Stop waiting for another attempt."""

@@ -73,7 +73,11 @@ class Redactor:
             return text
         clean = self._without_known(text)
         if len(clean) >= _SHORTEST_FOUND:
-            clean = _masked(clean)
+            # What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another.
+            made, at = "", 0
+            for mark in _MASKER.marks(clean):
+                made, at = made + clean[at : mark.start] + MASK, mark.end
+            clean = made + clean[at:]
         clean = _KEY.sub(MASK, _BLOCK.sub(MASK, clean))
         # Most attributes are short names: they are spared the searches that cannot find anything in them.
         if ":" in clean or "=" in clean:
@@ -111,14 +115,6 @@ class Redactor:
                 return text
         # What was left of a secret may have met the mask and made another one.
         return MASK if self._known.search(text) else text
-
-
-def _masked(text: str) -> str:
-    """What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another."""
-    made, at = "", 0
-    for mark in _MASKER.marks(text):
-        made, at = made + text[at : mark.start] + MASK, mark.end
-    return made + text[at:]
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import StatusCode
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
 
@@ -140,12 +140,8 @@ def _ids(span: ReadableSpan) -> dict[str, str | None]:
     return {
         "trace": f"{context.trace_id:032x}" if context else "",
         "span": f"{context.span_id:016x}" if context else "",
-        "parent": _span_id(parent),
+        "parent": f"{parent.span_id:016x}" if parent else None,
     }
-
-
-def _span_id(context: SpanContext | None) -> str | None:
-    return f"{context.span_id:016x}" if context else None
 
 
 def runs_of(folder: Path) -> Sequence[str]:

@@ -147,21 +147,18 @@ def _branch(span: Span, below: Mapping[str, list[Span]]) -> Branch:
 def _total(span: Span, children: Iterable[Branch]) -> Totals:
     """Usage is counted where a model was called; a node's own count stands in where no such span is below."""
     below = sum((child.totals for child in children), Totals())
-    own = _usage(span.attributes, span.name)
-    return own if below == Totals() else below if not span.name.startswith("chat") else own
 
-
-def _usage(attributes: Mapping[str, Any], name: str) -> Totals:
     def first(*keys: str) -> Any:
-        return next((attributes[key] for key in keys if key in attributes), 0)
+        return next((span.attributes[key] for key in keys if key in span.attributes), 0)
 
-    calls = first("app.model_calls", "app.model.calls") or (1 if name.startswith("chat") else 0)
-    return Totals(
+    calls = first("app.model_calls", "app.model.calls") or (1 if span.name.startswith("chat") else 0)
+    own = Totals(
         tokens_in=_whole(first("gen_ai.usage.input_tokens", "app.tokens_in")),
         tokens_out=_whole(first("gen_ai.usage.output_tokens", "app.tokens_out")),
         cost=_money(first("app.cost", "gen_ai.usage.cost")),
         model_calls=_whole(calls),
     )
+    return own if below == Totals() else below if not span.name.startswith("chat") else own
 
 
 def _span(record: Mapping[str, Any]) -> Span | None:

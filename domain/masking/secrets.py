@@ -304,14 +304,24 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
             continue
         kind = "quoted" if match["quoted"] is not None else "bare"
         value, rest = match[kind], match["rest"].lower()
-        if kind == "bare" and match["next"] and not _literal(text, match):
+        # Tell `key: abc.def` of a settings file from `key = abc.def()` of a program.
+        if (
+            kind == "bare"
+            and match["next"]
+            and not (match["next"] == "." and text[match.end() : match.end() + 1] in {"", "\n", " "})
+        ):
             continue
         if kind == "bare" and match["op"].strip() == ",":
             continue
         if match["op"].isspace() and not match["close"] and kind != "quoted":
             continue
         strong = word[0].strip("_").startswith(("pass", "pw")) or word[0] in {"secret", "credential"}
-        literal = kind == "quoted" or _assigned_tightly(match["op"]) or (_made_up(value) and _ends(text, match))
+        # Whether nothing follows on the line.
+        literal = (
+            kind == "quoted"
+            or _assigned_tightly(match["op"])
+            or (_made_up(value) and text[match.end("bare") : match.end("bare") + 1] in {"", "\n", "\r"})
+        )
         if is_secret(
             value,
             quoted=literal,
@@ -322,11 +332,6 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
             yield Secret(match.start(kind), match.end(kind), "secret.assigned", _label(word[0]), value)
 
 
-def _literal(text: str, match: re.Match[str]) -> bool:
-    """Tell ``key: abc.def`` of a settings file from ``key = abc.def()`` of a program."""
-    return match["next"] == "." and text[match.end() : match.end() + 1] in {"", "\n", " "}
-
-
 def _assigned_tightly(op: str) -> bool:
     """``NAME=value`` and ``name: value`` are how settings are written; programs put blanks around ``=``."""
     return op in {"=", ">"} or (op.startswith(":") and op.endswith(" "))
@@ -335,11 +340,6 @@ def _assigned_tightly(op: str) -> bool:
 def _made_up(value: str) -> bool:
     """Tell ``f8Kq2mZpL0`` from a name: letters and digits take turns."""
     return len(re.findall(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])", value)) >= 3  # noqa: PLR2004
-
-
-def _ends(text: str, match: re.Match[str]) -> bool:
-    """Tell whether nothing follows on the line."""
-    return text[match.end("bare") : match.end("bare") + 1] in {"", "\n", "\r"}
 
 
 def _label(word: str) -> str:

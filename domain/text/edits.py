@@ -51,7 +51,11 @@ def replaced(file: TextFile, search: str, replace: str, path: str) -> bytes:
         usual = head.end or _usual_in(file.text)
         middle = b"".join(_merged(rows, changed, file, path, first=first, usual=usual))
     body = head.raw + middle + tail
-    return _lawful(file, body, path)
+    # The bytes of the whole file, anew where its declaration was changed.
+    law = _law(path, body, file)
+    if law == file.encoding or file.other:
+        return file.bom + body
+    return _encoded(body.decode(file.encoding), law, path, 1)
 
 
 def rewritten(file: TextFile, content: str, path: str) -> bytes:
@@ -202,14 +206,6 @@ def _law(path: str, text: bytes, file: TextFile) -> str:
     if before == after or file.bom or (before and before != file.encoding):
         return file.encoding
     return after or "utf_8"
-
-
-def _lawful(file: TextFile, body: bytes, path: str) -> bytes:
-    """The bytes of the whole file, anew where its declaration was changed."""
-    law = _law(path, body, file)
-    if law == file.encoding or file.other:
-        return file.bom + body
-    return _encoded(body.decode(file.encoding), law, path, 1)
 
 
 def _encoded_or_nothing(row: Row, name: str) -> bytes:

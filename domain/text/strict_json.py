@@ -39,23 +39,19 @@ def read_json(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise OddJson(f"is no JSON: {error}") from None
     if text.count("{") + text.count("[") > MOST_DEPTH or ODD_TEXT.search(data):
-        _ensure_plain(found)
+        # Look at every string and at how deep it goes, without going deep ourselves.
+        waiting: list[tuple[Any, int]] = [(found, 0)]
+        while waiting:
+            part, depth = waiting.pop()
+            if isinstance(part, str) and (no := _NO_TEXT.search(part)):
+                raise OddJson("holds a NUL" if no[0] == "\0" else "holds half a character")
+            if isinstance(part, dict | list):
+                if depth == MOST_DEPTH:
+                    raise OddJson(f"is nested deeper than {MOST_DEPTH} levels")
+                inside = cast("dict[str, Any] | list[Any]", part)
+                members = (*inside.keys(), *inside.values()) if isinstance(inside, dict) else inside
+                waiting.extend((member, depth + 1) for member in members)
     return found
-
-
-def _ensure_plain(found: Any) -> None:
-    """Look at every string and at how deep it goes, without going deep ourselves."""
-    waiting: list[tuple[Any, int]] = [(found, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        if isinstance(part, str) and (no := _NO_TEXT.search(part)):
-            raise OddJson("holds a NUL" if no[0] == "\0" else "holds half a character")
-        if isinstance(part, dict | list):
-            if depth == MOST_DEPTH:
-                raise OddJson(f"is nested deeper than {MOST_DEPTH} levels")
-            inside = cast("dict[str, Any] | list[Any]", part)
-            members = (*inside.keys(), *inside.values()) if isinstance(inside, dict) else inside
-            waiting.extend((member, depth + 1) for member in members)
 
 
 def _integer(text: str) -> int:

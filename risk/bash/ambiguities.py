@@ -43,16 +43,18 @@ def doubts(node: Node) -> Iterator[str]:
         if node.type == "test_command" and not _long_test(node) and _LOOSE.search(_unquoted(node)):
             yield "a test that bash would end earlier"
     elif node.type in _LITERAL and not node.children:
-        yield from _plain(node, text_of(node))
-
-
-def _plain(node: Node, text: str) -> Iterator[str]:
-    if _SUBSTITUTION.search(text):
-        yield "a substitution where the grammar sees plain text"
-    if node.type == "word" and _BARE_BLANK.search(text) and node.parent is not None and node.parent.type != "expansion":
-        yield "a blank inside of a word"
-    if node.type == "variable_name" and _NAME.fullmatch(text) is None:
-        yield "a variable without a name"
+        text = text_of(node)
+        if _SUBSTITUTION.search(text):
+            yield "a substitution where the grammar sees plain text"
+        if (
+            node.type == "word"
+            and _BARE_BLANK.search(text)
+            and node.parent is not None
+            and node.parent.type != "expansion"
+        ):
+            yield "a blank inside of a word"
+        if node.type == "variable_name" and _NAME.fullmatch(text) is None:
+            yield "a variable without a name"
 
 
 def _unquoted(node: Node) -> str:

@@ -30,19 +30,16 @@ def _said(call: Invocation) -> str | None:
             rest = rest[1:]
         return ansi(" ".join(rest)) if "\\" in " ".join(rest) else " ".join(rest)
     if name == "printf" and rest:
-        return _formatted(rest[0], rest[1:])
+        # `printf`: good enough to see what will be run.
+        pattern = rest[0]
+        pattern = ansi(pattern)
+        left = list(rest[1:])
+        made = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", lambda m: _value(m[0], left), pattern)
+        return " ".join([made, *left])
     if name in _PLAIN:
         found = [printed(each) for each in call.sources]
         return next((text for text in found if text is not None), None)
     return None
-
-
-def _formatted(pattern: str, values: list[str]) -> str:
-    """``printf``: good enough to see what will be run."""
-    pattern = ansi(pattern)
-    left = list(values)
-    made = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", lambda m: _value(m[0], left), pattern)
-    return " ".join([made, *left])
 
 
 def _value(directive: str, left: list[str]) -> str:

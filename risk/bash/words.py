@@ -135,19 +135,16 @@ def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:
     named = [child for child in node.children if child.is_named]
     most = _SIMPLE if node.type == "simple_expansion" else _BRACED
     if len(named) == 1 and named[0].type == "variable_name" and len(node.children) <= most:
-        return _variable(text_of(named[0]), values, quoted=quoted)
+        # The marked text of `$name`, and whether it may hold anything but a loop's words.
+        name = text_of(named[0])
+        value = values.get(name)
+        if value is not None and len(value.words) == 1:
+            word = value.words[0]
+            text = word.text + (GLOB if word.glob and not quoted else "")
+            return (text if quoted else re.sub(r"\s+", BREAK, text)), not value.loop
+        if value is not None:
+            return HOLE, True
+        if name == "IFS":
+            return (" " if quoted else BREAK), False
+        return (_FIXED[name], False) if name in _FIXED else (HOLE, True)
     return HOLE, True
-
-
-def _variable(name: str, values: Values, *, quoted: bool) -> tuple[str, bool]:
-    """Return the marked text of ``$name``, and whether it may hold anything but a loop's words."""
-    value = values.get(name)
-    if value is not None and len(value.words) == 1:
-        word = value.words[0]
-        text = word.text + (GLOB if word.glob and not quoted else "")
-        return (text if quoted else re.sub(r"\s+", BREAK, text)), not value.loop
-    if value is not None:
-        return HOLE, True
-    if name == "IFS":
-        return (" " if quoted else BREAK), False
-    return (_FIXED[name], False) if name in _FIXED else (HOLE, True)

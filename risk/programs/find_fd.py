@@ -88,13 +88,17 @@ def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invoca
     if not inner or "{}" in inner[0].text:
         yield Signal("hidden", "find starts what it finds", "shell.computed_program")
     for target in targets if inner else ():
-        yield from rater.started(tuple(_filled(word, target) for word in inner), call)
-
-
-def _filled(word: Word, target: Word) -> Word:
-    if "{}" not in word.text:
-        return word
-    return Word(word.text.replace("{}", target.text), word.glob or target.glob, word.variable or target.variable)
+        yield from rater.started(
+            tuple(
+                word
+                if "{}" not in word.text
+                else Word(
+                    word.text.replace("{}", target.text), word.glob or target.glob, word.variable or target.variable
+                )
+                for word in inner
+            ),
+            call,
+        )
 
 
 def _below(root: Word, words: list[Word]) -> Iterator[Word]:

@@ -30,24 +30,22 @@ def xargs(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
         elif found.kind == "placeholder":
             marks.append(found.word.text or "{}")
         elif found.kind == "argv":
-            yield from _fed(rater, (found.word, *found.rest), marks[-1], call)
+            words = (found.word, *found.rest)
+            mark = marks[-1]
+            given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
+            inner = Invocation((), (), (), call.sinks, call.within)
+            if mark and any(mark in word.text for word in words):
+                for each in given[:_FEW]:
+                    made = tuple(
+                        Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
+                        for w in words
+                    )
+                    yield from rater.started(made, inner)
+            else:
+                yield from rater.started(words, inner)
+                yield from rater.started((*words, *given), inner)
         else:
             yield from rater.part(found.kind, found.word, call)
-
-
-def _fed(rater: Rater, words: tuple[Word, ...], mark: str, call: Invocation) -> Iterator[Signal]:
-    given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
-    inner = Invocation((), (), (), call.sinks, call.within)
-    if mark and any(mark in word.text for word in words):
-        for each in given[:_FEW]:
-            made = tuple(
-                Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
-                for w in words
-            )
-            yield from rater.started(made, inner)
-    else:
-        yield from rater.started(words, inner)
-        yield from rater.started((*words, *given), inner)
 
 
 def tool(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:

@@ -44,22 +44,18 @@ def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
         yield from rater.paths.signs(file, "read")
         yield from rater.paths.signs(file, "write") if changes else ()
     for program in programs:
-        yield from _program(rater, program.text)
-
-
-def _program(rater: Rater, text: str) -> Iterator[Signal]:
-    if HOLE in text:
-        yield Signal("computed", "a script of sed with a variable in it")
-    at = 0
-    while at < len(text):
-        lead = _LEAD.match(text, at)
-        at = lead.end() if lead else at
-        if text[at : at + 1] in {"s", "y"}:
-            end, signs = _substitution(rater, text[at + 1 :])
-            yield from signs
-            at = at + 1 + end if end else len(text)
-        elif at < len(text):
-            at = yield from _command(rater, text, at)
+        if HOLE in program.text:
+            yield Signal("computed", "a script of sed with a variable in it")
+        at = 0
+        while at < len(program.text):
+            lead = _LEAD.match(program.text, at)
+            at = lead.end() if lead else at
+            if program.text[at : at + 1] in {"s", "y"}:
+                end, signs = _substitution(rater, program.text[at + 1 :])
+                yield from signs
+                at = at + 1 + end if end else len(program.text)
+            elif at < len(program.text):
+                at = yield from _command(rater, program.text, at)
 
 
 def _command(rater: Rater, text: str, at: int) -> Iterator[Signal]:

@@ -96,7 +96,14 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
     board = at.application.board
     if not board.registry.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
-    said, id_ = _messages(given), f"chatcmpl-{uuid4().hex}"
+    found: list[Message] = []
+    for message in given:
+        role = message.get("role")
+        if role not in {"system", "user", "assistant", "developer"}:
+            raise refuse("request_invalid", "Messages come from system, user or assistant.")
+        kind = "system" if role == "developer" else role
+        found.append(Message(role=kind, content=spoken(message.get("content"))))
+    said, id_ = tuple(found), f"chatcmpl-{uuid4().hex}"
     task = Task(
         text=said[-1].content[:2_000],
         repo="",
@@ -195,17 +202,6 @@ class ReasoningWriter:
         cut = max(0, len(thought) - len(CLOSE))
         self._held = thought[cut:]
         return [("reasoning_content", thought[:cut])] if cut else []
-
-
-def _messages(given: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
-    found: list[Message] = []
-    for message in given:
-        role = message.get("role")
-        if role not in {"system", "user", "assistant", "developer"}:
-            raise refuse("request_invalid", "Messages come from system, user or assistant.")
-        kind = "system" if role == "developer" else role
-        found.append(Message(role=kind, content=spoken(message.get("content"))))
-    return tuple(found)
 
 
 @dataclass(slots=True)
@@ -343,7 +339,10 @@ async def _answer(at: ServerContext, taken: Submitted) -> tuple[str, dict[str, A
     about["status"] = standing.run.status
     if standing.ballot is not None:
         ballot = await at.application.ballots.get(standing.ballot, taken.turn.org)
-        link = _link(at, ballot)
+        token = at.links.issue(
+            ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
+        )
+        link = f"{at.settings.home_url}/a/{token}"
         return _asks(ballot, link), {**about, "approval_id": ballot.id, "approval_link": link}
     if error := values.get("__error__"):
         return f"This did not work: {error['message']} (`{error['error']}`)", about
@@ -354,13 +353,6 @@ async def _answer(at: ServerContext, taken: Submitted) -> tuple[str, dict[str, A
     diff = str(values.get("diff") or "")
     shown = str(values.get("readable") or diff)
     return "\n\n".join([*words, *([f"```diff\n{shown.rstrip()}\n```"] if diff else [])]), {**about, "diff": diff}
-
-
-def _link(at: ServerContext, ballot: Ballot) -> str:
-    token = at.links.issue(
-        ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
-    )
-    return f"{at.settings.home_url}/a/{token}"
 
 
 def _asks(ballot: Ballot, link: str) -> str:

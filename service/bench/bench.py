@@ -127,6 +127,7 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         )
     seconds = time.monotonic() - started
     spent, ending = standing.values.get("spent"), standing.run.ending
+    proof = standing.values.get("proof")
     return CaseResult(
         strategy=strategy,
         case=case.name,
@@ -134,7 +135,7 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         status=standing.run.status,
         peak_mb=peak_mb(),
         # A change above the automatic tier waits for a person; that it works was proved before.
-        solved=_proved(standing) and standing.run.status in {"delivered", "interrupted"},
+        solved=(proof is not None and proof.ok) and standing.run.status in {"delivered", "interrupted"},
         code=ending.code if ending else "",
         models=await _models(application, standing),
         tokens=spent.tokens_in + spent.tokens_out if spent else 0,
@@ -145,11 +146,6 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
 def _laid_out(case: Case, repo: Path) -> None:
     repo.mkdir()
     lay_out(FixRequest(files=case.files), repo)
-
-
-def _proved(standing: RunState) -> bool:
-    proof = standing.values.get("proof")
-    return proof is not None and proof.ok
 
 
 async def _models(application: Application, standing: RunState) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from domain import FailureKind, Refused, Task, ensure_no_credential
 from models import Message, Prompt, Role, SelectionContext
-from models.routing import KIND_OF, ModelCard, Route, tier_for
+from models.routing import KIND_OF, Route, tier_for
 from nodes import NAMES
 from service import report, usage
 from service.auth.four_eyes import local_user
@@ -37,7 +37,18 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
             for role in KIND_OF:
                 cards = await application.board.registry.cards(role)
                 for card in cards.all:
-                    entry = found.setdefault((card.endpoint, card.id), _card(card, application))
+                    listed = next((each for each in application.catalogue.models if each.id == card.id), None)
+                    plain = report.plain(card)
+                    entry = found.setdefault(
+                        (card.endpoint, card.id),
+                        {
+                            **plain,
+                            "roles": [],
+                            "priced": bool(listed and listed.priced),
+                            "context": card.context if listed else None,
+                            "in_catalogue": listed is not None,
+                        },
+                    )
                     if role in card.roles:
                         entry["roles"].append(role)
             return list(found.values())
@@ -121,7 +132,21 @@ def route(
                 requester=local_user(),
                 standing=standing,
             )
-            errand = await _errand(application, wanted, attempt, _kind(failure))
+            # The errand a run would have. The policy is read from the repository's commit, as a run does it.
+            tree, paths = "", ()
+            if wanted.repo:
+                pinned = await application.store.pin("models-route", wanted.repo, wanted.base)
+                tree, paths = pinned.tree, await application.store.files("models-route", pinned.tree)
+            expert = application.roster.choose_expert(wanted.text, paths)
+            errand = SelectionContext(
+                run="models-route",
+                org=application.org,
+                task=wanted,
+                tree=tree,
+                expert=expert,
+                attempt=attempt,
+                failure=_kind(failure),
+            )
             return await _routes(application, errand, _roles(role), look=look)
 
     found = run_async(work, as_json=as_json)
@@ -147,30 +172,6 @@ def route(
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for why in each["passed_over"]:
             console.print(f"  – {why}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _card(card: ModelCard, application: Application) -> dict[str, Any]:
-    listed = next((each for each in application.catalogue.models if each.id == card.id), None)
-    plain = report.plain(card)
-    return {
-        **plain,
-        "roles": [],
-        "priced": bool(listed and listed.priced),
-        "context": card.context if listed else None,
-        "in_catalogue": listed is not None,
-    }
-
-
-async def _errand(application: Application, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
-    """The errand a run would have. The policy is read from the repository's commit, as a run does it."""
-    tree, paths = "", ()
-    if task.repo:
-        pinned = await application.store.pin("models-route", task.repo, task.base)
-        tree, paths = pinned.tree, await application.store.files("models-route", pinned.tree)
-    expert = application.roster.choose_expert(task.text, paths)
-    return SelectionContext(
-        run="models-route", org=application.org, task=task, tree=tree, expert=expert, attempt=attempt, failure=failure
-    )
 
 
 async def _routes(

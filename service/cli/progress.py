@@ -1,6 +1,6 @@
 """Progress of a run at the terminal: one quiet line a fact, with colours there, without in a log."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,17 @@ class Progress:
             self._node = event.node
             return
         if event.kind == "text":
-            self._write(event.message, event.data)
+            # Name each file that is begun; with `verbose` show what is written there, line by line.
+            lane, who = str(event.data.get("id", "")), escape(str(event.data.get("provider", "")))
+            for kind, said in self._written.read(event.message, event.data):
+                if kind == "path":
+                    self._rest(lane)
+                    self._print(f"[dim]{who} writes[/] {escape(said[:300])}")
+                elif self.verbose:
+                    *full, rest = (self._lines.get(lane, "") + line_of((kind, said))).split("\n")
+                    self._lines[lane] = rest
+                    for each in full:
+                        self._print(f"[dim]{escape(each[:400])}[/]" if each.strip() else "")
             return
         line = _LINES.get(event.kind)
         if line is not None:
@@ -42,19 +52,6 @@ class Progress:
         if text:
             shown = f"[bold blue]{self._node:>8}[/]  {harmless(text)}"
             self.console.print(shown, highlight=False, soft_wrap=True)
-
-    def _write(self, text: str, data: Mapping[str, Any]) -> None:
-        """Name each file that is begun; with ``verbose`` show what is written there, line by line."""
-        lane, who = str(data.get("id", "")), escape(str(data.get("provider", "")))
-        for kind, said in self._written.read(text, data):
-            if kind == "path":
-                self._rest(lane)
-                self._print(f"[dim]{who} writes[/] {escape(said[:300])}")
-            elif self.verbose:
-                *full, rest = (self._lines.get(lane, "") + line_of((kind, said))).split("\n")
-                self._lines[lane] = rest
-                for each in full:
-                    self._print(f"[dim]{escape(each[:400])}[/]" if each.strip() else "")
 
     def _rest(self, *lanes: str) -> None:
         """Show lines that will not become full any more."""

@@ -21,7 +21,7 @@ from service import report
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
-from service.wiring.application import Application, open_application
+from service.wiring.application import open_application
 from service.wiring.sandboxes import spec_of
 
 _SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
@@ -235,8 +235,20 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> tuple[Check, ...]:
         async with open_application(read_settings()) as application:
+            version = ".".join(map(str, sys.version_info[:3]))
+            git = shutil.which("git")
             return (
-                *_machine(application),
+                *(
+                    Check(
+                        name="python",
+                        ok=sys.version_info >= PYTHON,
+                        detail=version,
+                        hint="Install Python 3.11 or newer.",
+                    ),
+                    Check(name="git", ok=git is not None, detail=git or "not found", hint="Install git."),
+                    Check(name="home", ok=True, detail=str(application.settings.home)),
+                    Check(name="approvals", ok=True, detail=f"{application.people.mode} mode"),
+                ),
                 *await application.backend.check(application.spec),
                 *await application.probe_models(),
             )
@@ -249,14 +261,3 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
         out().print(table(checks))
         out().print("Everything a run needs is here." if good else "Something is missing; see the arrows.")
     raise typer.Exit(0 if good else 1)
-
-
-def _machine(application: Application) -> tuple[Check, ...]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    git = shutil.which("git")
-    return (
-        Check(name="python", ok=sys.version_info >= PYTHON, detail=version, hint="Install Python 3.11 or newer."),
-        Check(name="git", ok=git is not None, detail=git or "not found", hint="Install git."),
-        Check(name="home", ok=True, detail=str(application.settings.home)),
-        Check(name="approvals", ok=True, detail=f"{application.people.mode} mode"),
-    )

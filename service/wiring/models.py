@@ -157,7 +157,11 @@ def _endpoints(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, 
 
 def places(settings: Settings, catalogue: Catalogue) -> EndpointSettings:
     """Where models are served, as the settings say. Raises Refused ``settings_invalid``."""
-    common = _common(settings, catalogue)
+    common = (
+        None
+        if not settings.model_base_url and not settings.model
+        else _endpoint(settings, catalogue, None, settings.model or None, ALL)
+    )
     own: dict[Role, ModelEndpoint] = {}
     for role in ROLES:
         url, model = getattr(settings, f"model_{role}_base_url", None), getattr(settings, f"model_{role}", None)
@@ -166,12 +170,6 @@ def places(settings: Settings, catalogue: Catalogue) -> EndpointSettings:
                 settings, catalogue, url, model or settings.model or None, f"SIGNOFF_MODEL_{role.upper()}"
             )
     return EndpointSettings(default=common, roles=own, keys=settings.model_keys)
-
-
-def _common(settings: Settings, catalogue: Catalogue) -> ModelEndpoint | None:
-    if not settings.model_base_url and not settings.model:
-        return None
-    return _endpoint(settings, catalogue, None, settings.model or None, ALL)
 
 
 def _endpoint(

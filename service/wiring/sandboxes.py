@@ -47,12 +47,19 @@ def egress_of(settings: Settings) -> Egress | None:
     hosts = _listed(settings.egress_hosts)
     if not hosts:
         return None
+    pairs = [part.partition("=") for part in _listed(settings.egress_env)]
+    if any(not equals or not name.strip() for name, equals, _ in pairs):
+        raise Refused(
+            "SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.",
+            code="settings_invalid",
+            hint="Write them with commas between: PIP_INDEX_URL=https://mirror.example/simple",
+        )
     return Egress(
         hosts=hosts,
         private=_listed(settings.egress_private),
         upload_bytes=int(settings.egress_upload_mb * (1 << 20)),
         connections=settings.egress_connections,
-        env=_variables(settings.egress_env),
+        env={name.strip(): value.strip() for name, _, value in pairs},
         ca=_certificates(settings.egress_ca),
     )
 
@@ -71,17 +78,6 @@ def told(passage: Passage) -> dict[str, str | int]:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _variables(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in _listed(text)]
-    if any(not equals or not name.strip() for name, equals, _ in pairs):
-        raise Refused(
-            "SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.",
-            code="settings_invalid",
-            hint="Write them with commas between: PIP_INDEX_URL=https://mirror.example/simple",
-        )
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _certificates(path: Path | None) -> str:

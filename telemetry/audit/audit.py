@@ -58,7 +58,17 @@ class Audit:
     async def append(self, conn: AsyncConnection, fact: Fact) -> None:
         """Write a fact inside the caller's transaction: both happen, or neither."""
         ref = await self.subjects.ref(conn, fact.org, fact.actor)
-        seq, prev_hash = await self._head(conn, fact.org)
+        # The last line's number and hash, locked until the transaction ends.
+        query = select(heads.c.seq, heads.c.hash).where(heads.c.org == fact.org).with_for_update()
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            try:
+                async with conn.begin_nested():
+                    await conn.execute(insert(heads).values(org=fact.org, seq=0, hash=genesis(fact.org)))
+            except IntegrityError:
+                pass  # another transaction wrote the organisation's first line
+            row = (await conn.execute(query)).one()
+        seq, prev_hash = row.seq, row.hash
         entry = Line(
             seq=seq + 1,
             at=fact.at,
@@ -73,19 +83,6 @@ class Audit:
         await conn.execute(insert(log).values(_LINE.dump_python(new)))
         await conn.execute(update(heads).where(heads.c.org == fact.org).values(seq=new.seq, hash=new.hash))
         await self.subjects.note(conn, fact.org, new.seq, ref, fact.note)
-
-    async def _head(self, conn: AsyncConnection, org: str) -> tuple[int, str]:
-        """The last line's number and hash, locked until the transaction ends."""
-        query = select(heads.c.seq, heads.c.hash).where(heads.c.org == org).with_for_update()
-        row = (await conn.execute(query)).one_or_none()
-        if row is None:
-            try:
-                async with conn.begin_nested():
-                    await conn.execute(insert(heads).values(org=org, seq=0, hash=genesis(org)))
-            except IntegrityError:
-                pass  # another transaction wrote the organisation's first line
-            row = (await conn.execute(query)).one()
-        return row.seq, row.hash
 
     async def checkpoint(self, org: str) -> Checkpoint | None:
         """Sign the present head and hand it to the witness. None while the chain is empty."""
@@ -124,7 +121,11 @@ class Audit:
             async with aclosing(_batches(conn, log.c.org == org)) as batches:
                 async for batch in batches:
                     found, end = flaws_in(batch, after=end)
-                    flaws += found + [_unlike(row) for row in batch if _differs(row, wanted.get(row.seq))]
+                    flaws += found + [
+                        Flaw(seq=row.seq, kind="changed", message="a checkpoint saw another line here")
+                        for row in batch
+                        if _differs(row, wanted.get(row.seq))
+                    ]
                     count += len(batch)
             flaws += await self._tail(conn, org, end, kept)
         flaws = sorted(flaws, key=lambda flaw: flaw.seq)[:_MANY]
@@ -193,7 +194,3 @@ def _differs(entry: Line, checkpoint: Checkpoint | None) -> bool:
 def _cut(checkpoint: Checkpoint, last: int) -> Flaw:
     saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
     return Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {last}")
-
-
-def _unlike(entry: Line) -> Flaw:
-    return Flaw(seq=entry.seq, kind="changed", message="a checkpoint saw another line here")
