@@ -62,7 +62,7 @@ def _segments(lines: list[str], spans: tuple[_Span, ...]) -> Iterator[tuple[int,
     owner: list[_Span | None] = [None] * len(lines)
     for span in spans:
         first = span.first
-        # Whether a line above a definition belongs to it: a comment or an attribute.
+        # A comment or an attribute above a definition belongs to it.
         while (
             span.whole and first > 0 and owner[first - 1] is not span and lines[first - 1].strip().startswith(_ATTACHED)
         ):

@@ -46,13 +46,8 @@ def fit(
             break
         piece, cost = Piece(c.path, c.start_line, c.end_line, score, why), tokens(c.text)
         if cost > room:
-            piece, cost = _cut(
-                c,
-                room,
-                next(iter([line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line]), c.start_line),
-                score,
-                why,
-            )
+            telling = (line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line)
+            piece, cost = _cut(c, room, next(telling, c.start_line), score, why)
         if piece is not None:
             chosen.append(piece)
             left -= cost + OVERHEAD

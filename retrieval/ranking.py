@@ -48,18 +48,14 @@ def rank(corpus: Corpus, terms: Mapping[str, float], told: Clues) -> Iterator[tu
     weighed = {index: score * (TEST if is_test(corpus.chunks[index].path) else 1.0) for index, score in hits.items()}
     lexical = sorted(weighed, key=lambda index: -weighed[index])[:LEXICAL]
     failing = at_lines(corpus.chunks, told.lines)
-    named = _in_files(corpus, told.files, lexical)
+    # The chunks of these files: lexical hits first.
+    wanted = frozenset(told.files)
+    hits = [index for index in lexical if corpus.chunks[index].path in wanted]
+    named = list(dict.fromkeys([*hits, *(i for i, c in enumerate(corpus.chunks) if c.path in wanted)]))
     nearby = called_by(corpus.chunks, failing or named[:3])
     why = _Why(corpus, terms, frozenset(failing), frozenset(nearby), frozenset(named))
     for index, score in fuse([(failing, 3.0), (nearby, 1.0), (named, 1.0), (lexical, 1.5)]):
         yield corpus.chunks[index], score, why.of(index)
-
-
-def _in_files(corpus: Corpus, files: Sequence[str], lexical: Sequence[int]) -> list[int]:
-    """The chunks of these files: lexical hits first."""
-    wanted = frozenset(files)
-    hits = [index for index in lexical if corpus.chunks[index].path in wanted]
-    return list(dict.fromkeys([*hits, *(i for i, c in enumerate(corpus.chunks) if c.path in wanted)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class PathRater:
         if word.glob:
             pattern = glob_expression(path)
             for rule in self.rules.by_kind.get(kind, ()):
-                # Leave out names that a common `*` in the workspace would hit by accident.
+                # Other names a common `*` in the workspace would hit by accident.
                 if any(
                     pattern.fullmatch(example)
                     for example in rule.match

@@ -146,7 +146,6 @@ def _branch(span: Span, below: Mapping[str, list[Span]]) -> Branch:
 
 def _total(span: Span, children: Iterable[Branch]) -> Totals:
     """Usage is counted where a model was called; a node's own count stands in where no such span is below."""
-    below = sum((child.totals for child in children), Totals())
 
     def first(*keys: str) -> Any:
         return next((span.attributes[key] for key in keys if key in span.attributes), 0)
@@ -158,7 +157,8 @@ def _total(span: Span, children: Iterable[Branch]) -> Totals:
         cost=_money(first("app.cost", "gen_ai.usage.cost")),
         model_calls=_whole(calls),
     )
-    return own if below == Totals() else below if not span.name.startswith("chat") else own
+    below = sum((child.totals for child in children), Totals())
+    return own if below == Totals() or span.name.startswith("chat") else below
 
 
 def _span(record: Mapping[str, Any]) -> Span | None:

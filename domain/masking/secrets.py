@@ -142,7 +142,20 @@ def _whole(text: str) -> Iterator[Secret]:
     lower = lower if len(lower) == len(text) else text
     yield from _tokens(text)
     if "PRIVATE KEY" in text or "PuTTY-User-Key-File" in text:
-        yield from _blocks(text)
+        # Private keys, line by line: what a reader takes for the end of one may be missing.
+        at, ends = 0, "-----END" in text
+        while (head := HEAD.search(text, at)) is not None:
+            end = text.find("-----END", head.end(), head.end() + LONGEST_KEY) if ends else -1
+            if end >= 0:
+                line = re.compile(r"[A-Z0-9 ]{0,60}-{0,5}").match(text, end + 8)
+                end = line.end() if line else end + 8
+            else:
+                end = head.end()
+                limit = min(len(text), head.end() + LONGEST_KEY)
+                while end < limit and text[end] in BASE64:
+                    end += 1
+            yield Secret(head.start(), end, "secret.private_key", "private key", text[head.start() : end])
+            at = max(end, head.end())
     if any(head in text for head in WRAPPED_HEADS):
         yield from _wrapped(text)
     if "aws" in lower or "AKIA" in text:
@@ -211,23 +224,6 @@ def _spelt_out(value: str) -> bool:
         return plain_words(b64decode(value, validate=True).decode("ascii"))
     except (binascii.Error, ValueError):
         return False
-
-
-def _blocks(text: str) -> Iterator[Secret]:
-    """Private keys, line by line: what a reader takes for the end of one may be missing."""
-    at, ends = 0, "-----END" in text
-    while (head := HEAD.search(text, at)) is not None:
-        end = text.find("-----END", head.end(), head.end() + LONGEST_KEY) if ends else -1
-        if end >= 0:
-            line = re.compile(r"[A-Z0-9 ]{0,60}-{0,5}").match(text, end + 8)
-            end = line.end() if line else end + 8
-        else:
-            end = head.end()
-            limit = min(len(text), head.end() + LONGEST_KEY)
-            while end < limit and text[end] in BASE64:
-                end += 1
-        yield Secret(head.start(), end, "secret.private_key", "private key", text[head.start() : end])
-        at = max(end, head.end())
 
 
 def _wrapped(text: str) -> Iterator[Secret]:
@@ -304,7 +300,7 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
             continue
         kind = "quoted" if match["quoted"] is not None else "bare"
         value, rest = match[kind], match["rest"].lower()
-        # Tell `key: abc.def` of a settings file from `key = abc.def()` of a program.
+        # ``key: abc.def`` of a settings file is a value, ``key = abc.def()`` of a program is a call.
         if (
             kind == "bare"
             and match["next"]
@@ -316,7 +312,6 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
         if match["op"].isspace() and not match["close"] and kind != "quoted":
             continue
         strong = word[0].strip("_").startswith(("pass", "pw")) or word[0] in {"secret", "credential"}
-        # Whether nothing follows on the line.
         literal = (
             kind == "quoted"
             or _assigned_tightly(match["op"])

@@ -30,12 +30,10 @@ def _said(call: Invocation) -> str | None:
             rest = rest[1:]
         return ansi(" ".join(rest)) if "\\" in " ".join(rest) else " ".join(rest)
     if name == "printf" and rest:
-        # `printf`: good enough to see what will be run.
-        pattern = rest[0]
-        pattern = ansi(pattern)
-        left = list(rest[1:])
-        made = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", lambda m: _value(m[0], left), pattern)
-        return " ".join([made, *left])
+        # Good enough to see what will be run: what is left over of the arguments stands behind.
+        left = rest[1:]
+        formatted = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", lambda m: _value(m[0], left), ansi(rest[0]))
+        return " ".join([formatted, *left])
     if name in _PLAIN:
         found = [printed(each) for each in call.sources]
         return next((text for text in found if text is not None), None)

@@ -44,7 +44,13 @@ def redirected(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Sou
             text = text_of(body)
             if not set(start) & set("'\"\\"):
                 walk.visit(body, place.inner)
-                walk.plain("".join(_outside(body)))
+                # The text of a here-document that belongs to none of its nodes, or to a plain one.
+                source, first, at = body.text or b"", body.start_byte, 0
+                outside: list[bytes] = []
+                for child in body.children:
+                    outside += [source[at : child.start_byte - first], b" "]
+                    at = child.end_byte - first
+                walk.plain("".join(piece.decode(errors="replace") for piece in (*outside, source[at:])))
                 for escaped in ("\\$", "\\`", "\\\\"):
                     text = text.replace(escaped, escaped[1])
             sinks = tuple(
@@ -80,13 +86,3 @@ def _file(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, 
     if operator.startswith("<"):
         return tuple(Source(file=word) for word in words), ()
     return (), tuple(words)
-
-
-def _outside(body: Node) -> list[str]:
-    """The text of a here-document that belongs to none of its nodes, or to a plain one."""
-    whole, start, at = body.text or b"", body.start_byte, 0
-    made: list[bytes] = []
-    for child in body.children:
-        made += [whole[at : child.start_byte - start], b" "]
-        at = child.end_byte - start
-    return [piece.decode(errors="replace") for piece in (*made, whole[at:])]

@@ -19,7 +19,12 @@ def constants(root: Node) -> Values:
     for node in _all(root):
         match node.type:
             case "variable_assignment":
-                _assigned(found, node)
+                name = next((child for child in node.children if child.type == "variable_name"), None)
+                value = node.child_by_field_name("value")
+                plain = any(child.type == "=" for child in node.children) and (value is None or value.type != "array")
+                words = [one_word(value, {})] if value is not None else [Word("")]
+                if name is not None:
+                    _learn(found, text_of(name), words if plain else [], loop=False)
             case "for_statement":
                 name = next((child for child in node.children if child.type == "variable_name"), None)
                 listed = [
@@ -37,7 +42,7 @@ def constants(root: Node) -> Values:
                     found[word] = None
             case _:
                 pass
-    # `IFS=,` on its own changes how every later expansion becomes words.
+    # ``IFS=,`` on its own changes how every later expansion becomes words.
     if any(
         node.type == "variable_assignment"
         and text_of(node).startswith("IFS")
@@ -57,15 +62,6 @@ def alternatives(node: Node, values: Values) -> Iterator[Values]:
         yield from ({**values, many[0]: Value((word,), loop=value.loop)} for word in value.words)
     else:
         yield {name: value for name, value in values.items() if name not in many}
-
-
-def _assigned(found: dict[str, Value | None], node: Node) -> None:
-    name = next((child for child in node.children if child.type == "variable_name"), None)
-    value = node.child_by_field_name("value")
-    plain = any(child.type == "=" for child in node.children) and (value is None or value.type != "array")
-    words = [one_word(value, {})] if value is not None else [Word("")]
-    if name is not None:
-        _learn(found, text_of(name), words if plain else [], loop=False)
 
 
 def _learn(found: dict[str, Value | None], name: str, words: list[Word], *, loop: bool) -> None:

@@ -98,7 +98,13 @@ def _parts(node: Node, values: Values, *, quoted: bool) -> Iterator[tuple[str, b
         case "string_content":
             yield double_quoted(text_of(node)), False
         case "string":
-            yield from _string(node, values)
+            # A double-quoted string; blanks between its parts belong to no node and must not get lost.
+            source, start, at = node.text or b"", node.start_byte, 1
+            for child in node.children[1:-1]:
+                yield source[at : child.start_byte - start].decode(errors="replace"), False
+                yield from _parts(child, values, quoted=True)
+                at = child.end_byte - start
+            yield source[at:-1].decode(errors="replace"), False
         case "concatenation" | "command_name":
             for child in node.children:
                 yield from _parts(child, values, quoted=quoted)
@@ -119,16 +125,6 @@ def _rest(node: Node, values: Values, *, quoted: bool) -> Iterator[tuple[str, bo
             yield bare(text_of(node)), False
         case _:
             yield (HOLE, True) if node.is_named else (bare(text_of(node)), False)
-
-
-def _string(node: Node, values: Values) -> Iterator[tuple[str, bool]]:
-    """A double-quoted string; blanks between its parts belong to no node and must not get lost."""
-    source, start, at = node.text or b"", node.start_byte, 1
-    for child in node.children[1:-1]:
-        yield source[at : child.start_byte - start].decode(errors="replace"), False
-        yield from _parts(child, values, quoted=True)
-        at = child.end_byte - start
-    yield source[at:-1].decode(errors="replace"), False
 
 
 def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:

@@ -43,7 +43,7 @@ def _program(rater: Rater, text: str) -> Iterator[Signal]:
         yield Signal("computed", "a program of awk with a variable in it")
     for quoted in _STARTED.findall(text):
         yield from rater.script(next(filter(None, quoted), "").replace('\\"', '"'))
-    # Leave strings and regular expressions out; a slash starts one only where a value is expected.
+    # Without strings and regular expressions: a slash starts one only where a value is expected.
     bare, at = "", 0
     while at < len(text):
         string = _STRING.match(text, at)

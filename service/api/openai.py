@@ -278,7 +278,12 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
         return await talk(at, principal, asked.messages, stream=asked.stream)
     if asked.model not in {CODING, "coding"}:
         raise refuse("assistant_not_found", f"There is no model {asked.model[:100]!r}.")
-    taken = await _started(at, principal, asked)
+    about = asked.metadata or {}
+    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
+    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
+    ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
+    thread = about.get("thread_id")
+    taken = await at.submission.take(principal, ask, str(thread) if thread else None)
     if asked.stream:
         return StreamingResponse(_chat_told(at, taken), media_type="text/event-stream")
     stages = Stages()
@@ -292,15 +297,6 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
         return told
     content, about = await _answer(at, taken)
     return answer(document(taken.turn.id, CODING, content, {**about, "stages": stages.list()}))
-
-
-async def _started(at: ServerContext, principal: Principal, asked: Completion) -> Submitted:
-    about = asked.metadata or {}
-    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
-    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
-    ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
-    thread = about.get("thread_id")
-    return await at.submission.take(principal, ask, str(thread) if thread else None)
 
 
 async def _chat_told(at: ServerContext, taken: Submitted) -> AsyncGenerator[bytes]:

@@ -44,7 +44,19 @@ def has_tests(files: Mapping[str, str]) -> bool:
 
 def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
     """A file of tests made of the assertions in the logs that speak of names the files define; None without any."""
-    defined = _defined(files)
+    # Names of modules and of what they define at their top, each with the import that brings it.
+    defined: dict[str, str] = {}
+    for path, text in files.items():
+        parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
+        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
+        if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
+            continue
+        module = ".".join(parts)
+        defined.setdefault(
+            parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
+        )
+        for name in _top(text):
+            defined.setdefault(name, f"from {module} import {name}")
     known = {*defined, *dir(builtins)}
     bodies: list[str] = []
     used: set[str] = set()
@@ -112,23 +124,6 @@ def _indented(body: str) -> str:
             case _:
                 continue
     return "\n".join(f"    {line}" for line in ast.unparse(tree).splitlines())
-
-
-def _defined(files: Mapping[str, str]) -> dict[str, str]:
-    """Names of modules and of what they define at their top, each with the import that brings it."""
-    found: dict[str, str] = {}
-    for path, text in files.items():
-        parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
-        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
-        if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
-            continue
-        module = ".".join(parts)
-        found.setdefault(
-            parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
-        )
-        for name in _top(text):
-            found.setdefault(name, f"from {module} import {name}")
-    return found
 
 
 def _top(text: str) -> Iterator[str]:

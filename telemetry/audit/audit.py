@@ -127,7 +127,11 @@ class Audit:
                         if _differs(row, wanted.get(row.seq))
                     ]
                     count += len(batch)
-            flaws += await self._tail(conn, org, end, kept)
+            head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
+            found = [_cut(checkpoint, end[0]) for checkpoint in kept if checkpoint.seq > end[0]]
+            if (tuple(head) if head else (0, genesis(org))) != end:
+                found.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
+            flaws += found
         flaws = sorted(flaws, key=lambda flaw: flaw.seq)[:_MANY]
         return Verification(org=org, lines=count, checkpoints=len(kept), flaws=tuple(flaws))
 
@@ -137,15 +141,6 @@ class Audit:
         postgres = self.engine.dialect.name == "postgresql"
         async with self.engine.connect() as conn:
             yield await conn.execution_options(isolation_level="REPEATABLE READ") if postgres else conn
-
-    async def _tail(
-        self, conn: AsyncConnection, org: str, end: tuple[int, str], kept: Sequence[Checkpoint]
-    ) -> list[Flaw]:
-        head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
-        found = [_cut(checkpoint, end[0]) for checkpoint in kept if checkpoint.seq > end[0]]
-        if (tuple(head) if head else (0, genesis(org))) != end:
-            found.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
-        return found
 
     def _genuine(self, checkpoint: Checkpoint) -> bool:
         own = self.signing_key.public_key().public_bytes_raw().hex()
