@@ -2,6 +2,12 @@
 
 from retrieval.contract import Passage, Reads, ReadsMany
 from retrieval.finder import Finder
-from retrieval.shelf import Shelf
+from retrieval.index import IndexCache
 
-__all__ = ["Finder", "Passage", "Reads", "ReadsMany", "Shelf"]
+__all__ = [
+    "Finder",
+    "IndexCache",
+    "Passage",
+    "Reads",
+    "ReadsMany",
+]

@@ -1,4 +1,4 @@
-"""Which grammar reads which file, and what counts as a definition there."""
+"""Grammars of tree-sitter: which one reads which file, and what counts as a definition there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import tree_sitter_rust
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
-from retrieval.worth import extension
+from retrieval.file_filter import extension
 
 _PIECE = 64 << 10
 _FIRST_REPORTS, _REPORTS_PER_KIB = 500, 40

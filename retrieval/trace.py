@@ -1,4 +1,4 @@
-"""Which files and lines does the output of a failed command name? Pure.
+"""Tracebacks: the files and lines that the output of a failed command names. Pure.
 
 Reads tracebacks and reports of Python and pytest, Node (V8 frames), Go, Rust, compilers and linters.
 """

@@ -1,4 +1,4 @@
-"""What the process says while it works: JSON lines or a console, secrets taken out, the run's id on every line."""
+"""Logs: JSON lines or a console, secrets taken out, the run's id on every line."""
 
 import logging
 from collections.abc import Generator, MutableMapping

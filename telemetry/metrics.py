@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, most of them drawn from spans as they end: no other room counts anything.
+"""Metrics for Prometheus, most of them drawn from spans as they end: no other room counts anything.
 
 Names follow the OpenTelemetry conventions for generative AI where those have one, in Prometheus' spelling
 (dots become underscores, units are spelt out); the rest begin with ``signoff_``.

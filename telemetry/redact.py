@@ -1,4 +1,4 @@
-"""Secrets are taken out of everything that is written about a run: spans, logs, metrics, audit. Pure.
+"""Redaction: secrets are taken out of everything that is written about a run: spans, logs, metrics, audit. Pure.
 
 Two nets: the values that this installation knows to be secret, in the spellings they may take, and
 patterns of what secrets look like. Over-redaction is the safe mistake.

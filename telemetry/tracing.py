@@ -1,4 +1,4 @@
-"""Set tracing up and tear it down: a provider of our own, nothing global."""
+"""Tracing, set up and torn down: a tracer provider of our own, nothing global."""
 
 import asyncio
 import threading
@@ -17,12 +17,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Tracer
 
 from domain import BallotState, Tier
-from telemetry.destination import Destination
 from telemetry.identity import Identity, beginning, part_before, run_context
-from telemetry.listening import Head, Listener, Listening, RunIds
-from telemetry.otlp import Otlp
+from telemetry.otlp import Destination, OtlpExporter
 from telemetry.redact import Redactor
-from telemetry.spanfile import SpanFiles
+from telemetry.span_files import SpanFiles
+from telemetry.span_processor import HeadSampler, Listener, RedactingProcessor, RunIdGenerator
 
 QUEUE = 4_096
 BATCH = 256
@@ -129,7 +128,7 @@ async def tracing(
     """
     exporters = [
         BatchSpanProcessor(
-            Otlp(destination=destination),
+            OtlpExporter(destination=destination),
             max_queue_size=QUEUE,
             max_export_batch_size=BATCH,
             schedule_delay_millis=DELAY_MS,
@@ -138,14 +137,14 @@ async def tracing(
         for destination in destinations
     ]
     provider = TracerProvider(
-        sampler=Head(ratio),
+        sampler=HeadSampler(ratio),
         resource=_resource(version, environment),
-        id_generator=RunIds(),
+        id_generator=RunIdGenerator(),
         span_limits=SpanLimits(max_attribute_length=LONGEST, max_events=64, max_links=16),
         shutdown_on_exit=False,
     )
     provider.add_span_processor(
-        Listening(
+        RedactingProcessor(
             redactor=redactor or Redactor(),
             files=SpanFiles(folder=folder) if folder else None,
             exporters=exporters,

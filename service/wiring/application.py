@@ -58,17 +58,7 @@ from service.wiring.telemetry import (
     trace_passage,
     witnessed,
 )
-from telemetry import (
-    Branch,
-    ListenedBackend,
-    Metrics,
-    Redactor,
-    Tracing,
-    Waiting,
-    logging_as,
-    read_trace,
-    render,
-)
+from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, Waiting, logging_as, read_trace, render
 from telemetry.audit import Audit
 from telemetry.audit import metadata as audit_tables
 
@@ -147,7 +137,7 @@ class Application:
             f"[dim]coder: {principal} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False
         )
 
-    async def spans(self, run: str) -> Branch:
+    async def spans(self, run: str) -> SpanNode:
         """The run's tree of spans."""
         return await read_trace(self.settings.home / "traces", run)
 
@@ -156,7 +146,7 @@ class Application:
         return await probe_endpoints(self.board)
 
     @staticmethod
-    def drawn(branch: Branch) -> Tree:
+    def drawn(branch: SpanNode) -> Tree:
         """The spans as a tree for a terminal."""
         return render(branch)
 
@@ -223,7 +213,7 @@ async def _furnish(  # noqa: PLR0917
     )
     pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
     stack.push_async_callback(pool.close)
-    backend, leases = ListenedBackend(backend=pool, tracer=spans.tracer), RunLeases()
+    backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces = Workspaces(backend=obedient, store=store, spec=spec)

@@ -50,7 +50,7 @@ from nodes._lately import _as_diff
 from nodes._masks import masked_run
 from nodes._output import plain
 from nodes.review import _ABOUT_TESTS, _changes
-from retrieval import chunks, clues, repomap, shelf, trace, words
+from retrieval import chunks, index, mentions, repomap, terms, trace
 from risk import RiskEngine, default_rules, read_policy
 from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
@@ -133,12 +133,12 @@ PARSERS = (
         Parser("retrieval.chunks", lambda text, ending=ending: chunks.chunk(f"a.{ending}", text), most=8_000)
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
-    Parser("retrieval.words", words.query),
+    Parser("retrieval.terms", terms.query_terms),
     Parser("retrieval.repomap", repomap.uses_of),
     Parser("retrieval.trace", trace.places),
     Parser("retrieval.trace", trace.named),
-    Parser("retrieval.trace", lambda text: clues.clues(text, (), ("a.py", "b/a.py"))),
-    Parser("retrieval.shelf", lambda text: shelf.index("a.txt", text)),
+    Parser("retrieval.trace", lambda text: mentions.mentions(text, (), ("a.py", "b/a.py"))),
+    Parser("retrieval.index", lambda text: index.index_file("a.txt", text)),
     Parser("risk.shell", lambda text: ENGINE.command(text[:LINE])),
     Parser(
         "risk.programs.argument_kinds",
@@ -238,7 +238,7 @@ OURS = {
     "service.cli.app": "help of our own",
     "service.cli.sandbox": "the name of a folder",
     "service.runs.submission": "keys of 32 letters",
-    "telemetry.spanfile": "ids of runs",
+    "telemetry.span_files": "ids of runs",
 }
 """Modules with patterns that read nothing from outside, or nothing long; and why."""
 

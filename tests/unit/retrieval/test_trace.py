@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.clues import clues
+from retrieval.mentions import mentions
 from retrieval.trace import Place, named, places, resolve
 
 PYTHON = """Traceback (most recent call last):
@@ -86,7 +86,7 @@ def test_the_files_own_path_is_always_found(files: list[str], data: st.DataObjec
 
 
 def test_foreign_frames_are_passed_over_and_the_deepest_own_one_comes_first() -> None:
-    told = clues(PYTHON, ["shop/cart.py"], ["src/shop/cart.py", "tests/test_cart.py", "README.md"])
+    told = mentions(PYTHON, ["shop/cart.py"], ["src/shop/cart.py", "tests/test_cart.py", "README.md"])
     assert told.lines == (("tests/test_cart.py", 12), ("src/shop/cart.py", 41))
     assert told.files == ("src/shop/cart.py", "tests/test_cart.py")
     assert told.near == {"tests/test_cart.py": [12], "src/shop/cart.py": [41]}

@@ -1,4 +1,4 @@
-"""What happens to every span: it learns whose it is, loses its secrets, and goes where it is wanted."""
+"""Span processor: a span learns whose it is, loses its secrets, and goes to the files, exporters and listeners."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from telemetry.identity import INHERITED, beginning_of, identity_of
 from telemetry.redact import Redactor
-from telemetry.spanfile import SpanFiles, ended, started
+from telemetry.span_files import SpanFiles, ended, started
 
 CONTENT = frozenset(
     {
@@ -41,7 +41,7 @@ Listener = Callable[[ReadableSpan], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listening(SpanProcessor):
+class RedactingProcessor(SpanProcessor):
     """Identity in, secrets and content out, then to the file, the exporters and the listeners."""
 
     redactor: Redactor
@@ -119,7 +119,7 @@ def _amount(cost: Any) -> float:
         return 0.0
 
 
-class RunIds(IdGenerator):
+class RunIdGenerator(IdGenerator):
     """Random ids, but for root spans of runs: theirs are known from the run (see ``identity``)."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class RunIds(IdGenerator):
 
 
 @dataclass(frozen=True, slots=True)
-class Head(Sampler):
+class HeadSampler(Sampler):
     """Sends whole traces or none, decided by the trace id, so every worker decides alike.
 
     What is not sent is recorded all the same: the local files and the metrics stay complete.

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.chunks import Chunk
-from retrieval.fitting import OVERHEAD, Piece, fit, join, tokens
-from retrieval.worth import MAX_BYTES, extension, is_text, worth_reading
+from retrieval.file_filter import MAX_BYTES, extension, is_text, select_files
+from retrieval.packing import OVERHEAD, Excerpt, fit, join, tokens
 
 PATH = st.from_regex(r"([a-z]{1,6}/){0,2}[a-z]{1,6}\.(py|md|png|lock)", fullmatch=True)
 CHUNK = st.builds(
@@ -18,7 +18,7 @@ CHUNK = st.builds(
 def test_only_files_that_are_there_are_read_and_named_ones_first(
     files: list[str], first: list[str], limit: int
 ) -> None:
-    chosen = worth_reading(files, first=first, limit=limit)
+    chosen = select_files(files, first=first, limit=limit)
     assert len(chosen) <= limit
     assert set(chosen) <= set(files)
     wanted = list(dict.fromkeys(path for path in first if path in files))
@@ -28,8 +28,8 @@ def test_only_files_that_are_there_are_read_and_named_ones_first(
 def test_what_others_wrote_and_what_is_no_text_is_left_out() -> None:
     files = ["src/a.py", "node_modules/x/i.js", "a.PNG", "yarn.lock", "js/x.min.js", "docs/a.md", "vendor/b.go",
              "x.egg-info/y.txt", "deep/er/b.rs", ".github/w.yml"]  # fmt: skip
-    assert worth_reading(files) == ("src/a.py", "deep/er/b.rs", ".github/w.yml", "docs/a.md")
-    assert worth_reading(files, first=["vendor/b.go"])[0] == "vendor/b.go"
+    assert select_files(files) == ("src/a.py", "deep/er/b.rs", ".github/w.yml", "docs/a.md")
+    assert select_files(files, first=["vendor/b.go"])[0] == "vendor/b.go"
 
 
 def test_text_is_small_and_has_no_zero_bytes() -> None:
@@ -61,9 +61,9 @@ def test_a_cut_keeps_the_telling_line_in_view() -> None:
     assert piece.last - piece.first < 40
 
 
-@given(st.lists(st.builds(Piece, st.sampled_from("ab"), st.integers(1, 40), st.integers(41, 50), st.floats(0, 1),
+@given(st.lists(st.builds(Excerpt, st.sampled_from("ab"), st.integers(1, 40), st.integers(41, 50), st.floats(0, 1),
                           st.just("w")), max_size=8))  # fmt: skip
-def test_joined_pieces_lose_no_line_and_do_not_overlap(pieces: list[Piece]) -> None:
+def test_joined_pieces_lose_no_line_and_do_not_overlap(pieces: list[Excerpt]) -> None:
     joined = join(pieces)
     wanted = {(p.path, line) for p in pieces for line in range(p.first, p.last + 1)}
     covered = [(p.path, line) for p in joined for line in range(p.first, p.last + 1)]

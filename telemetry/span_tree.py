@@ -1,4 +1,4 @@
-"""The spans of a run as a tree, with what they took. Pure."""
+"""Span tree: the spans of a run, each below its parent, with what they took. Pure."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -47,11 +47,11 @@ class Span:
 
 
 @value
-class Branch:
+class SpanNode:
     """A span, what hangs from it in the order of time, and the totals of both."""
 
     span: Span
-    children: tuple["Branch", ...] = ()
+    children: tuple["SpanNode", ...] = ()
     totals: Totals = Field(default_factory=Totals)
 
     @property
@@ -66,7 +66,7 @@ class Branch:
             return sum(child.duration_ms or 0.0 for child in self.children)
         return max(0, self.span.end_ns - self.span.start_ns) / 1e6
 
-    def walk(self) -> Iterable["Branch"]:
+    def walk(self) -> Iterable["SpanNode"]:
         """Yield this branch and all below it, parents first."""
         yield self
         for child in self.children:
@@ -104,7 +104,7 @@ def spans_of(records: Iterable[Mapping[str, Any]]) -> tuple[Span, ...]:
     return tuple(sorted(spans.values(), key=lambda span: (span.start_ns, span.id)))
 
 
-def grow(run: str, spans: Iterable[Span]) -> Branch:
+def build_tree(run: str, spans: Iterable[Span]) -> SpanNode:
     """Return the tree of a run: every span once.
 
     What hangs from a span that is not there (its process was killed, it lies in another service)
@@ -124,7 +124,7 @@ def grow(run: str, spans: Iterable[Span]) -> Branch:
     root = workflows[0].span if workflows else _made_up(run, ordered)
     held = tuple(c for b in branches for c in (b.children if b.span.id == root.id else (b,)))
     held = tuple(sorted(held, key=lambda branch: (branch.span.start_ns, branch.span.id)))
-    return Branch(span=root, children=held, totals=_total(root, held))
+    return SpanNode(span=root, children=held, totals=_total(root, held))
 
 
 def _is_top(span: Span, known: Mapping[str, Span]) -> bool:
@@ -139,12 +139,12 @@ def _is_top(span: Span, known: Mapping[str, Span]) -> bool:
     return span.parent not in known
 
 
-def _branch(span: Span, below: Mapping[str, list[Span]]) -> Branch:
+def _branch(span: Span, below: Mapping[str, list[Span]]) -> SpanNode:
     children = tuple(_branch(child, below) for child in below.get(span.id, ()))
-    return Branch(span=span, children=children, totals=_total(span, children))
+    return SpanNode(span=span, children=children, totals=_total(span, children))
 
 
-def _total(span: Span, children: Iterable[Branch]) -> Totals:
+def _total(span: Span, children: Iterable[SpanNode]) -> Totals:
     """Usage is counted where a model was called; a node's own count stands in where no such span is below."""
 
     def first(*keys: str) -> Any:
