@@ -108,7 +108,18 @@ class ScoreClient:
             except httpx.TransportError as error:
                 raise _away(type(error).__name__) from error
             except errors.ApiError as error:
-                raise _said_no(error.status_code) from None
+                status: int | None = error.status_code
+                if (
+                    status is None
+                    or status == HTTPStatus.TOO_MANY_REQUESTS
+                    or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                ):
+                    raise _away(f"HTTP {status}") from None
+                raise Refused(
+                    f"Langfuse refused the scores (HTTP {status}).",
+                    code="langfuse_refused",
+                    hint="Check LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY: one project has all three.",
+                ) from None
             except ValueError as error:
                 raise _away("an answer that is not Langfuse's") from error
         if getattr(answer, "rejected", 0):
@@ -127,16 +138,6 @@ class ScoreClient:
                 code="langfuse_missing",
                 hint="Install it with: .venv/bin/pip install -e '.[langfuse]'. Spans reach Langfuse without it.",
             ) from None
-
-
-def _said_no(status: int | None) -> Refused | Transient:
-    if status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _away(f"HTTP {status}")
-    return Refused(
-        f"Langfuse refused the scores (HTTP {status}).",
-        code="langfuse_refused",
-        hint="Check LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY: they must be of the same project.",
-    )
 
 
 def _away(reason: str) -> Transient:
@@ -186,7 +187,7 @@ class ScoreReporter:
 
     async def keep(self, run: str, values: Mapping[str, Any], *, at: datetime) -> bool:
         """Send what the last state of a run says; False when that did not work."""
-        told = scores_of(
+        scores = scores_of(
             run,
             at=at,
             verdict=_of(values, "verdict", Verdict),
@@ -195,7 +196,7 @@ class ScoreReporter:
             spent=_of(values, "spent", Spent),
         )
         try:
-            await self.scores.send(told)
+            await self.scores.send(scores)
         except SignoffError as error:
             log = structlog.get_logger("signoff.telemetry")
             say = log.info if error.stable_code == "langfuse_missing" else log.warning

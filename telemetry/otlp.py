@@ -45,7 +45,17 @@ def to_collector(endpoint: str, headers: str = "") -> Destination:
     """
     base = _checked(endpoint, "SIGNOFF_OTLP_ENDPOINT")
     url = base if base.endswith("/v1/traces") else f"{base}/v1/traces"
-    return Destination(name="collector", url=url, headers=_pairs(headers))
+    pairs: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in headers.split(","))):
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise Refused(
+                "SIGNOFF_OTLP_HEADERS is not a list of key=value pairs.",
+                code="otlp_headers_invalid",
+                hint="Write key=value pairs with commas between; encode special characters as in URLs (%2C).",
+            )
+        pairs[key.strip().lower()] = unquote(text.strip())
+    return Destination(name="collector", url=url, headers=pairs)
 
 
 def to_langfuse(host: str, *, public_key: str, secret_key: str) -> Destination:
@@ -72,20 +82,6 @@ def _checked(url: str, setting: str) -> str:
             hint=f"Set {setting} to something like http://127.0.0.1:4318, or leave it empty.",
         )
     return url.strip().rstrip("/")
-
-
-def _pairs(text: str) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        key, equals, said = pair.partition("=")
-        if not equals or not key.strip():
-            raise Refused(
-                "SIGNOFF_OTLP_HEADERS is not a list of key=value pairs.",
-                code="otlp_headers_invalid",
-                hint="Write key=value pairs with commas between; encode special characters as in URLs (%2C).",
-            )
-        headers[key.strip().lower()] = unquote(said.strip())
-    return headers
 
 
 TIMEOUT_S = 5.0

@@ -9,12 +9,12 @@ import json
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan
@@ -158,7 +158,27 @@ async def read_trace(folder: Path, run: str) -> SpanNode:
     Raises:
         Refused: ``trace_not_found``.
     """
-    return await asyncio.to_thread(_read, folder, run)
+
+    def read() -> SpanNode:
+        try:
+            lines = path_of(folder, run).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            raise Refused(
+                f"There is no trace of run {run} on this machine.",
+                code="trace_not_found",
+                hint="List the runs with: signoff list. A run is traced on the machine that worked on it.",
+            ) from None
+        records: list[Mapping[str, Any]] = []
+        for line in lines:
+            try:
+                record = json_value(line)
+            except ValueError:  # blank, or cut short when a process was killed
+                continue
+            if isinstance(record, dict):
+                records.append(cast("dict[str, Any]", record))
+        return build_tree(run, spans_of(records))
+
+    return await asyncio.to_thread(read)
 
 
 async def forget_trace(folder: Path, run: str) -> bool:
@@ -171,25 +191,3 @@ async def forget_trace(folder: Path, run: str) -> bool:
         return there
 
     return await asyncio.to_thread(delete)
-
-
-def _read(folder: Path, run: str) -> SpanNode:
-    try:
-        lines = path_of(folder, run).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        raise Refused(
-            f"There is no trace of run {run} on this machine.",
-            code="trace_not_found",
-            hint="List the runs with: signoff list. A run is traced on the machine that worked on it.",
-        ) from None
-    return build_tree(run, spans_of(_records(lines)))
-
-
-def _records(lines: list[bytes]) -> Iterator[Mapping[str, Any]]:
-    for line in lines:
-        try:
-            record = json_value(line)
-        except ValueError:  # blank, or cut short when a process was killed
-            continue
-        if isinstance(record, dict):
-            yield record

@@ -116,7 +116,10 @@ class Audit:
         """Read the whole chain and hold it against every checkpoint the witness has."""
         kept = await self.witness.kept(org)
         wanted = {checkpoint.seq: checkpoint for checkpoint in kept}
-        flaws, end, count = [self._forged(c) for c in kept if not self._genuine(c)], (0, genesis(org)), 0
+        trusted = (self.signing_key.public_key().public_bytes_raw().hex(), *self.trusted_keys)
+        forged = "this checkpoint was not signed by a trusted key"
+        flaws = [Flaw(seq=c.seq, kind="forged_checkpoint", message=forged) for c in kept if not genuine(c, trusted)]
+        end, count = (0, genesis(org)), 0
         async with self._snapshot() as conn:
             async with aclosing(_batches(conn, log.c.org == org)) as batches:
                 async for batch in batches:
@@ -124,14 +127,17 @@ class Audit:
                     flaws += found + [
                         Flaw(seq=row.seq, kind="changed", message="a checkpoint saw another line here")
                         for row in batch
-                        if _differs(row, wanted.get(row.seq))
+                        if row.seq in wanted and wanted[row.seq].hash != row.hash
                     ]
                     count += len(batch)
             head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
-            found = [_cut(checkpoint, end[0]) for checkpoint in kept if checkpoint.seq > end[0]]
+            # A chain whose end was cut off is whole in itself: only checkpoints and the head know of the lost lines.
+            for checkpoint in kept:
+                if checkpoint.seq > end[0]:
+                    saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
+                    flaws.append(Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {end[0]}"))
             if (tuple(head) if head else (0, genesis(org))) != end:
-                found.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
-            flaws += found
+                flaws.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
         flaws = sorted(flaws, key=lambda flaw: flaw.seq)[:_MANY]
         return Verification(org=org, lines=count, checkpoints=len(kept), flaws=tuple(flaws))
 
@@ -141,14 +147,6 @@ class Audit:
         postgres = self.engine.dialect.name == "postgresql"
         async with self.engine.connect() as conn:
             yield await conn.execution_options(isolation_level="REPEATABLE READ") if postgres else conn
-
-    def _genuine(self, checkpoint: Checkpoint) -> bool:
-        own = self.signing_key.public_key().public_bytes_raw().hex()
-        return genuine(checkpoint, (own, *self.trusted_keys))
-
-    def _forged(self, checkpoint: Checkpoint) -> Flaw:
-        message = "this checkpoint was not signed by a trusted key"
-        return Flaw(seq=checkpoint.seq, kind="forged_checkpoint", message=message)
 
     async def export(self, org: str, *, subject: str | None = None) -> AsyncGenerator[dict[str, Any]]:
         """Every line as JSON, with names and texts that were not erased; only one person's with ``subject``."""
@@ -180,12 +178,3 @@ async def _batches(conn: AsyncConnection, where: ColumnElement[bool]) -> AsyncGe
             return
         last = rows[-1]["seq"]
         yield [_LINE.validate_python(dict(row)) for row in rows]
-
-
-def _differs(entry: Line, checkpoint: Checkpoint | None) -> bool:
-    return checkpoint is not None and checkpoint.hash != entry.hash
-
-
-def _cut(checkpoint: Checkpoint, last: int) -> Flaw:
-    saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
-    return Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {last}")
