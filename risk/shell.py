@@ -77,8 +77,7 @@ class ShellRater:
         yield from self._tests(script)
         # Relative paths may start in any folder that the script changes to.
         moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
-        goals = [_goal(words[1:]) for words in moves]
-        bases = dict.fromkeys(["", *goals])
+        bases = dict.fromkeys(["", *(cd_goal(words[1:]) for words in moves)])
         judge = InvocationRater(
             rules=self.rules,
             paths=PathRater(rules=self.rules, bases=tuple(bases)[:8]),
@@ -86,7 +85,7 @@ class ShellRater:
             effort=self.effort,
         )
         for redirect in script.redirects:
-            yield from _redirected(redirect, judge.paths)
+            yield from redirect_signs(redirect, judge.paths)
         for invocation in script.invocations:
             yield from judge.signs(invocation)
             yield from written_scripts(judge, invocation)
@@ -121,13 +120,14 @@ class ShellRater:
                     yield from replace(self, depth=self.depth + 4).signs(piece)
 
 
-def _goal(words: tuple[Word, ...]) -> str:
+def cd_goal(words: tuple[Word, ...]) -> str:
     """Where ``cd`` goes: home without an argument, and who knows where with a dash."""
     named = [word.text for word in words if not word.text.startswith("-") or word.text == "-"]
     return HOLE if named[:1] == ["-"] else named[0] if named else "~"
 
 
-def _redirected(redirect: Redirect, paths: PathRater) -> Iterator[Signal]:
+def redirect_signs(redirect: Redirect, paths: PathRater) -> Iterator[Signal]:
+    """Rate one redirection by its operator and its file."""
     target: Word = redirect.target
     if "/dev/tcp/" in target.text or "/dev/udp/" in target.text:
         yield Signal("network", shown(target.text), "shell.dev_tcp", "opens a connection")

@@ -81,13 +81,13 @@ def embedded(rater: Rater, call: Invocation) -> Iterator[Signal]:
     for n, word in enumerate(words):
         text = word.text.strip(" !:;|&")
         yield from deploys(word.text) if "/" in word.text and " " not in word.text else ()
-        if word.known and _startable(rater, word):
+        if word.known and startable(rater, word):
             yield from _worse(rater.started(words[n:], call))
         elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
             yield from _worse(rater.script(text))
 
 
-def _startable(rater: Rater, word: Word) -> bool:
+def startable(rater: Rater, word: Word) -> bool:
     """Tell whether a word could name a program: one that is known or ruled, or a pattern that finds one."""
     folder, _, name = word.text.rpartition("/")
     if not word.glob:

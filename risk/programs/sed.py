@@ -81,7 +81,7 @@ def _acting(rater: Rater, action: str, given: str) -> Iterator[Signal]:
 
 def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
     """``s/a/b/flags``: how much of it was read (0: all of it, or it makes no sense), and what it does."""
-    at = _halves(rest)
+    at = end_of_halves(rest)
     if at == 0:
         return 0, [Signal("unknown", "a substitution of sed without an end")]
     while rest[at : at + 1] and rest[at] in "gpiImM0123456789":
@@ -98,7 +98,7 @@ def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
             return 0, [Signal("unknown", f"the flag {shown(strange)} of sed")]
 
 
-def _halves(rest: str) -> int:
+def end_of_halves(rest: str) -> int:
     """Where both halves of ``/a/b/`` end; 0 when they do not."""
     mark, at, halves = rest[:1], 1, 0
     if not mark or mark in "\n\\":
