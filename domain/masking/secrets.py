@@ -38,7 +38,7 @@ from domain.masking.patterns import (
     WRAPPED,
     WRAPPED_HEADS,
 )
-from domain.masking.tokens import TOKENS, Token
+from domain.masking.tokens import TOKENS, TokenPattern
 from domain.masking.values import STRONG, is_secret, plain_words
 
 _HEX = re.compile("[0-9a-f]+|[0-9A-F]+")
@@ -207,7 +207,7 @@ def decoded_run(run: str) -> str:
     return text if text.isprintable() else ""
 
 
-def _matches(token: Token, text: str, hints: Sequence[str]) -> Iterator[re.Match[str]]:
+def _matches(token: TokenPattern, text: str, hints: Sequence[str]) -> Iterator[re.Match[str]]:
     if hints and not token.anchored:
         yield from token.pattern.finditer(text)
         return

@@ -13,7 +13,7 @@ from service.runs.requests import ASSISTANTS, Assistant, assistant
 router = APIRouter(prefix="/assistants", tags=["assistants"])
 
 
-class Search(BaseModel):
+class AssistantSearch(BaseModel):
     graph_id: str | None = None
     name: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
@@ -21,7 +21,7 @@ class Search(BaseModel):
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
 
-def _found(asked: Search) -> list[Assistant]:
+def _found(asked: AssistantSearch) -> list[Assistant]:
     def fits(each: Assistant) -> bool:
         described = each.document["metadata"]
         return (
@@ -34,13 +34,13 @@ def _found(asked: Search) -> list[Assistant]:
 
 
 @router.post("/search")
-async def search(_: Reader, asked: Search) -> list[dict[str, Any]]:
+async def search(_: Reader, asked: AssistantSearch) -> list[dict[str, Any]]:
     """One page of assistants."""
     return [each.document for each in _found(asked)[asked.offset : asked.offset + asked.limit]]
 
 
 @router.post("/count")
-async def count(_: Reader, asked: Search) -> int:
+async def count(_: Reader, asked: AssistantSearch) -> int:
     """How many there are."""
     return len(_found(asked))
 

@@ -16,7 +16,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import Ballot
 from domain import SignoffError, Task
 from domain.masking import Echoes, without_echoes, words_of
 from models import Message, PartialChanges, Question, Reply, SelectionContext, line_of
@@ -339,7 +338,10 @@ async def _answer(at: ServerContext, taken: Submitted) -> tuple[str, dict[str, A
             ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
         )
         link = f"{at.settings.home_url}/a/{token}"
-        return _asks(ballot, link), {**about, "approval_id": ballot.id, "approval_link": link}
+        changes = f"\n\n```diff\n{ballot.diff.rstrip()}\n```" if ballot.diff else ""
+        needs = f"{ballot.requirement.humans} signature{'s' * (ballot.requirement.humans != 1)}"
+        what = f"This needs {needs} before it happens ({ballot.tier}: {ballot.action.tool})."
+        return f"{what} Read and decide: {link}{changes}", {**about, "approval_id": ballot.id, "approval_link": link}
     if error := values.get("__error__"):
         return f"This did not work: {error['message']} (`{error['error']}`)", about
     ending = standing.run.ending
@@ -349,9 +351,3 @@ async def _answer(at: ServerContext, taken: Submitted) -> tuple[str, dict[str, A
     diff = str(values.get("diff") or "")
     shown = str(values.get("readable") or diff)
     return "\n\n".join([*words, *([f"```diff\n{shown.rstrip()}\n```"] if diff else [])]), {**about, "diff": diff}
-
-
-def _asks(ballot: Ballot, link: str) -> str:
-    diff = f"\n\n```diff\n{ballot.diff.rstrip()}\n```" if ballot.diff else ""
-    needs = f"{ballot.requirement.humans} signature{'s' * (ballot.requirement.humans != 1)}"
-    return f"This needs {needs} before it happens ({ballot.tier}: {ballot.action.tool}). Read and decide: {link}{diff}"

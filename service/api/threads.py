@@ -42,7 +42,7 @@ class Patch(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
-class Search(BaseModel):
+class ThreadSearch(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     ids: list[str] = Field(default_factory=list, max_length=1_000)
     status: ThreadStatus | None = None
@@ -89,7 +89,7 @@ async def create(principal: Runner, at: TheContext, asked: Create) -> Response:
 
 
 @router.post("/search")
-async def search(principal: Reader, at: TheContext, asked: Search) -> Response:
+async def search(principal: Reader, at: TheContext, asked: ThreadSearch) -> Response:
     """One page of threads."""
     found = await at.threads.search(asked.wanted(principal))
     bare = asked.select is not None and not {"values", "interrupts"} & set(asked.select)
@@ -98,7 +98,7 @@ async def search(principal: Reader, at: TheContext, asked: Search) -> Response:
 
 
 @router.post("/count")
-async def count(principal: Reader, at: TheContext, asked: Search) -> int:
+async def count(principal: Reader, at: TheContext, asked: ThreadSearch) -> int:
     """How many there are."""
     return await at.threads.count(asked.wanted(principal))
 

@@ -37,7 +37,7 @@ from database import reading, writing
 from domain import value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
-from service.auth.tokens import Token, new_token, read_token
+from service.auth.tokens import KeyToken, new_token, read_token
 from service.errors import refuse
 from service.tables import METADATA
 
@@ -202,7 +202,7 @@ class ApiKeys:
             await self._keep(conn, session, token)
         return session, token.text
 
-    async def _keep(self, conn: AsyncConnection, key: ApiKey, token: Token) -> None:
+    async def _keep(self, conn: AsyncConnection, key: ApiKey, token: KeyToken) -> None:
         row: dict[str, Any] = {name: getattr(key, name) for name in COLUMNS}
         await conn.execute(insert(KEYS).values(**row, mac=token.mac(self.pepper)))
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from domain import Refused
 from models.routing import load_catalogue
-from service.bench.bench import BASELINE, CaseResult, Row, attempt, cases, rows
+from service.bench.bench import BASELINE, BenchRow, CaseResult, attempt, cases, rows
 from service.bench.charts import bars, draw
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
@@ -133,7 +133,7 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
     return found
 
 
-def _table(table: Sequence[Row]) -> Table:
+def _table(table: Sequence[BenchRow]) -> Table:
     made = Table(box=None)
     for column in ("strategy", "solved", "time", "peak memory", "models' memory", "tokens", "cost", "models"):
         made.add_column(column, justify="left" if column in {"strategy", "models"} else "right")

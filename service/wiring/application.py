@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from rich.console import Console
 from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -184,8 +183,7 @@ async def open_application(
         metrics = Metrics()
         spans = await stack.enter_async_context(open_tracing(settings, redactor, metrics))
         database = await open_storage(settings, stack)
-        saver = None if served_to else database.saver
-        application = await _furnish(settings, stack, spans, database, saver, served_to, models, clock)
+        application = await _furnish(settings, stack, spans, database, served_to, models, clock)
         yield replace(application, metrics=metrics)
 
 
@@ -194,7 +192,6 @@ async def _furnish(  # noqa: PLR0917
     stack: AsyncExitStack,
     spans: Tracing,
     rows: Storage,
-    saver: BaseCheckpointSaver[str] | None,
     served_to: str | None,
     given: Mapping[Role, Model] | None,
     clock: Clock,
@@ -206,7 +203,11 @@ async def _furnish(  # noqa: PLR0917
         await prepare_sqlite(database, partial(_make_tables, database))
     else:
         await ensure_migrated(database)
-    people = await _directory(settings, database, clock)
+    four_eyes = FourEyes(
+        engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
+    )
+    await four_eyes.look()
+    people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
     connections = load_connections(settings.connections) if settings.connections else Connections()
     ballots = StoredBallots(
         engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
@@ -218,20 +219,8 @@ async def _furnish(  # noqa: PLR0917
     obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces = Workspaces(backend=obedient, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
-    catalogue = load_catalogue(settings.catalogue)
     masks = Masks(store, personal=settings.mask_personal)
-    board = open_switchboard(
-        settings,
-        catalogue,
-        stack,
-        engine=database,
-        policy=Policies(store, catalogue.policy),
-        clock=clock,
-        tracer=spans.tracer,
-        given=given,
-        masker=partial(masker_of, masks, masks.personal),
-    )
-    roster = ModelSelection(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
+    roster = _select_models(settings, stack, database, store, masks, spans, given, clock)
     resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     staff = build_staff(
@@ -247,7 +236,7 @@ async def _furnish(  # noqa: PLR0917
         resume_votes_as=resumer,
     )
     engine = RunEngine(
-        graph=coding(staff, checkpointer=saver),
+        graph=coding(staff, checkpointer=None if served_to else rows.saver),  # that server brings its own
         runs=runs,
         ballots=ballots,
         workspaces=workspaces,
@@ -278,13 +267,29 @@ async def _furnish(  # noqa: PLR0917
     )
 
 
-async def _directory(settings: Settings, database: AsyncEngine, clock: Clock) -> LocalDirectory:
-    """People who may sign, and whether four eyes are in force."""
-    four_eyes = FourEyes(
-        engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
+def _select_models(  # noqa: PLR0917
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: AsyncEngine,
+    store: Store,
+    masks: Masks,
+    spans: Tracing,
+    given: Mapping[Role, Model] | None,
+    clock: Clock,
+) -> ModelSelection:
+    catalogue = load_catalogue(settings.catalogue)
+    board = open_switchboard(
+        settings,
+        catalogue,
+        stack,
+        engine=database,
+        policy=Policies(store, catalogue.policy),
+        clock=clock,
+        tracer=spans.tracer,
+        given=given,
+        masker=partial(masker_of, masks, masks.personal),
     )
-    await four_eyes.look()
-    return LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
+    return ModelSelection(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
 
 
 async def _make_tables(database: AsyncEngine) -> None:

@@ -108,7 +108,14 @@ def open_switchboard(
     """
     database = Database(engine=engine, writing=writing)
     registry: ModelRegistry = (
-        FixedModels(models=given) if given is not None else _endpoints(settings, catalogue, stack, tracer)
+        FixedModels(models=given)
+        if given is not None
+        else EndpointRegistry(
+            settings=places(settings, catalogue),
+            catalogue=catalogue,
+            options=ClientOptions(price=catalogue.price, tracer=tracer, content=settings.trace_content),
+            stack=stack,
+        )
     )
 
     def ledger(errand: SelectionContext) -> StoredLedger:
@@ -148,11 +155,6 @@ def _similarity(settings: Settings) -> Similarity | None:
         base_url=settings.model_base_url, model=settings.model_embedding, api_key=settings.model_api_key
     )
     return EmbeddingSimilarity(Embedder(endpoint=place))
-
-
-def _endpoints(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, tracer: Tracer) -> EndpointRegistry:
-    options = ClientOptions(price=catalogue.price, tracer=tracer, content=settings.trace_content)
-    return EndpointRegistry(settings=places(settings, catalogue), catalogue=catalogue, options=options, stack=stack)
 
 
 def places(settings: Settings, catalogue: Catalogue) -> EndpointSettings:

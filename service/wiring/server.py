@@ -176,12 +176,12 @@ async def _furnish(
     application: Application, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
 ) -> ServerContext:
     settings, database = application.settings, application.engine.runs.engine
+    keys_folder = settings.home / "keys"
     if settings.mode == "team":
         await application.people.four_eyes.become_team()
     # One server per home folder, so what an earlier one held when it was killed is ours at once.
     engine = application.engine if application.server else replace(application.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
-    keys_folder = settings.home / "keys"
     letters = RunWebhooks(
         engine=database,
         clock=now,
@@ -201,7 +201,6 @@ async def _furnish(
         integrations=application.connections.hooks,
     )
     links = Links(key=own_key(keys_folder, "links"), clock=now)
-    sender = _sender(application, posting, links)
     return ServerContext(
         application=application,
         settings=settings,
@@ -227,7 +226,7 @@ async def _furnish(
             ballots=application.ballots,
             submission=submission,
             letters=letters,
-            sender=sender,
+            sender=_sender(application, posting, links),
             dispatch=dispatch,
             witnessed=application.witnessed,
             retention=retention_of(application),

@@ -24,7 +24,7 @@ _MANY = 100
 """More flaws than this tell nobody anything new."""
 
 
-class Fact(Protocol):
+class AuditedFact(Protocol):
     """What other rooms report. ``actor`` is empty when no person did it."""
 
     @property
@@ -55,7 +55,7 @@ class Audit:
     trusted_keys: Sequence[str] = ()
     """Hexadecimal public keys of earlier signing keys; the present one is always trusted."""
 
-    async def append(self, conn: AsyncConnection, fact: Fact) -> None:
+    async def append(self, conn: AsyncConnection, fact: AuditedFact) -> None:
         """Write a fact inside the caller's transaction: both happen, or neither."""
         ref = await self.subjects.ref(conn, fact.org, fact.actor)
         # The last line's number and hash, locked until the transaction ends.

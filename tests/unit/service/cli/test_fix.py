@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.cli.fix import has_tests, remade
+from service.cli.fix import failed_statements, free_names, has_tests, plain_body, remade, shown_tests, top_names
 
 CALC = {"calc.py": "LIMIT = 3\n\n\ndef total(numbers):\n    return sum(numbers) - 1\n"}
 PYTEST = """\
@@ -68,3 +68,14 @@ def test_files_under_src_and_in_packages_are_imported_from_where_they_are() -> N
 ])  # fmt: skip
 def test_files_of_tests_are_known_by_their_names(path: str, expected: bool) -> None:
     assert has_tests({path: ""}) is expected
+
+
+def test_a_log_is_read_in_small_steps() -> None:
+    (lines,) = shown_tests(PYTEST)
+    assert lines[-1] == ">       assert total(numbers) == LIMIT"
+    assert list(failed_statements(TRACEBACK.format("assert x == 1"))) == ["assert x == 1"]
+    assert free_names("y = 1\nassert total(y) == LIMIT") == {"total", "LIMIT"}
+    assert free_names("y = 1") is None
+    assert free_names("assert (") is None
+    assert plain_body("self.assertEqual(a, 1)") == "    assert a == 1"
+    assert list(top_names("A = 1\nasync def b(): ...\nclass C: ...\nimport d\n")) == ["A", "b", "C"]
