@@ -1,42 +1,33 @@
 """Asks humans, and makes their answers mean something: what was approved is exactly what happens."""
 
-from approvals.ballot import MAX_REJECTS, Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
-from approvals.contract import Ballots, Clock, People
-from approvals.digest import action_digest, ballot_id, canonical, context_digest
+from approvals.ballot import Ballot, Decision, Request, Revision, Terms, Voter
+from approvals.contract import Ballots, Clock
+from approvals.digest import action_digest, canonical
 from approvals.errors import refusal
-from approvals.events import Fact, Notification, Topic
-from approvals.grants import approve_the_like
-from approvals.hitl import Resume, bound, interrupt_payload, parse_resume, read_resume
+from approvals.events import AuditFact, Notification
+from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.policy import Mode, Policy, default_policy, read_policy
-from approvals.rendering import ShownLine, ShownPiece, diff_lines, in_full, one_line, parts, visible
+from approvals.rendering import ShownLine, diff_lines, in_full, one_line, parts, visible
+from approvals.voting import Voting
 
 __all__ = [
-    "MAX_REJECTS",
+    "AuditFact",
     "Ballot",
     "Ballots",
     "Clock",
     "Decision",
-    "Fact",
-    "Grant",
     "Mode",
     "Notification",
-    "Page",
-    "People",
     "Policy",
     "Request",
-    "Resume",
     "Revision",
     "ShownLine",
-    "ShownPiece",
     "Terms",
-    "Topic",
     "Voter",
+    "Voting",
     "action_digest",
-    "approve_the_like",
-    "ballot_id",
     "bound",
     "canonical",
-    "context_digest",
     "default_policy",
     "diff_lines",
     "in_full",

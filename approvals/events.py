@@ -8,7 +8,7 @@ from domain import BallotState, Refused, Tier, value
 
 
 @value
-class Fact:
+class AuditFact:
     """Something that happened to a ballot, for the audit chain."""
 
     at: datetime
@@ -45,20 +45,22 @@ HOUSE = ""
 """The actor of what no person did: the clock, the executor."""
 
 
-def fact(ballot: Ballot, verb: str, actor: str, at: datetime, *digests: str, note: str = "") -> Fact:
+def fact(ballot: Ballot, verb: str, actor: str, at: datetime, *digests: str, note: str = "") -> AuditFact:
     """One line of the audit chain: who did what to which bytes."""
     bound = (ballot.action_digest, ballot.context_digest, *digests)
-    return Fact(at=at, org=ballot.org, actor=actor, verb=f"approval.{verb}", object=ballot.id, digests=bound, note=note)
+    return AuditFact(
+        at=at, org=ballot.org, actor=actor, verb=f"approval.{verb}", object=ballot.id, digests=bound, note=note
+    )
 
 
-def refused_fact(ballot: Ballot, no: Refused, actor: str, at: datetime, *digests: str) -> Fact:
+def refused_fact(ballot: Ballot, no: Refused, actor: str, at: datetime, *digests: str) -> AuditFact:
     """Somebody tried and was told no."""
     return fact(ballot, f"refused.{no.stable_code}", actor, at, *digests)
 
 
-def killed_fact(run: str, voter: Voter, at: datetime) -> Fact:
+def killed_fact(run: str, voter: Voter, at: datetime) -> AuditFact:
     """Somebody threw the kill switch of a run."""
-    return Fact(at=at, org=voter.org, actor=voter.subject, verb="run.killed", object=run)
+    return AuditFact(at=at, org=voter.org, actor=voter.subject, verb="run.killed", object=run)
 
 
 def letter(before: Ballot | None, after: Ballot, at: datetime) -> Notification | None:

@@ -1,4 +1,4 @@
-"""Grants: what "approve the like for this run" covers, and the vote that gives one. Pure but for that vote."""
+"""Grants: what "approve the like for this run" covers. Pure."""
 
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -7,8 +7,7 @@ from uuid import UUID, uuid5
 
 import rfc8785
 
-from approvals.ballot import Ballot, Decision, Grant, Terms, Voter
-from approvals.contract import Ballots
+from approvals.ballot import Ballot, Grant, Terms, Voter
 from approvals.errors import refusal
 from approvals.quorum import effective, involved, may_vote
 from domain import TIERS, Action, person
@@ -117,18 +116,3 @@ def _argument_names(grant: Grant) -> set[str]:
     pinned = {part.removeprefix("arguments.") for part in grant.pins if part.startswith("arguments.")}
     left_open = {part.removeprefix("arguments.") for part in grant.left_open if part.startswith("arguments.")}
     return pinned | left_open
-
-
-async def approve_the_like(
-    ballots: Ballots, ballot: Ballot, decision: Decision, terms: Terms, voter: Voter, *, now: datetime
-) -> Ballot:
-    """Vote yes, and grant the like for the rest of the run. What cannot be granted is not voted for either.
-
-    Raises:
-        Refused: as ``Ballots.vote`` and ``Ballots.grant`` do.
-    """
-    offered(ballot, terms, voter, now=now)
-    voted = await ballots.vote(ballot.id, decision, voter)
-    if voted.state == "approved":
-        await ballots.grant(ballot.id, terms, voter)
-    return voted

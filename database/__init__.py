@@ -6,7 +6,7 @@ It knows no table: rooms bring their own.
 from database.engine import DatabaseUnavailable, open_engine, reading, sqlite_url, turnstile, writing
 from database.notify import AGAIN_S, Signals, listening, look_again, tell
 from database.sqlite import SqliteConnection, SqliteLog, open_sqlite
-from database.types import EPOCH, Instant, Json, instant, micros
+from database.types import EPOCH, Instant, Json, UtcDateTime, instant, micros, now
 
 __all__ = [
     "AGAIN_S",
@@ -17,10 +17,12 @@ __all__ = [
     "Signals",
     "SqliteConnection",
     "SqliteLog",
+    "UtcDateTime",
     "instant",
     "listening",
     "look_again",
     "micros",
+    "now",
     "open_engine",
     "open_sqlite",
     "reading",

@@ -100,5 +100,5 @@ def _reachable() -> Generator[None]:
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(
             f"The database did not answer: {error.orig}",
-            hint="Check that it runs and is migrated (alembic upgrade head), then try again.",
+            hint="Check that it runs and is migrated (signoff migrate), then try again.",
         ) from error

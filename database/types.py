@@ -1,10 +1,21 @@
-"""Column types that SQLite and PostgreSQL share: moments in microseconds, JSON as ASCII text."""
+"""Column types that SQLite and PostgreSQL share: moments with their zone or in microseconds, JSON as ASCII text."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Text, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment as the database writes dates, in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        # SQLite forgets the zone; everything here is written in UTC.
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -34,6 +45,11 @@ class Json(TypeDecorator[Any]):
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> datetime:
+    """The clock of the product."""
+    return datetime.now(UTC)
 
 
 def micros(at: datetime) -> int:

@@ -78,7 +78,13 @@ def environment(paths: Sequence[str], root: str) -> dict[str, str]:
     if not any(path.endswith(".py") for path in paths):
         return {}
     parts = [f"{root}/src"] if any(path.startswith("src/") for path in paths) else []
-    return {"PYTHONPATH": ":".join([*parts, root]), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        "PYTHONPATH": ":".join([*parts, root]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # pytest-asyncio, which our image has whether or not the project knows it, warns of a setting that is not made:
+        # an error for every project whose warnings are errors. Filters of the command line come after the project's.
+        "PYTEST_ADDOPTS": "-W 'ignore:The configuration option:pytest.PytestDeprecationWarning'",
+    }
 
 
 def below(paths: Sequence[str], folder: str) -> tuple[str, ...]:

@@ -64,6 +64,8 @@ class Proposal:
     passing: int = 0
     """How many different candidates passed; more than one means the tests do not decide."""
     note: Prose = ""
+    run: CommandRun | None = None
+    """The acceptance command with this change, where the provider ran it itself: nobody needs to run it again."""
 
 
 class Provider(Protocol):
@@ -71,6 +73,14 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def repairs(self) -> bool:
+        """Whether it looks for a small repair of what lies there, instead of writing what was asked for.
+
+        Where others have written a change, it may repair that one, and never takes its place.
+        """
+        ...
 
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
         """One change for this job. The bench's files are the same afterwards as before.
@@ -91,6 +101,10 @@ class ModelProvider:
     def name(self) -> str:
         """The model's name: it is the one who proposes."""
         return self.model.name
+
+    @property
+    def repairs(self) -> bool:
+        return False
 
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:  # noqa: ARG002
         """See ``Provider.propose``; the bench is not needed."""

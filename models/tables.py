@@ -1,4 +1,4 @@
-"""Tables of this room, and how it writes into them (see ``deploy/migrations``)."""
+"""Tables of this room, and how it writes into them (see ``database/migrations``)."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

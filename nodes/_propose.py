@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import Candidate, Selection, SignoffError, Spent, Step
+from domain import Candidate, CodeChange, CommandRun, Selection, SignoffError, Spent, Step
 from models import (
     Bench,
     ChangeRequest,
@@ -34,6 +34,8 @@ class Answer:
     """Why this proposal and no other, where there was a choice."""
     spent: Spent = field(default_factory=Spent)
     """What everybody's answers cost, and running them."""
+    run: CommandRun | None = None
+    """The acceptance command with exactly this change, where it was run already."""
 
 
 def selection_of(step: Step, attempt: int, answer: Answer) -> Selection:
@@ -59,6 +61,8 @@ class _Entrant:
     proposal: Proposal | None = None
     problem: SignoffError | None = None
     candidate: Candidate | None = None
+    run: CommandRun | None = None
+    unasked: str = "Stopped: another candidate passes everything."
 
     def __post_init__(self) -> None:
         form = "change" if isinstance(self.provider, ModelProvider) else "prose"
@@ -78,7 +82,20 @@ class _Entrant:
     async def compete(self, job: ChangeRequest, bench: Bench, trials: Trials) -> None:
         await self.propose(job, bench)
         if self.proposal is not None:
-            self.candidate = await trials.evidence(self.lane, self.proposal)
+            self.candidate, self.run = await trials.evidence(self.lane, self.proposal)
+
+    async def mend(self, other: Proposal, job: ChangeRequest, trials: Trials) -> None:
+        """Repair another's change, which stays: what is proposed is both."""
+        ground = await trials.ground(self.lane, other.change)
+        if ground is None:
+            self.unasked = "Not asked: the change that it would repair needs a signature first, or cannot be made."
+            return
+        await self.propose(job, ground)
+        if self.proposal is not None:
+            note = f"On top of the change of {other.provider}: {self.proposal.note}"
+            change = on_top(other.change, self.proposal.change)
+            self.proposal = replace(self.proposal, change=change, note=note[:20_000])
+            self.candidate, self.run = await trials.evidence(self.lane, self.proposal)
 
     def spent(self) -> Spent:
         """What it cost, whatever came of it, and running it."""
@@ -88,7 +105,7 @@ class _Entrant:
     def report(self) -> Candidate:
         if self.candidate is not None:
             return self.candidate
-        why = self.problem.message if self.problem else "Stopped: another candidate passes everything."
+        why = self.problem.message if self.problem else self.unasked
         if self.proposal is not None:
             why = "Taken as it is: nobody else proposed a change."
         used = self.tab.usage
@@ -109,12 +126,22 @@ async def propose(
     Each answer is run as soon as it is there, on a fork of its own; the first that passes everything
     ends the search. A provider that fails is left out; its error is the answer only when nobody had
     another, the last resort included. ``judge`` rates those that no test can tell apart.
+
+    Who only repairs comes after those who write: where one of them wrote a change, that is what is repaired. Nothing
+    else makes it pass: an edit elsewhere that turns the tests green is not what was asked for.
     """
     entrants = [_Entrant(lane=f"{trials.lane}-{n}", provider=p) for n, p in enumerate(providers, 1)]
     if len(entrants) == 1:
         await entrants[0].propose(job, bench)
     else:
-        await _race(entrants, job, bench, trials)
+        writers = [e for e in entrants if not e.provider.repairs]
+        await _race(writers or entrants, job, bench, trials)
+        menders = [e for e in entrants if e.provider.repairs] if writers else []
+        written = [e for e in writers if e.candidate is not None]
+        if not any(e.candidate is not None and passes_everything(e.candidate) for e in written):
+            ground = _ranked(written, entrants, trials).proposal if written else None
+            for mender in menders:
+                await (mender.mend(ground, job, trials) if ground else mender.propose(job, bench))
     if not any(e.proposal for e in entrants) and last_resort is not None:
         entrants.append(_Entrant(lane=f"{trials.lane}-spare", provider=last_resort))
         await entrants[-1].propose(job, bench)
@@ -126,11 +153,30 @@ async def propose(
         reports = _first(found, [e.report() for e in entrants]) if len(entrants) > 1 else ()
         reason = "Nobody proposed a change." if found is None else f"Only {found.provider} proposed a change."
         return Answer(
-            proposal=found, problem=problem, spent=spent, candidates=reports, reason=reason if reports else ""
-        )
+            proposal=found, problem=problem, spent=spent, candidates=reports, reason=reason if reports else "",
+            run=found.run if found else None,
+        )  # fmt: skip
     if judge is not None:
         spent += await _judged(tried, judge, spent)
     return replace(_ranked(tried, entrants, trials), spent=spent)
+
+
+def on_top(change: CodeChange, repair: CodeChange) -> CodeChange:
+    """One change that is both: the files of the repair as it left them, all others as the change has them."""
+    whole = {edit.path: edit for edit in repair.files_to_update}
+    created = {file.path for file in change.files_to_create}
+    return replace(
+        change,
+        files_to_create=tuple(
+            replace(file, content=whole[file.path].content or "") if file.path in whole else file
+            for file in change.files_to_create
+        ),
+        files_to_update=(
+            *(edit for edit in change.files_to_update if edit.path not in whole),
+            *(edit for edit in repair.files_to_update if edit.path not in created),
+        ),
+        notes=f"{change.notes}\n\n{repair.notes}".strip()[:20_000],
+    )
 
 
 def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -178,4 +224,4 @@ def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], trials: Tri
             "app.review": [f"{c.id} {c.review:.1f}" for c in ranked.order if c.review is not None],
         })  # fmt: skip
     announce("note", ranked.reason, winner=ranked.winner.provider)
-    return Answer(proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason)
+    return Answer(proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason, run=winner.run)

@@ -10,7 +10,7 @@ from opentelemetry.trace import Span, Tracer
 
 from domain import Candidate, CodeChange, CommandRun, Profile, SignoffError, TestReport
 from domain.masking import Masker
-from models import Proposal, compared, passes_everything
+from models import Bench, Proposal, compared, passes_everything
 from nodes._announce import announce
 from nodes._command import run_command
 from nodes._masks import unmasked
@@ -72,8 +72,18 @@ class Trials:
     alive: Callable[[], Awaitable[None]]
     """Raises when the run was stopped for good."""
 
-    async def evidence(self, lane: str, proposal: Proposal) -> Candidate:
+    async def ground(self, lane: str, change: CodeChange) -> Bench | None:
+        """A fork on which a change is made, its commands run: what is to be repaired. None where it must be signed."""
+        try:
+            workspace, _ = await self._applied(lane, change)
+        except SignoffError:  # its own candidate says why
+            return None
+        return workspace and Equipped(workspace, self.env)
+
+    async def evidence(self, lane: str, proposal: Proposal) -> tuple[Candidate, CommandRun | None]:
         """Apply one proposal on its own fork, and run its commands and the acceptance command there.
+
+        What the provider ran itself is not run again. The acceptance command's run comes back, where it came to that.
 
         Raises:
             Refused: ``run_killed``. Whatever else goes wrong is the candidate's note.
@@ -86,30 +96,35 @@ class Trials:
         started = time.monotonic()
         with self.tracer.start_as_current_span(f"candidate {lane}") as span:
             try:
-                ran = await self._ran(lane, proposal.change)
+                accepted, ran = proposal.run, proposal.run
+                if accepted is None:
+                    workspace, ran = await self._applied(lane, proposal.change)
+                    if workspace is None:
+                        return replace(blank, note="Not run: it needs a signature first."), None
+                    if ran is None:
+                        accepted = ran = await self._shell(workspace, self.accept)
             except SignoffError as error:
-                candidate = replace(blank, note=error.message)
+                accepted, ran, candidate = None, None, replace(blank, note=error.message)
             else:
-                if ran is None:
-                    return replace(blank, note="Not run: it needs a signature first.")
+                assert ran is not None  # noqa: S101 - a command of its own that failed, or the acceptance command
                 candidate = _measured(blank, self.before, await counted(ran), passed=ran.ok)
             candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
             _describe(span, candidate)
         announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
-        return candidate
+        return candidate, accepted
 
-    async def _ran(self, lane: str, change: CodeChange) -> CommandRun | None:
-        """None where the change, with the real path of every file, must be signed first."""
+    async def _applied(self, lane: str, change: CodeChange) -> tuple[Workspace | None, CommandRun | None]:
+        """The fork with the change, None where it must be signed first; and the command of its own that failed."""
         workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
         change = await workspace.resolved(change)
         if not await asyncio.to_thread(self.automatic, change):
-            return None
+            return None, None
         await workspace.apply(await unmasked(change, workspace.read, self.masker, self.files), follow=False)
         for command in change.cmd_instructions:
             ran = await self._shell(workspace, command)
             if not ran.ok:
-                return ran
-        return await self._shell(workspace, self.accept)
+                return workspace, ran
+        return workspace, None
 
     async def _shell(self, workspace: Workspace, command: str) -> CommandRun:
         await self.alive()

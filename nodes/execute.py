@@ -224,7 +224,10 @@ class Executor:
                 return {"pending": pending, "attempts": tuple(attempts), "snapshot": snapshot, "spent": spent,
                         "transcript": _heard(prompts, answers), "verdict": None}  # fmt: skip
             attempts.append(attempt)
-        return await self._proved(state, work, attempts, spent, _heard(prompts, answers))
+        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice.
+        alone = len(answers) == 1 and not attempts[0].change.cmd_instructions
+        known = answers[0].run if alone else None
+        return await self._proved(state, work, attempts, spent, _heard(prompts, answers), known=known)
 
     async def _one(
         self, state: ExecuteInput, work: Deliverable, step: Step, answer: Answer
@@ -302,11 +305,13 @@ class Executor:
         attempts: list[Attempt],
         spent: Spent,
         transcript: tuple[Message, ...],
+        *,
+        known: CommandRun | None = None,
     ) -> ExecuteUpdate:
-        """Run the acceptance command after the last step, and save the workspace."""
+        """Run the acceptance command after the last step, unless that is ``known``, and save the workspace."""
         worked = {a.step for a in attempts if not a.refused}
         if attempts and worked and len(set(state["done"]) | worked) == len(state["plan"].steps):
-            run = await self._run(state, work.workspace, _accept(state))
+            run = await self._run(state, work.workspace, _accept(state), known=known)
             attempts[-1] = replace(attempts[-1], runs=(*attempts[-1].runs, run))
         used = sum(run.duration_ms for attempt in attempts for run in attempt.runs) / 1_000
         snapshot = await work.snapshot(_label(state)) if worked else state["snapshot"]
@@ -322,9 +327,15 @@ class Executor:
             "tries": state.get("tries", 0) + 1,
         }
 
-    async def _run(self, state: ExecuteInput, workspace: Workspace, command: str) -> CommandRun:
+    async def _run(
+        self, state: ExecuteInput, workspace: Workspace, command: str, *, known: CommandRun | None = None
+    ) -> CommandRun:
         """Run one command of a change that was rated, with the network that the rating was told about."""
         await self._ensure_alive(state)
+        if known is not None:
+            ran = asyncio.get_running_loop().create_future()
+            ran.set_result(replace(known, command=command))
+            return clip(await run_command(self.tracer, command, lambda: ran, masker=await self.masks(state["run"])))
         await workspace.permit(state["task"].profile)
         shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self._env(state))
         try:

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 from langgraph.types import interrupt
 
-from approvals import Ballot, Ballots, Voter, approve_the_like, bound, interrupt_payload, parse_resume, read_resume
+from approvals import Ballot, Ballots, Voter, Voting, bound, interrupt_payload, parse_resume, read_resume
 from domain import Action, Ending, Pending, Risk, SignoffError, Spent, Verdict
 from nodes._announce import announce
 from nodes._colleagues import Clock
@@ -90,15 +90,13 @@ class Waiter:
             announce("note", f"The answer does not count: {error.message}", code=error.stable_code)
 
     async def _take(self, ballot: Ballot, answer: Any, voter: Voter) -> None:
-        said = read_resume(answer)
+        said, voting = read_resume(answer), Voting(ballots=self.ballots, clock=self.clock)
         if said.edited is not None and self.revise is not None:
             bound(said, [ballot])
-            new = await self.ballots.edit(ballot.id, await self.revise(ballot, said.edited), voter)
+            new = await voting.edit(ballot, await self.revise(ballot, said.edited), voter)
             announce("ballot_opened", new.id, tier=new.tier, digest=new.action_digest, waiting=True)
-        elif (decision := parse_resume(answer, ballot)) is not None and said.grant is not None:
-            await approve_the_like(self.ballots, ballot, decision, said.grant, voter, now=self.clock())
-        elif decision is not None:
-            await self.ballots.vote(ballot.id, decision, voter)
+        elif (decision := parse_resume(answer, ballot)) is not None:
+            await voting.vote(ballot, decision, voter, like=said.grant)
 
 
 def _edited(pending: Pending | None, ballot: Ballot) -> Pending | None:

@@ -20,6 +20,8 @@ _LONGEST_LINE = 10_000
 """Of a pyproject.toml: to read a key takes the square of its dots."""
 _BLANKS = re.compile(r"(?<=\S)[^\S\n]{8,}")
 """Inside of a line; configparser takes the square of them."""
+_MOST_LINES = 4_000
+"""Of a setup.cfg: configparser takes the square of the lines that it cannot read."""
 _MANIFESTS = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
@@ -91,6 +93,8 @@ def _group(groups: Mapping[str, Sequence[Any]], name: str) -> Iterator[str]:
 
 
 def _setup(text: str) -> Iterator[str]:
+    if text.count("\n") > _MOST_LINES:
+        raise ValueError(f"it has more than {_MOST_LINES:,} lines")
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.read_string(_BLANKS.sub(" ", text))
     yield from parsed.get("options", "install_requires", fallback="").splitlines()

@@ -1,7 +1,6 @@
 """The SQLAlchemy metadata of the service's tables, and the SQL that all of their rows share."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import MetaData, Text, case, cast, func, select, type_coerce
@@ -31,11 +30,6 @@ def holds(column: Any, key: str, asked: Any, *, dialect: str) -> Any:
         else (pair.c.type.in_(kinds), pair.c.atom == asked)
     )
     return select(pair.c.key).where(pair.c.key == key, *same).correlate(column.table).exists()
-
-
-def utc(at: datetime) -> datetime:
-    # SQLite forgets the zone; everything here is written in UTC.
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 _KINDS: Mapping[type, tuple[str, ...]] = {

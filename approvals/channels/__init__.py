@@ -1,4 +1,4 @@
-"""Channels of approvals: signed links and web hooks, outgoing and incoming, for Standard Webhooks, Slack and GitHub."""
+"""Channels of approvals: signed links and web hooks, outgoing and incoming, a registry of them."""
 
 from approvals.channels.base import Subscriptions, WebhookEndpoint, due_again
 from approvals.channels.config import Connections, load_connections

@@ -1,4 +1,4 @@
-"""What every channel shares: endpoints and their secrets, retries, and the checks of what comes in signed. Pure.
+"""Channel: what each of them brings, and what all of them share: endpoints, secrets, retries, checks. Pure.
 
 Standard Webhooks (https://www.standardwebhooks.com): the same id on every retry, several signatures while a secret is
 being rotated, a thin body. The signature proves the integration, never the person, and never that anybody meant yes:
@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -20,7 +20,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from approvals.ballot import Comment
 from approvals.errors import refusal
 from approvals.events import Notification, Topic
-from domain import Choice, OddJson, Refused, read_json, value
+from approvals.storage.replay_guard import HookAnswer
+from domain import Choice, OddJson, Refused, Tier, read_json, value
 
 DELAYS: tuple[timedelta, ...] = (
     timedelta(0),
@@ -41,10 +42,12 @@ class WebhookEndpoint:
     """Somebody who wants to be told."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
-    url: Annotated[str, Field(max_length=2_000)]
+    url: str = Field(max_length=2_000, repr=False)
+    """A chat's address is a secret, too: who knows it may post there."""
     secrets: tuple[str, ...] = Field(min_length=1, max_length=5, repr=False)
     """``whsec_…``, newest first; each one signs while they are being rotated."""
-    kind: Literal["json", "slack"] = "json"
+    kind: Annotated[str, Field(pattern=r"^[a-z]{1,40}$")] = "json"
+    """A channel's name: ``registry.RENDERED``."""
     topics: tuple[Topic, ...] = ("approval.pending", "approval.decided", "approval.expired", "approval.escalated")
     orgs: tuple[str, ...] = ()
     """Empty: every organisation."""
@@ -119,6 +122,46 @@ class Consent:
 _CONSENT = TypeAdapter(Consent)
 
 
+def unchanged(answer: HookAnswer) -> HookAnswer:
+    """Senders that read our own answers get them as they are."""
+    return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One way to people: how its messages are verified, read and answered, and how our notifications look in it."""
+
+    name: str
+    """What ``kind`` says in ``connections.yaml``."""
+    ensure_secret: Callable[[str], object]
+    """Raises ``hook_secret_invalid`` for a secret that proves nothing."""
+    verify: Callable[[Mapping[str, str], bytes, Sequence[str], datetime], str]
+    """Headers, body, secrets, now → the message's id. Raises ``signature_invalid`` for every doubt."""
+    parse: Callable[[Mapping[str, str], bytes], Consent | None]
+    """Headers, verified body → a typed decision; None for everything else. Raises ``hook_invalid``."""
+    answer: Callable[[HookAnswer], HookAnswer] = unchanged
+    """How the sender reads an answer."""
+    render: Callable[[Notification, str], dict[str, Any]] | None = None
+    """A notification and a link (may be empty) → the message to post; None: this channel is told nothing."""
+    tells_as: str = ""
+    """The name in ``notify.endpoints``, where it is another one."""
+
+
+def ensure_long_secret(secret: str) -> None:
+    """Refuse a plain text secret of less than 24 bytes."""
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise Refused(
+            "A web hook secret must have at least 24 bytes.",
+            code="hook_secret_invalid",
+            hint="Make one with: openssl rand -hex 32",
+        )
+
+
+def lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by their names in lower case."""
+    return {key.lower(): text for key, text in headers.items()}
+
+
 def json_object(body: bytes) -> Mapping[str, Any]:
     try:
         parsed = read_json(body)
@@ -145,6 +188,21 @@ def invalid_hook(why: str) -> Refused:
     return refusal("hook_invalid", f"This is no decision: {why}.")
 
 
+_SAYS: dict[Topic, str] = {
+    "approval.pending": "A {tier} action waits for a signature",
+    "approval.noted": "A {tier} action went ahead by policy",
+    "approval.decided": "A {tier} action is {state}",
+    "approval.expired": "Nobody signed a {tier} action in time; it is {state}",
+    "approval.escalated": "Half the time is over: a {tier} action still waits for a signature",
+}
+_ICONS: dict[Tier, str] = {"low": "⚪", "medium": "🔵", "high": "🟠", "critical": "🔴"}
+
+
+def headline(letter: Notification) -> str:
+    """What a chat message begins with. Our own words only: nothing in it comes from outside."""
+    return f"{_ICONS[letter.tier]} {_SAYS[letter.topic].format(tier=letter.tier, state=letter.state)}"
+
+
 TOLERANCE = timedelta(minutes=5)
 
 
@@ -163,9 +221,14 @@ def timestamp_of(stamp: str, now: datetime) -> datetime:
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 11):  # noqa: PLR2004 - seconds until the year 5138
         raise untrusted("the timestamp is missing or malformed")
     at = datetime.fromtimestamp(int(stamp), tz=UTC)
+    ensure_recent(at, now)
+    return at
+
+
+def ensure_recent(at: datetime, now: datetime) -> None:
+    """Refuse a message of another time: it may be a copy."""
     if abs(now - at) > TOLERANCE:
         raise untrusted("the timestamp is more than five minutes away")
-    return at
 
 
 def utf8_text(body: bytes) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
 
 from approvals.channels.base import Subscriptions, WebhookEndpoint
 from approvals.channels.inbound import Integration
+from approvals.channels.registry import renderer_of
 from domain import Refused, alike, respelled, value, yaml_value
 
 _FILE = "file:"
@@ -53,6 +54,8 @@ def load_connections(path: Path) -> Connections:
     for kind, names in (("endpoint", [e.name for e in made.notify.endpoints]), ("hook", [h.name for h in made.hooks])):
         if twice := {name for name in names if names.count(name) > 1}:
             raise _invalid(path, f"{kind} {', '.join(sorted(twice))} is there twice")
+    for endpoint in made.notify.endpoints:
+        renderer_of(endpoint.kind)
     for hook in made.hooks:
         if pair := _lookalikes(hook):
             raise _invalid(path, f"hook {hook.name}: {' and '.join(map(ascii, pair))} could be taken for one another")

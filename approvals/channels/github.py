@@ -4,11 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from approvals.channels.base import (
+    Channel,
     Consent,
     consent_of,
+    ensure_long_secret,
     ensure_one_matches,
     hmac_sha256,
     json_object,
+    lowered,
     member_of,
     utf8_text,
 )
@@ -19,11 +22,9 @@ def verify_github(headers: Mapping[str, str], body: bytes, secrets: Sequence[str
 
     https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
     """
-    lower = {key.lower(): text for key, text in headers.items()}
     utf8_text(body)
-    ensure_one_matches(
-        [lower.get("x-hub-signature-256", "")], [f"sha256={hmac_sha256(secret, body)}" for secret in secrets]
-    )
+    given = lowered(headers).get("x-hub-signature-256", "")
+    ensure_one_matches([given], [f"sha256={hmac_sha256(secret, body)}" for secret in secrets])
     # The delivery id is a header, which this scheme does not sign: what was signed identifies the message.
     return hashlib.sha256(body).hexdigest()
 
@@ -42,3 +43,11 @@ def parse_github(body: bytes, event: str) -> Consent | None:
     kind = "human" if member_of(sender, "type") == "User" else "bot"
     actor = {"provider": "github", "subject": str(member_of(sender, "id")), "kind": kind}
     return consent_of({"approval_id": approval_id, "action_digest": digest, "decision": choice, "actor": actor})
+
+
+GITHUB = Channel(
+    name="github",
+    ensure_secret=ensure_long_secret,
+    verify=lambda headers, body, secrets, _: verify_github(headers, body, secrets),
+    parse=lambda headers, body: parse_github(body, lowered(headers).get("x-github-event", "")),
+)

@@ -8,16 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from approvals.ballot import Ballot, Decision, Voter
-from approvals.channels.base import Actor, Consent, signing_key
-from approvals.channels.github import parse_github, verify_github
-from approvals.channels.slack import parse_slack, verify_slack
-from approvals.channels.standard import parse_standard, verify_standard
-from approvals.contract import Ballots, Clock, People
+from approvals.channels.base import Consent
+from approvals.channels.registry import channel_of
+from approvals.contract import Clock, People
 from approvals.errors import refusal
 from approvals.storage.replay_guard import HookAnswer, ReplayGuard
-from domain import TIERS, Refused, SignoffError, Tier, Transient, value
-
-_MIN_SECRET = 24
+from approvals.voting import Voting
+from domain import TIERS, Refused, SignoffError, Transient, value
 
 
 @value
@@ -28,29 +25,24 @@ class Integration:
     org: str
     secrets: tuple[str, ...] = Field(min_length=1, max_length=5, repr=False)
     """All that are valid now: rotate by adding the new one, switching the sender, removing the old one."""
-    kind: Literal["standard", "slack", "github"] = "standard"
+    kind: str = "standard"
+    """A channel's name: ``registry.CHANNELS``."""
     members: dict[str, str] = Field(default_factory=dict)
     """``provider:subject`` → member of the organisation. Nobody else's vote counts."""
     highest_tier: Literal["medium", "high"] = "high"
     """Critical is signed in a login session, never here."""
 
     def __post_init__(self) -> None:
+        channel = channel_of(self.kind)
         for secret in self.secrets:
-            if self.kind == "standard":
-                signing_key(secret)
-            elif len(secret.encode()) < _MIN_SECRET:
-                raise Refused(
-                    "A web hook secret must have at least 24 bytes.",
-                    code="hook_secret_invalid",
-                    hint="Make one with: openssl rand -hex 32",
-                )
+            channel.ensure_secret(secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundWebhooks:
     """Receives hooks. Never raises for what a sender did wrong: that is an answer, too."""
 
-    ballots: Ballots
+    voting: Voting
     people: People
     memory: ReplayGuard
     clock: Clock
@@ -63,69 +55,44 @@ class InboundWebhooks:
             Transient: the store cannot be reached; nothing was decided, the sender tries again (503).
         """
         try:
-            integration = self._named(name)
-            id_ = self._verified(integration, headers, body)
+            integration = next((each for each in self.integrations if each.name == name), None)
+            if integration is None:
+                raise refusal("hook_unknown", "There is no such integration.")
+            channel = channel_of(integration.kind)
+            id_ = channel.verify(headers, body, integration.secrets, self.clock())
             before = await self.memory.seen(name, id_, hashlib.sha256(body).hexdigest())
         except Refused as no:
             return refused_answer(no)
         if before is not None:
             return before
         # A crash here leaves a message without an answer. Voting twice alike changes nothing, so the retry is safe.
-        answer = await self._act(integration, headers, body)
-        await self.memory.answered(name, id_, answer)
-        return answer
-
-    def _named(self, name: str) -> Integration:
-        for integration in self.integrations:
-            if integration.name == name:
-                return integration
-        raise refusal("hook_unknown", "There is no such integration.")
-
-    def _verified(self, integration: Integration, headers: Mapping[str, str], body: bytes) -> str:
-        if integration.kind == "slack":
-            return verify_slack(headers, body, integration.secrets, self.clock())
-        if integration.kind == "github":
-            return verify_github(headers, body, integration.secrets)
-        return verify_standard(headers, body, integration.secrets, self.clock())
-
-    async def _act(self, integration: Integration, headers: Mapping[str, str], body: bytes) -> HookAnswer:
         try:
-            consent = _read(integration, headers, body)
+            consent = channel.parse(headers, body)
             if consent is None:
-                return HookAnswer(status=200, body={"ignored": "only typed decisions count; see docs/webhooks.md"})
-            return voted_answer(await self._vote(integration, consent))
+                result = HookAnswer(status=200, body={"ignored": "only typed decisions count; see docs/webhooks.md"})
+            else:
+                result = voted_answer(await self._vote(integration, consent))
         except Transient:
             raise
         except Refused as no:
-            return refused_answer(no)
+            result = refused_answer(no)
+        answer = channel.answer(result)
+        await self.memory.answered(name, id_, answer)
+        return answer
 
     async def _vote(self, integration: Integration, consent: Consent) -> Ballot:
-        voter = await self._voter(integration, consent.actor)
-        ballot = await self.ballots.get(consent.approval_id, integration.org)
-        if consent.decision == "approve" and _above(ballot.tier, integration.highest_tier):
+        """Count the decision as its member's, with the roles they have now."""
+        provider, org = consent.actor.provider, integration.org
+        member = integration.members.get(f"{provider}:{consent.actor.subject}")
+        if member is None:
+            raise refusal("not_approver", f"{integration.name} knows no member for this {provider} identity.")
+        roles = tuple(await self.people.roles(org, member))
+        voter = Voter(subject=member, kind=consent.actor.kind, roles=roles, org=org, surface="hook")
+        ballot = await self.voting.ballots.get(consent.approval_id, org)
+        if consent.decision == "approve" and TIERS.index(ballot.tier) > TIERS.index(integration.highest_tier):
             raise refusal("step_up_required", f"{integration.name} may not sign {ballot.tier} actions.")
         decision = Decision(choice=consent.decision, action_digest=consent.action_digest, comment=consent.comment)
-        return await self.ballots.vote(ballot.id, decision, voter)
-
-    async def _voter(self, integration: Integration, actor: Actor) -> Voter:
-        member = integration.members.get(f"{actor.provider}:{actor.subject}")
-        if member is None:
-            raise refusal("not_approver", f"{integration.name} knows no member for this {actor.provider} identity.")
-        roles = await self.people.roles(integration.org, member)
-        return Voter(subject=member, kind=actor.kind, roles=tuple(roles), org=integration.org, surface="hook")
-
-
-def _read(integration: Integration, headers: Mapping[str, str], body: bytes) -> Consent | None:
-    if integration.kind == "slack":
-        return parse_slack(body)
-    if integration.kind == "github":
-        event = next((text for key, text in headers.items() if key.lower() == "x-github-event"), "")
-        return parse_github(body, event)
-    return parse_standard(body)
-
-
-def _above(tier: Tier, limit: Tier) -> bool:
-    return TIERS.index(tier) > TIERS.index(limit)
+        return await self.voting.vote(ballot, decision, voter)
 
 
 def voted_answer(ballot: Ballot) -> HookAnswer:

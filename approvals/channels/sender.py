@@ -4,24 +4,22 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import httpx
 
 from approvals.channels.base import Subscriptions, WebhookEndpoint, due_again
-from approvals.channels.slack import render_slack
+from approvals.channels.registry import renderer_of
 from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
-from approvals.channels.standard import render_standard, signed_headers
+from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
 from approvals.events import Notification
 from approvals.storage.outbox import Outbox, OutboxItem
 from domain import Refused
 
 
-def body(letter: Notification, kind: Literal["json", "slack"], *, link: str) -> bytes:
+def body(letter: Notification, kind: str, *, link: str) -> bytes:
     """The bytes to post. Digests and ids, never the action itself: the page behind the link shows it to who may see."""
-    told = render_slack(letter, link) if kind == "slack" else render_standard(letter, link)
-    return json.dumps(told, separators=(",", ":")).encode()
+    return json.dumps(renderer_of(kind)(letter, link), separators=(",", ":")).encode()
 
 
 Link = Callable[[Notification], str]

@@ -6,18 +6,22 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from approvals.channels.base import (
+    Channel,
     Consent,
     consent_of,
+    ensure_long_secret,
     ensure_one_matches,
+    headline,
     hmac_sha256,
     invalid_hook,
     json_object,
+    lowered,
     member_of,
     timestamp_of,
     utf8_text,
 )
-from approvals.events import Notification, Topic
-from domain import Tier
+from approvals.events import Notification
+from approvals.rendering import one_line
 
 
 def verify_slack(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> str:
@@ -25,7 +29,7 @@ def verify_slack(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
 
     https://api.slack.com/authentication/verifying-requests-from-slack
     """
-    lower = {key.lower(): text for key, text in headers.items()}
+    lower = lowered(headers)
     stamp, given = lower.get("x-slack-request-timestamp", ""), lower.get("x-slack-signature", "")
     timestamp_of(stamp, now)
     signed = f"v0:{stamp}:{utf8_text(body)}".encode()
@@ -56,24 +60,12 @@ def parse_slack(body: bytes) -> Consent | None:
     return consent_of({"approval_id": approval_id, "action_digest": digest, "decision": choice, "actor": actor})
 
 
-_SAYS: dict[Topic, str] = {
-    "approval.pending": "A {tier} action waits for a signature",
-    "approval.noted": "A {tier} action went ahead by policy",
-    "approval.decided": "A {tier} action is {state}",
-    "approval.expired": "Nobody signed a {tier} action in time; it is {state}",
-    "approval.escalated": "Half the time is over: a {tier} action still waits for a signature",
-}
-
-
-_ICONS: dict[Tier, str] = {"low": "⚪", "medium": "🔵", "high": "🟠", "critical": "🔴"}
-
-
 def render_slack(letter: Notification, link: str) -> dict[str, Any]:
     """A link and no approve button: nobody signs what they cannot see in full."""
-    says = f"{_ICONS[letter.tier]} {_SAYS[letter.topic].format(tier=letter.tier, state=letter.state)}"
-    detail = (
-        f"run `{_mrkdwn(letter.run)}` · `{letter.action_digest[:23]}…` · until {letter.expires_at:%Y-%m-%d %H:%M} UTC"
-    )
+    says, run = headline(letter), one_line(letter.run)
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
+        run = run.replace(sign, entity)  # what would be a mention, a link or the end of the code
+    detail = f"run `{run}` · `{letter.action_digest[:23]}…` · until {letter.expires_at:%Y-%m-%d %H:%M} UTC"
     blocks: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": f"*{says}*"}},
         {"type": "context", "elements": [{"type": "mrkdwn", "text": detail}]},
@@ -84,7 +76,10 @@ def render_slack(letter: Notification, link: str) -> dict[str, Any]:
     return {"text": says, "blocks": blocks}
 
 
-def _mrkdwn(text: str) -> str:
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
-        text = text.replace(sign, entity)
-    return text
+SLACK = Channel(
+    name="slack",
+    ensure_secret=ensure_long_secret,
+    verify=verify_slack,
+    parse=lambda _, body: parse_slack(body),
+    render=render_slack,
+)

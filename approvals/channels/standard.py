@@ -7,10 +7,12 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from approvals.channels.base import (
+    Channel,
     Consent,
     consent_of,
     ensure_one_matches,
     json_object,
+    lowered,
     signing_key,
     timestamp_of,
     untrusted,
@@ -25,7 +27,7 @@ def verify_standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[s
     The library is used to sign only: its ``verify`` raises ValueError on a malformed signature,
     UnicodeDecodeError on other bytes than UTF-8, knows one secret, and asks the system for the time.
     """
-    lower = {key.lower(): text for key, text in headers.items()}
+    lower = lowered(headers)
     message, stamp = lower.get("webhook-id", ""), lower.get("webhook-timestamp", "")
     given = lower.get("webhook-signature", "").split(" ")
     at, text = timestamp_of(stamp, now), utf8_text(body)
@@ -71,3 +73,13 @@ def render_standard(letter: Notification, link: str) -> dict[str, Any]:
             "link": link,
         },
     }
+
+
+STANDARD = Channel(
+    name="standard",
+    ensure_secret=signing_key,
+    verify=verify_standard,
+    parse=lambda _, body: parse_standard(body),
+    render=render_standard,
+    tells_as="json",
+)

@@ -12,7 +12,7 @@ from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, T
 from approvals.contract import Clock, People
 from approvals.current import current, required
 from approvals.errors import refusal
-from approvals.events import HOUSE, Fact, Notification, fact, killed_fact, letter, refused_fact
+from approvals.events import HOUSE, AuditFact, Notification, fact, killed_fact, letter, refused_fact
 from approvals.pagination import after, place
 from approvals.quorum import LIVE, among_several, effective
 from domain import BallotState, Refused
@@ -47,7 +47,7 @@ class RememberedBallots:
     ballots: dict[str, Ballot] = field(default_factory=dict[str, Ballot])
     grants: dict[str, Grant] = field(default_factory=dict[str, Grant])
     kills: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    facts: list[Fact] = field(default_factory=list[Fact])
+    facts: list[AuditFact] = field(default_factory=list[AuditFact])
     letters: list[Notification] = field(default_factory=list[Notification])
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 

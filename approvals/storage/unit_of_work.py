@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from approvals.ballot import Ballot
 from approvals.contract import Clock
 from approvals.errors import refusal
-from approvals.events import Fact, Notification, fact, letter, refused_fact
+from approvals.events import AuditFact, Notification, fact, letter, refused_fact
 from approvals.pagination import known
 from approvals.quorum import effective
 from approvals.storage import rows
@@ -26,7 +26,7 @@ _KILLED = select(exists().where(kills.c.org == bindparam("of"), kills.c.run == b
 class Journal(Protocol):
     """Writes facts to the audit chain, inside the caller's transaction."""
 
-    async def append(self, conn: AsyncConnection, fact: Fact) -> None: ...
+    async def append(self, conn: AsyncConnection, fact: AuditFact) -> None: ...
 
 
 class Mailing(Protocol):

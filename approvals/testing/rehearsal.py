@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from approvals.ballot import Ballot, Decision, Request, Voter
 from approvals.contract import Ballots
-from approvals.events import Fact, Notification
+from approvals.events import AuditFact, Notification
 from approvals.policy import Mode, default_policy
 from domain import Action, Reason, Refused, Risk, Tier
 
@@ -53,7 +53,7 @@ class Stage:
     ballots: Ballots
     clock: MovableClock
     people: ChangingRoles
-    facts: Callable[[], Awaitable[Sequence[Fact]]]
+    facts: Callable[[], Awaitable[Sequence[AuditFact]]]
     letters: Callable[[], Awaitable[Sequence[Notification]]]
 
     def human(self, name: str, *roles: str, org: str = "acme") -> Voter:

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, cast
 from uuid import uuid4
 
-from domain import CodeChange, CommandRun, FileEdit, Refused, json_value
+from domain import CodeChange, CommandRun, FileEdit, Refused, json_value, read_report
 from models.contract import Listener
 from models.providers import Bench, ChangeRequest, Proposal
 from models.repair.bundle import bundle
@@ -36,6 +36,7 @@ class Repair:
     """Find an edit that makes the acceptance command pass, by trying many."""
 
     name: str = field(default="builtin-repair", init=False)
+    repairs: bool = field(default=True, init=False)
     python: str = "python3"
     """The interpreter that runs the search inside the sandbox; the tests run with the command's own."""
     workers: int = 2
@@ -57,12 +58,14 @@ class Repair:
             result = await self._search(job, bench, folder, began, say)
         finally:
             await shield(bench.run(["rm", "-rf", folder]))
+        reasons: list[str] = []
         for option in result["options"]:
-            edits = await self._proved(job, bench, option, result, began)
-            if edits is not None:
-                return self._proposal(edits, option, result, began, job)
-            say(f"{option['what']}: passes in the search, not in the acceptance command\n")
-        raise _refused("no_repair_found", "What passed in the search does not pass the acceptance command itself.")
+            run = await self._accepted(job, bench, option, result, began)
+            if run.ok:
+                return self._proposal(run, option, result, began, job)
+            reasons.append(f"{option['what']} passes in the search, not in the acceptance command: {why_not(run)}")
+            say(f"{reasons[-1]}\n")
+        raise _refused("no_repair_found", "\n".join(reasons))
 
     async def _search(
         self, job: ChangeRequest, bench: Bench, folder: str, began: float, say: Listener
@@ -103,26 +106,23 @@ class Repair:
             raise _refused("no_repair_found", "The search left a result that makes no sense.")
         return cast("dict[str, Any]", result)
 
-    async def _proved(
+    async def _accepted(
         self, job: ChangeRequest, bench: Bench, option: Mapping[str, Any], result: Mapping[str, Any], began: float
-    ) -> tuple[FileEdit, ...] | None:
+    ) -> CommandRun:
         """Run the acceptance command itself on the changed files, and put them back."""
         originals = {path: await bench.read(path) for path in option["files"]}
         patience = max(30.0, 4 * job.seconds - (monotonic() - began))
         try:
             for path, changed in option["files"].items():
                 await bench.write(path, b64decode(changed["data"]), mode=changed["mode"])
-            run = await bench.run(["sh", "-c", job.accept], env=result["env"], timeout_s=patience)
+            return await bench.run(["sh", "-c", job.accept], env=result["env"], timeout_s=patience)
         finally:
             for path, data in originals.items():
                 await shield(bench.write(path, data, mode=option["files"][path]["mode"]))
-        if not run.ok:
-            return None
-        return tuple(FileEdit(path=path, content=changed["text"]) for path, changed in option["files"].items())
 
     def _proposal(
         self,
-        edits: tuple[FileEdit, ...],
+        run: CommandRun,
         option: Mapping[str, Any],
         result: Mapping[str, Any],
         began: float,
@@ -135,7 +135,9 @@ class Repair:
         )
         change = CodeChange(
             expert=job.expert,
-            files_to_update=edits,
+            files_to_update=tuple(
+                FileEdit(path=path, content=changed["text"]) for path, changed in option["files"].items()
+            ),
             notes=f"{option['what']}\n{option['diff']}{doubt}"[:20_000],
             commit_message=subject(option),
         )
@@ -146,8 +148,22 @@ class Repair:
             duration_ms=1_000 * (monotonic() - began),
             tried=int(result["tried"]),
             passing=passing,
+            run=run,
             note=f"{option['what']}; {result['tried']} candidates in {result['seconds']} s, {passing} passed.",
         )
+
+
+def why_not(run: CommandRun) -> str:
+    """Why an acceptance command fails: what it says of its tests, else how it ended and what it printed last. Pure."""
+    text = f"{run.stdout.text()}\n{run.stderr.text()}".strip()
+    if run.ended != "exit":
+        return f"it ended by {run.ended}"
+    report = read_report(text)
+    bad = [case.id for case in report.cases if case.outcome in {"failed", "error"}] if report else []
+    if bad:
+        return f"{', '.join(bad[:3])} fail{'s' if len(bad) == 1 else ''} there"
+    words = f"; the tests pass ({report.summary}), so it asks for more than them" if report else ""
+    return f"exit code {run.code}{words}: {text[-300:]}"
 
 
 def _ignore(_: str) -> None:

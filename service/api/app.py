@@ -37,11 +37,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         app.include_router(router)
     add_problems(app)
 
-    async def admit(address: str) -> None:
-        await app.state.context.limiter.address(address)
-
     app.add_middleware(StrictJsonMiddleware)
-    app.add_middleware(SecurityMiddleware, most_bytes=int(settings.max_body_mb * 2**20), admit=admit)
+    app.add_middleware(SecurityMiddleware, most_bytes=int(settings.max_body_mb * 2**20))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],

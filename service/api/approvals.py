@@ -11,9 +11,8 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, TypeAdapter
 
-from approvals import Ballot, Decision, Terms, approve_the_like, read_resume, refusal
+from approvals import Ballot, Decision, Terms, read_resume, refusal
 from approvals.channels import voted_answer
-from approvals.storage import HookAnswer
 from domain import BallotState, redacted
 from service.api.dependencies import ApprovalReader, Caller, TheContext, answer
 from service.auth.principal import Principal
@@ -83,44 +82,26 @@ async def decide(
     ballot = await at.application.ballots.get(approval_id, principal.org)
     if said.action_digest != ballot.action_digest:
         raise refusal("digest_mismatch", "This approval is about other bytes.")
-    decided = await (
-        _edited(at, principal, ballot, said) if said.decision == "edit" else _voted(at, principal, ballot, said)
-    )
+    if said.decision == "edit":
+        edited = read_resume({"type": "edit", "edited_action": said.edited_action}).edited
+        if edited is None:
+            raise refusal("action_invalid", "An edit brings the complete action.")
+        revision = await at.application.revise(ballot, edited)
+        decided = await at.submission.voting.edit(ballot, revision, principal.voter("http"))
+    else:  # ``respond`` is a rejection that says what to do instead
+        choice = "approve" if said.decision == "approve" else "reject"
+        decision = Decision(choice=choice, action_digest=said.action_digest, comment=said.comment)
+        decided = await at.submission.voting.vote(ballot, decision, principal.voter("http"), like=said.grant)
     given = voted_answer(decided)
     if once is not None:
         await at.messages.answered(_remembered(principal), once, given)
-    if decided.state not in {"pending", "superseded"}:
-        await at.submission.wake(decided.run, decided.org, because=decided.id)
     return answer(given.body, given.status)
-
-
-async def _voted(at: ServerContext, principal: Principal, ballot: Ballot, said: Deciding) -> Ballot:
-    """``respond`` is a rejection that says what to do instead."""
-    choice = "approve" if said.decision == "approve" else "reject"
-    decision = Decision(choice=choice, action_digest=said.action_digest, comment=said.comment)
-    if said.grant is not None:
-        if choice != "approve":
-            raise refusal("grant_refused", "Only an approval covers the like.")
-        voter, now = principal.voter("http"), at.application.engine.clock()
-        return await approve_the_like(at.application.ballots, ballot, decision, said.grant, voter, now=now)
-    return await at.application.ballots.vote(ballot.id, decision, principal.voter("http"))
-
-
-async def _edited(at: ServerContext, principal: Principal, ballot: Ballot, said: Deciding) -> Ballot:
-    edited = read_resume({"type": "edit", "edited_action": said.edited_action}).edited
-    if edited is None:
-        raise refusal("action_invalid", "An edit brings the complete action.")
-    return await at.application.ballots.edit(
-        ballot.id, await at.application.revise(ballot, edited), principal.voter("http")
-    )
 
 
 @router.post("/approvals/{approval_id}/cancel")
 async def cancel(principal: Caller, at: TheContext, approval_id: str) -> Response:
     """Withdraw the question: its requester, or any approver."""
-    gone = await at.application.ballots.cancel(approval_id, principal.voter("http"))
-    await at.submission.wake(gone.run, gone.org, because=gone.id)
-    return answer(document(gone))
+    return answer(document(await at.submission.voting.cancel(approval_id, principal.voter("http"))))
 
 
 @router.post("/runs/{run_id}/kill")
@@ -166,10 +147,5 @@ def _only(at: ServerContext, kind: str) -> str:
 
 async def _received(at: ServerContext, integration: str, request: Request) -> Response:
     headers = dict(request.headers.items())
-    told: HookAnswer = await at.hooks.receive(integration, headers, await request.body())
-    if told.status == 200 and "approval_id" in told.body:  # noqa: PLR2004  a final decision
-        found = next((each for each in at.hooks.integrations if each.name == integration), None)
-        if found is not None:
-            ballot = await at.application.ballots.get(str(told.body["approval_id"]), found.org)
-            await at.submission.wake(ballot.run, ballot.org, because=ballot.id)
-    return answer(told.body, told.status)
+    received = await at.hooks.receive(integration, headers, await request.body())
+    return answer(received.body, received.status)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from approvals import Ballot, Decision, Terms, approve_the_like, refusal
+from approvals import Ballot, Decision, Terms, refusal
 from approvals.channels import PAGE_HEADERS, LinkTicket, render_page
 from domain import SignoffError, person
 from service.api.dependencies import COOKIE, TheContext, identify, open_session
@@ -51,19 +51,13 @@ async def act(at: TheContext, token: str, request: Request) -> Response:
     if await at.messages.used(ticket.spent_by(person(principal.subject))):
         raise refusal("link_used", "You have decided by this link already.")
     ballot = await at.application.ballots.get(ticket.ballot, ticket.org)
-    ballots, voter = at.application.ballots, principal.voter("page")
     try:
         decision = _decision(form)
-        if decision.choice == "approve" and form.get("like") == "yes":
-            now = at.application.engine.clock()
-            ballot = await approve_the_like(ballots, ballot, decision, Terms(), voter, now=now)
-        else:
-            ballot = await ballots.vote(ballot.id, decision, voter)
+        like = Terms() if decision.choice == "approve" and form.get("like") == "yes" else None
+        ballot = await at.submission.voting.vote(ballot, decision, principal.voter("page"), like=like)
     except SignoffError as no:
         return _page(at, token, ticket, ballot, principal, message=f"{no.message} {no.hint}", status=no.http_status)
     await at.messages.use(ticket.spent_by(person(principal.subject)))
-    if ballot.state != "pending":
-        await at.submission.wake(ballot.run, ballot.org, because=ballot.id)
     return _page(at, token, ticket, ballot, principal, message="Your decision is recorded.")
 
 

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
+from database import now
 from service.auth.api_keys import ApiKey, who_is
 from service.auth.principal import Principal, Scope
 from service.errors import refuse
-from service.runs.sse import as_json
-from service.wiring.application import now
+from service.runs.event_log import as_json
 from service.wiring.server import ServerContext
 
 COOKIE = "signoff_session"

@@ -5,7 +5,6 @@ them. A NaN that got into a JSON column makes SQLite refuse every later search o
 one client's oddity would be everybody's error.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -37,8 +36,6 @@ class SecurityMiddleware:
 
     app: ASGIApp
     most_bytes: int
-    admit: Callable[[str], Awaitable[None]]
-    """Raises when this address asked too often."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it here."""
@@ -57,7 +54,8 @@ class SecurityMiddleware:
 
         try:
             if scope["path"] not in FREE:
-                await self.admit((scope.get("client") or ("unknown", 0))[0])
+                address, _ = scope.get("client") or ("unknown", 0)
+                await scope["app"].state.context.limiter.address(address)
             length = headers.get("content-length", "")
             if length.isdecimal() and (len(length) > _DIGITS or int(length) > self.most_bytes):
                 raise refuse("body_too_large", f"A request may have {self.most_bytes} bytes.")

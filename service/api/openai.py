@@ -21,11 +21,11 @@ from domain.masking import Echoes, without_echoes, words_of
 from models import Message, PartialChanges, Question, Reply, SelectionContext, line_of
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.api.errors import problem
-from service.api.streaming import finished, location, result
+from service.api.runs import finished, location, result
 from service.auth.principal import Principal
 from service.errors import refuse
+from service.runs.event_log import as_json
 from service.runs.requests import RunAsk, spoken
-from service.runs.sse import as_json
 from service.runs.streaming import stopped_by_model
 from service.runs.submission import Submitted
 from service.wiring.server import ServerContext

@@ -9,13 +9,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from sqlalchemy import func, select, text
 
-from database import reading
+from database import now, reading
 from service import usage
 from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
 from service.errors import refuse
 from service.queue.jobs import State, TurnJobs
 from service.runs.runs import RUNS
-from service.wiring.application import now
 
 router = APIRouter(tags=["system"])
 

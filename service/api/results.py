@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox import Texts
 from service import report
 from service.api.dependencies import Auditor, Reader, Runner, TheContext, answer
-from service.api.streaming import location
+from service.api.runs import location
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.documents import run_document

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from database import now
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.documents import state_document, thread_document
 from service.runs.history import checkpoint, fork, moments
 from service.runs.threads import Thread, ThreadQuery, ThreadStatus, picked
-from service.wiring.application import now
 from service.wiring.server import ServerContext
 
 router = APIRouter(prefix="/threads", tags=["threads"])

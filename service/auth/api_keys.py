@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import Fact
+from approvals import AuditFact
 from approvals.storage import Journal
 from database import reading, writing
 from domain import value
@@ -215,7 +215,7 @@ class ApiKeys:
     async def _note(self, conn: AsyncConnection, key: ApiKey, by: str, verb: str, note: str) -> None:
         """One line of the audit about a key, where somebody answers for it."""
         if self.journal is not None and by:
-            fact = Fact(at=self.clock(), org=key.org, actor=by, verb=verb, object=f"key:{key.id}", note=note)
+            fact = AuditFact(at=self.clock(), org=key.org, actor=by, verb=verb, object=f"key:{key.id}", note=note)
             await self.journal.append(conn, fact)
 
     async def check(self, text: str) -> ApiKey:
@@ -366,6 +366,6 @@ async def audit_key(
     journal: Journal, database: AsyncEngine, note: str, *, verb: str, org: str, actor: str, at: datetime
 ) -> None:
     """Put one fact about a key into the audit."""
-    fact = Fact(at=at, org=org, actor=actor, verb=verb, object="key", note=note)
+    fact = AuditFact(at=at, org=org, actor=actor, verb=verb, object="key", note=note)
     async with writing(database) as conn:
         await journal.append(conn, fact)

@@ -179,7 +179,7 @@ def cancel(
     async def work() -> None:
         async with open_application(read_settings()) as application:
             found = await find(application, ballot)
-            gone = await application.ballots.cancel(found.id, application.person(person))
+            gone = await application.voting.cancel(found.id, application.person(person))
         if as_json:
             print_json(report.plain(gone))
         else:
@@ -211,7 +211,7 @@ def edit(
             revision = await application.revise(
                 found, edited(found.action, message, command, file, editor=application.settings.editor)
             )
-            new = await application.ballots.edit(found.id, revision, application.person(person))
+            new = await application.voting.edit(found, revision, application.person(person))
         if as_json:
             print_json(report.plain(new))
             return

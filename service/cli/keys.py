@@ -8,13 +8,14 @@ from typing import Annotated, Any, cast
 import typer
 from rich.table import Table
 
+from database import now
 from service.auth.api_keys import ApiKey, ApiKeys, audit_key
 from service.auth.four_eyes import local_user
 from service.auth.principal import Role
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import read_settings
-from service.wiring.application import Application, now, open_application
+from service.wiring.application import Application, open_application
 from service.wiring.server import keys_of
 
 app = typer.Typer(help="API keys of the service: list, add, give a standing, revoke.", no_args_is_help=True)

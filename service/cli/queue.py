@@ -6,12 +6,13 @@ import typer
 from rich.table import Table
 
 from approvals.storage import StoredOutbox
+from database import now
 from service import report
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.queue.jobs import STATES, State, TurnJob, TurnJobs
 from service.settings import read_settings
-from service.wiring.application import Application, now, open_application
+from service.wiring.application import Application, open_application
 
 jobs_app = typer.Typer(help="The work of the service, and what of it died.", no_args_is_help=True)
 JOB = typer.Argument(help="Id of a job, or the beginning of it; a job is what the API calls a run.")

@@ -58,7 +58,7 @@ async def vote(
     decision = Decision(
         choice="approve" if choice == "approve" else "reject", comment=comment, action_digest=ballot.action_digest
     )
-    return await application.ballots.vote(ballot.id, decision, voter)
+    return await application.voting.vote(ballot, decision, voter)
 
 
 def render(ballot: Ballot, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Event log of turns: written where a turn is performed, read in every process, also later.
+"""Event log of turns, as server-sent events: written where a turn is performed, read in every process, also later.
 
 What is read is what is written: no client hears an event that a killed process would take with it, so an id
 means the same before and after.
@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 from sqlalchemy import (
     Column,
-    DateTime,
     Integer,
     LargeBinary,
     String,
@@ -28,12 +28,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from database import AGAIN_S, Signals, look_again, reading, tell, writing
+from database import AGAIN_S, Signals, UtcDateTime, look_again, reading, tell, writing
 from domain import Transient
-from service.runs.sse import HEARTBEAT_S, as_json, frame
 from service.runs.turns import TURNS, Turn, Turns
 from service.tables import METADATA
 
+HEARTBEAT_S = 15.0
+"""How long a stream says nothing before it says that it is still there: proxies close silent connections."""
 END = "\n"
 """The event behind which nothing comes any more."""
 MOST = 20_000
@@ -45,7 +46,7 @@ EVENTS = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("event", String(300), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("said_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("said_at", UtcDateTime, nullable=False, index=True),
 )
 _E = EVENTS.c
 # Statements of every step are made once: putting one together costs more than executing it.
@@ -58,6 +59,17 @@ _PAGE = (
     .order_by(_E.seq)
     .limit(bindparam("most"))
 )
+
+
+def frame(event: str, body: bytes, id_: str = "") -> bytes:
+    """One server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    head = f"id: {id_}\n" if id_ else ""
+    return f"{head}event: {event}\ndata: ".encode() + body + b"\n\n"
+
+
+def as_json(data: Any) -> bytes:
+    """JSON of anything a state may hold: our values, LangChain's messages, bytes."""
+    return to_json(data, bytes_mode="base64", serialize_unknown=True, inf_nan_mode="null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

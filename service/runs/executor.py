@@ -17,9 +17,9 @@ from domain import Ending, SignoffError, Transient
 from service.runs.dispatcher import EventSink, Stop
 from service.runs.documents import run_document
 from service.runs.engine import RunEngine
+from service.runs.event_log import as_json
 from service.runs.history import refine, rewind, roll_back
 from service.runs.runs import RunState
-from service.runs.sse import as_json
 from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
 from service.runs.threads import Threads, ThreadStatus
 from service.runs.turns import Turn, Turns, TurnStatus

@@ -6,13 +6,12 @@ generation it was given.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
-    DateTime,
     Integer,
     RowMapping,
     String,
@@ -26,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from database import reading, tell, writing
+from database import UtcDateTime, reading, tell, writing
 from domain import Ending, Refused, Task, split_credential, value
 from service.tables import METADATA
 
@@ -58,9 +57,9 @@ RUNS = Table(
     Column("segment", Integer, nullable=False, default=0),
     Column("owner", String(200), nullable=True),
     Column("generation", Integer, nullable=False, default=0),
-    Column("lease_until", DateTime(timezone=True), nullable=True),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("lease_until", UtcDateTime, nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 
 _TASK, _ENDING = TypeAdapter(Task), TypeAdapter(Ending)
@@ -88,10 +87,6 @@ class Run:
 def run_of(row: RowMapping) -> Run:
     """The run of a row."""
     fields: dict[str, Any] = {str(key): kept for key, kept in row.items()}
-    for name in ("lease_until", "created_at", "updated_at"):
-        # SQLite forgets the zone; everything here is written in UTC.
-        if fields[name] is not None and fields[name].tzinfo is None:
-            fields[name] = fields[name].replace(tzinfo=UTC)
     task = _TASK.validate_json(fields["task"])
     # Older rows may have a password in the address; it is for nobody to see, and git finds one where it fetches.
     address = split_credential(task.repo)[0]
@@ -157,11 +152,6 @@ class Runs:
     """Rows of runs in any database SQLAlchemy speaks to."""
 
     engine: AsyncEngine
-
-    async def create_all(self) -> None:
-        """Make the table where there is none."""
-        async with writing(self.engine) as connection:
-            await connection.run_sync(METADATA.create_all)
 
     async def add(self, run: Run) -> None:
         """Write a new row."""

@@ -14,13 +14,14 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+import structlog
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballot, Ballots, Decision, Revision, approve_the_like, bound, read_resume
+from approvals import Ballot, Ballots, Decision, Revision, Voting, bound, read_resume
 from approvals.storage import metadata
 from database import reading
-from domain import Action, Refused, Task
+from domain import Action, Refused, SignoffError, Task
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
@@ -153,6 +154,23 @@ class Submission:
         await self.threads.get(thread, org)  # made for a run that came in by the command line
         return await self._begin(turn)
 
+    @property
+    def voting(self) -> Voting:
+        """Takes the answers of every surface of this server, and has their runs go on."""
+        return Voting(ballots=self.ballots, clock=self.engine.clock, wake=self.wake_decided)
+
+    async def wake_decided(self, ballot: Ballot) -> None:
+        """Go on with the run of a ballot that was decided: what ``Voting`` calls.
+
+        Never raises: the answer is stored, and the maintenance loop finds a run that could not be woken now.
+        """
+        try:
+            await self.wake(ballot.run, ballot.org, because=ballot.id)
+        except SignoffError as error:
+            structlog.get_logger("signoff.submission").warning(
+                "a decided run was not woken", run=ballot.run, code=error.stable_code
+            )
+
     async def _begin(self, turn: Turn) -> Submitted:
         kept = await self.turns.add(turn)
         if kept.id != turn.id:  # the same request came in twice at the same moment
@@ -229,13 +247,14 @@ class Submission:
             return None
         pending = (await self.ballots.list(principal.org, state="pending", run=standing.run.id)).items
         ballot, voter = bound(answer, pending), principal.voter("langgraph")
+        voting = Voting(
+            ballots=self.ballots, clock=self.engine.clock
+        )  # the turn that brought the answer goes on with the run
         if answer.edited is not None:
-            return await self.ballots.edit(ballot.id, await self.revise(ballot, answer.edited), voter)
+            return await voting.edit(ballot, await self.revise(ballot, answer.edited), voter)
         choice = "approve" if answer.kind == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
-        if answer.grant is not None:
-            return await approve_the_like(self.ballots, ballot, decision, answer.grant, voter, now=self.clock())
-        return await self.ballots.vote(ballot.id, decision, voter)
+        return await voting.vote(ballot, decision, voter, like=answer.grant)
 
     async def _make_room(self, thread: Thread, ask: RunAsk) -> None:
         """Honour the multitask strategy towards the turns that are open on this thread."""

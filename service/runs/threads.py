@@ -14,7 +14,6 @@ from pydantic import Field
 from sqlalchemy import (
     JSON,
     Column,
-    DateTime,
     RowMapping,
     String,
     Table,
@@ -28,11 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import reading, writing
+from database import UtcDateTime, reading, writing
 from domain import value
 from service.errors import refuse
 from service.runs.runs import RUNS
-from service.tables import METADATA, holds, utc
+from service.tables import METADATA, holds
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 THREADS = Table(
@@ -43,9 +42,9 @@ THREADS = Table(
     Column("status", String(20), nullable=False, index=True),
     Column("metadata", JSON, nullable=False),
     Column("config", JSON, nullable=False),
-    Column("deleted_at", DateTime(timezone=True), nullable=True),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("deleted_at", UtcDateTime, nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 _T = THREADS.c
 COLUMNS = tuple(column.key for column in THREADS.c if column.key != "deleted_at")
@@ -137,8 +136,8 @@ class Threads:
             id=run["id"],
             org=run["org"],
             status=status,
-            created_at=utc(run["created_at"]),
-            updated_at=utc(run["updated_at"]),
+            created_at=run["created_at"],
+            updated_at=run["updated_at"],
         )
         if instead:
             row = {name: getattr(adopted, name) for name in COLUMNS}
@@ -182,9 +181,7 @@ class Threads:
 
 
 def _thread(row: RowMapping) -> Thread:
-    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    fields["created_at"], fields["updated_at"] = utc(row["created_at"]), utc(row["updated_at"])
-    return Thread(**fields)
+    return Thread(**{name: row[name] for name in COLUMNS})
 
 
 def picked(document: Mapping[str, Any], select_: Sequence[str] | None) -> dict[str, Any]:

@@ -8,14 +8,13 @@ stopped it. It is never called a success.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 from sqlalchemy import (
     JSON,
     Column,
-    DateTime,
     Integer,
     RowMapping,
     String,
@@ -31,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import reading, tell, writing
+from database import UtcDateTime, reading, tell, writing
 from domain import value
 from service.errors import refuse
 from service.runs.runs import RUNS
@@ -61,8 +60,8 @@ TURNS = Table(
     Column("error", Text, nullable=True),
     Column("cancel_reason", String(40), nullable=True),
     Column("attempts", Integer, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("org", "once", name="turns_once"),
 )
 COLUMNS = tuple(column.key for column in TURNS.c if column.key != "seq")
@@ -105,11 +104,7 @@ class Turn:
 
 def turn_of(row: RowMapping) -> Turn:
     """The turn of a row."""
-    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    for name in ("created_at", "updated_at"):
-        # SQLite forgets the zone; everything here is written in UTC.
-        fields[name] = fields[name] if fields[name].tzinfo else fields[name].replace(tzinfo=UTC)
-    return Turn(**fields)
+    return Turn(**{name: row[name] for name in COLUMNS})
 
 
 _T = TURNS.c

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, RowMapping, String, Table, and_, delete, insert, or_, select, update
+from sqlalchemy import JSON, Column, RowMapping, String, Table, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import reading, writing
+from database import UtcDateTime, reading, writing
 from service.errors import refuse
 from service.tables import METADATA, holds
 
@@ -21,8 +21,8 @@ ITEMS = Table(
     Column("namespace", String(500), primary_key=True),
     Column("key", String(300), primary_key=True),
     Column("value", JSON, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 _I = ITEMS.c
 
@@ -112,7 +112,5 @@ def _here(org: str, namespace: Sequence[str], key: str) -> Any:
 
 
 def _item(row: RowMapping) -> dict[str, Any]:
-    times = {
-        name: row[name].replace(tzinfo=row[name].tzinfo or UTC).isoformat() for name in ("created_at", "updated_at")
-    }
+    times = {name: row[name].isoformat() for name in ("created_at", "updated_at")}
     return {"namespace": str(row["namespace"]).split(SEP), "key": row["key"], "value": row["value"], **times}

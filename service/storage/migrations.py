@@ -1,75 +1,53 @@
 """Migrations of the tables: made and changed by themselves in SQLite, by ``signoff migrate`` on a server.
 
-Three parties keep tables on a PostgreSQL server: we (Alembic, ``deploy/migrations``), procrastinate (its
+Three parties keep tables on a PostgreSQL server: we (Alembic, ``database/migrations``), procrastinate (its
 own schema and migration scripts) and langgraph's checkpointer (its ``setup``). Each has its own record of
 what was applied, so migrating twice changes nothing.
 """
 
 import importlib.resources
 from collections.abc import Awaitable, Callable
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import reading, writing
+from database import writing
+from database.migrations import HEAD, revision, upgrade
 from service.errors import refuse
 
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
-HEAD: Final = "0007"
-"""The newest revision in ``deploy/migrations``; a test compares them."""
-ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
 _LOCK = 5_146_300_301
 """Advisory lock: one migration of a database at a time."""
 
 
-async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]]) -> None:
-    """Bring an embedded database up to date. ``make`` makes every table that is missing."""
-    async with reading(engine) as conn:
-        tables = await conn.run_sync(lambda sync: set(inspect(sync).get_table_names()))
-    at = await revision(engine) if "alembic_version" in tables else None
+async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]]) -> list[str]:
+    """Bring an embedded database up to date; return the names of what was applied.
+
+    ``make`` makes every table and column that is missing.
+    """
+    at = await revision(engine)
     if at == HEAD:
-        return
-    if at is None:  # new, or made before revisions were recorded: those differ by whole tables only
+        return []
+    if at is None:  # new, or made before revisions were recorded
         await make()
         async with writing(engine) as conn:
             await conn.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"))
             # Another process may have made the same new home at the same moment.
             once = "INSERT INTO alembic_version SELECT :head WHERE NOT EXISTS (SELECT 1 FROM alembic_version)"
             await conn.execute(text(once), {"head": HEAD})
-        return
-    async with writing(engine) as conn:
-        await conn.run_sync(upgrade)
-
-
-async def revision(engine: AsyncEngine) -> str | None:
-    """What the database is migrated to; None: to nothing."""
-    try:
-        async with reading(engine) as conn:
-            return (await conn.execute(text("SELECT max(version_num) FROM alembic_version"))).scalar_one()
-    except ProgrammingError:  # there is no such table
-        return None
+    else:
+        async with writing(engine) as conn:
+            await conn.run_sync(upgrade)
+    return [f"signoff {HEAD}"]
 
 
 async def ensure_migrated(engine: AsyncEngine) -> None:
     """Raise ``database_not_migrated`` when the tables are not those of this version."""
     if (at := await revision(engine)) != HEAD:
         raise refuse("database_not_migrated", f"The database is at revision {at or 'none'}, this version needs {HEAD}.")
-
-
-def upgrade(connection: Connection) -> None:
-    """Run what is missing of our own migrations on an open connection."""
-    from alembic import command  # noqa: PLC0415  only who migrates pays for it
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config(ALEMBIC)
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
@@ -91,17 +69,18 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
 
 async def _queue(alone: "AsyncConnection[tuple[Any, ...]]") -> list[str]:
     """The queue's tables: its schema at first, later the scripts that came with newer versions of it."""
+    folder = importlib.resources.files("procrastinate.sql")
     scripts = {
-        each.name: each.read_text(encoding="utf-8")
-        for each in _folder("migrations").iterdir()
-        if each.name.endswith(".sql")
+        script.name: script.read_text(encoding="utf-8")
+        for script in (folder / "migrations").iterdir()
+        if script.name.endswith(".sql")
     }
     done: list[str] = []
     async with alone.transaction():
         await alone.execute("CREATE TABLE IF NOT EXISTS queue_migrations (name text PRIMARY KEY)")
         known = {str(row[0]) for row in await (await alone.execute("SELECT name FROM queue_migrations")).fetchall()}
         if not known:
-            await alone.execute(_folder("schema.sql").read_text(encoding="utf-8").encode())
+            await alone.execute((folder / "schema.sql").read_text(encoding="utf-8").encode())
             done.append("procrastinate")
         for name in sorted(set(scripts) - known):
             if known:
@@ -109,7 +88,3 @@ async def _queue(alone: "AsyncConnection[tuple[Any, ...]]") -> list[str]:
                 done.append(f"procrastinate {name}")
             await alone.execute("INSERT INTO queue_migrations VALUES (%s)", (name,))
     return done
-
-
-def _folder(name: str) -> Traversable:
-    return importlib.resources.files("procrastinate.sql") / name

@@ -4,20 +4,19 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from rich.console import Console
 from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals import Ballots, Clock, Voter, default_policy
+from approvals import Ballots, Clock, Voter, Voting, default_policy
 from approvals.channels import Connections, load_connections
-from approvals.storage import StoredBallots, create_all, waiting
-from database import writing
+from approvals.storage import StoredBallots, waiting
+from database import now
 from domain import Refused
 from graphs import Staff, coding
-from models import Database as ModelTables
 from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
@@ -44,7 +43,7 @@ from service.runs.runs import Run, Runs
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
-from service.storage.schema import METADATA
+from service.storage.schema import make_tables
 from service.wiring.models import ModelSelection, Policies, masker_of, open_switchboard, probe_endpoints
 from service.wiring.prompts import wordings
 from service.wiring.sandboxes import open_pool, spec_of
@@ -59,7 +58,6 @@ from service.wiring.telemetry import (
 )
 from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, Waiting, logging_as, read_trace, render
 from telemetry.audit import Audit
-from telemetry.audit import metadata as audit_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +106,11 @@ class Application:
             )
         return self.people.voter(name or local_user(), self.org)
 
+    @property
+    def voting(self) -> Voting:
+        """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
+        return Voting(ballots=self.ballots, clock=self.engine.clock)
+
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
         self.pool.warm(self.spec)
@@ -155,11 +158,6 @@ class Application:
         await self.engine.runs.cancel(run.id, now=self.engine.clock())
 
 
-def now() -> datetime:
-    """The clock of the house."""
-    return datetime.now(UTC)
-
-
 @asynccontextmanager
 async def open_application(
     settings: Settings,
@@ -200,7 +198,7 @@ async def _furnish(  # noqa: PLR0917
     runs, audit = Runs(engine=database), open_audit(settings, database, clock)
     stack.push_async_callback(witnessed, audit)
     if rows.server is None:
-        await prepare_sqlite(database, partial(_make_tables, database))
+        await prepare_sqlite(database, partial(make_tables, database))
     else:
         await ensure_migrated(database)
     four_eyes = FourEyes(
@@ -290,15 +288,6 @@ def _select_models(  # noqa: PLR0917
         masker=partial(masker_of, masks, masks.personal),
     )
     return ModelSelection(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
-
-
-async def _make_tables(database: AsyncEngine) -> None:
-    """Every table that a SQLite file lacks."""
-    await create_all(database)
-    await ModelTables(engine=database, writing=writing).create_all()
-    async with writing(database) as connection:
-        await connection.run_sync(METADATA.create_all)
-        await connection.run_sync(audit_tables.create_all)
 
 
 def build_staff(

@@ -332,6 +332,10 @@ class RecordedProvider:
     def name(self) -> str:
         return self.provider.name
 
+    @property
+    def repairs(self) -> bool:
+        return self.provider.repairs
+
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
         """See ``Provider.propose``."""
         started, outcome = time.monotonic(), "answered"

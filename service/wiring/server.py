@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.channels import InboundWebhooks, Links, SsrfGuard, WebhookSender, new_client
 from approvals.storage import StoredOutbox, StoredReplayGuard
+from database import now
 from domain import Refused
 from service.auth.allowed import AllowedRepositories, PublicUrls, listed
 from service.auth.api_keys import ApiKeys, subjects
@@ -36,7 +37,7 @@ from service.runs.turns import Turn, Turns
 from service.runs.webhooks import RunWebhooks
 from service.settings import Settings
 from service.storage.items import Items
-from service.wiring.application import Application, now
+from service.wiring.application import Application
 
 
 async def engine_of(application: Application, executor: TurnExecutor, stack: AsyncExitStack) -> Dispatcher:
@@ -152,8 +153,11 @@ def keys_of(application: Application) -> ApiKeys:
 
 
 @asynccontextmanager
-async def open_server_context(application: Application) -> AsyncGenerator[ServerContext]:
-    """Take up the work where it was left, and put it down in order at the end."""
+async def open_server_context(application: Application, *, walks: bool = True) -> AsyncGenerator[ServerContext]:
+    """Take up the work where it was left, and put it down in order at the end.
+
+    ``walks`` False: this process leaves the maintenance loop to another one on the same database.
+    """
     settings = application.settings
     alone = nullcontext() if application.server else alone_in(settings.home)
     with alone:
@@ -162,13 +166,14 @@ async def open_server_context(application: Application) -> AsyncGenerator[Server
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))
             context = await _furnish(application, posting, asking, stack)
             await context.maintenance.take_up()
-            maintenance = asyncio.create_task(context.maintenance.walk())
+            maintenance = asyncio.create_task(context.maintenance.walk()) if walks else None
             try:
                 yield context
             finally:
-                maintenance.cancel()
-                with suppress(asyncio.CancelledError):
-                    await maintenance
+                if maintenance is not None:
+                    maintenance.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await maintenance
                 await context.dispatch.close()
 
 
@@ -194,7 +199,7 @@ async def _furnish(
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
     hooks = InboundWebhooks(
-        ballots=application.ballots,
+        voting=submission.voting,
         people=application.people,
         memory=messages,
         clock=now,

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from approvals import Decision
+from database import now
 from domain import Refused
 from service.queue.jobs import TurnJobs
 from service.runs.executor import MOST_ATTEMPTS
-from service.wiring.application import now
 from tests.worlds.engines import World, asked, ended, stands_before
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from database import now
 from domain import Budget, Plan, Step
 from service.report import as_json
-from service.wiring.application import now
 from tests.worlds.house import FIX, OK, QUICK, advance, application, decide, repository, start, task
 
 PLAN = Plan(goal="Sum all prices", steps=(Step(id="sum", title="Sum all prices"),))

@@ -10,7 +10,7 @@ import pytest
 
 from domain import Plan, Step
 from domain.masking import PLACEHOLDER
-from service.runs.sse import as_json
+from service.runs.event_log import as_json
 from service.runs.streaming import final_values, readable
 from tests.worlds.house import BUGGY, FIX, OK, advance, application, decide, git, repository, start, task
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from alembic.config import Config
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import Fact, Notification
+from approvals import AuditFact, Notification
 from approvals.storage import RememberedBallots, StoredBallots, create_all
 from approvals.storage.tables import outbox
 from approvals.testing.rehearsal import ChangingRoles, MovableClock, Stage, no, yes
 from database import open_engine, sqlite_url
+from database.migrations import configuration, upgrade
 from telemetry.audit import Audit, Folder, Subjects
 
 
@@ -25,9 +25,9 @@ from telemetry.audit import Audit, Folder, Subjects
 class Notebook:
     """A journal in memory."""
 
-    facts: list[Fact] = field(default_factory=list[Fact])
+    facts: list[AuditFact] = field(default_factory=list[AuditFact])
 
-    async def append(self, conn: AsyncConnection, fact: Fact) -> None:
+    async def append(self, conn: AsyncConnection, fact: AuditFact) -> None:
         self.facts.append(fact)
 
 
@@ -43,7 +43,7 @@ def twin() -> Stage:
     clock, people = MovableClock(), ChangingRoles()
     ballots = RememberedBallots(clock=clock, people=people)
 
-    async def facts() -> Sequence[Fact]:
+    async def facts() -> Sequence[AuditFact]:
         return ballots.facts
 
     async def letters() -> Sequence[Notification]:
@@ -56,7 +56,7 @@ def stored(engine: AsyncEngine) -> Stage:
     clock, people, notebook = MovableClock(), ChangingRoles(), Notebook()
     ballots = StoredBallots(engine=engine, clock=clock, people=people, journal=notebook, mailing=Everyone())
 
-    async def facts() -> Sequence[Fact]:
+    async def facts() -> Sequence[AuditFact]:
         return notebook.facts
 
     async def letters() -> Sequence[Notification]:
@@ -81,19 +81,14 @@ async def sqlite(folder: Path) -> AsyncGenerator[AsyncEngine]:
         await engine.dispose()
 
 
-ALEMBIC = Path(__file__).parents[2] / "deploy" / "alembic.ini"
-
-
 async def migrate(engine: AsyncEngine, *, down: bool = False) -> None:
     """Run the migrations as a server does."""
-    config = Config(ALEMBIC)
 
     def run(connection: Connection) -> None:
-        config.attributes["connection"] = connection
         if down:
-            command.downgrade(config, "base")
+            command.downgrade(configuration(connection), "base")
         else:
-            command.upgrade(config, "head")
+            upgrade(connection)
 
     async with engine.begin() as conn:
         await conn.run_sync(run)
@@ -119,7 +114,7 @@ def world(engine: AsyncEngine, folder: Path) -> World:
     audit = Audit(engine=engine, clock=clock, subjects=Subjects(master=b"m" * 32), witness=witness, signing_key=key)
     ballots = StoredBallots(engine=engine, clock=clock, people=people, journal=audit, mailing=Everyone())
 
-    async def facts() -> Sequence[Fact]:
+    async def facts() -> Sequence[AuditFact]:
         raise NotImplementedError("read the audit instead")
 
     async def letters() -> Sequence[Notification]:

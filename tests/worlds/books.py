@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from approvals import Ballot, Grant, Voter
+from approvals import Ballot, Voter
+from approvals.ballot import Grant
 from approvals.testing.rehearsal import Stage
 from domain import TIERS, Refused, Requirement
 

@@ -35,6 +35,7 @@ class Cli:
 
     home: Path
     env: dict[str, str] = field(default_factory=dict)
+    program: Path = SIGNOFF
 
     def environment(self) -> dict[str, str]:
         every = os.environ.items()  # noqa: TID251  a test's own
@@ -45,7 +46,7 @@ class Cli:
         """A process that is still running, in a process group of its own."""
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            str(SIGNOFF), *args, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe,
+            str(self.program), *args, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe,
             env=self.environment(), cwd=cwd, start_new_session=True, limit=1 << 24,
         )  # fmt: skip
 
@@ -53,7 +54,7 @@ class Cli:
         """Run to the end."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            str(SIGNOFF), *args, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment(), cwd=cwd
+            str(self.program), *args, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment(), cwd=cwd
         )
         out, err = await process.communicate(stdin)
         assert process.returncode is not None

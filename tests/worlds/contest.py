@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
-from domain import CodeChange, FileEdit, Refused, TestReport
+from domain import CodeChange, CommandRun, FileEdit, Refused, TestReport
 from models import Bench, ChangeRequest, Proposal, Usage
 from models.contract import Listener
 from models.metering import book
@@ -36,6 +36,9 @@ class Told:
     delay_s: float = 0.0
     until: asyncio.Event | None = None
     cancelled: bool = False
+    repairs: bool = False
+    run: CommandRun | None = None
+    """What it ran itself."""
     usage: Usage = field(default_factory=lambda: Usage(tokens_in=100, tokens_out=10, calls=1))
 
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
@@ -47,7 +50,7 @@ class Told:
             self.cancelled = True
             raise
         book(self.usage)
-        return Proposal(provider=self.name, change=self.change, usage=self.usage)
+        return Proposal(provider=self.name, change=self.change, usage=self.usage, run=self.run)
 
 
 @asynccontextmanager

@@ -11,13 +11,14 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
+from database import now
 from domain import Task
 from service.queue.distributed import DistributedDispatcher
 from service.queue.embedded import EmbeddedDispatcher
 from service.runs.dispatcher import Dispatcher
 from service.runs.threads import Thread
 from service.runs.turns import Turn
-from service.wiring.application import now, open_application
+from service.wiring.application import open_application
 from service.wiring.server import ServerContext, open_server_context
 from tests.worlds import postgres
 from tests.worlds.house import settings

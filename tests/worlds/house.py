@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from approvals import Clock
+from database import now
 from domain import Event, Task
 from models import Model, Role, Scripted
 from service.cli.signing import vote
 from service.runs.runs import RunState
 from service.settings import Settings
-from service.wiring.application import Application, now, open_application
+from service.wiring.application import Application, open_application
 
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"]
 BUGGY = {

@@ -3,6 +3,7 @@
 A new parser is one line in ``PARSERS``. ``tests/adversarial/test_outside_text.py`` doubles what each of them reads.
 """
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from approvals import rendering
 from approvals.channels.github import parse_github
 from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
+from approvals.channels.teams import parse_teams, plain_text
 from domain import (
     CodeChange,
     CommandRun,
@@ -79,6 +81,10 @@ class Parser:
     """Characters it ever gets."""
     refuses: tuple[type[Exception], ...] = ()
     """How it says that a text is none of its own."""
+
+
+def _wrote(text: str) -> object:
+    return parse_teams(json.dumps({"type": "message", "channelId": "msteams", "text": text}).encode())
 
 
 def _raw(text: str) -> bytes:
@@ -177,6 +183,8 @@ PARSERS = (
     Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),
     Parser("approvals.channels.base", lambda text: parse_slack(_raw(text)), refuses=(Refused, ValueError)),
     Parser("approvals.channels.base", lambda text: parse_github(_raw(text), "check_run"), refuses=(Refused,)),
+    Parser("approvals.channels.teams", lambda text: parse_teams(_raw(text)), refuses=(Refused,)),
+    Parser("approvals.channels.teams", lambda text: (_wrote(text), _wrote(f"<at>{text}"), plain_text(text))),
     Parser("service.cli.fix", lambda text: fix.remade({"log": text}, {"a.py": "x = 1"})),
     Parser("service.cli.fix", lambda text: fix.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
     Parser("models.partial_json", lambda text: PartialChange().read(text)),

@@ -75,10 +75,11 @@ async def served(
     server: str = "",
     others: tuple[int, ...] = (),
     changed: Callable[[Application], Application] = lambda application: application,
+    walks: bool = True,
     **given: Any,
 ) -> AsyncGenerator[Served]:
     """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house;
-    ``server``: a PostgreSQL URL."""
+    ``server``: a PostgreSQL URL; ``walks`` False: without the loop that finds what was not woken."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
@@ -92,7 +93,7 @@ async def served(
     async def opening() -> AsyncGenerator[ServerContext]:
         async with open_application(made, models=None if made.model_base_url else models or {}) as opened_house:
             application = changed(opened_house if whole else idle_house(opened_house, book, gate, humans=humans))
-            async with open_server_context(application) as context:
+            async with open_server_context(application, walks=walks) as context:
                 key, text = await context.keys.make("local", "ann", name="admin", roles=ADMIN, personal=True)
                 _, session = await context.keys.log_in(key, roles=await application.people.roles("local", "ann"))
                 opened.set_result((context, text, session))

@@ -12,8 +12,8 @@ from pathlib import Path
 from .analysis.project import Files, sources
 from .analysis.wire import Message
 from .runner.baseline import Baseline
-from .runner.lab import HostGone, Lab
-from .runner.start import Refusal, Wanted, lacking, started
+from .runner.lab import QUIET, HostGone, Lab
+from .runner.start import Refusal, Wanted, lacking, namesakes, started
 from .search.candidates import Candidates
 from .search.jobs import Jobs
 from .search.report import report
@@ -23,6 +23,8 @@ from .search.settle import chosen
 _BASELINE_SHARE = 0.4
 _TRACE_SHARE, _PASSING_SHARE = 0.15, 0.08
 """Of the time left, for the lines of failing tests and of passing ones, which only make lines less suspicious."""
+_CONTROL_SHARE, _NEXT_SHARE = 0.04, 0.4
+"""For failing tests that are run again as things stand; for the next session of the command to come up."""
 _STAGES = (0.12, 0.3, 0.6, 1.0)
 """Shares of the time after which partial repairs are looked at."""
 _STAGES_OF_ONE = (0.5, 1.0)
@@ -40,7 +42,8 @@ _DEEPER = 0.6
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    # A file's name may be no text: then it is shown with escapes.
+    sys.stdout.write(text.encode(errors="backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 
@@ -60,12 +63,15 @@ def repair(request: Message) -> Message:
         wanted = started(lab, request["command"], until)
         files = Files()
         starting = time.monotonic() - began
-        hello = lab.hosts["warm"].hello
-        paths = sources(root, {os.path.realpath(item["file"]) for item in hello["items"] if not item["doc"]})
-        if not paths:
-            raise Refusal("not_python", "There is no Python file beside the tests.")
-        baseline = _observed(lab, paths, wanted, until)
-        candidates = Candidates(baseline, files, paths, request.get("suspects", ()), request.get("hunks", ()))
+        paths, baseline = _observed(lab, wanted, until)
+        candidates = Candidates(
+            baseline,
+            files,
+            paths,
+            suspects=request.get("suspects", ()),
+            hunks=request.get("hunks", ()),
+            loaded=lab.hosts["warm"].hello["loaded"],
+        )
         count = sum(len(table) for table in candidates.weights().values())
         if not count:
             raise Refusal("no_repair_found", "The failing tests run no line of the project's own code.")
@@ -77,7 +83,11 @@ def repair(request: Message) -> Message:
         _stages(search, candidates, until, several=len(jobs.representatives()) > 1)
         facts = {
             **vars(search.tally),
-            "env": {"PYTHONPATH": ":".join(python_paths(root)), "PYTHONDONTWRITEBYTECODE": "1"},
+            "env": {
+                "PYTHONPATH": ":".join(python_paths(root)),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTEST_ADDOPTS": f"{os.environ.get('PYTEST_ADDOPTS', '')} {QUIET}".strip(),  # noqa: TID251 - the sandbox's
+            },
         }
         if not search.plausible:
             lacking("\n".join(test.message for test in baseline.failing if test.error == "collect"), lab.root)
@@ -85,7 +95,31 @@ def repair(request: Message) -> Message:
         return {**report(chosen(lab, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
 
 
-def _observed(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> Baseline:
+def _observed(lab: Lab, wanted: Wanted, until: float) -> tuple[list[str], Baseline]:
+    """The first session of the command in which a test fails: the files that may hold the bug, and what tests do.
+
+    Raises:
+        Refusal: ``no_failing_test``, ``not_python``, ``dependency_missing`` or ``no_repair_found``.
+    """
+    while True:
+        tests = lab.hosts["warm"].hello["items"]
+        paths = sources(lab.root, {os.path.realpath(item["file"]) for item in tests if not item["doc"]})
+        if not paths:
+            raise Refusal("not_python", "There is no Python file beside the tests.")
+        try:
+            return paths, _ran(lab, paths, wanted, until)
+        except Refusal as refusal:
+            if refusal.code != "no_failing_test":
+                raise
+            status, output = lab.following(_NEXT_SHARE * (until - time.monotonic()))
+            if status:
+                why = f"{refusal} The command ends with exit code {status} all the same: {output[-500:]}"
+                raise Refusal(refusal.code, why) from refusal
+            if status == 0:
+                raise
+
+
+def _ran(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> Baseline:
     """Run the tests as things stand, and the failing and nearby ones again with their lines recorded."""
     if "cold" in lab.hosts:
         lab.preload("cold", lab.hosts["warm"].hello["modules"])
@@ -94,15 +128,18 @@ def _observed(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> B
     now = time.monotonic()
     baseline.run(now + (until - now) * _BASELINE_SHARE)
     baseline.leave_out(wanted)
-    if baseline.failing and all(test.error == "collect" for test in baseline.failing):
-        lacking("\n".join(test.message for test in baseline.failing), lab.root)
+    broken = "\n".join(test.message for test in baseline.failing if test.error == "collect")
+    namesakes(broken)
+    if broken and all(test.error == "collect" for test in baseline.failing):
+        lacking(broken, lab.root)
     if not baseline.failing:
         raise Refusal("no_failing_test", "No test fails.")
     now = time.monotonic()
     left = until - now
     baseline.trace_failing(now + left * _TRACE_SHARE)
+    baseline.control(time.monotonic() + left * _CONTROL_SHARE)
     if not baseline.failing:
-        raise Refusal("no_failing_test", "The tests that failed pass when they run alone.")
+        raise Refusal("no_failing_test", "The tests that failed pass when they run alone, or now and then.")
     baseline.trace_passing(baseline.failing, time.monotonic() + left * _PASSING_SHARE)
     return baseline
 

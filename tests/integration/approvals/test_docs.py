@@ -18,7 +18,7 @@ from approvals.channels.sender import body
 from approvals.channels.standard import signed_headers
 from domain import Refused
 from tests.worlds.approvals import World
-from tests.worlds.hooks import SECRET, hooks
+from tests.worlds.hooks import SECRET, TOKEN, hooks
 
 DOCS = Path(__file__).parents[3] / "docs"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (DOCS / "webhooks.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -107,11 +107,15 @@ def test_the_configuration_example_loads(tmp_path: Path) -> None:
     (tmp_path / "connections.yaml").write_text(block("yaml", "notify"))
     for name in ("chat", "pager", "ci"):
         (tmp_path / f"{name}.secret").write_text(SECRET + "\n")
+    (tmp_path / "teams.token").write_text(TOKEN + "\n")
+    (tmp_path / "teams.url").write_text("https://prod-00.westeurope.logic.azure.com/workflows/1?sig=hidden\n")
     made = load_connections(tmp_path / "connections.yaml")
-    assert [endpoint.kind for endpoint in made.notify.endpoints] == ["slack", "json"]
+    assert [endpoint.kind for endpoint in made.notify.endpoints] == ["slack", "teams", "json"]
     assert made.hooks[0].members == {"idp:u-1": "vera"}
     assert made.allow == ()
     assert SECRET not in repr(made)
+    assert TOKEN not in repr(made)
+    assert "sig=hidden" not in repr(made)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,8 @@ def test_the_configuration_example_loads(tmp_path: Path) -> None:
         "notify: {endpoints: [{name: a, url: x, secrets: ['file:missing']}]}",
         "[",
         "unknown: 1",
+        f"notify: {{endpoints: [{{name: a, url: x, kind: pigeon, secrets: ['{SECRET}']}}]}}",
+        f"hooks: [{{name: a, org: a, kind: pigeon, secrets: ['{SECRET}']}}]",
         f"hooks: [{{name: a, org: a, secrets: ['{SECRET}'], members: {{'idp:root': vera, 'idp:r\u043eot': wanda}}}}]",
         f"hooks: [{{name: a, org: a, secrets: ['{SECRET}'], members: {{'idp:1': vera, 'idp:2': 've\u200bra'}}}}]",
         f"hooks: [{{name: a, org: a, secrets: ['{SECRET}']}}, {{name: a, org: a, secrets: ['{SECRET}']}}]",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from approvals import Decision, Terms, approve_the_like, read_resume
+from approvals import Decision, Terms, Voting, read_resume
 from tests.worlds.house import FIX, OK, advance, application, repository, start, task
 
 COMMANDS = ["curl -s http://127.0.0.1:9/x | sh"]
@@ -23,7 +23,7 @@ async def asked_after(tmp_path: Path, second: Any, left_open: tuple[str, ...]) -
         assert ballot.action.tool == "shell"
         decision = Decision(choice="approve", action_digest=ballot.action_digest)
         voter, terms = opened.person("ann"), Terms(open=left_open)
-        await approve_the_like(opened.ballots, ballot, decision, terms, voter, now=opened.engine.clock())
+        await Voting(ballots=opened.ballots, clock=opened.engine.clock).vote(ballot, decision, voter, like=terms)
         standing, _ = await advance(opened, standing.run.id)
         assert standing.ballot is not None, standing.run.ending
         return (await opened.ballots.get(standing.ballot, opened.org)).action.tool

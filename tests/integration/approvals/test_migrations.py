@@ -8,16 +8,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals.storage import create_all, metadata
 from database import open_engine, sqlite_url
-from models import MODEL_TABLES, Database
-from service.runs.runs import Runs
-from service.storage.schema import METADATA
-from telemetry.audit import create_audit
-from telemetry.audit import metadata as audit
+from service.storage.schema import EVERY_ROOM, make_tables
 from tests.worlds import approvals, postgres
-
-TARGETS = [metadata, audit, METADATA, MODEL_TABLES]
 
 
 async def described(engine: AsyncEngine) -> dict[str, object]:
@@ -51,18 +44,15 @@ async def described(engine: AsyncEngine) -> dict[str, object]:
 
 async def differences(engine: AsyncEngine) -> list[object]:
     def compare(conn: Connection) -> list[object]:
-        context = MigrationContext.configure(conn, opts={"target_metadata": TARGETS, "compare_type": True})
-        return list(compare_metadata(context, TARGETS))
+        context = MigrationContext.configure(conn, opts={"target_metadata": list(EVERY_ROOM), "compare_type": True})
+        return list(compare_metadata(context, list(EVERY_ROOM)))
 
     async with engine.connect() as conn:
         return await conn.run_sync(compare)
 
 
 async def same(migrated: AsyncEngine, made: AsyncEngine) -> None:
-    await create_all(made)
-    await create_audit(made)
-    await Runs(engine=made).create_all()
-    await Database(engine=made).create_all()
+    await make_tables(made)
     assert await described(migrated) == await described(made)
     assert await differences(migrated) == []
     await approvals.migrate(migrated, down=True)

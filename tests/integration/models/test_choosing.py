@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 QWEN = "Qwen/Qwen2.5-Coder-"
 SERVED = (f"{QWEN}1.5B-Instruct", f"{QWEN}7B-Instruct", f"{QWEN}32B-Instruct", "Qwen/Qwen3-Coder-30B-A3B-Instruct")
 FAST, BALANCED, ADVANCED, PREMIUM = SERVED
+WRONG = {"files_to_update": [{"path": "shop/prices.py", "search": "prices[1:]", "replace": "prices[2:]"}]}
 
 
 @pytest.mark.parametrize(("strategy", "planner", "coder", "reviewer"), [
@@ -38,14 +39,15 @@ async def test_a_strategy_decides_who_is_asked(tmp_path: Path, strategy: str, pl
         assert all(row.tokens_in > 0 and row.cost > 0 and row.latency_ms > 0 for row in rows)
 
 
-async def test_quality_asks_the_best_and_the_repair_engine(tmp_path: Path) -> None:
-    async with (
-        OpenAIServer(saying(), models=SERVED) as server,
-        opened(tmp_path, model_base_url=server.base_url) as application,
-    ):
-        standing = await delivered(application, tmp_path, strategy="quality", accept=None)
-        found = await asked(application, standing.run.id)
-    assert (found["planner"], sorted(found["coder"])) == ([PREMIUM], sorted([PREMIUM, "builtin-repair"]))
+async def test_quality_asks_the_best_and_the_repair_engine_where_its_change_fails(tmp_path: Path) -> None:
+    for name, change, expected in (("right", None, [PREMIUM]), ("wrong", WRONG, [PREMIUM, "builtin-repair"])):
+        async with (
+            OpenAIServer(saying(change=change), models=SERVED) as server,
+            opened(tmp_path / name, model_base_url=server.base_url) as application,
+        ):
+            standing = await delivered(application, tmp_path / name, strategy="quality", accept=None)
+            found = await asked(application, standing.run.id)
+        assert (found["planner"], sorted(found["coder"])) == ([PREMIUM], sorted(expected))
 
 
 async def test_a_strategy_of_ones_own_names_models(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ async def test_one_setting_overrides_everything(tmp_path: Path) -> None:
         standing = await delivered(application, tmp_path, strategy="quality", accept=None)
         found = await asked(application, standing.run.id)
         rows = await application.decisions.latest(application.org, run=standing.run.id)
-    assert {name for names in found.values() for name in names} == {FAST, "builtin-repair"}
+    assert {name for names in found.values() for name in names} == {FAST}
     assert any("one model is set for everything" in row.reason for row in rows)
 
 

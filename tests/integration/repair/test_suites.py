@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain import Refused
 from tests.integration.repair.proposing import changed, proposed
 
 pytestmark = pytest.mark.slow
@@ -87,3 +88,102 @@ async def test_candidates_that_wait_for_ever_cost_little_time():
             """,
     }
     assert "found += number" in changed(await proposed(files))["m.py"]
+
+
+CALC = "def add(a, b):\n    return a - b\n"
+TEST_CALC = """
+from calc import add
+
+def test_add():
+    assert add(1, 2) == 3
+    assert add(4, 2) == 6
+"""
+
+
+async def test_warnings_are_errors_and_options_are_the_projects_own():
+    """pytest-asyncio of the sandbox warns of a setting; ``--ff`` needs pytest's cache."""
+    files = {
+        "pyproject.toml": """
+            [tool.pytest.ini_options]
+            filterwarnings = ["error"]
+            addopts = "--ff --strict-config --strict-markers"
+            """,
+        "calc.py": CALC,
+        "test_calc.py": TEST_CALC,
+    }
+    assert "return a + b" in changed(await proposed(files))["calc.py"]
+
+
+@pytest.mark.parametrize("accept", [
+    "cd one && python3 -m pytest -q && cd ../two && python3 -m pytest -q",
+    "for each in one two; do (cd $each && python3 -m pytest -q) || exit 1; done",
+    "cd two && python3 -m pytest -q test_calc.py::test_add",
+    "cd two && PYTHONPATH=. python3 -m unittest test_unit",
+])  # fmt: skip
+async def test_a_project_beside_others_with_files_of_the_same_names(accept: str):
+    files = {
+        "one/calc.py": CALC.replace("-", "+"),
+        "one/test_calc.py": TEST_CALC,
+        "two/calc.py": CALC,
+        "two/test_calc.py": TEST_CALC,
+        "two/test_unit.py": """
+            import unittest
+            from calc import add
+
+            class TestAdd(unittest.TestCase):
+                def test_add(self):
+                    self.assertEqual(add(1, 2), 3)
+            """,
+    }
+    assert changed(await proposed(files, accept=accept)) == {"two/calc.py": CALC.replace("-", "+")}
+
+
+async def test_two_files_of_tests_that_pytest_takes_for_one_are_named():
+    files = {
+        "calc.py": CALC, "a/test_calc.py": TEST_CALC, "b/test_calc.py": TEST_CALC,
+    }  # fmt: skip
+    with pytest.raises(Refused) as refusal:
+        await proposed(files)
+    assert "a/test_calc.py" in str(refusal.value)
+    assert "--import-mode=importlib" in str(refusal.value)
+
+
+PROGRAM = """
+import sys
+
+
+def total(numbers):
+    found = 0
+    for number in numbers:
+        found -= number
+    return found
+
+
+if __name__ == "__main__":
+    print(total(int(word) for word in sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("start", ['[sys.executable, "add.py"', '[sys.executable, "-m", "add"'])
+async def test_a_bug_that_shows_in_a_program_only_which_tests_start(start: str):
+    files = {
+        "add.py": PROGRAM,
+        "other.py": "found = 0\n",
+        "test_add.py": f"""
+            import subprocess
+            import sys
+
+            def run(*words):
+                return subprocess.run({start}, *words], capture_output=True, text=True).stdout.strip()
+
+            def test_two():
+                assert run("4", "5") == "9"
+
+            def test_none():
+                assert run() == "0"
+
+            def test_one():
+                assert run("3") == "3"
+            """,
+    }
+    assert changed(await proposed(files))["add.py"] == PROGRAM.replace("-=", "+=")

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from database import now
 from service.runs.executor import MOST_ATTEMPTS
-from service.wiring.application import now
 from tests.worlds.engines import asked, ended, stands_before
 from tests.worlds.served import Served
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from database import now
 from domain import Task
 from service.api import create_app
 from service.runs.threads import Thread
 from service.settings import Settings
-from service.wiring.application import now
 from tests.worlds import organisations as world
 from tests.worlds.organisations import BODIES, CLAIMS, ID, IN_RUNS, OWNED, QUERIES, RAW, SECRET, filled, ghost
 from tests.worlds.served import Served

@@ -6,10 +6,9 @@ import pytest
 from langgraph_sdk.errors import NotFoundError
 from sqlalchemy import func, select
 
-from database import reading
+from database import now, reading
 from service.runs.runs import RUNS
 from service.runs.turns import TURNS
-from service.wiring.application import now
 from tests.worlds.served import Served
 
 TASK = {"task": {"text": "do it", "repo": "/nowhere", "accept": "true"}}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import action_digest, ballot_id, canonical, context_digest
+from approvals import action_digest, canonical
+from approvals.digest import ballot_id, context_digest
 from approvals.lifecycle import digest_of
 from approvals.testing.rehearsal import START
 from domain import Action, Refused

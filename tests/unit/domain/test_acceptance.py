@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +37,32 @@ def test_no_repository_breaks_the_search(paths: list[str], manifests: dict[str, 
 def test_a_checkout_with_src_is_importable_from_both_places() -> None:
     assert environment(["src/p/__init__.py"], "/work/repo")["PYTHONPATH"] == "/work/repo/src:/work/repo"
     assert environment(["main.go"], "/work/repo") == {}
+
+
+UNASKED = """
+import warnings
+from pytest import PytestDeprecationWarning
+
+def pytest_configure(config):
+    said = 'The configuration option "asyncio_default_fixture_loop_scope" is unset.\\nThe event loop scope …'
+    warnings.warn(PytestDeprecationWarning(said))
+"""
+"""As pytest-asyncio 0.25 to 1.x does."""
+
+
+def test_a_plug_in_that_the_project_does_not_know_warns_of_nothing(tmp_path):
+    """Where warnings are errors, pytest-asyncio ended the session before the first test."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+    (tmp_path / "plug_in.py").write_text(UNASKED)
+
+    def passes(more: dict[str, str]) -> bool:
+        argv = [sys.executable, "-m", "pytest", "-q", "-p", "plug_in", "-p", "no:cacheprovider"]
+        env = {"PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **more}
+        return subprocess.run(argv, cwd=tmp_path, env=env, check=False, capture_output=True).returncode == 0
+
+    assert not passes({})
+    assert passes(environment(["test_it.py"], str(tmp_path)))
 
 
 def test_a_project_in_a_folder_is_tested_there_with_its_own_source_first() -> None:

@@ -1,12 +1,13 @@
 """Several candidates: run side by side, the first that passes everything ends it, evidence decides the rest."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from domain import Budget, CodeChange, Refused, Spent, Task, Unavailable
+from domain import Budget, CodeChange, CommandRun, FileEdit, NewFile, Refused, Spent, Task, Unavailable
 from models import ChangeRequest, Message, ModelProvider, ModelSettings, PromptFiles, Scripted
 from nodes import prompts
 from nodes._judge import Judge
@@ -91,6 +92,74 @@ async def test_a_provider_that_fails_is_left_out_and_the_last_resort_comes_last(
     assert spare.proposal.provider == "spare"
     assert nobody.proposal is None
     assert isinstance(nobody.problem, Unavailable)
+
+
+FEATURE = CodeChange(
+    files_to_create=(NewFile(path="shop/vat.py", language="python", content="RATE = 19\n"),),
+    files_to_update=WRONG.files_to_update,
+)
+REPAIRED = CodeChange(
+    files_to_update=(FileEdit(path="shop/prices.py", content="def total(prices):\n    return sum(prices)\n"),)
+)
+
+
+async def test_a_repair_lies_on_top_of_a_written_change_and_never_in_its_place(tmp_path: Path):
+    writer, engine = Told(name="coder", change=FEATURE), Told(name="engine", change=REPAIRED, repairs=True)
+    async with contest(tmp_path, QUICK) as (trials, bench):
+        answer = await propose([engine, writer], JOB, bench, trials)
+    assert answer.proposal is not None
+    assert answer.proposal.provider == "engine"
+    assert answer.proposal.note.startswith("On top of the change of coder")
+    assert [file.path for file in answer.proposal.change.files_to_create] == ["shop/vat.py"], "what was written stays"
+    assert answer.proposal.change.files_to_update == REPAIRED.files_to_update
+    assert [(c.provider, c.regression_passed) for c in answer.candidates] == [("engine", True), ("coder", False)]
+    assert answer.run is not None
+    assert answer.run.ok
+
+
+async def test_a_repair_of_a_file_that_the_change_makes_is_part_of_it(tmp_path: Path):
+    made = NewFile(path="shop/vat.py", language="python", content="RATE = 7\n")
+    engine = Told(
+        name="engine", repairs=True,
+        change=CodeChange(files_to_update=(FileEdit(path="shop/vat.py", content="RATE = 19\n"),)),
+    )  # fmt: skip
+    async with contest(tmp_path, f"grep -q 19 shop/vat.py && {QUICK}") as (trials, bench):
+        coder = Told(name="coder", change=CodeChange(files_to_create=(made,), files_to_update=RIGHT.files_to_update))
+        answer = await propose([coder, engine], JOB, bench, trials)
+    assert answer.proposal is not None
+    assert answer.proposal.change.files_to_create == (replace(made, content="RATE = 19\n"),)
+    assert answer.candidates[0].regression_passed
+
+
+async def test_nobody_is_asked_to_repair_what_passes_or_must_be_signed(tmp_path: Path):
+    engine = Told(name="engine", change=REPAIRED, repairs=True)
+    async with contest(tmp_path, QUICK, signed=[WRONG]) as (trials, bench):
+        passing = await propose([engine, Told(name="coder")], JOB, bench, trials)
+        waiting = await propose([engine, Told(name="coder", change=WRONG)], JOB, bench, trials)
+    assert [c.provider for c in passing.candidates] == ["coder", "engine"]
+    assert passing.spent.model_calls == waiting.spent.model_calls == 1
+    assert waiting.proposal is not None
+    assert waiting.proposal.provider == "coder"
+    assert waiting.candidates[1].note.startswith("Not asked")
+
+
+async def test_without_a_written_change_what_lies_there_is_repaired(tmp_path: Path):
+    dead = ModelProvider(model=Scripted([Unavailable("gone", hint="wait")], name="dead"))
+    async with contest(tmp_path, QUICK) as (trials, bench):
+        answer = await propose([dead, Told(name="engine", change=REPAIRED, repairs=True)], JOB, bench, trials)
+    assert answer.proposal is not None
+    assert answer.proposal.change == REPAIRED
+
+
+async def test_a_suite_that_the_provider_ran_is_not_run_again(tmp_path: Path):
+    count = tmp_path / "count"
+    accept = f"echo >> {count}; {QUICK}"
+    ran = CommandRun(command=accept, ended="exit", code=0)
+    async with contest(tmp_path, accept) as (trials, bench):
+        providers = [Told(name="engine", change=REPAIRED, repairs=True, run=ran), Told(name="coder", change=WRONG)]
+        answer = await propose(providers, JOB, bench, trials)
+    assert answer.run == ran
+    assert count.read_text() == "\n", "that of the coder, once"
 
 
 COUNTED = """python3 -c '

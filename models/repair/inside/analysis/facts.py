@@ -17,7 +17,8 @@ class Hints:
     strings: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     raises: tuple[str, ...] = ()
-    attributes: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    """Everything that they ask for by name: functions, attributes, and what a failure says is not there."""
 
 
 @dataclass

@@ -11,14 +11,16 @@ from .overrides import read
 from .source import FUNCTIONS
 
 _STRINGS = 40
+_QUOTED = re.compile(r"'(\w+)'")
 _NAME = re.compile(r"::(\w+)(?:\[.*\])?$")
 
 
-def hints(tests: Sequence[tuple[str, str]], values: Sequence[object] = ()) -> Hints:
+def hints(tests: Sequence[tuple[str, str]], values: Sequence[object] = (), messages: Sequence[str] = ()) -> Hints:
     """Read the functions of these tests (id, file); ``values`` are what they held when they failed."""
     strings: list[str] = []
     numbers: list[str] = []
     raises: list[str] = []
+    names = {name for message in messages for name in _QUOTED.findall(message)}
     trees: dict[str, ast.AST] = {}
     for name, path in tests:
         found = _NAME.search(name.partition("[")[0])
@@ -29,12 +31,15 @@ def hints(tests: Sequence[tuple[str, str]], values: Sequence[object] = ()) -> Hi
         for node in ast.walk(tree):
             if isinstance(node, FUNCTIONS) and found and node.name == found[1]:
                 _collect(node, strings, numbers, raises)
+                names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
     strings += [value for value in values if isinstance(value, str)]
     numbers += [repr(value) for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     return Hints(
         strings=tuple(dict.fromkeys(strings))[:_STRINGS],
         numbers=tuple(dict.fromkeys(numbers))[:_STRINGS],
         raises=tuple(dict.fromkeys(raises)),
+        names=frozenset(names),
     )
 
 

@@ -17,6 +17,7 @@ Weights = dict[str, dict[int, float]]
 Frames = Sequence[tuple[str, int]]
 
 _WORD = re.compile(r"\w+")
+_ATTRIBUTE = re.compile(r"\.[ \t]*(\w+)")
 _LAST_FRAME = 1.4
 _RECURSION = 10
 _ANY_FRAME = 1.2
@@ -72,15 +73,49 @@ def boosted(weights: Weights, frames: Iterable[Frames], suspects: Iterable[str])
     return {path: {line: weight / most for line, weight in table.items()} for path, table in raised.items()}
 
 
-def mentioned(weights: Weights, codes: dict[str, Code]) -> dict[str, float]:
-    """How suspicious the lines are that mention a word."""
-    words: dict[str, float] = {}
+class Mentions:
+    """How suspicious the lines are that mention a word: those of the file itself, and of files that mean another's."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, dict[str, float]] = {}
+        self._abroad: dict[str, float] = {}
+
+    def note(self, path: str, word: str, weight: float, *, abroad: bool) -> None:
+        """A suspicious line of a file mentions a word. ``abroad``: it may be a name of another module."""
+        for table in (self._own.setdefault(path, {}), *([self._abroad] if abroad else [])):
+            table[word] = max(table.get(word, 0.0), weight)
+
+    def of(self, path: str) -> dict[str, float]:
+        """The words that may mean a name of this file's module, each with its weight."""
+        own = self._own.get(path, {})
+        return {word: max(own.get(word, 0.0), self._abroad.get(word, 0.0)) for word in {*own, *self._abroad}}
+
+
+def mentioned(weights: Weights, codes: dict[str, Code]) -> Mentions:
+    """Read the suspicious lines. A word means another module's name where it is imported or read from something.
+
+    A local variable that happens to be called like a constant elsewhere leads nowhere.
+    """
+    found = Mentions()
     for path, table in weights.items():
-        lines = codes[path].text.splitlines() if path in codes else []
+        if path not in codes:
+            continue
+        imported, anything = _imported(codes[path])
+        lines = codes[path].text.splitlines()
         for line, weight in table.items():
-            for word in set(_WORD.findall(lines[line - 1])) if line <= len(lines) else ():
-                words[word] = max(words.get(word, 0.0), weight)
-    return words
+            text = lines[line - 1] if line <= len(lines) else ""
+            read = set(_ATTRIBUTE.findall(text))
+            for word in set(_WORD.findall(text)):
+                found.note(path, word, weight, abroad=anything or word in imported or word in read)
+                if imported.get(word, word) != word:
+                    found.note(path, imported[word], weight, abroad=True)
+    return found
+
+
+def _imported(code: Code) -> tuple[dict[str, str], bool]:
+    """Names that a file imports, each with what it is called there; whether it imports names unseen (``*``)."""
+    aliases = [a for n in ast.walk(code.tree) if isinstance(n, ast.ImportFrom) for a in n.names]
+    return {a.asname or a.name: a.name for a in aliases}, any(a.name == "*" for a in aliases)
 
 
 def spread(code: Code, table: dict[int, float]) -> dict[int, float]:

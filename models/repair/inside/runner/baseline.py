@@ -11,13 +11,16 @@ from ..analysis.suspects import Coverage
 from ..analysis.wire import Message
 from .lab import Lab
 
-GOOD = frozenset(("passed", "skipped", "xfailed", "xpassed"))
+PASSED = frozenset(("passed", "xpassed"))
+GOOD = PASSED | {"skipped", "xfailed"}
 _TRACED = 40
 _HUNG_TRACED = 2
 _HANG_S = 0.4
 """Processor time after which a test is taken to hang, if it is not just one of many slow ones."""
 _SLOW_S = 1.5
 _BATCH = 20
+_CONTROLLED, _CONTROLS = 8, 3
+"""Failing tests that are run again as things stand, the quickest, and how often."""
 
 
 @dataclass
@@ -162,6 +165,21 @@ class Baseline:
                         if line["o"] in GOOD:
                             test.outcome = "flaky"
 
+    def control(self, until: float) -> None:
+        """Run failing tests again with nothing changed; one that passes now and then is not failing.
+
+        Whatever is tried while it happens to pass would look like its repair.
+        """
+        ends = [test for test in self.failing if test.outcome != "hung" and test.error != "collect"]
+        open_: dict[int, Seen] = {}
+        for test in sorted(ends, key=lambda test: test.seconds)[:_CONTROLLED]:
+            for seed in range(_CONTROLS):
+                open_[self._lab.submit("warm", {**self._job([test.name], until, test), "seed": seed})] = test
+        while open_ and time.monotonic() < until:
+            for test, result in self._lab.results(open_, 0.5):
+                if any(line.get("t") == test.name and line["o"] in GOOD for line in result["lines"]):
+                    test.outcome = "flaky"
+
     def trace_passing(self, near: Sequence[Seen], until: float) -> None:
         """Record the lines of passing tests, those in the files of failing tests first."""
         files = {test.file for test in near}
@@ -180,19 +198,20 @@ class Baseline:
 
     def _traced(self, names: list[str], until: float, test: Seen) -> int:
         cold = names[0].startswith("collect:")
-        job: Message = {
+        job = {**self._job(names, until, test), "trace": True, "files": self._files}
+        if cold:
+            job["only"] = [test.file]
+        return self._lab.submit("cold" if cold else "warm", job)
+
+    def _job(self, names: list[str], until: float, test: Seen) -> Message:
+        return {
             "candidates": [{"p": []}],
             "tests": names,
-            "trace": True,
-            "files": self._files,
             "where": True,
             "cpu_s": 0.3 if test.outcome == "hung" else max(3.0, 30 * test.cpu),
             "idle_s": 30.0,
             "total_s": max(1.0, until - time.monotonic()),
         }
-        if cold:
-            job["only"] = [test.file]
-        return self._lab.submit("cold" if cold else "warm", job)
 
 
 def _chunks(names: list[str], count: int, tests: dict[str, Seen]) -> list[list[str]]:

@@ -14,6 +14,7 @@ import selectors
 import signal
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.wire import Inbox, Message, send
@@ -75,6 +76,8 @@ class ForkServer:
         self._waiting: list[Message] = []
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
+        self.released = False
+        """Told to go on as if nothing had happened: what is looked for is in a later session."""
 
     def serve(self) -> Turn | None:
         """Answer jobs until told to stop (None); returns a ``Turn`` in every child."""
@@ -114,7 +117,8 @@ class ForkServer:
             return False
         for message in self._inbox.feed(data):
             op = message.get("op")
-            if op == "stop":
+            if op in ("stop", "release"):
+                self.released = op == "release"
                 return False
             if op == "preload":
                 _preload(message["modules"])
@@ -145,7 +149,9 @@ class ForkServer:
 
     def _fork(self, job: Message) -> Turn | None:
         mine, its = os.pipe()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a process with threads: a suite may make errors of warnings
+            pid = os.fork()
         if pid:
             os.close(its)
             child = _Child(pid, mine, job)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import selectors
+import shlex
 import shutil
 import signal
 import socket
@@ -20,10 +21,13 @@ from ..analysis.wire import Inbox, Message, send
 
 PACKAGE = "signoff_repair_inside"
 _READ = 1 << 20
+QUIET = "-W 'ignore:The configuration option:pytest.PytestDeprecationWarning'"
+"""pytest-asyncio, which the sandbox has whether or not the project knows it, warns of a setting that is not made: an
+error where warnings are errors. A filter of the command line comes after those of the project."""
 _LAUNCH = (
     'PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$1"; export PYTHONPATH; '
     'PYTEST_PLUGINS="${PYTEST_PLUGINS:+$PYTEST_PLUGINS,}$2"; export PYTEST_PLUGINS; '
-    'PYTEST_ADDOPTS="${PYTEST_ADDOPTS:+$PYTEST_ADDOPTS }-p no:cacheprovider"; export PYTEST_ADDOPTS; '
+    'PYTEST_ADDOPTS="${PYTEST_ADDOPTS:+$PYTEST_ADDOPTS }$4"; export PYTEST_ADDOPTS; '
     'PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; exec sh -c "$3"'
 )
 
@@ -79,15 +83,18 @@ class Lab:
         self._selector.close()
         shutil.rmtree(self._box, ignore_errors=True)
 
-    def _stop(self) -> None:
-        """End the command and its hosts, so that another one can be started."""
+    def _dismiss(self, op: str) -> None:
         for host in self.hosts.values():
             with contextlib.suppress(OSError):
-                send(host.sock, {"op": "stop"})
+                send(host.sock, {"op": op})
             with contextlib.suppress(KeyError):
                 self._selector.unregister(host.sock)
             host.sock.close()
         self.hosts.clear()
+
+    def _stop(self) -> None:
+        """End the command and its hosts, so that another one can be started."""
+        self._dismiss("stop")
         (self._box / "claimed").unlink(missing_ok=True)
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -99,7 +106,9 @@ class Lab:
     def shell(self, command: str) -> tuple[str, ...]:
         """The command as it is started here: same environment, with the plug-in in reach."""
         path = ":".join([str(self._box / "lib"), *self._paths])
-        return ("sh", "-c", _LAUNCH, "sh", path, f"{PACKAGE}.runner.pytest_host", command)
+        # Not ``-p no:cacheprovider``: with it, pytest would not know the --ff of a project's options.
+        options = f"{QUIET} -o cache_dir={shlex.quote(str(self._box / 'cache'))}"
+        return ("sh", "-c", _LAUNCH, "sh", path, f"{PACKAGE}.runner.pytest_host", command, options)
 
     def start(self, command: str, patience_s: float) -> tuple[int | None, str]:
         """Start the command and wait for a warm host.
@@ -112,9 +121,21 @@ class Lab:
             self.shell(command), cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         log.close()
+        return self._awaited(self._process, patience_s)
+
+    def following(self, patience_s: float) -> tuple[int | None, str]:
+        """Let the session that is there end as one that passes, and wait for the next one of the same command.
+
+        ``cd one && pytest && cd ../two && pytest`` has two. Returns as ``start`` does.
+        """
+        assert self._process is not None  # noqa: S101 - a session was there
+        self._dismiss("release")
+        return self._awaited(self._process, patience_s)
+
+    def _awaited(self, process: subprocess.Popen[bytes], patience_s: float) -> tuple[int | None, str]:
         end = time.monotonic() + patience_s
         while "warm" not in self.hosts:
-            if (status := self._process.poll()) is not None and not self._pump(0.2):
+            if (status := process.poll()) is not None and not self._pump(0.2):
                 return status, self.output()
             if time.monotonic() > end:
                 return -1, self.output()

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,10 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
     request = json.loads((_BOX / "request.json").read_text())
     overrides = Overrides()
     overrides.install()
-    if os.fork() == 0:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a process with threads: the suite may make errors of warnings
+        child = os.fork() == 0
+    if child:
         cold = _connect()
         send(cold, {"hello": "cold", "pid": os.getpid()})
         turn = ForkServer(cold, request["workers"]).serve()
@@ -82,6 +86,9 @@ class Session:
     def pytest_runtestloop(self, session: Any) -> bool:
         outcomes = Outcomes()
         items = Items(session.items, outcomes, self._collectors)
+        root = self._request["root"] + os.sep
+        named = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+        files = {name: os.path.realpath(file) for name, file in named.items() if isinstance(file, str)}
         sock = _connect()
         send(
             sock,
@@ -95,22 +102,21 @@ class Session:
                     for name, item in items.by_name.items()
                 ],
                 "broken": self._broken,
-                "modules": [name for name, module in sys.modules.items() if _foreign(module, self._request["root"])],
+                "modules": [name for name, path in files.items() if not path.startswith(root)],
+                "loaded": [path for path in files.values() if path.startswith(root)],
             },
         )
         live = Live(self._request["root"])
-        turn = ForkServer(sock, self._request["workers"]).serve()
+        server = ForkServer(sock, self._request["workers"])
+        turn = server.serve()
         if turn is not None:
             quiet(session, outcomes)
             outcomes.curious = bool(turn.job.get("where"))
             perform(turn, items, live, self._overrides)
             os._exit(0)
+        if server.released:
+            (_BOX / "claimed").unlink()
         return True
-
-
-def _foreign(module: Any, root: str) -> bool:
-    path = getattr(module, "__file__", None)
-    return isinstance(path, str) and not os.path.realpath(path).startswith(root + os.sep)
 
 
 def _alone(config: Any) -> None:

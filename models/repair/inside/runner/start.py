@@ -17,13 +17,19 @@ _RUN = "python3 -m pytest -q -o python_files='test*.py *_test.py *tests.py'"
 
 
 def vehicles(command: str, root: Path) -> list[str]:
-    """The most specific first: the files, folders and dotted modules that the command names; then everything."""
+    """The most specific first: the files, folders and dotted modules that the command names; then everything.
+
+    They run in the folder of a project that the command goes to first: ``cd libs/shop && make test``.
+    """
+    inner = _INTO.match(command)
+    into = f"cd {shlex.quote(inner[1])} && " if inner and (root / inner[1]).is_dir() else ""
+    base = root / inner[1] if inner and into else root
     try:
-        words = shlex.split(command)
+        words = shlex.split(command[inner.end() :] if inner and into else command)
     except ValueError:
         words = []
-    named = [place for word in words if (place := _place(word, root))]
-    return [f"{_RUN} {shlex.join(named)}", _RUN] if named else [_RUN]
+    named = [place for word in words if (place := _place(word, base))]
+    return [f"{into}{_RUN} {shlex.join(named)}", f"{into}{_RUN}"] if named else [f"{into}{_RUN}"]
 
 
 def _place(word: str, root: Path) -> str:
@@ -33,13 +39,22 @@ def _place(word: str, root: Path) -> str:
     dotted = word.replace(".", "/")
     for place in (word, f"{dotted}.py", dotted, f"{dotted.rpartition('/')[0]}.py"):
         path = root / place
-        if place.strip("./") and ((path.suffix == ".py" and path.is_file()) or (path.is_dir() and "test" in place)):
+        if place.strip("./") and ((path.suffix == ".py" and path.is_file()) or _has_tests(path, place)):
             return place
     return ""
 
 
+def _has_tests(path: Path, place: str) -> bool:
+    return path.is_dir() and ("test" in place or any(any(path.glob(name)) for name in ("test*.py", "*/test*.py")))
+
+
+_INTO = re.compile(r"\s*cd\s+([\w./-]+)\s*&&\s*")
 _SHARE = 0.4
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_MISMATCH = re.compile(
+    r"import file mismatch:\s+imported module .* has this __file__ attribute:\s+(\S+)\s+which is not"
+    r" the same as the test file we want to collect:\s+(\S+)"
+)
 _UNKNOWN = re.compile(r"unrecognized arguments: (.+)")
 
 
@@ -56,14 +71,15 @@ class Wanted:
     """The tests that a command names by ``file::test``; none named means that all are wanted."""
 
     names: tuple[tuple[str, str], ...] = ()
-    """Real path of the file, and what stands behind it."""
+    """Real path of the file (its end, where the command goes to another folder first), and what stands behind it."""
 
     def __contains__(self, test: tuple[str, str]) -> bool:
         """Whether a test (id, real path of its file) is one of them."""
         name, file = test
         inner = name.partition("::")[2]
         return not self.names or any(
-            file == path and (inner == wanted or inner.startswith((f"{wanted}[", f"{wanted}::")))
+            (file == path or file.endswith(path))
+            and (inner == wanted or inner.startswith((f"{wanted}[", f"{wanted}::")))
             for path, wanted in self.names
         )
 
@@ -79,7 +95,8 @@ def widened(command: str, root: Path) -> tuple[str, Wanted]:
 
     def whole(found: re.Match[str]) -> str:
         file, _, inner = found[2].partition("::")
-        names.append((os.path.realpath(root / file), inner))
+        path = root / file
+        names.append((os.path.realpath(path) if path.exists() else f"{os.sep}{os.path.normpath(file)}", inner))
         return found[1] + shlex.quote(file) + found[1]
 
     text = re.sub(r"(?<!\S)(['\"]?)([^\s'\"]+\.py::(?:\[[^\]]*\]|[^\s'\"])+)\1(?!\S)", whole, command)
@@ -120,6 +137,17 @@ def lacking(output: str, root: Path) -> None:
     for name in dict.fromkeys(_MISSING.findall(output)):
         if not _own(name.partition(".")[0], root):
             raise Refusal("dependency_missing", f"The tests need the module {name!r}, which the sandbox does not have.")
+
+
+def namesakes(output: str) -> None:
+    """Raise a Refusal where two files of tests have one name: no edit of the program makes pytest import both."""
+    if found := _MISMATCH.search(output):
+        one, other = found.groups()
+        raise Refusal(
+            "no_repair_found",
+            f"{one} and {other} are both imported as one module. Give their folders an __init__.py, add"
+            " --import-mode=importlib to the options of pytest, or prove each project by a command of its own.",
+        )
 
 
 def _own(name: str, root: Path) -> bool:

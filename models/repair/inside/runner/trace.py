@@ -1,10 +1,14 @@
-"""Which lines of the project run during a test."""
+"""Which lines of the project run during a test, in its own process and in programs that it starts."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
+import tempfile
 import threading
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -55,3 +59,27 @@ class Lines:
             return local
 
         return local
+
+
+class StartedLines:
+    """The lines that programs run which tests of this process start. See ``children/sitecustomize.py``."""
+
+    def __init__(self, files: list[str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="signoff-repair-lines-"))
+        (self._folder / "files").write_text(json.dumps(files))
+        inherited = os.environ  # noqa: TID251 - this process was forked for one job, in the sandbox
+        inherited["SIGNOFF_REPAIR_LINES"] = str(self._folder)
+        ours = str(Path(__file__).parents[1] / "children")
+        inherited["PYTHONPATH"] = f"{ours}{os.pathsep}{inherited.get('PYTHONPATH', '')}".rstrip(os.pathsep)
+
+    def collect(self, lines: dict[str, list[int]]) -> dict[str, list[int]]:
+        """``lines`` of the test itself, and those of every program that ended since this was asked last."""
+        found = {path: set(numbers) for path, numbers in lines.items()}
+        for told in self._folder.glob("*.json"):
+            for path, numbers in json.loads(told.read_text()).items():
+                found.setdefault(path, set()).update(numbers)
+            told.unlink()
+        return {path: sorted(numbers) for path, numbers in found.items()}
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)

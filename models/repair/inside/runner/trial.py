@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from . import limits
 from .forks import Turn
 from .patch import Cold, Live
 from .probes import Calls, probed
-from .trace import Lines
+from .trace import Lines, StartedLines
 
 _FRAMES = 60
 
@@ -36,6 +37,8 @@ def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -
     """Try every candidate of the job on the job's tests, in order."""
     job = turn.job
     limits.bound_memory()
+    if "seed" in job:  # every child is a copy of one process: without this, all of them draw the same numbers
+        random.seed(job["seed"])
     if not job.get("where"):
         limits.interrupt()
     for number, candidate in enumerate(job["candidates"]):
@@ -84,6 +87,7 @@ def _nothing() -> None:
 def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
     job = turn.job
     lines = Lines(job["files"]) if job.get("trace") else None
+    started = StartedLines(job["files"]) if job.get("trace") else None
     kept: list[Message] = []
     for place, name in enumerate(names):
         following = names[place + 1] if place + 1 < len(names) else None
@@ -94,8 +98,8 @@ def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
         if lines is not None:
             lines.start()
         told = tests.run(name, following)
-        if lines is not None:
-            told["lines"] = lines.stop()
+        if lines is not None and started is not None:
+            told["lines"] = started.collect(lines.stop())
         told.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
         kept.append(told)
         if not job.get("brief"):
@@ -107,6 +111,8 @@ def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
                 tests.rest()
             break
     limits.arm(0)
+    if started is not None:
+        started.close()
     turn.tell(*kept, {"c": number, "end": True})
 
 

@@ -13,7 +13,7 @@ from ..analysis.overrides import read
 from ..analysis.project import Drafts, Files
 from ..analysis.site import Idea
 from ..analysis.source import Code
-from ..analysis.suspects import INDIRECT, Weights, boosted, filling, indirect, mentioned, ochiai, spread
+from ..analysis.suspects import INDIRECT, Mentions, Weights, boosted, filling, indirect, mentioned, ochiai, spread
 from ..analysis.wire import Message
 from ..runner.baseline import Baseline
 from .ideas import Candidate, Closed, Ideal, best_first
@@ -22,7 +22,7 @@ from .trials import Trial
 _NEWEST, _FADE = 0.97, 0.01
 """The worth of undoing the newest change, and what each older one loses."""
 _ELSEWHERE = 0.3
-"""How suspicious a changed line is that no failing test runs, in a file that one does."""
+"""How suspicious a change is that no failing test runs, where it defined what one asks for."""
 _COMMIT = 9
 
 
@@ -32,8 +32,13 @@ class Undo(NamedTuple):
     idea: Idea
 
 
-def undone(code: Code, weights: Mapping[int, float], hunks: Iterable[Mapping[str, Any]]) -> Iterator[Undo]:
-    """Each change of this file whose text still stands, once, as it was before; the newest first."""
+def undone(
+    code: Code, weights: Mapping[int, float], hunks: Iterable[Mapping[str, Any]], asked: AbstractSet[str] = frozenset()
+) -> Iterator[Undo]:
+    """Each change of this file whose text still stands, once, as it was before; the newest first.
+
+    Only where failing tests lead: they run one of its lines, or ask for a name that it defined (``asked``).
+    """
     for age, hunk in enumerate(hunks):
         after, before = str(hunk["after"]), str(hunk["before"])
         if not code.path.endswith(f"/{hunk['path']}") or before == after or code.text.count(after) != 1:
@@ -42,13 +47,17 @@ def undone(code: Code, weights: Mapping[int, float], hunks: Iterable[Mapping[str
         first = code.text.count("\n", 0, start) + 1
         lines = range(first, first + after.count("\n") + 1)
         line = max(lines, key=lambda line: weights.get(line, 0.0))
-        weight = (weights.get(line) or _ELSEWHERE) * max(0.5, _NEWEST - _FADE * age)
+        led = weights.get(line) or (_ELSEWHERE if any(asked & {*names} for names in _DEFINED.findall(before)) else 0.0)
+        if not led:
+            continue
+        weight = led * max(0.5, _NEWEST - _FADE * age)
         kind = f"change of {str(hunk['commit'])[:_COMMIT]} undone"
         yield Undo(weight, line, Idea(kind, weight, start, start + len(after), before))
 
 
 _HINTED = 20
 _MOST_FILES = 400
+_DEFINED = re.compile(r"^[ \t]*(?:(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.MULTILINE)
 _ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 
 
@@ -60,15 +69,21 @@ class Candidates:
         baseline: Baseline,
         files: Files,
         paths: Sequence[str],
+        *,
         suspects: Sequence[str] = (),
         hunks: Sequence[Message] = (),
+        loaded: Iterable[str] = (),
     ) -> None:
-        self._hunks = list(hunks)
+        self._hunks, self._loaded = list(hunks), frozenset(loaded)
         self._baseline, self._files = baseline, files
         self._paths, self._suspects = list(paths), list(suspects)
         self._failing = baseline.failing
         hinted = self._failing[:_HINTED]
-        self._hints = hints([(test.name, test.file) for test in hinted], [v for test in hinted for v in test.values])
+        self._hints = hints(
+            [(test.name, test.file) for test in hinted],
+            [v for test in hinted for v in test.values],
+            [test.message for test in hinted],
+        )
         self._given: set[int] = set()
         self._importing: set[tuple[str, int]] = set()
 
@@ -102,7 +117,10 @@ class Candidates:
             return None
 
     def _closed(self, weights: Weights, base: Drafts) -> Iterator[Closed]:
-        """The project's files; those that no failing test runs may still hold what suspicious lines use."""
+        """The project's files; those that no failing test runs may still hold what suspicious lines use.
+
+        Nothing else may be changed: an edit that failing tests do not lead to makes a suite green by chance only.
+        """
         found = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
         codes = {path: code for path, code in found.items() if code is not None}
         words = mentioned(weights, codes)
@@ -112,16 +130,17 @@ class Candidates:
             yield Closed(bound, partial(self._places, path, table, words, codes))
 
     def _places(
-        self, path: str, table: dict[int, float], words: dict[str, float], codes: dict[str, Code]
+        self, path: str, table: dict[int, float], mentions: Mentions, codes: dict[str, Code]
     ) -> Iterator[Closed | Candidate]:
-        if table or path in codes or self._mentions(path, words):
+        words = mentions.of(path)
+        if table or path in codes or (path in self._loaded and self._mentions(path, words)):
             code = codes.get(path) or self._code(path)
             if code is not None:
                 table = spread(code, table)
                 filled = filling(code, words)
                 table.update(more := indirect(code, table, words, filled))
                 self._importing |= {(path, line) for line in filled.keys() & more.keys()}
-                for score, line, idea in undone(code, table, self._hunks):
+                for score, line, idea in undone(code, table, self._hunks, self._hints.names | words.keys()):
                     yield Candidate(score, code.path, line, idea)
                 yield from Ideal(code, self._hints).places(table)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..analysis.project import Files
 from ..analysis.wire import Message
-from ..runner.baseline import GOOD, Baseline, Seen
+from ..runner.baseline import GOOD, PASSED, Baseline, Seen
 from .trials import Trial
 
 _REPRESENTATIVES = 4
@@ -59,8 +59,15 @@ class Jobs:
         return name not in self._excused and (test is None or test.outcome in GOOD)
 
     def broken(self, outcomes: dict[str, str]) -> list[str]:
-        """The tests that were good before and are not any more."""
-        return [name for name, outcome in outcomes.items() if outcome not in GOOD and self.was_good(name)]
+        """The tests that were good before and are not any more; one that passed and is skipped now proves nothing."""
+        return [
+            name
+            for name, outcome in outcomes.items()
+            if self.was_good(name) and outcome not in (PASSED if self._passed(name) else GOOD)
+        ]
+
+    def _passed(self, name: str) -> bool:
+        return name in self._tests and self._tests[name].outcome in PASSED
 
     def excuse(self, name: str) -> None:
         """Do not ask this test any more: it fails by itself."""
@@ -92,12 +99,13 @@ class Jobs:
             (test.seconds for test in self._tests.values() if test.file in files), default=0.0
         )
 
-    def quick(self, group: Sequence[Trial], tests: Sequence[Seen], *, stop: bool) -> Message:
+    def quick(self, group: Sequence[Trial], tests: Sequence[Seen], *, stop: bool, live: bool = True) -> Message:
         """Many candidates in one child, and at its end the sentinels, which show whether the child was spoiled.
 
         ``stop`` at the first test that fails: what repairs only another one of them is not noticed then.
+        ``live``: the candidates are put into the process; otherwise they lie on disk already.
         """
-        candidates: list[Message] = [{"p": self._files.patch(trial.drafts)} for trial in group]
+        candidates: list[Message] = [{"p": self._files.patch(trial.drafts) if live else []} for trial in group]
         if len(group) > 1 and self._sentinels:
             candidates.append({"p": [], "t": [test.name for test in self._sentinels]})
         cpu = self.cpu_s(tests) * (_PATIENCE if group[0].retried else 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ..analysis.disk import on_disk
 from ..analysis.wire import Message
 from ..runner.baseline import GOOD, Baseline
 from ..runner.lab import Lab
@@ -37,7 +39,10 @@ class Search:
         self._began = self._until = time.monotonic()
         self._importing = 0.0
         self._quick = jobs.representatives()
-        self._sharing = Sharing(alone=any(test.error == "collect" for test in self._quick))
+        self._starting = all(test.starts for test in self._quick)
+        """What fails is seen in programs that the tests start: those read candidates on disk, one at a time."""
+        self._on_disk = contextlib.ExitStack()
+        self._sharing = Sharing(alone=self._starting or any(test.error == "collect" for test in self._quick))
         self._again: deque[Trial] = deque()
         self._anew: deque[Trial] = deque()
         self._late: list[Trial] = []
@@ -51,7 +56,9 @@ class Search:
         open_: dict[int, list[Trial]] = {}
         anew: dict[int, list[Trial]] = {}
         while time.monotonic() < self._until:
-            while len(open_) <= self._lab.workers and (group := self._next(trials)):
+            while len(open_) <= (0 if self._starting else self._lab.workers) and (group := self._next(trials)):
+                if self._starting and not self._written(group[0]):
+                    continue
                 open_[self._lab.submit("warm", self._quickly(group))] = group
             while self._anew and self._may_import(len(open_), len(anew)):
                 trial = self._anew.popleft()
@@ -61,13 +68,25 @@ class Search:
                 return
             self._take(open_, anew)
         self._drain(open_, anew)
+        self._on_disk.close()
         self._again.extendleft(trial for group in open_.values() for trial in group)
         self._anew.extendleft(trial for group in anew.values() for trial in group)
 
     def _quickly(self, group: list[Trial]) -> Message:
         """All representatives for the best candidates, to learn of half repairs; then only while they pass."""
         stop = len(self._quick) == 1 or self.tally.tried > _THOROUGH
-        return self._jobs.quick(group, self._quick, stop=stop)
+        return self._jobs.quick(group, self._quick, stop=stop, live=not self._starting)
+
+    def _written(self, trial: Trial) -> bool:
+        """Put a candidate on disk until its result is there; False when it is no Python, or not in that encoding."""
+        try:
+            for path, text in trial.drafts.items():
+                compile(text, path, "exec", dont_inherit=True)
+            self._on_disk.enter_context(on_disk(trial.drafts))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.tally.invalid += 1
+            return False
+        return True
 
     def _may_import(self, warm: int, anew: int) -> bool:
         """An import costs hundreds of times as much as live code: a share of the time while there is both to try."""
@@ -78,6 +97,7 @@ class Search:
     def _take(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
         waiting = {number: (number in open_, group) for number, group in (*open_.items(), *anew.items())}
         for (warm, group), result in self._lab.results(waiting, 0.5):
+            self._on_disk.close()
             (self._judge if warm else self._judge_anew)(group, result)
         for number in {*open_, *anew} - waiting.keys():
             (open_ if number in open_ else anew).pop(number)
@@ -129,7 +149,7 @@ class Search:
         self.tally.tried += 1
         trial.fixed = {line["t"] for line in lines if line.get("o") == "passed"}
         if trial.fixed.issuperset(test.name for test in self._quick):
-            self._confirm(trial, kind)
+            self._confirm(trial, "cold" if self._starting and "cold" in self._lab.hosts else kind)
         elif trial.fixed and kind == "warm":
             self.tally.partial += 1
             self._partial.append(trial)

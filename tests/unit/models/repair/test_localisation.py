@@ -46,7 +46,7 @@ TEXT = (
 def test_constants_and_defaults_inherit_from_the_lines_that_use_them():
     code = Code("a.py", TEXT)
     table = spread(code, {8: 0.8, 9: 0.8, 11: 0.4})
-    words = mentioned({"a.py": table}, {"a.py": code})
+    words = mentioned({"a.py": table}, {"a.py": code}).of("a.py")
     more = indirect(code, table, words, filling(code, words))
     assert table[10] == 0.8
     assert more[1] == more[2] > 0
@@ -73,7 +73,7 @@ add("a", 2)
 """
     code = Code("a.py", text)
     table = {10: 1.0}
-    words = mentioned({"a.py": table}, {"a.py": code})
+    words = mentioned({"a.py": table}, {"a.py": code}).of("a.py")
     assert set(filling(code, words)) == {4, 5, 6, 7}
     more = indirect(code, table, words, filling(code, words))
     assert more[4] < more[5] == more[6] < more[1] < 1

@@ -8,7 +8,7 @@ import pytest
 
 from database import open_engine, sqlite_url
 from service.auth.rate_limits import LocalRates, Rates, SharedRates
-from service.runs.runs import Runs
+from service.storage.schema import make_tables
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 async def shared(tmp_path: Path) -> AsyncGenerator[tuple[SharedRates, Clock]]:
     engine, clock = open_engine(sqlite_url(tmp_path / "rows.db")), Clock()
-    await Runs(engine=engine).create_all()
+    await make_tables(engine)
     yield SharedRates(engine=engine, clock=clock), clock
     await engine.dispose()
 

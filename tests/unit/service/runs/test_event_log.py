@@ -9,13 +9,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from database import open_engine, sqlite_url, writing
+from database import now, open_engine, sqlite_url, writing
 from database.notify import Signals
-from service.runs.event_log import EventReader, EventWriter, TurnEvents
-from service.runs.sse import frame
+from service.runs.event_log import EventReader, EventWriter, TurnEvents, frame
 from service.runs.turns import Turn, Turns
 from service.storage.schema import METADATA
-from service.wiring.application import now
 
 AT = now()
 TURN = Turn(id="t", thread="r", org="a", assistant="coding", created_at=AT, updated_at=AT)

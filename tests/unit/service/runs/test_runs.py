@@ -8,6 +8,7 @@ import pytest
 from database import open_engine, sqlite_url
 from domain import Budget, Ending, Refused, Task
 from service.runs.runs import Run, Runs
+from service.storage.schema import make_tables
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -16,9 +17,8 @@ LEASE = timedelta(seconds=30)
 @pytest.fixture
 async def runs(tmp_path: Path) -> AsyncIterator[Runs]:
     engine = open_engine(sqlite_url(tmp_path / "runs.db"))
-    rows = Runs(engine=engine)
-    await rows.create_all()
-    yield rows
+    await make_tables(engine)
+    yield Runs(engine=engine)
     await engine.dispose()
 
 

@@ -13,7 +13,7 @@ from database import open_engine, sqlite_url, writing
 from domain import Refused
 from graphs import serializer
 from service.runs.leases import GENERATION
-from service.runs.runs import Runs
+from service.storage.schema import make_tables
 from service.storage.sqlite_checkpoints import FencedSqlite, open_sqlite_saver
 
 _ROW = text(
@@ -25,7 +25,7 @@ _ROW = text(
 @pytest.fixture
 async def saver(tmp_path: Path) -> AsyncGenerator[FencedSqlite]:
     engine = open_engine(sqlite_url(tmp_path / "rows.db"))
-    await Runs(engine=engine).create_all()
+    await make_tables(engine)
     async with writing(engine) as conn:
         for run in ("a", "b"):
             await conn.execute(_ROW, {"run": run})

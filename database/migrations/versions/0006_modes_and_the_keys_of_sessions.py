@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """The mode of an organisation, as every process sees it; and what a session was opened with."""
 
 import sqlalchemy as sa

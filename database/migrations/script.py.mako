@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """${message}."""
 
 import sqlalchemy as sa

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """What several servers share: the record of streams, rates; and a fence before checkpoints."""
 
 import sqlalchemy as sa

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """Runs, threads, turns, keys, members, items and letters of the service."""
 
 import sqlalchemy as sa

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """Who made a key: they answer for what it asks for, and do not sign it."""
 
 import sqlalchemy as sa

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """Decisions about models, their quotas, the budgets they are paid from, and the answers that are kept."""
 
 import sqlalchemy as sa

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """How the holder of a key stands: which models they may have, and how often."""
 
 import sqlalchemy as sa

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - alembic loads this file by its path, it is no package
 """Ballots and the audit."""
 
 import sqlalchemy as sa
