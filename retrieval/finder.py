@@ -10,7 +10,7 @@ from retrieval.contract import Passage, Reads
 from retrieval.file_filter import select_files
 from retrieval.file_reader import BoundedReader, Text
 from retrieval.index import IndexCache, Indexed
-from retrieval.mentions import Mentions, mentions
+from retrieval.mentions import QueryMentions, mentions
 from retrieval.packing import fit, join
 from retrieval.ranking import Corpus, rank
 from retrieval.repomap import outline, ranks
@@ -79,7 +79,7 @@ class Finder:
 
 
 def chosen(
-    texts: Sequence[Text], terms: Mapping[str, float], mentioned: Mentions, *, most: int = INDEXED
+    texts: Sequence[Text], terms: Mapping[str, float], mentioned: QueryMentions, *, most: int = INDEXED
 ) -> list[Text]:
     """Return the files to search closely: those that are named, then those that say most about the question."""
     if len(texts) <= most:

@@ -11,7 +11,7 @@ MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Mentions:
+class QueryMentions:
     """Files and lines of the repository that a text names, the most telling first."""
 
     lines: tuple[tuple[str, int], ...] = ()
@@ -26,7 +26,7 @@ class Mentions:
         return grouped
 
 
-def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> Mentions:
+def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> QueryMentions:
     """Find what ``text`` and ``hints`` name of ``files``; frames of foreign code are passed over."""
     by_name: dict[str, list[str]] = {}
     for file in files:
@@ -38,7 +38,7 @@ def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> Mentions:
     lines = [(found, place.line) for place in places(text)[-MOST:] if (found := find(place.path))]
     named_files = [found for name in (*hints, *named(text)[:MOST]) if (found := find(name))]
     lines.reverse()
-    return Mentions(tuple(lines), tuple(dict.fromkeys((*named_files, *(path for path, _ in lines)))))
+    return QueryMentions(tuple(lines), tuple(dict.fromkeys((*named_files, *(path for path, _ in lines)))))
 
 
 def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[int]:

@@ -12,7 +12,7 @@ from domain import is_test
 from retrieval.bm25 import Bm25
 from retrieval.chunks import Chunk
 from retrieval.index import Indexed
-from retrieval.mentions import Mentions, at_lines, called_by
+from retrieval.mentions import QueryMentions, at_lines, called_by
 from retrieval.repomap import Symbols
 
 T = TypeVar("T", bound=Hashable)
@@ -58,7 +58,7 @@ class Corpus:
         )
 
 
-def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: Mentions) -> Iterator[tuple[Chunk, float, str]]:
+def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -> Iterator[tuple[Chunk, float, str]]:
     """Yield (chunk, score, why), best first.
 
     The rankings: lines that the question names; what the code there uses; files it names; words (BM25).
