@@ -38,13 +38,12 @@ from domain.evidence import (
     TestCase,
     TestReport,
 )
-from domain.failures import failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
 from domain.limits import QUESTION, ensure_within, looping
 from domain.progress import Attempt, Pending, Selection
-from domain.reports import read_report
+from domain.reports import failure_kind, read_report
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.encoding import TextFile, decoded, dominant, universal

@@ -105,9 +105,7 @@ def route(
     failure: Annotated[str | None, typer.Option(help="Kind of the last failure: types, build, tests …")] = None,
     standing: Annotated[str, typer.Option(help="How the requester stands; as the catalogue has it unless given.")] = "",
     attempt: Annotated[int, typer.Option(min=1, max=20, help="Which attempt it would be.")] = 1,
-    look: Annotated[
-        bool, typer.Option("--look", help="Ask endpoints what they serve first; no model is asked.")
-    ] = False,
+    look: Annotated[bool, typer.Option("--look", help="Ask endpoints what they serve first.")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show who would be asked for a task, in which order and why. Nobody is called.
@@ -132,21 +130,7 @@ def route(
                 requester=local_user(),
                 standing=standing,
             )
-            # The errand a run would have. The policy is read from the repository's commit, as a run does it.
-            tree, paths = "", ()
-            if wanted.repo:
-                pinned = await application.store.pin("models-route", wanted.repo, wanted.base)
-                tree, paths = pinned.tree, await application.store.files("models-route", pinned.tree)
-            expert = application.roster.choose_expert(wanted.text, paths)
-            errand = SelectionContext(
-                run="models-route",
-                org=application.org,
-                task=wanted,
-                tree=tree,
-                expert=expert,
-                attempt=attempt,
-                failure=failure_of(failure),
-            )
+            errand = await _errand(application, wanted, attempt, failure_of(failure))
             return await _routes(application, errand, roles_of(role), look=look)
 
     found = run_async(work, as_json=as_json)
@@ -172,6 +156,23 @@ def route(
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for why in each["passed_over"]:
             console.print(f"  – {why}", highlight=False, markup=False, soft_wrap=True)
+
+
+async def _errand(application: Application, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
+    """The errand a run would have. The policy is read from the repository's commit, as a run does it."""
+    tree, paths = "", ()
+    if task.repo:
+        pinned = await application.store.pin("models-route", task.repo, task.base)
+        tree, paths = pinned.tree, await application.store.files("models-route", pinned.tree)
+    return SelectionContext(
+        run="models-route",
+        org=application.org,
+        task=task,
+        tree=tree,
+        expert=application.roster.choose_expert(task.text, paths),
+        attempt=attempt,
+        failure=failure,
+    )
 
 
 async def _routes(

@@ -81,13 +81,7 @@ def run(
       signoff run --task - --deliver patch --json < task.txt
     """
     text = sys.stdin.read() if task == "-" else task
-    budget = Budget(
-        max_steps=max_steps,
-        max_cost=Decimal(str(max_cost)),
-        max_tokens=max_tokens,
-        max_minutes=max_minutes,
-        max_sandbox_seconds=max_sandbox_seconds,
-    )
+    budget = _budget(max_steps, max_cost, max_tokens, max_minutes, max_sandbox_seconds)
 
     async def work() -> AdvancedRun:
         settings = read_settings()
@@ -331,6 +325,17 @@ def _finish(advanced: AdvancedRun, *, as_json: bool) -> None:
 def vars_of(value: Any) -> dict[str, Any]:
     """A frozen dataclass as plain values."""
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _budget(steps: int, cost: float, tokens: int, minutes: float, sandbox_seconds: float) -> Budget:
+    """The limits of a run, as its options say; money without the noise of binary fractions."""
+    return Budget(
+        max_steps=steps,
+        max_cost=Decimal(str(cost)),
+        max_tokens=tokens,
+        max_minutes=minutes,
+        max_sandbox_seconds=sandbox_seconds,
+    )
 
 
 def _task(**fields: Any) -> Task:

@@ -68,7 +68,7 @@ class Application:
     org: str
     engine: RunEngine
     staff: Staff
-    """Who the engine's graph employs."""
+    """The nodes of the engine's graph."""
     ballots: Ballots
     store: Store
     backend: Backend
@@ -180,36 +180,39 @@ async def open_application(
             stack.enter_context(logs)
         metrics = Metrics()
         spans = await stack.enter_async_context(open_tracing(settings, redactor, metrics))
-        database = await open_storage(settings, stack)
-        application = await _furnish(settings, stack, spans, database, served_to, models, clock)
-        yield replace(application, metrics=metrics)
+        storage = await open_storage(settings, stack)
+        database = storage.engine
+        audit = open_audit(settings, database, clock)
+        stack.push_async_callback(witnessed, audit)
+        if storage.server is None:
+            await prepare_sqlite(database, partial(make_tables, database))
+        else:
+            await ensure_migrated(database)
+        four_eyes = FourEyes(
+            engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
+        )
+        await four_eyes.look()
+        people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
+        connections = load_connections(settings.connections) if settings.connections else Connections()
+        ballots = StoredBallots(
+            engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
+        )
+        application = _furnish(settings, stack, spans, storage, people, ballots, audit, served_to, models, clock)
+        yield replace(application, metrics=metrics, connections=connections, server=storage.server)
 
 
-async def _furnish(  # noqa: PLR0917
+def _furnish(  # noqa: PLR0917
     settings: Settings,
     stack: AsyncExitStack,
     spans: Tracing,
-    rows: Storage,
+    storage: Storage,
+    people: LocalDirectory,
+    ballots: Ballots,
+    audit: Audit,
     served_to: str | None,
     given: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
-    database = rows.engine
-    runs, audit = Runs(engine=database), open_audit(settings, database, clock)
-    stack.push_async_callback(witnessed, audit)
-    if rows.server is None:
-        await prepare_sqlite(database, partial(make_tables, database))
-    else:
-        await ensure_migrated(database)
-    four_eyes = FourEyes(
-        engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
-    )
-    await four_eyes.look()
-    people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
-    connections = load_connections(settings.connections) if settings.connections else Connections()
-    ballots = StoredBallots(
-        engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
-    )
     pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
     stack.push_async_callback(pool.close)
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
@@ -218,38 +221,35 @@ async def _furnish(  # noqa: PLR0917
     workspaces = Workspaces(backend=obedient, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     masks = Masks(store, personal=settings.mask_personal)
-    roster = _select_models(settings, stack, database, store, masks, spans, given, clock)
-    resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
+    roster = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     staff = build_staff(
         settings,
         roster,
-        store=store,
         masks=masks,
         workspaces=workspaces,
         ballots=ballots,
         spans=spans,
         revise=revise,
         clock=clock,
-        resume_votes_as=resumer,
-    )
-    engine = RunEngine(
-        graph=coding(staff, checkpointer=None if served_to else rows.saver),  # that server brings its own
-        runs=runs,
-        ballots=ballots,
-        workspaces=workspaces,
-        store=store,
-        spans=RunSpans(spans),
-        org=settings.org,
-        clock=clock,
-        ended=scored_when_ended(settings),
-        lease_for=timedelta(seconds=settings.lease_s),
-        leases=leases,
+        resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
     return Application(
         settings=settings,
         org=settings.org,
-        engine=engine,
+        engine=RunEngine(
+            graph=coding(staff, checkpointer=None if served_to else storage.saver),  # that server brings its own
+            runs=Runs(engine=storage.engine),
+            ballots=ballots,
+            workspaces=workspaces,
+            store=store,
+            spans=RunSpans(spans),
+            org=settings.org,
+            clock=clock,
+            ended=scored_when_ended(settings),
+            lease_for=timedelta(seconds=settings.lease_s),
+            leases=leases,
+        ),
         staff=staff,
         ballots=ballots,
         store=store,
@@ -260,8 +260,6 @@ async def _furnish(  # noqa: PLR0917
         roster=roster,
         audit=audit,
         revise=revise,
-        connections=connections,
-        server=rows.server,
     )
 
 
@@ -294,7 +292,6 @@ def build_staff(
     settings: Settings,
     roster: ModelSelection,
     *,
-    store: Store,
     masks: Masks,
     workspaces: Workspaces,
     ballots: Ballots,
@@ -303,8 +300,9 @@ def build_staff(
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
 ) -> Staff:
-    """Give every node its colleague."""
-    risk, require, says = revise.engine, revise.require, wordings(settings)
+    """Build the nodes, each with what it works with."""
+    store, risk, require, says = revise.store, revise.engine, revise.require, wordings(settings)
+    decided = partial(trace_decision, spans)
     return Staff(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(
@@ -346,9 +344,7 @@ def build_staff(
         ),
         assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
         ask=Asker(ballots=ballots, masks=masks),
-        wait=Waiter(
-            ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=partial(trace_decision, spans)
-        ),
+        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
         deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
         tracer=spans.tracer,
     )

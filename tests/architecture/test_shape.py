@@ -8,7 +8,18 @@ from collections import Counter
 import pytest
 
 from scripts import figures
-from tests.architecture.tree import ROOMS, ROOT, TEXT, allowed, allowed_numbers, files, module_name, modules, name_of, parsed
+from tests.architecture.tree import (
+    ROOMS,
+    ROOT,
+    TEXT,
+    allowed,
+    allowed_numbers,
+    files,
+    module_name,
+    modules,
+    name_of,
+    parsed,
+)
 
 LONG, SHORT, CROWDED = 400, 40, 15
 """Lines of a file, at most and at least, and modules of a folder."""

@@ -103,8 +103,10 @@ def events(step: dict[str, Any], request: Received) -> list[str]:
     deltas += [{"content": text[i : i + PIECE]} for i in range(0, len(text), PIECE)]
     if tool := called(step, request):
         deltas = [{"role": "assistant", "content": None, "tool_calls": [{**calling(tool, ""), "index": 0}]}]
-        deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": text[i : i + PIECE]}}]}
-                   for i in range(0, len(text), PIECE)]  # fmt: skip
+        deltas += [
+            {"tool_calls": [{"index": 0, "function": {"arguments": text[i : i + PIECE]}}]}
+            for i in range(0, len(text), PIECE)
+        ]
     out = [{**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     end = {"index": 0, "delta": {}, "finish_reason": step.get("finish", "stop")}
     out.append({**common, "choices": [end]})

@@ -110,8 +110,15 @@ async def asked(context: ServerContext, text: str, *, thread: str | None = None)
         task = Task(text=text, repo="/nowhere", accept="true", requester="ann")
         await context.threads.add(Thread(id=thread, org="local", created_at=at, updated_at=at))
         await context.application.engine.create(task, id=thread)
-    turn = Turn(id=str(uuid4()), thread=thread, org="local", assistant="coding", created_at=at, updated_at=at,
-                asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})})  # fmt: skip
+    turn = Turn(
+        id=str(uuid4()),
+        thread=thread,
+        org="local",
+        assistant="coding",
+        created_at=at,
+        updated_at=at,
+        asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})},
+    )
     return await context.turns.add(turn)
 
 

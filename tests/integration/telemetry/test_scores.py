@@ -22,12 +22,14 @@ def scores(url: str, **more: Any) -> ScoreClient:
 
 async def test_people_tests_review_and_cost_become_scores_of_the_trace(receiver) -> None:
     receiver.statuses, receiver.answer = [202], ACCEPTED
-    await scores(receiver.url).send([
-        RunScore.human_approval("r1", ballot="ballot-9", choice="approve", at=NOW, comment="fine, hunter2!"),
-        RunScore.tests_passed("r1", passed=False, at=NOW),
-        RunScore.review_verdict("r1", status="changes_requested", at=NOW),
-        RunScore.cost_usd("r1", cost=Decimal("0.125"), at=NOW),
-    ])  # fmt: skip
+    await scores(receiver.url).send(
+        [
+            RunScore.human_approval("r1", ballot="ballot-9", choice="approve", at=NOW, comment="fine, hunter2!"),
+            RunScore.tests_passed("r1", passed=False, at=NOW),
+            RunScore.review_verdict("r1", status="changes_requested", at=NOW),
+            RunScore.cost_usd("r1", cost=Decimal("0.125"), at=NOW),
+        ]
+    )
     (request,) = receiver.requests
     assert request.path == "/api/public/scores"
     assert base64.b64decode(request.headers["authorization"].removeprefix("Basic ")) == b"pk-lf-1:sk-lf-0000"

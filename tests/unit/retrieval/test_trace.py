@@ -33,8 +33,14 @@ error[E0308]: mismatched types
 @pytest.mark.parametrize(
     ("output", "found"),
     [
-        (PYTHON, [Place("src/shop/cart.py", 41), Place("usr/lib/python3.12/statistics.py", 7),
-                  Place("tests/test_cart.py", 12)]),
+        (
+            PYTHON,
+            [
+                Place("src/shop/cart.py", 41),
+                Place("usr/lib/python3.12/statistics.py", 7),
+                Place("tests/test_cart.py", 12),
+            ],
+        ),
         (NODE, [Place("lib/cart.js", 3), Place("test/cart.test.mjs", 9)]),
         (GO, [Place("sum_test.go", 12), Place("pkg/sum.go", 7)]),
         (RUST, [Place("src/lib.rs", 21), Place("src/parse.rs", 4)]),
@@ -42,7 +48,7 @@ error[E0308]: mismatched types
         ("./a/b.c:3:1: warning", [Place("a/b.c", 3)]),
         ("at 12:30:01, ratio 1.5:2, version 3.11", []),
     ],
-)  # fmt: skip
+)
 def test_places_are_read_from_every_kind_of_output(output: str, found: list[Place]) -> None:
     assert list(places(output)) == found
 

@@ -67,26 +67,38 @@ def test_a_nodes_own_count_stands_in_only_where_no_model_call_is_below() -> None
 
 
 def test_segments_of_a_run_hang_from_its_root_and_its_time_is_theirs() -> None:
-    tree = build_tree("r", spans_of([
-        line("root", "invoke_workflow coding_run", start=0, end=1),
-        line("s1", "run.segment 1", "root", 0, 2_000_000),
-        line("s2", "run.segment 2", "root", 9_000_000, 10_000_000),
-        line("x", "run.segment 3", "elsewhere", 20_000_000, 21_000_000),
-    ]))  # fmt: skip
+    tree = build_tree(
+        "r",
+        spans_of(
+            [
+                line("root", "invoke_workflow coding_run", start=0, end=1),
+                line("s1", "run.segment 1", "root", 0, 2_000_000),
+                line("s2", "run.segment 2", "root", 9_000_000, 10_000_000),
+                line("x", "run.segment 3", "elsewhere", 20_000_000, 21_000_000),
+            ]
+        ),
+    )
     assert [child.span.name for child in tree.children] == ["run.segment 1", "run.segment 2", "run.segment 3"]
     assert tree.duration_ms == 4.0
 
 
 def test_the_tree_is_printed_with_what_matters() -> None:
-    tree = build_tree("r", spans_of([
-        line("s", "run.segment 1", end=1_230_000_000),
-        line("n", "invoke_agent plan", "s", 1, status="error", attributes={"error.type": "llm_unavailable"}),
-        chat("c", "n", 1_812, 96, 0.0031),
-        line("e", "sandbox.exec", "s", 2, attributes={"app.command.ended": "exit", "app.command.code": 1}),
-        line("t", "sandbox.exec", "s", 3, attributes={"app.command.ended": "timeout", "app.clean_checkout": True}),
-        line("r", "risk.classify", "s", 4, attributes={"app.tier": "high", "app.rules": ["a[1]", "b"]}),
-        line("w", "invoke_agent wait", "s", 5, status="error", attributes={"app.paused": True}),
-    ]))  # fmt: skip
+    tree = build_tree(
+        "r",
+        spans_of(
+            [
+                line("s", "run.segment 1", end=1_230_000_000),
+                line("n", "invoke_agent plan", "s", 1, status="error", attributes={"error.type": "llm_unavailable"}),
+                chat("c", "n", 1_812, 96, 0.0031),
+                line("e", "sandbox.exec", "s", 2, attributes={"app.command.ended": "exit", "app.command.code": 1}),
+                line(
+                    "t", "sandbox.exec", "s", 3, attributes={"app.command.ended": "timeout", "app.clean_checkout": True}
+                ),
+                line("r", "risk.classify", "s", 4, attributes={"app.tier": "high", "app.rules": ["a[1]", "b"]}),
+                line("w", "invoke_agent wait", "s", 5, status="error", attributes={"app.paused": True}),
+            ]
+        ),
+    )
     console = Console(width=140, record=True, file=None, force_terminal=False)
     with console.capture() as captured:
         console.print(render(tree))
@@ -106,8 +118,17 @@ def test_json_is_complete() -> None:
 
 
 def test_durations_are_written_for_people() -> None:
-    told = {None: "did not end", 0.04: "0.0 ms", 3.14: "3.1 ms", 999.4: "999 ms", 999.6: "1.00 s", 59_994: "59.99 s",
-            59_996: "1 min 00 s", 125_000: "2 min 05 s", 3_780_000: "1 h 03 min"}  # fmt: skip
+    told = {
+        None: "did not end",
+        0.04: "0.0 ms",
+        3.14: "3.1 ms",
+        999.4: "999 ms",
+        999.6: "1.00 s",
+        59_994: "59.99 s",
+        59_996: "1 min 00 s",
+        125_000: "2 min 05 s",
+        3_780_000: "1 h 03 min",
+    }
     assert {ms: duration(ms) for ms in told} == told
 
 

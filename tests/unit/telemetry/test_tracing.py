@@ -153,8 +153,15 @@ async def test_a_question_that_was_decided_is_a_span_from_asking_to_deciding(tmp
     asked_at = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
     async with tracing(folder=tmp_path, listeners=[heard.append]) as t:
         root = t.begin(Identity(run="r1"))
-        t.waited(Identity(run="r1", user="ana"), ballot="b1", tier="high", state="approved", asked_at=asked_at,
-                 decided_at=asked_at + timedelta(hours=2), links=[root])  # fmt: skip
+        t.waited(
+            Identity(run="r1", user="ana"),
+            ballot="b1",
+            tier="high",
+            state="approved",
+            asked_at=asked_at,
+            decided_at=asked_at + timedelta(hours=2),
+            links=[root],
+        )
     span = heard[1]
     assert (span.start_time, span.end_time) == (1_767_323_045_678_901_000, 1_767_330_245_678_901_000)
     assert span.links[0].context.span_id == root.span_id

@@ -24,12 +24,15 @@ AssertionError
 """
 
 
-@pytest.mark.parametrize("log", [
-    PYTEST,
-    TRACEBACK.format("assert total([1, 2]) == 3"),
-    TRACEBACK.format("self.assertEqual(total([1, 2]), 3)"),
-    "Failed example:\n    total([1, 2])\nExpected:\n    3\nGot:\n    2\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "log",
+    [
+        PYTEST,
+        TRACEBACK.format("assert total([1, 2]) == 3"),
+        TRACEBACK.format("self.assertEqual(total([1, 2]), 3)"),
+        "Failed example:\n    total([1, 2])\nExpected:\n    3\nGot:\n    2\n",
+    ],
+)
 def test_what_failed_fails_again(log: str) -> None:
     made = remade({"tests": log}, CALC)
     assert made is not None
@@ -44,13 +47,16 @@ def test_what_failed_fails_again(log: str) -> None:
         test()
 
 
-@pytest.mark.parametrize("log", [
-    "it is broken",
-    TRACEBACK.format("assert result == 3"),  # nobody knows what the result was made of
-    TRACEBACK.format("total([1, 2])"),  # asserts nothing
-    TRACEBACK.format("assert 1 == 2"),  # says nothing about the files
-    PYTEST.replace("test_total():", "test_total(tmp_path):"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "log",
+    [
+        "it is broken",
+        TRACEBACK.format("assert result == 3"),  # nobody knows what the result was made of
+        TRACEBACK.format("total([1, 2])"),  # asserts nothing
+        TRACEBACK.format("assert 1 == 2"),  # says nothing about the files
+        PYTEST.replace("test_total():", "test_total(tmp_path):"),
+    ],
+)
 def test_what_cannot_be_made_again_makes_no_test(log: str) -> None:
     assert remade({"tests": log}, CALC) is None
 
@@ -63,9 +69,16 @@ def test_files_under_src_and_in_packages_are_imported_from_where_they_are() -> N
     assert "from shop.cart import total" in made
 
 
-@pytest.mark.parametrize(("path", "expected"), [
-    ("tests/calc.py", True), ("test_calc.py", True), ("pkg/calc_test.py", True), ("contest.py", False), ("a.py", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/calc.py", True),
+        ("test_calc.py", True),
+        ("pkg/calc_test.py", True),
+        ("contest.py", False),
+        ("a.py", False),
+    ],
+)
 def test_files_of_tests_are_known_by_their_names(path: str, expected: bool) -> None:
     assert has_tests({path: ""}) is expected
 
