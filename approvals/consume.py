@@ -1,13 +1,13 @@
 """Consumption of an approval: whether it may be used now, and what became of using it. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from approvals.ballot import Ballot, Grant
 from approvals.errors import Code, refusal
 from approvals.quorum import counts, effective, involved, outcome
-from domain import BallotState, Refused, Vote
+from domain import BallotState, Refused
 
 Roles = Mapping[str, frozenset[str]]
 """Subject → the roles they hold now."""
@@ -31,12 +31,9 @@ def ensure_usable(ballot: Ballot, recomputed_digest: str, roles: Roles, *, grant
         if grant and not ballot.requirement.allow_self and involved(ballot, grant.granted_by):
             raise refusal("self_approval", "Who granted this requested or edited it, and no longer works alone.")
         return
-    if outcome(ballot.votes, ballot.requirement, _now_counts(ballot, roles)) != "approved":
+    state = outcome(ballot.votes, ballot.requirement, lambda v: counts(v, ballot, roles.get(v.voter, frozenset[str]())))
+    if state != "approved":
         raise refusal("not_approver", "An approver lost the role since signing; not enough signatures are left.")
-
-
-def _now_counts(ballot: Ballot, roles: Roles) -> Callable[[Vote], bool]:
-    return lambda vote: counts(vote, ballot, roles.get(vote.voter, frozenset[str]()))
 
 
 def unusable(ballot: Ballot, state: BallotState) -> Refused:

@@ -36,7 +36,9 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
     pins = {part: pin(ballot.action, part) for part in _parts(ballot.action)}
     for part in terms.open:
         argument = part.startswith("arguments.") and part not in PINNED
-        if part not in pins or not (part in LEAVABLE or argument) or _everything(ballot.action, part):
+        # The edits of an action without any command are all that says what it does.
+        everything = part == "arguments.change" and not ballot.action.arguments.get("commands")
+        if part not in pins or not (part in LEAVABLE or argument) or everything:
             raise refusal("grant_refused", f"{part!r} cannot be left open.")
     pins = {part: text for part, text in pins.items() if part not in terms.open}
     if not any(part.startswith("arguments.") for part in pins):
@@ -56,11 +58,6 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
         created_at=now,
         expires_at=now + timedelta(seconds=terms.seconds),
     )
-
-
-def _everything(action: Action, part: str) -> bool:
-    """Whether nothing would be left that says what runs: the edits of an action without any command."""
-    return part == "arguments.change" and not action.arguments.get("commands")
 
 
 def covers(grant: Grant, ballot: Ballot, *, now: datetime) -> bool:

@@ -5,7 +5,6 @@ the letters that follow from it, is the store's job. Whether an edit only takes 
 differences widen.
 """
 
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,12 +40,8 @@ def _less(key: str, old: Any, new: Any) -> bool:
     if key in SWITCHES:
         return old is True and new is False
     if key in SUBSETS and isinstance(old, list) and isinstance(new, list):
-        return bool(new) and _within(new, old)  # an empty list often means "all"
+        return bool(new) and set(new) <= set(old)  # an empty list often means "all"
     return False
-
-
-def _within(few: Sequence[str], many: Sequence[str]) -> bool:
-    return set(few) <= set(many)
 
 
 def digest_of(action: Action) -> str:
@@ -123,18 +118,7 @@ def voted(ballot: Ballot, decision: Decision, voter: Voter, *, now: datetime, re
     if decision.action_digest != ballot.action_digest:
         raise refusal("digest_mismatch", "The signed digest is not the digest of this action.")
     others = tuple(vote for vote in ballot.votes if person(vote.voter) != person(voter.subject))
-    after = replace(ballot, votes=(*others, _vote(ballot, decision, voter, now)))
-    # Eligibility was checked when each vote was cast; it is checked again, with today's roles, by ``used``.
-    state = outcome(after.votes, ballot.requirement, lambda vote: vote.action_digest == ballot.action_digest)
-    if state == "approved":
-        return _settle(after, now)
-    if state == "rejected":
-        return replace(after, state="rejected", decided_at=now, feedback=decision.comment, rejects=rejects + 1)
-    return after
-
-
-def _vote(ballot: Ballot, decision: Decision, voter: Voter, now: datetime) -> Vote:
-    return Vote(
+    vote = Vote(
         voter=voter.subject,
         choice=decision.choice,
         action_digest=decision.action_digest,
@@ -143,6 +127,14 @@ def _vote(ballot: Ballot, decision: Decision, voter: Voter, now: datetime) -> Vo
         surface=voter.surface,
         self_approved=decision.choice == "approve" and involved(ballot, voter.subject),
     )
+    after = replace(ballot, votes=(*others, vote))
+    # Eligibility was checked when each vote was cast; it is checked again, with today's roles, by ``used``.
+    state = outcome(after.votes, ballot.requirement, lambda vote: vote.action_digest == ballot.action_digest)
+    if state == "approved":
+        return _settle(after, now)
+    if state == "rejected":
+        return replace(after, state="rejected", decided_at=now, feedback=decision.comment, rejects=rejects + 1)
+    return after
 
 
 def _settle(ballot: Ballot, now: datetime) -> Ballot:

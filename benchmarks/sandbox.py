@@ -12,7 +12,7 @@ import docker
 from domain import SignoffError
 from sandbox import Docker, Limits, Pool, Spec
 from sandbox.attacks import ATTACKS, assail
-from sandbox.docker.self_check import docker_arena
+from sandbox.docker.fault_injector import docker_arena
 
 IMAGE = "signoff-sandbox:latest"
 SPEC = Spec(image=IMAGE, limits=Limits(work_mb=1_024))

@@ -3,9 +3,9 @@
 It knows no table: rooms bring their own.
 """
 
-from database.engine import DatabaseUnavailable, open_engine, reading, sqlite_url, turnstile, writing
+from database.engine import DatabaseUnavailable, erasing, open_engine, reading, sqlite_url, turnstile, writing
 from database.notify import AGAIN_S, Signals, listening, look_again, tell
-from database.sqlite import SqliteConnection, SqliteLog, open_sqlite
+from database.sqlite import SqliteConnection, SqliteLog, empty_log, open_sqlite
 from database.types import EPOCH, Instant, Json, UtcDateTime, instant, micros, now
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "SqliteConnection",
     "SqliteLog",
     "UtcDateTime",
+    "empty_log",
+    "erasing",
     "instant",
     "listening",
     "look_again",

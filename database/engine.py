@@ -84,6 +84,20 @@ async def writing(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> 
                 yield conn
 
 
+@asynccontextmanager
+async def erasing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """As ``writing``; what is deleted from a file of SQLite is overwritten, or free pages would go on holding it."""
+    async with writing(engine) as conn:
+        if conn.dialect.name != "sqlite":
+            yield conn
+            return
+        await conn.exec_driver_sql("PRAGMA secure_delete=ON")
+        try:
+            yield conn
+        finally:
+            await conn.exec_driver_sql("PRAGMA secure_delete=OFF")
+
+
 def _in_time(engine: AsyncEngine, within_s: float | None) -> AbstractAsyncContextManager[object]:
     """A file answers by itself, or says that it is locked."""
     return nullcontext() if engine.dialect.name == "sqlite" else asyncio.timeout(within_s)

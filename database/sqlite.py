@@ -45,6 +45,18 @@ class SqliteLog:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
+def empty_log(path: Path) -> None:
+    """Bring the whole log of a file home and empty it: what was overwritten is in no old page of it, either.
+
+    Where somebody reads or writes just now it stays as it is, until the next time.
+    """
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=8000", "busy_timeout=0")
 """WAL keeps what a killed process had committed; only a power cut can cost the last steps, never the file.
 A commit brings the log home by itself only when that grew far beyond what ``Log`` lets it."""
@@ -120,7 +132,10 @@ class Cursor(sqlite3.Cursor):
         until, pause = 0.0, 0.001
         while True:
             try:
-                await self._attempt(sql, parameters)
+                if sql[:6] in SHORT:
+                    self._now(sql, parameters)
+                elif sql[:6] != "SELECT" or not self._soon(sql, parameters):
+                    await _aside(self._at, partial(self._now, sql, parameters))
             except sqlite3.OperationalError as error:
                 until = until or time.monotonic() + PATIENCE_S
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
@@ -129,13 +144,6 @@ class Cursor(sqlite3.Cursor):
                 return self
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.05)
-
-    async def _attempt(self, sql: str, parameters: Any) -> None:
-        beginning = sql[:6]
-        if beginning in SHORT:
-            self._now(sql, parameters)
-        elif beginning != "SELECT" or not self._soon(sql, parameters):
-            await _aside(self._at, partial(self._now, sql, parameters))
 
     def _now(self, sql: str, parameters: Any) -> None:
         super().execute(sql, parameters)

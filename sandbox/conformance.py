@@ -29,7 +29,7 @@ def must(true: bool, otherwise: object) -> None:
 async def exit_codes_are_true(sandbox: Sandbox) -> None:
     """A command's exit code arrives as it was, also when output is streamed."""
     for code in (0, 1, 3, 255):
-        ran = await sandbox.run(["sh", "-c", f"echo x; exit {code}"], heard=_deaf)
+        ran = await sandbox.run(["sh", "-c", f"echo x; exit {code}"], heard=lambda _name, _data: None)
         must(ran.ended == "exit" and ran.code == code, ran)
 
 
@@ -171,10 +171,6 @@ async def closed_is_closed(sandbox: Sandbox) -> None:
         except SandboxLost:
             continue
         raise Unkept("a verb worked on a closed sandbox")
-
-
-def _deaf(_: str, __: bytes) -> None:
-    pass
 
 
 async def _refusal(verb: Awaitable[object]) -> str:

@@ -41,7 +41,8 @@ class Spec:
     """Which sandbox is wanted. Equal specs can share a pool."""
 
     image: str = "signoff-sandbox:latest"
-    runtime: Literal["runc", "runsc", "kata"] = "runc"
+    runtime: str = ""
+    """One of the backend's own (``sandbox.backends``); empty: its default."""
     profile: Profile = "sealed"
     limits: Limits = Field(default_factory=Limits)
 

@@ -14,6 +14,7 @@ import re
 import signal
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -244,3 +245,45 @@ def tree_of(folders: dict[str, str]) -> bytes:
         b"40000 " + name.encode() + b"\0" + bytes.fromhex(object_id(tree)) for name, tree in sorted(folders.items())
     )
     return b"".join(entries)
+
+
+FILE, EXECUTABLE, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
+"""Modes as tree objects have them; ``ls-tree`` prints a zero before that of a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """What stands under one name of a tree."""
+
+    mode: bytes
+    id: str
+
+    @property
+    def is_folder(self) -> bool:
+        return self.mode == FOLDER
+
+    @property
+    def is_file(self) -> bool:
+        """A regular one; old repositories have modes like 100664."""
+        return self.mode.startswith(b"100")
+
+    @property
+    def executable(self) -> bool:
+        return self.is_file and int(self.mode, 8) & 0o100 != 0
+
+    def same(self, other: "TreeEntry") -> bool:
+        """True where git would see no difference."""
+        alike = self.mode == other.mode or (self.is_file and other.is_file and self.executable == other.executable)
+        return alike and self.id == other.id
+
+
+def contents(printed: bytes, asked: Iterable[str]) -> dict[str, bytes]:
+    """Read what ``cat-file --batch`` printed: by what was asked for, all of which is there. Pure."""
+    found: dict[str, bytes] = {}
+    at = 0
+    for name in asked:
+        head = printed.index(b"\n", at)
+        size = int(printed[at:head].rsplit(b" ", 1)[-1])
+        found[name] = printed[head + 1 : head + 1 + size]
+        at = head + size + 2
+    return found

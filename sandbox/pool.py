@@ -173,16 +173,13 @@ class Pool:
             if sandbox is None:
                 shelf.hand_over(None)
         if sandbox is not None and not shelf.hand_over(sandbox):
-            self._put(shelf, sandbox)
-
-    def _put(self, shelf: Bucket, sandbox: Sandbox) -> None:
-        for warm in [warm for warm in shelf.warm if warm.sandbox.image_digest != sandbox.image_digest]:
-            shelf.warm.remove(warm)  # the image was built anew
-            self._do(warm.sandbox.close())
-        shelf.warm.append(Warm(sandbox, time.monotonic()))
-        while sum(len(each.warm) for each in self._shelves.values()) > self._most:
-            oldest = next(each for each in self._shelves.values() if each.warm)
-            self._do(oldest.warm.popleft().sandbox.close())
+            for warm in [warm for warm in shelf.warm if warm.sandbox.image_digest != sandbox.image_digest]:
+                shelf.warm.remove(warm)  # the image was built anew
+                self._do(warm.sandbox.close())
+            shelf.warm.append(Warm(sandbox, time.monotonic()))
+            while sum(len(each.warm) for each in self._shelves.values()) > self._most:
+                oldest = next(each for each in self._shelves.values() if each.warm)
+                self._do(oldest.warm.popleft().sandbox.close())
 
     async def _tend(self) -> None:
         """Close what stands there for too long or does not answer."""

@@ -4,7 +4,7 @@ import ast
 import configparser
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -45,27 +45,22 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     found: list[str] = []
     for path, text in sorted(manifests.items()):
         try:
-            found += _read(path, text)
+            if path == "pyproject.toml":
+                if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
+                    raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")  # noqa: TRY301
+                found += _pyproject(tomllib.loads(text))
+            elif path == "setup.cfg":
+                found += _setup(text)
+            elif path == "setup.py":
+                found += _setup_call(text)
+            else:
+                lines = text.replace("\\\n", " ").splitlines()
+                found += [re.sub(r"(^|\s)#.*|\s--?\w.*", "", line) for line in lines]
         except (ValueError, configparser.Error, AttributeError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from error
     stripped = (each.strip() for each in found)
     # A line break in a requirement would be a line of its own for pip, and could name another index.
     return tuple(dict.fromkeys(each for each in stripped if each.isprintable() and _REQUIREMENT.match(each)))
-
-
-def _read(path: str, text: str) -> Iterable[str]:
-    if path == "pyproject.toml":
-        if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
-            raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")
-        return _pyproject(tomllib.loads(text))
-    if path == "setup.cfg":
-        return _setup(text)
-    return _setup_call(text) if path == "setup.py" else _plain(text)
-
-
-def _plain(text: str) -> Iterator[str]:
-    for line in text.replace("\\\n", " ").splitlines():
-        yield re.sub(r"(^|\s)#.*|\s--?\w.*", "", line)
 
 
 def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
@@ -76,20 +71,14 @@ def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
             yield from group
     groups = parsed.get("dependency-groups", {})
     for name in groups:
-        if name.lower() in GROUPS:
-            yield from _group(groups, name)
-
-
-def _group(groups: Mapping[str, Sequence[Any]], name: str) -> Iterator[str]:
-    """Every entry of a group and of those it includes, each of them once: they may include each other at will."""
-    waiting, seen = [name], {name}
-    while waiting:
-        for entry in groups.get(waiting.pop(), ()):
-            if isinstance(entry, str):
-                yield entry
-            elif (included := entry.get("include-group", "")) not in seen:
-                seen.add(included)
-                waiting.append(included)
+        waiting, seen = [name] if name.lower() in GROUPS else [], {name}
+        while waiting:  # every group that is included, once: they may include each other at will
+            for entry in groups.get(waiting.pop(), ()):
+                if isinstance(entry, str):
+                    yield entry
+                elif (included := entry.get("include-group", "")) not in seen:
+                    seen.add(included)
+                    waiting.append(included)
 
 
 def _setup(text: str) -> Iterator[str]:
@@ -111,16 +100,12 @@ def _setup_call(text: str) -> Iterator[str]:
         raise ValueError("it is no Python, or nested too deeply")
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg in {"install_requires", "tests_require", "extras_require"}:
-            yield from _literals(node.value)
-
-
-def _literals(node: ast.expr) -> Iterator[str]:
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        return
-    if isinstance(value, dict):
-        value = [each for group, entries in value.items() if str(group).lower() in GROUPS for each in entries]
-    if isinstance(value, str):
-        value = value.splitlines()
-    yield from (each for each in value if isinstance(each, str))
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                value = [each for name, entries in value.items() if str(name).lower() in GROUPS for each in entries]
+            yield from (
+                each for each in (value.splitlines() if isinstance(value, str) else value) if isinstance(each, str)
+            )

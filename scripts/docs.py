@@ -1,8 +1,8 @@
 """Write the parts of the documentation that the code knows better: ``.venv/bin/python scripts/docs.py``.
 
-``docs/cli.md`` and ``docs/configuration.md`` have a generated part between two marks; the rest of each
-page is written by hand and stays. On every page a measured number stands between ``<!--=KEY FORMAT-->`` and
-``<!--/-->``: it is that of ``benchmarks/results/latest.json``.
+``docs/cli.md``, ``docs/configuration.md`` and ``docs/retention.md`` have a generated part between two marks; the
+rest of each page is written by hand and stays. On every page a measured number stands between ``<!--=KEY FORMAT-->``
+and ``<!--/-->``: it is that of ``benchmarks/results/latest.json``.
 """
 
 from __future__ import annotations
@@ -116,7 +116,22 @@ def row(option: Any) -> str:
     )
 
 
-PAGES = {"docs/cli.md": command_line, "docs/configuration.md": configuration}
+def retention() -> str:
+    """One row for each table and each entry of the data directory."""
+    from service.retention import FILES, TABLES  # noqa: PLC0415
+
+    def rows(heading: str, kept: Any) -> list[str]:
+        head = [f"| {heading} | belongs to | is kept | deleted by |", "|---|---|---|---|"]
+        return head + [f"| `{each.name}` | {each.whose} | {each.lives} | {each.deleted_by} |" for each in kept]
+
+    return "\n".join([*rows("in the data directory", FILES), "", *rows("table", TABLES)])
+
+
+PAGES = {
+    "docs/cli.md": command_line,
+    "docs/configuration.md": configuration,
+    "docs/retention.md": retention,
+}
 
 
 def schema(name: str) -> str:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from sandbox import Docker, Spec
 from sandbox.attacks import ATTACKS, OWN_KERNEL, Result, assail
-from sandbox.docker.self_check import docker_arena
+from sandbox.docker.fault_injector import docker_arena
 from tests.worlds.engine import engine_with_gvisor
 from tests.worlds.gvisor import newer_gvisor
 

@@ -119,11 +119,15 @@ class Settings(Reporting):
     strategy: str = Field(default="balanced", description="balanced, quality, fast, low_ram, single or your own.")
     repair_seconds: float = Field(default=60.0, gt=0, description="Seconds the built-in repair engine may search.")
 
-    sandbox: Literal["docker", "unsafe-local"] = Field(
-        default="docker", description="unsafe-local runs commands on this machine without any protection; tests only."
+    sandbox: str = Field(
+        default="docker",
+        description="Backend: docker, or unsafe-local, which runs commands on this machine without any protection "
+        "(tests only).",
     )
     sandbox_image: str = Field(default="signoff-sandbox:latest", description="Image that commands run in.")
-    sandbox_runtime: Literal["runc", "runsc", "kata"] = Field(default="runc", description="Container runtime.")
+    sandbox_runtime: str = Field(
+        default="", description="Runtime of that backend; empty: its first. docker: runc, runsc (gVisor) or kata."
+    )
     sandbox_memory_mb: int = Field(default=2_048, ge=64, description="Memory of one sandbox.")
     sandbox_cpus: float = Field(default=2.0, gt=0, description="CPUs of one sandbox.")
     sandbox_warm: int = Field(
@@ -169,7 +173,10 @@ class Settings(Reporting):
         default=30.0, ge=0, description="Seconds a stopping process gives its runs to come to the next step."
     )
     keep_days: float = Field(
-        default=30.0, gt=0, description="Days that deleted threads, ended jobs and sent letters are kept."
+        default=30.0,
+        gt=0,
+        description="Days until a deleted thread is erased, and that streams, failed jobs, and letters that were sent "
+        "or are dead are kept.",
     )
     repos: str = Field(
         default="",

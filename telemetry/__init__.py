@@ -1,6 +1,6 @@
 """Listens; nobody speaks to it. Spans, metrics and logs leave the house here, without secrets.
 
-Only ``service.wiring`` and the command line come in by this door.
+Only ``service.wiring``, ``service.retention`` and the command line come in by this door.
 """
 
 from telemetry.identity import Identity, run_context, trace_id, traceparent
@@ -10,7 +10,7 @@ from telemetry.metrics import Metrics, Waiting
 from telemetry.otlp import Destination, to_collector, to_langfuse
 from telemetry.redact import Redactor
 from telemetry.rendering import render
-from telemetry.span_files import forget_trace, read_trace
+from telemetry.span_files import forget_trace, read_trace, traces_before
 from telemetry.span_tree import Span, SpanNode, Totals
 from telemetry.traced_backend import TracedBackend
 from telemetry.tracing import Tracing, tracing
@@ -40,5 +40,6 @@ __all__ = [
     "to_langfuse",
     "trace_id",
     "traceparent",
+    "traces_before",
     "tracing",
 ]

@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -150,6 +151,11 @@ def runs_of(folder: Path) -> Sequence[str]:
     """Return the runs that have a file here, newest first."""
     files = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     return [path.stem for path in files]
+
+
+def traces_before(folder: Path, moment: datetime) -> Sequence[str]:
+    """Return the runs whose local spans were last written before ``moment``."""
+    return [path.stem for path in folder.glob("*.jsonl") if path.stat().st_mtime < moment.timestamp()]
 
 
 async def read_trace(folder: Path, run: str) -> SpanNode:

@@ -1,19 +1,24 @@
-"""Webhook sender: takes notifications from the outbox to the endpoints, and comes again when nobody answers."""
+"""Webhook sender: posts what waits in the outbox, about approvals and about runs, and comes again when no answer comes.
 
+Letters to one receiver go in the order in which they were written; a receiver that is slow holds up no other one.
+"""
+
+import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import httpx
 
-from approvals.channels.base import Subscriptions, WebhookEndpoint, due_again
+from approvals.channels.base import Subscriptions, due_again
 from approvals.channels.registry import renderer_of
 from approvals.channels.ssrf_guard import SsrfGuard, UnresolvedHost
 from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
 from approvals.events import Notification
-from approvals.storage.outbox import Outbox, OutboxItem
+from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
 from domain import Refused
 
 
@@ -41,7 +46,7 @@ def new_client() -> httpx.AsyncClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSender:
-    """Delivers at least once. Any number of couriers may work on one outbox."""
+    """Delivers at least once. Any number of senders may work on one outbox."""
 
     outbox: Outbox
     subscriptions: Subscriptions
@@ -50,50 +55,64 @@ class WebhookSender:
     clock: Clock
     link: Link = field(default=lambda _: "")
     random: Callable[[], float] = field(default=random.random)
+    run_secret: str = field(default="", repr=False)
+    """``whsec_…`` of this installation: signs what goes to the addresses that clients name for their runs."""
 
     async def round(self, limit: int = 50) -> int:
-        """Try everything that is due, once. Returns how many parcels were tried."""
-        parcels = await self.outbox.take(limit)
-        for parcel in parcels:
-            await self._try(parcel)
-        return len(parcels)
+        """Try everything that is due, once. Returns how many letters were taken."""
+        items = await self.outbox.take(limit)
+        receivers: dict[tuple[str, str], list[OutboxItem]] = {}
+        for item in items:
+            receivers.setdefault((item.endpoint, item.url), []).append(item)
+        # All come to their end before the first error is raised: none goes on behind the caller's back.
+        outcomes = await asyncio.gather(*map(self._send_in_order, receivers.values()), return_exceptions=True)
+        for error in outcomes:
+            if isinstance(error, BaseException):
+                raise error
+        return len(items)
 
-    async def _try(self, parcel: OutboxItem) -> None:
-        endpoint = self.subscriptions.named(parcel.endpoint)
-        if endpoint is None:
-            await self.outbox.bury(parcel, error="this endpoint is no longer configured")
+    async def _send_in_order(self, items: Sequence[OutboxItem]) -> None:
+        for item in items:
+            # What cannot be over before its lease is stays for the next round, or two senders would post it.
+            if self.clock() + timedelta(seconds=TIMEOUT_S) <= item.due_at:
+                await self._send(item)
+
+    async def _send(self, item: OutboxItem) -> None:
+        """Post to the judged address; the answer's body is never read."""
+        if isinstance(item.letter, RunNotice):
+            url, secrets, kind = item.url, (self.run_secret,), ""
+        elif endpoint := self.subscriptions.named(item.endpoint):
+            url, secrets, kind = endpoint.url, endpoint.secrets, endpoint.kind
+        else:
+            await self.outbox.bury(item, error="this endpoint is no longer configured")
             return
         try:
-            status = await self._post(parcel, endpoint)
+            to = await self.guard.judge(url)
+            letter = item.letter
+            data = item.body if isinstance(letter, RunNotice) else body(letter, kind, link=self.link(letter))
+            headers = {**signed_headers(item.id, secrets, data, self.clock()), "host": to.host_header}
+            extensions = {"sni_hostname": to.host}
+            async with self.client.stream(
+                "POST", to.url, content=data, headers=headers, extensions=extensions
+            ) as answer:
+                status = answer.status_code
         except Refused as no:
-            await self.outbox.bury(parcel, error=no.message)
+            await self.outbox.bury(item, error=no.message)
         except (UnresolvedHost, httpx.HTTPError) as error:
-            await self._later(parcel, f"{type(error).__name__}: {error}")
+            await self._later(item, f"{type(error).__name__}: {error}")
         else:
-            await self._answered(parcel, status)
+            if httpx.codes.is_success(status):
+                await self.outbox.sent(item)
+            elif status == GONE:
+                await self.outbox.bury(item, error="410: the receiver wants no more")
+            elif httpx.codes.is_redirect(status):
+                await self.outbox.bury(item, error=f"{status}: redirects are not followed")
+            else:
+                await self._later(item, f"answered {status}")
 
-    async def _post(self, parcel: OutboxItem, endpoint: WebhookEndpoint) -> int:
-        """Post to the judged address; the answer's body is never read."""
-        to = await self.guard.judge(endpoint.url)
-        data = body(parcel.letter, endpoint.kind, link=self.link(parcel.letter))
-        sent = {**signed_headers(parcel.id, endpoint.secrets, data, self.clock()), "host": to.host_header}
-        extensions = {"sni_hostname": to.host}
-        async with self.client.stream("POST", to.url, content=data, headers=sent, extensions=extensions) as answer:
-            return answer.status_code
-
-    async def _answered(self, parcel: OutboxItem, status: int) -> None:
-        if httpx.codes.is_success(status):
-            await self.outbox.sent(parcel)
-        elif status == GONE:
-            await self.outbox.bury(parcel, error="410: the receiver wants no more")
-        elif httpx.codes.is_redirect(status):
-            await self.outbox.bury(parcel, error=f"{status}: redirects are not followed")
-        else:
-            await self._later(parcel, f"answered {status}")
-
-    async def _later(self, parcel: OutboxItem, error: str) -> None:
-        at = due_again(parcel.attempts + 1, self.clock(), self.random())
+    async def _later(self, item: OutboxItem, error: str) -> None:
+        at = due_again(item.attempts + 1, self.clock(), self.random())
         if at is None:
-            await self.outbox.bury(parcel, error=error)
+            await self.outbox.bury(item, error=error)
         else:
-            await self.outbox.again(parcel, at=at, error=error)
+            await self.outbox.again(item, at=at, error=error)

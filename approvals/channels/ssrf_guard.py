@@ -65,7 +65,7 @@ class SsrfGuard:
         parsed = _parse(url)
         port = parsed.port or (443 if parsed.scheme == "https" else 80)
         host = parsed.raw_host.decode("ascii")
-        addresses = [_address(text) for text in await self.resolve(host, port)]
+        addresses = [ip_address(text.partition("%")[0]) for text in await self.resolve(host, port)]
         if not addresses:
             raise UnresolvedHost(f"{parsed.host} has no address.", hint="Check the name; it will be tried again.")
         for address in addresses:
@@ -76,16 +76,17 @@ class SsrfGuard:
         return VettedAddress(url=str(pinned), host=host, host_header=header, address=str(chosen))
 
     def _ensure_fit(self, url: httpx.URL, address: Address) -> None:
-        permitted = any(address in network for network in self._allowed() if network.version == address.version)
+        permitted = any(
+            address in network
+            for network in [ip_network(text) for text in self.allow]
+            if network.version == address.version
+        )
         if permitted:
             return
         if not public(address):
             raise _refused(f"{url.host} leads to {address}, which is not a public address")
         if url.scheme != "https":
             raise _refused("plain http is only for networks on the allow-list")
-
-    def _allowed(self) -> Sequence[Network]:
-        return [ip_network(text) for text in self.allow]
 
 
 def _parse(url: str) -> httpx.URL:
@@ -98,10 +99,6 @@ def _parse(url: str) -> httpx.URL:
     if parsed.userinfo:
         raise _refused("names and passwords do not belong into an address")
     return parsed
-
-
-def _address(text: str) -> Address:
-    return ip_address(text.partition("%")[0])
 
 
 def _refused(why: str) -> Refused:

@@ -3,12 +3,13 @@
 from approvals.storage.ballots import StoredBallots, latest, waiting
 from approvals.storage.erasure import forget
 from approvals.storage.memory import Directory, RememberedBallots
-from approvals.storage.outbox import Outbox, OutboxItem, StoredOutbox
-from approvals.storage.replay_guard import HookAnswer, MemoryReplayGuard, ReplayGuard, StoredReplayGuard
+from approvals.storage.outbox import Outbox, OutboxItem, RunNotice, StoredOutbox, post
+from approvals.storage.replay_guard import REPLAYABLE_FOR, HookAnswer, MemoryReplayGuard, ReplayGuard, StoredReplayGuard
 from approvals.storage.tables import create_all, metadata
 from approvals.storage.unit_of_work import Journal, Mailing
 
 __all__ = [
+    "REPLAYABLE_FOR",
     "Directory",
     "HookAnswer",
     "Journal",
@@ -18,6 +19,7 @@ __all__ = [
     "OutboxItem",
     "RememberedBallots",
     "ReplayGuard",
+    "RunNotice",
     "StoredBallots",
     "StoredOutbox",
     "StoredReplayGuard",
@@ -25,5 +27,6 @@ __all__ = [
     "forget",
     "latest",
     "metadata",
+    "post",
     "waiting",
 ]

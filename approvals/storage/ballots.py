@@ -143,17 +143,16 @@ class StoredBallots:
             await ensure_alive(conn, org, ballot.run)
             grant = await self._grant_of(conn, ballot)
             usage.ensure_usable(ballot, recomputed_digest, roles, grant=grant, now=self.clock())
-            await self._consume(conn, ballot, recomputed_digest)
+            # The one update that lets an action happen. What was checked before only explains a no.
+            c = ballots.c
+            stopped = exists().where(kills.c.org == ballot.org, kills.c.run == ballot.run)
+            usable = and_(
+                c.state == "approved", c.action_digest == recomputed_digest, c.use_by > self.clock(), ~stopped
+            )
+            used = await conn.execute(update(ballots).where(c.id == ballot.id, usable).values(state="consumed"))
+            if used.rowcount != 1:
+                raise refusal("already_consumed", f"Approval {ballot.id} cannot be used any more.")
             return await self._ledger.put(conn, ballot, replace(ballot, state="consumed"), "consumed", HOUSE)
-
-    async def _consume(self, conn: AsyncConnection, ballot: Ballot, recomputed_digest: str) -> None:
-        """The one update that lets an action happen. What was checked before only explains a no."""
-        c = ballots.c
-        stopped = exists().where(kills.c.org == ballot.org, kills.c.run == ballot.run)
-        usable = and_(c.state == "approved", c.action_digest == recomputed_digest, c.use_by > self.clock(), ~stopped)
-        used = await conn.execute(update(ballots).where(c.id == ballot.id, usable).values(state="consumed"))
-        if used.rowcount != 1:
-            raise refusal("already_consumed", f"Approval {ballot.id} cannot be used any more.")
 
     async def _signers(self, ballot: Ballot) -> set[str]:
         async with reading(self.engine) as conn:

@@ -1,13 +1,20 @@
-"""Outbox of notifications: written with the ballot, sent at least once, kept when nobody takes them."""
+"""Outbox: letters that wait to be sent, about approvals and about runs, written with the change that they tell of.
+
+    waiting → sent | dead
+
+A letter is a row of the transaction that changed a ballot or ended a turn, so a killed process loses none. It is sent
+at least once, under the same message id each time, and is kept as dead when no receiver takes it.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
+from uuid import uuid4
 
-from pydantic import TypeAdapter
-from sqlalchemy import and_, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from pydantic import Field, TypeAdapter
+from sqlalchemy import and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals.contract import Clock
 from approvals.errors import refusal
@@ -18,46 +25,102 @@ from domain import value
 
 State = Literal["waiting", "sent", "dead"]
 LEASE = timedelta(minutes=2)
-"""How long a courier has before another one may try the same parcel."""
+"""How long a sender has before another one may try the same letter."""
+
+
+@value
+class RunNotice:
+    """What the web hook of a run tells: that a turn of it ended or paused."""
+
+    topic: str
+    """``run.success``, ``run.interrupted``, ``run.error``."""
+    run: str
+    turn: str
 
 
 @value
 class OutboxItem:
-    """A letter on its way to one endpoint. ``id`` is the message id on every attempt."""
+    """A letter on its way to one receiver. ``id`` is the message id on every attempt."""
 
     id: str
     org: str
+    kind: Literal["approval", "run"] = "approval"
     endpoint: str
-    letter: Notification
+    """The receiver's name in the configuration; empty for the address that a run's client named."""
+    url: str = ""
+    letter: Notification | RunNotice
+    body: bytes = Field(default=b"", repr=False, exclude=True)
+    """What to post about a run, as it was when its turn ended; letters about approvals are rendered when they are
+    sent, because the link in them depends on when that is. Lists leave it out."""
     state: State
     attempts: int
     due_at: datetime
+    """When it is tried next; for a letter that was taken, when its lease ends."""
     created_at: datetime
     sent_at: datetime | None = None
     error: str = ""
 
 
 class Outbox(Protocol):
-    """Lends parcels to couriers."""
+    """Lends letters to senders."""
 
     async def take(self, limit: int) -> Sequence[OutboxItem]:
-        """Parcels that are due, lent for ``LEASE``: nobody else gets them meanwhile."""
+        """Letters that are due, oldest first, lent for ``LEASE``: no other sender gets them meanwhile."""
         ...
 
-    async def sent(self, parcel: OutboxItem) -> None: ...
+    async def sent(self, item: OutboxItem) -> None: ...
 
-    async def again(self, parcel: OutboxItem, *, at: datetime, error: str) -> None:
+    async def again(self, item: OutboxItem, *, at: datetime, error: str) -> None:
         """It failed; try at that time."""
         ...
 
-    async def bury(self, parcel: OutboxItem, *, error: str) -> None:
+    async def bury(self, item: OutboxItem, *, error: str) -> None:
         """It failed for good; a person may ``replay`` it."""
         ...
 
 
+_LETTER: TypeAdapter[Notification | RunNotice] = TypeAdapter(Notification | RunNotice)
+_ITEM = TypeAdapter(OutboxItem)
+_LISTED = [column for column in outbox.c if column.key not in {"seq", "run", "body"}]
+
+
+async def post(
+    conn: AsyncConnection,
+    letter: Notification | RunNotice,
+    *,
+    org: str,
+    at: datetime,
+    endpoint: str = "",
+    url: str = "",
+    body: bytes | None = None,
+) -> str:
+    """Write a letter inside the caller's transaction, to be sent at once; return its message id.
+
+    To a configured ``endpoint``, or to a ``url`` with a ``body`` that stays as it is.
+    """
+    id_ = f"msg_{uuid4().hex}"
+    row = {
+        "id": id_,
+        "org": org,
+        "kind": "run" if isinstance(letter, RunNotice) else "approval",
+        "run": letter.run,
+        "endpoint": endpoint,
+        "url": url,
+        "letter": _LETTER.dump_python(letter, mode="json"),
+        "body": body,
+        "state": "waiting",
+        "attempts": 0,
+        "due_at": at,
+        "created_at": at,
+        "error": "",
+    }
+    await conn.execute(insert(outbox).values(**row))
+    return id_
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOutbox:
-    """The table that ``StoredBallots`` writes to."""
+    """The table that ``post`` writes to."""
 
     engine: AsyncEngine
     clock: Clock
@@ -65,33 +128,37 @@ class StoredOutbox:
     async def take(self, limit: int) -> Sequence[OutboxItem]:
         now = self.clock()
         due = and_(outbox.c.state == "waiting", outbox.c.due_at <= now)
-        query = select(outbox).where(due).order_by(outbox.c.seq).limit(limit).with_for_update(skip_locked=True)
+        async with reading(self.engine) as conn:  # most rounds have nothing to send, and lock nothing
+            if (await conn.execute(select(outbox.c.seq).where(due).limit(1))).first() is None:
+                return ()
+        query = select(*_LISTED, outbox.c.body).where(due).order_by(outbox.c.seq).limit(limit)
         async with writing(self.engine) as conn:
-            found = [_parcel(row) for row in (await conn.execute(query)).mappings()]
-            ids = [parcel.id for parcel in found]
+            items = [_item(row) for row in (await conn.execute(query.with_for_update(skip_locked=True))).mappings()]
+            ids = [item.id for item in items]
             await conn.execute(update(outbox).where(outbox.c.id.in_(ids)).values(due_at=now + LEASE))
-        return found
+        return [replace(item, due_at=now + LEASE) for item in items]
 
-    async def sent(self, parcel: OutboxItem) -> None:
-        await self._set(parcel, state="sent", sent_at=self.clock(), attempts=parcel.attempts + 1, error="")
+    async def sent(self, item: OutboxItem) -> None:
+        await self._set(item, state="sent", sent_at=self.clock(), error="")
 
-    async def again(self, parcel: OutboxItem, *, at: datetime, error: str) -> None:
-        await self._set(parcel, due_at=at, attempts=parcel.attempts + 1, error=error[:1_000])
+    async def again(self, item: OutboxItem, *, at: datetime, error: str) -> None:
+        await self._set(item, due_at=at, error=error[:1_000])
 
-    async def bury(self, parcel: OutboxItem, *, error: str) -> None:
-        await self._set(parcel, state="dead", attempts=parcel.attempts + 1, error=error[:1_000])
+    async def bury(self, item: OutboxItem, *, error: str) -> None:
+        await self._set(item, state="dead", error=error[:1_000])
 
-    async def _set(self, parcel: OutboxItem, **values: Any) -> None:
+    async def _set(self, item: OutboxItem, **values: Any) -> None:
+        """Write how an attempt went, unless the lease ran out and another sender has the letter now."""
+        mine = and_(outbox.c.id == item.id, outbox.c.state == "waiting", outbox.c.due_at == item.due_at)
         async with writing(self.engine) as conn:
-            mine = and_(outbox.c.id == parcel.id, outbox.c.state == "waiting")
-            await conn.execute(update(outbox).where(mine).values(**values))
+            await conn.execute(update(outbox).where(mine).values(attempts=item.attempts + 1, **values))
 
     async def list(self, org: str, *, state: State | None = None, limit: int = 50) -> Sequence[OutboxItem]:
         """Newest first."""
         where = and_(outbox.c.org == org, outbox.c.state == state) if state else outbox.c.org == org
         async with reading(self.engine) as conn:
-            rows = await conn.execute(select(outbox).where(where).order_by(outbox.c.seq.desc()).limit(limit))
-            return [_parcel(row) for row in rows.mappings()]
+            rows = await conn.execute(select(*_LISTED).where(where).order_by(outbox.c.seq.desc()).limit(limit))
+            return [_item(row) for row in rows.mappings()]
 
     async def replay(self, id: str, org: str) -> OutboxItem:  # noqa: A002 - it is the id
         """Send a dead letter again, from the first attempt, under the same message id.
@@ -103,11 +170,8 @@ class StoredOutbox:
             values = {"state": "waiting", "attempts": 0, "due_at": self.clock(), "error": ""}
             if (await conn.execute(update(outbox).where(dead).values(**values))).rowcount != 1:
                 raise refusal("letter_missing", f"There is no dead letter {id}.")
-            return _parcel((await conn.execute(select(outbox).where(outbox.c.id == id))).mappings().one())
+            return _item((await conn.execute(select(*_LISTED).where(outbox.c.id == id))).mappings().one())
 
 
-_PARCEL = TypeAdapter(OutboxItem)
-
-
-def _parcel(row: Any) -> OutboxItem:
-    return _PARCEL.validate_python({key: part for key, part in row.items() if key != "seq"})
+def _item(row: Any) -> OutboxItem:
+    return _ITEM.validate_python({**row, "body": row.get("body") or b""})

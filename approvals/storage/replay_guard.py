@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,8 +15,8 @@ from approvals.storage.tables import links, received
 from database import reading, writing
 from domain import value
 
-KEEP = timedelta(days=400)
-"""Longer than anything that could be replayed: a ballot lives 30 days at most."""
+REPLAYABLE_FOR = timedelta(days=400)
+"""How long ids have to be kept: longer than anything that could be replayed, for a ballot lives 30 days at most."""
 
 
 @value
@@ -120,13 +120,6 @@ class StoredReplayGuard:
         except IntegrityError:
             return False
         return True
-
-    async def forget(self) -> None:
-        """Drop what is too old to be replayed."""
-        before = self.clock() - KEEP
-        async with writing(self.engine) as conn:
-            await conn.execute(delete(received).where(received.c.received_at < before))
-            await conn.execute(delete(links).where(links.c.used_at < before))
 
 
 def _message(integration: str, id_: str) -> Any:

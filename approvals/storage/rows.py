@@ -4,21 +4,19 @@ import hashlib
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, RowMapping, and_, delete, insert, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, and_, delete, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from approvals.ballot import Ballot, Grant
-from approvals.events import Notification
 from approvals.storage.tables import ballots, grants, votes
 from database import micros
 from domain import Action, BallotState, Requirement, Risk, Vote, person
 
 _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
-_BALLOT, _VOTE, _GRANT, _LETTER = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant), TypeAdapter(Notification)
+_BALLOT, _VOTE, _GRANT = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant)
 _STRUCTURED: dict[str, TypeAdapter[Any]] = {"action": _ACTION, "risk": _RISK, "requirement": _REQUIREMENT}
 
 
@@ -29,25 +27,18 @@ async def read(
     query = select(ballots).where(where).order_by(ballots.c.created_at.desc(), ballots.c.id.desc()).limit(limit)
     rows = (await conn.execute(query.with_for_update() if lock else query)).mappings().all()
     cast = await _votes(conn, [row["id"] for row in rows])
-    return tuple(_ballot(row, cast.get(row["id"], ())) for row in rows)
+    return tuple(_BALLOT.validate_python({**row, "votes": cast.get(row["id"], ())}) for row in rows)
 
 
 async def _votes(conn: AsyncConnection, ids: list[str]) -> dict[str, tuple[Vote, ...]]:
     if not ids:
         return {}
     query = select(votes).where(votes.c.ballot.in_(ids)).order_by(votes.c.voted_at, votes.c.person)
-    found: dict[str, tuple[Vote, ...]] = {}
+    cast: dict[str, tuple[Vote, ...]] = {}
     for row in (await conn.execute(query)).mappings():
-        found[row["ballot"]] = (*found.get(row["ballot"], ()), _vote(row))
-    return found
-
-
-def _ballot(row: RowMapping, cast: tuple[Vote, ...]) -> Ballot:
-    return _BALLOT.validate_python({**row, "votes": cast})
-
-
-def _vote(row: RowMapping) -> Vote:
-    return _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
+        vote = _VOTE.validate_python({field.name: row[field.name] for field in fields(Vote)})
+        cast[row["ballot"]] = (*cast.get(row["ballot"], ()), vote)
+    return cast
 
 
 def _row(ballot: Ballot) -> dict[str, Any]:
@@ -63,16 +54,12 @@ async def write(conn: AsyncConnection, before: Ballot | None, after: Ballot) -> 
         await conn.execute(update(ballots).where(ballots.c.id == after.id).values(_row(after)))
     for vote in after.votes:
         if before is None or vote not in before.votes:
-            await _write_vote(conn, after.id, vote)
-
-
-async def _write_vote(conn: AsyncConnection, ballot: str, vote: Vote) -> None:
-    who = hashlib.sha256(person(vote.voter).encode()).hexdigest()
-    row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
-    await conn.execute(delete(votes).where(votes.c.ballot == ballot, votes.c.person == who))
-    await conn.execute(
-        insert(votes).values(**{**row, "self_approved": int(vote.self_approved)}, ballot=ballot, person=who)
-    )
+            who = hashlib.sha256(person(vote.voter).encode()).hexdigest()
+            row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
+            await conn.execute(delete(votes).where(votes.c.ballot == after.id, votes.c.person == who))
+            await conn.execute(
+                insert(votes).values(**{**row, "self_approved": int(vote.self_approved)}, ballot=after.id, person=who)
+            )
 
 
 def standing(state: BallotState, now: datetime) -> ColumnElement[bool]:
@@ -99,12 +86,7 @@ def behind(place: tuple[datetime, str]) -> ColumnElement[bool]:
 async def read_grants(conn: AsyncConnection, where: ColumnElement[bool]) -> tuple[Grant, ...]:
     """Grants, oldest first, locked."""
     query = select(grants).where(where).order_by(grants.c.created_at, grants.c.id).with_for_update()
-    found = (await conn.execute(query)).mappings().all()
-    return tuple(_grant(row) for row in found)
-
-
-def _grant(row: RowMapping) -> Grant:
-    return _GRANT.validate_python(dict(row))
+    return tuple(_GRANT.validate_python(dict(row)) for row in (await conn.execute(query)).mappings())
 
 
 async def write_grant(conn: AsyncConnection, grant: Grant) -> None:
@@ -128,18 +110,3 @@ def due(now: datetime) -> ColumnElement[bool]:
     half = and_(c.escalated_at.is_(None), twice <= 2 * micros(now))
     pending = and_(c.state == "pending", or_(c.expires_at <= now, half))
     return or_(pending, and_(c.state == "approved", c.use_by <= now))
-
-
-def letter_row(letter: Notification, endpoint: str, now: datetime) -> dict[str, Any]:
-    """A letter for one endpoint, to be sent at once. Its id is the message id on every retry."""
-    return {
-        "id": f"msg_{uuid4().hex}",
-        "org": letter.org,
-        "endpoint": endpoint,
-        "letter": _LETTER.dump_python(letter, mode="json"),
-        "state": "waiting",
-        "attempts": 0,
-        "due_at": now,
-        "created_at": now,
-        "error": "",
-    }

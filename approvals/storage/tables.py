@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -128,9 +129,14 @@ outbox = Table(
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Column("error", Json, nullable=False),
+    Column("kind", String(10), nullable=False, server_default="approval"),
+    Column("run", String(300), nullable=False, server_default=""),
+    Column("url", Text, nullable=False, server_default=""),
+    Column("body", LargeBinary),
     CheckConstraint("state IN ('waiting', 'sent', 'dead')", name="state"),
     Index(None, "state", "due_at"),
     Index(None, "org", "seq"),
+    Index(None, "run"),
 )
 
 received = Table(

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, exists, func, insert, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals.ballot import Ballot
@@ -15,7 +15,8 @@ from approvals.events import AuditFact, Notification, fact, letter, refused_fact
 from approvals.pagination import known
 from approvals.quorum import effective
 from approvals.storage import rows
-from approvals.storage.tables import ballots, kills, outbox
+from approvals.storage.outbox import post
+from approvals.storage.tables import ballots, kills
 from database import writing
 from domain import Refused
 
@@ -69,13 +70,10 @@ class BallotUnitOfWork:
     ) -> Ballot:
         await rows.write(conn, before, now_)
         await self.journal.append(conn, fact(now_, verb, actor, self.clock(), note=note))
-        if told := letter(before, now_, self.clock()):
-            await self._mail(conn, told)
+        if notification := letter(before, now_, self.clock()):
+            for endpoint in self.mailing.endpoints(notification):
+                await post(conn, notification, at=self.clock(), org=notification.org, endpoint=endpoint)
         return now_
-
-    async def _mail(self, conn: AsyncConnection, told: Notification) -> None:
-        for endpoint in self.mailing.endpoints(told):
-            await conn.execute(insert(outbox).values(rows.letter_row(told, endpoint, self.clock())))
 
     def seen(self, found: Sequence[Ballot], org: str) -> Ballot:
         if not found or found[0].org != org:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from domain import SignoffError, value
 from sandbox.conformance import Unkept, must
 from sandbox.contract import Backend, Sandbox, Spec
-from sandbox.egress.policy import Egress, Passage
+from sandbox.egress.policy import Egress, EgressRecord
 
 _HERE = Path(__file__).parent
 
@@ -43,7 +43,7 @@ class Arena:
     backend: Backend
     spec: Spec
     hand: Hand
-    with_egress: Callable[[Egress, Callable[[Passage], None]], Backend]
+    with_egress: Callable[[Egress, Callable[[EgressRecord], None]], Backend]
     """Makes a backend of the same kind whose sandboxes may speak to somebody."""
     _open: list[Sandbox] = field(default_factory=list)
 

@@ -183,7 +183,11 @@ def docker_sock_devices_secrets_env() -> list[str]:
     )
     wrong = [p for p in sockets if os.path.exists(p)]
     words = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "SIGNOFF", "DOCKER", "AWS", "AZURE", "GOOGLE")
-    wrong += [f"variable {name}" for name in _variables() if any(word in name for word in words)]
+    wrong += [
+        f"variable {name}"
+        for name in [pair.split("=")[0] for pair in Path("/proc/self/environ").read_text().split("\0")]
+        if any(word in name for word in words)
+    ]
     usual = {
         "null",
         "zero",
@@ -203,10 +207,6 @@ def docker_sock_devices_secrets_env() -> list[str]:
         "core",
     }
     return [*wrong, *(f"/dev/{name}" for name in os.listdir("/dev") if name not in usual)]
-
-
-def _variables() -> list[str]:
-    return [pair.split("=")[0] for pair in Path("/proc/self/environ").read_text().split("\0")]
 
 
 def workdir_proc_self_fd() -> list[str]:

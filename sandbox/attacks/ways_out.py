@@ -11,7 +11,7 @@ from typing import Final
 from sandbox.attacks.arena import Arena, Try
 from sandbox.conformance import must
 from sandbox.contract import Sandbox
-from sandbox.egress.policy import Egress, Passage
+from sandbox.egress.policy import Egress, EgressRecord
 
 _BUDGET = 200_000
 
@@ -120,7 +120,7 @@ class Server:
 
     port: int = 0
     heard: int = 0
-    passages: list[Passage] = field(default_factory=list)
+    passages: list[EgressRecord] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):

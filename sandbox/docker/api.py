@@ -64,13 +64,9 @@ def connect(base_url: str | None, timeout_s: int) -> docker.APIClient:
         DockerException: it does not answer as an engine does.
     """
     where: dict[str, Any] = {**kwargs_from_env()} if base_url is None else {"base_url": base_url}
-    _knock(str(where.get("base_url") or DEFAULT_UNIX_SOCKET))
-    return docker.APIClient(**where, version="auto", timeout=timeout_s)
-
-
-def _knock(address: str) -> None:
-    """Connect once ourselves: docker-py would leave the socket of a refused connection open."""
-    scheme, _, path = address.partition("://")
+    # Connect once ourselves: docker-py would leave the socket of a refused connection open.
+    scheme, _, path = str(where.get("base_url") or DEFAULT_UNIX_SOCKET).partition("://")
     if scheme.endswith("unix"):
         with socket.socket(socket.AF_UNIX) as door:
             door.connect(path)
+    return docker.APIClient(**where, version="auto", timeout=timeout_s)

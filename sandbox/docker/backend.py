@@ -21,12 +21,12 @@ from sandbox.contract import Check, Spec
 from sandbox.docker import api as engine_api
 from sandbox.docker import errors
 from sandbox.docker.api import connect
-from sandbox.docker.hardening import LABEL, create_body
+from sandbox.docker.hardening import LABEL, create_body, runtime_of
 from sandbox.docker.isolation import gaps
 from sandbox.docker.probe import probe
 from sandbox.docker.reaper import OWNER, owner, sweep
 from sandbox.docker.remote import RemoteSandbox
-from sandbox.docker.stream import DockerWire, over
+from sandbox.docker.stream import over
 from sandbox.egress.gateway import EgressGateway
 from sandbox.egress.policy import Egress
 from sandbox.egress.proxy import Witness, write_log
@@ -69,8 +69,12 @@ class Docker:
 
     async def lease(self, spec: Spec, *, run: str = "") -> RemoteSandbox:
         """See ``Backend.lease``."""
-        image = await self._image(spec)
-        await self._must_hold(spec)
+        image = await self._call(spec, partial(engine_api.image, spec.image))
+        if not self._sound:  # before the first sandbox: does the engine have what hardening needs?
+            missing = gaps(await self._call(spec, engine_api.info))
+            if missing and not self._unhardened:
+                raise errors.unhardened("; ".join(missing))
+            self._filtered = not any("seccomp" in what for what in missing)
         body = create_body(
             spec,
             image=image["Id"],
@@ -82,7 +86,11 @@ class Docker:
         try:
             container = (await asyncio.shield(making))["Id"]
             sandbox = await self._start(spec, container, name, image)
-            await self._must_work(sandbox, spec)
+            # The first sandbox of an image and a runtime is probed, before anybody else uses it.
+            kind = (runtime_of(spec), sandbox.image_digest)
+            if self._probed and kind not in self._sound:
+                await probe(sandbox, spec, unhardened=self._unhardened)
+                self._sound.add(kind)
             await sandbox.permit(spec.profile, run=run)
         except BaseException:
             # What was begun in a thread goes on there: wait for it, or the container would stay for ever.
@@ -120,27 +128,16 @@ class Docker:
         """Ask the engine something, in a thread. Raises ``Refused`` or ``SandboxLost``."""
         return await self._call(spec, question)
 
-    async def _must_hold(self, spec: Spec) -> None:
-        """Ask the engine, before the first sandbox, whether it has what hardening needs."""
-        if self._sound:
-            return
-        info = await self._call(spec, engine_api.info)
-        if (missing := gaps(info)) and not self._unhardened:
-            raise errors.unhardened("; ".join(missing))
-        self._filtered = not any("seccomp" in what for what in missing)
-
-    async def _must_work(self, sandbox: RemoteSandbox, spec: Spec) -> None:
-        """Probe the first sandbox of an image and a runtime, before anybody else uses it."""
-        kind = (spec.runtime, sandbox.image_digest)
-        if self._probed and kind not in self._sound:
-            await probe(sandbox, spec, unhardened=self._unhardened)
-            self._sound.add(kind)
-
-    async def _image(self, spec: Spec) -> dict[str, Any]:
-        return await self._call(spec, partial(engine_api.image, spec.image))
-
     async def _start(self, spec: Spec, container: str, name: str, image: dict[str, Any]) -> RemoteSandbox:
-        wire = await self._attach(spec, container)
+        attaching = asyncio.create_task(self._call(spec, partial(engine_api.attach, container)))
+        try:
+            raw = await asyncio.shield(attaching)
+        except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
+            self._leaving.add(attaching)
+            attaching.add_done_callback(engine_api.hang_up)
+            attaching.add_done_callback(self._leaving.discard)
+            raise
+        wire = await over(raw)
         key = secrets.token_bytes(32)
         channel = Channel(wire, key)
         try:
@@ -164,17 +161,6 @@ class Docker:
         self._sandboxes[name] = sandbox
         return sandbox
 
-    async def _attach(self, spec: Spec, container: str) -> DockerWire:
-        attaching = asyncio.create_task(self._call(spec, partial(engine_api.attach, container)))
-        try:
-            raw = await asyncio.shield(attaching)
-        except asyncio.CancelledError:  # the engine answers all the same, and nobody wants the socket any more
-            self._leaving.add(attaching)
-            attaching.add_done_callback(engine_api.hang_up)
-            attaching.add_done_callback(self._leaving.discard)
-            raise
-        return await over(raw)
-
     async def _discard(self, container: str) -> None:
         """Kill and remove; what is gone already is fine."""
         self._sandboxes.pop(container, None)
@@ -186,7 +172,16 @@ class Docker:
     async def _call(self, spec: Spec, question: Callable[[docker.APIClient], T]) -> T:
         """Run a call of docker-py in a thread and translate what it raises."""
         try:
-            client = await self._connected()
+            async with self._opening:
+                if self._client is None:
+
+                    def opened() -> docker.APIClient:
+                        api = connect(self.address, self._timeout)
+                        sweep(api, self._owner)
+                        return api
+
+                    self._client = await asyncio.to_thread(opened)
+                client = self._client
             asking = asyncio.ensure_future(asyncio.to_thread(question, client))
             try:
                 return await asyncio.shield(asking)
@@ -198,14 +193,3 @@ class Docker:
             raise errors.by_engine(spec, error) from error
         except (DockerException, requests.RequestException, OSError) as error:
             raise errors.unreachable(error) from error
-
-    async def _connected(self) -> docker.APIClient:
-        async with self._opening:
-            if self._client is None:
-                self._client = await asyncio.to_thread(self._connect)
-            return self._client
-
-    def _connect(self) -> docker.APIClient:
-        api = connect(self.address, self._timeout)
-        sweep(api, self._owner)
-        return api

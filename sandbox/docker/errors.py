@@ -7,6 +7,7 @@ from docker.errors import APIError
 
 from domain import Refused, SandboxLost, SignoffError
 from sandbox.contract import Spec
+from sandbox.docker.hardening import runtime_of
 
 _BUILD = "Build it: make image (or name your own with SIGNOFF_SANDBOX_IMAGE)."
 _START = "Start Docker: make docker. Then: signoff doctor."
@@ -26,7 +27,7 @@ def image_unsuitable(spec: Spec, what: str) -> Refused:
 
 def runtime_unsupported(spec: Spec, what: str) -> Refused:
     return Refused(
-        f"The container runtime {spec.runtime!r} does not work here: {what}.",
+        f"The container runtime {runtime_of(spec)!r} does not work here: {what}.",
         code="runtime_unsupported",
         hint="Install a current release and register it with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc.",
     )
@@ -65,7 +66,7 @@ def by_engine(spec: Spec, error: APIError) -> SignoffError:
         return runtime_unsupported(spec, "the engine does not know it")
     if "no space left" in low:
         return Refused("The engine's disk is full.", code="disk_full", hint="Free some: docker system df; then go on.")
-    if "oci runtime" in low and spec.runtime != "runc":
+    if "oci runtime" in low and runtime_of(spec) != "runc":
         return runtime_unsupported(spec, said[-300:])
     return SandboxLost(f"The engine could not start a sandbox: {said[-500:]}", hint="See: signoff doctor.")
 
@@ -84,14 +85,14 @@ def unreachable(error: Exception) -> SignoffError:
             return Refused("Docker does not answer.", code="docker_missing", hint=_START)
         if isinstance(told, requests.Timeout):
             return SandboxLost("Docker takes too long to answer.", hint="Look at the engine's load and its log.")
-        told = told.__cause__ or told.__context__ or _inner(told)
+        # requests and urllib3 carry the cause as an argument
+        told = (
+            told.__cause__
+            or told.__context__
+            or next((arg for arg in told.args if isinstance(arg, BaseException)), None)
+        )
     if "permission denied" in str(error).lower():
         return Refused("You may not talk to Docker.", code="docker_denied", hint=_START)
     if errno.errorcode.get(getattr(error, "errno", 0) or 0) == "ENOENT":
         return Refused("Docker does not answer.", code="docker_missing", hint=_START)
     return SandboxLost(f"Docker does not answer: {error}", hint=_START)
-
-
-def _inner(error: BaseException) -> BaseException | None:
-    """Unpack requests and urllib3, which carry the cause as an argument."""
-    return next((arg for arg in error.args if isinstance(arg, BaseException)), None)

@@ -5,17 +5,42 @@ call, where one may write, whom one may see, and how much of everything there is
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox.contract import Limits, Spec
+from sandbox.contract import Spec
 from sandbox.inside import BOOT
 
 UID: Final = 10_001
 LABEL: Final = "signoff.sandbox"
 """Every container of ours carries it: the sweep at start finds what a dead orchestrator left."""
+RUNTIMES: Final = ("runc", "runsc", "kata")
+"""What a spec may ask for; the first is meant where it asks for nothing."""
 _MB: Final = 1 << 20
 _HUGE: Final = 1 << 30
+
+_SEALED: Final[Mapping[str, Any]] = {
+    "AutoRemove": True,
+    "NetworkMode": "none",
+    "IpcMode": "private",
+    "CgroupnsMode": "private",
+    "PidMode": "",
+    "UTSMode": "",
+    "Privileged": False,
+    "CapAdd": [],
+    "CapDrop": ["ALL"],
+    "ReadonlyRootfs": True,
+    "Binds": [],
+    "Devices": [],
+    "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
+    "OomKillDisable": False,
+}
+"""The same for every sandbox, whatever its spec says."""
+
+
+def runtime_of(spec: Spec) -> str:
+    """The engine's name of the runtime that a spec asks for."""
+    return spec.runtime or RUNTIMES[0]
 
 
 def create_body(
@@ -35,6 +60,28 @@ def create_body(
         apparmor: name of a loaded profile, or empty where the host has no AppArmor.
         labels: more labels, such as the orchestrator's id.
     """
+    limits, security = spec.limits, ["no-new-privileges:true"]
+    if seccomp is not None:
+        security.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
+    if apparmor:
+        security.append(f"apparmor={apparmor}")
+    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
+    ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
+    host: dict[str, Any] = {
+        **_SEALED,
+        "Runtime": runtime_of(spec),
+        "SecurityOpt": security,
+        "Tmpfs": {
+            "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
+            "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  its own
+        },
+        "Memory": limits.memory_mb * _MB,
+        "MemorySwap": limits.memory_mb * _MB,  # the same number: no swap on top
+        "NanoCpus": int(limits.cpus * 1e9),
+        "PidsLimit": limits.pids,
+        "ShmSize": 16 * _MB,
+        "Ulimits": [{"Name": name, "Soft": most, "Hard": most} for name, most in ulimits.items()],
+    }
     return {
         "Image": image,
         "Entrypoint": ["python3"],
@@ -51,60 +98,5 @@ def create_body(
         "Tty": False,
         "NetworkDisabled": True,
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": _host_config(spec, seccomp, apparmor),
+        "HostConfig": host,
     }
-
-
-def _host_config(spec: Spec, seccomp: Mapping[str, Any] | None, apparmor: str) -> dict[str, Any]:
-    return {
-        "Runtime": spec.runtime,
-        "AutoRemove": True,
-        "NetworkMode": "none",
-        "IpcMode": "private",
-        "CgroupnsMode": "private",
-        "PidMode": "",
-        "UTSMode": "",
-        "Privileged": False,
-        "CapAdd": [],
-        "CapDrop": ["ALL"],
-        "ReadonlyRootfs": True,
-        "SecurityOpt": _security(seccomp, apparmor),
-        "Tmpfs": _tmpfs(spec.limits),
-        "Binds": [],
-        "Devices": [],
-        "LogConfig": {"Type": "none", "Config": {}},  # 57 MB of short lines became 2 GB of json on the host
-        **_resources(spec.limits),
-    }
-
-
-def _security(seccomp: Mapping[str, Any] | None, apparmor: str) -> list[str]:
-    options = ["no-new-privileges:true"]
-    if seccomp is not None:
-        options.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
-    return [*options, f"apparmor={apparmor}"] if apparmor else options
-
-
-def _tmpfs(limits: Limits) -> dict[str, str]:
-    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
-    return {
-        "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
-        "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  the sandbox's own
-    }
-
-
-def _resources(limits: Limits) -> dict[str, Any]:
-    memory = limits.memory_mb * _MB
-    return {
-        "Memory": memory,
-        "MemorySwap": memory,  # the same number: no swap on top
-        "NanoCpus": int(limits.cpus * 1e9),
-        "PidsLimit": limits.pids,
-        "ShmSize": 16 * _MB,
-        "OomKillDisable": False,
-        "Ulimits": _ulimits(limits),
-    }
-
-
-def _ulimits(limits: Limits) -> Sequence[dict[str, Any]]:
-    wanted = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
-    return [{"Name": name, "Soft": value, "Hard": value} for name, value in wanted.items()]

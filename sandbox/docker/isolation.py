@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.contract import Check, Spec
+from sandbox.docker.hardening import runtime_of
 
 _LIMITS: Final = (("MemoryLimit", "memory"), ("PidsLimit", "processes"))
 _CPU: Final = ("CpuCfsQuota", "CPUCfsQuota")
@@ -28,15 +29,17 @@ def gaps(info: Mapping[str, Any]) -> tuple[str, ...]:
 
 def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     """Say which isolation is in force, what is missing, and what could be better."""
-    known = spec.runtime in info.get("Runtimes", {})
+    known = runtime_of(spec) in info.get("Runtimes", {})
     extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in _options(info)]
-    told = ", ".join([spec.runtime, *extra])
+    told = ", ".join([runtime_of(spec), *extra])
     missing = gaps(info)
+    old = str(info.get("CgroupVersion", "1")) == "1"
+    own_root = runtime_of(spec) == "runc" and not ("rootless" in extra or "userns" in extra)
     return (
         Check(
             name="isolation",
             ok=known,
-            detail=told if known else f"{spec.runtime} is not among {sorted(info.get('Runtimes', {}))}",
+            detail=told if known else f"{runtime_of(spec)} is not among {sorted(info.get('Runtimes', {}))}",
             hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc.",
         ),
         Check(
@@ -45,7 +48,27 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
             detail="; ".join(missing) or "own seccomp profile, memory, CPU, PIDs",
             hint="Use an engine and a kernel with it; Signoff does not start without (SIGNOFF_SANDBOX_UNHARDENED).",
         ),
-        *_advice(spec, info),
+        Check(
+            name="cgroup",
+            ok=not old,
+            needed=False,
+            detail="v1" if old else "v2",
+            hint="With v2 the kernel kills a whole group at once and counts memory better.",
+        ),
+        Check(
+            name="swap",
+            ok=info.get("SwapLimit") is not False,
+            needed=False,
+            detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
+            hint="Boot with swapaccount=1, or without swap: a hog may use it up.",
+        ),
+        Check(
+            name="user namespace",
+            ok=not own_root,
+            needed=False,
+            detail="root of the engine is root of the host" if own_root else "of its own",
+            hint=f"Run the engine rootless or with userns-remap. {_STRONGER}",
+        ),
     )
 
 
@@ -74,35 +97,6 @@ def runc_check(version: Mapping[str, Any]) -> Check:
         detail=told or "version not told",
         hint="Older than 1.2.8/1.3.3, which close CVE-2025-31133, -52565 and -52881; look whether your "
         "distribution has mended it. They need a hand in the image or in mounts, which no command has here.",
-    )
-
-
-def _advice(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
-    old = str(info.get("CgroupVersion", "1")) == "1"
-    options = _options(info)
-    own_root = spec.runtime == "runc" and not ("rootless" in options or "userns" in options)
-    return (
-        Check(
-            name="cgroup",
-            ok=not old,
-            needed=False,
-            detail="v1" if old else "v2",
-            hint="With v2 the kernel kills a whole group at once and counts memory better.",
-        ),
-        Check(
-            name="swap",
-            ok=info.get("SwapLimit") is not False,
-            needed=False,
-            detail="limited with memory" if info.get("SwapLimit") is not False else "not limited",
-            hint="Boot with swapaccount=1, or without swap: a hog may use it up.",
-        ),
-        Check(
-            name="user namespace",
-            ok=not own_root,
-            needed=False,
-            detail="root of the engine is root of the host" if own_root else "of its own",
-            hint=f"Run the engine rootless or with userns-remap. {_STRONGER}",
-        ),
     )
 
 

@@ -28,7 +28,23 @@ async def preflight(engine: AskableEngine, spec: Spec) -> tuple[Check, ...]:
         checks += [*isolation(spec, info), runc_check(version)]
         image = await engine.ask(spec, partial(api.image, spec.image))
         checks.append(Check(name="sandbox image", ok=True, detail=f"{spec.image} ({image['Id'][7:19]})"))
-        checks.append(await _lease(engine, spec))
+        began = time.monotonic()
+        sandbox = await engine.lease(spec)
+        try:
+            cold = (time.monotonic() - began) * 1_000
+            began = time.monotonic()
+            ran = await sandbox.run(["git", "--version"], cwd="/")
+            ms = (time.monotonic() - began) * 1_000
+        finally:
+            await sandbox.close()
+        checks.append(
+            Check(
+                name="sandbox",
+                ok=ran.ok,
+                detail=f"leased in {cold:.0f} ms, a command takes {ms:.1f} ms",
+                hint="The image needs git: BASE=YOUR_IMAGE sandbox/images/build.sh",
+            )
+        )
     except SignoffError as error:
         checks.append(
             Check(name=_NAMES.get(error.stable_code, "sandbox"), ok=False, detail=error.message, hint=error.hint)
@@ -44,21 +60,3 @@ _NAMES = {
     "runtime_unsupported": "isolation",
     "sandbox_unhardened": "hardening",
 }
-
-
-async def _lease(engine: AskableEngine, spec: Spec) -> Check:
-    began = time.monotonic()
-    sandbox = await engine.lease(spec)
-    try:
-        cold = (time.monotonic() - began) * 1_000
-        began = time.monotonic()
-        ran = await sandbox.run(["git", "--version"], cwd="/")
-        ms = (time.monotonic() - began) * 1_000
-    finally:
-        await sandbox.close()
-    return Check(
-        name="sandbox",
-        ok=ran.ok,
-        detail=f"leased in {cold:.0f} ms, a command takes {ms:.1f} ms",
-        hint="The image needs git: BASE=YOUR_IMAGE sandbox/images/build.sh",
-    )

@@ -8,6 +8,7 @@ the hardening arrived is seen from inside: an engine may accept a flag and do no
 from domain import Refused
 from sandbox.contract import Sandbox, Spec
 from sandbox.docker import errors
+from sandbox.docker.hardening import runtime_of
 
 _SCRIPT = """
 command -v git >/dev/null || { echo image it has no git; exit 1; }
@@ -48,7 +49,7 @@ async def probe(sandbox: Sandbox, spec: Spec, *, unhardened: bool = False) -> No
     Raises:
         Refused: ``image_unsuitable``, ``runtime_unsupported`` or ``sandbox_unhardened``, with what did not work.
     """
-    problem = await found_wrong(sandbox, spec.runtime)
+    problem = await found_wrong(sandbox, runtime_of(spec))
     if problem is None:
         return
     kind, what = problem

@@ -81,7 +81,23 @@ class RemoteSandbox:
         }
         async with self._turn:
             answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
-        return _command_run(argv, answer)
+        told, payload = answer
+        try:
+            pieces: list[bytes] = []
+            for size in told["pieces"]:
+                pieces.append(payload[:size])
+                payload = payload[size:]
+            (out_head, out_tail, err_head, err_tail), (out, err) = pieces, told["dropped"]
+            return CommandRun(
+                command=" ".join(argv),
+                ended=told["ended"],
+                code=told["code"],
+                stdout=Output(head=out_head, tail=out_tail, dropped=out),
+                stderr=Output(head=err_head, tail=err_tail, dropped=err),
+                duration_ms=told["ms"],
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise SandboxLost("The sandbox gave an answer that makes no sense.") from error
 
     async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
         """See ``Sandbox.read``."""
@@ -121,23 +137,3 @@ class RemoteSandbox:
             code = str(answer["code"])
             raise Refused(f"{header['path']}: {answer['message']}", code=code, hint=_HINTS.get(code, ""))
         return answer, data
-
-
-def _command_run(argv: Sequence[str], answer: Answer) -> CommandRun:
-    header, payload = answer
-    try:
-        pieces: list[bytes] = []
-        for size in header["pieces"]:
-            pieces.append(payload[:size])
-            payload = payload[size:]
-        (out_head, out_tail, err_head, err_tail), (out, err) = pieces, header["dropped"]
-        return CommandRun(
-            command=" ".join(argv),
-            ended=header["ended"],
-            code=header["code"],
-            stdout=Output(head=out_head, tail=out_tail, dropped=out),
-            stderr=Output(head=err_head, tail=err_tail, dropped=err),
-            duration_ms=header["ms"],
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise SandboxLost("The sandbox gave an answer that makes no sense.") from error

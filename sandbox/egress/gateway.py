@@ -6,7 +6,7 @@ from domain import CommandRun, SandboxLost
 from sandbox.channel import Channel
 from sandbox.egress.policy import Egress, check_rules
 from sandbox.egress.proxy import Proxy, Witness
-from sandbox.egress.tunnel import Tunnel
+from sandbox.egress.tunnel import EgressTunnel
 from sandbox.inside.tunnel import PORT
 
 _CA = "/work/.signoff/ca.pem"
@@ -29,7 +29,7 @@ class EgressGateway:
     def __init__(self, rules: Egress | None, witness: Witness) -> None:
         self._rules, self._witness = rules, witness
         self._proxy: Proxy | None = None
-        self._tunnel: Tunnel | None = None
+        self._tunnel: EgressTunnel | None = None
         self.environment: dict[str, str] = {}
 
     async def open(self, sandbox: CommandRunner, channel: Channel, run: str) -> None:
@@ -37,13 +37,20 @@ class EgressGateway:
         rules = check_rules(self._rules)
         if self._proxy is None:
             proxy = Proxy(rules, run=run, sandbox=sandbox.id, witness=self._witness)
-            self._tunnel = Tunnel(channel, proxy.serve)
+            self._tunnel = EgressTunnel(channel, proxy.serve)
             await self._tunnel.open()
             if rules.ca:
-                await _trust(sandbox, rules.ca)
+                # The image's certificates and the given ones together.
+                script = f"mkdir -p /work/.signoff; {{ cat {_BUNDLES} 2>/dev/null; echo; cat; }} >{_CA}"
+                ran = await sandbox.run(["sh", "-c", script], cwd="/", stdin=rules.ca.encode(), timeout_s=10.0)
+                if not ran.ok:
+                    raise SandboxLost("The certificates could not be put into the sandbox.")
             self._proxy = proxy
         self._proxy.open = True
-        self.environment = _variables(rules)
+        here = f"http://127.0.0.1:{PORT}"
+        names = {"HTTP_PROXY": here, "HTTPS_PROXY": here, "NO_PROXY": "localhost,127.0.0.1,::1"}
+        lower = {name.lower(): text for name, text in names.items()}
+        self.environment = {**names, **lower, **(dict.fromkeys(_TRUST, _CA) if rules.ca else {}), **rules.env}
 
     def shut(self) -> None:
         """Let commands reach nobody any more; the budget is not given back by opening again."""
@@ -55,19 +62,3 @@ class EgressGateway:
         """End every connection."""
         if self._tunnel is not None:
             await self._tunnel.close()
-
-
-def _variables(rules: Egress) -> dict[str, str]:
-    proxy = f"http://127.0.0.1:{PORT}"
-    here = "localhost,127.0.0.1,::1"
-    told = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": here}
-    trust = dict.fromkeys(_TRUST, _CA) if rules.ca else {}
-    return {**told, **{name.lower(): text for name, text in told.items()}, **trust, **rules.env}
-
-
-async def _trust(sandbox: CommandRunner, certificates: str) -> None:
-    """Lay the image's certificates and the given ones together."""
-    script = f"mkdir -p /work/.signoff; {{ cat {_BUNDLES} 2>/dev/null; echo; cat; }} >{_CA}"
-    ran = await sandbox.run(["sh", "-c", script], cwd="/", stdin=certificates.encode(), timeout_s=10.0)
-    if not ran.ok:
-        raise SandboxLost("The certificates could not be put into the sandbox.")

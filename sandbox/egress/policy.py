@@ -43,7 +43,7 @@ class Egress:
 
 
 @value
-class Passage:
+class EgressRecord:
     """One connection that was tried, for the log of its run."""
 
     run: str

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from sandbox.egress.policy import Egress, NoPassage, Passage, public, target_of
+from sandbox.egress.policy import Egress, EgressRecord, NoPassage, public, target_of
 from sandbox.egress.tls_client_hello import MAX_HELLO, hello_name
-from sandbox.egress.tunnel import Connection
+from sandbox.egress.tunnel import EgressConnection
 
 _LOG = logging.getLogger(__name__)
 _HEAD = 8 << 10
@@ -18,7 +18,7 @@ _READ = 64 << 10
 _TOLD = 100
 """Refusals that are written down beyond the connections one may make: a flood of tries must fill no disk."""
 
-Witness = Callable[[Passage], None]
+Witness = Callable[[EgressRecord], None]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -29,7 +29,7 @@ async def resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-def write_log(passage: Passage) -> None:
+def write_log(passage: EgressRecord) -> None:
     """Tell the log."""
     _LOG.info("egress %s %s", passage.verdict, passage, extra={"passage": passage})
 
@@ -40,7 +40,7 @@ class Telling:
     def __init__(self, witness: Witness, most: int) -> None:
         self._witness, self._left = witness, most
 
-    def __call__(self, passage: Passage) -> None:
+    def __call__(self, passage: EgressRecord) -> None:
         self._left -= 1
         if self._left >= 0:
             self._witness(passage)
@@ -62,14 +62,14 @@ class Proxy:
         patience_s: float = 10.0,
     ) -> None:
         self._rules, self._tell, self._resolve = rules, Telling(witness, rules.connections + _TOLD), resolve
-        self._blank = Passage(run=run, sandbox=sandbox, target="", verdict="refused")
+        self._blank = EgressRecord(run=run, sandbox=sandbox, target="", verdict="refused")
         self._patience_s = patience_s
         self._left = rules.upload_bytes
         self._connections = rules.connections
         self.open = True
         """False: nobody may be spoken to any more."""
 
-    async def serve(self, inside: Connection) -> None:
+    async def serve(self, inside: EgressConnection) -> None:
         """Serve one connection to its end, and tell the witness about it."""
         told = self._blank
         try:
@@ -78,7 +78,12 @@ class Proxy:
             host, port = target_of(head)
             reader, writer = await self._connect(host, port)
         except (NoPassage, TimeoutError, OSError) as error:
-            await self._refuse(inside, error)
+            status = error.status if isinstance(error, NoPassage) else "502 Bad Gateway"
+            text = f"signoff: {error or type(error).__name__}\n".encode()
+            answer = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+            with contextlib.suppress(OSError):
+                await inside.write(f"{answer}Content-Length: {len(text)}\r\n\r\n".encode() + text)
+            await inside.close()
             self._tell(replace(told, reason=str(error) or type(error).__name__))
             return
         try:
@@ -98,11 +103,21 @@ class Proxy:
             addresses = await self._resolve(host, port)
             if host not in self._rules.private and not all(map(public, addresses)):
                 raise NoPassage(f"{host} lies on a private address")
-            return await _first(addresses, port)
+            problem: Exception = NoPassage("it has no address", status="502 Bad Gateway")
+            for address in addresses:
+                try:
+                    return await asyncio.open_connection(address, port)
+                except OSError as error:
+                    problem = error
+            raise problem
 
     async def _pass(
-        self, inside: Connection, host: str, told: Passage, outside: tuple[asyncio.StreamReader, asyncio.StreamWriter]
-    ) -> Passage:
+        self,
+        inside: EgressConnection,
+        host: str,
+        told: EgressRecord,
+        outside: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> EgressRecord:
         """Let bytes through once the client has named the very host in its hello."""
         counts = [0, 0]
         try:
@@ -118,7 +133,7 @@ class Proxy:
             return replace(told, reason=reason[:300], up=counts[0], down=counts[1])
         return replace(told, up=counts[0], down=counts[1])
 
-    async def _up(self, inside: Connection, data: bytes, writer: asyncio.StreamWriter, counts: list[int]) -> None:
+    async def _up(self, inside: EgressConnection, data: bytes, writer: asyncio.StreamWriter, counts: list[int]) -> None:
         while data:
             if len(data) > self._left:
                 raise NoPassage("the upload budget is spent")
@@ -131,36 +146,14 @@ class Proxy:
             writer.write_eof()
 
     @staticmethod
-    async def _down(inside: Connection, reader: asyncio.StreamReader, counts: list[int]) -> None:
+    async def _down(inside: EgressConnection, reader: asyncio.StreamReader, counts: list[int]) -> None:
         while data := await asyncio.wait_for(reader.read(_READ), _IDLE_S):
             counts[1] += len(data)
             await inside.write(data)
         inside.end()
 
-    @staticmethod
-    async def _refuse(inside: Connection, error: Exception) -> None:
-        status = error.status if isinstance(error, NoPassage) else "502 Bad Gateway"
-        text = f"signoff: {error or type(error).__name__}\n".encode()
-        head = (
-            f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n"
-        )
-        with contextlib.suppress(OSError):
-            await inside.write(head.encode() + text)
-        await inside.close()
 
-
-async def _first(addresses: list[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to the first of the addresses that answers."""
-    problem: Exception = NoPassage("it has no address", status="502 Bad Gateway")
-    for address in addresses:
-        try:
-            return await asyncio.open_connection(address, port)
-        except OSError as error:
-            problem = error
-    raise problem
-
-
-async def _until(inside: Connection, end: bytes, patience_s: float) -> bytes:
+async def _until(inside: EgressConnection, end: bytes, patience_s: float) -> bytes:
     data = b""
     async with asyncio.timeout(patience_s):
         while end not in data:
@@ -174,7 +167,7 @@ async def _until(inside: Connection, end: bytes, patience_s: float) -> bytes:
     return head + b"\r\n"
 
 
-async def _hello(inside: Connection, host: str, patience_s: float) -> bytes:
+async def _hello(inside: EgressConnection, host: str, patience_s: float) -> bytes:
     """Read the client's hello, which must name the host that the connection was allowed for."""
     data = b""
     async with asyncio.timeout(patience_s):

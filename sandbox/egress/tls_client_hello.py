@@ -48,10 +48,7 @@ def hello_name(data: bytes) -> str | None:
     hello.field(1)  # compression
     if hello.empty:
         raise NoPassage("a TLS hello without a server name")
-    return _server_name(hello.field(2))
-
-
-def _server_name(extensions: _Bytes) -> str:
+    extensions = hello.field(2)
     name: str | None = None
     while not extensions.empty:
         kind, body = extensions.number(2), extensions.field(2)

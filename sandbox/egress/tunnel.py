@@ -15,7 +15,7 @@ _SLACK = 128 << 10
 _CLOSE_S = 2.0
 
 
-class Connection:
+class EgressConnection:
     """One connection that was made inside."""
 
     def __init__(self, number: int, tell: Callable[[int, str, bytes, int], None]) -> None:
@@ -80,12 +80,12 @@ class Connection:
         await self._moved.wait()
 
 
-class Tunnel:
+class EgressTunnel:
     """Every connection of one sandbox; each is served by a task of its own."""
 
-    def __init__(self, channel: Channel, serve: Callable[[Connection], Awaitable[None]]) -> None:
+    def __init__(self, channel: Channel, serve: Callable[[EgressConnection], Awaitable[None]]) -> None:
         self._channel, self._serve = channel, serve
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, EgressConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._out: asyncio.Queue[tuple[dict[str, Any], bytes]] = asyncio.Queue()
 
@@ -104,7 +104,7 @@ class Tunnel:
     def _take(self, header: dict[str, Any], payload: bytes) -> None:
         number = header["conn"]
         if header["kind"] == "open":
-            connection = self._connections[number] = Connection(number, self._tell)
+            connection = self._connections[number] = EgressConnection(number, self._tell)
             self._do(self._serve(connection))
             return
         connection = self._connections.get(number)

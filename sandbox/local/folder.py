@@ -56,10 +56,18 @@ class LocalSandbox:
         heard: Heard | None = None,
     ) -> CommandRun:
         """See ``Sandbox.run``."""
+        scratch = f"{self._root}/tmp"  # noqa: S108  a folder of its own
+        own = {
+            "PATH": f"{Path(sys.executable).parent}:{_PATH}",
+            "HOME": "/work/home",
+            "TMPDIR": scratch,
+            "XDG_CACHE_HOME": f"{scratch}/cache",
+            "LANG": "C.UTF-8",
+        }
         wanted = MappedCommand(
             argv=tuple(map(self._mapped, argv)),
             cwd=self._mapped(cwd),
-            env=self._environment(env or {}),
+            env={name: self._mapped(text) for name, text in {**own, **(env or {})}.items()},
             stdin=stdin,
             timeout_s=timeout_s,
         )
@@ -116,17 +124,6 @@ class LocalSandbox:
     def _must_be_open(self) -> None:
         if not self._open:
             raise SandboxLost("The sandbox is gone: it was closed.")
-
-    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        scratch = f"{self._root}/tmp"  # noqa: S108  a folder of its own
-        own = {
-            "PATH": f"{Path(sys.executable).parent}:{_PATH}",
-            "HOME": "/work/home",
-            "TMPDIR": scratch,
-            "XDG_CACHE_HOME": f"{scratch}/cache",
-            "LANG": "C.UTF-8",
-        }
-        return {name: self._mapped(text) for name, text in {**own, **more}.items()}
 
     def _mapped(self, text: str) -> str:
         return _OURS.sub(f"{self._root}/work", text)

@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,15 @@ class MarkedProcesses:
         """Run to the end and return how it ended; no process of it is left."""
         loop = asyncio.get_running_loop()
         try:
-            process = await self._start(wanted, out, err)
+            process = await asyncio.create_subprocess_exec(
+                *wanted.argv,
+                cwd=wanted.cwd,
+                env={**wanted.env, _MARK: self._token},
+                start_new_session=True,
+                stdin=asyncio.subprocess.PIPE if wanted.stdin else asyncio.subprocess.DEVNULL,
+                stdout=out.child,
+                stderr=err.child,
+            )
         except OSError as error:
             err.head += f"{wanted.argv[0]}: {error.strerror}\n".encode()
             return "exit", NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
@@ -52,7 +60,16 @@ class MarkedProcesses:
             loop.add_reader(stream.fd, _emptied, loop, stream)
         feeding = asyncio.create_task(_feed(process, wanted.stdin))
         try:
-            return await self._watch(process, wanted.timeout_s, (out, err))
+            try:
+                async with asyncio.timeout(wanted.timeout_s):
+                    code = await process.wait()
+            except TimeoutError:
+                return "timeout", signal.SIGKILL
+            end = time.monotonic() + LINGER_S
+            # Strangers' processes do not tell when they end: there is nothing to wait on but time.
+            while any(s.open for s in (out, err)) and time.monotonic() < end and self._alive():  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)
+            return "exit", code
         finally:
             await self.kill()
             feeding.cancel()
@@ -69,31 +86,6 @@ class MarkedProcesses:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(_LOOK_S)
-
-    async def _start(self, wanted: MappedCommand, out: Stream, err: Stream) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *wanted.argv,
-            cwd=wanted.cwd,
-            env={**wanted.env, _MARK: self._token},
-            start_new_session=True,
-            stdin=asyncio.subprocess.PIPE if wanted.stdin else asyncio.subprocess.DEVNULL,
-            stdout=out.child,
-            stderr=err.child,
-        )
-
-    async def _watch(
-        self, process: asyncio.subprocess.Process, timeout_s: float, streams: Sequence[Stream]
-    ) -> tuple[Literal["exit", "timeout"], int]:
-        try:
-            async with asyncio.timeout(timeout_s):
-                code = await process.wait()
-        except TimeoutError:
-            return "timeout", signal.SIGKILL
-        end = time.monotonic() + LINGER_S
-        # Strangers' processes do not tell when they end: there is nothing to wait on but time.
-        while any(s.open for s in streams) and time.monotonic() < end and self._alive():  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)
-        return "exit", code
 
     def _alive(self) -> list[int]:
         mark = f"{_MARK}={self._token}".encode()

@@ -11,21 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain import Refused
-from sandbox.git import LISTING, GitFailed, GitStopped, create, git
+from sandbox.git import LISTING, GitFailed, GitStopped, TreeEntry, contents, create, git
 from sandbox.source.files import FileUnreadable, read_bounded
 from sandbox.source.refs import Refs
 from sandbox.source.repository import SourceRepository, object_files, too_slow, unsupported
 
 _SHALLOW = 64 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeEntry:
-    """One line of a tree."""
-
-    mode: str
-    """As git writes it: ``100644``, ``100755``, ``120000`` (a symbolic link), ``160000`` (a submodule), ``040000``."""
-    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,7 @@ class Borrowed:
         for line in out.split(b"\0")[:-1]:
             meta, _, path = line.partition(b"\t")
             mode, _, name = meta.split(b" ")
-            found[path] = TreeEntry(mode=mode.decode(), id=name.decode())
+            found[path] = TreeEntry(mode.lstrip(b"0"), name.decode())
         return found
 
     async def blobs(self, names: Sequence[str], limit: int) -> dict[str, bytes]:
@@ -72,14 +63,7 @@ class Borrowed:
         told = await self._git("cat-file", "--batch-check", stdin=asked)
         kinds = (line.split() for line in told.decode(errors="replace").splitlines())
         fit = [kind[0] for kind in kinds if kind[1:2] == ["blob"] and int(kind[2]) <= limit]
-        out, at = await self._git("cat-file", "--batch", stdin="".join(f"{n}\n" for n in fit).encode()), 0
-        found: dict[str, bytes] = {}
-        for name in fit:
-            head = out.index(b"\n", at)
-            size = int(out[at:head].rsplit(b" ", 1)[-1])
-            found[name] = out[head + 1 : head + 1 + size]
-            at = head + size + 2
-        return found
+        return contents(await self._git("cat-file", "--batch", stdin="".join(f"{n}\n" for n in fit).encode()), fit)
 
     async def copy(self, commit: str, store: Path) -> None:
         """Copy a commit and its files, without history, into the repository ``store`` as one pack.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain import Refused
-from sandbox.source.borrow import TreeEntry
+from sandbox.git import SUBMODULE, TreeEntry
 from sandbox.source.files import opened, status, write_new
 from sandbox.source.index_file import IndexEntry, write_index
 from sandbox.source.work_tree import WorkTreeStatus, blob_id, content, same_kind
@@ -31,7 +31,7 @@ class Exchange:
     @property
     def is_file(self) -> bool:
         """Whether there is a file to touch; a submodule is a folder of its own."""
-        return all(each is None or each.mode != "160000" for each in (self.old, self.new))
+        return all(each is None or each.mode != SUBMODULE for each in (self.old, self.new))
 
     @property
     def parts(self) -> list[bytes]:
@@ -46,7 +46,7 @@ def exchanges(old: Mapping[bytes, TreeEntry], new: Mapping[bytes, TreeEntry]) ->
 
 
 def _file(entry: TreeEntry | None) -> TreeEntry | None:
-    return None if entry is None or entry.mode == "040000" else entry
+    return None if entry is None or entry.is_folder else entry
 
 
 def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blobs: Mapping[str, bytes]) -> bytes:
@@ -70,8 +70,15 @@ def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blo
     with opened(top) as root:
         line_ends = {each.path: _line_end(root, each, seen, before) for each in wanted if each.is_file}
         for each in sorted(by_path.values(), key=lambda each: each.path, reverse=True):
-            if each.new is None and each.is_file and not _skipped(entries.get(each.path)):
-                _remove(root, each.parts)
+            if each.new is not None or not each.is_file or _skipped(entries.get(each.path)):
+                continue
+            *above, name = each.parts
+            with suppress(OSError):  # gone already, or its folder is not empty without it: both are fine
+                with opened(root, above) as folder, suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+                for n in range(len(above), 0, -1):
+                    with opened(root, above[: n - 1]) as folder:
+                        os.rmdir(above[n - 1], dir_fd=folder)
         for each in by_path.values():
             entries.pop(each.path, None)
             if each.new is not None:
@@ -157,20 +164,6 @@ def _put(root: int, each: Exchange, new: TreeEntry, before: IndexEntry | None, d
             write_new(folder, name, data, 0o777 if mode & 0o100 else 0o666)
         found = status(folder, name)
     return entry if found is None else entry.seen(found)
-
-
-def _remove(root: int, parts: list[bytes]) -> None:
-    """Remove a file, and the folders that are empty without it."""
-    *above, name = parts
-    try:
-        with opened(root, above) as folder, suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=folder)
-        for n in range(len(above), 0, -1):
-            with opened(root, above[: n - 1]) as folder:
-                os.rmdir(above[n - 1], dir_fd=folder)
-    except OSError:
-        # Gone already, or not empty: both are fine.
-        return
 
 
 def _skipped(entry: IndexEntry | None) -> bool:

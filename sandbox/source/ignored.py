@@ -74,18 +74,12 @@ def _copy_names(borrowed: Borrowed, shadow: Path, paths: Iterable[bytes]) -> Non
         above = path.rstrip(b"/").rpartition(b"/")[0]
         while above not in seen:
             seen.add(above)
-            rules = _rules(borrowed.source.top, above)
+            rules = None
+            with suppress(OSError), opened(borrowed.source.top, [part for part in above.split(b"/") if part]) as fd:
+                rules = read_at(fd, ".gitignore", _RULES)
             if rules is not None:
                 (shadow / os.fsdecode(above) / ".gitignore").write_bytes(rules)
             above = above.rpartition(b"/")[0]
-
-
-def _rules(top: Path, folder: bytes) -> bytes | None:
-    try:
-        with opened(top, [part for part in folder.split(b"/") if part]) as fd:
-            return read_at(fd, ".gitignore", _RULES)
-    except OSError:
-        return None
 
 
 def _within(top: Path, folders: Iterable[bytes]) -> list[bytes]:

@@ -65,7 +65,9 @@ class IndexEntry:
 
     def seen(self, seen: os.stat_result) -> "IndexEntry":
         """Return the entry with what the file looks like now."""
-        return replace(self, stat=_stat(seen))
+        ctime, mtime = divmod(seen.st_ctime_ns, 10**9), divmod(seen.st_mtime_ns, 10**9)
+        values = (*ctime, *mtime, seen.st_dev, seen.st_ino, seen.st_uid, seen.st_gid, seen.st_size)
+        return replace(self, stat=tuple(value & _MASK for value in values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,3 @@ def write_index(entries: Iterable[IndexEntry]) -> bytes:
         parts.append(raw + b"\0" * (8 - len(raw) % 8))
     data = b"".join(parts)
     return data + hashlib.sha1(data, usedforsecurity=False).digest()
-
-
-def _stat(seen: os.stat_result) -> tuple[int, ...]:
-    ctime, mtime = divmod(seen.st_ctime_ns, 10**9), divmod(seen.st_mtime_ns, 10**9)
-    values = (*ctime, *mtime, seen.st_dev, seen.st_ino, seen.st_uid, seen.st_gid, seen.st_size)
-    return tuple(value & _MASK for value in values)

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +95,7 @@ class Refs:
 
     def any(self) -> bool:
         """Tell whether there is a ref at all."""
-        return bool(self.packed) or next(self._loose(), None) is not None
+        return bool(self.packed) or any(files for _, _, files in os.walk(self._source.common_dir / "refs"))
 
     @property
     def packed(self) -> dict[str, str]:
@@ -106,10 +105,6 @@ class Refs:
             pairs = (line.split(" ", 1) for line in os.fsdecode(data).split("\n") if line and line[0] not in "#^")
             self._packed = {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and _ID.match(pair[0])}  # noqa: PLR2004
         return self._packed
-
-    def _loose(self) -> Iterator[Path]:
-        for place, _, files in os.walk(self._source.common_dir / "refs"):
-            yield from (Path(place, name) for name in files)
 
     @staticmethod
     def _text(path: Path) -> str | None:

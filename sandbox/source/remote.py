@@ -96,7 +96,13 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
             await _fetch(remote, "+HEAD:refs/origin/HEAD")
         except GitFailed as error:
             raise _unreachable(url, error) from error
-        await git(store, "update-ref", ref, await _resolve(store, rev, url))
+        for name in (rev, f"refs/origin/heads/{rev}", f"refs/origin/tags/{rev}", f"refs/origin/{rev}"):
+            with contextlib.suppress(GitFailed):
+                named = (await git(store, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")).decode().strip()
+                break
+        else:
+            raise unknown_revision(rev, url)
+        await git(store, "update-ref", ref, named)
     commit = (await git(store, "rev-parse", f"{ref}^{{commit}}")).decode().strip()
     tree = (await git(store, "rev-parse", f"{commit}^{{tree}}")).decode().strip()
     return Pinned(repo=url, commit=commit, tree=tree, head=head if rev in {"HEAD", head} else None)
@@ -179,15 +185,6 @@ def is_same_host(url: str, target: str) -> bool:
         return False
     upgraded = (old.scheme, new.scheme, *ports) == ("http", "https", 80, 443)
     return upgraded or (old.scheme == new.scheme and ports[0] == ports[1])
-
-
-async def _resolve(store: Path, rev: str, url: str) -> str:
-    for name in (rev, f"refs/origin/heads/{rev}", f"refs/origin/tags/{rev}", f"refs/origin/{rev}"):
-        try:
-            return (await git(store, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")).decode().strip()
-        except GitFailed:
-            continue
-    raise unknown_revision(rev, url)
 
 
 def _unreachable(url: str, error: GitFailed) -> Refused:

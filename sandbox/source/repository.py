@@ -26,14 +26,12 @@ _OBJECT_DEPTH = 2
 
 def is_url(repo: str) -> bool:
     """Tell a URL (or ``user@host:path``) from a local path."""
-    return bool(_URL.match(repo)) and ("://" in repo or not _exists(repo))
-
-
-def _exists(path: str) -> bool:
+    if not _URL.match(repo) or "://" in repo:
+        return bool(_URL.match(repo))
     try:
-        return Path(path).exists()
-    except (OSError, ValueError):  # No name that a file can have.
-        return False
+        return not Path(repo).exists()
+    except (OSError, ValueError):  # no name that a file can have
+        return True
 
 
 def is_remote(repo: str) -> bool:
@@ -136,7 +134,7 @@ def _located(repo: str) -> SourceRepository:
     for place in (path, *path.parents):
         if place.name == ".git" and _is_git_dir(place):
             return _made(place.parent, place, bare=False)
-        git_dir = _git_dir_of(place)
+        git_dir = git_dir_of(place)
         if git_dir is not None:
             return _made(place, git_dir, bare=False, folder="" if place == path else str(path.relative_to(place)))
         if _is_git_dir(place):
@@ -157,7 +155,7 @@ def _must_not_be_tracked(bare: Path) -> None:
         raise RepositoryNotFound(f"it is a part of the files of {outer.top}: clone it to another place")
 
 
-def _git_dir_of(place: Path) -> Path | None:
+def git_dir_of(place: Path) -> Path | None:
     """Return the git folder of a work tree: ``.git``, or where the file ``.git`` of a linked work tree points."""
     dot = place / ".git"
     if dot.is_dir():
@@ -189,17 +187,8 @@ def _made(top: Path, git_dir: Path, *, bare: bool, folder: str = "") -> SourceRe
     common = git_dir if shared is None else (git_dir / os.fsdecode(shared.strip())).resolve()
     if (common / "reftable").exists():
         raise unsupported("keeps its refs in a reftable", "Run on a clone: git clone --ref-format=files REPO CLONE")
-    objects = _with_alternates((common / "objects").resolve())
-    return SourceRepository(top=top, git_dir=git_dir, common_dir=common, objects=objects, bare=bare, folder=folder)
-
-
-def _with_alternates(first: Path) -> tuple[Path, ...]:
-    """Follow ``info/alternates`` as git does, through real folders only.
-
-    Raises:
-        FileUnreadable: a list is no file, or too long.
-        Refused: ``repository_unsupported``: more of them than anybody has.
-    """
+    # ``info/alternates`` is followed as git does, through real folders only.
+    first = (common / "objects").resolve()
     found, waiting, left = [first], [first], _LINES
     while waiting:
         place = waiting.pop()
@@ -220,7 +209,8 @@ def _with_alternates(first: Path) -> tuple[Path, ...]:
                 raise unsupported(
                     "borrows objects from too many others", "Run on a clone: git clone --no-local REPO CLONE"
                 )
-    return tuple(found)
+    objects = tuple(found)
+    return SourceRepository(top=top, git_dir=git_dir, common_dir=common, objects=objects, bare=bare, folder=folder)
 
 
 @dataclass(frozen=True, slots=True)

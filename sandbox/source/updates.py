@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -132,7 +132,15 @@ def update_ref(
     """
     if name != "HEAD" and not (name.startswith("refs/heads/") and is_ref_name(name)):
         raise ValueError(f"{name!r} is not a branch")
-    _must_not_collide(source, name)
+    # ``a`` and ``a/b`` cannot both be branches.
+    packed, parts = Refs(source).packed, name.split("/")
+    for n in range(3, len(parts)):
+        shorter = "/".join(parts[:n])
+        found = os.lstat(source.common_dir / shorter) if os.path.lexists(source.common_dir / shorter) else None
+        if shorter in packed or (found is not None and stat.S_ISREG(found.st_mode)):
+            raise RefMoved(name)
+    if any(other.startswith(f"{name}/") for other in packed):
+        raise RefMoved(name)
     *above, leaf = name.split("/")
     line = f"{old or '0' * 40} {new} {who} {int(at.timestamp())} +0000\tsignoff: deliver\n"
     with contextlib.ExitStack() as stack:
@@ -145,22 +153,14 @@ def update_ref(
         if now != old:
             raise RefMoved(name)
         # All of them are opened before the first is written: a reflog that cannot be written stops everything.
-        logs = [stack.enter_context(_reflog(root, log)) for root, log in _reflogs(source, name)]
+        logs: list[int] = []
+        if not source.bare and (name == "HEAD" or f"refs/heads/{Refs(source).head().branch}" == name):
+            logs.append(stack.enter_context(_reflog(source.git_dir, "logs/HEAD")))
+        if not source.bare and name != "HEAD":
+            logs.append(stack.enter_context(_reflog(source.common_dir, f"logs/{name}")))
         for log in logs:
             os.write(log, line.encode(errors="surrogateescape"))
         lock.replace(f"{new}\n".encode())
-
-
-def _must_not_collide(source: SourceRepository, name: str) -> None:
-    """``a`` and ``a/b`` cannot both be branches."""
-    packed, parts = Refs(source).packed, name.split("/")
-    for n in range(3, len(parts)):
-        shorter = "/".join(parts[:n])
-        found = os.lstat(source.common_dir / shorter) if os.path.lexists(source.common_dir / shorter) else None
-        if shorter in packed or (found is not None and stat.S_ISREG(found.st_mode)):
-            raise RefMoved(name)
-    if any(other.startswith(f"{name}/") for other in packed):
-        raise RefMoved(name)
 
 
 def _clear_empty(folder: int, leaf: str) -> None:
@@ -175,16 +175,6 @@ def _clear_empty(folder: int, leaf: str) -> None:
     if left:
         raise RefMoved(leaf)
     os.rmdir(leaf, dir_fd=folder)
-
-
-def _reflogs(source: SourceRepository, name: str) -> Iterator[tuple[Path, str]]:
-    """Say where git would write it down: the log of the branch, and HEAD's when it is checked out."""
-    if source.bare:
-        return
-    if name == "HEAD" or f"refs/heads/{Refs(source).head().branch}" == name:
-        yield source.git_dir, "logs/HEAD"
-    if name != "HEAD":
-        yield source.common_dir, f"logs/{name}"
 
 
 @contextlib.contextmanager

@@ -11,10 +11,12 @@ import re
 import stat
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.source.borrow import Borrowed, TreeEntry
+from sandbox.git import TreeEntry
+from sandbox.source.borrow import Borrowed
 from sandbox.source.files import FileUnreadable, opened, read_at, read_bounded
 from sandbox.source.ignored import any_unignored
 from sandbox.source.index_file import INDEX_BYTES, Index, IndexEntry, IndexInvalid, read_index
@@ -114,7 +116,7 @@ class _Scan:
 
 def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, TreeEntry]) -> _Scan:
     index, written_ns, known = _index(git_dir / "index")
-    files = {path: entry for path, entry in tree.items() if entry.mode != "040000"}
+    files = {path: entry for path, entry in tree.items() if not entry.is_folder}
     if not known:  # Nothing is known about the index: the files alone are compared.
         index = Index(tuple(IndexEntry(p, int(e.mode, 8), e.id) for p, e in files.items()), partial=index.partial)
     scan = _Scan(index, {entry.path: entry for entry in index.entries}, written_ns, _file_mode(common))
@@ -130,7 +132,10 @@ def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, TreeEntry
         if not entry.skipped and entry.mode != _GITLINK:
             scan.missing.add(entry.path)
     left_out = sorted(entry.path for entry in index.entries if entry.mode == _FOLDER and entry.skipped)
-    scan.staged |= {path for path in files.keys() - scan.entries.keys() if not _covered(left_out, path)}
+    for path in files.keys() - scan.entries.keys():
+        at = bisect_right(left_out, path)  # none of these folders lies in another
+        if at == 0 or not path.startswith(left_out[at - 1]):
+            scan.staged.add(path)
     scan.paths = sorted(scan.entries)
     with opened(top) as fd:
         scan.walk(fd, b"")
@@ -141,12 +146,6 @@ def _within(paths: Sequence[bytes], start: bytes) -> bool:
     """Tell whether one of these sorted paths starts like that."""
     at = bisect_left(paths, start)
     return at < len(paths) and paths[at].startswith(start)
-
-
-def _covered(folders: Sequence[bytes], path: bytes) -> bool:
-    """Tell whether a path lies below one of these sorted folders, none of which lies in another."""
-    at = bisect_right(folders, path)
-    return at > 0 and path.startswith(folders[at - 1])
 
 
 def _index(path: Path) -> tuple[Index, int, bool]:
@@ -211,17 +210,14 @@ def blob_id(data: bytes) -> str:
 
 def _stored_elsewhere(top: Path, suspects: Mapping[bytes, str], pointers: Mapping[str, bytes]) -> frozenset[bytes]:
     """Return those files whose blob is a pointer of Git LFS to exactly what the file holds."""
-    return frozenset(
-        path
-        for path, blob in suspects.items()
-        if (pointer := _LFS.match(pointers.get(blob, b""))) and _digest(top, path) == pointer[1].decode()
-    )
-
-
-def _digest(top: Path, path: bytes) -> str:
-    *above, name = path.split(b"/")
-    try:
-        with opened(top, above) as folder:
-            return hashlib.sha256(read_at(folder, name, _FILE_BYTES) or b"").hexdigest()
-    except OSError:
-        return ""
+    elsewhere = set[bytes]()
+    for path, blob in suspects.items():
+        pointer = _LFS.match(pointers.get(blob, b""))
+        if pointer is None:
+            continue
+        *above, name = path.split(b"/")
+        with suppress(OSError), opened(top, above) as folder:
+            data = read_at(folder, name, _FILE_BYTES) or b""
+            if hashlib.sha256(data).hexdigest() == pointer[1].decode():
+                elsewhere.add(path)
+    return frozenset(elsewhere)

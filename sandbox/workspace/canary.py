@@ -50,11 +50,18 @@ async def foreign_repository_canary() -> Check:
     with tempfile.TemporaryDirectory(prefix="signoff-canary-") as place:
         folder = Path(place)
         canary = folder / "ran"
-        for number, (name, files) in enumerate(_repositories(folder, canary).items()):
+        for number, (name, files) in enumerate(repositories(folder, canary).items()):
             repo = folder / f"repo-{number}"
             await asyncio.to_thread(_write, repo, files)
             try:
-                await _use(repo, folder / f"store-{number}")
+                store = Store(folder / f"store-{number}")
+                pinned = await store.pin("run", str(repo))
+                await recent_changes(pinned)
+                blob = write_object(store.path("run"), "blob", b"changed\n")
+                tree = write_object(store.path("run"), "tree", _tree(blob))
+                delivery = Delivery(store)
+                await delivery.branch("run", pinned, tree, "canary\n", "signoff/canary", at=_AT)
+                await delivery.commit("run", pinned, tree, "canary\n", at=_AT)
             except Refused as refused:
                 detail = f"the prepared repository could not be read ({name}): {refused.message}"
                 return Check(name=NAME, ok=False, detail=detail, hint="Report it: the check itself is broken.")
@@ -68,27 +75,20 @@ async def foreign_repository_canary() -> Check:
     )
 
 
-async def _use(repo: Path, folder: Path) -> None:
-    store = Store(folder)
-    pinned = await store.pin("run", str(repo))
-    await recent_changes(pinned)
-    blob = write_object(store.path("run"), "blob", b"changed\n")
-    tree = write_object(store.path("run"), "tree", _tree(blob))
-    delivery = Delivery(store)
-    await delivery.branch("run", pinned, tree, "canary\n", "signoff/canary", at=_AT)
-    await delivery.commit("run", pinned, tree, "canary\n", at=_AT)
-
-
 def _tree(blob: str) -> bytes:
     return b"100644 a.py\0" + bytes.fromhex(blob)
 
 
-def _repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]:
+def repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]:
     """Return what lies in ``.git`` and beside it, for each way to name a program."""
     program = folder / "program"
     program.write_text(f"#!/bin/sh\n: >{shlex.quote(str(canary))}\ncat\n", encoding="utf-8")
     program.chmod(0o755)
-    everything = "".join(_setting(key, str(program)) for key in _KEYS)
+    everything = ""
+    for key in _KEYS:
+        section, _, rest = key.partition(".")
+        sub, _, name = rest.rpartition(".")
+        everything += (f'[{section} "{sub}"]' if sub else f"[{section}]") + f"\n\t{name} = {program}\n"
     attributes = "* filter=x diff=x\n*.py filter=a=b\n"
     hooks = {f".git/hooks/{hook}": program.read_text(encoding="utf-8") for hook in _HOOKS}
     return {
@@ -105,12 +105,6 @@ def _repositories(folder: Path, canary: Path) -> Mapping[str, Mapping[str, str]]
         },
         "its hooks": hooks,
     }
-
-
-def _setting(key: str, text: str) -> str:
-    section, _, rest = key.partition(".")
-    sub, _, name = rest.rpartition(".")
-    return (f'[{section} "{sub}"]' if sub else f"[{section}]") + f"\n\t{name} = {text}\n"
 
 
 def _write(repo: Path, files: Mapping[str, str]) -> None:

@@ -11,16 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from domain import CodeChange, LeftOut, Refused, SandboxLost
-from sandbox.git import write_object
+from sandbox.git import FILE, LINK, TreeEntry, write_object
 from sandbox.paths import inside_repo
 from sandbox.revisions import Snapshot
 from sandbox.workspace.edits import outcome, paths_of
 from sandbox.workspace.store import Store
 from sandbox.workspace.tree_edits import (
-    FILE,
-    LINK,
     Difference,
-    Entry,
     Unsound,
     differences,
     entry_of,
@@ -96,7 +93,9 @@ class Deliverable:
         named = {_raw(path): path for path in map(_output, outputs)}
         saved = await self._workspace.snapshot("outputs")
         try:
-            found, _ = await self._compared(saved, lambda path: _related(path, named))
+            found, _ = await self._compared(
+                saved, lambda p: p in named or _below(p, named) or any(name.startswith(p + b"/") for name in named)
+            )
         except Unsound as error:
             raise Refused(
                 f"The commands made too much of {', '.join(outputs)}: {error}.",
@@ -155,7 +154,7 @@ class Deliverable:
         folder = self._store.path(self._run)
         return await differences(folder, self._tree, repo, saved.tree, into), (repo, home)
 
-    async def _contents(self, there: dict[str, Entry | None], deleted: Collection[str]) -> dict[str, bytes | None]:
+    async def _contents(self, there: dict[str, TreeEntry | None], deleted: Collection[str]) -> dict[str, bytes | None]:
         """The present content of files; of a symbolic link, which can be deleted and nothing else, where it points."""
         for path, entry in there.items():
             link = entry is not None and entry.mode == LINK and path in deleted
@@ -193,11 +192,6 @@ def _below(path: bytes, named: Collection[bytes]) -> bool:
     return any(path.startswith(folder + b"/") for folder in named)
 
 
-def _related(path: bytes, named: Collection[bytes]) -> bool:
-    """Named, below what is named, or above it."""
-    return path in named or _below(path, named) or any(name.startswith(path + b"/") for name in named)
-
-
 def _output(path: str) -> str:
     return inside_repo(path.rstrip("/") or path)
 
@@ -206,11 +200,13 @@ def _raw(path: str) -> bytes:
     return path.encode(errors="surrogateescape")
 
 
-def _written(folder: Path, after: dict[str, bytes | None], there: dict[str, Entry | None]) -> dict[bytes, Entry | None]:
+def _written(
+    folder: Path, after: dict[str, bytes | None], there: dict[str, TreeEntry | None]
+) -> dict[bytes, TreeEntry | None]:
     """Put new contents into the store; a file keeps its mode."""
-    wanted: dict[bytes, Entry | None] = {}
+    wanted: dict[bytes, TreeEntry | None] = {}
     for path, data in after.items():
         entry = there[path]
         mode = entry.mode if entry is not None else FILE
-        wanted[_raw(path)] = None if data is None else Entry(mode, write_object(folder, "blob", data))
+        wanted[_raw(path)] = None if data is None else TreeEntry(mode, write_object(folder, "blob", data))
     return wanted

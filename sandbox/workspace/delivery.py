@@ -83,7 +83,12 @@ class Delivery:
         with _writable(source):
             await self._bring(run, source, commit, pinned)
             if not source.bare:
-                await _check_out(source, run, pinned.tree, tree)
+                async with borrowed(source) as theirs:
+                    wanted = exchanges(await theirs.entries(pinned.tree), await theirs.entries(tree))
+                    blobs = await theirs.blobs([each.new.id for each in wanted if each.new and each.is_file], _BLOB)
+                    with index_lock(source, run) as lock:
+                        seen = await status(theirs, pinned.tree)
+                        lock.replace(await asyncio.to_thread(check_out, source.top, seen, wanted, blobs))
             try:
                 await asyncio.to_thread(
                     update_ref, source, ref, old=pinned.commit, new=commit, owner=run, who=WHO, at=at
@@ -112,16 +117,6 @@ def _writable(source: SourceRepository) -> Generator[None]:
             code="cannot_deliver",
             hint="Make room, or see whose folder it is (ls -ld .git), or deliver as a patch (--deliver patch).",
         ) from error
-
-
-async def _check_out(source: SourceRepository, run: str, old: str, new: str) -> None:
-    """Bring index and work tree from one tree to the other."""
-    async with borrowed(source) as theirs:
-        wanted = exchanges(await theirs.entries(old), await theirs.entries(new))
-        blobs = await theirs.blobs([each.new.id for each in wanted if each.new and each.is_file], _BLOB)
-        with index_lock(source, run) as lock:
-            seen = await status(theirs, old)
-            lock.replace(await asyncio.to_thread(check_out, source.top, seen, wanted, blobs))
 
 
 async def _place(pinned: Pinned) -> SourceRepository:

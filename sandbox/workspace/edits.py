@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain import Charsets, CodeChange, FileEdit, NotOnce, Refused, decoded, replaced, rewritten, written
+from domain import Charsets, CodeChange, NotOnce, Refused, decoded, replaced, rewritten, written
 from sandbox.paths import inside_repo
 
 Files = Mapping[str, bytes | None]
@@ -42,7 +42,25 @@ def outcome(change: CodeChange, before: Files, charsets: Charsets = _NOTHING_SAI
         after[path] = _whole(path, after[path], file.content, charsets)
     for edit in change.files_to_update:
         path = inside_repo(edit.path)
-        after[path] = _edited(path, after[path], edit, charsets)
+        data = after[path]
+        if edit.content is not None:
+            after[path] = _whole(path, data, edit.content, charsets)
+            continue
+        if edit.search is None or edit.replace is None or not edit.search:
+            raise _does_not_apply(f"{path}: an edit needs either content, or search and replace.")
+        if data is None:
+            raise _does_not_apply(f"{path} cannot be edited: there is no such file.")
+        text = decoded(data, path, charsets)
+        if text is None:
+            raise Refused(
+                f"{path} is binary: no text in it can be searched or replaced.",
+                code="file_binary",
+                hint="Leave it alone, or make it anew with a command.",
+            )
+        try:
+            after[path] = replaced(text, edit.search, edit.replace, path)
+        except NotOnce as error:
+            raise _does_not_apply(f"{path}: the searched text was found {error.times} times, not once.") from error
     for name in change.files_to_delete:
         path = inside_repo(name)
         if after[path] is None:
@@ -55,26 +73,6 @@ def _whole(path: str, data: bytes | None, content: str, charsets: Charsets) -> b
     """A file whose text is given as a whole, in the encoding of the one that was there."""
     file = decoded(data, path, charsets) if data else None
     return written(content, path, charsets) if file is None else rewritten(file, content, path)
-
-
-def _edited(path: str, data: bytes | None, edit: FileEdit, charsets: Charsets) -> bytes:
-    if edit.content is not None:
-        return _whole(path, data, edit.content, charsets)
-    if edit.search is None or edit.replace is None or not edit.search:
-        raise _does_not_apply(f"{path}: an edit needs either content, or search and replace.")
-    if data is None:
-        raise _does_not_apply(f"{path} cannot be edited: there is no such file.")
-    file = decoded(data, path, charsets)
-    if file is None:
-        raise Refused(
-            f"{path} is binary: no text in it can be searched or replaced.",
-            code="file_binary",
-            hint="Leave it alone, or make it anew with a command.",
-        )
-    try:
-        return replaced(file, edit.search, edit.replace, path)
-    except NotOnce as error:
-        raise _does_not_apply(f"{path}: the searched text was found {error.times} times, not once.") from error
 
 
 def _does_not_apply(message: str) -> Refused:

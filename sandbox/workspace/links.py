@@ -64,7 +64,14 @@ async def resolved(change: CodeChange, look: Look) -> CodeChange:
     wanted += [(path, False) for path in map(inside_repo, change.files_to_delete)]
     known: dict[str, Link | None] = {}
     for _ in range(_ROUNDS):
-        real = {each: _followed(*each, known) for each in wanted}
+        real: dict[tuple[str, bool], str | _Unknown] = {}
+        for path, last in wanted:  # ``last``: the last part is followed, too
+            folder, _, name = path.rpartition("/")
+            found = _walked(path, path if last else folder, known)
+            if isinstance(found, _Unknown):
+                real[path, last] = found
+            else:
+                real[path, last] = _inside(path, found if last else f"{found}/{name}".lstrip("/"))
         unknown = {prefix for each in real.values() if isinstance(each, _Unknown) for prefix in prefixes(each.path)}
         if not unknown:
             break
@@ -83,16 +90,6 @@ async def resolved(change: CodeChange, look: Look) -> CodeChange:
         files_to_update=tuple(replace(edit, path=of(edit.path)) for edit in change.files_to_update),
         files_to_delete=tuple(of(path, last=False) for path in change.files_to_delete),
     )
-
-
-def _followed(path: str, last: bool, known: Links) -> str | _Unknown:
-    """The real path, or the first one on the way that nothing is known about. ``last``: follow the last part, too."""
-    if last:
-        real = _walked(path, path, known)
-        return real if isinstance(real, _Unknown) else _inside(path, real)
-    folder, _, name = path.rpartition("/")
-    real = _walked(path, folder, known)
-    return _Unknown(real.path) if isinstance(real, _Unknown) else _inside(path, f"{real}/{name}".lstrip("/"))
 
 
 def _walked(path: str, way: str, known: Links) -> str | _Unknown:

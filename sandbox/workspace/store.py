@@ -19,7 +19,7 @@ from domain import Broken, Refused, SandboxLost
 from sandbox.git import GitFailed, GitStopped, create, git, object_id, tree_of, write_object
 from sandbox.packs import MOST, Pack, Packs, take_in
 from sandbox.revisions import Changed, Pinned, Snapshot
-from sandbox.source import Borrowed, Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
+from sandbox.source import Permit, SourceRepository, borrowed, is_remote, is_url, locate, object_files
 from sandbox.source.refs import Refs
 from sandbox.source.remote import empty, fetch, unknown_revision
 from sandbox.source.repository import not_a_repository, too_slow, unsupported
@@ -67,49 +67,52 @@ class Store:
         folder = self.path(run)
         await asyncio.to_thread(create, folder)
         if is_remote(repo):
-            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), self._permit or _anything)
+            permit: Permit = self._permit or (lambda _repo, _folders: None)
+            pinned = await fetch(repo, rev, folder, ref_of(run, "pinned"), permit)
         else:
-            pinned = await self._pin_local(folder, repo, rev)
+            source = await locate(repo)
+            await asyncio.to_thread(self.ensure_permitted, repo, source)
+            refs, named = Refs(source), repo if is_url(repo) else str(source.top)
+            try:
+                async with borrowed(source, near=folder) as theirs:
+                    found = await theirs.commit(rev)
+                    if found is None:
+                        any_commit = await asyncio.to_thread(lambda: bool(refs.get("HEAD")) or refs.any())
+                        raise unknown_revision(rev, named) if any_commit else empty(named)
+                    commit, tree = found
+                    head = await asyncio.to_thread(refs.head)
+                    # What is not committed is of interest to who works there, not to who fetches from there.
+                    looked_at = not source.bare and not is_url(repo)
+
+                    async def differs() -> bool:
+                        checked_out = await theirs.commit(head.commit) if head.commit else None
+                        return checked_out is None or await is_dirty(theirs, checked_out[1])
+
+                    async def copied_here() -> None:
+                        kind = (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1]
+                        if kind != b"commit":
+                            await theirs.copy(commit, folder)
+
+                    # Both come to their end: a copy that goes on would write where nothing is any more.
+                    dirty, copied = await asyncio.gather(
+                        differs() if looked_at else asyncio.sleep(0, result=False),
+                        copied_here(),
+                        return_exceptions=True,
+                    )
+                    if isinstance(copied, BaseException):
+                        raise copied
+                    if isinstance(dirty, BaseException):
+                        raise dirty
+            except OSError as error:
+                raise not_a_repository(repo, f" that can be read ({error})") from error
+            except GitStopped as error:
+                raise too_slow(repo) from error
+            at = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
+            pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=at, folder=source.folder)
             write_text(folder / "shallow", f"{pinned.commit}\n")
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
-
-    async def _pin_local(self, folder: Path, repo: str, rev: str) -> Pinned:
-        source = await locate(repo)
-        await asyncio.to_thread(self.ensure_permitted, repo, source)
-        named = repo if is_url(repo) else str(source.top)
-        try:
-            async with borrowed(source, near=folder) as theirs:
-                found = await theirs.commit(rev)
-                if found is None:
-                    raise (
-                        unknown_revision(rev, named) if await asyncio.to_thread(_has_commits, theirs) else empty(named)
-                    )
-                commit, tree = found
-                head = await asyncio.to_thread(Refs(source).head)
-                # What is not committed is of interest to who works there, not to who fetches from there.
-                looked_at = not source.bare and not is_url(repo)
-                # Both come to their end: a copy that goes on would write where nothing is any more.
-                dirty, copied = await asyncio.gather(
-                    _dirty(theirs, head.commit) if looked_at else asyncio.sleep(0, result=False),
-                    self._copied(theirs, commit, folder),
-                    return_exceptions=True,
-                )
-                if isinstance(copied, BaseException):
-                    raise copied
-                if isinstance(dirty, BaseException):
-                    raise dirty
-        except OSError as error:
-            raise not_a_repository(repo, f" that can be read ({error})") from error
-        except GitStopped as error:
-            raise too_slow(repo) from error
-        branch = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
-        return Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=branch, folder=source.folder)
-
-    async def _copied(self, theirs: Borrowed, commit: str, folder: Path) -> None:
-        if not await self._has(folder, commit):
-            await theirs.copy(commit, folder)
 
     def pinned(self, run: str) -> Pinned:
         """Return what the run was pinned to."""
@@ -228,25 +231,8 @@ class Store:
                 hint="Was its folder cleaned up? Start the run again.",
             ) from error
 
-    async def _has(self, folder: Path, commit: str) -> bool:
-        return (await git(folder, "cat-file", "--batch-check", stdin=f"{commit}\n".encode())).split()[1] == b"commit"
-
     def _point(self, run: str, label: str, commit: str) -> None:
         write_text(self.path(run) / ref_of(run, label), f"{commit}\n")
-
-
-def _anything(_repo: str, _folders: tuple[Path, ...]) -> None:
-    """No repository is refused."""
-
-
-def _has_commits(theirs: Borrowed) -> bool:
-    refs = Refs(theirs.source)
-    return refs.get("HEAD") is not None or refs.any()
-
-
-async def _dirty(theirs: Borrowed, head: str | None) -> bool:
-    found = await theirs.commit(head) if head else None
-    return found is None or await is_dirty(theirs, found[1])
 
 
 def _unknown(run: str) -> Refused:

@@ -8,14 +8,16 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from domain import Refused
 from sandbox.git import LISTING, GitFailed, git
 from sandbox.revisions import Pinned
-from sandbox.source import SourceRepository, borrowed, find, is_url
-from sandbox.source.repository import at_git_dir, unsupported
+from sandbox.source import borrowed, find, is_url
+from sandbox.source.files import FileUnreadable
+from sandbox.source.repository import RepositoryNotFound, at_git_dir, git_dir_of, unsupported
 from sandbox.workspace.layout import write_text
 from sandbox.workspace.store import Store
 
@@ -24,7 +26,6 @@ MOST = 64
 _DEPTH = 4
 _MAX_BYTES = 1 << 30
 _MAX_GITMODULES = 256 << 10
-_MAX_POINTER = 4 << 10
 _SECONDS = 120.0
 _LIST = "submodules.json"
 _ID = re.compile(r"^[0-9a-f]{40}$")
@@ -68,7 +69,9 @@ def names(text: str) -> dict[str, str]:
             name = re.sub(r"\\(.)", r"\1", section[1]) if section else ""
         elif name and "=" in line and len(found) < MOST:
             key, _, told = (part.strip() for part in line.partition("="))
-            if key.lower() == "path" and _plain(name):
+            below = PurePosixPath(name)
+            plain = bool(name) and not below.is_absolute() and ".." not in below.parts and "\0" not in name
+            if key.lower() == "path" and plain:  # a name stays below the folder of modules
                 found[told.strip('"')] = name
     return found
 
@@ -119,7 +122,11 @@ async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]
     """
     folder, found = store.path(run), list[Submodule]()
     if links := await links_of(folder, pinned.tree):
-        place = None if is_url(pinned.repo) else _checkout(await asyncio.to_thread(find, pinned.repo))
+        place = None
+        if not is_url(pinned.repo):  # a work tree on disk, one of several, or a bare one
+            theirs = await asyncio.to_thread(find, pinned.repo)
+            roots = (theirs.common_dir, theirs.top)
+            place = _Place(theirs.common_dir, None if theirs.bare else theirs.top, roots)
         told = names((await _gitmodules(folder, pinned.tree)).decode(errors="replace"))
         await _Bringing(store, folder, found).all(links, told, place, None, 1)
     write_text(folder / _LIST, json.dumps([asdict(each) for each in found]))
@@ -149,8 +156,10 @@ class _Place:
         """Where a submodule may be, likely places first; nothing outside of the user's checkout."""
         top = self.top / path if self.top else None
         candidates = [self.git_dir / "modules" / name]
-        if top is not None and (own := _git_dir(top)) is not None:
-            candidates.insert(0, own)
+        if top is not None:
+            with suppress(RepositoryNotFound, FileUnreadable, OSError, ValueError):
+                if (own := git_dir_of(top)) is not None:
+                    candidates.insert(0, own)
         for each in candidates:
             try:
                 real, objects = each.resolve(), (each / "objects").resolve()
@@ -192,8 +201,12 @@ class _Bringing:
                 try:
                     async with asyncio.timeout(_SECONDS):
                         tree, inner, named = await self._one(there.git_dir, commit)
-                except (GitFailed, Refused, ValueError, OSError, TimeoutError) as error:
-                    why = _reason(error)
+                except TimeoutError:
+                    why = "It took too long to read."
+                    continue
+                except (GitFailed, Refused, ValueError, OSError) as error:
+                    large = isinstance(error, ValueError) and str(error).startswith("Its")
+                    why = str(error) if large else "Its commit is not in the checkout."
                     continue
                 self.found.append(Submodule(full, commit, tree, around))
                 if depth < _DEPTH:
@@ -222,40 +235,9 @@ class _Bringing:
         return tree, inner, named
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValueError) and str(error).startswith("Its"):
-        return str(error)
-    return "It took too long to read." if isinstance(error, TimeoutError) else "Its commit is not in the checkout."
-
-
 async def _gitmodules(folder: Path, tree: str) -> bytes:
     try:
         size = int(await git(folder, "cat-file", "-s", f"{tree}:.gitmodules"))
         return await git(folder, "cat-file", "blob", f"{tree}:.gitmodules") if size <= _MAX_GITMODULES else b""
     except (GitFailed, ValueError):
         return b""
-
-
-def _checkout(source: SourceRepository) -> _Place:
-    """The user's repository on disk: a work tree, one of several, or a bare one."""
-    return _Place(source.common_dir, None if source.bare else source.top, (source.common_dir, source.top))
-
-
-def _git_dir(top: Path) -> Path | None:
-    """The git folder of a work tree, by the folder or the file ``.git``."""
-    dot = top / ".git"
-    try:
-        if dot.is_dir():
-            return dot
-        if dot.is_file() and dot.stat().st_size < _MAX_POINTER:
-            told = dot.read_text(encoding="utf-8")
-            return top / told.removeprefix("gitdir:").strip() if told.startswith("gitdir:") else None
-    except (OSError, ValueError):
-        return None
-    return None
-
-
-def _plain(name: str) -> bool:
-    """Tell whether a name stays below the folder of modules."""
-    path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name

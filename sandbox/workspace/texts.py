@@ -1,5 +1,6 @@
 """Texts of a run: its files decoded, for a model or a person. One tree speaks for all: the pinned commit's."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -74,7 +75,10 @@ class Texts:
             patch: what ``Store.diff`` says of them, where somebody has it already.
         """
         patch = await self.store.diff(self.run, old, new) if patch is None else patch
-        sections = list(_sections(patch))
+        starts = [0, *(found.start() + 1 for found in re.finditer("\ndiff --git ", patch)), len(patch)]
+        sections = [
+            patch[start:end] for start, end in pairwise(starts) if start < end
+        ]  # no other line starts like that
         if not any(_unreadable(section) for section in sections):
             return patch
         named = {f"diff --git a/{path} b/{path}\n": path for path in await self.store.changed(self.run, old, new)}
@@ -103,15 +107,6 @@ class Texts:
         ends = (f"a/{path}" if before.encoding else "/dev/null"), (f"b/{path}" if after.encoding else "/dev/null")
         titles = f"--- {ends[0]}\n+++ {ends[1]}\n" if hunks else ""
         return f"{head}text: {' → '.join(names)}\n{titles}{hunks}"
-
-
-def _sections(patch: str) -> Iterator[str]:
-    """The parts of a patch, one a file: no other line of it starts like that."""
-    start = 0
-    while 0 <= start < len(patch):
-        end = patch.find("\ndiff --git ", start)
-        yield patch[start:] if end < 0 else patch[start : end + 1]
-        start = end + 1 if end >= 0 else len(patch)
 
 
 def _unreadable(section: str) -> bool:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain import Refused
-from sandbox.git import git, object_id, write_object
+from sandbox.git import FOLDER, TreeEntry, contents, git, object_id, write_object
 
-FILE, EXECUTABLE, LINK, FOLDER, SUBMODULE = b"100644", b"100755", b"120000", b"40000", b"160000"
 MOST = 50_000
 """Entries of new folders."""
 _BYTES = 16 << 20
@@ -18,43 +17,17 @@ _BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What stands under one name of a tree."""
-
-    mode: bytes
-    id: str
-
-    @property
-    def is_folder(self) -> bool:
-        return self.mode == FOLDER
-
-    @property
-    def is_file(self) -> bool:
-        """A regular one; old repositories have modes like 100664."""
-        return self.mode.startswith(b"100")
-
-    @property
-    def executable(self) -> bool:
-        return self.is_file and int(self.mode, 8) & 0o100 != 0
-
-    def same(self, other: "Entry") -> bool:
-        """True where git would see no difference."""
-        alike = self.mode == other.mode or (self.is_file and other.is_file and self.executable == other.executable)
-        return alike and self.id == other.id
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """One path at which two trees differ. A folder is listed where it is new, and not what is in it."""
 
     path: bytes
-    old: Entry | None
-    new: Entry | None
+    old: TreeEntry | None
+    new: TreeEntry | None
     ignored: bool = False
     """New, and nothing that git would add."""
 
 
-Folders = Mapping[bytes, Mapping[bytes, Entry]]
+Folders = Mapping[bytes, Mapping[bytes, TreeEntry]]
 """Path of a folder (empty: the top) → its entries by name. A folder that is not there is left out."""
 
 
@@ -111,7 +84,7 @@ async def differences(
     return tuple(found)
 
 
-async def _trees(folder: Path, names: set[str]) -> dict[str, dict[bytes, Entry]]:
+async def _trees(folder: Path, names: set[str]) -> dict[str, dict[bytes, TreeEntry]]:
     """Read tree objects; their size is looked at first."""
     asked = "".join(f"{object_id(name)}\n" for name in sorted(names)).encode()
     told = (await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=asked)).split()
@@ -120,13 +93,8 @@ async def _trees(folder: Path, names: set[str]) -> dict[str, dict[bytes, Entry]]
         raise Unsound("folders that are none")
     if sum(map(int, sizes)) > _BYTES:
         raise Unsound(f"folders of more than {_BYTES >> 20} MiB")
-    out, at = await git(folder, "cat-file", "--batch", stdin=asked), 0
-    read: dict[str, dict[bytes, Entry]] = {}
-    for name, size in zip(sorted(names), map(int, sizes), strict=True):
-        at = out.index(b"\n", at) + 1
-        read[name] = parsed(out[at : at + size])
-        at += size + 1
-    return read
+    printed = contents(await git(folder, "cat-file", "--batch", stdin=asked), sorted(names))
+    return {name: parsed(data) for name, data in printed.items()}
 
 
 async def folders(folder: Path, tree: str, paths: Iterable[bytes]) -> Folders:
@@ -144,7 +112,7 @@ async def folders(folder: Path, tree: str, paths: Iterable[bytes]) -> Folders:
             above = b"/".join(parts[:depth])
             wanted[above] = f"{tree}:".encode() + above + b"\n"
     out, at = await git(folder, "cat-file", "--batch", stdin=b"".join(wanted.values())), 0
-    found: dict[bytes, Mapping[bytes, Entry]] = {}
+    found: dict[bytes, Mapping[bytes, TreeEntry]] = {}
     for path in wanted:
         end = out.index(b"\n", at)
         head, at = out[at:end], end + 1
@@ -157,25 +125,25 @@ async def folders(folder: Path, tree: str, paths: Iterable[bytes]) -> Folders:
     return found
 
 
-def entry_of(found: Folders, path: bytes) -> Entry | None:
+def entry_of(found: Folders, path: bytes) -> TreeEntry | None:
     """What stands at a path whose folders were looked up."""
     above, _, name = path.rpartition(b"/")
     return found.get(above, {}).get(name)
 
 
-def parsed(data: bytes) -> dict[bytes, Entry]:
+def parsed(data: bytes) -> dict[bytes, TreeEntry]:
     """Read the content of a tree object. Pure."""
-    entries: dict[bytes, Entry] = {}
+    entries: dict[bytes, TreeEntry] = {}
     at = 0
     while at < len(data):
         end = data.index(b"\0", at)
         mode, _, name = data[at:end].partition(b" ")
-        entries[name] = Entry(mode, data[end + 1 : end + 21].hex())
+        entries[name] = TreeEntry(mode, data[end + 1 : end + 21].hex())
         at = end + 21
     return entries
 
 
-def formatted(entries: Mapping[bytes, Entry]) -> bytes:
+def formatted(entries: Mapping[bytes, TreeEntry]) -> bytes:
     """Return the content of a tree object, in git's order: a folder is sorted as if its name ended in a slash. Pure."""
     ordered = sorted(entries.items(), key=lambda item: item[0] + (b"/" if item[1].mode == FOLDER else b""))
     return b"".join(entry.mode + b" " + name + b"\0" + bytes.fromhex(object_id(entry.id)) for name, entry in ordered)
@@ -185,11 +153,11 @@ def formatted(entries: Mapping[bytes, Entry]) -> bytes:
 class _Branch:
     """What is wanted in one folder."""
 
-    leaves: dict[bytes, Entry | None] = field(default_factory=dict[bytes, Entry | None])
+    leaves: dict[bytes, TreeEntry | None] = field(default_factory=dict[bytes, TreeEntry | None])
     below: "dict[bytes, _Branch]" = field(default_factory=dict[bytes, "_Branch"])
 
 
-def rewritten(folder: Path, found: Folders, wanted: Mapping[bytes, Entry | None], *, force: bool = False) -> str:
+def rewritten(folder: Path, found: Folders, wanted: Mapping[bytes, TreeEntry | None], *, force: bool = False) -> str:
     """Write the tree whose folders are ``found``, with ``wanted`` at its paths (None: nothing), and return its id.
 
     ``force``: a file that stands where a folder is needed, or a folder where a file is, makes room.
@@ -218,7 +186,7 @@ def _written(folder: Path, found: Folders, at: bytes, branch: _Branch, *, force:
         if (tree := _written(folder, found, path, below, force=force)) is not None:
             if there is not None and not there.is_folder and not force:
                 raise path_refused(path, "it is no folder")
-            entries[name] = Entry(FOLDER, tree)
+            entries[name] = TreeEntry(FOLDER, tree)
         elif there is not None and there.is_folder:
             del entries[name]
     for name, entry in branch.leaves.items():

@@ -1,12 +1,13 @@
 """Trees in a repository of the store: what is in them, and how two differ."""
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from domain import Refused
-from sandbox.git import LISTING, git, object_id
+from sandbox.git import LISTING, contents, git, object_id
 from sandbox.revisions import Changed
 from sandbox.workspace.layout import write_text
 
@@ -65,14 +66,7 @@ async def read_many(folder: Path, tree: str, paths: Sequence[str], limit: int) -
         for path, (kind, size) in zip(asked, kinds, strict=True)
         if kind == b"blob" and size.isdigit() and int(size) <= limit
     ]
-    out, at = await git(folder, "cat-file", "--batch", stdin=b"".join(names[path] for path in fit)), 0
-    found: dict[str, bytes] = {}
-    for path in fit:
-        head = out.index(b"\n", at)
-        size = int(out[at:head].rsplit(b" ", 1)[-1])
-        found[path] = out[head + 1 : head + 1 + size]
-        at = head + size + 2
-    return found
+    return contents(await git(folder, "cat-file", "--batch", stdin=b"".join(names[path] for path in fit)), fit)
 
 
 async def numstat(folder: Path, old: str, new: str) -> tuple[Changed, ...]:
@@ -92,22 +86,19 @@ async def diff(folder: Path, old: str, new: str) -> str:
     out = await git(folder, *_PATCH, object_id(old), object_id(new), most=_DIFF)
     if (text := _text(out)) is not None:
         return text
-    odd = [c.path for c in await numstat(folder, old, new) if not await _is_text(folder, old, new, c.path)]
+    odd: list[str] = []
+    for changed in await numstat(folder, old, new):
+        for tree in (old, new):
+            with contextlib.suppress(Refused):  # it is in one of them only
+                if _text(await read(folder, tree, changed.path, _WHOLE)) is None:
+                    odd.append(changed.path)
+                    break
     attributes = folder / f"binary-{hashlib.sha256(f'{old}{new}'.encode()).hexdigest()[:16]}"
-    write_text(attributes, "".join(f'"{_quoted(path)}" -diff\n' for path in odd))
+    # Quoted for an attributes file: nothing in a path is a pattern.
+    quoted = [re.sub(r'([\\"*?\[\]])', r"\\\\\1", path) for path in odd]
+    write_text(attributes, "".join(f'"{path}" -diff\n' for path in quoted))
     out = await git(folder, *_PATCH, old, new, config=[("core.attributesFile", str(attributes))])
     return out.decode(errors="replace")
-
-
-async def _is_text(folder: Path, old: str, new: str, path: str) -> bool:
-    for tree in (old, new):
-        try:
-            (await read(folder, tree, path, _WHOLE)).decode()
-        except Refused:
-            continue
-        except UnicodeDecodeError:
-            return False
-    return True
 
 
 def _text(raw: bytes) -> str | None:
@@ -115,8 +106,3 @@ def _text(raw: bytes) -> str | None:
         return raw.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _quoted(path: str) -> str:
-    """Quote a path for an attributes file: nothing in it is a pattern."""
-    return re.sub(r'([\\"*?\[\]])', r"\\\\\1", path)

@@ -123,7 +123,14 @@ class Workspace:
                 hint="Name the real file.",
             )
         removed = await self._links(change.files_to_delete) if change.files_to_delete else {}
-        before = {path: b"" if path in removed else await self._content(path) for path in paths_of(change)}
+        before: dict[str, bytes | None] = {}
+        for path in paths_of(change):
+            try:
+                before[path] = b"" if path in removed else await self._sandbox.read(path, limit=_READ)
+            except Refused as error:
+                if error.stable_code != "file_not_found":
+                    raise
+                before[path] = None
         after = outcome(change, before, await self.charsets(change, before))
         self._at = None
         done: list[str] = []
@@ -134,7 +141,12 @@ class Workspace:
                 await self._put(path, data)
         except Refused:
             for path in done:
-                await self._put_back(path, before[path])
+                try:
+                    await self._put(path, before[path])
+                except Refused as error:
+                    if before[path] is not None:  # what was never there cannot be deleted
+                        half = f"A change was applied by half and could not be taken back: {path}."
+                        raise SandboxLost(half) from error
             raise
         return tuple(after)
 
@@ -164,7 +176,12 @@ class Workspace:
             ids = (await self._git("save.sh", *self._last)).split()
             if len(ids) not in {3, 4}:
                 raise SandboxLost("The workspace could not be saved.")
-            pack = await self._pack() if ids[3:] == ["pack"] else b""
+            pack = b""
+            if ids[3:] == ["pack"]:
+                try:
+                    pack = await self._sandbox.read(_OUT, limit=MAX_PACK)
+                except Refused as error:  # something else was put there
+                    raise SandboxLost(f"The workspace sent no snapshot: {error.message}") from error
             self._last = (ids[0], ids[1], ids[2])
             self._at = await self._store.keep(self._run, label, self._last, pack)
             self._known |= {self._at.tree, self._at.full}
@@ -237,12 +254,6 @@ class Workspace:
         self._last = (snapshot.tree, *parts)
         self._at = snapshot
 
-    async def _pack(self) -> bytes:
-        try:
-            return await self._sandbox.read(_OUT, limit=MAX_PACK)
-        except Refused as error:  # something else was put there
-            raise SandboxLost(f"The workspace sent no snapshot: {error.message}") from error
-
     async def _git(self, script: str, *args: str) -> str:
         """Run one of our scripts. That it fails means that the sandbox was tampered with, or is full."""
         text = (_INSIDE / script).read_text(encoding="utf-8")
@@ -273,20 +284,5 @@ class Workspace:
                 return await self._texts.charsets()
         return Charsets()
 
-    async def _content(self, path: str) -> bytes | None:
-        try:
-            return await self._sandbox.read(path, limit=_READ)
-        except Refused as error:
-            if error.stable_code == "file_not_found":
-                return None
-            raise
-
     async def _put(self, path: str, data: bytes | None, mode: int = 0o644) -> None:
         await (self._sandbox.delete(path) if data is None else self._sandbox.write(path, data, mode=mode))
-
-    async def _put_back(self, path: str, data: bytes | None) -> None:
-        try:
-            await self._put(path, data)
-        except Refused as error:
-            if data is not None:  # what was never there cannot be deleted
-                raise SandboxLost(f"A change was applied by half and could not be taken back: {path}.") from error

@@ -45,11 +45,22 @@ class Workspaces:
             spec = replace(self._spec, profile=profile or self._spec.profile)
             warm = self._warm.get(place)
             if warm is not None:
-                if await self._brought(warm, run, pinned, at):
+                try:
+                    await warm.restore(at or self._store.whole(run, pinned.tree))
+                    await warm.ping()
+                except SandboxLost:  # it cannot be used any more: another one takes its place
+                    self._throw_away(place)
+                else:
                     await warm.permit(spec.profile)
                     return warm
-                self._throw_away(place)
-            return await self._new(place, pinned, at, spec)
+            workspace = Workspace(await self._backend.lease(spec, run=run), self._store, run, pinned)
+            try:
+                await workspace.fill(at or self._store.whole(run, pinned.tree))
+            except BaseException:
+                self._in_background(workspace)
+                raise
+            self._warm[place] = workspace
+            return workspace
 
     async def verify(
         self,
@@ -89,26 +100,6 @@ class Workspaces:
             self._throw_away(place)
         self._turns.clear()
         await asyncio.gather(*self._closing)
-
-    async def _new(self, place: tuple[str, str], pinned: Pinned, at: Snapshot | None, spec: Spec) -> Workspace:
-        run, _ = place
-        workspace = Workspace(await self._backend.lease(spec, run=run), self._store, run, pinned)
-        try:
-            await workspace.fill(at or self._store.whole(run, pinned.tree))
-        except BaseException:
-            self._in_background(workspace)
-            raise
-        self._warm[place] = workspace
-        return workspace
-
-    async def _brought(self, warm: Workspace, run: str, pinned: Pinned, at: Snapshot | None) -> bool:
-        """Bring a warm workspace to where it shall be; False when it cannot be used any more."""
-        try:
-            await warm.restore(at or self._store.whole(run, pinned.tree))
-            await warm.ping()
-        except SandboxLost:
-            return False
-        return True
 
     def _throw_away(self, place: tuple[str, str]) -> None:
         self._in_background(self._warm.pop(place))

@@ -136,11 +136,8 @@ async def patch(principal: Runner, at: TheContext, thread_id: str, asked: Patch)
 
 @router.delete("/{thread_id}", status_code=204)
 async def delete(principal: Runner, at: TheContext, thread_id: str) -> None:
-    """Stop what works on it and hide it. Approvals and the audit stay."""
-    thread = await at.threads.get(thread_id, principal.org)
-    for turn in reversed(await at.turns.unfinished(thread.id)):
-        await at.dispatch.stop(turn, "interrupt", "deleted")
-    await at.threads.bury(thread.id, now=now())
+    """Stop what works on it and hide it; everything of it but approvals and the audit is erased after a while."""
+    await at.maintenance.retention.delete(await at.threads.get(thread_id, principal.org))
 
 
 @router.post("/{thread_id}/copy")

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, select, text
+from sqlalchemy import BigInteger, Column, Integer, String, Table, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.elements import ColumnElement
 
 from database import writing
 from service.errors import TooMany
@@ -26,6 +27,11 @@ RATES = Table(
 )
 _R = RATES.c
 MINUTE_S = 60
+
+
+def outdated(now: float) -> ColumnElement[bool]:
+    """SQL: the counts that no window reaches any more."""
+    return _R.minute < int(now // MINUTE_S) - 2
 
 
 class Rates(Protocol):
@@ -93,11 +99,6 @@ class SharedRates:
         except _Over:
             return MINUTE_S - passed
         return None
-
-    async def drop(self) -> None:
-        """Forget what no window reaches any more."""
-        async with writing(self.engine) as conn:
-            await conn.execute(delete(RATES).where(_R.minute < int(self.clock() // MINUTE_S) - 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from approvals.storage import StoredOutbox
 from database import now
@@ -11,6 +11,7 @@ from service import report
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.queue.jobs import STATES, State, TurnJob, TurnJobs
+from service.report import harmless
 from service.settings import read_settings
 from service.wiring.application import Application, open_application
 
@@ -114,7 +115,7 @@ def list_letters(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 50,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """List the newest letters about approvals."""
+    """List the newest letters: about approvals to configured endpoints, about runs to their web hooks."""
     if state not in {None, *LETTER_STATES}:
         raise typer.BadParameter(f"use one of: {', '.join(LETTER_STATES)}", param_hint="--state")
     wanted = cast("Literal['waiting', 'sent', 'dead'] | None", state)
@@ -122,14 +123,17 @@ def list_letters(
     async def work() -> None:
         async with open_application(read_settings()) as application:
             box = StoredOutbox(engine=application.engine.runs.engine, clock=now)
-            parcels = await box.list(application.org, state=wanted, limit=limit)
+            items = await box.list(application.org, state=wanted, limit=limit)
         if as_json:
-            print_json([report.plain(parcel) for parcel in parcels])
+            print_json([report.plain(item) for item in items])
             return
-        table = Table("letter", "to", "state", "attempts", "next", "error", box=None)
-        for p in parcels:
-            table.add_row(p.id, p.endpoint, p.state, str(p.attempts), f"{p.due_at:%m-%d %H:%M}", p.error[:60])
-        out().print(table if parcels else "There are no letters.")
+        table = Table(Column("letter", min_width=36), "about", "to", "state", "tries", "next", "error", box=None)
+        for item in items:
+            to, due = harmless(item.endpoint or item.url), f"{item.due_at:%m-%d %H:%M}"
+            table.add_row(
+                item.id, item.letter.topic, to, item.state, str(item.attempts), due, harmless(item.error[:60])
+            )
+        out().print(table if items else "There are no letters.")
 
     run_async(work, as_json=as_json)
 
@@ -142,12 +146,11 @@ def replay(
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            parcel = await StoredOutbox(engine=application.engine.runs.engine, clock=now).replay(
-                letter, application.org
-            )
+            box = StoredOutbox(engine=application.engine.runs.engine, clock=now)
+            item = await box.replay(letter, application.org)
         if as_json:
-            print_json(report.plain(parcel))
+            print_json(report.plain(item))
         else:
-            out().print(f"letter {parcel.id} is waiting again")
+            out().print(f"letter {item.id} is waiting again")
 
     run_async(work, as_json=as_json)

@@ -16,13 +16,13 @@ from rich.text import Text
 
 import sandbox
 from domain import Refused
-from sandbox import Check, Docker, checkup, is_manifest, requirements
+from sandbox import BackendOptions, Check, backend_named, checkup, is_manifest, requirements
 from service import report
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
-from service.wiring.application import open_application
-from service.wiring.sandboxes import spec_of
+from service.wiring.application import Application, open_application
+from service.wiring.sandboxes import spec_of, without_meaning
 
 _SCRIPT = Path(sandbox.__file__).parent / "images" / "project.sh"
 _MAX_BYTES = 1_000_000
@@ -120,9 +120,10 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> list[Check]:
         settings = read_settings()
-        backend, checks = docker_of(settings), list[Check]()
+        entry, checks = backend_named(settings.sandbox), list[Check]()
+        backend = entry.open(BackendOptions(unhardened=settings.sandbox_unhardened))
         try:
-            async for each in checkup(backend, spec_of(settings)):
+            async for each in checkup(entry, backend, spec_of(settings)):
                 checks.append(each)
                 if not as_json:
                     err().print(line(each), highlight=False, soft_wrap=True)
@@ -178,21 +179,6 @@ def image(
         err().print(f"Now say: export SIGNOFF_SANDBOX_IMAGE={called}", markup=False, highlight=False)
 
 
-def docker_of(settings: Settings) -> Docker:
-    """Return the engine to test.
-
-    Raises:
-        Refused: ``unsafe_refused``: there is nothing to test where nothing protects.
-    """
-    if settings.sandbox != "docker":
-        raise Refused(
-            "Commands run on this machine without any protection: there is nothing to check.",
-            code="unsafe_refused",
-            hint="Use Docker: SIGNOFF_SANDBOX=docker",
-        )
-    return Docker(unhardened=settings.sandbox_unhardened)
-
-
 def line(check: Check) -> Text:
     """Return one check as it goes by."""
     return Text.assemble(mark(check), " ", check.name)
@@ -235,20 +221,8 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> tuple[Check, ...]:
         async with open_application(read_settings()) as application:
-            version = ".".join(map(str, sys.version_info[:3]))
-            git = shutil.which("git")
             return (
-                *(
-                    Check(
-                        name="python",
-                        ok=sys.version_info >= PYTHON,
-                        detail=version,
-                        hint="Install Python 3.11 or newer.",
-                    ),
-                    Check(name="git", ok=git is not None, detail=git or "not found", hint="Install git."),
-                    Check(name="home", ok=True, detail=str(application.settings.home)),
-                    Check(name="approvals", ok=True, detail=f"{application.people.mode} mode"),
-                ),
+                *_machine(application),
                 *await application.backend.check(application.spec),
                 *await application.probe_models(),
             )
@@ -261,3 +235,24 @@ def doctor(as_json: Annotated[bool, JSON] = False) -> None:
         out().print(table(checks))
         out().print("Everything a run needs is here." if good else "Something is missing; see the arrows.")
     raise typer.Exit(0 if good else 1)
+
+
+def _machine(application: Application) -> tuple[Check, ...]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    git = shutil.which("git")
+    return (
+        Check(name="python", ok=sys.version_info >= PYTHON, detail=version, hint="Install Python 3.11 or newer."),
+        Check(name="git", ok=git is not None, detail=git or "not found", hint="Install git."),
+        Check(name="home", ok=True, detail=str(application.settings.home)),
+        Check(name="approvals", ok=True, detail=f"{application.people.mode} mode"),
+        *(
+            Check(
+                name="settings",
+                ok=False,
+                needed=False,
+                detail=f"{name} means nothing to {application.settings.sandbox}",
+                hint="Leave it out, or choose another SIGNOFF_SANDBOX.",
+            )
+            for name in without_meaning(application.settings)
+        ),
+    )

@@ -50,8 +50,8 @@ def serve(
       signoff serve --port 8123
     """
     settings = read_settings()
-    given = {"host": host, "port": port}
-    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    options = {"host": host, "port": port}
+    settings = settings.model_copy(update={name: value for name, value in options.items() if value is not None})
     run_async(lambda: listen(settings, new_key=new_key), loop=uvloop.new_event_loop)
 
 
@@ -121,15 +121,15 @@ class Draining(uvicorn.Server):
 @contextmanager
 def _bound(settings: Settings) -> Generator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, socket.SOCK_STREAM) as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            made.bind((settings.host, settings.port))
+            opened.bind((settings.host, settings.port))
         except OSError as error:
             raise refuse(
                 "already_serving", f"{settings.host}:{settings.port} cannot be bound: {error.strerror}"
             ) from None
-        yield made
+        yield opened
 
 
 async def greet(context: ServerContext, settings: Settings, *, new_key: bool) -> None:
@@ -174,13 +174,13 @@ async def work(settings: Settings) -> None:
     """
     if server_url(settings) is None:
         raise refuse("server_needed", "Workers share a PostgreSQL database with their servers.")
-    told: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, told.put_nowait, each)
+        asyncio.get_running_loop().add_signal_handler(each, signals.put_nowait, each)
     async with open_application(settings) as application, open_server_context(application):
         keep_for_good()
         err().print(f"working on up to {settings.workers} runs at once", highlight=False)
-        number = await told.get()
+        number = await signals.get()
         err().print("stopping at the next steps …", highlight=False)
     if number == signal.SIGINT:
         raise typer.Exit(STOPPED)

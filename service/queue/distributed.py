@@ -97,15 +97,12 @@ class DistributedDispatcher:
     async def done(self, turn: Turn) -> None:
         """See ``Dispatcher.done``."""
         with self.signals.on(f"turn:{turn.id}") as news:
-            while await self._may_be_open(turn):
+            while True:
+                with suppress(Transient):  # nobody can say now
+                    if not await self.executor.turns.is_open(turn.id):
+                        return
                 await look_again(news)
                 news.clear()
-
-    async def _may_be_open(self, turn: Turn) -> bool:
-        try:
-            return await self.executor.turns.is_open(turn.id)
-        except Transient:  # nobody can say now
-            return True
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
         """See ``Dispatcher.stop``."""
@@ -129,9 +126,9 @@ class DistributedDispatcher:
     async def perform(self, turn: str, org: str) -> None:
         """Do one job. Raises ``RetryLater``."""
         try:
-            found = await self.executor.turns.get(turn, org)
-            if found.open:
-                await self._perform(found)
+            submitted = await self.executor.turns.get(turn, org)
+            if submitted.open:
+                await self._perform(submitted)
         except Refused:  # it was taken back and forgotten
             return
         except Transient as error:
@@ -189,6 +186,10 @@ class DistributedDispatcher:
         for turn in await self.executor.turns.unfinished() if forgotten else ():
             if turn.id in forgotten:
                 await self.submit(turn)
+
+    async def drop_ended(self, hours: int) -> None:
+        """See ``Dispatcher.drop_ended``."""
+        await self.queue.drop_ended(hours)
 
     def drain(self) -> None:
         """See ``Dispatcher.drain``."""

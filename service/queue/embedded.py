@@ -56,13 +56,13 @@ class EmbeddedDispatcher:
         """See ``Dispatcher.submit``."""
         if turn.id in self._known:
             return self.hear(turn)
-        self._known[turn.id] = self._scribe(turn)
+        self._known[turn.id] = self._writer(turn)
         self._waiting.setdefault(turn.thread, deque()).append(turn)
         if turn.thread not in self._drivers:
             self._drivers[turn.thread] = asyncio.create_task(self._drive(turn.thread))
         return self.hear(turn)
 
-    def _scribe(self, turn: Turn) -> EventWriter:
+    def _writer(self, turn: Turn) -> EventWriter:
         modes = tuple(turn.asked.get("modes", ()))
         return EventWriter(turn=turn, events=self.events, signals=self.signals, clock=self.clock, modes=modes)
 
@@ -115,6 +115,9 @@ class EmbeddedDispatcher:
             if await self.executor.turns.was_stopped(id_):
                 await self.stop(turn, "interrupt", "operator")
 
+    async def drop_ended(self, hours: int) -> None:
+        """See ``Dispatcher.drop_ended``. Here a job is a turn, and nothing besides."""
+
     def drain(self) -> None:
         """See ``Dispatcher.drain``."""
         self._closing = True
@@ -144,7 +147,8 @@ class EmbeddedDispatcher:
     async def _until_done(self, turn: Turn) -> None:
         """Perform a turn, again and later where what it needs is busy or away."""
         try:
-            await self._due(turn)
+            if (due_in := turn.due_in(self.clock())) > 0:
+                await asyncio.sleep(due_in)
             pause = AGAIN_S
             while not self._closing:
                 async with self._slots:
@@ -157,13 +161,8 @@ class EmbeddedDispatcher:
         finally:
             self._known.pop(turn.id, None)
 
-    async def _due(self, turn: Turn) -> None:
-        after = turn.due_in(self.clock())
-        if after > 0:
-            await asyncio.sleep(after)
-
     async def _one(self, turn: Turn) -> TurnOutcome:
-        speech = self._known.get(turn.id) or self._scribe(turn)
+        speech = self._known.get(turn.id) or self._writer(turn)
         speech.turn = turn
         control = self._controls[turn.id] = RunControl()
         self._begun[turn.id] = turn

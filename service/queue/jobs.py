@@ -69,22 +69,22 @@ class TurnJobs:
 
     async def retry(self, job: str, org: str, *, now: datetime) -> Turn:
         """Have a job that died or failed done again. Raises ``job_not_found``, ``job_state``."""
-        found = await self.get(job, org)
-        if found.state not in {"dead", "failed"}:
-            raise refuse("job_state", f"Job {found.id} is {found.state}, not dead or failed.")
+        queued = await self.get(job, org)
+        if queued.state not in {"dead", "failed"}:
+            raise refuse("job_state", f"Job {queued.id} is {queued.state}, not dead or failed.")
         fresh = {"status": "pending", "attempts": 0, "error": None, "error_code": None, "updated_at": now}
         async with writing(self.engine) as conn:
-            mine = update(TURNS).where(_T.id == found.id, _T.status == "error")
+            mine = update(TURNS).where(_T.id == queued.id, _T.status == "error")
             await conn.execute(mine.values(**fresh))
-            await conn.execute(delete(EVENTS).where(EVENTS.c.turn == found.id, EVENTS.c.event == END))
-        return await Turns(engine=self.engine).get(found.id, org)
+            await conn.execute(delete(EVENTS).where(EVENTS.c.turn == queued.id, EVENTS.c.event == END))
+        return await Turns(engine=self.engine).get(queued.id, org)
 
     async def stoppable(self, job: str, org: str) -> Turn:
         """A job that waits or works. Raises ``job_not_found``, ``job_state``."""
-        found = await self.get(job, org)
-        if found.state not in {"waiting", "working"}:
-            raise refuse("job_state", f"Job {found.id} is {found.state} already.")
-        return await Turns(engine=self.engine).get(found.id, org)
+        queued = await self.get(job, org)
+        if queued.state not in {"waiting", "working"}:
+            raise refuse("job_state", f"Job {queued.id} is {queued.state} already.")
+        return await Turns(engine=self.engine).get(queued.id, org)
 
     async def cancel(self, job: str, org: str, *, now: datetime) -> TurnJob:
         """Stop a job; its thread keeps what was done. Raises ``job_not_found``, ``job_state``."""

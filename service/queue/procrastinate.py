@@ -73,10 +73,12 @@ class Queue:
             await manager.prune_stalled_workers(10 * self.lease_s)
         return len(stalled)
 
-    async def forget(self, hours: int) -> None:
-        """Delete the jobs that ended well so long ago."""
+    async def drop_ended(self, hours: int) -> None:
+        """Delete the jobs that ended so long ago, well or not."""
         with _answering():
-            await self.app.job_manager.delete_old_jobs(nb_hours=hours, queue=QUEUE)
+            await self.app.job_manager.delete_old_jobs(
+                nb_hours=hours, queue=QUEUE, include_failed=True, include_cancelled=True, include_aborted=True
+            )
 
     async def work(self, at_once: int, stop: asyncio.Event) -> None:
         """Take jobs and do them, so many at once, until ``stop`` is set and those under way came to an end.

@@ -80,6 +80,10 @@ class Dispatcher(Protocol):
         """Find what nobody works on although somebody should: called from time to time."""
         ...
 
+    async def drop_ended(self, hours: int) -> None:
+        """Drop what is left of jobs that ended longer ago than that."""
+        ...
+
     def drain(self) -> None:
         """Begin nothing new, and bring what works here to its next step. Comes back at once."""
         ...

@@ -5,7 +5,7 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,8 +37,20 @@ from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
 from sandbox import Store, Workspaces
-from service.runs.leases import GENERATION, RunLeases, is_gone, lease_lost, own_name, though_lost
-from service.runs.runs import FINAL, Run, Runs, RunState, Status, shown
+from service.runs.runs import (
+    FINAL,
+    GENERATION,
+    Run,
+    RunLeases,
+    Runs,
+    RunState,
+    Status,
+    is_gone,
+    lease_lost,
+    own_name,
+    shown,
+    though_lost,
+)
 from service.runs.streaming import Listen, Listeners, Subscription
 
 
@@ -58,6 +70,8 @@ ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_
 """Refusals of a signature that a new question may heal."""
 
 LOST = frozenset({"lease_lost"})
+KILLED_BEFORE = frozenset({"plan", "replan", "review"})
+"""Nodes that ask models and do not look by themselves whether somebody pulled the kill switch."""
 CONFIG_KEY_STRICT_RESUME = "__pregel_strict_resume"
 """langgraph's own name, which it does not export: a resume of an interrupt that is not open now is an error."""
 
@@ -140,32 +154,38 @@ class RunEngine:
             run.id, self.owner, now=self.clock(), lease_for=self.lease_for, instead_of=dead, turn=turn
         )
         self.leases.keep(run.id, self.lease_for.total_seconds(), since=since)
-        done = AdvanceOutcome(status="paused")
+        outcome = AdvanceOutcome(status="paused")
         try:
             async with self._lease(run.id, generation):
-                heard = Listeners(listen=listen, watch=watch, control=control)
-                done = await self._segment(run, generation, heard)
+                with self.spans.segment(run) as span:  # nothing is left open while a run waits
+                    listeners = Listeners(listen=listen, watch=watch, control=control)
+                    outcome = await self._stream(run, generation, listeners)
+                    span.set_attribute("app.status", outcome.status)
+                    if outcome.ending is not None and outcome.ending.code:
+                        span.set_attribute("error.type", outcome.ending.code)
         finally:
-            settled = await asyncio.shield(self._settle(run, generation, done))
-        standing = (
-            await self.standing(run.id) if settled is None or done.state is None else _stands(settled, done.state)
-        )
-        if standing.run.status in FINAL:
-            await self.ended(standing)
-        return standing
+            settled = await asyncio.shield(self._settle(run, generation, outcome))
+        # What another process did meanwhile is read; what this one did is known.
+        if settled is not None and outcome.state is not None:
+            state = _stands(settled, outcome.state)
+        else:
+            state = await self.standing(run.id)
+        if state.run.status in FINAL:
+            await self.ended(state)
+        return state
 
-    async def _settle(self, run: Run, generation: int, done: "AdvanceOutcome") -> Run | None:
+    async def _settle(self, run: Run, generation: int, outcome: "AdvanceOutcome") -> Run | None:
         """Write how the run stands and return its row; None when it was lost before."""
         # A run that waits costs nothing: its sandbox goes, its files are in the content store.
         await self.workspaces.drop(run.id)
         self.leases.drop(run.id)
         now = self.clock()
-        if not await self.runs.settle(run.id, generation, done.status, now=now, ending=done.ending):
+        if not await self.runs.settle(run.id, generation, outcome.status, now=now, ending=outcome.ending):
             return None
         return replace(
             run,
-            status=done.status,
-            ending=done.ending,
+            status=outcome.status,
+            ending=outcome.ending,
             segment=run.segment + 1,
             owner=None,
             generation=generation,
@@ -181,13 +201,18 @@ class RunEngine:
 
         async def renew() -> None:
             nonlocal lost
-            while True:
+            while not lost:
                 await asyncio.sleep(self.lease_for.total_seconds() / 3)
-                if not await self._renewed(run, generation):
-                    lost = True
-                    if working is not None:
-                        working.cancel()
-                    return
+                since = self.leases.clock()
+                try:
+                    lost = not await self.runs.renew(run, generation, now=self.clock(), lease_for=self.lease_for)
+                except Transient:  # a database that is away for a moment: the lease is ours as long as it lasts
+                    lost = since >= self.leases.until.get(run, 0.0)
+                else:
+                    if not lost:
+                        self.leases.keep(run, self.lease_for.total_seconds(), since=since)
+            if working is not None:
+                working.cancel()
 
         keeper = asyncio.create_task(renew())
         try:
@@ -200,40 +225,20 @@ class RunEngine:
         finally:
             keeper.cancel()
 
-    async def _renewed(self, run: str, generation: int) -> bool:
-        """Keep the lease; False when it is lost, or when nobody could say so until it ran out."""
-        since = self.leases.clock()
+    async def _stream(self, run: Run, generation: int, listeners: Listeners) -> "AdvanceOutcome":
+        config, before, meter = self.config(run.id, generation), Spent(), UsageMeter()
         try:
-            kept = await self.runs.renew(run, generation, now=self.clock(), lease_for=self.lease_for)
-        except Transient:  # a database that is away for a moment: the lease is ours as long as it lasts
-            return since < self.leases.until.get(run, 0.0)
-        if kept:
-            self.leases.keep(run, self.lease_for.total_seconds(), since=since)
-        return kept
-
-    async def _segment(self, run: Run, generation: int, heard: Listeners) -> "AdvanceOutcome":
-        """One traced stretch of work. Nothing is left open while a run waits."""
-        with self.spans.segment(run) as span:
-            done = await self._stream(run, generation, heard)
-            span.set_attribute("app.status", done.status)
-            if done.ending is not None and done.ending.code:
-                span.set_attribute("error.type", done.ending.code)
-        return done
-
-    async def _stream(self, run: Run, generation: int, heard: Listeners) -> "AdvanceOutcome":
-        config, before, tab = self.config(run.id, generation), Spent(), UsageMeter()
-        try:
-            with metered() as tab:
-                given, before = await self._input(run, generation, config)
-                await self._listen(run, given, config, heard)
+            with metered() as meter:
+                start, before = await self._input(run, generation, config)
+                await self._listen(run, start, config, listeners)
         except GraphDrained:
             return AdvanceOutcome(status="pending")
         except SignoffError as error:
             if error.stable_code in LOST or isinstance(error, DatabaseUnavailable):
                 raise  # nothing is known about the run now: it is not this process that says how it ended
             with though_lost():  # it was cancelled meanwhile: what its calls cost stands in the usage
-                await self._book(config, before, tab.spent)
-            return _stopped(error)
+                await self._book(config, before, meter.spent)
+            return AdvanceOutcome.after(error)
         state = await self.graph.aget_state(config)
         if state.interrupts:
             return AdvanceOutcome(status="interrupted", state=state)
@@ -251,17 +256,19 @@ class RunEngine:
         )
         return AdvanceOutcome(status="paused", ending=silence, state=state)
 
-    async def _listen(self, run: Run, given: Any, config: RunnableConfig, heard: Listeners) -> None:
-        wanted: Any = sorted({"custom", *(heard.watch.modes if heard.watch else ())})
+    async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
+        modes: Any = sorted({"custom", *(listeners.watch.modes if listeners.watch else ())})
         stream = self.graph.astream(
-            given, config, stream_mode=wanted, subgraphs=True, durability="sync", control=heard.control
+            start, config, stream_mode=modes, subgraphs=True, durability="sync", control=listeners.control
         )
         # Closed at once: a node that still works when a run is stopped is ended before its books are.
         async with aclosing(cast("AsyncGenerator[tuple[tuple[str, ...], str, Any]]", stream)) as parts:
             async for space, mode, chunk in parts:
-                if mode == "custom":
-                    await self._ensure_alive(run, chunk)
-                await heard.hear(run.id, space, mode, chunk)
+                # The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step.
+                starts = mode == "custom" and chunk["kind"] == "node_started"
+                if starts and chunk["node"] in KILLED_BEFORE and await self.ballots.killed(run.id, run.org):
+                    raise refusal("run_killed", f"Run {run.id} was stopped for good.")
+                await listeners.hear(run.id, space, mode, chunk)
 
     async def _book(self, config: RunnableConfig, before: Spent, used: Spent) -> None:
         """Book what calls used in a node that failed: it could not write it down itself."""
@@ -272,16 +279,10 @@ class RunEngine:
         if isinstance(books, Spent) and (lost := unpaid(before, books, used)) != Spent():
             await self.graph.aupdate_state(config, {"spent": books + lost})
 
-    async def _ensure_alive(self, run: Run, event: Mapping[str, Any]) -> None:
-        """The kill switch between nodes; ``execute`` and ``deliver`` look for themselves, at every step."""
-        works = event["kind"] == "node_started" and event["node"] in {"plan", "replan", "review"}
-        if works and await self.ballots.killed(run.id, run.org):
-            raise refusal("run_killed", f"Run {run.id} was stopped for good.")
-
     async def _input(self, run: Run, generation: int, config: RunnableConfig) -> tuple[Any, Spent]:
         """What the graph is given, and what the run has spent so far."""
-        said = HumanMessage(content=run.task.text, id=f"{run.id}.task")
-        fresh = {"run": run.id, "org": run.org, "task": run.task, "messages": [said]}
+        message = HumanMessage(content=run.task.text, id=f"{run.id}.task")
+        fresh = {"run": run.id, "org": run.org, "task": run.task, "messages": [message]}
         if generation == 1 and run.forked_from is None:  # nobody ever held it before: there is no checkpoint
             return fresh, Spent()
         state = await self.graph.aget_state(config)
@@ -343,23 +344,23 @@ class AdvanceOutcome:
     state: StateSnapshot | None = None
     """What is in the last checkpoint; None: it was not read."""
 
+    @classmethod
+    def after(cls, error: SignoffError) -> "AdvanceOutcome":
+        """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
+        ending = Ending(
+            status="failed",
+            code=error.stable_code,
+            message=error.message[:20_000],
+            hint=error.hint,
+            exit_status=error.exit_status,
+            retry_after=getattr(error, "retry_after", None),
+            max_tokens=getattr(error, "max_tokens", None),
+        )
+        if isinstance(error, Exhausted):
+            return cls(status="paused_budget", ending=ending)
+        pauses = isinstance(error, Transient) or error.stable_code in ASK_AGAIN
+        return cls(status="paused" if pauses else "failed", ending=ending)
+
 
 def _stands(run: Run, state: StateSnapshot) -> RunState:
     return RunState(run=run, values=shown(state.values), next=state.next, interrupts=tuple(state.interrupts))
-
-
-def _stopped(error: SignoffError) -> AdvanceOutcome:
-    """A spent budget, a lost sandbox or a stale signature pauses a run; everything else fails it."""
-    ending = Ending(
-        status="failed",
-        code=error.stable_code,
-        message=error.message[:20_000],
-        hint=error.hint,
-        exit_status=error.exit_status,
-        retry_after=getattr(error, "retry_after", None),
-        max_tokens=getattr(error, "max_tokens", None),
-    )
-    if isinstance(error, Exhausted):
-        return AdvanceOutcome(status="paused_budget", ending=ending)
-    again = isinstance(error, Transient) or error.stable_code in ASK_AGAIN
-    return AdvanceOutcome(status="paused" if again else "failed", ending=ending)

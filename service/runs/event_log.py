@@ -26,7 +26,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import AGAIN_S, Signals, UtcDateTime, look_again, reading, tell, writing
 from domain import Transient
@@ -79,43 +79,34 @@ class TurnEvents:
     engine: AsyncEngine
 
     async def append(
-        self, turn: str, said: Sequence[tuple[str, bytes]], *, at: datetime, attempt: int | None = None
+        self, turn: str, events: Sequence[tuple[str, bytes]], *, at: datetime, attempt: int | None = None
     ) -> int | None:
         """Write behind what is there; the number of the last one, or None when another attempt has begun since."""
         async with writing(self.engine) as conn:
-            if not await self._mine(conn, turn, attempt):
+            current = (await conn.execute(_LOCK, {"of": turn})).scalar()  # two writers follow each other
+            if current is None or attempt not in {None, current}:
                 return None
             last = (await conn.execute(_LAST, {"of": turn})).scalar() or 0
             rows = [
                 {"turn": turn, "seq": last + n, "event": event, "body": body, "said_at": at}
-                for n, (event, body) in enumerate(said, 1)
+                for n, (event, body) in enumerate(events, 1)
             ]
             await conn.execute(_ADD, rows)
-            if last + len(said) > MOST:
-                await conn.execute(delete(EVENTS).where(_E.turn == turn, _E.seq <= last + len(said) - MOST))
+            if last + len(events) > MOST:
+                await conn.execute(delete(EVENTS).where(_E.turn == turn, _E.seq <= last + len(events) - MOST))
             await tell(conn, f"turn:{turn}")
-        return last + len(said)
+        return last + len(events)
 
     async def forget(self, turn: str, *, upto: int) -> None:
         """Delete the oldest events of a turn, up to a number."""
         async with writing(self.engine) as conn:
             await conn.execute(delete(EVENTS).where(_E.turn == turn, _E.seq <= upto))
 
-    async def _mine(self, conn: AsyncConnection, turn: str, attempt: int | None) -> bool:
-        """Lock the turn's row, so that two writers follow each other."""
-        now = (await conn.execute(_LOCK, {"of": turn})).scalar()
-        return now is not None and attempt in {None, now}
-
     async def after(self, turn: str, seq: int, *, limit: int = 500) -> list[tuple[int, str, bytes]]:
         """(number, event, body) of what was said behind a number."""
-        wanted = {"of": turn, "behind": seq, "most": limit}
+        page = {"of": turn, "behind": seq, "most": limit}
         async with reading(self.engine) as conn:
-            return [(int(row[0]), str(row[1]), bytes(row[2])) for row in await conn.execute(_PAGE, wanted)]
-
-    async def drop(self, before: datetime) -> int:
-        """Forget what was said before then."""
-        async with writing(self.engine) as conn:
-            return (await conn.execute(delete(EVENTS).where(_E.said_at < before))).rowcount
+            return [(int(row[0]), str(row[1]), bytes(row[2])) for row in await conn.execute(_PAGE, page)]
 
 
 GATHER_S = 0.01
@@ -129,7 +120,7 @@ MOST_DIGITS = 10
 TAIL_S = 3.0
 """How long to wait for the last words of a turn that ended: whoever spoke them may be dead."""
 
-Told = tuple[int, str, bytes]
+NumberedEvent = tuple[int, str, bytes]
 """Number, event, body."""
 
 
@@ -148,7 +139,7 @@ class EventWriter:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the turn has ended."""
     _waiting: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
-    _at_hand: deque[Told] = field(default_factory=deque[Told])
+    _at_hand: deque[NumberedEvent] = field(default_factory=deque[NumberedEvent])
     _sizes: deque[int] = field(default_factory=deque[int])
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     _writing: "asyncio.Task[None] | None" = None
@@ -166,7 +157,7 @@ class EventWriter:
         """See ``EventSink.kept``."""
         if self._waiting or self._alone.locked():
             # Half of it must not get lost with a task that is cancelled meanwhile.
-            await asyncio.shield(self._in_turn())
+            await asyncio.shield(self._flush())
 
     async def close(self, *, ended: bool) -> None:
         """Write what is left; ``ended``: and that nothing comes any more."""
@@ -184,10 +175,6 @@ class EventWriter:
         self.over.set()
         self.signals.heard(f"turn:{self.turn.id}")
 
-    async def _in_turn(self) -> None:
-        async with self._alone:
-            await self._flush()
-
     async def _write(self) -> None:
         while self._waiting:
             await asyncio.sleep(GATHER_S)
@@ -196,21 +183,22 @@ class EventWriter:
 
     async def _flush(self) -> None:
         """Write a batch. A stream is worth no failed run: what the database does not take now is tried once more."""
-        batch, self._waiting = self._waiting, []
-        if not batch:
-            return
-        try:
-            last = await self.events.append(self.turn.id, batch, at=self.clock(), attempt=self.turn.attempts + 1)
-            if last is not None:
-                self._keep_at_hand(batch, last)
-                await self._bound(batch, last)
-        except Transient as error:
-            structlog.get_logger("signoff.stream").warning("stream not written", code=error.stable_code)
-            self._waiting = [] if self._closing else batch + self._waiting
-            await asyncio.sleep(AGAIN_S)
-        self.signals.heard(f"turn:{self.turn.id}")
+        async with self._alone:
+            batch, self._waiting = self._waiting, []
+            if not batch:
+                return
+            try:
+                last = await self.events.append(self.turn.id, batch, at=self.clock(), attempt=self.turn.attempts + 1)
+                if last is not None:
+                    self._keep_at_hand(batch, last)
+                    await self._bound(batch, last)
+            except Transient as error:
+                structlog.get_logger("signoff.stream").warning("stream not written", code=error.stable_code)
+                self._waiting = [] if self._closing else batch + self._waiting
+                await asyncio.sleep(AGAIN_S)
+            self.signals.heard(f"turn:{self.turn.id}")
 
-    def behind(self, seq: int) -> list[Told] | None:
+    def behind(self, seq: int) -> list[NumberedEvent] | None:
         """What was written behind a number; None when that is not at hand any more."""
         if self.over.is_set() or not self._at_hand or seq + 1 < self._at_hand[0][0]:
             return None
@@ -284,9 +272,9 @@ class EventReader:
                     silent = 0.0
                     yield b": heartbeat\n\n"
 
-    async def _page(self, at: int) -> list[Told]:
-        if self.speech is not None and (told := self.speech.behind(at)) is not None:
-            return told
+    async def _page(self, at: int) -> list[NumberedEvent]:
+        if self.speech is not None and (at_hand := self.speech.behind(at)) is not None:
+            return at_hand
         try:
             return await self.events.after(self.turn.id, at)
         except Transient:  # the database is away for a moment: whoever hears this goes on hearing it

@@ -3,16 +3,19 @@
 What is left to do after a turn was stopped is here as well, whichever dispatcher performed it.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal
 
 import structlog
 from langgraph.runtime import RunControl
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from approvals.storage import RunNotice, post
 from domain import Ending, SignoffError, Transient
 from service.runs.dispatcher import EventSink, Stop
 from service.runs.documents import run_document
@@ -44,14 +47,6 @@ MOST_ATTEMPTS = 50
 DEAD = "job_dead"
 
 
-class Callbacks(Protocol):
-    """Tells a client's web hook."""
-
-    async def tell(self, turn: Turn, values: bytes) -> None:
-        """Queue one letter; it is sent, signed and sent again by somebody else."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnExecutor:
     """Knows how a turn is done; who calls it and when is the dispatcher's business."""
@@ -59,7 +54,6 @@ class TurnExecutor:
     engine: RunEngine
     threads: Threads
     turns: Turns
-    callbacks: Callbacks
     clock: Callable[[], datetime]
 
     async def perform(self, turn: Turn, feed: EventSink, control: RunControl | None = None) -> TurnOutcome:
@@ -71,7 +65,11 @@ class TurnExecutor:
             await self.bury(turn, feed, f"It was begun {turn.attempts} times and never came to an end.")
             return "ended"
         engine = replace(self.engine, org=turn.org)
-        before = turn.before if turn.attempts else await self._stands_at(engine, turn)
+        before = turn.before
+        if not turn.attempts:
+            fresh = turn.asked.get("fresh")
+            state = None if fresh else await engine.graph.aget_state(engine.config(turn.thread))
+            before = str(state.config.get("configurable", {}).get("checkpoint_id") or "") if state else ""
         if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
             return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
@@ -108,22 +106,8 @@ class TurnExecutor:
         await self.engine.runs.park(turn.thread, now=self.clock(), ending=ending)
         await self._failed(turn, feed, DEAD, why)
 
-    async def _stands_at(self, engine: RunEngine, turn: Turn) -> str:
-        if turn.asked.get("fresh"):
-            return ""
-        state = await engine.graph.aget_state(engine.config(turn.thread))
-        return str(state.config.get("configurable", {}).get("checkpoint_id") or "")
-
     async def _advance(self, engine: RunEngine, turn: Turn, feed: EventSink, control: RunControl | None) -> RunState:
-        await self._prepare(engine, turn)
-        told = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=bool(turn.asked.get("subgraphs")))
-        modes = told.needed
-        watch = Subscription(modes=modes, hear=told.hear, kept=feed.kept) if feed.modes else None
-        listen = told.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
-        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
-
-    async def _prepare(self, engine: RunEngine, turn: Turn) -> None:
-        """What has to happen to the thread first. Doing it again after a crash changes nothing."""
+        # What has to happen to the thread first. Doing it again after a crash changes nothing.
         wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
@@ -132,6 +116,11 @@ class TurnExecutor:
             verdict = standing.values.get("verdict")
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
                 await refine(engine, standing.run, wish)
+        subgraphs = bool(turn.asked.get("subgraphs"))
+        encoder = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=subgraphs)
+        watch = Subscription(modes=encoder.needed, hear=encoder.hear, kept=feed.kept) if feed.modes else None
+        listen = encoder.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
+        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
 
     async def _ended(self, turn: Turn, feed: EventSink, standing: RunState) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending
@@ -161,18 +150,25 @@ class TurnExecutor:
         code: str | None,
         message: str | None,
     ) -> None:
-        now = self.clock()
-        told = (message or "")[:20_000] or None
+        ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
+        told = webhook_letter(ended, values) if turn.webhook else None
         await feed.kept()
-        kept = await self.turns.finish(turn, thread, now=now, status=status, code=code, message=told)
-        done = replace(turn, status=status, error_code=code, error=message, updated_at=now)
+        await self.turns.finish(ended, thread, also=told)
         feed.result = dict(values)
-        if kept and turn.webhook:
-            await asyncio.shield(self.callbacks.tell(done, _letter(done, values)))
 
 
-def _letter(turn: Turn, values: Mapping[str, Any]) -> bytes:
-    return as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
+def webhook_letter(turn: Turn, values: Mapping[str, Any]) -> Callable[[AsyncConnection], Awaitable[object]]:
+    """What writes a run's web hook into the outbox: the turn as the API shows it, as it is now that it has ended."""
+    topic = f"run.{turn.status}"
+    data = as_json({**run_document(turn), "values": readable(values), "error": turn.error_code})
+    return partial(
+        post,
+        letter=RunNotice(topic=topic, run=turn.thread, turn=turn.id),
+        org=turn.org,
+        at=turn.updated_at,
+        url=turn.webhook or "",
+        body=b'{"type":' + json.dumps(topic).encode() + b',"data":' + data + b"}",
+    )
 
 
 async def take_back(executor: TurnExecutor, turn: Turn, how: Stop, *, now: datetime) -> None:

@@ -26,7 +26,13 @@ class Moment:
 
 async def moments(engine: RunEngine, run: str) -> list[Moment]:
     """Return the steps of a run, oldest first."""
-    return [_moment(n, state) for n, state in enumerate(await _states(engine, run))]
+    steps: list[Moment] = []
+    for step, state in enumerate(await _states(engine, run)):
+        snapshot = state.values.get("snapshot")
+        at = datetime.fromisoformat(state.created_at) if state.created_at else None
+        following, tree = ", ".join(state.next) or "end", snapshot.tree if snapshot else ""
+        steps.append(Moment(step=step, next=following, tree=tree, at=at))
+    return steps
 
 
 async def fork(engine: RunEngine, run: Run, step: int) -> Run:
@@ -74,23 +80,17 @@ async def refine(engine: RunEngine, run: Run, wish: str) -> None:
 
 async def raise_budget(engine: RunEngine, run: Run, **limits: Any) -> Run:
     """Return the run with higher limits; they hold from its next step on."""
-    given = {name: limit for name, limit in limits.items() if limit is not None}
-    if not given:
+    higher = {name: limit for name, limit in limits.items() if limit is not None}
+    if not higher:
         return run
-    task: Task = replace(run.task, budget=replace(run.task.budget, **given))
+    task: Task = replace(run.task, budget=replace(run.task.budget, **higher))
     await engine.runs.retask(run.id, task)
     return replace(run, task=task)
 
 
 async def _states(engine: RunEngine, run: str) -> list[StateSnapshot]:
-    found = [state async for state in engine.graph.aget_state_history(engine.config(run))]
-    return [state for state in reversed(found) if state.next != ("__start__",)]
-
-
-def _moment(step: int, state: StateSnapshot) -> Moment:
-    snapshot = state.values.get("snapshot")
-    at = datetime.fromisoformat(state.created_at) if state.created_at else None
-    return Moment(step=step, next=", ".join(state.next) or "end", tree=snapshot.tree if snapshot else "", at=at)
+    newest_first = [state async for state in engine.graph.aget_state_history(engine.config(run))]
+    return [state for state in reversed(newest_first) if state.next != ("__start__",)]
 
 
 async def checkpoint(engine: RunEngine, thread: str, id_: str) -> StateSnapshot:

@@ -87,12 +87,12 @@ def checked_modes(modes: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(modes))
 
 
-def wished(given: Mapping[str, Any] | None) -> str:
+def wished(input_: Mapping[str, Any] | None) -> str:
     """The words of an input: of its task, or of the last human message. Empty: it says nothing."""
-    task = (given or {}).get("task")
+    task = (input_ or {}).get("task")
     if isinstance(task, dict) and task.get("text"):
         return str(task["text"]).strip()
-    messages = (given or {}).get("messages")
+    messages = (input_ or {}).get("messages")
     messages = [messages] if isinstance(messages, (dict, str)) else messages
     for message in reversed(cast("list[Any]", messages) if isinstance(messages, list) else []):
         if isinstance(message, str):
@@ -117,13 +117,13 @@ def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: 
         Refused: ``task_missing`` without words or a repository, ``task_invalid`` for a field out of bounds,
             ``credential_in_url``.
     """
-    given = ask.input or {}
-    task = given.get("task")
+    input_ = ask.input or {}
+    task = input_.get("task")
     fields: dict[str, Any] = {"profile": profile}
-    for source in (_mapping(ask.config.get("configurable")), ask.context, given):
+    for source in (_mapping(ask.config.get("configurable")), ask.context, input_):
         fields |= {key: part for key, part in source.items() if key in FIELDS}
     fields |= {key: part for key, part in _mapping(task).items() if key not in {"requester", "received_at", "standing"}}
-    fields["text"] = wished(given)
+    fields["text"] = wished(input_)
     fields.setdefault("repo", default_repo or "")
     if not fields["text"]:
         raise refuse("task_missing", "The input says nothing that could be done.")
@@ -142,8 +142,8 @@ def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: 
         ) from error
 
 
-def _mapping(found: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+def _mapping(part: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
 GRAPH = "coding"

@@ -1,14 +1,25 @@
-"""Rows of runs: what was asked, which process works on it, how it stands.
+"""Rows of runs, and the leases on them: what was asked, which process works on it, how it stands.
 
-A row carries a lease ``(owner, generation, until)``. Whoever lost it can no longer write: every update names the
-generation it was given.
+A row carries a lease ``(owner, generation, until)``. Who lost it can no longer write: every update names the generation
+it was given, and so does every checkpoint, in LangGraph's configuration. A process also knows until when each of its
+leases lasts, so one that slept through the end of a lease stops before the next command (``fenced_backend``).
+
+An owner is named so that its death is noticed at once on the same machine. Elsewhere, and where the name says nothing,
+a lease simply runs out.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import os
+import socket
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
+from langchain_core.runnables import RunnableConfig
 from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
@@ -21,9 +32,10 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, tell, writing
 from domain import Ending, Refused, Task, split_credential, value
@@ -86,7 +98,7 @@ class Run:
 
 def run_of(row: RowMapping) -> Run:
     """The run of a row."""
-    fields: dict[str, Any] = {str(key): kept for key, kept in row.items()}
+    fields: dict[str, Any] = {str(name): cell for name, cell in row.items()}
     task = _TASK.validate_json(fields["task"])
     # Older rows may have a password in the address; it is for nobody to see, and git finds one where it fetches.
     address = split_credential(task.repo)[0]
@@ -97,12 +109,12 @@ def run_of(row: RowMapping) -> Run:
 
 def shown(values: Mapping[str, Any]) -> dict[str, Any]:
     """A state as it is shown: the runs of older versions may have a password in their address."""
-    told = dict(values)
+    cleaned = dict(values)
     for name in ("task", "pinned"):
-        kept: Any = told.get(name)
-        if kept is not None and (address := split_credential(kept.repo)[0]) != kept.repo:
-            told[name] = replace(kept, repo=address)
-    return told
+        entry: Any = cleaned.get(name)
+        if entry is not None and (address := split_credential(entry.repo)[0]) != entry.repo:
+            cleaned[name] = replace(entry, repo=address)
+    return cleaned
 
 
 def task_json(task: Task) -> str:
@@ -123,6 +135,8 @@ _LOCK = select(_R.id).where(_R.id == bindparam("run")).with_for_update()
 _FREE = or_(
     _R.owner.is_(None), _R.owner == bindparam("taker"), _R.owner == bindparam("dead"), _R.lease_until < bindparam("now")
 )
+# Turns have a module of their own, which knows this one; whether one is open is asked in the transaction of the claim.
+_OPEN_TURN = text("SELECT id FROM turns WHERE id = :turn AND status IN ('pending', 'running')")
 _CLAIM = (
     update(RUNS)
     .where(_R.id == bindparam("run"), _FREE)
@@ -216,17 +230,17 @@ class Runs:
         Raises:
             Refused: ``run_busy`` while somebody else holds it; ``lease_lost`` when the turn was stopped.
         """
-        wanted = {"run": run, "taker": owner, "dead": instead_of or owner, "now": now, "until": now + lease_for}
+        lease = {"run": run, "taker": owner, "dead": instead_of or owner, "now": now, "until": now + lease_for}
         async with writing(self.engine) as connection:
             if connection.dialect.name != "sqlite":  # there, whoever writes has locked the whole file
                 await connection.execute(_LOCK, {"run": run})
-            if turn is not None and not await _stands(connection, turn):
+            if turn is not None and (await connection.execute(_OPEN_TURN, {"turn": turn})).first() is None:
                 raise Refused(
                     f"Run {run} was stopped before it began.",
                     code="lease_lost",
                     hint="See how it stands: signoff show RUN",
                 )
-            generation = (await connection.execute(_CLAIM, wanted)).scalar_one_or_none()
+            generation = (await connection.execute(_CLAIM, lease)).scalar_one_or_none()
         if generation is None:
             raise Refused(
                 f"Run {run} is being worked on by somebody else.",
@@ -247,10 +261,10 @@ class Runs:
         """Write how the run stands and give the lease back; False when it was lost before."""
         held = {"run": run, "lease": generation, "stands": status, "ended": ending_json(ending), "now": now}
         async with writing(self.engine) as connection:
-            kept = (await connection.execute(_SETTLE, held)).rowcount == 1
-            if kept:
+            settled = (await connection.execute(_SETTLE, held)).rowcount == 1
+            if settled:
                 await tell(connection, f"run:{run}")
-        return kept
+        return settled
 
     async def cancel(self, run: str, *, now: datetime) -> None:
         """End a run from outside; its generation moves on, so whoever works on it can write no more."""
@@ -258,8 +272,8 @@ class Runs:
 
     async def park(self, run: str, *, now: datetime, ending: Ending | None = None) -> None:
         """Take a run away from whoever does not answer any more; a resume goes on with it."""
-        kept = {"ending": ending_json(ending)} if ending else {}
-        await self._take_away(run, {"status": "paused", "updated_at": now, **kept})
+        ended = {"ending": ending_json(ending)} if ending else {}
+        await self._take_away(run, {"status": "paused", "updated_at": now, **ended})
 
     async def _take_away(self, run: str, values: Mapping[str, Any]) -> None:
         change = update(RUNS).where(RUNS.c.id == run, RUNS.c.status.not_in(FINAL))
@@ -272,13 +286,6 @@ class Runs:
         """Replace the task: a raised budget."""
         async with writing(self.engine) as connection:
             await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=task_json(task)))
-
-
-async def _stands(connection: AsyncConnection, turn: str) -> bool:
-    """Whether a turn may begin: nobody stopped it."""
-    turns = METADATA.tables["turns"].c
-    query = select(turns.id).where(turns.id == bindparam("turn"), turns.status.in_(("pending", "running")))
-    return (await connection.execute(query, {"turn": turn})).first() is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,3 +301,80 @@ class RunState:
     def ballot(self) -> str | None:
         """Id of the ballot it waits for."""
         return next((i.value.get("approval_id") for i in self.interrupts if isinstance(i.value, dict)), None)
+
+
+GENERATION = "generation"
+"""Key in ``configurable``."""
+
+
+def lease_lost(run: str) -> Refused:
+    """The error for whoever lost a run."""
+    return Refused(
+        f"Run {run} was taken over or cancelled.", code="lease_lost", hint="See how it stands: signoff show RUN"
+    )
+
+
+@contextmanager
+def though_lost() -> Generator[None]:
+    """Let pass that the run is somebody else's by now, or nobody's."""
+    try:
+        yield
+    except Refused as error:
+        if error.stable_code != "lease_lost":
+            raise
+
+
+def held(config: RunnableConfig) -> tuple[str, int] | None:
+    """Run and generation that a write belongs to; None: it belongs to no lease."""
+    named: Mapping[str, Any] = config.get("configurable", {})
+    return (str(named["thread_id"]), int(named[GENERATION])) if GENERATION in named else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunLeases:
+    """The leases of this process, and until when each lasts by its own clock."""
+
+    clock: Callable[[], float] = time.monotonic
+    until: dict[str, float] = field(default_factory=dict[str, float])
+
+    def keep(self, run: str, seconds: float, *, since: float) -> None:
+        """A lease was taken or renewed; ``since`` is when that was asked for."""
+        self.until[run] = since + seconds
+
+    def drop(self, run: str) -> None:
+        """The lease was given back or lost."""
+        self.until.pop(run, None)
+
+    def ensure(self, run: str) -> None:
+        """Raise ``lease_lost`` unless this process holds the run now."""
+        if self.clock() >= self.until.get(run, 0.0):
+            raise lease_lost(run)
+
+
+_STARTED = 21
+"""Position of the start time in /proc/PID/stat (proc(5), field 22)."""
+
+
+def own_name() -> str:
+    """``host/pid/start/random`` of this very process."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}/{pid}/{_start_of(pid) or 0}/{uuid4().hex[:8]}"
+
+
+def is_gone(owner: str | None) -> bool:
+    """True when the named process is known to be dead; False when it lives or nothing is known."""
+    parts = (owner or "").split("/")
+    if len(parts) != 4 or parts[0] != socket.gethostname() or not parts[1].isdigit():  # noqa: PLR2004 - the four above
+        return False
+    if not Path("/proc/self/stat").exists():
+        return False
+    return _start_of(int(parts[1])) != parts[2]
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot; pids are used again, pairs of both are not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[_STARTED - 2]

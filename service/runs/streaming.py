@@ -70,15 +70,15 @@ def by_model(code: str) -> bool:
 
 def stopped_by_model(values: Mapping[str, Any]) -> SignoffError | None:
     """The error behind the final values of a run; None: it ended otherwise."""
-    told = values.get("__error__")
-    if not isinstance(told, dict):
+    error = values.get("__error__")
+    if not isinstance(error, dict):
         return None
-    code, message, hint = str(told.get("error", "")), str(told.get("message", "")), str(told.get("hint", ""))
+    code, message, hint = str(error.get("error", "")), str(error.get("message", "")), str(error.get("hint", ""))
     match KINDS.get(code):
         case kind if kind is RateLimited:
-            return RateLimited(message, retry_after=told.get("retry_after"), hint=hint)
+            return RateLimited(message, retry_after=error.get("retry_after"), hint=hint)
         case kind if kind is ContextTooLong:
-            return ContextTooLong(message, max_tokens=told.get("max_tokens"), hint=hint)
+            return ContextTooLong(message, max_tokens=error.get("max_tokens"), hint=hint)
         case None:
             return Refused(message, code=code, hint=hint) if by_model(code) else None
         case kind:
@@ -112,7 +112,9 @@ class LangGraphEncoder:
         if mode == "messages":
             self._message(chunk, inside)
         elif mode in self.modes:
-            self.feed.say(f"{mode}{inside}", readable(_plain(chunk)))
+            if isinstance(chunk, Mapping) and "__interrupt__" in chunk:  # as plain data, wherever LangGraph puts them
+                chunk = {**chunk, "__interrupt__": interrupts(chunk["__interrupt__"])}
+            self.feed.say(f"{mode}{inside}", readable(chunk))
 
     def _message(self, chunk: Any, inside: str) -> None:
         message, metadata = chunk
@@ -136,7 +138,7 @@ class LangGraphEncoder:
         kinds = {"node_started": "on_chain_start", "node_ended": "on_chain_end"}
         name = event.node if event.kind in kinds else event.kind
         data = {"message": event.message, **event.data}
-        told = {
+        document = {
             "event": kinds.get(event.kind, "on_custom_event"),
             "name": name,
             "run_id": self.turn,
@@ -145,38 +147,31 @@ class LangGraphEncoder:
             "data": data,
             "parent_ids": [],
         }
-        self.feed.say("events", told)
-
-
-def _plain(chunk: Any) -> Any:
-    """Interrupts as plain data, wherever LangGraph puts them."""
-    if isinstance(chunk, Mapping) and "__interrupt__" in chunk:
-        return {**chunk, "__interrupt__": interrupts(chunk["__interrupt__"])}
-    return chunk
+        self.feed.say("events", document)
 
 
 def readable(values: Any) -> Any:
     """A state or an update of one, with its diff as readers may see it; who fetches the result gets its bytes."""
     if not isinstance(values, Mapping):
         return values
-    told = {name: readable(said) if isinstance(said, Mapping) else said for name, said in values.items()}
-    return {**told, "diff": Masker().text(told["diff"])} if isinstance(told.get("diff"), str) else told
+    shown = {name: readable(entry) if isinstance(entry, Mapping) else entry for name, entry in values.items()}
+    return {**shown, "diff": Masker().text(shown["diff"])} if isinstance(shown.get("diff"), str) else shown
 
 
-def interrupts(found: Any) -> list[dict[str, Any]]:
+def interrupts(open_now: Any) -> list[dict[str, Any]]:
     """Interrupts as the SDK reads them."""
-    return [{"value": i.value, "id": i.id} for i in found if isinstance(i, Interrupt)]
+    return [{"value": i.value, "id": i.id} for i in open_now if isinstance(i, Interrupt)]
 
 
-def final_values(standing: RunState) -> dict[str, Any]:
+def final_values(state: RunState) -> dict[str, Any]:
     """What a client that waited gets: the state, and what it waits for, what went wrong or what stopped it."""
-    values = dict(standing.values)
-    if standing.interrupts:
-        values["__interrupt__"] = interrupts(standing.interrupts)
-    ending = standing.run.ending
-    paused = standing.run.status in {"paused", "paused_budget"} and ending is not None and by_model(ending.code)
-    if ending is not None and (paused or standing.run.status == "failed"):
+    values = dict(state.values)
+    if state.interrupts:
+        values["__interrupt__"] = interrupts(state.interrupts)
+    ending = state.run.ending
+    paused = state.run.status in {"paused", "paused_budget"} and ending is not None and by_model(ending.code)
+    if ending is not None and (paused or state.run.status == "failed"):
         values["__error__"] = {"error": ending.code or "failed", "message": ending.message, "hint": ending.hint}
         about = {"retry_after": ending.retry_after, "max_tokens": ending.max_tokens}
-        values["__error__"] |= {name: said for name, said in about.items() if said is not None}
+        values["__error__"] |= {name: limit for name, limit in about.items() if limit is not None}
     return values

@@ -94,42 +94,40 @@ class Submission:
             Refused: for anything the client can put right; nothing was started then.
         """
         ask.ensure_supported()
-        key = f"{once}:{_digest(ask, thread_id)}" if once else None
+        key, modes = None, list(ask.modes) if heard else []
+        if once:  # the same key with another request is refused, so what was asked is part of it
+            request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
+            key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
-            return await self._taken(principal, ask, thread_id, key, list(ask.modes) if heard else [])
-
-    async def _taken(
-        self, principal: Principal, ask: RunAsk, thread_id: str | None, key: str | None, modes: list[str]
-    ) -> Submitted:
-        helper = assistant(ask.assistant_id)
-        if key and (before := await self.turns.once(principal.org, key)):
-            return Submitted(turn=before, feed=self.dispatch.hear(before))
-        thread, made = await self._thread(principal, ask, thread_id)
-        asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
-        asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
-        asked |= await self._meant(principal, ask, thread, helper, made=made)
-        if not made:
-            await self._make_room(thread, ask)
-        now = self.clock()
-        turn = Turn(
-            id=str(uuid4()),
-            thread=thread.id,
-            org=principal.org,
-            assistant=helper.id,
-            asked=asked,
-            metadata={
-                **ask.metadata,
-                "assistant_id": helper.id,
-                "graph_id": helper.graph,
-                "created_by": principal.subject,
-            },
-            strategy=ask.multitask_strategy,
-            webhook=ask.webhook,
-            once=key,
-            created_at=now,
-            updated_at=now,
-        )
-        return await self._begin(turn)
+            graph = assistant(ask.assistant_id)
+            if key and (before := await self.turns.once(principal.org, key)):
+                return Submitted(turn=before, feed=self.dispatch.hear(before))
+            thread, is_new = await self._thread(principal, ask, thread_id)
+            asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
+            asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
+            asked |= await self._first_work(principal, ask, thread, graph, is_new=is_new)
+            if not is_new:
+                await self._make_room(thread, ask)
+            now = self.clock()
+            turn = Turn(
+                id=str(uuid4()),
+                thread=thread.id,
+                org=principal.org,
+                assistant=graph.id,
+                asked=asked,
+                metadata={
+                    **ask.metadata,
+                    "assistant_id": graph.id,
+                    "graph_id": graph.graph,
+                    "created_by": principal.subject,
+                },
+                strategy=ask.multitask_strategy,
+                webhook=ask.webhook,
+                once=key,
+                created_at=now,
+                updated_at=now,
+            )
+            return await self._begin(turn)
 
     async def wake(self, thread: str, org: str, *, because: str) -> Submitted | None:
         """Go on with a thread whose question was answered; None when it does so already.
@@ -172,9 +170,9 @@ class Submission:
             )
 
     async def _begin(self, turn: Turn) -> Submitted:
-        kept = await self.turns.add(turn)
-        if kept.id != turn.id:  # the same request came in twice at the same moment
-            return Submitted(turn=kept, feed=self.dispatch.hear(kept))
+        stored = await self.turns.add(turn)
+        if stored.id != turn.id:  # the same request came in twice at the same moment
+            return Submitted(turn=stored, feed=self.dispatch.hear(stored))
         return Submitted(turn=turn, feed=await self.dispatch.submit(turn))
 
     async def _thread(self, principal: Principal, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
@@ -199,17 +197,18 @@ class Submission:
                 raise
             return fresh, True
 
-    async def _meant(
-        self, principal: Principal, ask: RunAsk, thread: Thread, helper: Assistant, *, made: bool
+    async def _first_work(
+        self, principal: Principal, ask: RunAsk, thread: Thread, graph: Assistant, *, is_new: bool
     ) -> dict[str, Any]:
         """What the turn has to do before it goes on: nothing, a wish, or another checkpoint."""
-        standing = None if made else await self._standing(thread)
-        if standing is None:
-            await self.of(principal.org).create(await self._task(principal, ask, helper), id=thread.id)
+        run = None if is_new else await self.engine.runs.exactly(thread.id, org=thread.org)
+        if run is None:
+            await self.of(principal.org).create(await self._task(principal, ask, graph), id=thread.id)
             return {"fresh": True}
+        standing = await self.of(thread.org).standing(run.id)
         if not standing.values and not await self.turns.unfinished(thread.id):
             if wished(ask.input):
-                await self.engine.runs.retask(thread.id, await self._task(principal, ask, helper))
+                await self.engine.runs.retask(thread.id, await self._task(principal, ask, graph))
             return {"fresh": True}
         if ask.resume is not None:
             await self.answer(principal, standing, ask.resume, strict=ask.strict_resume)
@@ -221,12 +220,8 @@ class Submission:
             raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
         return {"wish": wish} if wish else {}
 
-    async def _standing(self, thread: Thread) -> RunState | None:
-        run = await self.engine.runs.exactly(thread.id, org=thread.org)
-        return None if run is None else await self.of(thread.org).standing(run.id)
-
-    async def _task(self, principal: Principal, ask: RunAsk, helper: Assistant) -> Task:
-        task = read_task(ask, principal, profile=helper.profile, default_repo=self.default_repo)
+    async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant) -> Task:
+        task = read_task(ask, principal, profile=graph.profile, default_repo=self.default_repo)
         self.may_use(task.repo)
         return task
 
@@ -239,9 +234,10 @@ class Submission:
             Refused: as ``Ballots.vote`` does; ``interrupt_unknown`` where the client wanted to be strict.
         """
         open_now = {i.id for i in standing.interrupts}
-        if isinstance(resume, dict) and resume and all(_is_interrupt(key) for key in resume):
-            said = next((answer for key, answer in resume.items() if key in open_now), None)
-            if (resume := said) is None and strict:
+        # LangGraph names interrupts by 32 hexadecimal digits.
+        if isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume):
+            resume = next((answer for key, answer in resume.items() if key in open_now), None)
+            if resume is None and strict:
                 raise refuse("interrupt_unknown", "None of these interrupts is open now.")
         if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
@@ -265,12 +261,3 @@ class Submission:
             raise refuse("thread_busy", "A run works on this thread.")
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
-
-
-def _is_interrupt(key: Any) -> bool:
-    return isinstance(key, str) and re.fullmatch("[0-9a-f]{32}", key) is not None  # as LangGraph makes them
-
-
-def _digest(ask: RunAsk, thread_id: str | None) -> str:
-    told = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
-    return hashlib.sha256(told).hexdigest()[:32]

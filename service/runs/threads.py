@@ -120,14 +120,14 @@ class Threads:
         """The thread; one is made for a run that came in by the command line. Raises ``thread_not_found``."""
         named = {"thread": thread}
         async with reading(self.engine) as conn:
-            found = (await conn.execute(_GET, named)).mappings().first()
-            unknown = found is None or found["run_org"] not in {None, found["org"]}
+            row = (await conn.execute(_GET, named)).mappings().first()
+            unknown = row is None or row["run_org"] not in {None, row["org"]}
             run = (await conn.execute(_RUN, named)).mappings().first() if unknown else None
         if run is not None and run["org"] == org:
-            return await self._adopt(run, instead=found is not None)
-        if found is None or unknown or found["org"] != org or found["deleted_at"] is not None:
+            return await self._adopt(run, instead=row is not None)
+        if row is None or unknown or row["org"] != org or row["deleted_at"] is not None:
             raise refuse("thread_not_found", f"There is no thread {thread[:64]!r}.")
-        return _thread(found)
+        return _thread(row)
 
     async def _adopt(self, run: RowMapping, *, instead: bool) -> Thread:
         """The thread of a run; ``instead`` of a row that another organisation wrote before ids were looked after."""
@@ -147,27 +147,27 @@ class Threads:
             await self.add(adopted, of_run=True)
         return adopted
 
-    async def search(self, wanted: ThreadQuery) -> list[Thread]:
+    async def search(self, asked: ThreadQuery) -> list[Thread]:
         """One page. Metadata matches when it holds every pair that is asked for."""
-        column = SORTS.get(wanted.sort_by, _T.created_at)
-        order = (column.asc(), _T.id.asc()) if wanted.ascending else (column.desc(), _T.id.desc())
-        query = select(THREADS).where(self._where(wanted)).order_by(*order).limit(wanted.limit).offset(wanted.offset)
+        column = SORTS.get(asked.sort_by, _T.created_at)
+        order = (column.asc(), _T.id.asc()) if asked.ascending else (column.desc(), _T.id.desc())
+        query = select(THREADS).where(self._where(asked)).order_by(*order).limit(asked.limit).offset(asked.offset)
         async with reading(self.engine) as conn:
             return [_thread(row) for row in (await conn.execute(query)).mappings()]
 
-    async def count(self, wanted: ThreadQuery) -> int:
+    async def count(self, asked: ThreadQuery) -> int:
         """How many there are in all."""
         async with reading(self.engine) as conn:
             return (
-                await conn.execute(select(func.count()).select_from(THREADS).where(self._where(wanted)))
+                await conn.execute(select(func.count()).select_from(THREADS).where(self._where(asked)))
             ).scalar_one()
 
-    def _where(self, wanted: ThreadQuery) -> Any:
-        parts: list[Any] = [_T.org == wanted.org, _T.deleted_at.is_(None), MINE]
-        parts += [_T.id.in_(wanted.ids)] if wanted.ids else []
-        parts += [_T.status == wanted.status] if wanted.status else []
+    def _where(self, asked: ThreadQuery) -> Any:
+        parts: list[Any] = [_T.org == asked.org, _T.deleted_at.is_(None), MINE]
+        parts += [_T.id.in_(asked.ids)] if asked.ids else []
+        parts += [_T.status == asked.status] if asked.status else []
         on = self.engine.dialect.name
-        parts += [holds(_T.metadata, key, asked, dialect=on) for key, asked in wanted.metadata.items()]
+        parts += [holds(_T.metadata, key, entry, dialect=on) for key, entry in asked.metadata.items()]
         return and_(*parts)
 
     async def update(self, thread: str, *, now: datetime, **values: Any) -> None:

@@ -6,7 +6,7 @@
 stopped it. It is never called a success.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import UtcDateTime, reading, tell, writing
 from domain import value
@@ -40,6 +40,8 @@ from service.tables import METADATA
 TurnStatus = Literal["pending", "running", "success", "error", "interrupted", "timeout"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 OPEN: tuple[TurnStatus, ...] = ("pending", "running")
+MOST_OF_AN_ERROR = 20_000
+"""Characters of a message that a row keeps."""
 
 TURNS = Table(
     "turns",
@@ -158,20 +160,20 @@ class Turns:
         async with reading(self.engine) as conn:
             query = select(TURNS).where(_T.org == org, _T.once.startswith(f"{name}:", autoescape=True))
             rows = (await conn.execute(query)).mappings().all()
-        found = next((row for row in rows if str(row["once"]).rpartition(":")[0] == name), None)
-        if found is None:
+        row = next((row for row in rows if str(row["once"]).rpartition(":")[0] == name), None)
+        if row is None:
             return None
-        if not str(found["once"]).endswith(f":{digest}"):
+        if not str(row["once"]).endswith(f":{digest}"):
             raise refuse("idempotency_reused", "This Idempotency-Key was used for another request.")
-        return turn_of(found)
+        return turn_of(row)
 
     async def get(self, turn: str, org: str, *, thread: str | None = None) -> Turn:
         """The turn. Raises ``turn_not_found``, also for another organisation's or another thread's."""
         async with reading(self.engine) as conn:
-            found = (await conn.execute(_GET, {"turn": turn, "of": org})).mappings().first()
-        if found is None or thread not in {None, found["thread"]}:
+            row = (await conn.execute(_GET, {"turn": turn, "of": org})).mappings().first()
+        if row is None or thread not in {None, row["thread"]}:
             raise refuse("turn_not_found", f"There is no run {turn[:64]!r} here.")
-        return turn_of(found)
+        return turn_of(row)
 
     async def of(
         self, thread: str, *, status: TurnStatus | None = None, limit: int = 10, offset: int = 0
@@ -202,16 +204,22 @@ class Turns:
             return (await conn.execute(_BEGIN, begun)).rowcount == 1
 
     async def finish(
-        self, turn: Turn, thread: str, *, now: datetime, status: TurnStatus, code: str | None, message: str | None
+        self, turn: Turn, thread: str, *, also: Callable[[AsyncConnection], Awaitable[object]] | None = None
     ) -> bool:
-        """Write how a turn ended and how that leaves its thread, both or neither; False when it is over already."""
-        ended = {"turn": turn.id, "ended": status, "code": code, "message": message, "now": now}
+        """Write how a turn ended, how that leaves its thread, and what ``also`` writes: all of it or nothing.
+
+        False when it is over already.
+        """
+        message, now = (turn.error or "")[:MOST_OF_AN_ERROR] or None, turn.updated_at
+        ended = {"turn": turn.id, "ended": turn.status, "code": turn.error_code, "message": message, "now": now}
         async with writing(self.engine) as conn:
-            kept = (await conn.execute(_FINISH, ended)).rowcount == 1
-            if kept:
+            finished = (await conn.execute(_FINISH, ended)).rowcount == 1
+            if finished:
                 await conn.execute(_LEAVE, {"thread": turn.thread, "left": thread, "now": now})
+                if also is not None:
+                    await also(conn)
                 await tell(conn, f"turn:{turn.id}")
-        return kept
+        return finished
 
     async def stop(self, turn: Turn, reason: str, *, now: datetime) -> bool:
         """Mark a turn as stopped, at a moment when nobody is just about to begin it; whether somebody worked on it."""

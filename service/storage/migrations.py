@@ -9,16 +9,18 @@ import importlib.resources
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from database import writing
+from database import reading, writing
 from database.migrations import HEAD, revision, upgrade
 from service.errors import refuse
 
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
+LAST_OF_LETTERS = "0007"
+"""The last revision with an outbox for each kind of letters."""
 _LOCK = 5_146_300_301
 """Advisory lock: one migration of a database at a time."""
 
@@ -32,12 +34,15 @@ async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]
     if at == HEAD:
         return []
     if at is None:  # new, or made before revisions were recorded
+        async with reading(engine) as conn:
+            has_letters = await conn.run_sync(lambda sync: inspect(sync).has_table("run_letters"))
         await make()
         async with writing(engine) as conn:
             await conn.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"))
             # Another process may have made the same new home at the same moment.
             once = "INSERT INTO alembic_version SELECT :head WHERE NOT EXISTS (SELECT 1 FROM alembic_version)"
-            await conn.execute(text(once), {"head": HEAD})
+            await conn.execute(text(once), {"head": LAST_OF_LETTERS if has_letters else HEAD})
+            await conn.run_sync(upgrade)  # changes nothing but in a file that has rows to be moved
     else:
         async with writing(engine) as conn:
             await conn.run_sync(upgrade)

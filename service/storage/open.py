@@ -45,9 +45,9 @@ def server_url(settings: Settings) -> str | None:
     """
     if settings.database_url is None or not settings.database_url.get_secret_value():
         return None
-    given = settings.database_url.get_secret_value()
+    configured = settings.database_url.get_secret_value()
     try:
-        url = make_url(given.replace("postgres://", "postgresql://", 1))
+        url = make_url(configured.replace("postgres://", "postgresql://", 1))
     except ArgumentError:
         url = None
     if url is None or url.get_backend_name() != "postgresql":
@@ -74,22 +74,17 @@ def rows_url(server: str) -> SecretStr:
 async def open_storage(settings: Settings, stack: AsyncExitStack) -> Storage:
     """Open rows and checkpoints for as long as ``stack`` lasts."""
     server = server_url(settings)
-    if server is None:
-        return await _embedded(settings, stack)
-    from service.storage.postgres_checkpoints import open_postgres  # noqa: PLC0415  its drivers are an extra
-
-    engine = open_engine(rows_url(server).get_secret_value())
+    url = rows_url(server).get_secret_value() if server else sqlite_url(settings.home / "signoff.db")
+    engine = open_engine(url)
     stack.push_async_callback(engine.dispose)
-    saver = await stack.enter_async_context(open_postgres(server))
+    # Each needs a driver that the other does not, and PostgreSQL's is an extra.
+    if server is None:
+        from service.storage.sqlite_checkpoints import open_sqlite_saver  # noqa: PLC0415
+
+        saver = await stack.enter_async_context(open_sqlite_saver(settings.home / "checkpoints.db", engine))
+    else:
+        from service.storage.postgres_checkpoints import open_postgres  # noqa: PLC0415
+
+        saver = await stack.enter_async_context(open_postgres(server))
     saver.serde = serializer()
     return Storage(engine=engine, saver=saver, server=server)
-
-
-async def _embedded(settings: Settings, stack: AsyncExitStack) -> Storage:
-    from service.storage.sqlite_checkpoints import open_sqlite_saver  # noqa: PLC0415  the other one's driver is not needed
-
-    engine = open_engine(sqlite_url(settings.home / "signoff.db"))
-    stack.push_async_callback(engine.dispose)
-    saver = await stack.enter_async_context(open_sqlite_saver(settings.home / "checkpoints.db", engine))
-    saver.serde = serializer()
-    return Storage(engine=engine, saver=saver)

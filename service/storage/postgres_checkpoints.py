@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from database import DatabaseUnavailable
-from service.runs.leases import held, lease_lost
+from service.runs.runs import held, lease_lost
 
 MOST_CONNECTIONS = 6
 ANSWER_S = 60.0
@@ -87,13 +87,13 @@ def _named() -> Generator[None]:
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncGenerator[FencedPostgres]:
     """Open the checkpoints of a database."""
-    kept: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
         url,
         connection_class=AsyncConnection[DictRow],
         min_size=1,
         max_size=MOST_CONNECTIONS,
-        kwargs=kept,
+        kwargs=options,
         open=False,
         check=cast("Any", AsyncConnectionPool.check_connection),
     )

@@ -26,7 +26,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import DatabaseUnavailable, SqliteConnection, SqliteLog, open_sqlite, turnstile
-from service.runs.leases import held, lease_lost
+from service.runs.runs import held, lease_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,24 @@ class FencedSqlite(AsyncSqliteSaver):
 
     async def alist(self, *args: Any, **kwargs: Any) -> AsyncIterator[CheckpointTuple]:
         """See ``BaseCheckpointSaver.alist``. All of them are read before the first is given out: nobody waits."""
-        for found in [each async for each in super().alist(*args, **kwargs)]:
-            yield found
+        for checkpoint in [each async for each in super().alist(*args, **kwargs)]:
+            yield checkpoint
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """See ``BaseCheckpointSaver.adelete_thread``; the bytes are overwritten, and no other write is between."""
+        await self.setup()
+        async with self.turnstile:
+            await self.conn.execute("PRAGMA secure_delete=ON")
+            try:
+                await self.conn.execute("BEGIN IMMEDIATE")
+                for table in ("checkpoints", "writes"):
+                    await self.conn.execute(f"DELETE FROM {table} WHERE thread_id = ?", (str(thread_id),))  # noqa: S608
+                await self.conn.commit()
+            except BaseException:
+                self.conn.rollback()
+                raise
+            finally:
+                await self.conn.execute("PRAGMA secure_delete=OFF")
 
     async def _write(self, config: RunnableConfig, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Return when the rows are kept."""

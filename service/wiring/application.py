@@ -38,8 +38,8 @@ from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
-from service.runs.leases import FencedBackend, RunLeases
-from service.runs.runs import Run, Runs
+from service.runs.fenced_backend import FencedBackend
+from service.runs.runs import Run, RunLeases, Runs
 from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
@@ -135,9 +135,8 @@ class Application:
         principal = (
             f"model {coder}" if coder else "built-in repair engine (no model configured: SIGNOFF_MODEL_BASE_URL)"
         )
-        console.print(
-            f"[dim]coder: {principal} · sandbox: {self.settings.sandbox}/{self.spec.runtime}[/]", highlight=False
-        )
+        where = "/".join(filter(None, (self.settings.sandbox, self.spec.runtime)))
+        console.print(f"[dim]coder: {principal} · sandbox: {where}[/]", highlight=False)
 
     async def spans(self, run: str) -> SpanNode:
         """The run's tree of spans."""

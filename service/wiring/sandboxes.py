@@ -1,14 +1,10 @@
-"""Sandboxes as the settings say: hardened containers from a pool, and what they may reach."""
+"""Sandboxes as the settings say: a backend of the registry, its pool, and what its commands may reach."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from domain import Refused
-from sandbox import Backend, Docker, Egress, Limits, Local, Passage, Pool, Spec
+from sandbox import Backend, BackendOptions, Egress, EgressRecord, Limits, Pool, Spec, Witness, backend_named
 from service.settings import Settings
-
-Witness = Callable[[Passage], None]
-"""Told about every connection that a sandbox tried."""
 
 
 def open_pool(settings: Settings, witness: Witness) -> Pool:
@@ -23,7 +19,7 @@ def open_pool(settings: Settings, witness: Witness) -> Pool:
     """
     return Pool(
         backend_of(settings, witness),
-        size=0 if settings.sandbox == "unsafe-local" else settings.sandbox_warm,
+        size=settings.sandbox_warm if backend_named(settings.sandbox).warm else 0,
         most=settings.sandbox_warm_most,
         idle_s=settings.sandbox_idle_minutes * 60,
     )
@@ -31,15 +27,24 @@ def open_pool(settings: Settings, witness: Witness) -> Pool:
 
 def backend_of(settings: Settings, witness: Witness) -> Backend:
     """Return the backend that the settings name, without a pool."""
-    if settings.sandbox == "unsafe-local":
-        return Local(unsafe=True)
-    return Docker(egress=egress_of(settings), witness=witness, unhardened=settings.sandbox_unhardened)
+    options = BackendOptions(egress=egress_of(settings), witness=witness, unhardened=settings.sandbox_unhardened)
+    return backend_named(settings.sandbox).open(options)
 
 
 def spec_of(settings: Settings) -> Spec:
     """Return what a sandbox of ours looks like."""
-    limits = Limits(memory_mb=settings.sandbox_memory_mb, cpus=settings.sandbox_cpus)
-    return Spec(image=settings.sandbox_image, runtime=settings.sandbox_runtime, limits=limits)
+    return Spec(
+        image=settings.sandbox_image,
+        runtime=backend_named(settings.sandbox).runtime(settings.sandbox_runtime),
+        limits=Limits(memory_mb=settings.sandbox_memory_mb, cpus=settings.sandbox_cpus),
+    )
+
+
+def without_meaning(settings: Settings) -> tuple[str, ...]:
+    """Return the variables that are set although the chosen backend understands nothing by them."""
+    understood = {"sandbox", *backend_named(settings.sandbox).settings}
+    ours = {name for name in settings.model_fields_set if name.startswith(("sandbox", "egress_"))}
+    return tuple(f"SIGNOFF_{name.upper()}" for name in sorted(ours - understood))
 
 
 def egress_of(settings: Settings) -> Egress | None:
@@ -64,7 +69,7 @@ def egress_of(settings: Settings) -> Egress | None:
     )
 
 
-def told(passage: Passage) -> dict[str, str | int]:
+def told(passage: EgressRecord) -> dict[str, str | int]:
     """Return a passage as the attributes of a span."""
     return {
         "app.sandbox": passage.sandbox,

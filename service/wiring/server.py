@@ -1,6 +1,7 @@
 """Wiring of a server: everything a request needs, opened once for the process, and the dispatcher it runs on."""
 
 import asyncio
+import base64
 import fcntl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -24,8 +25,9 @@ from service.auth.oidc import Issuer
 from service.auth.rate_limits import Limiter, LocalRates, SharedRates
 from service.auth.secrets import own_key
 from service.errors import refuse
-from service.maintenance import Maintenance, Retention
+from service.maintenance import Maintenance
 from service.queue.embedded import EmbeddedDispatcher
+from service.retention import Retention
 from service.runs.dispatcher import Dispatcher
 from service.runs.engine import RunEngine
 from service.runs.event_log import TurnEvents
@@ -34,7 +36,6 @@ from service.runs.runs import Run
 from service.runs.submission import Submission
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
-from service.runs.webhooks import RunWebhooks
 from service.settings import Settings
 from service.storage.items import Items
 from service.wiring.application import Application
@@ -61,12 +62,15 @@ async def engine_of(application: Application, executor: TurnExecutor, stack: Asy
     )
 
 
-def retention_of(application: Application) -> Retention:
-    """Who clears away what is not kept."""
+def _retention(application: Application, threads: Threads, turns: Turns, dispatch: Dispatcher) -> Retention:
     saver = application.engine.graph.checkpointer
     return Retention(
         engine=application.engine.runs.engine,
         files=application.store,
+        home=application.settings.home,
+        threads=threads,
+        turns=turns,
+        dispatch=dispatch,
         keep=timedelta(days=application.settings.keep_days),
         clock=now,
         checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
@@ -181,24 +185,16 @@ async def _furnish(
     application: Application, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
 ) -> ServerContext:
     settings, database = application.settings, application.engine.runs.engine
-    keys_folder = settings.home / "keys"
     if settings.mode == "team":
         await application.people.four_eyes.become_team()
     # One server per home folder, so what an earlier one held when it was killed is ours at once.
     engine = application.engine if application.server else replace(application.engine, owner="serve")
     threads, turns = Threads(engine=database), Turns(engine=database)
-    letters = RunWebhooks(
-        engine=database,
-        clock=now,
-        client=posting,
-        guard=SsrfGuard(allow=application.connections.allow),
-        secret=own_key(keys_folder, "run-webhooks"),
-    )
-    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, callbacks=letters, clock=now)
+    executor = TurnExecutor(engine=engine, threads=threads, turns=turns, clock=now)
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
-    links = Links(key=own_key(keys_folder, "links"), clock=now)
+    links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
         application=application,
         settings=settings,
@@ -229,11 +225,10 @@ async def _furnish(
             engine=database,
             ballots=application.ballots,
             submission=submission,
-            letters=letters,
             sender=_sender(application, posting, links),
             dispatch=dispatch,
             witnessed=application.witnessed,
-            retention=retention_of(application),
+            retention=_retention(application, threads, turns, dispatch),
             clock=now,
         ),
     )
@@ -268,6 +263,7 @@ def _sender(application: Application, posting: httpx.AsyncClient, links: Links) 
         guard=SsrfGuard(allow=application.connections.allow),
         clock=now,
         link=PublicUrls(links=links, home=settings.home_url),
+        run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Ballot, Clock
-from sandbox import Passage
+from sandbox import EgressRecord
 from service.auth.secrets import own_key
 from service.runs.engine import Ended, nobody
 from service.runs.runs import Run, RunState
@@ -108,7 +108,7 @@ def scored_when_ended(settings: Settings) -> Ended:
     return ended
 
 
-def trace_passage(spans: Tracing, passage: Passage) -> None:
+def trace_passage(spans: Tracing, passage: EgressRecord) -> None:
     """Every connection that a sandbox tried stands in the trace of its run."""
     spans.reached(passage.run, told(passage))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox import Docker, Spec
-from sandbox.docker.self_check import docker_arena
+from sandbox.docker.fault_injector import docker_arena
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from domain import Refused
 from sandbox import Docker, Spec
 from sandbox.attacks import ATTACKS, OWN_KERNEL, judge
 from sandbox.conformance import PROMISES
-from sandbox.docker.self_check import docker_arena
+from sandbox.docker.fault_injector import docker_arena
 from tests.worlds.cli import Cli
 from tests.worlds.engine import engine_with_gvisor
 from tests.worlds.gvisor import newer_gvisor, old_gvisor

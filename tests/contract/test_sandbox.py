@@ -3,18 +3,20 @@
 import pytest
 
 from domain import Refused
-from sandbox import Docker, Local, Spec
+from sandbox import BACKENDS, BackendOptions, Local, Spec, checkup
 from sandbox.conformance import PROMISES
 from sandbox.contract import Limits
 
+MARKS = {"docker": pytest.mark.docker}
+"""What a backend needs on the machine that tests it."""
 SPEC = Spec(limits=Limits(memory_mb=512, work_mb=128, tmp_mb=64))
 
 
-@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in BACKENDS])
 async def backend(request):
-    made = Docker() if request.param == "docker" else Local(unsafe=True)
-    yield made
-    await made.close()
+    opened = BACKENDS[request.param].open(BackendOptions())
+    yield opened
+    await opened.close()
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
@@ -44,4 +46,13 @@ async def test_two_leases_see_nothing_of_each_other(backend):
 def test_the_twin_refuses_to_be_used_by_accident():
     with pytest.raises(Refused) as refusal:
         Local()
+    assert refusal.value.stable_code == "unsafe_refused"
+
+
+@pytest.mark.parametrize("name", [name for name, entry in BACKENDS.items() if entry.arena is None])
+async def test_what_protects_from_nothing_is_not_called_sound(name):
+    entry = BACKENDS[name]
+    assert name.startswith("unsafe-")
+    with pytest.raises(Refused) as refusal:
+        [check async for check in checkup(entry, entry.open(BackendOptions()), SPEC)]
     assert refusal.value.stable_code == "unsafe_refused"

@@ -81,12 +81,12 @@ async def sqlite(folder: Path) -> AsyncGenerator[AsyncEngine]:
         await engine.dispose()
 
 
-async def migrate(engine: AsyncEngine, *, down: bool = False) -> None:
-    """Run the migrations as a server does."""
+async def migrate(engine: AsyncEngine, *, down: bool = False, to: str = "") -> None:
+    """Run the migrations as a server does; ``to``: back to a revision."""
 
     def run(connection: Connection) -> None:
-        if down:
-            command.downgrade(configuration(connection), "base")
+        if down or to:
+            command.downgrade(configuration(connection), to or "base")
         else:
             upgrade(connection)
 

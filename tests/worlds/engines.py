@@ -102,7 +102,7 @@ class World:
         return [await asyncio.to_thread(postgres.sql, self.socket, each, "engines") for each in statements]
 
 
-async def asked(context: ServerContext, text: str, *, thread: str | None = None) -> Turn:
+async def asked(context: ServerContext, text: str, *, thread: str | None = None, webhook: str | None = None) -> Turn:
     """The row of a turn on a thread, as the reception writes it; nobody performs it yet."""
     fresh, thread = thread is None, thread or str(uuid4())
     at = now()
@@ -117,6 +117,7 @@ async def asked(context: ServerContext, text: str, *, thread: str | None = None)
         assistant="coding",
         created_at=at,
         updated_at=at,
+        webhook=webhook,
         asked={"modes": ["custom"], "by": "ann", **({"fresh": True} if fresh else {})},
     )
     return await context.turns.add(turn)

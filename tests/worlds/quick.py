@@ -57,7 +57,7 @@ class Assesses:
         task = state["task"]
         asks = self.humans if "sign" in task.text + task.repo else 0
         tier = "high" if asks else "low"
-        requirement = Requirement(tier=tier, humans=asks, allow_self=self.alone)
+        requirement = Requirement(tier=tier, humans=asks, allow_self=self.alone, notify=bool(asks))
         return {"action": ACTION, "risk": Risk(tier=tier), "requirement": requirement, "verdict": None}
 
 

@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from domain import Refused
-from sandbox import Docker, Egress, Passage, Sandbox, Spec
+from sandbox import Docker, Egress, EgressRecord, Sandbox, Spec
 from sandbox.docker.hardening import LABEL
 from sandbox.docker.reaper import OWNER, owner
 from service.wiring.application import Application
@@ -63,7 +63,7 @@ def node_image() -> str:
 
 @pytest.mark.slow
 async def test_pip_installs_a_package_and_nothing_else_is_reached():
-    hosts, passages = await index_hosts(), list[Passage]()
+    hosts, passages = await index_hosts(), list[EgressRecord]()
     backend = Docker(egress=allowing(hosts), witness=passages.append)
     try:
         sandbox = await backend.lease(PACKAGES, run="r1")
@@ -83,7 +83,7 @@ async def test_pip_installs_a_package_and_nothing_else_is_reached():
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_npm_installs_a_package_and_nothing_else_is_reached(node_image):
-    spec, passages = replace(PACKAGES, image=node_image), list[Passage]()
+    spec, passages = replace(PACKAGES, image=node_image), list[EgressRecord]()
     (registry,) = await told_by(spec, "npm", "config", "get", "registry")
     host = urlsplit(registry).hostname or ""
     backend = Docker(egress=allowing((host,)), witness=passages.append)

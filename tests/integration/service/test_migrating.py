@@ -29,7 +29,7 @@ async def columns(engine: AsyncEngine) -> dict[str, set[str]]:
         return await conn.run_sync(named)
 
 
-@pytest.mark.parametrize("at", ["0001", "0002", "0003", None])
+@pytest.mark.parametrize("at", [*(f"{number:04}" for number in range(1, int(HEAD))), None])
 async def test_every_earlier_sqlite_file_is_brought_up_to_date(tmp_path: Path, at: str | None) -> None:
     (tmp_path / "home").mkdir()
     engine = open_engine(sqlite_url(tmp_path / "home" / "signoff.db"))

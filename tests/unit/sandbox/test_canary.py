@@ -15,7 +15,7 @@ async def test_nothing_ran():
 @pytest.mark.parametrize("number", range(4))
 def test_git_itself_would_run_it(tmp_path, number):
     ran = tmp_path / "ran"
-    name, files = list(canary._repositories(tmp_path, ran).items())[number]
+    name, files = list(canary.repositories(tmp_path, ran).items())[number]
     repo = tmp_path / "repo"
     canary._write(repo, files)
     (repo / "a.py").write_text("changed\n")

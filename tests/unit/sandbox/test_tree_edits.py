@@ -10,15 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import LeftOut, Refused
-from sandbox.git import create, write_object
+from sandbox.git import EXECUTABLE, FILE, FOLDER, SUBMODULE, TreeEntry, create, write_object
 from sandbox.workspace.deliverable import left_out
 from sandbox.workspace.tree_edits import (
-    EXECUTABLE,
-    FILE,
-    FOLDER,
-    SUBMODULE,
     Difference,
-    Entry,
     Unsound,
     differences,
     entry_of,
@@ -58,12 +53,14 @@ def test_a_tree_is_rewritten_as_git_would(before: dict[str, bytes], wanted: dict
         create(folder)
         base = by_git(folder, before)
         entries = {
-            path.encode(): None if data is None else Entry(FILE, write_object(folder, "blob", data))
+            path.encode(): None if data is None else TreeEntry(FILE, write_object(folder, "blob", data))
             for path, data in wanted.items()
         }
         found = asyncio.run(folders(folder, base, entries))
         for path in wanted:
-            assert (entry_of(found, path.encode()) or Entry(FOLDER, "")).mode == (FILE if path in before else FOLDER)
+            assert (entry_of(found, path.encode()) or TreeEntry(FOLDER, "")).mode == (
+                FILE if path in before else FOLDER
+            )
         if not fits(after):
             with pytest.raises(Refused):
                 rewritten(folder, found, entries)
@@ -86,14 +83,14 @@ def test_a_tree_is_rewritten_as_git_would(before: dict[str, bytes], wanted: dict
     )
 )
 def test_a_tree_is_read_as_it_was_written(modes: dict[bytes, bytes]) -> None:
-    entries = {name: Entry(mode, "ab" * 20) for name, mode in modes.items()}
+    entries = {name: TreeEntry(mode, "ab" * 20) for name, mode in modes.items()}
     assert parsed(formatted(entries)) == entries
 
 
 def test_by_force_a_file_makes_room_for_a_folder_and_a_folder_for_a_file(tmp_path: Path) -> None:
     create(tmp_path)
     base = by_git(tmp_path, {"a": b"1", "b/c": b"2", "b/d": b"3"})
-    new = Entry(FILE, write_object(tmp_path, "blob", b"new"))
+    new = TreeEntry(FILE, write_object(tmp_path, "blob", b"new"))
     wanted = {b"a/x": new, b"b": new}
     found = asyncio.run(folders(tmp_path, base, wanted))
     with pytest.raises(Refused):
@@ -102,7 +99,7 @@ def test_by_force_a_file_makes_room_for_a_folder_and_a_folder_for_a_file(tmp_pat
 
 
 def difference(path: str, old: bytes | None, new: bytes | None, *, ignored: bool = False) -> Difference:
-    entries = (Entry(mode, "0" * 40) if mode else None for mode in (old, new))
+    entries = (TreeEntry(mode, "0" * 40) if mode else None for mode in (old, new))
     return Difference(path.encode(), *entries, ignored=ignored)
 
 
@@ -130,7 +127,7 @@ def test_a_tree_that_names_itself_a_million_times_is_not_walked(tmp_path: Path) 
     base = by_git(tmp_path, {"gen/a": b"1"})
     tree = by_git(tmp_path, {"f": b"x"})
     for _ in range(12):
-        entries = {f"d{n}".encode(): Entry(FOLDER, tree) for n in range(12)}
+        entries = {f"d{n}".encode(): TreeEntry(FOLDER, tree) for n in range(12)}
         tree = write_object(tmp_path, "tree", formatted(entries))
     found = asyncio.run(differences(tmp_path, base, tree, tree))
     assert len(found) == 13
@@ -143,7 +140,7 @@ def test_a_folder_that_is_a_file_is_noticed(tmp_path: Path) -> None:
     blob = write_object(tmp_path, "blob", b"x")
     base = by_git(tmp_path, {"gen/a": b"1"})
     for lie in (blob, "1" * 40):
-        tree = write_object(tmp_path, "tree", formatted({b"gen": Entry(FOLDER, lie)}))
+        tree = write_object(tmp_path, "tree", formatted({b"gen": TreeEntry(FOLDER, lie)}))
         with pytest.raises(Unsound):
             asyncio.run(differences(tmp_path, base, tree, tree))
 
@@ -151,6 +148,8 @@ def test_a_folder_that_is_a_file_is_noticed(tmp_path: Path) -> None:
 def test_an_old_mode_is_a_file_like_any_other(tmp_path: Path) -> None:
     create(tmp_path)
     blob = write_object(tmp_path, "blob", b"x")
-    old = write_object(tmp_path, "tree", formatted({b"a": Entry(b"100664", blob), b"b": Entry(b"100775", blob)}))
-    new = write_object(tmp_path, "tree", formatted({b"a": Entry(FILE, blob), b"b": Entry(FILE, blob)}))
+    old = write_object(
+        tmp_path, "tree", formatted({b"a": TreeEntry(b"100664", blob), b"b": TreeEntry(b"100775", blob)})
+    )
+    new = write_object(tmp_path, "tree", formatted({b"a": TreeEntry(FILE, blob), b"b": TreeEntry(FILE, blob)}))
     assert [each.path for each in asyncio.run(differences(tmp_path, old, new, new))] == [b"b"]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 
-from sandbox.egress.tunnel import Connection
+from sandbox.egress.tunnel import EgressConnection
 
 
 def hello(name: str | None) -> bytes:
@@ -25,7 +25,7 @@ class Inside:
     def __init__(self, *said: bytes) -> None:
         self.got = b""
         self.dropped = asyncio.Event()
-        self.connection = Connection(1, self._told)
+        self.connection = EgressConnection(1, self._told)
         for part in said:
             self.say(part)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sandbox.egress.policy import Egress, Passage
+from sandbox.egress.policy import Egress, EgressRecord
 from sandbox.egress.proxy import Proxy
 from tests.unit.sandbox.egress.hellos import Inside, hello
 
@@ -19,7 +19,7 @@ class World:
         self.answers = [["127.0.0.1"]]
         self.asked: list[str] = []
         self.port = 0
-        self.passages: list[Passage] = []
+        self.passages: list[EgressRecord] = []
 
     async def serve(self, reader, writer) -> None:
         while data := await reader.read(65_536):

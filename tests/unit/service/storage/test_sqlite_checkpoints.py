@@ -12,7 +12,7 @@ from sqlalchemy import text
 from database import open_engine, sqlite_url, writing
 from domain import Refused
 from graphs import serializer
-from service.runs.leases import GENERATION
+from service.runs.runs import GENERATION
 from service.storage.schema import make_tables
 from service.storage.sqlite_checkpoints import FencedSqlite, open_sqlite_saver
 

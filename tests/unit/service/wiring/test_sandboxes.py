@@ -3,9 +3,9 @@
 import pytest
 
 from domain import Refused
-from sandbox import Docker, Local
+from sandbox import BACKENDS, Docker, Local
 from service.settings import Settings
-from service.wiring.sandboxes import backend_of, egress_of, spec_of
+from service.wiring.sandboxes import backend_of, egress_of, spec_of, without_meaning
 
 
 def ignore(_: object) -> None:
@@ -46,3 +46,22 @@ def test_the_backend_is_what_the_settings_say():
     assert isinstance(backend_of(Settings(), ignore), Docker)
     assert isinstance(backend_of(Settings(sandbox="unsafe-local"), ignore), Local)
     assert spec_of(Settings(sandbox_memory_mb=512, sandbox_runtime="runsc")).limits.memory_mb == 512
+    assert spec_of(Settings()).runtime == "runc"
+    assert spec_of(Settings(sandbox="unsafe-local", sandbox_runtime="runsc")).runtime == ""
+
+
+@pytest.mark.parametrize("wrong", [{"sandbox": "podman"}, {"sandbox_runtime": "wasm"}])
+def test_a_backend_or_runtime_that_there_is_not_is_refused_with_those_that_there_are(wrong):
+    with pytest.raises(Refused) as refusal:
+        spec_of(Settings(**wrong))
+    assert refusal.value.stable_code == "settings_invalid"
+    assert refusal.value.hint.count(",") >= 1
+
+
+def test_settings_are_known_by_a_backend_or_named():
+    """Every setting of a sandbox means something to some backend; the twin knows none of them."""
+    ours = {name for name in Settings.model_fields if name.startswith(("sandbox_", "egress_"))}
+    assert frozenset().union(*(entry.settings for entry in BACKENDS.values())) == ours
+    set_for_nothing = without_meaning(Settings(sandbox="unsafe-local", sandbox_cpus=1.0, egress_hosts="a.example"))
+    assert set_for_nothing == ("SIGNOFF_EGRESS_HOSTS", "SIGNOFF_SANDBOX_CPUS")
+    assert without_meaning(Settings(sandbox="docker", sandbox_cpus=1.0)) == ()

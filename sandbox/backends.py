@@ -1,0 +1,103 @@
+"""Registry of sandbox backends: what each of them is called, how it is opened and tested, and which settings it knows.
+
+A new one is a folder with a ``Backend`` in it and an entry here. ``tests/contract/test_sandbox.py`` puts every entry to
+the promises of ``sandbox.conformance``; nothing else asks which backend it has.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from domain import Refused
+from sandbox.attacks import Arena
+from sandbox.contract import Backend, Spec
+from sandbox.docker.backend import Docker
+from sandbox.docker.fault_injector import docker_arena
+from sandbox.docker.hardening import RUNTIMES
+from sandbox.egress.policy import Egress
+from sandbox.egress.proxy import Witness, write_log
+from sandbox.local.backend import Local
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendOptions:
+    """What a backend is opened with. It takes what its entry says that it understands."""
+
+    egress: Egress | None = None
+    """Whom commands of the profile ``packages`` may speak to; None: nobody."""
+    witness: Witness = write_log
+    """Told about every connection that a sandbox tried."""
+    unhardened: bool = False
+    """Go on where the host lacks a protection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendEntry:
+    """One kind of sandbox."""
+
+    name: str
+    """What SIGNOFF_SANDBOX says."""
+    open: Callable[[BackendOptions], Backend]
+    """Starts nothing, asks nothing: ``Backend.check`` is the preflight."""
+    runtimes: tuple[str, ...] = ()
+    """What ``Spec.runtime`` may be, the default first; empty: there is nothing to choose."""
+    own_kernel: frozenset[str] = frozenset()
+    """Runtimes that bring their own kernel: some attacks meet something else than Linux there."""
+    settings: frozenset[str] = frozenset()
+    """Settings ``sandbox_*`` and ``egress_*`` that mean something to it; ``signoff doctor`` names the others."""
+    warm: bool = True
+    """Whether starting one takes so long that some are kept ready."""
+    arena: Callable[[Backend, Spec], Arena] | None = None
+    """Where its sandboxes are attacked (``signoff sandbox check``); None: it protects from nothing."""
+
+    def runtime(self, asked_for: str) -> str:
+        """The runtime that a spec for this backend names.
+
+        Raises:
+            Refused: ``settings_invalid`` for one that it does not know.
+        """
+        if not self.runtimes:
+            return ""
+        if asked_for and asked_for not in self.runtimes:
+            raise Refused(
+                f"SIGNOFF_SANDBOX_RUNTIME={asked_for} is no runtime of {self.name}.",
+                code="settings_invalid",
+                hint=f"Leave it empty, or use one of: {', '.join(self.runtimes)}.",
+            )
+        return asked_for or self.runtimes[0]
+
+
+_POOL = ("sandbox_warm", "sandbox_warm_most", "sandbox_idle_minutes")
+_EGRESS = ("egress_hosts", "egress_private", "egress_env", "egress_ca", "egress_upload_mb", "egress_connections")
+_CONTAINER = ("sandbox_image", "sandbox_runtime", "sandbox_memory_mb", "sandbox_cpus", "sandbox_unhardened")
+
+BACKENDS: Final = {
+    entry.name: entry
+    for entry in (
+        BackendEntry(
+            name="docker",
+            open=lambda with_: Docker(egress=with_.egress, witness=with_.witness, unhardened=with_.unhardened),
+            runtimes=RUNTIMES,
+            own_kernel=frozenset({"runsc", "kata"}),
+            settings=frozenset({*_CONTAINER, *_POOL, *_EGRESS}),
+            arena=lambda backend, spec: docker_arena(cast("Docker", backend), spec),
+        ),
+        BackendEntry(name="unsafe-local", open=lambda _: Local(unsafe=True), warm=False),
+    )
+}
+"""By name."""
+
+
+def backend_named(name: str) -> BackendEntry:
+    """The entry of a backend.
+
+    Raises:
+        Refused: ``settings_invalid`` for a name that there is not.
+    """
+    if name not in BACKENDS:
+        raise Refused(
+            f"SIGNOFF_SANDBOX={name} is no backend of sandboxes.",
+            code="settings_invalid",
+            hint=f"Use one of: {', '.join(BACKENDS)}.",
+        )
+    return BACKENDS[name]

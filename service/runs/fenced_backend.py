@@ -1,0 +1,88 @@
+"""Fenced backend: sandboxes that obey the holder of their run's lease alone; a process that lost a run runs nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from domain import CommandRun, Profile
+from sandbox import REPO, Backend, Check, Heard, Sandbox, Spec
+from service.runs.runs import RunLeases
+
+
+@dataclass(frozen=True, slots=True)
+class FencedBackend:
+    """Gives out sandboxes that obey the holder of their run's lease alone."""
+
+    backend: Backend
+    leases: RunLeases
+
+    async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
+        """See ``Backend.lease``. Raises ``lease_lost``."""
+        self.leases.ensure(run)
+        return FencedSandbox(await self.backend.lease(spec, run=run), self.leases, run)
+
+    async def check(self, spec: Spec) -> tuple[Check, ...]:
+        """See ``Backend.check``."""
+        return await self.backend.check(spec)
+
+    async def close(self) -> None:
+        """See ``Backend.close``."""
+        await self.backend.close()
+
+
+@dataclass(frozen=True, slots=True)
+class FencedSandbox:
+    """One of them."""
+
+    sandbox: Sandbox
+    leases: RunLeases
+    owner: str
+
+    @property
+    def id(self) -> str:
+        return self.sandbox.id
+
+    @property
+    def image_digest(self) -> str:
+        return self.sandbox.image_digest
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        heard: Heard | None = None,
+    ) -> CommandRun:
+        """See ``Sandbox.run``. Raises ``lease_lost``."""
+        self.leases.ensure(self.owner)
+        return await self.sandbox.run(argv, cwd=cwd, env=env, stdin=stdin, timeout_s=timeout_s, heard=heard)
+
+    async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        """See ``Sandbox.read``. Raises ``lease_lost``."""
+        self.leases.ensure(self.owner)
+        return await self.sandbox.read(path, limit=limit)
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """See ``Sandbox.write``. Raises ``lease_lost``."""
+        self.leases.ensure(self.owner)
+        await self.sandbox.write(path, data, mode=mode)
+
+    async def delete(self, path: str) -> None:
+        """See ``Sandbox.delete``. Raises ``lease_lost``."""
+        self.leases.ensure(self.owner)
+        await self.sandbox.delete(path)
+
+    async def ping(self) -> None:
+        """See ``Sandbox.ping``."""
+        await self.sandbox.ping()
+
+    async def permit(self, profile: Profile, *, run: str = "") -> None:
+        """See ``Sandbox.permit``. Raises ``lease_lost``."""
+        self.leases.ensure(self.owner)
+        await self.sandbox.permit(profile, run=run)
+
+    async def close(self) -> None:
+        """See ``Sandbox.close``."""
+        await self.sandbox.close()

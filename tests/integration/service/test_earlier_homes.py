@@ -1,0 +1,65 @@
+"""Homes of earlier versions: a run that waited for a signature there is signed and delivered here.
+
+``scripts/paused_home.py`` says how they were made.
+"""
+
+import fcntl
+import shutil
+import sqlite3
+import tarfile
+from collections.abc import Generator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from database.migrations import HEAD, revision
+from scripts.paused_home import AT, HOMES
+from tests.worlds.house import advance, application, decide, git
+
+REVISIONS = {"24072c4": "0005"}
+"""What the database of each home is migrated to."""
+
+
+@pytest.fixture(params=sorted(path.name.partition(".")[0] for path in HOMES.glob("*.tar.xz")))
+def commit(request: pytest.FixtureRequest) -> Generator[str]:
+    """The commit whose home lies in ``AT``, where its run knows its repository. One test on a machine at a time."""
+    with AT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(AT, ignore_errors=True)
+        try:
+            with tarfile.open(HOMES / f"{request.param}.tar.xz") as archive:
+                archive.extractall(AT, filter="data")
+            yield request.param
+        finally:
+            shutil.rmtree(AT, ignore_errors=True)
+
+
+def one(query: str) -> str:
+    with closing(sqlite3.connect(AT / "home" / "signoff.db")) as connection:
+        return str(connection.execute(query).fetchone()[0])
+
+
+async def test_what_waited_for_a_signature_is_signed_and_delivered(commit: str) -> None:
+    assert one("SELECT version_num FROM alembic_version") == REVISIONS[commit]
+    assert one("SELECT status FROM runs") == "interrupted"
+    facts_before = int(one("SELECT count(*) FROM audit_log"))
+    paused_at = datetime.fromisoformat(one("SELECT updated_at FROM runs")).replace(tzinfo=UTC)
+    # Nobody is asked again: what the models said is in the checkpoint.
+    async with application(AT, {}, clock=lambda: paused_at + timedelta(hours=1)) as opened:
+        assert await revision(opened.engine.runs.engine) == HEAD
+        verified = await opened.audit.verify("local")
+        assert (verified.flaws, verified.lines) == ((), facts_before)
+        waiting = await opened.engine.standing(one("SELECT id FROM runs"))
+        assert waiting.run.status == "interrupted"
+        assert "+    return sum(prices)" in waiting.values["diff"]
+        assert git(AT / "repo", "branch", "--list", "signoff/*") == ""
+        await decide(opened, waiting, "approve")
+        delivered, _ = await advance(opened, waiting.run.id)
+        assert delivered.run.status == "delivered", delivered.run.ending
+        verified = await opened.audit.verify("local")
+        assert verified.flaws == ()
+        assert verified.lines > facts_before
+    branch = git(AT / "repo", "branch", "--list", "signoff/*", "--format=%(refname:short)")
+    assert git(AT / "repo", "show", f"{branch}:shop/prices.py").endswith("return sum(prices)")
+    assert git(AT / "repo", "log", "-1", "--format=%s", branch) == "Count the first price too"
