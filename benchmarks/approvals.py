@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.demo import EXAMPLES, ROOT
-from benchmarks.idle import TASK, staff
+from benchmarks.idle import TASK, nodes
 from domain import Action, Event, Requirement, Risk, Task
-from graphs import Staff, coding
+from graphs import Nodes, coding
 from nodes.ask import Asker
 from nodes.assess import AssessInput
 from nodes.wait import Waiter
@@ -58,8 +58,8 @@ async def _decisions(home: Path) -> list[float]:
         open_application(Settings(home=home, sandbox="unsafe-local"), models={}) as application,
         tracing(folder=home) as spans,
     ):
-        idle: Any = staff(spans.tracer)
-        asking: Staff = replace(
+        idle: Any = nodes(spans.tracer)
+        asking: Nodes = replace(
             idle,
             assess=_Assessor(),
             ask=Asker(ballots=application.ballots),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from benchmarks.idle import TASK, VISITS, bare, staff
+from benchmarks.idle import TASK, VISITS, bare, nodes
 from graphs import CodingGraph, coding, serializer
 from service.settings import Settings
 from service.wiring.application import open_application
@@ -49,7 +49,7 @@ async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
             saver.serde = serializer()
             await saver.setup()
             await saver.conn.execute("PRAGMA synchronous=NORMAL")
-        ours, plain = coding(staff(spans.tracer), checkpointer=ours_saver), bare(bare_saver)
+        ours, plain = coding(nodes(spans.tracer), checkpointer=ours_saver), bare(bare_saver)
         for number in range(WARM_UP):
             await _run(ours, f"warm-{number}")
             await _run(plain, f"warm-{number}")
@@ -64,7 +64,7 @@ async def _whole_runs(home: Path) -> list[float]:
     """Milliseconds of whole runs through the real engine, in a house of their own."""
     settings = Settings(home=home, sandbox="unsafe-local")
     async with open_application(settings) as application, tracing(folder=home / "traces") as spans:
-        idle = coding(staff(spans.tracer), checkpointer=application.engine.graph.checkpointer)
+        idle = coding(nodes(spans.tracer), checkpointer=application.engine.graph.checkpointer)
         engine = replace(application.engine, graph=idle)
         times: list[float] = []
         for number in range(WARM_UP + ROUNDS):

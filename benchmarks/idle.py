@@ -1,6 +1,6 @@
 """The graph of a run with nobody doing anything: what is left is what the house itself costs.
 
-``staff`` gives ten colleagues that read their real slices and answer at once; ``bare`` is a LangGraph
+``nodes`` gives ten colleagues that read their real slices and answer at once; ``bare`` is a LangGraph
 graph of the same shape, with the same answers and arrows and nothing of ours around them.
 """
 
@@ -14,8 +14,8 @@ from opentelemetry.trace import Tracer
 
 from domain import Ending, Plan, Risk, Spent, Step, Task, Verdict
 from graphs import CodingGraph
+from graphs.nodes import Nodes
 from graphs.routes import after_approve, after_ask, after_observe, after_replan, after_review, after_wait
-from graphs.staff import Staff
 from graphs.state import State
 
 TASK = Task(text="Nothing at all", repo="/nowhere", accept="true")
@@ -53,15 +53,15 @@ def idler(name: str, slice_: type) -> Node:
     return Idler()
 
 
-def staff(tracer: Tracer) -> Staff:
+def nodes(tracer: Tracer) -> Nodes:
     """Ten idlers and a real tracer."""
     people: dict[str, Any] = {"tracer": tracer}
-    hints = get_type_hints(Staff)
+    hints = get_type_hints(Nodes)
     for name in ANSWERS:
         asked = get_type_hints(hints[name].__call__)
         people[name] = idler(name, next(iter(asked.values())))
-    assert set(people) == {field.name for field in fields(Staff)}
-    return Staff(**people)
+    assert set(people) == {field.name for field in fields(Nodes)}
+    return Nodes(**people)
 
 
 def bare(checkpointer: Checkpointer) -> CodingGraph:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models import ChangeRequest
-from nodes._propose import propose
+from nodes.coder.candidates import propose
 from tests.worlds.contest import WRONG, Told, contest
 from tests.worlds.house import QUICK
 

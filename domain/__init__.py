@@ -3,13 +3,27 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
+from domain.baseline import Comparison, compared_with_baseline
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
-from domain.dag import check_plan, ready
+from domain.coder import (
+    AskAction,
+    CoderAction,
+    CoderTurn,
+    DoneAction,
+    EditAction,
+    EditBlock,
+    OpenAction,
+    OpenQuestion,
+    RunAction,
+    SearchAction,
+    answer_in,
+)
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
 from domain.errors import (
     Broken,
     Conflict,
     ContextTooLong,
+    CutOff,
     Exhausted,
     Forbidden,
     Gone,
@@ -41,7 +55,18 @@ from domain.evidence import (
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
-from domain.limits import QUESTION, ensure_within, looping
+from domain.limits import (
+    LAST_TURNS,
+    LOOP,
+    NO_ACTION,
+    QUESTION,
+    SILENT,
+    TURNS,
+    TURNS_SPENT,
+    ensure_within,
+    looping,
+    verdict_on,
+)
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import failure_kind, read_report
 from domain.text.charsets import DECLARING, Charsets, declarations
@@ -51,17 +76,39 @@ from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 from domain.weakening import is_test, weakened
-from domain.work import ApiDesign, Budget, Delivery, Ending, Line, Name, Plan, Profile, Prose, Spent, Step, Task
+from domain.work import (
+    ApiDesign,
+    Budget,
+    Delivery,
+    Ending,
+    Line,
+    Name,
+    Plan,
+    Profile,
+    Prose,
+    Spent,
+    Step,
+    Task,
+    check_plan,
+    ready,
+)
 
 __all__ = [
     "DECLARING",
+    "LAST_TURNS",
+    "LOOP",
     "MANIFESTS",
+    "NO_ACTION",
     "ODD_TEXT",
     "QUESTION",
+    "SILENT",
     "TIERS",
+    "TURNS",
+    "TURNS_SPENT",
     "Action",
     "ActionKind",
     "ApiDesign",
+    "AskAction",
     "Attempt",
     "BallotState",
     "Broken",
@@ -70,10 +117,17 @@ __all__ = [
     "Charsets",
     "Choice",
     "CodeChange",
+    "CoderAction",
+    "CoderTurn",
     "CommandRun",
+    "Comparison",
     "Conflict",
     "ContextTooLong",
+    "CutOff",
     "Delivery",
+    "DoneAction",
+    "EditAction",
+    "EditBlock",
     "Ending",
     "Event",
     "EventKind",
@@ -93,6 +147,8 @@ __all__ = [
     "NewFile",
     "NotOnce",
     "OddJson",
+    "OpenAction",
+    "OpenQuestion",
     "Outcome",
     "Output",
     "Pending",
@@ -106,9 +162,11 @@ __all__ = [
     "Requirement",
     "Review",
     "Risk",
+    "RunAction",
     "SandboxLost",
     "Score",
     "Scores",
+    "SearchAction",
     "Selection",
     "SignoffError",
     "Spent",
@@ -127,8 +185,10 @@ __all__ = [
     "Vote",
     "YamlLoader",
     "alike",
+    "answer_in",
     "below",
     "check_plan",
+    "compared_with_baseline",
     "declarations",
     "decoded",
     "dominant",
@@ -156,6 +216,7 @@ __all__ = [
     "split_credential",
     "universal",
     "value",
+    "verdict_on",
     "weakened",
     "whole_number",
     "written",

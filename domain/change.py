@@ -2,13 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain._value import value
 from domain.work import Line, Name, Prose
 
 Path = Annotated[str, Field(min_length=1, max_length=1_000)]
 Content = Annotated[str, Field(max_length=400_000)]
+MOST_FILES = 2_000
+"""Files and edits of one change: more than what real commits have, which a search and replace over a project can be."""
+MOST_CHARS = 16_000_000
+"""Of all texts of one change together."""
 
 
 @value
@@ -22,7 +26,8 @@ class NewFile:
 class FileEdit:
     """Either the whole new ``content``, or ``search`` (found exactly once) replaced by ``replace``."""
 
-    path: Path
+    path: Annotated[str, Field(max_length=1_000)]
+    """Empty as long as it was not looked up which file is meant: the one that has this definition or text."""
     content: Content | None = None
     search: Content | None = None
     replace: Content | None = None
@@ -34,9 +39,9 @@ class CodeChange:
 
     stage: Literal["code"] = "code"
     expert: Name = "code_general"
-    files_to_create: Annotated[tuple[NewFile, ...], Field(max_length=60)] = ()
-    files_to_update: Annotated[tuple[FileEdit, ...], Field(max_length=60)] = ()
-    files_to_delete: Annotated[tuple[Path, ...], Field(max_length=60)] = ()
+    files_to_create: Annotated[tuple[NewFile, ...], Field(max_length=MOST_FILES)] = ()
+    files_to_update: Annotated[tuple[FileEdit, ...], Field(max_length=MOST_FILES)] = ()
+    files_to_delete: Annotated[tuple[Path, ...], Field(max_length=MOST_FILES)] = ()
     cmd_instructions: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
     """Shell commands to run in the workspace after the files are written."""
     cmd_outputs: Annotated[tuple[Path, ...], Field(max_length=60)] = ()
@@ -44,6 +49,14 @@ class CodeChange:
     delivered. Of a folder it is what git does not ignore; a file that is gone afterwards is deleted."""
     notes: Prose = ""
     commit_message: Prose = ""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "CodeChange":
+        texts = [new.content for new in self.files_to_create]
+        texts += [text for edit in self.files_to_update for text in (edit.content, edit.search, edit.replace) if text]
+        if (chars := sum(map(len, texts))) > MOST_CHARS:
+            raise ValueError(f"a change has at most {MOST_CHARS:,} characters, this one {chars:,}")
+        return self
 
     @property
     def empty(self) -> bool:

@@ -1,11 +1,12 @@
 """Actions of the coder, one a turn: a closed set, and what came of each."""
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from domain._value import value
-from domain.change import Content
+from domain.change import MOST_FILES, Content
 from domain.work import Line, Name, Prose
 
 Where = Annotated[str, Field(max_length=1_000)]
@@ -63,7 +64,7 @@ class EditAction:
     """Change files."""
 
     kind: Literal["edit"] = "edit"
-    edits: Annotated[tuple[EditBlock, ...], Field(min_length=1, max_length=200)]
+    edits: Annotated[tuple[EditBlock, ...], Field(min_length=1, max_length=MOST_FILES)]
 
 
 @value
@@ -107,3 +108,38 @@ class CoderTurn:
     hint: Prose = ""
     call: Name = ""
     """Id of the tool call that this answers, in the dialect that has them."""
+    digest: Name = ""
+    """Equal for the same action with the same result."""
+    nudged: bool = False
+    """It was told that it repeats itself."""
+    outcome: Prose = ""
+    """In one line: what a compacted conversation keeps of it."""
+
+
+@value
+class OpenQuestion:
+    """What the coder asks the person, until that is answered and the coder has read the answer."""
+
+    step: Name
+    turn: int = 1
+    text: Prose
+    asked_at: datetime | None = None
+    answer: Prose | None = None
+    answered_by: Name = ""
+    answered_at: datetime | None = None
+    call: Name = ""
+    """Id of the tool call that asks, in the dialect that has them."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What a client is shown while the run waits for the answer."""
+        return {"kind": "question", "question": self.text, "step": self.step, "turn": self.turn}
+
+
+def answer_in(resume: Any) -> str | None:
+    """The words in a resume value: a text, or an object with them, as LangGraph's clients send; None: no answer."""
+    if isinstance(resume, list) and len(resume) == 1:
+        resume = resume[0]
+    if isinstance(resume, dict):
+        resume = next((resume[key] for key in ("answer", "response", "args", "feedback") if resume.get(key)), None)
+    return resume.strip()[:20_000] or None if isinstance(resume, str) else None

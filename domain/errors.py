@@ -6,6 +6,7 @@
     │   ├── Unavailable         a model endpoint does not answer
     │   └── RateLimited         … and says when to come back
     ├── Refused                 a policy, a check or a person said no: change the request
+    │   └── CutOff              a model's answer did not end within its tokens: ask for less, or allow more
     ├── Exhausted               a budget or a limit is spent: raise it
     └── Broken                  our bug
 
@@ -94,6 +95,13 @@ class ContextTooLong(Refused):
     def __init__(self, message: str, *, max_tokens: int | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.max_tokens = max_tokens
+
+
+class CutOff(Refused):
+    """A model's answer ended at the limit of tokens. Asked the same, it would end there again."""
+
+    code = "llm_cut_off"
+    http_status = 502
 
 
 class Exhausted(SignoffError):

@@ -93,6 +93,7 @@ class Finding:
         "reviewer",
         "scope",
         "several_fixes",
+        "unproved",
         "limit",
     ]
     message: str
@@ -140,11 +141,14 @@ class Evidence:
     """Git tree id of the workspace after the attempt."""
     action: str = ""
     """Digest of what was done: equal for the same action twice."""
+    still_failing: tuple[str, ...] = ()
+    """Tests at which the last command failed, where all of them failed before the change, too: that does not count."""
 
     @property
     def ok(self) -> bool:
-        """True when every command passed and nothing blocking was found."""
-        return all(run.ok for run in self.runs) and not any(f.blocking for f in self.findings)
+        """True when every command passed, or failed as it did before, and nothing blocking was found."""
+        runs = self.runs[:-1] if self.still_failing else self.runs
+        return all(run.ok for run in runs) and not any(f.blocking for f in self.findings)
 
 
 @value
@@ -165,7 +169,22 @@ class Proof:
     tree: str
     run: CommandRun
     report: TestReport | None = None
+    base: CommandRun | None = None
+    """The same command on the base, or on the base with nothing but the change's tests; None: it was not run there."""
+    base_report: TestReport | None = None
+    base_with: Literal["", "nothing", "tests"] = ""
+    """What of the change was on the base when ``base`` ran: nothing, or its tests alone."""
+    fixed: tuple[str, ...] = ()
+    """Tests that failed on the base and pass now, where the suite was and is red."""
+    still_failing: tuple[str, ...] = ()
+    """Tests at which ``run`` failed, where all of them failed on the base, too, and the task is not about them."""
 
     @property
     def ok(self) -> bool:
-        return self.run.ok
+        """True when the command passed, or fails as it did before in nothing that the change is about."""
+        return self.run.ok or bool(self.still_failing)
+
+    @property
+    def red_first(self) -> bool:
+        """True when the command failed without the change, so that it proves something that it passes with it."""
+        return self.base is not None and not self.base.ok and (self.run.ok or bool(self.fixed))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from domain.coder import CoderTurn
 from domain.errors import Exhausted
 from domain.work import Budget, Spent
 
@@ -50,6 +51,37 @@ def ensure_within(
                 f"The run's budget is spent: {name} (limit {limit}).",
                 hint=f"Raise it and go on: signoff resume RUN {option}",
             )
+
+
+TURNS = 30
+"""Of the coder at one step of the plan."""
+LAST_TURNS = 5
+"""So many turns before the end it is told how many are left."""
+SILENT = 3
+"""Answers without an action, one after the other, that end the step's work."""
+NO_ACTION, LOOP, TURNS_SPENT = "no_action", "turns_repeat", "turns_spent"
+
+
+def verdict_on(turns: Sequence[CoderTurn]) -> Literal["", "nudge", "turns_repeat", "turns_spent", "no_action"]:
+    """What the turns of one step call for: a word to the coder, another plan, or the end.
+
+    The same action with the same result three times among the last five is told once, and replanned when it goes on.
+    """
+    if not turns:
+        return ""
+    step = [turn for turn in turns if turn.step == turns[-1].step]
+    if len(step) >= SILENT and all(turn.action is None for turn in step[-SILENT:]):
+        return NO_ACTION
+    if len(step) >= TURNS:
+        return TURNS_SPENT
+    last = step[-1].digest
+    if (
+        not last
+        or not looping([turn.digest for turn in step])
+        or [turn.digest for turn in step[-WINDOW:]].count(last) < REPEATS
+    ):
+        return ""
+    return LOOP if any(turn.nudged for turn in step[:-1]) else "nudge"
 
 
 def looping(actions: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from pydantic import Field
 from domain._value import value
 from domain.action import Action
 from domain.change import CodeChange
+from domain.coder import CoderTurn
 from domain.decision import Risk
 from domain.evidence import Candidate, CommandRun
 from domain.work import Name, Prose
@@ -33,6 +34,8 @@ class Attempt:
     """Stable code of that refusal."""
     hint: Prose = ""
     note: Prose = ""
+    turn: CoderTurn | None = None
+    """What the coder did, where it works turn by turn; its change is what this one turn changed."""
 
 
 @value
@@ -59,3 +62,5 @@ class Pending:
     action: Action
     risk: Risk
     provider: Name = ""
+    turn: CoderTurn | None = None
+    """Whose action it is, where the coder works turn by turn."""

@@ -1,5 +1,6 @@
 """What is to be done: the task, the plan that answers it, and what it may cost."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain._value import value
+from domain.errors import Refused
 
 Delivery = Literal["patch", "commit", "branch"]
 Profile = Literal["sealed", "packages"]
@@ -23,9 +25,9 @@ class Budget:
     Proving and delivering what an attempt came to is never refused.
     """
 
-    max_steps: int = Field(default=40, ge=1)
-    """Attempts: visits of ``execute`` that ran, replanned and repeated ones included."""
-    max_tokens: int = Field(default=400_000, ge=0)
+    max_steps: int = Field(default=200, ge=1)
+    """Turns of the coder, or attempts where it answers once: visits of ``execute`` that ran, all plans together."""
+    max_tokens: int = Field(default=2_000_000, ge=0)
     max_cost: Decimal = Field(default=Decimal("5.00"), ge=0)
     """In the currency of the catalogue's prices."""
     max_minutes: float = Field(default=30.0, gt=0)
@@ -134,3 +136,33 @@ class Ending:
     """Seconds after which it is worth trying again, where a model endpoint said so."""
     max_tokens: int | None = None
     """What a prompt may have, where it was too long."""
+
+
+def check_plan(plan: Plan) -> Plan:
+    """Return ``plan`` when its steps form a DAG.
+
+    Raises:
+        Refused: ``plan_invalid`` for a double id, an unknown need, or a circle.
+    """
+    ids = [step.id for step in plan.steps]
+    if len(set(ids)) != len(ids):
+        raise Refused("The plan names the same step twice.", code="plan_invalid", hint="Give every step its own id.")
+    unknown = sorted({need for step in plan.steps for need in step.needs} - set(ids))
+    if unknown:
+        raise Refused(
+            f"The plan needs unknown steps: {', '.join(unknown)}.",
+            code="plan_invalid",
+            hint="Every entry of needs must be the id of a step.",
+        )
+    done: set[str] = set()
+    while wave := ready(plan, done):
+        done |= {step.id for step in wave}
+    if len(done) != len(ids):
+        stuck = ", ".join(sorted(set(ids) - done))
+        raise Refused(f"The plan's steps wait for each other: {stuck}.", code="plan_invalid", hint="Remove the circle.")
+    return plan
+
+
+def ready(plan: Plan, done: Collection[str]) -> tuple[Step, ...]:
+    """Return the steps that are not done and need nothing that is not done, in the plan's order."""
+    return tuple(step for step in plan.steps if step.id not in done and all(need in done for need in step.needs))

@@ -1,8 +1,8 @@
 """The shape of the work: the state, the arrows, the colleagues."""
 
 from graphs.coding import CodingGraph, coding
-from graphs.memory import serializer
-from graphs.staff import Staff
+from graphs.nodes import Nodes
+from graphs.serializer import serializer
 from graphs.state import State
 
-__all__ = ["CodingGraph", "Staff", "State", "coding", "serializer"]
+__all__ = ["CodingGraph", "Nodes", "State", "coding", "serializer"]

@@ -5,18 +5,18 @@ from typing import Any, cast
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from graphs.nodes import Nodes
 from graphs.routes import after_ask, after_wait, at_once
 from graphs.spans import traced
-from graphs.staff import Staff
 from graphs.state import State
 
 
-def approving(staff: Staff) -> CompiledStateGraph[Any, Any, Any, Any]:
+def approving(nodes: Nodes) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Compile the subgraph. Side effects live in ``ask``; the interrupt lives alone in ``wait``."""
     graph = StateGraph(State)
-    for name, node in staff.approving().items():
+    for name, node in nodes.approving().items():
         slice_ = next(iter(type(node).__call__.__annotations__.values()))
-        graph.add_node(name, cast("Any", traced(name, node, staff.tracer)), input_schema=slice_)
+        graph.add_node(name, cast("Any", traced(name, node, nodes.tracer)), input_schema=slice_)
     graph.add_edge(START, "assess")
     graph.add_edge("assess", "ask")
     graph.add_conditional_edges("ask", at_once(after_ask), ["wait", END])

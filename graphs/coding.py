@@ -8,25 +8,32 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import TimeoutPolicy
 
 from graphs.approving import approving
-from graphs.patience import patient
+from graphs.nodes import Nodes
+from graphs.retry import patient
 from graphs.routes import after_approve, after_observe, after_replan, after_review, at_once
 from graphs.spans import traced
-from graphs.staff import Staff
 from graphs.state import State
 
 CodingGraph = CompiledStateGraph[Any, Any, Any, Any]
 
-SECONDS = {"receive": 1_200, "plan": 3_600, "execute": 7_200, "observe": 240, "replan": 1_800, "review": 5_400,
-           "deliver": 600}  # fmt: skip
+SECONDS = {
+    "receive": 1_200,
+    "plan": 3_600,
+    "execute": 7_200,
+    "observe": 240,
+    "replan": 1_800,
+    "review": 5_400,
+    "deliver": 600,
+}
 """Hard ends for nodes that hang, all attempts together; the run's own budget is tighter and is checked before each
 call."""
 
 
-def coding(staff: Staff, *, checkpointer: BaseCheckpointSaver[str] | None = None) -> CodingGraph:
-    """Compile the graph that ``staff`` works in. The LangGraph server brings its own checkpointer."""
+def coding(nodes: Nodes, *, checkpointer: BaseCheckpointSaver[str] | None = None) -> CodingGraph:
+    """Compile the graph that ``nodes`` works in. The LangGraph server brings its own checkpointer."""
     graph = StateGraph(State)
-    for name, node in staff.coding().items():
-        visit = traced(name, node, staff.tracer)
+    for name, node in nodes.coding().items():
+        visit = traced(name, node, nodes.tracer)
         # Delivering twice is worse than not delivering: its errors go to a person at once.
         graph.add_node(
             name,
@@ -34,7 +41,7 @@ def coding(staff: Staff, *, checkpointer: BaseCheckpointSaver[str] | None = None
             input_schema=input_of(node),
             timeout=TimeoutPolicy(run_timeout=SECONDS[name]),
         )
-    graph.add_node("approve", approving(staff))
+    graph.add_node("approve", approving(nodes))
     graph.add_edge(START, "receive")
     graph.add_edge("receive", "plan")
     graph.add_edge("plan", "execute")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from domain import ready
+from domain import LOOP, TURNS_SPENT, ready
 from graphs.state import State
 
 Where = TypeVar("Where", bound=str)
@@ -23,10 +23,15 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
         return "__end__"
     if state.get("pending") is not None:
         return "approve"
+    if state.get("question") is not None:
+        return "execute"
     evidence, plan = state.get("evidence", ()), state["plan"]
     left = ready(plan, state["done"])
     if not left:
         return "review"
+    attempts, turns = state.get("attempts", ()), state.get("turns", ())
+    if attempts and attempts[-1].turn is not None:  # turn by turn: evidence is older than the turn, mostly
+        return "replan" if turns and turns[-1].code in {LOOP, TURNS_SPENT} else "execute"
     last = evidence[-1] if evidence else None
     failed = last is not None and not last.ok
     loops = last is not None and any(f.kind == "loop" for f in last.findings)

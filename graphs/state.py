@@ -8,10 +8,12 @@ from langgraph.graph.message import add_messages
 from domain import (
     Action,
     Attempt,
+    CoderTurn,
     CommandRun,
     Ending,
     Evidence,
     Finding,
+    OpenQuestion,
     Pending,
     Plan,
     Proof,
@@ -58,6 +60,10 @@ class State(TypedDict):
     attempts: tuple[Attempt, ...]
     choices: tuple[Selection, ...]
     transcript: tuple[Message, ...]
+    turns: tuple[CoderTurn, ...]
+    """Of the coder since the last plan, without the texts that the transcript has."""
+    question: OpenQuestion | None
+    """What the coder asks the person; the run waits for the answer."""
     evidence: tuple[Evidence, ...]
     tries: int
 

@@ -4,11 +4,21 @@ Clients, wrappers and the routing between models have doors of their own: ``mode
 ``models.routing``, and ``models.repair``.
 """
 
-from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext, Usage
+from models.contract import (
+    Message,
+    Model,
+    ModelSettings,
+    Question,
+    Reply,
+    Role,
+    SelectionContext,
+    Tool,
+    ToolCall,
+    Usage,
+)
 from models.metering import UsageMeter, metered
 from models.partial_json import PartialChanges, line_of
-from models.prompts import Prompt, PromptFiles, PromptSource, load_all
-from models.prompts_langfuse import LangfusePrompts
+from models.prompts import Prompt, PromptSource, load_all
 from models.providers import Bench, ChangeRequest, ModelProvider, Proposal, Provider
 from models.ranking import best, compared, passes_everything, tied
 from models.scripted import Scripted
@@ -21,14 +31,12 @@ __all__ = [
     "Bench",
     "ChangeRequest",
     "Database",
-    "LangfusePrompts",
     "Message",
     "Model",
     "ModelProvider",
     "ModelSettings",
     "PartialChanges",
     "Prompt",
-    "PromptFiles",
     "PromptSource",
     "Proposal",
     "Provider",
@@ -37,6 +45,8 @@ __all__ = [
     "Role",
     "Scripted",
     "SelectionContext",
+    "Tool",
+    "ToolCall",
     "Usage",
     "UsageMeter",
     "best",

@@ -1,13 +1,14 @@
 """Model contract: one question in, one reply out, whatever answers it. Messages of it lie in checkpoints."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from domain import FailureKind, Name, Spent, Task, value
+from domain import Broken, FailureKind, Name, Spent, Task, value
 
 T = TypeVar("T")
 
@@ -15,16 +16,66 @@ Role = Literal["planner", "coder", "reviewer", "chat"]
 Tier = Literal["fast", "balanced", "advanced", "premium"]
 TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
 """From the cheapest to the best (D2)."""
+CodeForm = Literal["blocks", "json"]
+"""How a whole change is written: in fenced blocks, or as one JSON object."""
 Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
 
+DialectName = Literal["tools", "text", "single"]
+"""How the coder works with a model: it calls functions turn by turn, writes a fenced block a turn, or answers once."""
+ToolChoice = Literal["auto", "required"]
+"""Whether a model may also answer in words, or has to call a tool."""
+
+
+@value
+class Tool:
+    """A function that a model may call instead of answering in words."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """JSON Schema of its arguments, an object."""
+
+
+@value
+class ToolCall:
+    """A call that a model made: its arguments, or the text that came in their place and what is wrong with it."""
+
+    id: str
+    """The result names it (``Message.tool_call_id``)."""
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    raw: str = ""
+    """What was written as the arguments, where it cannot be read; empty otherwise."""
+    wrong: str = ""
+    """Why it cannot be read, in words for the model; empty: the arguments are what was written."""
+
+
 @value
 class Message:
-    role: Literal["system", "user", "assistant"]
+    """One turn of a conversation. Who calls tools is answered by one ``tool`` message for each call."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     prompt: str = ""
     """``name@version`` of the prompt whose words these are; empty for everything else."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant, beside its words."""
+    tool_call_id: str = ""
+    """Of a ``tool`` message: the call whose result this is."""
+
+    @property
+    def text(self) -> str:
+        """All that a tokenizer reads of it: the words, and the calls as JSON."""
+        if not self.tool_calls:
+            return self.content
+        return "\n".join([self.content, *(f"{call.name} {arguments_text(call)}" for call in self.tool_calls)])
+
+
+def arguments_text(call: ToolCall) -> str:
+    """The arguments as a model is shown them: JSON. Templates read them again, so what nobody could read is wrapped."""
+    return json.dumps({"unreadable": call.raw} if call.wrong else call.arguments, ensure_ascii=False)
 
 
 @value
@@ -88,11 +139,27 @@ class Question(Generic[T]):
     _: KW_ONLY
     settings: ModelSettings
     listener: Listener | None = None
+    tools: tuple[Tool, ...] = ()
+    """What may be called instead of answering in words; then ``answer`` is ``str``."""
+    tool_choice: ToolChoice = "auto"
+    reader: Callable[[str, bool], tuple[T | None, str]] | None = None
+    """Reads an ``answer`` out of a text that is no JSON: the value, or what is wrong and what to write instead. The
+    second argument says whether the text was cut off. None: the answer is asked for and read as JSON."""
+    facts: tuple[str, ...] = ()
+    """What is said of the messages that are left out, where the conversation has to be compacted."""
+
+    def __post_init__(self) -> None:
+        if self.tools and self.answer is not str:
+            raise Broken(
+                f"A question with tools is answered in words or by calls, not by a {self.answer.__name__}.",
+                code="tools_with_form",
+                hint="Report it.",
+            )
 
 
 @value
 class Reply(Generic[T]):
-    """An answer that parsed."""
+    """An answer that parsed: a value, and the tools that are called beside it."""
 
     value: T
     model: str
@@ -100,6 +167,9 @@ class Reply(Generic[T]):
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     finish: str = "stop"
+    """``length``: it was cut off at ``settings.max_tokens``; ``cached``; whatever else the endpoint calls it."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """In their order; several where an endpoint does not keep to one at a time."""
 
 
 class Model(Protocol):
@@ -117,7 +187,8 @@ class Model(Protocol):
 
         Raises:
             Unavailable, RateLimited, Unreadable: Transient; trying again later can help.
-            ContextTooLong, Refused: the request itself is wrong (``llm_unauthorized``, ``llm_unknown_model`` …).
+            ContextTooLong, Refused: the request itself is wrong (``llm_unauthorized``, ``llm_unknown_model`` …;
+                ``llm_no_tools`` where the endpoint takes no tools: ask in another dialect).
             Exhausted: a budget is spent; nothing was sent.
         """
         ...

@@ -30,6 +30,12 @@ _LENGTHS = tuple(
         r"(?:n_ctx|max_model_len)\D{0,5}(\d+)",
     )
 )
+_NO_TOOLS = re.compile(
+    r"not (currently )?support (tools?|tool.?(use|calls?|calling)|function.?call)|support(s|ing)? tool use"
+    r"|tools?.{0,20} (is|are) not supported|tools? param requires|requires? --(enable-auto-tool-choice|jinja)"
+    r"|tool.?choice.{0,40}requires|unrecognized.{0,30}\btools\b|\btools\b.{0,30}(extra|not permitted|unexpected)",
+    re.IGNORECASE,
+)
 _TEMPLATE = re.compile(r"chat.?template", re.IGNORECASE)
 _NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
 _LATER = frozenset({408, 409, 423, 425})
@@ -122,6 +128,21 @@ def refusal(status: int, message: str, *, where: str, retry_after_s: float | Non
 
 def _readable(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004  both are read at a glance
+
+
+def refuses_tools(error: SignoffError) -> bool:
+    """Whether an endpoint refused because tools were offered; some say so with 404 or 500."""
+    return _NO_TOOLS.search(error.message) is not None
+
+
+def no_tools(where: str, why: str) -> Refused:
+    """The endpoint takes no tools."""
+    return Refused(
+        f"{where} takes no tools: {why}",
+        code="llm_no_tools",
+        hint="Serve it with tool calling (vLLM: --enable-auto-tool-choice --tool-call-parser NAME; llama.cpp: "
+        "--jinja), or set its dialect to `text` in the catalogue; `signoff models probe` finds out which it speaks.",
+    )
 
 
 def endless(where: str) -> Unreadable:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 Part = tuple[Literal["path", "text", "command", "delete"], str]
 """A path that is begun, a piece of what is written there, a command, a path that goes."""
 
+_PROSE = 300
+"""Characters of words after which an answer is none in JSON."""
 _STREAMED = frozenset({"content", "replace", "notes"})
 """Keys whose text is passed on as it comes; others are passed on whole, or not at all."""
 _WHOLE: dict[str, Literal["path", "command", "delete"]] = {
@@ -38,15 +40,27 @@ class PartialChange:
     """The first half of a character that is escaped in two."""
     _value: bool = False
     """A colon was read: the next string in this object is no key."""
+    _begun: str = ""
+    """What was read before it is known whether this is JSON."""
+    _json: bool | None = None
 
     def restart(self) -> None:
         """Another answer begins."""
+        self._begun, self._json = "", None
         self._inside.clear()
         self._keys.clear()
         self._letters, self._escape, self._high, self._value = None, "", 0, False
 
     def read(self, text: str) -> list[Part]:
-        """What a reader gets to see of this piece."""
+        """What a reader gets to see of this piece; of an answer in fenced blocks all of it."""
+        if self._json is None:
+            self._begun += text
+            text, self._json = self._begun, _is_json(self._begun)
+            if self._json is None:
+                return []
+            self._begun = ""
+        if not self._json:
+            return [("text", text)] if text else []
         parts: list[Part] = []
         for is_text, pieces in groupby(self._parts(text), key=lambda part: part[0] == "text"):
             if is_text:
@@ -122,6 +136,18 @@ class PartialChange:
             yield (_WHOLE[self._key], text)
         elif self._key in _STREAMED:
             yield ("text", "\n")
+
+
+def _is_json(begun: str) -> bool | None:
+    """Whether an answer that begins like this is JSON; words and a fence may come first. None: it is not known yet."""
+    fence = begun.find("```")
+    brace = begun.find("{", 0, _PROSE)
+    if brace >= 0 and (fence < 0 or brace < fence or begun.startswith("```json", fence)):
+        return True
+    if fence >= 0:
+        line = begun.find("\n", fence)
+        return False if line >= 0 and not begun.startswith(("```json", "```\n"), fence) else None
+    return False if len(begun) > _PROSE else None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
-from models.contract import Listener, Message, Model, ModelSettings, Question, Usage
+from models.contract import CodeForm, Listener, Message, Model, ModelSettings, Question, Usage
+from models.dialects import single
 
 
 class Bench(Protocol):
@@ -64,6 +65,8 @@ class Proposal:
     passing: int = 0
     """How many different candidates passed; more than one means the tests do not decide."""
     note: Prose = ""
+    left_out: Prose = ""
+    """What of the answer is no part of the change, in words for who gave it."""
     run: CommandRun | None = None
     """The acceptance command with this change, where the provider ran it itself: nobody needs to run it again."""
 
@@ -93,9 +96,10 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelProvider:
-    """Ask ``model`` for the change; the job's messages are the whole prompt."""
+    """Ask ``model`` for the change; the job's messages are the whole prompt, which speaks of fenced blocks."""
 
     model: Model
+    form: CodeForm = "blocks"
 
     @property
     def name(self) -> str:
@@ -108,7 +112,12 @@ class ModelProvider:
 
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:  # noqa: ARG002
         """See ``Provider.propose``; the bench is not needed."""
-        reply = await self.model.ask(Question(job.messages, CodeChange, settings=job.settings, listener=listener))
+        messages, reader = job.messages, _read_blocks
+        if self.form == "json":
+            messages, reader = (*messages, Message(role="user", content=single.json_instructions())), None
+        question = Question(messages, CodeChange, settings=job.settings, listener=listener, reader=reader)
+        reply = await self.model.ask(question)
+        cut = "Your answer was cut off at its limit of tokens: what it ended with is not made. Send the rest."
         return Proposal(
             provider=self.name,
             model=reply.model,
@@ -116,4 +125,10 @@ class ModelProvider:
             usage=reply.usage,
             duration_ms=reply.latency_ms,
             note=reply.value.notes,
+            left_out=cut if reply.finish == "length" and self.form == "blocks" else "",
         )
+
+
+def _read_blocks(answer: str, cut: bool) -> tuple[CodeChange | None, str]:
+    reading = single.read(answer, cut=cut)
+    return reading.change, reading.correction

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Broken, Unreadable
-from models.contract import Message, Question, Reply, Usage
+from models.contract import Message, Question, Reply, ToolCall, Usage
 from models.metering import book
 from models.tokens import estimated_size
 
@@ -17,8 +17,9 @@ class Scripted:
     """A real ``Model`` for tests, demonstrations and replays.
 
     Each answer is a value of the type that will be asked for, a ``dict`` or JSON text to be parsed as
-    that type, or an exception to raise. ``asked`` keeps every prompt. It costs as many tokens as
-    estimated, so that budgets have something to count.
+    that type, or an exception to raise; where tools are offered also a ``ToolCall``, or the assistant's
+    ``Message`` with words and calls. ``asked`` keeps every prompt. It costs as many tokens as estimated,
+    so that budgets have something to count.
     """
 
     def __init__(self, answers: Sequence[object], name: str = "scripted") -> None:
@@ -59,14 +60,19 @@ class Scripted:
         scripted = self._answers[number]
         if isinstance(scripted, BaseException):
             raise scripted
+        calls: tuple[ToolCall, ...] = ()
+        if isinstance(scripted, ToolCall | Message) and question.tools:
+            calls = (scripted,) if isinstance(scripted, ToolCall) else scripted.tool_calls
+            scripted = scripted.content if isinstance(scripted, Message) else ""
         value, text = _as(answer, scripted)
         if question.listener is not None:
             question.listener(text)
-        answered = (Message(role="assistant", content=text),)
-        tokens_in, tokens_out = estimated_size(question.messages), max(1, estimated_size(answered))
-        usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, calls=1)
+        answered = (Message(role="assistant", content=text, tool_calls=calls),)
+        tokens_in = estimated_size(question.messages, tools=question.tools)
+        usage = Usage(tokens_in=tokens_in, tokens_out=max(1, estimated_size(answered)), calls=1)
         book(usage)
-        return Reply(value=value, model=self._name, usage=usage, first_token_ms=0.0)
+        finish = "tool_calls" if calls else "stop"
+        return Reply(value=value, model=self._name, usage=usage, first_token_ms=0.0, finish=finish, tool_calls=calls)
 
 
 def _as(answer: type[T], scripted: object) -> tuple[T, str]:

@@ -4,12 +4,13 @@ Estimates that decide about money are cautious; those that decide between models
 an endpoint's own counts have taught is better than both.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models.contract import Message, ModelSettings, Usage
+from models.contract import Message, ModelSettings, Tool, Usage
 
 Estimator = Callable[[str], int]
 """Tokens of a text."""
@@ -25,14 +26,22 @@ _ENOUGH = 400
 _WORDS = re.compile(r"\w+|[^\w\s]|\s+")
 
 
-def estimated_size(messages: Sequence[Message], per_token: float = PER_TOKEN) -> int:
+def tools_text(tools: Sequence[Tool]) -> str:
+    """What a tokenizer reads of the tools that are offered; templates write them into the prompt as JSON."""
+    return "\n".join(json.dumps([tool.name, tool.description, tool.parameters]) for tool in tools)
+
+
+def estimated_size(messages: Sequence[Message], per_token: float = PER_TOKEN, *, tools: Sequence[Tool] = ()) -> int:
     """Tokens of a prompt by its bytes: one of another script has more tokens for as many characters."""
-    return int(sum(len(message.content.encode(errors="replace")) for message in messages) // per_token)
+    texts = [message.text for message in messages] + ([tools_text(tools)] if tools else [])
+    return int(sum(len(text.encode(errors="replace")) for text in texts) // per_token)
 
 
-def worst_case(messages: Sequence[Message], settings: ModelSettings, *, rounds: int = 2) -> Usage:
+def worst_case(
+    messages: Sequence[Message], settings: ModelSettings, *, rounds: int = 2, tools: Sequence[Tool] = ()
+) -> Usage:
     """What a call uses at most: an answer of the full length, and with two rounds its repair, which reads it again."""
-    prompt = estimated_size(messages, PER_TOKEN_AT_LEAST)
+    prompt = estimated_size(messages, PER_TOKEN_AT_LEAST, tools=tools)
     return Usage(
         tokens_in=rounds * prompt + (rounds - 1) * settings.max_tokens, tokens_out=rounds * settings.max_tokens
     )
@@ -46,7 +55,7 @@ def estimated(text: str) -> int:
 
 def estimated_prompt(messages: Sequence[Message], estimate: Estimator = estimated) -> int:
     """Tokens of a prompt, with what a chat template adds."""
-    return sum(estimate(message.content) + PER_MESSAGE for message in messages)
+    return sum(estimate(message.text) + PER_MESSAGE for message in messages)
 
 
 @dataclass(slots=True)

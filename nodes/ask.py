@@ -6,8 +6,8 @@ from typing import NotRequired, TypedDict
 from approvals import Ballots, Request
 from domain import Action, Pending, Requirement, Risk, Task, Verdict
 from domain.masking import Masker
-from nodes._announce import announce
-from nodes._masks import Masks
+from nodes._events import announce
+from nodes._masking import Masks
 
 
 class AskInput(TypedDict):

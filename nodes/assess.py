@@ -1,5 +1,7 @@
 """Say exactly what wants to happen, and how risky it is. The model has no say in this."""
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,13 +9,15 @@ from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
 
-from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task
-from nodes._colleagues import Require
-from nodes._delivery import commit_message, delivery_action
-from nodes._rating import rate
-from nodes._rules import denied, ruled
+from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task, redacted
+from nodes._commands import beside_base
+from nodes._models import Require
+from nodes._rating import denied, rate, ruled
 from risk import RiskEngine
 from sandbox import Pinned, Snapshot, Store
+
+SUBJECT = 72
+"""Characters of a commit's first line."""
 
 
 class AssessInput(TypedDict):
@@ -79,3 +83,41 @@ def _noticed(rated: Risk, findings: Sequence[Finding]) -> Risk:
         Reason(rule=f"review.{f.kind}", tier=rated.tier, message=f"{f.message} {f.path}".strip()) for f in findings
     )
     return Risk(tier=rated.tier, reasons=reasons)
+
+
+def branch_name(task: Task, run: str) -> str:
+    """``signoff/<words of the task>-<run>``, made of characters that every tool likes."""
+    words = re.sub(r"[^a-z0-9]+", "-", task.text.splitlines()[0].lower()).strip("-")[:40].strip("-")
+    return f"signoff/{words or 'change'}-{re.sub('[^A-Za-z0-9]', '', run)[-8:]}"
+
+
+def commit_message(task: Task, run: str, attempts: Sequence[Attempt], proof: Proof) -> str:
+    """The coder's own words, or the task's, and below them what proves the change."""
+    own = next((a.change.commit_message.strip() for a in reversed(attempts) if a.change.commit_message.strip()), "")
+    subject, _, body = (own or task.text.strip()).partition("\n")
+    if len(subject) > SUBJECT:
+        subject, body = f"{subject[: SUBJECT - 1].rstrip()}…", f"{subject}\n{body}".strip()
+    if own and not body.strip():
+        body = textwrap.fill(" ".join(task.text.split())[:2_000], SUBJECT)
+    report = proof.report
+    counts = f" ({report.summary})" if report else ""
+    lines = [
+        subject,
+        "",
+        body.strip(),
+        "",
+        "; ".join((f"Proved by: {proof.command} → exit code {proof.run.code}{counts}", *beside_base(proof))),
+        f"Signoff-Run: {run}",
+    ]
+    return redacted(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()) + "\n"
+
+
+def delivery_action(task: Task, pinned: Pinned, run: str, tree: str, message: str) -> Action:
+    """The canonical form of a delivery (see docs/approvals.md)."""
+    if task.deliver == "patch":
+        return Action(tool="patch", arguments={}, target="the caller", base_commit=pinned.commit, content=tree)
+    arguments: dict[str, str | int | bool | list[str] | None] = {"message": message, "parent": pinned.commit}
+    if task.deliver == "branch":
+        arguments["branch"] = branch_name(task, run)
+    tool = "branch" if task.deliver == "branch" else "commit"
+    return Action(tool=tool, arguments=arguments, target=pinned.repo, base_commit=pinned.commit, content=tree)

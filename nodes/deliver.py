@@ -7,8 +7,8 @@ from langchain_core.messages import AIMessage
 
 from approvals import Ballots, action_digest
 from domain import Action, Ending, Proof, Refused, Review, Task
-from nodes._announce import announce
-from nodes._output import listed
+from nodes._commands import beside_base, listed
+from nodes._events import announce
 from sandbox import Delivered, Delivery, Pinned, Snapshot
 
 
@@ -93,8 +93,11 @@ def _answer(state: DeliverInput, delivered: Delivered) -> str:
         review.final_answer_markdown if review else "",
         (
             f"**Proof:** `{proof.command}` → exit code {proof.run.code}{counts}, on a clean checkout of tree "
-            f"`{proof.tree[:12]}`."
+            f"`{proof.tree[:12]}`." + "".join(f" {line[:1].upper()}{line[1:]}." for line in beside_base(proof))
         ),
+        ""
+        if proof.base is None or proof.red_first
+        else "**Nothing proves the change:** the command passes without it, too.",
         f"**Delivered:** {_where(delivered)}{_taking(delivered)}",
         f"**Left out,** because commands made it and nobody asked for it: {listed(beside)}." if beside else "",
     ]

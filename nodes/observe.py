@@ -2,38 +2,78 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
 from domain import (
+    LAST_TURNS,
+    LOOP,
+    NO_ACTION,
+    SILENT,
+    TURNS,
+    TURNS_SPENT,
     Attempt,
+    CoderTurn,
     CommandRun,
+    Comparison,
+    DoneAction,
     Ending,
     Evidence,
     Finding,
+    OpenQuestion,
     Pending,
     Plan,
+    RunAction,
+    Task,
+    compared_with_baseline,
     failure_kind,
     looping,
     read_report,
+    verdict_on,
 )
 from models import Message, PromptSource
-from nodes._announce import announce
-from nodes._output import ending, listed, plain, tail
-from nodes._prompt import as_json
+from nodes._commands import ending, listed, plain, tail
+from nodes._events import announce
+from nodes._models import as_json
+from nodes.coder.transcript import cut_output, recorded, subject_of, wants_input
 from sandbox import Snapshot
 
 REMEMBERED = 20
 """Pieces of evidence a state carries."""
+STILL_FAILING = "still_failing"
+"""Code of a ``done`` whose acceptance command fails at nothing but what failed before; said once."""
+FINAL = frozenset(
+    {
+        "no_failing_test",
+        "no_repair_found",
+        "not_python",
+        "interpreter_missing",
+        "dependency_missing",
+        "no_provider",
+        "llm_unauthorized",
+        "llm_unknown_model",
+        "context_too_long",
+        "llm_bad_request",
+        "llm_no_credit",
+        "quota_reached",
+        "policy_forbids_all",
+    }
+)
+"""Refusals that no other attempt could change."""
+ABOUT_THE_REQUEST = frozenset({"no_failing_test", "context_too_long", "quota_reached", "policy_forbids_all"})
 
 
 class ObserveInput(TypedDict):
     run: str
+    task: Task
     plan: Plan
+    baseline: CommandRun
     attempts: NotRequired[tuple[Attempt, ...]]
     pending: NotRequired[Pending | None]
+    question: NotRequired[OpenQuestion | None]
     evidence: NotRequired[tuple[Evidence, ...]]
     transcript: NotRequired[tuple[Message, ...]]
+    turns: NotRequired[tuple[CoderTurn, ...]]
     done: tuple[str, ...]
     snapshot: Snapshot
     good: Snapshot
@@ -44,6 +84,7 @@ class ObserveInput(TypedDict):
 class ObserveUpdate(TypedDict, total=False):
     evidence: tuple[Evidence, ...]
     transcript: tuple[Message, ...]
+    turns: tuple[CoderTurn, ...]
     done: tuple[str, ...]
     good: Snapshot
     tries: int
@@ -55,48 +96,192 @@ class Observer:
     """Read the attempts, notice loops, say what the next try should know."""
 
     prompt: PromptSource
+    result: PromptSource
+    """What a coder that works turn by turn is told of a turn."""
 
     async def __call__(self, state: ObserveInput) -> ObserveUpdate:
-        attempts, past = state.get("attempts", ()), state.get("evidence", ())
-        empty = state.get("submodules", ())
-        fresh = tuple(_evidence(attempt, state["snapshot"].tree, empty) for attempt in attempts)
+        attempts = state.get("attempts", ())
+        if attempts and attempts[-1].turn is not None:
+            return await self._turn(state, attempts[-1])
+        past, empty = state.get("evidence", ()), state.get("submodules", ())
+        compared = [_comparison(state, attempt) for attempt in attempts]
+        fresh = tuple(
+            _evidence(attempt, state["snapshot"].tree, empty, comparison if comparison and comparison.fixed else None)
+            for attempt, comparison in zip(attempts, compared, strict=True)
+        )
         evidence = _noticed((*past, *fresh))[-REMEMBERED:]
         done = (*state["done"], *(e.step for e in fresh if e.ok and e.step not in state["done"]))
         for seen in fresh:
             announce("observed", _verdict(seen), step=seen.step, ok=seen.ok, failure=seen.failure)
+        if state.get("pending") is not None:  # the conversation goes on once that is signed
+            return {"evidence": evidence, "done": done}
         if all(e.ok for e in fresh):
             return {"evidence": evidence, "done": done, "good": state["snapshot"], "tries": 0, "transcript": ()}
         return {
             "evidence": evidence,
             "done": done,
-            "transcript": await self._told(state, attempts, evidence),
+            "transcript": await self._conversation(state, attempts, evidence),
             "ending": _final(attempts, empty),
         }
 
-    async def _told(
+    async def _conversation(
         self, state: ObserveInput, attempts: Sequence[Attempt], evidence: Sequence[Evidence]
     ) -> tuple[Message, ...]:
         """Append what was seen to the conversation; earlier messages are never edited (prefix cache)."""
-        said = state.get("transcript", ())
-        if not said or len(attempts) != 1:
+        so_far = state.get("transcript", ())
+        if not so_far or len(attempts) != 1:
             return ()
         runs = [{"command": r.command, "ending": ending(r), "output": tail(plain(r))} for r in attempts[0].runs]
-        heard = await self.prompt.render(
+        seen = await self.prompt.render(
             state["run"],
             refused=attempts[0].refused,
             verdict=_verdict(evidence[-1]),
             runs=runs,
+            problems="" if attempts[0].refused else attempts[0].hint,
             left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
             nudge=any(f.kind == "loop" for f in evidence[-1].findings),
         )
-        return (*said, *heard)
+        return (*so_far, *seen)
+
+    async def _turn(self, state: ObserveInput, attempt: Attempt) -> ObserveUpdate:
+        """What one turn of the coder came to: a step that is done, the next message, another plan, or the end."""
+        before, past = state.get("turns", ()), state.get("evidence", ())
+        turn, update = recorded(attempt), ObserveUpdate()
+        comparison = _comparison(state, attempt) if isinstance(turn.action, DoneAction) else None
+        told = any(each.code == STILL_FAILING and each.step == turn.step for each in before)
+        as_before = comparison is not None
+        if isinstance(turn.action, DoneAction):
+            excused = comparison if as_before and told else None
+            seen = _evidence(attempt, state["snapshot"].tree, state.get("submodules", ()), excused)
+            announce("observed", _verdict(seen), step=seen.step, ok=seen.ok, failure=seen.failure)
+            update["evidence"] = past = (*past, seen)[-REMEMBERED:]
+            if seen.ok:
+                _announce_turn(turn)
+                update |= {"done": (*state["done"], turn.step), "good": state["snapshot"], "tries": 0}
+                return {**update, "transcript": (), "turns": (*before, turn)}
+            turn = replace(turn, ok=False, code=STILL_FAILING if as_before else "acceptance_failed")
+            update["tries"] = state.get("tries", 0) + 1
+        verdict = verdict_on((*before, turn))
+        turn = replace(turn, nudged=verdict == "nudge", code=verdict if verdict in {LOOP, TURNS_SPENT} else turn.code)
+        _announce_turn(turn)
+        if verdict in {LOOP, TURNS_SPENT}:
+            update["evidence"] = (*past, _stuck(state, attempt, verdict))[-REMEMBERED:]
+        elif verdict == NO_ACTION:
+            problem = attempt.turn.result if attempt.turn is not None else ""
+            update["ending"] = Ending(
+                status="failed",
+                code="no_action",
+                message=f"{attempt.model or 'The coder'} answered {SILENT} times without an action. {problem[:500]}",
+                hint="Try another dialect (SIGNOFF_CODER_DIALECT) or another model; see: signoff models probe",
+            )
+        if state.get("question") is None:
+            still = comparison.still_failing if comparison is not None else ()
+            message = await self._result(state, attempt, turn, still=still)
+            update["transcript"] = (*state.get("transcript", ()), *message)
+        return {**update, "turns": (*before, turn)}
+
+    async def _result(
+        self, state: ObserveInput, attempt: Attempt, turn: CoderTurn, *, still: Sequence[str]
+    ) -> tuple[Message, ...]:
+        """What the coder is told of its turn, as an answer to its call where it made one."""
+        done = attempt.turn
+        assert done is not None  # noqa: S101  the caller has seen to it
+        ran = isinstance(turn.action, RunAction | DoneAction)
+        beside = [each for each in state["snapshot"].left_out if each.how != "ignored"] if ran else []
+        runs = [{"command": r.command, "ending": ending(r), "output": cut_output(plain(r))} for r in attempt.runs]
+        rendered = await self.result.render(
+            state["run"],
+            result=done.result,
+            refused=" ".join(part for part in (attempt.refused, attempt.hint) if part),
+            touched=", ".join(attempt.touched),
+            runs=runs,
+            prompted=any(wants_input(run) for run in attempt.runs),
+            left_out=listed(beside, 20),
+            ignored=done.hint,
+            finished=isinstance(turn.action, DoneAction),
+            still_failing=", ".join(still[:20]),
+            nudge=turn.nudged,
+            left=left if (left := TURNS - turn.number) <= LAST_TURNS else None,
+        )
+        said = state.get("transcript", ())
+        calls = said[-1].tool_calls if said and said[-1].role == "assistant" else ()
+        if not calls:
+            return rendered
+        text = "\n\n".join(message.content for message in rendered)
+        version = rendered[0].prompt if rendered else ""
+        return tuple(
+            Message(
+                role="tool",
+                content=text if call.id == turn.call else "Not done: one call a turn.",
+                prompt=version if call.id == turn.call else "",
+                tool_call_id=call.id,
+            )
+            for call in calls
+        )
 
 
-def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = ()) -> Evidence:
+def _announce_turn(turn: CoderTurn) -> None:
+    kind, subject = subject_of(turn)
+    announce(
+        "coder_turn",
+        turn.outcome,
+        step=turn.step,
+        number=turn.number,
+        action=kind,
+        subject=subject[:2_000],
+        ok=turn.ok,
+        code=turn.code,
+    )
+
+
+def _comparison(state: ObserveInput, attempt: Attempt) -> Comparison | None:
+    """How the last command's failures compare with the base's; None where that says nothing."""
+    if not attempt.runs or attempt.runs[-1].ok or attempt.refused:
+        return None
+    task, last, base = state["task"], attempt.runs[-1], state["baseline"]
+    if last.command != base.command:
+        return None
+    found = compared_with_baseline(
+        (base, read_report(plain(base))),
+        (last, read_report(plain(last))),
+        asked=f"{task.text}\n{task.accept or ''}",
+    )
+    return found if found is not None and found.harmless else None
+
+
+def _stuck(state: ObserveInput, attempt: Attempt, verdict: str) -> Evidence:
+    """Why another plan is needed, as the planner reads it."""
+    last = next(iter(state.get("evidence", ())[-1:]), None)
+    reason = Finding(kind="limit", message=f"the step's {TURNS} turns are spent")
+    if verdict == LOOP:
+        reason = Finding(kind="loop", message="the same action had the same result three times among the last five")
+    return Evidence(
+        step=attempt.step,
+        attempt=attempt.number,
+        runs=attempt.runs or (last.runs if last is not None and last.step == attempt.step else ()),
+        findings=(reason,),
+        failure=last.failure if last is not None else "general",
+        tree=state["snapshot"].tree,
+    )
+
+
+def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = (), comparison: Comparison | None = None) -> Evidence:
     output = "\n".join(plain(run) for run in attempt.runs)
-    failed = next((run for run in attempt.runs if not run.ok), None)
-    missing = tuple(Finding(kind="command_failed", message=each) for each in empty) if failed else ()
-    findings = missing + _refused(attempt) + ((_failed(failed),) if failed else ())
+    runs = attempt.runs[:-1] if comparison is not None else attempt.runs
+    failed = next((run for run in runs if not run.ok), None)
+    findings = tuple(Finding(kind="command_failed", message=each) for each in empty) if failed else ()
+    if attempt.code == "edit_does_not_apply" and not attempt.refused:
+        findings = (*findings, Finding(kind="command_failed", message=attempt.hint))
+    if attempt.refused:
+        findings = (*findings, Finding(kind="command_failed", message=attempt.refused))
+    if failed is not None:
+        report = read_report(plain(failed))
+        if report is None or not report.cases:
+            findings = (*findings, Finding(kind="command_failed", message=f"{failed.command}: {ending(failed)}"))
+        else:
+            names = ", ".join(case.id for case in report.cases[:5])
+            message = f"{report.failed + report.errors} failing: {names}"
+            findings = (*findings, Finding(kind="tests_failed", message=message))
     return Evidence(
         step=attempt.step,
         attempt=attempt.number,
@@ -106,35 +291,21 @@ def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = ()) -> Evidenc
         failure=failure_kind(output) if findings else None,
         tree=tree,
         action=hashlib.sha256((as_json(attempt.change) + attempt.code).encode()).hexdigest()[:16],
+        still_failing=comparison.still_failing if comparison is not None else (),
     )
-
-
-def _refused(attempt: Attempt) -> tuple[Finding, ...]:
-    return (Finding(kind="command_failed", message=attempt.refused),) if attempt.refused else ()
-
-
-def _failed(run: CommandRun) -> Finding:
-    report = read_report(plain(run))
-    if report is None or not report.cases:
-        return Finding(kind="command_failed", message=f"{run.command}: {ending(run)}")
-    names = ", ".join(case.id for case in report.cases[:5])
-    return Finding(kind="tests_failed", message=f"{report.failed + report.errors} failing: {names}")
 
 
 def _noticed(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     """Add the finding that the run goes in circles to the newest evidence."""
     if not evidence or evidence[-1].ok or not looping([e.action for e in evidence]):
         return evidence
-    last = evidence[-1]
     loop = Finding(kind="loop", message="the same action was tried three times among the last five")
-    changed = Evidence(
-        step=last.step, attempt=last.attempt, runs=last.runs, report=last.report, failure=last.failure,
-        findings=(*last.findings, loop), tree=last.tree, action=last.action,
-    )  # fmt: skip
-    return (*evidence[:-1], changed)
+    return (*evidence[:-1], replace(evidence[-1], findings=(*evidence[-1].findings, loop)))
 
 
 def _verdict(evidence: Evidence) -> str:
+    if evidence.still_failing:
+        return f"Still failing as before: {', '.join(evidence.still_failing)}"[:1_000]
     if evidence.ok:
         return "All commands passed."
     return "; ".join(f.message for f in evidence.findings)[:1_000]
@@ -142,17 +313,17 @@ def _verdict(evidence: Evidence) -> str:
 
 def _final(attempts: Sequence[Attempt], empty: Sequence[str] = ()) -> Ending | None:
     """A refusal that no other attempt could change ends the run, in its own words."""
-    final = {"no_failing_test", "no_repair_found", "not_python", "interpreter_missing", "dependency_missing",
-             "no_provider", "llm_unauthorized", "llm_unknown_model", "context_too_long", "llm_bad_request",
-             "llm_no_credit", "quota_reached", "policy_forbids_all"}  # fmt: skip
     last = attempts[-1] if attempts else None
-    if last is None or last.code not in final:
+    if last is None or last.code not in FINAL:
         return None
-    about_the_request = last.code.startswith("llm_") or last.code in {
-        "no_failing_test", "context_too_long", "quota_reached", "policy_forbids_all",
-    }  # fmt: skip
+    about_the_request = last.code.startswith("llm_") or last.code in ABOUT_THE_REQUEST
     message, hint = last.refused, last.hint
     if empty and last.code == "dependency_missing":  # what is missing is likely in there, and in no package
         message, hint = f"{message} Note that {'; '.join(empty)}"[:20_000], ""
-    return Ending(status="failed", code=last.code, message=message, hint=hint,
-                  exit_status=2 if about_the_request else 1)  # fmt: skip
+    return Ending(
+        status="failed",
+        code=last.code,
+        message=message,
+        hint=hint,
+        exit_status=2 if about_the_request else 1,
+    )

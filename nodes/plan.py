@@ -8,14 +8,11 @@ from opentelemetry.trace import Tracer
 
 from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
 from models import Message, PromptSource
-from nodes._announce import announce
-from nodes._colleagues import Clock, Roster, errand
-from nodes._command import run_command
-from nodes._consult import consult, spent_on
-from nodes._context import gather
-from nodes._masks import Masks
-from nodes._output import clip, plain, tail
-from nodes._prompt import as_json
+from nodes._commands import clip, plain, run_command, tail
+from nodes._events import announce
+from nodes._masking import Masks
+from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
+from nodes.coder.context import INSTRUCTIONS, gather
 from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
 
 SMALL_TASK = 200
@@ -82,13 +79,13 @@ class Planner:
         """Run the acceptance command as things stand: red first."""
         task, run = state["task"], state["run"]
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
-        workspace = await self.workspaces.open(
-            run, state["pinned"], at=state.get("snapshot"), profile=task.profile
-        )  # fmt: skip
+        workspace = await self.workspaces.open(run, state["pinned"], at=state.get("snapshot"), profile=task.profile)
         snapshot = state.get("snapshot") or await workspace.snapshot("base")
         command = task.accept or ""
         paths = await self.store.files(run, snapshot.tree)
-        alone = await self.roster.model("coder", errand(state)) is None and any(path.endswith(".py") for path in paths)
+        alone = await self.roster.model("coder", selection(state)) is None and any(
+            path.endswith(".py") for path in paths
+        )
         patience = GLANCE_SECONDS if alone else BASELINE_SECONDS
         shell = partial(workspace.shell, command, timeout_s=patience, env=environment(paths, REPO))
         baseline = await run_command(self.tracer, command, shell, masker=await self.masks(run))
@@ -99,7 +96,7 @@ class Planner:
     async def _plan(
         self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]
     ) -> tuple[Plan, tuple[Message, ...], Spent]:
-        task, wanted = state["task"], errand(state, spent=spent)
+        task, wanted = state["task"], selection(state, spent=spent)
         model = await self.roster.model("planner", wanted) if task.pipeline else None
         if await self.roster.model("coder", wanted) is None and baseline.ok:
             raise Refused(
@@ -123,7 +120,13 @@ class Planner:
         reply = await consult(model, messages, Plan, settings=settings, task=task, spent=spent, now=now)
         answer = Message(role="assistant", content=as_json(reply.value))
         # The word on what proves the change stays with the person who asked.
-        plan = replace(check_plan(reply.value), acceptance=task.accept, expert=state["expert"])
+        instructions = [each for each in cited if each.endswith(INSTRUCTIONS)]
+        plan = replace(
+            check_plan(reply.value),
+            acceptance=task.accept,
+            expert=state["expert"],
+            context_used=tuple(dict.fromkeys((*instructions, *reply.value.context_used)))[:40],
+        )
         return plan, (*messages, answer), spent_on(reply.usage)
 
 

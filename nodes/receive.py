@@ -11,10 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_within, find_acceptance, run_in
 from models import SelectionContext
-from nodes._announce import announce
-from nodes._colleagues import Clock, Roster
-from nodes._masks import Masks
-from nodes._rules import workspace_policy
+from nodes._events import announce
+from nodes._masking import Masks
+from nodes._models import Clock, Roster
+from nodes._rating import workspace_policy
 from sandbox import Pinned, Store, Texts, bring
 
 _TASK = TypeAdapter(Task)
@@ -122,8 +122,11 @@ def _checked(task: Any) -> Task:
         return _TASK.validate_python(task)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise Refused(f"The task is not valid: {what}", code="task_invalid",
-                      hint='Send {"text": …, "repo": …}; see docs/cli.md for the other fields.') from error  # fmt: skip
+        raise Refused(
+            f"The task is not valid: {what}",
+            code="task_invalid",
+            hint='Send {"text": …, "repo": …}; see docs/cli.md for the other fields.',
+        ) from error
 
 
 def _thread() -> str:

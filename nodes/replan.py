@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
+from domain import CoderTurn, Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
 from models import Message, PromptSource
-from nodes._announce import announce
-from nodes._colleagues import Clock, Roster, errand
-from nodes._consult import consult, spent_on
-from nodes._output import plain, tail
-from nodes._prompt import as_json
+from nodes._commands import plain, tail
+from nodes._events import announce
+from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
 from sandbox import Pinned, Snapshot, Workspaces
 
 ROUNDS = 3
@@ -40,6 +38,8 @@ class ReplanUpdate(TypedDict, total=False):
     planning: tuple[Message, ...]
     done: tuple[str, ...]
     transcript: tuple[Message, ...]
+    turns: tuple[CoderTurn, ...]
+    question: None
     snapshot: Snapshot
     round: int
     tries: int
@@ -66,7 +66,7 @@ class Replanner:
         prints = tuple(sorted({f.fingerprint for f in findings}))
         past = state.get("evidence", ())
         failure = past[-1].failure if past else None
-        model = await self.roster.model("planner", errand(state, attempt=state["round"] + 2, failure=failure))
+        model = await self.roster.model("planner", selection(state, attempt=state["round"] + 2, failure=failure))
         if stop := _stop(state, prints, feedback, can_plan=model is not None):
             return {"ending": stop}
         # A person's or reviewer's wish builds on the work; a dead end is rolled back to the last good state.
@@ -78,29 +78,46 @@ class Replanner:
         question = await self._question(state, findings, feedback, keep=keep)
         messages = (*await self._start(state), *question)
         reply = await consult(
-            model, messages, Plan, settings=self.roster.settings("planner"),
-            task=task, spent=state["spent"], now=now,
-        )  # fmt: skip
+            model,
+            messages,
+            Plan,
+            settings=self.roster.settings("planner"),
+            task=task,
+            spent=state["spent"],
+            now=now,
+        )
         plan = replace(check_plan(reply.value), acceptance=task.accept, expert=state["expert"])
         announce("replanned", plan.goal, round=state["round"] + 1, steps=[s.title for s in plan.steps])
         return {
             "plan": plan,
             "planning": (*messages, Message(role="assistant", content=as_json(plan))),
-            "done": (), "transcript": (), "tries": 0, "findings": (), "pending": None, "verdict": None,
+            "done": (),
+            "transcript": (),
+            "turns": (),
+            "question": None,
+            "tries": 0,
+            "findings": (),
+            "pending": None,
+            "verdict": None,
             "snapshot": snapshot,
             "round": state["round"] + 1,
             "seen": prints,
             "spent": state["spent"] + spent_on(reply.usage),
-        }  # fmt: skip
+        }
 
     async def _start(self, state: ReplanInput) -> tuple[Message, ...]:
         """The conversation so far; a plan that was made without a model starts one now."""
         if state["planning"]:
             return state["planning"]
         opening = await self.planner.render(
-            state["run"], expert=self.roster.expert_prompt(state["expert"]), base=state["task"].base[:12], context="",
-            task=state["task"].text, accept=state["task"].accept, baseline="see below",
-        )  # fmt: skip
+            state["run"],
+            expert=self.roster.expert_prompt(state["expert"]),
+            base=state["task"].base[:12],
+            context="",
+            task=state["task"].text,
+            accept=state["task"].accept,
+            baseline="see below",
+        )
         return (*opening, Message(role="assistant", content=as_json(state["plan"])))
 
     async def _question(
@@ -133,12 +150,24 @@ def _last(evidence: Sequence[Evidence]) -> tuple[Finding, ...]:
 def _stop(state: ReplanInput, prints: tuple[str, ...], feedback: str, *, can_plan: bool) -> Ending | None:
     what = "; ".join(f.message for f in _why(state)[0]) or feedback
     if not can_plan:
-        return Ending(status="failed", code="gave_up", message=f"No model is configured that could plan anew. {what}",
-                      hint="Configure a model (see signoff doctor), or do this part by hand.")  # fmt: skip
+        return Ending(
+            status="failed",
+            code="gave_up",
+            message=f"No model is configured that could plan anew. {what}",
+            hint="Configure a model (see signoff doctor), or do this part by hand.",
+        )
     if prints and prints == state.get("seen", ()) and not feedback:
-        return Ending(status="failed", code="same_finding_twice", message=f"The same finding came twice: {what}",
-                      hint="Say more in the task, try a stronger model, or look at: signoff show RUN")  # fmt: skip
+        return Ending(
+            status="failed",
+            code="same_finding_twice",
+            message=f"The same finding came twice: {what}",
+            hint="Say more in the task, try a stronger model, or look at: signoff show RUN",
+        )
     if state["round"] >= ROUNDS:
-        return Ending(status="failed", code="gave_up", message=f"Three revised plans did not work out. {what}",
-                      hint="Split the task, say more in it, or try a stronger model.")  # fmt: skip
+        return Ending(
+            status="failed",
+            code="gave_up",
+            message=f"Three revised plans did not work out. {what}",
+            hint="Split the task, say more in it, or try a stronger model.",
+        )
     return None

@@ -13,6 +13,7 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from domain import (
+    CommandRun,
     Ending,
     Exhausted,
     Finding,
@@ -22,18 +23,18 @@ from domain import (
     Review,
     Spent,
     Task,
+    compared_with_baseline,
     environment,
     is_test,
+    read_report,
     weakened,
 )
 from domain.masking import Masker, without_echoes
 from models import Model, PromptSource, metered
-from nodes._announce import announce
-from nodes._colleagues import Clock, Roster, errand
-from nodes._command import run_command
-from nodes._consult import consult, spent_on
-from nodes._masks import Masks
-from nodes._output import clip, counted, ending, listed, plain, tail
+from nodes._commands import beside_base, clip, counted, ending, listed, plain, run_command, tail
+from nodes._events import announce
+from nodes._masking import Masks
+from nodes._models import Clock, Roster, consult, selection, spent_on
 from risk import RiskEngine
 from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces
 
@@ -56,6 +57,7 @@ class ReviewInput(TypedDict):
     pinned: Pinned
     expert: str
     snapshot: Snapshot
+    baseline: CommandRun
     spent: Spent
     submodules: NotRequired[tuple[str, ...]]
 
@@ -89,14 +91,18 @@ class Reviewer:
         texts, masker = Texts(self.store, run), await self.masks(run)
         diff = await self.store.diff(run, base, tree)
         readable = await texts.diff(base, tree, diff)
-        proof = await self._prove(run, tree, task, masker)
-        spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000)
+        changed = await self.store.changed(run, base, tree)
+        ran = await self._run(run, tree, task, masker)
+        proof = Proof(command=masker.text(task.accept or ""), tree=tree, run=clip(ran), report=await counted(ran))
+        proof, seconds = await self._against_base(state, proof, [path for path in changed if is_test(path)], masker)
+        spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000 + seconds)
         findings = (
             *_failed(proof, state["snapshot"].left_out, state.get("submodules", ())),
+            *_unproved(proof, changed),
             *await self._cheats(texts, task, base, tree),
             *await self._secrets(readable),
         )
-        model = await self.roster.model("reviewer", errand(state, spent=spent)) if task.pipeline else None
+        model = await self.roster.model("reviewer", selection(state, spent=spent)) if task.pipeline else None
         asked = model is not None and diff != "" and not any(f.blocking for f in findings)
         review, unread = None, ""
         if asked and model is not None:
@@ -123,19 +129,56 @@ class Reviewer:
             "spent": spent,
         }
         if diff == "" and proof.ok:
-            update["ending"] = Ending(status="nothing_to_do", code="nothing_to_do", message="No file had to change.",
-                                      answer_markdown=review.final_answer_markdown)  # fmt: skip
+            update["ending"] = Ending(
+                status="nothing_to_do",
+                code="nothing_to_do",
+                message="No file had to change.",
+                answer_markdown=review.final_answer_markdown,
+            )
         return update
 
-    async def _prove(self, run: str, tree: str, task: Task, masker: Masker) -> Proof:
-        """Run the acceptance command in a fresh sandbox that the agent never touched."""
+    async def _run(self, run: str, tree: str, task: Task, masker: Masker) -> CommandRun:
+        """Run the acceptance command on a tree, in a fresh sandbox that the agent never touched."""
         command = task.accept or ""
         env = environment(await self.store.files(run, tree), REPO)
         verify = partial(
             self.workspaces.verify, run, tree, command, timeout_s=PROOF_SECONDS, env=env, profile=task.profile
         )
-        ran = await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True)
-        return Proof(command=masker.text(command), tree=tree, run=clip(ran), report=await counted(ran))
+        return await run_command(self.tracer, command, verify, masker=masker, clean_checkout=True)
+
+    async def _against_base(
+        self, state: ReviewInput, proof: Proof, tests: Sequence[str], masker: Masker
+    ) -> tuple[Proof, float]:
+        """The proof with what the same command says without the change, and the seconds that finding out took.
+
+        Where it failed on the base as it is, that is known. Where it passed there, the change's own tests have to fail
+        on the base: a test that passes with and without a change proves nothing of it.
+        """
+        base, task, seconds = state["baseline"], state["task"], 0.0
+        base_report = read_report(plain(base))
+        proof = replace(proof, base=clip(base), base_report=base_report, base_with="nothing")
+        comparison = None
+        if not proof.run.ok:
+            asked = f"{task.text}\n{task.accept or ''}"
+            comparison = compared_with_baseline((base, base_report), (proof.run, proof.report), asked=asked)
+            if comparison is None or not comparison.harmless:
+                return proof, seconds
+            if comparison.fixed:
+                return replace(proof, fixed=comparison.fixed, still_failing=comparison.still_failing), seconds
+        elif not base.ok:
+            return proof, seconds
+        if tests:
+            run = state["run"]
+            alone = await self.store.with_files(run, state["pinned"].tree, proof.tree, tests)
+            announce("note", f"The change's tests alone, on the base: {', '.join(tests[:5])}", subject="red_first")
+            ran = await self._run(run, alone, task, masker)
+            seconds, report = ran.duration_ms / 1_000, await counted(ran)
+            proof = replace(proof, base=clip(ran), base_report=report, base_with="tests")
+            if comparison is not None and report is not None:
+                failing = {case.id for case in proof.report.cases} if proof.report is not None else set[str]()
+                shown = tuple(sorted({case.id for case in report.cases} - failing))
+                proof = replace(proof, fixed=shown, still_failing=comparison.still_failing if shown else ())
+        return proof, seconds
 
     async def _cheats(self, texts: Texts, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
         """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
@@ -193,10 +236,19 @@ def _failed(proof: Proof, left_out: Sequence[LeftOut], submodules: Sequence[str]
     return (Finding(kind="tests_failed", message=message),)
 
 
+def _unproved(proof: Proof, changed: Sequence[str]) -> tuple[Finding, ...]:
+    if not changed or not proof.ok or proof.red_first:
+        return ()
+    why = "it passes without the change, too, and the change has no test of its own"
+    if proof.base_with == "tests":
+        why = "the change's tests pass without the change, too"
+    return (Finding(kind="unproved", message=f"nothing proves the change: {why}", blocking=False),)
+
+
 def _counted(proof: Proof) -> str:
     report = proof.report
     counts = f", {report.summary}" if report else ""
-    return f"{ending(proof.run)}{counts}"
+    return "; ".join((f"{ending(proof.run)}{counts}", *beside_base(proof)))
 
 
 def _found(review: Review) -> tuple[Finding, ...]:

@@ -12,9 +12,9 @@ from langgraph.types import interrupt
 
 from approvals import Ballot, Ballots, Voter, Voting, bound, interrupt_payload, parse_resume, read_resume
 from domain import Action, Ending, Pending, Risk, SignoffError, Spent, Verdict
-from nodes._announce import announce
-from nodes._colleagues import Clock
-from nodes._revise import Reviser, change_of
+from nodes._events import announce
+from nodes._models import Clock
+from nodes._rating import Reviser, change_of
 
 
 class WaitInput(TypedDict):
@@ -57,8 +57,12 @@ class Waiter:
             return {"verdict": None, "ballot": ballot.id}
         announce("ballot_decided", ballot.state, ballot=ballot.id, voters=[v.voter for v in ballot.votes])
         self.decided(ballot)
-        update: WaitUpdate = {"verdict": ballot.verdict, "ballot": ballot.id, "action": ballot.action,
-                              "spent": state["spent"] + Spent(waited_seconds=await self._waited(state))}  # fmt: skip
+        update: WaitUpdate = {
+            "verdict": ballot.verdict,
+            "ballot": ballot.id,
+            "action": ballot.action,
+            "spent": state["spent"] + Spent(waited_seconds=await self._waited(state)),
+        }
         if ballot.supersedes:
             update["risk"] = ballot.risk
         if (pending := _edited(state.get("pending"), ballot)) is not None:
@@ -109,10 +113,15 @@ def _edited(pending: Pending | None, ballot: Ballot) -> Pending | None:
 
 def _ending(ballot: Ballot) -> Ending | None:
     if ballot.parks:
-        return Ending(status="rejected", code="rejected_three_times", message="Three proposals were rejected.",
-                      hint="The run waits for you to say what you want: signoff refine RUN WISH")  # fmt: skip
+        return Ending(
+            status="rejected",
+            code="rejected_three_times",
+            message="Three proposals were rejected.",
+            hint="The run waits for you to say what you want: signoff refine RUN WISH",
+        )
     if ballot.state in {"rejected", "cancelled"} and not ballot.feedback:
         what = f"The approval was {ballot.state}. Nothing was delivered."
-        return Ending(status="rejected", code=ballot.state, message=what,
-                      hint="The work is kept: signoff diff RUN shows it.")  # fmt: skip
+        return Ending(
+            status="rejected", code=ballot.state, message=what, hint="The work is kept: signoff diff RUN shows it."
+        )
     return None

@@ -1,13 +1,8 @@
 """Finds the passages of a repository that a task is about, and draws its map. Knows domain."""
 
 from retrieval.contract import Passage, Reads, ReadsMany
+from retrieval.explore import Explorer
 from retrieval.finder import Finder
 from retrieval.index import IndexCache
 
-__all__ = [
-    "Finder",
-    "IndexCache",
-    "Passage",
-    "Reads",
-    "ReadsMany",
-]
+__all__ = ["Explorer", "Finder", "IndexCache", "Passage", "Reads", "ReadsMany"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from domain.text import LinearPattern, linear
 from risk.bash.quoting import HOLE
 from risk.bash.words import Word
-from risk.patterns import LinearPattern, linear
 from risk.rules import PatternRule, Rules
 from risk.signals import Signal, shown
 

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from domain import Reason, Risk, Tier
-from risk.patterns import LinearPattern, linear
+from domain.text import LinearPattern, linear
 from risk.rules import PatternRule
 from risk.yaml import LINE, bad, line_of, numbered
 

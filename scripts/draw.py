@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from opentelemetry.trace import NoOpTracer
 
 from graphs.coding import coding
-from graphs.staff import Staff
+from graphs.nodes import Nodes
 
 TARGET = ROOT / "docs" / "state-machine.svg"
 WIDTH, HEIGHT = 104, 44
@@ -86,9 +86,9 @@ TIP = (
 
 def graph_edges() -> tuple[set[str], set[tuple[str, str]]]:
     """The nodes and arrows of the real graph; start, end and what every node may do (end the run) left out."""
-    hints = get_type_hints(Staff)
-    people = {f.name: NoOpTracer() if f.name == "tracer" else object.__new__(hints[f.name]) for f in fields(Staff)}
-    drawn = coding(Staff(**people)).get_graph()  # pyright: ignore[reportArgumentType]
+    hints = get_type_hints(Nodes)
+    people = {f.name: NoOpTracer() if f.name == "tracer" else object.__new__(hints[f.name]) for f in fields(Nodes)}
+    drawn = coding(Nodes(**people)).get_graph()  # pyright: ignore[reportArgumentType]
     ends = {"__start__", "__end__"}
     return set(drawn.nodes) - ends, {(e.source, e.target) for e in drawn.edges if not {e.source, e.target} & ends}
 

@@ -67,6 +67,8 @@ def as_json(standing: RunState) -> dict[str, Any]:
         "risk": plain(values.get("risk")),
         "approval": {"ballot": values.get("ballot"), **(plain(values.get("verdict")) or {})},
         "waits_for": standing.ballot,
+        "question": standing.question,
+        "turns": [plain(turn) for turn in values.get("turns", ())],
         "delivered": plain(delivered),
         "diff": values.get("diff", ""),
         "left_out": [plain(each) for each in snapshot.left_out] if snapshot else [],
@@ -93,6 +95,17 @@ def _proof(proof: Proof | None) -> dict[str, Any] | None:
         "passed": report.passed if report else None,
         "failed": (report.failed + report.errors) if report else None,
         "clean_checkout": True,
+        "red_first": proof.red_first,
+        "base": None
+        if proof.base is None
+        else {
+            "with": proof.base_with,
+            "exit_code": proof.base.code if proof.base.ended == "exit" else None,
+            "ended": proof.base.ended,
+            "counts": proof.base_report.summary if proof.base_report else None,
+        },
+        "fixed": list(proof.fixed),
+        "still_failing": list(proof.still_failing),
     }
 
 
@@ -113,6 +126,9 @@ def show(standing: RunState, console: Console, *, diff: bool = True) -> None:
     if run.status == "interrupted" and standing.ballot:
         parts.append(Text(f"It waits for a signature. Read it:  signoff approvals show {standing.ballot[:8]}"))
         parts.append(Text(f"Then:  signoff approvals approve {standing.ballot[:8]}   and   signoff resume {run.id}"))
+    if standing.question:
+        parts.append(Text(f"The coder asks:  {harmless(standing.question)}"))
+        parts.append(Text(f"Answer it:  signoff answer {run.id} TEXT"))
     title = f"run {run.id}: {run.status.replace('_', ' ')}" + (f" [{ending.code}]" if ending and ending.code else "")
     console.print(Panel(Group(*parts), title=Text(title), title_align="left", border_style=colour))
 

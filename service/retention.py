@@ -114,7 +114,7 @@ TABLES = (
     Kept(
         _ANSWERS,
         "organisation",
-        "an hour: answers of models that may be used again",
+        "an hour: answers of models that may be used again; a year: in which dialect a model passed its probe",
         past=lambda at: _ANSWERS.c.until <= at.now.timestamp(),
     ),
     Kept(

@@ -58,6 +58,9 @@ Place = Annotated[str, AfterValidator(_address)]
 """Of a model endpoint."""
 
 
+CoderDialect = Literal["auto", "tools", "text", "single"]
+
+
 def _home() -> Path:
     return Path.home() / ".local" / "share" / "signoff"
 
@@ -107,6 +110,11 @@ class Settings(Reporting):
         default=False,
         description="Personal data (mail addresses, telephone, card and national numbers) is masked for models, too. "
         "A repository may switch it on for itself in .signoff/risk.yaml, never off.",
+    )
+    coder_dialect: CoderDialect = Field(
+        default="auto",
+        description="How the coder works: tools (calls functions, turn by turn), text (writes a block a turn), single "
+        "(answers once with the whole change), auto: as its model is known to do best.",
     )
     model_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one answer may take.")
     model_planner: str | None = Field(default=None, description="Model id for the planner. Empty: SIGNOFF_MODEL.")

@@ -19,6 +19,10 @@ from domain.masking.values import is_secret, plain_words
 PLACEHOLDER: Final = re.compile(r"\[(?:secret|personal)(?: [a-z2-7]{6})?: [A-Za-z()\- ]{2,40}\]")
 LONGEST: Final = 8_000_000
 """Characters that are looked through; what comes behind them is not shown."""
+WORTH_KEEPING: Final = 200
+LARGEST_KEPT: Final = 40_000
+MOST_KEPT: Final = 300
+"""Texts of such sizes are remembered as they are masked, so many of them."""
 SHORTEST: Final = 6
 """Known values shorter than this are not looked for: they would blank ordinary words."""
 _LONGEST_VALUE: Final = 4_096
@@ -54,6 +58,8 @@ class Masker:
     personal: bool = False
     """Personal data is masked, too."""
     _spelt: tuple[tuple[str, str], ...] = field(init=False, repr=False, default=())
+    _masked: dict[str, str] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict[str, str])
+    """Texts that were masked lately: a conversation is masked again whenever it has grown."""
 
     def __post_init__(self) -> None:
         spelt = tuple((way, label) for value, label in self.known.items() for way in spellings(value))
@@ -63,6 +69,16 @@ class Masker:
         """The text with placeholders; twice is the same as once."""
         if len(text) < SHORTEST:
             return text
+        if not WORTH_KEEPING <= len(text) <= LARGEST_KEPT:
+            return self._replaced(text)
+        if (known := self._masked.get(text)) is None:
+            known = self._replaced(text)
+            if len(self._masked) >= MOST_KEPT:
+                self._masked.clear()
+            self._masked[text] = known
+        return known
+
+    def _replaced(self, text: str) -> str:
         whole = (
             text if len(text) <= LONGEST else f"{text[:LONGEST]}\n[the rest is not shown: it is too long to be checked]"
         )

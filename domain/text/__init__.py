@@ -3,18 +3,28 @@
 from domain.text.charsets import Charsets
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.encoding import TextFile, decoded
+from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadder, fitted_change, numbered_edits
+from domain.text.patterns import LinearPattern, linear
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 
 __all__ = [
     "ODD_TEXT",
     "Charsets",
+    "EditProblem",
+    "FittedChange",
+    "LinearPattern",
     "NotOnce",
+    "NumberedEdit",
     "OddJson",
+    "PathLadder",
     "TextFile",
     "YamlLoader",
     "decoded",
+    "fitted_change",
     "json_value",
+    "linear",
+    "numbered_edits",
     "python_tree",
     "read_json",
     "replaced",

@@ -6,25 +6,43 @@ answer or an error of ``domain.errors``.
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from domain import Refused, SignoffError, Unavailable, Unreadable, value
-from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, Transport
-from models.clients.dialect import relax, without_tools
+from domain import CutOff, Refused, SignoffError, Unavailable, Unreadable, value
+from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, Structured, ToolOffer, Transport
 from models.clients.stream import StreamAccumulator
-from models.clients.structured import ParsedAnswer, read, schema_of, without_thoughts
-from models.contract import Message, Price, Question, Reply, Usage
+from models.clients.structured import example_of, read, schema_of, without_thoughts
+from models.contract import Message, Price, Question, Reply, ToolCall, Usage
+from models.errors import no_tools, refuses_tools
 from models.metering import book
-from models.tokens import TokenRatio
+from models.tokens import TokenRatio, tools_text
 
 T = TypeVar("T")
 
 _RELAXED_AT_MOST = 6
+# What an endpoint does not understand, from the way it refuses.
+_FORM = re.compile(
+    r"response_format|json_schema|json_object|json mode|structured|guided|grammar|schema|strict", re.IGNORECASE
+)
+_TOOLS = re.compile(r"tool|function", re.IGNORECASE)
+_SCHEMA_IS_TOO_MUCH = re.compile(
+    r"invalid schema|strict|additionalProperties|is not permitted|'required'", re.IGNORECASE
+)
+_LIMIT = re.compile(r"max_(completion_)?tokens", re.IGNORECASE)
+_ONE_CALL = re.compile(r"parallel_tool_calls", re.IGNORECASE)
+_MUST_CALL = re.compile(r"tool_choice|required", re.IGNORECASE)
+_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+_TEMPERATURE = re.compile(r"temperature", re.IGNORECASE)
+_SYSTEM = re.compile(
+    r"system (role|message|prompt|instruction)s?\b.{0,20}\bnot (supported|allowed|enabled)"
+    r"|not support\w* (the )?system|roles must alternate user/assistant",
+    re.IGNORECASE,
+)
 _AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
 
 
@@ -38,7 +56,8 @@ class _Answer:
     usage: Usage
     first_ms: float | None
     called: bool = False
-    """It came as the arguments of a tool call."""
+    """A tool was called; where none was offered, the text is its arguments."""
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,8 +101,11 @@ class Chat:
     async def _answered(self, question: Question[T]) -> Reply[T]:
         if question.answer is str:
             text = await self._send(question, None)
-            return _reply(cast("T", without_thoughts(text.text)), text, text.usage)
+            reply = _reply(cast("T", without_thoughts(text.text)), text, text.usage)
+            return replace(reply, tool_calls=text.calls)
         schema = schema_of(question.answer)
+        if question.reader is not None:
+            return await self._in_blocks(question, question.reader, schema)
         first = await self._send(question, schema)
         parsed = read(first.text, question.answer)
         if parsed.value is not None:
@@ -94,35 +116,83 @@ class Chat:
         repair = repair_round(first.text, parsed.wrong, schema, self.learned.dialect, cut_off=cut_off)
         second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
         parsed = read(second.text, question.answer)
+        if parsed.value is None and second.finish == "length":
+            raise CutOff(
+                f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
+                "tokens, also not when it was asked to be shorter.",
+                hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
+            )
         if parsed.value is None:
-            raise _unreadable(self.name, schema, second, parsed)
+            raise Unreadable(
+                f"{self.name} did not answer with a {schema.name}, twice: {parsed.wrong}.",
+                hint="Use a model or a server with structured output.",
+            )
         return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
+
+    async def _in_blocks(
+        self, question: Question[T], reader: Callable[[str, bool], tuple[T | None, str]], schema: AnswerSchema
+    ) -> Reply[T]:
+        """Ask for an answer that is no JSON, once more where it holds none."""
+        first = await self._send(question, schema)
+        parsed, wrong = reader(without_thoughts(first.text) or first.text, first.finish == "length")
+        if parsed is not None:
+            return _reply(parsed, first, first.usage)
+        repair = (Message(role="assistant", content=first.text or "(nothing)"), Message(role="user", content=wrong))
+        second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
+        parsed, wrong = reader(without_thoughts(second.text) or second.text, second.finish == "length")
+        if parsed is None and second.finish == "length":
+            raise CutOff(
+                f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
+                "tokens, also not when it was asked to be shorter.",
+                hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
+            )
+        if parsed is None:
+            raise Unreadable(
+                f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0]}",
+                hint="Use a model that can write a fenced block, or say code_form: json in its card.",
+            )
+        return _reply(parsed, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
         """Send once; more often only while the endpoint refuses a way of asking that we can do without."""
+        offer = ToolOffer(tools=question.tools, choice=question.tool_choice) if question.tools else None
         for _ in range(_RELAXED_AT_MOST):
             dialect = self.learned.dialect
-            sent = replace(question, messages=formatted(question.messages, schema, dialect))
+            if question.reader is not None:  # the form is only named, nothing is asked of the endpoint's grammar
+                dialect = replace(dialect, structured="text")
+            if offer is not None and not dialect.tools:
+                raise no_tools(self.name, "it refused them before")
+            rule = None if question.reader is not None else schema
+            sent = replace(question, messages=formatted(question.messages, rule, dialect))
             try:
-                return await self._stream(sent, schema, dialect)
-            except Refused as error:
-                plainer = relax(dialect, error.message) if error.stable_code == "llm_bad_request" else None
+                return await self._stream(sent, schema, dialect, offer)
+            except (Refused, Unavailable) as error:
+                plainer = relax(dialect, error.message, offer) if error.stable_code == "llm_bad_request" else None
+                if plainer is None and offer is not None and refuses_tools(error):
+                    self.learned.dialect = replace(dialect, tools=False)
+                    raise no_tools(self.name, error.message) from None
                 if plainer is None:
                     raise
-                self.learned.dialect = plainer
+                self.learned.dialect = (
+                    replace(plainer, structured=self.learned.dialect.structured) if rule is None else plainer
+                )
         raise Refused(
             f"{self.name} refuses every way of asking.",
             code="llm_bad_request",
             hint="Read docs/model-protocol.md and the log of the model server.",
         )
 
-    async def _stream(self, question: Question[T], schema: AnswerSchema | None, dialect: Dialect) -> _Answer:
+    async def _stream(
+        self, question: Question[T], schema: AnswerSchema | None, dialect: Dialect, offer: ToolOffer | None
+    ) -> _Answer:
         if question.listener is not None:
             question.listener("")
-        stream = StreamAccumulator(name=self.name, listener=question.listener)
+        stream = StreamAccumulator(name=self.name, listener=question.listener, tools=offer is not None)
+        messages, settings = question.messages, question.settings
+        size = sum(len(message.text) for message in messages) + len(tools_text(question.tools))
         usage = Usage()
         try:
-            sending = self.transport.send(question.messages, form=schema, dialect=dialect, settings=question.settings)
+            sending = self.transport.send(messages, form=schema, dialect=dialect, settings=settings, offer=offer)
             async with aclosing(sending) as deltas:
                 async for delta in deltas:
                     stream.take(delta)
@@ -131,7 +201,7 @@ class Chat:
             stream.failed(error)
             raise
         finally:  # also when the caller gives up in the middle: what was used is booked, whatever comes of it
-            usage = stream.usage(question.messages, question.settings, self.learned.ratio)
+            usage = stream.usage(size, settings, self.learned.ratio)
             usage = replace(usage, cost=self.price.of(usage))
             book(usage)
         return _Answer(
@@ -140,18 +210,13 @@ class Chat:
             model=stream.last.model or self.name,
             first_ms=stream.first_ms,
             usage=usage,
-            called=stream.last.called,
+            called=stream.called,
+            calls=stream.calls,
         )
 
 
 def _reply(parsed: T, answer: _Answer, usage: Usage) -> Reply[T]:
     return Reply(value=parsed, model=answer.model, usage=usage, first_token_ms=answer.first_ms, finish=answer.finish)
-
-
-def _unreadable(name: str, schema: AnswerSchema, answer: _Answer, parsed: ParsedAnswer[T]) -> Unreadable:
-    cut = " The answer was cut off at the length limit." if answer.finish == "length" else ""
-    hint = "Raise max_tokens of the role." if cut else "Use a model or a server with structured output."
-    return Unreadable(f"{name} did not answer with a {schema.name}, twice: {parsed.wrong}.{cut}", hint=hint)
 
 
 @asynccontextmanager
@@ -182,8 +247,14 @@ def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect:
 
 def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Join neighbours of the same role: many chat templates refuse two of them in a row."""
-    groups = (list(group) for _, group in groupby(messages, key=lambda message: message.role))
-    return tuple(replace(group[0], content="\n\n".join(message.content for message in group)) for group in groups)
+    turns: list[Message] = []
+    for message in messages:
+        last = turns[-1] if turns else None
+        if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
+            turns.append(message)
+        else:
+            turns[-1] = replace(last, content=f"{last.content}\n\n{message.content}", tool_calls=message.tool_calls)
+    return tuple(turns)
 
 
 def repair_round(
@@ -193,13 +264,63 @@ def repair_round(
 
     An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
     """
-    cut = " It was cut off at the length limit: be shorter." if cut_off else ""
-    wish = f"That is not the JSON object that was asked for: {wrong}.{cut}"
-    rule = f"\n\n{_rule(schema)}" if not cut_off and dialect.structured in _AS_PARAMETER else ""
-    wish = f"{wish} Answer again, with the whole corrected JSON object and nothing else.{rule}"
+    if cut_off:
+        wish = (
+            "Your answer was cut off at the length limit, so it is no whole JSON object. Answer again, with the whole "
+            "JSON object and nothing else, in at most half as many words: say less in each text, and leave out what "
+            "is not needed."
+        )
+    else:
+        example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
+        rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
+        wish = (
+            f"That is not the JSON object that was asked for: {wrong}. Answer again, with the whole corrected JSON "
+            f"object and nothing else, in this form: {example}{rule}"
+        )
     return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
 
 
 def _rule(schema: AnswerSchema) -> str:
     text = json.dumps(schema.json_schema, separators=(",", ":"))
     return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"
+
+
+def _plainer(structured: Structured, message: str) -> Structured | None:
+    match structured:
+        case "strict":
+            return "json_schema" if _SCHEMA_IS_TOO_MUCH.search(message) else "json_object"
+        case "json_schema":
+            return "json_object"
+        case "json_object":
+            return "tools"
+        case "tools":
+            return "text"
+        case "text":
+            return None
+
+
+def relax(dialect: Dialect, message: str, offer: ToolOffer | None = None) -> Dialect | None:
+    """Return the dialect to try after the endpoint refused with ``message``; None: it is not about the dialect.
+
+    ``offer``: the tools that it was offered.
+    """
+    refused: tuple[tuple[bool, re.Pattern[str], dict[str, Any]], ...] = (
+        (offer is not None and dialect.one_call, _ONE_CALL, {"one_call": False}),
+        (offer is not None and offer.choice == "required" and dialect.must_call, _MUST_CALL, {"must_call": False}),
+        (dialect.system, _SYSTEM, {"system": False}),
+        (dialect.stream_usage, _USAGE, {"stream_usage": False}),
+        (dialect.temperature, _TEMPERATURE, {"temperature": False}),
+        (dialect.limit == "max_tokens", _LIMIT, {"limit": "max_completion_tokens"}),
+    )
+    for can_do_without, pattern, change in refused:
+        if can_do_without and pattern.search(message):
+            return replace(dialect, **change)
+    about = _TOOLS if dialect.structured == "tools" else _FORM
+    if offer is None and about.search(message) and (plainer := _plainer(dialect.structured, message)):
+        return replace(dialect, structured=plainer)
+    return None
+
+
+def without_tools(dialect: Dialect) -> Dialect:
+    """Return the dialect for an endpoint that answered in words: where it was offered a tool, it does not know any."""
+    return replace(dialect, structured="text") if dialect.structured == "tools" else dialect

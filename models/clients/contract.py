@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from pydantic import SecretStr
 
 from domain import value
-from models.contract import Message, ModelSettings, Usage
+from models.contract import Message, ModelSettings, Tool, ToolChoice, Usage, arguments_text
 
 Structured = Literal["strict", "json_schema", "json_object", "tools", "text"]
 """How an answer of a given form is asked for, from the strictest way to the plainest."""
@@ -42,6 +42,20 @@ class Dialect:
     """False: what the system message says stands at the beginning of the first user message."""
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
+    tools: bool = True
+    """False: it takes no tools, and is not offered any again."""
+    one_call: bool = True
+    """False: it does not know ``parallel_tool_calls``."""
+    must_call: bool = True
+    """False: it does not know ``tool_choice: required``."""
+
+
+@value
+class ToolOffer:
+    """The tools of a question, and whether one of them has to be called."""
+
+    tools: tuple[Tool, ...]
+    choice: ToolChoice = "auto"
 
 
 @value
@@ -54,12 +68,24 @@ class AnswerSchema:
 
 
 @value
+class CallDelta:
+    """A part of a tool call: what is empty has come already, or comes later."""
+
+    index: int | None = None
+    """Which of the answer's calls; None: the endpoint does not number them."""
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@value
 class Delta:
     """A part of an answer. What is None has not come yet."""
 
     text: str = ""
-    called: bool = False
-    """The text is arguments of a tool call."""
+    reasoning: str = ""
+    """What some servers keep apart as thoughts, with the answer in it where their parser is mistaken."""
+    calls: tuple[CallDelta, ...] = ()
     finish: str | None = None
     model: str | None = None
     usage: Usage | None = None
@@ -72,7 +98,13 @@ class Transport(Protocol):
     def name(self) -> str: ...
 
     def send(
-        self, messages: Sequence[Message], *, form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings
+        self,
+        messages: Sequence[Message],
+        *,
+        form: AnswerSchema | None,
+        dialect: Dialect,
+        settings: ModelSettings,
+        offer: ToolOffer | None = None,
     ) -> AsyncGenerator[Delta]:
         """Stream one answer. No retry, no deadline, no parsing: that is the caller's.
 
@@ -81,3 +113,38 @@ class Transport(Protocol):
             ContextTooLong, Refused: the request is wrong; ``llm_bad_request`` quotes the endpoint's message.
         """
         ...
+
+
+def wire_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """A conversation as the OpenAI protocol has it."""
+    wire: list[dict[str, Any]] = []
+    for message in messages:
+        turn: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            turn["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments_text(call)}}
+                for call in message.tool_calls
+            ]
+        if message.role == "tool":
+            turn["tool_call_id"] = message.tool_call_id
+        wire.append(turn)
+    return wire
+
+
+def wire_tools(tools: Sequence[Tool]) -> list[dict[str, Any]]:
+    """Tools as the OpenAI protocol has them."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+        }
+        for tool in tools
+    ]
+
+
+def call_deltas(chunk: Any) -> tuple[CallDelta, ...]:
+    """The parts of tool calls in one of langchain's chunks."""
+    return tuple(
+        CallDelta(index=each["index"], id=each["id"] or "", name=each["name"] or "", arguments=each["args"] or "")
+        for each in getattr(chunk, "tool_call_chunks", ())
+    )

@@ -13,8 +13,9 @@ from typing import Any
 
 from domain import ContextTooLong, Refused
 from models.clients.chat import Chat, learned
-from models.clients.contract import AnswerSchema, Delta, Dialect
+from models.clients.contract import AnswerSchema, Delta, Dialect, ToolOffer
 from models.contract import Message, ModelSettings, Price, Usage
+from models.errors import no_tools
 
 SCHEME = "local:"
 """``SIGNOFF_MODEL_BASE_URL=local:`` means: in this process."""
@@ -47,8 +48,11 @@ class HuggingFaceTransport:
         form: AnswerSchema | None,  # noqa: ARG002  the schema is in the words
         dialect: Dialect,  # noqa: ARG002
         settings: ModelSettings,
+        offer: ToolOffer | None = None,
     ) -> AsyncGenerator[Delta]:
         """See ``Transport.send``."""
+        if offer is not None:
+            raise no_tools(self.model_id, "it runs in this process, where nothing reads its calls")
         prompt, tokens_in = self._prompt(messages, settings)
         options: dict[str, Any] = {"max_new_tokens": settings.max_tokens, "do_sample": settings.temperature > 0}
         if settings.temperature > 0:

@@ -6,6 +6,7 @@ opened (see ``chat.open_chat``).
 """
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -17,12 +18,23 @@ import httpx2
 import openai
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
+from typing_extensions import override
 
 from domain import Broken, Refused, SignoffError, Unavailable, Unreadable, whole_number
 from models.clients.bounded import PLAIN, Problem, limited
-from models.clients.contract import AnswerSchema, Delta, Dialect, ModelEndpoint
+from models.clients.contract import (
+    AnswerSchema,
+    Delta,
+    Dialect,
+    ModelEndpoint,
+    ToolOffer,
+    call_deltas,
+    wire_messages,
+    wire_tools,
+)
 from models.contract import Message, ModelSettings, Usage
 from models.errors import LARGEST, endless, error_text, refusal, retry_after, served_length, too_long, unreachable
 
@@ -47,6 +59,8 @@ class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
     async def send(self, request: Any, **options: Any) -> Any:
         response = await super().send(request, **options)
         response.stream = _Bounded(response.stream, lambda: endless(where(self._endpoint)))
+        if "text/event-stream" in response.headers.get("content-type", ""):
+            response.stream = _Events(response.stream)
         if response.status_code >= _FAILED:
             body = await _begun(response)
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
@@ -73,6 +87,52 @@ class _Bounded(httpx2.AsyncByteStream):
     async def aclose(self) -> None:
         """Hang up."""
         await self._body.aclose()
+
+
+class _Events(httpx2.AsyncByteStream):
+    """A stream of events in which arguments of tools are text, as the protocol has them; some servers send objects."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        rest = b""
+        async for part in self._body:
+            head, line_end, tail = part.rpartition(b"\n")
+            if not line_end:
+                rest += tail
+                continue
+            lines, rest = rest + head + line_end, tail
+            if _OBJECT_ARGUMENTS.search(lines):
+                lines = b"".join(_with_text_arguments(line) for line in lines.splitlines(keepends=True))
+            yield lines
+        if rest:
+            yield rest
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._body.aclose()
+
+
+_OBJECT_ARGUMENTS = re.compile(rb'"arguments"\s{0,9}:\s{0,9}[{\[]')
+
+
+def _with_text_arguments(line: bytes) -> bytes:
+    if not _OBJECT_ARGUMENTS.search(line):
+        return line
+    try:
+        event = json.loads(line.removeprefix(b"data:"))
+        for choice in event["choices"]:
+            for call in choice["delta"]["tool_calls"]:
+                _arguments_as_text(call)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return line  # a text that speaks of arguments
+    return b"data: " + json.dumps(event).encode() + b"\n"
+
+
+def _arguments_as_text(call: dict[str, Any]) -> None:
+    if not isinstance(arguments := call["function"].get("arguments"), str | None):
+        call["function"]["arguments"] = json.dumps(arguments)
 
 
 async def _read(response: Any, endpoint: ModelEndpoint) -> bytes:
@@ -115,6 +175,7 @@ def _as_stream(body: bytes, endpoint: ModelEndpoint) -> bytes:
             choice["finish_reason"] = choice.get("finish_reason") or "stop"  # it is whole: nothing broke off
             for number, call in enumerate(choice["delta"].get("tool_calls") or ()):
                 call.setdefault("index", number)
+                _arguments_as_text(call)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise no_protocol(endpoint) from None
     return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
@@ -146,6 +207,22 @@ def quoted(words: str, endpoint: ModelEndpoint) -> str:
     return (words.replace(key, "***") if key else words)[:_QUOTED]
 
 
+class _ReasoningChat(ChatOpenAI):
+    """Keeps what servers send as thoughts beside the answer; langchain's own drops it, as OpenAI has no word for it."""
+
+    @override
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        generation = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        delta = (chunk.get("choices") or [{}])[0].get("delta") or {}
+        thoughts = delta.get("reasoning_content") or delta.get("reasoning")
+        if generation is not None and isinstance(thoughts, str):
+            generation.message.additional_kwargs[_REASONING] = thoughts
+        return generation
+
+
+_REASONING = "reasoning_content"
 ANSWER_HEADER = "X-Signoff-Answer"
 """Names the form that is asked for, also where the endpoint cannot be told by ``response_format``."""
 
@@ -162,10 +239,16 @@ class OpenAITransport:
         return self.endpoint.model or "default"
 
     async def send(
-        self, messages: Sequence[Message], *, form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings
+        self,
+        messages: Sequence[Message],
+        *,
+        form: AnswerSchema | None,
+        dialect: Dialect,
+        settings: ModelSettings,
+        offer: ToolOffer | None = None,
     ) -> AsyncGenerator[Delta]:
-        """See ``Wire.send``."""
-        stream = self.client.astream(_wire_messages(messages), **_options(form, dialect, settings))
+        """See ``Transport.send``."""
+        stream = self.client.astream(wire_messages(messages), **_options(form, dialect, settings, offer))
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as chunks:
                 async for chunk in chunks:
@@ -212,7 +295,7 @@ async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransp
         raise Broken("An endpoint is opened with a model id.", code="llm_no_model", hint="Report it.")
     # A pool of our own: langchain shares one between event loops, and it outlives the loop that made it.
     async with OpenAIHttpClient(endpoint) as http:
-        client = ChatOpenAI(
+        client = _ReasoningChat(
             model=endpoint.model,
             base_url=endpoint.base_url,
             api_key=endpoint.api_key or SecretStr("none"),
@@ -224,17 +307,20 @@ async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransp
         yield OpenAITransport(endpoint=endpoint, client=client)
 
 
-def _wire_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
-
-
-def _options(form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings) -> dict[str, Any]:
+def _options(
+    form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings, offer: ToolOffer | None
+) -> dict[str, Any]:
     """What is sent beside the messages. See docs/model-protocol.md, which is the promise."""
     # The client would check a response_format of its own; ours goes through as it is.
     body: dict[str, Any] = {dialect.limit: settings.max_tokens}
     options: dict[str, Any] = {"stream_usage": dialect.stream_usage, "extra_body": body}
     if dialect.temperature:
         options["temperature"] = settings.temperature
+    if offer is not None:
+        body["tools"] = wire_tools(offer.tools)
+        body["tool_choice"] = offer.choice if dialect.must_call else "auto"
+        if dialect.one_call:
+            body["parallel_tool_calls"] = False
     if form is not None:
         options["extra_headers"] = {ANSWER_HEADER: form.name}
         if dialect.structured == "tools":
@@ -263,22 +349,16 @@ def _tool(form: AnswerSchema) -> dict[str, Any]:
 
 def _delta(chunk: BaseMessage) -> Delta:
     metadata = chunk.response_metadata
-    called = _called(chunk)
     used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
     return Delta(
-        text=str(chunk.text) or called,
-        called=not chunk.text and bool(called),
+        text=str(chunk.text),
+        reasoning=chunk.additional_kwargs.get(_REASONING) or "",
+        calls=call_deltas(chunk),
         finish=metadata.get("finish_reason"),
         model=metadata.get("model_name"),
         # Nothing was read for no prompt at all: an endpoint that says so does not count.
         usage=_usage(used) if used and used["input_tokens"] else None,
     )
-
-
-def _called(chunk: BaseMessage) -> str:
-    """The arguments of tool calls: some models answer in no other way, although no tool was offered."""
-    calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
-    return "".join(call["args"] or "" for call in calls)
 
 
 def _usage(used: UsageMetadata) -> Usage:

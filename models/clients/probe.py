@@ -12,9 +12,13 @@ import httpx
 
 from domain import SignoffError, value
 from models.clients.bounded import PLAIN, bounded_hooks
+from models.clients.chat import open_chat
 from models.clients.contract import ModelEndpoint
+from models.clients.dialogue import Dialogue, dialogues
 from models.clients.huggingface import DEFAULT, SCHEME
+from models.clients.local_servers import loaded
 from models.clients.vendors import vendor_of
+from models.contract import DialectName
 from models.errors import error_text, refusal, way_there
 
 _OBJECT = {
@@ -122,6 +126,10 @@ class Probe:
     """What is served there."""
     context: int | None = None
     """Tokens that are really served (vLLM: ``max_model_len``); None: the endpoint does not say."""
+    server: str = ""
+    """A local server that has ways of its own: ``ollama``, ``lm-studio``, ``llama.cpp``."""
+    loaded: bool | None = None
+    """Whether it has the model in memory already; None: it does not say."""
     structured: bool = False
     """Answers of a given JSON Schema."""
     objects: bool = False
@@ -130,6 +138,8 @@ class Probe:
     """Calls of a tool that has to be called."""
     tokens_per_s: float | None = None
     """Of one request with a short answer: a rough figure."""
+    dialogues: tuple[Dialogue, ...] = ()
+    """How it did in each dialect that was tried; the last one is the one it works in."""
     problem: str = ""
     hint: str = ""
 
@@ -146,6 +156,11 @@ class Probe:
         how = "JSON objects are" if self.objects else "a tool call is" if self.tools else "plain JSON is"
         return f"no structured output ({how} asked for)"
 
+    @property
+    def dialect(self) -> DialectName | None:
+        """In which dialect the coder works with it; None: that was not tried, or the endpoint failed meanwhile."""
+        return next((each.dialect for each in self.dialogues if each.passed), None)
+
     def line(self) -> str:
         """All of it in one line, for a person."""
         if self.problem:
@@ -153,10 +168,23 @@ class Probe:
         parts = [
             f"{self.model} at {self.base_url}",
             f"context {self.context}" if self.context else "context unknown",
+            *((f"{self.server}, {'loaded' if self.loaded else 'not loaded yet'}",) if self.server else ()),
             self.way,
             "tool calls" if self.tools else "no tool calls",
         ]
         return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
+
+
+async def probe_with_dialogues(endpoint: ModelEndpoint, *, timeout_s: float = 120.0) -> Probe:
+    """Look at an endpoint as ``probe`` does, then find out by talking in which dialect its model can work.
+
+    ``timeout_s`` is for each answer of a dialogue. A model that is loaded into this process is not talked with.
+    """
+    seen = await probe(endpoint)
+    if seen.problem or seen.model is None or urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
+        return seen
+    async with open_chat(replace(endpoint, model=seen.model)) as chat:
+        return replace(seen, dialogues=await dialogues(chat, context=seen.context, timeout_s=timeout_s))
 
 
 async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
@@ -174,7 +202,13 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
     try:
         async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
             result = await _served(client, result)
-            return result if result.problem or quick else await _with_capabilities(client, result)
+            if result.problem or quick:
+                return result
+            if result.context is None and result.models:
+                root = result.base_url.rstrip("/").removesuffix("/v1")
+                local = await loaded(client, root, result.model or "", load=True)
+                result = replace(result, server=local.server, context=local.context, loaded=local.loaded)
+            return await _with_capabilities(client, result)
     except TimeoutError:
         return replace(
             result, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."

@@ -8,7 +8,6 @@ Models think aloud, wrap JSON in fences, add a sentence before it, a key that wa
 "nothing". None of that is worth another call. What is really wrong is said in words that a model can act on.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -19,9 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import Plan, Refused, check_plan, value
 from models.clients.contract import AnswerSchema
+from models.clients.lenient_json import PLACES, json_values, unwrapped
 
 LONGEST_IN_GRAMMAR = 20_000
 """Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
+MOST_IN_GRAMMAR = 100
+"""Items of a list: a grammar compiler writes each of them out."""
 
 _NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
 
@@ -55,6 +57,8 @@ def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
     }
     if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
         del out["maxLength"]
+    if out.get("maxItems", 0) > MOST_IN_GRAMMAR:
+        out["maxItems"] = MOST_IN_GRAMMAR
     return _length_in_pattern(out)
 
 
@@ -90,10 +94,10 @@ _THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.I
 _OPEN = re.compile(r"\A\s*<think", re.IGNORECASE)
 _ANY_OPEN = re.compile(r"<think", re.IGNORECASE)
 _END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
-_DECODER = json.JSONDecoder(strict=False)
-_PLACES = 40
-"""Braces that are tried as the start of the answer."""
+
+
+_NONE = frozenset({"none", "null", "n/a", "-"})
+"""What is written where a list would be empty."""
 
 
 @value
@@ -102,6 +106,29 @@ class ParsedAnswer(Generic[T]):
 
     value: T | None = None
     wrong: str = ""
+
+
+def example_of(schema: dict[str, Any]) -> Any:
+    """An answer of this form, as short as it may be: what to write, shown instead of told."""
+    if options := [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]:
+        return example_of(options[0])
+    if "enum" in schema or "const" in schema:
+        return schema.get("const", next(iter(schema.get("enum", ())), None))
+    match schema.get("type"):
+        case "object":
+            return {
+                name: example_of(part)
+                for name, part in schema.get("properties", {}).items()
+                if name in schema.get("required", schema.get("properties", {})) and "const" not in part
+            }
+        case "array":
+            return [example_of(schema.get("items", {}))]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+        case _:
+            return "1" if "pattern" in schema else "…"
 
 
 def without_thoughts(text: str) -> str:
@@ -150,7 +177,7 @@ def _candidates(text: str) -> Iterator[Any]:
     if text.lstrip().startswith("{"):
         yield from _objects(text)
     yield from _objects(without_thoughts(text))
-    for end in islice(_END.finditer(text), _PLACES):
+    for end in islice(_END.finditer(text), PLACES):
         yield from _objects(text[end.end() :])
     if not _OPEN.match(text):
         yield from _objects(text)
@@ -158,31 +185,10 @@ def _candidates(text: str) -> Iterator[Any]:
 
 def _objects(text: str) -> Iterator[Any]:
     """Every JSON object in the text, and what is wrapped in an object with a single key."""
-    for candidate in _decoded(text):
+    for candidate in json_values(text):
         yield candidate
         if isinstance(candidate, dict) and len(candidate) == 1:
-            yield from candidate.values()
-
-
-def _decoded(text: str) -> Iterator[Any]:
-    """All of the text, then what stands in fences, then wherever a brace opens."""
-    pieces = [text, *(match[1] for match in _FENCE.finditer(text))]
-    for piece in pieces:
-        try:
-            yield _DECODER.decode(piece.strip())
-        except (ValueError, RecursionError):
-            continue
-    at = text.find("{")
-    for _ in range(_PLACES):
-        if at < 0:
-            return
-        try:
-            candidate, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
-        else:
-            yield candidate
-        at = text.find("{", end)
+            yield from map(unwrapped, candidate.values())
 
 
 def _is_about(candidate: Any, schema: dict[str, Any]) -> bool:
@@ -192,17 +198,38 @@ def _is_about(candidate: Any, schema: dict[str, Any]) -> bool:
 
 
 def _tidy(data: Any, schema: dict[str, Any]) -> Any:
-    """Drop keys that were not asked for, constants, and nulls where nothing may be null."""
-    if isinstance(data, list) and "items" in schema:
-        return [_tidy(item, schema["items"]) for item in data]
+    """Drop keys that were not asked for, constants, nulls where nothing may be null; put lists where they belong."""
+    options = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    if len(options) == 1 and data is not None:
+        return _tidy(data, options[0])
     properties = schema.get("properties")
-    if not isinstance(data, dict) or properties is None:
+    if schema.get("type") == "array":
+        items: dict[str, Any] = schema.get("items", {})
+        return [_tidy(item, items) for item in _listed(data, items)] if data is not None else data
+    if schema.get("type") == "string" and isinstance(data, list) and all(isinstance(each, str) for each in data):
+        return "\n".join(data)  # a text as the list of its lines
+    if properties is None:
+        return data
+    data = unwrapped(data)
+    if not isinstance(data, dict):
         return data
     return {
         key: _tidy(item, properties[key])
         for key, item in data.items()
         if key in properties and "const" not in properties[key] and (item is not None or _nullable(properties[key]))
     }
+
+
+def _listed(data: Any, items: dict[str, Any]) -> list[Any]:
+    """The list that was meant: one item without its list, a list as a string, nothing as an empty string."""
+    data = unwrapped(data)
+    if isinstance(data, list):
+        return data
+    if isinstance(data, str) and (
+        not data.strip() or (items.get("type") != "string" and data.strip().lower() in _NONE)
+    ):
+        return []
+    return [data]
 
 
 def _nullable(schema: dict[str, Any]) -> bool:

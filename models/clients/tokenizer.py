@@ -1,4 +1,7 @@
-"""Tokenizer client: the model's own, where its endpoint lends it (vLLM: ``POST /tokenize``)."""
+"""Tokenizer client: the model's own, where its endpoint lends it (vLLM: ``POST /tokenize``).
+
+Of a local server that lends none at least the context is learned: Ollama cuts what does not fit without a word.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -9,8 +12,9 @@ import httpx
 
 from domain import value
 from models.clients.bounded import PLAIN, bounded_hooks
-from models.clients.contract import ModelEndpoint
-from models.contract import Message
+from models.clients.contract import ModelEndpoint, wire_messages, wire_tools
+from models.clients.local_servers import loaded
+from models.contract import Message, Tool
 
 PATIENCE_S = 5.0
 
@@ -19,14 +23,15 @@ PATIENCE_S = 5.0
 class TokenCount:
     """Tokens of a conversation as the endpoint counts them, and how many it serves."""
 
-    tokens: int
+    tokens: int | None
+    """None: it does not count, and says only how many it serves."""
     served: int | None = None
 
 
 class TokenCounter(Protocol):
     """Counts exactly, or says that it cannot."""
 
-    async def count(self, messages: Sequence[Message]) -> TokenCount | None: ...
+    async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None: ...
 
 
 @dataclass(slots=True)
@@ -45,13 +50,13 @@ class Tokenizer:
     model: str
     lent: _Lent = field(default_factory=_Lent, repr=False, compare=False)
 
-    async def count(self, messages: Sequence[Message]) -> TokenCount | None:
+    async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None:
         """See ``TokenCounter.count``; None where there is no tokenizer, or no answer."""
         if not self.lent.yes:
             return None
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        body = {"model": self.model, "messages": wire_messages(messages)}
         try:
-            answer = await self.client.post(self.url, json={"model": self.model, "messages": turns})
+            answer = await self.client.post(self.url, json=body | ({"tools": wire_tools(tools)} if tools else {}))
         except httpx.HTTPError:
             return None  # whether the endpoint is there is found out by the one that asks it
         try:
@@ -60,7 +65,10 @@ class Tokenizer:
             return TokenCount(tokens=int(body["count"]), served=served if isinstance(served, int) else None)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.lent.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+        if self.lent.yes or self.url.startswith("https://"):
             return None
+        local = await loaded(self.client, self.url.removesuffix("/tokenize"), self.model, load=False)
+        return TokenCount(tokens=None, served=local.context) if local.context else None
 
 
 @asynccontextmanager

@@ -16,7 +16,16 @@ from pydantic import SecretStr
 
 from domain import Refused, SignoffError, Unavailable, value
 from models.clients.chat import Chat, learned
-from models.clients.contract import AnswerSchema, Delta, Dialect, ModelEndpoint
+from models.clients.contract import (
+    AnswerSchema,
+    Delta,
+    Dialect,
+    ModelEndpoint,
+    ToolOffer,
+    call_deltas,
+    wire_messages,
+    wire_tools,
+)
 from models.contract import Message, ModelSettings, Price, Usage
 from models.errors import refusal, retry_after, served_length, too_long, unreachable
 
@@ -84,13 +93,18 @@ class VendorTransport:
         form: AnswerSchema | None,  # noqa: ARG002  the schema is in the words
         dialect: Dialect,  # noqa: ARG002
         settings: ModelSettings,
+        offer: ToolOffer | None = None,
     ) -> AsyncGenerator[Delta]:
         """See ``Transport.send``."""
         bounds = {"temperature": settings.temperature, self.vendor.limit: settings.max_tokens}
         client = self.client.model_copy(update=bounds)
+        if offer is not None:
+            # "any" is langchain's word for a call that has to be made, whoever the vendor is.
+            choice = "any" if offer.choice == "required" else "auto"
+            client = client.bind_tools(wire_tools(offer.tools), tool_choice=choice)
         used = Usage()  # langchain's chunks have it in parts that add up
         try:
-            async with aclosing(client.astream([(m.role, m.content) for m in messages])) as chunks:
+            async with aclosing(client.astream(wire_messages(messages))) as chunks:
                 async for chunk in chunks:
                     used += _usage(chunk)
                     yield _delta(chunk, used)
@@ -130,6 +144,7 @@ def _delta(chunk: Any, used: Usage) -> Delta:
     reason = about.get("stop_reason") or about.get("finish_reason")
     return Delta(
         text=str(chunk.text),
+        calls=call_deltas(chunk),
         finish=_FINISHED.get(str(reason).lower(), "stop") if reason else None,
         model=about.get("model_name") or None,
         usage=used if used.tokens_in or used.tokens_out else None,

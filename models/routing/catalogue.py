@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from domain import FailureKind, Line, Name, Refused, value
-from models.contract import TIERS, ModelSettings, Price, Role, Tier
+from models.contract import TIERS, CodeForm, DialectName, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
 from models.policy import ModelPolicy
 from models.routing.entitlements import Entitlement, HeldEntitlement, entitlement_named, entitlement_of
@@ -46,6 +47,10 @@ class ModelCard:
     """To serve it, weights and a working cache."""
     tokens_per_s: float = Field(default=0.0, ge=0)
     """Of one request, as measured; 0: it was not."""
+    dialect: DialectName | None = None
+    """How the coder works with it, whatever a probe said. None: as probed, else as ``dialects`` knows its name."""
+    code_form: CodeForm = "blocks"
+    """How it writes a whole change at once: in fenced blocks, or as a JSON object (where a grammar holds it to one)."""
     lora: dict[Name, Name] = Field(default_factory=dict)
     """Expert id → adapter name at the endpoint (B20)."""
 
@@ -141,6 +146,15 @@ class Persistence:
 
 
 @value
+class KnownDialect:
+    """Models of a name, and in which dialect they work best."""
+
+    match: Line
+    """A pattern with ``*``, whatever the case of letters."""
+    dialect: DialectName
+
+
+@value
 class CatalogueFile:
     """The whole of a catalogue file. A user's file is laid over ours, entry by entry."""
 
@@ -148,6 +162,7 @@ class CatalogueFile:
     strategies: dict[Name, Strategy] = Field(default_factory=dict)
     roles: dict[Role, RoleCard] = Field(default_factory=dict)
     rules: Annotated[tuple[ProviderRule, ...], Field(max_length=40)] = ()
+    dialects: Annotated[tuple[KnownDialect, ...], Field(max_length=200)] = ()
     experts: Annotated[tuple[Expert, ...], Field(max_length=100)] = ()
     policy: ModelPolicy = Field(default_factory=ModelPolicy)
     """Of the whole installation. A workspace can only tighten it."""
@@ -174,6 +189,7 @@ class Catalogue:
     """Of the installation."""
     standings: dict[str, Entitlement] = Field(default_factory=dict)
     persistence: Persistence = Field(default_factory=Persistence)
+    dialects: tuple[KnownDialect, ...] = ()
 
     def settings(self, role: Role, *, timeout_s: float = 300.0) -> ModelSettings:
         """Sampling and bounds of a role."""
@@ -181,6 +197,11 @@ class Catalogue:
         return ModelSettings(
             temperature=card.temperature, max_tokens=card.max_tokens, timeout_s=card.timeout_s or timeout_s
         )
+
+    def dialect_of(self, model_id: str) -> DialectName | None:
+        """The dialect that a model is known for by its name: the first pattern counts."""
+        name = model_id.casefold()
+        return next((known.dialect for known in self.dialects if fnmatchcase(name, known.match.casefold())), None)
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> Expert:
         """See ``experts.choose_expert``."""
@@ -267,6 +288,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         experts=_over(experts, theirs.experts),
         policy=theirs.policy,
         standings={**ours.standings, **theirs.standings},
+        dialects=(*theirs.dialects, *ours.dialects),
         persistence=theirs.persistence or ours.persistence or Persistence(),
     )
     return _checked(catalogue, str(path or HERE / "catalogue.yaml"))

@@ -3,15 +3,25 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
 
 from domain.masking import Masker
-from models.contract import Message, Model, ModelSettings, Question, Reply, Role, SelectionContext
+from models.contract import (
+    DialectName,
+    Message,
+    Model,
+    ModelSettings,
+    Question,
+    Reply,
+    Role,
+    SelectionContext,
+    Tool,
+)
 from models.policy import ModelPolicy
-from models.routing.catalogue import KIND_OF, Catalogue, ModelCards
+from models.routing.catalogue import KIND_OF, Catalogue, ModelCard, ModelCards
 from models.routing.composition import around_choice
 from models.routing.endpoints import ModelRegistry
 from models.routing.entitlements import HeldEntitlement
@@ -23,6 +33,8 @@ from models.wrappers.quota import Counters
 from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
 
 T = TypeVar("T")
+PROBE_KEPT_S = 365 * 86_400.0
+"""What a model can do changes when another one is served under its name: then it is probed again."""
 MaskerOf = Callable[[SelectionContext], Awaitable[Masker]]
 """The masker of the repository that a question is about."""
 
@@ -35,7 +47,32 @@ async def by_form(_: SelectionContext) -> Masker:
 async def masked(masker_of: MaskerOf, context: SelectionContext, messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages as an endpoint may read them."""
     masker = await masker_of(context)
-    return tuple(replace(message, content=masker.text(message.content)) for message in messages)
+
+    def shown(value: Any) -> Any:
+        match value:
+            case str():
+                return masker.text(value)
+            case list():
+                return [shown(item) for item in value]
+            case dict():
+                return {masker.text(str(key)): shown(item) for key, item in value.items()}
+            case _:
+                return value
+
+    def one(message: Message) -> Message:
+        if not message.tool_calls:
+            content = masker.text(message.content)
+            return message if content == message.content else replace(message, content=content)
+        return replace(
+            message,
+            content=masker.text(message.content),
+            tool_calls=tuple(
+                replace(call, arguments=shown(call.arguments), raw=masker.text(call.raw), wrong=masker.text(call.wrong))
+                for call in message.tool_calls
+            ),
+        )
+
+    return tuple(map(one, messages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +89,8 @@ class ModelRouter:
     now: Callable[[], datetime]
     answers: AnswerStore | None = None
     """None: every question is asked."""
+    probes: AnswerStore | None = None
+    """Keeps in which dialects models passed their probe; None: it is forgotten."""
     lifetimes: Mapping[Role, float] = field(default_factory=dict[Role, float])
     """Seconds an answer may be used again; roles that are not named are always asked."""
     similarity: Similarity | None = None
@@ -60,6 +99,23 @@ class ModelRouter:
     recent: RecentUsage = field(default_factory=RecentUsage, repr=False)
     masker: MaskerOf = by_form
     """Masks what is asked: nothing goes to an endpoint that it was not shown first."""
+
+    async def dialect_of(self, card: ModelCard, asked_as: str) -> DialectName:
+        """How the coder works with a model: as its card says, as it was probed, as its name is known; else at once."""
+        if card.dialect is not None:
+            return card.dialect
+        probed = await self.probed(card.endpoint, asked_as)
+        return probed or self.catalogue.dialect_of(card.id) or "single"
+
+    async def probed(self, endpoint: str | None, model: str) -> DialectName | None:
+        """What a probe found out about a model; None: it was not probed."""
+        text = await self.probes.get(key_of("dialect", endpoint or "", model)) if self.probes is not None else None
+        return next((name for name in get_args(DialectName) if name == text), None)
+
+    async def note_probed(self, endpoint: str, model: str, dialect: DialectName) -> None:
+        """Keep what a probe found out, for all processes."""
+        if self.probes is not None:
+            await self.probes.put(key_of("dialect", endpoint, model), dialect, for_s=PROBE_KEPT_S)
 
     def model(
         self, role: Role, context: SelectionContext, *, provider: str | None = None, reason: str = ""
@@ -99,7 +155,7 @@ class Routed:
         return self.router.catalogue.entitlement_of(self.context.org, task.requester, task.standing)
 
     async def chosen(
-        self, messages: Sequence[Message], settings: ModelSettings, *, look: bool = True
+        self, messages: Sequence[Message], settings: ModelSettings, *, look: bool = True, tools: Sequence[Tool] = ()
     ) -> tuple[Route, Circumstances]:
         """Whom it would ask, without asking. ``look``: whether endpoints may be asked what they serve."""
         router = self.router
@@ -111,10 +167,19 @@ class Routed:
             settings,
             provider=self.provider,
             entitlement=self._entitlement,
+            tools=tools,
         )
         cards = await router.registry.cards(self.role, look=look)
         now = await router.circumstances(self.context, cards)
         return choose(request, cards, router.catalogue, now), now
+
+    async def dialect(self) -> DialectName:
+        """How the coder works with the model that would be asked."""
+        router = self.router
+        order, _ = await self.chosen((), router.catalogue.settings(self.role))
+        if not order.choices:
+            return "single"
+        return await router.dialect_of(order.choices[0].card, order.choices[0].asked_as)
 
     async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``.
@@ -124,7 +189,7 @@ class Routed:
         """
         messages = await masked(self.router.masker, self.context, question.messages)
         question = replace(question, messages=messages)
-        order, now = await self.chosen(question.messages, question.settings)
+        order, now = await self.chosen(question.messages, question.settings, tools=question.tools)
         self._trace(order)
         if not order.choices:
             problem = no_model_error(self.role, order)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain import Exhausted, FailureKind, Refused, SignoffError, Unavailable, value
-from models.contract import TIERS, Message, ModelSettings, Role, SelectionContext, Tier
+from models.contract import TIERS, Message, ModelSettings, Role, SelectionContext, Tier, Tool
 from models.policy import CallLimits, ModelPolicy
 from models.routing.catalogue import Catalogue, ModelCard, ModelCards, Strategy
 from models.routing.entitlements import HeldEntitlement
@@ -137,6 +137,7 @@ def route_request(
     *,
     provider: str | None = None,
     entitlement: HeldEntitlement | None = None,
+    tools: Sequence[Tool] = (),
 ) -> RouteRequest:
     """Return the router's question for one call. The tier follows task and failures where the strategy wants that."""
     tier = None
@@ -147,7 +148,7 @@ def route_request(
         strategy=context.task.strategy,
         tier=tier,
         expert=context.expert,
-        tokens_in=estimated_size(messages),
+        tokens_in=estimated_size(messages, tools=tools),
         tokens_out=settings.max_tokens,
         provider=provider,
         entitlement=entitlement or HeldEntitlement(),

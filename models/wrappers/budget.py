@@ -108,8 +108,8 @@ class BudgetLedger:
 class Budgeted(Wrapper):
     """Reserve the worst case before each call, settle afterwards; tokens count also where nothing costs money.
 
-    The worst case is two rounds (the answer, and one repair of it). A call that fails, or that is no longer
-    waited for, is booked with what it used until then: nothing when the endpoint did not answer.
+    The worst case is two rounds (the answer, and one repair of it; calls of tools are not repaired). A call that fails,
+    or that is no longer waited for, is booked with what it used until then: nothing when the endpoint did not answer.
     """
 
     ledger: Ledger
@@ -117,7 +117,8 @@ class Budgeted(Wrapper):
 
     async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``; Exhausted before anything was sent."""
-        worst = worst_case(question.messages, question.settings)
+        rounds = 1 if question.tools else 2
+        worst = worst_case(question.messages, question.settings, rounds=rounds, tools=question.tools)
         hold = await self.ledger.reserve(Amount(tokens=worst.tokens, cost=self.price.of(worst)))
         with metered() as meter:
             try:

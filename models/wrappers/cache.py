@@ -6,13 +6,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, desc, insert, select, update
 
+from domain import value
 from models.clients.structured import schema_of
-from models.contract import Question, Reply, Usage, Wrapper
+from models.contract import Question, Reply, ToolCall, Wrapper
 from models.tables import ANSWERS, Database, exclusive
 
 T = TypeVar("T")
@@ -93,6 +94,14 @@ class MemoryAnswers:
         self.tasks.pop(key, None)
 
 
+@value
+class _Called:
+    """An answer where tools were offered, as it is stored."""
+
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cached(Wrapper):
     """Answer from the store when exactly this was asked before, by the same organisation.
@@ -112,15 +121,35 @@ class Cached(Wrapper):
         if question.settings.temperature > COLD:
             return await self.model.ask(question)
         key = self._key(question)
-        adapter = TypeAdapter[T](question.answer)
-        if (text := await self._cached_text(key)) is not None and (cached := _parsed(text, adapter)) is not None:
+        if (text := await self._cached_text(key)) is not None and (
+            cached := self._restored(text, question)
+        ) is not None:
             if question.listener is not None:
-                question.listener(text)
-            return Reply(value=cached, model=self.name, usage=Usage(), first_token_ms=0.0, finish="cached")
+                question.listener(str(cached.value) if question.tools else text)
+            return cached
         reply = await self.model.ask(question)
+        if reply.finish == "length":
+            return reply  # what was cut off is no answer to give again
+        if question.tools:
+            stored = TypeAdapter(_Called).dump_json(_Called(text=str(reply.value), calls=reply.tool_calls))
+        else:
+            stored = TypeAdapter[T](question.answer).dump_json(reply.value)
         alike = {} if self.similar is None else {"group": self.similar.group, "words": self.similar.words}
-        await self.answers.put(key, adapter.dump_json(reply.value).decode(), for_s=self.keep_s, **alike)
+        await self.answers.put(key, stored.decode(), for_s=self.keep_s, **alike)
         return reply
+
+    def _restored(self, text: str, question: Question[T]) -> Reply[T] | None:
+        """A stored answer; None when it was written by a version whose values looked different."""
+        calls: tuple[ToolCall, ...] = ()
+        try:
+            if question.tools:
+                called = TypeAdapter(_Called).validate_json(text)
+                answer, calls = cast("T", called.text), called.calls
+            else:
+                answer = TypeAdapter[T](question.answer).validate_json(text)
+        except ValidationError:
+            return None
+        return Reply(value=answer, model=self.name, first_token_ms=0.0, finish="cached", tool_calls=calls)
 
     async def _cached_text(self, key: str) -> str | None:
         if (text := await self.answers.get(key)) is not None or self.similar is None:
@@ -142,15 +171,19 @@ class Cached(Wrapper):
             settings.max_tokens,
             [(message.role, message.content) for message in messages],
         ]
+        if question.tools or any(message.tool_calls or message.tool_call_id for message in messages):
+            parts += [
+                question.tool_choice,
+                [(tool.name, tool.description, tool.parameters) for tool in question.tools],
+                [
+                    (
+                        message.tool_call_id,
+                        [(call.id, call.name, call.arguments, call.raw) for call in message.tool_calls],
+                    )
+                    for message in messages
+                ],
+            ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _parsed(text: str, adapter: TypeAdapter[T]) -> T | None:
-    """A stored answer; None when it was written by a version whose values looked different."""
-    try:
-        return adapter.validate_json(text)
-    except ValidationError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ kept depends on the conversation alone: no earlier compaction has to be remember
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain import ContextTooLong, value
 from models.clients.tokenizer import TokenCounter
 from models.contract import Message, ModelSettings, Question, Reply, Wrapper
-from models.tokens import PER_MESSAGE, Estimator, estimated, estimated_prompt
+from models.tokens import PER_MESSAGE, Estimator, estimated, estimated_prompt, tools_text
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ HEAD_AT_MOST = 0.5
 """Share of the window that the opening may take when the conversation goes on."""
 TIGHTER_CUT = 0.95
 """Tokens are not spread evenly over a text: what was cut may still be too long."""
+LOOSEST_CUT = 0.05
+"""What does not fit when it is cut to this share of its room has parts that cannot be cut."""
 ROUNDS = 4
 SMALLEST = 256
 """Tokens; a smaller number is no context that is served anywhere, but something else in the message."""
@@ -71,7 +73,7 @@ class Compactor:
         if estimated_prompt(messages, self.estimate) <= self.room * FULL:
             return self._compacted(tuple(messages), 0)
         answered = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
-        opening, turns = tuple(messages[:answered]), tuple(messages[answered:])
+        opening, turns = tuple(messages[:answered]), tuple(messages[answered:])  # a call's result comes after an answer
         opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
         if not turns:
             return self._compacted(opening, 0)
@@ -83,13 +85,15 @@ class Compactor:
 
     def _start(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
         """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
-        sizes = [self.estimate(turn.content) + PER_MESSAGE for turn in turns]
+        sizes = [self.estimate(turn.text) + PER_MESSAGE for turn in turns]
         fixed = estimated_prompt((*opening, *_note(len(turns), facts)), self.estimate)
-        start, total = 0, fixed
+        start, total, call = 0, fixed, 0
         for n, size in enumerate(sizes):
+            if turns[n].role != "tool":
+                call = n  # a result that follows is never shown without it
             total += size
             if total > self.room * FULL:
-                while start < n and total > self.room * AFTER:
+                while start < call and (total > self.room * AFTER or turns[start].role == "tool"):
                     total -= sizes[start]
                     start += 1
         return start
@@ -98,8 +102,10 @@ class Compactor:
         """Cut the middle out of the longest messages, all to the same size, until they fit. Rules are never cut."""
         whole, tight = messages, 1.0
         while estimated_prompt(messages, self.estimate) > room:
+            if tight < LOOSEST_CUT:
+                raise self._too_long()
             rules = [message for message in whole if message.role == "system"]
-            others = [self.estimate(message.content) for message in whole if message.role != "system"]
+            others = [self.estimate(message.text) for message in whole if message.role != "system"]
             left = room - estimated_prompt(rules, self.estimate) - PER_MESSAGE * len(others)
             most = _share(others, left * tight)
             messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
@@ -108,16 +114,30 @@ class Compactor:
 
     def _cut(self, message: Message, most: float) -> Message:
         """The message, in about so many tokens at most."""
-        if (size := self.estimate(message.content)) <= most:
+        if (size := self.estimate(message.text)) <= most:
             return message
-        keep = int(len(message.content) * most / size) - len(_CUT) - 8
-        if keep < len(_CUT):
-            raise ContextTooLong(
-                f"The rules and the task alone do not fit into {self.room} tokens.",
-                max_tokens=self.served,
-                hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
+        share = most / size
+        keep = int(len(message.content) * share) - len(_CUT) - 8
+        if message.tool_calls:
+            calls = tuple(
+                replace(
+                    call,
+                    arguments={name: _shorter(value, share) for name, value in call.arguments.items()},
+                    raw=_shorter(call.raw, share),
+                )
+                for call in message.tool_calls
             )
+            return replace(message, content=_shorter(message.content, share), tool_calls=calls)
+        if keep < len(_CUT):
+            raise self._too_long()
         return replace(message, content=_ends(message.content, keep))
+
+    def _too_long(self) -> ContextTooLong:
+        return ContextTooLong(
+            f"The rules and the task alone do not fit into {self.room} tokens.",
+            max_tokens=self.served,
+            hint="Serve the model with a longer context (vLLM: --max-model-len), or make the task smaller.",
+        )
 
     def _compacted(self, messages: tuple[Message, ...], dropped: int) -> Compacted:
         return Compacted(messages=messages, dropped=dropped, tokens=estimated_prompt(messages, self.estimate))
@@ -150,6 +170,12 @@ def _ends(text: str, size: int) -> str:
     end = size // 3
     start = size - end
     return text[:start] + _CUT.format(len(text) - size) + text[len(text) - end :]
+
+
+def _shorter(text: Any, share: float) -> Any:
+    """About this share of a text; what is short stays, and what is no text."""
+    keep = int(len(text) * share) - len(_CUT) - 8 if isinstance(text, str) else 0
+    return _ends(text, keep) if keep > len(_CUT) else text
 
 
 @dataclass(slots=True)
@@ -189,15 +215,16 @@ class ContextWindow(Wrapper):
         """Count exactly where it may matter: the first time, and when a prompt comes near to what is served."""
         if self.tokenizer is None:
             return
-        served, guess = self.served, max(1, estimated_prompt(question.messages, self.estimate))
+        served = self.served
+        guess = max(1, estimated_prompt(question.messages, self.estimate) + self._of_tools(question))
         near = guess * (served.factor or 1.0) + question.settings.max_tokens >= (served.tokens or 0) * NEAR
         if served.factor is not None and not near:
             return
-        exact = await self.tokenizer.count(question.messages)
+        exact = await self.tokenizer.count(question.messages, question.tools)
         if exact is None:
             return
         served.tokens = exact.served or served.tokens
-        factor = exact.tokens / guess
+        factor = exact.tokens / guess if exact.tokens is not None else served.factor or 1.0
         if served.factor is None or factor > served.factor * (1 + OFF):
             served.factor = factor
 
@@ -208,12 +235,17 @@ class ContextWindow(Wrapper):
         settings = question.settings
         settings = replace(settings, max_tokens=min(settings.max_tokens, max(1, self.served.tokens // 2)))
         room = int(self.served.tokens * self.served.scale)
-        compactor = Compactor(served=room, reserve=settings.max_tokens, estimate=self._scaled)
+        reserve = settings.max_tokens + math.ceil(self._of_tools(question) * (self.served.factor or 1.0))
+        compactor = Compactor(served=room, reserve=reserve, estimate=self._scaled)
         try:
-            messages = compactor.keep(question.messages).messages
+            messages = compactor.keep(question.messages, facts=question.facts).messages
         except ContextTooLong:
             messages = question.messages
         return replace(question, messages=messages, settings=settings)
+
+    def _of_tools(self, question: Question[T]) -> int:
+        """Tokens of the tools that are offered, by our estimate."""
+        return self.estimate(tools_text(question.tools)) if question.tools else 0
 
     def _scaled(self, text: str) -> int:
         """Our estimate, corrected by what the endpoint's tokenizer counted."""

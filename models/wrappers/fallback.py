@@ -22,7 +22,10 @@ ENDPOINTS_OWN = frozenset(
         "quota_reached",
     }
 )
-"""Refusals that are about one endpoint: another may well answer. Any other refusal is about the request."""
+"""Refusals that are about one endpoint: another may well answer. Any other refusal is about the request.
+
+``llm_no_tools`` is not among them: the same model in another dialect is better than another model.
+"""
 
 OnFailure = Callable[[str, SignoffError], None]
 """Called with the name of a model that did not answer, and why."""

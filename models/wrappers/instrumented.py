@@ -6,7 +6,7 @@ Attributes are those of the GenAI semantic conventions of OpenTelemetry; see doc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from domain import SignoffError
 from models.clients.structured import name_of
-from models.contract import Message, Question, Reply, Usage, Wrapper
+from models.contract import Message, Question, Reply, ToolCall, Usage, Wrapper
 from models.metering import metered
 
 T = TypeVar("T")
@@ -64,17 +64,34 @@ class Instrumented(Wrapper):
         )
         span.set_attributes(_prompt_attributes(messages))
         if self.content:
-            parts = [{"role": m.role, "parts": [{"type": "text", "content": m.content}]} for m in messages]
-            span.set_attribute("gen_ai.input.messages", json.dumps(parts))
+            span.set_attribute("gen_ai.input.messages", json.dumps([_with_parts(message) for message in messages]))
+        if question.tools:
+            span.set_attribute("app.tools", [tool.name for tool in question.tools])
 
     def _after(self, span: Span, reply: Reply[T]) -> None:
         span.set_attributes({"gen_ai.response.model": reply.model, "gen_ai.response.finish_reasons": [reply.finish]})
         if reply.first_token_ms is not None:
             span.set_attribute("gen_ai.response.time_to_first_chunk", reply.first_token_ms / 1_000)
+        if reply.tool_calls:
+            span.set_attribute("app.tool_calls", [call.name for call in reply.tool_calls])
         if self.content:
             text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
-            parts = [{"role": "assistant", "parts": [{"type": "text", "content": text}], "finish_reason": reply.finish}]
-            span.set_attribute("gen_ai.output.messages", json.dumps(parts))
+            parts = [{"type": "text", "content": text}, *(_call_part(call) for call in reply.tool_calls)]
+            output = [{"role": "assistant", "parts": parts, "finish_reason": reply.finish}]
+            span.set_attribute("gen_ai.output.messages", json.dumps(output))
+
+
+def _with_parts(message: Message) -> dict[str, Any]:
+    """A message as the conventions write it."""
+    if message.role == "tool":
+        parts = [{"type": "tool_call_response", "id": message.tool_call_id, "response": message.content}]
+    else:
+        parts = [{"type": "text", "content": message.content}, *(_call_part(call) for call in message.tool_calls)]
+    return {"role": message.role, "parts": parts}
+
+
+def _call_part(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool_call", "id": call.id, "name": call.name, "arguments": call.raw or call.arguments}
 
 
 def _usage_attributes(usage: Usage) -> dict[str, str | int]:

@@ -26,6 +26,7 @@ from sandbox.source.repository import not_a_repository, too_slow, unsupported
 from sandbox.source.work_tree import is_dirty
 from sandbox.workspace import trees
 from sandbox.workspace.layout import copy, plain, ref_of, write_text
+from sandbox.workspace.tree_edits import entry_of, folders, rewritten
 
 WHO = "Signoff <signoff@localhost>"
 _PINNED = TypeAdapter(Pinned)
@@ -153,6 +154,15 @@ class Store:
         """Return a patch that ``git apply`` takes; files that are not UTF-8 are in it as binary."""
         with self._reading(run) as folder:
             return await trees.diff(folder, old, new)
+
+    async def with_files(self, run: str, base: str, tree: str, paths: Sequence[str]) -> str:
+        """Return the tree ``base`` with what another tree has at ``paths``; what that one lacks is taken out."""
+        folder, names = self.path(run), [path.encode(errors="surrogateescape") for path in paths]
+        with self._reading(run):
+            theirs, ours = await folders(folder, tree, names), await folders(folder, base, names)
+            return await asyncio.to_thread(
+                rewritten, folder, ours, {name: entry_of(theirs, name) for name in names}, force=True
+            )
 
     async def commit(self, run: str, tree: str, parent: str, message: str, at: datetime) -> str:
         """Make a commit. The same arguments give the same id."""

@@ -32,6 +32,7 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "resume": CommandEntry(
         "cli.runs", "resume", "Go on with a run where it stopped: after a signature, a crash, or a spent budget."
     ),
+    "answer": CommandEntry("cli.runs", "answer", "Answer what the coder of a run asks; it goes on from there."),
     "refine": CommandEntry("cli.runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
     "fork": CommandEntry(
         "cli.runs", "fork", "Start a new run from any step of an old one, with the files as they were."

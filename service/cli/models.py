@@ -10,14 +10,16 @@ from rich.text import Text
 
 from domain import FailureKind, Refused, Task, ensure_no_credential
 from models import Message, Prompt, Role, SelectionContext
-from models.routing import KIND_OF, tier_for
+from models.routing import KIND_OF, ModelCard, tier_for
 from nodes import NAMES
+from sandbox import Check
 from service import report, usage
 from service.auth.four_eyes import local_user
 from service.cli.terminal import JSON, out, print_json
 from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
+from service.wiring.models import probe_dialects
 from service.wiring.prompts import spoken
 
 app = typer.Typer(help="Which models there are, how their endpoints are, and who would be asked.", no_args_is_help=True)
@@ -37,20 +39,11 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
             for role in KIND_OF:
                 cards = await application.board.registry.cards(role)
                 for card in cards.all:
-                    listed = next((each for each in application.catalogue.models if each.id == card.id), None)
-                    plain = report.plain(card)
-                    entry = found.setdefault(
-                        (card.endpoint, card.id),
-                        {
-                            **plain,
-                            "roles": [],
-                            "priced": bool(listed and listed.priced),
-                            "context": card.context if listed else None,
-                            "in_catalogue": listed is not None,
-                        },
-                    )
+                    key = (card.endpoint, card.id)
+                    if key not in found:
+                        found[key] = await _card(card, application)
                     if role in card.roles:
-                        entry["roles"].append(role)
+                        found[key]["roles"].append(role)
             return list(found.values())
 
     cards = run_async(work, as_json=as_json)
@@ -58,12 +51,12 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
         print_json(cards)
         return
     names, where = Column("model", overflow="fold"), Column("where", overflow="fold")  # whole: they are copied
-    table = Table(names, "tier", "provider", "roles", "context", "in/out", where, box=None)
+    table = Table(names, "tier", "provider", "roles", "dialect", "context", "in/out", where, box=None)
     for c in cards:
         price = f"{c['price_in']}/{c['price_out']}" + ("" if c["priced"] else " (assumed)")
         context = str(c["context"] or "as served")
         roles = "all" if len(c["roles"]) == len(KIND_OF) else " ".join(c["roles"])
-        table.add_row(c["id"], c["tier"], c["provider"], roles, context, price, c["endpoint"])
+        table.add_row(c["id"], c["tier"], c["provider"], roles, c["dialect"], context, price, c["endpoint"])
     out().print(
         table
         if cards
@@ -73,15 +66,34 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
 
 
 @app.command()
-def probe(as_json: Annotated[bool, JSON] = False) -> None:
-    """Ask every endpoint what it serves: context, structured output, tool calls, speed.
+def probe(
+    quick: Annotated[bool, typer.Option("--quick", help="No dialogue: a few short questions only.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Ask every endpoint what it serves, and find out in which dialect the coder can work with its model.
 
-    Exit status 1 when one of them cannot work.
+    For that it holds a short dialogue with each model: some ten answers, about 60,000 tokens read. What comes of it is
+    kept and counts from then on. Exit status 1 when an endpoint cannot work.
+
+    Examples:
+      signoff models probe
+
+      signoff models probe --quick --json
     """
 
     async def work() -> list[dict[str, Any]]:
         async with open_application(read_settings()) as application:
-            return [report.plain(check) for check in await application.probe_models()]
+            probes = [] if quick else await probe_dialects(application.board)
+            checks = (
+                await application.probe_models()
+                if quick
+                else [Check(name="model", ok=seen.ok, detail=seen.line(), hint=seen.hint) for seen in probes]
+            )
+            documents = [report.plain(check) for check in checks]
+            for document, seen in zip(documents, probes, strict=False):
+                document["dialect"] = seen.dialect
+                document["dialogues"] = [report.plain(each) | {"line": each.line()} for each in seen.dialogues]
+            return documents
 
     checks = run_async(work, as_json=as_json)
     if as_json:
@@ -90,6 +102,8 @@ def probe(as_json: Annotated[bool, JSON] = False) -> None:
         mark = Text("ok ", style="green") if check["ok"] else Text("no ", style="bold red")
         hint = f"\n   → {check['hint']}" if check["hint"] and not check["ok"] else ""
         out().print(mark + Text(check["detail"] + hint), soft_wrap=True)
+        for dialogue in check.get("dialogues", ()):
+            out().print(Text(f"   {dialogue['line']}", style="" if dialogue["passed"] else "dim"), soft_wrap=True)
     if not checks and not as_json:
         out().print("No model is configured: set SIGNOFF_MODEL_BASE_URL.")
     raise typer.Exit(0 if all(check["ok"] for check in checks) else 1)
@@ -143,11 +157,8 @@ def route(
         f"the task looks like tier [b]{found['tier']}[/]",
         highlight=False,
     )
-    console.print(
-        f"changes are proposed by {' and '.join(found['providers']) or 'nobody'}: {found['turn']}",
-        highlight=False,
-        markup=False,
-    )
+    proposed = f"changes are proposed by {' and '.join(found['providers']) or 'nobody'}: {found['turn']}"
+    console.print(proposed, highlight=False, markup=False)
     for each in found["routes"]:
         console.print(f"\n[b]{each['role']}[/]", highlight=False)
         console.print(f"  {each['reason']}", highlight=False, markup=False, soft_wrap=True)
@@ -156,6 +167,20 @@ def route(
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         for why in each["passed_over"]:
             console.print(f"  – {why}", highlight=False, markup=False, soft_wrap=True)
+
+
+async def _card(card: ModelCard, application: Application) -> dict[str, Any]:
+    listed = next((each for each in application.catalogue.models if each.id == card.id), None)
+    plain = report.plain(card)
+    return {
+        **plain,
+        "roles": [],
+        "dialect": await application.board.dialect_of(card, card.id),
+        "dialect_probed": await application.board.probed(card.endpoint, card.id) is not None,
+        "priced": bool(listed and listed.priced),
+        "context": card.context if listed else None,
+        "in_catalogue": listed is not None,
+    }
 
 
 async def _errand(application: Application, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:

@@ -121,6 +121,16 @@ def candidate_line(message: str, data: dict[str, Any]) -> str:
     return f"candidate of {escape(message)} {verdict}"
 
 
+def turn_line(_: str, data: dict[str, Any]) -> str:
+    mark = "" if data.get("ok") else f" [yellow]{escape(str(data.get('code') or 'not done'))}[/]"
+    subject = " ".join(str(data.get("subject", "")).split())[:160]
+    return f"[dim]{data.get('number')}.[/] {escape(str(data.get('action')))} {escape(subject)}{mark}"
+
+
+def question_line(message: str, _: dict[str, Any]) -> str:
+    return f"[yellow]asks:[/] {escape(message[:2_000])}"
+
+
 def model_line(message: str, data: dict[str, Any]) -> str:
     tokens = f"{data.get('tokens_in', 0)} → {data.get('tokens_out', 0)} tokens"
     return f"[dim]asked {escape(message)}: {tokens}, {float(data.get('latency_ms', 0)) / 1_000:.1f} s[/]"
@@ -144,6 +154,8 @@ LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
     "change_proposed": proposal_line,
     "change_applied": applied_line,
     "candidate_tried": candidate_line,
+    "coder_turn": turn_line,
+    "question_asked": question_line,
     "risk_rated": risk_line,
     "reviewed": review_lines,
     "ballot_opened": ballot_line,

@@ -3,24 +3,34 @@
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import typer
-from pydantic import ValidationError
+from rich.prompt import Prompt
 from rich.table import Table
 
-from domain import Budget, Refused, Task, ensure_no_credential
 from sandbox import Texts
-from sandbox.source import is_url
 from service import report
 from service.auth.four_eyes import local_user
 from service.cli.progress import Progress
 from service.cli.signing import sign
+from service.cli.tasks import (
+    COST,
+    MINUTES,
+    SANDBOX,
+    STEPS,
+    TOKENS,
+    budget_of,
+    one_of,
+    repository,
+    task_of,
+    text_of,
+)
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.report import harmless
+from service.runs.history import answer_question, moments, raise_budget
 from service.runs.history import fork as fork_run
-from service.runs.history import moments, raise_budget
 from service.runs.history import refine as refine_run
 from service.runs.runs import RunState
 from service.settings import read_settings
@@ -42,11 +52,6 @@ OUTSIDE = typer.Option(
     "--outside",
     help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
 )
-STEPS = typer.Option("--max-steps", min=1, help="Attempts in all. The last one is proved and delivered, too.")
-COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
-TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
-MINUTES = typer.Option("--max-minutes", min=0.01, help="Wall time.")
-SANDBOX = typer.Option("--max-sandbox-seconds", min=0.01, help="Seconds of commands in sandboxes.")
 
 
 def run(
@@ -60,9 +65,9 @@ def run(
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
     expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
     profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
-    max_steps: Annotated[int, STEPS] = 40,
+    max_steps: Annotated[int, STEPS] = 200,
     max_cost: Annotated[float, COST] = 5.0,
-    max_tokens: Annotated[int, TOKENS] = 400_000,
+    max_tokens: Annotated[int, TOKENS] = 2_000_000,
     max_minutes: Annotated[float, MINUTES] = 30.0,
     max_sandbox_seconds: Annotated[float, SANDBOX] = 1_800.0,
     outside: Annotated[bool, OUTSIDE] = False,
@@ -81,14 +86,14 @@ def run(
       signoff run --task - --deliver patch --json < task.txt
     """
     text = sys.stdin.read() if task == "-" else task
-    budget = _budget(max_steps, max_cost, max_tokens, max_minutes, max_sandbox_seconds)
+    budget = budget_of(max_steps, max_cost, max_tokens, max_minutes, max_sandbox_seconds)
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        deliver_as = _one(deliver, "--deliver", ("patch", "commit", "branch"))
-        made = _task(
-            text=_text(text),
-            repo=_repo(repo),
+        deliver_as = one_of(deliver, "--deliver", ("patch", "commit", "branch"))
+        made = task_of(
+            text=text_of(text),
+            repo=repository(repo),
             base=base,
             accept=accept,
             expert=expert,
@@ -97,7 +102,7 @@ def run(
             deliver=deliver_as,
             budget=budget,
             strategy=strategy or settings.strategy,
-            profile=_one(profile, "--profile", ("sealed", "packages")),
+            profile=one_of(profile, "--profile", ("sealed", "packages")),
             requester=local_user(),
         )
         async with open_application(settings) as application:
@@ -163,7 +168,29 @@ def refine(
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
             found = await application.engine.runs.get(run, org=application.org)
-            await refine_run(application.engine, found, _text(wish))
+            await refine_run(application.engine, found, text_of(wish))
+            return await _advance(application, found.id, sign_as, verbose=verbose)
+
+    _finish(run_async(work, as_json=as_json), as_json=as_json)
+
+
+def answer(
+    run: Annotated[str, RUN],
+    text: Annotated[str, typer.Argument(help="What you say to its question.")],
+    sign_as: Annotated[str | None, SIGN_AS] = None,
+    verbose: Annotated[bool, VERBOSE] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Answer what the coder of a run asks; it goes on from there.
+
+    Example:
+      signoff answer 3f2a "The one with two decimals"
+    """
+
+    async def work() -> AdvancedRun:
+        async with open_application(read_settings()) as application:
+            found = await application.engine.runs.get(run, org=application.org)
+            await answer_question(application.engine, found, text_of(text), local_user())
             return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
@@ -304,10 +331,23 @@ async def _advance(application: Application, run: str, sign_as: str | None, *, v
     progress = Progress(err(), verbose=verbose)
     standing = await application.engine.advance(run, progress)
     read = ""
-    while standing.run.status == "interrupted" and await sign(application, standing, sign_as):
+    while standing.run.status == "interrupted" and (
+        await sign(application, standing, sign_as) or await _replied(application, standing)
+    ):
         read = standing.values.get("diff", "")
         standing = await application.engine.advance(run, progress)
     return AdvancedRun(standing, read)
+
+
+async def _replied(application: Application, standing: RunState) -> bool:
+    """Ask the person at this terminal what the coder asks; False where nobody is there, or nothing is said."""
+    if standing.question is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    err().print(f"The coder asks: {harmless(standing.question)}", markup=False)
+    text = Prompt.ask("Your answer (empty: later)", console=err(), default="").strip()
+    if text:
+        await answer_question(application.engine, standing.run, text, local_user())
+    return bool(text)
 
 
 def _finish(advanced: AdvancedRun, *, as_json: bool) -> None:
@@ -327,53 +367,4 @@ def vars_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _budget(steps: int, cost: float, tokens: int, minutes: float, sandbox_seconds: float) -> Budget:
-    """The limits of a run, as its options say; money without the noise of binary fractions."""
-    return Budget(
-        max_steps=steps,
-        max_cost=Decimal(str(cost)),
-        max_tokens=tokens,
-        max_minutes=minutes,
-        max_sandbox_seconds=sandbox_seconds,
-    )
-
-
-def _task(**fields: Any) -> Task:
-    try:
-        return Task(**fields)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise Refused(
-            f"The task cannot be taken: {wrong['loc'][0]}: {wrong['msg']}",
-            code="task_invalid",
-            hint="Options are text in UTF-8, of a sensible length: signoff run --help",
-        ) from None
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise Refused("The task is empty.", code="task_invalid", hint='Say what is to be done: --task "Fix …"')
-    return text.strip()
-
-
-def _repo(repo: str) -> str:
-    ensure_no_credential(repo)
-    if is_url(repo):
-        return repo
-    try:
-        return str(Path(repo).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # A loop of links, a name that is too long, nobody's home.
-        raise Refused(
-            f"{repo[:500]!r} is no folder: {error}",
-            code="not_a_repository",
-            hint="Name a folder with a git repository in it.",
-        ) from error
-
-
-def _one(given: str, option: str, allowed: tuple[str, ...]) -> Any:
-    if given in allowed:
-        return cast("Literal['patch']", given)
-    raise Refused(f"{option} {given!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")
-
-
-__all__ = ["cancel", "diff", "fork", "list_runs", "refine", "resume", "run", "show", "trace"]
+__all__ = ["answer", "cancel", "diff", "fork", "list_runs", "refine", "resume", "run", "show", "trace"]

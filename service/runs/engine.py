@@ -45,6 +45,7 @@ from service.runs.runs import (
     Runs,
     RunState,
     Status,
+    asks,
     is_gone,
     lease_lost,
     own_name,
@@ -64,7 +65,7 @@ def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
     )
 
 
-STEPS = 400
+STEPS = 100_000
 """Supersteps of one advance; the run's own budget ends it long before."""
 ASK_AGAIN = frozenset({"approval_expired", "approval_stale", "expired", "digest_mismatch", "not_approver"})
 """Refusals of a signature that a new question may heal."""
@@ -290,6 +291,8 @@ class RunEngine:
             # With a next step it was killed between keeping the input and working on it: it is in the checkpoint.
             return None if state.next else fresh, Spent()
         before = state.values.get("spent", Spent())
+        if any(asks(i.value) for i in state.interrupts):
+            return None, before  # nothing wakes a question but its answer, which is written into the state
         if state.interrupts:
             # By id only, and without authority: the waiting node reads the ballot itself.
             return Command(resume={i.id: {"wake": run.id} for i in state.interrupts}), before

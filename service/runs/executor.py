@@ -21,7 +21,7 @@ from service.runs.dispatcher import EventSink, Stop
 from service.runs.documents import run_document
 from service.runs.engine import RunEngine
 from service.runs.event_log import as_json
-from service.runs.history import refine, rewind, roll_back
+from service.runs.history import answer_question, refine, rewind, roll_back
 from service.runs.runs import RunState
 from service.runs.streaming import LangGraphEncoder, Subscription, final_values, readable
 from service.runs.threads import Threads, ThreadStatus
@@ -111,6 +111,9 @@ class TurnExecutor:
         wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
+        if text := turn.asked.get("answer"):
+            run = await engine.runs.get(turn.thread, org=engine.org)
+            await answer_question(engine, run, text, turn.asked.get("by", ""), once=turn.attempts > 1)
         if wish:
             standing = await engine.standing(turn.thread)
             verdict = standing.values.get("verdict")

@@ -9,6 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
 
 from domain import Refused, Task, Verdict
+from domain.masking import Masker
 from service.errors import refuse
 from service.runs.engine import RunEngine
 from service.runs.runs import Run
@@ -76,6 +77,29 @@ async def refine(engine: RunEngine, run: Run, wish: str) -> None:
     asked = standing.values.get("ask_round", 0) + 1
     update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
+
+
+async def answer_question(engine: RunEngine, run: Run, text: str, by: str, *, once: bool = False) -> bool:
+    """Put a person's answer into a run whose coder waits for one; False where it stands there already.
+
+    It becomes a part of the checkpoint, so that what wakes the run carries no authority, and a fork has it, too.
+
+    Raises:
+        Refused: ``no_question`` when there is nothing to answer, but for ``once``: then it may have been answered.
+    """
+    standing = await engine.standing(run.id)
+    question = standing.values.get("question")
+    if question is None or question.answer is not None:
+        if once:
+            return False
+        raise Refused(
+            f"Run {run.id} asks nothing now.",
+            code="no_question",
+            hint=f"See how it stands: signoff show {run.id}",
+        )
+    answered = replace(question, answer=Masker().text(text)[:20_000], answered_by=by[:200], answered_at=engine.clock())
+    await engine.graph.aupdate_state(engine.config(run.id), {"question": answered}, as_node="observe")
+    return True
 
 
 async def raise_budget(engine: RunEngine, run: Run, **limits: Any) -> Run:

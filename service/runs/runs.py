@@ -288,6 +288,11 @@ class Runs:
             await connection.execute(update(RUNS).where(RUNS.c.id == run).values(task=task_json(task)))
 
 
+def asks(value: Any) -> bool:
+    """Whether this is what a coder's question looks like, to those who see the interrupts of a run."""
+    return isinstance(value, dict) and value.get("kind") == "question"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
     """How a run stands: its row, its state, and what it waits for."""
@@ -301,6 +306,11 @@ class RunState:
     def ballot(self) -> str | None:
         """Id of the ballot it waits for."""
         return next((i.value.get("approval_id") for i in self.interrupts if isinstance(i.value, dict)), None)
+
+    @property
+    def question(self) -> str | None:
+        """What its coder asks the person, while it waits for the answer."""
+        return next((i.value["question"] for i in self.interrupts if asks(i.value)), None)
 
 
 GENERATION = "generation"

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballot, Ballots, Decision, Revision, Voting, bound, read_resume
 from approvals.storage import metadata
 from database import reading
-from domain import Action, Refused, SignoffError, Task
+from domain import Action, Refused, SignoffError, Task, answer_in
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
@@ -210,12 +210,16 @@ class Submission:
             if wished(ask.input):
                 await self.engine.runs.retask(thread.id, await self._task(principal, ask, graph))
             return {"fresh": True}
+        wish = wished(ask.input)
+        resume = None if ask.resume is None else _meant_now(standing, ask.resume, strict=ask.strict_resume)
+        if standing.question is not None and not ask.at:
+            words = answer_in(resume) if ask.resume is not None else wish
+            return {"answer": words} if words else {}
         if ask.resume is not None:
-            await self.answer(principal, standing, ask.resume, strict=ask.strict_resume)
+            await self.answer(principal, standing, resume)
             return {}
         if ask.at:
             return {"checkpoint": ask.at}
-        wish = wished(ask.input)
         if wish and standing.interrupts:
             raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
         return {"wish": wish} if wish else {}
@@ -225,20 +229,12 @@ class Submission:
         self.may_use(task.repo)
         return task
 
-    async def answer(
-        self, principal: Principal, standing: RunState, resume: Any, *, strict: bool = False
-    ) -> Ballot | None:
+    async def answer(self, principal: Principal, standing: RunState, resume: Any) -> Ballot | None:
         """Count a resume as the vote of who is logged in; anything that is no clear vote changes nothing.
 
         Raises:
-            Refused: as ``Ballots.vote`` does; ``interrupt_unknown`` where the client wanted to be strict.
+            Refused: as ``Ballots.vote`` does.
         """
-        open_now = {i.id for i in standing.interrupts}
-        # LangGraph names interrupts by 32 hexadecimal digits.
-        if isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume):
-            resume = next((answer for key, answer in resume.items() if key in open_now), None)
-            if resume is None and strict:
-                raise refuse("interrupt_unknown", "None of these interrupts is open now.")
         if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(principal.org, state="pending", run=standing.run.id)).items
@@ -261,3 +257,19 @@ class Submission:
             raise refuse("thread_busy", "A run works on this thread.")
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
+
+
+def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
+    """What a resume says to the interrupt that is open: what stands under its id, where ids are named.
+
+    Raises:
+        Refused: ``interrupt_unknown`` where the client wanted to be strict.
+    """
+    # LangGraph names interrupts by 32 hexadecimal digits.
+    if not (isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume)):
+        return resume
+    open_now = {i.id for i in standing.interrupts}
+    said = next((answer for key, answer in resume.items() if key in open_now), None)
+    if said is None and strict:
+        raise refuse("interrupt_unknown", "None of these interrupts is open now.")
+    return said

@@ -16,15 +16,19 @@ from approvals.channels import Connections, load_connections
 from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
-from graphs import Staff, coding
+from graphs import Nodes, coding
 from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
-from nodes._masks import Masks
-from nodes._revise import Reviser
+from nodes._masking import Masks
+from nodes._rating import Reviser
 from nodes.ask import Asker
 from nodes.assess import Assessor
+from nodes.coder.changes import ChangeRunner
+from nodes.coder.context import RecentTrees
+from nodes.coder.single import SingleAnswer
+from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
 from nodes.execute import Executor
 from nodes.observe import Observer
@@ -67,8 +71,8 @@ class Application:
     settings: Settings
     org: str
     engine: RunEngine
-    staff: Staff
-    """The nodes of the engine's graph."""
+    nodes: Nodes
+    """Of the engine's graph."""
     ballots: Ballots
     store: Store
     backend: Backend
@@ -222,7 +226,7 @@ def _furnish(  # noqa: PLR0917
     masks = Masks(store, personal=settings.mask_personal)
     roster = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
-    staff = build_staff(
+    nodes = build_nodes(
         settings,
         roster,
         masks=masks,
@@ -237,7 +241,7 @@ def _furnish(  # noqa: PLR0917
         settings=settings,
         org=settings.org,
         engine=RunEngine(
-            graph=coding(staff, checkpointer=None if served_to else storage.saver),  # that server brings its own
+            graph=coding(nodes, checkpointer=None if served_to else storage.saver),  # that server brings its own
             runs=Runs(engine=storage.engine),
             ballots=ballots,
             workspaces=workspaces,
@@ -249,7 +253,7 @@ def _furnish(  # noqa: PLR0917
             lease_for=timedelta(seconds=settings.lease_s),
             leases=leases,
         ),
-        staff=staff,
+        nodes=nodes,
         ballots=ballots,
         store=store,
         backend=backend,
@@ -284,10 +288,27 @@ def _select_models(  # noqa: PLR0917
         given=given,
         masker=partial(masker_of, masks, masks.personal),
     )
-    return ModelSelection(board=board, repair=Repair(), timeout_s=settings.model_timeout_s)
+    return ModelSelection(
+        board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
+    )
 
 
-def build_staff(
+def _single_answer(
+    settings: Settings, changes: ChangeRunner, roster: ModelSelection, trees: RecentTrees, clock: Clock
+) -> SingleAnswer:
+    says = wordings(settings)
+    return SingleAnswer(
+        changes=changes,
+        roster=roster,
+        prompt=says["execute"],
+        judging=says["judge"],
+        clock=clock,
+        trees=trees,
+        provider_seconds=settings.repair_seconds,
+    )
+
+
+def build_nodes(
     settings: Settings,
     roster: ModelSelection,
     *,
@@ -298,11 +319,21 @@ def build_staff(
     revise: Reviser,
     clock: Clock = now,
     resume_votes_as: Voter | None = None,
-) -> Staff:
+) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, wordings(settings)
     decided = partial(trace_decision, spans)
-    return Staff(
+    changes = ChangeRunner(
+        workspaces=workspaces,
+        store=store,
+        masks=masks,
+        engine=risk,
+        require=require,
+        ballots=ballots,
+        tracer=spans.tracer,
+    )
+    trees = RecentTrees(store, masks)
+    return Nodes(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(
             workspaces=workspaces,
@@ -314,20 +345,13 @@ def build_staff(
             tracer=spans.tracer,
         ),
         execute=Executor(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
+            changes=changes,
             roster=roster,
-            engine=risk,
-            require=require,
-            ballots=ballots,
-            prompt=says["execute"],
-            judging=says["judge"],
+            loop=CoderLoop(changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees),
+            single=_single_answer(settings, changes, roster, trees, clock),
             clock=clock,
-            tracer=spans.tracer,
-            provider_seconds=settings.repair_seconds,
         ),
-        observe=Observer(prompt=says["observe"]),
+        observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
         ),

@@ -27,8 +27,8 @@ from models import (
     Role,
     SelectionContext,
 )
-from models.clients import Embedder, ModelEndpoint, probe
-from models.contract import Listener
+from models.clients import Embedder, ModelEndpoint, Probe, probe, probe_with_dialogues
+from models.contract import DialectName, Listener
 from models.routing import (
     POLICY_FILE,
     Catalogue,
@@ -56,7 +56,7 @@ from models.wrappers import (
     WordSimilarity,
 )
 from sandbox import Check, Store
-from service.settings import Settings
+from service.settings import CoderDialect, Settings
 
 ALL = "SIGNOFF_MODEL"
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
@@ -139,6 +139,7 @@ def open_switchboard(
         now=clock,
         tracer=tracer,
         answers=StoredAnswers(database=database) if cached else None,
+        probes=StoredAnswers(database=database) if given is None else None,
         lifetimes=LIFETIMES,
         similarity=_similarity(settings),
         masker=masker,
@@ -206,6 +207,18 @@ async def probe_endpoints(board: ModelRouter) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+async def probe_dialects(board: ModelRouter) -> tuple[Probe, ...]:
+    """Ask every endpoint what it serves, talk with its model, and keep in which dialect it passed."""
+    registry = board.registry
+    probes: list[Probe] = []
+    for endpoint in registry.every if isinstance(registry, EndpointRegistry) else ():
+        seen = await probe_with_dialogues(endpoint)
+        if seen.dialect is not None and seen.model is not None:
+            await board.note_probed(endpoint.base_url, seen.model, seen.dialect)
+        probes.append(seen)
+    return tuple(probes)
+
+
 async def masker_of(of_run: Callable[[str], Awaitable[Masker]], personal: bool, context: SelectionContext) -> Masker:
     """What may not be shown to a model, by the repository of a run; a chat has none."""
     return await of_run(context.run) if context.tree else Masker(personal=personal)
@@ -221,6 +234,7 @@ class ModelSelection:
     board: ModelRouter
     repair: Provider
     timeout_s: float = 300.0
+    coder_dialect: CoderDialect = "auto"
 
     @property
     def catalogue(self) -> Catalogue:
@@ -299,7 +313,10 @@ class ModelSelection:
         found, _ = await model.chosen((), self.settings(CODER), look=look)
         if not found.choices and all("policy" in why or "not of" in why for why in found.passed_over):
             return None
-        return ModelProvider(model=replace(model, called=found.choices[0].asked_as) if found.choices else model)
+        if not found.choices:
+            return ModelProvider(model=model)
+        first = found.choices[0]
+        return ModelProvider(model=replace(model, called=first.asked_as), form=first.card.code_form)
 
     def _repairing(self, errand: SelectionContext, reason: str) -> Provider:
         return RecordedProvider(provider=self.repair, board=self.board, errand=errand, reason=reason)
@@ -311,6 +328,18 @@ class ModelSelection:
             return None
         policy = await self.board.policy(errand)
         return self._repairing(errand, "No model answered.") if policy.allows(REPAIR) else None
+
+    async def dialect(self, role: Role, errand: SelectionContext) -> DialectName:
+        """See ``Roster.dialect``: what the settings say, else what the model is known to hold.
+
+        Where the repair engine comes first, there is nobody to have a conversation with.
+        """
+        order = self._turn(errand, self._strategy(errand))
+        if order.providers[:1] == (REPAIR,) or await self.model(role, errand) is None:
+            return "single"
+        if self.coder_dialect != "auto":
+            return self.coder_dialect
+        return await self.board.model(role, errand).dialect()
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         return self.catalogue.choose_expert(text, paths).id

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from domain import Refused
-from models import LangfusePrompts, Prompt, PromptFiles, PromptSource
+from models import Prompt, PromptSource
+from models.prompts import PromptFiles
+from models.prompts_langfuse import LangfusePrompts
 from nodes import NAMES, prompts
 from service.settings import Settings
 

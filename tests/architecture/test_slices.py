@@ -11,15 +11,15 @@ from typing import Annotated, Any, NotRequired, Required, Union, get_args, get_o
 
 import pytest
 
-from graphs.staff import Staff
+from graphs.nodes import Nodes
 from graphs.state import State
 from tests.architecture.tree import ROOT
 
 CHANNELS = get_type_hints(State, include_extras=True)
 NODES = {
     field.name: hint
-    for field in dataclasses.fields(Staff)
-    if (hint := get_type_hints(Staff)[field.name]).__module__.startswith("nodes.")
+    for field in dataclasses.fields(Nodes)
+    if (hint := get_type_hints(Nodes)[field.name]).__module__.startswith("nodes.")
 }
 
 

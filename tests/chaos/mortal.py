@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from graphs.coding import input_of
-from graphs.staff import Staff
+from graphs.nodes import Nodes
 
 NODES = ("receive", "plan", "execute", "observe", "replan", "review", "assess", "ask", "wait", "deliver")
 BEFORE, AFTER = "before", "after"
@@ -46,10 +46,10 @@ class Doom:
         self.file.with_name("last").write_text(node)
 
 
-def mortal(staff: Staff, doom: Doom) -> Staff:
+def mortal(nodes: Nodes, doom: Doom) -> Nodes:
     """The same colleagues, who may die."""
-    people = {f.name: getattr(staff, f.name) for f in fields(staff) if f.name in NODES}
-    return replace(staff, **{name: cast("Any", _mortal(name, person, doom)) for name, person in people.items()})
+    people = {f.name: getattr(nodes, f.name) for f in fields(nodes) if f.name in NODES}
+    return replace(nodes, **{name: cast("Any", _mortal(name, person, doom)) for name, person in people.items()})
 
 
 def _mortal(name: str, node: Node, doom: Doom) -> Node:

@@ -19,7 +19,7 @@ async def serve(folder: str, port: int, **given: Any) -> None:
     doom = doom_of(place)
 
     def changed(application: Application) -> Application:
-        return employing(application, mortal(application.staff, doom))
+        return employing(application, mortal(application.nodes, doom))
 
     async with served(place, port=port, changed=changed, **given) as running:
         partial = place / f"telling-{os.getpid()}"
@@ -33,7 +33,7 @@ async def advance(folder: str, run: str, **given: Any) -> None:
     place = Path(folder)
     async with open_application(settings(place, **given), models={}) as opened:
         quick = idle_house(opened, place / "deliveries", asyncio.Event())
-        application = employing(quick, mortal(quick.staff, doom_of(place)))
+        application = employing(quick, mortal(quick.nodes, doom_of(place)))
         try:
             await application.engine.create(task(Path("/nowhere"), text="sign it"), id=run)
             said = (await application.engine.advance(run, lambda _: None)).run.status

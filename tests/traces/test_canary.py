@@ -157,7 +157,7 @@ async def test_an_edit_that_quotes_a_masked_line_is_applied_to_the_real_one(tmp_
     repo = planted(tmp_path / "repo")
     async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         await start(opened, task(repo, deliver="patch", text="Fix the total of shop.settings PASSWORD"))
-        ((masker, _),) = opened.staff.plan.masks.kept.values()
+        ((masker, _),) = opened.nodes.plan.masks.kept.values()
         shown = masker.text(f'PASSWORD = "{C["source_password"]}"\n')
     assert C["source_password"] not in shown
     edit = {
@@ -182,7 +182,7 @@ async def test_a_masked_value_does_not_leave_its_file(tmp_path: Path, path: str)
     repo = planted(tmp_path / "repo")
     async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         await start(opened, task(repo, deliver="patch"))
-        ((masker, _),) = opened.staff.plan.masks.kept.values()
+        ((masker, _),) = opened.nodes.plan.masks.kept.values()
         shown = masker.text(f'GH = "{C["github"]}"\n')
     bad = {"files_to_create": [{"path": path, "content": shown}]}
     async with application(tmp_path, {"coder": [bad, FIX], "reviewer": [OK]}) as opened:

@@ -101,6 +101,13 @@ def events(step: dict[str, Any], request: Received) -> list[str]:
     text = said(step)
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text[i : i + PIECE]} for i in range(0, len(text), PIECE)]
+    for number, (name, arguments) in enumerate(step.get("calls", ())):
+        written = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        deltas.append({"tool_calls": [{**calling(name, "", number), "index": number}]})
+        deltas += [
+            {"tool_calls": [{"index": number, "function": {"arguments": written[i : i + PIECE]}}]}
+            for i in range(0, len(written), PIECE)
+        ]
     if tool := called(step, request):
         deltas = [{"role": "assistant", "content": None, "tool_calls": [{**calling(tool, ""), "index": 0}]}]
         deltas += [
@@ -108,7 +115,7 @@ def events(step: dict[str, Any], request: Received) -> list[str]:
             for i in range(0, len(text), PIECE)
         ]
     out = [{**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
-    end = {"index": 0, "delta": {}, "finish_reason": step.get("finish", "stop")}
+    end = {"index": 0, "delta": {}, "finish_reason": finished(step)}
     out.append({**common, "choices": [end]})
     if (request.body.get("stream_options") or {}).get("include_usage") and step.get("usage") is not False:
         out.append({**common, "choices": [], "usage": counted(step, request)})
@@ -119,7 +126,10 @@ def completion(step: dict[str, Any], request: Received) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said(step)}
     if tool := called(step, request):
         message = {"role": "assistant", "content": None, "tool_calls": [calling(tool, said(step))]}
-    choice = {"index": 0, "message": message, "finish_reason": step.get("finish", "stop")}
+    if calls := step.get("calls"):
+        written = [(name, a if isinstance(a, str) else json.dumps(a)) for name, a in calls]
+        message["tool_calls"] = [calling(name, text, number) for number, (name, text) in enumerate(written)]
+    choice = {"index": 0, "message": message, "finish_reason": finished(step)}
     whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": request.body["model"]}
     usage = {} if step.get("usage") is False else {"usage": counted(step, request)}
     return {**whole, "choices": [choice], **usage}
@@ -133,8 +143,12 @@ def called(step: dict[str, Any], request: Received) -> str | None:
     return wanted["function"]["name"] if isinstance(wanted, dict) else None
 
 
-def calling(tool: str, arguments: str) -> dict[str, Any]:
-    return {"id": "call_1", "type": "function", "function": {"name": tool, "arguments": arguments}}
+def calling(tool: str, arguments: str, number: int = 0) -> dict[str, Any]:
+    return {"id": f"call_{number + 1}", "type": "function", "function": {"name": tool, "arguments": arguments}}
+
+
+def finished(step: dict[str, Any]) -> str:
+    return step.get("finish") or ("tool_calls" if step.get("calls") else "stop")
 
 
 def said(step: dict[str, Any]) -> str:
@@ -151,7 +165,9 @@ def counted(step: dict[str, Any], request: Received) -> dict[str, Any]:
 
 
 def tokens_in(body: dict[str, Any]) -> int:
-    return sum(len(message.get("content") or "") for message in body.get("messages", ())) // CHARS_PER_TOKEN
+    words = sum(len(message.get("content") or "") for message in body.get("messages", ()))
+    calls = [call for message in body.get("messages", ()) for call in message.get("tool_calls") or ()]
+    return (words + sum(len(call["function"]["arguments"]) for call in calls)) // CHARS_PER_TOKEN
 
 
 def error(status: int, message: str, code: str | None) -> Answer:

@@ -17,6 +17,7 @@ A step of the script is a dict:
 ``repeat``     true: the step is never used up
 ``status``     an HTTP error, with ``message``, ``headers`` and ``code``
 ``raw``        this body with status 200, as it is; ``content_type`` beside it
+``calls``      tools that are called beside the words: pairs of a name and arguments (an object, or text as it is)
 ``finish``     finish reason; ``stop`` unless told
 ``cut_after``  the connection breaks after so many pieces of the stream
 ``hang_after`` nothing comes any more after so many pieces (0: not even a first byte of the answer)
@@ -34,7 +35,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,7 +45,11 @@ from tests.wire.openai_refusals import refused
 
 
 class OpenAIServer:
-    """See the module. ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours."""
+    """See the module.
+
+    ``supports``: response formats it takes; ``tokenizer``: it lends one, so much finer than ours; ``routes``: what it
+    has beside the protocol.
+    """
 
     def __init__(
         self,
@@ -57,12 +62,13 @@ class OpenAIServer:
         refuses: Sequence[str] = (),
         tokenizer: float | None = None,
         lists: bool = True,
+        routes: Mapping[str, Any] | None = None,
         port: int = 0,
     ) -> None:
         self.script = list(script)
         self.models, self.max_model_len, self.api_key = tuple(models), max_model_len, api_key
         self.supports, self.refuses = tuple(supports), tuple(refuses)
-        self.tokenizer, self.lists = tokenizer, lists
+        self.tokenizer, self.lists, self.routes = tokenizer, lists, dict(routes or {})
         self.requests: list[Received] = []
         self.billed: list[Billed] = []
         """What it would send a bill for: every answer that it began."""
@@ -116,6 +122,8 @@ class OpenAIServer:
     async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.api_key is not None and request.key != self.api_key:
             return await send(writer, error(401, f"Incorrect API key provided: {request.key}", "invalid_api_key"))
+        if (own := self.routes.get(f"{request.method} {request.path}")) is not None:
+            return await send(writer, as_json(200, own.pop(0) if isinstance(own, list) else own))
         if request.method == "GET" and request.path == "/v1/models" and self.lists:
             return await send(writer, as_json(200, self._served()))
         if request.path == "/tokenize" and self.tokenizer is not None:

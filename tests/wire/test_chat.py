@@ -122,7 +122,6 @@ async def test_one_round_of_repair():
     "step",
     [
         {"answer": "I would rather not."},
-        {"answer": '{"goal": "Fix', "finish": "length"},
         {"answer": ""},
         {"answer": '{"unknown": 1}'},
     ],

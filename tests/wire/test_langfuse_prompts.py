@@ -5,7 +5,9 @@ import threading
 import pytest
 
 from domain import Refused
-from models import LangfusePrompts, Prompt, PromptFiles
+from models import Prompt
+from models.prompts import PromptFiles
+from models.prompts_langfuse import LangfusePrompts
 from tests.wire.prompt_server import PUBLIC, SECRET, prompt_server
 
 LOCAL = PromptFiles(prompts=(Prompt.parse("<!-- system -->\nOur own, {{ expert }}.", name="plan"),), staging_share=0.5)

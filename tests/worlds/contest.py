@@ -12,7 +12,7 @@ from domain import CodeChange, CommandRun, FileEdit, Refused, TestReport
 from models import Bench, ChangeRequest, Proposal, Usage
 from models.contract import Listener
 from models.metering import book
-from nodes._trials import Equipped, Trials
+from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench
 from sandbox import Local, Spec, Store, Workspaces
 from tests.worlds.house import repository
 
@@ -61,7 +61,7 @@ async def contest(
     before: TestReport | None = None,
     tracer: Tracer | None = None,
     signed: Sequence[CodeChange] = (),
-) -> AsyncGenerator[tuple[Trials, Bench]]:
+) -> AsyncGenerator[tuple[CandidateRuns, Bench]]:
     """Where to compete: the trials, and the bench of the main workspace. Changes in ``signed`` need a signature."""
     store = Store(folder / "store")
     workspaces = Workspaces(Local(unsafe=True), store, Spec(image="none"))
@@ -69,7 +69,7 @@ async def contest(
         pinned = await store.pin("run", str(repository(folder / "repo")))
         workspace = await workspaces.open("run", pinned)
         base = await workspace.snapshot("base")
-        trials = Trials(
+        trials = CandidateRuns(
             workspaces=workspaces,
             run="run",
             lane="candidate-1",
@@ -84,7 +84,7 @@ async def contest(
             automatic=lambda wanted: wanted not in signed,
             alive=_alive,
         )
-        yield trials, Equipped(workspace, {})
+        yield trials, WorkspaceBench(workspace, {})
     finally:
         await workspaces.close()
 
@@ -93,7 +93,7 @@ async def _alive() -> None:
     """Nobody stopped it."""
 
 
-def stopped(trials: Trials) -> Trials:
+def stopped(trials: CandidateRuns) -> CandidateRuns:
     """The same after somebody pulled the kill switch."""
 
     async def killed() -> None:

@@ -36,11 +36,18 @@ from domain import (
     yaml_value,
 )
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.text import definitions, passages
 from domain.text.charsets import declarations
+from domain.text.elision import elision
 from models import errors
-from models.clients import dialect
+from models.clients import chat
 from models.clients.contract import Dialect
+from models.clients.dialogue import _block_of
+from models.clients.lenient_json import json_values
+from models.clients.openai import _with_text_arguments
 from models.clients.structured import read, without_thoughts
+from models.dialects import single as single_dialect
+from models.dialects import text as text_dialect
 from models.experts import _word
 from models.partial_json import PartialChange
 from models.policy import parse_policy
@@ -48,11 +55,12 @@ from models.prompts import Prompt
 from models.repair.wording import subject
 from models.tokens import estimated
 from models.wrappers import similarity
-from nodes._lately import _as_diff
-from nodes._masks import masked_run
-from nodes._output import plain
+from nodes._commands import plain
+from nodes._masking import masked_run
+from nodes.coder.candidate_runs import _as_diff
 from nodes.review import _ABOUT_TESTS, _changes
 from retrieval import chunks, index, mentions, repomap, terms, trace
+from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
 from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
@@ -64,6 +72,7 @@ from sandbox.workspace.recent_changes import hunks
 from service.cli import fix
 from service.report import diff_view, harmless
 from telemetry.redact import Redactor
+from tests.worlds.pieces import PIECES
 
 ENGINE, RULES, REDACTOR = RiskEngine(), default_rules(), Redactor(("a-secret-of-this-house",))
 _TEST = "    def test_a():\n"
@@ -123,8 +132,8 @@ PARSERS = (
     Parser("domain.text.untrusted", python_tree),
     Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
     Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
-    Parser("nodes._output", lambda text: plain(_ran(text))),
-    Parser("nodes._lately", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
+    Parser("nodes._commands", lambda text: plain(_ran(text))),
+    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
     Parser("nodes.review", _changes),
     Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
@@ -140,6 +149,7 @@ PARSERS = (
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
     Parser("retrieval.terms", terms.query_terms),
+    Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
     Parser("retrieval.trace", trace.places),
     Parser("retrieval.trace", trace.named),
@@ -164,7 +174,7 @@ PARSERS = (
     Parser("risk.files", lambda text: ENGINE.change(CodeChange(files_to_create=(NewFile(path="a.py", content=text),)))),
     Parser("risk.policy", read_policy, refuses=(Refused,)),
     Parser(
-        "risk.patterns",
+        "domain.text.patterns",
         lambda text: read_policy(f"tighten: [{{because: x, command: '{_quoted(text)}'}}]"),
         refuses=(Refused,),
     ),
@@ -173,11 +183,27 @@ PARSERS = (
     Parser("models.clients.structured", lambda text: read(text, CodeChange)),
     Parser("models.clients.structured", lambda text: read(f"{{{text}", Plan)),
     Parser("models.clients.structured", without_thoughts),
+    *(
+        Parser(f"models.dialects.{name}", text_dialect.read)
+        for name in ("text", "fences", "markers", "blocks", "calls")
+    ),
+    Parser("models.dialects.markers", lambda text: text_dialect.read(f"```edit a.py\n<<<<<<< SEARCH\n{text}")),
+    Parser("models.dialects.blocks", lambda text: text_dialect.read(f"```diff\n--- a\n+++ b\n@@ @@\n{text}\n```")),
+    Parser("models.dialects.blocks", lambda text: text_dialect.read(f"{text}\n```python {text[:900]}\n{text}\n```")),
+    Parser("models.dialects.blocks", lambda text: text_dialect.read(f"```open\n{text}\n```")),
+    Parser("models.dialects.calls", lambda text: text_dialect.read(f"<tool_call>{text}")),
+    Parser("models.dialects.calls", lambda text: text_dialect.read(f"<function=open>{text}")),
+    Parser("models.dialects.single", single_dialect.read),
     Parser("models.tokens", estimated),
     Parser("models.experts", lambda text: _word("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
-    Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
+    Parser("models.clients.dialogue", lambda text: _block_of(f"```edit a.py\n{text}")),
+    Parser("models.clients.dialogue", _block_of),
+    Parser("models.clients.lenient_json", lambda text: list(json_values(text))),
+    Parser("models.clients.lenient_json", lambda text: list(json_values(f"{{'a': [{text}"))),
+    Parser("models.clients.openai", lambda text: _with_text_arguments(f"data: {text}".encode())),
+    Parser("models.clients.chat", lambda text: chat.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
     Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),
@@ -197,8 +223,21 @@ PARSERS = (
     Parser("domain.masking.values", lambda text: find_secrets(f"password = {text}")),
     Parser("domain.text.charsets", lambda text: declarations({".editorconfig": _raw(text)})),
     Parser("domain.text.charsets", lambda text: declarations({".gitattributes": _raw(text)})),
+    Parser("domain.text.passages", lambda text: passages.find(text, f"x\n{text[: len(text) // 9]}", text)),
+    Parser("domain.text.passages", lambda text: passages.find(f"{text}\n y", f"{text}\n  y\n", f"{text}\n  z\n")),
+    Parser("domain.text.passages", lambda text: passages.find(text, f"{text[:900]}\nunique_line\n", text)),
+    Parser("domain.text.passages", lambda text: passages.find("x", f"1 {text}", text)),
+    Parser("domain.text.elision", lambda text: elision(text, "a.py")),
+    Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
+    Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
+    Parser("domain.text.definitions", lambda text: definitions.redefined(text, f"def a():\n    {text}\n", "a.py")),
+    Parser(
+        "domain.text.definitions",
+        lambda text: definitions.redefined(f"function a() {{\n{text}", "function a() {\n}", "a.js"),
+    ),
+    Parser("domain.text.definitions", lambda text: definitions.names(text, "js")),
     Parser("domain.text.encoding", lambda text: decoded(_raw(text), "a.html")),
-    Parser("nodes._masks", lambda text: masked_run(_ran(text), Masker())),
+    Parser("nodes._masking", lambda text: masked_run(_ran(text), Masker())),
     Parser("sandbox.workspace.submodules", submodules.names),
     Parser("domain.text.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
     Parser("service.report", diff_view),
@@ -221,7 +260,7 @@ SHELL = frozenset(
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
-    "nodes._delivery": "at most 20,000 characters of a task, each tried once",
+    "nodes.assess": "at most 20,000 characters of a task, each tried once",
     "risk.grammar": "grammars that come with the house",
     "risk.rules": "patterns that come with the house, on texts that other modules bound",
     "sandbox.egress.policy": "a request line of at most 400 bytes, host names of at most 253 characters",
@@ -250,114 +289,15 @@ OURS = {
 }
 """Modules with patterns that read nothing from outside, or nothing long; and why."""
 
-_PIECES = (
-    "\n",
-    " ",
-    "\t",
-    "\r\n",
-    "0",
-    "a",
-    "aB",
-    "=",
-    "-",
-    ".",
-    "./",
-    "\\",
-    '"',
-    "'",
-    "(",
-    "[",
-    "{",
-    "()",
-    "[]",
-    "`",
-    "$",
-    "$(",
-    "<",
-    ">",
-    "/",
-    ":",
-    "@",
-    "+",
-    "*",
-    "#",
-    "|",
-    ";",
-    ",",
-    "!",
-    "?",
-    "_",
-    "é",
-    "\u202e",
-    "\0",
-    "\x1b[",
-    "\x1b]",
-    "a ",
-    "a\n",
-    "    \n",
-    "1 passed, ",
-    "\n= 1 passed",
-    "\nFAILED a - ",
-    "Ran 1 test in 1s\n",
-    "failures=1",
-    "--- FAIL: a",
-    "\nok a ",
-    "\nTests:  1",
-    "- error: ",
-    "(report",
-    "assertion ",
-    "diff --git ",
-    "\n@@ ",
-    "\n+++ b/",
-    'File "a", line 1',
-    "a.b.",
-    "\n    def test_a():\n",
-    ">   x\n",
-    "Failed example:\n",
-    "-eyJ",
-    "-----BEGIN PRIVATE KEY-----",
-    "authorization:",
-    "basic ",
-    "http://a",
-    "password=",
-    "if x:\n ",
-    "not ",
-    "1+",
-    "f(",
-    '{"a":',
-    "[1,",
-    "\\u",
-    "&a [*a",
-    "<<: *a\n",
-    "- ",
-    "? ",
-    "%TAG ! !\n",
-    "<!--",
-    "```",
-    "```a\n",
-    "<think>",
-    "</think>",
-    "echo a;",
-    "xargs ",
-    "eval -x ",
-    "busybox ",
-    "{a,b}",
-    "a&&",
-    "s/a/b/;",
-    "skip ",
-    "it('",
-    "<<EOF\n",
-)
-
 
 def shapes(seed: str, mixed: int) -> Iterator[tuple[str, Callable[[int], str]]]:
     """A name and a text of any length for each hostile shape: one piece again and again, and some mixtures of them."""
     draw = random.Random(seed)
-    for piece in _PIECES:
+    for piece in PIECES:
         yield repr(piece), _repeated("", piece, "")
     for _ in range(mixed):
-        before, after = draw.choice(_PIECES), draw.choice(_PIECES)
-        piece = "".join(draw.choices(_PIECES, k=draw.randint(1, 3)))
+        before, after = draw.choice(PIECES), draw.choice(PIECES)
+        piece = "".join(draw.choices(PIECES, k=draw.randint(1, 3)))
         yield f"{before!r} + {piece!r} … + {after!r}", _repeated(before, piece, after)
 
 

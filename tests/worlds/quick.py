@@ -9,9 +9,9 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from approvals import action_digest
-from benchmarks.idle import DIGEST, PLAN, staff
+from benchmarks.idle import DIGEST, PLAN, nodes
 from domain import Action, Ending, Refused, Requirement, Risk, Spent, Verdict
-from graphs import Staff, coding
+from graphs import Nodes, coding
 from nodes.ask import Asker, AskInput
 from nodes.assess import AssessInput
 from nodes.deliver import DeliverInput
@@ -113,7 +113,7 @@ class Delivers:
         return {"ending": Ending(status="delivered", answer_markdown="Done."), "messages": [AIMessage(content="Done.")]}
 
 
-def quick(application: Application, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Staff:
+def quick(application: Application, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Nodes:
     """Colleagues that take no time; only questions and deliveries are real."""
     assert isinstance(application.engine.spans, RunSpans)
     people: dict[str, Any] = {
@@ -124,7 +124,7 @@ def quick(application: Application, book: Path, gate: asyncio.Event, *, humans: 
         "wait": Waiter(ballots=application.ballots, clock=application.engine.clock),
         "deliver": Delivers(application.ballots, book),
     }
-    return replace(staff(application.engine.spans.tracing.tracer), **people)
+    return replace(nodes(application.engine.spans.tracing.tracer), **people)
 
 
 def idle_house(application: Application, book: Path, gate: asyncio.Event, *, humans: int = 1) -> Application:
@@ -133,7 +133,7 @@ def idle_house(application: Application, book: Path, gate: asyncio.Event, *, hum
     return employing(quiet, quick(application, book, gate, humans=humans))
 
 
-def employing(application: Application, staff: Staff) -> Application:
+def employing(application: Application, nodes: Nodes) -> Application:
     """The same house with other colleagues."""
-    graph = coding(staff, checkpointer=application.engine.graph.checkpointer)
-    return replace(application, staff=staff, engine=replace(application.engine, graph=graph))
+    graph = coding(nodes, checkpointer=application.engine.graph.checkpointer)
+    return replace(application, nodes=nodes, engine=replace(application.engine, graph=graph))

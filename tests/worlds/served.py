@@ -78,7 +78,7 @@ async def served(
     walks: bool = True,
     **given: Any,
 ) -> AsyncGenerator[Served]:
-    """The service on a free port. ``whole``: the real staff instead of the quick one; ``changed``: another house;
+    """The service on a free port. ``whole``: the real nodes instead of the quick one; ``changed``: another house;
     ``server``: a PostgreSQL URL; ``walks`` False: without the loop that finds what was not woken."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

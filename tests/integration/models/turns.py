@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
-from models import Message, ModelSettings, PromptFiles, Question
+from models import Message, ModelSettings, Question
 from models.clients import ModelEndpoint
 from models.clients.chat import open_chat
+from models.prompts import PromptFiles
 from models.routing import load_catalogue
 from nodes import prompts
-from nodes._prompt import as_json
+from nodes._models import as_json
 from nodes.observe import Observer
 from sandbox import Snapshot
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.providers import ChangeRequest
 from models.repair import Repair
-from nodes._lately import recent
+from nodes.coder.candidate_runs import recent
 from risk import RiskEngine
 from sandbox import REPO, Local, Pinned, Spec, Store, recent_changes
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.masking import Masker
-from nodes._context import TreeFiles, gather, news
+from nodes.coder.context import TreeFiles, gather, news
 from retrieval import Finder, ReadsMany
 from sandbox import Pinned, Store
 

@@ -14,7 +14,7 @@ HERE = ROOT / "examples" / "clients"
 
 @pytest.fixture
 def asked(service: Served) -> tuple[str, str, str, str]:
-    """The example's words are always the same; this repository's name makes the quick staff ask for a signature."""
+    """The example's words are always the same; this repository's name makes the quick nodes ask for a signature."""
     return service.url, service.key, service.session, "/sign"
 
 

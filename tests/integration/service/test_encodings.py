@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from domain.masking import Masker
-from nodes._context import gather
+from nodes.coder.context import gather
 from sandbox import Store
 from service import report
 from tests.worlds.house import OK, application, decide, git, start, task

@@ -10,7 +10,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from domain import Action, Ending, Plan, Requirement, Risk, Spent, Step, Task, Verdict
 from graphs import serializer
-from graphs.memory import allowed
+from graphs.serializer import allowed
 
 TASK = Task(text="a wish", repo="/r", accept="true")
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"), Step(id="2", title="u")), acceptance="true")

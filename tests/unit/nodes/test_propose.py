@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from domain import Budget, CodeChange, CommandRun, FileEdit, NewFile, Refused, Spent, Task, Unavailable
-from models import ChangeRequest, Message, ModelProvider, ModelSettings, PromptFiles, Scripted
+from models import ChangeRequest, Message, ModelProvider, ModelSettings, Scripted
+from models.prompts import PromptFiles
 from nodes import prompts
-from nodes._judge import Judge
-from nodes._means import affordable, together
-from nodes._propose import propose
+from nodes.coder.candidates import affordable, propose, together
+from nodes.coder.judge import Judge
 from tests.worlds.contest import BROKEN, RIGHT, WRONG, Told, change, contest, stopped
 from tests.worlds.house import QUICK
 

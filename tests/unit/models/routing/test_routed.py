@@ -221,3 +221,14 @@ async def test_no_endpoint_is_asked_with_a_secret(role):
     assert not [value for value in (token, "kX9-pQ2v", "zebra-7", "a@b.org") if value in told]
     assert "[secret: GitHub token]" in told
     assert "e-mail address]" in told
+
+
+async def test_the_coders_dialect_is_what_the_card_says_else_as_probed_else_by_name():
+    board = replace(Desk().board(), probes=MemoryAnswers())
+    assert await board.model("coder", errand()).dialect() == "single", "nothing is known about it"
+    card = ModelCard(id="qwen3-coder:30b", endpoint="http://127.0.0.1:1/v1")
+    assert await board.dialect_of(card, card.id) == "tools", "by its name"
+    await board.note_probed("http://127.0.0.1:1/v1", card.id, "text")
+    assert await board.dialect_of(card, card.id) == "text", "what was tried counts before a name"
+    assert await board.dialect_of(replace(card, endpoint="http://127.0.0.1:2/v1"), card.id) == "tools"
+    assert await board.dialect_of(replace(card, dialect="single"), card.id) == "single", "its card counts before both"

@@ -28,6 +28,13 @@ from service.cli.progress import LINES
         ),
         ("change_applied", "a.py", {}, "changed a.py"),
         ("candidate_tried", "coder", {"passed": True}, "candidate of coder passes"),
+        (
+            "coder_turn",
+            "",
+            {"number": 2, "action": "open", "subject": "a.py", "code": "no_file"},
+            "2. open a.py no_file",
+        ),
+        ("question_asked", "Which one?", {}, "asks: Which one?"),
         ("risk_rated", "high", {"reasons": ["writes", "runs"]}, "risk HIGH writes; runs"),
         ("reviewed", "changes_requested", {"issues": ["unclear"]}, "review: changes requested\n          - unclear"),
         ("ballot_opened", "b1", {"waiting": True}, "needs a signature: ballot b1"),
@@ -48,6 +55,13 @@ def test_nothing_to_say_is_no_line(kind: str, message: str) -> None:
 
 @pytest.mark.parametrize("kind", LINES)
 def test_markup_in_what_a_run_says_is_shown_and_not_obeyed(kind: str) -> None:
-    data = {"waiting": True, "provider": "[red]x", "steps": ["[red]x"], "issues": ["[red]x"], "voters": ["[red]x"]}
+    data = {
+        "waiting": True,
+        "provider": "[red]x",
+        "steps": ["[red]x"],
+        "issues": ["[red]x"],
+        "voters": ["[red]x"],
+        "subject": "[red]x",
+    }
     line = Text.from_markup(LINES[kind]("[red]x", {**data, "reasons": ["[red]x"], "accept": "[red]x"}))
     assert "[red]x" in line.plain or kind in {"risk_rated", "reviewed", "command_ended"}

@@ -1,0 +1,204 @@
+"""The coder's loop: one visit is one turn, one turn is one action, asked for, rated, done and recorded.
+
+Looking starts no container: files are read from the content store. What changes something or runs is rated first, and
+above the automatic tier it waits for its signature, in the middle of the step.
+"""
+
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from domain import (
+    AskAction,
+    Attempt,
+    CodeChange,
+    CoderTurn,
+    DoneAction,
+    EditAction,
+    OpenAction,
+    OpenQuestion,
+    Refused,
+    RunAction,
+    SearchAction,
+    Step,
+    ensure_within,
+    ready,
+)
+from models import Message, PromptSource, Question, Reply, worst_case
+from models.contract import DialectName
+from models.dialects import Reading, text, tools
+from nodes._events import TextStream, announce
+from nodes._models import Clock, Roster, ask_within_budget, selection, spent_on
+from nodes.coder.changes import ChangeRunner, label_of
+from nodes.coder.context import RecentTrees
+from nodes.coder.edits import fitted
+from nodes.coder.single import opening
+from nodes.coder.slices import ExecuteInput, ExecuteUpdate
+from nodes.coder.transcript import cut_output, key_facts, subject_of
+from sandbox import Deliverable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoderLoop:
+    """Takes one turn at the first step that is ready."""
+
+    changes: ChangeRunner
+    roster: Roster
+    prompt: PromptSource
+    clock: Clock
+    trees: RecentTrees
+
+    async def __call__(self, state: ExecuteInput, dialect: DialectName) -> ExecuteUpdate:
+        step = ready(state["plan"], state["done"])[0]
+        transcript = state.get("transcript", ())
+        turns = [turn for turn in state.get("turns", ()) if turn.step == step.id]
+        if transcript:  # a conversation is held in the language it began in, whatever answers it now
+            dialect = "tools" if tools.instructions() in transcript[0].content else "text"
+        else:
+            announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
+            transcript = await self._opening(state, step, dialect)
+        with self.changes.tracer.start_as_current_span("coder_turn") as span:
+            reply, reading = await self._ask(state, dialect, step, transcript, len(turns) + 1)
+            turn = CoderTurn(
+                step=step.id,
+                number=len(turns) + 1,
+                action=reading.action,
+                thought=reading.thought,
+                ok=reading.action is not None,
+                code=reading.code,
+                hint=reading.ignored,
+                call=reading.call,
+                result="" if reading.action is not None else reading.correction,
+            )
+            attempt = Attempt(step=step.id, number=turn.number, provider=reply.model, model=reply.model, turn=turn)
+            said = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
+            state = {**state, "spent": state["spent"] + spent_on(reply.usage)}
+            update = await self._perform(state, attempt)
+            span.set_attributes(
+                {
+                    "langfuse.observation.type": "tool",
+                    "gen_ai.tool.name": subject_of(turn)[0],
+                    "app.turn": turn.number,
+                    "app.step": step.id,
+                    "app.turn.code": turn.code,
+                }
+            )
+        return {**update, "transcript": (*transcript, said)}
+
+    async def _opening(self, state: ExecuteInput, step: Step, dialect: DialectName) -> tuple[Message, ...]:
+        told = await opening(self.changes, state, step)
+        form = tools.instructions() if dialect == "tools" else text.instructions()
+        return await self.prompt.render(
+            state["run"], expert=self.roster.expert_prompt(state["expert"]), form=form, **told
+        )
+
+    async def _ask(
+        self, state: ExecuteInput, dialect: DialectName, step: Step, transcript: tuple[Message, ...], number: int
+    ) -> tuple[Reply[str], Reading]:
+        """One question, within the budget, and what its answer means."""
+        task, settings = state["task"], self.roster.settings("coder")
+        model = await self.roster.model("coder", selection(state))
+        if model is None:
+            raise Refused("No model is configured for the coder.", code="no_provider", hint="See: signoff doctor")
+        tokens = worst_case(transcript, settings, rounds=1).tokens
+        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
+        stream = TextStream(provider=model.name, id=f"{step.id}.{number}", form="prose")
+        question = Question(
+            transcript,
+            str,
+            settings=settings,
+            listener=stream.hear,
+            tools=tools.schemas() if dialect == "tools" else (),
+            facts=key_facts(state.get("turns", ())),
+        )
+        try:
+            reply = await ask_within_budget(model, question, task=task, spent=state["spent"], now=self.clock())
+        finally:
+            stream.flush()
+        cut = reply.finish == "length"
+        if dialect == "tools":
+            return reply, tools.read(reply.value, reply.tool_calls, cut=cut)
+        return reply, text.read(reply.value, cut=cut)
+
+    async def _perform(self, state: ExecuteInput, attempt: Attempt) -> ExecuteUpdate:
+        match attempt.turn.action if attempt.turn is not None else None:
+            case None:
+                return await self.changes.saved(state, None, [attempt], state["spent"])
+            case OpenAction() | SearchAction() as action:
+                return await self._look(state, attempt, action)
+            case RunAction(command=command):
+                try:
+                    change = CodeChange(cmd_instructions=(command,))
+                except ValidationError:
+                    why = "The command is longer than 2,000 characters: write a script with an edit, and run that."
+                    attempt = _failed(attempt, why, "command_too_long")
+                    return await self.changes.saved(state, None, [attempt], state["spent"])
+                return await self._carry_out(state, attempt, change)
+            case EditAction(edits=edits):
+                edit = await fitted(self.trees, state, edits)
+                if edit.nothing:
+                    attempt = _failed(attempt, edit.told, "edit_does_not_apply")
+                    return await self.changes.saved(state, None, [attempt], state["spent"])
+                return await self._carry_out(
+                    state, _with_result(attempt, edit.told, ok=edit.problems == 0), edit.change
+                )
+            case DoneAction() as action:
+                work = await self.changes.open(state)
+                change = CodeChange(commit_message=action.message, notes=action.notes)
+                attempt = replace(attempt, change=change, note=action.notes)
+                if len({*state["done"], attempt.step}) == len(state["plan"].steps):
+                    attempt = await self.changes.accepted(state, work, attempt)
+                return await self.changes.saved(state, work, [attempt], state["spent"])
+            case AskAction(question=words):
+                announce("question_asked", words, step=attempt.step)
+                question = OpenQuestion(
+                    step=attempt.step,
+                    turn=attempt.number,
+                    text=words,
+                    asked_at=self.clock(),
+                    call=attempt.turn.call if attempt.turn is not None else "",
+                )
+                return {**await self.changes.saved(state, None, [attempt], state["spent"]), "question": question}
+
+    async def _look(self, state: ExecuteInput, attempt: Attempt, action: OpenAction | SearchAction) -> ExecuteUpdate:
+        files = await self.trees.of(state["run"], state["snapshot"].tree)
+        try:
+            if isinstance(action, OpenAction):
+                seen = await files.explorer.open(action.path, action.first, action.last)
+            else:
+                seen = await files.explorer.search(action.query, action.where, action.how)
+        except Refused as error:
+            attempt = _failed(attempt, f"{error.message} {error.hint}".strip(), error.stable_code)
+        else:
+            attempt = _with_result(attempt, cut_output(seen))
+        return await self.changes.saved(state, None, [attempt], state["spent"])
+
+    async def _carry_out(self, state: ExecuteInput, attempt: Attempt, change: CodeChange) -> ExecuteUpdate:
+        """Rate a change and do it, or let it wait for its signature."""
+        work: Deliverable = await self.changes.open(state)
+        attempt, risk = await self.changes.rated(state, work, attempt, change)
+        if risk is not None:
+            snapshot = await work.snapshot(label_of(state))
+            pending = self.changes.pending(state, snapshot, work.workspace, attempt, risk)
+            return {
+                "pending": pending,
+                "attempts": (),
+                "snapshot": snapshot,
+                "spent": state["spent"],
+                "verdict": None,
+            }
+        if not attempt.refused:
+            attempt = await self.changes.apply(state, work, attempt, attempt.change)
+        return await self.changes.saved(state, work, [attempt], state["spent"])
+
+
+def _with_result(attempt: Attempt, result: str, *, ok: bool = True) -> Attempt:
+    turn = attempt.turn
+    assert turn is not None  # noqa: S101  every attempt of this loop is a turn
+    return replace(attempt, turn=replace(turn, result=result[:60_000], ok=ok and turn.ok))
+
+
+def _failed(attempt: Attempt, result: str, code: str) -> Attempt:
+    turn = attempt.turn
+    assert turn is not None  # noqa: S101  every attempt of this loop is a turn
+    return replace(attempt, turn=replace(turn, result=result[:60_000], ok=False, code=code))

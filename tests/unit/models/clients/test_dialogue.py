@@ -1,0 +1,98 @@
+"""The dialogue that decides in which dialect a model can work."""
+
+import pytest
+
+from domain import RateLimited, Refused, Unavailable
+from models import Message, Scripted, ToolCall
+from models.clients.dialogue import FAULTS, PROMPT_CHARS, SHORT_CHARS, TURNS, dialogues
+
+PATH = "src/shop/prices.py"
+
+
+def call(name, **arguments):
+    return ToolCall(id=name, name=name, arguments=arguments)
+
+
+OPEN = call("open", path=PATH)
+EDIT = call("edit", path=PATH, search="sum(prices[1:])", replace="sum(prices)")
+DONE = call("done", message="Sum all prices")
+NO_TOOLS = Refused("none", code="llm_no_tools")
+GROUP = "<<<<<<< SEARCH\n    return sum(prices[1:])\n=======\n    return sum(prices)\n>>>>>>> REPLACE"
+BLOCKS = [
+    f"I look at it.\n\n```open\n{PATH}\n```",
+    f"```edit {PATH}\n{GROUP}\n```",
+    "```done\nSum all prices\n```",
+]
+
+
+async def held(*answers, **more):
+    model = Scripted(answers)
+    return await dialogues(model, **more), model
+
+
+async def test_who_opens_edits_and_ends_works_with_tools():
+    (one,), model = await held(OPEN, EDIT, DONE)
+    assert (one.dialect, one.passed, one.turns, one.faults) == ("tools", True, 3, ())
+    assert one.tokens > 0
+    assert model.left == 0
+    last = model.asked[-1]
+    assert [message.role for message in last[2:]] == ["assistant", "tool", "assistant", "tool"]
+    assert "return sum(prices[1:])" in last[3].content, "it was shown the file"
+    assert last[3].tool_call_id == "open"
+
+
+async def test_who_takes_no_tools_is_talked_with_in_blocks():
+    (tools, text), _ = await held(NO_TOOLS, *BLOCKS)
+    assert (tools.passed, tools.error) == (False, "llm_no_tools")
+    assert (text.dialect, text.passed, text.turns) == ("text", True, 3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I would change prices.py.",
+        call("open", path="/etc/passwd"),
+        call("fly", to="Rome"),
+        ToolCall(id="1", name="open", raw="{no", wrong="it is no JSON"),
+        call("edit", path=PATH, search="return", replace="pass"),
+        call("edit", path=PATH, search="nothing", replace=""),
+        call("edit", path=PATH, search="    return sum(prices[1:])", replace="return sum("),
+        DONE,
+    ],
+)
+async def test_who_loses_the_thread_works_without_a_dialogue(answer):
+    results, _ = await held(*[answer] * (FAULTS + 1), *["no blocks"] * (FAULTS + 1))
+    assert [(each.dialect, each.passed) for each in results] == [("tools", False), ("text", False), ("single", True)]
+    assert all(each.problem and len(each.faults) == FAULTS + 1 for each in results[:2])
+
+
+async def test_a_slip_is_forgiven_and_told_what_to_write_instead():
+    (one,), model = await held("Sure!", OPEN, call("edit", path=PATH, search="x", replace="y"), EDIT, DONE)
+    assert (one.passed, one.turns, len(one.faults)) == (True, 5, 2)
+    assert "for example open with" in model.asked[1][-1].content
+
+
+async def test_who_never_ends_does_not_pass():
+    results, _ = await held(*[OPEN] * TURNS, *[BLOCKS[0]] * TURNS)
+    assert results[-1].dialect == "single"
+    assert "after 8 answers" in results[0].problem
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), RateLimited("slowly"), Refused("no", code="llm_unauthorized")])
+async def test_an_endpoint_that_fails_meanwhile_decides_nothing(error):
+    results, _ = await held(OPEN, error)
+    assert [(each.passed, each.error) for each in results] == [(False, error.stable_code)]
+
+
+async def test_the_prompt_is_long_unless_the_context_is_short():
+    _, model = await held(OPEN, EDIT, DONE)
+    assert PROMPT_CHARS <= sum(len(message.content) for message in model.asked[0]) <= PROMPT_CHARS * 1.2
+    _, model = await held(OPEN, EDIT, DONE, context=4_096)
+    assert sum(len(message.content) for message in model.asked[0]) <= SHORT_CHARS * 1.3
+
+
+async def test_several_calls_at_once_each_get_their_result():
+    both = Message(role="assistant", content="", tool_calls=(OPEN, EDIT))
+    (one,), model = await held(both, EDIT, DONE)
+    assert one.passed
+    assert [message.tool_call_id for message in model.asked[1][-2:]] == ["open", "edit"]
