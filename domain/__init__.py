@@ -3,7 +3,6 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.baseline import Comparison, compared_with_baseline
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
 from domain.coder import (
     AskAction,
@@ -52,6 +51,8 @@ from domain.evidence import (
     TestCase,
     TestReport,
 )
+from domain.failures import KINDS as FAILURE_KINDS
+from domain.failures import failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
@@ -68,14 +69,14 @@ from domain.limits import (
     verdict_on,
 )
 from domain.progress import Attempt, Pending, Selection
-from domain.reports import failure_kind, read_report
+from domain.reports import read_report
+from domain.suite import Comparison, compared_with_baseline, is_test, weakened
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.encoding import TextFile, decoded, dominant, universal
 from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
-from domain.weakening import is_test, weakened
 from domain.work import (
     ApiDesign,
     Budget,
@@ -95,6 +96,7 @@ from domain.work import (
 
 __all__ = [
     "DECLARING",
+    "FAILURE_KINDS",
     "LAST_TURNS",
     "LOOP",
     "MANIFESTS",

@@ -1,4 +1,4 @@
-"""Test reports: counts, failing cases and the kind of a failure (F2), read out of what runners print. Pure.
+"""Test reports: counts and failing cases, read out of what test runners print. Pure.
 
 Known are pytest, unittest, go, cargo, node and jest.
 
@@ -9,7 +9,7 @@ the text: blanks at the start of a line never run over its end, and a number is 
 import re
 from collections.abc import Callable
 
-from domain.evidence import FailureKind, TestCase, TestReport
+from domain.evidence import TestCase, TestReport
 from domain.text.untrusted import clipped, whole_number
 
 _MESSAGE = 400
@@ -125,33 +125,3 @@ def read_report(text: str) -> TestReport | None:
     """
     plain = _ANSI.sub("", clipped(text))
     return next((report for read in _READERS if (report := read(plain))), None)
-
-
-_KINDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
-    (
-        "build",
-        re.compile(
-            r"^E?[ \t]*(SyntaxError|IndentationError|ImportError|ModuleNotFoundError)\b|error\[E\d+\]|could not compile"
-            r"|cannot find (package|module)|undefined: |SyntaxError:|error: linking|collected 0 items / \d",
-            re.MULTILINE,
-        ),
-    ),
-    (
-        "types",
-        re.compile(
-            r"error TS\d|\[(arg-type|assignment|return-value|attr-defined|call-arg)\]|- error: .{0,500}\(report\w"
-        ),
-    ),
-    ("style", re.compile(r"^\S+:\d+:\d+: [A-Z]{1,4}\d{3,4} |would reformat|\d problems? \(\d", re.MULTILINE)),
-    ("docs", re.compile(r"sphinx|mkdocs|WARNING: document isn't included|broken link", re.IGNORECASE)),
-    ("tests", re.compile(r"\d failed|FAILED|AssertionError|--- FAIL|assertion .{0,500}failed|not ok \d", re.MULTILINE)),
-)
-
-
-def failure_kind(output: str) -> FailureKind:
-    """Return the first kind whose rule matches, else ``general``."""
-    text = clipped(output)
-    for kind, rule in _KINDS:
-        if rule.search(text):
-            return kind
-    return "general"

@@ -17,6 +17,7 @@ from domain import (
     Step,
     Transient,
     ensure_within,
+    failure_kind,
     read_report,
     ready,
 )
@@ -86,7 +87,8 @@ class SingleAnswer:
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
     ) -> list[Answer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
-        context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else None)
+        red = None if state["baseline"].ok else failure_kind(plain(state["baseline"]))
+        context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else red)
         providers = affordable(await self.roster.providers(context), task.budget, state["spent"], prompts, settings)
         if await self.roster.model("coder", context) is not None:
             tokens = sum(worst_case(m, settings, rounds=1).tokens for m in prompts)

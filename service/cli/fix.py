@@ -1,17 +1,16 @@
-"""``signoff fix``: logs and files in on standard input, a diff out on standard output (F5).
+"""``signoff fix``: logs and files in on standard input, a diff and what it took out on standard output (F5, H6).
 
-Tests that the logs hold are written down as tests again, so that there is something to prove the fix with.
+What proves the fix: the command that is named, else the tests among the files, else the assertions in the logs, written
+down as tests again, else the checker that the kind of failure speaks of. Where the sandbox has none, the diff says so.
 """
 
-import ast
-import builtins
 import json
-import re
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -19,126 +18,38 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
-from domain import Charsets, Line, Prose, Refused, Task, decoded, failure_kind, python_tree, value, written
+from domain import (
+    FAILURE_KINDS,
+    Attempt,
+    Charsets,
+    FailureKind,
+    Line,
+    Prose,
+    Refused,
+    Task,
+    decoded,
+    failure_kind,
+    find_acceptance,
+    value,
+    written,
+)
+from models.contract import SelectionContext
+from models.routing import ProviderOrder
+from service.cli.logged_tests import has_tests, remade
 from service.cli.progress import Progress
 from service.cli.terminal import err, print_json
 from service.cli.terminal import run as run_async
 from service.runs.runs import RunState
 from service.settings import read_settings
-from service.wiring.application import open_application
+from service.wiring.application import Application, open_application
 
 NAME = "test_from_the_logs.py"
 COMMAND = f"python3 -m pytest -q {NAME}"
-
-_TEST = re.compile(r"(^|/)(tests?/.*|test_[^/]*|[^/]*_test|tests)\.py$")
-_SHOWN = re.compile(r"    def test\w*\(\):")
-_FRAME = re.compile(r'File "[^"\n]+", line \d+, in test\w*\n\s+(\S.*)')
-_EXAMPLE = re.compile(r"Failed example:\n\s+(\S.*)\nExpected:\n\s+(\S.*)\nGot")
-_ASSERTED = {"assertEqual": "==", "assertIn": "in", "assertIs": "is", "assertNotEqual": "!=", "assertNotIn": "not in"}
-
-
-def has_tests(files: Mapping[str, str]) -> bool:
-    """Whether one of the files is one of tests."""
-    return any(_TEST.search(path) for path in files)
-
-
-def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
-    """A file of tests made of the assertions in the logs that speak of names the files define; None without any."""
-    # Names of modules and of what they define at their top, each with the import that brings it.
-    defined: dict[str, str] = {}
-    for path, text in files.items():
-        parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
-        parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
-        if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
-            continue
-        module = ".".join(parts)
-        defined.setdefault(
-            parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
-        )
-        for name in top_names(text):
-            defined.setdefault(name, f"from {module} import {name}")
-    known = {*defined, *dir(builtins)}
-    bodies: list[str] = []
-    used: set[str] = set()
-    for text in dict.fromkeys(text for log in logs.values() for text in failed_statements(log)):
-        free = free_names(text)
-        if free is not None and free & defined.keys() and free <= known:
-            bodies.append(text)
-            used |= free & defined.keys()
-    if not bodies:
-        return None
-    imports = [defined[name] for name in sorted(used)]
-    sources = "import sys\n\nsys.path.insert(0, 'src')\n" if any(path.startswith("src/") for path in files) else ""
-    tests = [f"def test_{place}():\n{plain_body(body)}" for place, body in enumerate(bodies, 1)]
-    return "\n\n\n".join(["\n".join([f"{sources}", *dict.fromkeys(imports)]).strip(), *tests]) + "\n"
-
-
-def failed_statements(log: str) -> Iterator[str]:
-    """Statements that failed: whole tests where they are shown, single assertions elsewhere."""
-    log = log.replace("\r\n", "\n")
-    for lines in shown_tests(log):
-        yield "\n".join(line[8:] if line[4:8].isspace() else line[4:] for line in lines)
-    for found in _FRAME.finditer(log):
-        yield found[1]
-    for found in _EXAMPLE.finditer(log):
-        yield f"assert repr({found[1]}) == {found[2]!r}"
-
-
-def shown_tests(log: str) -> Iterator[list[str]]:
-    """Failing tests as pytest shows them: their lines up to the one that failed, which has a ``>`` in front."""
-    lines: list[str] | None = None
-    for line in log.split("\n"):
-        if lines is None or (line and not line.startswith(("    ", ">   "))):
-            lines = [] if _SHOWN.fullmatch(line) else None
-            continue
-        lines.append(line)
-        if line.startswith(">   "):
-            yield lines
-            lines = None
-
-
-def free_names(text: str) -> set[str] | None:
-    """The names that statements need from outside; None when they are no Python, or assert nothing."""
-    tree = python_tree(text)
-    if tree is None:
-        return None
-    methods = (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
-    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)) and not any(m in _ASSERTED for m in methods):
-        return None
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    stored = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | (
-        {"self"} if "self.assert" in text else set()
-    )
-    return {node.id for node in names} - stored
-
-
-def plain_body(body: str) -> str:
-    """The body of a test; assertions of unittest become plain ones."""
-    tree = ast.parse(body)
-    for place, node in enumerate(tree.body):
-        match node:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=[one, other, *_])) if name in _ASSERTED:
-                text = f"assert {ast.unparse(one)} {_ASSERTED[name]} {ast.unparse(other)}"
-                tree.body[place] = ast.parse(text).body[0]
-            case _:
-                continue
-    return "\n".join(f"    {line}" for line in ast.unparse(tree).splitlines())
-
-
-def top_names(text: str) -> Iterator[str]:
-    """Yield the names that a module defines at its top."""
-    tree = python_tree(text)
-    for node in tree.body if tree is not None else ():
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                yield name
-            case _:
-                continue
-
+UNPROVED = "signoff: nothing in the sandbox can check this change"
+"""Said by a check that cannot be made. It ends well: there is nothing that the change could be refused for."""
 
 MAX_INPUT = 64 << 20
+_SHAPE = 'Send {"logs": {"tests": "…"}, "files": {"path": "content"}}; see: signoff fix --help'
 
 
 @value
@@ -158,9 +69,19 @@ class FixRequest:
     """What comes in."""
 
     logs: dict[str, str] = Field(default_factory=dict)
+    """What a tool printed, by the name of the tool or of what it checks: ``tests``, ``types``, ``build``, ``mypy``."""
     files: Mapping[str, str | Raw]
     accept: Line | None = None
     task: Prose = ""
+
+    @property
+    def kind(self) -> FailureKind:
+        """By what the logs say, else by what they are called."""
+        said = failure_kind("\n".join(self.logs.values()))
+        called: list[FailureKind] = [FAILURE_KINDS[name.lower()] for name in self.logs if name.lower() in FAILURE_KINDS]
+        if said == "general" and called:
+            return called[0]
+        return said
 
 
 _ORDER = TypeAdapter(FixRequest)
@@ -174,16 +95,27 @@ def fix(
 
     A file is its text, written in the encoding that it declares (else UTF-8), or {"base64": …}, its bytes.
 
-    Without a test among the files, the assertions in the logs become one.
+    Logs are by the name of a tool or of what it checks: tests, types, build, style, docs.
+
+    What proves the fix: --accept or "accept", else the tests among the files, else the assertions in the logs, else the
+    checker of that kind (tsc, mypy, go vet, …). Where the sandbox has none, "proved" is false.
 
     Optional keys: "accept" (the command that must pass) and "task" (what is wrong, in words).
 
-    Example:
+    "metrics.providers" says who was to be asked and why, what each candidate came to, which was taken, and its tokens.
+
+    Exit status 0: there is a diff, or nothing to do. 1: no diff; "error" has the code. 2: the input is refused.
+
+    Examples:
       echo '{"logs": {"tests": "…"}, "files": {"app.py": "…", "test_app.py": "…"}}' | signoff fix
+      echo '{"logs": {"types": "TS2307"}, "files": {"src/App.tsx": "…"}}' | signoff fix
+      signoff fix --accept 'npx tsc --noEmit -p .' < order.json | jq -r .diff | git apply
     """
     started = time.monotonic()
 
-    async def work() -> tuple[FixRequest, RunState]:
+    async def work() -> tuple[FixRequest, ProviderOrder, RunState]:
+        if sys.stdin.isatty():
+            raise Refused("Nothing comes in on standard input.", code="input_invalid", hint=_SHAPE)
         order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
         with tempfile.TemporaryDirectory(prefix="signoff-fix-") as folder:
             order, command = provable(order, accept)
@@ -193,14 +125,23 @@ def fix(
                 if verbose:
                     application.announce(err())
                 task = Task(text=words(order), repo=folder, accept=command, deliver="patch", strategy=settings.strategy)
+                routed = await _routed(application, task, order)
                 created = await application.engine.create(task)
                 listen = Progress(err()) if verbose else _silent
-                return order, await application.engine.advance(created.id, listen)
+                return order, routed, await application.engine.advance(created.id, listen)
 
-    order, standing = run_async(work, as_json=True)
-    answer = result(order, standing, time.monotonic() - started)
+    order, routed, standing = run_async(work, as_json=True)
+    answer = result(order, standing, time.monotonic() - started, routed)
     print_json(answer)
     raise typer.Exit(0 if "error" not in answer else 1)
+
+
+async def _routed(application: Application, task: Task, order: FixRequest) -> ProviderOrder:
+    roster = application.roster
+    expert = roster.choose_expert(task.text, tuple(order.files))
+    wanted = SelectionContext(run="fix", org=application.org, task=task, expert=expert, failure=order.kind)
+    turn, providers = await roster.would_ask(wanted, look=False)
+    return ProviderOrder(providers=providers, reason=turn.reason)
 
 
 def read_order(raw: bytes) -> FixRequest:
@@ -213,43 +154,94 @@ def read_order(raw: bytes) -> FixRequest:
         raise Refused(
             "The input is larger than 64 MiB.", code="input_too_large", hint="Send only the files it is about."
         )
+    if not raw.strip():
+        raise Refused("Nothing came in on standard input.", code="input_invalid", hint=_SHAPE)
     try:
-        return _ORDER.validate_json(raw)
+        order = _ORDER.validate_json(raw.removeprefix(b"\xef\xbb\xbf"))
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}" for e in error.errors()[:5])
-        raise Refused(
-            f"The input is not valid: {what}",
-            code="input_invalid",
-            hint='Send {"logs": {"tests": "…"}, "files": {"path": "content"}}.',
-        ) from None
+        what = "; ".join(dict.fromkeys(_wrong(e["loc"], e["type"], e["msg"]) for e in error.errors()[:10]))
+        raise Refused(f"The input is not valid: {what}", code="input_invalid", hint=_SHAPE) from None
+    if not order.files:
+        raise Refused('"files" is empty: there is nothing to fix.', code="input_invalid", hint=_SHAPE)
+    return order
+
+
+def _wrong(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One thing that is wrong, in the words of who sent it."""
+    match place:
+        case ():
+            return message
+        case (key,) if kind == "unexpected_keyword_argument":
+            return f'the key "{key}" is not known (known: logs, files, accept, task)'
+        case (key,) if kind in {"missing", "missing_argument", "missing_keyword_only_argument"}:
+            return f'"{key}" is missing'
+        case ("files", str(path), *_):
+            return f'the file "{path}" is neither a text nor {{"base64": …}}'
+        case ("logs", str(name), *_):
+            return f'the log "{name}" is no text'
+        case _:
+            return f'"{place[0]}": {message}'
 
 
 def provable(order: FixRequest, accept: str | None) -> tuple[FixRequest, str | None]:
-    """The order with what proves it: its own tests or command, else tests made of the assertions in its logs.
+    """The order with what proves it: see the top of this file. None: the repository's own way is looked for.
 
     Raises:
-        Refused: ``acceptance_not_found`` when there is neither.
+        Refused: ``acceptance_not_found`` when nothing would prove a change of Python that a test asks for.
     """
     command = accept or order.accept
     python = all(name.endswith(".py") for name in order.files)
     texts = {name: file.text(name) if isinstance(file, Raw) else file for name, file in order.files.items()}
-    if command or not python or has_tests(texts):
+    if command or (python and has_tests(texts)):
         return order, command
-    made = remade(order.logs, texts)
-    if made is None:
+    made = remade(order.logs, texts) if python else None
+    if made is not None:
+        return replace(order, files={**order.files, NAME: made}), COMMAND
+    if order.kind in {"types", "build", "style", "docs"}:
+        own = not python and find_acceptance(tuple(texts), texts)
+        return order, checked_by(order) or (None if own else f"echo {shlex.quote(UNPROVED)}")
+    if python:
         raise Refused(
             "The files hold no test, and the logs no assertion about what the files define.",
             code="acceptance_not_found",
             hint='Send the failing test among the files, or "accept": the command that proves the change.',
         )
-    return replace(order, files={**order.files, NAME: made}), COMMAND
+    return order, None
+
+
+def checked_by(order: FixRequest) -> str | None:
+    """The shell command that checks files for a kind of failure, and says so where the sandbox lacks the tool. Pure.
+
+    None where no tool is known: a page of TypeScript without its ``tsconfig.json`` compiles nowhere.
+    """
+    names, logs, kind = sorted(order.files), "\n".join(order.logs.values()), order.kind
+    python = shlex.join(name for name in names if name.endswith((".py", ".pyi")))
+    tools: list[tuple[str, str]] = []
+    if kind in {"types", "build"} and "tsconfig.json" in order.files:
+        tools.append(("command -v tsc", "tsc --noEmit -p ."))
+    if kind in {"types", "build"} and "go.mod" in order.files:
+        tools.append(("command -v go", "go vet ./..."))
+    if kind in {"types", "build"} and "Cargo.toml" in order.files:
+        tools.append(("command -v cargo", "cargo check --quiet"))
+    if python and kind == "types":
+        checker = "pyright" if "(report" in logs else "mypy"
+        tools.append((f"command -v {checker}", f"{checker} {python}"))
+    if python and kind == "build":
+        tools.append(("command -v python3", f"python3 -m py_compile {python}"))
+    if python and kind == "style":
+        tools.append(("command -v ruff", f"ruff check {python}"))
+    if not tools:
+        return None
+    there, check = tools[0]
+    path = 'PATH="$PWD/node_modules/.bin:$PATH"'
+    return f"{path}; if {there} >/dev/null; then {check}; else echo {shlex.quote(UNPROVED)}; fi"
 
 
 def lay_out(order: FixRequest, folder: Path) -> None:
     """Write the files into a fresh git repository.
 
     Raises:
-        Refused: ``input_invalid`` for a path that leaves the folder.
+        Refused: ``input_invalid`` for a path that leaves the folder, or that is a file and a folder at once.
     """
     for name, content in order.files.items():
         path = PurePosixPath(name)
@@ -264,8 +256,12 @@ def lay_out(order: FixRequest, folder: Path) -> None:
                 f"{name!r} is not a path inside a repository.", code="input_invalid", hint="Use relative paths."
             )
         target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.base64 if isinstance(content, Raw) else written(content, name, Charsets()))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.base64 if isinstance(content, Raw) else written(content, name, Charsets()))
+        except (OSError, UnicodeError) as error:
+            what = f"{name!r} cannot be written: {getattr(error, 'strerror', None) or error}"
+            raise Refused(what, code="input_invalid", hint="Give each file a path of its own.") from error
     # The files may hold attributes: nobody's configuration is there for them to name a program of.
     quiet = [
         "env",
@@ -298,30 +294,44 @@ def words(order: FixRequest) -> str:
     return f"{order.task or 'Fix what the logs show.'}\n\n{logs}".strip()[:20_000]
 
 
-def result(order: FixRequest, standing: RunState, seconds: float) -> dict[str, Any]:
+def result(
+    order: FixRequest, standing: RunState, seconds: float, routed: ProviderOrder | None = None
+) -> dict[str, Any]:
     """The answer: the diff, and what it took."""
     run, values = standing.run, standing.values
     attempts, proof, spent = values.get("attempts", ()), values.get("proof"), values.get("spent")
     report = proof.report if proof else None
     last = attempts[-1] if attempts else None
+    diff = values.get("diff", "") if run.status == "delivered" else ""
+    tokens = {"tokens_in": spent.tokens_in if spent else 0, "tokens_out": spent.tokens_out if spent else 0}
     metrics = {
         "run": run.id,
         "status": run.status,
-        "failure_kind": failure_kind("\n".join(order.logs.values())),
+        "failure_kind": order.kind,
         "provider": last.provider if last else "",
         "model": last.model if last else "",
         "reason": last.note if last else "",
         "candidates": [json.loads(TypeAdapter(type(c)).dump_json(c)) for c in last.candidates] if last else [],
+        "providers": {
+            "router_decision": {
+                "stage": order.kind,
+                "providers": list(routed.providers) if routed else [],
+                "reason": routed.reason if routed else "",
+            },
+            "candidates": candidates(last),
+            "selected": selected(last, diff, seconds) if diff else None,
+            "trace": {"provider": last.provider if last else "", **tokens},
+        },
         "seconds": round(seconds, 3),
-        "tokens_in": spent.tokens_in if spent else 0,
-        "tokens_out": spent.tokens_out if spent else 0,
+        **tokens,
         "cost": str(spent.cost) if spent else "0",
+        "proved": bool(proof and proof.run.ok and UNPROVED not in proof.run.stdout.text()),
         "tests_passed": report.passed if report else None,
         "tests_failed": report.failed + report.errors if report else None,
         "command": proof.command if proof else None,
         "exit_code": proof.run.code if proof else None,
     }
-    answer: dict[str, Any] = {"diff": values.get("diff", "") if run.status == "delivered" else "", "metrics": metrics}
+    answer: dict[str, Any] = {"diff": diff, "metrics": metrics}
     if run.status == "delivered" and values.get("readable"):
         answer["readable_diff"] = values["readable"]
     if run.status not in {"delivered", "nothing_to_do"}:
@@ -332,6 +342,32 @@ def result(order: FixRequest, standing: RunState, seconds: float) -> dict[str, A
             "hint": ending.hint if ending else "",
         }
     return answer
+
+
+def candidates(last: Attempt | None) -> list[dict[str, Any]]:
+    """What the last attempt had to choose from, best first; the only one where nobody else was asked."""
+    if last is None or not (last.candidates or last.provider):
+        return []
+    if not last.candidates:
+        passed = bool(last.runs) and all(run.ok for run in last.runs)
+        return [{"provider": last.provider, "index": 0, "passed": passed, "note": last.refused or last.note}]
+    return [
+        {
+            "provider": each.provider,
+            "index": place,
+            "passed": each.builds and each.reproduction_passed and each.regression_passed,
+            "note": each.note,
+        }
+        for place, each in enumerate(last.candidates)
+    ]
+
+
+def selected(last: Attempt | None, diff: str, seconds: float) -> dict[str, Any]:
+    """Whose change the diff is, which of the candidates, its changed lines, and the milliseconds until it was green."""
+    provider = last.provider if last else ""
+    place = next((n for n, each in enumerate(candidates(last)) if each["provider"] == provider), 0)
+    size = sum(line[:1] in {"+", "-"} and line[:3] not in {"+++", "---"} for line in diff.splitlines())
+    return {"provider": provider, "index": place, "diff_size": size, "ttg_ms": round(seconds * 1_000)}
 
 
 def _silent(_: object) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy.schema import CreateColumn
 
 from approvals.storage import metadata as approvals
 from database import writing
-from models.tables import METADATA as MODEL_TABLES
+from models import MODEL_TABLES
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS
 from service.auth.rate_limits import RATES

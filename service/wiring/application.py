@@ -293,18 +293,24 @@ def _select_models(  # noqa: PLR0917
     )
 
 
-def _single_answer(
+def _executor(
     settings: Settings, changes: ChangeRunner, roster: ModelSelection, trees: RecentTrees, clock: Clock
-) -> SingleAnswer:
+) -> Executor:
     says = wordings(settings)
-    return SingleAnswer(
+    return Executor(
         changes=changes,
         roster=roster,
-        prompt=says["execute"],
-        judging=says["judge"],
+        loop=CoderLoop(changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees),
+        single=SingleAnswer(
+            changes=changes,
+            roster=roster,
+            prompt=says["execute"],
+            judging=says["judge"],
+            clock=clock,
+            trees=trees,
+            provider_seconds=settings.repair_seconds,
+        ),
         clock=clock,
-        trees=trees,
-        provider_seconds=settings.repair_seconds,
     )
 
 
@@ -332,7 +338,6 @@ def build_nodes(
         ballots=ballots,
         tracer=spans.tracer,
     )
-    trees = RecentTrees(store, masks)
     return Nodes(
         receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
         plan=Planner(
@@ -344,13 +349,7 @@ def build_nodes(
             clock=clock,
             tracer=spans.tracer,
         ),
-        execute=Executor(
-            changes=changes,
-            roster=roster,
-            loop=CoderLoop(changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees),
-            single=_single_answer(settings, changes, roster, trees, clock),
-            clock=clock,
-        ),
+        execute=_executor(settings, changes, roster, RecentTrees(store, masks), clock),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
             workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock

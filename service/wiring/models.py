@@ -293,7 +293,10 @@ class ModelSelection:
             return ProviderOrder(
                 providers=strategy.providers, reason=f"Strategy {errand.task.strategy} names the providers."
             )
-        return providers_for(errand.failure if errand.attempt > 1 else None, self.catalogue)
+        # Failing tests before anything was tried are what the coder is asked for; what does not even build, or whose
+        # types are wrong, has its rule from the start.
+        known = errand.failure if errand.attempt > 1 or errand.failure != "tests" else None
+        return providers_for(known, self.catalogue)
 
     async def _who(self, turn: ProviderOrder, errand: SelectionContext, *, look: bool = True) -> tuple[Provider, ...]:
         policy = await self.board.policy(errand)

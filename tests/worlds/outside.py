@@ -69,7 +69,7 @@ from risk.paths import glob_expression
 from sandbox.requirements import is_manifest, requirements
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
-from service.cli import fix
+from service.cli import logged_tests
 from service.report import diff_view, harmless
 from telemetry.redact import Redactor
 from tests.worlds.pieces import PIECES
@@ -124,11 +124,11 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
-    Parser("domain.reports", failure_kind),
+    Parser("domain.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
-    Parser("domain.weakening", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),
-    Parser("domain.weakening", is_test, most=4_000),
+    Parser("domain.suite", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),
+    Parser("domain.suite", is_test, most=4_000),
     Parser("domain.text.untrusted", python_tree),
     Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
     Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
@@ -211,8 +211,8 @@ PARSERS = (
     Parser("approvals.channels.base", lambda text: parse_github(_raw(text), "check_run"), refuses=(Refused,)),
     Parser("approvals.channels.teams", lambda text: parse_teams(_raw(text)), refuses=(Refused,)),
     Parser("approvals.channels.teams", lambda text: (_wrote(text), _wrote(f"<at>{text}"), plain_text(text))),
-    Parser("service.cli.fix", lambda text: fix.remade({"log": text}, {"a.py": "x = 1"})),
-    Parser("service.cli.fix", lambda text: fix.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
+    Parser("service.cli.logged_tests", lambda text: logged_tests.remade({"log": text}, {"a.py": "x = 1"})),
+    Parser("service.cli.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
     Parser("models.partial_json", lambda text: PartialChange().read(text)),
     Parser("models.partial_json", lambda text: PartialChange().read(f'{{"path": "{text}')),
     Parser("domain.identity.addresses", redacted),

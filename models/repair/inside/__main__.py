@@ -17,7 +17,7 @@ from .runner.start import Refusal, Wanted, lacking, namesakes, started
 from .search.candidates import Candidates
 from .search.jobs import Jobs
 from .search.report import report
-from .search.search import Search
+from .search.search import RepairSearch
 from .search.settle import chosen
 
 _BASELINE_SHARE = 0.4
@@ -79,7 +79,7 @@ def repair(request: Message) -> Message:
         proof = starting + sum(test.seconds for test in baseline.tests.values() if not test.bad)
         until -= min(_PROOF_SHARE * (until - began), _PROOF * proof)
         jobs = Jobs(baseline, files)
-        search = Search(lab, baseline, jobs, until, lambda text: _say(text.replace(f"{root}{os.sep}", "")))
+        search = RepairSearch(lab, baseline, jobs, until, lambda text: _say(text.replace(f"{root}{os.sep}", "")))
         _stages(search, candidates, until, several=len(jobs.representatives()) > 1)
         facts = {
             **vars(search.tally),
@@ -144,7 +144,7 @@ def _ran(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> Baseli
     return baseline
 
 
-def _stages(search: Search, candidates: Candidates, until: float, *, several: bool) -> None:
+def _stages(search: RepairSearch, candidates: Candidates, until: float, *, several: bool) -> None:
     """Single edits first; from time to time a second edit on top of the best partial repairs."""
     singles = candidates.ranked()
     began = time.monotonic()

@@ -26,6 +26,7 @@ def total(prices):
 """
 RUSSIAN = CODE.replace("Zählt die Preise zusammen.", "Сумма цен").replace("Größe", "Размер").replace("déjà vu", "было")
 JAPANESE = CODE.replace("Zählt die Preise zusammen.", "合計").replace("Größe", "大きさ").replace("déjà vu", "既視感")
+TWICE = JAPANESE.replace("既視感", "既視感 ①")
 TEST = """\
 import pytest
 from prices import NAME, total
@@ -52,6 +53,9 @@ def cookie(name: str, text: str = CODE) -> str:
         pytest.param(cookie("koi8-r", RUSSIAN).encode("koi8-r"), id="koi8-r"),
         pytest.param(cookie("euc-jp", JAPANESE).encode("euc-jp"), id="euc-jp"),
         pytest.param(b"#!/usr/bin/python3\n" + cookie("shift_jis", JAPANESE).encode("shift_jis"), id="shift_jis"),
+        pytest.param(b"#!/usr/bin/python3\n" + cookie("cp932", TWICE).encode("cp932"), id="cp932"),
+        pytest.param(cookie("iso2022_jp", JAPANESE).encode("iso2022_jp"), id="iso2022_jp"),
+        pytest.param(cookie("gb18030", JAPANESE.replace("既視感", "價格")).encode("gb18030"), id="gb18030"),
         pytest.param(CODE.encode("utf-8-sig"), id="utf-8-sig"),
         pytest.param(CODE.replace("\n", "\r").encode(), id="cr"),
         pytest.param(cookie("latin-1").replace("\n", "\r").encode("latin-1"), id="latin-1-cr"),

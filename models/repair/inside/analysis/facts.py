@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .history import Template
 from .kin import Kin
 from .source import FUNCTIONS, Code
 
@@ -19,6 +20,8 @@ class Hints:
     raises: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
     """Everything that they ask for by name: functions, attributes, and what a failure says is not there."""
+    history: tuple[Template, ...] = ()
+    """Statements that the repository's people added or took away lately."""
 
 
 @dataclass

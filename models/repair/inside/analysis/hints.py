@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from .facts import Hints
+from .history import Template
 from .overrides import read
 from .source import FUNCTIONS
 
@@ -15,7 +16,12 @@ _QUOTED = re.compile(r"'(\w+)'")
 _NAME = re.compile(r"::(\w+)(?:\[.*\])?$")
 
 
-def hints(tests: Sequence[tuple[str, str]], values: Sequence[object] = (), messages: Sequence[str] = ()) -> Hints:
+def hints(
+    tests: Sequence[tuple[str, str]],
+    values: Sequence[object] = (),
+    messages: Sequence[str] = (),
+    history: tuple[Template, ...] = (),
+) -> Hints:
     """Read the functions of these tests (id, file); ``values`` are what they held when they failed."""
     strings: list[str] = []
     numbers: list[str] = []
@@ -40,6 +46,7 @@ def hints(tests: Sequence[tuple[str, str]], values: Sequence[object] = (), messa
         numbers=tuple(dict.fromkeys(numbers))[:_STRINGS],
         raises=tuple(dict.fromkeys(raises)),
         names=frozenset(names),
+        history=history,
     )
 
 

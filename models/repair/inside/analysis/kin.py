@@ -132,7 +132,7 @@ def fitted(phrase: Phrase, known: AbstractSet[str], params: tuple[str, ...]) -> 
 
 def borrowed(phrases: Iterable[Phrase], name: str, known: AbstractSet[str], params: tuple[str, ...]) -> list[str]:
     """What fits here, from functions of a like name first; what is named like theirs is named like this one, too."""
-    ranked = sorted(phrases, key=lambda phrase: -_alike(phrase.function, name))
+    ranked = sorted(phrases, key=lambda phrase: -difflib.SequenceMatcher(None, phrase.function, name).ratio())
     pairs = [(text, phrase.function) for phrase in ranked if (text := fitted(phrase, known, params))]
     return list(dict.fromkeys(said for text, other in pairs for said in (*_renamed(text, other, name), text)))
 
@@ -145,10 +145,6 @@ def _renamed(text: str, other: str, name: str) -> list[str]:
         return []
     old, new = differ[0]
     return [text.replace(old, new)] if old in text else []
-
-
-def _alike(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def called(known: Known, names: Iterable[str], attributes: AbstractSet[str], me: str) -> list[str]:

@@ -67,13 +67,25 @@ def read(path: str) -> str:
 def encoded(path: str, text: str) -> bytes:
     """The bytes that make the file at ``path`` read as ``text``: its encoding, its mark, its line ends.
 
+    Lines that stay keep their bytes: some encodings can write the same character in two ways.
+
     Raises:
         ValueError: its encoding does not have a character.
     """
     data = Path(path).read_bytes()
-    if b"\r" in data and b"\n" not in data:
-        text = text.replace("\n", "\r")
-    return _UTF8_MARK * data.startswith(_UTF8_MARK) + text.encode(encoding(_head(data)))
+    mark, name = _UTF8_MARK * data.startswith(_UTF8_MARK), encoding(_head(data))
+    end = "\r" if b"\r" in data and b"\n" not in data else "\n"
+    rows = data[len(mark) :].split(end.encode())
+    try:
+        before = [row.decode(name) for row in rows]
+    except ValueError:  # a row begins in the state that the one before it left
+        return mark + text.replace("\n", end).encode(name)
+    after = text.split("\n")
+    most = min(len(before), len(after))
+    first = next((place for place in range(most) if before[place] != after[place]), most)
+    last = next((place for place in range(most - first) if before[-1 - place] != after[-1 - place]), most - first)
+    changed = [row.encode(name) for row in after[first : len(after) - last]]
+    return mark + end.encode().join([*rows[:first], *changed, *rows[len(rows) - last :]])
 
 
 def must_be_writable(patch: list[Message]) -> None:

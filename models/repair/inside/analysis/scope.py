@@ -28,7 +28,16 @@ class Scope:
         self.body: list[ast.stmt] = list(function.body if function else code.tree.body)
         self.params = _params(function) if function else []
         self.locals = list(dict.fromkeys([*self.params, *self._assigned()]))
-        self.outer = self._outer()
+        names: list[str] = []
+        if self.function is not None:
+            for around in self.code.up(self.function):
+                if isinstance(around, FUNCTIONS):
+                    names += _params(around)
+                    names += [
+                        n.id for n in ast.walk(around) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+                    ]
+                    names.append(around.name)
+        self.outer = names
         held = Held(code, self.nodes(), told.functions)
         self.ints, self.sequences, self.growing, self.callables = (
             held.ints,
@@ -37,7 +46,16 @@ class Scope:
             held.callables,
         )
         self.conditions = self._conditions()
-        self.expressions = self._expressions()
+        texts = [
+            self.code.of(node)
+            for node in self.nodes()
+            if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.Compare))
+            and isinstance(getattr(node, "ctx", None), (ast.Load, type(None)))
+        ]
+        texts = [
+            text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= _SHORT and (not builtin(text))
+        ]
+        self.expressions = sorted(texts, key=len)
 
     def nodes(self) -> list[ast.AST]:
         """Every node of the function's body."""
@@ -108,18 +126,6 @@ class Scope:
             elif isinstance(node, ast.Lambda):
                 yield from (arg.arg for arg in node.args.args)
 
-    def _outer(self) -> list[str]:
-        names: list[str] = []
-        if self.function is not None:
-            for around in self.code.up(self.function):
-                if isinstance(around, FUNCTIONS):
-                    names += _params(around)
-                    names += [
-                        n.id for n in ast.walk(around) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-                    ]
-                    names.append(around.name)
-        return names
-
     def _conditions(self) -> list[str]:
         found: list[str] = []
         for node in self.nodes():
@@ -130,19 +136,6 @@ class Scope:
             elif isinstance(node, ast.Compare):
                 found.append(self.code.of(node))
         return list(dict.fromkeys(text for text in found if "\n" not in text and len(text) < 80))  # noqa: PLR2004
-
-    def _expressions(self) -> list[str]:
-        """Texts of the function's expressions, small first."""
-        texts = [
-            self.code.of(node)
-            for node in self.nodes()
-            if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.Compare))
-            and isinstance(getattr(node, "ctx", None), (ast.Load, type(None)))
-        ]
-        texts = [
-            text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= _SHORT and not builtin(text)
-        ]
-        return sorted(texts, key=len)
 
 
 def _params(function: Function) -> list[str]:

@@ -11,7 +11,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BLOCKS = ("body", "orelse", "finalbody")
 
 
-class Piece(NamedTuple):
+class Fragment(NamedTuple):
     """A part of a file that can be compiled alone."""
 
     start: int
@@ -110,7 +110,7 @@ class Code:
                 return block
         return [statement]
 
-    def piece(self, start: int, end: int) -> Piece:
+    def piece(self, start: int, end: int) -> Fragment:
         """The run of whole statements that covers a range, as few as can be compiled without the rest of the file."""
         block: list[ast.stmt] = self.tree.body
         first, last = 0, len(self.text)
@@ -125,7 +125,7 @@ class Code:
                 if isinstance(statement, ast.ClassDef) and self._holds(statement, start, end):
                     inner = statement
             if inner is None:
-                return Piece(first, last, self.text.count("\n", 0, first) + 1, heads)
+                return Fragment(first, last, self.text.count("\n", 0, first) + 1, heads)
             heads.append(f"{' ' * inner.col_offset}class {inner.name}:")
             block = inner.body
             first, last = self._runs(block)[0][0], self._runs(block)[-1][1]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from ..analysis.kin import builtin
 from ..analysis.nodes import docstring, reindented, whole
 from ..analysis.scope import Scope
 from ..analysis.site import Idea, Ideas, negated
 from ..analysis.source import FUNCTIONS, Code
-from .lost import around, calls, lost
+from .lost import around, calls, lost, remembered
 
 _NEUTRAL = ("None", "[]", "0", "{}", "False", "True", "''", "set()", "1")
 
@@ -129,7 +130,7 @@ def outside(scope: Scope) -> dict[str, float]:
 _MARKERS = ("append", "add", "appendleft", "push")
 
 
-def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Ideas:
+def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Ideas:  # noqa: C901 - a table
     """Statements in front of ``block[place]``, or at the block's end when ``place`` is its length."""
     last = place == len(block)
     near = block[place - 1] if last else block[place]
@@ -148,6 +149,8 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
     if scope.function is not None and block is scope.function.body and first:
         for text, weight in (*guards(scope).items(), *outside(scope).items()):
             yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
+    for rank, text in enumerate(_learnt(scope, block, place, first=first)):
+        yield Idea("guard added", 0.46 / (1 + 0.03 * rank), at, at, start + reindented(f"{text}\n", "", indent))
     for text, weight in checked(scope, block[place - 1], looping).items() if place else ():
         yield Idea("guard added", weight, at, at, start + reindented(text, "", indent))
     for text, (weight, line) in scope.once("unset", unset).items():
@@ -156,6 +159,19 @@ def inserts(code: Code, scope: Scope, block: list[ast.stmt], place: int) -> Idea
     for text, weight in scope.once("lost", lost).items():
         yield Idea("statement added", weight, at, at, start + reindented(f"{text}\n", "", indent))
     yield from _copies(scope, block, place, at, (start, indent))
+
+
+def _learnt(scope: Scope, block: list[ast.stmt], place: int, *, first: bool) -> list[str]:
+    """Guards as the history has them: where a block begins, and behind a statement that sets what they ask about."""
+    if scope.function is None:
+        return []
+    guards = scope.once("remembered", lambda inner: remembered(inner, guards=True))
+    before = block[place - 1] if place else None
+    fresh = (
+        {n.id for n in ast.walk(before) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} if before else ()
+    )
+    begins = first or place == 0
+    return [text for text in guards if begins or any(re.search(rf"\b{name}\b", text) for name in fresh)]
 
 
 def _in_loop(code: Code, node: ast.stmt) -> bool:

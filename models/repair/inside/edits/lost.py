@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from itertools import islice
 
+from ..analysis.history import tailored
 from ..analysis.kin import builtin, called
 from ..analysis.scope import Scope
 from ..analysis.site import Ideas, Site
@@ -23,7 +24,8 @@ def lost(scope: Scope) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     for texts, weight in (
-        (_said(scope), 0.36),
+        (remembered(scope, guards=False), 0.38),
+        (scope.borrowed(scope.facts.kin.said), 0.36),
         (_own(scope), 0.36),
         (calls(scope), 0.34),
         (_settings(scope), 0.3),
@@ -43,8 +45,12 @@ def calls(scope: Scope) -> list[str]:
     return [text for one in near for text in called(one, scope.names, attributes, scope.self_name or "")]
 
 
-def _said(scope: Scope) -> list[str]:
-    return scope.borrowed(scope.facts.kin.said)
+def remembered(scope: Scope, *, guards: bool) -> list[str]:
+    """What the repository's people added or took away elsewhere, with the names of this function."""
+    here = [name for name in (*scope.params, *scope.locals) if name not in _ME]
+    wanted = (template for template in scope.hints.history if template.guard is guards)
+    texts = (text for template in wanted for text in tailored(template, scope.known, list(dict.fromkeys(here))))
+    return list(islice(dict.fromkeys(texts), 3 * _MOST))
 
 
 def _own(scope: Scope) -> list[str]:

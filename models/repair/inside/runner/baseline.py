@@ -129,7 +129,15 @@ class Baseline:
         """Note the outcomes; the tests that did not get their turn are returned."""
         for line in result["lines"]:
             if "t" in line:
-                self._note(line)
+                test = self.tests[line["t"]]
+                test.outcome = line["o"]
+                test.seconds, test.cpu = (line.get("s", 0.0), line.get("cpu", 0.0))
+                test.message, test.error = (line.get("in") or line.get("m", ""), line.get("e", ""))
+                test.starts = bool(line.get("p"))
+                test.values = line.get("v", [])
+                test.frames = [(path, number) for path, number in line.get("f", [])]
+                if not test.bad:
+                    self._slowest = max(self._slowest, test.cpu)
         told = {line["t"] for line in result["lines"] if "t" in line}
         rest = [name for name in names if name not in told]
         finished = any(line.get("end") for line in result["lines"])
@@ -138,17 +146,6 @@ class Baseline:
             self.tests[rest[0]].outcome = "hung" if result["late"] else "crashed"
             rest = rest[1:]
         return [] if finished else rest
-
-    def _note(self, line: Message) -> None:
-        test = self.tests[line["t"]]
-        test.outcome = line["o"]
-        test.seconds, test.cpu = line.get("s", 0.0), line.get("cpu", 0.0)
-        test.message, test.error = line.get("in") or line.get("m", ""), line.get("e", "")
-        test.starts = bool(line.get("p"))
-        test.values = line.get("v", [])
-        test.frames = [(path, number) for path, number in line.get("f", [])]
-        if not test.bad:
-            self._slowest = max(self._slowest, test.cpu)
 
     def trace_failing(self, until: float) -> None:
         """Record the lines of failing tests, each in its own process; one that passes alone is not failing."""

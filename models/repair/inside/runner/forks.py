@@ -2,7 +2,7 @@
 
 The process has imported the test session already, so a child starts with everything in memory and
 is thrown away afterwards: no candidate can spoil the next one. ``serve`` returns twice, like fork:
-with a ``Turn`` in each child, with None in the server when the search is over.
+with a ``ForkedJob`` in each child, with None in the server when the search is over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _READ = 1 << 16
 _SLACK_S = 0.2
 
 
-class Turn:
+class ForkedJob:
     """What one forked child has to do, and its way to tell how it goes."""
 
     def __init__(self, job: Message, pipe: int) -> None:
@@ -79,8 +79,8 @@ class ForkServer:
         self.released = False
         """Told to go on as if nothing had happened: what is looked for is in a later session."""
 
-    def serve(self) -> Turn | None:
-        """Answer jobs until told to stop (None); returns a ``Turn`` in every child."""
+    def serve(self) -> ForkedJob | None:
+        """Answer jobs until told to stop (None); returns a ``ForkedJob`` in every child."""
         gc.collect()
         gc.freeze()
         self._selector.register(self._sock, selectors.EVENT_READ)
@@ -88,7 +88,11 @@ class ForkServer:
             if not self._heed(self._selector.select(self._patience())):
                 self._quit()
                 return None
-            self._kill_late()
+            now = time.monotonic()
+            for child in self._children.values():
+                if now >= child.deadline and (not child.killed):
+                    child.kill()
+                    child.quiet_at = child.ends_at = now + 5.0
             while self._waiting and len(self._children) < self._workers:
                 turn = self._fork(self._waiting.pop(0))
                 if turn is not None:
@@ -140,14 +144,7 @@ class ForkServer:
         late = child.killed or number in (signal.SIGPROF, signal.SIGVTALRM, signal.SIGXCPU)
         send(self._sock, {"id": child.job["id"], "lines": child.lines(), "late": late, "signal": number})
 
-    def _kill_late(self) -> None:
-        now = time.monotonic()
-        for child in self._children.values():
-            if now >= child.deadline and not child.killed:
-                child.kill()
-                child.quiet_at = child.ends_at = now + 5.0
-
-    def _fork(self, job: Message) -> Turn | None:
+    def _fork(self, job: Message) -> ForkedJob | None:
         mine, its = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a process with threads: a suite may make errors of warnings
@@ -164,8 +161,11 @@ class ForkServer:
             os.close(pipe)
         self._selector.close()
         self._sock.close()
-        _silence()
-        return Turn(job, its)
+        # Nobody reads what tests print, and a full pipe would stop them.
+        null = os.open(os.devnull, os.O_RDWR)
+        for target in (0, 1, 2):
+            os.dup2(null, target)
+        return ForkedJob(job, its)
 
     def _quit(self) -> None:
         for child in list(self._children.values()):
@@ -174,12 +174,6 @@ class ForkServer:
                 os.waitpid(child.pid, 0)
             except OSError:
                 continue
-
-
-def _silence() -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for target in (0, 1, 2):
-        os.dup2(null, target)
 
 
 def _preload(modules: list[str]) -> None:

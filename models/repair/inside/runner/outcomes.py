@@ -102,7 +102,8 @@ class Outcomes:
         for report in self._reports:
             if report.failed:
                 if self._late:
-                    _spoiled(report.when != "call")
+                    if report.when != "call":  # interrupted where fixtures are made: they are kept half made
+                        os._exit(0)
                     return {"o": "hung"}
                 outcome = "failed" if report.when == "call" else "error"
                 break
@@ -112,12 +113,6 @@ class Outcomes:
                 outcome = "xpassed"
         told = {"p": True} if self._started else {}
         return {"o": outcome, **told, **(self._seen if outcome in ("failed", "error") else {})}
-
-
-def _spoiled(spoiled: bool) -> None:
-    """End a child that was interrupted where fixtures are made: they are kept half made."""
-    if spoiled:
-        os._exit(0)
 
 
 def _frames(tb: Any) -> list[Any]:
@@ -139,8 +134,8 @@ def _message(error: BaseException) -> str:
         return type(error).__name__
 
 
-class Items:
-    """The collected items as ``trial.Tests``."""
+class CollectedTests:
+    """The collected items as ``trial.TestSession``."""
 
     def __init__(self, items: list[Any], outcomes: Outcomes, broken: Mapping[str, Any] | None = None) -> None:
         self.by_name: dict[str, Any] = {}

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from . import limits
 
@@ -19,10 +19,6 @@ _LONGEST = 300
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _SPECIAL = 0x04 | 0x08
 """Flags of code that takes ``*args`` or ``**kwargs``."""
-
-
-class Tests(Protocol):
-    def run(self, test: str, following: str | None) -> Any: ...
 
 
 class Calls:

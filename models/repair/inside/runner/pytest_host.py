@@ -20,8 +20,8 @@ import pytest
 from ..analysis.overrides import Overrides
 from ..analysis.wire import Message, send
 from . import limits
-from .forks import ForkServer, Turn
-from .outcomes import MESSAGE, Items, Outcomes, quiet
+from .forks import ForkedJob, ForkServer
+from .outcomes import MESSAGE, CollectedTests, Outcomes, quiet
 from .patch import Live
 from .trace import Lines
 from .trial import perform
@@ -85,7 +85,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
         outcomes = Outcomes()
-        items = Items(session.items, outcomes, self._collectors)
+        items = CollectedTests(session.items, outcomes, self._collectors)
         root = self._request["root"] + os.sep
         named = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
         files = {name: os.path.realpath(file) for name, file in named.items() if isinstance(file, str)}
@@ -130,7 +130,7 @@ def _alone(config: Any) -> None:
 class Again:
     """A forked child of the cold host: the whole session anew, with a candidate in place of a file."""
 
-    def __init__(self, turn: Turn, overrides: Overrides) -> None:
+    def __init__(self, turn: ForkedJob, overrides: Overrides) -> None:
         self._turn = turn
         self._overrides = overrides
         self._broken: dict[str, str] = {}
@@ -152,7 +152,7 @@ class Again:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
         outcomes = Outcomes()
-        items = Items(session.items, outcomes)
+        items = CollectedTests(session.items, outcomes)
         imported = self._lines.stop() if self._lines is not None else {}
         quiet(session, outcomes)
         job = self._turn.job

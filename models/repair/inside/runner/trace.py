@@ -35,20 +35,17 @@ class Lines:
             lines.clear()
         return hits
 
-    def _lines_of(self, code: CodeType) -> set[int] | None:
-        name = code.co_filename
-        if name not in self._names:
-            real = os.path.realpath(name)
-            self._names[name] = real if real in self._wanted else None
-        path = self._names[name]
-        return None if path is None else self._hits.setdefault(path, set())
-
     def _global(self, frame: FrameType, event: str, arg: Any) -> Any:  # noqa: ARG002 - what sys.settrace asks for
         code = frame.f_code
         try:
             hits = self._codes[code]
         except KeyError:
-            hits = self._codes[code] = self._lines_of(code)
+            name = code.co_filename
+            if name not in self._names:
+                real = os.path.realpath(name)
+                self._names[name] = real if real in self._wanted else None
+            path = self._names[name]
+            hits = self._codes[code] = None if path is None else self._hits.setdefault(path, set())
         if hits is None:
             return None
         hits.add(frame.f_lineno)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ..analysis.overrides import Overrides, must_be_writable
 from ..analysis.wire import Message
 from . import limits
-from .forks import Turn
+from .forks import ForkedJob
 from .patch import Cold, Live
 from .probes import Calls, probed
 from .trace import Lines, StartedLines
@@ -21,7 +21,7 @@ from .trace import Lines, StartedLines
 _FRAMES = 60
 
 
-class Tests(Protocol):
+class TestSession(Protocol):
     """A collected test session."""
 
     def run(self, test: str, following: str | None) -> Message:
@@ -33,7 +33,7 @@ class Tests(Protocol):
         ...
 
 
-def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -> None:
+def perform(turn: ForkedJob, tests: TestSession, live: Live | None, overrides: Overrides) -> None:
     """Try every candidate of the job on the job's tests, in order."""
     job = turn.job
     limits.bound_memory()
@@ -67,7 +67,7 @@ def perform(turn: Turn, tests: Tests, live: Live | None, overrides: Overrides) -
         overrides.texts.clear()
 
 
-def _probe(turn: Turn, tests: Tests) -> None:
+def _probe(turn: ForkedJob, tests: TestSession) -> None:
     """Tell what the changed functions do with inputs near those of the tests."""
     job = turn.job
 
@@ -84,7 +84,7 @@ def _nothing() -> None:
     return None
 
 
-def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
+def _series(turn: ForkedJob, tests: TestSession, number: int, names: list[str]) -> None:
     job = turn.job
     lines = Lines(job["files"]) if job.get("trace") else None
     started = StartedLines(job["files"]) if job.get("trace") else None
@@ -116,7 +116,7 @@ def _series(turn: Turn, tests: Tests, number: int, names: list[str]) -> None:
     turn.tell(*kept, {"c": number, "end": True})
 
 
-def _watch(turn: Turn, number: int, name: str, lines: Lines | None) -> None:
+def _watch(turn: ForkedJob, number: int, name: str, lines: Lines | None) -> None:
     """Tell where a test hangs, in place of silently ending."""
 
     def hung(_: int, frame: FrameType | None) -> Any:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..analysis.hints import hints
+from ..analysis.history import mined
 from ..analysis.overrides import read
 from ..analysis.project import Drafts, Files
 from ..analysis.site import Idea
@@ -16,7 +17,7 @@ from ..analysis.source import Code
 from ..analysis.suspects import INDIRECT, Mentions, Weights, boosted, filling, indirect, mentioned, ochiai, spread
 from ..analysis.wire import Message
 from ..runner.baseline import Baseline
-from .ideas import Candidate, Closed, Ideal, best_first
+from .ideas import Closed, Ideal, RankedEdit, best_first
 from .trials import Trial
 
 _NEWEST, _FADE = 0.97, 0.01
@@ -83,6 +84,7 @@ class Candidates:
             [(test.name, test.file) for test in hinted],
             [v for test in hinted for v in test.values],
             [test.message for test in hinted],
+            mined(hunks),
         )
         self._given: set[int] = set()
         self._importing: set[tuple[str, int]] = set()
@@ -131,7 +133,7 @@ class Candidates:
 
     def _places(
         self, path: str, table: dict[int, float], mentions: Mentions, codes: dict[str, Code]
-    ) -> Iterator[Closed | Candidate]:
+    ) -> Iterator[Closed | RankedEdit]:
         words = mentions.of(path)
         if table or path in codes or (path in self._loaded and self._mentions(path, words)):
             code = codes.get(path) or self._code(path)
@@ -141,7 +143,7 @@ class Candidates:
                 table.update(more := indirect(code, table, words, filled))
                 self._importing |= {(path, line) for line in filled.keys() & more.keys()}
                 for score, line, idea in undone(code, table, self._hunks, self._hints.names | words.keys()):
-                    yield Candidate(score, code.path, line, idea)
+                    yield RankedEdit(score, code.path, line, idea)
                 yield from Ideal(code, self._hints).places(table)
 
     def _mentions(self, path: str, words: dict[str, float]) -> bool:

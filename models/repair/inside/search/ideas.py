@@ -95,7 +95,7 @@ _EDITS: tuple[tuple[tuple[type[ast.AST], ...], Callable[[Site], Ideas], float], 
 )
 
 
-class Candidate(NamedTuple):
+class RankedEdit(NamedTuple):
     """A ranked edit of one file."""
 
     score: float
@@ -121,10 +121,10 @@ class Ideal:
             self._scopes[key] = Scope(self.code, function, self.facts, self.hints)
         return self._scopes[key]
 
-    def candidates(self, weigh: Weigher, lines: Iterable[int]) -> list[Candidate]:
+    def candidates(self, weigh: Weigher, lines: Iterable[int]) -> list[RankedEdit]:
         """Every edit that touches one of ``lines``, best first, each text once."""
         found = best_first(self.places({line: weigh(line) for line in lines}))
-        once: dict[tuple[int, int, str], Candidate] = {}
+        once: dict[tuple[int, int, str], RankedEdit] = {}
         for candidate in found:
             once.setdefault(candidate.idea[2:], candidate)
         return list(once.values())
@@ -151,10 +151,10 @@ class Ideal:
         if is_condition(self.code, node):
             yield Closed(weight * _CONDITION, partial(self._made, conditions.conditions, site, line, weight))
 
-    def _made(self, edit: Callable[[Site], Ideas], site: Site, line: int, weight: float) -> Iterator[Candidate]:
+    def _made(self, edit: Callable[[Site], Ideas], site: Site, line: int, weight: float) -> Iterator[RankedEdit]:
         return self._fresh(edit(site), line, weight)
 
-    def _fresh(self, ideas: Ideas, line: int, weight: float) -> Iterator[Candidate]:
+    def _fresh(self, ideas: Ideas, line: int, weight: float) -> Iterator[RankedEdit]:
         """Candidates of ideas that change something: of the same text the best, and none that was made before."""
         best: dict[tuple[int, int, str], Idea] = {}
         for idea in ideas:
@@ -167,7 +167,7 @@ class Ideal:
             score = weight * idea.weight
             if score > self._scores.get(key, 0.0):
                 self._scores[key] = score
-                yield Candidate(score, self.code.path, line, idea)
+                yield RankedEdit(score, self.code.path, line, idea)
 
     def _inside(self, node: ast.AST) -> bool:
         """Leave alone annotations, docstrings and what stands inside f-strings (no positions before 3.12)."""
@@ -209,5 +209,5 @@ class Ideal:
                 if weight:
                     yield Closed(weight * _INSERT, partial(self._inserted, block, place, -line, weight))
 
-    def _inserted(self, block: list[ast.stmt], place: int, line: int, weight: float) -> Iterator[Candidate]:
+    def _inserted(self, block: list[ast.stmt], place: int, line: int, weight: float) -> Iterator[RankedEdit]:
         return self._fresh(inserts.inserts(self.code, self.scope(block[0]), block, place), line, weight)

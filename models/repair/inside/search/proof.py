@@ -22,7 +22,7 @@ _EXCUSES = 8
 """Tests of one run that may turn out to fail by themselves."""
 
 
-class Proof:
+class FullValidation:
     """Runs all tests on a candidate."""
 
     def __init__(self, lab: Lab, jobs: Jobs, tests: Sequence[Seen], end: float) -> None:

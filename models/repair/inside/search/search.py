@@ -15,7 +15,7 @@ from ..runner.baseline import GOOD, Baseline
 from ..runner.lab import Lab
 from .candidates import Candidates
 from .jobs import Jobs
-from .proof import Proof
+from .proof import FullValidation
 from .trials import Sharing, Tally, Trial, promise, varied
 
 _THOROUGH = 400
@@ -29,13 +29,13 @@ _AFTERGLOW = 0.35
 """Share of the time to the first repair that is spent looking for others."""
 
 
-class Search:
+class RepairSearch:
     """Looks for drafts that make all failing tests pass and break none."""
 
     def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
         self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
-        self._proof = Proof(lab, jobs, list(baseline.tests.values()), end)
+        self._proof = FullValidation(lab, jobs, list(baseline.tests.values()), end)
         self._began = self._until = time.monotonic()
         self._importing = 0.0
         self._quick = jobs.representatives()
@@ -67,7 +67,10 @@ class Search:
             if not open_ and not anew:
                 return
             self._take(open_, anew)
-        self._drain(open_, anew)
+        # What is still running may end: its results count, and it does not slow what comes next.
+        end = min(self._end, time.monotonic() + (_DRAIN_S if not self.plausible else _DRAIN_S / 4))
+        while (open_ or anew) and time.monotonic() < end:
+            self._take(open_, anew)
         self._on_disk.close()
         self._again.extendleft(trial for group in open_.values() for trial in group)
         self._anew.extendleft(trial for group in anew.values() for trial in group)
@@ -101,12 +104,6 @@ class Search:
             (self._judge if warm else self._judge_anew)(group, result)
         for number in {*open_, *anew} - waiting.keys():
             (open_ if number in open_ else anew).pop(number)
-
-    def _drain(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
-        """Let what is still running end: its results count, and it does not slow what comes next."""
-        end = min(self._end, time.monotonic() + (_DRAIN_S if not self.plausible else _DRAIN_S / 4))
-        while (open_ or anew) and time.monotonic() < end:
-            self._take(open_, anew)
 
     def _next(self, trials: Iterator[Trial]) -> list[Trial]:
         group = [self._again.popleft() for _ in range(min(self._sharing.size, len(self._again)))]
@@ -149,7 +146,14 @@ class Search:
         self.tally.tried += 1
         trial.fixed = {line["t"] for line in lines if line.get("o") == "passed"}
         if trial.fixed.issuperset(test.name for test in self._quick):
-            self._confirm(trial, "cold" if self._starting and "cold" in self._lab.hosts else kind)
+            self._conclude(
+                trial,
+                self._proof.of(
+                    trial,
+                    "cold" if self._starting and "cold" in self._lab.hosts else kind,
+                    few=len(self._failing) > len(self._quick),
+                ),
+            )
         elif trial.fixed and kind == "warm":
             self.tally.partial += 1
             self._partial.append(trial)
@@ -167,9 +171,6 @@ class Search:
         self.tally.cold += 1
         self._importing += time.monotonic() - group[0].started
         self._learn(group[0], result["lines"], "cold")
-
-    def _confirm(self, trial: Trial, kind: str) -> None:
-        self._conclude(trial, self._proof.of(trial, kind, few=len(self._failing) > len(self._quick)))
 
     def _conclude(self, trial: Trial, proved: str) -> None:
         if proved == "whole":

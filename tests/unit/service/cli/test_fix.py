@@ -2,7 +2,16 @@
 
 import pytest
 
-from service.cli.fix import failed_statements, free_names, has_tests, plain_body, remade, shown_tests, top_names
+from service.cli.logged_tests import (
+    failed_statements,
+    free_names,
+    has_tests,
+    importable_names,
+    plain_body,
+    remade,
+    shown_tests,
+    top_names,
+)
 
 CALC = {"calc.py": "LIMIT = 3\n\n\ndef total(numbers):\n    return sum(numbers) - 1\n"}
 PYTEST = """\
@@ -91,4 +100,5 @@ def test_a_log_is_read_in_small_steps() -> None:
     assert free_names("y = 1") is None
     assert free_names("assert (") is None
     assert plain_body("self.assertEqual(a, 1)") == "    assert a == 1"
+    assert importable_names({"src/a/b.py": "def f(): ..."}) == {"b": "from a import b", "f": "from a.b import f"}
     assert list(top_names("A = 1\nasync def b(): ...\nclass C: ...\nimport d\n")) == ["A", "b", "C"]
