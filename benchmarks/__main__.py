@@ -5,7 +5,7 @@ import sys
 
 from benchmarks import report
 
-PARTS = ("graph", "risk", "sandbox", "repair", "demo", "approvals", "service", "paused", "models", "prefix")
+PARTS = ("graph", "turns", "risk", "sandbox", "repair", "demo", "approvals", "service", "paused", "models", "prefix")
 
 
 def main(parts: list[str]) -> None:

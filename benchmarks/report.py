@@ -47,6 +47,9 @@ GOALS: Mapping[str, Goal] = {
         what="a node of ours against a bare LangGraph node", unit="×", wanted="at most", bound=2.0
     ),
     "graph.noop_run_p50_ms": Goal(what="a whole run that does nothing, p50", unit="ms", wanted="at most", bound=60.0),
+    "turns.overhead_p50_ms": Goal(
+        what="a turn that opens a file, beside its model, p50", unit="ms", wanted="at most", bound=5.0
+    ),
     "service.ready_s": Goal(what="signoff serve answers, from nothing", unit="s", wanted="at most", bound=3.0),
     "service.wait_faster_than_dev": Goal(
         what="a wait (p50, one client) beside langgraph dev, SQLite against memory",

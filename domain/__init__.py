@@ -41,6 +41,7 @@ from domain.events import Event, EventKind
 from domain.evidence import (
     Candidate,
     CommandRun,
+    Comparison,
     Evidence,
     FailureKind,
     Finding,
@@ -50,9 +51,9 @@ from domain.evidence import (
     Proof,
     TestCase,
     TestReport,
+    compared_with_baseline,
 )
-from domain.failures import KINDS as FAILURE_KINDS
-from domain.failures import failure_kind
+from domain.failures import FAILURE_KINDS, failure_kind
 from domain.identity.addresses import ensure_no_credential, redacted, split_credential
 from domain.identity.names import alike, people, person, respelled
 from domain.identity.reachable import globally_reachable
@@ -70,13 +71,13 @@ from domain.limits import (
 )
 from domain.progress import Attempt, Pending, Selection
 from domain.reports import read_report
-from domain.suite import Comparison, compared_with_baseline, is_test, weakened
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.encoding import TextFile, decoded, dominant, universal
 from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
+from domain.weakening import is_test, weakened
 from domain.work import (
     ApiDesign,
     Budget,

@@ -91,7 +91,7 @@ _RULES = (
     ),
     _rule("docs", r"sphinx-build|Sphinx error|mkdocs|MkDocs", r"WARNING: document isn't included", r"[Bb]roken link"),
 )
-KINDS: dict[str, FailureKind] = {
+FAILURE_KINDS: dict[str, FailureKind] = {
     "types": "types",
     "type": "types",
     "typing": "types",

@@ -137,7 +137,8 @@ async def unmasked(change: CodeChange, read: Read, masker: Masker, files: Sequen
         Refused: ``secret_moved``: a placeholder stands for a value that this file does not hold.
     """
     edits = [*change.files_to_create, *change.files_to_update]
-    texts = [text for edit in edits for text in (edit.path, edit.content, *_quoted(edit))]
+    texts = [text for edit in edits for text in (edit.path, edit.content)]
+    texts += [text for edit in change.files_to_update for text in (edit.search, edit.replace)]
     marked = any(PLACEHOLDER.search(text) for text in (*texts, *change.files_to_delete) if text)
     if not marked and not any(edit.content is not None and is_secret_file(edit.path) for edit in edits):
         return change
@@ -173,10 +174,6 @@ async def unmasked(change: CodeChange, read: Read, masker: Masker, files: Sequen
         updated.append(replace(edit, path=path, content=content, search=search, replace=put))
     deleted = tuple(names.get(path, path) for path in change.files_to_delete)
     return replace(change, files_to_create=tuple(created), files_to_update=tuple(updated), files_to_delete=deleted)
-
-
-def _quoted(edit: NewFile | FileEdit) -> tuple[str | None, ...]:
-    return (edit.search, edit.replace) if isinstance(edit, FileEdit) else ()
 
 
 async def _text(read: Read, path: str) -> str:

@@ -40,24 +40,20 @@ class Asker:
     async def __call__(self, state: AskInput) -> AskUpdate:
         masker = Masker() if self.masks is None else await self.masks(state["run"])
         diff = state.get("readable") or state.get("diff", "")
+        # Every new question has a name of its own: after an expiry it is asked again.
+        pending, again = state.get("pending"), state.get("ask_round", 0)
+        name = "deliver" if pending is None else f"execute.{pending.step}"
         request = Request(
             run=state["run"],
-            step=_step(state),
+            step=f"{name}.{again + 1}" if again else name,
             action=state["action"],
             risk=state["risk"],
             requirement=state["requirement"],
             requester=state["task"].requester,
             org=state["org"],
-            diff="" if state.get("pending") is not None else masker.text(diff),
+            diff="" if pending is not None else masker.text(diff),
         )
         ballot = await self.ballots.open(request)
         waiting = ballot.state == "pending"
         announce("ballot_opened", ballot.id, tier=ballot.tier, digest=ballot.action_digest, waiting=waiting)
         return {"ballot": ballot.id, "verdict": None if waiting else ballot.verdict}
-
-
-def _step(state: AskInput) -> str:
-    """Every new question has a name of its own: after an expiry it is asked again."""
-    pending, again = state.get("pending"), state.get("ask_round", 0)
-    name = "deliver" if pending is None else f"execute.{pending.step}"
-    return f"{name}.{again + 1}" if again else name

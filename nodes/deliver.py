@@ -81,13 +81,10 @@ def _where(delivered: Delivered) -> str:
     return f"Commit {delivered.commit[:12]} on {delivered.ref}."
 
 
-def _taking(delivered: Delivered) -> str:
-    return f" Take it over with `git merge {delivered.ref}`." if delivered.kind == "branch" else ""
-
-
 def _answer(state: DeliverInput, delivered: Delivered) -> str:
     review, proof = state.get("review"), state["proof"]
     counts = f" ({proof.report.summary})" if proof.report else ""
+    taking = f" Take it over with `git merge {delivered.ref}`." if delivered.kind == "branch" else ""
     beside = [each for each in state["snapshot"].left_out if each.how != "ignored"]
     lines = [
         review.final_answer_markdown if review else "",
@@ -98,7 +95,7 @@ def _answer(state: DeliverInput, delivered: Delivered) -> str:
         ""
         if proof.base is None or proof.red_first
         else "**Nothing proves the change:** the command passes without it, too.",
-        f"**Delivered:** {_where(delivered)}{_taking(delivered)}",
+        f"**Delivered:** {_where(delivered)}{taking}",
         f"**Left out,** because commands made it and nobody asked for it: {listed(beside)}." if beside else "",
     ]
     return "\n\n".join(line for line in lines if line)

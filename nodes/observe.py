@@ -42,6 +42,7 @@ REMEMBERED = 20
 """Pieces of evidence a state carries."""
 STILL_FAILING = "still_failing"
 """Code of a ``done`` whose acceptance command fails at nothing but what failed before; said once."""
+NOT_ACCEPTED = "acceptance_failed"
 FINAL = frozenset(
     {
         "no_failing_test",
@@ -159,7 +160,7 @@ class Observer:
                 _announce_turn(turn)
                 update |= {"done": (*state["done"], turn.step), "good": state["snapshot"], "tries": 0}
                 return {**update, "transcript": (), "turns": (*before, turn)}
-            turn = replace(turn, ok=False, code=STILL_FAILING if as_before else "acceptance_failed")
+            turn = replace(turn, ok=False, code=STILL_FAILING if as_before else NOT_ACCEPTED)
             update["tries"] = state.get("tries", 0) + 1
         verdict = verdict_on((*before, turn))
         turn = replace(turn, nudged=verdict == "nudge", code=verdict if verdict in {LOOP, TURNS_SPENT} else turn.code)

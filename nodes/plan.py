@@ -90,7 +90,12 @@ class Planner:
         shell = partial(workspace.shell, command, timeout_s=patience, env=environment(paths, REPO))
         baseline = await run_command(self.tracer, command, shell, masker=await self.masks(run))
         await workspace.restore(snapshot)
-        _must_exist(baseline, command)
+        if baseline.ended == "exit" and baseline.code in NOT_FOUND:
+            raise Refused(
+                f"The acceptance command cannot be run in the sandbox: {command!r} ({plain(baseline)[-300:]})",
+                code="acceptance_not_found",
+                hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
+            )
         return snapshot, baseline
 
     async def _plan(
@@ -134,12 +139,3 @@ def one_step(task: Task, expert: str, cited: tuple[str, ...]) -> Plan:
     """Return the plan of a task too small to think long about."""
     step = Step(id="change", title=task.text.splitlines()[0][:200], detail=task.text)
     return Plan(expert=expert, goal=task.text, context_used=cited, steps=(step,), acceptance=task.accept)
-
-
-def _must_exist(baseline: CommandRun, command: str) -> None:
-    if baseline.ended == "exit" and baseline.code in NOT_FOUND:
-        raise Refused(
-            f"The acceptance command cannot be run in the sandbox: {command!r} ({plain(baseline)[-300:]})",
-            code="acceptance_not_found",
-            hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
-        )

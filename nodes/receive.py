@@ -47,7 +47,9 @@ class Receiver:
     clock: Clock
 
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
-        task, run = _checked(state["task"]), state.get("run") or _thread()
+        # A LangGraph client names no run: its thread is the run.
+        run = state.get("run") or str(get_config().get("configurable", {})["thread_id"])
+        task = _checked(state["task"])
         received_at = task.received_at or self.clock()
         pinned = await self._pinned(task, run, received_at)
         empty = tuple(str(each) for each in await bring(self.store, run, pinned) if not each.present)
@@ -127,8 +129,3 @@ def _checked(task: Any) -> Task:
             code="task_invalid",
             hint='Send {"text": …, "repo": …}; see docs/cli.md for the other fields.',
         ) from error
-
-
-def _thread() -> str:
-    """A LangGraph client names no run: its thread is the run."""
-    return str(get_config().get("configurable", {})["thread_id"])

@@ -139,12 +139,9 @@ def _why(state: ReplanInput) -> tuple[tuple[Finding, ...], str]:
     """What speaks against the plan, and what a human with the say asked for."""
     verdict = state.get("verdict")
     feedback = verdict.feedback if verdict is not None and verdict.state == "rejected" else ""
-    found = state.get("findings", ()) or (() if feedback else _last(state.get("evidence", ())))
+    last = [] if feedback else [each.findings for each in state.get("evidence", ())[-1:]]
+    found = state.get("findings", ()) or (last[0] if last else ())
     return found, feedback
-
-
-def _last(evidence: Sequence[Evidence]) -> tuple[Finding, ...]:
-    return evidence[-1].findings if evidence else ()
 
 
 def _stop(state: ReplanInput, prints: tuple[str, ...], feedback: str, *, can_plan: bool) -> Ending | None:

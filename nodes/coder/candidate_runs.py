@@ -74,6 +74,8 @@ class CandidateRuns:
     """Finds the places that the edits of a change mean; None: they are exact."""
     alive: Callable[[], Awaitable[None]]
     """Raises when the run was stopped for good."""
+    used: dict[str, Workspace] = field(default_factory=dict[str, Workspace])
+    """The workspace of each lane as its commands left it."""
 
     async def ground(self, lane: str, change: CodeChange) -> Bench | None:
         """A fork on which a change is made, its commands run: what is to be repaired. None where it must be signed."""
@@ -120,7 +122,7 @@ class CandidateRuns:
 
     async def _applied(self, lane: str, change: CodeChange) -> tuple[Workspace | None, CommandRun | None]:
         """The fork with the change, None where it must be signed first; and the command of its own that failed."""
-        workspace = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
+        workspace = self.used[lane] = await self.workspaces.open(self.run, self.pinned, at=self.snapshot, lane=lane)
         if self.fit is not None:
             change = (await self.fit(change)).change
         change = await workspace.resolved(change)

@@ -23,10 +23,11 @@ from models import (
 from nodes._events import TextStream, announce
 from nodes.coder.candidate_runs import CandidateRuns
 from nodes.coder.judge import Judge, rated
+from sandbox import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProviderAnswer:
     """What the providers came to: a proposal, or why there is none."""
 
     proposal: Proposal | None = None
@@ -38,9 +39,11 @@ class Answer:
     """What everybody's answers cost, and running them."""
     run: CommandRun | None = None
     """The acceptance command with exactly this change, where it was run already."""
+    workspace: Workspace | None = None
+    """Where it was run: what the command left behind is there."""
 
 
-def selection_of(step: Step, attempt: int, answer: Answer) -> Selection:
+def selection_of(step: Step, attempt: int, answer: ProviderAnswer) -> Selection:
     """What came of a choice, for who looks at it later."""
     best, taken = answer.candidates[0], answer.proposal
     won = taken is not None and best.provider == taken.provider
@@ -126,7 +129,7 @@ async def propose(
     *,
     last_resort: Provider | None = None,
     judge: Judge | None = None,
-) -> Answer:
+) -> ProviderAnswer:
     """Ask all providers at once and return the answer with the best evidence.
 
     Each answer is run as soon as it is there, on a fork of its own; the first that passes everything
@@ -145,7 +148,7 @@ async def propose(
         menders = [e for e in entrants if e.provider.repairs] if writers else []
         written = [e for e in writers if e.candidate is not None]
         if not any(e.candidate is not None and passes_everything(e.candidate) for e in written):
-            ground = _ranked(written, entrants, runs).proposal if written else None
+            ground = _best(written).proposal if written else None
             for mender in menders:
                 await (mender.mend(ground, job, runs) if ground else mender.propose(job, bench))
     if not any(e.proposal for e in entrants) and last_resort is not None:
@@ -156,9 +159,12 @@ async def propose(
     if not tried:
         found = next((e.proposal for e in entrants if e.proposal is not None), None)
         problem = None if found else next((e.problem for e in entrants if e.problem is not None), None)
-        reports = _first(found, [e.report() for e in entrants]) if len(entrants) > 1 else ()
+        reports = tuple(
+            sorted((e.report() for e in entrants), key=lambda each: found is None or each.provider != found.provider)
+        )
+        reports = reports if len(entrants) > 1 else ()  # whose change was taken comes first
         reason = "Nobody proposed a change." if found is None else f"Only {found.provider} proposed a change."
-        return Answer(
+        return ProviderAnswer(
             proposal=found,
             problem=problem,
             spent=spent,
@@ -189,11 +195,6 @@ def on_top(change: CodeChange, repair: CodeChange) -> CodeChange:
     )
 
 
-def _first(taken: Proposal | None, reports: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """These, whose change was taken first."""
-    return tuple(sorted(reports, key=lambda each: taken is None or each.provider != taken.provider))
-
-
 async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
     """Let all of them run until each is done, or one has passed everything."""
     waiting = {asyncio.create_task(e.compete(job, bench, runs)) for e in entrants}
@@ -221,9 +222,14 @@ async def _judged(tried: Sequence[_Entrant], judge: Judge, spent: Spent) -> Spen
     return judged.spent
 
 
-def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: CandidateRuns) -> Answer:
+def _best(tried: Sequence[_Entrant]) -> _Entrant:
+    winner = best([e.candidate for e in tried if e.candidate is not None]).winner
+    return next(e for e in tried if e.lane == winner.id)
+
+
+def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: CandidateRuns) -> ProviderAnswer:
     ranked = best([e.candidate for e in tried if e.candidate is not None])
-    winner = next(e for e in tried if e.lane == ranked.winner.id)
+    winner = _best(tried)
     others = tuple(e.report() for e in entrants if e.candidate is None)
     with runs.tracer.start_as_current_span("n_best") as span:
         span.set_attributes(
@@ -236,7 +242,13 @@ def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: Candi
             }
         )
     announce("note", ranked.reason, winner=ranked.winner.provider)
-    return Answer(proposal=winner.proposal, candidates=(*ranked.order, *others), reason=ranked.reason, run=winner.run)
+    return ProviderAnswer(
+        proposal=winner.proposal,
+        candidates=(*ranked.order, *others),
+        reason=ranked.reason,
+        run=winner.run,
+        workspace=runs.used.get(winner.lane),
+    )
 
 
 def together(budget: Budget, spent: Spent, prompts: Sequence[tuple[Message, ...]], settings: ModelSettings) -> int:

@@ -56,7 +56,10 @@ class ChangeRunner:
 
     async def open(self, state: ExecuteInput) -> Deliverable:
         """The workspace at the last snapshot, and beside it what would be delivered."""
-        workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"])
+        return self.at(state, await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"]))
+
+    def at(self, state: ExecuteInput, workspace: Workspace) -> Deliverable:
+        """A workspace that was opened at the last snapshot, and beside it what would be delivered."""
         return Deliverable(self.store, state["run"], workspace, state["snapshot"])
 
     async def env(self, state: ExecuteInput) -> dict[str, str]:

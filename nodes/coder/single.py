@@ -28,7 +28,7 @@ from nodes._events import announce
 from nodes._models import Clock, Roster, selection
 from nodes._rating import denied, ruled
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench, recent
-from nodes.coder.candidates import Answer, affordable, propose, selection_of, together
+from nodes.coder.candidates import ProviderAnswer, affordable, propose, selection_of, together
 from nodes.coder.changes import COMMAND_SECONDS, ChangeRunner, label_of, refused
 from nodes.coder.context import RecentTrees, news
 from nodes.coder.edits import fitted_to_files
@@ -85,7 +85,7 @@ class SingleAnswer:
 
     async def _ask(
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
-    ) -> list[Answer]:
+    ) -> list[ProviderAnswer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
         red = None if state["baseline"].ok else failure_kind(plain(state["baseline"]))
         context = selection(state, attempt=state.get("tries", 0) + 1, failure=past[-1].failure if past else red)
@@ -153,7 +153,7 @@ class SingleAnswer:
         work: Deliverable,
         steps: Sequence[Step],
         prompts: Sequence[tuple[Message, ...]],
-        answers: Sequence[Answer],
+        answers: Sequence[ProviderAnswer],
     ) -> ExecuteUpdate:
         """Apply the answers one after the other, then prove the last of them."""
         spent = sum((answer.spent for answer in answers), state["spent"])
@@ -163,6 +163,13 @@ class SingleAnswer:
         heard: tuple[Message, ...] = ()
         if len(prompts) == 1 and answers[0].proposal is not None:
             heard = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
+        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice, and the
+        # workspace where it ran says what it left behind.
+        first = answers[0]
+        alone = len(answers) == 1 and first.proposal is not None and not first.proposal.change.cmd_instructions
+        known = first.run if alone else None
+        if known is not None and first.workspace is not None:
+            work = self.changes.at(state, first.workspace)
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
             attempt, risk = await self._one(state, work, step, answer)
@@ -179,13 +186,10 @@ class SingleAnswer:
                     "verdict": None,
                 }
             attempts.append(attempt)
-        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice.
-        alone = len(answers) == 1 and not attempts[0].change.cmd_instructions
-        known = answers[0].run if alone else None
         return {**await self.proved(state, work, attempts, spent, known=known), "transcript": heard}
 
     async def _one(
-        self, state: ExecuteInput, work: Deliverable, step: Step, answer: Answer
+        self, state: ExecuteInput, work: Deliverable, step: Step, answer: ProviderAnswer
     ) -> tuple[Attempt, Risk | None]:
         """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
         blank = Attempt(

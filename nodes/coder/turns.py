@@ -98,8 +98,7 @@ class CoderLoop:
         """One question, within the budget, and what its answer means."""
         task, settings = state["task"], self.roster.settings("coder")
         model = await self.roster.model("coder", selection(state))
-        if model is None:
-            raise Refused("No model is configured for the coder.", code="no_provider", hint="See: signoff doctor")
+        assert model is not None  # noqa: S101  without one there is no dialect to speak
         tokens = worst_case(transcript, settings, rounds=1).tokens
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
         stream = TextStream(provider=model.name, id=f"{step.id}.{number}", form="prose")

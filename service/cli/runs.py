@@ -340,12 +340,11 @@ async def _advance(application: Application, run: str, sign_as: str | None, *, v
 
 
 async def _replied(application: Application, standing: RunState) -> bool:
-    """Ask the person at this terminal what the coder asks; False where nobody is there, or nothing is said."""
+    """Ask the person at this terminal what the coder asks; False where nothing is said."""
     if standing.question is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     err().print(f"The coder asks: {harmless(standing.question)}", markup=False)
-    text = Prompt.ask("Your answer (empty: later)", console=err(), default="").strip()
-    if text:
+    if text := Prompt.ask("Your answer (empty: later)", console=err(), default="").strip():
         await answer_question(application.engine, standing.run, text, local_user())
     return bool(text)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import failure_kind
-from domain.failures import KINDS
+from domain.failures import FAILURE_KINDS
 
 SAID = {
     "types": (
@@ -68,5 +68,5 @@ def test_a_failure_is_of_its_kind(kind: str, output: str):
 
 
 def test_every_name_of_a_log_is_of_a_kind_that_there_is():
-    assert set(KINDS.values()) <= set(SAID)
-    assert all(name in KINDS for name in SAID if name != "general")
+    assert set(FAILURE_KINDS.values()) <= set(SAID)
+    assert all(name in FAILURE_KINDS for name in SAID if name != "general")
