@@ -67,6 +67,7 @@ from domain.limits import (
     TURNS_SPENT,
     ensure_within,
     looping,
+    turns_left,
     verdict_on,
 )
 from domain.progress import Attempt, Pending, Selection
@@ -217,6 +218,7 @@ __all__ = [
     "rewritten",
     "run_in",
     "split_credential",
+    "turns_left",
     "universal",
     "value",
     "verdict_on",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from domain.coder import CoderTurn
+from domain.coder import CoderTurn, EditAction
 from domain.errors import Exhausted
 from domain.work import Budget, Spent
 
@@ -54,12 +54,25 @@ def ensure_within(
 
 
 TURNS = 30
-"""Of the coder at one step of the plan."""
+"""Of the coder at one step of the plan without an edit that applies."""
 LAST_TURNS = 5
 """So many turns before the end it is told how many are left."""
 SILENT = 3
 """Answers without an action, one after the other, that end the step's work."""
 NO_ACTION, LOOP, TURNS_SPENT = "no_action", "turns_repeat", "turns_spent"
+
+
+def turns_left(turns: Sequence[CoderTurn]) -> int:
+    """How many turns a step has left: ``TURNS`` since the last edit that applied, or since the step began.
+
+    A large change is many edits, and is never cut off while it grows; the run's own ``max_steps`` bounds it.
+    """
+    idle = 0
+    for turn in reversed(turns):
+        if turn.step != turns[-1].step or (turn.ok and isinstance(turn.action, EditAction)):
+            break
+        idle += 1
+    return TURNS - idle
 
 
 def verdict_on(turns: Sequence[CoderTurn]) -> Literal["", "nudge", "turns_repeat", "turns_spent", "no_action"]:
@@ -72,7 +85,7 @@ def verdict_on(turns: Sequence[CoderTurn]) -> Literal["", "nudge", "turns_repeat
     step = [turn for turn in turns if turn.step == turns[-1].step]
     if len(step) >= SILENT and all(turn.action is None for turn in step[-SILENT:]):
         return NO_ACTION
-    if len(step) >= TURNS:
+    if turns_left(turns) <= 0:
         return TURNS_SPENT
     last = step[-1].digest
     if (

@@ -16,7 +16,6 @@ from models.contract import (
     ToolCall,
     Usage,
 )
-from models.metering import UsageMeter, metered
 from models.partial_json import PartialChanges, line_of
 from models.prompts import Prompt, PromptSource, load_all
 from models.providers import Bench, ChangeRequest, ModelProvider, Proposal, Provider
@@ -24,7 +23,7 @@ from models.ranking import best, compared, passes_everything, tied
 from models.scripted import Scripted
 from models.tables import METADATA as MODEL_TABLES
 from models.tables import Database
-from models.tokens import worst_case
+from models.usage import UsageMeter, metered, worst_case
 
 __all__ = [
     "MODEL_TABLES",

@@ -11,7 +11,7 @@ from typing import Literal
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Review, SignoffError, Step, Transient, Unavailable
 from models.contract import Message, Model, ModelSettings, Question
-from models.metering import metered
+from models.usage import metered
 
 Mood = Literal["answers", "down", "slow_down", "too_long", "unauthorized", "garbage"]
 

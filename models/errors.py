@@ -38,6 +38,8 @@ _NO_TOOLS = re.compile(
 )
 _TEMPLATE = re.compile(r"chat.?template", re.IGNORECASE)
 _NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
+_NO_ROUTE = re.compile(r"unexpected endpoint or method|unknown (url|route|endpoint)|no such route", re.IGNORECASE)
+"""LM Studio and proxies say so with status 200, above all where ``/v1`` is missing from the address."""
 _LATER = frozenset({408, 409, 423, 425})
 _TOO_LARGE = 413
 LARGEST = 16 << 20
@@ -88,6 +90,13 @@ def too_long(message: str) -> ContextTooLong:
         max_tokens=served,
         hint="Serve the model with a longer context (vLLM: --max-model-len), or give it less to read.",
     )
+
+
+def likely_status(message: str) -> int:
+    """The HTTP status that an error with status 200 stands for, where its words say who can act; else 500."""
+    if _NO_ROUTE.search(message):
+        return 404
+    return 402 if _NO_MONEY.search(message) else 500
 
 
 def refusal(status: int, message: str, *, where: str, retry_after_s: float | None = None) -> SignoffError:

@@ -7,8 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import Broken, Unreadable
 from models.contract import Message, Question, Reply, ToolCall, Usage
-from models.metering import book
-from models.tokens import estimated_size
+from models.usage import book, estimated_size
 
 T = TypeVar("T")
 

@@ -29,6 +29,7 @@ from domain import (
     failure_kind,
     looping,
     read_report,
+    turns_left,
     verdict_on,
 )
 from models import Message, PromptSource
@@ -177,12 +178,12 @@ class Observer:
             )
         if state.get("question") is None:
             still = comparison.still_failing if comparison is not None else ()
-            message = await self._result(state, attempt, turn, still=still)
+            message = await self._result(state, attempt, turn, still=still, left=turns_left((*before, turn)))
             update["transcript"] = (*state.get("transcript", ()), *message)
         return {**update, "turns": (*before, turn)}
 
     async def _result(
-        self, state: ObserveInput, attempt: Attempt, turn: CoderTurn, *, still: Sequence[str]
+        self, state: ObserveInput, attempt: Attempt, turn: CoderTurn, *, still: Sequence[str], left: int
     ) -> tuple[Message, ...]:
         """What the coder is told of its turn, as an answer to its call where it made one."""
         done = attempt.turn
@@ -202,7 +203,7 @@ class Observer:
             finished=isinstance(turn.action, DoneAction),
             still_failing=", ".join(still[:20]),
             nudge=turn.nudged,
-            left=left if (left := TURNS - turn.number) <= LAST_TURNS else None,
+            left=left if left <= LAST_TURNS else None,
         )
         said = state.get("transcript", ())
         calls = said[-1].tool_calls if said and said[-1].role == "assistant" else ()
@@ -253,7 +254,7 @@ def _comparison(state: ObserveInput, attempt: Attempt) -> Comparison | None:
 def _stuck(state: ObserveInput, attempt: Attempt, verdict: str) -> Evidence:
     """Why another plan is needed, as the planner reads it."""
     last = next(iter(state.get("evidence", ())[-1:]), None)
-    reason = Finding(kind="limit", message=f"the step's {TURNS} turns are spent")
+    reason = Finding(kind="limit", message=f"{TURNS} turns of the step went by without an edit")
     if verdict == LOOP:
         reason = Finding(kind="loop", message="the same action had the same result three times among the last five")
     return Evidence(

@@ -17,6 +17,12 @@ class WrongMedia(Refused):
     http_status: ClassVar[int] = 415
 
 
+class GoingDown(Refused):
+    """The server is told to stop; 503, and the next one answers."""
+
+    http_status: ClassVar[int] = 503
+
+
 class TooMany(Refused):
     """Comes with ``retry_after`` seconds."""
 
@@ -55,6 +61,8 @@ Code = Literal[
     "body_too_large",
     "rate_limited",
     "already_serving",
+    "server_stopping",
+    "port_unavailable",
     "authentication_needed",
     "database_not_migrated",
     "server_needed",
@@ -90,6 +98,8 @@ _KIND: Final[dict[Code, type[Refused]]] = {
     "body_too_large": TooLarge,
     "rate_limited": TooMany,
     "already_serving": Refused,
+    "server_stopping": GoingDown,
+    "port_unavailable": Refused,
     "authentication_needed": Refused,
     "database_not_migrated": Refused,
     "server_needed": Refused,
@@ -103,7 +113,7 @@ _HINT: Final[dict[Code, str]] = {
     "thread_busy": 'Wait for its run, or choose "multitask_strategy": "enqueue".',
     "turn_not_found": "List them with GET /threads/{thread_id}/runs.",
     "assistant_not_found": "List them with POST /assistants/search.",
-    "item_not_found": "Look at POST /store/items/search.",
+    "item_not_found": "List them with GET /v1/runs/{id}/artifacts.",
     "checkpoint_not_found": "List them with POST /threads/{thread_id}/history.",
     "route_not_found": "See /docs for every route.",
     "method_not_allowed": "See /docs for the methods of this route.",
@@ -125,6 +135,8 @@ _HINT: Final[dict[Code, str]] = {
     "body_too_large": "Send less, or raise SIGNOFF_MAX_BODY_MB.",
     "rate_limited": "Wait as long as Retry-After says.",
     "already_serving": "One server per home folder. Use another SIGNOFF_HOME, or PostgreSQL for several servers.",
+    "server_stopping": "Ask again at location: the run goes on with another server, or when this one is back.",
+    "port_unavailable": "Choose another: --port or SIGNOFF_PORT; 0 takes any free one. See who has it: ss -ltnp",
     "authentication_needed": "Set SIGNOFF_OIDC_ISSUER, or make an API key first: signoff serve on loopback prints one.",
     "database_not_migrated": "Run: signoff migrate",
     "server_needed": "Set SIGNOFF_DATABASE_URL to a PostgreSQL database.",
@@ -133,6 +145,6 @@ _HINT: Final[dict[Code, str]] = {
 }
 
 
-def refuse(code: Code, message: str) -> Refused:
-    """The error to raise for ``code``."""
-    return _KIND[code](message, code=code, hint=_HINT[code])
+def refuse(code: Code, message: str, *, hint: str = "") -> Refused:
+    """The error to raise for ``code``; ``hint``: what to do about it, where that is not the same everywhere."""
+    return _KIND[code](message, code=code, hint=hint or _HINT[code])

@@ -1,9 +1,10 @@
 """The SQLAlchemy metadata of the service's tables, and the SQL that all of their rows share."""
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import MetaData, Text, case, cast, func, select, type_coerce
+from sqlalchemy import MetaData, Numeric, Text, and_, case, cast, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.errors import refuse
@@ -30,6 +31,46 @@ def holds(column: Any, key: str, asked: Any, *, dialect: str) -> Any:
         else (pair.c.type.in_(kinds), pair.c.atom == asked)
     )
     return select(pair.c.key).where(pair.c.key == key, *same).correlate(column.table).exists()
+
+
+def fits(column: Any, key: str, asked: Any, *, dialect: str) -> Any:
+    """SQL: the JSON object in ``column`` fits a value, or every condition of LangGraph's store such as ``$gte``.
+
+    Numbers are compared with numbers and text with text, in the order of its bytes; what is missing or of another kind
+    is unequal, and neither smaller nor greater. Raises ``request_invalid``.
+    """
+    if not isinstance(asked, dict):
+        return holds(column, key, asked, dialect=dialect)
+    if not asked or set(asked) - {"$eq", "$ne", *_ORDERS}:
+        raise refuse("request_invalid", f"Values are compared by $eq, $ne, {', '.join(sorted(_ORDERS))}.")
+    return and_(*(_condition(column, key, name, value, dialect=dialect) for name, value in asked.items()))
+
+
+def _condition(column: Any, key: str, name: str, asked: Any, *, dialect: str) -> Any:
+    if name in {"$eq", "$ne"}:
+        same = holds(column, key, asked, dialect=dialect)
+        return same if name == "$eq" else ~same
+    if isinstance(asked, bool) or not isinstance(asked, (int, float, str)):
+        raise refuse("request_invalid", f"{name} compares numbers and texts.")
+    order = _ORDERS[name]
+    if dialect == "postgresql":
+        entry = cast(column, JSONB)[key]
+        whole = (func.jsonb_typeof(entry) == ("string" if isinstance(asked, str) else "number"), entry.astext)
+        # A cast is evaluated for rows of other kinds, too, unless a case forbids it.
+        read = whole[1].collate("C") if isinstance(asked, str) else cast(whole[1], Numeric)
+        return case((whole[0], order(read, asked)), else_=False)
+    raw = type_coerce(column, Text)
+    pair = func.json_each(case((func.json_valid(raw) == 1, raw), else_="{}")).table_valued("key", "type", "atom")
+    kind = pair.c.type.in_(_KINDS[type(asked)])
+    return select(pair.c.key).where(pair.c.key == key, kind, order(pair.c.atom, asked)).correlate(column.table).exists()
+
+
+_ORDERS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
 
 
 _KINDS: Mapping[type, tuple[str, ...]] = {

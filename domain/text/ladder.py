@@ -34,7 +34,7 @@ class EditProblem:
 
     def __str__(self) -> str:
         lines = f" The nearest lines are:\n{self.near}" if self.near else ""
-        return f"Edit {self.number} ({self.path or 'no path'}): {self.why}.{lines}"
+        return f"Edit {self.number} ({self.path or 'no path'}) was not made: {self.why}.{lines}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,22 +5,30 @@ answer or an error of ``domain.errors``.
 """
 
 import asyncio
-import json
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 from domain import CutOff, Refused, SignoffError, Unavailable, Unreadable, value
-from models.clients.contract import AnswerSchema, Dialect, ModelEndpoint, Structured, ToolOffer, Transport
-from models.clients.stream import StreamAccumulator
-from models.clients.structured import example_of, read, schema_of, without_thoughts
-from models.contract import Message, Price, Question, Reply, ToolCall, Usage
-from models.errors import no_tools, refuses_tools
-from models.metering import book
-from models.tokens import TokenRatio, tools_text
+from models.clients.contract import (
+    AnswerSchema,
+    CallDelta,
+    Delta,
+    Dialect,
+    ModelEndpoint,
+    Structured,
+    ToolOffer,
+    Transport,
+)
+from models.clients.lenient_json import lenient, unwrapped
+from models.clients.structured import formatted, read, repair_round, schema_of, without_thoughts
+from models.contract import Listener, Message, ModelSettings, Price, Question, Reply, ToolCall, Usage
+from models.errors import LARGEST, endless, no_tools, refuses_tools
+from models.usage import TokenRatio, book, tools_text
 
 T = TypeVar("T")
 
@@ -43,7 +51,6 @@ _SYSTEM = re.compile(
     r"|not support\w* (the )?system|roles must alternate user/assistant",
     re.IGNORECASE,
 )
-_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
 
 
 @value
@@ -104,42 +111,19 @@ class Chat:
             reply = _reply(cast("T", without_thoughts(text.text)), text, text.usage)
             return replace(reply, tool_calls=text.calls)
         schema = schema_of(question.answer)
-        if question.reader is not None:
-            return await self._in_blocks(question, question.reader, schema)
         first = await self._send(question, schema)
-        parsed = read(first.text, question.answer)
-        if parsed.value is not None:
-            return _reply(parsed.value, first, first.usage)
-        dialect, cut_off = self.learned.dialect, first.finish == "length"
-        if not first.called:
-            self.learned.dialect = without_tools(dialect)
-        repair = repair_round(first.text, parsed.wrong, schema, self.learned.dialect, cut_off=cut_off)
-        second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
-        parsed = read(second.text, question.answer)
-        if parsed.value is None and second.finish == "length":
-            raise CutOff(
-                f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
-                "tokens, also not when it was asked to be shorter.",
-                hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
-            )
-        if parsed.value is None:
-            raise Unreadable(
-                f"{self.name} did not answer with a {schema.name}, twice: {parsed.wrong}.",
-                hint="Use a model or a server with structured output.",
-            )
-        return _reply(parsed.value, replace(second, first_ms=first.first_ms), first.usage + second.usage)
-
-    async def _in_blocks(
-        self, question: Question[T], reader: Callable[[str, bool], tuple[T | None, str]], schema: AnswerSchema
-    ) -> Reply[T]:
-        """Ask for an answer that is no JSON, once more where it holds none."""
-        first = await self._send(question, schema)
-        parsed, wrong = reader(without_thoughts(first.text) or first.text, first.finish == "length")
+        parsed, wrong = _read(question, first)
         if parsed is not None:
             return _reply(parsed, first, first.usage)
-        repair = (Message(role="assistant", content=first.text or "(nothing)"), Message(role="user", content=wrong))
+        if question.reader is not None:
+            repair = (Message(role="assistant", content=first.text or "(nothing)"), Message(role="user", content=wrong))
+        else:
+            dialect = self.learned.dialect
+            if dialect.structured == "tools" and not first.called:  # it was offered a tool, and does not know any
+                dialect = self.learned.dialect = replace(dialect, structured="text")
+            repair = repair_round(first.text, wrong, schema, dialect, cut_off=first.finish == "length")
         second = await self._send(replace(question, messages=(*question.messages, *repair)), schema)
-        parsed, wrong = reader(without_thoughts(second.text) or second.text, second.finish == "length")
+        parsed, wrong = _read(question, second)
         if parsed is None and second.finish == "length":
             raise CutOff(
                 f"{self.name} did not come to the end of its {schema.name} within {question.settings.max_tokens} "
@@ -147,9 +131,12 @@ class Chat:
                 hint="Raise `max_tokens` of the role in the catalogue, or ask for less at once.",
             )
         if parsed is None:
+            hint = "Use a model or a server with structured output."
+            if question.reader is not None:
+                hint = "Use a model that can write a fenced block, or say code_form: json in its card."
             raise Unreadable(
-                f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0]}",
-                hint="Use a model that can write a fenced block, or say code_form: json in its card.",
+                f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0].rstrip('.')}.",
+                hint=hint,
             )
         return _reply(parsed, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
@@ -215,6 +202,14 @@ class Chat:
         )
 
 
+def _read(question: Question[T], answer: _Answer) -> tuple[T | None, str]:
+    """The value of an answer, or what is wrong with it: as JSON, unless the question says how it is read."""
+    if question.reader is not None:
+        return question.reader(without_thoughts(answer.text) or answer.text, answer.finish == "length")
+    parsed = read(answer.text, question.answer)
+    return parsed.value, parsed.wrong
+
+
 def _reply(parsed: T, answer: _Answer, usage: Usage) -> Reply[T]:
     return Reply(value=parsed, model=answer.model, usage=usage, first_token_ms=answer.first_ms, finish=answer.finish)
 
@@ -226,63 +221,6 @@ async def open_chat(endpoint: ModelEndpoint, *, price: Price | None = None) -> A
 
     async with openai.open_transport(endpoint) as transport:
         yield Chat(transport=transport, price=price or Price())
-
-
-def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect: Dialect) -> tuple[Message, ...]:
-    """Put the schema into the system message where the endpoint does not take it as a parameter.
-
-    Where its chat template has no system message, that becomes the beginning of the first question.
-    """
-    turns = _in_turns(messages)
-    if schema is not None and dialect.structured not in _AS_PARAMETER:
-        rule = _rule(schema)
-        if turns and turns[0].role == "system":
-            turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
-        else:
-            turns = (Message(role="system", content=rule), *turns)
-    if dialect.system:
-        return turns
-    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
-
-
-def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Join neighbours of the same role: many chat templates refuse two of them in a row."""
-    turns: list[Message] = []
-    for message in messages:
-        last = turns[-1] if turns else None
-        if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
-            turns.append(message)
-        else:
-            turns[-1] = replace(last, content=f"{last.content}\n\n{message.content}", tool_calls=message.tool_calls)
-    return tuple(turns)
-
-
-def repair_round(
-    answer: str, wrong: str, schema: AnswerSchema, dialect: Dialect, *, cut_off: bool
-) -> tuple[Message, Message]:
-    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
-
-    An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
-    """
-    if cut_off:
-        wish = (
-            "Your answer was cut off at the length limit, so it is no whole JSON object. Answer again, with the whole "
-            "JSON object and nothing else, in at most half as many words: say less in each text, and leave out what "
-            "is not needed."
-        )
-    else:
-        example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
-        rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
-        wish = (
-            f"That is not the JSON object that was asked for: {wrong}. Answer again, with the whole corrected JSON "
-            f"object and nothing else, in this form: {example}{rule}"
-        )
-    return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
-
-
-def _rule(schema: AnswerSchema) -> str:
-    text = json.dumps(schema.json_schema, separators=(",", ":"))
-    return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"
 
 
 def _plainer(structured: Structured, message: str) -> Structured | None:
@@ -321,6 +259,139 @@ def relax(dialect: Dialect, message: str, offer: ToolOffer | None = None) -> Dia
     return None
 
 
-def without_tools(dialect: Dialect) -> Dialect:
-    """Return the dialect for an endpoint that answered in words: where it was offered a tool, it does not know any."""
-    return replace(dialect, structured="text") if dialect.structured == "tools" else dialect
+CALLS_AT_MOST = 64
+"""Of one answer; one is asked for."""
+
+
+def read_call(id_: str, name: str, text: str, *, cut: bool = False) -> ToolCall:
+    """A call with its arguments as they were written, or with what is wrong with them."""
+    try:
+        arguments = unwrapped(lenient(text.strip() or "{}"))
+    except ValueError as error:
+        wrong = "it was cut off at the length limit" if cut else f"it is no JSON: {error}"
+        return ToolCall(id=id_, name=name, raw=text, wrong=wrong)
+    if not isinstance(arguments, dict):
+        return ToolCall(id=id_, name=name, raw=text, wrong="it is no JSON object")
+    return ToolCall(id=id_, name=name, arguments=arguments)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """A call while it comes in."""
+
+    index: int | None
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamAccumulator:
+    """Accumulates the deltas of one answer."""
+
+    name: str
+    listener: Listener | None = None
+    started: float = field(default_factory=time.monotonic)
+    first_ms: float | None = None
+    last: Delta = field(default_factory=Delta)
+    begun: bool = False
+    refused: bool = False
+    """The endpoint said no, or did not answer: nothing was read and nothing written."""
+    tools: bool = False
+    """Tools were offered. Where none were, arguments of calls are the answer: some models give it in no other way."""
+    called: bool = False
+    """A tool was called."""
+    _texts: list[str] = field(default_factory=list[str])
+    _thoughts: list[str] = field(default_factory=list[str])
+    _calls: list["_Call"] = field(default_factory=list["_Call"])
+    _size: int = 0
+
+    @property
+    def text(self) -> str:
+        """The answer so far. Where there are thoughts alone, and they are whole, the answer is among them."""
+        text = "".join(self._texts)
+        if text.strip() or self.called or self.last.finish in {None, "length"}:
+            return text
+        return "".join(self._thoughts)
+
+    def take(self, delta: Delta) -> None:
+        """Add a delta. Raises ``Unreadable`` when the answer does not stop."""
+        self.begun = True
+        self.last = Delta(
+            finish=delta.finish or self.last.finish,
+            model=delta.model or self.last.model,
+            usage=delta.usage or self.last.usage,
+        )
+        self.called = self.called or bool(delta.calls)
+        text, size = delta.text, sum(len(call.arguments) + len(call.name) for call in delta.calls)
+        if not self.tools:
+            text, size = text or "".join(call.arguments for call in delta.calls), 0
+        else:
+            for call in delta.calls:
+                self._add(call)
+        self._thoughts.append(delta.reasoning)
+        size += len(delta.reasoning)
+        if self.first_ms is None and (text or delta.calls):
+            self.first_ms = (time.monotonic() - self.started) * 1_000
+        self._size += len(text) + size
+        if self._size > LARGEST:
+            raise endless(self.name)
+        if text:
+            self._texts.append(text)
+            if self.listener is not None:
+                self.listener(text)
+
+    def _add(self, delta: CallDelta) -> None:
+        """Add a part to the call that it belongs to. Some endpoints number none of them, or all of them 0."""
+        call = next((each for each in reversed(self._calls) if delta.index in {None, each.index}), None)
+        if call is None or (delta.id and delta.name and call.id and delta.id != call.id):
+            call = _Call(index=delta.index)
+            self._calls.append(call)
+            if len(self._calls) > CALLS_AT_MOST:
+                raise endless(self.name)
+        call.id, call.name = call.id or delta.id, call.name or delta.name
+        call.arguments.append(delta.arguments)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The calls so far; each has an id of its own, whatever the endpoint gave it."""
+        calls: dict[str, ToolCall] = {}
+        for each in self._calls:
+            id_ = each.id if each.id and each.id not in calls else uuid4().hex[:9]
+            calls[id_] = read_call(id_, each.name, "".join(each.arguments), cut=self.last.finish == "length")
+        return tuple(calls.values())
+
+    def must_be_whole(self) -> None:
+        """Check that the end came, too. Raises ``Unavailable``, ``Refused``."""
+        if self.last.finish is None:
+            raise Unavailable(
+                f"{self.name} broke off in the middle of an answer.", hint="See the log of the model server."
+            )
+        if self.last.finish == "content_filter":
+            raise Refused(
+                f"{self.name} withheld its answer (content filter).",
+                code="llm_content_filter",
+                hint="Put the task in other words, or choose another model.",
+            )
+
+    def failed(self, error: SignoffError) -> None:
+        """Take in that nothing more comes."""
+        self.refused = not self.begun and error.stable_code != "llm_endless"
+
+    def usage(self, sent: int, settings: ModelSettings, ratio: TokenRatio) -> Usage:
+        """What it used: as the endpoint says, else by what went out and came in. A refusal is not billed.
+
+        ``sent``: characters of the prompt.
+        """
+        if self.refused:
+            return Usage()
+        reported = self.last.usage
+        if reported is not None and self.last.finish is not None:
+            ratio.learn(sent, reported.tokens_in)
+            return replace(reported, calls=1)
+        # An endpoint was told how long an answer may be: whatever it sends, it does not bill more.
+        counted = reported or Usage()
+        tokens_in = counted.tokens_in or ratio.estimate(sent)
+        tokens_out = max(counted.tokens_out, min(ratio.estimate(self._size), settings.max_tokens))
+        estimated = tokens_in + tokens_out - counted.tokens
+        return replace(counted, tokens_in=tokens_in, tokens_out=tokens_out, calls=1, estimated=estimated)

@@ -17,7 +17,7 @@ from pydantic import Field
 from domain import SignoffError, python_tree, value
 from models.clients.structured import without_thoughts
 from models.contract import DialectName, Message, Model, ModelSettings, Question, Reply, Tool, ToolCall
-from models.metering import metered
+from models.usage import metered
 
 TURNS, FAULTS = 8, 2
 """Answers at most, and how many of them may be none that can be used: each is told what to write instead."""

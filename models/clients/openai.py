@@ -36,10 +36,19 @@ from models.clients.contract import (
     wire_tools,
 )
 from models.contract import Message, ModelSettings, Usage
-from models.errors import LARGEST, endless, error_text, refusal, retry_after, served_length, too_long, unreachable
+from models.errors import (
+    LARGEST,
+    endless,
+    error_text,
+    likely_status,
+    refusal,
+    retry_after,
+    served_length,
+    too_long,
+    unreachable,
+)
 
 _FAILED = 400
-_UNKNOWN = 500
 _READ = 64 << 10
 """Bytes of a refusal that are read."""
 _QUOTED = 600
@@ -187,7 +196,7 @@ def _failure_in(error: Any, body: bytes, endpoint: ModelEndpoint) -> SignoffErro
     words = quoted(error_text(body), endpoint)
     if not code.isdecimal() and served_length(words) is not None:
         return too_long(words)
-    return refusal(whole_number(code) if code.isdecimal() else _UNKNOWN, words, where=where(endpoint))
+    return refusal(whole_number(code) if code.isdecimal() else likely_status(words), words, where=where(endpoint))
 
 
 def where(endpoint: ModelEndpoint) -> str:

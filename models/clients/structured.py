@@ -8,8 +8,10 @@ Models think aloud, wrap JSON in fences, add a sentence before it, a key that wa
 "nothing". None of that is worth another call. What is really wrong is said in words that a model can act on.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -17,9 +19,11 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Plan, Refused, check_plan, value
-from models.clients.contract import AnswerSchema
+from models.clients.contract import AnswerSchema, Dialect
 from models.clients.lenient_json import PLACES, json_values, unwrapped
+from models.contract import Message
 
+_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
 LONGEST_IN_GRAMMAR = 20_000
 """Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
 MOST_IN_GRAMMAR = 100
@@ -241,3 +245,60 @@ def _explain(error: ValidationError) -> str:
     faults = error.errors(include_input=False, include_url=False, include_context=False)
     lines = [f"{'.'.join(map(str, fault['loc'])) or 'the answer'}: {fault['msg']}" for fault in faults[:8]]
     return "; ".join(lines)
+
+
+def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect: Dialect) -> tuple[Message, ...]:
+    """Put the schema into the system message where the endpoint does not take it as a parameter.
+
+    Where its chat template has no system message, that becomes the beginning of the first question.
+    """
+    turns = _in_turns(messages)
+    if schema is not None and dialect.structured not in _AS_PARAMETER:
+        rule = _rule(schema)
+        if turns and turns[0].role == "system":
+            turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
+        else:
+            turns = (Message(role="system", content=rule), *turns)
+    if dialect.system:
+        return turns
+    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
+
+
+def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Join neighbours of the same role: many chat templates refuse two of them in a row."""
+    turns: list[Message] = []
+    for message in messages:
+        last = turns[-1] if turns else None
+        if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
+            turns.append(message)
+        else:
+            turns[-1] = replace(last, content=f"{last.content}\n\n{message.content}", tool_calls=message.tool_calls)
+    return tuple(turns)
+
+
+def repair_round(
+    answer: str, wrong: str, schema: AnswerSchema, dialect: Dialect, *, cut_off: bool
+) -> tuple[Message, Message]:
+    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
+
+    An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
+    """
+    if cut_off:
+        wish = (
+            "Your answer was cut off at the length limit, so it is no whole JSON object. Answer again, with the whole "
+            "JSON object and nothing else, in at most half as many words: say less in each text, and leave out what "
+            "is not needed."
+        )
+    else:
+        example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
+        rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
+        wish = (
+            f"That is not the JSON object that was asked for: {wrong}. Answer again, with the whole corrected JSON "
+            f"object and nothing else, in this form: {example}{rule}"
+        )
+    return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
+
+
+def _rule(schema: AnswerSchema) -> str:
+    text = json.dumps(schema.json_schema, separators=(",", ":"))
+    return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"

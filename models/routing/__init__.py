@@ -1,13 +1,11 @@
 """Routing: which model is asked for a question, by catalogue, strategy, policy, entitlement, health and budget."""
 
 from models.policy import FILE as POLICY_FILE
-from models.policy import CallLimits, ModelPolicy, parse_policy
+from models.policy import CallLimits, HeldEntitlement, ModelPolicy, parse_policy
 from models.routing.catalogue import KIND_OF, Catalogue, ModelCard, Strategy, load_catalogue
 from models.routing.endpoints import ClientOptions, EndpointRegistry, EndpointSettings, FixedModels, ModelRegistry
-from models.routing.entitlements import HeldEntitlement
 from models.routing.routed import ModelRouter
-from models.routing.router import Route, RouteRequest, route
-from models.routing.selection import ProviderOrder, providers_for, tier_for
+from models.routing.router import ProviderOrder, Route, RouteRequest, providers_for, route, tier_for
 
 __all__ = [
     "KIND_OF",

@@ -12,8 +12,7 @@ from pydantic import Field
 from domain import FailureKind, Line, Name, Refused, value
 from models.contract import TIERS, CodeForm, DialectName, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
-from models.policy import ModelPolicy
-from models.routing.entitlements import Entitlement, HeldEntitlement, entitlement_named, entitlement_of
+from models.policy import Entitlement, HeldEntitlement, ModelPolicy, entitlement_named, entitlement_of
 from models.yaml import read_yaml
 
 Kind = Literal["analyze", "fix", "validate", "document"]

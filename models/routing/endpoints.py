@@ -1,10 +1,29 @@
-"""Model registry: the models behind endpoints, which there are for a role, how they are, each opened once."""
+"""Model registry: the models behind endpoints, which there are for a role, how they are, each opened once.
+
+Below it the composition of models, the one place that says which wrapper stands around which, from a run to the wire::
+
+    Routed                          chooses for each question
+      Cached                        where answers of the role may be used again
+        Retry                       when none of the chosen answered
+          Fallback                  the chosen, best first
+            UsageLogged             a row for each of them
+              Quota …               each quota that holds
+                Budgeted            the worst case reserved before the call
+                  ContextWindow     from here on one for each endpoint of the process
+                    CircuitBreaker
+                      Instrumented
+                        Chat        and below it a transport
+
+The order is part of what is promised: a spent budget or quota is logged and never retried, a call that the circuit
+breaker refuses has no span, and what comes from the cache is not counted.
+"""
 
 import ipaddress
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -16,13 +35,15 @@ from models.clients.chat import open_chat
 from models.clients.contract import PROVIDER_OF_SCHEME, ModelEndpoint
 from models.clients.discovered import open_discovered
 from models.clients.probe import probe
-from models.clients.tokenizer import open_tokenizer
+from models.clients.tokenizer import TokenCounter, open_tokenizer
 from models.contract import Model, Price, Role
-from models.routing.catalogue import Catalogue, ModelCard, ModelCards
-from models.routing.composition import around_endpoint, as_one
-from models.routing.router import Health
-from models.wrappers.circuit_breaker import CircuitBreaker
+from models.routing.catalogue import Catalogue, ModelCard, ModelCards, Persistence
+from models.routing.router import CountedQuota, Health
 from models.wrappers.context_window import ContextWindow
+from models.wrappers.instrumented import Instrumented, default_tracer
+from models.wrappers.limits import Budgeted, Counters, Ledger, Quota
+from models.wrappers.resilience import CircuitBreaker, Fallback, Retry
+from models.wrappers.usage_log import CallReason, Decisions, UsageLogged
 
 LOOK_AGAIN_S = 60.0
 """After so long an endpoint is asked anew what it serves."""
@@ -285,3 +306,48 @@ class FixedModels:
     def as_one(self, models: tuple[Model, ...]) -> Model:
         """See ``ModelRegistry.as_one``."""
         return models[0]
+
+
+def around_endpoint(
+    client: Model, *, tracer: Tracer | None, content: bool, tokenizer: TokenCounter | None
+) -> tuple[ContextWindow, CircuitBreaker]:
+    """What stands around a client for as long as it is open; the circuit breaker says how the endpoint is."""
+    traced = Instrumented(model=client, tracer=tracer or default_tracer(), content=content)
+    breaker = CircuitBreaker(model=traced)
+    return ContextWindow(model=breaker, tokenizer=tokenizer), breaker
+
+
+def around_choice(
+    model: Model,
+    *,
+    ledger: Ledger,
+    price: Price,
+    quotas: Sequence[CountedQuota],
+    counters: Counters,
+    decisions: Decisions,
+    why: Callable[[], CallReason],
+    now: Callable[[], datetime],
+) -> UsageLogged:
+    """What stands around an open model for one run: its part of the budget, its quotas, its row."""
+    model = Budgeted(model=model, ledger=ledger, price=price)
+    for quota in quotas:
+        model = Quota(
+            model=model,
+            limits=quota.limits,
+            counters=counters,
+            counted_as=quota.name,
+            called=quota.called,
+            clock=lambda: now().timestamp(),
+        )
+    return UsageLogged(model=model, decisions=decisions, why=why, clock=now)
+
+
+def as_one(models: Sequence[Model], persistence: Persistence) -> Retry:
+    """These models as one, best first: the next one at once, and again only when none answered."""
+    asked = tuple(models[: 1 + persistence.fallbacks])
+    return Retry(
+        model=asked[0] if len(asked) == 1 else Fallback(models=asked),
+        attempts=persistence.attempts,
+        first_pause_s=persistence.first_pause_s,
+        longest_pause_s=persistence.longest_pause_s,
+    )

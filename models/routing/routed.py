@@ -20,16 +20,21 @@ from models.contract import (
     SelectionContext,
     Tool,
 )
-from models.policy import ModelPolicy
+from models.policy import HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, ModelCard, ModelCards
-from models.routing.composition import around_choice
-from models.routing.endpoints import ModelRegistry
-from models.routing.entitlements import HeldEntitlement
-from models.routing.router import RankedModel, Route
-from models.routing.selection import Circumstances, RecentUsage, choose, no_model_error, quotas_for, route_request
-from models.wrappers.budget import Ledger
+from models.routing.endpoints import ModelRegistry, around_choice
+from models.routing.router import (
+    Circumstances,
+    RankedModel,
+    RecentUsage,
+    Route,
+    choose,
+    no_model_error,
+    quotas_for,
+    route_request,
+)
 from models.wrappers.cache import AnswerStore, Cached, SimilarAnswers, Similarity, key_of
-from models.wrappers.quota import Counters
+from models.wrappers.limits import Counters, Ledger
 from models.wrappers.usage_log import CallReason, Decisions, RoutingDecision
 
 T = TypeVar("T")

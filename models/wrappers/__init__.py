@@ -1,13 +1,10 @@
-"""Wrappers: models made of models, each with one promise; ``models.routing.composition`` puts them together."""
+"""Wrappers: models made of models, each with one promise; ``models.routing.endpoints`` puts them together."""
 
-from models.wrappers.budget import Budgeted, BudgetLedger, StoredLedger
 from models.wrappers.cache import AnswerStore, Cached, MemoryAnswers, Similarity, StoredAnswers
-from models.wrappers.circuit_breaker import CircuitBreaker
 from models.wrappers.context_window import ContextWindow
-from models.wrappers.fallback import Fallback
 from models.wrappers.instrumented import Instrumented
-from models.wrappers.quota import MemoryCounters, Quota, StoredCounters
-from models.wrappers.retry import Retry
+from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota, StoredCounters, StoredLedger
+from models.wrappers.resilience import CircuitBreaker, Fallback, Retry
 from models.wrappers.similarity import EmbeddingSimilarity, WordSimilarity
 from models.wrappers.usage_log import (
     CallReason,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from domain import ContextTooLong, value
 from models.clients.tokenizer import TokenCounter
 from models.contract import Message, ModelSettings, Question, Reply, Wrapper
-from models.tokens import PER_MESSAGE, Estimator, estimated, estimated_prompt, tools_text
+from models.usage import PER_MESSAGE, Estimator, estimated, estimated_prompt, tools_text
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ TIGHTER_CUT = 0.95
 """Tokens are not spread evenly over a text: what was cut may still be too long."""
 LOOSEST_CUT = 0.05
 """What does not fit when it is cut to this share of its room has parts that cannot be cut."""
+SHORT = 60
+"""Characters of an argument, a path for example, that are not cut."""
 ROUNDS = 4
 SMALLEST = 256
 """Tokens; a smaller number is no context that is served anywhere, but something else in the message."""
@@ -174,8 +176,10 @@ def _ends(text: str, size: int) -> str:
 
 def _shorter(text: Any, share: float) -> Any:
     """About this share of a text; what is short stays, and what is no text."""
-    keep = int(len(text) * share) - len(_CUT) - 8 if isinstance(text, str) else 0
-    return _ends(text, keep) if keep > len(_CUT) else text
+    if not isinstance(text, str) or len(text) <= SHORT:
+        return text
+    keep = int(len(text) * share) - len(_CUT) - 8
+    return _ends(text, keep) if keep > len(_CUT) else f"{text[: max(SHORT, int(len(text) * share)) - 1]}…"
 
 
 @dataclass(slots=True)

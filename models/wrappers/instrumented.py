@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from domain import SignoffError
 from models.clients.structured import name_of
 from models.contract import Message, Question, Reply, ToolCall, Usage, Wrapper
-from models.metering import metered
+from models.usage import metered
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, RowMapping, case, desc, func, insert, sele
 
 from domain import Name, SignoffError, value
 from models.contract import Price, Question, Reply, Usage, Wrapper
-from models.metering import metered
 from models.tables import DECISIONS, NANO, Database
+from models.usage import metered
 
 T = TypeVar("T")
 

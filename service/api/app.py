@@ -1,5 +1,6 @@
 """FastAPI application: routes, errors, and the middleware before them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -31,6 +32,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         lifespan=lifespan,
         summary="A coding agent that proves its change and waits for your signature.",
     )
+    app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
     for part in (operations, assistants, threads, runs, store, approvals, confirm_page, results, openai, keys):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
@@ -43,7 +45,9 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         CORSMiddleware,
         allow_origins=[origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()],
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=["authorization", "content-type", "x-api-key", "last-event-id", "idempotency-key", "if-match"],
+        # The SDKs send headers of their own (x-auth-scheme, prefer, …), each version others. Who may ask at all is
+        # decided by origin, and nothing here is authenticated by a cookie.
+        allow_headers=["*"],
         expose_headers=["content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next"],
     )
     return app

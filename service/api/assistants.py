@@ -1,22 +1,37 @@
 """Assistants: fixed, because what a graph may do is decided by its operator and not by its clients."""
 
-from typing import Any
+from operator import itemgetter
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from graphs import State
 from service.api.dependencies import Reader, TheContext, answer
 from service.runs.requests import ASSISTANTS, Assistant, assistant
+from service.runs.threads import picked
 
 router = APIRouter(prefix="/assistants", tags=["assistants"])
 
 
 class AssistantSearch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     graph_id: str | None = None
     name: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    limit: int = Field(default=10, ge=1, le=1_000)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+    sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] | None = None
+    sort_order: Literal["asc", "desc"] | None = None
+    select: list[str] | None = None
+
+
+class Versions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: dict[str, Any] | None = None
     limit: int = Field(default=10, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
@@ -36,7 +51,11 @@ def _found(asked: AssistantSearch) -> list[Assistant]:
 @router.post("/search")
 async def search(_: Reader, asked: AssistantSearch) -> list[dict[str, Any]]:
     """One page of assistants."""
-    return [each.document for each in _found(asked)[asked.offset : asked.offset + asked.limit]]
+    documents = [each.document for each in _found(asked)]
+    if asked.sort_by is not None:
+        documents.sort(key=itemgetter(asked.sort_by), reverse=asked.sort_order != "asc")
+    page = documents[asked.offset : asked.offset + asked.limit]
+    return [picked(document, asked.select, allowed=ASSISTANTS[0].document) for document in page]
 
 
 @router.post("/count")
@@ -93,6 +112,8 @@ async def subgraphs(_: Reader, at: TheContext, assistant_id: str) -> Response:
 
 
 @router.post("/{assistant_id}/versions")
-async def versions(_: Reader, assistant_id: str) -> list[dict[str, Any]]:
+async def versions(_: Reader, assistant_id: str, asked: Versions | None = None) -> list[dict[str, Any]]:
     """There is one version."""
-    return [assistant(assistant_id).document]
+    only, asked = assistant(assistant_id).document, asked or Versions()
+    fits = (asked.metadata or {}).items() <= only["metadata"].items()
+    return [only][asked.offset :] if fits else []

@@ -87,6 +87,12 @@ Auditor = Annotated[Principal, allowed("audit:read")]
 Admin = Annotated[Principal, allowed("admin")]
 
 
+def preferred(header: str) -> dict[str, str]:
+    """The preferences of a ``Prefer`` header (RFC 7240) by name; one without a value has an empty one."""
+    pairs = (part.split(";")[0].partition("=") for part in header.split(","))
+    return {name.strip().lower(): wish.strip().strip('"') for name, _, wish in pairs if name.strip()}
+
+
 def answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """JSON of anything a state may hold, written at once."""
     return Response(as_json(document), status, media_type="application/json", headers=headers)

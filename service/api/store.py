@@ -1,9 +1,9 @@
 """The store: JSON documents of an organisation, by namespace and key."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.dependencies import Reader, Runner, TheContext
 from service.errors import refuse
@@ -13,27 +13,42 @@ Key = Field(min_length=1, max_length=300)
 Namespace = Field(max_length=20)
 
 
+STRICT = ConfigDict(extra="forbid")
+"""Nothing that a client asks for is ignored in silence."""
+
+
 class Put(BaseModel):
+    model_config = STRICT
+
     namespace: list[str] = Namespace
     key: str = Key
     value: dict[str, Any]
     ttl: float | None = None
+    index: list[str] | Literal[False] | None = None
 
 
 class Delete(BaseModel):
+    model_config = STRICT
+
     namespace: list[str] = Namespace
     key: str = Key
 
 
 class ItemSearch(BaseModel):
+    model_config = STRICT
+
     namespace_prefix: list[str] = Field(default_factory=list, max_length=20)
     filter: dict[str, Any] | None = None
     query: str | None = None
+    refresh_ttl: bool | None = None
+    """Items live for ever, so there is nothing to refresh."""
     limit: int = Field(default=10, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
 
 class Namespaces(BaseModel):
+    model_config = STRICT
+
     prefix: list[str] | None = Field(default=None, max_length=20)
     suffix: list[str] | None = Field(default=None, max_length=20)
     max_depth: int | None = Field(default=None, ge=1, le=20)
@@ -46,6 +61,8 @@ async def put(principal: Runner, at: TheContext, item: Put) -> None:
     """Write an item."""
     if item.ttl is not None:
         raise refuse("request_invalid", "Items do not end by themselves; delete them: DELETE /store/items.")
+    if item.index:
+        raise refuse("request_invalid", "Items are found by namespace and filter; there is no index over their text.")
     await at.items.put(principal.org, item.namespace, item.key, item.value)
 
 
@@ -55,8 +72,8 @@ async def get(
     at: TheContext,
     key: Annotated[str, Query(min_length=1, max_length=300)],
     namespace: Annotated[str, Query()] = "",
-) -> dict[str, Any]:
-    """Read one; the namespace's words with dots between."""
+) -> dict[str, Any] | None:
+    """Read one; the namespace's words with dots between. Null where there is none, as LangGraph's server says it."""
     return await at.items.get(principal.org, namespace.split("."), key)
 
 

@@ -6,15 +6,17 @@ Of the state a client may write only the little that LangGraph's clients need.
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from database import now
-from service.api.dependencies import Reader, Runner, TheContext, answer
+from service.api.dependencies import Reader, Runner, TheContext, answer, preferred
 from service.auth.principal import Principal
 from service.errors import refuse
-from service.runs.documents import state_document, thread_document
+from service.runs.documents import ensure_extracts, extracted, select_state, state_document, thread_document
+from service.runs.event_log import as_json
 from service.runs.history import checkpoint, fork, moments
 from service.runs.threads import Thread, ThreadQuery, ThreadStatus, picked
 from service.wiring.server import ServerContext
@@ -23,7 +25,31 @@ router = APIRouter(prefix="/threads", tags=["threads"])
 Id = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
 
 
+STRICT = ConfigDict(extra="forbid")
+"""Nothing that a client asks for is ignored in silence."""
+SELECTABLE = frozenset(
+    {
+        "thread_id",
+        "created_at",
+        "updated_at",
+        "state_updated_at",
+        "metadata",
+        "config",
+        "context",
+        "status",
+        "error",
+        "values",
+        "interrupts",
+    }
+)
+"""Fields of a thread; those that read its state are named in ``IN_STATE``."""
+IN_STATE = frozenset({"values", "interrupts", "state_updated_at"})
+NO_TTL = "Threads do not end by themselves; delete them: DELETE /threads/{id}."
+
+
 class Create(BaseModel):
+    model_config = STRICT
+
     thread_id: str | None = Id
     metadata: dict[str, Any] = Field(default_factory=dict)
     if_exists: Literal["raise", "do_nothing"] = "raise"
@@ -35,14 +61,19 @@ class Create(BaseModel):
         if self.supersteps:
             raise refuse("request_invalid", "A thread's states come from its runs; clients write none.")
         if self.ttl is not None:
-            raise refuse("request_invalid", "Threads do not end by themselves; delete them: DELETE /threads/{id}.")
+            raise refuse("request_invalid", NO_TTL)
 
 
 class Patch(BaseModel):
+    model_config = STRICT
+
     metadata: dict[str, Any] = Field(default_factory=dict)
+    ttl: Any = None
 
 
 class ThreadSearch(BaseModel):
+    model_config = STRICT
+
     metadata: dict[str, Any] = Field(default_factory=dict)
     ids: list[str] = Field(default_factory=list, max_length=1_000)
     status: ThreadStatus | None = None
@@ -51,6 +82,7 @@ class ThreadSearch(BaseModel):
     sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
     sort_order: Literal["asc", "desc"] = "desc"
     select: list[str] | None = None
+    extract: dict[str, str] | None = None
     values: dict[str, Any] | None = None
 
     def wanted(self, principal: Principal) -> ThreadQuery:
@@ -91,10 +123,20 @@ async def create(principal: Runner, at: TheContext, asked: Create) -> Response:
 @router.post("/search")
 async def search(principal: Reader, at: TheContext, asked: ThreadSearch) -> Response:
     """One page of threads."""
-    found = await at.threads.search(asked.wanted(principal))
-    bare = asked.select is not None and not {"values", "interrupts"} & set(asked.select)
-    documents = [thread_document(each, None if bare else await state_of(at, each)) for each in found]
-    return answer([picked(document, asked.select) for document in documents])
+    extracts = asked.extract or {}
+    ensure_extracts(extracts)
+    picked({}, asked.select, allowed=SELECTABLE)
+    roots = {path.split(".")[0].split("[")[0] for path in extracts.values()}
+    bare = bool(asked.select) and not IN_STATE & {*(asked.select or ()), *roots}
+    page: list[dict[str, Any]] = []
+    for thread in await at.threads.search(asked.wanted(principal)):
+        document = await _document(at, thread, with_state=not bare)
+        chosen = picked(document, asked.select, allowed=SELECTABLE)
+        if extracts:
+            plain = from_json(as_json(document))
+            chosen["extracted"] = {alias: extracted(plain, path) for alias, path in extracts.items()}
+        page.append(chosen)
+    return answer(page)
 
 
 @router.post("/count")
@@ -104,6 +146,8 @@ async def count(principal: Reader, at: TheContext, asked: ThreadSearch) -> int:
 
 
 class Prune(BaseModel):
+    model_config = STRICT
+
     thread_ids: list[str] = Field(max_length=1_000)
     strategy: Literal["delete"] = "delete"
 
@@ -120,18 +164,27 @@ async def prune(principal: Runner, at: TheContext, asked: Prune) -> dict[str, in
 
 
 @router.get("/{thread_id}")
-async def get(principal: Reader, at: TheContext, thread_id: str) -> Response:
-    """One thread with its values, and what it waits for."""
-    thread = await at.threads.get(thread_id, principal.org)
-    return answer(thread_document(thread, await state_of(at, thread)))
+async def get(principal: Reader, at: TheContext, thread_id: str, include: str = "") -> Response:
+    """One thread with its values, and what it waits for; ``include=ttl``: that it has none."""
+    more = {name.strip() for name in include.split(",") if name.strip()}
+    if more - {"ttl"}:
+        raise refuse("request_invalid", "Of the things to include there is only ttl.")
+    document = await _document(at, await at.threads.get(thread_id, principal.org))
+    return answer(document | dict.fromkeys(more))
 
 
 @router.patch("/{thread_id}")
-async def patch(principal: Runner, at: TheContext, thread_id: str, asked: Patch) -> Response:
-    """Merge into the metadata."""
+async def patch(
+    principal: Runner, at: TheContext, thread_id: str, asked: Patch, prefer: Annotated[str, Header()] = ""
+) -> Response:
+    """Merge into the metadata. ``Prefer: return=minimal``: 204 without the thread (RFC 7240)."""
+    if asked.ttl is not None:
+        raise refuse("request_invalid", NO_TTL)
     thread = await at.threads.get(thread_id, principal.org)
     await at.threads.update(thread.id, now=now(), metadata={**thread.metadata, **asked.metadata})
-    return answer(thread_document(await at.threads.get(thread_id, principal.org), await state_of(at, thread)))
+    if preferred(prefer).get("return") == "minimal":
+        return Response(status_code=204, headers={"preference-applied": "return=minimal"})
+    return answer(await _document(at, await at.threads.get(thread_id, principal.org)))
 
 
 @router.delete("/{thread_id}", status_code=204)
@@ -155,7 +208,13 @@ async def copy(principal: Runner, at: TheContext, thread_id: str) -> Response:
         metadata={**thread.metadata, "copied_from": thread.id, "created_by": principal.subject},
     )
     await at.threads.add(copied, of_run=forked)
-    return answer(thread_document(copied, await state_of(at, copied)))
+    return answer(await _document(at, copied))
+
+
+async def _document(at: ServerContext, thread: Thread, *, with_state: bool = True) -> dict[str, Any]:
+    """A thread as the API shows it, with the error of its last run where that left it in error."""
+    failed = next(iter(await at.turns.of(thread.id, limit=1)), None) if thread.status == "error" else None
+    return thread_document(thread, await state_of(at, thread) if with_state else None, failed)
 
 
 async def state_of(at: ServerContext, thread: Thread) -> Any:
@@ -163,11 +222,14 @@ async def state_of(at: ServerContext, thread: Thread) -> Any:
     return await engine.graph.aget_state(engine.config(thread.id))
 
 
+Select = Annotated[list[str] | None, Query()]
 MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """Becomes part of a path into JSON."""
 
 
 class Update(BaseModel):
+    model_config = STRICT
+
     values: dict[str, Any] | list[Any] | None = None
     as_node: str | None = None
     checkpoint: dict[str, Any] | None = None
@@ -175,10 +237,13 @@ class Update(BaseModel):
 
 
 @router.get("/{thread_id}/state")
-async def state(principal: Reader, at: TheContext, thread_id: str) -> Response:
+async def state(
+    principal: Reader, at: TheContext, thread_id: str, subgraphs: bool = False, select: Select = None
+) -> Response:
     """How the thread stands now."""
-    thread = await at.threads.get(thread_id, principal.org)
-    return answer(state_document(await state_of(at, thread)))
+    thread, engine = await at.threads.get(thread_id, principal.org), at.application.engine
+    found = await engine.graph.aget_state(engine.config(thread.id), subgraphs=subgraphs)
+    return answer(select_state(state_document(found), select))
 
 
 @router.post("/{thread_id}/state")
@@ -189,7 +254,7 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
     if set(given) - {"messages"} or (asked.values and not given):
         raise refuse("request_invalid", "Of a state only messages can be written.")
     if await at.turns.unfinished(thread.id):
-        raise refuse("thread_busy", "A run works on this thread.")
+        raise refuse("thread_busy", "A run works on this thread.", hint="Wait for its run, or cancel it.")
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
@@ -200,30 +265,58 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
 
 
 @router.get("/{thread_id}/state/{checkpoint_id}")
-async def state_at(principal: Reader, at: TheContext, thread_id: str, checkpoint_id: str) -> Response:
+async def state_at(
+    principal: Reader,
+    at: TheContext,
+    thread_id: str,
+    checkpoint_id: str,
+    subgraphs: bool = False,
+    select: Select = None,
+) -> Response:
     """How it stood at a checkpoint."""
     thread = await at.threads.get(thread_id, principal.org)
-    return answer(state_document(await checkpoint(at.application.engine, thread.id, checkpoint_id)))
+    found = await checkpoint(at.application.engine, thread.id, checkpoint_id, subgraphs=subgraphs)
+    return answer(select_state(state_document(found), select))
 
 
 class At(BaseModel):
+    model_config = STRICT
+
     checkpoint: dict[str, Any]
+    subgraphs: bool = False
+    select: list[str] | None = None
 
 
 @router.post("/{thread_id}/state/checkpoint")
 async def state_by_document(principal: Reader, at: TheContext, thread_id: str, asked: At) -> Response:
     """The same, with the checkpoint as a document."""
-    return await state_at(principal, at, thread_id, str(asked.checkpoint.get("checkpoint_id", "")))
+    _ensure_root(asked.checkpoint)
+    named = str(asked.checkpoint.get("checkpoint_id") or "")
+    if not named:
+        return await state(principal, at, thread_id, asked.subgraphs, asked.select)
+    return await state_at(principal, at, thread_id, named, asked.subgraphs, asked.select)
+
+
+def _ensure_root(named: dict[str, Any] | None) -> None:
+    """Raise ``request_invalid`` for a checkpoint inside a subgraph, whose states are shown with those of the graph."""
+    if (named or {}).get("checkpoint_ns"):
+        raise refuse("request_invalid", "States are those of the whole graph; leave checkpoint_ns empty.")
 
 
 class Before(BaseModel):
+    """The parts of a ``Checkpoint`` of the SDKs; the others say nothing here."""
+
     checkpoint_id: str | None = Field(default=None, max_length=200)
 
 
 class History(BaseModel):
+    model_config = STRICT
+
     limit: int = Field(default=10, ge=1, le=1_000)
     before: str | Before | None = None
     metadata: dict[MetadataName, Any] | None = None
+    checkpoint: dict[str, Any] | None = None
+    select: list[str] | None = None
 
 
 @router.post("/{thread_id}/history")
@@ -245,6 +338,7 @@ async def history_by_get(
 
 
 async def _history(principal: Principal, at: ServerContext, thread_id: str, asked: History) -> Response:
+    _ensure_root(asked.checkpoint)
     thread = await at.threads.get(thread_id, principal.org)
     engine = at.application.engine
     before: Any = asked.before.checkpoint_id if isinstance(asked.before, Before) else asked.before
@@ -252,4 +346,4 @@ async def _history(principal: Principal, at: ServerContext, thread_id: str, aske
     found = engine.graph.aget_state_history(
         engine.config(thread.id), filter=asked.metadata, before=until, limit=asked.limit
     )
-    return answer([state_document(each) async for each in found])
+    return answer([select_state(state_document(each), asked.select) async for each in found])

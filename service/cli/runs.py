@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.prompt import Prompt
-from rich.table import Table
+from rich.table import Column, Table
 
 from sandbox import Texts
 from service import report
@@ -47,7 +47,6 @@ class AdvancedRun(NamedTuple):
 RUN = typer.Argument(help="Run id, or the first characters of it.")
 SIGN_AS = typer.Option("--sign-as", help="Sign as this person without being asked (solo mode; recorded as such).")
 VERBOSE = typer.Option("--verbose", "-v", help="Show what providers say while they work.")
-
 OUTSIDE = typer.Option(
     "--outside",
     help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
@@ -230,10 +229,11 @@ def list_runs(
         if as_json:
             print_json([report.plain(r) for r in runs])
             return
-        table = Table("run", "status", "when", "repository", "task", box=None)
+        width = max((len(r.id) for r in runs), default=0)  # an id is there to be copied, also from a narrow terminal
+        table = Table(Column("run", min_width=width), "status", "when", "repository", "task", box=None)
         for r in runs:
-            when = f"{r.created_at:%Y-%m-%d %H:%M}"
-            table.add_row(r.id, r.status, when, Path(r.task.repo).name, r.task.text.splitlines()[0][:60])
+            words = (Path(r.task.repo).name, r.task.text.splitlines()[0][:60])
+            table.add_row(r.id, r.status, f"{r.created_at:%Y-%m-%d %H:%M}", *words)
         out().print(table if runs else "No runs yet. Start one: signoff run --task TEXT")
 
     run_async(work, as_json=as_json)

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Annotated
@@ -19,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import open_engine, sqlite_url
 from database.migrations import HEAD, print_upgrade, revision
+from domain import SignoffError
 from service.auth.four_eyes import local_user
-from service.cli.terminal import JSON, STOPPED, err, out, print_json
+from service.cli.terminal import JSON, STOPPED, STOPPED_TEXT, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.errors import refuse
 from service.settings import Settings, read_settings
@@ -37,7 +39,7 @@ ADMIN = ("org_admin", "operator", "approver", "auditor")
 
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="Address to bind to. Default: loopback.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Port; 0 takes any free one.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port, 0 to 65535; 0 takes any free one.")] = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make and print another admin key.")] = False,
 ) -> None:
     """Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat.
@@ -59,24 +61,38 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
     """Serve until a signal says stop.
 
     Raises:
-        Refused: ``authentication_needed`` beyond loopback without any way to log in; ``already_serving``.
+        Refused: ``authentication_needed`` beyond loopback without any way to log in; ``already_serving``,
+            ``port_unavailable``, ``database_not_migrated``.
     """
     from service.api import create_app  # noqa: PLC0415  other commands start without a web framework
 
     with _bound(settings) as bound:
         settings = settings.model_copy(update={"port": bound.getsockname()[1]})
+        no: SignoffError | None = None
 
         @asynccontextmanager
         async def opening() -> AsyncGenerator[ServerContext]:
-            async with open_application(settings) as application, open_server_context(application) as context:
-                await greet(context, settings, new_key=new_key)
-                keep_for_good()
-                yield context
+            nonlocal no
+            try:
+                async with open_application(settings) as application, open_server_context(application) as context:
+                    await greet(context, settings, new_key=new_key)
+                    keep_for_good()
+                    yield context
+            except SignoffError as error:
+                no = error
+                raise
 
-        await serve_app(create_app(settings, opening), bound)
+        server = await serve_app(create_app(settings, opening), bound)
+    if no is not None:
+        raise no
+    if not server.started:
+        raise typer.Exit(1)
+    if server.interrupted:
+        err().print(STOPPED_TEXT)
+        raise typer.Exit(STOPPED)
 
 
-async def serve_app(app: FastAPI, bound: socket.socket) -> None:
+async def serve_app(app: FastAPI, bound: socket.socket) -> "Draining":
     """Run the application on a bound socket until a signal says stop."""
     server = Draining(
         uvicorn.Config(
@@ -90,9 +106,28 @@ async def serve_app(app: FastAPI, bound: socket.socket) -> None:
         )
     )
     server.app, server.loop = app, asyncio.get_running_loop()
-    await server.serve(sockets=[bound])
-    if not server.started:
-        raise typer.Exit(1)
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(worth_saying)
+    try:
+        with suppress(SystemExit):  # uvicorn's, when it could not start: our caller says why, with a status of its own
+            await server.serve(sockets=[bound])
+    finally:
+        log.removeFilter(worth_saying)
+    return server
+
+
+LAST_WORDS_S = 3.0
+"""How long those who wait for runs are still answered after a signal, before they are told to come back later."""
+OURS = ("ASGI callable returned without completing response", "Application startup failed", "Cancel %s running task")
+
+
+def worth_saying(record: logging.LogRecord) -> bool:
+    """Whether what uvicorn logs is news: an answer that we cut off is not, nor an error that is told with its code."""
+    raised = record.exc_info[0] if record.exc_info else None
+    if raised is not None and issubclass(raised, asyncio.CancelledError):  # a request, when the server goes down
+        return False
+    text = str(record.msg)
+    return not text.startswith(OURS) and not ("Traceback (most recent" in text and "domain.errors" in text)
 
 
 def keep_for_good() -> None:
@@ -107,15 +142,21 @@ class Draining(uvicorn.Server):
 
     app: FastAPI
     loop: asyncio.AbstractEventLoop
+    interrupted: bool = False
+    """By Ctrl-C."""
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn calls it so
         """See uvicorn. Called by a signal, so the loop is told and nothing is done here."""
+        # uvicorn would die of the signal in the end, although everything was put down in order.
+        self.force_exit = self.interrupted and sig == signal.SIGINT
+        self.interrupted = self.interrupted or sig == signal.SIGINT
+        self.should_exit = True
+        self.loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
         if (context := getattr(self.app.state, "context", None)) is not None:
-            self.loop.call_soon_threadsafe(context.dispatch.drain)
-        if sig == signal.SIGTERM:  # uvicorn would die of it in the end, although everything was put down in order
-            self.should_exit = True
-        else:
-            super().handle_exit(sig, frame)
+            context.dispatch.drain()
+        self.loop.call_later(LAST_WORDS_S, self.app.state.stopping.set)
 
 
 @contextmanager
@@ -125,9 +166,10 @@ def _bound(settings: Settings) -> Generator[socket.socket]:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             opened.bind((settings.host, settings.port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
             raise refuse(
-                "already_serving", f"{settings.host}:{settings.port} cannot be bound: {error.strerror}"
+                "port_unavailable", f"Port {settings.port} of {settings.host} cannot be served: {why}."
             ) from None
         yield opened
 

@@ -15,6 +15,7 @@ from domain import SignoffError
 T = TypeVar("T")
 STOPPED = 130
 """The exit status after Ctrl-C."""
+STOPPED_TEXT = "[yellow]Stopped.[/] Nothing is lost: signoff list, then signoff resume RUN"
 JSON = typer.Option("--json", help="Print one JSON document instead of text.")
 
 
@@ -47,7 +48,7 @@ def run(
     except SignoffError as error:
         fail(error, as_json=as_json)
     except KeyboardInterrupt:
-        err().print("[yellow]Stopped.[/] Nothing is lost: signoff list, then signoff resume RUN")
+        err().print(STOPPED_TEXT)
         raise typer.Exit(STOPPED) from None
 
 

@@ -5,7 +5,7 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -137,11 +137,13 @@ class RunEngine:
         watch: Subscription | None = None,
         control: RunControl | None = None,
         turn: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> RunState:
         """Take the run to its next pause or its end; to its next step only once ``control`` says drain.
 
         What goes wrong is written into the row and returned, not raised; a lost lease is raised. A run that
-        was drained stands as ``pending``. With a ``turn``: only while nobody stopped that.
+        was drained stands as ``pending``. With a ``turn``: only while nobody stopped that. ``labels`` stand in the
+        metadata of its checkpoints.
 
         Raises:
             Refused: ``run_busy``, ``run_not_found``, ``lease_lost``.
@@ -160,7 +162,8 @@ class RunEngine:
             async with self._lease(run.id, generation):
                 with self.spans.segment(run) as span:  # nothing is left open while a run waits
                     listeners = Listeners(listen=listen, watch=watch, control=control)
-                    outcome = await self._stream(run, generation, listeners)
+                    config: RunnableConfig = {**self.config(run.id, generation), "metadata": dict(labels or {})}
+                    outcome = await self._stream(run, generation, config, listeners)
                     span.set_attribute("app.status", outcome.status)
                     if outcome.ending is not None and outcome.ending.code:
                         span.set_attribute("error.type", outcome.ending.code)
@@ -226,8 +229,10 @@ class RunEngine:
         finally:
             keeper.cancel()
 
-    async def _stream(self, run: Run, generation: int, listeners: Listeners) -> "AdvanceOutcome":
-        config, before, meter = self.config(run.id, generation), Spent(), UsageMeter()
+    async def _stream(
+        self, run: Run, generation: int, config: RunnableConfig, listeners: Listeners
+    ) -> "AdvanceOutcome":
+        before, meter = Spent(), UsageMeter()
         try:
             with metered() as meter:
                 start, before = await self._input(run, generation, config)

@@ -73,7 +73,7 @@ class TurnExecutor:
         if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
             return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
-        if turn.attempts > 1 or not turn.asked.get("fresh"):
+        if turn.attempts > 1 or not turn.asked.get("fresh") or not turn.asked.get("new_thread"):
             await self.threads.update(turn.thread, now=self.clock(), status="busy")
         feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
         try:
@@ -123,7 +123,8 @@ class TurnExecutor:
         encoder = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=subgraphs)
         watch = Subscription(modes=encoder.needed, hear=encoder.hear, kept=feed.kept) if feed.modes else None
         listen = encoder.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
-        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id)
+        labels = {"run_id": turn.id, "assistant_id": turn.assistant}
+        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id, labels=labels)
 
     async def _ended(self, turn: Turn, feed: EventSink, standing: RunState) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending

@@ -117,9 +117,9 @@ async def _states(engine: RunEngine, run: str) -> list[StateSnapshot]:
     return [state for state in reversed(newest_first) if state.next != ("__start__",)]
 
 
-async def checkpoint(engine: RunEngine, thread: str, id_: str) -> StateSnapshot:
+async def checkpoint(engine: RunEngine, thread: str, id_: str, *, subgraphs: bool = False) -> StateSnapshot:
     """The state at a checkpoint. Raises ``checkpoint_not_found``."""
-    state = await engine.graph.aget_state(at(engine, thread, id_))
+    state = await engine.graph.aget_state(at(engine, thread, id_), subgraphs=subgraphs)
     if not state.created_at:
         raise refuse("checkpoint_not_found", f"This thread has no checkpoint {id_[:64]!r}.")
     return state

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from domain import Profile, Task, Unprocessable, ensure_no_credential, value
 from service.auth.principal import Principal
 from service.errors import refuse
+from service.runs.threads import GRAPH
 from service.runs.turns import Strategy
 
 FIELDS = frozenset(
@@ -22,13 +23,30 @@ FIELDS = frozenset(
 MODES = frozenset(
     {"values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks", "checkpoints"}
 )
+KWARGS = {
+    "input",
+    "command",
+    "config",
+    "context",
+    "checkpoint",
+    "checkpoint_id",
+    "stream_mode",
+    "stream_subgraphs",
+    "stream_resumable",
+    "on_disconnect",
+    "webhook",
+    "after_seconds",
+    "durability",
+}
+"""Fields of a request that a run's document repeats."""
+EMPTY: tuple[Any, ...] = (None, [], {}, "")
 _TASK = TypeAdapter(Task)
 
 
 class RunAsk(BaseModel):
     """The body of every route that starts a run (LangGraph's ``RunCreateStateful`` and ``RunCreateStateless``)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     assistant_id: str = Field(default="coding", max_length=200)
     input: dict[str, Any] | None = None
@@ -50,6 +68,16 @@ class RunAsk(BaseModel):
     on_completion: Literal["delete", "keep"] = "keep"
     after_seconds: float = Field(default=0, ge=0, le=30 * 86_400)
     strict_resume: bool = False
+    durability: Literal["sync", "async", "exit"] | None = None
+    checkpoint_during: bool | None = None
+    """These two ask for less than what every run has: a checkpoint before each next step."""
+    feedback_keys: list[str] | None = None
+    langsmith_tracer: dict[str, Any] | None = None
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """What was asked, as a run's document shows it."""
+        return self.model_dump(mode="json", include=KWARGS, exclude_none=True)
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -76,7 +104,10 @@ class RunAsk(BaseModel):
             raise refuse("request_invalid", "This graph pauses where a signature is due; it takes no break points.")
         if self.on_completion == "delete":
             raise refuse("request_invalid", "What a run did is kept; delete its thread when you are done with it.")
-        if set(self.command or {}) - {"resume"}:
+        if self.feedback_keys or self.langsmith_tracer:
+            raise refuse("request_invalid", "Runs are traced by this server, not by LangSmith; see docs/tracing.md.")
+        # A ``Command`` of LangGraph is sent with all of its parts, and empty ones mean nothing.
+        if {name for name, part in (self.command or {}).items() if part not in EMPTY} - {"resume"}:
             raise refuse("request_invalid", "Of the commands only resume is taken.")
 
 
@@ -146,7 +177,6 @@ def _mapping(part: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
-GRAPH = "coding"
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
 
 

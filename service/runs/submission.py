@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -104,23 +104,25 @@ class Submission:
                 return Submitted(turn=before, feed=self.dispatch.hear(before))
             thread, is_new = await self._thread(principal, ask, thread_id)
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
+            asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
             asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
-            asked |= await self._first_work(principal, ask, thread, graph, is_new=is_new)
-            if not is_new:
-                await self._make_room(thread, ask)
+            unfinished = () if is_new else await self.turns.unfinished(thread.id)
+            if ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
+                asked |= await self._begin_anew(principal, ask, thread, graph, unfinished)
+            else:
+                asked |= await self._first_work(principal, ask, thread, graph, is_new=is_new)
+                await self._make_room(ask, unfinished)
             now = self.clock()
+            labels = {"graph_id": graph.graph, "assistant_id": graph.id}
+            if labels.items() - thread.metadata.items():  # clients look for the threads of their assistant
+                await self.threads.update(thread.id, now=now, metadata={**thread.metadata, **labels})
             turn = Turn(
                 id=str(uuid4()),
                 thread=thread.id,
                 org=principal.org,
                 assistant=graph.id,
                 asked=asked,
-                metadata={
-                    **ask.metadata,
-                    "assistant_id": graph.id,
-                    "graph_id": graph.graph,
-                    "created_by": principal.subject,
-                },
+                metadata={**ask.metadata, **labels, "created_by": principal.subject},
                 strategy=ask.multitask_strategy,
                 webhook=ask.webhook,
                 once=key,
@@ -177,17 +179,17 @@ class Submission:
 
     async def _thread(self, principal: Principal, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
         """The thread to run on, and whether it was made just now."""
-        now = self.clock()
+        now, graph = self.clock(), assistant(ask.assistant_id)
         fresh = Thread(
             id=thread_id or str(uuid4()),
             org=principal.org,
             status="busy",
             created_at=now,
             updated_at=now,
-            metadata={"graph_id": "coding", "created_by": principal.subject},
+            metadata={"graph_id": graph.graph, "assistant_id": graph.id, "created_by": principal.subject},
         )
         if thread_id is None:
-            await self._task(principal, ask, assistant(ask.assistant_id))  # a mistake leaves no thread behind
+            await self._task(principal, ask, graph)  # a mistake leaves no thread behind
             await self.threads.add(fresh)
             return fresh, True
         try:
@@ -221,11 +223,15 @@ class Submission:
         if ask.at:
             return {"checkpoint": ask.at}
         if wish and standing.interrupts:
-            raise refuse("thread_busy", "This thread waits for a signature; words approve or reject nothing.")
+            raise refuse(
+                "thread_busy",
+                "This thread waits for a signature; words approve or reject nothing.",
+                hint="Sign or reject it: signoff approvals list, POST /v1/approvals/{id}/decisions, or a resume.",
+            )
         return {"wish": wish} if wish else {}
 
-    async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant) -> Task:
-        task = read_task(ask, principal, profile=graph.profile, default_repo=self.default_repo)
+    async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant, *, repo: str | None = None) -> Task:
+        task = read_task(ask, principal, profile=graph.profile, default_repo=repo or self.default_repo)
         self.may_use(task.repo)
         return task
 
@@ -248,9 +254,23 @@ class Submission:
         decision = Decision(choice=choice, action_digest=ballot.action_digest, comment=answer.comment)
         return await voting.vote(ballot, decision, voter, like=answer.grant)
 
-    async def _make_room(self, thread: Thread, ask: RunAsk) -> None:
+    async def _begin_anew(
+        self, principal: Principal, ask: RunAsk, thread: Thread, graph: Assistant, unfinished: Sequence[Turn]
+    ) -> dict[str, Any]:
+        """Undo a thread's first turn and all behind it: what comes now is the first work there is."""
+        if ask.at:
+            raise refuse("checkpoint_not_found", "A rollback of the first run takes every checkpoint with it.")
+        run = await self.engine.runs.exactly(thread.id, org=thread.org)
+        task = None
+        if wished(ask.input):  # a mistake in it is told before anything is undone
+            task = await self._task(principal, ask, graph, repo=run.task.repo if run else None)
+        await self._make_room(ask, unfinished)
+        if task is not None:
+            await self.engine.runs.retask(thread.id, task)
+        return {"fresh": True}
+
+    async def _make_room(self, ask: RunAsk, unfinished: Sequence[Turn]) -> None:
         """Honour the multitask strategy towards the turns that are open on this thread."""
-        unfinished = await self.turns.unfinished(thread.id)
         if not unfinished or ask.multitask_strategy == "enqueue":
             return
         if ask.multitask_strategy == "reject":

@@ -5,7 +5,7 @@ is: a run's organisation owns the thread of that id, whoever wrote a row for it,
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -33,6 +33,8 @@ from service.errors import refuse
 from service.runs.runs import RUNS
 from service.tables import METADATA, holds
 
+GRAPH = "coding"
+"""Name of the graph that every thread is about."""
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 THREADS = Table(
     "threads",
@@ -136,6 +138,7 @@ class Threads:
             id=run["id"],
             org=run["org"],
             status=status,
+            metadata={"graph_id": GRAPH},
             created_at=run["created_at"],
             updated_at=run["updated_at"],
         )
@@ -184,6 +187,8 @@ def _thread(row: RowMapping) -> Thread:
     return Thread(**{name: row[name] for name in COLUMNS})
 
 
-def picked(document: Mapping[str, Any], select_: Sequence[str] | None) -> dict[str, Any]:
-    """Only the fields a client asked for; all when it named none."""
-    return {key: document[key] for key in select_ if key in document} if select_ else dict(document)
+def picked(document: Mapping[str, Any], names: Sequence[str] | None, *, allowed: Collection[str]) -> dict[str, Any]:
+    """Only the fields a client asked for; all when it named none. Raises ``request_invalid`` for unknown ones."""
+    if unknown := sorted(set(names or ()) - set(allowed)):
+        raise refuse("request_invalid", f"There is no field {unknown[0][:60]!r} to select.")
+    return {key: document[key] for key in names if key in document} if names else dict(document)

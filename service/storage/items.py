@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, writing
 from service.errors import refuse
-from service.tables import METADATA, holds
+from service.tables import METADATA, fits
 
 SEP = "\x1f"
 ITEMS = Table(
@@ -47,13 +47,11 @@ class Items:
         except IntegrityError:  # another request wrote the same key first; the last one counts
             await self.put(org, namespace, key, document)
 
-    async def get(self, org: str, namespace: Sequence[str], key: str) -> dict[str, Any]:
-        """The item. Raises ``item_not_found``."""
+    async def get(self, org: str, namespace: Sequence[str], key: str) -> dict[str, Any] | None:
+        """The item, if there is one."""
         async with reading(self.engine) as conn:
             row = (await conn.execute(select(ITEMS).where(_here(org, namespace, key)))).mappings().first()
-        if row is None:
-            raise refuse("item_not_found", "There is no such item.")
-        return _item(row)
+        return _item(row) if row is not None else None
 
     async def delete(self, org: str, namespace: Sequence[str], key: str) -> None:
         """Remove it; removing nothing is fine."""
@@ -63,9 +61,12 @@ class Items:
     async def search(
         self, org: str, prefix: Sequence[str], *, having: dict[str, Any], limit: int, offset: int
     ) -> list[dict[str, Any]]:
-        """Items below a namespace, in the order of their names."""
+        """Items below a namespace, in the order of their names.
+
+        ``having``: what their values hold, each a value or conditions such as ``{"$gte": 3, "$lt": 9}``.
+        """
         on = self.engine.dialect.name
-        where = [_I.org == org, *_below(prefix), *(holds(_I.value, k, v, dialect=on) for k, v in having.items())]
+        where = [_I.org == org, *_below(prefix), *(fits(_I.value, k, v, dialect=on) for k, v in having.items())]
         query = select(ITEMS).where(and_(*where)).order_by(_I.namespace, _I.key).limit(limit).offset(offset)
         async with reading(self.engine) as conn:
             return [_item(row) for row in (await conn.execute(query)).mappings()]

@@ -118,7 +118,7 @@ def test_there_is_one_way_to_an_endpoint_and_it_masks():
         "models.clients.huggingface",
         "models.clients.discovered",
         "models.clients.openai",
-        "models.routing.composition",
+        "models.routing.endpoints",
     }
     outside = {
         name_of(path)

@@ -14,9 +14,8 @@ from models.clients.chat import open_chat
 from models.conformance import CHECKS, ModelUnderTest
 from models.policy import CallLimits
 from models.wrappers import CircuitBreaker, ContextWindow, Fallback, Instrumented, Retry
-from models.wrappers.budget import Budgeted, BudgetLedger
 from models.wrappers.cache import Cached, MemoryAnswers
-from models.wrappers.quota import MemoryCounters, Quota
+from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota
 from tests.wire.openai_server import OpenAIServer
 
 MOODS = {

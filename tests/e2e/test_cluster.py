@@ -34,6 +34,7 @@ async def test_two_servers_and_three_workers(tmp_path: Path, socket: Path) -> No
     }
     cli, servers = Cli(tmp_path, env), Cli(tmp_path, {**env, "SIGNOFF_WORKERS": "0"})
     refused = await servers.run("serve", "--port", "0")
+    assert (refused.code, "Traceback" in refused.err) == (2, False)
     assert "database_not_migrated" in refused.err
     assert (await cli.run("migrate", "--json")).json["revision"]
     assert (await cli.run("migrate", "--json")).json["applied"] == []

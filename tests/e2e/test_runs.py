@@ -4,12 +4,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from domain import Task
+from service.wiring.application import open_application
 from tests.wire.openai_server import OpenAIServer
 from tests.worlds.cli import Cli
-from tests.worlds.house import BUGGY, FIX, OK, git, repository
+from tests.worlds.house import BUGGY, FIX, OK, git, repository, settings
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -177,3 +180,12 @@ async def test_cancel_ends_a_run_and_its_approvals(asked: tuple[Cli, OpenAIServe
     assert (await cli.run("cancel", waiting["run"])).code == 0
     assert (await cli.run("approvals", "approve", waiting["waits_for"])).code != 0
     assert (await cli.run("resume", waiting["run"], "--json")).json["error"]["code"] == "run_cancelled"
+
+
+async def test_the_ids_of_the_list_can_be_copied_from_a_narrow_terminal(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    cli, run = Cli(tmp_path, {"SIGNOFF_HOME": str(made.home), "COLUMNS": "60"}), str(uuid4())
+    task = Task(text="A long text that goes on and on", repo="/some/long/name-of-a-repository", requester="ann")
+    async with open_application(made) as application:
+        await application.engine.create(task, id=run)
+    assert run in (await cli.run("list")).out

@@ -30,6 +30,9 @@ from tests.wire.openai_server import OpenAIServer
         ({"answer": "x", "finish": "content_filter"}, Refused, "llm_content_filter"),
         ({"raw": "<html>hello</html>", "content_type": "text/html"}, Unreadable, "llm_unreadable"),
         ({"raw": '{"ok": true}'}, Unreadable, "llm_unreadable"),
+        ({"raw": '{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'}, Refused, "llm_unknown_model"),
+        ({"raw": '{"error": {"message": "You exceeded your current quota"}}'}, Refused, "llm_no_credit"),
+        ({"raw": '{"error": {"message": "the cat sat on the cable"}}'}, Unavailable, "llm_unavailable"),
         ({"raw": "data: {oops\n\n", "content_type": "text/event-stream"}, Unreadable, "llm_unreadable"),
         (
             {"raw": 'data: {"error": {"message": "no slots", "code": 503}}\n\n', "content_type": "text/event-stream"},

@@ -11,7 +11,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 from domain import CodeChange, CommandRun, FileEdit, Refused, TestReport
 from models import Bench, ChangeRequest, Proposal, Usage
 from models.contract import Listener
-from models.metering import book
+from models.usage import book
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench
 from sandbox import Local, Spec, Store, Workspaces
 from tests.worlds.house import repository

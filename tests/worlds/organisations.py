@@ -40,6 +40,7 @@ FOUND = [{"ids": [ID]}, {"metadata": {"copied_from": ID}}, {"metadata": {"n": 1}
 BODIES: Mapping[str, list[Any]] = {
     "POST /assistants/search": [{"graph_id": ID}, {"name": ID, "metadata": {"created_by": ID}}],
     "POST /assistants/count": [{"graph_id": ID}],
+    "POST /assistants/{assistant_id}/versions": [{"metadata": {"created_by": ID}}],
     "POST /threads": [{"thread_id": ID}, {"thread_id": ID, "if_exists": "do_nothing"}, {"metadata": {"thread_id": ID}}],
     "POST /threads/search": FOUND,
     "POST /threads/count": FOUND,

@@ -53,7 +53,7 @@ from models.partial_json import PartialChange
 from models.policy import parse_policy
 from models.prompts import Prompt
 from models.repair.wording import subject
-from models.tokens import estimated
+from models.usage import estimated
 from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
@@ -194,7 +194,7 @@ PARSERS = (
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<tool_call>{text}")),
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<function=open>{text}")),
     Parser("models.dialects.single", single_dialect.read),
-    Parser("models.tokens", estimated),
+    Parser("models.usage", estimated),
     Parser("models.experts", lambda text: _word("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),

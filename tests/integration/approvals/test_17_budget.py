@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain import Budget, Exhausted, Plan
 from models import Message, ModelSettings, Question, Usage
 from models.contract import Price
-from models.wrappers.budget import Amount, Budgeted, BudgetLedger
+from models.wrappers.limits import Amount, Budgeted, BudgetLedger
 from service.runs.history import raise_budget
 from tests.unit.models.flaky import Flaky
 from tests.worlds.house import FIX, OK, advance, application, decide, repository, start, task

@@ -25,6 +25,7 @@ ENGINES = {
     "test_runs": [EMBEDDED, CLUSTER],
     "test_stopping": [EMBEDDED, CLUSTER],
     "test_threads": [EMBEDDED, DISTRIBUTED],
+    "test_sdk_promises": [EMBEDDED, DISTRIBUTED],
     "test_letters": [EMBEDDED, DISTRIBUTED],
     "test_approvals": [EMBEDDED, DISTRIBUTED],
     "test_retention": [EMBEDDED, DISTRIBUTED],

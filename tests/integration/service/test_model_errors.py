@@ -14,6 +14,8 @@ from tests.worlds.house import QUICK, repository
 from tests.worlds.served import served
 
 pytestmark = pytest.mark.slow
+PATIENT = {"prefer": "wait=60"}
+"""The status of an answer waits for the run that long; without, for a second (docs/api.md)."""
 LONG_AGO = "This model's maximum context length is 512 tokens. However, your request has 900 input tokens."
 CASES: dict[str, tuple[dict[str, Any], int, str, int]] = {
     "busy": ({"status": 429, "headers": {"retry-after": "77"}}, 429, "rate_limit_exceeded", 75),
@@ -56,7 +58,8 @@ async def test_over_http(tmp_path: Path, case: str) -> None:
         openai.AsyncOpenAI(base_url=f"{service.url}/v1", api_key=service.key, max_retries=0) as ai,
     ):
         task = wanted(tmp_path, strategy="plain")
-        waited = await http.post("/runs/wait", json={"assistant_id": "coding", "input": {"task": task}})
+        asked = {"assistant_id": "coding", "input": {"task": task}}
+        waited = await http.post("/runs/wait", json=asked, headers=PATIENT)
         said(waited, case)
         thread = waited.json()["thread_id"]
         assert (await http.get(f"/v1/runs/{thread}")).json()["code"] == code
@@ -124,7 +127,7 @@ async def test_a_dead_endpoint_and_a_spent_budget(tmp_path: Path) -> None:
     given = {"whole": True, "model": "m", "model_timeout_s": 1, "strategy": "plain", "catalogue": strict(tmp_path)}
     async with served(tmp_path / "a", model_base_url=gone.base_url, **given) as service, service.http() as http:
         asked = {"assistant_id": "coding", "input": {"task": wanted(tmp_path, strategy="plain")}}
-        dead = await http.post("/runs/wait", json=asked)
+        dead = await http.post("/runs/wait", json=asked, headers=PATIENT)
         assert (dead.status_code, dead.json()["code"]) == (503, "llm_unavailable")
         assert int(dead.headers["retry-after"]) > 0
     async with (
@@ -133,7 +136,7 @@ async def test_a_dead_endpoint_and_a_spent_budget(tmp_path: Path) -> None:
         service.http() as http,
     ):
         asked["input"]["task"]["budget"] = {"max_tokens": 10}
-        spent = await http.post("/runs/wait", json=asked)
+        spent = await http.post("/runs/wait", json=asked, headers=PATIENT)
         assert (spent.status_code, spent.json()["code"]) == (402, "budget_spent")
         assert "--max-tokens" in spent.json()["hint"]
     assert model.asked == []

@@ -111,10 +111,17 @@ def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
         "until",
         "format",
         "readable",
+        "select",
+        "subgraphs",
+        "include",
     }
     assert {each["name"] for _, each in given if each["in"] == "query"} == ids | no_ids
     assert {name for name, each in given if each["in"] == "query" and each["name"] in ids} == set(QUERIES)
-    assert {each["name"] for _, each in given if each["in"] == "header"} == {"Idempotency-Key", "Last-Event-ID"}
+    assert {each["name"] for _, each in given if each["in"] == "header"} == {
+        "Idempotency-Key",
+        "Last-Event-ID",
+        "prefer",
+    }
 
 
 @pytest.mark.slow

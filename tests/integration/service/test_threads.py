@@ -95,8 +95,7 @@ async def test_the_store(service: Served) -> None:
     assert (await client.store.list_namespaces(max_depth=1))["namespaces"] == [["notes"]]
     assert (await client.store.list_namespaces(prefix=["notes"]))["namespaces"] == [["notes", "ann"], ["notes", "bob"]]
     await client.store.delete_item(["notes", "ann"], key="a")
-    with pytest.raises(NotFoundError):
-        await client.store.get_item(["notes", "ann"], key="a")
+    assert await client.store.get_item(["notes", "ann"], key="a") is None
 
 
 async def test_several_threads_are_pruned(service: Served) -> None:

@@ -54,7 +54,7 @@ async def test_edits_that_apply_are_kept_and_the_others_are_explained():
     assert fit.problems == 1
     assert not fit.nothing
     assert "a/src/b.py is taken for src/b.py." in fit.told
-    assert "Edit 2 (src/a.py): the searched text is not in the file. The nearest lines are:\n" in fit.told
+    assert "Edit 2 (src/a.py) was not made: the searched text is not in the file. The nearest lines are:\n" in fit.told
     assert "The other edits were made." in fit.told
 
 

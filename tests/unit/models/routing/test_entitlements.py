@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from domain import Plan, RateLimited, Refused, Task
 from models import Question, SelectionContext
 from models.contract import TIERS
-from models.policy import CallLimits
+from models.policy import CallLimits, Entitlement, HeldEntitlement, entitlement_of
 from models.routing import load_catalogue
 from models.routing.catalogue import Catalogue
-from models.routing.entitlements import Entitlement, HeldEntitlement, entitlement_of
 from models.routing.router import RouteRequest, route
 from tests.unit.models.flaky import ASK
 from tests.unit.models.routing.test_routed import COLD, Desk

@@ -15,7 +15,7 @@ from models.contract import TIERS
 from models.routing import CallLimits, FixedModels, ModelPolicy, ModelRouter, load_catalogue
 from models.routing.catalogue import Catalogue, ModelCard, ModelCards
 from models.routing.endpoints import provider_of
-from models.routing.selection import Circumstances, choose, route_request
+from models.routing.router import Circumstances, choose, route_request
 from models.wrappers import BudgetLedger, MemoryAnswers, MemoryCounters, MemoryDecisions, UsageTotal, WordSimilarity
 from tests.unit.models.flaky import ASK, Flaky
 

@@ -8,8 +8,7 @@ from models.contract import TIERS
 from models.policy import CallLimits, ModelPolicy, parse_policy
 from models.routing import load_catalogue
 from models.routing.catalogue import Catalogue, ModelCard
-from models.routing.router import RouteRequest, route, worst_cost
-from models.routing.selection import providers_for, tier_for
+from models.routing.router import RouteRequest, providers_for, route, tier_for, worst_cost
 
 OURS = load_catalogue()
 IDS = [card.id for card in OURS.models]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from domain import Budget, Exhausted, Plan, SignoffError, Spent, Unavailable, Unreadable
 from models import Message, ModelSettings, Question, Usage
 from models.contract import Price
-from models.wrappers.budget import Amount, Budgeted, BudgetLedger
+from models.wrappers.limits import Amount, Budgeted, BudgetLedger
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 
 PRICE = Price(per_1k_in=Decimal("0.5"), per_1k_out=Decimal(2))

@@ -7,9 +7,8 @@ from domain import Budget, ContextTooLong, Exhausted, Plan, RateLimited, Refused
 from models import Question
 from models.policy import CallLimits
 from models.wrappers import CircuitBreaker, ContextWindow, Fallback, Instrumented, Retry
-from models.wrappers.budget import Budgeted, BudgetLedger
 from models.wrappers.cache import Cached, MemoryAnswers
-from models.wrappers.quota import MemoryCounters, Quota
+from models.wrappers.limits import Budgeted, BudgetLedger, MemoryCounters, Quota
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
 ERRORS = (

@@ -8,8 +8,9 @@ from domain import ContextTooLong, Plan, Step
 from models import Message, ModelSettings, Question
 from models.clients.chat import open_chat
 from models.clients.tokenizer import open_tokenizer
+from models.dialects import single
 from models.prompts import Prompt
-from models.tokens import estimated, estimated_prompt
+from models.usage import estimated, estimated_prompt
 from models.wrappers.context_window import FULL, Compactor, ContextWindow
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at
@@ -73,6 +74,7 @@ def test_of_a_coders_own_prompt_the_most_relevant_passages_the_task_and_the_step
     step = Step(id="s1", title="Correct the sum", detail="It leaves out the first price.")
     talk = Prompt.load(ROOT / "nodes" / "execute.md").render(
         expert="You know Python.",
+        form=single.instructions(),
         context="\n".join(passages),
         task="Fix the total. " + "A customer wrote. " * 200,
         plan=Plan(goal="The total is right", steps=(step,)),

@@ -11,7 +11,7 @@ from database import open_engine, sqlite_url, writing
 from domain import Plan, RateLimited, Refused
 from models import Database, Question
 from models.policy import CallLimits
-from models.wrappers.quota import DAY, MemoryCounters, Quota, QuotaWindow, StoredCounters
+from models.wrappers.limits import DAY, MemoryCounters, Quota, QuotaWindow, StoredCounters
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
 

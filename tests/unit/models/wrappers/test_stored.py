@@ -11,8 +11,7 @@ from models import Question
 from models.contract import Price, Usage
 from models.routing import CallLimits
 from models.wrappers import Budgeted, MemoryAnswers, Quota, StoredAnswers, StoredCounters, StoredLedger
-from models.wrappers.budget import Amount
-from models.wrappers.quota import DAY
+from models.wrappers.limits import DAY, Amount
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
 PRICE = Price(per_1k_in=Decimal(1), per_1k_out=Decimal(1))

@@ -13,8 +13,7 @@ from models import Database, Question
 from models.contract import Usage
 from models.routing import CallLimits
 from models.wrappers import Budgeted, Quota, StoredCounters, StoredLedger
-from models.wrappers.budget import Amount
-from models.wrappers.quota import DAY
+from models.wrappers.limits import DAY, Amount
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 from tests.unit.models.wrappers.test_stored import PRICE, worst
 

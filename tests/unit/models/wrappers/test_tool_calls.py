@@ -11,7 +11,7 @@ from domain import Budget, Exhausted
 from domain.masking import Masker
 from models import Message, ModelSettings, Question, Scripted, Tool, ToolCall
 from models.routing.routed import masked
-from models.tokens import estimated_prompt, estimated_size
+from models.usage import estimated_prompt, estimated_size
 from models.wrappers import Budgeted, BudgetLedger, Cached, ContextWindow, Fallback, MemoryAnswers
 from models.wrappers.context_window import Compactor
 
@@ -99,7 +99,7 @@ def transcripts(draw):
     return tuple(talk)
 
 
-@given(transcripts(), st.integers(1_500, 6_000))
+@given(transcripts(), st.integers(3_000, 8_000))
 def test_compaction_keeps_calls_with_their_results_and_the_conversation_within_its_room(talk, served):
     kept = Compactor(served=served, reserve=100).keep(talk).messages
     assert estimated_prompt(kept) <= served - 100

@@ -1,11 +1,12 @@
-"""Budget wrapper: a model is not asked when its answer could cost more than is left (G7).
+"""Budget and quota wrappers: a model is not asked when its answer could cost more than is left (G7), or too often (F3).
 
 The one place where the budget of a call is checked: its worst case is reserved in the ledger before it is sent, and
-settled by what was used. The ledger in the database holds across all agents and processes of a run.
+settled by what was used. Ledger and counters in the database hold across all agents and processes of a run.
 """
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,11 +16,11 @@ from uuid import uuid4
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain import Budget, Exhausted, Spent, value
+from domain import Budget, Exhausted, RateLimited, Refused, Spent, value
 from models.contract import Price, Question, Reply, Wrapper
-from models.metering import metered
-from models.tables import HELD, NANO, SPENT, Database, exclusive
-from models.tokens import worst_case
+from models.policy import CallLimits
+from models.tables import CALLS, HELD, NANO, SPENT, Database, exclusive
+from models.usage import metered, worst_case
 
 T = TypeVar("T")
 
@@ -179,3 +180,122 @@ async def _sum(connection: AsyncConnection, table: Table, account: str) -> Amoun
 
 def _row(amount: Amount) -> dict[str, Any]:
     return {"tokens": amount.tokens, "cost_nano": int(amount.cost * NANO)}
+
+
+MINUTE, DAY = 60.0, 86_400.0
+
+
+@value
+class QuotaWindow:
+    """At most ``calls`` calls since ``since`` (seconds of the epoch)."""
+
+    calls: int
+    since: float
+
+
+@value
+class FullWindow:
+    """A window without room, and when its oldest call was: that is when there will be room."""
+
+    window: QuotaWindow
+    oldest: float
+
+
+class Counters(Protocol):
+    """Counts calls by a name that all who share a quota have in common."""
+
+    async def take(self, name: str, *, at: float, windows: tuple[QuotaWindow, ...]) -> FullWindow | None:
+        """Count one call at ``at``, unless a window is full: then return it, the first one.
+
+        One step: two callers never share the last place.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCounters:
+    """Counters of one process."""
+
+    calls: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    async def take(self, name: str, *, at: float, windows: tuple[QuotaWindow, ...]) -> FullWindow | None:
+        """See ``Counters.take``."""
+        past = self.calls[name]
+        for window in windows:
+            inside = [when for when in past if when > window.since]
+            if len(inside) >= window.calls:
+                return FullWindow(window=window, oldest=min(inside, default=at))
+        oldest = min((window.since for window in windows), default=at)
+        past[:] = [*(when for when in past if when > oldest), at]
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota(Wrapper):
+    """Count each call before it is sent. ``counted_as`` is the name that shares the quota: a provider, a model."""
+
+    limits: CallLimits
+    counters: Counters
+    counted_as: str
+    called: str = ""
+    """What it is called in messages; ``counted_as`` where it has no other name."""
+    clock: Callable[[], float] = time.time
+
+    async def ask(self, question: Question[T]) -> Reply[T]:
+        """See ``Model.ask``.
+
+        Raises:
+            RateLimited: the minute is full; ``retry_after`` says when there is room.
+            Refused: ``quota_reached``, the day is full.
+        """
+        await self._count()
+        return await self.model.ask(question)
+
+    async def _count(self) -> None:
+        now = self.clock()
+        day = _window(self.limits.daily_calls, now - now % DAY)
+        minute = _window(self.limits.rpm, now - MINUTE)
+        if not (windows := (*day, *minute)):
+            return
+        full = await self.counters.take(self.counted_as, at=now, windows=windows)
+        if full is None:
+            return
+        if full.window in minute and full.window.calls > 0:
+            raise RateLimited(
+                f"{self.called or self.counted_as} may be asked {full.window.calls} times a minute.",
+                retry_after=max(0.0, full.oldest + MINUTE - now),
+                hint="It is tried again.",
+            )
+        raise Refused(
+            f"{self.called or self.counted_as} may be asked {full.window.calls} times a day, and was.",
+            code="quota_reached",
+            hint="Wait until midnight UTC, or change its quota.",
+        )
+
+
+def _window(calls: int | None, since: float) -> tuple[QuotaWindow, ...]:
+    return () if calls is None else (QuotaWindow(calls=calls, since=since),)
+
+
+_C = CALLS.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCounters:
+    """See ``Counters``."""
+
+    database: Database
+
+    async def take(self, name: str, *, at: float, windows: tuple[QuotaWindow, ...]) -> FullWindow | None:
+        """See ``Counters.take``."""
+        async with self.database.write() as connection:
+            await exclusive(connection, name)
+            for window in windows:
+                query = select(func.count(), func.min(_C.at)).where(_C.name == name, _C.at > window.since)
+                count, oldest = (await connection.execute(query)).one()
+                if count >= window.calls:
+                    return FullWindow(window=window, oldest=at if oldest is None else oldest)
+            since = min((window.since for window in windows), default=at)
+            await connection.execute(delete(CALLS).where(_C.name == name, _C.at <= since))
+            await connection.execute(insert(CALLS).values(name=name, at=at))
+        return None
