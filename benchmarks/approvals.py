@@ -60,9 +60,11 @@ async def _decisions(home: Path) -> list[float]:
     ):
         idle: Any = nodes(spans.tracer)
         asking: Nodes = replace(
-            idle, assess=_Assessor(), ask=Asker(ballots=application.ballots),
+            idle,
+            assess=_Assessor(),
+            ask=Asker(ballots=application.ballots),
             wait=Waiter(ballots=application.ballots, clock=application.engine.clock),
-        )  # fmt: skip
+        )
         graph = coding(asking, checkpointer=application.engine.graph.checkpointer)  # pyright: ignore[reportArgumentType]
         signing = replace(application, engine=replace(application.engine, graph=graph))
         return [await _decision(signing) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]

@@ -18,11 +18,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from retrieval import Shelf, words
-from retrieval.clues import clues
+from retrieval import IndexCache
+from retrieval.file_reader import Text
 from retrieval.finder import chosen
+from retrieval.mentions import mentions
 from retrieval.ranking import Corpus, rank
-from retrieval.reading import Text
+from retrieval.terms import query_terms
 
 TUNED = ("jinja2", "httpx", "langgraph", "alembic")
 HELD = ("rich", "docker", "hypothesis", "sqlalchemy")
@@ -76,16 +77,16 @@ def trial(package: str, *, queries: int = QUERIES) -> Result:
     began = time.perf_counter()
     asked: list[Question] = []
     texts: list[Text] = []
-    shelf = Shelf(most_bytes=1 << 30)
+    cache = IndexCache(most_bytes=1 << 30)
     for path, text in sources(package):
         bare, questions = without_docstrings(path, text)
         asked += questions
         texts.append((path, bare.encode()))
-    chunks = sum(len(shelf.index(path, data).chunks) for path, data in texts)
+    chunks = sum(len(cache.index(path, data).chunks) for path, data in texts)
     index_s = time.perf_counter() - began
     drawn = sample(asked, queries)
     began = time.perf_counter()
-    places = [place(texts, shelf, question) for question in drawn]
+    places = [place(texts, cache, question) for question in drawn]
     return Result(
         package=package,
         chunks=chunks,
@@ -97,11 +98,11 @@ def trial(package: str, *, queries: int = QUERIES) -> Result:
     )
 
 
-def place(texts: Sequence[Text], shelf: Shelf, question: Question) -> float:
+def place(texts: Sequence[Text], cache: IndexCache, question: Question) -> float:
     """At which place the function came; infinity when it did not. The way of ``Finder.find``, up to the budget."""
-    terms, told = words.query(question.text), clues(question.text, (), [path for path, _ in texts])
-    corpus = Corpus.of([shelf.index(path, data) for path, data in chosen(texts, terms, told)])
-    for number, (c, _, _) in enumerate(rank(corpus, terms, told), 1):
+    terms, mentioned = query_terms(question.text), mentions(question.text, (), [path for path, _ in texts])
+    corpus = Corpus.of([cache.index(path, data) for path, data in chosen(texts, terms, mentioned)])
+    for number, (c, _, _) in enumerate(rank(corpus, terms, mentioned), 1):
         if c.path == question.path and c.start_line <= question.line <= c.end_line:
             return number
     return math.inf
@@ -149,7 +150,15 @@ def show(held: Sequence[Result], tuned: Sequence[Result]) -> None:
         table.add_column(column, justify="left" if column in {"package", "half"} else "right")
     for half, results in (("held", held), ("tuned", tuned)):
         for r in results:
-            table.add_row(r.package, half, f"{r.chunks:,}", str(r.questions), f"{r.recall:.3f}", f"{r.mrr:.3f}",
-                          f"{r.index_s:.1f}", f"{r.question_ms:.0f}")  # fmt: skip
+            table.add_row(
+                r.package,
+                half,
+                f"{r.chunks:,}",
+                str(r.questions),
+                f"{r.recall:.3f}",
+                f"{r.mrr:.3f}",
+                f"{r.index_s:.1f}",
+                f"{r.question_ms:.0f}",
+            )
         table.add_row("mean", half, "", "", f"{mean(results):.3f}", "", "", "", end_section=True)
     Console().print(table)

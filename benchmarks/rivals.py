@@ -36,8 +36,12 @@ async def aegra(folder: Path, cluster: Path) -> AsyncGenerator[Server]:
     make(folder, {"graph.py": GRAPH, "aegra.json": json.dumps({"graphs": CONFIG["graphs"]})})
     postgres.sql(cluster, "CREATE DATABASE aegra")
     port = free_port()
-    given = {"DATABASE_URL": postgres.libpq(cluster, "aegra"), "PYTHONPATH": str(ROOT), "LOG_LEVEL": "WARNING",
-             "AEGRA_CONFIG": str(folder / "aegra.json")}  # fmt: skip
+    given = {
+        "DATABASE_URL": postgres.libpq(cluster, "aegra"),
+        "PYTHONPATH": str(ROOT),
+        "LOG_LEVEL": "WARNING",
+        "AEGRA_CONFIG": str(folder / "aegra.json"),
+    }
     serve = [str(AEGRA), "aegra_api.main:app", "--port", str(port), "--log-level", "warning"]
     async with _process(serve, folder, given, f"http://127.0.0.1:{port}", "/ready") as server:
         yield server
@@ -46,13 +50,19 @@ async def aegra(folder: Path, cluster: Path) -> AsyncGenerator[Server]:
 @asynccontextmanager
 async def _process(
     command: Sequence[str], folder: Path, given: Mapping[str, str], url: str, page: str
-) -> AsyncGenerator[Server]:  # fmt: skip
+) -> AsyncGenerator[Server]:
     """A server of somebody else's, once its page answers; killed afterwards with all it started."""
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            "env", *(f"{name}={value}" for name, value in given.items()), *command, cwd=folder, stdout=log, stderr=log,
-            stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            "env",
+            *(f"{name}={value}" for name, value in given.items()),
+            *command,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
     try:
         await answers(url + page, process)
         yield Server(url=url, pid=process.pid)

@@ -101,8 +101,11 @@ async def leases(bench: Bench) -> dict[str, float]:
         await sandbox.close()
     await pool.close()
     cold_ms, run_ms, take_ms = (round(statistics.median(values[1:]), 3) for values in (colds, runs, taken))
-    return {f"{bench.name}.cold_p50_ms": cold_ms, f"{bench.name}.docker_run_p50_ms": run_ms,
-            f"{bench.name}.take_p50_ms": take_ms}  # fmt: skip
+    return {
+        f"{bench.name}.cold_p50_ms": cold_ms,
+        f"{bench.name}.docker_run_p50_ms": run_ms,
+        f"{bench.name}.take_p50_ms": take_ms,
+    }
 
 
 async def concurrent() -> int:

@@ -64,9 +64,15 @@ async def ours(folder: Path, **settings: object) -> AsyncGenerator[Server]:
     make(folder)
     port, given = free_port(), json.dumps(settings)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.worlds.served", str(folder), str(port), given, cwd=ROOT,
+        sys.executable,
+        "-m",
+        "tests.worlds.served",
+        str(folder),
+        str(port),
+        given,
+        cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     key, session = (await asyncio.wait_for(process.stdout.readline(), START_S)).decode().split()
     try:
@@ -95,9 +101,14 @@ async def ready_s(folder: Path) -> float:
         home, port = folder / str(number), free_port()
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            "env", f"SIGNOFF_HOME={home}", str(Path(sys.executable).with_name("signoff")), "serve", "--port", str(port),
+            "env",
+            f"SIGNOFF_HOME={home}",
+            str(Path(sys.executable).with_name("signoff")),
+            "serve",
+            "--port",
+            str(port),
             stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         try:
             await answers(f"http://127.0.0.1:{port}/readyz", process)
             took.append(time.perf_counter() - began)

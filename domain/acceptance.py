@@ -10,16 +10,24 @@ Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""
 
 MANIFESTS = (
-    "package.json", "pyproject.toml", "setup.cfg", "tox.ini", "pytest.ini", "Cargo.toml", "go.mod",
-    "Makefile", "makefile", "GNUmakefile",
-)  # fmt: skip
+    "package.json",
+    "pyproject.toml",
+    "setup.cfg",
+    "tox.ini",
+    "pytest.ini",
+    "Cargo.toml",
+    "go.mod",
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+)
 
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 _MAKE_TEST = re.compile(r"^(test|check)[ \t]*:(?!=)", re.MULTILINE)
 _NO_TEST = "no test specified"
 
 
-def _pytest(paths: Sequence[str], manifests: Manifests) -> str | None:
+def pytest_command(paths: Sequence[str], manifests: Manifests) -> str | None:
     configured = "pytest.ini" in manifests or any(
         mark in manifests.get(name, "")
         for name, mark in (("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]"), ("tox.ini", "[pytest]"))
@@ -28,7 +36,7 @@ def _pytest(paths: Sequence[str], manifests: Manifests) -> str | None:
     return "python3 -m pytest -q" if configured or named else None
 
 
-def _npm(_: Sequence[str], manifests: Manifests) -> str | None:
+def npm_command(_: Sequence[str], manifests: Manifests) -> str | None:
     try:
         script = json_value(manifests.get("package.json", "{}")).get("scripts", {}).get("test", "")
     except (ValueError, AttributeError):
@@ -36,22 +44,28 @@ def _npm(_: Sequence[str], manifests: Manifests) -> str | None:
     return "npm test --silent" if script and isinstance(script, str) and _NO_TEST not in script else None
 
 
-def _cargo(_: Sequence[str], manifests: Manifests) -> str | None:
+def cargo_command(_: Sequence[str], manifests: Manifests) -> str | None:
     return "cargo test --quiet" if "Cargo.toml" in manifests else None
 
 
-def _go(_: Sequence[str], manifests: Manifests) -> str | None:
+def go_command(_: Sequence[str], manifests: Manifests) -> str | None:
     return "go test ./..." if "go.mod" in manifests else None
 
 
-def _make(_: Sequence[str], manifests: Manifests) -> str | None:
+def make_command(_: Sequence[str], manifests: Manifests) -> str | None:
     for name in ("GNUmakefile", "makefile", "Makefile"):
         if found := _MAKE_TEST.search(manifests.get(name, "")):
             return f"make {found[1]}"
     return None
 
 
-_FINDERS: tuple[Callable[[Sequence[str], Manifests], str | None], ...] = (_pytest, _npm, _cargo, _go, _make)
+_FINDERS: tuple[Callable[[Sequence[str], Manifests], str | None], ...] = (
+    pytest_command,
+    npm_command,
+    cargo_command,
+    go_command,
+    make_command,
+)
 
 
 def find_acceptance(paths: Sequence[str], manifests: Manifests) -> str | None:

@@ -1,4 +1,6 @@
-"""Read counts and failing cases out of what test runners print. Pure; knows pytest, unittest, go, cargo, node, jest.
+"""Test reports: counts and failing cases, read out of what test runners print. Pure.
+
+Known are pytest, unittest, go, cargo, node and jest.
 
 The output is whatever the tests of a repository choose to print, so every pattern here costs no more than the length of
 the text: blanks at the start of a line never run over its end, and a number is only looked at from its first digit.
@@ -28,7 +30,7 @@ _JEST_END = re.compile(r"^[ \t]*Tests:?[ \t]+(\S.*)$", re.MULTILINE)
 _JEST_COUNT = re.compile(r"(?<!\d)(\d+) (passed|failed|skipped|todo|total)")
 
 
-def _pytest(text: str) -> TestReport | None:
+def pytest_report(text: str) -> TestReport | None:
     ends = list(_PYTEST_END.finditer(text))
     if not ends:
         return None
@@ -50,7 +52,7 @@ def _pytest(text: str) -> TestReport | None:
     )
 
 
-def _unittest(text: str) -> TestReport | None:
+def unittest_report(text: str) -> TestReport | None:
     end = _UNITTEST_END.search(text)
     if end is None:
         return None
@@ -64,7 +66,7 @@ def _unittest(text: str) -> TestReport | None:
     return TestReport(runner="unittest", passed=passed, failed=failed, errors=errors, skipped=skipped, cases=cases)
 
 
-def _go(text: str) -> TestReport | None:
+def go_report(text: str) -> TestReport | None:
     cases = _GO_CASE.findall(text)
     packages = _GO_PACKAGE.findall(text)
     if not cases and not packages:
@@ -77,7 +79,7 @@ def _go(text: str) -> TestReport | None:
     return TestReport(runner="go", passed=passed, failed=failed, skipped=seen.count("SKIP"), cases=named)
 
 
-def _cargo(text: str) -> TestReport | None:
+def cargo_report(text: str) -> TestReport | None:
     ends = [tuple(map(whole_number, found)) for found in _CARGO_END.findall(text)]
     if not ends:
         return None
@@ -95,17 +97,24 @@ def _counted(runner: str, counts: dict[str, int]) -> TestReport:
     )
 
 
-def _node(text: str) -> TestReport | None:
+def node_report(text: str) -> TestReport | None:
     counts = {name: whole_number(n) for name, n in _NODE_COUNT.findall(text)}
     return _counted("node", counts) if {"pass", "fail"} <= counts.keys() else None
 
 
-def _jest(text: str) -> TestReport | None:
+def jest_report(text: str) -> TestReport | None:
     ends = [counts for line in _JEST_END.findall(text) if (counts := _JEST_COUNT.findall(line))]
     return _counted("jest", {name: whole_number(n) for n, name in ends[-1]}) if ends else None
 
 
-_READERS: tuple[Callable[[str], TestReport | None], ...] = (_pytest, _unittest, _cargo, _node, _jest, _go)
+_READERS: tuple[Callable[[str], TestReport | None], ...] = (
+    pytest_report,
+    unittest_report,
+    cargo_report,
+    node_report,
+    jest_report,
+    go_report,
+)
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 

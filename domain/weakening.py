@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from domain.evidence import Finding
 from domain.text.untrusted import python_tree
@@ -35,20 +35,6 @@ def _trivial_asserts(text: str) -> int:
     return sum(isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) for node in nodes)
 
 
-def _changed(path: str, before: str, after: str) -> Iterator[Finding]:
-    if gone := sorted(_cases(before) - _cases(after)):
-        yield Finding(kind="deleted_test", path=path, message=f"tests removed: {', '.join(gone[:10])}")
-    if len(_SKIP.findall(after)) > len(_SKIP.findall(before)):
-        yield Finding(
-            kind="skipped_test", path=path, message="a test is skipped or expected to fail that was not before"
-        )
-    fewer = len(_ASSERT.findall(before)) - len(_ASSERT.findall(after))
-    if fewer > 0 and not gone:
-        yield Finding(kind="weakened_test", path=path, message=f"{fewer} fewer assertions than before")
-    elif _trivial_asserts(after) > _trivial_asserts(before):
-        yield Finding(kind="weakened_test", path=path, message="an assertion that cannot fail was added")
-
-
 def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Finding, ...]:
     """Compare the test files of two trees (path → text of the files that differ; absent = not there)."""
     findings: list[Finding] = []
@@ -57,6 +43,17 @@ def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Findi
             continue
         if path not in after:
             findings.append(Finding(kind="deleted_test", path=path, message="a file of tests was deleted"))
-        else:
-            findings += _changed(path, before[path], after[path])
+            continue
+        old, new = before[path], after[path]
+        if gone := sorted(_cases(old) - _cases(new)):
+            findings.append(Finding(kind="deleted_test", path=path, message=f"tests removed: {', '.join(gone[:10])}"))
+        if len(_SKIP.findall(new)) > len(_SKIP.findall(old)):
+            message = "a test is skipped or expected to fail that was not before"
+            findings.append(Finding(kind="skipped_test", path=path, message=message))
+        fewer = len(_ASSERT.findall(old)) - len(_ASSERT.findall(new))
+        if fewer > 0 and not gone:
+            findings.append(Finding(kind="weakened_test", path=path, message=f"{fewer} fewer assertions than before"))
+        elif _trivial_asserts(new) > _trivial_asserts(old):
+            message = "an assertion that cannot fail was added"
+            findings.append(Finding(kind="weakened_test", path=path, message=message))
     return tuple(findings)

@@ -1,4 +1,4 @@
-"""What is to be done: the task, the plan that answers it, and what it may cost."""
+"""Work: the task, the plan that answers it and its order, and what it may cost. Pure."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -3,6 +3,6 @@
 from retrieval.contract import Passage, Reads, ReadsMany
 from retrieval.explore import Explorer
 from retrieval.finder import Finder
-from retrieval.shelf import Shelf
+from retrieval.index import IndexCache
 
-__all__ = ["Explorer", "Finder", "Passage", "Reads", "ReadsMany", "Shelf"]
+__all__ = ["Explorer", "Finder", "IndexCache", "Passage", "Reads", "ReadsMany"]

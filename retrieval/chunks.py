@@ -1,24 +1,44 @@
-"""A file in pieces a reader can use: one a function, the head of a class, what lies between.
+"""Chunks: a file in pieces a reader can use, one a function, the head of a class, what lies between. Pure.
 
 tree-sitter finds the definitions where it has a grammar; every other text is cut at blank lines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from tree_sitter import Node
 
 from retrieval.grammars import Grammar, grammar_for
-from retrieval.windows import windows
 
 SMALL_CLASS = 40
 """Lines up to which a class is one chunk."""
 MAX_LINES = 120
-"""Lines up to which a function is one chunk."""
+"""Lines up to which a function is one chunk; other text has half as many."""
 MAX_DEPTH = 12
 _NAME_FIELDS = ("name", "type", "left", "key")
 _ATTACHED = ("#", "//", "/*", "*", "@", "--", '"""')
+
+
+def windows(lines: Sequence[str], start: int, stop: int, *, limit: int = MAX_LINES // 2) -> Iterator[tuple[int, int]]:
+    """Yield (first, after last) of pieces of ``lines[start:stop]``, blank lines at their edges left out.
+
+    No piece is longer than ``limit`` lines; a piece ends at the last blank line of its second half
+    if there is one. Every line that is not blank is in exactly one piece.
+    """
+    while start < stop:
+        if not lines[start].strip():
+            start += 1
+            continue
+        end = min(start + limit, stop)
+        if end < stop:
+            middle = start + limit // 2
+            end = next((i for i in range(end, middle, -1) if not lines[i - 1].strip()), end)
+        last = end
+        while not lines[last - 1].strip():
+            last -= 1
+        yield start, last
+        start = end
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +82,10 @@ def _segments(lines: list[str], spans: tuple[_Span, ...]) -> Iterator[tuple[int,
     owner: list[_Span | None] = [None] * len(lines)
     for span in spans:
         first = span.first
-        while span.whole and first > 0 and owner[first - 1] is not span and _attached(lines[first - 1]):
+        # A comment or an attribute above a definition belongs to it.
+        while (
+            span.whole and first > 0 and owner[first - 1] is not span and lines[first - 1].strip().startswith(_ATTACHED)
+        ):
             if (above := owner[first - 1]) is not None and above.whole:
                 break
             first -= 1
@@ -72,11 +95,6 @@ def _segments(lines: list[str], spans: tuple[_Span, ...]) -> Iterator[tuple[int,
         length = sum(1 for _ in rows)
         yield row, row + length, owner[row] if span else None
         row += length
-
-
-def _attached(line: str) -> bool:
-    """Tell whether a line above a definition belongs to it: a comment or an attribute."""
-    return line.strip().startswith(_ATTACHED)
 
 
 def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_Span]:
@@ -89,8 +107,11 @@ def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_S
             if child.type in grammar.wrappers:
                 yield from _spans(child, grammar, prefix, depth + 1)
             continue
-        first, last = _rows(child)
-        name = _qualified(prefix, _name(child, inner))
+        start, end = child.start_point, child.end_point
+        ends_before = end.column == 0 and end.row > start.row
+        first, last = start.row, end.row - 1 if ends_before else end.row
+        own = _name(child, inner)
+        name = f"{prefix}.{own}" if prefix and own else own or prefix
         whole = inner.type in grammar.leaves or last - first < SMALL_CLASS
         yield _Span(first, last, name, whole)
         if not whole:
@@ -111,40 +132,19 @@ def _definition(node: Node, grammar: Grammar) -> Node | None:
     return None
 
 
-def _rows(node: Node) -> tuple[int, int]:
-    start, end = node.start_point, node.end_point
-    ends_before = end.column == 0 and end.row > start.row
-    return start.row, end.row - 1 if ends_before else end.row
-
-
 def _name(outer: Node, inner: Node) -> str:
     """The name of a definition, from itself or from what it is assigned to."""
-    for node in (inner, *_wrapping(outer, inner)):
+    # A Go method of ``T`` or ``*T`` is ``T.method``.
+    receiver = inner.child_by_field_name("receiver")
+    owner = (receiver.text or b"").decode(errors="replace").strip("() ") if receiver is not None else ""
+    owner = owner.rsplit(" ", 1)[-1].lstrip("*").split("[", 1)[0]
+    node: Node | None = inner
+    while node is not None and node.start_byte >= outer.start_byte and node.end_byte <= outer.end_byte:
         for name in _NAME_FIELDS:
-            if (found := node.child_by_field_name(name)) is not None and found.text is not None:
-                return _receiver(inner) + found.text.decode(errors="replace").split("\n", 1)[0][:100]
+            if (field := node.child_by_field_name(name)) is not None and field.text is not None:
+                plain = field.text.decode(errors="replace").split("\n", 1)[0][:100]
+                return f"{owner}.{plain}" if owner else plain
+        node = node.parent if node != outer else None
     spec = next((c for c in inner.named_children if c.type == "type_spec"), None)
     held = spec.child_by_field_name("name") if spec else None
     return held.text.decode(errors="replace") if held is not None and held.text else ""
-
-
-def _wrapping(outer: Node, inner: Node) -> Iterator[Node]:
-    node = inner.parent
-    while node is not None and node.start_byte >= outer.start_byte and node.end_byte <= outer.end_byte:
-        yield node
-        if node == outer:
-            return
-        node = node.parent
-
-
-def _receiver(node: Node) -> str:
-    """``T.`` for a Go method of ``T`` or ``*T``."""
-    held = node.child_by_field_name("receiver")
-    if held is None or held.text is None:
-        return ""
-    last = held.text.decode(errors="replace").strip("() ").rsplit(" ", 1)[-1].lstrip("*").split("[", 1)[0]
-    return f"{last}." if last else ""
-
-
-def _qualified(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix and name else name or prefix

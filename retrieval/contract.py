@@ -1,4 +1,4 @@
-"""What retrieval needs of a repository, and what it gives back."""
+"""Contract: what retrieval needs of a repository, and what it gives back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable

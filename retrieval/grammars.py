@@ -1,4 +1,4 @@
-"""Which grammar reads which file, and what counts as a definition there."""
+"""Grammars of tree-sitter: which one reads which file, and what counts as a definition there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import tree_sitter_rust
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
-from retrieval.worth import extension
+from retrieval.file_filter import extension
 
 _PIECE = 64 << 10
 _FIRST_REPORTS, _REPORTS_PER_KIB = 500, 40
@@ -57,16 +57,36 @@ _PYTHON = Grammar(
     containers=frozenset({"class_definition"}),
     wrappers=frozenset({"decorated_definition", "if_statement", "block", "try_statement", "else_clause"}),
 )
-_SCRIPT_LEAVES = frozenset({
-    "function_declaration", "generator_function_declaration", "method_definition", "arrow_function",
-    "function_expression", "interface_declaration", "type_alias_declaration", "enum_declaration",
-    "abstract_method_signature", "function_signature",
-})  # fmt: skip
+_SCRIPT_LEAVES = frozenset(
+    {
+        "function_declaration",
+        "generator_function_declaration",
+        "method_definition",
+        "arrow_function",
+        "function_expression",
+        "interface_declaration",
+        "type_alias_declaration",
+        "enum_declaration",
+        "abstract_method_signature",
+        "function_signature",
+    }
+)
 _SCRIPT_CONTAINERS = frozenset({"class_declaration", "abstract_class_declaration", "class", "internal_module"})
-_SCRIPT_WRAPPERS = frozenset({
-    "export_statement", "lexical_declaration", "variable_declaration", "variable_declarator", "expression_statement",
-    "public_field_definition", "field_definition", "assignment_expression", "object", "pair", "ambient_declaration",
-})  # fmt: skip
+_SCRIPT_WRAPPERS = frozenset(
+    {
+        "export_statement",
+        "lexical_declaration",
+        "variable_declaration",
+        "variable_declarator",
+        "expression_statement",
+        "public_field_definition",
+        "field_definition",
+        "assignment_expression",
+        "object",
+        "pair",
+        "ambient_declaration",
+    }
+)
 
 
 def _script(load: Callable[[], object]) -> Grammar:
@@ -79,12 +99,19 @@ _GO = Grammar(
 )
 _RUST = Grammar(
     load=tree_sitter_rust.language,
-    leaves=frozenset({
-        "function_item", "function_signature_item", "struct_item", "enum_item", "union_item", "type_item",
-        "macro_definition",
-    }),
+    leaves=frozenset(
+        {
+            "function_item",
+            "function_signature_item",
+            "struct_item",
+            "enum_item",
+            "union_item",
+            "type_item",
+            "macro_definition",
+        }
+    ),
     containers=frozenset({"impl_item", "trait_item", "mod_item"}),
-)  # fmt: skip
+)
 
 
 def grammar_for(path: str) -> Grammar | None:

@@ -1,15 +1,37 @@
-"""Which chunks a question is about: four rankings, fused. Pure."""
+"""Ranking: which chunks a question is about, by four rankings that reciprocal rank fusion makes one. Pure.
 
-from collections.abc import Iterator, Mapping, Sequence
+Cormack, Clarke and Büttcher, *Reciprocal rank fusion outperforms Condorcet and individual rank
+learning methods*, SIGIR 2009. Ranks count, scores do not, so rankings need no common scale.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from domain import is_test
+from retrieval.bm25 import Bm25
 from retrieval.chunks import Chunk
-from retrieval.clues import Clues, at_lines, called_by
-from retrieval.fuse import fuse
-from retrieval.lexical import Bm25
+from retrieval.index import Indexed
+from retrieval.mentions import QueryMentions, at_lines, called_by
 from retrieval.repomap import Symbols
-from retrieval.shelf import Indexed
+
+T = TypeVar("T", bound=Hashable)
+
+K = 60
+
+
+def fuse(rankings: Iterable[tuple[Sequence[T], float]], *, k: int = K) -> list[tuple[T, float]]:
+    """Return every item with its score Σ weight / (k + rank), best first; ranks start at 1.
+
+    An item that a ranking names twice counts once, at its better rank. Equal scores keep the order
+    in which the items were first named.
+    """
+    scores: dict[T, float] = {}
+    for ranking, weight in rankings:
+        for rank, item in enumerate(dict.fromkeys(ranking), 1):
+            scores[item] = scores.get(item, 0.0) + weight / (k + rank)
+    return sorted(scores.items(), key=lambda pair: -pair[1])
+
 
 LEXICAL = 200
 """How many lexical hits take part in the fusion."""
@@ -36,34 +58,25 @@ class Corpus:
         )
 
 
-def rank(corpus: Corpus, terms: Mapping[str, float], told: Clues) -> Iterator[tuple[Chunk, float, str]]:
+def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -> Iterator[tuple[Chunk, float, str]]:
     """Yield (chunk, score, why), best first.
 
     The rankings: lines that the question names; what the code there uses; files it names; words (BM25).
     The weight of files in the repository (``repomap``) was tried as a fifth and lost three points of recall.
     """
-    lexical = _lexical(corpus, terms)
-    failing = at_lines(corpus.chunks, told.lines)
-    named = _in_files(corpus, told.files, lexical)
+    # Words of a test count less: a test says what the code is for, but is seldom what must change.
+    scores = Bm25(corpus.bags, corpus.sizes).scores(terms)
+    hits = {index: score for index, score in enumerate(scores) if score > 0}
+    weighed = {index: score * (TEST if is_test(corpus.chunks[index].path) else 1.0) for index, score in hits.items()}
+    lexical = sorted(weighed, key=lambda index: -weighed[index])[:LEXICAL]
+    failing = at_lines(corpus.chunks, mentioned.lines)
+    files = frozenset(mentioned.files)
+    named = [index for index in lexical if corpus.chunks[index].path in files]
+    named = list(dict.fromkeys([*named, *(index for index, c in enumerate(corpus.chunks) if c.path in files)]))
     nearby = called_by(corpus.chunks, failing or named[:3])
     why = _Why(corpus, terms, frozenset(failing), frozenset(nearby), frozenset(named))
     for index, score in fuse([(failing, 3.0), (nearby, 1.0), (named, 1.0), (lexical, 1.5)]):
         yield corpus.chunks[index], score, why.of(index)
-
-
-def _lexical(corpus: Corpus, terms: Mapping[str, float]) -> list[int]:
-    """The chunks that share words with the question, best first."""
-    scores = Bm25(corpus.bags, corpus.sizes).scores(terms)
-    hits = {index: score for index, score in enumerate(scores) if score > 0}
-    weighed = {index: score * (TEST if is_test(corpus.chunks[index].path) else 1.0) for index, score in hits.items()}
-    return sorted(weighed, key=lambda index: -weighed[index])[:LEXICAL]
-
-
-def _in_files(corpus: Corpus, files: Sequence[str], lexical: Sequence[int]) -> list[int]:
-    """The chunks of these files: lexical hits first."""
-    wanted = frozenset(files)
-    hits = [index for index in lexical if corpus.chunks[index].path in wanted]
-    return list(dict.fromkeys([*hits, *(i for i, c in enumerate(corpus.chunks) if c.path in wanted)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which files does a repository lean on, and what do they define? Pure.
+"""Repository map: the files that a repository leans on, and what they define. Pure.
 
 A file that uses a name points to the files that define it; PageRank with a focus (Page, Brin,
 Motwani and Winograd 1999; Haveliwala 2002 for the focus) says where the weight ends up.
@@ -56,6 +56,24 @@ def defined_in(files: Iterable[Symbols]) -> dict[str, list[str]]:
     return {name: paths for name, paths in where.items() if len(paths) <= AMBIGUOUS}
 
 
+def references(files: Sequence[Symbols]) -> dict[str, dict[str, float]]:
+    """Return the graph of a repository: file → the files that define what it uses, with shares that add up to 1.
+
+    A name counts with the root of how often it is used, and less where several files may be meant.
+    """
+    where = defined_in(files)
+    edges: dict[str, dict[str, float]] = {}
+    for file in files:
+        out: dict[str, float] = {}
+        for name in file.uses.keys() & where.keys():
+            for target in where[name]:
+                if target != file.path:
+                    out[target] = out.get(target, 0.0) + file.uses[name] ** 0.5 / len(where[name])
+        if out:
+            edges[file.path] = _normal(out)
+    return edges
+
+
 def ranks(files: Sequence[Symbols], focus: Mapping[str, float]) -> dict[str, float]:
     """Return the PageRank of every file; the ranks add up to 1.
 
@@ -64,7 +82,7 @@ def ranks(files: Sequence[Symbols], focus: Mapping[str, float]) -> dict[str, flo
     if not files:
         return {}
     start = _normal({file.path: max(0.0, focus.get(file.path, 0.0)) for file in files})
-    edges = _edges(files)
+    edges = references(files)
     rank = dict(start)
     for _ in range(ROUNDS):
         flow = {path: (1 - DAMPING) * share for path, share in start.items()}
@@ -110,20 +128,6 @@ def _file_outline(file: Symbols, wanted: Mapping[str, int], chars: int, *, most:
         if not ordered:
             return ""
         ordered.pop()
-
-
-def _edges(files: Sequence[Symbols]) -> dict[str, dict[str, float]]:
-    where = defined_in(files)
-    edges: dict[str, dict[str, float]] = {}
-    for file in files:
-        out: dict[str, float] = {}
-        for name in file.uses.keys() & where.keys():
-            for target in where[name]:
-                if target != file.path:
-                    out[target] = out.get(target, 0.0) + file.uses[name] ** 0.5 / len(where[name])
-        if out:
-            edges[file.path] = _normal(out)
-    return edges
 
 
 def _normal(weights: Mapping[str, float]) -> dict[str, float]:

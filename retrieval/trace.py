@@ -1,4 +1,4 @@
-"""Which files and lines does the output of a failed command name? Pure.
+"""Tracebacks: the files and lines that the output of a failed command names. Pure.
 
 Reads tracebacks and reports of Python and pytest, Node (V8 frames), Go, Rust, compilers and linters.
 """
@@ -57,19 +57,15 @@ def resolve(path: str, files: Iterable[str]) -> str | None:
     for file in files:
         if file == wanted:
             return file
-        shared = _shared_ending(wanted, file)
+        # Number of equal parts, from the end, where one of the two paths ends with the other; else 0.
+        one, two = wanted.split("/"), file.split("/")
+        shorter = min(len(one), len(two))
+        shared = shorter if one[-shorter:] == two[-shorter:] else 0
         if shared > length:
             best, length = [file], shared
         elif shared == length and shared:
             best.append(file)
     return best[0] if len(best) == 1 else None
-
-
-def _shared_ending(wanted: str, file: str) -> int:
-    """Number of equal parts, from the end, where one of the two paths ends with the other; else 0."""
-    one, two = wanted.split("/"), file.split("/")
-    shorter = min(len(one), len(two))
-    return shorter if one[-shorter:] == two[-shorter:] else 0
 
 
 def _tidy(path: str) -> str:

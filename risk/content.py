@@ -57,11 +57,6 @@ def lookalikes(text: str) -> Iterator[Signal]:
             yield Signal("deceptive", f"letters that look like others in {told}", "content.lookalike")
 
 
-def _joined_emoji(text: str, at: int) -> bool:
-    """Tell whether the invisible character at ``at`` only joins or styles emoji, as it is meant to."""
-    return bool(at and _EMOJI.match(text[at - 1])) or text[at - 1 : at] in {"\ufe0f", "\u200d"}
-
-
 def unseen(text: str) -> Iterator[tuple[str, int]]:
     """Find what a reader of a file would not see: what it is, and the line of the first one."""
     body = text.removeprefix("\ufeff")
@@ -70,9 +65,13 @@ def unseen(text: str) -> Iterator[tuple[str, int]]:
         (_INVISIBLE, "is invisible"),
         (_FILE_CONTROL, "is a control character"),
     ):
-        seen = next((m for m in found.finditer(body) if not _joined_emoji(body, m.start())), None)
-        if seen is not None:
-            yield f"U+{ord(seen[0]):04X} {what}", body.count("\n", 0, seen.start()) + 1
+        for match in found.finditer(body):
+            at = match.start()
+            # What only joins or styles emoji is there to be seen.
+            if (at and _EMOJI.match(body[at - 1])) or body[at - 1 : at] in {"\ufe0f", "\u200d"}:
+                continue
+            yield f"U+{ord(match[0]):04X} {what}", body.count("\n", 0, at) + 1
+            break
 
 
 def secrets(text: str, rules: Rules) -> Iterator[tuple[PatternRule | Secret | None, int]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchedFile, PatchSet
+from unidiff.patch import PatchSet
 
 from domain import weakened
 from risk.files import FileRater
@@ -51,7 +51,27 @@ class DiffRater:
             yield Signal("unclear_diff", "some of it is no diff", "delivery.unreadable")
             yield from self._raw(diff)
         for file in patch:
-            yield from self._file(file)
+            names = {_unquoted(name or "") for name in (file.source_file, file.target_file)}
+            paths = sorted({re.sub(r"^[ab]/", "", name) for name in names if name and name != "/dev/null"})
+            for path in paths:
+                yield from self.files.path(path)
+            path = paths[-1] if paths else file.path
+            header = str(file.patch_info or "")
+            for mode, rule, message in _MODES:
+                if re.search(rf"^(?:new (?:file )?mode|index \S+) ?{mode}$|^index \S+ {mode}$", header, re.MULTILINE):
+                    yield Signal("later", shown(path), rule, message)
+            if file.is_removed_file:
+                yield Signal("removes", shown(path), "delivery.deletes")
+            if file.is_binary_file:
+                yield Signal("unclear_diff", f"{shown(path)}: nobody can read it in a diff", "delivery.binary")
+            lines = [line for hunk in file for line in hunk]
+            added = [line for line in lines if line.is_added]
+            text = "".join(f"{line.value.removesuffix(chr(10))}\n" for line in added)
+            yield from self.files.text(path, text, [line.target_line_no or 0 for line in added])
+            before = "".join(line.value for line in lines if not line.is_added)
+            after = "".join(line.value for line in lines if not line.is_removed)
+            for finding in weakened({path: before}, {} if file.is_removed_file else {path: after}):
+                yield Signal("weakens", f"{shown(path)}: {finding.message}", f"delivery.{finding.kind}")
 
     def paths(self, diff: str) -> tuple[str, ...]:
         """Every path that the diff names, also where it cannot be parsed."""
@@ -67,29 +87,3 @@ class DiffRater:
             yield from self.files.path(path)
         added = "\n".join(line[1:] for line in diff.splitlines() if line.startswith("+"))
         yield from self.files.text("the diff", added)
-
-    def _file(self, file: PatchedFile) -> Iterator[Signal]:
-        names = {_unquoted(name or "") for name in (file.source_file, file.target_file)}
-        paths = sorted({re.sub(r"^[ab]/", "", name) for name in names if name and name != "/dev/null"})
-        for path in paths:
-            yield from self.files.path(path)
-        path = paths[-1] if paths else file.path
-        header = str(file.patch_info or "")
-        for mode, rule, message in _MODES:
-            if re.search(rf"^(?:new (?:file )?mode|index \S+) ?{mode}$|^index \S+ {mode}$", header, re.MULTILINE):
-                yield Signal("later", shown(path), rule, message)
-        if file.is_removed_file:
-            yield Signal("removes", shown(path), "delivery.deletes")
-        if file.is_binary_file:
-            yield Signal("unclear_diff", f"{shown(path)}: nobody can read it in a diff", "delivery.binary")
-        yield from self._lines(path, file)
-
-    def _lines(self, path: str, file: PatchedFile) -> Iterator[Signal]:
-        lines = [line for hunk in file for line in hunk]
-        added = [line for line in lines if line.is_added]
-        text = "".join(f"{line.value.removesuffix(chr(10))}\n" for line in added)
-        yield from self.files.text(path, text, [line.target_line_no or 0 for line in added])
-        before = "".join(line.value for line in lines if not line.is_added)
-        after = "".join(line.value for line in lines if not line.is_removed)
-        for finding in weakened({path: before}, {} if file.is_removed_file else {path: after}):
-            yield Signal("weakens", f"{shown(path)}: {finding.message}", f"delivery.{finding.kind}")

@@ -84,7 +84,15 @@ class RiskEngine:
         tier = one_up(tier) if tainted and kind in _OUTWARD else tier
         base = Reason(rule=f"delivery.{kind}", tier=tier, message=f"{message} {shown(target)}".strip())
         noticed = tuple(self._left(sign, kind, tainted) for sign in self._deliveries.diff(diff))
-        goal = tuple(self._goal(kind, target, protected, force))
+        goal: list[Reason] = []
+        if force:
+            goal.append(Reason(rule="delivery.force", tier="critical", message="overwrites what is there (force)"))
+        if protected:
+            goal.append(Reason(rule="delivery.protected", tier="critical", message="the target is protected"))
+        goal += [
+            Reason(rule=rule.rule, tier="critical", message=f"{rule.message}: {shown(target)}")
+            for rule in (self.rules.of("ref", target) if kind == "push" else ())
+        ]
         ruled = (r for path in self._deliveries.paths(diff) for r in self.policy.on_path(path))
         return self.combine(_highest((base, *goal, *noticed, *ruled)), *_tainted(tainted))
 
@@ -145,15 +153,6 @@ class RiskEngine:
         tier = one_up("high") if tainted and self._all.effects[sign.effect].outward else "high"
         return made.__class__(rule=made.rule, tier=worst([made.tier, tier]), message=made.message)
 
-    def _goal(self, kind: DeliveryKind, target: str, protected: bool, force: bool) -> Iterator[Reason]:
-        if force:
-            yield Reason(rule="delivery.force", tier="critical", message="overwrites what is there (force)")
-        if protected:
-            yield Reason(rule="delivery.protected", tier="critical", message="the target is protected")
-        if kind == "push":
-            for rule in self.rules.of("ref", target):
-                yield Reason(rule=rule.rule, tier="critical", message=f"{rule.message}: {shown(target)}")
-
 
 def _tainted(tainted: bool) -> tuple[Risk, ...]:
     """Say to whoever signs that the run's words came from outsiders."""
@@ -162,9 +161,5 @@ def _tainted(tainted: bool) -> tuple[Risk, ...]:
 
 
 def _highest(reasons: Iterable[Reason]) -> Risk:
-    kept = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -_rank(reason.tier)))
+    kept = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -TIERS.index(reason.tier)))
     return Risk(tier=worst([reason.tier for reason in kept]), reasons=kept)
-
-
-def _rank(tier: Tier) -> int:
-    return TIERS.index(tier)

@@ -101,14 +101,14 @@ class Executed:
         names: set[str] = set()
         endings, beginnings, folders = list[str](), list[str](), list[str]()
         others: list[re.Pattern[str]] = []
-        for glob in (each for pattern in str(group["files"]).lower().split() for each in _alternatives(pattern)):
+        for glob in (each for pattern in str(group["files"]).lower().split() for each in braces_expanded(pattern)):
             literal = glob.strip("*")
             if not literal.strip("./"):
                 raise bad(f"{glob!r} is too wide", group[LINE])
             if glob.endswith("/**") and "*" not in glob[:-3]:
                 folders.append(f"/{glob[:-2]}")
             elif "*" in literal or ("/" in glob and glob != literal) or glob == f"*{literal}*":
-                others.append(re.compile(f"/{_expression(glob)}$"))
+                others.append(re.compile(f"/{path_expression(glob)}$"))
             elif glob == literal:
                 (endings.append(f"/{glob}") if "/" in glob else names.add(glob))
             elif glob == f"*{literal}":
@@ -129,14 +129,15 @@ class Executed:
         )
 
 
-def _alternatives(pattern: str) -> Iterator[str]:
+def braces_expanded(pattern: str) -> Iterator[str]:
     """``compose.y{a,}ml`` as the patterns it stands for."""
     parts = re.split(r"\{([^{}]*)\}", pattern)
     for chosen in product(*(part.split(",") for part in parts[1::2])):
         yield parts[0] + "".join(given + after for given, after in zip(chosen, parts[2::2], strict=True))
 
 
-def _expression(glob: str) -> str:
+def path_expression(glob: str) -> str:
+    """A glob as a regular expression: ``*`` stays in a folder, ``**`` does not."""
     made, end = "", ".*" if glob.endswith("/**") else ""
     for token in re.findall(r"\*\*/|\*|[^*]+", glob.removesuffix("**") if end else glob):
         made += {"**/": "(?:[^/]+/)*", "*": "[^/]*"}.get(token) or re.escape(token)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from domain import CodeChange
-from domain.masking import Secret
 from risk.content import LONGEST_FILE, lookalikes, secrets, unseen
 from risk.rules import PatternRule, Rules
 from risk.signals import Signal, shown
@@ -57,7 +56,12 @@ class FileRater:
         if posixpath.basename(path) in _LOCKS:
             return
         for rule, line in secrets(text, self.rules):
-            kind = _called(rule)
+            if rule is None:
+                kind = "a value given to a secret's name"
+            elif isinstance(rule, PatternRule):
+                kind = rule.message
+            else:
+                kind = f"{'an' if rule.label[0] in 'AEIO' else 'a'} {rule.label}"
             name = rule.rule if rule else "secret.assigned"
             yield Signal("holds_secret", f"{shown(path)} line {_number(line, numbers)}: {kind}", name)
 
@@ -82,11 +86,3 @@ class FileRater:
 
 def _number(line: int, numbers: Sequence[int]) -> int:
     return numbers[line - 1] if line <= len(numbers) else line
-
-
-def _called(rule: PatternRule | Secret | None) -> str:
-    if rule is None:
-        return "a value given to a secret's name"
-    if isinstance(rule, PatternRule):
-        return rule.message
-    return f"{'an' if rule.label[0] in 'AEIO' else 'a'} {rule.label}"

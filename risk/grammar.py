@@ -107,20 +107,13 @@ def _options(text: str, line: int) -> tuple[dict[str, Option], bool]:
     return made, "*" in text.split()
 
 
-def option_table(text: str) -> Mapping[str, Option]:
-    """The options of a grammar that is written in Python."""
-    return _options(text, 0)[0]
-
-
-def _short(text: str) -> dict[str, Any]:
-    """``read | -a -b | text read...`` instead of a mapping."""
-    effect, _, rest = text.partition("|")
-    options, _, arguments = rest.partition("|")
-    return {"effect": effect.strip(), "options": options.strip(), "arguments": arguments.split()}
-
-
 def _grammar(found: Any, line: int) -> ProgramGrammar:
-    entry: dict[str, Any] = _short(found) if isinstance(found, str) else dict(found or {})
+    if isinstance(found, str):  # ``read | -a -b | text read...`` instead of a mapping
+        effect, _, rest = found.partition("|")
+        given, _, kinds = rest.partition("|")
+        entry: dict[str, Any] = {"effect": effect.strip(), "options": given.strip(), "arguments": kinds.split()}
+    else:
+        entry = dict(found or {})
     line = int(entry.get(LINE, line))
     if unknown := sorted(set(entry) - _KEYS):
         raise bad(f"{unknown[0]!r} is not a word of the grammar", line)

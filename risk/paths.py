@@ -87,7 +87,14 @@ class PathRater:
         match mode:
             case "read":
                 yield from self._ruled("read", word, path, told)
-                yield from _read(word, path, told)
+                if _REMOTE.match(word.text):
+                    yield Signal("network", told)
+                if HOLE in path or word.variable:
+                    yield Signal("computed", f"reads {told}")
+                if path in _HOLDS_SECRETS or re.fullmatch(r"/(home|Users|proc)/[^/]+", path):
+                    yield Signal("broad", told)
+                elif outside(path) and not _SOFTWARE.match(path):
+                    yield Signal("look", f"reads {told}")
             case "list":
                 yield from (
                     Signal("look", told, rule.rule, "looks for secrets") for rule in self._rules("read", word, path)
@@ -111,19 +118,13 @@ class PathRater:
         if word.glob:
             pattern = glob_expression(path)
             for rule in self.rules.by_kind.get(kind, ()):
-                if any(pattern.fullmatch(example) for example in rule.match if _reachable(example)):
+                # Other names a common `*` in the workspace would hit by accident.
+                if any(
+                    pattern.fullmatch(example)
+                    for example in rule.match
+                    if example.startswith(("/", "~", ".")) or "/." in example
+                ):
                     yield rule
-
-
-def _read(word: Word, path: str, told: str) -> Iterator[Signal]:
-    if _REMOTE.match(word.text):
-        yield Signal("network", told)
-    if HOLE in path or word.variable:
-        yield Signal("computed", f"reads {told}")
-    if path in _HOLDS_SECRETS or re.fullmatch(r"/(home|Users|proc)/[^/]+", path):
-        yield Signal("broad", told)
-    elif outside(path) and not _SOFTWARE.match(path):
-        yield Signal("look", f"reads {told}")
 
 
 def _written(path: str, told: str) -> Iterator[Signal]:
@@ -142,11 +143,6 @@ def _deleted(word: Word, path: str, told: str) -> Iterator[Signal]:
         yield Signal("destroy", f"deletes {told}, whatever that will be")
     elif not word.known:
         yield Signal("computed", f"deletes {told}")
-
-
-def _reachable(example: str) -> bool:
-    """Leave out names that a common ``*`` in the workspace would hit by accident."""
-    return example.startswith(("/", "~", ".")) or "/." in example
 
 
 def glob_expression(path: str) -> LinearPattern:

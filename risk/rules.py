@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -126,7 +126,12 @@ class Rules:
                 yield rule
 
 
-def _checked(rule: PatternRule, effects: Mapping[str, Effect]) -> PatternRule:
+def checked_rule(rule: PatternRule, effects: Mapping[str, Effect]) -> PatternRule:
+    """The rule, if its effect is there and its own examples come out as it says.
+
+    Raises:
+        Refused: ``bad_rules`` with the rule's line.
+    """
     if rule.effect not in effects:
         raise bad(f"{rule.rule}: there is no effect {rule.effect!r}", rule.line)
     try:
@@ -142,14 +147,6 @@ def _checked(rule: PatternRule, effects: Mapping[str, Effect]) -> PatternRule:
     return rule
 
 
-def _flat(found: Any) -> Any:
-    """Leave the lines where a model keeps them, drop them where a plain mapping has no place for them."""
-    if not isinstance(found, dict):
-        return found
-    effects = {k: v for k, v in found.get("effects", {}).items() if k != LINE} if "effects" in found else {}
-    return {**found, "effects": effects}
-
-
 def read_rules(text: str) -> Rules:
     """Parse a rule file and try every rule on its own examples.
 
@@ -158,14 +155,16 @@ def read_rules(text: str) -> Rules:
     """
     found = numbered(text)
     try:
-        file = _File.model_validate(_flat(found))
+        # Lines stay where a model keeps them; a plain mapping of effects has no place for one.
+        effects = {key: entry for key, entry in (found.get("effects") or {}).items() if key != LINE}
+        file = _File.model_validate({**found, "effects": effects} if "effects" in found else found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise bad(f"{where}: {first['msg']}", line_of(found, first["loc"])) from error
     grouped: dict[Kind, list[PatternRule]] = {}
     for rule in file.rules:
-        grouped.setdefault(rule.kind, []).append(_checked(rule, file.effects))
+        grouped.setdefault(rule.kind, []).append(checked_rule(rule, file.effects))
     return Rules(
         effects=file.effects,
         by_kind={kind: tuple(rules) for kind, rules in grouped.items()},

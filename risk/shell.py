@@ -69,31 +69,33 @@ class ShellRater:
         yield from self._variables(script)
         if _ENDLESS.search(text) and not _ENDS.search(text):
             yield Signal("run", "a loop", "shell.endless", "may never end")
-        yield from _printed_secrets(script, text)
+        # Variables of the environment that are named like a secret, wherever they are used.
+        own = {made.name for made in script.assignments}
+        for name in dict.fromkeys(_USED.findall(text)):
+            if name not in own and SECRET_NAME.search(name):
+                yield Signal("private", f"${shown(name)}", "variable.secret")
         yield from self._tests(script)
-        yield from self._runs(script)
-        if script.troubles:
-            yield from self._fragments(text)
-
-    def _runs(self, script: Script) -> Iterator[Signal]:
-        judge = InvocationRater(rules=self.rules, paths=self._paths(script), shell=self._deeper, effort=self.effort)
+        # Relative paths may start in any folder that the script changes to.
+        moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
+        bases = dict.fromkeys(["", *(cd_goal(words[1:]) for words in moves)])
+        judge = InvocationRater(
+            rules=self.rules,
+            paths=PathRater(rules=self.rules, bases=tuple(bases)[:8]),
+            shell=self._deeper,
+            effort=self.effort,
+        )
         for redirect in script.redirects:
-            yield from _redirected(redirect, judge.paths)
+            yield from redirect_signs(redirect, judge.paths)
         for invocation in script.invocations:
             yield from judge.signs(invocation)
             yield from written_scripts(judge, invocation)
+        if script.troubles:
+            yield from self._fragments(text)
 
     def _deeper(self, text: str, sources: tuple[Source, ...]) -> Iterator[Signal]:
         if HOLE in text:
             yield Signal("hidden", "a script that is put together when it runs", "shell.computed_script")
         yield from replace(self, depth=self.depth + 1).signs(text.replace(HOLE, "$_"), sources)
-
-    def _paths(self, script: Script) -> PathRater:
-        """Relative paths may start in any folder that the script changes to."""
-        moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
-        goals = [_goal(words[1:]) for words in moves]
-        bases = dict.fromkeys(["", *goals])
-        return PathRater(rules=self.rules, bases=tuple(bases)[:8])
 
     def _variables(self, script: Script) -> Iterator[Signal]:
         for made in script.assignments:
@@ -118,21 +120,14 @@ class ShellRater:
                     yield from replace(self, depth=self.depth + 4).signs(piece)
 
 
-def _printed_secrets(script: Script, text: str) -> Iterator[Signal]:
-    """Variables of the environment that are named like a secret, wherever they are used."""
-    own = {made.name for made in script.assignments}
-    for name in dict.fromkeys(_USED.findall(text)):
-        if name not in own and SECRET_NAME.search(name):
-            yield Signal("private", f"${shown(name)}", "variable.secret")
-
-
-def _goal(words: tuple[Word, ...]) -> str:
+def cd_goal(words: tuple[Word, ...]) -> str:
     """Where ``cd`` goes: home without an argument, and who knows where with a dash."""
     named = [word.text for word in words if not word.text.startswith("-") or word.text == "-"]
     return HOLE if named[:1] == ["-"] else named[0] if named else "~"
 
 
-def _redirected(redirect: Redirect, paths: PathRater) -> Iterator[Signal]:
+def redirect_signs(redirect: Redirect, paths: PathRater) -> Iterator[Signal]:
+    """Rate one redirection by its operator and its file."""
     target: Word = redirect.target
     if "/dev/tcp/" in target.text or "/dev/udp/" in target.text:
         yield Signal("network", shown(target.text), "shell.dev_tcp", "opens a connection")

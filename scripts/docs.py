@@ -1,12 +1,14 @@
 """Write the parts of the documentation that the code knows better: ``.venv/bin/python scripts/docs.py``.
 
 ``docs/cli.md``, ``docs/configuration.md`` and ``docs/retention.md`` have a generated part between two marks; the
-rest of each page is written by hand and stays.
+rest of each page is written by hand and stays. On every page a measured number stands between ``<!--=KEY FORMAT-->``
+and ``<!--/-->``: it is that of ``benchmarks/results/latest.json``.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,7 +162,22 @@ def filled(page: str, part: str) -> str:
     return f"{before}{BEGIN}\n\n{part}\n\n{END}{after}"
 
 
+MEASURED = re.compile(r"<!--=([a-z0-9_]+(?:\.[a-z0-9_]+)+) (.+?)-->.*?<!--/-->", re.DOTALL)
+
+
+def measured(page: str) -> str:
+    """The page with every measured number as the last measurement has it.
+
+    Raises:
+        KeyError: nothing of that name was measured.
+    """
+    results = json.loads((ROOT / "benchmarks/results/latest.json").read_text(encoding="utf-8"))
+    return MEASURED.sub(lambda m: f"<!--={m[1]} {m[2]}-->{m[2].format(results[m[1]])}<!--/-->", page)
+
+
 if __name__ == "__main__":
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        path.write_text(measured(path.read_text(encoding="utf-8")), encoding="utf-8")
     for name, make in PAGES.items():
         path = ROOT / name
         path.write_text(filled(path.read_text(encoding="utf-8"), make()), encoding="utf-8")

@@ -67,16 +67,22 @@ def tokenizer(folder: Path) -> list[str]:
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=list(SPECIAL), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=VOCABULARY,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
-    )  # fmt: skip
+    )
     made.train_from_iterator(texts(), trainer)
     made.save(str(folder / "tokenizer.json"))
     _write(
         folder / "tokenizer_config.json",
-        tokenizer_class="PreTrainedTokenizerFast", eos_token=END, pad_token=SPECIAL[0], chat_template=TEMPLATE,
-        model_max_length=CONTEXT, clean_up_tokenization_spaces=False,
-    )  # fmt: skip
+        tokenizer_class="PreTrainedTokenizerFast",
+        eos_token=END,
+        pad_token=SPECIAL[0],
+        chat_template=TEMPLATE,
+        model_max_length=CONTEXT,
+        clean_up_tokenization_spaces=False,
+    )
     return [made.id_to_token(number) or "" for number in range(made.get_vocab_size())]
 
 
@@ -100,11 +106,24 @@ def weights(folder: Path, words: list[str]) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     _write(
         folder / "config.json",
-        architectures=["Qwen2ForCausalLM"], model_type="qwen2", vocab_size=vocabulary, hidden_size=WIDE,
-        intermediate_size=INNER, num_hidden_layers=LAYERS, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=CONTEXT, tie_word_embeddings=False, hidden_act="silu", rms_norm_eps=1e-6,
-        rope_theta=10_000.0, dtype="float32", eos_token_id=SPECIAL.index(END), pad_token_id=0, bos_token_id=None,
-    )  # fmt: skip
+        architectures=["Qwen2ForCausalLM"],
+        model_type="qwen2",
+        vocab_size=vocabulary,
+        hidden_size=WIDE,
+        intermediate_size=INNER,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=False,
+        hidden_act="silu",
+        rms_norm_eps=1e-6,
+        rope_theta=10_000.0,
+        dtype="float32",
+        eos_token_id=SPECIAL.index(END),
+        pad_token_id=0,
+        bos_token_id=None,
+    )
     _write(folder / "generation_config.json", eos_token_id=SPECIAL.index(END), pad_token_id=0)
 
 
@@ -125,18 +144,26 @@ def adapter(folder: Path) -> None:
     """Write a LoRA adapter in the form that PEFT and vLLM read."""
     numbers = np.random.default_rng(8)
     tensors = {
-        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight":
-            numbers.normal(0, size, shape).astype(np.float32)
+        f"base_model.model.model.layers.{layer}.self_attn.{name}_proj.lora_{part}.weight": numbers.normal(
+            0, size, shape
+        ).astype(np.float32)
         for layer in range(LAYERS)
         for name in ADAPTED
         for part, size, shape in (("A", 1.0, (RANK, WIDE)), ("B", 0.02, (ATTENTION[name], RANK)))
-    }  # fmt: skip
+    }
     save_file(tensors, folder / "adapter_model.safetensors")
     _write(
         folder / "adapter_config.json",
-        peft_type="LORA", task_type="CAUSAL_LM", r=RANK, lora_alpha=16, lora_dropout=0.0, bias="none",
-        target_modules=[f"{name}_proj" for name in ADAPTED], base_model_name_or_path="model", fan_in_fan_out=False,
-    )  # fmt: skip
+        peft_type="LORA",
+        task_type="CAUSAL_LM",
+        r=RANK,
+        lora_alpha=16,
+        lora_dropout=0.0,
+        bias="none",
+        target_modules=[f"{name}_proj" for name in ADAPTED],
+        base_model_name_or_path="model",
+        fan_in_fan_out=False,
+    )
 
 
 def _write(path: Path, **content: object) -> None:

@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from approvals import visible
-from domain import Ending, Proof, Risk, Spent
+from domain import Ending, Proof, Spent
 from models.wrappers import RoutingDecision
 from service.runs.runs import Run, RunState
 
@@ -146,8 +146,3 @@ def diff_view(diff: str) -> Syntax:
     """A diff in the terminal's own colours; object ids are shortened as git does."""
     short = re.sub(r"^(index [0-9a-f]{10})[0-9a-f]*\.\.([0-9a-f]{10})[0-9a-f]*", r"\1..\2", diff, flags=re.MULTILINE)
     return Syntax(harmless(short.rstrip("\n")), "diff", theme="ansi_dark", background_color="default", word_wrap=True)
-
-
-def risk_lines(risk: Risk) -> list[str]:
-    """Every reason on a line of its own."""
-    return [f"{reason.tier:<8} {reason.message}  ({reason.rule})" for reason in risk.reasons]

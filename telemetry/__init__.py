@@ -3,32 +3,30 @@
 Only ``service.wiring``, ``service.retention`` and the command line come in by this door.
 """
 
-from telemetry.destination import Destination, to_collector, to_langfuse
 from telemetry.identity import Identity, run_context, trace_id, traceparent
-from telemetry.langfuse import Score, Scores
-from telemetry.leases import ListenedBackend
+from telemetry.langfuse import RunScore, ScoreClient, ScoreReporter, scores_of
 from telemetry.logs import about_run, logging_as
 from telemetry.metrics import Metrics, Waiting
-from telemetry.reader import forget_trace, read_trace, traces_before
+from telemetry.otlp import Destination, to_collector, to_langfuse
 from telemetry.redact import Redactor
-from telemetry.scorekeeper import Scorekeeper
-from telemetry.show import render
+from telemetry.rendering import render
+from telemetry.span_files import forget_trace, read_trace, traces_before
+from telemetry.span_tree import Span, SpanNode, Totals
+from telemetry.traced_backend import TracedBackend
 from telemetry.tracing import Tracing, tracing
-from telemetry.tree import Branch, Span, Totals
-from telemetry.verdicts import scores_of
 
 __all__ = [
-    "Branch",
     "Destination",
     "Identity",
-    "ListenedBackend",
     "Metrics",
     "Redactor",
-    "Score",
-    "Scorekeeper",
-    "Scores",
+    "RunScore",
+    "ScoreClient",
+    "ScoreReporter",
     "Span",
+    "SpanNode",
     "Totals",
+    "TracedBackend",
     "Tracing",
     "Waiting",
     "about_run",

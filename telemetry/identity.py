@@ -1,4 +1,4 @@
-"""Who a span belongs to: the trace of a run is known from its id alone, so any worker continues it. Pure.
+"""Trace identity of a run: the trace of a run is known from its id alone, so any worker continues it. Pure.
 
 A run has one trace. Its id is the first half of sha256(run id), as ``Langfuse.create_trace_id``
 makes it from a seed; the id of its root span is taken from the second half. After a pause of more than

@@ -1,27 +1,29 @@
-"""Scores in Langfuse: what people and tests made of a run. Spans go there by OTLP (``destination``).
+"""Langfuse scores: what people, tests and the reviewer made of a run. Spans go there by OTLP (``otlp``).
 
-The SDK is an optional extra. Only its REST client is used: its tracing would open a second pipeline.
+The SDK is an optional extra. Only its REST client is used: its tracing would open a second pipeline. No run waits for
+a score, and none fails for one.
 """
 
 import asyncio
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx
+import structlog
 from pydantic import Field
 
-from domain import Choice, Refused, Transient, value
+from domain import Choice, Proof, Refused, Review, SignoffError, Spent, Transient, Verdict, value
 from telemetry.identity import trace_id
 from telemetry.redact import Redactor
 
 
 @value
-class Score:
+class RunScore:
     """One score of one run. The same id and time again replaces it."""
 
     id: str
@@ -33,13 +35,13 @@ class Score:
     comment: str = Field(default="", max_length=10_000)
 
     @classmethod
-    def human_approval(cls, run: str, *, ballot: str, choice: Choice, at: datetime, comment: str = "") -> "Score":
+    def human_approval(cls, run: str, *, ballot: str, choice: Choice, at: datetime, comment: str = "") -> "RunScore":
         """What people decided; the score's id is the ballot's."""
         said = float(choice == "approve")
         return cls(id=ballot, run=run, name="human_approval", value=said, kind="BOOLEAN", at=at, comment=comment)
 
     @classmethod
-    def tests_passed(cls, run: str, *, passed: bool, at: datetime, comment: str = "") -> "Score":
+    def tests_passed(cls, run: str, *, passed: bool, at: datetime, comment: str = "") -> "RunScore":
         """Whether the acceptance command passed on the clean checkout."""
         name = "tests_passed"
         return cls(id=f"{name}-{run}", run=run, name=name, value=float(passed), kind="BOOLEAN", at=at, comment=comment)
@@ -47,19 +49,19 @@ class Score:
     @classmethod
     def review_verdict(
         cls, run: str, *, status: Literal["ok", "changes_requested"], at: datetime, comment: str = ""
-    ) -> "Score":
+    ) -> "RunScore":
         """What the reviewer said last."""
         name = "review_verdict"
         return cls(id=f"{name}-{run}", run=run, name=name, value=status, kind="CATEGORICAL", at=at, comment=comment)
 
     @classmethod
-    def cost_usd(cls, run: str, *, cost: Decimal, at: datetime) -> "Score":
+    def cost_usd(cls, run: str, *, cost: Decimal, at: datetime) -> "RunScore":
         """What the run cost in all."""
         return cls(id=f"cost_usd-{run}", run=run, name="cost_usd", value=float(cost), kind="NUMERIC", at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
+class ScoreClient:
     """Sends scores to one Langfuse project."""
 
     host: str
@@ -70,7 +72,7 @@ class Scores:
     load: Callable[[str], Any] = importlib.import_module
     """Imports the SDK; only when a score is sent."""
 
-    async def send(self, scores: Sequence[Score]) -> None:
+    async def send(self, scores: Sequence[RunScore]) -> None:
         """Send scores in one request; sending them again does no harm.
 
         Raises:
@@ -82,28 +84,50 @@ class Scores:
         api, types, errors = await asyncio.to_thread(self._sdk)
         request = [
             types.CreateScoreRequest(
-                id=score.id, trace_id=f"{trace_id(score.run):032x}", session_id=None, name=score.name,
-                value=score.value, data_type=score.kind, timestamp=score.at,
+                id=score.id,
+                trace_id=f"{trace_id(score.run):032x}",
+                session_id=None,
+                name=score.name,
+                value=score.value,
+                data_type=score.kind,
+                timestamp=score.at,
                 comment=self.redactor.text(score.comment) or None,
             )
             for score in scores
-        ]  # fmt: skip
+        ]
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
-                base_url=self.host.rstrip("/"), username=self.public_key, password=self.secret_key,
-                x_langfuse_public_key=self.public_key, httpx_client=client,
-            )  # fmt: skip
+                base_url=self.host.rstrip("/"),
+                username=self.public_key,
+                password=self.secret_key,
+                x_langfuse_public_key=self.public_key,
+                httpx_client=client,
+            )
             try:
                 answer = await langfuse.scores.create(request=request, request_options={"max_retries": 1})
             except httpx.TransportError as error:
                 raise _away(type(error).__name__) from error
             except errors.ApiError as error:
-                raise _said_no(error.status_code) from None
+                status: int | None = error.status_code
+                if (
+                    status is None
+                    or status == HTTPStatus.TOO_MANY_REQUESTS
+                    or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                ):
+                    raise _away(f"HTTP {status}") from None
+                raise Refused(
+                    f"Langfuse refused the scores (HTTP {status}).",
+                    code="langfuse_refused",
+                    hint="Check LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY: one project has all three.",
+                ) from None
             except ValueError as error:
                 raise _away("an answer that is not Langfuse's") from error
         if getattr(answer, "rejected", 0):
-            raise Refused(f"Langfuse rejected {answer.rejected} of {len(scores)} scores.", code="langfuse_refused",
-                          hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]))  # fmt: skip
+            raise Refused(
+                f"Langfuse rejected {answer.rejected} of {len(scores)} scores.",
+                code="langfuse_refused",
+                hint=self.redactor.text("; ".join(e.message for e in answer.errors)[:500]),
+            )
 
     def _sdk(self) -> tuple[Any, Any, Any]:
         try:
@@ -116,16 +140,71 @@ class Scores:
             ) from None
 
 
-def _said_no(status: int | None) -> Refused | Transient:
-    if status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _away(f"HTTP {status}")
-    return Refused(
-        f"Langfuse refused the scores (HTTP {status}).",
-        code="langfuse_refused",
-        hint="Check LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY: they must be of the same project.",
+def _away(reason: str) -> Transient:
+    return Transient(
+        f"Langfuse does not answer ({reason}).", code="langfuse_unavailable", hint="The scores can be sent again later."
     )
 
 
-def _away(reason: str) -> Transient:
-    return Transient(f"Langfuse does not answer ({reason}).", code="langfuse_unavailable",
-                     hint="The scores can be sent again later.")  # fmt: skip
+def scores_of(
+    run: str,
+    *,
+    at: datetime,
+    verdict: Verdict | None = None,
+    proof: Proof | None = None,
+    review: Review | None = None,
+    spent: Spent | None = None,
+) -> tuple[RunScore, ...]:
+    """Return a score for everything that is known of a run that ended ``at``.
+
+    A question that nobody answered is not a decision of a person, and gives none.
+    """
+    scores: list[RunScore] = []
+    if verdict is not None and verdict.votes:
+        said = "\n".join(vote.comment for vote in verdict.votes if vote.comment)[:10_000]
+        choice = "reject" if any(vote.choice == "reject" for vote in verdict.votes) else "approve"
+        last = max(vote.voted_at for vote in verdict.votes)
+        scores.append(RunScore.human_approval(run, ballot=verdict.ballot, choice=choice, at=last, comment=said))
+    if proof is not None:
+        report = proof.report
+        counts = f"{report.passed} passed, {report.failed} failed, {report.errors} errors" if report else ""
+        scores.append(RunScore.tests_passed(run, passed=proof.ok, at=at, comment=counts))
+    if review is not None:
+        scores.append(RunScore.review_verdict(run, status=review.status, at=at))
+    if spent is not None:
+        scores.append(RunScore.cost_usd(run, cost=spent.cost, at=at))
+    return tuple(scores)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreReporter:
+    """Sends the scores of runs that ended. A score that cannot be sent is logged; the run has ended all the same."""
+
+    scores: ScoreClient
+
+    async def keep(self, run: str, values: Mapping[str, Any], *, at: datetime) -> bool:
+        """Send what the last state of a run says; False when that did not work."""
+        scores = scores_of(
+            run,
+            at=at,
+            verdict=_of(values, "verdict", Verdict),
+            proof=_of(values, "proof", Proof),
+            review=_of(values, "review", Review),
+            spent=_of(values, "spent", Spent),
+        )
+        try:
+            await self.scores.send(scores)
+        except SignoffError as error:
+            log = structlog.get_logger("signoff.telemetry")
+            say = log.info if error.stable_code == "langfuse_missing" else log.warning
+            say("scores not sent", run=run, code=error.stable_code, reason=error.message, hint=error.hint)
+            return False
+        return True
+
+
+def _of(values: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
+    found = values.get(key)
+    return found if isinstance(found, kind) else None

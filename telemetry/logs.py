@@ -1,4 +1,4 @@
-"""What the process says while it works: JSON lines or a console, secrets taken out, the run's id on every line."""
+"""Logs: JSON lines or a console, secrets taken out, the run's id on every line."""
 
 import logging
 from collections.abc import Generator, MutableMapping
@@ -49,7 +49,7 @@ def logging_as(
         )
     )
     before = structlog.get_config()
-    with _handled_by(handler, _number(level)):
+    with _handled_by(handler, logging.getLevelNamesMapping()[level.upper()]):
         structlog.configure(
             processors=[
                 structlog.stdlib.filter_by_level,
@@ -98,7 +98,3 @@ def _with_span(_logger: Any, _method: str, line: Line) -> Line:
     if context.is_valid:
         line["trace_id"], line["span_id"] = f"{context.trace_id:032x}", f"{context.span_id:016x}"
     return line
-
-
-def _number(level: Level) -> int:
-    return logging.getLevelNamesMapping()[level.upper()]

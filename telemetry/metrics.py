@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, most of them drawn from spans as they end: no other room counts anything.
+"""Metrics for Prometheus, most of them drawn from spans as they end: no other room counts anything.
 
 Names follow the OpenTelemetry conventions for generative AI where those have one, in Prometheus' spelling
 (dots become underscores, units are spelt out); the rest begin with ``signoff_``.
@@ -60,7 +60,9 @@ class Metrics:
             case "chat":
                 self._chat(said, seconds)
             case "invoke_agent":
-                self._node(said, seconds)
+                node = self._name("node", said.get("gen_ai.agent.name", ""))
+                error = self._name("code", said.get("error.type", ""))
+                self._observe("gen_ai_invoke_agent_duration_seconds", seconds, gen_ai_agent_name=node, error_type=error)
             case "execute_tool":
                 tool = self._name("tool", said.get("gen_ai.tool.name", ""))
                 self._observe("gen_ai_execute_tool_duration_seconds", seconds, gen_ai_tool_name=tool)
@@ -78,7 +80,11 @@ class Metrics:
                 self._observe("signoff_decision_latency_seconds", seconds, tier=tier)
                 self._add("signoff_decisions", 1, tier=tier, state=state)
             case "run.segment":
-                self._segment(said, seconds)
+                status = self._name("status", said.get("app.status", "unknown"))
+                self._observe("signoff_segment_duration_seconds", seconds, status=status)
+                code = self._name("code", said.get("error.type", ""))
+                if status not in {"interrupted", "paused", "paused_budget", "pending"}:
+                    self._add("signoff_runs_ended", 1, status=status, code=code)
             case _:
                 pass
 
@@ -97,18 +103,6 @@ class Metrics:
         self._add("signoff_cost", _number(said.get("app.cost")), org=org, user=user)
         tokens = sum(_number(said.get(f"gen_ai.usage.{kind}_tokens")) for kind in ("input", "output"))
         self._add("signoff_tokens", tokens, org=org, user=user)
-
-    def _node(self, said: Mapping[str, Any], seconds: float) -> None:
-        node = self._name("node", said.get("gen_ai.agent.name", ""))
-        error = self._name("code", said.get("error.type", ""))
-        self._observe("gen_ai_invoke_agent_duration_seconds", seconds, gen_ai_agent_name=node, error_type=error)
-
-    def _segment(self, said: Mapping[str, Any], seconds: float) -> None:
-        status = self._name("status", said.get("app.status", "unknown"))
-        self._observe("signoff_segment_duration_seconds", seconds, status=status)
-        code = self._name("code", said.get("error.type", ""))
-        if status not in {"interrupted", "paused", "paused_budget", "pending"}:
-            self._add("signoff_runs_ended", 1, status=status, code=code)
 
     def happened(self, kind: Happening, times: int = 1) -> None:
         """Count something that no span tells of."""
@@ -157,20 +151,32 @@ def _number(said: Any) -> float:
 
 _HISTOGRAMS: Mapping[str, tuple[str, Sequence[str], Sequence[float]]] = {
     "gen_ai_client_inference_duration_seconds": (
-        "Time one answer of a model took", ("gen_ai_request_model", "error_type"), SECONDS),
+        "Time one answer of a model took",
+        ("gen_ai_request_model", "error_type"),
+        SECONDS,
+    ),
     "gen_ai_client_inference_time_to_first_chunk_seconds": (
-        "Time until the first part of an answer", ("gen_ai_request_model",), SECONDS),
+        "Time until the first part of an answer",
+        ("gen_ai_request_model",),
+        SECONDS,
+    ),
     "gen_ai_client_inference_usage_input_tokens": ("Tokens of a prompt", ("gen_ai_request_model",), TOKENS),
     "gen_ai_client_inference_usage_output_tokens": ("Tokens of an answer", ("gen_ai_request_model",), TOKENS),
     "gen_ai_invoke_agent_duration_seconds": (
-        "Time one visit of a node took", ("gen_ai_agent_name", "error_type"), SECONDS),
+        "Time one visit of a node took",
+        ("gen_ai_agent_name", "error_type"),
+        SECONDS,
+    ),
     "gen_ai_execute_tool_duration_seconds": ("Time one tool took", ("gen_ai_tool_name",), SECONDS),
     "signoff_sandbox_exec_duration_seconds": (
-        "Time one command took; ended: exit, signal, timeout, oom, cancelled, or lost", ("ended",), SECONDS),
+        "Time one command took; ended: exit, signal, timeout, oom, cancelled, or lost",
+        ("ended",),
+        SECONDS,
+    ),
     "signoff_sandbox_start_duration_seconds": ("Time until a sandbox was ready", ("runtime",), SECONDS),
     "signoff_segment_duration_seconds": ("Work between two pauses of a run", ("status",), SECONDS),
     "signoff_decision_latency_seconds": ("From a question to its decision", ("tier",), WAITING),
-}  # fmt: skip
+}
 _COUNTERS: Mapping[str, tuple[str, Sequence[str]]] = {
     "signoff_runs_ended": ("Runs that ended", ("status", "code")),
     "signoff_errors": ("Spans that failed, by stable error code", ("code",)),

@@ -1,4 +1,4 @@
-"""Secrets are taken out of everything that is written about a run: spans, logs, metrics, audit. Pure.
+"""Redaction: secrets are taken out of everything that is written about a run: spans, logs, metrics, audit. Pure.
 
 Two nets: the values that this installation knows to be secret, in the spellings they may take, and
 patterns of what secrets look like. Over-redaction is the safe mistake.
@@ -21,13 +21,24 @@ _SHORTEST_FOUND = 10
 _MASKER = Masker()
 
 _PREFIXED = (
-    r"sk-[A-Za-z0-9_-]{16,}", r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}", r"whsec_[A-Za-z0-9+/=]{16,}",
-    r"gh[pousr]_[A-Za-z0-9]{20,}", r"github_pat_[A-Za-z0-9_]{20,}", r"glpat-[A-Za-z0-9_-]{16,}",
-    r"xox[abeoprs]-[A-Za-z0-9-]{10,}", r"(?:AKIA|ASIA)[A-Z0-9]{16}", r"AIza[A-Za-z0-9_-]{30,}",
-    r"ya29\.[A-Za-z0-9_-]{16,}", r"hf_[A-Za-z0-9]{20,}", r"npm_[A-Za-z0-9]{30,}", r"pypi-[A-Za-z0-9_-]{16,}",
-    r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", r"dop_v1_[a-f0-9]{32,}", r"glsa_[A-Za-z0-9_]{20,}",
+    r"sk-[A-Za-z0-9_-]{16,}",
+    r"(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}",
+    r"whsec_[A-Za-z0-9+/=]{16,}",
+    r"gh[pousr]_[A-Za-z0-9]{20,}",
+    r"github_pat_[A-Za-z0-9_]{20,}",
+    r"glpat-[A-Za-z0-9_-]{16,}",
+    r"xox[abeoprs]-[A-Za-z0-9-]{10,}",
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}",
+    r"AIza[A-Za-z0-9_-]{30,}",
+    r"ya29\.[A-Za-z0-9_-]{16,}",
+    r"hf_[A-Za-z0-9]{20,}",
+    r"npm_[A-Za-z0-9]{30,}",
+    r"pypi-[A-Za-z0-9_-]{16,}",
+    r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    r"dop_v1_[a-f0-9]{32,}",
+    r"glsa_[A-Za-z0-9_]{20,}",
     r"eyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
-)  # fmt: skip
+)
 _KEY = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_PREFIXED)})")
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _BEARER = re.compile(r"(?i)\b(bearer|basic)([ \t]+)(?=[^\s]*[0-9=_.])[A-Za-z0-9._~+/-]{8,}=*")
@@ -62,7 +73,11 @@ class Redactor:
             return text
         clean = self._without_known(text)
         if len(clean) >= _SHORTEST_FOUND:
-            clean = _masked(clean)
+            # What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another.
+            made, at = "", 0
+            for mark in _MASKER.marks(clean):
+                made, at = made + clean[at : mark.start] + MASK, mark.end
+            clean = made + clean[at:]
         clean = _KEY.sub(MASK, _BLOCK.sub(MASK, clean))
         # Most attributes are short names: they are spared the searches that cannot find anything in them.
         if ":" in clean or "=" in clean:
@@ -100,14 +115,6 @@ class Redactor:
                 return text
         # What was left of a secret may have met the mask and made another one.
         return MASK if self._known.search(text) else text
-
-
-def _masked(text: str) -> str:
-    """What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another."""
-    made, at = "", 0
-    for mark in _MASKER.marks(text):
-        made, at = made + text[at : mark.start] + MASK, mark.end
-    return made + text[at:]
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Set tracing up and tear it down: a provider of our own, nothing global."""
+"""Tracing, set up and torn down: a tracer provider of our own, nothing global."""
 
 import asyncio
 import threading
@@ -17,12 +17,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Tracer
 
 from domain import BallotState, Tier
-from telemetry.destination import Destination
 from telemetry.identity import Identity, beginning, part_before, run_context
-from telemetry.listening import Head, Listener, Listening, RunIds
-from telemetry.otlp import Otlp
+from telemetry.otlp import Destination, OtlpExporter
 from telemetry.redact import Redactor
-from telemetry.spanfile import SpanFiles
+from telemetry.span_files import SpanFiles
+from telemetry.span_processor import HeadSampler, Listener, RedactingProcessor, RunIdGenerator
 
 QUEUE = 4_096
 BATCH = 256
@@ -50,10 +49,13 @@ class Tracing:
             span = self.tracer.start_span("invoke_workflow coding_run", links=part_before(identity.run, part))
         finally:
             contexts.detach(token)
-        span.set_attributes({
-            "gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "coding_run",
-            "langfuse.observation.type": "chain",
-        })  # fmt: skip
+        span.set_attributes(
+            {
+                "gen_ai.operation.name": "invoke_workflow",
+                "gen_ai.workflow.name": "coding_run",
+                "langfuse.observation.type": "chain",
+            }
+        )
         span.end()
         return span.get_span_context()
 
@@ -79,9 +81,11 @@ class Tracing:
             links=[Link(context) for context in links],
             attributes={
                 "langfuse.observation.type": "span",
-                "app.ballot": ballot, "app.tier": tier, "app.ballot.state": state,
+                "app.ballot": ballot,
+                "app.tier": tier,
+                "app.ballot.state": state,
             },
-        )  # fmt: skip
+        )
         span.end(_nanoseconds(decided_at))
         return span.get_span_context()
 
@@ -124,20 +128,23 @@ async def tracing(
     """
     exporters = [
         BatchSpanProcessor(
-            Otlp(destination=destination), max_queue_size=QUEUE, max_export_batch_size=BATCH,
-            schedule_delay_millis=DELAY_MS, export_timeout_millis=int(close_s * 1_000),
+            OtlpExporter(destination=destination),
+            max_queue_size=QUEUE,
+            max_export_batch_size=BATCH,
+            schedule_delay_millis=DELAY_MS,
+            export_timeout_millis=int(close_s * 1_000),
         )
         for destination in destinations
-    ]  # fmt: skip
+    ]
     provider = TracerProvider(
-        sampler=Head(ratio),
+        sampler=HeadSampler(ratio),
         resource=_resource(version, environment),
-        id_generator=RunIds(),
+        id_generator=RunIdGenerator(),
         span_limits=SpanLimits(max_attribute_length=LONGEST, max_events=64, max_links=16),
         shutdown_on_exit=False,
     )
     provider.add_span_processor(
-        Listening(
+        RedactingProcessor(
             redactor=redactor or Redactor(),
             files=SpanFiles(folder=folder) if folder else None,
             exporters=exporters,

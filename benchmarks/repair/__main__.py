@@ -23,9 +23,15 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="write the numbers to results/latest.json")
     asked = parser.parse_args()
     verdicts = attempted(
-        (asked.suite,) if asked.suite else SUITES, half=asked.half, name=asked.name, every=asked.every,
-        limit=asked.limit, seconds=asked.seconds, jobs=asked.jobs, seen=None if asked.json else show,
-    )  # fmt: skip
+        (asked.suite,) if asked.suite else SUITES,
+        half=asked.half,
+        name=asked.name,
+        every=asked.every,
+        limit=asked.limit,
+        seconds=asked.seconds,
+        jobs=asked.jobs,
+        seen=None if asked.json else show,
+    )
     found = numbers(verdicts)
     if asked.keep:
         report.record(found)

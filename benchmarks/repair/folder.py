@@ -31,11 +31,20 @@ class Folder:
     ) -> CommandRun:
         began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
-            *argv, cwd=cwd or self.root, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE, start_new_session=True,
-            env={"PATH": f"{_BIN}:/usr/bin:/bin", "HOME": str(self.root), "LANG": "C.UTF-8",
-                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})},  # as in the sandbox, which has pytest alone
-        )  # fmt: skip
+            *argv,
+            cwd=cwd or self.root,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={
+                "PATH": f"{_BIN}:/usr/bin:/bin",
+                "HOME": str(self.root),
+                "LANG": "C.UTF-8",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                **(env or {}),
+            },  # as in the sandbox, which has pytest alone
+        )
         ended = "exit"
         try:
             out, err = await asyncio.wait_for(process.communicate(stdin), timeout_s)
@@ -44,9 +53,13 @@ class Folder:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         return CommandRun(
-            command=" ".join(argv), ended="timeout" if ended == "timeout" else "exit", code=process.returncode or 0,
-            stdout=Output(head=out), stderr=Output(head=err), duration_ms=1_000 * (time.monotonic() - began),
-        )  # fmt: skip
+            command=" ".join(argv),
+            ended="timeout" if ended == "timeout" else "exit",
+            code=process.returncode or 0,
+            stdout=Output(head=out),
+            stderr=Output(head=err),
+            duration_ms=1_000 * (time.monotonic() - began),
+        )
 
     async def read(self, path: str, *, limit: int = 8 << 20) -> bytes:
         try:

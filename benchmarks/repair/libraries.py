@@ -175,5 +175,6 @@ async def _tested(library: Library, files: Mapping[str, str]) -> CommandRun:
             await bench.write(name, encoded(text))
         return await bench.run(
             ["sh", "-c", f"python3 -m pytest -q -x -p no:cacheprovider {library.tests}"],
-            env={"PYTHONPATH": f"{made}/src:{made}"}, timeout_s=_CHECK_S,
-        )  # fmt: skip
+            env={"PYTHONPATH": f"{made}/src:{made}"},
+            timeout_s=_CHECK_S,
+        )

@@ -43,15 +43,27 @@ async def attempt(case: Case, *, seconds: float, workers: int = 2) -> Verdict:
             proposal = await engine.propose(ChangeRequest(accept=case.accept, seconds=seconds, hunks=case.hunks), bench)
         except Refused as refused:
             taken = time.monotonic() - began
-            return Verdict(case=case, solved=False, code=refused.stable_code, seconds=taken, note=refused.message,
-                           cpu_s=_cpu_s() - used)  # fmt: skip
+            return Verdict(
+                case=case,
+                solved=False,
+                code=refused.stable_code,
+                seconds=taken,
+                note=refused.message,
+                cpu_s=_cpu_s() - used,
+            )
         finally:
             shutil.rmtree(search, ignore_errors=True)
         return Verdict(
-            case=case, solved=True, code="ok", seconds=time.monotonic() - began, tried=proposal.tried,
-            cpu_s=_cpu_s() - used, passing=proposal.passing, right=await _right(case, proposal, bench),
+            case=case,
+            solved=True,
+            code="ok",
+            seconds=time.monotonic() - began,
+            tried=proposal.tried,
+            cpu_s=_cpu_s() - used,
+            passing=proposal.passing,
+            right=await _right(case, proposal, bench),
             note=proposal.change.notes,
-        )  # fmt: skip
+        )
 
 
 def _paths(root: Path) -> dict[str, str]:

@@ -6,19 +6,47 @@ from collections.abc import Callable, Iterator
 from benchmarks.repair.mutation import Mutation
 
 _ATTRIBUTES = {
-    "append": "extend", "extend": "append", "add": "discard", "pop": "popleft", "lower": "upper", "upper": "lower",
-    "strip": "lstrip", "lstrip": "rstrip", "rstrip": "strip", "split": "rsplit", "rsplit": "split", "keys": "values",
-    "startswith": "endswith", "endswith": "startswith", "find": "rfind", "match": "search", "search": "match",
-    "items": "keys", "values": "keys", "get": "pop", "update": "setdefault", "index": "count",
-}  # fmt: skip
+    "append": "extend",
+    "extend": "append",
+    "add": "discard",
+    "pop": "popleft",
+    "lower": "upper",
+    "upper": "lower",
+    "strip": "lstrip",
+    "lstrip": "rstrip",
+    "rstrip": "strip",
+    "split": "rsplit",
+    "rsplit": "split",
+    "keys": "values",
+    "startswith": "endswith",
+    "endswith": "startswith",
+    "find": "rfind",
+    "match": "search",
+    "search": "match",
+    "items": "keys",
+    "values": "keys",
+    "get": "pop",
+    "update": "setdefault",
+    "index": "count",
+}
 _ERRORS = {
-    "ValueError": "TypeError", "TypeError": "ValueError", "KeyError": "IndexError", "IndexError": "KeyError",
-    "AttributeError": "KeyError", "StopIteration": "ValueError", "NotImplementedError": "ValueError",
-}  # fmt: skip
+    "ValueError": "TypeError",
+    "TypeError": "ValueError",
+    "KeyError": "IndexError",
+    "IndexError": "KeyError",
+    "AttributeError": "KeyError",
+    "StopIteration": "ValueError",
+    "NotImplementedError": "ValueError",
+}
 _FUNCTIONS = {
-    "min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "int": "float",
+    "min": "max",
+    "max": "min",
+    "any": "all",
+    "all": "any",
+    "sorted": "list",
+    "int": "float",
     "isinstance": "issubclass",
-}  # fmt: skip
+}
 
 Text = Callable[[ast.AST], str]
 Put = Callable[[str, ast.AST, str], Mutation]

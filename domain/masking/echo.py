@@ -74,7 +74,10 @@ class Echoes:
         elif run:
             sure = words[at - run].start()
         else:
-            sure = _last_word(self._held)
+            # Where the word begins that a text ends with; its end, when it ends with none.
+            sure = len(self._held)
+            while sure and (self._held[sure - 1].isalnum() or self._held[sure - 1] == "_"):
+                sure -= 1
         parts.append(self._held[base:sure])
         self._held = self._held[max(base, sure) :]
         return "".join(parts)
@@ -84,11 +87,3 @@ def without_echoes(answer: str, prompts: Sequence[str]) -> tuple[str, int]:
     """An answer without long verbatim parts of some prompts, and how many parts were cut."""
     echoes = Echoes(told=words_of(prompts))
     return echoes.hear(answer[:_LONGEST]) + echoes.flush() + answer[_LONGEST:], echoes.cut
-
-
-def _last_word(text: str) -> int:
-    """Where the word begins that a text ends with; its end, when it ends with none."""
-    at = len(text)
-    while at and (text[at - 1].isalnum() or text[at - 1] == "_"):
-        at -= 1
-    return at

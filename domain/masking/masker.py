@@ -28,6 +28,8 @@ SHORTEST: Final = 6
 _LONGEST_VALUE: Final = 4_096
 _GIVEN = re.compile(r"[ \t]{0,40}(?:export[ \t]+)?[\"']?([\w.-]{1,100})[\"']?[ \t]{0,8}[:=][ \t]{0,8}(\S.{0,4096})")
 _SECRET_NAME = re.compile(r"(?i)pass|pwd|secret|token|key|credential|auth|salt|dsn|cert")
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+"""RFC 3986, section 2: in a URL every other byte is a percent sign and two digits."""
 _SURE: Final = 12
 """From this length on a known value is also found in the middle of a word."""
 
@@ -168,16 +170,11 @@ def spellings(value: str) -> tuple[str, ...]:
     """The ways a value is written: as it is, in URLs, in JSON, in base64, without blanks around it."""
     if len(value) < SHORTEST:
         return ()
+    percent = "".join(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in value.encode(errors="replace"))
     escaped = "".join(ch if " " <= ch <= "~" and ch not in '"\\' else f"\\u{ord(ch):04x}" for ch in value)
     encoded = b64encode(value.encode(errors="replace")).decode().rstrip("=")
-    ways = (value, _percent(value), escaped, encoded if len(value) % 3 == 0 else encoded[:-1], value.strip())
+    ways = (value, percent, escaped, encoded if len(value) % 3 == 0 else encoded[:-1], value.strip())
     return tuple(dict.fromkeys(way for way in ways if len(way) >= SHORTEST))
-
-
-def _percent(value: str) -> str:
-    """A value as it stands in a URL (RFC 3986, section 2)."""
-    data = value.encode(errors="replace")
-    return "".join(chr(b) if b < 128 and (chr(b).isalnum() or chr(b) in "-._~") else f"%{b:02X}" for b in data)  # noqa: PLR2004
 
 
 def restored(text: str, originals: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:

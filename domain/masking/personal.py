@@ -5,7 +5,6 @@ Orden INT/2058/2008 (DNI, NIE).
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,25 +38,22 @@ class Personal:
 
 def find_personal(text: str) -> tuple[Personal, ...]:
     """Everything in a text that looks like personal data, in order, without overlaps."""
+    mails = _MAIL.finditer(text) if "@" in text else ()
+    matches = [_at(m, "e-mail address") for m in mails if not _HARMLESS.search(m[0])]
+    if any(digit in text for digit in "0123456789"):
+        matches += [_at(m, "card number") for m in _CARD.finditer(text) if luhn(m[0])]
+        matches += [_at(m, "IBAN") for m in _IBAN.finditer(text) if iban(m[0])]
+        matches += [_at(m, "social security number") for m in _SSN.finditer(text)]
+        matches += [_at(m, "CPF") for m in _CPF.finditer(text) if cpf(m[0])]
+        matches += [_at(m, "CNPJ") for m in _CNPJ.finditer(text) if cnpj(m[0])]
+        matches += [_at(m, "DNI or NIE") for m in _DNI.finditer(text) if dni(m[0])]
+        numbers = (m for m in _PHONE.finditer(text) if _MOST > len(_digits(m[0])) > _FEWEST)
+        matches += [_at(m, "telephone number") for m in numbers]
     kept: list[Personal] = []
-    for each in sorted(_all(text), key=lambda one: (one.start, -one.end)):
+    for each in sorted(matches, key=lambda one: (one.start, -one.end)):
         if not kept or each.start >= kept[-1].end:
             kept.append(each)
     return tuple(kept)
-
-
-def _all(text: str) -> Iterator[Personal]:
-    if "@" in text:
-        yield from (_at(m, "e-mail address") for m in _MAIL.finditer(text) if not _HARMLESS.search(m[0]))
-    if not any(digit in text for digit in "0123456789"):
-        return
-    yield from (_at(m, "card number") for m in _CARD.finditer(text) if luhn(m[0]))
-    yield from (_at(m, "IBAN") for m in _IBAN.finditer(text) if iban(m[0]))
-    yield from (_at(m, "social security number") for m in _SSN.finditer(text))
-    yield from (_at(m, "CPF") for m in _CPF.finditer(text) if cpf(m[0]))
-    yield from (_at(m, "CNPJ") for m in _CNPJ.finditer(text) if cnpj(m[0]))
-    yield from (_at(m, "DNI or NIE") for m in _DNI.finditer(text) if dni(m[0]))
-    yield from (_at(m, "telephone number") for m in _PHONE.finditer(text) if _MOST > len(_digits(m[0])) > _FEWEST)
 
 
 _FEWEST, _MOST = 8, 16

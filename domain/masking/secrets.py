@@ -38,10 +38,11 @@ from domain.masking.patterns import (
     WRAPPED,
     WRAPPED_HEADS,
 )
-from domain.masking.tokens import TOKENS, Token
+from domain.masking.tokens import TOKENS, TokenPattern
 from domain.masking.values import STRONG, is_secret, plain_words
 
 _HEX = re.compile("[0-9a-f]+|[0-9A-F]+")
+_TURNS = 3
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -65,14 +66,14 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
             return ()
         return _apart(text, [*_tokens(text), *_wrapped(text)])
     found = list(_whole(text))
-    for start, end in _broken(text):
+    for start, end in broken_literals(text):
         joined = _Joined.of(text[start:end])
         for each in _whole(joined.text):
             found += (replace(piece, start=piece.start + start, end=piece.end + start) for piece in joined.pieces(each))
     return _apart(text, found)
 
 
-def _broken(text: str) -> Iterator[tuple[int, int]]:
+def broken_literals(text: str) -> Iterator[tuple[int, int]]:
     """The parts of a text in which one literal is written in two, with what stands around them."""
     places = [at for at in _places(text, JOINTS) if JOINT.match(text, at)]
     if ">" in text or "|" in text:
@@ -142,13 +143,26 @@ def _whole(text: str) -> Iterator[Secret]:
     lower = lower if len(lower) == len(text) else text
     yield from _tokens(text)
     if "PRIVATE KEY" in text or "PuTTY-User-Key-File" in text:
-        yield from _blocks(text)
+        # Private keys, line by line: what a reader takes for the end of one may be missing.
+        at, ends = 0, "-----END" in text
+        while (head := HEAD.search(text, at)) is not None:
+            end = text.find("-----END", head.end(), head.end() + LONGEST_KEY) if ends else -1
+            if end >= 0:
+                line = re.compile(r"[A-Z0-9 ]{0,60}-{0,5}").match(text, end + 8)
+                end = line.end() if line else end + 8
+            else:
+                end = head.end()
+                limit = min(len(text), head.end() + LONGEST_KEY)
+                while end < limit and text[end] in BASE64:
+                    end += 1
+            yield Secret(head.start(), end, "secret.private_key", "private key", text[head.start() : end])
+            at = max(end, head.end())
     if any(head in text for head in WRAPPED_HEADS):
         yield from _wrapped(text)
     if "aws" in lower or "AKIA" in text:
-        yield from _beside_aws(text, lower)
-    yield from _urls(text)
-    yield from _named(text, lower)
+        yield from aws_secrets(text, lower)
+    yield from passwords_in_urls(text)
+    yield from assigned_secrets(text, lower)
     for hints, pattern, label in PHRASES:
         for at in _places(lower, hints):
             match = pattern.match(lower, at)
@@ -175,14 +189,14 @@ def _tokens(text: str) -> Iterator[Secret]:
             if not STANDS_IN.search(match[0]):
                 yield Secret(match.start(), match.end(), token.rule, token.label, match[0])
     for run in dict.fromkeys(ENCODED.findall(long)):
-        inside = _decoded(run)
+        inside = decoded_run(run)
         for token in TOKENS if inside else ():
             if any(True for _ in _matches(token, inside, [hint for hint in token.hints if hint in inside])):
                 yield from (Secret(at, at + len(run), token.rule, token.label, run) for at in _places(text, (run,)))
                 break
 
 
-def _decoded(run: str) -> str:
+def decoded_run(run: str) -> str:
     """The plain text that a run is in hexadecimal or in base64; empty for anything else."""
     try:
         whole = run[: len(run) // 4 * 4 + (0 if len(run) % 4 == 1 else len(run) % 4)]
@@ -193,7 +207,7 @@ def _decoded(run: str) -> str:
     return text if text.isprintable() else ""
 
 
-def _matches(token: Token, text: str, hints: Sequence[str]) -> Iterator[re.Match[str]]:
+def _matches(token: TokenPattern, text: str, hints: Sequence[str]) -> Iterator[re.Match[str]]:
     if hints and not token.anchored:
         yield from token.pattern.finditer(text)
         return
@@ -211,23 +225,6 @@ def _spelt_out(value: str) -> bool:
         return plain_words(b64decode(value, validate=True).decode("ascii"))
     except (binascii.Error, ValueError):
         return False
-
-
-def _blocks(text: str) -> Iterator[Secret]:
-    """Private keys, line by line: what a reader takes for the end of one may be missing."""
-    at, ends = 0, "-----END" in text
-    while (head := HEAD.search(text, at)) is not None:
-        end = text.find("-----END", head.end(), head.end() + LONGEST_KEY) if ends else -1
-        if end >= 0:
-            line = re.compile(r"[A-Z0-9 ]{0,60}-{0,5}").match(text, end + 8)
-            end = line.end() if line else end + 8
-        else:
-            end = head.end()
-            limit = min(len(text), head.end() + LONGEST_KEY)
-            while end < limit and text[end] in BASE64:
-                end += 1
-        yield Secret(head.start(), end, "secret.private_key", "private key", text[head.start() : end])
-        at = max(end, head.end())
 
 
 def _wrapped(text: str) -> Iterator[Secret]:
@@ -255,7 +252,7 @@ def _decodes_to_key(body: str, head: str) -> bool:
         return False
 
 
-def _beside_aws(text: str, lower: str) -> Iterator[Secret]:
+def aws_secrets(text: str, lower: str) -> Iterator[Secret]:
     """A secret access key has no form of its own, but a neighbour that has one."""
     near: list[tuple[int, int]] = []
     for found in re.finditer(r"aws|AKIA|ASIA", text if "AKIA" in text or "ASIA" in text else lower):
@@ -273,7 +270,8 @@ def _beside_aws(text: str, lower: str) -> Iterator[Secret]:
                 yield Secret(match.start(), match.end(), "secret.aws_secret", "AWS secret key", match[0])
 
 
-def _urls(text: str) -> Iterator[Secret]:
+def passwords_in_urls(text: str) -> Iterator[Secret]:
+    """Passwords and tokens between ``://`` and ``@`` that are no words that stand for one."""
     at = text.find("://")
     while at >= 0:
         match = URL.match(text, at + 3)
@@ -292,7 +290,7 @@ def _urls(text: str) -> Iterator[Secret]:
         at = text.find("://", at + 3)
 
 
-def _named(text: str, lower: str) -> Iterator[Secret]:
+def assigned_secrets(text: str, lower: str) -> Iterator[Secret]:
     """Values that are given to a name of a secret."""
     for start in sorted(_places(lower, KEYWORDS)):
         word = KEYWORD.match(lower, start)
@@ -304,7 +302,7 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
             continue
         kind = "quoted" if match["quoted"] is not None else "bare"
         value, rest = match[kind], match["rest"].lower()
-        # Tell `key: abc.def` of a settings file from `key = abc.def()` of a program.
+        # ``key: abc.def`` of a settings file is a value, ``key = abc.def()`` of a program is a call.
         if (
             kind == "bare"
             and match["next"]
@@ -316,12 +314,12 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
         if match["op"].isspace() and not match["close"] and kind != "quoted":
             continue
         strong = word[0].strip("_").startswith(("pass", "pw")) or word[0] in {"secret", "credential"}
-        # Whether nothing follows on the line.
-        literal = (
-            kind == "quoted"
-            or _assigned_tightly(match["op"])
-            or (_made_up(value) and text[match.end("bare") : match.end("bare") + 1] in {"", "\n", "\r"})
-        )
+        # ``NAME=value`` and ``name: value`` are how settings are written; programs put blanks around ``=``.
+        tight = match["op"] in {"=", ">"} or (match["op"].startswith(":") and match["op"].endswith(" "))
+        # ``f8Kq2mZpL0`` is made up, a name is not: letters and digits take turns.
+        turns = len(re.findall(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])", value))
+        alone = text[match.end("bare") : match.end("bare") + 1] in {"", "\n", "\r"}
+        literal = kind == "quoted" or tight or (turns >= _TURNS and alone)
         if is_secret(
             value,
             quoted=literal,
@@ -329,21 +327,9 @@ def _named(text: str, lower: str) -> Iterator[Secret]:
             rest=rest,
             bare=kind == "bare",
         ):
-            yield Secret(match.start(kind), match.end(kind), "secret.assigned", _label(word[0]), value)
-
-
-def _assigned_tightly(op: str) -> bool:
-    """``NAME=value`` and ``name: value`` are how settings are written; programs put blanks around ``=``."""
-    return op in {"=", ">"} or (op.startswith(":") and op.endswith(" "))
-
-
-def _made_up(value: str) -> bool:
-    """Tell ``f8Kq2mZpL0`` from a name: letters and digits take turns."""
-    return len(re.findall(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])", value)) >= 3  # noqa: PLR2004
-
-
-def _label(word: str) -> str:
-    return "password" if word.strip("_").startswith(("pass", "pw")) else "token" if "token" in word else "secret"
+            what = "password" if word[0].strip("_").startswith(("pass", "pw")) else "secret"
+            what = "token" if what == "secret" and "token" in word[0] else what
+            yield Secret(match.start(kind), match.end(kind), "secret.assigned", what, value)
 
 
 def _apart(text: str, found: list[Secret]) -> tuple[Secret, ...]:

@@ -12,7 +12,7 @@ _A = "A-Za-z0-9"
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class TokenPattern:
     """One kind of token."""
 
     rule: str
@@ -24,8 +24,8 @@ class Token:
     """Each hint is how a token begins, so that the pattern need not be tried anywhere else."""
 
 
-def _token(rule: str, label: str, hints: str, pattern: str, *, anchored: bool = True) -> Token:
-    return Token(f"secret.{rule}", label, tuple(hints.split()), re.compile(pattern), anchored)
+def _token(rule: str, label: str, hints: str, pattern: str, *, anchored: bool = True) -> TokenPattern:
+    return TokenPattern(f"secret.{rule}", label, tuple(hints.split()), re.compile(pattern), anchored)
 
 
 TOKENS: Final = (

@@ -155,14 +155,14 @@ def declarations(files: Mapping[str, bytes]) -> tuple[Rule, ...]:
         files: path → content of its ``.editorconfig`` and ``.gitattributes`` files.
     """
     found: list[Rule] = []
-    for name, read in ((".gitattributes", _attributes), (".editorconfig", _editorconfig)):
+    for name, read in ((".gitattributes", gitattributes_rules), (".editorconfig", editorconfig_rules)):
         for path in sorted((p for p in files if p.rsplit("/", 1)[-1] == name), key=lambda p: (p.count("/"), p)):
             text = files[path][:MAX_BYTES].decode("utf-8-sig", errors="replace")
             found += read(path.rpartition("/")[0], text)
     return tuple(found[-_MAX_RULES:])
 
 
-def _editorconfig(folder: str, text: str) -> Iterator[Rule]:
+def editorconfig_rules(folder: str, text: str) -> Iterator[Rule]:
     pattern = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("[") and line.endswith("]"):
@@ -173,7 +173,7 @@ def _editorconfig(folder: str, text: str) -> Iterator[Rule]:
                 yield Rule(folder, pattern, "" if told.lower() == "unset" else told.lower())
 
 
-def _attributes(folder: str, text: str) -> Iterator[Rule]:
+def gitattributes_rules(folder: str, text: str) -> Iterator[Rule]:
     for line in text.splitlines():
         pattern, *attributes = line.split() or [""]
         if not attributes or pattern.startswith(("#", "!", "[attr]", '"')) or len(pattern) > _MAX_PATTERN:
@@ -184,7 +184,7 @@ def _attributes(folder: str, text: str) -> Iterator[Rule]:
                 yield Rule(folder, pattern.replace("{", "[{]"), told.lower(), of_blobs=key == "encoding")
 
 
-def _alternatives(pattern: str) -> list[str]:
+def expanded_braces(pattern: str) -> list[str]:
     """Spell ``{a,b}`` and ``{1..3}`` out, a bounded number of times."""
     found, waiting = list[str](), [pattern]
     while waiting and len(found) + len(waiting) <= _MAX_ALTERNATIVES:
@@ -230,7 +230,7 @@ class _Glob:
 @lru_cache(maxsize=1_024)
 def _globs(pattern: str) -> tuple[_Glob, ...]:
     found: list[_Glob] = []
-    for each in _alternatives(pattern):
+    for each in expanded_braces(pattern):
         parts = re.findall(r"\*\*/?|\*|\?|\[[!^]?[^\]]+\]|\\.|.", each.removeprefix("/"), re.DOTALL)
         tail = 0
         while tail < len(parts) and len(parts[-1 - tail]) == 1 and parts[-1 - tail] not in "*?":
@@ -261,12 +261,9 @@ def _step(part: str, char: str, at: int) -> Iterator[int]:
             yield at + 1
     elif len(part) > 1 and part.startswith("["):
         inside = part[1:-1].lstrip("!^") if part[1] in "!^" else part[1:-1]
-        if char != "/" and _in_class(inside, char) != (part[1] in "!^"):
+        spans = re.findall(r"(.)-(.)|(.)", inside, re.DOTALL)
+        within = any(low <= char <= high if low else char == one for low, high, one in spans)
+        if char != "/" and within != (part[1] in "!^"):
             yield at + 1
     elif part[-1] == char:
         yield at + 1
-
-
-def _in_class(inside: str, char: str) -> bool:
-    spans = re.findall(r"(.)-(.)|(.)", inside, re.DOTALL)
-    return any(low <= char <= high if low else char == one for low, high, one in spans)

@@ -99,7 +99,10 @@ def _around(file: TextFile, start: int, end: int) -> tuple[Row, list[Row], bytes
     text = file.text
     if not file.other:
         low = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
-        high = end if end > start and text[end - 1] in "\r\n" else _line_end(text, end)
+        high = end
+        if end == start or text[end - 1] not in "\r\n":
+            behind = LINE_END.search(text, end)
+            high = behind.end() if behind else len(text)
         rows = TextFile(text[low:high], file.encoding).rows()
         last = "\r\n" if text[:low].endswith("\r\n") else text[low - 1 : low]
         return Row(text[:low], last, text[:low].encode(file.encoding)), rows, text[high:].encode(file.encoding)
@@ -111,12 +114,6 @@ def _around(file: TextFile, start: int, end: int) -> tuple[Row, list[Row], bytes
     before = rows[:first]
     head = Row(text[: offsets[first]], before[-1].end if before else "", b"".join(row.raw for row in before))
     return head, rows[first:last], b"".join(row.raw for row in rows[last:])
-
-
-def _line_end(text: str, at: int) -> int:
-    """The place behind the line that goes on at ``at``."""
-    found = LINE_END.search(text, at)
-    return found.end() if found else len(text)
 
 
 def _usual_in(text: str) -> str:
@@ -132,7 +129,7 @@ def _found(file: TextFile, search: str, replace: str) -> tuple[int, int, str]:
         times = view.count(wanted)
         if times == 1:
             at = view.index(wanted)
-            start, end = _offsets(file.text, at, at + len(wanted))
+            start, end = text_offsets(file.text, at, at + len(wanted))
             return start, end, new
         if times > 1:
             exact = file.text.count(search)
@@ -154,7 +151,7 @@ def _spellings(search: str, replace: str, view: str) -> Iterator[tuple[str, str]
         yield search[:-1], universal(replace).removesuffix("\n")
 
 
-def _offsets(text: str, *places: int) -> tuple[int, ...]:
+def text_offsets(text: str, *places: int) -> tuple[int, ...]:
     """Places in the view of a text, as places in the text."""
     if "\r\n" not in text:
         return places

@@ -248,16 +248,13 @@ def _candidates(body: bytes, path: str, charsets: Charsets) -> Iterator[str]:
             # What says ISO-8859-1 and has these is Windows-1252 (WHATWG's encoding standard).
             yield from both[::-1] if name == "latin_1" and _C1.search(body) else both
     sample = _telling(body, _SAMPLE)
-    if charsets.dominant and not _many(sample) and _whole_words(sample, charsets.dominant):
-        yield charsets.dominant
+    if charsets.dominant and not _many(sample):
+        # An encoding makes words of one script: ``cafй`` is no word of Windows-1251.
+        text = sample.decode(charsets.dominant, errors="replace")
+        if 2 * len(_TORN.findall(text)) <= len(_BEYOND.findall(text)):
+            yield charsets.dominant
     yield from _detected(sample)
     yield from (name for name in (charsets.dominant, "cp1252", "latin_1") if name)
-
-
-def _whole_words(sample: bytes, name: str) -> bool:
-    """Whether an encoding makes words of one script: ``cafй`` is no word of Windows-1251."""
-    text = sample.decode(name, errors="replace")
-    return 2 * len(_TORN.findall(text)) <= len(_BEYOND.findall(text))
 
 
 def _detected(sample: bytes) -> Iterator[str]:
@@ -311,7 +308,7 @@ def dominant(files: Mapping[str, bytes], declared_by: Charsets) -> str:
     silent: list[bytes] = []
     for path in sorted(files):
         data = files[path]
-        if data.isascii() or b"\0" in data[:SNIFFED] or data.startswith(codecs.BOM_UTF8) or _is_utf8(data):
+        if data.isascii() or b"\0" in data[:SNIFFED] or data.startswith(codecs.BOM_UTF8) or _exact(data, "utf_8"):
             continue
         name = declared(path, data) or hinted(path, data) or codec(declared_by.of(path))
         if name and name != "utf_8" and _exact(data, name):
@@ -332,14 +329,6 @@ def dominant(files: Mapping[str, bytes], declared_by: Charsets) -> str:
             votes[name] += fit
             break
     return min(votes, key=lambda name: (-votes[name], name)) if votes else ""
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _exact(body: bytes, name: str, bom: bytes = b"") -> TextFile | None:

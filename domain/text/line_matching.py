@@ -26,12 +26,12 @@ def matching(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs:
             found.append((last, stop))
         if first == last or start == stop:
             continue
-        if anchors := _paired(old, new, (first, last, start, stop), _once):
+        if anchors := _paired(old, new, (first, last, start, stop), unique_lines):
             gaps = [(first - 1, start - 1), *anchors, (last, stop)]
             waiting += [(a + 1, c, b + 1, d) for (a, b), (c, d) in itertools.pairwise(gaps)]
             found += anchors
         else:
-            found += _paired(old, new, (first, last, start, stop), _numbered)
+            found += _paired(old, new, (first, last, start, stop), numbered_lines)
     return sorted(found)
 
 
@@ -39,7 +39,7 @@ _Places = dict[Hashable, int]
 _Named = Callable[[Sequence[Hashable], int, int], _Places]
 
 
-def _once(lines: Sequence[Hashable], first: int, last: int) -> _Places:
+def unique_lines(lines: Sequence[Hashable], first: int, last: int) -> _Places:
     """Where each line stands that is there once."""
     places: _Places = {}
     for at in range(first, last):
@@ -47,7 +47,7 @@ def _once(lines: Sequence[Hashable], first: int, last: int) -> _Places:
     return {line: at for line, at in places.items() if at >= 0}
 
 
-def _numbered(lines: Sequence[Hashable], first: int, last: int) -> _Places:
+def numbered_lines(lines: Sequence[Hashable], first: int, last: int) -> _Places:
     """Where the first, second … of each kind stands."""
     seen: dict[Hashable, int] = {}
     places: _Places = {}

@@ -144,7 +144,10 @@ class _Weight:
                 if event.anchor is not None:
                     self.anchored[event.anchor] = (1, 0)
                 self._grow(1, 0)
-                return _tagged(event.tag) or _number(event)
+                # YAML reads numbers to the base of 60, whose digits take the square of their time, and of any length.
+                if event.implicit[0] and event.value[:1] in _NUMERIC and len(event.value) > _NUMBER_CHARS:
+                    return _tagged(event.tag) or f"a number has {len(event.value):,} characters"
+                return _tagged(event.tag)
             case yaml.AliasEvent():
                 if event.anchor not in self.anchored:
                     return f"the alias *{str(event.anchor)[:60]} stands for nothing that is complete before it"
@@ -163,9 +166,3 @@ class _Weight:
 
 def _tagged(tag: str | None) -> str | None:
     return None if tag in _PLAIN_TAGS else f"the tag {str(tag)[:60]} is not allowed"
-
-
-def _number(event: yaml.ScalarEvent) -> str | None:
-    """YAML reads numbers to the base of 60, whose digits take the square of their time, and of any length."""
-    number = event.implicit[0] and event.value[:1] in _NUMERIC and len(event.value) > _NUMBER_CHARS
-    return f"a number has {len(event.value):,} characters" if number else None

@@ -13,16 +13,16 @@ from fnmatch import fnmatchcase
 
 from domain import Refused, is_test
 from domain.text import LinearPattern, linear
-from retrieval import words
-from retrieval.clues import clues
 from retrieval.contract import Reads
 from retrieval.explore import outline
 from retrieval.explore.word_index import WordIndex
+from retrieval.file_filter import MAX_FILES, is_code, is_text, select_files
+from retrieval.file_reader import BoundedReader, Text
 from retrieval.finder import Finder
-from retrieval.reading import Reading, Text
+from retrieval.index import IndexCache
+from retrieval.mentions import mentions
 from retrieval.repomap import Definition
-from retrieval.shelf import Shelf
-from retrieval.worth import MAX_FILES, is_code, is_text, worth_reading
+from retrieval.terms import query_terms
 
 LONG = 300
 """Lines from which on a file is shown as an outline, unless lines are asked for."""
@@ -56,7 +56,7 @@ class Explorer:
     """Looks around in one tree, which never changes; keep it as long as the tree is looked at."""
 
     reads: Reads
-    shelf: Shelf = field(default_factory=Shelf, kw_only=True)
+    cache: IndexCache = field(default_factory=IndexCache, kw_only=True)
     index: WordIndex = field(default_factory=WordIndex, kw_only=True)
     clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
     _files: tuple[str, ...] | None = None
@@ -138,7 +138,7 @@ class Explorer:
 
     def at(self, reads: Reads) -> "Explorer":
         """Look around in another tree of the same repository; what both have is not read anew."""
-        return Explorer(reads, shelf=self.shelf, index=self.index, clock=self.clock)
+        return Explorer(reads, cache=self.cache, index=self.index, clock=self.clock)
 
     async def _paths(self) -> tuple[str, ...]:
         if self._files is None:
@@ -148,11 +148,11 @@ class Explorer:
     async def _read(self, paths: Sequence[str]) -> list[Text]:
         """The texts among these paths, each read once for the tree."""
         if self._texts is None:
-            wanted = worth_reading(await self._paths(), limit=MAX_FILES)
-            reading = Reading(reads=self.reads, clock=self.clock)
+            wanted = select_files(await self._paths(), limit=MAX_FILES)
+            reading = BoundedReader(reads=self.reads, clock=self.clock)
             self._texts = dict(await reading.texts(wanted, until=self.clock() + _READ_S))
         if missing := [path for path in paths[:_OUTLINED] if path not in self._texts and path not in self._unread]:
-            reading = Reading(reads=self.reads, clock=self.clock)
+            reading = BoundedReader(reads=self.reads, clock=self.clock)
             self._texts |= dict(await reading.texts(missing, until=self.clock() + _READ_S))
             self._unread.update(missing)
         return [(path, self._texts[path]) for path in paths if path in self._texts]
@@ -161,12 +161,12 @@ class Explorer:
         prefix = f"{folder}/" if folder else ""
         below = [path for path in await self._paths() if path.startswith(prefix)]
         own = [path for path in below if "/" not in path[len(prefix) :] and is_code(path)][:_OUTLINED]
-        texts = await Reading(reads=self.reads, clock=self.clock).texts(own, until=self.clock() + _READ_S)
+        texts = await BoundedReader(reads=self.reads, clock=self.clock).texts(own, until=self.clock() + _READ_S)
         named = await asyncio.to_thread(lambda: {path: self._definitions(path, data) for path, data in texts})
         return outline.of_folder(folder, below, named)
 
     def _definitions(self, path: str, data: bytes) -> tuple[Definition, ...]:
-        return self.shelf.index(path, data).symbols.definitions if is_text(data) else ()
+        return self.cache.index(path, data).symbols.definitions if is_text(data) else ()
 
     def _meant(self, name: str, files: Sequence[str]) -> str:
         """The one file whose path ends like this."""
@@ -192,7 +192,7 @@ class Explorer:
     async def _words(self, query: str, within: Sequence[str]) -> str:
         texts = dict(await self._read(within))
         chosen = await asyncio.to_thread(self._telling, query, texts)
-        finder = Finder(_Held(chosen), shelf=self.shelf, clock=self.clock)
+        finder = Finder(_Held(chosen), cache=self.cache, clock=self.clock)
         passages = await finder.find(query, budget_tokens=SEARCHED_TOKENS)
         if not passages:
             return f"Nothing in {len(texts)} files is about {query[:200]!r}. Try other words, or regex: and a pattern."
@@ -204,8 +204,8 @@ class Explorer:
 
     def _telling(self, query: str, texts: Mapping[str, bytes]) -> dict[str, bytes]:
         """The files that say most about a question, and those that it names."""
-        named = [path for path in clues(query, (), tuple(texts)).files if path in texts]
-        best = self.index.best(words.query(query), texts, keep=RANKED)
+        named = [path for path in mentions(query, (), tuple(texts)).files if path in texts]
+        best = self.index.best(query_terms(query), texts, keep=RANKED)
         return {path: texts[path] for path in dict.fromkeys([*named, *best])}
 
     def _name(self, name: str, texts: Sequence[Text]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from threading import Lock
 
-from retrieval.words import terms_of
+from retrieval.terms import terms_of
 
 _WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]{2,80}")
 _SATURATION, _LENGTH = 4.0, 0.5

@@ -43,16 +43,18 @@ def doubts(node: Node) -> Iterator[str]:
         if node.type == "test_command" and not _long_test(node) and _LOOSE.search(_unquoted(node)):
             yield "a test that bash would end earlier"
     elif node.type in _LITERAL and not node.children:
-        yield from _plain(node, text_of(node))
-
-
-def _plain(node: Node, text: str) -> Iterator[str]:
-    if _SUBSTITUTION.search(text):
-        yield "a substitution where the grammar sees plain text"
-    if node.type == "word" and _BARE_BLANK.search(text) and node.parent is not None and node.parent.type != "expansion":
-        yield "a blank inside of a word"
-    if node.type == "variable_name" and _NAME.fullmatch(text) is None:
-        yield "a variable without a name"
+        text = text_of(node)
+        if _SUBSTITUTION.search(text):
+            yield "a substitution where the grammar sees plain text"
+        if (
+            node.type == "word"
+            and _BARE_BLANK.search(text)
+            and node.parent is not None
+            and node.parent.type != "expansion"
+        ):
+            yield "a blank inside of a word"
+        if node.type == "variable_name" and _NAME.fullmatch(text) is None:
+            yield "a variable without a name"
 
 
 def _unquoted(node: Node) -> str:
@@ -112,14 +114,15 @@ def _between(node: Node) -> Iterator[str]:
             yield "some of the text belongs to nothing"
         if node.type in _ONE_LINE and b"\n" in gap.replace(b"\\\n", b"") and not _long_test(node):
             yield "a command over two lines"
-        if not gap and before is not None and _touching(node, before, child):
+        if not gap and before is not None and touching(node, before, child):
             yield "two words without a blank between them"
         at, before = child.end_byte - start, child
     if before is not None and _BLANK.fullmatch(whole[at:]) is None:
         yield "some of the text belongs to nothing"
 
 
-def _touching(node: Node, before: Node, child: Node) -> bool:
+def touching(node: Node, before: Node, child: Node) -> bool:
+    """Tell whether two parts of a node that no blank separates are two words to the parser, and one to bash."""
     if node.type == "test_command":
         return before.type in {"[", "[["} or child.type in {"]", "]]"}
     if node.type in {"declaration_command", "unset_command"}:

@@ -21,15 +21,11 @@ def clear(node: Node) -> bool:
     lines = [line.lstrip(tabs) if tabs else line for line in text_of(body).split("\n")]
     last = lines.pop() if lines else ""
     ends = text_of(end) == word and not last.strip("\t" if tabs else "") and body.start_point.column == 0
-    return ends and word not in lines and _alone(node, end)
-
-
-def _alone(node: Node, end: Node) -> bool:
-    """Tell whether nothing else stands on the last line."""
     root = node
     while root.parent is not None:
         root = root.parent
     whole = root.text or b""
     after = whole[end.end_byte - root.start_byte :][:1]
     before = whole[: end.start_byte - root.start_byte].rpartition(b"\n")[2]
-    return after in {b"", b"\n"} and not before.strip(b"\t")
+    # bash takes a line for the end only where nothing else stands on it.
+    return ends and word not in lines and after in {b"", b"\n"} and not before.strip(b"\t")

@@ -93,7 +93,17 @@ class BashParser:
             case "redirected_statement":
                 return self._redirected(node, place)
             case "declaration_command" | "unset_command":
-                return [self._declaration(node, place)]
+                # `export`, `declare` and the like, and `unset`.
+                words: list[Word] = []
+                exported = text_of(node.children[0]) == "export"
+                for child in node.children:
+                    if child.type == "variable_assignment":
+                        self._assignment(child, ScriptPlace(within=place.within, exported=exported))
+                        words.append(Word(text_of(child).split("=")[0]))
+                    else:
+                        self.visit(child, place.inner)
+                        words += words_of(child, self.values)
+                return [self._found(Invocation(tuple(words), (), place.sources, place.sinks, place.within))]
             case "process_substitution":
                 self._children(node, ScriptPlace(sources=(Source(),), within=place.within))
                 return []
@@ -119,19 +129,16 @@ class BashParser:
             case "file_redirect" | "herestring_redirect" | "heredoc_redirect":
                 redirected(self, node, place)
             case _:
-                return self._structure(node, place)
+                if node.is_named and node.type not in _STRUCTURE and not node.is_error:
+                    self.script.troubles.append(f"{node.type} is not known here")
+                if node.type == "expansion":
+                    self._evaluating(node)
+                if node.type == "for_statement":
+                    self._counting(node)
+                if node.type in _ARITHMETIC:
+                    self.script.tests.extend(w for c in node.children if c.is_named for w in words_of(c, self.values))
+                return self._children(node, place.inner if node.type == "command_substitution" else place)
         return []
-
-    def _structure(self, node: Node, place: ScriptPlace) -> list[Invocation]:
-        if node.is_named and node.type not in _STRUCTURE and not node.is_error:
-            self.script.troubles.append(f"{node.type} is not known here")
-        if node.type == "expansion":
-            self._evaluating(node)
-        if node.type == "for_statement":
-            self._counting(node)
-        if node.type in _ARITHMETIC:
-            self.script.tests.extend(w for c in node.children if c.is_named for w in words_of(c, self.values))
-        return self._children(node, place.inner if node.type == "command_substitution" else place)
 
     def _children(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         return [made for child in node.children if child.is_named for made in self.visit(child, place)]
@@ -211,19 +218,6 @@ class BashParser:
         self.script.assignments.append(made)
         self.script.tests.extend([Word(name)] if "[" in name else [])
         return made
-
-    def _declaration(self, node: Node, place: ScriptPlace) -> Invocation:
-        """``export``, ``declare`` and the like, and ``unset``."""
-        words: list[Word] = []
-        exported = text_of(node.children[0]) == "export"
-        for child in node.children:
-            if child.type == "variable_assignment":
-                self._assignment(child, ScriptPlace(within=place.within, exported=exported))
-                words.append(Word(text_of(child).split("=")[0]))
-            else:
-                self.visit(child, place.inner)
-                words += words_of(child, self.values)
-        return self._found(Invocation(tuple(words), (), place.sources, place.sinks, place.within))
 
     def _function(self, node: Node, place: ScriptPlace) -> None:
         named = node.child_by_field_name("name")

@@ -17,11 +17,12 @@ def printed(source: Source) -> str | None:
     """The text that standard input holds, when ``echo``, ``printf`` or a here-document made it."""
     if source.text is not None:
         return source.text
-    made = [_said(call) for call in source.commands]
-    return "\n".join(text for text in made if text) if any(text is not None for text in made) else None
+    texts = [printed_by(call) for call in source.commands]
+    return "\n".join(text for text in texts if text) if any(text is not None for text in texts) else None
 
 
-def _said(call: Invocation) -> str | None:
+def printed_by(call: Invocation) -> str | None:
+    """The text that one command prints; None where the script does not say it."""
     words = call.words
     name = words[0].text.rsplit("/", 1)[-1] if words else ""
     rest = [word.text for word in words[1:]]
@@ -30,24 +31,19 @@ def _said(call: Invocation) -> str | None:
             rest = rest[1:]
         return ansi(" ".join(rest)) if "\\" in " ".join(rest) else " ".join(rest)
     if name == "printf" and rest:
-        return _formatted(rest[0], rest[1:])
+        # Good enough to see what will be run: what is left over of the arguments stands behind.
+        left = rest[1:]
+
+        def value(directive: re.Match[str]) -> str:
+            given = left.pop(0) if left else ""
+            return ansi(given) if directive[0].endswith("b") else given
+
+        formatted = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", value, ansi(rest[0]))
+        return " ".join([formatted, *left])
     if name in _PLAIN:
         found = [printed(each) for each in call.sources]
         return next((text for text in found if text is not None), None)
     return None
-
-
-def _formatted(pattern: str, values: list[str]) -> str:
-    """``printf``: good enough to see what will be run."""
-    pattern = ansi(pattern)
-    left = list(values)
-    made = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", lambda m: _value(m[0], left), pattern)
-    return " ".join([made, *left])
-
-
-def _value(directive: str, left: list[str]) -> str:
-    given = left.pop(0) if left else ""
-    return ansi(given) if directive.endswith("b") else given
 
 
 def listed(source: Source) -> Iterator[Word]:
@@ -60,7 +56,7 @@ def listed(source: Source) -> Iterator[Word]:
         if text is not None:
             yield from (Word(word) for word in text.split()[:40])
         elif name in _LISTERS:
-            yield from _roots(name, call)
+            yield from listing_roots(name, call)
         elif name in _PLAIN or name in {"sed", "awk", "xargs", "cut", "tr"}:
             for inner in call.sources:
                 yield from listed(inner)
@@ -70,7 +66,7 @@ def listed(source: Source) -> Iterator[Word]:
             yield Word(HOLE, variable=True)
 
 
-def _roots(name: str, call: Invocation) -> Iterator[Word]:
+def listing_roots(name: str, call: Invocation) -> Iterator[Word]:
     """Where a listing starts; below the workspace unless it says otherwise."""
     words = [word for word in call.words[1:] if not word.text.startswith("-")]
     if name == "git":

@@ -21,20 +21,20 @@ _MOST, _DEEPEST = 64, 8
 
 def ansi(text: str) -> str:
     """Decode what stands between ``$'`` and ``'``."""
-    return _ANSI.sub(_decoded, text)
 
+    def character(escape: re.Match[str]) -> str:
+        hexed, octal, control, plain = escape[1] or escape[2] or escape[3], escape[4], escape[5], escape[6]
+        if plain:
+            return _ESCAPES.get(plain, plain if plain in "\\'\"?" else f"\\{plain}")
+        code = int(hexed, 16) if hexed else int(octal, 8) & 255 if octal else ord(control.upper()[0]) ^ 64
+        try:
+            char = chr(code)
+            char.encode()
+        except (ValueError, OverflowError, UnicodeEncodeError):
+            return HOLE
+        return char if code and not MARKS.match(char) else HOLE
 
-def _decoded(found: re.Match[str]) -> str:
-    hexed, octal, control, plain = found[1] or found[2] or found[3], found[4], found[5], found[6]
-    if plain:
-        return _ESCAPES.get(plain, plain if plain in "\\'\"?" else f"\\{plain}")
-    code = int(hexed, 16) if hexed else int(octal, 8) & 255 if octal else ord(control.upper()[0]) ^ 64
-    try:
-        made = chr(code)
-        made.encode()
-    except (ValueError, OverflowError, UnicodeEncodeError):
-        return HOLE
-    return made if code and not MARKS.match(made) else HOLE
+    return _ANSI.sub(character, text)
 
 
 def bare(text: str) -> str:
@@ -65,21 +65,21 @@ def braces(text: str) -> list[str]:
         if (found := _BRACE.search(each)) is None:
             done.append(each)
         else:
-            options = _options(found[1])
+            options = brace_options(found[1])
             pending += (f"{each[: found.start()]}{option}{each[found.end() :]}" for option in reversed(options))
         if len(pending) + len(done) > _MOST:
             return [HOLE]
     return done
 
 
-def _options(inner: str) -> list[str]:
+def brace_options(inner: str) -> list[str]:
+    """What stands between marked braces, one by one: ``a,b`` or a range; a range that is too long is a hole."""
     if COMMA in inner:
         return inner.split(COMMA)
     span = _RANGE.fullmatch(inner)
-    return [f"{{{inner}}}"] if span is None else _span(span[1], span[2])
-
-
-def _span(first: str, last: str) -> list[str]:
+    if span is None:
+        return [f"{{{inner}}}"]
+    first, last = span[1], span[2]
     if first.isalpha() and last.isalpha():
         a, b = sorted((ord(first), ord(last)))
         return [chr(code) for code in range(a, b + 1)]

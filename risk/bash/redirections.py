@@ -36,7 +36,32 @@ def redirected(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Sou
                 walk.visit(part, place.inner)
             return (Source(text=" ".join(one_word(part, walk.values).text for part in parts)),), ()
         case "heredoc_redirect":
-            return _heredoc(walk, node, place.inner)
+            start = next((text_of(child) for child in node.children if child.type == "heredoc_start"), "")
+            body = next((child for child in node.children if child.type == "heredoc_body"), None)
+            if body is None:
+                walk.script.troubles.append("a here-document without an end")
+                return (), ()
+            text = text_of(body)
+            if not set(start) & set("'\"\\"):
+                walk.visit(body, place.inner)
+                # The text of a here-document that belongs to none of its nodes, or to a plain one.
+                source, first, at = body.text or b"", body.start_byte, 0
+                outside: list[bytes] = []
+                for child in body.children:
+                    outside += [source[at : child.start_byte - first], b" "]
+                    at = child.end_byte - first
+                walk.plain("".join(piece.decode(errors="replace") for piece in (*outside, source[at:])))
+                for escaped in ("\\$", "\\`", "\\\\"):
+                    text = text.replace(escaped, escaped[1])
+            sinks = tuple(
+                word
+                for child in node.children
+                if child.type == "file_redirect"
+                for word in _file(walk, child, place.inner)[1]
+            )
+            if not clear(node) or any(child.is_error for child in node.children):
+                walk.script.troubles.append("a here-document that is not clear")
+            return (Source(text=text),), sinks
         case "file_redirect":
             return _file(walk, node, place.inner)
         case _:
@@ -47,26 +72,6 @@ def redirected(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Sou
 def after_heredoc(walk: Visitor, node: Node, place: ScriptPlace) -> list[Invocation]:
     """Visit what stands on the line of ``<<EOF`` after it: more commands and pipes."""
     return [made for child in node.children if child.type not in _PLAIN for made in walk.visit(child, place)]
-
-
-def _heredoc(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
-    start = next((text_of(child) for child in node.children if child.type == "heredoc_start"), "")
-    body = next((child for child in node.children if child.type == "heredoc_body"), None)
-    if body is None:
-        walk.script.troubles.append("a here-document without an end")
-        return (), ()
-    text = text_of(body)
-    if not set(start) & set("'\"\\"):
-        walk.visit(body, place)
-        walk.plain("".join(_outside(body)))
-        for escaped in ("\\$", "\\`", "\\\\"):
-            text = text.replace(escaped, escaped[1])
-    sinks = tuple(
-        word for child in node.children if child.type == "file_redirect" for word in _file(walk, child, place)[1]
-    )
-    if not clear(node) or any(child.is_error for child in node.children):
-        walk.script.troubles.append("a here-document that is not clear")
-    return (Source(text=text),), sinks
 
 
 def _file(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, ...], tuple[Word, ...]]:
@@ -81,13 +86,3 @@ def _file(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, 
     if operator.startswith("<"):
         return tuple(Source(file=word) for word in words), ()
     return (), tuple(words)
-
-
-def _outside(body: Node) -> list[str]:
-    """The text of a here-document that belongs to none of its nodes, or to a plain one."""
-    whole, start, at = body.text or b"", body.start_byte, 0
-    made: list[bytes] = []
-    for child in body.children:
-        made += [whole[at : child.start_byte - start], b" "]
-        at = child.end_byte - start
-    return [piece.decode(errors="replace") for piece in (*made, whole[at:])]

@@ -19,9 +19,21 @@ def constants(root: Node) -> Values:
     for node in _all(root):
         match node.type:
             case "variable_assignment":
-                _assigned(found, node)
+                name = next((child for child in node.children if child.type == "variable_name"), None)
+                value = node.child_by_field_name("value")
+                plain = any(child.type == "=" for child in node.children) and (value is None or value.type != "array")
+                words = [one_word(value, {})] if value is not None else [Word("")]
+                if name is not None:
+                    _learn(found, text_of(name), words if plain else [], loop=False)
             case "for_statement":
-                _looped(found, node)
+                name = next((child for child in node.children if child.type == "variable_name"), None)
+                listed = [
+                    child
+                    for child in node.children
+                    if child.is_named and child.type not in {"variable_name", "do_group"}
+                ]
+                if name is not None:
+                    _learn(found, text_of(name), [word for child in listed for word in words_of(child, {})], loop=True)
             case "command":
                 words = [text_of(child) for child in node.children if child.type != "variable_assignment"]
                 if words and words[0] in _ANYTHING:
@@ -30,7 +42,13 @@ def constants(root: Node) -> Values:
                     found[word] = None
             case _:
                 pass
-    if _splits_otherwise(root):
+    # ``IFS=,`` on its own changes how every later expansion becomes words.
+    if any(
+        node.type == "variable_assignment"
+        and text_of(node).startswith("IFS")
+        and (node.parent is None or node.parent.type != "command")
+        for node in _all(root)
+    ):
         return {}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -44,32 +62,6 @@ def alternatives(node: Node, values: Values) -> Iterator[Values]:
         yield from ({**values, many[0]: Value((word,), loop=value.loop)} for word in value.words)
     else:
         yield {name: value for name, value in values.items() if name not in many}
-
-
-def _splits_otherwise(root: Node) -> bool:
-    """``IFS=,`` on its own changes how every later expansion becomes words."""
-    return any(
-        node.type == "variable_assignment"
-        and text_of(node).startswith("IFS")
-        and (node.parent is None or node.parent.type != "command")
-        for node in _all(root)
-    )
-
-
-def _assigned(found: dict[str, Value | None], node: Node) -> None:
-    name = next((child for child in node.children if child.type == "variable_name"), None)
-    value = node.child_by_field_name("value")
-    plain = any(child.type == "=" for child in node.children) and (value is None or value.type != "array")
-    words = [one_word(value, {})] if value is not None else [Word("")]
-    if name is not None:
-        _learn(found, text_of(name), words if plain else [], loop=False)
-
-
-def _looped(found: dict[str, Value | None], node: Node) -> None:
-    name = next((child for child in node.children if child.type == "variable_name"), None)
-    listed = [child for child in node.children if child.is_named and child.type not in {"variable_name", "do_group"}]
-    if name is not None:
-        _learn(found, text_of(name), [word for child in listed for word in words_of(child, {})], loop=True)
 
 
 def _learn(found: dict[str, Value | None], name: str, words: list[Word], *, loop: bool) -> None:

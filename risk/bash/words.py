@@ -98,7 +98,13 @@ def _parts(node: Node, values: Values, *, quoted: bool) -> Iterator[tuple[str, b
         case "string_content":
             yield double_quoted(text_of(node)), False
         case "string":
-            yield from _string(node, values)
+            # A double-quoted string; blanks between its parts belong to no node and must not get lost.
+            source, start, at = node.text or b"", node.start_byte, 1
+            for child in node.children[1:-1]:
+                yield source[at : child.start_byte - start].decode(errors="replace"), False
+                yield from _parts(child, values, quoted=True)
+                at = child.end_byte - start
+            yield source[at:-1].decode(errors="replace"), False
         case "concatenation" | "command_name":
             for child in node.children:
                 yield from _parts(child, values, quoted=quoted)
@@ -121,33 +127,20 @@ def _rest(node: Node, values: Values, *, quoted: bool) -> Iterator[tuple[str, bo
             yield (HOLE, True) if node.is_named else (bare(text_of(node)), False)
 
 
-def _string(node: Node, values: Values) -> Iterator[tuple[str, bool]]:
-    """A double-quoted string; blanks between its parts belong to no node and must not get lost."""
-    source, start, at = node.text or b"", node.start_byte, 1
-    for child in node.children[1:-1]:
-        yield source[at : child.start_byte - start].decode(errors="replace"), False
-        yield from _parts(child, values, quoted=True)
-        at = child.end_byte - start
-    yield source[at:-1].decode(errors="replace"), False
-
-
 def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:
     named = [child for child in node.children if child.is_named]
     most = _SIMPLE if node.type == "simple_expansion" else _BRACED
     if len(named) == 1 and named[0].type == "variable_name" and len(node.children) <= most:
-        return _variable(text_of(named[0]), values, quoted=quoted)
+        # The marked text of `$name`, and whether it may hold anything but a loop's words.
+        name = text_of(named[0])
+        value = values.get(name)
+        if value is not None and len(value.words) == 1:
+            word = value.words[0]
+            text = word.text + (GLOB if word.glob and not quoted else "")
+            return (text if quoted else re.sub(r"\s+", BREAK, text)), not value.loop
+        if value is not None:
+            return HOLE, True
+        if name == "IFS":
+            return (" " if quoted else BREAK), False
+        return (_FIXED[name], False) if name in _FIXED else (HOLE, True)
     return HOLE, True
-
-
-def _variable(name: str, values: Values, *, quoted: bool) -> tuple[str, bool]:
-    """Return the marked text of ``$name``, and whether it may hold anything but a loop's words."""
-    value = values.get(name)
-    if value is not None and len(value.words) == 1:
-        word = value.words[0]
-        text = word.text + (GLOB if word.glob and not quoted else "")
-        return (text if quoted else re.sub(r"\s+", BREAK, text)), not value.loop
-    if value is not None:
-        return HOLE, True
-    if name == "IFS":
-        return (" " if quoted else BREAK), False
-    return (_FIXED[name], False) if name in _FIXED else (HOLE, True)

@@ -70,25 +70,25 @@ _STREAM = re.compile(r"-|/dev/(stdin|fd/\d+)|/proc/self/fd/\d+")
 _VIM = re.compile(r"!|system|shell|\bpy|lua|perl|ruby|tcl|source|\bw(rite)?\b|\bterm|\bsil")
 
 
-def _text(_rater: Rater, _word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def text(_rater: Rater, _word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     yield from ()
 
 
-def _folder(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def folder(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     """Another folder to work in: outside of the workspace other settings and other files are found."""
     if outside(normal(word.text)) or not word.known:
         yield Signal("look", f"works in {shown(word.text.replace(HOLE, '…'))}")
 
 
-def _script_text(rater: Rater, word: Word, call: Invocation, _language: str) -> Iterator[Signal]:
+def script_text(rater: Rater, word: Word, call: Invocation, _language: str) -> Iterator[Signal]:
     yield from rater.script(word.text, call.sources)
 
 
-def _code(rater: Rater, word: Word, _call: Invocation, language: str) -> Iterator[Signal]:
+def code(rater: Rater, word: Word, _call: Invocation, language: str) -> Iterator[Signal]:
     yield from rater.code(language, word.text)
 
 
-def _script(rater: Rater, word: Word, call: Invocation, language: str) -> Iterator[Signal]:
+def script_file(rater: Rater, word: Word, call: Invocation, language: str) -> Iterator[Signal]:
     """A file that is run."""
     if word.stream:
         yield Signal("hidden", "runs what another command prints", "shell.piped_code")
@@ -104,7 +104,7 @@ def _script(rater: Rater, word: Word, call: Invocation, language: str) -> Iterat
     yield from rater.paths.signs(word, "read")
 
 
-def _target(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def target(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     name, sign, value = word.text.partition("=")
     if sign and name.rstrip(":+?") in {"SHELL", ".SHELLFLAGS", "MAKEFLAGS", "MAKE"}:
         yield Signal("hidden", shown(word.text), "shell.make_shell", "decides what make starts")
@@ -116,7 +116,7 @@ def _target(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iter
         yield Signal("computed", "a target from a variable")
 
 
-def _git_setting(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def git_setting(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if not _QUIET_GIT.fullmatch(word.text):
         yield Signal("hidden", shown(word.text), "shell.git_setting", "a setting of git that may start programs")
     key, _, value = word.text.partition("=")
@@ -124,40 +124,40 @@ def _git_setting(rater: Rater, word: Word, _call: Invocation, _language: str) ->
         yield from rater.script(value.lstrip("!"))
 
 
-def _evaluated(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def evaluated(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if "$(" in word.text or "`" in word.text:
         yield Signal("hidden", "a command inside of a test", "shell.index")
 
 
-def _date(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def date(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if not word.text.startswith("+"):
         yield Signal("system" if re.match(r"\d{6,}", word.text) else "unknown", f"date {shown(word.text)}")
 
 
-def _assigning(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def assignment(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if "=" in word.text:
         yield Signal("system", shown(word.text))
 
 
-def _named(rater: Rater, word: Word, call: Invocation, language: str) -> Iterator[Signal]:
-    yield from _evaluated(rater, word, call, language)
+def variable_name(rater: Rater, word: Word, call: Invocation, language: str) -> Iterator[Signal]:
+    yield from evaluated(rater, word, call, language)
     if any(rater.rules.of("variable", word.text)) or not word.known:
         yield from variable(rater, word.text.replace(HOLE, "…"))
 
 
-def _secret_name(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def secret_name(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if SECRET_NAME.search(word.text) or not word.known:
         yield Signal("private", shown(word.text.replace(HOLE, "…")))
 
 
-def _reference(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def reference(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if word.text.startswith(("+", ":")):
         yield Signal("force", shown(word.text), "shell.force_push")
     for rule in rater.rules.of("ref", word.text):
         yield Signal(rule.effect, shown(word.text), rule.rule, rule.message)
 
 
-def _hunted(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def search_pattern(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     """Notice when the name that a search looks for is that of a secret."""
     wild = re.search(r"[*?\[]", word.text) and not re.fullmatch(r"\*+(\.[\w*?]+)?", word.text)
     pattern = glob_expression(word.text) if wild else None
@@ -169,13 +169,13 @@ def _hunted(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iter
             yield Signal("look", shown(word.text), rule.rule, "looks for secrets")
 
 
-def _sent(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def upload(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     text = word.text.partition("@")[2] or (word.text if "=" not in word.text else "")
     if text and not text.lstrip().startswith(("{", "[")):
         yield from rater.paths.signs(Word(text.split(";")[0], word.glob, word.variable), "read")
 
 
-def _url(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def url(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if word.text.startswith("file:"):
         yield from rater.paths.signs(Word(re.sub(r"^file:(//)?", "", word.text)), "read")
     if re.match(r"(ext|fd)::", word.text):
@@ -183,14 +183,14 @@ def _url(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterato
         yield from rater.script(word.text[5:])
 
 
-def _option_of_ssh(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def ssh_option(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     key, _, value = word.text.replace(" ", "=", 1).partition("=")
     if key.lower() in {"proxycommand", "localcommand", "knownhostscommand", "permitlocalcommand", "proxyusefdpass"}:
         yield Signal("hidden", shown(word.text), "shell.ssh_command")
         yield from rater.script(value)
 
 
-def _prefixed(prefix: str) -> Kind:
+def prefixed_script(prefix: str) -> Kind:
     def rate(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
         if word.text.startswith(prefix) or not word.known:
             yield Signal("hidden", shown(word.text))
@@ -199,37 +199,37 @@ def _prefixed(prefix: str) -> Kind:
     return rate
 
 
-def _editor(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def vim_command(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     yield Signal("hidden" if _VIM.search(word.text) or not word.known else "unknown", shown(word.text))
 
 
-def _makefile(rater: Rater, word: Word, call: Invocation, _language: str) -> Iterator[Signal]:
+def makefile(rater: Rater, word: Word, call: Invocation, _language: str) -> Iterator[Signal]:
     if _STREAM.fullmatch(word.text) or word.stream:
         yield Signal("hidden", "a Makefile from a pipe", "shell.piped_code")
         yield from (s for source in call.sources for s in rater.script(source.text or ""))
     yield from rater.paths.signs(word, "read")
 
 
-def _gopackage(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def go_package(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     if "@" in word.text or not word.known:
         yield Signal("depend", shown(word.text))
 
 
-def _perl(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+def perl_code(rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
     yield from rater.code("perl", word.text)
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        "text": _text,
-        "perhaps": _text,
-        "cd": _folder,
-        "placeholder": _text,
-        "hiddenshell": _text,
-        "shelltext": _text,
-        "cmakecommand": _text,
-        "package": _text,
-        "program": _text,
+        "text": text,
+        "perhaps": text,
+        "cd": folder,
+        "placeholder": text,
+        "hiddenshell": text,
+        "shelltext": text,
+        "cmakecommand": text,
+        "package": text,
+        "program": text,
         "file": read,
         "read": read,
         "list": listed,
@@ -237,26 +237,26 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "delete": deleted,
         "archive": archive,
         "replace": replaced,
-        "shell": _script_text,
-        "code": _code,
-        "perl": _perl,
-        "script": _script,
-        "target": _target,
+        "shell": script_text,
+        "code": code,
+        "perl": perl_code,
+        "script": script_file,
+        "target": target,
         "mode": mode,
-        "gitconfig": _git_setting,
-        "evaluated": _evaluated,
-        "date": _date,
-        "setting": _assigning,
-        "variable": _named,
-        "secretname": _secret_name,
-        "ref": _reference,
-        "pattern": _hunted,
-        "upload": _sent,
-        "url": _url,
-        "sshoption": _option_of_ssh,
-        "checkpoint": _prefixed("exec="),
-        "vimcommand": _editor,
-        "makefile": _makefile,
-        "gopackage": _gopackage,
+        "gitconfig": git_setting,
+        "evaluated": evaluated,
+        "date": date,
+        "setting": assignment,
+        "variable": variable_name,
+        "secretname": secret_name,
+        "ref": reference,
+        "pattern": search_pattern,
+        "upload": upload,
+        "url": url,
+        "sshoption": ssh_option,
+        "checkpoint": prefixed_script("exec="),
+        "vimcommand": vim_command,
+        "makefile": makefile,
+        "gopackage": go_package,
     }
 )

@@ -75,7 +75,7 @@ class _Reader:
             self.at += 1
             if options and word.text == "--":
                 options = False
-            elif options and _optionlike(word):
+            elif options and (word.text.startswith(("-", HOLE)) and word.text != "-"):
                 self._option(word)
             elif word.text.startswith("+") and "+" in self.grammar.options:
                 continue
@@ -202,10 +202,6 @@ class _Reader:
             NotedEffect(self.grammar.otherwise, f"{self.name} {_told(word)}"),
             Part("read", word, (), self.grammar),
         ]
-
-
-def _optionlike(word: Word) -> bool:
-    return word.text.startswith(("-", HOLE)) and word.text != "-"
 
 
 def _told(word: Word) -> str:

@@ -43,7 +43,14 @@ def _program(rater: Rater, text: str) -> Iterator[Signal]:
         yield Signal("computed", "a program of awk with a variable in it")
     for quoted in _STARTED.findall(text):
         yield from rater.script(next(filter(None, quoted), "").replace('\\"', '"'))
-    bare = _bare(text)
+    # Without strings and regular expressions: a slash starts one only where a value is expected.
+    bare, at = "", 0
+    while at < len(text):
+        string = _STRING.match(text, at)
+        regex = _REGEX.match(text, at) if text[at] == "/" and _BEFORE_REGEX.search(bare[-40:]) else None
+        found = string or regex
+        bare += ' "" ' if found else text[at]
+        at = found.end() if found else at + 1
     yield from (sign for pattern, sign in _SIGNS if pattern.search(bare))
     if re.search(r"\bsystem\s*\(", text) and "system" not in bare:
         yield Signal("computed", "awk speaks of system")
@@ -56,15 +63,3 @@ def _program(rater: Rater, text: str) -> Iterator[Signal]:
         yield Signal("write", "awk writes a file")
         for path in _TARGET.findall(text):
             yield from rater.paths.signs(Word(path), "write")
-
-
-def _bare(text: str) -> str:
-    """Leave strings and regular expressions out; a slash starts one only where a value is expected."""
-    made, at = "", 0
-    while at < len(text):
-        string = _STRING.match(text, at)
-        regex = _REGEX.match(text, at) if text[at] == "/" and _BEFORE_REGEX.search(made[-40:]) else None
-        found = string or regex
-        made += ' "" ' if found else text[at]
-        at = found.end() if found else at + 1
-    return made

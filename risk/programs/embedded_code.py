@@ -40,10 +40,11 @@ def code_signs(rules: Rules, language: str, text: str) -> Iterator[Signal]:
     for rule in rules.of("code", text, language):
         yield Signal(rule.effect, "", rule.rule, rule.message)
     if language == "python":
-        yield from _python(text)
+        yield from python_signs(text)
 
 
-def _python(text: str) -> Iterator[Signal]:
+def python_signs(text: str) -> Iterator[Signal]:
+    """Say what a piece of Python imports and calls; what does not parse is never low."""
     try:
         tree = ast.parse(text.replace(HOLE, "0"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -54,11 +55,12 @@ def _python(text: str) -> Iterator[Signal]:
         )
         return
     for node in ast.walk(tree):
-        for effect, what in _suspicious(node):
+        for effect, what in suspicious_names(node):
             yield Signal(effect, shown(what), "shell.python_code")
 
 
-def _suspicious(node: ast.AST) -> Iterator[tuple[str, str]]:
+def suspicious_names(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield (effect, name) for what one node of a syntax tree imports, calls or reaches by its name."""
     match node:
         case ast.Import(names=names):
             yield from (pair for alias in names for pair in _module(alias.name))

@@ -47,7 +47,7 @@ def find(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> 
 
 
 def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invocation) -> Iterator[Signal]:
-    targets = [below for root in roots for below in _below(root, words)]
+    targets = [below for root in roots for below in found_paths(root, words)]
     while words:
         test = words.pop(0)
         if test.text in {"-execdir", "-okdir"}:
@@ -88,16 +88,20 @@ def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invoca
     if not inner or "{}" in inner[0].text:
         yield Signal("hidden", "find starts what it finds", "shell.computed_program")
     for target in targets if inner else ():
-        yield from rater.started(tuple(_filled(word, target) for word in inner), call)
+        yield from rater.started(
+            tuple(
+                word
+                if "{}" not in word.text
+                else Word(
+                    word.text.replace("{}", target.text), word.glob or target.glob, word.variable or target.variable
+                )
+                for word in inner
+            ),
+            call,
+        )
 
 
-def _filled(word: Word, target: Word) -> Word:
-    if "{}" not in word.text:
-        return word
-    return Word(word.text.replace("{}", target.text), word.glob or target.glob, word.variable or target.variable)
-
-
-def _below(root: Word, words: list[Word]) -> Iterator[Word]:
+def found_paths(root: Word, words: list[Word]) -> Iterator[Word]:
     """The paths that stand for everything found: by name where a test wants one, else the root itself."""
     wanted = [
         words[n + 1].text
@@ -105,7 +109,7 @@ def _below(root: Word, words: list[Word]) -> Iterator[Word]:
         if word.text in _FILE_NAMES and words[max(n - 1, 0)].text not in {"!", "-not"}
     ]
     start = root.text.rstrip("/") if root.text.strip("/") else ""
-    loose = _loose([word.text for word in words])
+    loose = lets_others_through([word.text for word in words])
     if wanted and not loose:
         globs = ((name, bool(re.search(r"[*?\[]", name))) for name in wanted[:4])
         yield from (Word(f"{start}/{name}", glob=glob, variable=root.variable) for name, glob in globs)
@@ -118,7 +122,7 @@ def _below(root: Word, words: list[Word]) -> Iterator[Word]:
         yield root
 
 
-def _loose(words: list[str]) -> bool:
+def lets_others_through(words: list[str]) -> bool:
     """Tell whether an ``-o`` may let something through that no name selects."""
     depth = 0
     for n, word in enumerate(words):

@@ -30,24 +30,22 @@ def xargs(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
         elif found.kind == "placeholder":
             marks.append(found.word.text or "{}")
         elif found.kind == "argv":
-            yield from _fed(rater, (found.word, *found.rest), marks[-1], call)
+            words = (found.word, *found.rest)
+            mark = marks[-1]
+            given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
+            inner = Invocation((), (), (), call.sinks, call.within)
+            if mark and any(mark in word.text for word in words):
+                for each in given[:_FEW]:
+                    made = tuple(
+                        Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
+                        for w in words
+                    )
+                    yield from rater.started(made, inner)
+            else:
+                yield from rater.started(words, inner)
+                yield from rater.started((*words, *given), inner)
         else:
             yield from rater.part(found.kind, found.word, call)
-
-
-def _fed(rater: Rater, words: tuple[Word, ...], mark: str, call: Invocation) -> Iterator[Signal]:
-    given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
-    inner = Invocation((), (), (), call.sinks, call.within)
-    if mark and any(mark in word.text for word in words):
-        for each in given[:_FEW]:
-            made = tuple(
-                Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
-                for w in words
-            )
-            yield from rater.started(made, inner)
-    else:
-        yield from rater.started(words, inner)
-        yield from rater.started((*words, *given), inner)
 
 
 def tool(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
@@ -83,13 +81,13 @@ def embedded(rater: Rater, call: Invocation) -> Iterator[Signal]:
     for n, word in enumerate(words):
         text = word.text.strip(" !:;|&")
         yield from deploys(word.text) if "/" in word.text and " " not in word.text else ()
-        if word.known and _startable(rater, word):
+        if word.known and startable(rater, word):
             yield from _worse(rater.started(words[n:], call))
         elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
             yield from _worse(rater.script(text))
 
 
-def _startable(rater: Rater, word: Word) -> bool:
+def startable(rater: Rater, word: Word) -> bool:
     """Tell whether a word could name a program: one that is known or ruled, or a pattern that finds one."""
     folder, _, name = word.text.rpartition("/")
     if not word.glob:

@@ -44,22 +44,18 @@ def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
         yield from rater.paths.signs(file, "read")
         yield from rater.paths.signs(file, "write") if changes else ()
     for program in programs:
-        yield from _program(rater, program.text)
-
-
-def _program(rater: Rater, text: str) -> Iterator[Signal]:
-    if HOLE in text:
-        yield Signal("computed", "a script of sed with a variable in it")
-    at = 0
-    while at < len(text):
-        lead = _LEAD.match(text, at)
-        at = lead.end() if lead else at
-        if text[at : at + 1] in {"s", "y"}:
-            end, signs = _substitution(rater, text[at + 1 :])
-            yield from signs
-            at = at + 1 + end if end else len(text)
-        elif at < len(text):
-            at = yield from _command(rater, text, at)
+        if HOLE in program.text:
+            yield Signal("computed", "a script of sed with a variable in it")
+        at = 0
+        while at < len(program.text):
+            lead = _LEAD.match(program.text, at)
+            at = lead.end() if lead else at
+            if program.text[at : at + 1] in {"s", "y"}:
+                end, signs = _substitution(rater, program.text[at + 1 :])
+                yield from signs
+                at = at + 1 + end if end else len(program.text)
+            elif at < len(program.text):
+                at = yield from _command(rater, program.text, at)
 
 
 def _command(rater: Rater, text: str, at: int) -> Iterator[Signal]:
@@ -85,7 +81,7 @@ def _acting(rater: Rater, action: str, given: str) -> Iterator[Signal]:
 
 def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
     """``s/a/b/flags``: how much of it was read (0: all of it, or it makes no sense), and what it does."""
-    at = _halves(rest)
+    at = end_of_halves(rest)
     if at == 0:
         return 0, [Signal("unknown", "a substitution of sed without an end")]
     while rest[at : at + 1] and rest[at] in "gpiImM0123456789":
@@ -102,7 +98,7 @@ def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
             return 0, [Signal("unknown", f"the flag {shown(strange)} of sed")]
 
 
-def _halves(rest: str) -> int:
+def end_of_halves(rest: str) -> int:
     """Where both halves of ``/a/b/`` end; 0 when they do not."""
     mark, at, halves = rest[:1], 1, 0
     if not mark or mark in "\n\\":

@@ -41,7 +41,7 @@ def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
     if not text:
         return
     for sink in sinks:
-        language = _language(sink, text)
+        language = script_language(sink, text)
         if language is None:
             continue
         signs = rater.script(text) if language == "shell" else code_signs(rater.rules, language, text)
@@ -51,7 +51,8 @@ def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
             yield Signal("scripted", f"{shown(sink.text)}: {told} {bad.what}".strip(), "shell.writes_script")
 
 
-def _language(sink: Word, text: str) -> str | None:
+def script_language(sink: Word, text: str) -> str | None:
+    """The language of a text that goes into a file: by its first line, else by the file's name; None for no script."""
     named = _SHEBANG.match(text)
     if named is None:
         return _LANGUAGES.get(posixpath.splitext(sink.text)[1])

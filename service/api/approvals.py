@@ -72,7 +72,11 @@ async def decide(
 ) -> Response:
     """Sign, refuse, change or answer. 200: final. 202: more signatures are needed."""
     if once is not None:
-        told = await at.messages.seen(_remembered(principal), once, _digest(approval_id, said))
+        told = await at.messages.seen(
+            _remembered(principal),
+            once,
+            hashlib.sha256(f"{approval_id}\0{said.model_dump_json()}".encode()).hexdigest(),
+        )
         if told is not None:
             return answer(told.body, told.status)
     ballot = await at.application.ballots.get(approval_id, principal.org)
@@ -114,10 +118,6 @@ async def kill(principal: Caller, at: TheContext, run_id: str) -> Response:
 def _remembered(principal: Principal) -> str:
     """Whose idempotency keys these are. Hashed, because names that run into each other may look like others' names."""
     return "http:" + hashlib.sha256(json.dumps([principal.org, principal.subject]).encode()).hexdigest()
-
-
-def _digest(approval: str, said: Deciding) -> str:
-    return hashlib.sha256(f"{approval}\0{said.model_dump_json()}".encode()).hexdigest()
 
 
 webhooks_router = APIRouter(prefix="/v1/hooks", tags=["hooks"])

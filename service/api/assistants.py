@@ -15,7 +15,7 @@ from service.runs.threads import picked
 router = APIRouter(prefix="/assistants", tags=["assistants"])
 
 
-class Search(BaseModel):
+class AssistantSearch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     graph_id: str | None = None
@@ -36,7 +36,7 @@ class Versions(BaseModel):
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
 
-def _found(asked: Search) -> list[Assistant]:
+def _found(asked: AssistantSearch) -> list[Assistant]:
     def fits(each: Assistant) -> bool:
         described = each.document["metadata"]
         return (
@@ -49,7 +49,7 @@ def _found(asked: Search) -> list[Assistant]:
 
 
 @router.post("/search")
-async def search(_: Reader, asked: Search) -> list[dict[str, Any]]:
+async def search(_: Reader, asked: AssistantSearch) -> list[dict[str, Any]]:
     """One page of assistants."""
     documents = [each.document for each in _found(asked)]
     if asked.sort_by is not None:
@@ -59,7 +59,7 @@ async def search(_: Reader, asked: Search) -> list[dict[str, Any]]:
 
 
 @router.post("/count")
-async def count(_: Reader, asked: Search) -> int:
+async def count(_: Reader, asked: AssistantSearch) -> int:
     """How many there are."""
     return len(_found(asked))
 

@@ -55,24 +55,27 @@ def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response
 
 def add_problems(app: FastAPI) -> None:
     """Have the application answer errors this way."""
-    app.add_exception_handler(SignoffError, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unknown)
+    app.add_exception_handler(SignoffError, signoff_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, unexpected_error)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def signoff_error(request: Request, error: Exception) -> Response:
+    """An error of ours, with its own code and hint."""
     assert isinstance(error, SignoffError)  # noqa: S101  registered for it
     return problem(error, instance=request.url.path)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def validation_error(request: Request, error: Exception) -> Response:
+    """Fields that are missing or of another kind: ``request_invalid``, with the first five of them."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for it
     what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
     return problem(refuse("request_invalid", f"The request is not valid: {what}"), instance=request.url.path)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses, in our words: no such route, no such method, a body that cannot be read."""
     assert isinstance(error, HTTPException)  # noqa: S101  registered for it
     if isinstance(error.__cause__, SignoffError):  # FastAPI wraps what went wrong while it read the body
         return problem(error.__cause__, instance=request.url.path)
@@ -85,7 +88,8 @@ async def _http(request: Request, error: Exception) -> Response:
     return problem(refuse("request_invalid", str(error.detail)), instance=request.url.path)
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
+async def unexpected_error(request: Request, error: Exception) -> Response:
+    """Our bug: its kind goes into the log, and nothing of it to the client."""
     structlog.get_logger("signoff.api").error("request failed", path=request.url.path, error=type(error).__name__)
     body = {
         "type": "urn:signoff:error:bug",

@@ -16,7 +16,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import Ballot
 from domain import SignoffError, Task
 from domain.masking import Echoes, without_echoes, words_of
 from models import Message, PartialChanges, Question, Reply, SelectionContext, line_of
@@ -96,7 +95,14 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
     board = at.application.board
     if not board.registry.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
-    said, id_ = _messages(given), f"chatcmpl-{uuid4().hex}"
+    found: list[Message] = []
+    for message in given:
+        role = message.get("role")
+        if role not in {"system", "user", "assistant", "developer"}:
+            raise refuse("request_invalid", "Messages come from system, user or assistant.")
+        kind = "system" if role == "developer" else role
+        found.append(Message(role=kind, content=spoken(message.get("content"))))
+    said, id_ = tuple(found), f"chatcmpl-{uuid4().hex}"
     task = Task(
         text=said[-1].content[:2_000],
         repo="",
@@ -197,17 +203,6 @@ class ReasoningWriter:
         return [("reasoning_content", thought[:cut])] if cut else []
 
 
-def _messages(given: Sequence[dict[str, Any]]) -> tuple[Message, ...]:
-    found: list[Message] = []
-    for message in given:
-        role = message.get("role")
-        if role not in {"system", "user", "assistant", "developer"}:
-            raise refuse("request_invalid", "Messages come from system, user or assistant.")
-        kind = "system" if role == "developer" else role
-        found.append(Message(role=kind, content=spoken(message.get("content"))))
-    return tuple(found)
-
-
 @dataclass(slots=True)
 class Stages:
     """Hears frames of a feed."""
@@ -282,7 +277,12 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
         return await talk(at, principal, asked.messages, stream=asked.stream)
     if asked.model not in {CODING, "coding"}:
         raise refuse("assistant_not_found", f"There is no model {asked.model[:100]!r}.")
-    taken = await _started(at, principal, asked)
+    about = asked.metadata or {}
+    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
+    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
+    ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
+    thread = about.get("thread_id")
+    taken = await at.submission.take(principal, ask, str(thread) if thread else None)
     if asked.stream:
         return StreamingResponse(_chat_told(at, taken), media_type="text/event-stream")
     stages = Stages()
@@ -296,15 +296,6 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
         return told
     content, about = await _answer(at, taken)
     return answer(document(taken.turn.id, CODING, content, {**about, "stages": stages.list()}))
-
-
-async def _started(at: ServerContext, principal: Principal, asked: Completion) -> Submitted:
-    about = asked.metadata or {}
-    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
-    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
-    ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
-    thread = about.get("thread_id")
-    return await at.submission.take(principal, ask, str(thread) if thread else None)
 
 
 async def _chat_told(at: ServerContext, taken: Submitted) -> AsyncGenerator[bytes]:
@@ -343,8 +334,14 @@ async def _answer(at: ServerContext, taken: Submitted) -> tuple[str, dict[str, A
     about["status"] = standing.run.status
     if standing.ballot is not None:
         ballot = await at.application.ballots.get(standing.ballot, taken.turn.org)
-        link = _link(at, ballot)
-        return _asks(ballot, link), {**about, "approval_id": ballot.id, "approval_link": link}
+        token = at.links.issue(
+            ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
+        )
+        link = f"{at.settings.home_url}/a/{token}"
+        changes = f"\n\n```diff\n{ballot.diff.rstrip()}\n```" if ballot.diff else ""
+        needs = f"{ballot.requirement.humans} signature{'s' * (ballot.requirement.humans != 1)}"
+        what = f"This needs {needs} before it happens ({ballot.tier}: {ballot.action.tool})."
+        return f"{what} Read and decide: {link}{changes}", {**about, "approval_id": ballot.id, "approval_link": link}
     if error := values.get("__error__"):
         return f"This did not work: {error['message']} (`{error['error']}`)", about
     ending = standing.run.ending
@@ -354,16 +351,3 @@ async def _answer(at: ServerContext, taken: Submitted) -> tuple[str, dict[str, A
     diff = str(values.get("diff") or "")
     shown = str(values.get("readable") or diff)
     return "\n\n".join([*words, *([f"```diff\n{shown.rstrip()}\n```"] if diff else [])]), {**about, "diff": diff}
-
-
-def _link(at: ServerContext, ballot: Ballot) -> str:
-    token = at.links.issue(
-        ballot=ballot.id, org=ballot.org, action_digest=ballot.action_digest, until=ballot.expires_at
-    )
-    return f"{at.settings.home_url}/a/{token}"
-
-
-def _asks(ballot: Ballot, link: str) -> str:
-    diff = f"\n\n```diff\n{ballot.diff.rstrip()}\n```" if ballot.diff else ""
-    needs = f"{ballot.requirement.humans} signature{'s' * (ballot.requirement.humans != 1)}"
-    return f"This needs {needs} before it happens ({ballot.tier}: {ballot.action.tool}). Read and decide: {link}{diff}"

@@ -15,7 +15,7 @@ from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.documents import run_document
 from service.runs.history import raise_budget
-from service.runs.runs import FINAL, Run, RunState, Status
+from service.runs.runs import FINAL, RunState, Status
 from service.runs.submission import RESUMED
 from service.wiring.server import ServerContext
 
@@ -28,26 +28,26 @@ async def _standing(at: ServerContext, principal: Principal, run_id: str) -> Run
     return await at.submission.of(principal.org).standing(run.id)
 
 
-def _row(run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "status": run.status,
-        "requester": run.requester,
-        "task": run.task.text,
-        "repo": run.task.repo,
-        "forked_from": run.forked_from,
-        "created_at": run.created_at,
-        "updated_at": run.updated_at,
-    }
-
-
 @router.get("/runs")
 async def list_runs(
     principal: Reader, at: TheContext, status: Status | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
 ) -> Response:
     """The newest runs."""
-    found = await at.application.engine.runs.list(org=principal.org, limit=limit, status=status)
-    return answer({"items": [_row(run) for run in found]})
+    runs = await at.application.engine.runs.list(org=principal.org, limit=limit, status=status)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": run.id,
+            "status": run.status,
+            "requester": run.requester,
+            "task": run.task.text,
+            "repo": run.task.repo,
+            "forked_from": run.forked_from,
+            "created_at": run.created_at,
+            "updated_at": run.updated_at,
+        }
+        for run in runs
+    ]
+    return answer({"items": rows})
 
 
 @router.get("/runs/{run_id}")

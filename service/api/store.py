@@ -34,7 +34,7 @@ class Delete(BaseModel):
     key: str = Key
 
 
-class Search(BaseModel):
+class ItemSearch(BaseModel):
     model_config = STRICT
 
     namespace_prefix: list[str] = Field(default_factory=list, max_length=20)
@@ -84,7 +84,7 @@ async def delete(principal: Runner, at: TheContext, item: Delete) -> None:
 
 
 @router.post("/items/search")
-async def search(principal: Reader, at: TheContext, asked: Search) -> dict[str, Any]:
+async def search(principal: Reader, at: TheContext, asked: ItemSearch) -> dict[str, Any]:
     """One page of what is below a namespace."""
     if asked.query:
         raise refuse("request_invalid", "Items are found by namespace and filter, not by meaning.")

@@ -71,7 +71,7 @@ class Patch(BaseModel):
     ttl: Any = None
 
 
-class Search(BaseModel):
+class ThreadSearch(BaseModel):
     model_config = STRICT
 
     metadata: dict[str, Any] = Field(default_factory=dict)
@@ -121,7 +121,7 @@ async def create(principal: Runner, at: TheContext, asked: Create) -> Response:
 
 
 @router.post("/search")
-async def search(principal: Reader, at: TheContext, asked: Search) -> Response:
+async def search(principal: Reader, at: TheContext, asked: ThreadSearch) -> Response:
     """One page of threads."""
     extracts = asked.extract or {}
     ensure_extracts(extracts)
@@ -140,7 +140,7 @@ async def search(principal: Reader, at: TheContext, asked: Search) -> Response:
 
 
 @router.post("/count")
-async def count(principal: Reader, at: TheContext, asked: Search) -> int:
+async def count(principal: Reader, at: TheContext, asked: ThreadSearch) -> int:
     """How many there are."""
     return await at.threads.count(asked.wanted(principal))
 

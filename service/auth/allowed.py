@@ -68,7 +68,8 @@ class AllowedRepositories:
             places = [canonical_url(repo)] if is_remote(repo) else [str(local_path(repo).resolve()), *map(str, folders)]
         except (ValueError, RuntimeError, OSError):
             places = [None]
-        kept = tuple(filter(None, map(_place, self.allowed)))
+        entries = [canonical_url(each) if is_remote(each) else str(local_path(each).resolve()) for each in self.allowed]
+        kept = tuple(filter(None, entries))
         for place in places:
             if place is None or not any(place == each or place.startswith(each.rstrip("/") + "/") for each in kept):
                 raise refuse("repo_refused", "This service may not use that repository.")
@@ -91,27 +92,16 @@ def canonical_url(url: str) -> str | None:
         return None
     segments = [segment for segment in path.split("/") if segment]
     plain = url.isascii() and url.isprintable() and "\\" not in url and parts.netloc.count("@") < 2  # noqa: PLR2004
-    odd = parts.query or parts.fragment or not host or not _HOST.match(host) or any(map(_climbs, segments))
-    if not plain or odd or _ambiguous(path) or path.count("/") != parts.path.count("/"):
+    # Some servers read ``.`` or ``..`` here: Windows drops blanks and dots at an end, Tomcat what follows a semicolon.
+    climbs = any(not segment.partition(";")[0].strip(". ") for segment in segments)
+    odd = parts.query or parts.fragment or not host or not _HOST.match(host) or climbs
+    # Still encoded, or with what some server takes for another character.
+    forms = {unicodedata.normalize(form, path) for form in ("NFC", "NFKC")}
+    ambiguous = len(forms) > 1 or bool({*"%\\?#"} & {*path}) or not path.isprintable()
+    if not plain or odd or ambiguous or path.count("/") != parts.path.count("/"):
         return None
     where = host.rstrip(".") if port in {None, _PORTS.get(parts.scheme)} else f"{host.rstrip('.')}:{port}"
     return "/".join((f"{parts.scheme}://{where}", *map(quote, segments)))
-
-
-def _ambiguous(path: str) -> bool:
-    """Whether a decoded path is still encoded, or holds what some server takes for another character."""
-    forms = {unicodedata.normalize(form, path) for form in ("NFC", "NFKC")}
-    return len(forms) > 1 or bool({*"%\\?#"} & {*path}) or not path.isprintable()
-
-
-def _climbs(segment: str) -> bool:
-    """Whether some server reads ``.`` or ``..``: blanks and dots at an end are dropped on Windows, ``;x`` by Tomcat."""
-    return not segment.partition(";")[0].strip(". ")
-
-
-def _place(allowed: str) -> str | None:
-    """An entry of the list as it is compared: a URL, or a folder."""
-    return canonical_url(allowed) if is_remote(allowed) else str(local_path(allowed).resolve())
 
 
 def listed(text: str) -> tuple[str, ...]:

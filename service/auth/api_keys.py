@@ -37,7 +37,7 @@ from database import reading, writing
 from domain import value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
-from service.auth.tokens import Token, new_token, read_token
+from service.auth.tokens import KeyToken, new_token, read_token
 from service.errors import refuse
 from service.tables import METADATA
 
@@ -202,7 +202,7 @@ class ApiKeys:
             await self._keep(conn, session, token)
         return session, token.text
 
-    async def _keep(self, conn: AsyncConnection, key: ApiKey, token: Token) -> None:
+    async def _keep(self, conn: AsyncConnection, key: ApiKey, token: KeyToken) -> None:
         row: dict[str, Any] = {name: getattr(key, name) for name in COLUMNS}
         await conn.execute(insert(KEYS).values(**row, mac=token.mac(self.pepper)))
 
@@ -338,8 +338,17 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
             until=key.expires_at,
             lent=tuple(role for role in held if role not in kept),
         )
-    return Principal(subject=key.subject, org=key.org, kind="api_key", roles=key.roles, scopes=key.scopes, key=key.id,
-               standing=key.standing, personal=key.personal, until=key.expires_at)  # fmt: skip
+    return Principal(
+        subject=key.subject,
+        org=key.org,
+        kind="api_key",
+        roles=key.roles,
+        scopes=key.scopes,
+        key=key.id,
+        standing=key.standing,
+        personal=key.personal,
+        until=key.expires_at,
+    )
 
 
 def _key(row: RowMapping) -> ApiKey:

@@ -54,7 +54,21 @@ class Issuer:
             head = jwt.get_unverified_header(token)
             if head.get("alg") not in self.algorithms:
                 raise jwt.InvalidAlgorithmError("algorithm")
-            key = await self._key(str(head.get("kid", "")))
+            kid = str(head.get("kid", ""))
+            if kid not in self._keys and self.monotonic() - self._fetched >= FETCH_AGAIN_S:
+                self._fetched = self.monotonic()
+                try:
+                    answer = (await self.client.get(self.jwks_url)).raise_for_status()
+                    found = jwt.PyJWKSet.from_dict(answer.json())
+                except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
+                    raise KeysUnavailable(
+                        f"The keys of the issuer cannot be read: {type(error).__name__}",
+                        hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
+                    ) from error
+                self._keys = {str(key.key_id): key for key in found.keys}
+            if kid not in self._keys:
+                raise jwt.InvalidKeyError("unknown key")
+            key = self._keys[kid]
             claims = jwt.decode(
                 token,
                 key,
@@ -67,25 +81,6 @@ class Issuer:
         except jwt.PyJWTError:
             raise refuse("token_invalid", "This login is not valid.") from None
         return self._who(claims)
-
-    async def _key(self, kid: str) -> jwt.PyJWK:
-        if kid not in self._keys and self.monotonic() - self._fetched >= FETCH_AGAIN_S:
-            self._fetched = self.monotonic()
-            await self._fetch()
-        if kid not in self._keys:
-            raise jwt.InvalidKeyError("unknown key")
-        return self._keys[kid]
-
-    async def _fetch(self) -> None:
-        try:
-            answer = (await self.client.get(self.jwks_url)).raise_for_status()
-            found = jwt.PyJWKSet.from_dict(answer.json())
-        except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
-            raise KeysUnavailable(
-                f"The keys of the issuer cannot be read: {type(error).__name__}",
-                hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
-            ) from error
-        self._keys = {str(key.key_id): key for key in found.keys}
 
     def _who(self, claims: Mapping[str, Any]) -> Principal:
         """Raises ``token_invalid`` for claims that no row can keep, and for a login that is yet to come."""

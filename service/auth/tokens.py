@@ -16,7 +16,7 @@ _PARTS = 5
 
 
 @value
-class Token:
+class KeyToken:
     """A token in its parts."""
 
     kind: str
@@ -36,12 +36,12 @@ class Token:
         return hmac.new(pepper, self.text.encode(), hashlib.sha256).hexdigest()
 
 
-def new_token(kind: str, env: str = "live") -> Token:
+def new_token(kind: str, env: str = "live") -> KeyToken:
     """A fresh one, with 256 random bits."""
-    return Token(kind=kind, env=env, id=secrets.token_hex(6), secret=secrets.token_hex(SECRET_BYTES))
+    return KeyToken(kind=kind, env=env, id=secrets.token_hex(6), secret=secrets.token_hex(SECRET_BYTES))
 
 
-def read_token(text: str) -> Token:
+def read_token(text: str) -> KeyToken:
     """Take a token apart. Raises ``key_invalid`` for anything that never was one."""
     parts = text.split("_")
     if len(parts) != _PARTS or parts[0] not in {"ak", "st"} or not text.isascii():
@@ -49,7 +49,7 @@ def read_token(text: str) -> Token:
     kind, env, id_, secret, crc = parts
     if not hmac.compare_digest(checksum(f"{kind}_{env}_{id_}_{secret}"), crc):
         raise refuse("key_invalid", "This API key is mistyped or cut off.")
-    return Token(kind=kind, env=env, id=id_, secret=secret)
+    return KeyToken(kind=kind, env=env, id=id_, secret=secret)
 
 
 def checksum(body: str) -> str:

@@ -55,7 +55,7 @@ class CaseResult:
 
 
 @value
-class Row:
+class BenchRow:
     """How one strategy did on all cases."""
 
     strategy: Name
@@ -108,7 +108,11 @@ async def attempt(
 
 
 async def _one(application: Application, strategy: str, case: Case, repo: Path) -> CaseResult:
-    await asyncio.to_thread(_laid_out, case, repo)
+    def lay_out_case() -> None:
+        repo.mkdir()
+        lay_out(FixRequest(files=case.files), repo)
+
+    await asyncio.to_thread(lay_out_case)
     named = application.settings.strategy if strategy == BASELINE else strategy
     task = Task(text=case.task, repo=str(repo), accept=case.accept, deliver="patch", strategy=named)
     started = time.monotonic()
@@ -127,6 +131,7 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         )
     seconds = time.monotonic() - started
     spent, ending = standing.values.get("spent"), standing.run.ending
+    proof = standing.values.get("proof")
     return CaseResult(
         strategy=strategy,
         case=case.name,
@@ -134,22 +139,12 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         status=standing.run.status,
         peak_mb=peak_mb(),
         # A change above the automatic tier waits for a person; that it works was proved before.
-        solved=_proved(standing) and standing.run.status in {"delivered", "interrupted"},
+        solved=(proof is not None and proof.ok) and standing.run.status in {"delivered", "interrupted"},
         code=ending.code if ending else "",
         models=await _models(application, standing),
         tokens=spent.tokens_in + spent.tokens_out if spent else 0,
         cost=spent.cost if spent else Decimal(0),
     )
-
-
-def _laid_out(case: Case, repo: Path) -> None:
-    repo.mkdir()
-    lay_out(FixRequest(files=case.files), repo)
-
-
-def _proved(standing: RunState) -> bool:
-    proof = standing.values.get("proof")
-    return proof is not None and proof.ok
 
 
 async def _models(application: Application, standing: RunState) -> tuple[str, ...]:
@@ -166,27 +161,26 @@ def peak_mb() -> float:
     return round(most / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-def rows(outcomes: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> tuple[Row, ...]:
+def rows(outcomes: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> tuple[BenchRow, ...]:
     """One row per strategy, in the order in which they ran. ``gigabytes`` knows what a model takes."""
-    return tuple(
-        _row(name, [o for o in outcomes if o.strategy == name], gigabytes)
-        for name in dict.fromkeys(o.strategy for o in outcomes)
-    )
-
-
-def _row(strategy: str, own: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> Row:
-    models = tuple(dict.fromkeys(model for outcome in own for model in outcome.models))
-    return Row(
-        strategy=strategy,
-        solved=sum(o.solved for o in own),
-        cases=len(own),
-        seconds=sum(o.seconds for o in own),
-        peak_mb=max(o.peak_mb for o in own),
-        models=models,
-        models_gb=sum(map(gigabytes, models)),
-        tokens=sum(o.tokens for o in own),
-        cost=sum((o.cost for o in own), Decimal(0)),
-    )
+    table: list[BenchRow] = []
+    for strategy in dict.fromkeys(outcome.strategy for outcome in outcomes):
+        own = [outcome for outcome in outcomes if outcome.strategy == strategy]
+        models = tuple(dict.fromkeys(model for outcome in own for model in outcome.models))
+        table.append(
+            BenchRow(
+                strategy=strategy,
+                solved=sum(o.solved for o in own),
+                cases=len(own),
+                seconds=sum(o.seconds for o in own),
+                peak_mb=max(o.peak_mb for o in own),
+                models=models,
+                models_gb=sum(map(gigabytes, models)),
+                tokens=sum(o.tokens for o in own),
+                cost=sum((o.cost for o in own), Decimal(0)),
+            )
+        )
+    return tuple(table)
 
 
 def _nobody(_: Event) -> None:

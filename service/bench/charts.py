@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain import Refused
-from service.bench.bench import Row
+from service.bench.bench import BenchRow
 
 WIDTH: Final = 30
 """Characters of the longest bar."""
 
 
-def bars(table: Sequence[Row]) -> str:
+def bars(table: Sequence[BenchRow]) -> str:
     """Solved cases and seconds of each strategy as bars of text."""
     longest = max((row.seconds for row in table), default=0.0) or 1.0
     wide = max((len(row.strategy) for row in table), default=0)
@@ -28,7 +28,7 @@ def _bar(share: float, sign: str = "█") -> str:
     return sign * round(share * WIDTH)
 
 
-def draw(table: Sequence[Row], path: Path) -> None:
+def draw(table: Sequence[BenchRow], path: Path) -> None:
     """Write success, time and memory of each strategy as a picture.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from domain import Refused
 from models.routing import load_catalogue
-from service.bench.bench import BASELINE, CaseResult, Row, attempt, cases, rows
+from service.bench.bench import BASELINE, BenchRow, CaseResult, attempt, cases, rows
 from service.bench.charts import bars, draw
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
@@ -54,7 +54,12 @@ def strategies(
         return found
 
     outcomes = run_async(work, as_json=as_json)
-    table = rows(outcomes, _gigabytes(read_settings()))
+    known = {card.id: card.memory_gb for card in load_catalogue(read_settings().catalogue).models}
+
+    def of(model: str) -> float:
+        return known.get(model, 0.0)
+
+    table = rows(outcomes, of)
     if as_json:
         print_json({"strategies": [plain(row) for row in table], "outcomes": [plain(o) for o in outcomes]})
     else:
@@ -112,7 +117,9 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
     try:
         async for line in child.stdout:
             found.append(_OUTCOME.validate_json(line))
-            err().print(_line(found[-1]), highlight=False)
+            o = found[-1]
+            mark = "[green]solved[/]" if o.solved else f"[red]{o.code or o.status}[/]"
+            err().print(f"{o.strategy:>12}  {o.case:<14} {o.seconds:6.1f} s  {mark}", highlight=False)
     finally:
         if child.returncode is None and len(found) < len(names):
             child.terminate()
@@ -126,21 +133,7 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
     return found
 
 
-def _line(o: CaseResult) -> str:
-    mark = "[green]solved[/]" if o.solved else f"[red]{o.code or o.status}[/]"
-    return f"{o.strategy:>12}  {o.case:<14} {o.seconds:6.1f} s  {mark}"
-
-
-def _gigabytes(settings: Settings) -> Callable[[str], float]:
-    known = {card.id: card.memory_gb for card in load_catalogue(settings.catalogue).models}
-
-    def of(model: str) -> float:
-        return known.get(model, 0.0)
-
-    return of
-
-
-def _table(table: Sequence[Row]) -> Table:
+def _table(table: Sequence[BenchRow]) -> Table:
     made = Table(box=None)
     for column in ("strategy", "solved", "time", "peak memory", "models' memory", "tokens", "cost", "models"):
         made.add_column(column, justify="left" if column in {"strategy", "models"} else "right")

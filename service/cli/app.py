@@ -15,7 +15,7 @@ from typer.main import get_command, get_group
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """Where a command is, and what the list of commands says about it."""
 
     module: str
@@ -24,48 +24,56 @@ class Entry:
     about: str
 
 
-ENTRIES: Final[dict[str, Entry]] = {
-    "run": Entry("cli.runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
-    "list": Entry("cli.runs", "list_runs", "List the newest runs."),
-    "show": Entry("cli.runs", "show", "Show how a run stands, its steps, its evidence and its answer."),
-    "diff": Entry("cli.runs", "diff", "Print what a run changed so far, as a unified diff."),
-    "resume": Entry(
+ENTRIES: Final[dict[str, CommandEntry]] = {
+    "run": CommandEntry("cli.runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
+    "list": CommandEntry("cli.runs", "list_runs", "List the newest runs."),
+    "show": CommandEntry("cli.runs", "show", "Show how a run stands, its steps, its evidence and its answer."),
+    "diff": CommandEntry("cli.runs", "diff", "Print what a run changed so far, as a unified diff."),
+    "resume": CommandEntry(
         "cli.runs", "resume", "Go on with a run where it stopped: after a signature, a crash, or a spent budget."
     ),
-    "answer": Entry("cli.runs", "answer", "Answer what the coder of a run asks; it goes on from there."),
-    "refine": Entry("cli.runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
-    "fork": Entry("cli.runs", "fork", "Start a new run from any step of an old one, with the files as they were."),
-    "cancel": Entry("cli.runs", "cancel", "End a run for good; its open approvals are cancelled with it."),
-    "trace": Entry("cli.runs", "trace", "Print a run as a tree of spans with durations, tokens and cost."),
-    "fix": Entry(
+    "answer": CommandEntry("cli.runs", "answer", "Answer what the coder of a run asks; it goes on from there."),
+    "refine": CommandEntry("cli.runs", "refine", "Ask for changes to what a run has made; it plans again from there."),
+    "fork": CommandEntry(
+        "cli.runs", "fork", "Start a new run from any step of an old one, with the files as they were."
+    ),
+    "cancel": CommandEntry("cli.runs", "cancel", "End a run for good; its open approvals are cancelled with it."),
+    "trace": CommandEntry("cli.runs", "trace", "Print a run as a tree of spans with durations, tokens and cost."),
+    "fix": CommandEntry(
         "cli.fix", "fix", 'Read {"logs": {…}, "files": {…}} from standard input, print {"diff": …, "metrics": …}.'
     ),
-    "doctor": Entry("cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."),
-    "serve": Entry("cli.server", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."),
-    "worker": Entry(
+    "doctor": CommandEntry(
+        "cli.sandbox", "doctor", "Probe Docker, the sandbox image, the model endpoint and this machine."
+    ),
+    "serve": CommandEntry(
+        "cli.server", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."
+    ),
+    "worker": CommandEntry(
         "cli.server", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
     ),
-    "migrate": Entry(
+    "migrate": CommandEntry(
         "cli.server",
         "migrate",
         "Make or change the tables on the server of SIGNOFF_DATABASE_URL. Doing it twice changes nothing.",
     ),
-    "jobs": Entry("cli.queue", "jobs_app", "The work of the service, and what of it died."),
-    "approvals": Entry("cli.approvals", "app", "Read what waits for a signature, and give or refuse it."),
-    "prompts": Entry(
+    "jobs": CommandEntry("cli.queue", "jobs_app", "The work of the service, and what of it died."),
+    "approvals": CommandEntry("cli.approvals", "app", "Read what waits for a signature, and give or refuse it."),
+    "prompts": CommandEntry(
         "cli.models", "prompts_app", "What the planner, the coder and the reviewer are told, in which versions."
     ),
-    "bench": Entry("bench.cli", "app", "Measure strategies and models on small bugs."),
-    "audit": Entry("cli.audit", "app", "Verify and export the tamper-evident record."),
-    "sandbox": Entry("cli.sandbox", "app", "Test the sandbox on this host."),
-    "models": Entry("cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."),
-    "keys": Entry("cli.keys", "app", "API keys of the service: list, add, give a standing, revoke."),
-    "usage": Entry(
+    "bench": CommandEntry("bench.cli", "app", "Measure strategies and models on small bugs."),
+    "audit": CommandEntry("cli.audit", "app", "Verify and export the tamper-evident record."),
+    "sandbox": CommandEntry("cli.sandbox", "app", "Test the sandbox on this host."),
+    "models": CommandEntry(
+        "cli.models", "app", "Which models there are, how their endpoints are, and who would be asked."
+    ),
+    "keys": CommandEntry("cli.keys", "app", "API keys of the service: list, add, give a standing, revoke."),
+    "usage": CommandEntry(
         "cli.models",
         "show_usage",
         "Show calls, tokens and money by model, run, person or day, and what choosing saved.",
     ),
-    "outbox": Entry("cli.queue", "outbox_app", "Letters on their way, and those that nobody took."),
+    "outbox": CommandEntry("cli.queue", "outbox_app", "Letters on their way, and those that nobody took."),
 }
 
 

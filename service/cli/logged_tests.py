@@ -25,12 +25,12 @@ def has_tests(files: Mapping[str, str]) -> bool:
 
 def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
     """A file of tests made of the assertions in the logs that speak of names the files define; None without any."""
-    defined = _defined(files)
+    defined = importable_names(files)
     known = {*defined, *dir(builtins)}
     bodies: list[str] = []
     used: set[str] = set()
-    for text in dict.fromkeys(text for log in logs.values() for text in _asserted(log)):
-        free = _free(text)
+    for text in dict.fromkeys(text for log in logs.values() for text in failed_statements(log)):
+        free = free_names(text)
         if free is not None and free & defined.keys() and free <= known:
             bodies.append(text)
             used |= free & defined.keys()
@@ -38,14 +38,14 @@ def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
         return None
     imports = [defined[name] for name in sorted(used)]
     sources = "import sys\n\nsys.path.insert(0, 'src')\n" if any(path.startswith("src/") for path in files) else ""
-    tests = [f"def test_{place}():\n{_indented(body)}" for place, body in enumerate(bodies, 1)]
+    tests = [f"def test_{place}():\n{plain_body(body)}" for place, body in enumerate(bodies, 1)]
     return "\n\n\n".join(["\n".join([f"{sources}", *dict.fromkeys(imports)]).strip(), *tests]) + "\n"
 
 
-def _asserted(log: str) -> Iterator[str]:
+def failed_statements(log: str) -> Iterator[str]:
     """Statements that failed: whole tests where they are shown, single assertions elsewhere."""
     log = log.replace("\r\n", "\n")
-    for lines in _shown(log):
+    for lines in shown_tests(log):
         yield "\n".join(line[8:] if line[4:8].isspace() else line[4:] for line in lines)
     for found in _FRAME.finditer(log):
         yield found[1]
@@ -53,7 +53,7 @@ def _asserted(log: str) -> Iterator[str]:
         yield f"assert repr({found[1]}) == {found[2]!r}"
 
 
-def _shown(log: str) -> Iterator[list[str]]:
+def shown_tests(log: str) -> Iterator[list[str]]:
     """Failing tests as pytest shows them: their lines up to the one that failed, which has a ``>`` in front."""
     lines: list[str] | None = None
     for line in log.split("\n"):
@@ -66,10 +66,13 @@ def _shown(log: str) -> Iterator[list[str]]:
             lines = None
 
 
-def _free(text: str) -> set[str] | None:
+def free_names(text: str) -> set[str] | None:
     """The names that statements need from outside; None when they are no Python, or assert nothing."""
     tree = python_tree(text)
-    if tree is None or not any(isinstance(node, ast.Assert) or _method(node) for node in ast.walk(tree)):
+    if tree is None:
+        return None
+    methods = (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)) and not any(m in _ASSERTED for m in methods):
         return None
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     stored = {node.id for node in names if not isinstance(node.ctx, ast.Load)} | (
@@ -78,11 +81,7 @@ def _free(text: str) -> set[str] | None:
     return {node.id for node in names} - stored
 
 
-def _method(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr in _ASSERTED
-
-
-def _indented(body: str) -> str:
+def plain_body(body: str) -> str:
     """The body of a test; assertions of unittest become plain ones."""
     tree = ast.parse(body)
     for place, node in enumerate(tree.body):
@@ -95,7 +94,7 @@ def _indented(body: str) -> str:
     return "\n".join(f"    {line}" for line in ast.unparse(tree).splitlines())
 
 
-def _defined(files: Mapping[str, str]) -> dict[str, str]:
+def importable_names(files: Mapping[str, str]) -> dict[str, str]:
     """Names of modules and of what they define at their top, each with the import that brings it."""
     found: dict[str, str] = {}
     for path, text in files.items():
@@ -107,12 +106,13 @@ def _defined(files: Mapping[str, str]) -> dict[str, str]:
         found.setdefault(
             parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
         )
-        for name in _top(text):
+        for name in top_names(text):
             found.setdefault(name, f"from {module} import {name}")
     return found
 
 
-def _top(text: str) -> Iterator[str]:
+def top_names(text: str) -> Iterator[str]:
+    """Yield the names that a module defines at its top."""
     tree = python_tree(text)
     for node in tree.body if tree is not None else ():
         match node:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from domain import FailureKind, Refused, Task, ensure_no_credential
 from models import Message, Prompt, Role, SelectionContext
-from models.routing import KIND_OF, ModelCard, Route, tier_for
+from models.routing import KIND_OF, ModelCard, tier_for
 from nodes import NAMES
 from sandbox import Check
 from service import report, usage
@@ -119,9 +119,7 @@ def route(
     failure: Annotated[str | None, typer.Option(help="Kind of the last failure: types, build, tests …")] = None,
     standing: Annotated[str, typer.Option(help="How the requester stands; as the catalogue has it unless given.")] = "",
     attempt: Annotated[int, typer.Option(min=1, max=20, help="Which attempt it would be.")] = 1,
-    look: Annotated[
-        bool, typer.Option("--look", help="Ask endpoints what they serve first; no model is asked.")
-    ] = False,
+    look: Annotated[bool, typer.Option("--look", help="Ask endpoints what they serve first.")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show who would be asked for a task, in which order and why. Nobody is called.
@@ -146,8 +144,8 @@ def route(
                 requester=local_user(),
                 standing=standing,
             )
-            errand = await _errand(application, wanted, attempt, _kind(failure))
-            return await _routes(application, errand, _roles(role), look=look)
+            errand = await _errand(application, wanted, attempt, failure_of(failure))
+            return await _routes(application, errand, roles_of(role), look=look)
 
     found = run_async(work, as_json=as_json)
     if as_json:
@@ -191,9 +189,14 @@ async def _errand(application: Application, task: Task, attempt: int, failure: F
     if task.repo:
         pinned = await application.store.pin("models-route", task.repo, task.base)
         tree, paths = pinned.tree, await application.store.files("models-route", pinned.tree)
-    expert = application.roster.choose_expert(task.text, paths)
     return SelectionContext(
-        run="models-route", org=application.org, task=task, tree=tree, expert=expert, attempt=attempt, failure=failure
+        run="models-route",
+        org=application.org,
+        task=task,
+        tree=tree,
+        expert=application.roster.choose_expert(task.text, paths),
+        attempt=attempt,
+        failure=failure,
     )
 
 
@@ -205,12 +208,28 @@ async def _routes(
     said = (Message(role="user", content=errand.task.text),)
     for role in roles:
         if await application.roster.model(role, errand, look=look) is None:
-            why = _why_nobody(application, role, errand)
+            why = "The policy allows none of the models."
+            if not application.board.registry.any(role):
+                why = "No model is configured."
+            elif role in application.catalogue.strategy(errand.task.strategy).spares:
+                why = "The strategy spares this role."
             routes.append({"role": role, "reason": why, "choices": [], "passed_over": []})
             continue
         model = application.board.model(role, errand)
         found, _ = await model.chosen(said, application.roster.settings(role), look=look)
-        routes.append({"role": role, **_route(found)})
+        choices = [
+            {
+                "model": c.asked_as,
+                "tier": c.card.tier,
+                "provider": c.card.provider,
+                "endpoint": c.card.endpoint,
+                "worst_cost": usage.money(c.worst_cost),
+            }
+            for c in found.choices
+        ]
+        routes.append(
+            {"role": role, "reason": found.reason, "choices": choices, "passed_over": list(found.passed_over)}
+        )
     return {
         "task": errand.task.text,
         "expert": errand.expert,
@@ -222,28 +241,8 @@ async def _routes(
     }
 
 
-def _why_nobody(application: Application, role: Role, errand: SelectionContext) -> str:
-    if not application.board.registry.any(role):
-        return "No model is configured."
-    spared = role in application.catalogue.strategy(errand.task.strategy).spares
-    return "The strategy spares this role." if spared else "The policy allows none of the models."
-
-
-def _route(found: Route) -> dict[str, Any]:
-    choices = [
-        {
-            "model": c.asked_as,
-            "tier": c.card.tier,
-            "provider": c.card.provider,
-            "endpoint": c.card.endpoint,
-            "worst_cost": usage.money(c.worst_cost),
-        }
-        for c in found.choices
-    ]
-    return {"reason": found.reason, "choices": choices, "passed_over": list(found.passed_over)}
-
-
-def _roles(role: str | None) -> tuple[Role, ...]:
+def roles_of(role: str | None) -> tuple[Role, ...]:
+    """The roles that an option means: the one it names, else all. Raises Refused ``option_invalid``."""
     if role is None:
         return tuple(KIND_OF)
     if role in KIND_OF:
@@ -251,7 +250,8 @@ def _roles(role: str | None) -> tuple[Role, ...]:
     raise Refused(f"There is no role {role!r}.", code="option_invalid", hint=f"Use one of: {', '.join(KIND_OF)}.")
 
 
-def _kind(failure: str | None) -> FailureKind | None:
+def failure_of(failure: str | None) -> FailureKind | None:
+    """The kind of failure that an option names. Raises Refused ``option_invalid``."""
     if failure is None or failure in (known := get_args(FailureKind)):
         return cast("FailureKind | None", failure)
     raise Refused(
@@ -341,7 +341,7 @@ def list_prompts(as_json: Annotated[bool, JSON] = False) -> None:
         return settings, [prompt for name in NAMES for prompt in await spoken(settings, name)]
 
     settings, found = run_async(work, as_json=as_json)
-    rows = [(prompt, _share(prompt, found, settings.prompts_staging_share)) for prompt in found]
+    rows = [(prompt, share_of(prompt, found, settings.prompts_staging_share)) for prompt in found]
     if as_json:
         print_json([{**_about(prompt), "share": share} for prompt, share in rows])
         return
@@ -390,7 +390,7 @@ def _about(prompt: Prompt) -> dict[str, Any]:
     return {"name": prompt.name, "version": prompt.version, "label": prompt.label}
 
 
-def _share(prompt: Prompt, found: list[Prompt], staging: float) -> float:
+def share_of(prompt: Prompt, found: list[Prompt], staging: float) -> float:
     """Share of the runs that get this version: of several with one label the first counts."""
     same = [p for p in found if p.name == prompt.name]
     first = {label: next((p for p in same if p.label == label), None) for label in ("production", "staging")}

@@ -1,6 +1,6 @@
 """Progress of a run at the terminal: one quiet line a fact, with colours there, without in a log."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,19 @@ class Progress:
             self._node = event.node
             return
         if event.kind == "text":
-            self._write(event.message, event.data)
+            # Name each file that is begun; with `verbose` show what is written there, line by line.
+            lane, who = str(event.data.get("id", "")), escape(str(event.data.get("provider", "")))
+            for kind, said in self._written.read(event.message, event.data):
+                if kind == "path":
+                    self._rest(lane)
+                    self._print(f"[dim]{who} writes[/] {escape(said[:300])}")
+                elif self.verbose:
+                    *full, rest = (self._lines.get(lane, "") + line_of((kind, said))).split("\n")
+                    self._lines[lane] = rest
+                    for each in full:
+                        self._print(f"[dim]{escape(each[:400])}[/]" if each.strip() else "")
             return
-        line = _LINES.get(event.kind)
+        line = LINES.get(event.kind)
         if line is not None:
             self._rest()
             self._print(line(event.message, event.data))
@@ -43,19 +53,6 @@ class Progress:
             shown = f"[bold blue]{self._node:>8}[/]  {harmless(text)}"
             self.console.print(shown, highlight=False, soft_wrap=True)
 
-    def _write(self, text: str, data: Mapping[str, Any]) -> None:
-        """Name each file that is begun; with ``verbose`` show what is written there, line by line."""
-        lane, who = str(data.get("id", "")), escape(str(data.get("provider", "")))
-        for kind, said in self._written.read(text, data):
-            if kind == "path":
-                self._rest(lane)
-                self._print(f"[dim]{who} writes[/] {escape(said[:300])}")
-            elif self.verbose:
-                *full, rest = (self._lines.get(lane, "") + line_of((kind, said))).split("\n")
-                self._lines[lane] = rest
-                for each in full:
-                    self._print(f"[dim]{escape(each[:400])}[/]" if each.strip() else "")
-
     def _rest(self, *lanes: str) -> None:
         """Show lines that will not become full any more."""
         for lane in lanes or tuple(self._lines):
@@ -63,7 +60,7 @@ class Progress:
             self._print(f"[dim]{escape(rest[:400])}[/]" if rest.strip() else "")
 
 
-def _started(message: str, data: dict[str, Any]) -> str:
+def started_line(message: str, data: dict[str, Any]) -> str:
     dirty = "  [yellow](uncommitted changes are not part of it)[/]" if data.get("dirty") else ""
     first = escape(message.splitlines()[0][:100]) if message else ""
     base = str(data.get("base", ""))[:10]
@@ -71,99 +68,99 @@ def _started(message: str, data: dict[str, Any]) -> str:
     return f"{first}\n          from {base}{dirty}, proved by [b]{proof}[/], as {data.get('expert')}"
 
 
-def _planned(_: str, data: dict[str, Any]) -> str:
+def plan_lines(_: str, data: dict[str, Any]) -> str:
     steps = [str(step) for step in data.get("steps", [])]
     lines = "".join(f"\n          {n}. {escape(step)}" for n, step in enumerate(steps, 1))
     return f"{len(steps)} step{'s' if len(steps) != 1 else ''}{lines}"
 
 
-def _command(message: str, data: dict[str, Any]) -> str:
+def command_line(message: str, data: dict[str, Any]) -> str:
     where = " [dim](clean checkout)[/]" if data.get("clean_checkout") else ""
     return f"[dim]$[/] {escape(message)}{where}"
 
 
-def _ended(message: str, data: dict[str, Any]) -> str:
+def ended_line(message: str, data: dict[str, Any]) -> str:
     colour = "green" if data.get("ok") else "red"
     counts = f" · {escape(str(data['counts']))}" if data.get("counts") else ""
     return f"  [{colour}]{escape(message)}{counts}[/] [dim]{float(data.get('ms', 0)) / 1_000:.1f} s[/]"
 
 
-def _proposed(message: str, data: dict[str, Any]) -> str:
+def proposal_line(message: str, data: dict[str, Any]) -> str:
     tried = int(data.get("tried", 1))
     after = f" after {tried} candidates" if tried > 1 else ""
     return f"[b]{escape(str(data.get('provider')))}[/] proposes a change{after}: {escape(message[:300])}"
 
 
-def _applied(message: str, _: dict[str, Any]) -> str:
+def applied_line(message: str, _: dict[str, Any]) -> str:
     return f"changed {escape(message)}" if message else ""
 
 
-def _rated(message: str, data: dict[str, Any]) -> str:
+def risk_line(message: str, data: dict[str, Any]) -> str:
     reasons = "; ".join(str(reason) for reason in data.get("reasons", []))
     return f"risk [{TIERS.get(message, 'white')}]{message.upper()}[/] [dim]{escape(reasons[:400])}[/]"
 
 
-def _ballot(message: str, data: dict[str, Any]) -> str:
+def ballot_line(message: str, data: dict[str, Any]) -> str:
     if not data.get("waiting"):
         return ""
     return f"needs a signature: ballot [b]{escape(message)}[/]"
 
 
-def _decided(message: str, data: dict[str, Any]) -> str:
+def decision_line(message: str, data: dict[str, Any]) -> str:
     who = ", ".join(str(v) for v in data.get("voters", [])) or "nobody"
     return f"{escape(message)} by {escape(who)}"
 
 
-def _delivered(message: str, data: dict[str, Any]) -> str:
+def delivery_line(message: str, data: dict[str, Any]) -> str:
     commit = str(data.get("commit") or "")[:12]
     return f"[green]delivered[/] {escape(message)} {commit}"
 
 
-def _tried(message: str, data: dict[str, Any]) -> str:
+def candidate_line(message: str, data: dict[str, Any]) -> str:
     verdict = "[green]passes[/]" if data.get("passed") else "[red]fails[/]"
     return f"candidate of {escape(message)} {verdict}"
 
 
-def _turn(_: str, data: dict[str, Any]) -> str:
+def turn_line(_: str, data: dict[str, Any]) -> str:
     mark = "" if data.get("ok") else f" [yellow]{escape(str(data.get('code') or 'not done'))}[/]"
     subject = " ".join(str(data.get("subject", "")).split())[:160]
     return f"[dim]{data.get('number')}.[/] {escape(str(data.get('action')))} {escape(subject)}{mark}"
 
 
-def _question(message: str, _: dict[str, Any]) -> str:
+def question_line(message: str, _: dict[str, Any]) -> str:
     return f"[yellow]asks:[/] {escape(message[:2_000])}"
 
 
-def _called(message: str, data: dict[str, Any]) -> str:
+def model_line(message: str, data: dict[str, Any]) -> str:
     tokens = f"{data.get('tokens_in', 0)} → {data.get('tokens_out', 0)} tokens"
     return f"[dim]asked {escape(message)}: {tokens}, {float(data.get('latency_ms', 0)) / 1_000:.1f} s[/]"
 
 
-def _reviewed(message: str, data: dict[str, Any]) -> str:
+def review_lines(message: str, data: dict[str, Any]) -> str:
     issues = "".join(f"\n          - {escape(str(i)[:300])}" for i in data.get("issues", []))
     return f"review: {'[green]ok[/]' if message == 'ok' else '[yellow]changes requested[/]'}{issues}"
 
 
-def _plain(message: str, _: dict[str, Any]) -> str:
+def note_line(message: str, _: dict[str, Any]) -> str:
     return f"[dim]{escape(message.strip()[:400])}[/]" if message.strip() else ""
 
 
-_LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
-    "run_started": _started,
-    "plan_made": _planned,
-    "replanned": _planned,
-    "command_started": _command,
-    "command_ended": _ended,
-    "change_proposed": _proposed,
-    "change_applied": _applied,
-    "candidate_tried": _tried,
-    "coder_turn": _turn,
-    "question_asked": _question,
-    "risk_rated": _rated,
-    "reviewed": _reviewed,
-    "ballot_opened": _ballot,
-    "ballot_decided": _decided,
-    "delivered": _delivered,
-    "model_called": _called,
-    "note": _plain,
+LINES: dict[str, Callable[[str, dict[str, Any]], str]] = {
+    "run_started": started_line,
+    "plan_made": plan_lines,
+    "replanned": plan_lines,
+    "command_started": command_line,
+    "command_ended": ended_line,
+    "change_proposed": proposal_line,
+    "change_applied": applied_line,
+    "candidate_tried": candidate_line,
+    "coder_turn": turn_line,
+    "question_asked": question_line,
+    "risk_rated": risk_line,
+    "reviewed": review_lines,
+    "ballot_opened": ballot_line,
+    "ballot_decided": decision_line,
+    "delivered": delivery_line,
+    "model_called": model_line,
+    "note": note_line,
 }

@@ -3,20 +3,29 @@
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import typer
-from pydantic import ValidationError
 from rich.prompt import Prompt
 from rich.table import Column, Table
 
-from domain import Budget, Refused, Task, ensure_no_credential
 from sandbox import Texts
-from sandbox.source import is_url
 from service import report
 from service.auth.four_eyes import local_user
 from service.cli.progress import Progress
 from service.cli.signing import sign
+from service.cli.tasks import (
+    COST,
+    MINUTES,
+    SANDBOX,
+    STEPS,
+    TOKENS,
+    budget_of,
+    one_of,
+    repository,
+    task_of,
+    text_of,
+)
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.report import harmless
@@ -42,11 +51,6 @@ OUTSIDE = typer.Option(
     "--outside",
     help="The words come from outsiders, such as an issue: egress, secrets and CI edits rate a tier higher.",
 )
-STEPS = typer.Option("--max-steps", min=1, help="Turns of the coder in all. The last one is proved and delivered, too.")
-COST = typer.Option("--max-cost", min=0, help="In the currency of the catalogue.")
-TOKENS = typer.Option("--max-tokens", min=0, help="Tokens in and out together.")
-MINUTES = typer.Option("--max-minutes", min=0.01, help="Wall time.")
-SANDBOX = typer.Option("--max-sandbox-seconds", min=0.01, help="Seconds of commands in sandboxes.")
 
 
 def run(
@@ -81,22 +85,25 @@ def run(
       signoff run --task - --deliver patch --json < task.txt
     """
     text = sys.stdin.read() if task == "-" else task
-    budget = Budget(
-        max_steps=max_steps,
-        max_cost=Decimal(str(max_cost)),
-        max_tokens=max_tokens,
-        max_minutes=max_minutes,
-        max_sandbox_seconds=max_sandbox_seconds,
-    )
+    budget = budget_of(max_steps, max_cost, max_tokens, max_minutes, max_sandbox_seconds)
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        deliver_as = _one(deliver, "--deliver", ("patch", "commit", "branch"))
-        made = _task(
-            text=_text(text), repo=_repo(repo), base=base, accept=accept, expert=expert, pipeline=not no_pipeline,
-            outside=outside, deliver=deliver_as, budget=budget, strategy=strategy or settings.strategy,
-            profile=_one(profile, "--profile", ("sealed", "packages")), requester=local_user(),
-        )  # fmt: skip
+        deliver_as = one_of(deliver, "--deliver", ("patch", "commit", "branch"))
+        made = task_of(
+            text=text_of(text),
+            repo=repository(repo),
+            base=base,
+            accept=accept,
+            expert=expert,
+            pipeline=not no_pipeline,
+            outside=outside,
+            deliver=deliver_as,
+            budget=budget,
+            strategy=strategy or settings.strategy,
+            profile=one_of(profile, "--profile", ("sealed", "packages")),
+            requester=local_user(),
+        )
         async with open_application(settings) as application:
             application.announce(err())
             application.warm()
@@ -160,7 +167,7 @@ def refine(
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
             found = await application.engine.runs.get(run, org=application.org)
-            await refine_run(application.engine, found, _text(wish))
+            await refine_run(application.engine, found, text_of(wish))
             return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
@@ -182,7 +189,7 @@ def answer(
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
             found = await application.engine.runs.get(run, org=application.org)
-            await answer_question(application.engine, found, _text(text), local_user())
+            await answer_question(application.engine, found, text_of(text), local_user())
             return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
@@ -357,44 +364,6 @@ def _finish(advanced: AdvancedRun, *, as_json: bool) -> None:
 def vars_of(value: Any) -> dict[str, Any]:
     """A frozen dataclass as plain values."""
     return {name: getattr(value, name) for name in value.__slots__}
-
-
-def _task(**fields: Any) -> Task:
-    try:
-        return Task(**fields)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise Refused(
-            f"The task cannot be taken: {wrong['loc'][0]}: {wrong['msg']}",
-            code="task_invalid",
-            hint="Options are text in UTF-8, of a sensible length: signoff run --help",
-        ) from None
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise Refused("The task is empty.", code="task_invalid", hint='Say what is to be done: --task "Fix …"')
-    return text.strip()
-
-
-def _repo(repo: str) -> str:
-    ensure_no_credential(repo)
-    if is_url(repo):
-        return repo
-    try:
-        return str(Path(repo).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # A loop of links, a name that is too long, nobody's home.
-        raise Refused(
-            f"{repo[:500]!r} is no folder: {error}",
-            code="not_a_repository",
-            hint="Name a folder with a git repository in it.",
-        ) from error
-
-
-def _one(given: str, option: str, allowed: tuple[str, ...]) -> Any:
-    if given in allowed:
-        return cast("Literal['patch']", given)
-    raise Refused(f"{option} {given!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")
 
 
 __all__ = ["answer", "cancel", "diff", "fork", "list_runs", "refine", "resume", "run", "show", "trace"]

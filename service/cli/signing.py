@@ -40,10 +40,6 @@ async def sign(application: Application, standing: RunState, sign_as: str | None
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     render(ballot, err())
-    return await _asked(application, ballot)
-
-
-async def _asked(application: Application, ballot: Ballot) -> bool:
     answer = Prompt.ask("Sign this?", choices=["approve", "reject", "later"], default="later", console=err())
     if answer == "later":
         return False

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from rich.console import Console
 from rich.tree import Tree
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +17,7 @@ from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
 from graphs import Nodes, coding
-from models import Model, PromptSource, Role
+from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
@@ -61,17 +60,7 @@ from service.wiring.telemetry import (
     trace_passage,
     witnessed,
 )
-from telemetry import (
-    Branch,
-    ListenedBackend,
-    Metrics,
-    Redactor,
-    Tracing,
-    Waiting,
-    logging_as,
-    read_trace,
-    render,
-)
+from telemetry import Metrics, Redactor, SpanNode, TracedBackend, Tracing, Waiting, logging_as, read_trace, render
 from telemetry.audit import Audit
 
 
@@ -83,7 +72,7 @@ class Application:
     org: str
     engine: RunEngine
     nodes: Nodes
-    """Who the engine's graph employs."""
+    """Of the engine's graph."""
     ballots: Ballots
     store: Store
     backend: Backend
@@ -153,7 +142,7 @@ class Application:
         where = "/".join(filter(None, (self.settings.sandbox, self.spec.runtime)))
         console.print(f"[dim]coder: {principal} · sandbox: {where}[/]", highlight=False)
 
-    async def spans(self, run: str) -> Branch:
+    async def spans(self, run: str) -> SpanNode:
         """The run's tree of spans."""
         return await read_trace(self.settings.home / "traces", run)
 
@@ -162,7 +151,7 @@ class Application:
         return await probe_endpoints(self.board)
 
     @staticmethod
-    def drawn(branch: Branch) -> Tree:
+    def drawn(branch: SpanNode) -> Tree:
         """The spans as a tree for a terminal."""
         return render(branch)
 
@@ -194,43 +183,100 @@ async def open_application(
             stack.enter_context(logs)
         metrics = Metrics()
         spans = await stack.enter_async_context(open_tracing(settings, redactor, metrics))
-        database = await open_storage(settings, stack)
-        saver = None if served_to else database.saver
-        application = await _furnish(settings, stack, spans, database, saver, served_to, models, clock)
-        yield replace(application, metrics=metrics)
+        storage = await open_storage(settings, stack)
+        database = storage.engine
+        audit = open_audit(settings, database, clock)
+        stack.push_async_callback(witnessed, audit)
+        if storage.server is None:
+            await prepare_sqlite(database, partial(make_tables, database))
+        else:
+            await ensure_migrated(database)
+        four_eyes = FourEyes(
+            engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
+        )
+        await four_eyes.look()
+        people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
+        connections = load_connections(settings.connections) if settings.connections else Connections()
+        ballots = StoredBallots(
+            engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
+        )
+        application = _furnish(settings, stack, spans, storage, people, ballots, audit, served_to, models, clock)
+        yield replace(application, metrics=metrics, connections=connections, server=storage.server)
 
 
-async def _furnish(  # noqa: PLR0917
+def _furnish(  # noqa: PLR0917
     settings: Settings,
     stack: AsyncExitStack,
     spans: Tracing,
-    rows: Storage,
-    saver: BaseCheckpointSaver[str] | None,
+    storage: Storage,
+    people: LocalDirectory,
+    ballots: Ballots,
+    audit: Audit,
     served_to: str | None,
     given: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
-    database = rows.engine
-    runs, audit = Runs(engine=database), open_audit(settings, database, clock)
-    stack.push_async_callback(witnessed, audit)
-    if rows.server is None:
-        await prepare_sqlite(database, partial(make_tables, database))
-    else:
-        await ensure_migrated(database)
-    people = await _directory(settings, database, clock)
-    connections = load_connections(settings.connections) if settings.connections else Connections()
-    ballots = StoredBallots(
-        engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
-    )
     pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
     stack.push_async_callback(pool.close)
-    backend, leases = ListenedBackend(backend=pool, tracer=spans.tracer), RunLeases()
+    backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
     workspaces = Workspaces(backend=obedient, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
-    catalogue = load_catalogue(settings.catalogue)
     masks = Masks(store, personal=settings.mask_personal)
+    roster = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
+    revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
+    nodes = build_nodes(
+        settings,
+        roster,
+        masks=masks,
+        workspaces=workspaces,
+        ballots=ballots,
+        spans=spans,
+        revise=revise,
+        clock=clock,
+        resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
+    )
+    return Application(
+        settings=settings,
+        org=settings.org,
+        engine=RunEngine(
+            graph=coding(nodes, checkpointer=None if served_to else storage.saver),  # that server brings its own
+            runs=Runs(engine=storage.engine),
+            ballots=ballots,
+            workspaces=workspaces,
+            store=store,
+            spans=RunSpans(spans),
+            org=settings.org,
+            clock=clock,
+            ended=scored_when_ended(settings),
+            lease_for=timedelta(seconds=settings.lease_s),
+            leases=leases,
+        ),
+        nodes=nodes,
+        ballots=ballots,
+        store=store,
+        backend=backend,
+        pool=pool,
+        spec=spec,
+        people=people,
+        roster=roster,
+        audit=audit,
+        revise=revise,
+    )
+
+
+def _select_models(  # noqa: PLR0917
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: AsyncEngine,
+    store: Store,
+    masks: Masks,
+    spans: Tracing,
+    given: Mapping[Role, Model] | None,
+    clock: Clock,
+) -> ModelSelection:
+    catalogue = load_catalogue(settings.catalogue)
     board = open_switchboard(
         settings,
         catalogue,
@@ -242,98 +288,15 @@ async def _furnish(  # noqa: PLR0917
         given=given,
         masker=partial(masker_of, masks, masks.personal),
     )
-    roster = _selection(settings, board)
-    resumer = replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None
-    revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
-    nodes = build_nodes(
-        settings, roster, store=store, masks=masks, workspaces=workspaces, ballots=ballots, spans=spans, revise=revise,
-        clock=clock,
-        resume_votes_as=resumer,
-    )  # fmt: skip
-    engine = RunEngine(
-        graph=coding(nodes, checkpointer=saver), runs=runs, ballots=ballots, workspaces=workspaces, store=store,
-        spans=RunSpans(spans), org=settings.org, clock=clock, ended=scored_when_ended(settings),
-        lease_for=timedelta(seconds=settings.lease_s), leases=leases,
-    )  # fmt: skip
-    return Application(
-        settings=settings, org=settings.org, engine=engine, nodes=nodes, ballots=ballots, store=store,
-        backend=backend, pool=pool, spec=spec, people=people, roster=roster, audit=audit, revise=revise,
-        connections=connections, server=rows.server,
-    )  # fmt: skip
-
-
-async def _directory(settings: Settings, database: AsyncEngine, clock: Clock) -> LocalDirectory:
-    """People who may sign, and whether four eyes are in force."""
-    four_eyes = FourEyes(
-        engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
-    )
-    await four_eyes.look()
-    return LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
-
-
-def build_nodes(
-    settings: Settings,
-    roster: ModelSelection,
-    *,
-    store: Store,
-    masks: Masks,
-    workspaces: Workspaces,
-    ballots: Ballots,
-    spans: Tracing,
-    revise: Reviser,
-    clock: Clock = now,
-    resume_votes_as: Voter | None = None,
-) -> Nodes:
-    """Give every node its colleague."""
-    risk, require, says = revise.engine, revise.require, wordings(settings)
-    changes = ChangeRunner(
-        workspaces=workspaces,
-        store=store,
-        masks=masks,
-        engine=risk,
-        require=require,
-        ballots=ballots,
-        tracer=spans.tracer,
-    )
-    return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
-        plan=Planner(workspaces=workspaces, store=store, masks=masks, roster=roster, prompt=says["plan"], clock=clock,
-                     tracer=spans.tracer),
-        execute=_executor(settings, roster, changes, says, trees=RecentTrees(store, masks), clock=clock),
-        observe=Observer(prompt=says["observe"], result=says["result"]),
-        replan=Replanner(
-            workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
-        ),
-        review=Reviewer(
-            workspaces=workspaces, store=store, masks=masks, roster=roster,
-            engine=risk, prompt=says["review"],
-            clock=clock, tracer=spans.tracer,
-        ),
-        assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
-        ask=Asker(ballots=ballots, masks=masks),
-        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise,
-                    decided=partial(trace_decision, spans)),
-        deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
-        tracer=spans.tracer,
-    )  # fmt: skip
-
-
-def _selection(settings: Settings, board: ModelRouter) -> ModelSelection:
     return ModelSelection(
         board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
     )
 
 
 def _executor(
-    settings: Settings,
-    roster: ModelSelection,
-    changes: ChangeRunner,
-    says: Mapping[str, PromptSource],
-    *,
-    trees: RecentTrees,
-    clock: Clock,
+    settings: Settings, changes: ChangeRunner, roster: ModelSelection, trees: RecentTrees, clock: Clock
 ) -> Executor:
-    """The coder, turn by turn or with one answer."""
+    says = wordings(settings)
     return Executor(
         changes=changes,
         roster=roster,
@@ -348,4 +311,62 @@ def _executor(
             provider_seconds=settings.repair_seconds,
         ),
         clock=clock,
+    )
+
+
+def build_nodes(
+    settings: Settings,
+    roster: ModelSelection,
+    *,
+    masks: Masks,
+    workspaces: Workspaces,
+    ballots: Ballots,
+    spans: Tracing,
+    revise: Reviser,
+    clock: Clock = now,
+    resume_votes_as: Voter | None = None,
+) -> Nodes:
+    """Build the nodes, each with what it works with."""
+    store, risk, require, says = revise.store, revise.engine, revise.require, wordings(settings)
+    decided = partial(trace_decision, spans)
+    changes = ChangeRunner(
+        workspaces=workspaces,
+        store=store,
+        masks=masks,
+        engine=risk,
+        require=require,
+        ballots=ballots,
+        tracer=spans.tracer,
+    )
+    return Nodes(
+        receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
+        plan=Planner(
+            workspaces=workspaces,
+            store=store,
+            masks=masks,
+            roster=roster,
+            prompt=says["plan"],
+            clock=clock,
+            tracer=spans.tracer,
+        ),
+        execute=_executor(settings, changes, roster, RecentTrees(store, masks), clock),
+        observe=Observer(prompt=says["observe"], result=says["result"]),
+        replan=Replanner(
+            workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
+        ),
+        review=Reviewer(
+            workspaces=workspaces,
+            store=store,
+            masks=masks,
+            roster=roster,
+            engine=risk,
+            prompt=says["review"],
+            clock=clock,
+            tracer=spans.tracer,
+        ),
+        assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
+        ask=Asker(ballots=ballots, masks=masks),
+        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
+        deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
+        tracer=spans.tracer,
     )

@@ -108,7 +108,14 @@ def open_switchboard(
     """
     database = Database(engine=engine, writing=writing)
     registry: ModelRegistry = (
-        FixedModels(models=given) if given is not None else _endpoints(settings, catalogue, stack, tracer)
+        FixedModels(models=given)
+        if given is not None
+        else EndpointRegistry(
+            settings=places(settings, catalogue),
+            catalogue=catalogue,
+            options=ClientOptions(price=catalogue.price, tracer=tracer, content=settings.trace_content),
+            stack=stack,
+        )
     )
 
     def ledger(errand: SelectionContext) -> StoredLedger:
@@ -151,14 +158,13 @@ def _similarity(settings: Settings) -> Similarity | None:
     return EmbeddingSimilarity(Embedder(endpoint=place))
 
 
-def _endpoints(settings: Settings, catalogue: Catalogue, stack: AsyncExitStack, tracer: Tracer) -> EndpointRegistry:
-    options = ClientOptions(price=catalogue.price, tracer=tracer, content=settings.trace_content)
-    return EndpointRegistry(settings=places(settings, catalogue), catalogue=catalogue, options=options, stack=stack)
-
-
 def places(settings: Settings, catalogue: Catalogue) -> EndpointSettings:
     """Where models are served, as the settings say. Raises Refused ``settings_invalid``."""
-    common = _common(settings, catalogue)
+    common = (
+        None
+        if not settings.model_base_url and not settings.model
+        else _endpoint(settings, catalogue, None, settings.model or None, ALL)
+    )
     own: dict[Role, ModelEndpoint] = {}
     for role in ROLES:
         url, model = getattr(settings, f"model_{role}_base_url", None), getattr(settings, f"model_{role}", None)
@@ -167,12 +173,6 @@ def places(settings: Settings, catalogue: Catalogue) -> EndpointSettings:
                 settings, catalogue, url, model or settings.model or None, f"SIGNOFF_MODEL_{role.upper()}"
             )
     return EndpointSettings(default=common, roles=own, keys=settings.model_keys)
-
-
-def _common(settings: Settings, catalogue: Catalogue) -> ModelEndpoint | None:
-    if not settings.model_base_url and not settings.model:
-        return None
-    return _endpoint(settings, catalogue, None, settings.model or None, ALL)
 
 
 def _endpoint(

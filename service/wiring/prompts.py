@@ -16,7 +16,7 @@ def wordings(settings: Settings) -> Mapping[str, PromptSource]:
     Raises:
         Refused: ``prompt_invalid`` for a file that is none; ``settings_invalid`` for Langfuse without its keys.
     """
-    return {name: _wording(settings, name) for name in NAMES}
+    return {name: remote(settings, name) if settings.langfuse_prompts else local(settings, name) for name in NAMES}
 
 
 def local(settings: Settings, name: str) -> PromptFiles:
@@ -33,10 +33,6 @@ def local(settings: Settings, name: str) -> PromptFiles:
             hint="Set SIGNOFF_PROMPTS to a folder with plan.md, execute.staging.md …",
         )
     return PromptFiles(prompts=prompts(name, theirs), staging_share=settings.prompts_staging_share)
-
-
-def _wording(settings: Settings, name: str) -> PromptSource:
-    return remote(settings, name) if settings.langfuse_prompts else local(settings, name)
 
 
 def remote(settings: Settings, name: str) -> LangfusePrompts:

@@ -194,13 +194,6 @@ async def _furnish(
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
-    hooks = InboundWebhooks(
-        voting=submission.voting,
-        people=application.people,
-        memory=messages,
-        clock=now,
-        integrations=application.connections.hooks,
-    )
     links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
         application=application,
@@ -212,7 +205,13 @@ async def _furnish(
         keys=keys_of(application),
         members=Members(engine=database, others=subjects, named=settings.signers),
         issuer=_issuer(settings, asking),
-        hooks=hooks,
+        hooks=InboundWebhooks(
+            voting=submission.voting,
+            people=application.people,
+            memory=messages,
+            clock=now,
+            integrations=application.connections.hooks,
+        ),
         messages=messages,
         items=Items(engine=database, clock=now),
         links=links,

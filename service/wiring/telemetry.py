@@ -22,8 +22,8 @@ from telemetry import (
     Identity,
     Metrics,
     Redactor,
-    Scorekeeper,
-    Scores,
+    ScoreClient,
+    ScoreReporter,
     Tracing,
     run_context,
     to_collector,
@@ -95,7 +95,7 @@ def scored_when_ended(settings: Settings) -> Ended:
     if not (settings.langfuse_host and settings.langfuse_public_key and settings.langfuse_secret_key):
         return nobody
     secret = settings.langfuse_secret_key.get_secret_value()
-    scores = Scores(
+    scores = ScoreClient(
         host=settings.langfuse_host,
         public_key=settings.langfuse_public_key,
         secret_key=secret,
@@ -103,7 +103,7 @@ def scored_when_ended(settings: Settings) -> Ended:
     )
 
     async def ended(standing: RunState) -> None:
-        await Scorekeeper(scores=scores).keep(standing.run.id, standing.values, at=standing.run.updated_at)
+        await ScoreReporter(scores=scores).keep(standing.run.id, standing.values, at=standing.run.updated_at)
 
     return ended
 

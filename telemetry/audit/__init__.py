@@ -1,6 +1,6 @@
 """The audit trail: tamper-evident, and able to forget a person."""
 
-from telemetry.audit.audit import Audit, Fact
+from telemetry.audit.audit import Audit, AuditedFact
 from telemetry.audit.chain import Checkpoint, Flaw, Line, Verification
 from telemetry.audit.subjects import HOUSE, Subjects
 from telemetry.audit.tables import create_audit, metadata
@@ -9,8 +9,8 @@ from telemetry.audit.witness import Folder, Witness, genuine
 __all__ = [
     "HOUSE",
     "Audit",
+    "AuditedFact",
     "Checkpoint",
-    "Fact",
     "Flaw",
     "Folder",
     "Line",

@@ -24,7 +24,7 @@ _MANY = 100
 """More flaws than this tell nobody anything new."""
 
 
-class Fact(Protocol):
+class AuditedFact(Protocol):
     """What other rooms report. ``actor`` is empty when no person did it."""
 
     @property
@@ -55,10 +55,20 @@ class Audit:
     trusted_keys: Sequence[str] = ()
     """Hexadecimal public keys of earlier signing keys; the present one is always trusted."""
 
-    async def append(self, conn: AsyncConnection, fact: Fact) -> None:
+    async def append(self, conn: AsyncConnection, fact: AuditedFact) -> None:
         """Write a fact inside the caller's transaction: both happen, or neither."""
         ref = await self.subjects.ref(conn, fact.org, fact.actor)
-        seq, prev_hash = await self._head(conn, fact.org)
+        # The last line's number and hash, locked until the transaction ends.
+        query = select(heads.c.seq, heads.c.hash).where(heads.c.org == fact.org).with_for_update()
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            try:
+                async with conn.begin_nested():
+                    await conn.execute(insert(heads).values(org=fact.org, seq=0, hash=genesis(fact.org)))
+            except IntegrityError:
+                pass  # another transaction wrote the organisation's first line
+            row = (await conn.execute(query)).one()
+        seq, prev_hash = row.seq, row.hash
         entry = Line(
             seq=seq + 1,
             at=fact.at,
@@ -73,19 +83,6 @@ class Audit:
         await conn.execute(insert(log).values(_LINE.dump_python(new)))
         await conn.execute(update(heads).where(heads.c.org == fact.org).values(seq=new.seq, hash=new.hash))
         await self.subjects.note(conn, fact.org, new.seq, ref, fact.note)
-
-    async def _head(self, conn: AsyncConnection, org: str) -> tuple[int, str]:
-        """The last line's number and hash, locked until the transaction ends."""
-        query = select(heads.c.seq, heads.c.hash).where(heads.c.org == org).with_for_update()
-        row = (await conn.execute(query)).one_or_none()
-        if row is None:
-            try:
-                async with conn.begin_nested():
-                    await conn.execute(insert(heads).values(org=org, seq=0, hash=genesis(org)))
-            except IntegrityError:
-                pass  # another transaction wrote the organisation's first line
-            row = (await conn.execute(query)).one()
-        return row.seq, row.hash
 
     async def checkpoint(self, org: str) -> Checkpoint | None:
         """Sign the present head and hand it to the witness. None while the chain is empty."""
@@ -119,14 +116,28 @@ class Audit:
         """Read the whole chain and hold it against every checkpoint the witness has."""
         kept = await self.witness.kept(org)
         wanted = {checkpoint.seq: checkpoint for checkpoint in kept}
-        flaws, end, count = [self._forged(c) for c in kept if not self._genuine(c)], (0, genesis(org)), 0
+        trusted = (self.signing_key.public_key().public_bytes_raw().hex(), *self.trusted_keys)
+        forged = "this checkpoint was not signed by a trusted key"
+        flaws = [Flaw(seq=c.seq, kind="forged_checkpoint", message=forged) for c in kept if not genuine(c, trusted)]
+        end, count = (0, genesis(org)), 0
         async with self._snapshot() as conn:
             async with aclosing(_batches(conn, log.c.org == org)) as batches:
                 async for batch in batches:
                     found, end = flaws_in(batch, after=end)
-                    flaws += found + [_unlike(row) for row in batch if _differs(row, wanted.get(row.seq))]
+                    flaws += found + [
+                        Flaw(seq=row.seq, kind="changed", message="a checkpoint saw another line here")
+                        for row in batch
+                        if row.seq in wanted and wanted[row.seq].hash != row.hash
+                    ]
                     count += len(batch)
-            flaws += await self._tail(conn, org, end, kept)
+            head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
+            # A chain whose end was cut off is whole in itself: only checkpoints and the head know of the lost lines.
+            for checkpoint in kept:
+                if checkpoint.seq > end[0]:
+                    saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
+                    flaws.append(Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {end[0]}"))
+            if (tuple(head) if head else (0, genesis(org))) != end:
+                flaws.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
         flaws = sorted(flaws, key=lambda flaw: flaw.seq)[:_MANY]
         return Verification(org=org, lines=count, checkpoints=len(kept), flaws=tuple(flaws))
 
@@ -136,23 +147,6 @@ class Audit:
         postgres = self.engine.dialect.name == "postgresql"
         async with self.engine.connect() as conn:
             yield await conn.execution_options(isolation_level="REPEATABLE READ") if postgres else conn
-
-    async def _tail(
-        self, conn: AsyncConnection, org: str, end: tuple[int, str], kept: Sequence[Checkpoint]
-    ) -> list[Flaw]:
-        head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
-        found = [_cut(checkpoint, end[0]) for checkpoint in kept if checkpoint.seq > end[0]]
-        if (tuple(head) if head else (0, genesis(org))) != end:
-            found.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
-        return found
-
-    def _genuine(self, checkpoint: Checkpoint) -> bool:
-        own = self.signing_key.public_key().public_bytes_raw().hex()
-        return genuine(checkpoint, (own, *self.trusted_keys))
-
-    def _forged(self, checkpoint: Checkpoint) -> Flaw:
-        message = "this checkpoint was not signed by a trusted key"
-        return Flaw(seq=checkpoint.seq, kind="forged_checkpoint", message=message)
 
     async def export(self, org: str, *, subject: str | None = None) -> AsyncGenerator[dict[str, Any]]:
         """Every line as JSON, with names and texts that were not erased; only one person's with ``subject``."""
@@ -184,16 +178,3 @@ async def _batches(conn: AsyncConnection, where: ColumnElement[bool]) -> AsyncGe
             return
         last = rows[-1]["seq"]
         yield [_LINE.validate_python(dict(row)) for row in rows]
-
-
-def _differs(entry: Line, checkpoint: Checkpoint | None) -> bool:
-    return checkpoint is not None and checkpoint.hash != entry.hash
-
-
-def _cut(checkpoint: Checkpoint, last: int) -> Flaw:
-    saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
-    return Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {last}")
-
-
-def _unlike(entry: Line) -> Flaw:
-    return Flaw(seq=entry.seq, kind="changed", message="a checkpoint saw another line here")

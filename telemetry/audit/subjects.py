@@ -58,7 +58,13 @@ class Subjects:
             async with conn.begin_nested():
                 await conn.execute(insert(subjects).values(row))
         except IntegrityError:  # another transaction met this person first
-            return await self.find(conn, org, subject) or _lost(ref)
+            if known := await self.find(conn, org, subject):
+                return known
+            raise Broken(
+                f"The audit subject {ref} vanished while it was being written.",
+                code="audit_subject_lost",
+                hint="Please report this, with what happened to the database at that moment.",
+            ) from None
         return ref
 
     async def find(self, conn: AsyncConnection, org: str, subject: str) -> str | None:
@@ -126,11 +132,3 @@ def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
             code="audit_key_wrong",
             hint="Use the key this database was written with (SIGNOFF_AUDIT_KEY).",
         ) from error
-
-
-def _lost(ref: str) -> str:
-    raise Broken(
-        f"The audit subject {ref} vanished while it was being written.",
-        code="audit_subject_lost",
-        hint="Please report this, with what happened to the database at that moment.",
-    )

@@ -41,33 +41,33 @@ class Folder:
     path: Path
 
     async def keep(self, checkpoint: Checkpoint) -> None:
-        await asyncio.to_thread(self._append, checkpoint)
+        def append() -> None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._file(checkpoint.org).open("ab") as file:
+                file.write(_CHECKPOINT.dump_json(checkpoint) + b"\n")
 
-    def _append(self, checkpoint: Checkpoint) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        with self._file(checkpoint.org).open("ab") as file:
-            file.write(_CHECKPOINT.dump_json(checkpoint) + b"\n")
+        await asyncio.to_thread(append)
 
     async def kept(self, org: str) -> Sequence[Checkpoint]:
-        return await asyncio.to_thread(self._read, org)
+        def read() -> Sequence[Checkpoint]:
+            file = self._file(org)
+            lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+            return [_CHECKPOINT.validate_python(json.loads(line)) for line in lines if line.strip()]
 
-    def _read(self, org: str) -> Sequence[Checkpoint]:
-        file = self._file(org)
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        return [_CHECKPOINT.validate_python(json.loads(line)) for line in lines if line.strip()]
+        return await asyncio.to_thread(read)
 
     async def latest(self, org: str) -> Checkpoint | None:
-        return await asyncio.to_thread(self._last, org)
+        def last() -> Checkpoint | None:
+            try:
+                with self._file(org).open("rb") as file:
+                    # From its end: the file only grows.
+                    file.seek(max(0, file.seek(0, 2) - _LONGEST))
+                    lines = file.read().splitlines()
+            except FileNotFoundError:
+                return None
+            return _CHECKPOINT.validate_json(lines[-1]) if lines else None
 
-    def _last(self, org: str) -> Checkpoint | None:
-        """The last whole line, without reading the file from its beginning."""
-        try:
-            with self._file(org).open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - _LONGEST))
-                lines = file.read().splitlines()
-        except FileNotFoundError:
-            return None
-        return _CHECKPOINT.validate_json(lines[-1]) if lines else None
+        return await asyncio.to_thread(last)
 
     def _file(self, org: str) -> Path:
         return self.path / f"{quote(org, safe='')}.jsonl"

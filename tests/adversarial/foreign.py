@@ -6,21 +6,83 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-HOOKS = ("applypatch-msg", "post-applypatch", "post-checkout", "post-commit", "post-index-change", "post-merge",
-         "post-receive", "post-rewrite", "post-update", "pre-applypatch", "pre-auto-gc", "pre-commit",
-         "pre-merge-commit", "pre-push", "pre-rebase", "pre-receive", "prepare-commit-msg", "proc-receive",
-         "push-to-checkout", "reference-transaction", "sendemail-validate", "update",
-         "fsmonitor-watchman")  # fmt: skip
+HOOKS = (
+    "applypatch-msg",
+    "post-applypatch",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-receive",
+    "post-rewrite",
+    "post-update",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-push",
+    "pre-rebase",
+    "pre-receive",
+    "prepare-commit-msg",
+    "proc-receive",
+    "push-to-checkout",
+    "reference-transaction",
+    "sendemail-validate",
+    "update",
+    "fsmonitor-watchman",
+)
 PROGRAMS = (
-    "core.fsmonitor", "core.sshCommand", "core.pager", "core.editor", "core.askPass", "core.gitProxy",
-    "core.alternateRefsCommand", "credential.helper", "diff.external", "diff.x.command", "diff.x.textconv",
-    "merge.x.driver", "filter.x.clean", "filter.x.smudge", "filter.x.process", "gpg.program", "gpg.ssh.program",
-    "gpg.x509.program", "uploadpack.packObjectsHook", "interactive.diffFilter", "sequence.editor", "pager.log",
-    "pager.status", "alias.log", "alias.status", "remote.origin.uploadpack", "remote.origin.receivepack",
-    "remote.origin.vcs", "trailer.x.command", "submodule.x.update", "init.templateDir", "core.hooksPath",
-)  # fmt: skip
-NAMES = ("x", "a=b", "a.b", "a b", "a\tb", "a\vb", "a\u2028b", "a\u0085b", "a\x1cb", "ünï", "a=b=c", "=", ".", "-",
-         "a]b", "core.fsmonitor")  # fmt: skip
+    "core.fsmonitor",
+    "core.sshCommand",
+    "core.pager",
+    "core.editor",
+    "core.askPass",
+    "core.gitProxy",
+    "core.alternateRefsCommand",
+    "credential.helper",
+    "diff.external",
+    "diff.x.command",
+    "diff.x.textconv",
+    "merge.x.driver",
+    "filter.x.clean",
+    "filter.x.smudge",
+    "filter.x.process",
+    "gpg.program",
+    "gpg.ssh.program",
+    "gpg.x509.program",
+    "uploadpack.packObjectsHook",
+    "interactive.diffFilter",
+    "sequence.editor",
+    "pager.log",
+    "pager.status",
+    "alias.log",
+    "alias.status",
+    "remote.origin.uploadpack",
+    "remote.origin.receivepack",
+    "remote.origin.vcs",
+    "trailer.x.command",
+    "submodule.x.update",
+    "init.templateDir",
+    "core.hooksPath",
+)
+NAMES = (
+    "x",
+    "a=b",
+    "a.b",
+    "a b",
+    "a\tb",
+    "a\vb",
+    "a\u2028b",
+    "a\u0085b",
+    "a\x1cb",
+    "ünï",
+    "a=b=c",
+    "=",
+    ".",
+    "-",
+    "a]b",
+    "core.fsmonitor",
+)
 """Of filter drivers: what splits at ``=``, at lines of Unicode, or at dots, loses some."""
 
 
@@ -33,8 +95,20 @@ class Trap:
     program: Path
 
     def git(self, *args: str) -> str:
-        command = ["git", "-C", self.path, "-c", "user.name=A", "-c", "user.email=a@example.invalid",
-                   "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *args]  # fmt: skip
+        command = [
+            "git",
+            "-C",
+            self.path,
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.invalid",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            *args,
+        ]
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
     @property
@@ -207,12 +281,37 @@ TRAPS: dict[str, Callable[[Trap], None]] = {
 }
 
 
-FIFOS = ("config", "config.worktree", "evil.cfg", "info/exclude", "info/attributes", "info/grafts", "index",
-         "packed-refs", "shallow", "commondir", "refs/heads/topic", "refs/heads/main", "HEAD", "ORIG_HEAD",
-         "objects/info/alternates", "objects/info/commit-graph", "objects/pack/multi-pack-index",
-         "objects/pack/pack-" + "1" * 40 + ".idx", "objects/11/" + "1" * 38, "logs/HEAD", "hooks/post-commit",
-         "modules", "../.gitignore", "../.gitattributes", "../a.py", "../.gitmodules", "../deep/.gitignore",
-         "../fifo", "../deep/b.py")  # fmt: skip
+FIFOS = (
+    "config",
+    "config.worktree",
+    "evil.cfg",
+    "info/exclude",
+    "info/attributes",
+    "info/grafts",
+    "index",
+    "packed-refs",
+    "shallow",
+    "commondir",
+    "refs/heads/topic",
+    "refs/heads/main",
+    "HEAD",
+    "ORIG_HEAD",
+    "objects/info/alternates",
+    "objects/info/commit-graph",
+    "objects/pack/multi-pack-index",
+    "objects/pack/pack-" + "1" * 40 + ".idx",
+    "objects/11/" + "1" * 38,
+    "logs/HEAD",
+    "hooks/post-commit",
+    "modules",
+    "../.gitignore",
+    "../.gitattributes",
+    "../a.py",
+    "../.gitmodules",
+    "../deep/.gitignore",
+    "../fifo",
+    "../deep/b.py",
+)
 """Where a FIFO would be waited for, seen from the git folder."""
 
 

@@ -78,8 +78,19 @@ async def test_the_traps_would_have_sprung(made, name):
     """The canary sings: git itself, asked in that folder, runs the program."""
     TRAPS[name](made)
     made.write("a.py", "touched")
-    made.raw("git", "-C", str(made.path), "-c", "user.name=a", "-c", "user.email=a@b.invalid", "commit", "-aqm", "x",
-             check=False)  # fmt: skip
+    made.raw(
+        "git",
+        "-C",
+        str(made.path),
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b.invalid",
+        "commit",
+        "-aqm",
+        "x",
+        check=False,
+    )
     assert made.sprung()
 
 
@@ -212,8 +223,13 @@ class TestRemotes:
 
     async def test_a_redirect_to_another_host_is_refused_before_it_is_asked(self, served, tmp_path):
         port, asked = served
-        for target in (f"http://localhost:{port}/repo", f"http://127.0.0.1:{port + 1}/repo", "file:///etc/passwd",
-                       f"http://user:word@127.0.0.1:{port}/repo", "ext::sh -c id"):  # fmt: skip
+        for target in (
+            f"http://localhost:{port}/repo",
+            f"http://127.0.0.1:{port + 1}/repo",
+            "file:///etc/passwd",
+            f"http://user:word@127.0.0.1:{port}/repo",
+            "ext::sh -c id",
+        ):
             with pytest.raises(Refused) as refused:
                 await Store(tmp_path / "store").pin("r", f"http://127.0.0.1:{port}/to/{target}")
             assert refused.value.stable_code == "repository_unreachable"

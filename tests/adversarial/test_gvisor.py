@@ -25,10 +25,14 @@ from tests.worlds.house import repository
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 SPEC = Spec(runtime="runsc")
 ON_ANY_GVISOR = {
-    "forge_runner_frame", "kill_pid1", "container_killed_from_outside", "cross_sandbox",
+    "forge_runner_frame",
+    "kill_pid1",
+    "container_killed_from_outside",
+    "cross_sandbox",
     "binary_ansi_invalid_utf8_prompt_marker_output",
-    "mount_bind_remount", "module_kexec_clock_chroot_swap",
-}  # fmt: skip
+    "mount_bind_remount",
+    "module_kexec_clock_chroot_swap",
+}
 """What a gVisor that lacks system calls can still be attacked with."""
 
 

@@ -11,8 +11,17 @@ from tests.architecture.tree import ROOMS, ROOT, modules, name_of, parsed
 
 OWN = {*ROOMS, "tests", "scripts", "benchmarks"}
 RUNS_INSIDE = {"inside", "attacks"}
-EXTRAS = {"langfuse", "langchain_huggingface", "transformers", "torch", "vllm", "langchain_anthropic", "psycopg",
-          "psycopg_pool", "procrastinate"}  # fmt: skip
+EXTRAS = {
+    "langfuse",
+    "langchain_huggingface",
+    "transformers",
+    "torch",
+    "vllm",
+    "langchain_anthropic",
+    "psycopg",
+    "psycopg_pool",
+    "procrastinate",
+}
 """Imported where they are used and only when they are there."""
 BROUGHT = {
     "httpx2": "langchain-openai",

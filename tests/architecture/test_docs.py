@@ -33,6 +33,19 @@ def test_generated_parts_are_those_the_code_makes(page):
     assert docs.filled(text, docs.PAGES[page]()) == text, told
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_measured_numbers_are_the_measured_ones(page):
+    text = page.read_text(encoding="utf-8")
+    assert docs.measured(text) == text, "run .venv/bin/python scripts/docs.py and commit what it writes"
+
+
+def test_a_number_that_was_measured_anew_changes_the_page():
+    assert (
+        docs.measured("a<!--=service.ready_s {:.0f} s-->9 s<!--/-->b")
+        == "a<!--=service.ready_s {:.0f} s-->2 s<!--/-->b"
+    )
+
+
 @pytest.mark.parametrize("page", docs.SCHEMAS)
 def test_schemas_are_those_the_code_reads(page):
     told = "run .venv/bin/python scripts/docs.py and commit what it writes"

@@ -112,8 +112,14 @@ def test_help_is_shown_without_importing_the_work():
 
 def test_there_is_one_way_to_an_endpoint_and_it_masks():
     """What opens an endpoint, or asks one that is open, is the models' own; everybody else asks ``Routed``."""
-    inner = {"models.clients.chat", "models.clients.vendors", "models.clients.huggingface", "models.clients.discovered",
-             "models.clients.openai", "models.routing.endpoints"}  # fmt: skip
+    inner = {
+        "models.clients.chat",
+        "models.clients.vendors",
+        "models.clients.huggingface",
+        "models.clients.discovered",
+        "models.clients.openai",
+        "models.routing.endpoints",
+    }
     outside = {
         name_of(path)
         for path in modules()

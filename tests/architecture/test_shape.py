@@ -7,12 +7,26 @@ from collections import Counter
 
 import pytest
 
-from tests.architecture.tree import ROOT, TEXT, allowed, files, module_name, modules, name_of, parsed
+from scripts import figures
+from tests.architecture.tree import (
+    ROOMS,
+    ROOT,
+    TEXT,
+    allowed,
+    allowed_numbers,
+    files,
+    module_name,
+    modules,
+    name_of,
+    parsed,
+)
 
 LONG, SHORT, CROWDED = 400, 40, 15
 """Lines of a file, at most and at least, and modules of a folder."""
 FUNCTION = 60
 EXPORTED = 30
+ONCE = 0.12
+"""Share of the functions that are private and used once: to follow one, a reader jumps to another place."""
 REGISTRIES = ("pypi.org", "pythonhosted.org", "npmjs.org", "crates.io", "rubygems.org", "proxy.golang.org")
 
 
@@ -48,9 +62,22 @@ def test_a_folder_is_seen_at_a_glance():
 
 
 def test_the_formatter_decides():
-    switch = re.compile(r"# fmt: (skip|off)")
-    off = {name_of(path) for path in modules() if switch.search(path.read_text(encoding="utf-8"))}
+    off = {name_of(path) for path in modules(tests=True) if figures.switches_off(path.read_text(encoding="utf-8"))}
     only_known(off, "unformatted", "the formatter is switched off")
+
+
+def test_a_type_name_has_one_meaning():
+    only_known(set(figures.double_names(ROOT)), "double_names", "two types of one name: one of them needs another word")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_is_used_once_is_written_where_it_is_used(room):
+    found, known = figures.figures_of(figures.modules(ROOT / room)), allowed_numbers("used_once")
+    if found.once_share < ONCE:
+        assert room not in known, f"{found.once_share:.1%} of {room}: take it out of allowed.toml"
+    else:
+        said = f"{found.once} of {found.functions} functions of {room} are private and used once"
+        assert found.once <= known.get(room, 0), f"{said}: write them where they are used, or name and test them alone"
 
 
 def test_functions_fit_on_a_screen():

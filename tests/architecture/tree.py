@@ -63,3 +63,9 @@ def allowed(what: str) -> set[str]:
     """An allow-list of ``allowed.toml``. It may only shrink: an entry that is not needed fails a test."""
     with (Path(__file__).parent / "allowed.toml").open("rb") as stream:
         return set(tomllib.load(stream)[what])
+
+
+def allowed_numbers(what: str) -> dict[str, int]:
+    """Numbers of ``allowed.toml`` that may only shrink: how many of something each room still has."""
+    with (Path(__file__).parent / "allowed.toml").open("rb") as stream:
+        return dict(tomllib.load(stream)[what])

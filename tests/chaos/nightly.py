@@ -97,8 +97,11 @@ async def _commits(life: Life, thread: str) -> int:
 
 
 def _said(name: str, tally: Tally) -> Tally:
-    print(f"{name}: {tally.kills} kills, {len(tally.threads)} runs, {tally.lost} lost, "  # noqa: T201
-          f"{tally.delivered_twice} delivered twice, {tally.took_s:.0f} s", flush=True)  # fmt: skip
+    print(  # noqa: T201
+        f"{name}: {tally.kills} kills, {len(tally.threads)} runs, {tally.lost} lost, "
+        f"{tally.delivered_twice} delivered twice, {tally.took_s:.0f} s",
+        flush=True,
+    )
     return tally
 
 

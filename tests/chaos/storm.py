@@ -107,9 +107,15 @@ class Clients:
 
 
 async def storm(
-    life: Life, *, kills: int, seed: int, ask: Ask = either, at_once: int = AT_ONCE, longest_s: float = LONGEST_S,
+    life: Life,
+    *,
+    kills: int,
+    seed: int,
+    ask: Ask = either,
+    at_once: int = AT_ONCE,
+    longest_s: float = LONGEST_S,
     progress: int = 0,
-) -> Tally:  # fmt: skip
+) -> Tally:
     """Kill the server ``kills`` times; afterwards let everything come to its end, and count.
 
     ``progress``: every second life takes so many runs in, however slow the machine is; the others may be too short.
@@ -134,6 +140,10 @@ async def storm(
         await life.start()
     ended = await life.settled(clients.threads, within_s=AFTERWARDS_S)
     return Tally(
-        kills=kills, threads=tuple(clients.threads), ended=ended, delivered=life.deliveries, last_node=last_node,
+        kills=kills,
+        threads=tuple(clients.threads),
+        ended=ended,
+        delivered=life.deliveries,
+        last_node=last_node,
         took_s=time.monotonic() - began,
-    )  # fmt: skip
+    )

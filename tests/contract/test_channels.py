@@ -122,11 +122,18 @@ def rendered(kind: str, *, run: str = "run-1", link: str = "https://signoff.exam
     assert render is not None
     return render(
         Notification(
-            topic="approval.pending", org="acme", run=run, ballot="b", action_digest=DIGEST, tier="high",
-            state="pending", expires_at=START, at=START,
+            topic="approval.pending",
+            org="acme",
+            run=run,
+            ballot="b",
+            action_digest=DIGEST,
+            tier="high",
+            state="pending",
+            expires_at=START,
+            at=START,
         ),
         link,
-    )  # fmt: skip
+    )
 
 
 def elements(node: Any) -> Any:

@@ -26,8 +26,12 @@ def socket() -> Generator[Path]:
 @pytest.mark.timeout(400)
 async def test_two_servers_and_three_workers(tmp_path: Path, socket: Path) -> None:
     postgres.sql(socket, "CREATE DATABASE cluster")
-    env = {"SIGNOFF_DATABASE_URL": postgres.libpq(socket, "cluster"), "SIGNOFF_SANDBOX": "unsafe-local",
-           "SIGNOFF_LEASE_S": "5", "SIGNOFF_DRAIN_S": "10"}  # fmt: skip
+    env = {
+        "SIGNOFF_DATABASE_URL": postgres.libpq(socket, "cluster"),
+        "SIGNOFF_SANDBOX": "unsafe-local",
+        "SIGNOFF_LEASE_S": "5",
+        "SIGNOFF_DRAIN_S": "10",
+    }
     cli, servers = Cli(tmp_path, env), Cli(tmp_path, {**env, "SIGNOFF_WORKERS": "0"})
     refused = await servers.run("serve", "--port", "0")
     assert (refused.code, "Traceback" in refused.err) == (2, False)

@@ -87,8 +87,15 @@ PLAN = Plan(goal="Sum all prices", steps=(Step(id="sum", title="Sum all prices")
 WRONG = {"files_to_update": [{"path": "shop/prices.py", "search": "sum(prices[1:])", "replace": "sum(prices[:1])"}]}
 BACK = {"files_to_update": [{"path": "shop/prices.py", "search": "sum(prices[:1])", "replace": "sum(prices)"}]}
 UNHAPPY = {"status": "changes_requested", "issues": [{"message": "say more"}], "final_answer_markdown": "No."}
-NOTED = {"files_to_update": [{"path": "shop/prices.py", "search": '"""Sum of all prices."""',
-                              "replace": '"""Sum of all prices, the first included."""'}]}  # fmt: skip
+NOTED = {
+    "files_to_update": [
+        {
+            "path": "shop/prices.py",
+            "search": '"""Sum of all prices."""',
+            "replace": '"""Sum of all prices, the first included."""',
+        }
+    ]
+}
 
 
 def planted(folder: Path) -> Path:

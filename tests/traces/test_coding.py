@@ -17,15 +17,24 @@ async def test_a_small_bug_is_fixed_signed_and_delivered(tmp_path: Path) -> None
     async with application(tmp_path, {"coder": [FIX], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo))
         assert story(events) == [
-            "→ receive", "  run_started",
-            "→ plan", "  plan_made",
-            "→ execute", "  step_started", "  risk_rated medium", "  change_applied shop/prices.py",
-            "→ observe", "  observed All commands passed.",
-            "→ review", "  reviewed ok",
-            "→ assess", "  risk_rated high",
-            "→ ask", "  ballot_opened",
+            "→ receive",
+            "  run_started",
+            "→ plan",
+            "  plan_made",
+            "→ execute",
+            "  step_started",
+            "  risk_rated medium",
+            "  change_applied shop/prices.py",
+            "→ observe",
+            "  observed All commands passed.",
+            "→ review",
+            "  reviewed ok",
+            "→ assess",
+            "  risk_rated high",
+            "→ ask",
+            "  ballot_opened",
             "→ wait",
-        ]  # fmt: skip
+        ]
         assert standing.run.status == "interrupted"
         assert git(repo, "branch", "--list", "signoff/*") == ""
 
@@ -67,8 +76,15 @@ async def test_the_same_answer_three_times_is_a_loop_and_ends_in_a_new_plan(tmp_
 
 async def test_rejection_with_words_plans_again_and_the_same_bytes_are_never_asked_twice(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    better = {"files_to_update": [{"path": "shop/prices.py", "search": '"""Sum of all prices."""',
-                                   "replace": '"""Sum of all prices, the first included."""'}]}  # fmt: skip
+    better = {
+        "files_to_update": [
+            {
+                "path": "shop/prices.py",
+                "search": '"""Sum of all prices."""',
+                "replace": '"""Sum of all prices, the first included."""',
+            }
+        ]
+    }
     answers = {"coder": [FIX, better], "planner": [PLAN], "reviewer": [OK, OK]}
     async with application(tmp_path, answers) as opened:
         standing, _ = await start(opened, task(repo))
@@ -96,11 +112,21 @@ async def test_a_rejection_without_words_ends_the_run(tmp_path: Path) -> None:
 
 async def test_a_weakened_test_goes_back(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo")
-    skip = {"files_to_update": [{"path": "tests/test_prices.py", "search": "def test_total",
-                                 "replace": "import pytest\n\n\n@pytest.mark.skip\ndef test_total"}]}  # fmt: skip
+    skip = {
+        "files_to_update": [
+            {
+                "path": "tests/test_prices.py",
+                "search": "def test_total",
+                "replace": "import pytest\n\n\n@pytest.mark.skip\ndef test_total",
+            }
+        ]
+    }
     both = {**skip, "files_to_update": [*skip["files_to_update"], *FIX["files_to_update"]]}
-    again = {"files_to_update": [{"path": "tests/test_prices.py", "search": "import pytest\n\n\n@pytest.mark.skip\n",
-                                  "replace": ""}]}  # fmt: skip
+    again = {
+        "files_to_update": [
+            {"path": "tests/test_prices.py", "search": "import pytest\n\n\n@pytest.mark.skip\n", "replace": ""}
+        ]
+    }
     async with application(tmp_path, {"coder": [both, again], "planner": [PLAN], "reviewer": [OK]}) as opened:
         standing, events = await start(opened, task(repo, deliver="patch"))
     lines = story(events)
@@ -160,9 +186,12 @@ async def test_independent_steps_are_worked_on_together_and_the_rest_waits_for_t
         standing, events = await start(opened, task(repo, text=long, deliver="patch"))
     assert standing.run.status == "delivered"
     assert [line for line in story(events) if line in {"→ execute", "  step_started"}] == [
-        "→ execute", "  step_started", "  step_started",
-        "→ execute", "  step_started",
-    ]  # fmt: skip
+        "→ execute",
+        "  step_started",
+        "  step_started",
+        "→ execute",
+        "  step_started",
+    ]
     assert "+All prices count now." in standing.values["diff"]
     assert standing.values["spent"].model_calls == 5
 

@@ -16,7 +16,10 @@ JUNIT = {**BUGGY, "pytest.ini": "[pytest]\naddopts = --junitxml=report.xml -p no
 PYTEST = "python3 -m pytest -q"
 LITTER = {
     **BUGGY,
-    "state.json": "1\n", "fixtures/a.txt": "a\n", "run.sh": "#!/bin/sh\n", ".gitignore": "*.log\n",
+    "state.json": "1\n",
+    "fixtures/a.txt": "a\n",
+    "run.sh": "#!/bin/sh\n",
+    ".gitignore": "*.log\n",
     "prove.py": (
         "import os, pathlib\n"
         "from shop.prices import total\n"
@@ -29,7 +32,7 @@ LITTER = {
         "if not os.path.lexists('link'): os.symlink('/etc/passwd', 'link')\n"
         "assert total([1, 2, 3]) == 6 and total([]) == 0\n"
     ),
-}  # fmt: skip
+}
 GENERATED = {
     **BUGGY,
     "schema.txt": "RATE = 2\n",
@@ -150,11 +153,15 @@ async def test_a_fork_delivers_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("strategy", ["balanced", "quality"])
 async def test_a_search_and_its_candidates_leave_nothing(tmp_path: Path, strategy: str) -> None:
     """The repair engine runs the tests hundreds of times in the sandbox, candidates on forks of it."""
-    repo = repository(tmp_path / "repo", {
-        **JUNIT, "count": "0\n",
-        "conftest.py": "import pathlib\nn = pathlib.Path(__file__).with_name('count')\nn.write_text('1')\n"
-        "pathlib.Path('trace.out').write_text('x')\n",
-    })  # fmt: skip
+    repo = repository(
+        tmp_path / "repo",
+        {
+            **JUNIT,
+            "count": "0\n",
+            "conftest.py": "import pathlib\nn = pathlib.Path(__file__).with_name('count')\nn.write_text('1')\n"
+            "pathlib.Path('trace.out').write_text('x')\n",
+        },
+    )
     answers: Any = {"coder": [FIX], "reviewer": [OK]} if strategy == "quality" else None
     async with application(tmp_path, answers, sandbox="docker") as opened:
         run, _ = await delivered(opened, repo, accept=PYTEST, strategy=strategy)

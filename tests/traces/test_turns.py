@@ -195,8 +195,13 @@ async def test_the_same_thing_three_times_is_told_once_and_then_planned_anew(tmp
         standing, events = await start(opened, task(repo, deliver="patch"))
         assert standing.run.status == "delivered", standing.run.ending
         assert turns(events) == [
-            "1 run True", "2 run True", "3 run True", "4 run True turns_repeat", "1 edit True", "2 done True",
-        ]  # fmt: skip
+            "1 run True",
+            "2 run True",
+            "3 run True",
+            "4 run True turns_repeat",
+            "1 edit True",
+            "2 done True",
+        ]
         asked = opened.board.registry.models["coder"].asked  # type: ignore[attr-defined]
         assert "do something different" in asked[3][-1].content
         assert "do something different" not in asked[2][-1].content

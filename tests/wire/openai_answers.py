@@ -104,12 +104,16 @@ def events(step: dict[str, Any], request: Received) -> list[str]:
     for number, (name, arguments) in enumerate(step.get("calls", ())):
         written = arguments if isinstance(arguments, str) else json.dumps(arguments)
         deltas.append({"tool_calls": [{**calling(name, "", number), "index": number}]})
-        deltas += [{"tool_calls": [{"index": number, "function": {"arguments": written[i : i + PIECE]}}]}
-                   for i in range(0, len(written), PIECE)]  # fmt: skip
+        deltas += [
+            {"tool_calls": [{"index": number, "function": {"arguments": written[i : i + PIECE]}}]}
+            for i in range(0, len(written), PIECE)
+        ]
     if tool := called(step, request):
         deltas = [{"role": "assistant", "content": None, "tool_calls": [{**calling(tool, ""), "index": 0}]}]
-        deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": text[i : i + PIECE]}}]}
-                   for i in range(0, len(text), PIECE)]  # fmt: skip
+        deltas += [
+            {"tool_calls": [{"index": 0, "function": {"arguments": text[i : i + PIECE]}}]}
+            for i in range(0, len(text), PIECE)
+        ]
     out = [{**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     end = {"index": 0, "delta": {}, "finish_reason": finished(step)}
     out.append({**common, "choices": [end]})

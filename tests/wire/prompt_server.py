@@ -29,9 +29,14 @@ class PromptServer:
         """Give a prompt this label, as somebody would on Langfuse's page."""
         kind = "text" if isinstance(prompt, str) else "chat"
         self.prompts[name, label] = {
-            "name": name, "version": version, "type": kind, "prompt": prompt, "labels": [label], "tags": [],
+            "name": name,
+            "version": version,
+            "type": kind,
+            "prompt": prompt,
+            "labels": [label],
+            "tags": [],
             "config": {},
-        }  # fmt: skip
+        }
 
     def answer(self, path: str, authorization: str) -> tuple[int, bytes]:
         if self.hangs is not None:

@@ -32,8 +32,12 @@ async def test_each_artefact_is_asked_for_by_name_and_comes_back(answer, said):
 
 async def test_text_streams_in_and_usage_is_counted():
     heard = []
-    usage = {"prompt_tokens": 90, "completion_tokens": 30, "total_tokens": 120,
-             "prompt_tokens_details": {"cached_tokens": 64}}  # fmt: skip
+    usage = {
+        "prompt_tokens": 90,
+        "completion_tokens": 30,
+        "total_tokens": 120,
+        "prompt_tokens_details": {"cached_tokens": 64},
+    }
     async with OpenAIServer([{"answer": PLAN, "usage": usage}]) as server:
         reply = await ask(server, heard=heard.append)
     assert Plan(**json.loads("".join(heard))) == PLAN
@@ -63,11 +67,14 @@ async def test_plain_text_has_no_form():
     assert "response_format" not in server.asked[0].body
 
 
-@pytest.mark.parametrize("text", [
-    "<think>Let me see { not json }</think>\n{}",
-    "Sure! Here it is:\n```json\n{}\n```\nDone.",
-    '{{"plan": {}}}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>Let me see { not json }</think>\n{}",
+        "Sure! Here it is:\n```json\n{}\n```\nDone.",
+        '{{"plan": {}}}',
+    ],
+)
 async def test_what_stands_around_the_json_does_no_harm(text):
     said = text.replace("{}", '{"goal": "Fix it", "steps": [{"id": "1", "title": "Look"}], "mood": 1}')
     said = said.replace("{{", "{").replace("}}}", "}}")
@@ -111,11 +118,14 @@ async def test_one_round_of_repair():
     assert "steps" in second[-1]["content"]
 
 
-@pytest.mark.parametrize("step", [
-    {"answer": "I would rather not."},
-    {"answer": ""},
-    {"answer": '{"unknown": 1}'},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"answer": "I would rather not."},
+        {"answer": ""},
+        {"answer": '{"unknown": 1}'},
+    ],
+)
 async def test_no_answer_after_one_repair_is_unreadable(step):
     async with OpenAIServer([{**step, "repeat": True}]) as server:
         with pytest.raises(Unreadable) as caught:

@@ -36,12 +36,18 @@ async def test_wishes_are_compared_by_meaning():
     assert {request.body["model"] for request in server.requests} == {"e"}
 
 
-@pytest.mark.parametrize("reply", [
-    as_json(200, {"data": [{"index": 0, "embedding": [1.0]}]}), as_json(200, {"data": [{"embedding": "x"}]}),
-    as_json(500, {}), as_json(200, {"ok": True}), Answer(body=b"<html>"),
-    Answer(body=b'{"data": [{"index": 0, "embedding": [NaN]}, {"index": 1, "embedding": [1.0]}]}'),
-    Answer(body=b'{"data": "' + b"x" * (3 << 20) + b'"}'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "reply",
+    [
+        as_json(200, {"data": [{"index": 0, "embedding": [1.0]}]}),
+        as_json(200, {"data": [{"embedding": "x"}]}),
+        as_json(500, {}),
+        as_json(200, {"ok": True}),
+        Answer(body=b"<html>"),
+        Answer(body=b'{"data": [{"index": 0, "embedding": [NaN]}, {"index": 1, "embedding": [1.0]}]}'),
+        Answer(body=b'{"data": "' + b"x" * (3 << 20) + b'"}'),
+    ],
+)
 async def test_whatever_else_comes_back_is_no_vector_and_stops_nobody(reply):
     async with Embeds() as server:
         server.reply = reply

@@ -10,31 +10,37 @@ from tests.wire.asking import ASK, PLAN, QUICK, ask
 from tests.wire.openai_server import OpenAIServer
 
 
-@pytest.mark.parametrize(("step", "error", "code"), [
-    ({"status": 401}, Refused, "llm_unauthorized"),
-    ({"status": 403}, Refused, "llm_unauthorized"),
-    ({"status": 404}, Refused, "llm_unknown_model"),
-    ({"status": 400, "message": "bad"}, Refused, "llm_bad_request"),
-    ({"status": 422, "message": "bad"}, Refused, "llm_bad_request"),
-    ({"status": 413}, ContextTooLong, "context_too_long"),
-    ({"status": 429}, RateLimited, "rate_limit_exceeded"),
-    ({"status": 429, "message": "You exceeded your current quota"}, Refused, "llm_no_credit"),
-    ({"status": 402, "message": "Insufficient credits"}, Refused, "llm_no_credit"),
-    ({"status": 500}, Unavailable, "llm_unavailable"),
-    ({"status": 503}, Unavailable, "llm_unavailable"),
-    ({"break": True}, Unavailable, "llm_unavailable"),
-    ({"answer": PLAN, "cut_after": 0}, Unavailable, "llm_unavailable"),
-    ({"answer": PLAN, "cut_after": 3}, Unavailable, "llm_unavailable"),
-    ({"answer": "x", "finish": "content_filter"}, Refused, "llm_content_filter"),
-    ({"raw": "<html>hello</html>", "content_type": "text/html"}, Unreadable, "llm_unreadable"),
-    ({"raw": '{"ok": true}'}, Unreadable, "llm_unreadable"),
-    ({"raw": '{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'}, Refused, "llm_unknown_model"),
-    ({"raw": '{"error": {"message": "You exceeded your current quota"}}'}, Refused, "llm_no_credit"),
-    ({"raw": '{"error": {"message": "the cat sat on the cable"}}'}, Unavailable, "llm_unavailable"),
-    ({"raw": "data: {oops\n\n", "content_type": "text/event-stream"}, Unreadable, "llm_unreadable"),
-    ({"raw": 'data: {"error": {"message": "no slots", "code": 503}}\n\n', "content_type": "text/event-stream"},
-     Unavailable, "llm_unavailable"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "error", "code"),
+    [
+        ({"status": 401}, Refused, "llm_unauthorized"),
+        ({"status": 403}, Refused, "llm_unauthorized"),
+        ({"status": 404}, Refused, "llm_unknown_model"),
+        ({"status": 400, "message": "bad"}, Refused, "llm_bad_request"),
+        ({"status": 422, "message": "bad"}, Refused, "llm_bad_request"),
+        ({"status": 413}, ContextTooLong, "context_too_long"),
+        ({"status": 429}, RateLimited, "rate_limit_exceeded"),
+        ({"status": 429, "message": "You exceeded your current quota"}, Refused, "llm_no_credit"),
+        ({"status": 402, "message": "Insufficient credits"}, Refused, "llm_no_credit"),
+        ({"status": 500}, Unavailable, "llm_unavailable"),
+        ({"status": 503}, Unavailable, "llm_unavailable"),
+        ({"break": True}, Unavailable, "llm_unavailable"),
+        ({"answer": PLAN, "cut_after": 0}, Unavailable, "llm_unavailable"),
+        ({"answer": PLAN, "cut_after": 3}, Unavailable, "llm_unavailable"),
+        ({"answer": "x", "finish": "content_filter"}, Refused, "llm_content_filter"),
+        ({"raw": "<html>hello</html>", "content_type": "text/html"}, Unreadable, "llm_unreadable"),
+        ({"raw": '{"ok": true}'}, Unreadable, "llm_unreadable"),
+        ({"raw": '{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'}, Refused, "llm_unknown_model"),
+        ({"raw": '{"error": {"message": "You exceeded your current quota"}}'}, Refused, "llm_no_credit"),
+        ({"raw": '{"error": {"message": "the cat sat on the cable"}}'}, Unavailable, "llm_unavailable"),
+        ({"raw": "data: {oops\n\n", "content_type": "text/event-stream"}, Unreadable, "llm_unreadable"),
+        (
+            {"raw": 'data: {"error": {"message": "no slots", "code": 503}}\n\n', "content_type": "text/event-stream"},
+            Unavailable,
+            "llm_unavailable",
+        ),
+    ],
+)
 async def test_every_failure_has_a_name(step, error, code):
     async with OpenAIServer([{**step, "repeat": True}]) as server:
         with pytest.raises(error) as caught:
@@ -44,10 +50,15 @@ async def test_every_failure_has_a_name(step, error, code):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(("header", "low", "high"), [
-    ("7", 7, 7), ("0.5", 0.5, 0.5), ("Fri, 31 Dec 2999 23:59:59 GMT", 1e9, 1e11),
-    ("Mon, 01 Jan 2001 00:00:00 GMT", 0, 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ("7", 7, 7),
+        ("0.5", 0.5, 0.5),
+        ("Fri, 31 Dec 2999 23:59:59 GMT", 1e9, 1e11),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 0, 0),
+    ],
+)
 async def test_retry_after_in_seconds_or_as_a_date(header, low, high):
     async with OpenAIServer([{"status": 429, "headers": {"retry-after": header}}]) as server:
         with pytest.raises(RateLimited) as caught:

@@ -90,9 +90,15 @@ async def test_whatever_it_answers_our_own_is_spoken(server, status, body):
 
 @pytest.mark.parametrize(
     "prompt",
-    ["no part", "<!-- system -->\n{% if %}", "<!-- system -->\n{{ unknown }}", [], [{"role": "tool", "content": "x"}],
-     "<!-- system -->\n{{ ''.__class__.__mro__ }}"],
-)  # fmt: skip
+    [
+        "no part",
+        "<!-- system -->\n{% if %}",
+        "<!-- system -->\n{{ unknown }}",
+        [],
+        [{"role": "tool", "content": "x"}],
+        "<!-- system -->\n{{ ''.__class__.__mro__ }}",
+    ],
+)
 async def test_a_prompt_that_cannot_be_spoken_is_not(server, prompt):
     server.label("signoff-plan", "production", prompt)
     assert (await said(source(server)))[0] == "Our own, Ada."

@@ -17,36 +17,75 @@ OK = [{"answer": "one two three", "repeat": True, "when": "text"}, {"answer": {"
 OPEN = Tool(name="open", parameters={"type": "object", "properties": {"path": {"type": "string"}}})
 
 OLLAMA = {
-    "GET /v1/models": {"object": "list", "data": [
-        {"id": "qwen2.5-coder:7b", "object": "model", "created": 1_730_000_000, "owned_by": "library"}]},
+    "GET /v1/models": {
+        "object": "list",
+        "data": [{"id": "qwen2.5-coder:7b", "object": "model", "created": 1_730_000_000, "owned_by": "library"}],
+    },
     "GET /api/version": {"version": "0.12.6"},
-    "POST /api/generate": {"model": "qwen2.5-coder:7b", "created_at": "2026-11-30T06:00:00Z", "response": "",
-                           "done": True, "done_reason": "load"},
-    "GET /api/ps": {"models": [{
-        "name": "qwen2.5-coder:7b", "model": "qwen2.5-coder:7b", "size": 5_333_539_264, "digest": "dae161e27b0e",
-        "details": {"format": "gguf", "family": "qwen2"}, "expires_at": "2026-11-30T06:30:00Z",
-        "size_vram": 5_333_539_264, "context_length": 4_096}]},
-}  # fmt: skip
-LM_MODEL = {"id": "qwen2.5-coder-7b-instruct", "object": "model", "type": "llm", "publisher": "lmstudio-community",
-            "arch": "qwen2", "compatibility_type": "gguf", "quantization": "Q4_K_M",
-            "max_context_length": 32_768}  # fmt: skip
+    "POST /api/generate": {
+        "model": "qwen2.5-coder:7b",
+        "created_at": "2026-11-30T06:00:00Z",
+        "response": "",
+        "done": True,
+        "done_reason": "load",
+    },
+    "GET /api/ps": {
+        "models": [
+            {
+                "name": "qwen2.5-coder:7b",
+                "model": "qwen2.5-coder:7b",
+                "size": 5_333_539_264,
+                "digest": "dae161e27b0e",
+                "details": {"format": "gguf", "family": "qwen2"},
+                "expires_at": "2026-11-30T06:30:00Z",
+                "size_vram": 5_333_539_264,
+                "context_length": 4_096,
+            }
+        ]
+    },
+}
+LM_MODEL = {
+    "id": "qwen2.5-coder-7b-instruct",
+    "object": "model",
+    "type": "llm",
+    "publisher": "lmstudio-community",
+    "arch": "qwen2",
+    "compatibility_type": "gguf",
+    "quantization": "Q4_K_M",
+    "max_context_length": 32_768,
+}
 LM_STUDIO = {
-    "GET /v1/models": {"object": "list", "data": [
-        {"id": LM_MODEL["id"], "object": "model", "owned_by": "organization_owner"}]},
+    "GET /v1/models": {
+        "object": "list",
+        "data": [{"id": LM_MODEL["id"], "object": "model", "owned_by": "organization_owner"}],
+    },
     "GET /api/v0/models": [
         {"object": "list", "data": [{**LM_MODEL, "state": "not-loaded"}]},
-        {"object": "list", "data": [{**LM_MODEL, "state": "loaded", "loaded_context_length": 8_192}]}],
+        {"object": "list", "data": [{**LM_MODEL, "state": "loaded", "loaded_context_length": 8_192}]},
+    ],
     "POST /api/v1/models/load": {"type": "llm", "instance_id": LM_MODEL["id"], "status": "loaded"},
-}  # fmt: skip
-LLAMA_MODEL = {"id": "qwen.gguf", "object": "model", "created": 1_730_000_000, "owned_by": "llamacpp",
-               "meta": {"vocab_type": 2, "n_vocab": 151_936, "n_ctx_train": 32_768, "n_embd": 1_536}}  # fmt: skip
+}
+LLAMA_MODEL = {
+    "id": "qwen.gguf",
+    "object": "model",
+    "created": 1_730_000_000,
+    "owned_by": "llamacpp",
+    "meta": {"vocab_type": 2, "n_vocab": 151_936, "n_ctx_train": 32_768, "n_embd": 1_536},
+}
 LLAMA_CPP = {
     "GET /v1/models": {"object": "list", "data": [LLAMA_MODEL]},
     "GET /models": {"object": "list", "data": [LLAMA_MODEL]},
     "GET /props": {"default_generation_settings": {"n_ctx": 12_288, "params": {}}, "total_slots": 1, "model_path": "x"},
 }
-ROUTER_MODEL = {"id": "qwen.gguf", "object": "model", "owned_by": "llamacpp", "created": 1, "in_cache": True,
-                "path": "x", "status": {"value": "unloaded", "args": ["llama-server"]}}  # fmt: skip
+ROUTER_MODEL = {
+    "id": "qwen.gguf",
+    "object": "model",
+    "owned_by": "llamacpp",
+    "created": 1,
+    "in_cache": True,
+    "path": "x",
+    "status": {"value": "unloaded", "args": ["llama-server"]},
+}
 ROUTER = {
     "GET /v1/models": {"object": "list", "data": [ROUTER_MODEL]},
     "GET /models": {"object": "list", "data": [ROUTER_MODEL]},
@@ -54,12 +93,15 @@ ROUTER = {
 }
 
 
-@pytest.mark.parametrize(("routes", "model", "server", "context", "loaded", "load"), [
-    (OLLAMA, "qwen2.5-coder:7b", "ollama", 4_096, True, "/api/generate"),
-    (LM_STUDIO, LM_MODEL["id"], "lm-studio", 8_192, True, "/api/v1/models/load"),
-    (LLAMA_CPP, "qwen.gguf", "llama.cpp", 12_288, True, None),
-    (ROUTER, "qwen.gguf", "llama.cpp", None, False, "/models/load"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("routes", "model", "server", "context", "loaded", "load"),
+    [
+        (OLLAMA, "qwen2.5-coder:7b", "ollama", 4_096, True, "/api/generate"),
+        (LM_STUDIO, LM_MODEL["id"], "lm-studio", 8_192, True, "/api/v1/models/load"),
+        (LLAMA_CPP, "qwen.gguf", "llama.cpp", 12_288, True, None),
+        (ROUTER, "qwen.gguf", "llama.cpp", None, False, "/models/load"),
+    ],
+)
 async def test_a_local_server_is_known_by_its_ways_and_loads_the_model(routes, model, server, context, loaded, load):
     fresh = json.loads(json.dumps(routes))
     async with OpenAIServer(OK, models=[model], routes=fresh) as endpoint:
@@ -102,12 +144,16 @@ def more(arguments, **function):
 WHOLE = '{"path":"a.py"}'
 
 
-@pytest.mark.parametrize("step", [
-    sse({"role": "assistant", "content": "", **calls(WHOLE, id="call_oxvz")}, finish="tool_calls"),
-    sse({"content": "", "reasoning": "I look."}, {"content": "", **calls(WHOLE, id="call_1")}, finish="stop"),
-    sse(calls("", id="365174485"), more('{"path":', name=None), more('"a.py"}', name=None), finish="tool_calls"),
-    sse({"role": "assistant", "content": None}, calls("{", id="Ab1"), more('"path":"a.py"}'), finish="tool_calls"),
-], ids=["ollama", "ollama, thinking", "lm studio", "llama.cpp"])  # fmt: skip
+@pytest.mark.parametrize(
+    "step",
+    [
+        sse({"role": "assistant", "content": "", **calls(WHOLE, id="call_oxvz")}, finish="tool_calls"),
+        sse({"content": "", "reasoning": "I look."}, {"content": "", **calls(WHOLE, id="call_1")}, finish="stop"),
+        sse(calls("", id="365174485"), more('{"path":', name=None), more('"a.py"}', name=None), finish="tool_calls"),
+        sse({"role": "assistant", "content": None}, calls("{", id="Ab1"), more('"path":"a.py"}'), finish="tool_calls"),
+    ],
+    ids=["ollama", "ollama, thinking", "lm studio", "llama.cpp"],
+)
 async def test_calls_as_local_servers_stream_them(step):
     async with OpenAIServer([step], supports=("tools",)) as server, open_chat(at(server)) as chat:
         reply = await chat.ask(Question(ASK, str, settings=QUICK, tools=(OPEN,)))

@@ -11,8 +11,11 @@ from models.errors import LARGEST
 from tests.wire.asking import ASK, PLAN, QUICK, ask, at
 from tests.wire.openai_server import OpenAIServer
 
-CALL = {"id": "c1", "type": "function", "function": {"name": "plan", "arguments": json.dumps({
-    "goal": "Fix it", "steps": [{"id": "1", "title": "Look"}]})}}  # fmt: skip
+CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "plan", "arguments": json.dumps({"goal": "Fix it", "steps": [{"id": "1", "title": "Look"}]})},
+}
 
 
 SAID = CALL["function"]["arguments"]
@@ -38,13 +41,17 @@ async def test_a_model_that_answers_with_tool_calls_only_is_understood():
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("body", [
-    ": keep-alive\n\n" * 3 + line({"content": SAID}) + ": still here\n\n" + line({}, "stop") + "data: [DONE]\n\n",
-    line({"reasoning_content": "Let me see."}) + line({"content": SAID}) + line({}, "stop") + "data: [DONE]\n\n",
-    (line({"content": SAID}) + line({}, "stop") + "data: [DONE]\n\n").replace("\n", "\r\n"),
-    line({"content": SAID}) + line({}, "stop"),
-    line({"content": SAID}) + line({}, "eos_token") + "data: [DONE]\n\n",
-], ids=["comments", "reasoning", "carriage returns", "no end mark", "another reason to end"])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        ": keep-alive\n\n" * 3 + line({"content": SAID}) + ": still here\n\n" + line({}, "stop") + "data: [DONE]\n\n",
+        line({"reasoning_content": "Let me see."}) + line({"content": SAID}) + line({}, "stop") + "data: [DONE]\n\n",
+        (line({"content": SAID}) + line({}, "stop") + "data: [DONE]\n\n").replace("\n", "\r\n"),
+        line({"content": SAID}) + line({}, "stop"),
+        line({"content": SAID}) + line({}, "eos_token") + "data: [DONE]\n\n",
+    ],
+    ids=["comments", "reasoning", "carriage returns", "no end mark", "another reason to end"],
+)
 async def test_streams_of_many_makes_are_understood(body):
     async with OpenAIServer([{"raw": body, "content_type": EVENTS}]) as server:
         assert (await ask(server)).value == PLAN
@@ -83,13 +90,16 @@ async def test_an_endpoint_that_counts_nothing_is_billed_by_estimate(counted):
     assert used.tokens_out > 0
 
 
-@pytest.mark.parametrize(("error", "kind", "code"), [
-    ({"message": "overloaded", "code": 503}, Unavailable, "llm_unavailable"),
-    ({"message": "no idea"}, Unavailable, "llm_unavailable"),
-    ({"message": "no such model", "code": "404"}, Refused, "llm_unknown_model"),
-    ({"message": "maximum context length is 4096 tokens", "code": "too_long"}, ContextTooLong, "context_too_long"),
-    ("out of order", Unavailable, "llm_unavailable"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        ({"message": "overloaded", "code": 503}, Unavailable, "llm_unavailable"),
+        ({"message": "no idea"}, Unavailable, "llm_unavailable"),
+        ({"message": "no such model", "code": "404"}, Refused, "llm_unknown_model"),
+        ({"message": "maximum context length is 4096 tokens", "code": "too_long"}, ContextTooLong, "context_too_long"),
+        ("out of order", Unavailable, "llm_unavailable"),
+    ],
+)
 async def test_an_error_with_status_200_is_an_error(error, kind, code):
     async with OpenAIServer([{"raw": json.dumps({"error": error})}]) as server:
         with pytest.raises(kind) as caught:

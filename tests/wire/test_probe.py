@@ -26,11 +26,14 @@ async def test_an_endpoint_without_structured_output_can_be_used():
     assert "plain JSON is asked for" in seen.line()
 
 
-@pytest.mark.parametrize(("supports", "said"), [
-    (("json_object",), "JSON objects are asked for"),
-    (("json_object", "tools"), "JSON objects are asked for"),
-    (("tools",), "a tool call is asked for"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("supports", "said"),
+    [
+        (("json_object",), "JSON objects are asked for"),
+        (("json_object", "tools"), "JSON objects are asked for"),
+        (("tools",), "a tool call is asked for"),
+    ],
+)
 async def test_how_answers_will_be_asked_for_is_said(supports, said):
     script = [{"answer": {"ok": True}, "repeat": True}]
     async with OpenAIServer(script, supports=supports) as server:
@@ -45,13 +48,16 @@ async def test_a_quick_look_costs_nothing():
     assert server.asked == []
 
 
-@pytest.mark.parametrize(("options", "model", "problem"), [
-    ({"models": ["a", "b"]}, None, "several models"),
-    ({"models": ["a", "b"]}, "c", "does not serve c"),
-    ({"models": []}, None, "no models"),
-    ({"lists": False}, None, "no models"),
-    ({"api_key": "secret"}, None, "key"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "model", "problem"),
+    [
+        ({"models": ["a", "b"]}, None, "several models"),
+        ({"models": ["a", "b"]}, "c", "does not serve c"),
+        ({"models": []}, None, "no models"),
+        ({"lists": False}, None, "no models"),
+        ({"api_key": "secret"}, None, "key"),
+    ],
+)
 async def test_what_cannot_work_is_said(options, model, problem):
     async with OpenAIServer(**options) as server:
         seen = await probe(ModelEndpoint(base_url=server.base_url, model=model, api_key=SecretStr("wrong-key")))

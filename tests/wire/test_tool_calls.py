@@ -10,8 +10,11 @@ from models.clients.chat import open_chat
 from tests.wire.asking import ASK, QUICK, at
 from tests.wire.openai_server import OpenAIServer
 
-OPEN = Tool(name="open", description="Open a file.", parameters={
-    "type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]})  # fmt: skip
+OPEN = Tool(
+    name="open",
+    description="Open a file.",
+    parameters={"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
+)
 DONE = Tool(name="done", parameters={"type": "object", "properties": {}})
 TAKES = ("tools", "json_schema")
 LONG = {"path": "src/" + "deeper/" * 20 + "ü.py"}
@@ -73,14 +76,20 @@ async def test_a_call_and_its_result_go_back_as_they_came():
     assert body["tool_choice"] == "required"
 
 
-@pytest.mark.parametrize("step", [
-    raw({"tool_calls": [call("", index=0, id="x")]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": '{"path"'}}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": ': "a.py"}'}}]}),
-    raw({"tool_calls": [call('{"path": "a.py"}', id="x")]}),
-    raw({"tool_calls": [call('{"path": "a.py"}', index=0)]}),
-    raw({"content": None, "tool_calls": [call('{"path": "a.py"}', index=0, id="x")]}, finish="stop"),
-], ids=["in pieces", "without a number", "without an id", "another reason to end"])  # fmt: skip
+@pytest.mark.parametrize(
+    "step",
+    [
+        raw(
+            {"tool_calls": [call("", index=0, id="x")]},
+            {"tool_calls": [{"index": 0, "function": {"arguments": '{"path"'}}]},
+            {"tool_calls": [{"index": 0, "function": {"arguments": ': "a.py"}'}}]},
+        ),
+        raw({"tool_calls": [call('{"path": "a.py"}', id="x")]}),
+        raw({"tool_calls": [call('{"path": "a.py"}', index=0)]}),
+        raw({"content": None, "tool_calls": [call('{"path": "a.py"}', index=0, id="x")]}, finish="stop"),
+    ],
+    ids=["in pieces", "without a number", "without an id", "another reason to end"],
+)
 async def test_streamed_calls_of_many_makes_are_understood(step):
     reply, _ = await ask(step)
     (one,) = reply.tool_calls
@@ -100,9 +109,14 @@ async def test_several_calls_have_ids_of_their_own_even_if_all_are_the_first():
         assert len({each.id for each in reply.tool_calls}) == 2
 
 
-@pytest.mark.parametrize(("arguments", "finish", "wrong"), [
-    ("no", "tool_calls", "no JSON"), ("[1]", "tool_calls", "no JSON object"), ('{"path": "a', "length", "cut off"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "finish", "wrong"),
+    [
+        ("no", "tool_calls", "no JSON"),
+        ("[1]", "tool_calls", "no JSON object"),
+        ('{"path": "a', "length", "cut off"),
+    ],
+)
 async def test_arguments_that_cannot_be_read_are_kept_with_what_is_wrong(arguments, finish, wrong):
     reply, _ = await ask({"calls": [["open", arguments]], "finish": finish})
     (one,) = reply.tool_calls
@@ -115,14 +129,17 @@ async def test_a_tool_without_arguments_may_be_called_with_none():
     assert reply.tool_calls == (ToolCall(id="call_1", name="done"),)
 
 
-@pytest.mark.parametrize(("status", "message"), [
-    (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
-    (400, "registry.ollama.ai/library/codellama:7b does not support tools"),
-    (500, "tools param requires --jinja flag"),
-    (404, "No endpoints found that support tool use."),
-    (400, "Unrecognized request argument supplied: tools"),
-    (400, "'tools' is not supported with this model."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        (400, "registry.ollama.ai/library/codellama:7b does not support tools"),
+        (500, "tools param requires --jinja flag"),
+        (404, "No endpoints found that support tool use."),
+        (400, "Unrecognized request argument supplied: tools"),
+        (400, "'tools' is not supported with this model."),
+    ],
+)
 async def test_an_endpoint_that_takes_no_tools_says_so_once(status, message):
     script = [{"status": status, "message": message, "repeat": True}]
     async with OpenAIServer(script, supports=TAKES) as server, open_chat(at(server)) as chat:
@@ -158,8 +175,10 @@ async def test_what_an_endpoint_does_not_know_about_calls_is_left_out():
 
 
 async def test_a_form_is_still_asked_for_where_tools_are_refused():
-    script = [{"status": 400, "message": "model does not support tools"}, {"answer": {"goal": "g", "steps": [
-        {"id": "1", "title": "t"}]}}]  # fmt: skip
+    script = [
+        {"status": 400, "message": "model does not support tools"},
+        {"answer": {"goal": "g", "steps": [{"id": "1", "title": "t"}]}},
+    ]
     async with OpenAIServer(script, supports=TAKES) as server, open_chat(at(server)) as chat:
         with pytest.raises(Refused):
             await chat.ask(OFFERED)

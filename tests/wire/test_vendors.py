@@ -91,15 +91,18 @@ async def test_how_an_answer_ended(told: str, finish: str):
     assert (await model.ask(Question(ASK, str, settings=ModelSettings()))).finish == finish
 
 
-@pytest.mark.parametrize(("error", "kind", "code"), [
-    (VendorError("slow down", 429, **{"retry-after": "9"}), RateLimited, "rate_limit_exceeded"),
-    (VendorError("overloaded", 529), Unavailable, "llm_unavailable"),
-    (VendorError("bad key", 401), Refused, "llm_unauthorized"),
-    (VendorError("no such model", 404), Refused, "llm_unknown_model"),
-    (VendorError("prompt is too long: 300000 tokens", 400), ContextTooLong, "context_too_long"),
-    (VendorError("something else"), Unavailable, "llm_unavailable"),
-    (httpx.ConnectError("refused"), Unavailable, "llm_unavailable"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (VendorError("slow down", 429, **{"retry-after": "9"}), RateLimited, "rate_limit_exceeded"),
+        (VendorError("overloaded", 529), Unavailable, "llm_unavailable"),
+        (VendorError("bad key", 401), Refused, "llm_unauthorized"),
+        (VendorError("no such model", 404), Refused, "llm_unknown_model"),
+        (VendorError("prompt is too long: 300000 tokens", 400), ContextTooLong, "context_too_long"),
+        (VendorError("something else"), Unavailable, "llm_unavailable"),
+        (httpx.ConnectError("refused"), Unavailable, "llm_unavailable"),
+    ],
+)
 async def test_a_vendor_s_failures_are_errors_of_the_house(error: Exception, kind: type, code: str):
     model, _ = chat(chunk("Hel"), error)
     with pytest.raises(kind) as caught:
@@ -111,8 +114,10 @@ async def test_a_vendor_s_failures_are_errors_of_the_house(error: Exception, kin
 
 def test_addresses_name_vendors():
     assert [provider_of(url) for url in ("anthropic:", "google:", "anthropic:https://gate.example")] == [
-        "anthropic", "google", "anthropic",
-    ]  # fmt: skip
+        "anthropic",
+        "google",
+        "anthropic",
+    ]
     assert vendor_of("https://anthropic.example/v1") is None
 
 

@@ -39,12 +39,16 @@ async def understood(step, answer):
     return reply.value
 
 
-@pytest.mark.parametrize("step", [
-    sse({"reasoning_content": "Let me see. "}, {"reasoning_content": json.dumps(GOAL)}),
-    sse({"reasoning": json.dumps(GOAL)}, {"content": ""}),
-    whole({"content": None, "reasoning_content": json.dumps(GOAL)}),
-    whole({"content": "", "reasoning": f"<think>So.</think>{json.dumps(GOAL)}"}),
-], ids=["streamed", "called reasoning", "whole", "whole, called reasoning"])  # fmt: skip
+@pytest.mark.parametrize(
+    "step",
+    [
+        sse({"reasoning_content": "Let me see. "}, {"reasoning_content": json.dumps(GOAL)}),
+        sse({"reasoning": json.dumps(GOAL)}, {"content": ""}),
+        whole({"content": None, "reasoning_content": json.dumps(GOAL)}),
+        whole({"content": "", "reasoning": f"<think>So.</think>{json.dumps(GOAL)}"}),
+    ],
+    ids=["streamed", "called reasoning", "whole", "whole, called reasoning"],
+)
 async def test_an_answer_among_the_thoughts(step):
     assert await understood(step, Plan) == PLAN
 
@@ -54,14 +58,33 @@ async def test_thoughts_are_no_answer_where_there_is_one():
     assert await understood(step, Plan) == PLAN
 
 
-@pytest.mark.parametrize("text", [
-    json.dumps(json.dumps(GOAL)), json.dumps(GOAL).replace("}]", "},]").replace("]}", "],}"), PYTHON,
-    f"```python\n{PYTHON}\n```", f"Here you are:\n\n{json.dumps(GOAL)}\n\nGood luck {{!}}",
-    json.dumps({**GOAL, "steps": json.dumps(GOAL["steps"])}), json.dumps({**GOAL, "steps": GOAL["steps"][0]}),
-    json.dumps({**GOAL, "steps": [json.dumps(GOAL["steps"][0])]}), f"```json\n{json.dumps(json.dumps(GOAL))}\n```",
-    json.dumps({"answer": json.dumps(GOAL)}),
-], ids=["twice", "trailing commas", "python", "python in a fence", "words around", "a list as text",
-        "an item for a list", "items as text", "twice in a fence", "wrapped and twice"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(json.dumps(GOAL)),
+        json.dumps(GOAL).replace("}]", "},]").replace("]}", "],}"),
+        PYTHON,
+        f"```python\n{PYTHON}\n```",
+        f"Here you are:\n\n{json.dumps(GOAL)}\n\nGood luck {{!}}",
+        json.dumps({**GOAL, "steps": json.dumps(GOAL["steps"])}),
+        json.dumps({**GOAL, "steps": GOAL["steps"][0]}),
+        json.dumps({**GOAL, "steps": [json.dumps(GOAL["steps"][0])]}),
+        f"```json\n{json.dumps(json.dumps(GOAL))}\n```",
+        json.dumps({"answer": json.dumps(GOAL)}),
+    ],
+    ids=[
+        "twice",
+        "trailing commas",
+        "python",
+        "python in a fence",
+        "words around",
+        "a list as text",
+        "an item for a list",
+        "items as text",
+        "twice in a fence",
+        "wrapped and twice",
+    ],
+)
 async def test_odd_json_is_read(text):
     assert await understood({"answer": text}, Plan) == PLAN
 
@@ -86,9 +109,15 @@ async def test_fences_and_three_quotes_inside():
     assert (await understood({"answer": odd}, CodeChange)).files_to_create[0].content == 'x = 1\ny = "2"\n'
 
 
-@pytest.mark.parametrize("arguments", [
-    {"path": "a.py"}, json.dumps({"path": "a.py"}), json.dumps(json.dumps({"path": "a.py"})), "{'path': 'a.py',}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"path": "a.py"},
+        json.dumps({"path": "a.py"}),
+        json.dumps(json.dumps({"path": "a.py"})),
+        "{'path': 'a.py',}",
+    ],
+)
 @pytest.mark.parametrize("stream", [True, False])
 async def test_arguments_of_every_make_are_read(arguments, stream):
     call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "open", "arguments": arguments}}

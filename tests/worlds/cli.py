@@ -46,9 +46,16 @@ class Cli:
         """A process that is still running, in a process group of its own."""
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            str(self.program), *args, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe,
-            env=self.environment(), cwd=cwd, start_new_session=True, limit=1 << 24,
-        )  # fmt: skip
+            str(self.program),
+            *args,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            env=self.environment(),
+            cwd=cwd,
+            start_new_session=True,
+            limit=1 << 24,
+        )
 
     async def run(self, *args: str, stdin: bytes = b"", cwd: Path | None = None) -> Ended:
         """Run to the end."""

@@ -71,9 +71,16 @@ class Process:
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.worlds.cluster", self.role, str(self.folder), self.server, str(self.lease_s),
-            cwd=ROOT, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "tests.worlds.cluster",
+            self.role,
+            str(self.folder),
+            self.server,
+            str(self.lease_s),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
         assert self.process.stdout is not None
         said = await asyncio.wait_for(self.process.stdout.readline(), 90)
         self.port = int(said.split()[1])
@@ -106,8 +113,15 @@ async def processes(
 
 
 def of(folder: Path, server: str, lease_s: float, **given: object) -> Settings:
-    return settings(folder, database_url=SecretStr(server), lease_s=lease_s, rate_per_minute=100_000,
-                    rate_per_minute_ip=100_000, drain_s=5.0, **given)  # fmt: skip
+    return settings(
+        folder,
+        database_url=SecretStr(server),
+        lease_s=lease_s,
+        rate_per_minute=100_000,
+        rate_per_minute_ip=100_000,
+        drain_s=5.0,
+        **given,
+    )
 
 
 async def work(folder: Path, server: str, lease_s: float) -> None:

@@ -55,9 +55,13 @@ class Told:
 
 @asynccontextmanager
 async def contest(
-    folder: Path, accept: str, *, before: TestReport | None = None, tracer: Tracer | None = None,
+    folder: Path,
+    accept: str,
+    *,
+    before: TestReport | None = None,
+    tracer: Tracer | None = None,
     signed: Sequence[CodeChange] = (),
-) -> AsyncGenerator[tuple[CandidateRuns, Bench]]:  # fmt: skip
+) -> AsyncGenerator[tuple[CandidateRuns, Bench]]:
     """Where to compete: the trials, and the bench of the main workspace. Changes in ``signed`` need a signature."""
     store = Store(folder / "store")
     workspaces = Workspaces(Local(unsafe=True), store, Spec(image="none"))
@@ -66,10 +70,20 @@ async def contest(
         workspace = await workspaces.open("run", pinned)
         base = await workspace.snapshot("base")
         trials = CandidateRuns(
-            workspaces=workspaces, run="run", lane="candidate-1", pinned=pinned, snapshot=base, accept=accept,
-            env={}, seconds=60, tracer=tracer or NoOpTracer(), before=before,
-            profile="sealed", automatic=lambda wanted: wanted not in signed, alive=_alive,
-        )  # fmt: skip
+            workspaces=workspaces,
+            run="run",
+            lane="candidate-1",
+            pinned=pinned,
+            snapshot=base,
+            accept=accept,
+            env={},
+            seconds=60,
+            tracer=tracer or NoOpTracer(),
+            before=before,
+            profile="sealed",
+            automatic=lambda wanted: wanted not in signed,
+            alive=_alive,
+        )
         yield trials, WorkspaceBench(workspace, {})
     finally:
         await workspaces.close()

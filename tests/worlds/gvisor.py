@@ -38,8 +38,13 @@ def _unpack(cache: Path) -> None:
     mirrors = subprocess.run(told, check=True, capture_output=True, text=True).stdout.split("\n")
     mirror = next(line.split()[1] for line in mirrors if line.rstrip("/").endswith("/debian"))
     (cache / "sources").write_text(f"deb {mirror} {NEWER} main\n")
-    apart = [f"Dir::Etc::sourcelist={cache}/sources", "Dir::Etc::sourceparts=-", f"Dir::State::lists={lists}",
-             f"Dir::Cache={cache}", "APT::Sandbox::User=root"]  # fmt: skip
+    apart = [
+        f"Dir::Etc::sourcelist={cache}/sources",
+        "Dir::Etc::sourceparts=-",
+        f"Dir::State::lists={lists}",
+        f"Dir::Cache={cache}",
+        "APT::Sandbox::User=root",
+    ]
     apt = ["apt-get", "-qq", *(part for option in apart for part in ("-o", option))]
     subprocess.run([*apt, "update"], check=True)
     subprocess.run([*apt, "download", f"runsc/{NEWER}"], check=True, cwd=cache)

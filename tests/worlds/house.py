@@ -100,8 +100,20 @@ async def decide(opened: Application, standing: RunState, choice: str, comment: 
 
 def story(events: list[Event]) -> list[str]:
     """Events as short lines without anything that differs between two runs."""
-    kept = {"run_started", "plan_made", "step_started", "change_applied", "observed", "replanned", "reviewed",
-            "ballot_opened", "ballot_decided", "delivered", "risk_rated", "candidate_tried"}  # fmt: skip
+    kept = {
+        "run_started",
+        "plan_made",
+        "step_started",
+        "change_applied",
+        "observed",
+        "replanned",
+        "reviewed",
+        "ballot_opened",
+        "ballot_decided",
+        "delivered",
+        "risk_rated",
+        "candidate_tried",
+    }
     lines: list[str] = []
     for event in events:
         if event.kind == "node_started":

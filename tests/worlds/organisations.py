@@ -27,10 +27,13 @@ OPEN = {"/ok", "/healthz", "/readyz", "/info", "/openapi.json", "/docs", "/docs/
 """Say the same to everybody."""
 CHECKPOINTS = [{"checkpoint_id": ID, "checkpoint": {"checkpoint_id": ID, "thread_id": ID}}]
 RUNS: list[Any] = [
-    MADE, {**RUN, **CHECKPOINTS[0]}, {**RUN, "assistant_id": ID}, {**RUN, "metadata": {"thread_id": ID}},
+    MADE,
+    {**RUN, **CHECKPOINTS[0]},
+    {**RUN, "assistant_id": ID},
+    {**RUN, "metadata": {"thread_id": ID}},
     {**MADE, "config": {"configurable": {"thread_id": ID, "checkpoint_id": ID, "run_id": ID}}},
     {**RUN, "command": {"resume": {ID: {"type": "approve", "approval_id": ID}}}},
-]  # fmt: skip
+]
 ON_THREAD = [*RUNS, *({**RUN, "multitask_strategy": how} for how in ("reject", "interrupt", "rollback"))]
 ITEM = {"namespace": [ID], "key": ID}
 FOUND = [{"ids": [ID]}, {"metadata": {"copied_from": ID}}, {"metadata": {"n": 1}}, {}]
@@ -49,8 +52,12 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /threads/{thread_id}/runs": ON_THREAD,
     "POST /threads/{thread_id}/runs/wait": ON_THREAD,
     "POST /threads/{thread_id}/runs/stream": ON_THREAD,
-    "POST /runs/cancel": [{"thread_id": ID, "status": "all"}, {"thread_id": ID, "run_ids": [ID]}, {"run_ids": [ID]},
-                          {"status": "all"}],
+    "POST /runs/cancel": [
+        {"thread_id": ID, "status": "all"},
+        {"thread_id": ID, "run_ids": [ID]},
+        {"run_ids": [ID]},
+        {"status": "all"},
+    ],
     "POST /runs": RUNS,
     "POST /runs/wait": RUNS,
     "POST /runs/stream": RUNS,
@@ -60,23 +67,39 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /store/items/search": [{"namespace_prefix": [ID]}, {"filter": {ID: ID}}, {}],
     "POST /store/namespaces": [{"prefix": [ID]}, {"suffix": [ID]}, {}],
     "POST /v1/approvals/{approval_id}/decisions": [
-        {"decision": "approve", "action_digest": ID}, {"decision": "reject", "action_digest": ID, "comment": ""},
-        {"decision": "approve", "action_digest": ID, "grant": {}}],
+        {"decision": "approve", "action_digest": ID},
+        {"decision": "reject", "action_digest": ID, "comment": ""},
+        {"decision": "approve", "action_digest": ID, "grant": {}},
+    ],
     "POST /v1/runs/{run_id}/resume": [{"max_steps": 1_000}],
     "POST /v1/chat/completions": [
-        {"messages": [{"role": "user", "content": "do nothing"}], "repo": "/nowhere", "accept": "true",
-         "metadata": {"thread_id": ID}},
-        {"model": "signoff-chat", "messages": [{"role": "user", "content": "x"}], "metadata": {"thread_id": ID}}],
+        {
+            "messages": [{"role": "user", "content": "do nothing"}],
+            "repo": "/nowhere",
+            "accept": "true",
+            "metadata": {"thread_id": ID},
+        },
+        {"model": "signoff-chat", "messages": [{"role": "user", "content": "x"}], "metadata": {"thread_id": ID}},
+    ],
     "POST /v1/session": [{"key": ID}],
     "POST /v1/keys": [{"name": ID, "subject": ID, "roles": ["viewer"]}, {"name": ID, "standing": ID}],
     "PATCH /v1/keys/{key_id}": [{"standing": ""}],
-}  # fmt: skip
+}
 """A body for every route that takes one, with ids wherever ids, or what might be taken for one, can stand."""
-RAW = {"POST /v1/hooks/approvals/{integration}", "POST /v1/hooks/slack/interactions", "POST /v1/hooks/github",
-       "POST /a/{token}"}  # fmt: skip
+RAW = {
+    "POST /v1/hooks/approvals/{integration}",
+    "POST /v1/hooks/slack/interactions",
+    "POST /v1/hooks/github",
+    "POST /a/{token}",
+}
 """Take bytes, not JSON."""
-CLAIMS = {"POST /threads", "POST /threads/{thread_id}/runs", "POST /threads/{thread_id}/runs/wait",
-          "POST /threads/{thread_id}/runs/stream", "POST /v1/chat/completions"}  # fmt: skip
+CLAIMS = {
+    "POST /threads",
+    "POST /threads/{thread_id}/runs",
+    "POST /threads/{thread_id}/runs/wait",
+    "POST /threads/{thread_id}/runs/stream",
+    "POST /v1/chat/completions",
+}
 """Make a thread of an id that nobody has. Somebody's is refused, which says that it is taken and nothing else."""
 OWNED = {"thread", "waiting thread", "run of the command line"}
 """Kinds of ids that a thread can be made of."""
@@ -131,14 +154,27 @@ async def settled(service: Served) -> dict[str, str]:
         await http.post(f"/v1/approvals/{ballot['id']}/decisions", json=said, headers={"Idempotency-Key": "acme-once"})
         await http.put("/store/items", json={"namespace": ["acme"], "key": "note", "value": {"text": SECRET}})
         key = (await http.post("/v1/keys", json={"name": SECRET, "roles": ["viewer"]})).json()["id"]
-    link = service.context.links.issue(ballot=ballot["id"], org="local", action_digest=ballot["action_digest"],
-                                      until=service.context.links.clock().replace(year=2999))  # fmt: skip
+    link = service.context.links.issue(
+        ballot=ballot["id"],
+        org="local",
+        action_digest=ballot["action_digest"],
+        until=service.context.links.clock().replace(year=2999),
+    )
     return {
-        "thread": thread, "turn": turn["run_id"], "checkpoint": str(state["checkpoint"]["checkpoint_id"]),
-        "run of the command line": run.id, "waiting thread": waits, "ballot": ballot["id"],
-        "digest": ballot["action_digest"], "key": key, "idempotency key": "acme-once", "namespace": "acme",
-        "item": "note", "person": "ann", "link": link,
-    }  # fmt: skip
+        "thread": thread,
+        "turn": turn["run_id"],
+        "checkpoint": str(state["checkpoint"]["checkpoint_id"]),
+        "run of the command line": run.id,
+        "waiting thread": waits,
+        "ballot": ballot["id"],
+        "digest": ballot["action_digest"],
+        "key": key,
+        "idempotency key": "acme-once",
+        "namespace": "acme",
+        "item": "note",
+        "person": "ann",
+        "link": link,
+    }
 
 
 def ghost(id_: str) -> str:

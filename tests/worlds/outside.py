@@ -59,7 +59,7 @@ from nodes._commands import plain
 from nodes._masking import masked_run
 from nodes.coder.candidate_runs import _as_diff
 from nodes.review import _ABOUT_TESTS, _changes
-from retrieval import chunks, clues, repomap, shelf, trace, words
+from retrieval import chunks, index, mentions, repomap, terms, trace
 from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
 from risk.bash.quoting import ansi, bare, braces, double_quoted
@@ -72,6 +72,7 @@ from sandbox.workspace.recent_changes import hunks
 from service.cli import logged_tests
 from service.report import diff_view, harmless
 from telemetry.redact import Redactor
+from tests.worlds.pieces import PIECES
 
 ENGINE, RULES, REDACTOR = RiskEngine(), default_rules(), Redactor(("a-secret-of-this-house",))
 _TEST = "    def test_a():\n"
@@ -147,13 +148,13 @@ PARSERS = (
         Parser("retrieval.chunks", lambda text, ending=ending: chunks.chunk(f"a.{ending}", text), most=8_000)
         for ending in ("py", "js", "ts", "tsx", "go", "rs", "txt")
     ),
-    Parser("retrieval.words", words.query),
+    Parser("retrieval.terms", terms.query_terms),
     Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
     Parser("retrieval.trace", trace.places),
     Parser("retrieval.trace", trace.named),
-    Parser("retrieval.trace", lambda text: clues.clues(text, (), ("a.py", "b/a.py"))),
-    Parser("retrieval.shelf", lambda text: shelf.index("a.txt", text)),
+    Parser("retrieval.trace", lambda text: mentions.mentions(text, (), ("a.py", "b/a.py"))),
+    Parser("retrieval.index", lambda text: index.index_file("a.txt", text)),
     Parser("risk.shell", lambda text: ENGINE.command(text[:LINE])),
     Parser(
         "risk.programs.argument_kinds",
@@ -284,31 +285,19 @@ OURS = {
     "service.cli.app": "help of our own",
     "service.cli.sandbox": "the name of a folder",
     "service.runs.submission": "keys of 32 letters",
-    "telemetry.spanfile": "ids of runs",
+    "telemetry.span_files": "ids of runs",
 }
 """Modules with patterns that read nothing from outside, or nothing long; and why."""
-
-_PIECES = (
-    "\n", " ", "\t", "\r\n", "0", "a", "aB", "=", "-", ".", "./", "\\", '"', "'", "(", "[", "{", "()", "[]", "`", "$",
-    "$(", "<", ">", "/", ":", "@", "+", "*", "#", "|", ";", ",", "!", "?", "_", "é", "\u202e", "\0", "\x1b[", "\x1b]",
-    "a ", "a\n", "    \n", "1 passed, ", "\n= 1 passed", "\nFAILED a - ", "Ran 1 test in 1s\n", "failures=1",
-    "--- FAIL: a", "\nok a ", "\nTests:  1", "- error: ", "(report", "assertion ", "diff --git ", "\n@@ ", "\n+++ b/",
-    'File "a", line 1', "a.b.", "\n    def test_a():\n", ">   x\n", "Failed example:\n", "-eyJ",
-    "-----BEGIN PRIVATE KEY-----", "authorization:", "basic ", "http://a", "password=", "if x:\n ", "not ", "1+",
-    "f(", '{"a":', "[1,", "\\u", "&a [*a", "<<: *a\n", "- ", "? ", "%TAG ! !\n", "<!--", "```", "```a\n", "<think>",
-    "```\n", "<<<<<<< SEARCH\n", "=======\n", ">>>>>>> REPLACE\n", "<tool_call>", "<parameter=a>", "~~~",
-    "</think>", "echo a;", "xargs ", "eval -x ", "busybox ", "{a,b}", "a&&", "s/a/b/;", "skip ", "it('", "<<EOF\n",
-)  # fmt: skip
 
 
 def shapes(seed: str, mixed: int) -> Iterator[tuple[str, Callable[[int], str]]]:
     """A name and a text of any length for each hostile shape: one piece again and again, and some mixtures of them."""
     draw = random.Random(seed)
-    for piece in _PIECES:
+    for piece in PIECES:
         yield repr(piece), _repeated("", piece, "")
     for _ in range(mixed):
-        before, after = draw.choice(_PIECES), draw.choice(_PIECES)
-        piece = "".join(draw.choices(_PIECES, k=draw.randint(1, 3)))
+        before, after = draw.choice(PIECES), draw.choice(PIECES)
+        piece = "".join(draw.choices(PIECES, k=draw.randint(1, 3)))
         yield f"{before!r} + {piece!r} … + {after!r}", _repeated(before, piece, after)
 
 

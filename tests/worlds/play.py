@@ -31,8 +31,13 @@ class Play(Bookkeeping, RuleBasedStateMachine):
         for name in PEOPLE:
             self.on.people.members["acme", name] = ("approver", "critical_approver")
 
-    @rule(target=opened, tier=TIER, where=st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["r1", "r2"])),
-          what=st.tuples(st.sampled_from(COMMANDS), st.sampled_from(CONTENTS)), mode=MODE)  # fmt: skip
+    @rule(
+        target=opened,
+        tier=TIER,
+        where=st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["r1", "r2"])),
+        what=st.tuples(st.sampled_from(COMMANDS), st.sampled_from(CONTENTS)),
+        mode=MODE,
+    )
     def ask(self, tier: Any, where: tuple[str, str], what: tuple[str, str], mode: Any) -> Any:
         (step, run), (command, content) = where, what
         asked = question(tier, mode, run=run, step=f"{step}.{tier}.{mode}", command=command, content=content)
@@ -150,10 +155,11 @@ class Play(Bookkeeping, RuleBasedStateMachine):
         else:
             signers = book.yes
         allowed = {
-            name for name in signers
+            name
+            for name in signers
             if set(self.on.people.members["acme", name]) & set(book.requirement.roles)
             and (name not in book.involved or book.requirement.allow_self)
-        }  # fmt: skip
+        }
         assert len(allowed) >= (1 if used.grant else book.requirement.humans)
         book.consumed = True
 

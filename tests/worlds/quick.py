@@ -117,11 +117,13 @@ def quick(application: Application, book: Path, gate: asyncio.Event, *, humans: 
     """Colleagues that take no time; only questions and deliveries are real."""
     assert isinstance(application.engine.spans, RunSpans)
     people: dict[str, Any] = {
-        "receive": Receives(), "execute": Executes(gate),
+        "receive": Receives(),
+        "execute": Executes(gate),
         "assess": Assesses(humans, application.settings.approvals_mode == "solo"),
-        "ask": Asks(application.ballots), "wait": Waiter(ballots=application.ballots, clock=application.engine.clock),
+        "ask": Asks(application.ballots),
+        "wait": Waiter(ballots=application.ballots, clock=application.engine.clock),
         "deliver": Delivers(application.ballots, book),
-    }  # fmt: skip
+    }
     return replace(nodes(application.engine.spans.tracing.tracer), **people)
 
 

@@ -84,8 +84,9 @@ async def served(
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))
     port = bound.getsockname()[1]
-    made = settings(folder, port=port, rate_per_minute=100_000, rate_per_minute_ip=100_000,
-                    database_url=SecretStr(server), **given)  # fmt: skip
+    made = settings(
+        folder, port=port, rate_per_minute=100_000, rate_per_minute_ip=100_000, database_url=SecretStr(server), **given
+    )
     gate, book = FileGate(folder / "gate") if server else asyncio.Event(), folder / "deliveries"
     opened: asyncio.Future[tuple[ServerContext, str, str]] = asyncio.get_running_loop().create_future()
 
@@ -115,9 +116,17 @@ async def served(
         stack.push_async_callback(stop)
         stack.callback(gate.set)
         yield Served(
-            url=f"http://127.0.0.1:{port}", port=port, others=others, context=context, key=key, session=session,
-            gate=gate, book=book, stop=stop, stack=stack,
-        )  # fmt: skip
+            url=f"http://127.0.0.1:{port}",
+            port=port,
+            others=others,
+            context=context,
+            key=key,
+            session=session,
+            gate=gate,
+            book=book,
+            stop=stop,
+            stack=stack,
+        )
 
 
 async def main(folder: Path, port: int, given: str = "{}") -> None:

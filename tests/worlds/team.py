@@ -41,8 +41,17 @@ class Published:
 def login(name: str, *, key: Any = OURS, kid: str = "k1", minutes: float = 0, **changed: Any) -> str:
     """A token of the issuer for a person who logged in so many minutes ago, with a second factor."""
     now = int(time.time())
-    claims = {"iss": "https://id.example", "aud": "signoff", "sub": name, "org": "local", "roles": list(CRITICAL),
-              "amr": ["pwd", "otp"], "exp": now + 60, "iat": now, "auth_time": now - int(minutes * 60)}  # fmt: skip
+    claims = {
+        "iss": "https://id.example",
+        "aud": "signoff",
+        "sub": name,
+        "org": "local",
+        "roles": list(CRITICAL),
+        "amr": ["pwd", "otp"],
+        "exp": now + 60,
+        "iat": now,
+        "auth_time": now - int(minutes * 60),
+    }
     claims |= changed
     return jwt.encode({k: v for k, v in claims.items() if v is not None}, key, "RS256", {"kid": kid})
 
@@ -67,10 +76,13 @@ async def team(tmp_path: Path, *, tier: Tier = "high") -> AsyncGenerator[tuple[S
     async with server, served(tmp_path, approvals_mode="team", connections=hooks, **given) as service:
         thread, _ = await paused(service)
         request = Request(
-            run=thread, step="extra", action=ACTION, requester="ann",
+            run=thread,
+            step="extra",
+            action=ACTION,
+            requester="ann",
             risk=Risk(tier=tier, reasons=(Reason(rule="x.y", tier=tier, message="m"),)),
             requirement=default_policy().requirement(tier, mode="team"),
-        )  # fmt: skip
+        )
         async with service.http(login("bob")) as http:
             assert (await http.get("/v1/whoami")).json()["kind"] == "human"
         yield service, await service.context.application.ballots.open(request), published

@@ -132,8 +132,10 @@ def test_03_short_or_broken_secrets_are_refused_at_once() -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(headers=st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), st.text()),
-       body=st.binary(max_size=200))  # fmt: skip
+@given(
+    headers=st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), st.text()),
+    body=st.binary(max_size=200),
+)
 async def test_03_nothing_a_stranger_sends_is_a_server_error(
     world: World, headers: dict[str, str], body: bytes
 ) -> None:

@@ -12,12 +12,31 @@ from approvals.testing.rehearsal import yes
 from tests.worlds.approvals import World
 
 NO_DECISION: list[Any] = [
-    None, True, 1, "", "approve", "approved, go ahead", [], {}, {"approved": True}, {"decisions": []},
-    {"decisions": "approve"}, {"decisions": [{"type": "approve"}, {"type": "approve"}]}, {"decisions": ["approve"]},
-    [{"type": "accept"}, {"type": "accept"}], [["approve"]], {"type": "APPROVE"}, {"type": "yes"}, {"type": None},
-    {"decision": ["approve"]}, {"type": "edit"}, {"type": "edit", "args": {"tool": "shell"}}, [None],
-    {"decisions": {"type": "approve"}}, {"type": "comment", "args": "approve"},
-]  # fmt: skip
+    None,
+    True,
+    1,
+    "",
+    "approve",
+    "approved, go ahead",
+    [],
+    {},
+    {"approved": True},
+    {"decisions": []},
+    {"decisions": "approve"},
+    {"decisions": [{"type": "approve"}, {"type": "approve"}]},
+    {"decisions": ["approve"]},
+    [{"type": "accept"}, {"type": "accept"}],
+    [["approve"]],
+    {"type": "APPROVE"},
+    {"type": "yes"},
+    {"type": None},
+    {"decision": ["approve"]},
+    {"type": "edit"},
+    {"type": "edit", "args": {"tool": "shell"}},
+    [None],
+    {"decisions": {"type": "approve"}},
+    {"type": "comment", "args": "approve"},
+]
 
 
 @pytest.mark.parametrize("resume", NO_DECISION, ids=repr)

@@ -41,7 +41,11 @@ async def test_09_a_person_logs_in_reads_and_signs_on_a_phone(tmp_path: Path) ->
         assert (await ended(service, thread))["status"] == "success"
         (vote,) = (await service.context.application.ballots.get(item["id"], "local")).votes
         assert (vote.choice, vote.comment, vote.surface, vote.self_approved) == (
-            "approve", "Read on a phone.", "page", True)  # fmt: skip
+            "approve",
+            "Read on a phone.",
+            "page",
+            True,
+        )
         assert service.deliveries == [thread]
 
 
@@ -52,8 +56,9 @@ async def test_11_what_hides_is_seen_and_nothing_runs_off_the_screen(tmp_path: P
         risk = Risk(tier="high", reasons=(Reason(rule="content.deceptive", tier="high", message="hidden characters"),))
         action = Action(tool="shell", arguments={"commands": [HIDDEN], "change": "{}"}, cwd="/work/repo")
         requirement = asked.requirement
-        request = Request(run=thread, step="x", action=action, risk=risk, requirement=requirement, requester="ann",
-                          diff=DIFF)  # fmt: skip
+        request = Request(
+            run=thread, step="x", action=action, risk=risk, requirement=requirement, requester="ann", diff=DIFF
+        )
         ballot = await service.context.application.ballots.open(request)
         await tab.go(await link(service, ballot.id))
         await tab.type("input[name=key]", service.key)

@@ -11,11 +11,36 @@ from approvals.channels.ssrf_guard import VettedAddress, public
 from approvals.testing.rehearsal import refuses
 
 INSIDE = [
-    "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254",  # noqa: S104
-    "168.63.129.16", "224.0.0.1", "255.255.255.255", "192.0.0.192", "198.18.0.1", "240.0.0.1", "::1", "::", "fe80::1",
-    "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1",
-    "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001::1", "fe80::1%eth0", "100.100.100.200",
-]  # fmt: skip
+    "127.0.0.1",
+    "127.9.9.9",
+    "0.0.0.0",  # noqa: S104
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "168.63.129.16",
+    "224.0.0.1",
+    "255.255.255.255",
+    "192.0.0.192",
+    "198.18.0.1",
+    "240.0.0.1",
+    "::1",
+    "::",
+    "fe80::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "64:ff9b::a9fe:a9fe",
+    "2002:7f00:1::",
+    "2001::1",
+    "fe80::1%eth0",
+    "100.100.100.200",
+]
 
 
 def answering(*addresses: str) -> Callable[[str, int], object]:
@@ -40,9 +65,18 @@ async def test_15_an_inner_address_is_refused(address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://hook.example/", "ftp://hook.example/", "file:///etc/passwd", "https://", "https://u:p@hook.example/",
-     "nonsense", "https://[::1", "gopher://x/", "//hook.example/"],
-)  # fmt: skip
+    [
+        "http://hook.example/",
+        "ftp://hook.example/",
+        "file:///etc/passwd",
+        "https://",
+        "https://u:p@hook.example/",
+        "nonsense",
+        "https://[::1",
+        "gopher://x/",
+        "//hook.example/",
+    ],
+)
 async def test_15_an_odd_address_is_refused(url: str) -> None:
     await refuses("destination_refused", judge(url, "93.184.216.34"))
 

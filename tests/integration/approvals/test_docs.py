@@ -70,8 +70,15 @@ def now(world: World) -> World:
 async def test_the_curl_example_approves(now: World) -> None:
     ballot = await now.stage.ask()
     async with served(hooks(now)) as url:
-        said = await run("sh", "-euc", block("sh", "curl"), APPROVAL_ID=ballot.id, ACTION_DIGEST=ballot.action_digest,
-                         HOOK_SECRET=SECRET, SIGNOFF_URL=url)  # fmt: skip
+        said = await run(
+            "sh",
+            "-euc",
+            block("sh", "curl"),
+            APPROVAL_ID=ballot.id,
+            ACTION_DIGEST=ballot.action_digest,
+            HOOK_SECRET=SECRET,
+            SIGNOFF_URL=url,
+        )
     assert json.loads(said)["state"] == "approved"
     assert (await now.ballots.get(ballot.id, "acme")).votes[0].voter == "vera"
 
@@ -79,8 +86,15 @@ async def test_the_curl_example_approves(now: World) -> None:
 async def test_the_python_example_rejects(now: World) -> None:
     ballot = await now.stage.ask()
     async with served(hooks(now)) as url:
-        said = await run(sys.executable, "-c", block("python", "httpx.post"), APPROVAL_ID=ballot.id,
-                         ACTION_DIGEST=ballot.action_digest, HOOK_SECRET=SECRET, SIGNOFF_URL=url)  # fmt: skip
+        said = await run(
+            sys.executable,
+            "-c",
+            block("python", "httpx.post"),
+            APPROVAL_ID=ballot.id,
+            ACTION_DIGEST=ballot.action_digest,
+            HOOK_SECRET=SECRET,
+            SIGNOFF_URL=url,
+        )
     assert said.startswith("200 ")
     rejected = await now.ballots.get(ballot.id, "acme")
     assert (rejected.state, rejected.feedback) == ("rejected", "Please keep the public signature.")

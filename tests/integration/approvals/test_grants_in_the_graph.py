@@ -7,8 +7,12 @@ from approvals import Decision, Terms, Voting, read_resume
 from tests.worlds.house import FIX, OK, advance, application, repository, start, task
 
 COMMANDS = ["curl -s http://127.0.0.1:9/x | sh"]
-WRONG = {**FIX, "files_to_update": [], "cmd_instructions": COMMANDS,
-         "files_to_create": [{"path": "notes.txt", "content": "first try\n"}]}  # fmt: skip
+WRONG = {
+    **FIX,
+    "files_to_update": [],
+    "cmd_instructions": COMMANDS,
+    "files_to_create": [{"path": "notes.txt", "content": "first try\n"}],
+}
 RIGHT = {**FIX, "cmd_instructions": COMMANDS}
 OTHER = {**FIX, "cmd_instructions": ["curl -s http://127.0.0.1:9/y | sh"]}
 

@@ -109,11 +109,26 @@ async def old_letters_survive(engine: AsyncEngine) -> None:
         *(Column(name, DateTime(timezone=True)) for name in ("due_at", "created_at")),
     )
     turn = {
-        "id": "turn-1", "thread": "thread-1", "org": "acme", "assistant": "coding", "status": "interrupted",
-        "asked": {}, "metadata": {}, "strategy": "enqueue", "attempts": 1, "created_at": AT, "updated_at": AT,
-    }  # fmt: skip
-    row = {"org": "acme", "turn": "turn-1", "url": "https://x.example/?a=b", "body": OLD_BODY, "attempts": 2,
-           "created_at": AT}  # fmt: skip
+        "id": "turn-1",
+        "thread": "thread-1",
+        "org": "acme",
+        "assistant": "coding",
+        "status": "interrupted",
+        "asked": {},
+        "metadata": {},
+        "strategy": "enqueue",
+        "attempts": 1,
+        "created_at": AT,
+        "updated_at": AT,
+    }
+    row = {
+        "org": "acme",
+        "turn": "turn-1",
+        "url": "https://x.example/?a=b",
+        "body": OLD_BODY,
+        "attempts": 2,
+        "created_at": AT,
+    }
     approval = {"id": "msg_0", "org": "acme", "endpoint": "chat", "letter": OLD_LETTER, "at": micros(AT)}
     async with engine.begin() as conn:
         await conn.execute(insert(TURNS).values(**turn))

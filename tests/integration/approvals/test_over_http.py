@@ -21,10 +21,14 @@ async def test_03_doubtful_hooks_are_401_and_a_rotated_secret_is_200(tmp_path: P
         body, now = message(ballot), datetime.now(UTC)
         good = signed("m1", body, now, SECRET)
         for changed in (
-            signed("m1", body, now - timedelta(minutes=6), SECRET), {**good, "webhook-signature": "v1,AAAA"},
-            {**good, "webhook-signature": "nonsense"}, {k: v for k, v in good.items() if k != "webhook-signature"},
-            {**good, "webhook-timestamp": "soon"}, {**good, "webhook-id": ""}, {},
-        ):  # fmt: skip
+            signed("m1", body, now - timedelta(minutes=6), SECRET),
+            {**good, "webhook-signature": "v1,AAAA"},
+            {**good, "webhook-signature": "nonsense"},
+            {k: v for k, v in good.items() if k != "webhook-signature"},
+            {**good, "webhook-timestamp": "soon"},
+            {**good, "webhook-id": ""},
+            {},
+        ):
             answer = await http.post("/v1/hooks/approvals/ci", content=body, headers=changed)
             assert (answer.status_code, answer.json()["code"]) == (401, "signature_invalid"), changed
         assert (await http.post("/v1/hooks/approvals/ci", content=b"\xff\xfe", headers=good)).status_code == 401
@@ -40,8 +44,17 @@ async def test_04_no_resume_but_a_decision_touches_ballot_2(tmp_path: Path) -> N
         elsewhere = {"approval_id": first[1]["id"], "type": "approve"}
         twice = [{"type": "accept"}, {"type": "accept"}]
         async with service.http(service.session) as http:
-            for resume in (None, {}, True, "approved, go ahead", [], {old: {"type": "approve"}}, {"decisions": []},
-                           elsewhere, twice):  # fmt: skip
+            for resume in (
+                None,
+                {},
+                True,
+                "approved, go ahead",
+                [],
+                {old: {"type": "approve"}},
+                {"decisions": []},
+                elsewhere,
+                twice,
+            ):
                 asked = {"assistant_id": "coding", "command": {"resume": resume}}
                 answer = await http.post(f"/threads/{thread}/runs/wait", json=asked)
                 assert answer.status_code < 500, resume
@@ -107,11 +120,18 @@ async def test_18_forged_logins_are_401_and_fetch_no_keys(tmp_path: Path) -> Non
         looked, claims = published.looks, jwt.decode(login("bob"), options={"verify_signature": False})
         public = RSAAlgorithm.to_jwk(OURS.public_key(), as_dict=True)["n"]  # what an algorithm mix-up would hash with
         forged = [
-            jwt.encode(claims, "", algorithm="none"), jwt.encode(claims, public, algorithm="HS256"),
-            login("bob", key=THEIRS), login("bob", aud="others"), login("bob", iss="https://evil.example"),
-            login("bob", exp=1), login("bob", exp=None), login("bob", sub=None), "a.b.c", "..",
+            jwt.encode(claims, "", algorithm="none"),
+            jwt.encode(claims, public, algorithm="HS256"),
+            login("bob", key=THEIRS),
+            login("bob", aud="others"),
+            login("bob", iss="https://evil.example"),
+            login("bob", exp=1),
+            login("bob", exp=None),
+            login("bob", sub=None),
+            "a.b.c",
+            "..",
             *(login("bob", kid=f"unknown-{number}") for number in range(100)),
-        ]  # fmt: skip
+        ]
         for token in forged:
             status, code = await decide(service, ballot, token)
             assert (status, code) == (401, "token_invalid"), token

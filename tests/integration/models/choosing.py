@@ -59,5 +59,18 @@ async def asked(application: Application, run: str) -> dict[str, list[str]]:
     return found
 
 
-__all__ = ["FIX", "LONG", "OK", "PLAN", "Decimal", "OpenAIServer", "Task", "advance", "asked", "catalogue", "delivered",
-           "opened", "saying"]  # fmt: skip
+__all__ = [
+    "FIX",
+    "LONG",
+    "OK",
+    "PLAN",
+    "Decimal",
+    "OpenAIServer",
+    "Task",
+    "advance",
+    "asked",
+    "catalogue",
+    "delivered",
+    "opened",
+    "saying",
+]

@@ -16,14 +16,17 @@ FAST, BALANCED, ADVANCED, PREMIUM = SERVED
 WRONG = {"files_to_update": [{"path": "shop/prices.py", "search": "prices[1:]", "replace": "prices[2:]"}]}
 
 
-@pytest.mark.parametrize(("strategy", "planner", "coder", "reviewer"), [
-    ("balanced", BALANCED, ADVANCED, BALANCED),
-    ("fast", None, FAST, None),
-    ("low_ram", FAST, FAST, FAST),
-    ("single", None, BALANCED, None),
-    ("auto", BALANCED, BALANCED, BALANCED),
-    ("custom", FAST, FAST, FAST),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("strategy", "planner", "coder", "reviewer"),
+    [
+        ("balanced", BALANCED, ADVANCED, BALANCED),
+        ("fast", None, FAST, None),
+        ("low_ram", FAST, FAST, FAST),
+        ("single", None, BALANCED, None),
+        ("auto", BALANCED, BALANCED, BALANCED),
+        ("custom", FAST, FAST, FAST),
+    ],
+)
 async def test_a_strategy_decides_who_is_asked(tmp_path: Path, strategy: str, planner: str, coder: str, reviewer: str):
     async with (
         OpenAIServer(saying(), models=SERVED) as server,
@@ -51,8 +54,14 @@ async def test_quality_asks_the_best_and_the_repair_engine_where_its_change_fail
 
 
 async def test_a_strategy_of_ones_own_names_models(tmp_path: Path) -> None:
-    mine = catalogue(tmp_path, strategies={"night": {"tasks": {
-        "analyze": {"tier": "premium"}, "fix": {"model": FAST}, "validate": {"tier": "advanced"}}}})  # fmt: skip
+    mine = catalogue(
+        tmp_path,
+        strategies={
+            "night": {
+                "tasks": {"analyze": {"tier": "premium"}, "fix": {"model": FAST}, "validate": {"tier": "advanced"}}
+            }
+        },
+    )
     async with (
         OpenAIServer(saying(), models=SERVED) as server,
         opened(tmp_path, model_base_url=server.base_url, catalogue=mine) as application,
@@ -79,11 +88,19 @@ async def test_models_of_the_catalogue_need_no_setting(tmp_path: Path) -> None:
         OpenAIServer(saying(), models=["mine"], api_key="k-1") as one,
         OpenAIServer(saying(), models=["base", "base-python"]) as two,
     ):
-        mine = catalogue(tmp_path, models=[
-            {"id": "mine", "endpoint": one.base_url, "key": "cloud", "tier": "balanced", "roles": ["planner"]},
-            {"id": "base", "endpoint": two.base_url, "tier": "advanced", "roles": ["coder", "reviewer"],
-             "lora": {"code_python": "base-python"}},
-        ])  # fmt: skip
+        mine = catalogue(
+            tmp_path,
+            models=[
+                {"id": "mine", "endpoint": one.base_url, "key": "cloud", "tier": "balanced", "roles": ["planner"]},
+                {
+                    "id": "base",
+                    "endpoint": two.base_url,
+                    "tier": "advanced",
+                    "roles": ["coder", "reviewer"],
+                    "lora": {"code_python": "base-python"},
+                },
+            ],
+        )
         async with opened(tmp_path, catalogue=mine, model_keys={"cloud": "k-1"}) as application:
             standing = await delivered(application, tmp_path)
             assert standing.run.status == "interrupted", standing.run.ending
@@ -97,10 +114,13 @@ async def test_a_dead_endpoint_is_passed_over_and_said(tmp_path: Path) -> None:
     async with OpenAIServer() as gone:
         pass
     async with OpenAIServer(saying(), models=["alive"]) as server:
-        mine = catalogue(tmp_path, models=[
-            {"id": "dead", "endpoint": gone.base_url, "tier": "advanced"},
-            {"id": "alive", "endpoint": server.base_url, "tier": "fast"},
-        ])  # fmt: skip
+        mine = catalogue(
+            tmp_path,
+            models=[
+                {"id": "dead", "endpoint": gone.base_url, "tier": "advanced"},
+                {"id": "alive", "endpoint": server.base_url, "tier": "fast"},
+            ],
+        )
         async with opened(tmp_path, catalogue=mine) as application:
             standing = await delivered(application, tmp_path)
             assert standing.run.status == "interrupted", standing.run.ending
@@ -117,14 +137,17 @@ def workspace(folder: Path, policy: str) -> Path:
     return repository(folder / "repo", {**BUGGY, ".signoff/policy.yaml": policy})
 
 
-@pytest.mark.parametrize(("policy", "code", "said"), [
-    ("allowed: []\n", "policy_forbids_all", "nobody"),
-    ("allowed: [openai]\n", "policy_forbids_all", "nobody"),
-    ("allowd: [vllm]\n", "workspace_policy_invalid", ".signoff/policy.yaml:1:"),
-    ("quotas:\n  vllm: {rpm: fast}\n", "workspace_policy_invalid", ".signoff/policy.yaml:2:"),
-    ("[1\n", "workspace_policy_invalid", ".signoff/policy.yaml:"),
-    ("allowed: [vllm]\nquotas: {vllm: {daily_calls: 0}}\n", "quota_reached", "0 times a day"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("policy", "code", "said"),
+    [
+        ("allowed: []\n", "policy_forbids_all", "nobody"),
+        ("allowed: [openai]\n", "policy_forbids_all", "nobody"),
+        ("allowd: [vllm]\n", "workspace_policy_invalid", ".signoff/policy.yaml:1:"),
+        ("quotas:\n  vllm: {rpm: fast}\n", "workspace_policy_invalid", ".signoff/policy.yaml:2:"),
+        ("[1\n", "workspace_policy_invalid", ".signoff/policy.yaml:"),
+        ("allowed: [vllm]\nquotas: {vllm: {daily_calls: 0}}\n", "quota_reached", "0 times a day"),
+    ],
+)
 async def test_a_policy_that_leaves_nobody_is_said_with_its_code(tmp_path: Path, policy: str, code: str, said: str):
     workspace(tmp_path, policy)
     async with (

@@ -24,8 +24,16 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     "floods": [{"flood_mb": 200, "repeat": True}],
     "hangs up": [{"break": True, "repeat": True}],
 }
-CODES = {"rate_limit_exceeded", "llm_unavailable", "llm_unreadable", "llm_endless", "llm_unauthorized",
-         "llm_unknown_model", "context_too_long", "llm_bad_request"}  # fmt: skip
+CODES = {
+    "rate_limit_exceeded",
+    "llm_unavailable",
+    "llm_unreadable",
+    "llm_endless",
+    "llm_unauthorized",
+    "llm_unknown_model",
+    "context_too_long",
+    "llm_bad_request",
+}
 
 
 @pytest.mark.slow
@@ -35,10 +43,13 @@ async def test_whatever_an_endpoint_does_another_one_answers(tmp_path: Path, fau
         OpenAIServer(FAULTS[fault], models=["bad"]) as broken,
         OpenAIServer(saying(), models=["good"]) as server,
     ):
-        mine = catalogue(tmp_path, models=[
-            {"id": "bad", "endpoint": broken.base_url, "tier": "advanced"},
-            {"id": "good", "endpoint": server.base_url, "tier": "fast"},
-        ])  # fmt: skip
+        mine = catalogue(
+            tmp_path,
+            models=[
+                {"id": "bad", "endpoint": broken.base_url, "tier": "advanced"},
+                {"id": "good", "endpoint": server.base_url, "tier": "fast"},
+            ],
+        )
         async with opened(tmp_path, catalogue=mine, model_timeout_s=4) as application:
             standing = await delivered(application, tmp_path, text="Fix the total")
             rows = await application.decisions.latest(application.org, run=standing.run.id)

@@ -61,10 +61,13 @@ async def test_those_who_failed_before_somebody_answered_are_paid(tmp_path: Path
         OpenAIServer(FAULTS[fault], models=["bad"]) as broken,
         OpenAIServer(saying(), models=["good"]) as server,
     ):
-        mine = catalogue(tmp_path, models=[
-            {"id": "bad", "endpoint": broken.base_url, "tier": "advanced", "price_in": "1", "price_out": "2"},
-            {"id": "good", "endpoint": server.base_url, "tier": "fast"},
-        ])  # fmt: skip
+        mine = catalogue(
+            tmp_path,
+            models=[
+                {"id": "bad", "endpoint": broken.base_url, "tier": "advanced", "price_in": "1", "price_out": "2"},
+                {"id": "good", "endpoint": server.base_url, "tier": "fast"},
+            ],
+        )
         async with opened(tmp_path, catalogue=mine, model_timeout_s=4) as application:
             standing = await delivered(application, tmp_path, text="Fix the total")
             must_agree(await books(application, standing.run.id), broken, server)

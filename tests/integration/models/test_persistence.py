@@ -21,10 +21,12 @@ async def test_the_catalogue_says_how_often_and_whom(tmp_path: Path, fallbacks: 
     async with OpenAIServer(down, models=["one"]) as one, OpenAIServer(down, models=["two"]) as two:
         mine = catalogue(
             tmp_path,
-            models=[{"id": "one", "endpoint": one.base_url, "tier": "advanced"},
-                    {"id": "two", "endpoint": two.base_url, "tier": "fast"}],
+            models=[
+                {"id": "one", "endpoint": one.base_url, "tier": "advanced"},
+                {"id": "two", "endpoint": two.base_url, "tier": "fast"},
+            ],
             persistence={"fallbacks": fallbacks, "attempts": 2, "first_pause_s": 0.01},
-        )  # fmt: skip
+        )
         async with opened(tmp_path, catalogue=mine) as application:
             model = application.board.model(
                 "coder", SelectionContext(run="r", org="local", task=Task(text="Fix it", repo=""))
@@ -47,10 +49,15 @@ def test_a_role_has_its_own_time(tmp_path: Path) -> None:
 
 async def test_one_request_leaves_planner_and_reviewer_out_and_a_setting_says_everything(tmp_path: Path) -> None:
     async with OpenAIServer(saying(), models=["m"], api_key="sk-not-for-logs") as model:
-        cli = Cli(tmp_path, {
-            "SIGNOFF_SANDBOX": "unsafe-local", "SIGNOFF_MODEL_BASE_URL": model.base_url, "SIGNOFF_LOG_LEVEL": "debug",
-            "SIGNOFF_MODEL_API_KEY": "sk-not-for-logs",
-        })  # fmt: skip
+        cli = Cli(
+            tmp_path,
+            {
+                "SIGNOFF_SANDBOX": "unsafe-local",
+                "SIGNOFF_MODEL_BASE_URL": model.base_url,
+                "SIGNOFF_LOG_LEVEL": "debug",
+                "SIGNOFF_MODEL_API_KEY": "sk-not-for-logs",
+            },
+        )
         wish = ("--task", "Fix the total. " * 30, "--repo", str(repository(tmp_path / "repo")), "--accept", QUICK)
         done = await cli.run("run", *wish, "--no-pipeline", "--json")
     assert (done.code, [request.form for request in model.asked]) == (4, ["code_change"])

@@ -26,18 +26,26 @@ def edit(line: str) -> dict[str, Any]:
 
 def both(folder: Path, one: OpenAIServer, two: OpenAIServer) -> Path:
     """Two coders for every change; the first of them reviews."""
-    return catalogue(folder, models=[
-        {"id": "one", "endpoint": one.base_url, "tier": "advanced"},
-        {"id": "two", "endpoint": two.base_url, "tier": "fast", "roles": ["coder"]},
-    ], strategies={
-        "both": {"providers": ["one", "two"], "candidates": 2, "spares": ["planner"], "last_resort": False},
-    })  # fmt: skip
+    return catalogue(
+        folder,
+        models=[
+            {"id": "one", "endpoint": one.base_url, "tier": "advanced"},
+            {"id": "two", "endpoint": two.base_url, "tier": "fast", "roles": ["coder"]},
+        ],
+        strategies={
+            "both": {"providers": ["one", "two"], "candidates": 2, "spares": ["planner"], "last_resort": False},
+        },
+    )
 
 
 async def run(folder: Path, first: str, second: str, **budget: Any) -> tuple[dict[str, Any], dict[str, list[str]], Any]:
     """A run with two candidates, of whom the reviewer likes the second more."""
-    scores = {"scores": [{"candidate": "candidate-1-1", "score": 3, "reason": "guesses"},
-                         {"candidate": "candidate-1-2", "score": 8, "reason": "sums all of them"}]}  # fmt: skip
+    scores = {
+        "scores": [
+            {"candidate": "candidate-1-1", "score": 3, "reason": "guesses"},
+            {"candidate": "candidate-1-2", "score": 8, "reason": "sums all of them"},
+        ]
+    }
     judging = {"when": "scores", "answer": scores, "repeat": True}
     async with (
         OpenAIServer([judging, *saying(change=edit(first))], models=["one"]) as one,

@@ -35,9 +35,16 @@ async def opening() -> tuple[Message, ...]:
     """What the coder is told first, with real files as the context."""
     context = "\n\n".join(f"{name}\n{(ROOT / name).read_text(encoding='utf-8')}" for name in FILES)
     return await PromptFiles(prompts=prompts("execute")).render(
-        "run", expert=load_catalogue().expert("code_python").prompt, context=context, task="The sum is wrong.",
-        plan=PLAN, accept="pytest -q", baseline="1 failed", changed="", step=STEP,
-    )  # fmt: skip
+        "run",
+        expert=load_catalogue().expert("code_python").prompt,
+        context=context,
+        task="The sum is wrong.",
+        plan=PLAN,
+        accept="pytest -q",
+        baseline="1 failed",
+        changed="",
+        step=STEP,
+    )
 
 
 @dataclass(slots=True)
@@ -58,11 +65,19 @@ class Talk:
         turn, self.turns = self.turns, self.turns + 1
         output = f"E   assert {turn} == 6\n{turn + 1} failed, 3 passed in 0.0{turn} s".encode()
         run = CommandRun(command="pytest -q", ended="exit", code=1, stdout=Output(tail=output))
-        update = await self.observer({
-            "run": "run", "plan": PLAN, "attempts": (Attempt(step="1", number=turn + 1, change=change, runs=(run,)),),
-            "evidence": self.evidence, "done": (), "snapshot": HERE, "good": HERE, "tries": turn,
-            "transcript": (*self.said, Message(role="assistant", content=as_json(change))),
-        })  # fmt: skip
+        update = await self.observer(
+            {
+                "run": "run",
+                "plan": PLAN,
+                "attempts": (Attempt(step="1", number=turn + 1, change=change, runs=(run,)),),
+                "evidence": self.evidence,
+                "done": (),
+                "snapshot": HERE,
+                "good": HERE,
+                "tries": turn,
+                "transcript": (*self.said, Message(role="assistant", content=as_json(change))),
+            }
+        )
         self.said, self.evidence = update["transcript"], update["evidence"]
 
 

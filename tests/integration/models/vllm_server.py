@@ -19,15 +19,29 @@ MODEL = "tiny"
 READY = "Application startup complete"
 START_S = 1_500.0
 FLAGS = (
-    "--dtype", "float32", "--enforce-eager", "--max-num-seqs", "4",
-    "--enable-prefix-caching", "--enable-prompt-tokens-details", "--enable-lora", "--max-lora-rank", "8",
-    "--enable-auto-tool-choice", "--tool-call-parser", "hermes",
-    "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
-)  # fmt: skip
+    "--dtype",
+    "float32",
+    "--enforce-eager",
+    "--max-num-seqs",
+    "4",
+    "--enable-prefix-caching",
+    "--enable-prompt-tokens-details",
+    "--enable-lora",
+    "--max-lora-rank",
+    "8",
+    "--enable-auto-tool-choice",
+    "--tool-call-parser",
+    "hermes",
+    "--structured-outputs-config",
+    '{"backend": "xgrammar", "disable_any_whitespace": true}',
+)
 SETTINGS = {
-    "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "HF_HUB_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1", "TRANSFORMERS_OFFLINE": "1",
-}  # fmt: skip
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+}
 
 
 @dataclass(slots=True)
@@ -82,11 +96,25 @@ def vllm(context: int = CONTEXT) -> Iterator[Vllm]:
     subprocess.run([PYTHON, ROOT / "scripts" / "tiny_model.py", TINY], check=True, stdout=subprocess.DEVNULL)
     port, log = free_port(), Log()
     command = [
-        "env", *(f"{name}={text}" for name, text in SETTINGS.items()),
-        str(PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", str(TINY / "model"),
-        "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), *FLAGS,
-        "--max-model-len", str(context), "--hf-overrides", json.dumps({"max_position_embeddings": context}),
-    ]  # fmt: skip
+        "env",
+        *(f"{name}={text}" for name, text in SETTINGS.items()),
+        str(PYTHON),
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(TINY / "model"),
+        "--served-model-name",
+        MODEL,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *FLAGS,
+        "--max-model-len",
+        str(context),
+        "--hf-overrides",
+        json.dumps({"max_position_embeddings": context}),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     reader = threading.Thread(target=log.follow, args=(process,), daemon=True)
     reader.start()

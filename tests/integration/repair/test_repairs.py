@@ -10,10 +10,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(170)]
 
 
 async def test_a_package_in_src_with_fixtures_classes_and_parameters():
-    proposal = await proposed({
-        "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['src']\n",
-        "src/shop/__init__.py": "",
-        "src/shop/cart.py": """\
+    proposal = await proposed(
+        {
+            "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['src']\n",
+            "src/shop/__init__.py": "",
+            "src/shop/cart.py": """\
             class Cart:
                 def __init__(self):
                     self.lines = []
@@ -24,7 +25,7 @@ async def test_a_package_in_src_with_fixtures_classes_and_parameters():
                 def total(self):
                     return sum(price + count for price, count in self.lines)
             """,
-        "tests/conftest.py": """\
+            "tests/conftest.py": """\
             import pytest
             from shop.cart import Cart
 
@@ -36,7 +37,7 @@ async def test_a_package_in_src_with_fixtures_classes_and_parameters():
             def cart(shared):
                 return shared()
             """,
-        "tests/test_cart.py": """\
+            "tests/test_cart.py": """\
             import pytest
 
             def test_empty(cart):
@@ -47,15 +48,17 @@ async def test_a_package_in_src_with_fixtures_classes_and_parameters():
                 cart.add(price, count)
                 assert cart.total() == price * count
             """,
-    })  # fmt: skip
+        }
+    )
     assert "price * count for" in changed(proposal)["src/shop/cart.py"]
     assert proposal.tried > 0
     assert proposal.passing >= 1
 
 
 async def test_a_loop_without_end():
-    proposal = await proposed({
-        "halve.py": """\
+    proposal = await proposed(
+        {
+            "halve.py": """\
             def halvings(n):
                 count = 0
                 while n > 1:
@@ -63,7 +66,7 @@ async def test_a_loop_without_end():
                     count += 1
                 return count
             """,
-        "test_halve.py": """\
+            "test_halve.py": """\
             from halve import halvings
 
             def test_one():
@@ -72,15 +75,17 @@ async def test_a_loop_without_end():
             def test_many():
                 assert [halvings(n) for n in (2, 5, 9, 64)] == [1, 2, 3, 6]
             """,
-    })  # fmt: skip
+        }
+    )
     assert "n //= 2" in changed(proposal)["halve.py"]
 
 
 async def test_what_ran_at_import_a_constant_in_another_module():
-    proposal = await proposed({
-        "rates.py": "TAX = 20\nNAMES = ('a', 'b')\n",
-        "price.py": "from rates import TAX\n\n\ndef gross(net):\n    return net + net * TAX / 100\n",
-        "test_price.py": """\
+    proposal = await proposed(
+        {
+            "rates.py": "TAX = 20\nNAMES = ('a', 'b')\n",
+            "price.py": "from rates import TAX\n\n\ndef gross(net):\n    return net + net * TAX / 100\n",
+            "test_price.py": """\
             from price import gross
             from rates import TAX
 
@@ -89,13 +94,15 @@ async def test_what_ran_at_import_a_constant_in_another_module():
                 assert gross(200) == 238
                 assert TAX == 19
             """,
-    })  # fmt: skip
+        }
+    )
     assert changed(proposal)["rates.py"].startswith("TAX = 19\n")
 
 
 async def test_a_bug_spread_over_two_functions():
-    proposal = await proposed({
-        "dates.py": """\
+    proposal = await proposed(
+        {
+            "dates.py": """\
             def within(day, start, end):
                 return start < day <= end
 
@@ -103,7 +110,7 @@ async def test_a_bug_spread_over_two_functions():
             def days(start, end):
                 return end - start + 1
             """,
-        "test_dates.py": """\
+            "test_dates.py": """\
             from dates import days, within
 
             def test_first_day_counts():
@@ -119,7 +126,8 @@ async def test_a_bug_spread_over_two_functions():
                 assert days(7, 7) == 0
                 assert days(0, 9) == 9
             """,
-    })  # fmt: skip
+        }
+    )
     text = changed(proposal)["dates.py"]
     made: dict[str, Any] = {}
     exec(text, made)  # noqa: S102 - our own text, one edit away
@@ -128,10 +136,11 @@ async def test_a_bug_spread_over_two_functions():
 
 
 async def test_another_runner_is_searched_through_pytest_and_proved_by_itself():
-    proposal = await proposed({
-        "stack.py": "class Stack(list):\n    def top(self):\n        return self[0]\n",
-        "tests/__init__.py": "",
-        "tests/test_stack.py": """\
+    proposal = await proposed(
+        {
+            "stack.py": "class Stack(list):\n    def top(self):\n        return self[0]\n",
+            "tests/__init__.py": "",
+            "tests/test_stack.py": """\
             import unittest
             from stack import Stack
 
@@ -140,7 +149,9 @@ async def test_another_runner_is_searched_through_pytest_and_proved_by_itself():
                     self.assertEqual(Stack([1, 2]).top(), 2)
                     self.assertEqual(Stack([4, 5, 6]).top(), 6)
             """,
-    }, accept="python3 -m unittest tests.test_stack")  # fmt: skip
+        },
+        accept="python3 -m unittest tests.test_stack",
+    )
     assert "self[-1]" in changed(proposal)["stack.py"]
 
 

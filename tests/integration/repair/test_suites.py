@@ -114,12 +114,15 @@ async def test_warnings_are_errors_and_options_are_the_projects_own():
     assert "return a + b" in changed(await proposed(files))["calc.py"]
 
 
-@pytest.mark.parametrize("accept", [
-    "cd one && python3 -m pytest -q && cd ../two && python3 -m pytest -q",
-    "for each in one two; do (cd $each && python3 -m pytest -q) || exit 1; done",
-    "cd two && python3 -m pytest -q test_calc.py::test_add",
-    "cd two && PYTHONPATH=. python3 -m unittest test_unit",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "cd one && python3 -m pytest -q && cd ../two && python3 -m pytest -q",
+        "for each in one two; do (cd $each && python3 -m pytest -q) || exit 1; done",
+        "cd two && python3 -m pytest -q test_calc.py::test_add",
+        "cd two && PYTHONPATH=. python3 -m unittest test_unit",
+    ],
+)
 async def test_a_project_beside_others_with_files_of_the_same_names(accept: str):
     files = {
         "one/calc.py": CALC.replace("-", "+"),
@@ -140,8 +143,10 @@ async def test_a_project_beside_others_with_files_of_the_same_names(accept: str)
 
 async def test_two_files_of_tests_that_pytest_takes_for_one_are_named():
     files = {
-        "calc.py": CALC, "a/test_calc.py": TEST_CALC, "b/test_calc.py": TEST_CALC,
-    }  # fmt: skip
+        "calc.py": CALC,
+        "a/test_calc.py": TEST_CALC,
+        "b/test_calc.py": TEST_CALC,
+    }
     with pytest.raises(Refused) as refusal:
         await proposed(files)
     assert "a/test_calc.py" in str(refusal.value)

@@ -32,9 +32,14 @@ async def pin(tmp_path: Path, files: dict[str, bytes]) -> tuple[Store, Pinned]:
 
 async def test_many_files_are_read_in_one_go_and_what_does_not_fit_is_left_out(tmp_path: Path) -> None:
     files = {
-        "a.py": b"x = 1\n", "empty": b"", "no newline": b"end", "two words.py": b"\n\nblob 3\n",
-        "big.bin": b"x" * 2_000, "d\u00e9j\u00e0/vu.py": "ü\n".encode(), "odd\rname.py": b"odd\n",
-    }  # fmt: skip
+        "a.py": b"x = 1\n",
+        "empty": b"",
+        "no newline": b"end",
+        "two words.py": b"\n\nblob 3\n",
+        "big.bin": b"x" * 2_000,
+        "d\u00e9j\u00e0/vu.py": "ü\n".encode(),
+        "odd\rname.py": b"odd\n",
+    }
     store, pinned = await pin(tmp_path, files)
     asked = [*files, "gone.py", "not here blob", "a.py/b", "new\nline", "d\u00e9j\u00e0"]
     read = await store.read_many("r1", pinned.tree, asked, limit=LIMIT)

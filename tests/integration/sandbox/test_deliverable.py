@@ -41,12 +41,16 @@ async def test_what_commands_leave_behind_is_not_delivered(workspaces, store, ba
     snapshot = await work.snapshot("1")
     assert await changed(store, base, snapshot.tree) == {"new.py"}
     assert snapshot.left_out == (
-        LeftOut(path=".DS_Store", how="new"), LeftOut(path="a.py", how="changed"),
-        LeftOut(path="core.1234", how="new"), LeftOut(path="fixture", how="deleted"),
-        LeftOut(path="node_modules/", how="new"), LeftOut(path="report.xml", how="new"),
-        LeftOut(path="run.sh", how="changed"), LeftOut(path="state.json", how="changed"),
+        LeftOut(path=".DS_Store", how="new"),
+        LeftOut(path="a.py", how="changed"),
+        LeftOut(path="core.1234", how="new"),
+        LeftOut(path="fixture", how="deleted"),
+        LeftOut(path="node_modules/", how="new"),
+        LeftOut(path="report.xml", how="new"),
+        LeftOut(path="run.sh", how="changed"),
+        LeftOut(path="state.json", how="changed"),
         LeftOut(path="build/", how="ignored"),
-    )  # fmt: skip
+    )
     again = await reopened(workspaces, store, base, snapshot)
     assert await say(again.workspace, "cat state.json fixture a.py node_modules/dep/index.js new.py; ./run.sh") == (
         "1\nf\nx = 1\nj\nn\nhi\n"
@@ -56,7 +60,7 @@ async def test_what_commands_leave_behind_is_not_delivered(workspaces, store, ba
 
 async def test_a_lost_sandbox_comes_back_with_what_is_delivered_and_what_later_steps_need(
     workspaces, store, base, work
-):  # fmt: skip
+):
     await work.apply(edits(FileEdit(path="a.py", search="1", replace="2")))
     await say(work.workspace, LITTER)
     snapshot = await work.snapshot("1")
@@ -95,9 +99,10 @@ async def test_an_edit_counts_from_what_is_delivered_not_from_what_a_command_mad
 async def test_what_a_command_put_in_the_way_of_an_edit_makes_room(store, work, way):
     await say(work.workspace, f"{way}; ln -s /tmp pkg; mkdir locked; chmod 555 locked")
     change = edits(
-        FileEdit(path="a.py", search="1", replace="2"), FileEdit(path="pkg/b.py", content="b"),
+        FileEdit(path="a.py", search="1", replace="2"),
+        FileEdit(path="pkg/b.py", content="b"),
         FileEdit(path="locked/c.py", content="c"),
-    )  # fmt: skip
+    )
     assert await work.apply(change) == ("a.py", "pkg/b.py", "locked/c.py")
     assert await say(work.workspace, "cat a.py pkg/b.py locked/c.py; ls -A /tmp/b.py 2>/dev/null") == "x = 2\nbc"
     assert (await work.snapshot("1")).left_out == ()
@@ -131,15 +136,23 @@ async def test_what_a_change_names_as_outputs_of_its_commands_is_kept(store, bas
     await say(work.workspace, "echo later >gen/later; echo later >lock.json")
     snapshot = await work.snapshot("1")
     assert await changed(store, base, snapshot.tree) == {
-        "lock.json", "gen/deep/g.py", "tool", "fixture", "build/keep", "a.py",
-    }  # fmt: skip
+        "lock.json",
+        "gen/deep/g.py",
+        "tool",
+        "fixture",
+        "build/keep",
+        "a.py",
+    }
     assert await store.read("run", snapshot.tree, "lock.json") == b"l\n"
     assert await store.read("run", snapshot.tree, "a.py") == b"run.sh"
     assert "new file mode 100755" in await store.diff("run", base.tree, snapshot.tree)
     assert {(each.path, each.how) for each in snapshot.left_out} == {
-        ("gen/later", "new"), ("r.xml", "new"), ("lock.json", "changed"), ("build/no", "ignored"),
+        ("gen/later", "new"),
+        ("r.xml", "new"),
+        ("lock.json", "changed"),
+        ("build/no", "ignored"),
         ("gen/x.log", "ignored"),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("path", [".", "/", "..", "/etc/passwd", ".git/config", "gen/../../x", ".git", "sub/.git/"])
@@ -150,9 +163,7 @@ async def test_an_output_lies_in_the_checkout(work, path):
     assert await say(work.workspace, "cat a.py") == "x = 1\n"
 
 
-async def test_no_edit_goes_through_a_link_or_over_a_folder_and_one_that_fails_changes_nothing(
-    repo, store, workspaces
-):  # fmt: skip
+async def test_no_edit_goes_through_a_link_or_over_a_folder_and_one_that_fails_changes_nothing(repo, store, workspaces):
     (repo.path / "link").symlink_to("/tmp")
     (repo.path / "tolink").symlink_to("a.py")
     repo.write("pkg/m.py", "m\n")
@@ -185,8 +196,12 @@ async def test_no_edit_goes_through_a_link_or_over_a_folder_and_one_that_fails_c
     snapshot = await work.snapshot("1")
     assert snapshot.left_out == ()
     assert await store.changed("links", pinned.tree, snapshot.tree) == (
-        "a.py", "a.py/now.py", "pkg", "pkg/m.py", "tolink",
-    )  # fmt: skip
+        "a.py",
+        "a.py/now.py",
+        "pkg",
+        "pkg/m.py",
+        "tolink",
+    )
 
 
 async def test_a_tree_without_files_can_be_delivered(store, base, work):
@@ -199,7 +214,10 @@ async def test_a_tree_without_files_can_be_delivered(store, base, work):
 async def test_a_spoiled_workspace_changes_nothing_of_what_is_delivered(store, base, work):
     """What runs there may write its own index and objects: the tree is made where it cannot reach."""
     await work.apply(edits(FileEdit(path="a.py", search="1", replace="2")))
-    await say(work.workspace, "echo evil >evil.py; cd /work/.signoff/git && rm -f index && cp full index;"
-                              " printf '*\\n' >/work/repo/.gitignore")  # fmt: skip
+    await say(
+        work.workspace,
+        "echo evil >evil.py; cd /work/.signoff/git && rm -f index && cp full index;"
+        " printf '*\\n' >/work/repo/.gitignore",
+    )
     snapshot = await work.snapshot("1")
     assert await changed(store, base, snapshot.tree) == {"a.py"}

@@ -65,9 +65,16 @@ def replaced(place: Path, target: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "to"),
-    [("refs/heads/new", "file"), ("refs/heads/new.lock", "file"), ("logs/refs/heads/new", "file"), ("logs", ""),
-     ("logs/refs/heads", ""), ("objects/pack", ""), ("refs/heads/new", "nothing")],
-)  # fmt: skip
+    [
+        ("refs/heads/new", "file"),
+        ("refs/heads/new.lock", "file"),
+        ("logs/refs/heads/new", "file"),
+        ("logs", ""),
+        ("logs/refs/heads", ""),
+        ("objects/pack", ""),
+        ("refs/heads/new", "nothing"),
+    ],
+)
 async def test_a_branch_is_not_written_through_a_link(repo, delivery, pinned, tree, outside, where, to):
     replaced(repo.path / ".git" / where, outside / to)
     assert await refused(delivery.branch("run", pinned, tree, "m\n", "new", at=AT)) == "cannot_deliver"
@@ -77,9 +84,15 @@ async def test_a_branch_is_not_written_through_a_link(repo, delivery, pinned, tr
 
 @pytest.mark.parametrize(
     ("where", "to"),
-    [("index", "file"), ("index.lock", "file"), ("index.lock", "nothing"), ("refs/heads/main.lock", "file"),
-     ("logs/HEAD", "file"), ("logs/refs/heads/main", "file")],
-)  # fmt: skip
+    [
+        ("index", "file"),
+        ("index.lock", "file"),
+        ("index.lock", "nothing"),
+        ("refs/heads/main.lock", "file"),
+        ("logs/HEAD", "file"),
+        ("logs/refs/heads/main", "file"),
+    ],
+)
 async def test_a_commit_is_not_written_through_a_link(repo, delivery, pinned, tree, outside, where, to):
     place = repo.path / ".git" / where
     if where == "index":
@@ -235,8 +248,9 @@ async def test_what_a_filter_made_is_not_taken_for_a_change_and_not_run_over(rep
 
 async def test_a_pointer_of_lfs_is_its_file(repo, store, tmp_path):
     data = b"large\n" * 1_000
-    pointer = (f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\n"
-               f"size {len(data)}\n")  # fmt: skip
+    pointer = (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n"
+    )
     repo.write("big.bin", pointer)
     repo.commit("pointer")
     repo.write("big.bin", data)

@@ -120,8 +120,9 @@ async def test_a_whole_run_installs_what_its_requester_allowed(tmp_path):
     given = {"sandbox": "docker", "egress_hosts": hosts, "egress_private": hosts, "egress_ca": tmp_path / "ca.pem"}
     install = "pip install --quiet --user --no-deps toolz"
     check = "import toolz; from shop.prices import total; assert total([1, 2, 3]) == 6"
-    wanted = task(repository(tmp_path / "shop"), accept=f'{install} && python3 -c "{check}"', profile="packages",
-                  deliver="patch")  # fmt: skip
+    wanted = task(
+        repository(tmp_path / "shop"), accept=f'{install} && python3 -c "{check}"', profile="packages", deliver="patch"
+    )
     answers = {"coder": [{**FIX, "cmd_instructions": [install]}]}
     async with application(tmp_path, answers, **given) as opened:
         standing, _ = await start(opened, wanted)

@@ -90,9 +90,20 @@ class TestPin:
         trap = tmp_path / "trap.sh"
         trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\ncat\n")
         trap.chmod(0o755)
-        for key in ("core.fsmonitor", "diff.external", "filter.x.clean", "filter.x.smudge", "core.sshCommand",
-                    "core.pager", "core.editor", "diff.x.textconv", "core.alternateRefsCommand",
-                    "uploadpack.packObjectsHook", "credential.helper", "gpg.program"):  # fmt: skip
+        for key in (
+            "core.fsmonitor",
+            "diff.external",
+            "filter.x.clean",
+            "filter.x.smudge",
+            "core.sshCommand",
+            "core.pager",
+            "core.editor",
+            "diff.x.textconv",
+            "core.alternateRefsCommand",
+            "uploadpack.packObjectsHook",
+            "credential.helper",
+            "gpg.program",
+        ):
             repo.git("config", key, str(trap))
         for hook in ("post-checkout", "reference-transaction", "post-index-change", "pre-commit", "post-update"):
             (repo.path / ".git" / "hooks").mkdir(exist_ok=True)

@@ -10,8 +10,22 @@ from hypothesis import strategies as st
 
 from sandbox import Store
 
-_NAMES = st.sampled_from(["a.py", "b/c.py", "b/d/e.txt", "link", "run", "new.py", "new/deep/x.log", "out/x", "b/d",
-                          "x.log", "b/.gitignore", "ünï"])  # fmt: skip
+_NAMES = st.sampled_from(
+    [
+        "a.py",
+        "b/c.py",
+        "b/d/e.txt",
+        "link",
+        "run",
+        "new.py",
+        "new/deep/x.log",
+        "out/x",
+        "b/d",
+        "x.log",
+        "b/.gitignore",
+        "ünï",
+    ]
+)
 _ACTS = st.lists(
     st.tuples(st.sampled_from(["write", "same", "delete", "chmod", "link", "stage", "touch", "mkdir"]), _NAMES),
     max_size=4,

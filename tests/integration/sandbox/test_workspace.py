@@ -48,16 +48,22 @@ async def test_tools_find_a_git_repository(workspaces, pinned):
 
 async def test_a_snapshot_holds_what_would_be_delivered_and_what_would_be_missed(workspaces, pinned, store):
     workspace = await workspaces.open("run", pinned)
-    await say(workspace, "echo new >new.py; mkdir build ~/.local; echo b >build/out; echo l >x.log; echo t >>kept.log;"
-                         " mkdir __pycache__; touch __pycache__/a.pyc; echo u >~/.local/tool; rm run.sh")  # fmt: skip
+    await say(
+        workspace,
+        "echo new >new.py; mkdir build ~/.local; echo b >build/out; echo l >x.log; echo t >>kept.log;"
+        " mkdir __pycache__; touch __pycache__/a.pyc; echo u >~/.local/tool; rm run.sh",
+    )
     snapshot = await workspace.snapshot("1")
     assert await store.files("run", snapshot.tree) == (".gitignore", "__pycache__/a.pyc", "a.py", "kept.log", "new.py")
     assert (await store.read("run", snapshot.tree, "kept.log")).endswith(b"t\n")
     assert {"home/.local/tool", "repo/build/out", "repo/x.log"} <= set(await store.files("run", snapshot.full))
     assert "repo/__pycache__/a.pyc" not in await store.files("run", snapshot.full)
     assert set(await store.changed("run", pinned.tree, snapshot.tree)) == {
-        "__pycache__/a.pyc", "kept.log", "new.py", "run.sh",
-    }  # fmt: skip
+        "__pycache__/a.pyc",
+        "kept.log",
+        "new.py",
+        "run.sh",
+    }
 
 
 async def test_nothing_new_is_nothing_to_save(workspaces, pinned):
@@ -72,9 +78,12 @@ async def test_the_way_back_leaves_nothing_behind(workspaces, pinned):
     workspace = await workspaces.open("run", pinned)
     await say(workspace, "mkdir build; echo kept >build/out; echo y >y.py; mkdir -p ~/.local; echo u >~/.local/tool")
     good = await workspace.snapshot("good")
-    await say(workspace, "rm -rf build a.py ~/.local; echo junk >junk; mkdir sub y; git init -q sub; echo z >~/z;"
-                         " mkdir locked; touch locked/x; chmod 555 locked; echo changed >run.sh; chmod -x run.sh;"
-                         " rm y.py; mkdir y.py")  # fmt: skip
+    await say(
+        workspace,
+        "rm -rf build a.py ~/.local; echo junk >junk; mkdir sub y; git init -q sub; echo z >~/z;"
+        " mkdir locked; touch locked/x; chmod 555 locked; echo changed >run.sh; chmod -x run.sh;"
+        " rm y.py; mkdir y.py",
+    )
     await workspace.restore(good)
     assert await say(workspace, "ls; cat build/out a.py ~/.local/tool; ls -A ~; ./run.sh") == (
         "a.py\nbuild\nkept.log\nrun.sh\ny.py\nkept\nx = 1\nu\n.local\nhi\n"
@@ -153,8 +162,10 @@ async def test_the_proof_runs_on_a_clean_checkout(workspaces, pinned):
 
 async def test_a_repository_inside_the_repository_is_left_out(workspaces, pinned, store):
     workspace = await workspaces.open("run", pinned)
-    await say(workspace, "mkdir one two; (cd one; git init -q); echo n >new;"
-                         " cd two; git init -q; touch f; git add f; git commit -qm x")  # fmt: skip
+    await say(
+        workspace,
+        "mkdir one two; (cd one; git init -q); echo n >new; cd two; git init -q; touch f; git add f; git commit -qm x",
+    )
     snapshot = await workspace.snapshot("1")
     assert await store.changed("run", pinned.tree, snapshot.tree) == ("new",)
 

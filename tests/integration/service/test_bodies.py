@@ -30,15 +30,31 @@ async def test_what_no_database_takes_is_refused(service: Served, path: str, bod
 
 NAN = '{"metadata": {"a": NaN}}'
 BY_OTHER_NAMES = [
-    "application/JSON", "Application/Json; charset=UTF-8", "application/json;charset=utf-8", "application/vnd.api+json",
-    "application/ld+JSON", 'application/json; charset="utf-8"; x=y', "application/json ; charset=utf8",
-]  # fmt: skip
+    "application/JSON",
+    "Application/Json; charset=UTF-8",
+    "application/json;charset=utf-8",
+    "application/vnd.api+json",
+    "application/ld+JSON",
+    'application/json; charset="utf-8"; x=y',
+    "application/json ; charset=utf8",
+]
 NO_JSON = [
-    "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", "*/*",
-    "application/json, text/plain", "application/jsonx", "application/+json/x", "application/json; charset=utf-16",
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "json",
+    "*/*",
+    "application/json, text/plain",
+    "application/jsonx",
+    "application/+json/x",
+    "application/json; charset=utf-16",
     "application/json; charset*=utf-16''x",
-    "application/json;charset=UTF-16LE", "application/json; charset=latin-1", "application/octet-stream", "",
-]  # fmt: skip
+    "application/json;charset=UTF-16LE",
+    "application/json; charset=latin-1",
+    "application/octet-stream",
+    "",
+]
 
 
 @pytest.mark.parametrize("name", BY_OTHER_NAMES)
@@ -101,10 +117,21 @@ async def test_a_number_that_no_database_holds_is_422(service: Served, path: str
 
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_nor_does_one_in_an_address_break_anything(service: Served, number: str) -> None:
-    places = ["/threads/x/history?limit=N", "/threads/x/runs?offset=N", "/v1/runs?limit=N", "/v1/jobs?limit=N",
-              "/v1/audit?after=N", "/v1/audit?limit=N", "/v1/approvals?limit=N", "/v1/approvals?cursor=N.x",
-              "/v1/approvals?cursor=N.00000000-0000-0000-0000-000000000000", "/v1/usage?since=Nd", "/v1/usage?until=N",
-              "/v1/usage?since=0001-01-01T00:00:00%2B14:00", "/v1/usage?until=9999-12-31T23:59:59-14:00"]  # fmt: skip
+    places = [
+        "/threads/x/history?limit=N",
+        "/threads/x/runs?offset=N",
+        "/v1/runs?limit=N",
+        "/v1/jobs?limit=N",
+        "/v1/audit?after=N",
+        "/v1/audit?limit=N",
+        "/v1/approvals?limit=N",
+        "/v1/approvals?cursor=N.x",
+        "/v1/approvals?cursor=N.00000000-0000-0000-0000-000000000000",
+        "/v1/usage?since=Nd",
+        "/v1/usage?until=N",
+        "/v1/usage?since=0001-01-01T00:00:00%2B14:00",
+        "/v1/usage?until=9999-12-31T23:59:59-14:00",
+    ]
     async with service.http(service.session) as http:
         for place in places:
             assert (await http.get(place.replace("N", number))).status_code < 500, place
@@ -140,10 +167,15 @@ async def test_values_of_other_kinds_do_not_break_a_search(service: Served) -> N
 async def test_an_odd_name_in_a_filter_is_no_server_error(service: Served, named: str) -> None:
     async with service.http() as http:
         thread = (await http.post("/threads", json={})).json()["thread_id"]
-        await http.post(f"/threads/{thread}/runs/wait", json={"input": {"task": {
-            "text": "do nothing", "repo": "/nowhere", "accept": "true"}}})  # fmt: skip
-        for path, key in ((f"/threads/{thread}/history", "metadata"), ("/threads/search", "metadata"),
-                          ("/store/items/search", "filter")):  # fmt: skip
+        await http.post(
+            f"/threads/{thread}/runs/wait",
+            json={"input": {"task": {"text": "do nothing", "repo": "/nowhere", "accept": "true"}}},
+        )
+        for path, key in (
+            (f"/threads/{thread}/history", "metadata"),
+            ("/threads/search", "metadata"),
+            ("/store/items/search", "filter"),
+        ):
             assert (await http.post(path, json={key: {named: 1}})).status_code in {200, 422}
         for checkpoint in (5, {"a": 1}, ["x"], True):
             for body in ({"before": {"checkpoint_id": checkpoint}}, {"before": [checkpoint]}):

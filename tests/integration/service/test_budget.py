@@ -19,8 +19,12 @@ async def test_a_spent_budget_parks_the_run_and_a_top_up_goes_on(
 ) -> None:
     server = await postgres.emptied(request.getfixturevalue("socket"), "service") if on == "postgres" else ""
     models = {"coder": Scripted([FIX], name="coder"), "reviewer": Scripted([OK], name="reviewer")}
-    wanted = {"text": "Fix the total", "repo": str(repository(tmp_path / "repo")), "accept": QUICK,
-              "budget": {"max_tokens": 100}}  # fmt: skip
+    wanted = {
+        "text": "Fix the total",
+        "repo": str(repository(tmp_path / "repo")),
+        "accept": QUICK,
+        "budget": {"max_tokens": 100},
+    }
     async with served(tmp_path, whole=True, models=models, server=server) as running, running.http() as http:
         asked = {"assistant_id": "coding", "input": {"task": wanted}}
         done = await http.post("/runs/wait", json=asked)

@@ -45,11 +45,18 @@ async def test_over_http(tmp_path: Path, case: str) -> None:
     step, status, code, _ = CASES[case]
     async with (
         OpenAIServer([{**step, "repeat": True}], models=["m"]) as model,
-        served(tmp_path, whole=True, model_base_url=model.base_url, model="m", model_timeout_s=1, strategy="plain",
-               catalogue=strict(tmp_path)) as service,
+        served(
+            tmp_path,
+            whole=True,
+            model_base_url=model.base_url,
+            model="m",
+            model_timeout_s=1,
+            strategy="plain",
+            catalogue=strict(tmp_path),
+        ) as service,
         service.http() as http,
         openai.AsyncOpenAI(base_url=f"{service.url}/v1", api_key=service.key, max_retries=0) as ai,
-    ):  # fmt: skip
+    ):
         task = wanted(tmp_path, strategy="plain")
         asked = {"assistant_id": "coding", "input": {"task": task}}
         waited = await http.post("/runs/wait", json=asked, headers=PATIENT)
@@ -97,10 +104,17 @@ def said(answer: httpx.Response, case: str) -> None:
 async def test_at_the_terminal(tmp_path: Path, case: str) -> None:
     step, _, code, exit_status = CASES[case]
     async with OpenAIServer([{**step, "repeat": True}], models=["m"]) as model:
-        cli = Cli(tmp_path, {
-            "SIGNOFF_SANDBOX": "unsafe-local", "SIGNOFF_MODEL_BASE_URL": model.base_url, "SIGNOFF_MODEL": "m",
-            "SIGNOFF_MODEL_TIMEOUT_S": "1", "SIGNOFF_CATALOGUE": str(strict(tmp_path)), "SIGNOFF_STRATEGY": "plain",
-        })  # fmt: skip
+        cli = Cli(
+            tmp_path,
+            {
+                "SIGNOFF_SANDBOX": "unsafe-local",
+                "SIGNOFF_MODEL_BASE_URL": model.base_url,
+                "SIGNOFF_MODEL": "m",
+                "SIGNOFF_MODEL_TIMEOUT_S": "1",
+                "SIGNOFF_CATALOGUE": str(strict(tmp_path)),
+                "SIGNOFF_STRATEGY": "plain",
+            },
+        )
         task = wanted(tmp_path)
         done = await cli.run("run", "--task", task["text"], "--repo", task["repo"], "--accept", QUICK, "--json")
     assert (done.code, done.json["code"]) == (exit_status, code)

@@ -40,8 +40,17 @@ class Published(httpx.AsyncBaseTransport):
 async def issuer(keys: dict[str, Any]) -> AsyncGenerator[tuple[Issuer, Published]]:
     page = Published(keys["ours"])
     async with httpx.AsyncClient(transport=page) as client:
-        yield Issuer(issuer="https://id.example", audience="signoff", jwks_url="https://id.example/keys",
-                     algorithms=("RS256",), client=client, default_org="local"), page  # fmt: skip
+        yield (
+            Issuer(
+                issuer="https://id.example",
+                audience="signoff",
+                jwks_url="https://id.example/keys",
+                algorithms=("RS256",),
+                client=client,
+                default_org="local",
+            ),
+            page,
+        )
 
 
 def signed(key: Any, kid: str = "k1", **changed: Any) -> str:
@@ -63,11 +72,26 @@ async def test_a_service_account_holds_no_approver_role(issuer: tuple[Issuer, Pu
 
 @pytest.mark.parametrize(
     "changed",
-    [{"sub": "a\0"}, {"sub": "x" * 201}, {"org": "\0"}, {"org": "x" * 201}, {"org": {"a": 1}}, {"auth_time": 10**30},
-     {"auth_time": 2**62}, {"auth_time": -1}, {"auth_time": 4_000_000_000}, {"auth_time": None, "exp": 2**60},
-     {"exp": 1}, {"aud": "others"}, {"iss": "https://evil.example"}, {"exp": None}, {"sub": None}, {"aud": None}],
+    [
+        {"sub": "a\0"},
+        {"sub": "x" * 201},
+        {"org": "\0"},
+        {"org": "x" * 201},
+        {"org": {"a": 1}},
+        {"auth_time": 10**30},
+        {"auth_time": 2**62},
+        {"auth_time": -1},
+        {"auth_time": 4_000_000_000},
+        {"auth_time": None, "exp": 2**60},
+        {"exp": 1},
+        {"aud": "others"},
+        {"iss": "https://evil.example"},
+        {"exp": None},
+        {"sub": None},
+        {"aud": None},
+    ],
     ids=lambda changed: str(changed)[:40],
-)  # fmt: skip
+)
 async def test_a_login_that_is_not_meant_for_us(
     issuer: tuple[Issuer, Published], keys: dict[str, Any], changed: dict[str, Any]
 ) -> None:

@@ -13,9 +13,28 @@ from hypothesis import strategies as st
 
 from tests.worlds.served import Served
 
-ODD = ["1" + "0" * 30, "1" + "0" * 400, "1e400", "NaN", "-Infinity", '"\\u0000"', '"\\udc00"', "9223372036854775808",
-       "-1e308", "9223372036854775807", '{"a": 1, "a": 2}', "[" * 300 + "]" * 300, '""', "null", "[]", "{}", "true",
-       '"' + "9" * 400 + '"', '"\\ud83d\\ude00"', '{"": {"": []}}']  # fmt: skip
+ODD = [
+    "1" + "0" * 30,
+    "1" + "0" * 400,
+    "1e400",
+    "NaN",
+    "-Infinity",
+    '"\\u0000"',
+    '"\\udc00"',
+    "9223372036854775808",
+    "-1e308",
+    "9223372036854775807",
+    '{"a": 1, "a": 2}',
+    "[" * 300 + "]" * 300,
+    '""',
+    "null",
+    "[]",
+    "{}",
+    "true",
+    '"' + "9" * 400 + '"',
+    '"\\ud83d\\ude00"',
+    '{"": {"": []}}',
+]
 NAMES = ["application/json", "application/JSON", "application/x+json", "application/json; charset=utf-16", "text/plain"]
 CODINGS = ["utf-8", "utf-8", "utf-16", "utf-32-be"]
 STREAMS = ("/stream", "/wait", "/join", "/v1/chat/completions")
@@ -49,8 +68,13 @@ def fuzz(url: str, key: str) -> list[str]:
             if operation.path.endswith(STREAMS) or operation.path == "/v1/session":
                 continue
 
-            @settings(max_examples=12, deadline=None, phases=[Phase.generate], database=None,
-                      suppress_health_check=list(HealthCheck))  # fmt: skip
+            @settings(
+                max_examples=12,
+                deadline=None,
+                phases=[Phase.generate],
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
             @given(case=operation.as_strategy())
             def sends(case) -> None:
                 answer = case.call(session=session, timeout=20)
@@ -58,10 +82,20 @@ def fuzz(url: str, key: str) -> list[str]:
                 if answer.status_code >= 500:
                     broken.append(f"{answer.status_code} {answer.text[:300]} {case.as_curl_command()}")
 
-            @settings(max_examples=12, deadline=None, phases=[Phase.generate], database=None,
-                      suppress_health_check=list(HealthCheck))  # fmt: skip
-            @given(case=operation.as_strategy(), odd=st.sampled_from(ODD), name=st.sampled_from(NAMES),
-                   coding=st.sampled_from(CODINGS), data=st.data())  # fmt: skip
+            @settings(
+                max_examples=12,
+                deadline=None,
+                phases=[Phase.generate],
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(
+                case=operation.as_strategy(),
+                odd=st.sampled_from(ODD),
+                name=st.sampled_from(NAMES),
+                coding=st.sampled_from(CODINGS),
+                data=st.data(),
+            )
             def sends_odd(case, odd: str, name: str, coding: str, data: st.DataObject) -> None:
                 asked = case.as_transport_kwargs(base_url=url)
                 asked.pop("json", None)

@@ -87,15 +87,34 @@ async def stranger(service: Served) -> Stranger:
 
 
 def test_every_route_is_walked_and_every_body_has_an_entry() -> None:
-    described = {f"{method.upper()} {path}": about for path, of in APP.openapi()["paths"].items()
-                 for method, about in of.items()}  # fmt: skip
+    described = {
+        f"{method.upper()} {path}": about for path, of in APP.openapi()["paths"].items() for method, about in of.items()
+    }
     assert set(described) <= world.routes(APP)
     assert {name for name, about in described.items() if "requestBody" in about} == set(BODIES)
     given = [(name, each) for name, about in described.items() for each in about.get("parameters", [])]
     ids = {"run", "cursor", "key", "before", "namespace"}
-    no_ids = {"xray", "limit", "offset", "status", "action", "wait", "cancel_on_disconnect", "stream_mode", "state",
-              "mine", "after", "by", "since", "until", "format", "readable",
-              "select", "subgraphs", "include"}  # fmt: skip
+    no_ids = {
+        "xray",
+        "limit",
+        "offset",
+        "status",
+        "action",
+        "wait",
+        "cancel_on_disconnect",
+        "stream_mode",
+        "state",
+        "mine",
+        "after",
+        "by",
+        "since",
+        "until",
+        "format",
+        "readable",
+        "select",
+        "subgraphs",
+        "include",
+    }
     assert {each["name"] for _, each in given if each["in"] == "query"} == ids | no_ids
     assert {name for name, each in given if each["in"] == "query" and each["name"] in ids} == set(QUERIES)
     assert {each["name"] for _, each in given if each["in"] == "header"} == {
@@ -132,8 +151,10 @@ async def test_nor_does_it_in_any_order(service: Served) -> None:
     before = await world.kept(service)
 
     class Walk(RuleBasedStateMachine):
-        @rule(operation=st.sampled_from([o for o in OPERATIONS if o != "DELETE /v1/session"]),
-              kind=st.sampled_from(sorted(eve.ids)))  # fmt: skip
+        @rule(
+            operation=st.sampled_from([o for o in OPERATIONS if o != "DELETE /v1/session"]),
+            kind=st.sampled_from(sorted(eve.ids)),
+        )
         def use(self, operation: str, kind: str) -> None:
             eve.use(operation, kind)
 
@@ -146,8 +167,14 @@ async def test_nor_does_it_in_any_order(service: Served) -> None:
             assert world.trespasses(before, after, eve.ids) == []
 
     walks = 1 if service.context.application.server else 4
-    chosen = settings(max_examples=walks, stateful_step_count=30, deadline=None, database=None, phases=[Phase.generate],
-                      suppress_health_check=list(HealthCheck))  # fmt: skip
+    chosen = settings(
+        max_examples=walks,
+        stateful_step_count=30,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     await asyncio.to_thread(run_state_machine_as_test, Walk, settings=chosen)
     eve.http.close()
 

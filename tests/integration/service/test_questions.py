@@ -25,8 +25,11 @@ async def test_a_question_is_answered_on_its_thread(tmp_path: Path, way: str) ->
         values = await client.runs.wait(thread, "coding", input=asked)
         (interrupt,) = values["__interrupt__"]
         assert interrupt["value"] == {
-            "kind": "question", "question": "Are all prices to be counted?", "step": "change", "turn": 1,
-        }  # fmt: skip
+            "kind": "question",
+            "question": "Are all prices to be counted?",
+            "step": "change",
+            "turn": 1,
+        }
         async with service.http() as http:
             shown = (await http.get(f"/v1/runs/{thread}")).json()
             assert shown["question"] == "Are all prices to be counted?"

@@ -70,8 +70,18 @@ async def test_every_stream_mode(service: Served) -> None:
     modes = ["values", "updates", "messages", "messages-tuple", "custom", "events", "debug", "tasks", "checkpoints"]
     heard = [part async for part in client.runs.stream(None, "coding", input=TASK, stream_mode=modes)]
     kinds = {part.event.split("/")[0] for part in heard}
-    assert kinds >= {"metadata", "values", "updates", "messages", "custom", "events", "debug", "tasks", "checkpoints",
-                     "end"}  # fmt: skip
+    assert kinds >= {
+        "metadata",
+        "values",
+        "updates",
+        "messages",
+        "custom",
+        "events",
+        "debug",
+        "tasks",
+        "checkpoints",
+        "end",
+    }
     assert heard[0].event == "metadata"
     assert heard[0].data["run_id"]
     values = [part.data for part in heard if part.event == "values"]

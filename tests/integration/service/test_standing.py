@@ -12,8 +12,12 @@ from tests.worlds.house import QUICK, repository
 from tests.worlds.served import Served, served
 
 pytestmark = pytest.mark.slow
-SERVED = ("Qwen/Qwen2.5-Coder-1.5B-Instruct", "Qwen/Qwen2.5-Coder-7B-Instruct", "Qwen/Qwen2.5-Coder-32B-Instruct",
-          "Qwen/Qwen3-Coder-30B-A3B-Instruct")  # fmt: skip
+SERVED = (
+    "Qwen/Qwen2.5-Coder-1.5B-Instruct",
+    "Qwen/Qwen2.5-Coder-7B-Instruct",
+    "Qwen/Qwen2.5-Coder-32B-Instruct",
+    "Qwen/Qwen3-Coder-30B-A3B-Instruct",
+)
 FAST, BALANCED, ADVANCED, _ = SERVED
 
 

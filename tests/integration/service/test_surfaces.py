@@ -30,8 +30,11 @@ async def test_a_signed_hook_votes_once(hooked: Served) -> None:
         '"actor":{"provider":"chat","subject":"U1"},"comment":""}'
     )
     now = datetime.now(UTC)
-    headers = {"webhook-id": "m1", "webhook-timestamp": str(int(now.timestamp())),
-               "webhook-signature": Webhook(SECRET).sign("m1", now, body)}  # fmt: skip
+    headers = {
+        "webhook-id": "m1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign("m1", now, body),
+    }
     async with hooked.http("") as http:
         first = await http.post("/v1/hooks/approvals/bot", content=body, headers=headers)
         again = await http.post("/v1/hooks/approvals/bot", content=body, headers=headers)

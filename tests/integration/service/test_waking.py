@@ -24,10 +24,15 @@ def connections(folder: Path) -> Path:
     secrets = {"ci": SECRET, "slack": PLAIN_SECRET, "github": PLAIN_SECRET, "teams": TOKEN}
     members = {"idp:u-1": "bob", "slack:T1/U1": "bob", "github:42": "bob", f"teams:{TENANT}/{ACCOUNT}": "bob"}
     hooks = [
-        {"name": each.integration, "org": "local", "kind": kind, "secrets": [secrets[each.integration]],
-         "members": members}
+        {
+            "name": each.integration,
+            "org": "local",
+            "kind": kind,
+            "secrets": [secrets[each.integration]],
+            "members": members,
+        }
         for kind, each in SENDERS.items()
-    ]  # fmt: skip
+    ]
     file = folder / "connections.yaml"
     file.write_text(json.dumps({"hooks": hooks}))
     return file

@@ -31,9 +31,18 @@ async def studio(home: Path, port: int) -> AsyncGenerator[Any]:
     """The server that ``make studio`` starts, and a client of it. It is killed, never asked to stop."""
     log = (home / "studio.log").open("ab")
     process = await asyncio.create_subprocess_exec(
-        str(ROOT / "scripts" / "studio.sh"), "--no-browser", "--no-reload", "--port", str(port), cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=Cli(home).environment(), start_new_session=True,
-    )  # fmt: skip
+        str(ROOT / "scripts" / "studio.sh"),
+        "--no-browser",
+        "--no-reload",
+        "--port",
+        str(port),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=Cli(home).environment(),
+        start_new_session=True,
+    )
     try:
         await _answers(f"http://127.0.0.1:{port}/ok", process, home / "studio.log")
         async with get_client(url=f"http://127.0.0.1:{port}") as client:

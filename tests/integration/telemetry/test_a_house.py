@@ -33,8 +33,11 @@ async def test_a_signed_run_is_one_trace_with_its_question_its_sandbox_and_its_s
     assert {span.name for span in receiver.spans()} == spans.keys()
     (scored,) = [request for request in receiver.requests if request.path == "/api/public/scores"]
     assert {score["name"]: score["value"] for score in scored.json()} == {
-        "human_approval": 1, "tests_passed": 1, "review_verdict": "ok", "cost_usd": 0,
-    }  # fmt: skip
+        "human_approval": 1,
+        "tests_passed": 1,
+        "review_verdict": "ok",
+        "cost_usd": 0,
+    }
     assert next(score["id"] for score in scored.json() if score["name"] == "human_approval") == ballot
 
     assert 'signoff_decisions_total{state="approved",tier="high"} 1.0' in metrics

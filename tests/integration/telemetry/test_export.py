@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from telemetry import Identity, Redactor, read_trace, to_collector, to_langfuse, trace_id, tracing
 from telemetry.identity import root_span_id
-from telemetry.otlp import Otlp
+from telemetry.otlp import OtlpExporter
 
 CANARY = "canary-7f3a9e"
 KEY = "sk-lf-0000"
@@ -97,7 +97,7 @@ async def test_a_busy_receiver_is_asked_again(receiver) -> None:
 
 async def test_a_refusal_is_logged_once_and_not_repeated(receiver) -> None:
     receiver.statuses = [401]
-    exporter = Otlp(destination=to_collector(receiver.url))
+    exporter = OtlpExporter(destination=to_collector(receiver.url))
     with capture_logs() as logs:
         async with tracing(folder=None, listeners=[lambda span: exporter.export([span]) and None]) as t:
             await one_run(t)

@@ -9,25 +9,27 @@ from typing import Any
 import pytest
 
 from domain import Refused, SignoffError, Transient
-from telemetry import Redactor, Score, Scores, trace_id
+from telemetry import Redactor, RunScore, ScoreClient, trace_id
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = "sk-lf-0000"
 ACCEPTED = b'{"message": "Accepted"}'
 
 
-def scores(url: str, **more: Any) -> Scores:
-    return Scores(host=url, public_key="pk-lf-1", secret_key=KEY, redactor=Redactor(("hunter2!",)), **more)
+def scores(url: str, **more: Any) -> ScoreClient:
+    return ScoreClient(host=url, public_key="pk-lf-1", secret_key=KEY, redactor=Redactor(("hunter2!",)), **more)
 
 
 async def test_people_tests_review_and_cost_become_scores_of_the_trace(receiver) -> None:
     receiver.statuses, receiver.answer = [202], ACCEPTED
-    await scores(receiver.url).send([
-        Score.human_approval("r1", ballot="ballot-9", choice="approve", at=NOW, comment="fine, hunter2!"),
-        Score.tests_passed("r1", passed=False, at=NOW),
-        Score.review_verdict("r1", status="changes_requested", at=NOW),
-        Score.cost_usd("r1", cost=Decimal("0.125"), at=NOW),
-    ])  # fmt: skip
+    await scores(receiver.url).send(
+        [
+            RunScore.human_approval("r1", ballot="ballot-9", choice="approve", at=NOW, comment="fine, hunter2!"),
+            RunScore.tests_passed("r1", passed=False, at=NOW),
+            RunScore.review_verdict("r1", status="changes_requested", at=NOW),
+            RunScore.cost_usd("r1", cost=Decimal("0.125"), at=NOW),
+        ]
+    )
     (request,) = receiver.requests
     assert request.path == "/api/public/scores"
     assert base64.b64decode(request.headers["authorization"].removeprefix("Basic ")) == b"pk-lf-1:sk-lf-0000"
@@ -51,7 +53,7 @@ async def test_nothing_to_say_is_not_sent(receiver) -> None:
 async def test_wrong_keys_are_refused_with_what_to_check(receiver) -> None:
     receiver.statuses, receiver.answer = [401], b'{"message": "no"}'
     with pytest.raises(Refused) as refused:
-        await scores(receiver.url).send([Score.tests_passed("r1", passed=True, at=NOW)])
+        await scores(receiver.url).send([RunScore.tests_passed("r1", passed=True, at=NOW)])
     assert refused.value.stable_code == "langfuse_refused"
     assert "LANGFUSE_SECRET_KEY" in refused.value.hint
 
@@ -60,7 +62,7 @@ async def test_a_rejected_score_is_reported_in_langfuses_words(receiver) -> None
     receiver.statuses = [207]
     receiver.answer = b'{"accepted": 0, "rejected": 1, "errors": [{"message": "no such config"}]}'
     with pytest.raises(Refused, match="rejected 1 of 1") as refused:
-        await scores(receiver.url).send([Score.tests_passed("r1", passed=True, at=NOW)])
+        await scores(receiver.url).send([RunScore.tests_passed("r1", passed=True, at=NOW)])
     assert refused.value.hint == "no such config"
 
 
@@ -69,7 +71,7 @@ async def test_a_langfuse_that_is_down_can_be_tried_again() -> None:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(Transient) as away:
             await scores(f"http://127.0.0.1:{unused.getsockname()[1]}").send(
-                [Score.tests_passed("r1", passed=True, at=NOW)]
+                [RunScore.tests_passed("r1", passed=True, at=NOW)]
             )
     assert away.value.stable_code == "langfuse_unavailable"
 
@@ -86,7 +88,7 @@ async def test_a_langfuse_that_is_down_can_be_tried_again() -> None:
 async def test_an_answer_that_makes_no_sense_has_a_code_too(receiver, status: int, answer: bytes, code: str) -> None:
     receiver.statuses, receiver.answer = [status], answer
     with pytest.raises(SignoffError) as told:
-        await scores(receiver.url).send([Score.tests_passed("r1", passed=True, at=NOW)])
+        await scores(receiver.url).send([RunScore.tests_passed("r1", passed=True, at=NOW)])
     assert told.value.stable_code == code
 
 
@@ -95,7 +97,7 @@ async def test_without_the_extra_it_says_how_to_get_it() -> None:
         raise ModuleNotFoundError(f"No module named {name!r}")
 
     with pytest.raises(Refused) as refused:
-        await scores("http://127.0.0.1:1", load=load).send([Score.tests_passed("r1", passed=True, at=NOW)])
+        await scores("http://127.0.0.1:1", load=load).send([RunScore.tests_passed("r1", passed=True, at=NOW)])
     assert refused.value.stable_code == "langfuse_missing"
     assert ".[langfuse]" in refused.value.hint
 

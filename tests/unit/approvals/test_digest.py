@@ -100,9 +100,16 @@ def test_a_ballot_is_named_by_run_step_and_digest_together(
 
 def test_the_context_binds_every_part() -> None:
     whole: dict[str, Any] = {
-        "org": "a", "run": "r", "step": "s", "requester": "q", "policy_version": "1", "tier": "high", "nonce": "n",
-        "expires_at": START, "shown": "diff",
-    }  # fmt: skip
+        "org": "a",
+        "run": "r",
+        "step": "s",
+        "requester": "q",
+        "policy_version": "1",
+        "tier": "high",
+        "nonce": "n",
+        "expires_at": START,
+        "shown": "diff",
+    }
     changes = {key: "x" for key in whole if key not in {"expires_at", "tier"}}
     changes |= {"tier": "critical", "expires_at": START.replace(year=2027)}
     digests = {context_digest(**whole), *(context_digest(**{**whole, key: new}) for key, new in changes.items())}

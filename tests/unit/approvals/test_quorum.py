@@ -122,8 +122,11 @@ def test_used_only_with_a_quorum_that_still_stands(
     needed = {"critical_approver"} if critical else {"approver", "critical_approver"}
     standing = {person(vote.voter) for vote in cast if held.get(vote.voter, frozenset()) & needed}
     assert len(standing - {"rita"}) >= base.requirement.humans
-    assert all(counts(vote, signed, held[vote.voter]) for vote in cast if held.get(vote.voter, frozenset()) & needed
-               and person(vote.voter) != "rita")  # fmt: skip
+    assert all(
+        counts(vote, signed, held[vote.voter])
+        for vote in cast
+        if held.get(vote.voter, frozenset()) & needed and person(vote.voter) != "rita"
+    )
 
 
 def test_the_policy_of_the_rehearsal_is_the_one_that_ships() -> None:

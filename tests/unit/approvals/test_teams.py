@@ -154,8 +154,17 @@ def test_a_bot_is_a_bot_whatever_its_account() -> None:
 
 
 def card(run: str = "run-1", link: str = "https://signoff.example/a/t") -> dict[str, Any]:
-    letter = Notification(topic="approval.pending", org="acme", run=run, ballot="b", action_digest=DIGEST, tier="high",
-                          state="pending", expires_at=NOW, at=NOW)  # fmt: skip
+    letter = Notification(
+        topic="approval.pending",
+        org="acme",
+        run=run,
+        ballot="b",
+        action_digest=DIGEST,
+        tier="high",
+        state="pending",
+        expires_at=NOW,
+        at=NOW,
+    )
     return render_teams(letter, link)
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import MANIFESTS, below, environment, find_acceptance, run_in
+from domain.acceptance import cargo_command, go_command, make_command, npm_command, pytest_command
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,18 @@ def test_a_project_in_a_folder_is_tested_there_with_its_own_source_first() -> No
     assert (
         run_in("pytest", "libs/shop", ("src/p.py",)) == 'cd libs/shop && PYTHONPATH="$PWD/src:$PWD:$PYTHONPATH" pytest'
     )
+
+
+@pytest.mark.parametrize(
+    ("find", "path", "text", "command"),
+    [
+        (pytest_command, "tox.ini", "[pytest]", "python3 -m pytest -q"),
+        (npm_command, "package.json", '{"scripts": {"test": "jest"}}', "npm test --silent"),
+        (cargo_command, "Cargo.toml", "", "cargo test --quiet"),
+        (go_command, "go.mod", "", "go test ./..."),
+        (make_command, "Makefile", "check:\n\ttrue\n", "make check"),
+    ],
+)
+def test_every_finder_knows_its_own_manifest_and_nothing_of_an_empty_tree(find, path, text, command) -> None:
+    assert find((), {path: text}) == command
+    assert find((), {}) is None

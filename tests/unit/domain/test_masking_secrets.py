@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.masking import Masker, find_secrets, holds_secrets, is_secret_file, known_of, not_shown, restored
+from domain.masking.secrets import assigned_secrets, aws_secrets, broken_literals, decoded_run, passwords_in_urls
 
 LETTERS = "Zq8xN2pLw0TyKv5Rb7Hc3Jd9Mf1Gs4Wa6Ue"
 
@@ -259,3 +260,28 @@ def test_no_text_makes_it_slow(snippet):
     started = time.process_time()
     Masker(key="k", personal=True).text(text)
     assert time.process_time() - started < 8
+
+
+RANDOM = "f8Kq2mZpL0vB7xN4"
+
+
+def test_the_finders_of_secrets_work_alone() -> None:
+    url = f"postgres://app:{RANDOM}@db.example.net/x"
+    assert [each.value for each in passwords_in_urls(f"see {url}, http://localhost/ and ssh://git@host")] == [RANDOM]
+    text = f"password = '{RANDOM}'\nname = 'somebody'\n"
+    assert [(each.value, each.label) for each in assigned_secrets(text, text.lower())] == [(RANDOM, "password")]
+    aws = "aws: wJalrXUtnFEMI0K7MDENGabPxRfiCYzzzKEY1234"
+    assert [each.label for each in aws_secrets(aws, aws.lower())] == ["AWS secret key"]
+    assert not list(aws_secrets(aws.replace("aws", "git"), aws.replace("aws", "git")))
+
+
+def test_a_run_of_letters_is_read_back_where_it_is_text_in_another_spelling() -> None:
+    assert decoded_run(b"ghp_secret".hex()) == "ghp_secret"
+    assert decoded_run("Z2hwX3NlY3JldA") == "ghp_secret"
+    assert not decoded_run("ff00ff00")
+
+
+def test_the_surroundings_of_a_broken_literal_are_looked_at_once() -> None:
+    (part,) = broken_literals('x = "abc" + "def"\ny = "ghi" + "jkl"')
+    assert part == (0, 35)
+    assert not list(broken_literals("plain words"))

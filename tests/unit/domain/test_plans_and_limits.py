@@ -21,8 +21,9 @@ def test_steps_become_ready_when_what_they_need_is_done() -> None:
     assert [s.id for s in ready(diamond, {"a", "b", "c"})] == ["d"]
 
 
-@pytest.mark.parametrize("bad", [plan(("a", ("a",))), plan(("a", ("b",)), ("b", ("a",))), plan(("a", ("z",))),
-                                 plan(("a", ()), ("a", ()))])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad", [plan(("a", ("a",))), plan(("a", ("b",)), ("b", ("a",))), plan(("a", ("z",))), plan(("a", ()), ("a", ()))]
+)
 def test_a_plan_that_is_no_dag_is_refused(bad: Plan) -> None:
     with pytest.raises(Refused) as caught:
         check_plan(bad)

@@ -3,6 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import read_report
+from domain.reports import (
+    cargo_report,
+    go_report,
+    jest_report,
+    node_report,
+    pytest_report,
+    unittest_report,
+)
 
 PYTEST = """\
 ..F.s
@@ -51,3 +59,20 @@ def test_failing_cases_are_named() -> None:
 @given(st.text())
 def test_any_text_is_read_without_error(text: str) -> None:
     read_report(text)
+
+
+READERS = {
+    "pytest": pytest_report,
+    "unittest": unittest_report,
+    "cargo": cargo_report,
+    "node": node_report,
+    "jest": jest_report,
+    "go": go_report,
+}
+OUTPUTS = {"pytest": PYTEST, "unittest": UNITTEST, "cargo": CARGO, "node": NODE, "jest": JEST, "go": GO}
+
+
+@pytest.mark.parametrize("runner", READERS)
+def test_a_runner_reads_its_own_output_and_no_other(runner: str) -> None:
+    read = {name for name, text in OUTPUTS.items() if READERS[runner](text) is not None}
+    assert read == {runner}

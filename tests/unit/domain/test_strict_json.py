@@ -9,10 +9,13 @@ from domain import OddJson, read_json
 from domain.text.strict_json import MOST_DEPTH
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", min_codepoint=1)), inner),
-)  # fmt: skip
+)
 
 
 @given(PLAIN, st.booleans())
@@ -22,9 +25,30 @@ def test_what_both_databases_keep_is_read(plain: Any, ascii_only: bool) -> None:
 
 @pytest.mark.parametrize(
     "odd",
-    ["NaN", "-Infinity", "1e400", "-1e400", "1" * 400, str(2**63), str(-(2**63) - 1), "1" * 5_000, '"\\u0000"',
-     '"\\ud800"', '"\\udc00\\ud800"', "{} {}", ",", "'a'", "[1,]", "\\u0000", "01", "+1", "1.", '"a\nb"', "\0"],
-)  # fmt: skip
+    [
+        "NaN",
+        "-Infinity",
+        "1e400",
+        "-1e400",
+        "1" * 400,
+        str(2**63),
+        str(-(2**63) - 1),
+        "1" * 5_000,
+        '"\\u0000"',
+        '"\\ud800"',
+        '"\\udc00\\ud800"',
+        "{} {}",
+        ",",
+        "'a'",
+        "[1,]",
+        "\\u0000",
+        "01",
+        "+1",
+        "1.",
+        '"a\nb"',
+        "\0",
+    ],
+)
 @pytest.mark.parametrize("around", ["{}", '{{"a": {}}}', '[[{{"a": [{}]}}]]'])
 def test_what_they_do_not_keep_is_refused(odd: str, around: str) -> None:
     with pytest.raises(OddJson):

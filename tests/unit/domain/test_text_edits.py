@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from domain import Refused
 from domain.text.charsets import Charsets, Rule
-from domain.text.edits import NotOnce, replaced, rewritten, written
+from domain.text.edits import NotOnce, replaced, rewritten, text_offsets, written
 from domain.text.encoding import TextFile, decoded
-from domain.text.line_matching import matching
+from domain.text.line_matching import matching, numbered_lines, unique_lines
 
 ENCODINGS = [
     "utf-8",
@@ -206,3 +206,19 @@ def test_ascii_becomes_what_the_repository_says():
 def test_a_line_of_the_other_encoding_stays_as_it_is():
     data = "é\n".encode() * 5 + b"caf\xe9\nlast\n"
     assert replaced(read(data), "last", "l'été", "a") == "é\n".encode() * 5 + b"caf\xe9\nl'\xc3\xa9t\xc3\xa9\n"
+
+
+@given(st.lists(st.sampled_from(["a", "\r\n", "\n", "b"]), max_size=30).map("".join), st.data())
+def test_a_place_in_the_view_is_the_same_place_in_the_text(text: str, data) -> None:
+    view = text.replace("\r\n", "\n")
+    place = data.draw(st.integers(0, len(view)))
+    (offset,) = text_offsets(text, place)
+    assert text[:offset].replace("\r\n", "\n") == view[:place]
+    assert text[offset:].replace("\r\n", "\n") == view[place:]
+
+
+def test_names_of_lines_say_which_one_is_meant() -> None:
+    lines = ["a", "b", "a", "c"]
+    assert unique_lines(lines, 0, 4) == {"b": 1, "c": 3}
+    assert unique_lines(lines, 0, 2) == {"a": 0, "b": 1}
+    assert numbered_lines(lines, 0, 4) == {("a", 1): 0, ("b", 1): 1, ("a", 2): 2, ("c", 1): 3}

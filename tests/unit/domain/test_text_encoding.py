@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.text.charsets import Charsets, codec, declarations
+from domain.text.charsets import Charsets, codec, declarations, editorconfig_rules, expanded_braces, gitattributes_rules
 from domain.text.encoding import TextFile, decoded, dominant, lines, universal
 
 FRENCH = "# Vérifie que l'adresse donnée est déjà réservée à l'élève\nname = 'Zoé'\n"
@@ -249,3 +249,39 @@ def test_a_repository_of_several_encodings_makes_no_file_unreadable():
     assert dominant(files, Charsets()) == "cp1252"
     cyrillic = Charsets(dominant="cp1251")
     assert text_of(b"# caf\xe9 ol\xe9\n", "x.c", cyrillic).text == "# café olé\n"
+
+
+def test_the_two_kinds_of_declarations_are_read_alone() -> None:
+    rules = list(
+        editorconfig_rules("src", "charset = utf-8\n[*.c]\n; charset = x\ncharset = Latin1\n[*.h]\ncharset=unset\n")
+    )
+    assert [(rule.folder, rule.pattern, rule.charset) for rule in rules] == [
+        ("src", "*.c", "latin1"),
+        ("src", "*.h", ""),
+    ]
+    rules = list(
+        gitattributes_rules("", "# *.a encoding=x\n*.rc text working-tree-encoding=UTF-16LE\n*.b encoding=Big5\n")
+    )
+    assert [(rule.pattern, rule.charset, rule.of_blobs) for rule in rules] == [
+        ("*.rc", "utf-16le", False),
+        ("*.b", "big5", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "spelled"),
+    [
+        ("*.c", {"*.c"}),
+        ("*.{c,h}", {"*.c", "*.h"}),
+        ("{a,b}{1..2}", {"a1", "a2", "b1", "b2"}),
+        ("{3..1}", {"1", "2", "3"}),
+        ("{one}", {"[{]one[}]"}),
+    ],
+)
+def test_braces_are_spelled_out(pattern: str, spelled: set[str]) -> None:
+    assert set(expanded_braces(pattern)) == spelled
+
+
+@given(st.text("{},.0123456789a", max_size=40))
+def test_braces_never_make_more_than_a_bounded_number(pattern: str) -> None:
+    assert len(expanded_braces(pattern)) <= 64

@@ -15,13 +15,20 @@ from graphs import routes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BUDGETS = st.builds(
-    Budget, max_steps=st.integers(1, 6), max_tokens=st.integers(0, 60), max_cost=st.integers(0, 6).map(Decimal),
-    max_minutes=st.floats(0.5, 60), max_sandbox_seconds=st.floats(0.5, 60),
-)  # fmt: skip
+    Budget,
+    max_steps=st.integers(1, 6),
+    max_tokens=st.integers(0, 60),
+    max_cost=st.integers(0, 6).map(Decimal),
+    max_minutes=st.floats(0.5, 60),
+    max_sandbox_seconds=st.floats(0.5, 60),
+)
 COSTS = st.builds(
-    Spent, tokens_in=st.integers(0, 30), cost=st.integers(0, 3).map(Decimal), model_calls=st.just(1),
+    Spent,
+    tokens_in=st.integers(0, 30),
+    cost=st.integers(0, 3).map(Decimal),
+    model_calls=st.just(1),
     sandbox_seconds=st.floats(0, 30),
-)  # fmt: skip
+)
 OUTCOMES = st.lists(st.tuples(st.sampled_from(["works", "fails", "looks as if it worked"]), COSTS), max_size=12)
 PLAN = Plan(goal="g", steps=(Step(id="a", title="a"),))
 FAILED = Evidence(step="a", attempt=1, findings=(Finding(kind="tests_failed", message="1 failing"),))

@@ -16,13 +16,28 @@ TASK = Task(text="a wish", repo="/r", accept="true")
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"), Step(id="2", title="u")), acceptance="true")
 
 
-@pytest.mark.parametrize("value", [
-    None, b"bytes", bytearray(b"more"), "text", 3, ["a", ("b", {"c": None})], TASK, PLAN, Spent(cost=Decimal("0.10")),
-    Ending(status="delivered"), Risk(tier="low"), Requirement(tier="high", humans=1), datetime.now(UTC),
-    Verdict(ballot="b", state="approved", action_digest="0" * 64), {1, 2},
-    Action(tool="branch", arguments={"message": "m", "paths": ["a", "b"]}, target="/r", content="tree"),
-    {"task": TASK, "plan": PLAN, "messages": [HumanMessage("hello", id="1"), AIMessage("done")], "done": ("1",)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"bytes",
+        bytearray(b"more"),
+        "text",
+        3,
+        ["a", ("b", {"c": None})],
+        TASK,
+        PLAN,
+        Spent(cost=Decimal("0.10")),
+        Ending(status="delivered"),
+        Risk(tier="low"),
+        Requirement(tier="high", humans=1),
+        datetime.now(UTC),
+        Verdict(ballot="b", state="approved", action_digest="0" * 64),
+        {1, 2},
+        Action(tool="branch", arguments={"message": "m", "paths": ["a", "b"]}, target="/r", content="tree"),
+        {"task": TASK, "plan": PLAN, "messages": [HumanMessage("hello", id="1"), AIMessage("done")], "done": ("1",)},
+    ],
+)
 def test_the_bytes_are_those_of_langgraph(value: Any) -> None:
     ours, theirs = serializer(), JsonPlusSerializer(allowed_msgpack_modules=allowed())
     assert ours.dumps_typed(value) == theirs.dumps_typed(value)

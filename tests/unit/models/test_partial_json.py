@@ -16,9 +16,13 @@ CHANGE = {
     "commit_message": "never shown",
 }
 SHOWN = [
-    ("path", "a.py"), ("text", 'print("hé\n")\n\n'), ("path", "b/c.py"), ("text", "x = {'path': '}]'}\n\n"),
-    ("delete", "old.py"), ("command", "pytest -q"),
-]  # fmt: skip
+    ("path", "a.py"),
+    ("text", 'print("hé\n")\n\n'),
+    ("path", "b/c.py"),
+    ("text", "x = {'path': '}]'}\n\n"),
+    ("delete", "old.py"),
+    ("command", "pytest -q"),
+]
 
 
 def joined(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:

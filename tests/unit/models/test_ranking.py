@@ -45,8 +45,14 @@ def test_evidence_comes_before_opinion(found):
 def test_more_evidence_never_loses_rank(found):
     ranked = best(found)
     last = ranked.order[-1]
-    better = Candidate(**{**{f: getattr(last, f) for f in last.__slots__}, "builds": True, "reproduction_passed": True,
-                          "regression_passed": True})  # fmt: skip
+    better = Candidate(
+        **{
+            **{f: getattr(last, f) for f in last.__slots__},
+            "builds": True,
+            "reproduction_passed": True,
+            "regression_passed": True,
+        }
+    )
     again = best([better if c.id == last.id else c for c in found])
     assert [c.id for c in again.order].index(last.id) <= len(found) - 1
     assert passes_everything(again.winner)

@@ -27,13 +27,16 @@ async def test_it_is_heard_and_counted():
     assert reply.usage.tokens_out > 0
 
 
-@pytest.mark.parametrize(("answers", "error", "code"), [
-    ([], Broken, "script_ended"),
-    ([Review(status="ok")], Broken, "script_mismatch"),
-    (["no json"], Unreadable, "llm_unreadable"),
-    ([{"goal": "g"}], Unreadable, "llm_unreadable"),
-    ([RateLimited("slow", retry_after=3)], RateLimited, "rate_limit_exceeded"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answers", "error", "code"),
+    [
+        ([], Broken, "script_ended"),
+        ([Review(status="ok")], Broken, "script_mismatch"),
+        (["no json"], Unreadable, "llm_unreadable"),
+        ([{"goal": "g"}], Unreadable, "llm_unreadable"),
+        ([RateLimited("slow", retry_after=3)], RateLimited, "rate_limit_exceeded"),
+    ],
+)
 async def test_what_does_not_fit_is_an_error(answers, error, code):
     with pytest.raises(error) as caught:
         await Scripted(answers).ask(Question(ASK, Plan, settings=ModelSettings()))

@@ -18,8 +18,10 @@ async def test_a_delivery_is_rated_and_named_to_the_byte(tmp_path: Path) -> None
         update = await visit(opened, state, "assess")
         action = update["action"]
         assert (action.tool, action.content, action.base_commit) == (
-            "branch", state["snapshot"].tree, state["pinned"].commit,
-        )  # fmt: skip
+            "branch",
+            state["snapshot"].tree,
+            state["pinned"].commit,
+        )
         assert str(action.arguments["message"]).startswith("Count the first price too\n")
         assert "Proved by: " in str(action.arguments["message"])
         assert update["risk"].tier == "high"

@@ -120,9 +120,10 @@ async def test_a_repair_lies_on_top_of_a_written_change_and_never_in_its_place(t
 async def test_a_repair_of_a_file_that_the_change_makes_is_part_of_it(tmp_path: Path):
     made = NewFile(path="shop/vat.py", language="python", content="RATE = 7\n")
     engine = Told(
-        name="engine", repairs=True,
+        name="engine",
+        repairs=True,
         change=CodeChange(files_to_update=(FileEdit(path="shop/vat.py", content="RATE = 19\n"),)),
-    )  # fmt: skip
+    )
     async with contest(tmp_path, f"grep -q 19 shop/vat.py && {QUICK}") as (trials, bench):
         coder = Told(name="coder", change=CodeChange(files_to_create=(made,), files_to_update=RIGHT.files_to_update))
         answer = await propose([coder, engine], JOB, bench, trials)

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.chunks import MAX_LINES, chunk
-from retrieval.windows import windows
+from retrieval.chunks import MAX_LINES, chunk, windows
 
 PYTHON = '''import os
 

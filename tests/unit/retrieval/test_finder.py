@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import Refused
-from retrieval import Finder, Passage, Shelf
+from retrieval import Finder, IndexCache, Passage
 
 LEDGER = '''"""Lots of stock."""
 
@@ -123,24 +123,24 @@ async def test_time_ends_the_reading_not_the_search() -> None:
     assert found
 
 
-async def test_a_shelf_that_is_shared_saves_the_second_reading() -> None:
-    shelf = Shelf()
-    first = await Finder(Files(SHOP), shelf=shelf).find("oldest lots", budget_tokens=400)
-    kept = shelf.index("src/ledger.py", SHOP["src/ledger.py"])
-    again = await Finder(Files(SHOP), shelf=shelf).find("oldest lots", budget_tokens=400)
+async def test_a_cache_that_is_shared_saves_the_second_reading() -> None:
+    cache = IndexCache()
+    first = await Finder(Files(SHOP), cache=cache).find("oldest lots", budget_tokens=400)
+    kept = cache.index("src/ledger.py", SHOP["src/ledger.py"])
+    again = await Finder(Files(SHOP), cache=cache).find("oldest lots", budget_tokens=400)
     assert first == again
-    assert shelf.index("src/ledger.py", SHOP["src/ledger.py"]) is kept
-    assert shelf.index("src/ledger.py", b"x = 1\n") is not kept
+    assert cache.index("src/ledger.py", SHOP["src/ledger.py"]) is kept
+    assert cache.index("src/ledger.py", b"x = 1\n") is not kept
 
 
-def test_a_shelf_forgets_the_least_used() -> None:
-    shelf = Shelf(most_bytes=250)
-    one = shelf.index("1.py", b"a" * 100)
-    two = shelf.index("2.py", b"b" * 100)
-    assert shelf.index("1.py", b"a" * 100) is one
-    shelf.index("3.py", b"c" * 100)
-    assert shelf.index("1.py", b"a" * 100) is one
-    assert shelf.index("2.py", b"b" * 100) is not two
+def test_a_cache_forgets_the_least_used() -> None:
+    cache = IndexCache(most_bytes=250)
+    one = cache.index("1.py", b"a" * 100)
+    two = cache.index("2.py", b"b" * 100)
+    assert cache.index("1.py", b"a" * 100) is one
+    cache.index("3.py", b"c" * 100)
+    assert cache.index("1.py", b"a" * 100) is one
+    assert cache.index("2.py", b"b" * 100) is not two
 
 
 async def test_the_map_shows_what_the_repository_leans_on() -> None:

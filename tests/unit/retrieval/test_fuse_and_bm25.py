@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.fuse import fuse
-from retrieval.lexical import Bm25
+from retrieval.bm25 import Bm25
+from retrieval.ranking import fuse
 
 RANKING = st.lists(st.integers(0, 20), unique=True, max_size=12)
 WEIGHT = st.floats(0.1, 5)

@@ -1,6 +1,6 @@
-from retrieval.clues import Clues
+from retrieval.index import index_file
+from retrieval.mentions import QueryMentions
 from retrieval.ranking import Corpus, rank
-from retrieval.shelf import index
 
 FILES = {
     "src/pool.py": "def reclaim(thing):\n    return thing\n\n\ndef other():\n    return None\n",
@@ -10,26 +10,26 @@ FILES = {
 TERMS = {"invoic": 2.0, "total": 2.0, "wrong": 1.0}
 
 
-def ranked(told: Clues, terms: dict[str, float] = TERMS) -> list[tuple[str, str, str]]:
-    corpus = Corpus.of([index(path, text) for path, text in FILES.items()])
+def ranked(told: QueryMentions, terms: dict[str, float] = TERMS) -> list[tuple[str, str, str]]:
+    corpus = Corpus.of([index_file(path, text) for path, text in FILES.items()])
     return [(c.path, c.name, why) for c, _, why in rank(corpus, terms, told)]
 
 
 def test_a_line_that_failed_comes_before_all_words() -> None:
-    first, *rest = ranked(Clues(lines=(("tests/test_pool.py", 5),), files=("tests/test_pool.py",)))
+    first, *rest = ranked(QueryMentions(lines=(("tests/test_pool.py", 5),), files=("tests/test_pool.py",)))
     assert first == ("tests/test_pool.py", "test_it", "named in the output")
     assert rest[0][0].startswith("src/talk_")
 
 
 def test_what_the_failing_code_uses_is_found_without_a_word_in_common() -> None:
-    told = ranked(Clues(lines=(("tests/test_pool.py", 5),), files=("tests/test_pool.py",)))
+    told = ranked(QueryMentions(lines=(("tests/test_pool.py", 5),), files=("tests/test_pool.py",)))
     assert ("src/pool.py", "reclaim", "used by the code that failed") in told
     assert ("src/pool.py", "other", "used by the code that failed") not in told
-    assert not any(path == "src/pool.py" for path, _, _ in ranked(Clues()))
+    assert not any(path == "src/pool.py" for path, _, _ in ranked(QueryMentions()))
 
 
 def test_what_a_named_file_uses_is_found_when_nothing_failed() -> None:
-    told = ranked(Clues(files=("tests/test_pool.py",)), terms={})
+    told = ranked(QueryMentions(files=("tests/test_pool.py",)), terms={})
     assert {why for path, _, why in told if path == "tests/test_pool.py"} == {"in a file that was named"}
     assert ("src/pool.py", "reclaim", "used by a file that was named") in told
 
@@ -37,5 +37,5 @@ def test_what_a_named_file_uses_is_found_when_nothing_failed() -> None:
 def test_source_comes_before_tests_that_say_it_louder() -> None:
     same = "def check():\n    return 'invoice total wrong'\n"
     louder = same.replace("wrong", "wrong wrong")
-    corpus = Corpus.of([index("tests/test_a.py", louder), index("src/sub/folder/a.py", same)])
-    assert [c.path for c, _, _ in rank(corpus, TERMS, Clues())] == ["src/sub/folder/a.py", "tests/test_a.py"]
+    corpus = Corpus.of([index_file("tests/test_a.py", louder), index_file("src/sub/folder/a.py", same)])
+    assert [c.path for c, _, _ in rank(corpus, TERMS, QueryMentions())] == ["src/sub/folder/a.py", "tests/test_a.py"]

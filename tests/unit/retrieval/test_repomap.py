@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.repomap import CHARS_PER_TOKEN, Definition, Symbols, defined_in, outline, ranks
+from retrieval.repomap import CHARS_PER_TOKEN, Definition, Symbols, defined_in, outline, ranks, references
 
 NAMES = st.sampled_from(["alpha", "beta", "gamma", "delta"])
 FILES = st.dictionaries(
@@ -29,11 +29,13 @@ def test_ranks_are_a_distribution_over_the_files(shape: dict, focus: dict[str, f
 
 
 def test_what_others_use_weighs_more_and_the_focus_more_still() -> None:
-    files = symbols({
-        "core.py": ({"alpha"}, {}),
-        "a.py": ({"beta"}, {"alpha": 3}),
-        "b.py": ({"gamma"}, {"alpha": 1}),
-    })  # fmt: skip
+    files = symbols(
+        {
+            "core.py": ({"alpha"}, {}),
+            "a.py": ({"beta"}, {"alpha": 3}),
+            "b.py": ({"gamma"}, {"alpha": 1}),
+        }
+    )
     rank = ranks(files, {})
     assert rank["core.py"] > rank["a.py"] == pytest.approx(rank["b.py"])
     assert ranks(files, {"a.py": 1.0})["a.py"] > ranks(files, {})["a.py"]
@@ -52,9 +54,18 @@ def test_the_map_never_overruns_its_budget(shape: dict, budget: int) -> None:
 
 
 def test_the_map_names_the_heaviest_files_and_their_most_used_names_first() -> None:
-    files = symbols({
-        "core.py": ({"alpha", "beta"}, {}),
-        "a.py": (set(), {"beta": 3}),
-    })  # fmt: skip
+    files = symbols(
+        {
+            "core.py": ({"alpha", "beta"}, {}),
+            "a.py": (set(), {"beta": 3}),
+        }
+    )
     assert outline(files, ranks(files, {}), budget_tokens=100) == ("core.py\n  1: def alpha():\n  2: def beta():\na.py")
     assert outline(files, ranks(files, {}), budget_tokens=8) == "core.py\n  2: def beta():"
+
+
+def test_a_file_refers_to_those_that_define_what_it_uses() -> None:
+    files = symbols({"core.py": ({"alpha"}, {"alpha": 9}), "a.py": ({"beta"}, {"alpha": 4}), "b.py": ({"beta"}, {})})
+    assert references(files) == {"a.py": {"core.py": 1.0}}
+    files = symbols({"core.py": ({"alpha"}, {}), "b.py": ({"beta"}, {}), "a.py": (set(), {"alpha": 4, "beta": 1})})
+    assert references(files) == {"a.py": {"core.py": pytest.approx(2 / 3), "b.py": pytest.approx(1 / 3)}}

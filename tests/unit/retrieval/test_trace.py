@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.clues import clues
+from retrieval.mentions import mentions
 from retrieval.trace import Place, named, places, resolve
 
 PYTHON = """Traceback (most recent call last):
@@ -33,8 +33,14 @@ error[E0308]: mismatched types
 @pytest.mark.parametrize(
     ("output", "found"),
     [
-        (PYTHON, [Place("src/shop/cart.py", 41), Place("usr/lib/python3.12/statistics.py", 7),
-                  Place("tests/test_cart.py", 12)]),
+        (
+            PYTHON,
+            [
+                Place("src/shop/cart.py", 41),
+                Place("usr/lib/python3.12/statistics.py", 7),
+                Place("tests/test_cart.py", 12),
+            ],
+        ),
         (NODE, [Place("lib/cart.js", 3), Place("test/cart.test.mjs", 9)]),
         (GO, [Place("sum_test.go", 12), Place("pkg/sum.go", 7)]),
         (RUST, [Place("src/lib.rs", 21), Place("src/parse.rs", 4)]),
@@ -42,7 +48,7 @@ error[E0308]: mismatched types
         ("./a/b.c:3:1: warning", [Place("a/b.c", 3)]),
         ("at 12:30:01, ratio 1.5:2, version 3.11", []),
     ],
-)  # fmt: skip
+)
 def test_places_are_read_from_every_kind_of_output(output: str, found: list[Place]) -> None:
     assert list(places(output)) == found
 
@@ -86,7 +92,7 @@ def test_the_files_own_path_is_always_found(files: list[str], data: st.DataObjec
 
 
 def test_foreign_frames_are_passed_over_and_the_deepest_own_one_comes_first() -> None:
-    told = clues(PYTHON, ["shop/cart.py"], ["src/shop/cart.py", "tests/test_cart.py", "README.md"])
+    told = mentions(PYTHON, ["shop/cart.py"], ["src/shop/cart.py", "tests/test_cart.py", "README.md"])
     assert told.lines == (("tests/test_cart.py", 12), ("src/shop/cart.py", 41))
     assert told.files == ("src/shop/cart.py", "tests/test_cart.py")
     assert told.near == {"tests/test_cart.py": [12], "src/shop/cart.py": [41]}

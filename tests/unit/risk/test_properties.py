@@ -61,11 +61,34 @@ def test_a_batch_takes_its_highest_member(one, other, separator):
 
 
 WRAPPERS = (
-    "env {}", "nice {}", "nohup {}", "timeout 5 {}", "time {}", "sudo {}", "setsid {}", "stdbuf -oL {}", "command {}",
-    "unknown-wrapper {}", "xargs -a f {}", "busybox {}", "strace {}", "FOO=1 {}", "chroot / {}",
-)  # fmt: skip
-AROUND = ("( {} )", "{{ {}; }}", "if true; then {}; fi", "for x in 1; do {}; done", "f() {{ {}; }}; f", "! {}",
-          "echo $({})", "cat <({})", "x=$({})", 'echo "$({})"')  # fmt: skip
+    "env {}",
+    "nice {}",
+    "nohup {}",
+    "timeout 5 {}",
+    "time {}",
+    "sudo {}",
+    "setsid {}",
+    "stdbuf -oL {}",
+    "command {}",
+    "unknown-wrapper {}",
+    "xargs -a f {}",
+    "busybox {}",
+    "strace {}",
+    "FOO=1 {}",
+    "chroot / {}",
+)
+AROUND = (
+    "( {} )",
+    "{{ {}; }}",
+    "if true; then {}; fi",
+    "for x in 1; do {}; done",
+    "f() {{ {}; }}; f",
+    "! {}",
+    "echo $({})",
+    "cat <({})",
+    "x=$({})",
+    'echo "$({})"',
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -32,16 +32,45 @@ def test_names_are_resolved_as_git_does(git, tmp_path, packed):
         git("pack-refs", "--all")
     refs = Refs(find(str(tmp_path)))
     described = git("describe", "--always", "--tags")
-    for rev in ("HEAD", "@", "main", "heads/main", "refs/heads/main", "topic/deep", "v1", "tags/v1", "origin/main",
-                "origin", "HEAD~2", "main^", "main~1^{commit}", "v1^{}", "@~1", git("rev-parse", "--short", "HEAD"),
-                described):  # fmt: skip
+    for rev in (
+        "HEAD",
+        "@",
+        "main",
+        "heads/main",
+        "refs/heads/main",
+        "topic/deep",
+        "v1",
+        "tags/v1",
+        "origin/main",
+        "origin",
+        "HEAD~2",
+        "main^",
+        "main~1^{commit}",
+        "v1^{}",
+        "@~1",
+        git("rev-parse", "--short", "HEAD"),
+        described,
+    ):
         ours = refs.resolve(rev)
         assert ours is not None, rev
         assert git("rev-parse", f"{ours}^{{commit}}") == git("rev-parse", f"{rev}^{{commit}}"), rev
 
 
-ODD = ("-x", "--all", "nowhere", "main@{1}", "main@{upstream}", ":/x", "main^{/x}", "main^{tree}", "a b", "../HEAD",
-       "main:a", "x\ny", "refs/heads/../../config")  # fmt: skip
+ODD = (
+    "-x",
+    "--all",
+    "nowhere",
+    "main@{1}",
+    "main@{upstream}",
+    ":/x",
+    "main^{/x}",
+    "main^{tree}",
+    "a b",
+    "../HEAD",
+    "main:a",
+    "x\ny",
+    "refs/heads/../../config",
+)
 
 
 @pytest.mark.parametrize("rev", ODD)

@@ -49,15 +49,18 @@ name @ https://example.invalid/x.whl
 @pytest.mark.parametrize(
     ("path", "text", "named"),
     [
-        ("pyproject.toml", PYPROJECT, ("attrs>=22.2; python_version<'4'", "rich[jupyter]~=13.0", "hypothesis",
-                                       "pytest-mock", "freezegun")),
+        (
+            "pyproject.toml",
+            PYPROJECT,
+            ("attrs>=22.2; python_version<'4'", "rich[jupyter]~=13.0", "hypothesis", "pytest-mock", "freezegun"),
+        ),
         ("setup.cfg", SETUP_CFG, ("six", "toml==1.0", "mock")),
         ("setup.py", SETUP_PY, ("click", "six", "nose", "pbr", "flask")),
         ("requirements.txt", PLAIN, ("requests==2.0", "idna==3.0")),
         ("pyproject.toml", "", ()),
         ("pyproject.toml", '[project]\ndependencies = ["six;\\r--index-url https://example.invalid"]', ()),
     ],
-)  # fmt: skip
+)
 def test_requirements_are_read_and_nothing_else(path, text, named):
     assert requirements({path: text}) == named
 

@@ -76,8 +76,12 @@ def test_a_tree_is_rewritten_as_git_would(before: dict[str, bytes], wanted: dict
         assert {each.path for each in outside if each.old} == {each.path for each in seen if each.old}
 
 
-@given(st.dictionaries(st.binary(min_size=1, max_size=8).filter(lambda n: b"\0" not in n and b"/" not in n),
-                       st.sampled_from([FILE, EXECUTABLE, FOLDER])))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.binary(min_size=1, max_size=8).filter(lambda n: b"\0" not in n and b"/" not in n),
+        st.sampled_from([FILE, EXECUTABLE, FOLDER]),
+    )
+)
 def test_a_tree_is_read_as_it_was_written(modes: dict[bytes, bytes]) -> None:
     entries = {name: TreeEntry(mode, "ab" * 20) for name, mode in modes.items()}
     assert parsed(formatted(entries)) == entries
@@ -101,15 +105,21 @@ def difference(path: str, old: bytes | None, new: bytes | None, *, ignored: bool
 
 def test_what_is_left_out_is_named_once_and_what_git_would_see_comes_first() -> None:
     found = (
-        difference("build", None, FOLDER, ignored=True), difference("src/a.py", FILE, EXECUTABLE),
-        difference("src/__pycache__", None, FOLDER), difference("gone", FILE, None),
-        difference("lib", SUBMODULE, None), difference("mixed", None, FOLDER),
+        difference("build", None, FOLDER, ignored=True),
+        difference("src/a.py", FILE, EXECUTABLE),
+        difference("src/__pycache__", None, FOLDER),
+        difference("gone", FILE, None),
+        difference("lib", SUBMODULE, None),
+        difference("mixed", None, FOLDER),
         difference("a.log", None, FILE, ignored=True),
-    )  # fmt: skip
+    )
     assert left_out(found) == (
-        LeftOut(path="gone", how="deleted"), LeftOut(path="mixed/", how="new"), LeftOut(path="src/a.py", how="changed"),
-        LeftOut(path="a.log", how="ignored"), LeftOut(path="build/", how="ignored"),
-    )  # fmt: skip
+        LeftOut(path="gone", how="deleted"),
+        LeftOut(path="mixed/", how="new"),
+        LeftOut(path="src/a.py", how="changed"),
+        LeftOut(path="a.log", how="ignored"),
+        LeftOut(path="build/", how="ignored"),
+    )
 
 
 def test_a_tree_that_names_itself_a_million_times_is_not_walked(tmp_path: Path) -> None:

@@ -20,9 +20,16 @@ def test_lines_are_json_with_the_run_and_without_secrets() -> None:
     assert line["at"].endswith("Z")
     del line["at"]
     assert line == {
-        "event": "node ended", "node": "plan", "token": "[redacted]", "note": "it was [redacted]", "ms": 3.5,
-        "run": "r1", "org": "acme", "level": "info", "logger": "signoff.node",
-    }  # fmt: skip
+        "event": "node ended",
+        "node": "plan",
+        "token": "[redacted]",
+        "note": "it was [redacted]",
+        "ms": 3.5,
+        "run": "r1",
+        "org": "acme",
+        "level": "info",
+        "logger": "signoff.node",
+    }
 
 
 def test_exceptions_are_shown_without_secrets_in_both_forms() -> None:

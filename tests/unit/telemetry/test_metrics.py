@@ -14,8 +14,13 @@ ANY = st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.boolean
 def ended(name: str, *, seconds: float = 1.0, error: str = "", **attributes: Any) -> ReadableSpan:
     said = {key.replace("__", "."): value for key, value in attributes.items()}
     status = Status(StatusCode.ERROR if error else StatusCode.UNSET)
-    return ReadableSpan(name, attributes=said | ({"error.type": error} if error else {}), status=status, start_time=0,
-                        end_time=int(seconds * 1e9))  # fmt: skip
+    return ReadableSpan(
+        name,
+        attributes=said | ({"error.type": error} if error else {}),
+        status=status,
+        start_time=0,
+        end_time=int(seconds * 1e9),
+    )
 
 
 def read(metrics: Metrics, **page: Any) -> dict[tuple[str, ...], float]:
@@ -31,9 +36,19 @@ def read(metrics: Metrics, **page: Any) -> dict[tuple[str, ...], float]:
 
 def test_a_model_call_is_measured_and_billed() -> None:
     metrics = Metrics()
-    metrics.heard(ended("chat m", seconds=2, gen_ai__request__model="m", gen_ai__usage__input_tokens=800,
-                        gen_ai__usage__output_tokens=90, app__cost="0.25", app__org__id="acme", user__id="ana",
-                        gen_ai__response__time_to_first_chunk=0.3))  # fmt: skip
+    metrics.heard(
+        ended(
+            "chat m",
+            seconds=2,
+            gen_ai__request__model="m",
+            gen_ai__usage__input_tokens=800,
+            gen_ai__usage__output_tokens=90,
+            app__cost="0.25",
+            app__org__id="acme",
+            user__id="ana",
+            gen_ai__response__time_to_first_chunk=0.3,
+        )
+    )
     seen = read(metrics)
     assert seen["gen_ai_client_inference_duration_seconds_sum", "", "m"] == 2
     assert seen["gen_ai_client_inference_time_to_first_chunk_seconds_sum", "m"] == 0.3
@@ -86,8 +101,9 @@ def test_names_without_end_become_other() -> None:
     assert users["other"] == 100
 
 
-KEYS = st.sampled_from(["app__status", "app__cost", "gen_ai__usage__input_tokens", "error__type",
-                        "gen_ai__response__time_to_first_chunk"])  # fmt: skip
+KEYS = st.sampled_from(
+    ["app__status", "app__cost", "gen_ai__usage__input_tokens", "error__type", "gen_ai__response__time_to_first_chunk"]
+)
 NAMES = st.sampled_from(["chat", "invoke_agent", "run.segment 1", "approval.wait", "sandbox.start", "", "x y"])
 
 

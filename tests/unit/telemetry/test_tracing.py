@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import Decision
 from domain import Refused
 from telemetry import Identity, Redactor, read_trace, trace_id, tracing
 from telemetry.identity import root_span_id
-from telemetry.listening import Head
+from telemetry.span_processor import HeadSampler
 
 CANARY = "canary-7f3a9e"
 
@@ -125,7 +125,7 @@ async def test_the_global_provider_is_left_alone() -> None:
 
 @given(st.integers(1, 2**128 - 1), st.floats(0, 1))
 def test_whole_traces_are_sent_or_not_and_all_are_recorded(id_: int, ratio: float) -> None:
-    head = Head(ratio)
+    head = HeadSampler(ratio)
     decisions = {head.should_sample(None, id_, name).decision for name in ("a", "b")}
     assert len(decisions) == 1
     assert decisions <= {Decision.RECORD_AND_SAMPLE, Decision.RECORD_ONLY}
@@ -133,12 +133,12 @@ def test_whole_traces_are_sent_or_not_and_all_are_recorded(id_: int, ratio: floa
 
 def test_the_ratio_is_kept() -> None:
     sent = sum(
-        Head(0.3).should_sample(None, trace_id(f"run {n}"), "x").decision is Decision.RECORD_AND_SAMPLE
+        HeadSampler(0.3).should_sample(None, trace_id(f"run {n}"), "x").decision is Decision.RECORD_AND_SAMPLE
         for n in range(2_000)
     )
     assert 500 < sent < 700
-    assert Head(1.0).should_sample(None, 2**128 - 1, "x").decision is Decision.RECORD_AND_SAMPLE
-    assert Head(0.0).should_sample(None, 2**64, "x").decision is Decision.RECORD_ONLY
+    assert HeadSampler(1.0).should_sample(None, 2**128 - 1, "x").decision is Decision.RECORD_AND_SAMPLE
+    assert HeadSampler(0.0).should_sample(None, 2**64, "x").decision is Decision.RECORD_ONLY
 
 
 async def test_a_trace_of_nothing_is_refused(tmp_path: Path) -> None:
@@ -153,8 +153,15 @@ async def test_a_question_that_was_decided_is_a_span_from_asking_to_deciding(tmp
     asked_at = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
     async with tracing(folder=tmp_path, listeners=[heard.append]) as t:
         root = t.begin(Identity(run="r1"))
-        t.waited(Identity(run="r1", user="ana"), ballot="b1", tier="high", state="approved", asked_at=asked_at,
-                 decided_at=asked_at + timedelta(hours=2), links=[root])  # fmt: skip
+        t.waited(
+            Identity(run="r1", user="ana"),
+            ballot="b1",
+            tier="high",
+            state="approved",
+            asked_at=asked_at,
+            decided_at=asked_at + timedelta(hours=2),
+            links=[root],
+        )
     span = heard[1]
     assert (span.start_time, span.end_time) == (1_767_323_045_678_901_000, 1_767_330_245_678_901_000)
     assert span.links[0].context.span_id == root.span_id

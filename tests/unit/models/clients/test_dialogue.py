@@ -47,12 +47,19 @@ async def test_who_takes_no_tools_is_talked_with_in_blocks():
     assert (text.dialect, text.passed, text.turns) == ("text", True, 3)
 
 
-@pytest.mark.parametrize("answer", [
-    "I would change prices.py.", call("open", path="/etc/passwd"), call("fly", to="Rome"),
-    ToolCall(id="1", name="open", raw="{no", wrong="it is no JSON"),
-    call("edit", path=PATH, search="return", replace="pass"), call("edit", path=PATH, search="nothing", replace=""),
-    call("edit", path=PATH, search="    return sum(prices[1:])", replace="return sum("), DONE,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I would change prices.py.",
+        call("open", path="/etc/passwd"),
+        call("fly", to="Rome"),
+        ToolCall(id="1", name="open", raw="{no", wrong="it is no JSON"),
+        call("edit", path=PATH, search="return", replace="pass"),
+        call("edit", path=PATH, search="nothing", replace=""),
+        call("edit", path=PATH, search="    return sum(prices[1:])", replace="return sum("),
+        DONE,
+    ],
+)
 async def test_who_loses_the_thread_works_without_a_dialogue(answer):
     results, _ = await held(*[answer] * (FAULTS + 1), *["no blocks"] * (FAULTS + 1))
     assert [(each.dialect, each.passed) for each in results] == [("tools", False), ("text", False), ("single", True)]

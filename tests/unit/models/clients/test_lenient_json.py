@@ -38,20 +38,37 @@ def test_any_text_is_read_or_refused(text):
     list(json_values(text))
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ('{"a": [1, 2,], }', {"a": [1, 2]}), ("{'a': 'it\\'s', 'b': \"x\"}", {"a": "it's", "b": "x"}),
-    ('{"a": "line\nline"}', {"a": "line\nline"}), ("{'a': '\\d+\\\\n'}", {"a": "\\d+\\n"}),
-    ("{'a': '\\ud83d\\ude00\\x41'}", {"a": "😀A"}), ('{"a": """b "c" d"""}', {"a": 'b "c" d'}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": [1, 2,], }', {"a": [1, 2]}),
+        ("{'a': 'it\\'s', 'b': \"x\"}", {"a": "it's", "b": "x"}),
+        ('{"a": "line\nline"}', {"a": "line\nline"}),
+        ("{'a': '\\d+\\\\n'}", {"a": "\\d+\\n"}),
+        ("{'a': '\\ud83d\\ude00\\x41'}", {"a": "😀A"}),
+        ('{"a": """b "c" d"""}', {"a": 'b "c" d'}),
+    ],
+)
 def test_what_models_write(text, value):
     assert lenient(text) == value
 
 
-@pytest.mark.parametrize("text", [
-    "", "{", "{a: 1}", '{"a" 1}', '{"a": 1 "b": 2}', "{'a': open('x')}", '{"a": 1} and more',
-    "[" * 5_000, "{'a': " * 5_000,
-    "{'a': " + "1" * 5_000 + ",}", "{'a': 1" + " " * LENIENT_CHARS + ",}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "{a: 1}",
+        '{"a" 1}',
+        '{"a": 1 "b": 2}',
+        "{'a': open('x')}",
+        '{"a": 1} and more',
+        "[" * 5_000,
+        "{'a': " * 5_000,
+        "{'a': " + "1" * 5_000 + ",}",
+        "{'a': 1" + " " * LENIENT_CHARS + ",}",
+    ],
+)
 def test_what_is_no_value(text):
     with pytest.raises(ValueError, match=r"."):
         lenient(text)

@@ -24,12 +24,19 @@ PLANS = st.builds(
     goal=TEXT,
     steps=st.lists(STEP, min_size=1, max_size=3, unique_by=lambda step: step.id).map(tuple),
     acceptance=st.none() | TEXT,
-)  # fmt: skip
-AROUND = st.sampled_from([
-    "{}", "  {}\n", "```json\n{}\n```", "Here you are:\n```\n{}\n```\nGood luck!",
-    "<think>first {{ then }} so</think>{}",
-    "thinking aloud </think> {}", "The answer is {} I think.", '{{"result": {}}}',
-])  # fmt: skip
+)
+AROUND = st.sampled_from(
+    [
+        "{}",
+        "  {}\n",
+        "```json\n{}\n```",
+        "Here you are:\n```\n{}\n```\nGood luck!",
+        "<think>first {{ then }} so</think>{}",
+        "thinking aloud </think> {}",
+        "The answer is {} I think.",
+        '{{"result": {}}}',
+    ]
+)
 
 
 def dumped(value) -> str:
@@ -62,16 +69,19 @@ def test_a_truncated_answer_is_never_taken_for_a_whole_one(plan, data):
     assert read(cut, Plan).value is None
 
 
-@pytest.mark.parametrize(("text", "wrong"), [
-    ("{}", "no complete JSON object"),
-    ('{"unknown": {"keys": 1}}', "no complete JSON object"),
-    ('{"goal": "g", "steps": []}', "steps: Tuple should have at least 1 item"),
-    ('{"goal": "g", "steps": [{"id": "a b", "title": "t"}]}', "steps.0.id"),
-    ('{"goal": "g", "steps": [{"id": "a", "title": "t", "needs": ["z"]}]}', "unknown steps: z"),
-    ('{"goal": "g", "steps": [{"id": "a", "title": "t", "needs": ["a"]}]}', "wait for each other"),
-    ("[" * 5_000, "no complete JSON object"),
-    ('{"goal": "\\ud800", "steps": [{"id": "a", "title": "t"}]}', "goal"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("{}", "no complete JSON object"),
+        ('{"unknown": {"keys": 1}}', "no complete JSON object"),
+        ('{"goal": "g", "steps": []}', "steps: Tuple should have at least 1 item"),
+        ('{"goal": "g", "steps": [{"id": "a b", "title": "t"}]}', "steps.0.id"),
+        ('{"goal": "g", "steps": [{"id": "a", "title": "t", "needs": ["z"]}]}', "unknown steps: z"),
+        ('{"goal": "g", "steps": [{"id": "a", "title": "t", "needs": ["a"]}]}', "wait for each other"),
+        ("[" * 5_000, "no complete JSON object"),
+        ('{"goal": "\\ud800", "steps": [{"id": "a", "title": "t"}]}', "goal"),
+    ],
+)
 def test_what_is_wrong_is_said_in_words(text, wrong):
     assert wrong in read(text, Plan).wrong
 

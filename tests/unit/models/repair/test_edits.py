@@ -38,14 +38,22 @@ CASES = [
     ),
     ("X = 3\n\n\ndef f():\n    return X\n", "X = 4\n\n\ndef f():\n    return X\n"),
     ("class A:\n    def f(self, n=1):\n        return n\n", "class A:\n    def f(self, n=0):\n        return n\n"),
-    ("def f(xs, seen=[]):\n    return seen\n",
-     "def f(xs, seen=None):\n    if seen is None:\n        seen = []\n    return seen\n"),
-    ("class A:\n    xs = []\n\n    def __init__(self):\n        self.n = 1\n",
-     "class A:\n    xs = []\n\n    def __init__(self):\n        self.xs = []\n        self.n = 1\n"),
-    ("def f(n):\n    if n > 3:\n        return 1\n    elif n > 9:\n        return 2\n",
-     "def f(n):\n    if n > 9:\n        return 2\n    elif n > 3:\n        return 1\n"),
-    ("def f(n, out):\n    if n:\n        out.append(1)\n    return out\n",
-     "def f(n, out):\n    if n:\n        out.append(1)\n    else:\n        out.append(n)\n    return out\n"),
+    (
+        "def f(xs, seen=[]):\n    return seen\n",
+        "def f(xs, seen=None):\n    if seen is None:\n        seen = []\n    return seen\n",
+    ),
+    (
+        "class A:\n    xs = []\n\n    def __init__(self):\n        self.n = 1\n",
+        "class A:\n    xs = []\n\n    def __init__(self):\n        self.xs = []\n        self.n = 1\n",
+    ),
+    (
+        "def f(n):\n    if n > 3:\n        return 1\n    elif n > 9:\n        return 2\n",
+        "def f(n):\n    if n > 9:\n        return 2\n    elif n > 3:\n        return 1\n",
+    ),
+    (
+        "def f(n, out):\n    if n:\n        out.append(1)\n    return out\n",
+        "def f(n, out):\n    if n:\n        out.append(1)\n    else:\n        out.append(n)\n    return out\n",
+    ),
     ('def f(a, b):\n    return f"{a}-{a}"\n', 'def f(a, b):\n    return f"{a}-{b}"\n'),
     ('def f(a):\n    return f"{a:.1f}"\n', 'def f(a):\n    return f"{a:.2f}"\n'),
     ("def f(t, k):\n    t[k] = t.get(k, 0)\n", "def f(t, k):\n    t[k] = t.get(k, 0) + 1\n"),
@@ -53,12 +61,16 @@ CASES = [
     ("def f(xs):\n    if xs[0] > 1:\n        return 1\n", "def f(xs):\n    if xs and xs[0] > 1:\n        return 1\n"),
     ("def f(t, k):\n    g(t[k], 1)\n", "def f(t, k):\n    t[k] = g(t[k], 1)\n"),
     ("async def f(x):\n    return g(x)\n", "async def f(x):\n    return await g(x)\n"),
-    ("def f():\n    n = 0\n\n    def g():\n        n += 1\n    g()\n    return n\n",
-     "def f():\n    n = 0\n\n    def g():\n        nonlocal n\n        n += 1\n    g()\n    return n\n"),
+    (
+        "def f():\n    n = 0\n\n    def g():\n        n += 1\n    g()\n    return n\n",
+        "def f():\n    n = 0\n\n    def g():\n        nonlocal n\n        n += 1\n    g()\n    return n\n",
+    ),
     ("def f(xs):\n    return sorted(xs)\n", "def f(xs):\n    return sorted(xs, key=lambda item: item[1])\n"),
-    ("def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n, {})\n    return r\n",
-     "def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n, {})\n    memo[n] = r\n    return r\n"),
-]  # fmt: skip
+    (
+        "def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n, {})\n    return r\n",
+        "def f(n, memo):\n    if n in memo:\n        return memo[n]\n    r = f(n, {})\n    memo[n] = r\n    return r\n",
+    ),
+]
 
 
 @pytest.mark.parametrize(("broken", "right"), CASES)

@@ -58,18 +58,21 @@ def test_a_file_of_ones_own_is_laid_over_ours(tmp_path):
     assert mine.strategy("balanced") == OURS.strategy("balanced")
 
 
-@pytest.mark.parametrize(("text", "place", "said"), [
-    ("models:\n  - id: a\n    tier: best\n", ":3:11:", "models.0.tier"),
-    ("models:\n  - tier: fast\n", ":2:5:", "models.0.id"),
-    ("models:\n  - id: a\n    pric_in: 1\n", ":3:", "models.0.pric_in"),
-    ("models:\n  - id: a\n    price_in: -1\n", ":3:15:", "greater than or equal to 0"),
-    ("strategies:\n  x:\n    tasks:\n      fly: {}\n", ":4:", "strategies.x.tasks.fly"),
-    ("models: [\n", ":2:1:", "expected"),
-    ("models:\n\t- id: a\n", ":2:1:", "cannot start any token"),
-    ("- 1\n", ":1:1:", "the file"),
-    ("strategies:\n  x: {tasks: {fix: {model: gone}}}\n", "", "'gone'"),
-    ("models:\n  - id: a\n    lora: {code_gone: x}\n", "", "'code_gone'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("models:\n  - id: a\n    tier: best\n", ":3:11:", "models.0.tier"),
+        ("models:\n  - tier: fast\n", ":2:5:", "models.0.id"),
+        ("models:\n  - id: a\n    pric_in: 1\n", ":3:", "models.0.pric_in"),
+        ("models:\n  - id: a\n    price_in: -1\n", ":3:15:", "greater than or equal to 0"),
+        ("strategies:\n  x:\n    tasks:\n      fly: {}\n", ":4:", "strategies.x.tasks.fly"),
+        ("models: [\n", ":2:1:", "expected"),
+        ("models:\n\t- id: a\n", ":2:1:", "cannot start any token"),
+        ("- 1\n", ":1:1:", "the file"),
+        ("strategies:\n  x: {tasks: {fix: {model: gone}}}\n", "", "'gone'"),
+        ("models:\n  - id: a\n    lora: {code_gone: x}\n", "", "'code_gone'"),
+    ],
+)
 def test_a_mistake_is_said_with_line_and_column(tmp_path, text, place, said):
     with pytest.raises(Refused) as caught:
         load(tmp_path, text)
@@ -83,11 +86,14 @@ def test_a_file_that_is_not_there(tmp_path):
         load_catalogue(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize(("ask", "code"), [
-    (lambda: OURS.model("x"), "unknown_model"),
-    (lambda: OURS.expert("x"), "unknown_expert"),
-    (lambda: OURS.strategy("x"), "unknown_strategy"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (lambda: OURS.model("x"), "unknown_model"),
+        (lambda: OURS.expert("x"), "unknown_expert"),
+        (lambda: OURS.strategy("x"), "unknown_strategy"),
+    ],
+)
 def test_an_unknown_name_lists_the_known_ones(ask, code):
     with pytest.raises(Refused) as caught:
         ask()
@@ -112,23 +118,29 @@ def test_every_expert_can_be_had_by_its_own_words():
             assert OURS.choose_expert(" ".join(expert.keywords), ()).id == expert.id
 
 
-@pytest.mark.parametrize(("text", "paths", "expert"), [
-    ("Fix the failing pytest in the billing module", ["a.py"], "code_python"),
-    ("Add a React button to the settings page", ["a.tsx"], "code_frontend"),
-    ("The sum is wrong", ["src/a.ts", "src/b.ts", "package.json"], "code_ts"),
-    ("The sum is wrong", ["a.py", "b.py"], "code_python"),
-    ("The sum is wrong", [], "code_general"),
-    ("The sum is wrong", ["main.go"], "code_general"),
-    ("Write tests for the parser", ["a.py"], "code_testing"),
-    ("Add a migration for the orders table, with an index", ["app/models.py"], "code_database"),
-    ("Pin the base image in the Dockerfile", ["Dockerfile", "a.py"], "code_infra"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "paths", "expert"),
+    [
+        ("Fix the failing pytest in the billing module", ["a.py"], "code_python"),
+        ("Add a React button to the settings page", ["a.tsx"], "code_frontend"),
+        ("The sum is wrong", ["src/a.ts", "src/b.ts", "package.json"], "code_ts"),
+        ("The sum is wrong", ["a.py", "b.py"], "code_python"),
+        ("The sum is wrong", [], "code_general"),
+        ("The sum is wrong", ["main.go"], "code_general"),
+        ("Write tests for the parser", ["a.py"], "code_testing"),
+        ("Add a migration for the orders table, with an index", ["app/models.py"], "code_database"),
+        ("Pin the base image in the Dockerfile", ["Dockerfile", "a.py"], "code_infra"),
+    ],
+)
 def test_the_expert_for_a_task(text, paths, expert):
     assert OURS.choose_expert(text, paths).id == expert
 
 
-@given(st.text(max_size=300), st.lists(st.sampled_from(["a.py", "b.ts", "c.sql", "x/y.tf", "README"]), max_size=20),
-       st.randoms())  # fmt: skip
+@given(
+    st.text(max_size=300),
+    st.lists(st.sampled_from(["a.py", "b.ts", "c.sql", "x/y.tf", "README"]), max_size=20),
+    st.randoms(),
+)
 def test_the_choice_does_not_depend_on_chance(text, paths, random):
     chosen = OURS.choose_expert(text, paths)
     random.shuffle(paths)

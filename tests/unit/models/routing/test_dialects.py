@@ -8,11 +8,19 @@ from models.routing import load_catalogue
 from models.routing.catalogue import KnownDialect
 
 
-@pytest.mark.parametrize(("model", "dialect"), [
-    ("Qwen/Qwen2.5-Coder-7B-Instruct", "single"), ("qwen2.5-coder:7b", "single"),
-    ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "tools"), ("qwen3-coder:30b", "tools"), ("claude-sonnet-4-5", "tools"),
-    ("gpt-oss:20b", "tools"), ("deepseek-r1:8b", "text"), ("my-own", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "dialect"),
+    [
+        ("Qwen/Qwen2.5-Coder-7B-Instruct", "single"),
+        ("qwen2.5-coder:7b", "single"),
+        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "tools"),
+        ("qwen3-coder:30b", "tools"),
+        ("claude-sonnet-4-5", "tools"),
+        ("gpt-oss:20b", "tools"),
+        ("deepseek-r1:8b", "text"),
+        ("my-own", None),
+    ],
+)
 def test_known_names(model, dialect):
     assert load_catalogue().dialect_of(model) == dialect
 

@@ -17,29 +17,41 @@ def tree(name: str) -> list[str]:
     return (TREES / f"{name}.txt").read_text(encoding="utf-8").split()
 
 
-@pytest.mark.parametrize(("name", "text", "expert"), [
-    ("attrs", "evolve() loses the layout of slotted classes", "code_python"),
-    ("attrs", "The repr of a component in HTML notebooks is wrong, the browser shows a button twice", "code_python"),
-    ("attrs", "fields() of a frozen class has the wrong order", "code_python"),
-    ("jsonschema", "$ref in a schema is not resolved when the index of a query is a number", "code_python"),
-    ("jsonschema", "Draft 7 schema: an error in the tree of errors has the wrong index", "code_python"),
-    ("jsonschema", "iter_errors is quadratic: a transaction of schemas takes minutes", "code_python"),
-    ("go_module", "The pipeline drops the last item of a stage", "code_general"),
-    ("go_module", "CI is red: TestStage fails", "code_general"),
-    ("go_module", "Deploy fails since the stages run in another order", "code_general"),
-    # Telling words are heard anywhere, and others where the repository has what they speak of.
-    ("attrs", "Write tests for evolve()", "code_testing"),
-    ("attrs", "Add a Dockerfile and GitHub Actions for the release", "code_infra"),
-    ("jsonschema", "Store results in PostgreSQL with SQLAlchemy and a migration", "code_database"),
-    ("go_module", "Pin the base image in the Dockerfile", "code_infra"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "expert"),
+    [
+        ("attrs", "evolve() loses the layout of slotted classes", "code_python"),
+        (
+            "attrs",
+            "The repr of a component in HTML notebooks is wrong, the browser shows a button twice",
+            "code_python",
+        ),
+        ("attrs", "fields() of a frozen class has the wrong order", "code_python"),
+        ("jsonschema", "$ref in a schema is not resolved when the index of a query is a number", "code_python"),
+        ("jsonschema", "Draft 7 schema: an error in the tree of errors has the wrong index", "code_python"),
+        ("jsonschema", "iter_errors is quadratic: a transaction of schemas takes minutes", "code_python"),
+        ("go_module", "The pipeline drops the last item of a stage", "code_general"),
+        ("go_module", "CI is red: TestStage fails", "code_general"),
+        ("go_module", "Deploy fails since the stages run in another order", "code_general"),
+        # Telling words are heard anywhere, and others where the repository has what they speak of.
+        ("attrs", "Write tests for evolve()", "code_testing"),
+        ("attrs", "Add a Dockerfile and GitHub Actions for the release", "code_infra"),
+        ("jsonschema", "Store results in PostgreSQL with SQLAlchemy and a migration", "code_database"),
+        ("go_module", "Pin the base image in the Dockerfile", "code_infra"),
+    ],
+)
 def test_the_expert_for_a_task_in_a_real_tree(name, text, expert):
     assert OURS.choose_expert(text, tree(name)).id == expert
 
 
-@pytest.mark.parametrize(("name", "home"), [
-    ("attrs", "code_python"), ("jsonschema", "code_python"), ("go_module", "code_general"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        ("attrs", "code_python"),
+        ("jsonschema", "code_python"),
+        ("go_module", "code_general"),
+    ],
+)
 def test_what_a_tree_is_made_of(name, home):
     shares = made_of(OURS.experts, tree(name))
     assert max(shares, key=lambda each: shares[each]) == home

@@ -44,9 +44,15 @@ class Desk:
         return ModelRouter(
             catalogue=catalogue,
             registry=FixedModels(models=dict.fromkeys(("planner", "coder", "reviewer", "chat"), self.flaky)),
-            decisions=self.decisions, counters=MemoryCounters(), ledger=ledger, policy=policy, now=lambda: NOW,
-            answers=MemoryAnswers(), lifetimes={"planner": 60, "coder": 60}, similarity=self.similarity,
-        )  # fmt: skip
+            decisions=self.decisions,
+            counters=MemoryCounters(),
+            ledger=ledger,
+            policy=policy,
+            now=lambda: NOW,
+            answers=MemoryAnswers(),
+            lifetimes={"planner": 60, "coder": 60},
+            similarity=self.similarity,
+        )
 
 
 def errand(run="r1", org="a", text="Fix the total", **given) -> SelectionContext:
@@ -166,12 +172,22 @@ def test_trouble_never_means_a_weaker_model(failure: FailureKind, text: str, att
     assert tier(attempt) <= tier(attempt + 1)
 
 
-@pytest.mark.parametrize(("url", "provider"), [
-    ("http://127.0.0.1:8000/v1", "vllm"), ("http://gpu-1:8000/v1", "vllm"), ("http://10.1.2.3/v1", "vllm"),
-    ("http://[::1]:8000/v1", "vllm"), ("http://gpu.corp.internal/v1", "vllm"), ("https://api.openai.com/v1", "openai"),
-    ("https://API.Anthropic.com/v1", "anthropic"), ("https://models.example.com/v1", "models.example.com"),
-    ("https://8.8.8.8/v1", "8.8.8.8"), ("local:", "huggingface"), ("http://vllm.evil.example/v1", "vllm.evil.example"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "provider"),
+    [
+        ("http://127.0.0.1:8000/v1", "vllm"),
+        ("http://gpu-1:8000/v1", "vllm"),
+        ("http://10.1.2.3/v1", "vllm"),
+        ("http://[::1]:8000/v1", "vllm"),
+        ("http://gpu.corp.internal/v1", "vllm"),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://API.Anthropic.com/v1", "anthropic"),
+        ("https://models.example.com/v1", "models.example.com"),
+        ("https://8.8.8.8/v1", "8.8.8.8"),
+        ("local:", "huggingface"),
+        ("http://vllm.evil.example/v1", "vllm.evil.example"),
+    ],
+)
 def test_a_policy_for_ones_own_machines_lets_nobody_elses_in(url, provider):
     assert provider_of(url) == provider
 

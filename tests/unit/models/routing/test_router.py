@@ -75,11 +75,18 @@ def test_better_before_worse_before_much_better(ask):
             assert found.choices[0].card.tier == wanted
 
 
-@pytest.mark.parametrize(("strategy", "role", "tier"), [
-    ("balanced", "coder", "advanced"), ("balanced", "planner", "balanced"), ("quality", "reviewer", "premium"),
-    ("fast", "coder", "fast"), ("low_ram", "planner", "fast"), ("single", "reviewer", "balanced"),
-    ("custom", "coder", "fast"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("strategy", "role", "tier"),
+    [
+        ("balanced", "coder", "advanced"),
+        ("balanced", "planner", "balanced"),
+        ("quality", "reviewer", "premium"),
+        ("fast", "coder", "fast"),
+        ("low_ram", "planner", "fast"),
+        ("single", "reviewer", "balanced"),
+        ("custom", "coder", "fast"),
+    ],
+)
 def test_strategies_choose_as_they_say(strategy, role, tier):
     found = route(RouteRequest(role=role, strategy=strategy), OURS)
     assert found.choices[0].card.tier == tier
@@ -116,12 +123,15 @@ def test_a_question_costs_at_most():
     assert worst_cost(card, RouteRequest(role="coder", tokens_in=1_000, tokens_out=500)) == 2
 
 
-@pytest.mark.parametrize(("task", "tier"), [
-    ({"text": "typo", "failure": "style"}, "fast"),
-    ({"text": "The sum is wrong"}, "balanced"),
-    ({"text": "The sum is wrong", "attempt": 2}, "advanced"),
-    ({"text": "A deadlock in the pool", "files": 20}, "premium"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("task", "tier"),
+    [
+        ({"text": "typo", "failure": "style"}, "fast"),
+        ({"text": "The sum is wrong"}, "balanced"),
+        ({"text": "The sum is wrong", "attempt": 2}, "advanced"),
+        ({"text": "A deadlock in the pool", "files": 20}, "premium"),
+    ],
+)
 def test_how_good_a_model_a_task_needs(task, tier):
     assert tier_for(**task) == tier
 

@@ -73,11 +73,16 @@ def test_of_a_coders_own_prompt_the_most_relevant_passages_the_task_and_the_step
     passages = [f"passage-{n:03} " + "def something(): pass\n" * 20 for n in range(80)]
     step = Step(id="s1", title="Correct the sum", detail="It leaves out the first price.")
     talk = Prompt.load(ROOT / "nodes" / "execute.md").render(
-        expert="You know Python.", form=single.instructions(), context="\n".join(passages),
+        expert="You know Python.",
+        form=single.instructions(),
+        context="\n".join(passages),
         task="Fix the total. " + "A customer wrote. " * 200,
-        plan=Plan(goal="The total is right", steps=(step,)), accept="python -m unittest shop", step=step, changed="",
+        plan=Plan(goal="The total is right", steps=(step,)),
+        accept="python -m unittest shop",
+        step=step,
+        changed="",
         baseline="line of output\n" * 300 + "AssertionError: 5 != 6",
-    )  # fmt: skip
+    )
     kept = Compactor(served=4_096, reserve=512).keep(talk)
     assert estimated_prompt(talk) > 3 * 4_096 > 3 * kept.tokens
     text = "\n".join(message.content for message in kept.messages)

@@ -10,12 +10,20 @@ from models.wrappers import CircuitBreaker, Fallback, Retry
 from tests.unit.models.flaky import ASK, PLAN, SETTINGS, Clock, Flaky
 
 MOODS = st.lists(
-    st.sampled_from([
-        None, Unavailable("down"), RateLimited("slow"), RateLimited("slow", retry_after=7), Unreadable("garbage"),
-        Refused("no", code="llm_unauthorized"), Refused("no"), Exhausted("spent"),
-    ]),
+    st.sampled_from(
+        [
+            None,
+            Unavailable("down"),
+            RateLimited("slow"),
+            RateLimited("slow", retry_after=7),
+            Unreadable("garbage"),
+            Refused("no", code="llm_unauthorized"),
+            Refused("no"),
+            Exhausted("spent"),
+        ]
+    ),
     max_size=8,
-)  # fmt: skip
+)
 
 
 async def asked(model, settings=SETTINGS):

@@ -13,15 +13,18 @@ from tests.unit.models.flaky import PLAN, Flaky
 WISH = "Fix the total of the prices in shop/prices.py"
 
 
-@pytest.mark.parametrize(("words", "same"), [
-    ("Please fix the total of prices in shop/prices.py!", True),
-    ("fix Totals of the price in shop/prices.py", True),
-    ("Do not fix the total of the prices in shop/prices.py", False),
-    ("Fix the total of the prices in shop/taxes.py", False),
-    ("Fix the prices of the total in shop/prices.py", False),
-    ("Fix the total", False),
-    ("", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("Please fix the total of prices in shop/prices.py!", True),
+        ("fix Totals of the price in shop/prices.py", True),
+        ("Do not fix the total of the prices in shop/prices.py", False),
+        ("Fix the total of the prices in shop/taxes.py", False),
+        ("Fix the prices of the total in shop/prices.py", False),
+        ("Fix the total", False),
+        ("", False),
+    ],
+)
 async def test_the_same_wish_in_other_words(words, same):
     assert await WordSimilarity().same(words, ["something else", WISH]) == (1 if same else None)
 

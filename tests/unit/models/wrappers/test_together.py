@@ -22,9 +22,12 @@ def _calls(url: str, limit: int, wanted: int, answers: "multiprocessing.Queue[in
     async def work() -> int:
         engine = open_engine(url)
         model = Quota(
-            model=Flaky(), limits=CallLimits(daily_calls=limit), counted_as="acme/*/vllm",
-            counters=StoredCounters(database=Database(engine=engine, writing=writing)), clock=lambda: 5 * DAY + 10,
-        )  # fmt: skip
+            model=Flaky(),
+            limits=CallLimits(daily_calls=limit),
+            counted_as="acme/*/vllm",
+            counters=StoredCounters(database=Database(engine=engine, writing=writing)),
+            clock=lambda: 5 * DAY + 10,
+        )
         done = 0
         for _ in range(wanted):
             with suppress(Exception):

@@ -69,8 +69,11 @@ async def test_the_budget_counts_them_too():
     ledger = BudgetLedger(Budget(max_tokens=500, max_cost=Decimal(1)))
     model = Budgeted(model=Scripted(["words"] * 2), ledger=ledger)
     with pytest.raises(Exhausted):
-        await model.ask(question(Message(role="assistant", content="", tool_calls=(
-            replace(CALL, arguments={"text": "x" * 4_000}),))))  # fmt: skip
+        await model.ask(
+            question(
+                Message(role="assistant", content="", tool_calls=(replace(CALL, arguments={"text": "x" * 4_000}),))
+            )
+        )
     assert (await model.ask(question())).value == "words"
 
 

@@ -26,8 +26,14 @@ async def decisions(request, tmp_path):
 
 
 def decision(n: int, **changes) -> RoutingDecision:
-    plain = {"at": NOW + timedelta(hours=n), "org": "a", "choice": "small", "tokens_in": 100, "tokens_out": 10,
-             "cost": Decimal("0.000000123")}  # fmt: skip
+    plain = {
+        "at": NOW + timedelta(hours=n),
+        "org": "a",
+        "choice": "small",
+        "tokens_in": 100,
+        "tokens_out": 10,
+        "cost": Decimal("0.000000123"),
+    }
     return RoutingDecision(**{**plain, **changes})
 
 

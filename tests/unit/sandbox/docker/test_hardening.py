@@ -92,8 +92,9 @@ def test_a_container_never_outlives_its_orchestrator(spec):
 @given(SPECS)
 def test_a_profile_changes_no_flag(spec):
     """Egress is a tunnel of the runner's, never a network."""
-    sealed, packages = (Spec(image=spec.image, runtime=spec.runtime, limits=spec.limits, profile=p)
-                        for p in ("sealed", "packages"))  # fmt: skip
+    sealed, packages = (
+        Spec(image=spec.image, runtime=spec.runtime, limits=spec.limits, profile=p) for p in ("sealed", "packages")
+    )
     assert body(sealed) == body(packages)
 
 
@@ -108,14 +109,58 @@ def allowed() -> set[str]:
 
 def test_what_has_broken_containers_open_is_denied():
     never = {
-        "unshare", "setns", "mount", "umount2", "pivot_root", "move_mount", "open_tree", "fsopen", "fsmount",
-        "fsconfig", "mount_setattr", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "bpf",
-        "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key",
-        "request_key", "open_by_handle_at", "name_to_handle_at", "init_module", "finit_module", "delete_module",
-        "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "chroot", "settimeofday", "clock_settime",
-        "clock_adjtime", "adjtimex", "acct", "quotactl", "syslog", "iopl", "ioperm", "modify_ldt", "lookup_dcookie",
-        "vhangup", "sethostname", "setdomainname", "fanotify_init",
-    }  # fmt: skip
+        "unshare",
+        "setns",
+        "mount",
+        "umount2",
+        "pivot_root",
+        "move_mount",
+        "open_tree",
+        "fsopen",
+        "fsmount",
+        "fsconfig",
+        "mount_setattr",
+        "ptrace",
+        "process_vm_readv",
+        "process_vm_writev",
+        "kcmp",
+        "pidfd_getfd",
+        "bpf",
+        "perf_event_open",
+        "userfaultfd",
+        "io_uring_setup",
+        "io_uring_enter",
+        "io_uring_register",
+        "keyctl",
+        "add_key",
+        "request_key",
+        "open_by_handle_at",
+        "name_to_handle_at",
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "kexec_load",
+        "kexec_file_load",
+        "reboot",
+        "swapon",
+        "swapoff",
+        "chroot",
+        "settimeofday",
+        "clock_settime",
+        "clock_adjtime",
+        "adjtimex",
+        "acct",
+        "quotactl",
+        "syslog",
+        "iopl",
+        "ioperm",
+        "modify_ldt",
+        "lookup_dcookie",
+        "vhangup",
+        "sethostname",
+        "setdomainname",
+        "fanotify_init",
+    }
     assert PROFILE["defaultAction"] == "SCMP_ACT_ERRNO"
     assert not never & allowed()
 

@@ -6,9 +6,14 @@ from sandbox import Spec
 from sandbox.docker.isolation import gaps, isolation, patched, runc_check
 
 GOOD = {
-    "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"], "MemoryLimit": True, "PidsLimit": True,
-    "CpuCfsQuota": True, "SwapLimit": True, "CgroupVersion": "2", "Runtimes": {"runc": {}},
-}  # fmt: skip
+    "SecurityOptions": ["name=seccomp,profile=default", "name=rootless"],
+    "MemoryLimit": True,
+    "PidsLimit": True,
+    "CpuCfsQuota": True,
+    "SwapLimit": True,
+    "CgroupVersion": "2",
+    "Runtimes": {"runc": {}},
+}
 
 
 def test_an_engine_with_everything_has_no_gaps():
@@ -48,9 +53,19 @@ def test_what_could_be_better_is_advice():
 
 @pytest.mark.parametrize(
     ("release", "good"),
-    [("1.1.5+ds1-1+deb12u1", False), ("1.2.7", False), ("1.2.8", True), ("1.3.0", False), ("1.3.3", True),
-     ("1.4.0", True), ("2.0.1", True), ("v1.3.4", True), ("weird", None), ("", None)],
-)  # fmt: skip
+    [
+        ("1.1.5+ds1-1+deb12u1", False),
+        ("1.2.7", False),
+        ("1.2.8", True),
+        ("1.3.0", False),
+        ("1.3.3", True),
+        ("1.4.0", True),
+        ("2.0.1", True),
+        ("v1.3.4", True),
+        ("weird", None),
+        ("", None),
+    ],
+)
 def test_old_releases_of_runc_are_known(release, good):
     assert patched(release) is good
     check = runc_check({"Components": [{"Name": "runc", "Version": release}]})

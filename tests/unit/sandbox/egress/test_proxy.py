@@ -34,8 +34,14 @@ class World:
 
     def proxy(self, patience_s=5.0, **rules) -> Proxy:
         given = {"hosts": (f"index.example:{self.port}",), "private": ("index.example",), **rules}
-        return Proxy(Egress(**given), run="r", sandbox="s", witness=self.passages.append, resolve=self.resolve,
-                     patience_s=patience_s)  # fmt: skip
+        return Proxy(
+            Egress(**given),
+            run="r",
+            sandbox="s",
+            witness=self.passages.append,
+            resolve=self.resolve,
+            patience_s=patience_s,
+        )
 
 
 @pytest.fixture

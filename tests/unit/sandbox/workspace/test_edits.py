@@ -61,9 +61,25 @@ def test_files_are_made_replaced_and_deleted():
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/etc/passwd", "..", "../x", "a/../../x", "a/..", ".git", ".git/config", "sub/.git/hooks/x",
-             ".GIT/config", ".git./x", "git~1/x", "a\0b", ".", "a/"],
-)  # fmt: skip
+    "path",
+    [
+        "",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "a/..",
+        ".git",
+        ".git/config",
+        "sub/.git/hooks/x",
+        ".GIT/config",
+        ".git./x",
+        "git~1/x",
+        "a\0b",
+        ".",
+        "a/",
+    ],
+)
 def test_paths_that_lead_out_or_into_git_are_refused(path):
     with pytest.raises(Refused) as refusal:
         inside_repo(path)
@@ -116,8 +132,10 @@ def test_a_file_keeps_its_encoding_and_a_new_one_is_utf_8():
         files_to_update=(FileEdit(path="a.c", search="/* café */\nint x", replace="/* thé */\nint y"),),
     )
     assert outcome(change, before) == {
-        "a.c": b"/* th\xe9 */\r\nint y;\r\n", "b.c": b"/* \xe9t\xe9 */\nint b;", "new.c": "é\n".encode(),
-    }  # fmt: skip
+        "a.c": b"/* th\xe9 */\r\nint y;\r\n",
+        "b.c": b"/* \xe9t\xe9 */\nint b;",
+        "new.c": "é\n".encode(),
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,17 @@ from service.bench.charts import bars, draw
 
 
 def outcome(strategy: str, *, solved: bool, peak_mb: float = 100.0, models: tuple[str, ...] = ("a",)) -> CaseResult:
-    return CaseResult(strategy=strategy, case="c", solved=solved, status="delivered", seconds=2.0, models=models,
-                   tokens=10, cost=Decimal("0.5"), peak_mb=peak_mb)  # fmt: skip
+    return CaseResult(
+        strategy=strategy,
+        case="c",
+        solved=solved,
+        status="delivered",
+        seconds=2.0,
+        models=models,
+        tokens=10,
+        cost=Decimal("0.5"),
+        peak_mb=peak_mb,
+    )
 
 
 def test_the_bundled_cases_are_small_repositories_with_a_failing_test():
@@ -19,12 +28,21 @@ def test_the_bundled_cases_are_small_repositories_with_a_failing_test():
 
 
 def test_a_row_adds_up_what_a_strategy_did():
-    said = [outcome("x", solved=True, peak_mb=100), outcome("y", solved=False), outcome("x", solved=False, peak_mb=150,
-            models=("a", "b"))]  # fmt: skip
+    said = [
+        outcome("x", solved=True, peak_mb=100),
+        outcome("y", solved=False),
+        outcome("x", solved=False, peak_mb=150, models=("a", "b")),
+    ]
     x, y = rows(said, {"a": 4.0, "b": 8.0}.__getitem__)
     assert (x.solved, x.cases, x.seconds, x.peak_mb, x.models_gb, x.tokens, x.cost) == (
-        1, 2, 4.0, 150, 12.0, 20, Decimal(1)
-    )  # fmt: skip
+        1,
+        2,
+        4.0,
+        150,
+        12.0,
+        20,
+        Decimal(1),
+    )
     assert (y.strategy, y.models) == ("y", ("a",))
     assert "1/2 solved" in bars([x, y])
 

@@ -20,20 +20,23 @@ def order(document: Any):
     return read_order(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize(("raw", "said"), [
-    (b"", "Nothing came in"),
-    (b"  \n", "Nothing came in"),
-    (b"{", "line 1"),
-    (b"[]", "object"),
-    (b'{"files": {}}', '"files" is empty'),
-    (b'{"logs": {"t": "x"}}', '"files" is missing'),
-    (b'{"logz": {}, "files": {"a": "b"}}', 'the key "logz" is not known'),
-    (b'{"files": {"a.py": 3}}', 'the file "a.py" is neither a text nor {"base64"'),
-    (b'{"files": {"a.py": {"base46": "eA=="}}}', 'the file "a.py" is neither'),
-    (b'{"logs": {"t": ["x"]}, "files": {"a": "b"}}', 'the log "t" is no text'),
-    (b'{"logs": "x", "files": {"a": "b"}}', '"logs":'),
-    (b'{"files": {"a": "b"}, "accept": ["x"]}', '"accept":'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "Nothing came in"),
+        (b"  \n", "Nothing came in"),
+        (b"{", "line 1"),
+        (b"[]", "object"),
+        (b'{"files": {}}', '"files" is empty'),
+        (b'{"logs": {"t": "x"}}', '"files" is missing'),
+        (b'{"logz": {}, "files": {"a": "b"}}', 'the key "logz" is not known'),
+        (b'{"files": {"a.py": 3}}', 'the file "a.py" is neither a text nor {"base64"'),
+        (b'{"files": {"a.py": {"base46": "eA=="}}}', 'the file "a.py" is neither'),
+        (b'{"logs": {"t": ["x"]}, "files": {"a": "b"}}', 'the log "t" is no text'),
+        (b'{"logs": "x", "files": {"a": "b"}}', '"logs":'),
+        (b'{"files": {"a": "b"}, "accept": ["x"]}', '"accept":'),
+    ],
+)
 def test_what_is_wrong_with_an_order_is_said_once(raw: bytes, said: str):
     with pytest.raises(Refused) as refusal:
         read_order(raw)
@@ -43,9 +46,18 @@ def test_what_is_wrong_with_an_order_is_said_once(raw: bytes, said: str):
     assert refusal.value.message.count(said) == 1
 
 
-@pytest.mark.parametrize("files", [
-    {"a": "x", "a/b": "y"}, {"../a": "x"}, {"/a": "x"}, {".git/config": "x"}, {"a\0": "x"}, {"x" * 300: "y"}, {"": "x"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a": "x", "a/b": "y"},
+        {"../a": "x"},
+        {"/a": "x"},
+        {".git/config": "x"},
+        {"a\0": "x"},
+        {"x" * 300: "y"},
+        {"": "x"},
+    ],
+)
 def test_paths_that_cannot_be_laid_out_are_refused(tmp_path: Path, files: dict[str, str]):
     with pytest.raises(Refused) as refusal:
         lay_out(order({"files": files}), tmp_path)
@@ -56,16 +68,19 @@ def test_a_mark_in_front_of_the_document_is_passed_over():
     assert read_order(b"\xef\xbb\xbf" + json.dumps(SEED).encode()).files == SEED["files"]
 
 
-@pytest.mark.parametrize(("logs", "kind"), [
-    ({"types": "TS2307"}, "types"),
-    ({"types": "it is broken"}, "types"),
-    ({"mypy": "it is broken"}, "types"),
-    ({"Build": "it is broken"}, "build"),
-    ({"lint": "it is broken"}, "style"),
-    ({"types": "1 failed"}, "tests"),
-    ({"out": "it is broken"}, "general"),
-    ({}, "general"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("logs", "kind"),
+    [
+        ({"types": "TS2307"}, "types"),
+        ({"types": "it is broken"}, "types"),
+        ({"mypy": "it is broken"}, "types"),
+        ({"Build": "it is broken"}, "build"),
+        ({"lint": "it is broken"}, "style"),
+        ({"types": "1 failed"}, "tests"),
+        ({"out": "it is broken"}, "general"),
+        ({}, "general"),
+    ],
+)
 def test_the_kind_of_failure_is_what_the_logs_say_else_what_they_are_called(logs: dict[str, str], kind: str):
     assert order({**SEED, "logs": logs}).kind == kind
 
@@ -73,15 +88,18 @@ def test_the_kind_of_failure_is_what_the_logs_say_else_what_they_are_called(logs
 PROJECT = {"tsconfig.json": "{}", "src/App.tsx": "x"}
 
 
-@pytest.mark.parametrize(("logs", "files", "said"), [
-    ({"types": "TS2307"}, PROJECT, "tsc --noEmit -p ."),
-    ({"types": "x"}, {"a.py": "x = 1"}, "mypy a.py"),
-    ({"types": "error: x (reportCall)"}, {"a.py": "x = 1"}, "pyright a.py"),
-    ({"types": "x"}, {"go.mod": "", "a.go": ""}, "go vet ./..."),
-    ({"types": "error[E0308]"}, {"Cargo.toml": "", "a.rs": ""}, "cargo check"),
-    ({"build": "SyntaxError: x"}, {"a b.py": "x ="}, "py_compile 'a b.py'"),
-    ({"style": "a.py:1:1: E501 x"}, {"a.py": "x"}, "ruff check a.py"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("logs", "files", "said"),
+    [
+        ({"types": "TS2307"}, PROJECT, "tsc --noEmit -p ."),
+        ({"types": "x"}, {"a.py": "x = 1"}, "mypy a.py"),
+        ({"types": "error: x (reportCall)"}, {"a.py": "x = 1"}, "pyright a.py"),
+        ({"types": "x"}, {"go.mod": "", "a.go": ""}, "go vet ./..."),
+        ({"types": "error[E0308]"}, {"Cargo.toml": "", "a.rs": ""}, "cargo check"),
+        ({"build": "SyntaxError: x"}, {"a b.py": "x ="}, "py_compile 'a b.py'"),
+        ({"style": "a.py:1:1: E501 x"}, {"a.py": "x"}, "ruff check a.py"),
+    ],
+)
 def test_a_checker_proves_what_no_test_does(logs: dict[str, str], files: dict[str, str], said: str):
     _, command = provable(order({"logs": logs, "files": files}), None)
     assert command is not None

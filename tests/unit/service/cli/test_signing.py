@@ -22,9 +22,17 @@ arguments = st.dictionaries(
     max_size=4,
 )
 actions = st.builds(
-    Action, tool=st.just("shell"), arguments=arguments, cwd=text, environment=st.lists(text, max_size=3).map(tuple),
-    target=text, base_commit=text, content=text, image_digest=text, network=st.sampled_from(["none", "packages"]),
-)  # fmt: skip
+    Action,
+    tool=st.just("shell"),
+    arguments=arguments,
+    cwd=text,
+    environment=st.lists(text, max_size=3).map(tuple),
+    target=text,
+    base_commit=text,
+    content=text,
+    image_digest=text,
+    network=st.sampled_from(["none", "packages"]),
+)
 
 
 async def shown(what: Action, *, diff: str = "", width: int = 40) -> str:

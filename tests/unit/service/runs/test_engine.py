@@ -7,9 +7,12 @@ from domain import Spent
 from service.runs.engine import unpaid
 
 SPENT = st.builds(
-    Spent, tokens_in=st.integers(0, 99), tokens_out=st.integers(0, 99), model_calls=st.integers(0, 9),
+    Spent,
+    tokens_in=st.integers(0, 99),
+    tokens_out=st.integers(0, 99),
+    model_calls=st.integers(0, 9),
     cost=st.integers(0, 99).map(Decimal),
-)  # fmt: skip
+)
 
 
 @given(SPENT, SPENT, SPENT)

@@ -88,6 +88,15 @@ async def test_a_cancelled_run_cannot_be_settled(runs: Runs) -> None:
 async def test_the_newest_run_comes_first(runs: Runs) -> None:
     for n in range(3):
         made = row(f"r{n}")
-        await runs.add(Run(id=made.id, org="a", requester="me", status="pending", task=made.task,
-                           created_at=NOW + timedelta(seconds=n), updated_at=NOW))  # fmt: skip
+        await runs.add(
+            Run(
+                id=made.id,
+                org="a",
+                requester="me",
+                status="pending",
+                task=made.task,
+                created_at=NOW + timedelta(seconds=n),
+                updated_at=NOW,
+            )
+        )
     assert [r.id for r in await runs.list(org="a", limit=2)] == ["r2", "r1"]

@@ -44,9 +44,7 @@ def config(run: str, generation: int | None = 1) -> Any:
 async def test_what_comes_together_is_kept_in_one_transaction(saver: FencedSqlite) -> None:
     before = saver.conn.connection.log.commits
     first, second = empty_checkpoint(), empty_checkpoint()
-    at_a, at_b = await asyncio.gather(
-        saver.aput(config("a"), first, {}, {}), saver.aput(config("b"), second, {}, {})
-    )  # fmt: skip
+    at_a, at_b = await asyncio.gather(saver.aput(config("a"), first, {}, {}), saver.aput(config("b"), second, {}, {}))
     assert saver.conn.connection.log.commits == before + 1
     for at, kept in ((at_a, first), (at_b, second)):
         found = await saver.aget_tuple(at)

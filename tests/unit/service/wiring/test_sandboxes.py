@@ -20,10 +20,13 @@ def test_what_is_named_is_allowed(tmp_path):
     (tmp_path / "ca.pem").write_text("certificates")
     egress = egress_of(
         Settings(
-            egress_hosts=" mirror.example , files.example:8443", egress_private="mirror.example", egress_upload_mb=0.5,
-            egress_env="PIP_INDEX_URL=https://mirror.example/simple?a=b, X=", egress_ca=tmp_path / "ca.pem",
+            egress_hosts=" mirror.example , files.example:8443",
+            egress_private="mirror.example",
+            egress_upload_mb=0.5,
+            egress_env="PIP_INDEX_URL=https://mirror.example/simple?a=b, X=",
+            egress_ca=tmp_path / "ca.pem",
         )
-    )  # fmt: skip
+    )
     assert egress is not None
     assert egress.hosts == ("mirror.example", "files.example:8443")
     assert egress.private == ("mirror.example",)

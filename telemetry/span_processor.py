@@ -1,4 +1,4 @@
-"""What happens to every span: it learns whose it is, loses its secrets, and goes where it is wanted."""
+"""Span processor: a span learns whose it is, loses its secrets, and goes to the files, exporters and listeners."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,33 @@ from typing_extensions import override
 
 from telemetry.identity import INHERITED, beginning_of, identity_of
 from telemetry.redact import Redactor
-from telemetry.spanfile import SpanFiles, ended, started
+from telemetry.span_files import SpanFiles, ended, started
 
-CONTENT = frozenset({
-    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.prompt",
-    "gen_ai.completion", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.definitions",
-    "langfuse.observation.input", "langfuse.observation.output", "langfuse.trace.input", "langfuse.trace.output",
-    "input.value", "output.value",
-})  # fmt: skip
+CONTENT = frozenset(
+    {
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.system_instructions",
+        "gen_ai.prompt",
+        "gen_ai.completion",
+        "gen_ai.tool.call.arguments",
+        "gen_ai.tool.call.result",
+        "gen_ai.tool.definitions",
+        "langfuse.observation.input",
+        "langfuse.observation.output",
+        "langfuse.trace.input",
+        "langfuse.trace.output",
+        "input.value",
+        "output.value",
+    }
+)
 """Attributes that hold prompts, answers, arguments and results."""
 
 Listener = Callable[[ReadableSpan], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listening(SpanProcessor):
+class RedactingProcessor(SpanProcessor):
     """Identity in, secrets and content out, then to the file, the exporters and the listeners."""
 
     redactor: Redactor
@@ -41,7 +53,11 @@ class Listening(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Give the span the identity of its run, and write that it began."""
         known = dict(span.attributes or {})
-        inherited = _inherited(parent_context)
+        # What the span above, or else the context, says about whose work this is.
+        above = getattr(get_current_span(parent_context), "attributes", None) or {}
+        told = {key: str(above[key]) for key in INHERITED if key in above}
+        identity = identity_of(parent_context)
+        inherited = {**(identity.attributes() if identity else {}), **told}
         span.set_attributes({key: said for key, said in inherited.items() if key not in known})
         run = str(known.get("app.run.id") or inherited.get("app.run.id") or "")
         if self.files is not None and run:
@@ -74,7 +90,9 @@ class Listening(SpanProcessor):
             events=[Event(redactor.text(e.name), redactor.attributes(e.attributes), e.timestamp) for e in span.events],
             links=[Link(link.context, redactor.attributes(link.attributes)) for link in span.links],
             kind=span.kind,
-            status=Status(span.status.status_code, _described(redactor, span.status)),
+            status=Status(
+                span.status.status_code, redactor.text(span.status.description) if span.status.description else None
+            ),
             start_time=span.start_time,
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
@@ -93,10 +111,6 @@ class Listening(SpanProcessor):
         return all(flushed)
 
 
-def _described(redactor: Redactor, status: Status) -> str | None:
-    return redactor.text(status.description) if status.description else None
-
-
 def _amount(cost: Any) -> float:
     """What Langfuse reads as the cost of a generation."""
     try:
@@ -105,15 +119,7 @@ def _amount(cost: Any) -> float:
         return 0.0
 
 
-def _inherited(parent_context: Context | None) -> dict[str, str]:
-    """What the span above, or else the context, says about whose work this is."""
-    above = getattr(get_current_span(parent_context), "attributes", None) or {}
-    told = {key: str(above[key]) for key in INHERITED if key in above}
-    identity = identity_of(parent_context)
-    return {**(identity.attributes() if identity else {}), **told}
-
-
-class RunIds(IdGenerator):
+class RunIdGenerator(IdGenerator):
     """Random ids, but for root spans of runs: theirs are known from the run (see ``identity``)."""
 
     def __init__(self) -> None:
@@ -131,7 +137,7 @@ class RunIds(IdGenerator):
 
 
 @dataclass(frozen=True, slots=True)
-class Head(Sampler):
+class HeadSampler(Sampler):
     """Sends whole traces or none, decided by the trace id, so every worker decides alike.
 
     What is not sent is recorded all the same: the local files and the metrics stay complete.

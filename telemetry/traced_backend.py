@@ -1,4 +1,4 @@
-"""A sandbox backend that leaves a span for every lease: how long it takes until a sandbox is ready."""
+"""Traced backend: a sandbox backend with a span for every lease, as long as it takes until a sandbox is ready."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,7 +12,7 @@ Sandbox_co = TypeVar("Sandbox_co", covariant=True)
 Check_co = TypeVar("Check_co", covariant=True)
 
 
-class Leases(Protocol[Spec_contra, Sandbox_co, Check_co]):
+class LeasingBackend(Protocol[Spec_contra, Sandbox_co, Check_co]):
     """The verbs of a sandbox backend."""
 
     async def lease(self, spec: Spec_contra, *, run: str = "") -> Sandbox_co: ...
@@ -23,10 +23,10 @@ class Leases(Protocol[Spec_contra, Sandbox_co, Check_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListenedBackend(Generic[Spec_contra, Sandbox_co, Check_co]):
+class TracedBackend(Generic[Spec_contra, Sandbox_co, Check_co]):
     """Is a backend, and makes the span ``sandbox.start`` around each lease."""
 
-    backend: Leases[Spec_contra, Sandbox_co, Check_co]
+    backend: LeasingBackend[Spec_contra, Sandbox_co, Check_co]
     tracer: Tracer
 
     async def lease(self, spec: Spec_contra, *, run: str = "") -> Sandbox_co:

@@ -1,4 +1,4 @@
-"""Which files are worth reading at all, most promising first. Pure."""
+"""File filter: which files are worth reading at all, most promising first. Pure."""
 
 from collections.abc import Sequence
 
@@ -30,14 +30,22 @@ sql vue svelte ex exs erl hs ml clj dart r jl
 _CODE = frozenset(_SOURCES.split())
 
 
-def worth_reading(files: Sequence[str], *, first: Sequence[str] = (), limit: int = MAX_FILES) -> tuple[str, ...]:
+def select_files(files: Sequence[str], *, first: Sequence[str] = (), limit: int = MAX_FILES) -> tuple[str, ...]:
     """Return at most ``limit`` of ``files``: those in ``first``, then code, then other text, shallow ones first.
 
     What is in ``first`` is kept wherever it lies; it was named by somebody.
     """
     there = frozenset(files)
     chosen = dict.fromkeys(path for path in first if path in there)
-    rest = sorted((path for path in files if path not in chosen and _is_own(path)), key=_order)
+    rest: list[str] = []
+    for path in files:
+        *folders, name = path.split("/")
+        lower = name.lower()
+        foreign = any(folder in _FOREIGN or folder.endswith(".egg-info") for folder in folders)
+        odd = lower in _LOCKS or ".min." in lower or extension(path) in _BINARY
+        if path not in chosen and not foreign and not odd:
+            rest.append(path)
+    rest.sort(key=lambda path: (not is_code(path), path.count("/"), path))
     return (*chosen, *rest)[:limit]
 
 
@@ -55,14 +63,3 @@ def extension(path: str) -> str:
 def is_code(path: str) -> bool:
     """Tell whether a path is source code by its name."""
     return extension(path) in _CODE
-
-
-def _is_own(path: str) -> bool:
-    *folders, name = path.split("/")
-    lower = name.lower()
-    foreign = any(folder in _FOREIGN or folder.endswith(".egg-info") for folder in folders)
-    return not (foreign or lower in _LOCKS or ".min." in lower or extension(path) in _BINARY)
-
-
-def _order(path: str) -> tuple[bool, int, str]:
-    return (not is_code(path), path.count("/"), path)

@@ -1,4 +1,4 @@
-"""What a question says beyond its words: files and lines it names, and what the code there calls. Pure."""
+"""Mentions: files and lines that a question names beyond its words, and what the code there calls. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Clues:
+class QueryMentions:
     """Files and lines of the repository that a text names, the most telling first."""
 
     lines: tuple[tuple[str, int], ...] = ()
@@ -26,7 +26,7 @@ class Clues:
         return grouped
 
 
-def clues(text: str, hints: Sequence[str], files: Sequence[str]) -> Clues:
+def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> QueryMentions:
     """Find what ``text`` and ``hints`` name of ``files``; frames of foreign code are passed over."""
     by_name: dict[str, list[str]] = {}
     for file in files:
@@ -35,10 +35,10 @@ def clues(text: str, hints: Sequence[str], files: Sequence[str]) -> Clues:
     def find(path: str) -> str | None:
         return resolve(path, by_name.get(path.replace("\\", "/").rsplit("/", 1)[-1], ()))
 
-    told = [(found, place.line) for place in places(text)[-MOST:] if (found := find(place.path))]
-    said = [found for name in (*hints, *named(text)[:MOST]) if (found := find(name))]
-    lines = tuple(reversed(told))
-    return Clues(lines, tuple(dict.fromkeys((*said, *(path for path, _ in lines)))))
+    lines = [(found, place.line) for place in places(text)[-MOST:] if (found := find(place.path))]
+    named_files = [found for name in (*hints, *named(text)[:MOST]) if (found := find(name))]
+    lines.reverse()
+    return QueryMentions(tuple(lines), tuple(dict.fromkeys((*named_files, *(path for path, _ in lines)))))
 
 
 def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[int]:
@@ -46,8 +46,9 @@ def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[
     wanted: dict[str, list[int]] = {}
     for index, c in enumerate(chunks):
         wanted.setdefault(c.path, []).append(index)
-    hit = [i for path, line in lines for i in wanted.get(path, ())
-           if chunks[i].start_line <= line <= chunks[i].end_line]  # fmt: skip
+    hit = [
+        i for path, line in lines for i in wanted.get(path, ()) if chunks[i].start_line <= line <= chunks[i].end_line
+    ]
     return list(dict.fromkeys(hit))
 
 

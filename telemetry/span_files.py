@@ -1,27 +1,30 @@
-"""The local files of a run's spans: one JSON line a fact, so that a trace survives its process.
+"""Span files: the local exporter, one JSON line a fact, so that a trace survives its process; and its reader.
 
 ``{"at": "start", …}`` when a span begins, ``{"at": "end", …}`` when it has ended. A process that is killed
 leaves the starts behind, and the reader shows what was under way.
 """
 
+import asyncio
 import json
 import os
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import StatusCode
+
+from domain import Refused, json_value
+from telemetry.span_tree import SpanNode, build_tree, spans_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
-
-
 MOST_OPEN = 64
 """Files that are held open; opening one for each line costs more than writing it."""
 
@@ -140,15 +143,57 @@ def _ids(span: ReadableSpan) -> dict[str, str | None]:
     return {
         "trace": f"{context.trace_id:032x}" if context else "",
         "span": f"{context.span_id:016x}" if context else "",
-        "parent": _span_id(parent),
+        "parent": f"{parent.span_id:016x}" if parent else None,
     }
-
-
-def _span_id(context: SpanContext | None) -> str | None:
-    return f"{context.span_id:016x}" if context else None
 
 
 def runs_of(folder: Path) -> Sequence[str]:
     """Return the runs that have a file here, newest first."""
     files = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     return [path.stem for path in files]
+
+
+def traces_before(folder: Path, moment: datetime) -> Sequence[str]:
+    """Return the runs whose local spans were last written before ``moment``."""
+    return [path.stem for path in folder.glob("*.jsonl") if path.stat().st_mtime < moment.timestamp()]
+
+
+async def read_trace(folder: Path, run: str) -> SpanNode:
+    """Return the tree of ``run``'s spans, as far as it has got.
+
+    Raises:
+        Refused: ``trace_not_found``.
+    """
+
+    def read() -> SpanNode:
+        try:
+            lines = path_of(folder, run).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            raise Refused(
+                f"There is no trace of run {run} on this machine.",
+                code="trace_not_found",
+                hint="List the runs with: signoff list. A run is traced on the machine that worked on it.",
+            ) from None
+        records: list[Mapping[str, Any]] = []
+        for line in lines:
+            try:
+                record = json_value(line)
+            except ValueError:  # blank, or cut short when a process was killed
+                continue
+            if isinstance(record, dict):
+                records.append(cast("dict[str, Any]", record))
+        return build_tree(run, spans_of(records))
+
+    return await asyncio.to_thread(read)
+
+
+async def forget_trace(folder: Path, run: str) -> bool:
+    """Delete the local spans of a run; False when there were none."""
+
+    def delete() -> bool:
+        path = path_of(folder, run)
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there
+
+    return await asyncio.to_thread(delete)

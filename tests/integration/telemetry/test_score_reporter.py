@@ -7,7 +7,7 @@ from decimal import Decimal
 from structlog.testing import capture_logs
 
 from domain import Review, Spent
-from telemetry import Scorekeeper, Scores
+from telemetry import ScoreClient, ScoreReporter
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 VALUES = {
@@ -18,8 +18,8 @@ VALUES = {
 }
 
 
-def keeper(url: str) -> Scorekeeper:
-    return Scorekeeper(scores=Scores(host=url, public_key="pk", secret_key="sk"))  # noqa: S106 a test
+def keeper(url: str) -> ScoreReporter:
+    return ScoreReporter(scores=ScoreClient(host=url, public_key="pk", secret_key="sk"))  # noqa: S106 a test
 
 
 async def test_the_last_state_of_a_run_becomes_scores(receiver) -> None:

@@ -1,4 +1,4 @@
-"""The spans of a run as a tree, with what they took. Pure."""
+"""Span tree: the spans of a run, each below its parent, with what they took. Pure."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -47,11 +47,11 @@ class Span:
 
 
 @value
-class Branch:
+class SpanNode:
     """A span, what hangs from it in the order of time, and the totals of both."""
 
     span: Span
-    children: tuple["Branch", ...] = ()
+    children: tuple["SpanNode", ...] = ()
     totals: Totals = Field(default_factory=Totals)
 
     @property
@@ -66,8 +66,8 @@ class Branch:
             return sum(child.duration_ms or 0.0 for child in self.children)
         return max(0, self.span.end_ns - self.span.start_ns) / 1e6
 
-    def walk(self) -> Iterable["Branch"]:
-        """Yield this branch and all below it, parents first."""
+    def walk(self) -> Iterable["SpanNode"]:
+        """Yield this node and all below it, parents first."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -104,7 +104,7 @@ def spans_of(records: Iterable[Mapping[str, Any]]) -> tuple[Span, ...]:
     return tuple(sorted(spans.values(), key=lambda span: (span.start_ns, span.id)))
 
 
-def grow(run: str, spans: Iterable[Span]) -> Branch:
+def build_tree(run: str, spans: Iterable[Span]) -> SpanNode:
     """Return the tree of a run: every span once.
 
     What hangs from a span that is not there (its process was killed, it lies in another service)
@@ -117,14 +117,27 @@ def grow(run: str, spans: Iterable[Span]) -> Branch:
     for span in ordered:
         if span.parent is not None and not _is_top(span, known):
             below.setdefault(span.parent, []).append(span)
-    branches = tuple(_branch(span, below) for span in tops)
-    workflows = [branch for branch in branches if branch.span.name.startswith("invoke_workflow")]
-    if len(branches) == 1:
-        return branches[0]
-    root = workflows[0].span if workflows else _made_up(run, ordered)
-    held = tuple(c for b in branches for c in (b.children if b.span.id == root.id else (b,)))
-    held = tuple(sorted(held, key=lambda branch: (branch.span.start_ns, branch.span.id)))
-    return Branch(span=root, children=held, totals=_total(root, held))
+    nodes = tuple(_node(span, below) for span in tops)
+    workflows = [node for node in nodes if node.span.name.startswith("invoke_workflow")]
+    if len(nodes) == 1:
+        return nodes[0]
+    if workflows:
+        root = workflows[0].span
+    else:
+        # The process was killed before the run's own span was written: one is made up, as long as nothing.
+        first = ordered[0] if ordered else Span(id="", name="")
+        root = Span(
+            id="",
+            trace=first.trace,
+            name="invoke_workflow coding_run",
+            start_ns=first.start_ns,
+            end_ns=first.start_ns,
+            state="ok",
+            attributes={"app.run.id": run},
+        )
+    children = [child for node in nodes for child in (node.children if node.span.id == root.id else (node,))]
+    children.sort(key=lambda node: (node.span.start_ns, node.span.id))
+    return SpanNode(span=root, children=tuple(children), totals=_total(root, children))
 
 
 def _is_top(span: Span, known: Mapping[str, Span]) -> bool:
@@ -139,29 +152,26 @@ def _is_top(span: Span, known: Mapping[str, Span]) -> bool:
     return span.parent not in known
 
 
-def _branch(span: Span, below: Mapping[str, list[Span]]) -> Branch:
-    children = tuple(_branch(child, below) for child in below.get(span.id, ()))
-    return Branch(span=span, children=children, totals=_total(span, children))
+def _node(span: Span, below: Mapping[str, list[Span]]) -> SpanNode:
+    children = tuple(_node(child, below) for child in below.get(span.id, ()))
+    return SpanNode(span=span, children=children, totals=_total(span, children))
 
 
-def _total(span: Span, children: Iterable[Branch]) -> Totals:
+def _total(span: Span, children: Iterable[SpanNode]) -> Totals:
     """Usage is counted where a model was called; a node's own count stands in where no such span is below."""
-    below = sum((child.totals for child in children), Totals())
-    own = _usage(span.attributes, span.name)
-    return own if below == Totals() else below if not span.name.startswith("chat") else own
 
-
-def _usage(attributes: Mapping[str, Any], name: str) -> Totals:
     def first(*keys: str) -> Any:
-        return next((attributes[key] for key in keys if key in attributes), 0)
+        return next((span.attributes[key] for key in keys if key in span.attributes), 0)
 
-    calls = first("app.model_calls", "app.model.calls") or (1 if name.startswith("chat") else 0)
-    return Totals(
+    calls = first("app.model_calls", "app.model.calls") or (1 if span.name.startswith("chat") else 0)
+    own = Totals(
         tokens_in=_whole(first("gen_ai.usage.input_tokens", "app.tokens_in")),
         tokens_out=_whole(first("gen_ai.usage.output_tokens", "app.tokens_out")),
         cost=_money(first("app.cost", "gen_ai.usage.cost")),
         model_calls=_whole(calls),
     )
+    below = sum((child.totals for child in children), Totals())
+    return own if below == Totals() or span.name.startswith("chat") else below
 
 
 def _span(record: Mapping[str, Any]) -> Span | None:
@@ -170,6 +180,9 @@ def _span(record: Mapping[str, Any]) -> Span | None:
         return None
     end, attributes, parent = record.get("end_ns"), record.get("attributes"), record.get("parent")
     ended = record.get("at") == "end" and isinstance(end, int)
+    # A node that paused left by an exception, which is how langgraph waits: nothing went wrong.
+    paused = isinstance(attributes, Mapping) and attributes.get("app.paused") is True
+    state = "open" if not ended else "error" if record.get("status") == "error" and not paused else "ok"
     return Span(
         id=id_,
         trace=str(record.get("trace", "")),
@@ -177,26 +190,10 @@ def _span(record: Mapping[str, Any]) -> Span | None:
         name=name,
         start_ns=_whole(record.get("start_ns")),
         end_ns=end if ended else None,
-        state=_state(record, ended=ended),
+        state=state,
         message=str(record.get("message", "")),
         attributes=dict(attributes) if isinstance(attributes, Mapping) else {},
     )
-
-
-def _state(record: Mapping[str, Any], *, ended: bool) -> State:
-    """A node that paused left by an exception, which is how langgraph waits: nothing went wrong."""
-    if not ended:
-        return "open"
-    attributes = record.get("attributes")
-    paused = isinstance(attributes, Mapping) and attributes.get("app.paused") is True
-    return "error" if record.get("status") == "error" and not paused else "ok"
-
-
-def _made_up(run: str, spans: list[Span]) -> Span:
-    start = spans[0].start_ns if spans else 0
-    trace = spans[0].trace if spans else ""
-    return Span(id="", trace=trace, name="invoke_workflow coding_run", start_ns=start, end_ns=start, state="ok",
-                attributes={"app.run.id": run})  # fmt: skip
 
 
 def _whole(said: Any) -> int:

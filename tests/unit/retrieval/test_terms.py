@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.words import STOP, bag, query, size, stem, terms_of, weighted
+from retrieval.terms import STOP, bag, query_terms, size, stem, terms_of, weighted
 
 NAME = st.from_regex(r"[a-z]{3,8}", fullmatch=True)
 
@@ -42,7 +42,7 @@ def test_any_text_is_counted_and_terms_are_lower_case(text: str) -> None:
     counted = bag(text)
     assert all(times > 0 for times in counted.values())
     assert all(term == term.lower() for term in counted if term.isascii())
-    assert not query(text).keys() & STOP
+    assert not query_terms(text).keys() & STOP
 
 
 @given(st.text(), st.text())
@@ -52,7 +52,7 @@ def test_counts_add_up(one: str, two: str) -> None:
 
 
 def test_the_first_paragraph_of_a_question_counts_most_and_repetition_counts_slowly() -> None:
-    asked = query("Stock is wrong\n\nstock stock debit debit debit the")
+    asked = query_terms("Stock is wrong\n\nstock stock debit debit debit the")
     assert asked["stock"] > asked["debit"] > 1
     assert asked["wrong"] == 2
     assert "the" not in asked

@@ -1,12 +1,12 @@
-"""Read many files of a tree in bounded time."""
+"""File reader: many files of a tree, in bounded time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain import SignoffError
 from retrieval.contract import Reads, ReadsMany
-from retrieval.worth import MAX_BYTES, is_text
+from retrieval.file_filter import MAX_BYTES, is_text
 
 AT_ONCE = 32
 """Files that are asked for at the same time."""
@@ -18,7 +18,7 @@ Text = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class BoundedReader:
     """Reads texts until ``until`` (on ``clock``); what was read by then is what there is."""
 
     reads: Reads
@@ -27,19 +27,17 @@ class Reading:
     async def texts(self, paths: Sequence[str], *, until: float) -> list[Text]:
         """Return the files that are text and can be read, in the order of ``paths``."""
         step = TOGETHER if isinstance(self.reads, ReadsMany) else AT_ONCE
-        found: list[Text] = []
+        texts: list[Text] = []
         for start in range(0, len(paths), step):
             if self.clock() > until:
                 break
-            found += await self._batch(paths[start : start + step])
-        return [(path, data) for path, data in found if is_text(data)]
-
-    async def _batch(self, paths: Sequence[str]) -> list[Text]:
-        if isinstance(self.reads, ReadsMany):
-            read = await self.reads.read_many(paths, limit=MAX_BYTES)
-            return [(path, read[path]) for path in paths if path in read]
-        datas = await asyncio.gather(*map(self._one, paths))
-        return [(path, data) for path, data in zip(paths, datas, strict=True) if data is not None]
+            batch = paths[start : start + step]
+            if isinstance(self.reads, ReadsMany):
+                contents: Mapping[str, bytes | None] = await self.reads.read_many(batch, limit=MAX_BYTES)
+            else:
+                contents = dict(zip(batch, await asyncio.gather(*map(self._one, batch)), strict=True))
+            texts += [(path, data) for path in batch if (data := contents.get(path)) is not None and is_text(data)]
+        return texts
 
     async def _one(self, path: str) -> bytes | None:
         try:

@@ -1,4 +1,4 @@
-"""Text and code as countable terms: identifiers whole and in their parts, words by their stem. Pure."""
+"""Terms: text and code in countable pieces: identifiers whole and in their parts, words by their stem. Pure."""
 
 import math
 import re
@@ -35,7 +35,7 @@ def bag(text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Counte
     return counts
 
 
-def query(text: str) -> dict[str, float]:
+def query_terms(text: str) -> dict[str, float]:
     """Weigh the terms of a question: those of its first paragraph count more, those of every sentence not at all."""
     first = bag(text.strip().split("\n\n", 1)[0])
     return {
@@ -60,13 +60,11 @@ def stem(word: str) -> str:
         return word[:-3] + "y"
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _KEPT and not word.endswith("ss"):
-            return _undoubled(word[: -len(ending)]) if ending not in {"s", "e"} else word[: -len(ending)]
+            shorter = word[: -len(ending)]
+            # *running* and *runs* meet in *run*; *called* stays *call*.
+            doubled = len(shorter) > _KEPT and shorter[-1] == shorter[-2] and shorter[-1] not in "ls"
+            return shorter[:-1] if doubled and ending not in {"s", "e"} else shorter
     return word
-
-
-def _undoubled(stemmed: str) -> str:
-    doubled = len(stemmed) > _KEPT and stemmed[-1] == stemmed[-2] and stemmed[-1] not in "ls"
-    return stemmed[:-1] if doubled else stemmed
 
 
 def weighted(*fields: tuple[str, float], known: dict[str, tuple[str, ...]] | None = None) -> dict[str, float]:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from domain import Refused
 from telemetry import forget_trace, read_trace
-from telemetry.spanfile import MOST_OPEN, SpanFiles, path_of, runs_of
+from telemetry.span_files import MOST_OPEN, SpanFiles, path_of, runs_of
 
 
 def fact(span: str, **more: object) -> dict[str, object]:

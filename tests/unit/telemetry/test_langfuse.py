@@ -13,11 +13,13 @@ def vote(choice: str, comment: str = "", minutes: int = 0) -> Vote:
 
 
 def test_everything_that_is_known_becomes_a_score() -> None:
-    proof = Proof(command="pytest", tree="t", run=CommandRun(command="pytest", ended="exit", code=0),
-                  report=TestReport(passed=7))  # fmt: skip
+    proof = Proof(
+        command="pytest", tree="t", run=CommandRun(command="pytest", ended="exit", code=0), report=TestReport(passed=7)
+    )
     verdict = Verdict(ballot="b1", state="consumed", action_digest="d", votes=(vote("approve", "good", 3),))
-    scores = scores_of("r1", at=NOW, verdict=verdict, proof=proof, review=Review(status="ok"),
-                       spent=Spent(cost=Decimal("0.5")))  # fmt: skip
+    scores = scores_of(
+        "r1", at=NOW, verdict=verdict, proof=proof, review=Review(status="ok"), spent=Spent(cost=Decimal("0.5"))
+    )
     assert [(s.name, s.value, s.comment) for s in scores] == [
         ("human_approval", 1.0, "good"),
         ("tests_passed", 1.0, "7 passed, 0 failed, 0 errors"),

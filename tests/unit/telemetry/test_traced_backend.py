@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from domain import SandboxLost
-from telemetry import ListenedBackend, tracing
+from telemetry import TracedBackend, tracing
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ async def test_a_lease_leaves_a_span_and_is_otherwise_the_backends_own() -> None
     heard: list[ReadableSpan] = []
     own = Backend()
     async with tracing(folder=None, listeners=[heard.append]) as t:
-        backend = ListenedBackend(backend=own, tracer=t.tracer)
+        backend = TracedBackend(backend=own, tracer=t.tracer)
         assert (await backend.lease(Spec(), run="r1")).id == "runsc-r1"
         assert await backend.check(Spec()) == "runsc is fine"
         await backend.close()
@@ -52,6 +52,6 @@ async def test_a_lease_that_fails_says_with_which_code() -> None:
     heard: list[ReadableSpan] = []
     async with tracing(folder=None, listeners=[heard.append]) as t:
         with pytest.raises(SandboxLost):
-            await ListenedBackend(backend=Backend(broken=True), tracer=t.tracer).lease(Spec())
+            await TracedBackend(backend=Backend(broken=True), tracer=t.tracer).lease(Spec())
     assert dict(heard[0].attributes or {})["error.type"] == "sandbox_lost"
     assert not heard[0].status.is_ok

@@ -1,4 +1,4 @@
-"""What was read once is not cut and counted again: files by the hash of their content."""
+"""Index of files, cached by the hash of their content: what was read once is not cut and counted again."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from retrieval.chunks import Chunk, chunk
 from retrieval.repomap import Definition, Symbols, uses_of
-from retrieval.words import size, weighted
+from retrieval.terms import size, weighted
 
 NAME_WEIGHT = 4.0
 PATH_WEIGHT = 2.0
@@ -30,7 +30,7 @@ class Indexed:
 
 
 @dataclass(slots=True, kw_only=True)
-class Shelf:
+class IndexCache:
     """Keeps indexed files, the least recently used ones going first. Share one as long as the process lives."""
 
     most_bytes: int = MOST_BYTES
@@ -44,7 +44,7 @@ class Shelf:
         if (kept := self._kept.pop(key, None)) is None:
             if len(self._words) > MOST_WORDS:
                 self._words.clear()
-            kept = index(path, data.decode(errors="replace"), known=self._words), len(data)
+            kept = index_file(path, data.decode(errors="replace"), known=self._words), len(data)
             self._bytes += len(data)
         self._kept[key] = kept
         while self._bytes > self.most_bytes and len(self._kept) > 1:
@@ -53,20 +53,17 @@ class Shelf:
         return kept[0]
 
 
-def index(path: str, text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Indexed:
-    """Cut and count one file. ``known``: see ``words.bag``."""
+def index_file(path: str, text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Indexed:
+    """Cut and count one file. ``known``: see ``terms.bag``."""
     chunks, known = chunk(path, text), {} if known is None else known
     bags = tuple(weighted((c.text, 1.0), (c.name, NAME_WEIGHT), (path, PATH_WEIGHT), known=known) for c in chunks)
-    firsts: dict[str, Chunk] = {}
+    definitions: dict[str, Definition] = {}
     for c in chunks:
-        if c.name:
-            firsts.setdefault(c.name, c)
-    definitions = tuple(Definition(name, *_signature(c)) for name, c in firsts.items())
-    return Indexed(text, Symbols(path, definitions, uses_of(text)), chunks, bags, tuple(map(size, bags)))
-
-
-def _signature(c: Chunk) -> tuple[int, str]:
-    """The first line of a chunk that is neither comment nor attribute, and its number."""
-    lines = c.text.split("\n")
-    at = next((i for i, line in enumerate(lines) if not line.strip().startswith(("#", "//", "/*", "*", "@"))), 0)
-    return c.start_line + at, lines[at].strip()[:160]
+        if c.name and c.name not in definitions:
+            # Comments and attributes stand above the line that declares something.
+            lines = c.text.split("\n")
+            plain = (i for i, line in enumerate(lines) if not line.strip().startswith(("#", "//", "/*", "*", "@")))
+            at = next(plain, 0)
+            definitions[c.name] = Definition(c.name, c.start_line + at, lines[at].strip()[:160])
+    symbols = Symbols(path, tuple(definitions.values()), uses_of(text))
+    return Indexed(text, symbols, chunks, bags, tuple(map(size, bags)))

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.chunks import Chunk
-from retrieval.fitting import OVERHEAD, Piece, fit, join, tokens
-from retrieval.worth import MAX_BYTES, extension, is_text, worth_reading
+from retrieval.file_filter import MAX_BYTES, extension, is_text, select_files
+from retrieval.packing import OVERHEAD, Excerpt, fit, join, tokens
 
 PATH = st.from_regex(r"([a-z]{1,6}/){0,2}[a-z]{1,6}\.(py|md|png|lock)", fullmatch=True)
 CHUNK = st.builds(
@@ -18,7 +18,7 @@ CHUNK = st.builds(
 def test_only_files_that_are_there_are_read_and_named_ones_first(
     files: list[str], first: list[str], limit: int
 ) -> None:
-    chosen = worth_reading(files, first=first, limit=limit)
+    chosen = select_files(files, first=first, limit=limit)
     assert len(chosen) <= limit
     assert set(chosen) <= set(files)
     wanted = list(dict.fromkeys(path for path in first if path in files))
@@ -26,10 +26,20 @@ def test_only_files_that_are_there_are_read_and_named_ones_first(
 
 
 def test_what_others_wrote_and_what_is_no_text_is_left_out() -> None:
-    files = ["src/a.py", "node_modules/x/i.js", "a.PNG", "yarn.lock", "js/x.min.js", "docs/a.md", "vendor/b.go",
-             "x.egg-info/y.txt", "deep/er/b.rs", ".github/w.yml"]  # fmt: skip
-    assert worth_reading(files) == ("src/a.py", "deep/er/b.rs", ".github/w.yml", "docs/a.md")
-    assert worth_reading(files, first=["vendor/b.go"])[0] == "vendor/b.go"
+    files = [
+        "src/a.py",
+        "node_modules/x/i.js",
+        "a.PNG",
+        "yarn.lock",
+        "js/x.min.js",
+        "docs/a.md",
+        "vendor/b.go",
+        "x.egg-info/y.txt",
+        "deep/er/b.rs",
+        ".github/w.yml",
+    ]
+    assert select_files(files) == ("src/a.py", "deep/er/b.rs", ".github/w.yml", "docs/a.md")
+    assert select_files(files, first=["vendor/b.go"])[0] == "vendor/b.go"
 
 
 def test_text_is_small_and_has_no_zero_bytes() -> None:
@@ -39,8 +49,11 @@ def test_text_is_small_and_has_no_zero_bytes() -> None:
     assert [extension(path) for path in ("a/b.PY", "Makefile", ".env", "a.b/c")] == ["py", "", "", ""]
 
 
-@given(st.lists(CHUNK, max_size=12), st.integers(0, 800),
-       st.dictionaries(st.sampled_from(["a.py", "b.py"]), st.lists(st.integers(1, 60), max_size=3)))  # fmt: skip
+@given(
+    st.lists(CHUNK, max_size=12),
+    st.integers(0, 800),
+    st.dictionaries(st.sampled_from(["a.py", "b.py"]), st.lists(st.integers(1, 60), max_size=3)),
+)
 def test_the_budget_is_never_overrun(chunks: list[Chunk], budget: int, near: dict[str, list[int]]) -> None:
     # The reason carries the number of the chunk, so that a piece can be traced back to it.
     pieces = fit([(c, 1.0, str(n)) for n, c in enumerate(chunks)], budget_tokens=budget, near=near)
@@ -61,9 +74,15 @@ def test_a_cut_keeps_the_telling_line_in_view() -> None:
     assert piece.last - piece.first < 40
 
 
-@given(st.lists(st.builds(Piece, st.sampled_from("ab"), st.integers(1, 40), st.integers(41, 50), st.floats(0, 1),
-                          st.just("w")), max_size=8))  # fmt: skip
-def test_joined_pieces_lose_no_line_and_do_not_overlap(pieces: list[Piece]) -> None:
+@given(
+    st.lists(
+        st.builds(
+            Excerpt, st.sampled_from("ab"), st.integers(1, 40), st.integers(41, 50), st.floats(0, 1), st.just("w")
+        ),
+        max_size=8,
+    )
+)
+def test_joined_pieces_lose_no_line_and_do_not_overlap(pieces: list[Excerpt]) -> None:
     joined = join(pieces)
     wanted = {(p.path, line) for p in pieces for line in range(p.first, p.last + 1)}
     covered = [(p.path, line) for p in joined for line in range(p.first, p.last + 1)]

@@ -1,4 +1,4 @@
-"""Fill a budget with the best passages, neighbours joined. Pure."""
+"""Packing: a budget of tokens is filled with the best passages, neighbours joined. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LEAST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Excerpt:
     """Rows of a file that were chosen: ``first`` to ``last`` (lines from 1, inclusive)."""
 
     path: str
@@ -34,43 +34,40 @@ def tokens(text: str) -> int:
 
 def fit(
     ranked: Iterable[tuple[Chunk, float, str]], *, budget_tokens: int, near: Mapping[str, Sequence[int]]
-) -> list[Piece]:
+) -> list[Excerpt]:
     """Choose chunks in their order until the budget is full; what is too long is cut around a telling line.
 
     ``near`` names, for a path, lines that a cut should keep in view.
     """
-    left, chosen = budget_tokens, list[Piece]()
+    left, chosen = budget_tokens, list[Excerpt]()
     for c, score, why in ranked:
         room = min(left, max(int(budget_tokens * SHARE), LEAST)) - OVERHEAD
         if left < LEAST or len(chosen) == MOST:
             break
-        piece, cost = Piece(c.path, c.start_line, c.end_line, score, why), tokens(c.text)
+        piece, cost = Excerpt(c.path, c.start_line, c.end_line, score, why), tokens(c.text)
         if cost > room:
-            piece, cost = _cut(c, room, next(iter(_inside(c, near)), c.start_line), score, why)
+            telling = (line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line)
+            piece, cost = _cut(c, room, next(telling, c.start_line), score, why)
         if piece is not None:
             chosen.append(piece)
             left -= cost + OVERHEAD
     return chosen
 
 
-def join(pieces: Sequence[Piece], *, gap: int = 2) -> list[Piece]:
+def join(pieces: Sequence[Excerpt], *, gap: int = 2) -> list[Excerpt]:
     """Join pieces of one file that touch or leave out at most ``gap`` lines; best first again."""
-    joined: list[Piece] = []
+    joined: list[Excerpt] = []
     for piece in sorted(pieces, key=lambda p: (p.path, p.first)):
         last = joined[-1] if joined else None
         if last is not None and last.path == piece.path and piece.first - last.last - 1 <= gap:
             best = last if last.score >= piece.score else piece
-            joined[-1] = Piece(last.path, last.first, max(last.last, piece.last), best.score, best.why)
+            joined[-1] = Excerpt(last.path, last.first, max(last.last, piece.last), best.score, best.why)
         else:
             joined.append(piece)
     return sorted(joined, key=lambda p: -p.score)
 
 
-def _inside(c: Chunk, near: Mapping[str, Sequence[int]]) -> list[int]:
-    return [line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line]
-
-
-def _cut(c: Chunk, room: int, line: int, score: float, why: str) -> tuple[Piece | None, int]:
+def _cut(c: Chunk, room: int, line: int, score: float, why: str) -> tuple[Excerpt | None, int]:
     """As many lines around ``line`` as there is room for, and their tokens; None when that line is too long."""
     lines = c.text.split("\n")
     low, high = line - c.start_line, line - c.start_line + 1
@@ -84,4 +81,4 @@ def _cut(c: Chunk, room: int, line: int, score: float, why: str) -> tuple[Piece 
     text = "\n".join(lines[best[0] : best[1]])
     if tokens(text) > room:
         return None, 0
-    return Piece(c.path, c.start_line + best[0], c.start_line + best[1] - 1, score, why), tokens(text)
+    return Excerpt(c.path, c.start_line + best[0], c.start_line + best[1] - 1, score, why), tokens(text)

@@ -1,4 +1,4 @@
-"""A run's tree of spans, for a terminal."""
+"""Rendering of a run's span tree, for a terminal."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -7,28 +7,39 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from telemetry.tree import Branch
+from telemetry.span_tree import SpanNode
 
-_DETAILS = ("app.tier", "app.rules", "app.ballot.state", "app.status", "app.clean_checkout", "app.paused", "app.expert",
-            "app.egress.verdict", "app.egress.target", "app.egress.reason",
-            "gen_ai.response.finish_reasons", "app.route.reason")  # fmt: skip
+_DETAILS = (
+    "app.tier",
+    "app.rules",
+    "app.ballot.state",
+    "app.status",
+    "app.clean_checkout",
+    "app.paused",
+    "app.expert",
+    "app.egress.verdict",
+    "app.egress.target",
+    "app.egress.reason",
+    "gen_ai.response.finish_reasons",
+    "app.route.reason",
+)
 _STYLES = {"ok": "", "error": "red", "open": "yellow"}
 _TINY = Decimal("0.0001")
 
 
-def render(branch: Branch) -> Tree:
+def render(branch: SpanNode) -> Tree:
     """Return the tree with one line a span: what, how long, tokens, cost, and what stands out."""
     tree = Tree(label(branch), guide_style="dim")
     _hang(tree, branch)
     return tree
 
 
-def _hang(tree: Tree, branch: Branch) -> None:
+def _hang(tree: Tree, branch: SpanNode) -> None:
     for child in branch.children:
         _hang(tree.add(label(child)), child)
 
 
-def label(branch: Branch) -> Text:
+def label(branch: SpanNode) -> Text:
     """Return the line of one span."""
     span = branch.span
     text = Text(span.name, style=_STYLES[span.state])
@@ -59,7 +70,7 @@ def duration(ms: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def usage(branch: Branch) -> str:
+def usage(branch: SpanNode) -> str:
     """Return ``812→96 tokens · $0.0031``; empty when no model was asked."""
     totals = branch.totals
     parts: list[str] = []
