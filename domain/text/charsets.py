@@ -26,7 +26,7 @@ cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 koi8_r koi8_u koi8_t kz1048 ptcp154 ma
 mac_greek mac_turkish mac_iceland cp437 cp737 cp775 cp850 cp852 cp855 cp857 cp858 cp860 cp861 cp862 cp863 cp864 cp865
 cp866 cp869 cp874 cp1125 tis_620 hp_roman8 shift_jis cp932 shift_jis_2004 shift_jisx0213 euc_jp euc_jis_2004
 euc_jisx0213 iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3 iso2022_jp_ext iso2022_kr euc_kr cp949
-johab gb2312 gbk gb18030 hz big5 big5hkscs cp950
+johab gb2312 gbk gb18030 big5 big5hkscs cp950
 """
 _KNOWN = frozenset(_CODECS.split())
 """Codecs of text. Nothing else is ever looked up by a name that a file says: some codecs are compressors."""

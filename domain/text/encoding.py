@@ -335,7 +335,7 @@ def _exact(body: bytes, name: str, bom: bytes = b"") -> TextFile | None:
     """The text, when every line of it gives the same bytes again. A codec with a state must end each line at rest."""
     try:
         text = body.decode(name)
-        stateful = name.startswith(("iso2022", "hz"))
+        stateful = name.startswith("iso2022")
         again = b"".join(line.encode(name) for line in lines(text)) if stateful else text.encode(name)
     except (UnicodeError, LookupError):
         return None

@@ -155,8 +155,14 @@ def of_change(change: CodeChange) -> Iterator[Part]:
 
 
 def unwrapped(edit: EditBlock) -> EditBlock:
-    """The edit without the fences that a model put around code which stands in a string already."""
-    return replace(edit, content=unfenced(edit.content), search=unfenced(edit.search), replace=unfenced(edit.replace))
+    """The edit without the fences that a model put around code which stands in a string already.
+
+    A fence in one of search and replace alone is text of the file: that is how a block comes into a page.
+    """
+    search, new = unfenced(edit.search), unfenced(edit.replace)
+    if search == edit.search or new == edit.replace:
+        search, new = edit.search, edit.replace
+    return replace(edit, content=unfenced(edit.content), search=search, replace=new)
 
 
 def unfenced(text: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """``signoff run`` and its companions, end to end: real Docker, a model on the wire or none."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,13 +59,11 @@ async def test_a_model_plans_changes_and_reviews(asked: tuple[Cli, OpenAIServer]
     assert told["proof"]["passed"] == 2
     assert told["spent"]["model_calls"] == 3
     assert "+    return sum(prices)" in told["diff"]
-    assert [r.path.rpartition("/")[2] for r in server.requests] == [
-        "models",
-        "tokenize",
-        "completions",
-        "completions",
-        "completions",
-    ]
+    asked_for = Counter(r.path.rpartition("/")[2] for r in server.requests)
+    assert asked_for.pop("completions") == 3
+    assert asked_for.pop("models") >= 1
+    assert asked_for.pop("tokenize") == 1
+    assert set(asked_for) <= {"version", "props", "ps", "show", "tags"}, "whose server it is"
 
 
 async def test_a_run_waits_for_its_signature_and_goes_on_after_it(asked: tuple[Cli, OpenAIServer], repo: Path) -> None:

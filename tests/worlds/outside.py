@@ -267,6 +267,7 @@ OURS = {
     "sandbox.local.folder": "commands of the twin, which is no sandbox",
     "sandbox.docker.isolation": "the version that Docker names",
     "sandbox.workspace.layout": "ids of runs",
+    "sandbox.workspace.texts": "one literal, on a patch that git wrote",
     "sandbox.git": "ids that git prints",
     "domain.masking.files": "names of files",
     "domain.masking.patterns": "patterns that come with the house, tried by domain.masking.secrets",

@@ -1,0 +1,111 @@
+"""Real changes of real projects: two releases of a source distribution, and the tests that tell them apart.
+
+They are fetched when a test runs, into a cache outside the tree; ``tests/corpus/commits.toml`` names them by hash.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+CACHE = Path.home() / ".cache" / "signoff" / "commits"
+_LIST = Path(__file__).parents[1] / "corpus" / "commits.toml"
+_LARGEST = 1_000_000
+"""Bytes of a file."""
+_NOT_THEIRS = (".egg-info", "PKG-INFO", "__pycache__", ".pyc")
+"""Made by building a distribution: no part of what people wrote."""
+
+
+@dataclass(frozen=True)
+class RealCommit:
+    """The way from one release to the next."""
+
+    name: str
+    old: str
+    new: str
+    sha256: tuple[str, str]
+    tests: tuple[str, ...]
+    """Fail on the old sources with the new tests, pass on the new ones."""
+    given: bool
+    """The repository has the new tests already, and they fail."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-{self.new}"
+
+    @property
+    def accept(self) -> str:
+        return f"python3 -m pytest -q -x -p no:cacheprovider {' '.join(self.tests)}"
+
+    @cached_property
+    def gold(self) -> dict[str, str]:
+        """Texts after the change: all that changes, beside everything that does not."""
+        return _texts(fetched(self.name, self.new, self.sha256[1]))
+
+    @cached_property
+    def base(self) -> dict[str, str]:
+        before = _texts(fetched(self.name, self.old, self.sha256[0]))
+        if self.given:
+            before |= {path: text for path, text in self.gold.items() if is_test(path)}
+        return before
+
+
+def commits() -> list[RealCommit]:
+    """What ``commits.toml`` names."""
+    return [
+        RealCommit(
+            name=told["name"],
+            old=told["old"],
+            new=told["new"],
+            sha256=(told["old_sha256"], told["new_sha256"]),
+            tests=tuple(told["tests"]),
+            given=told.get("given", False),
+        )
+        for told in tomllib.loads(_LIST.read_text(encoding="utf-8"))["commit"]
+    ]
+
+
+def is_test(path: str) -> bool:
+    return path.startswith(("test", "tests/")) or "/tests/" in path or "/test_" in path
+
+
+def fetched(name: str, version: str, sha256: str) -> Path:
+    """The unpacked source distribution.
+
+    Raises:
+        ValueError: the archive is not the one that was measured.
+    """
+    target = CACHE / f"{name}-{version}"
+    if target.exists():
+        return target
+    folder = CACHE / f".{name}-{version}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    wanted = [f"{name}=={version}", "--no-deps", "--no-binary", name, "--no-build-isolation", "-d", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "download", "-q", *wanted], check=True, timeout=300)
+    archive = next(folder.glob("*.tar.gz"))
+    if (seen := hashlib.sha256(archive.read_bytes()).hexdigest()) != sha256:
+        raise ValueError(f"{archive.name} is {seen}, not what was measured before")
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
+    next(each for each in folder.iterdir() if each.is_dir()).rename(target)
+    shutil.rmtree(folder)
+    return target
+
+
+def _texts(root: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if not path.is_file() or path.stat().st_size > _LARGEST or any(part in name for part in _NOT_THEIRS):
+            continue
+        try:
+            found[name] = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            continue
+    return found
