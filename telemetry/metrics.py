@@ -70,7 +70,7 @@ class Metrics:
                 ended = self._name("ended", said.get("app.command.ended", "lost"))
                 self._observe("signoff_sandbox_exec_duration_seconds", seconds, ended=ended)
             case "sandbox.start":
-                runtime = self._name("runtime", said.get("app.runtime", "runc"))
+                runtime = self._name("runtime", said.get("app.runtime") or "none")
                 self._observe("signoff_sandbox_start_duration_seconds", seconds, runtime=runtime)
             case "approval.wait":
                 tier, state = (

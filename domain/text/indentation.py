@@ -46,7 +46,11 @@ def reindenting(
         if one.strip() and there.strip() and table.setdefault(indent_of(one), indent_of(there)) != indent_of(there):
             return None
     known = sorted(table, key=width)
-    if any(width(a) < width(b) and width(table[a]) >= width(table[b]) for a, b in pairwise(known)):
+    widths = [(width(each), width(table[each])) for each in known]
+    if any(
+        (a < b and there_a >= there_b) or (a == b and there_a != there_b)
+        for (a, there_a), (b, there_b) in pairwise(widths)
+    ):
         return None
     if all(one == there for one, there in table.items()):
         return lambda row: row

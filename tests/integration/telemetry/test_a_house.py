@@ -41,7 +41,7 @@ async def test_a_signed_run_is_one_trace_with_its_question_its_sandbox_and_its_s
     assert next(score["id"] for score in scored.json() if score["name"] == "human_approval") == ballot
 
     assert 'signoff_decisions_total{state="approved",tier="high"} 1.0' in metrics
-    assert 'signoff_sandbox_start_duration_seconds_count{runtime="runc"}' in metrics
+    assert 'signoff_sandbox_start_duration_seconds_count{runtime="none"}' in metrics
     assert 'signoff_runs_ended_total{code="",status="delivered"} 1.0' in metrics
     assert CANARY not in str(receiver.spans())
     assert CANARY.encode() not in scored.body

@@ -10,6 +10,7 @@ from domain import CodeChange, FileEdit, NewFile
 from domain.text import PathLadder, fitted_change, numbered_edits
 from domain.text.edits import replaced
 from domain.text.encoding import decoded
+from domain.text.indentation import reindenting
 
 SHOP = '''\
 """Prices."""
@@ -347,3 +348,9 @@ def test_only_what_was_searched_for_is_changed(lines, new, data):
 @given(TEXT, TEXT, TEXT)
 def test_what_comes_out_applies(text, search, new):
     edit(search, new, text=text)  # asserts it
+
+
+def test_indents_of_one_width_that_stand_for_two_are_not_guessed_from():
+    rows = ["a", "a", "a", "a", "\ta", "  a", "    return x"]
+    pairs = [("  \ta", "\ta"), ("    a", "  a"), ("      return x", "    return x")]
+    assert reindenting(pairs, [one for one, _ in pairs], rows) is None
