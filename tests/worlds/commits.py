@@ -86,7 +86,7 @@ def fetched(name: str, version: str, sha256: str) -> Path:
     folder = CACHE / f".{name}-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    wanted = [f"{name}=={version}", "--no-deps", "--no-binary", name, "--no-build-isolation", "-d", str(folder)]
+    wanted = [f"{name}=={version}", "--no-deps", "--no-binary", name, "-d", str(folder)]
     subprocess.run([sys.executable, "-m", "pip", "download", "-q", *wanted], check=True, timeout=300)
     archive = next(folder.glob("*.tar.gz"))
     if (seen := hashlib.sha256(archive.read_bytes()).hexdigest()) != sha256:
