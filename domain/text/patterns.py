@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import re2
-
 LARGEST: Final = 4_000
 """Instructions of one compiled pattern. A text costs at most one step per character and instruction."""
 _MEMORY: Final = 1 << 20
@@ -51,6 +49,8 @@ def linear(pattern: str) -> LinearPattern:
     Raises:
         ValueError: RE2 does not know what is in it, or it is too large; the message says which.
     """
+    import re2  # noqa: PLC0415  most processes compile none, and what only asks a model in its own has no such library
+
     options = re2.Options()
     options.max_mem, options.log_errors = _MEMORY, False
     try:

@@ -33,6 +33,7 @@ async def test_a_real_commit_is_delivered_byte_for_byte(
     tmp_path: Path, commit: RealCommit, clumsy: bool, dialect: str
 ) -> None:
     oracle = Oracle(pieces=pieces(commit.base, commit.gold), message=f"Release {commit.new}", clumsy=clumsy)
+    commit.write_others(tmp_path / "repo")
     repo = repository(tmp_path / "repo", commit.base)
     async with (
         OracleServer(oracle, native=dialect == "tools") as server,

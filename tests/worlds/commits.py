@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +19,8 @@ CACHE = Path.home() / ".cache" / "signoff" / "commits"
 _LIST = Path(__file__).parents[1] / "corpus" / "commits.toml"
 _LARGEST = 1_000_000
 """Bytes of a file."""
-_NOT_THEIRS = (".egg-info", "PKG-INFO", "__pycache__", ".pyc")
-"""Made by building a distribution: no part of what people wrote."""
+_NOT_THEIRS = (".egg-info", "PKG-INFO", "__pycache__", ".pyc", ".idea/")
+"""Made by building a distribution or by an editor: no part of what people wrote."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class RealCommit:
         if self.given:
             before |= {path: text for path, text in self.gold.items() if is_test(path)}
         return before
+
+    def write_others(self, folder: Path) -> None:
+        """Write the files that are no texts in UTF-8 as they are afterwards: an oracle does not write such."""
+        root = fetched(self.name, self.new, self.sha256[1])
+        for path in _theirs(root):
+            name = path.relative_to(root).as_posix()
+            if name not in self.gold:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(path.read_bytes())
 
 
 def commits() -> list[RealCommit]:
@@ -98,14 +109,16 @@ def fetched(name: str, version: str, sha256: str) -> Path:
     return target
 
 
-def _texts(root: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _theirs(root: Path) -> Iterator[Path]:
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if not path.is_file() or path.stat().st_size > _LARGEST or any(part in name for part in _NOT_THEIRS):
-            continue
-        try:
-            found[name] = path.read_bytes().decode()
-        except UnicodeDecodeError:
-            continue
-    return found
+        if path.is_file() and path.stat().st_size <= _LARGEST and not any(part in name for part in _NOT_THEIRS):
+            yield path
+
+
+def _texts(root: Path) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for path in _theirs(root):
+        with suppress(UnicodeDecodeError):
+            texts[path.relative_to(root).as_posix()] = path.read_bytes().decode()
+    return texts

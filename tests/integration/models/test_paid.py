@@ -87,7 +87,7 @@ async def test_the_repair_engine_is_free_but_not_whom_it_stands_in_for(tmp_path:
 
 @pytest.mark.slow
 async def test_a_run_that_goes_on_keeps_what_it_paid(tmp_path: Path) -> None:
-    moods = [{"when": "review", "answer": "Hm."} for _ in range(8)]
+    moods = [{"when": "review", "answer": "Hm."} for _ in range(2)]
     async with (
         OpenAIServer([*moods, *saying(change=FIX)], models=["m"]) as server,
         opened(tmp_path, model_base_url=server.base_url, model="m", model_timeout_s=2) as application,

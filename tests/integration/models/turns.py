@@ -11,6 +11,7 @@ from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
 from models import Message, ModelSettings, Question
 from models.clients import ModelEndpoint
 from models.clients.chat import open_chat
+from models.dialects import single
 from models.prompts import PromptFiles
 from models.routing import load_catalogue
 from nodes import prompts
@@ -44,6 +45,7 @@ async def opening() -> tuple[Message, ...]:
         baseline="1 failed",
         changed="",
         step=STEP,
+        form=single.instructions(),
     )
 
 
