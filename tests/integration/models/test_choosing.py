@@ -46,7 +46,7 @@ async def test_quality_asks_the_best_and_the_repair_engine_where_its_change_fail
     for name, change, expected in (("right", None, [PREMIUM]), ("wrong", WRONG, [PREMIUM, "builtin-repair"])):
         async with (
             OpenAIServer(saying(change=change), models=SERVED) as server,
-            opened(tmp_path / name, model_base_url=server.base_url) as application,
+            opened(tmp_path / name, model_base_url=server.base_url, coder_dialect="single") as application,
         ):
             standing = await delivered(application, tmp_path / name, strategy="quality", accept=None)
             found = await asked(application, standing.run.id)

@@ -28,6 +28,7 @@ CODES = {
     "rate_limit_exceeded",
     "llm_unavailable",
     "llm_unreadable",
+    "llm_cut_off",
     "llm_endless",
     "llm_unauthorized",
     "llm_unknown_model",

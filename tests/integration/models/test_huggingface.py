@@ -22,6 +22,6 @@ def test_a_model_in_this_process():
     assert told["first_before_last"]
     assert told["pieces"] >= 1
     assert told["heard"]
-    assert told["nonsense"] == ["llm_cut_off", None]
+    assert told["nonsense"] == ["llm_unreadable", None]
     assert told["too_long"] == ["context_too_long", CONTEXT]
     assert told["gone"] == "llm_unknown_model"

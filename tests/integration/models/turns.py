@@ -7,7 +7,7 @@ real ``observe`` node adds what it saw.
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step
+from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step, Task
 from models import Message, ModelSettings, Question
 from models.clients import ModelEndpoint
 from models.clients.chat import open_chat
@@ -60,7 +60,8 @@ class Talk:
 
     @classmethod
     async def opened(cls) -> "Talk":
-        return cls(await opening(), Observer(prompt=PromptFiles(prompts=prompts("observe"))))
+        observe, result = (PromptFiles(prompts=prompts(name)) for name in ("observe", "result"))
+        return cls(await opening(), Observer(prompt=observe, result=result))
 
     async def seen(self, change: CodeChange) -> None:
         """Go on with what ``observe`` makes of a change that was tried and failed."""
@@ -70,6 +71,8 @@ class Talk:
         update = await self.observer(
             {
                 "run": "run",
+                "task": Task(text="The sum is wrong.", repo="/repository", accept="pytest -q"),
+                "baseline": CommandRun(command="pytest -q", ended="exit", code=0),
                 "plan": PLAN,
                 "attempts": (Attempt(step="1", number=turn + 1, change=change, runs=(run,)),),
                 "evidence": self.evidence,
