@@ -60,6 +60,7 @@ def _within(question: Question[T], left_s: float) -> Question[T]:
 
 ENDPOINTS_OWN = frozenset(
     {
+        "llm_cut_off",
         "context_too_long",
         "llm_bad_address",
         "llm_bad_request",
