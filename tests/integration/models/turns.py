@@ -21,12 +21,7 @@ from sandbox import Snapshot
 
 ROOT = Path(__file__).parents[3]
 TURNS = 10
-FILES = (
-    "domain/text/failures.py",
-    "domain/limits.py",
-    "models/wrappers/resilience.py",
-    "models/wrappers/resilience.py",
-)
+FILES = ("domain/action.py", "domain/events.py", "domain/decision.py")
 STEP = Step(id="1", title="Correct the sum")
 PLAN = Plan(goal="The sum is right", steps=(STEP,))
 HERE = Snapshot(tree="0" * 40, full="0" * 40, commit="0" * 40)
