@@ -7,9 +7,6 @@ import asyncio
 import hashlib
 import json
 import random
-import subprocess
-import sys
-import tarfile
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +17,9 @@ from benchmarks.repair.case import Case, encoded
 from benchmarks.repair.folder import Folder
 from benchmarks.repair.mutation import Mutation
 from benchmarks.repair.mutator import Mutator
+from benchmarks.sdists import CACHE, fetched
 from domain import CommandRun
 
-CACHE = Path.home() / ".cache" / "signoff" / "benchmarks"
 _LIST = Path(__file__).parent / "suites" / "libraries.toml"
 _SEED = 20_261_121
 _CHECK_S = 90.0
@@ -56,7 +53,7 @@ def cases(half: str = "") -> Iterator[Case]:
     for library in libraries():
         if half not in ("", library.half):
             continue
-        files = _files(_fetched(library))
+        files = _files(fetched(library.name, library.version, library.sha256))
         for number, (path, mutation) in enumerate(asyncio.run(_killed(library, files, library.count))):
             broken = mutation.applied(files[path])
             line = files[path].split("\n")[mutation.line - 1].strip()
@@ -70,41 +67,6 @@ def cases(half: str = "") -> Iterator[Case]:
                 bug=f"{mutation.kind} {path}:{mutation.line}  {line}  →  {mutation.text}",
                 original={path: files[path]},
             )
-
-
-def _fetched(library: Library) -> Path:
-    """The unpacked source distribution."""
-    target = CACHE / f"{library.name}-{library.version}"
-    if not target.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip"] if _has_pip() else ["python3", "-m", "pip"]
-        subprocess.run(
-            [
-                *pip,
-                "download",
-                "-q",
-                "--no-binary",
-                ":all:",
-                "--no-deps",
-                "-d",
-                str(CACHE),
-                f"{library.name}=={library.version}",
-            ],
-            check=True,
-        )
-        archive = next(CACHE.glob(f"{library.name.replace('-', '[-_]')}-{library.version}.tar.gz"))
-        if hashlib.sha256(archive.read_bytes()).hexdigest() != library.sha256:
-            raise ValueError(f"{archive.name} is not the source distribution that was measured before")
-        with tarfile.open(archive) as opened:
-            opened.extractall(CACHE, filter="data")
-        unpacked = CACHE / archive.name.removesuffix(".tar.gz")
-        if unpacked != target:
-            unpacked.rename(target)
-    return target
-
-
-def _has_pip() -> bool:
-    return subprocess.run([sys.executable, "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
 
 
 def _files(root: Path) -> dict[str, str]:

@@ -37,10 +37,16 @@ def json_values(text: str) -> Iterator[Any]:
             yield unwrapped(_DECODER.decode(piece))
         except (ValueError, RecursionError):
             continue
+    yield from embedded(text)
+    yield from _lenient(text)
+
+
+def embedded(text: str) -> Iterator[Any]:
+    """The strict JSON objects that stand somewhere in a text, at the first ``PLACES`` braces that open."""
     at = text.find("{")
     for _ in range(PLACES):
         if at < 0:
-            break
+            return
         try:
             value, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
@@ -48,7 +54,6 @@ def json_values(text: str) -> Iterator[Any]:
         else:
             yield value
         at = text.find("{", end)
-    yield from _lenient(text)
 
 
 def unwrapped(value: Any) -> Any:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, cast
 
 from domain import json_value
+from models.clients.lenient_json import embedded
 from models.dialects.reading import Reading, checked
 
 NAMES = ("open", "search", "run", "edit", "write", "delete", "done", "ask")
@@ -50,8 +51,6 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([\w.-]{1,64})>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.-]{1,64})>\n?(.*?)\n?(?:</parameter>|\Z)", re.DOTALL)
-_DECODER = json.JSONDecoder(strict=False)
-_PLACES = 20
 _MOST = 40
 """Calls that are read out of one answer."""
 
@@ -186,24 +185,9 @@ def spoken(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         return
     pieces = [match[1] for match in islice(_CALL.finditer(text), _MOST)] if "<tool_call>" in text else [text]
     for piece in pieces:
-        for value in islice(_objects(piece), _MOST):
+        for value in islice(embedded(piece), _MOST):
             if (call := _call(value)) is not None:
                 yield call
-
-
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    at = text.find("{")
-    for _ in range(_PLACES):
-        if at < 0:
-            return
-        try:
-            found, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
-        else:
-            if isinstance(found, dict):
-                yield cast("dict[str, Any]", found)
-        at = text.find("{", end)
 
 
 def _call(value: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:

@@ -148,15 +148,7 @@ def _object(answer: str) -> CodeChange | None:
     return replace(
         change,
         files_to_create=tuple(replace(new, content=text.unfenced(new.content) or "") for new in change.files_to_create),
-        files_to_update=tuple(
-            replace(
-                edit,
-                content=text.unfenced(edit.content),
-                search=text.unfenced(edit.search),
-                replace=text.unfenced(edit.replace),
-            )
-            for edit in change.files_to_update
-        ),
+        files_to_update=tuple(text.unwrapped(edit) for edit in change.files_to_update),
     )
 
 

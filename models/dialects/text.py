@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -19,6 +20,7 @@ from domain import (
     DoneAction,
     EditAction,
     EditBlock,
+    FileEdit,
     OpenAction,
     RunAction,
     SearchAction,
@@ -29,6 +31,8 @@ from models.dialects.blocks import VERBS, Part, part_of, place_of
 from models.dialects.calls import called, spoken
 from models.dialects.fences import Block, split
 from models.dialects.reading import LONGEST_THOUGHT, Reading, checked
+
+Edit = TypeVar("Edit", EditBlock, FileEdit)
 
 _BEGIN = frozenset(VERBS)
 _THOUGHT = re.compile(r"\s*<(think(?:ing)?)>.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -154,7 +158,7 @@ def of_change(change: CodeChange) -> Iterator[Part]:
         yield Part(kind="done", values=(("message", change.commit_message), ("notes", change.notes)))
 
 
-def unwrapped(edit: EditBlock) -> EditBlock:
+def unwrapped(edit: Edit) -> Edit:
     """The edit without the fences that a model put around code which stands in a string already.
 
     A fence in one of search and replace alone is text of the file: that is how a block comes into a page.

@@ -148,7 +148,10 @@ async def propose(
         menders = [e for e in entrants if e.provider.repairs] if writers else []
         written = [e for e in writers if e.candidate is not None]
         if not any(e.candidate is not None and passes_everything(e.candidate) for e in written):
-            ground = _best(written).proposal if written else None
+            ground = None
+            if written:
+                first = best([e.candidate for e in written if e.candidate is not None]).winner.id
+                ground = next(e.proposal for e in written if e.lane == first)
             for mender in menders:
                 await (mender.mend(ground, job, runs) if ground else mender.propose(job, bench))
     if not any(e.proposal for e in entrants) and last_resort is not None:
@@ -222,14 +225,9 @@ async def _judged(tried: Sequence[_Entrant], judge: Judge, spent: Spent) -> Spen
     return judged.spent
 
 
-def _best(tried: Sequence[_Entrant]) -> _Entrant:
-    winner = best([e.candidate for e in tried if e.candidate is not None]).winner
-    return next(e for e in tried if e.lane == winner.id)
-
-
 def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: CandidateRuns) -> ProviderAnswer:
     ranked = best([e.candidate for e in tried if e.candidate is not None])
-    winner = _best(tried)
+    winner = next(e for e in tried if e.lane == ranked.winner.id)
     others = tuple(e.report() for e in entrants if e.candidate is None)
     with runs.tracer.start_as_current_span("n_best") as span:
         span.set_attributes(

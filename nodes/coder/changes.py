@@ -4,7 +4,6 @@ The workspace is saved here and not in ``observe``: a crash between the two woul
 "applied" beside a workspace that is not.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -143,9 +142,11 @@ class ChangeRunner:
         """Run one command of a change that was rated, with the network that the rating was told about."""
         await self.ensure_alive(state)
         if known is not None:
-            ran = asyncio.get_running_loop().create_future()
-            ran.set_result(replace(known, command=command))
-            return clip(await run_command(self.tracer, command, lambda: ran, masker=await self.masks(state["run"])))
+
+            async def as_known() -> CommandRun:
+                return replace(known, command=command)
+
+            return clip(await run_command(self.tracer, command, as_known, masker=await self.masks(state["run"])))
         await workspace.permit(state["task"].profile)
         shell = partial(workspace.shell, command, timeout_s=COMMAND_SECONDS, env=await self.env(state))
         try:

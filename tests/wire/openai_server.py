@@ -133,7 +133,7 @@ class OpenAIServer:
             return await send(writer, error(404, "Not Found", None))
         if (no := refused(request, self, self._counted(request))) is not None:
             return await send(writer, no)
-        step = self._next(request.form)
+        step = self.next_step(request)
         if step is None:
             return await send(writer, error(418, f"The script has no answer left for {request.form}.", None))
         return await self._play(step, request, reader, writer)
@@ -145,9 +145,10 @@ class OpenAIServer:
         entries = [{"id": m, "object": "model", "max_model_len": self.max_model_len} for m in self.models]
         return {"object": "list", "data": entries}
 
-    def _next(self, form: str) -> dict[str, Any] | None:
+    def next_step(self, request: Received) -> dict[str, Any] | None:
+        """The step that answers a request; who decides by the conversation overrides it."""
         for step in self.script:
-            if step.get("when", form) == form:
+            if step.get("when", request.form) == request.form:
                 if not step.get("repeat"):
                     self.script.remove(step)
                 return step

@@ -70,12 +70,7 @@ class AdversaryServer(OpenAIServer):
         self._next_wish: Iterator[CoderAction | str] = cycle((*every[first:], *every[:first]))
         self._native = native
 
-    async def _answer(self, request: Received, reader: Any, writer: Any) -> None:
-        if request.method == "POST" and request.path.endswith("/chat/completions"):
-            self.script = [self._step(request)]
-        await super()._answer(request, reader, writer)
-
-    def _step(self, request: Received) -> dict[str, Any]:
+    def next_step(self, request: Received) -> dict[str, Any]:
         if request.form == "plan":
             return {"answer": {"goal": "All of it", "steps": [{"id": "all", "title": "Do it"}], "acceptance": "true"}}
         if request.form == "review":

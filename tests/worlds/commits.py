@@ -3,11 +3,6 @@
 They are fetched when a test runs, into a cache outside the tree; ``tests/corpus/commits.toml`` names them by hash.
 """
 
-import hashlib
-import shutil
-import subprocess
-import sys
-import tarfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-CACHE = Path.home() / ".cache" / "signoff" / "commits"
+from benchmarks.sdists import fetched
+
 _LIST = Path(__file__).parents[1] / "corpus" / "commits.toml"
 _LARGEST = 1_000_000
 """Bytes of a file."""
@@ -83,30 +79,6 @@ def commits() -> list[RealCommit]:
 
 def is_test(path: str) -> bool:
     return path.startswith(("test", "tests/")) or "/tests/" in path or "/test_" in path
-
-
-def fetched(name: str, version: str, sha256: str) -> Path:
-    """The unpacked source distribution.
-
-    Raises:
-        ValueError: the archive is not the one that was measured.
-    """
-    target = CACHE / f"{name}-{version}"
-    if target.exists():
-        return target
-    folder = CACHE / f".{name}-{version}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    wanted = [f"{name}=={version}", "--no-deps", "--no-binary", name, "-d", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "download", "-q", *wanted], check=True, timeout=300)
-    archive = next(folder.glob("*.tar.gz"))
-    if (seen := hashlib.sha256(archive.read_bytes()).hexdigest()) != sha256:
-        raise ValueError(f"{archive.name} is {seen}, not what was measured before")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
-    next(each for each in folder.iterdir() if each.is_dir()).rename(target)
-    shutil.rmtree(folder)
-    return target
 
 
 def _theirs(root: Path) -> Iterator[Path]:

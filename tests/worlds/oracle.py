@@ -245,12 +245,7 @@ class OracleServer(OpenAIServer):
         self.oracle, self.native = oracle, native
         self.odd: list[str] = []
 
-    async def _answer(self, request: Received, reader: Any, writer: Any) -> None:
-        if request.method == "POST" and request.path.endswith("/chat/completions"):
-            self.script = [self._step(request)]
-        await super()._answer(request, reader, writer)
-
-    def _step(self, request: Received) -> dict[str, Any]:
+    def next_step(self, request: Received) -> dict[str, Any]:
         if request.form == "plan":
             return {"answer": {"goal": "Do it", "steps": [{"id": "all", "title": "Make the change"}]}}
         if request.form == "review":
