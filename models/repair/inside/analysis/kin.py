@@ -45,7 +45,7 @@ class Kin:
         self.functions: list[Known] = []
         self.returned: list[Phrase] = []
         self.tested: list[Phrase] = []
-        self.said: list[Phrase] = []
+        self.statements: list[Phrase] = []
         """Calls that are statements."""
         self.assigned: dict[str, list[Phrase]] = {}
         """By target, such as ``self.last``."""
@@ -68,7 +68,7 @@ class Kin:
         elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
             self.tested += self._phrase(node.test)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            self.said += self._phrase(node.value)
+            self.statements += self._phrase(node.value)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 self.assigned.setdefault(self._code.of(target), []).extend(self._phrase(node.value))

@@ -102,7 +102,7 @@ class Scope:
         return frozenset([*self.names, *self.facts.globals, *self.facts.kin.bound, *bound])
 
     @cached_property
-    def kept(self) -> frozenset[str]:
+    def statements(self) -> frozenset[str]:
         """The function's simple statements, as they stand."""
         return frozenset(self.code.of(n) for n in self.nodes() if isinstance(n, (ast.Expr, ast.Assign)))
 
