@@ -100,7 +100,7 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
 def elsewhere(site: Site) -> dict[str, float]:
     """Conditions of other functions of the file that make sense here, and others of names in scope."""
     scope = site.scope
-    texts = scope.borrowed(scope.facts.kin.tested)
+    texts = scope.borrowed(scope.facts.donors.tested)
     tests = {text: 0.3 / (1 + 0.05 * place) for place, text in enumerate(texts[:30])}
     names = [name for name in scope.locals if name not in ("self", "cls")][:6]
     for place, name in enumerate(names):

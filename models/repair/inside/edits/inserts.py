@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from ..analysis.kin import builtin
+from ..analysis.donors import builtin
 from ..analysis.nodes import docstring, reindented, whole
 from ..analysis.scope import Scope
 from ..analysis.site import Idea, Ideas, negated
@@ -18,7 +18,7 @@ _NEUTRAL = ("None", "[]", "0", "{}", "False", "True", "''", "set()", "1")
 def unset(scope: Scope) -> dict[str, tuple[float, int]]:
     """Assignments of names that are read and never set, each with its weight and the line of the first use."""
     # After ``import *`` any name may be one of another module.
-    if scope.facts.kin.open or scope.function is None:
+    if scope.facts.donors.open or scope.function is None:
         return {}
     assignments: dict[str, tuple[float, int]] = {}
     done: set[str] = set()
@@ -33,7 +33,7 @@ def unset(scope: Scope) -> dict[str, tuple[float, int]]:
 
 def settings(scope: Scope, name: str) -> dict[str, float]:
     """Assignments of one name: from options, attributes, other functions of the file, neutral values, calls."""
-    elsewhere = scope.borrowed(scope.facts.kin.assigned.get(name, ()))
+    elsewhere = scope.borrowed(scope.facts.donors.assigned.get(name, ()))
     attributes = [f"{one}.{lead}{name}" for one in scope.locals[:6] for lead in ("", "_")]
     wrapped = [text for one in scope.locals[:4] for text in around(scope, one)[:10]]
     lengths = [f"len({one})" for one in scope.locals[:5]]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 from itertools import islice
 
+from ..analysis.donors import builtin, called
 from ..analysis.history import tailored
-from ..analysis.kin import builtin, called
 from ..analysis.scope import Scope
 from ..analysis.site import Ideas, Site
 
@@ -29,7 +29,7 @@ def lost(scope: Scope) -> dict[str, float]:
     # The sources that say most about what was meant come first: of the same text theirs is the weight that counts.
     for texts, weight in (
         (remembered(scope, guards=False), 0.38),
-        (scope.borrowed(scope.facts.kin.statements), 0.36),
+        (scope.borrowed(scope.facts.donors.statements), 0.36),
         (initialisations(scope), 0.36),
         (calls(scope), 0.34),
         (shared_assignments(scope), 0.3),
@@ -44,7 +44,7 @@ def lost(scope: Scope) -> dict[str, float]:
 def calls(scope: Scope) -> list[str]:
     """Own methods and functions of the file, with what is named like their parameters."""
     attributes, own = frozenset(scope.own_attributes), scope.owner
-    near = [one for one in scope.facts.kin.functions if one.owner in ("", own) and one.name != scope.title]
+    near = [one for one in scope.facts.donors.functions if one.owner in ("", own) and one.name != scope.title]
     # Methods of the own class first; a function without parameters fits everywhere, so it says little.
     near.sort(key=lambda one: (one.owner != own, one.required == 0 and not one.owner))
     return [text for one in near for text in called(one, scope.names, attributes, scope.self_name or "")]
@@ -66,7 +66,7 @@ def initialisations(scope: Scope) -> list[str]:
     attributes = scope.own_attributes
     pairs = [(f"{me}.{lead}{name}", name) for name in scope.params if name not in _ME for lead in ("", "_")]
     statements = [(target, f"{target} = {name}") for target, name in pairs if target in attributes]
-    statements.sort(key=lambda pair: pair[0] in scope.facts.kin.assigned)
+    statements.sort(key=lambda pair: pair[0] in scope.facts.donors.assigned)
     return [text for _, text in statements]
 
 
@@ -74,7 +74,7 @@ def shared_assignments(scope: Scope) -> list[str]:
     """``self.last = now()``: attributes and items that other functions of the file set, with what they set them to."""
     base = (f"{scope.self_name}.",) if scope.self_name else ()
     statements: list[str] = []
-    for target, phrases in scope.facts.kin.assigned.items():
+    for target, phrases in scope.facts.donors.assigned.items():
         if target.startswith(base) if base and "." in target else target in scope.names:
             texts = scope.borrowed(phrases)
             statements += [f"{target} = {text}" for text in texts[:4]]
@@ -88,7 +88,7 @@ def conversions(scope: Scope) -> list[str]:
     statements = [f"{name} += len({other})" for name in names if name in scope.ints for other in scope.locals[:4]]
     statements += [f"{name} = {value}" for name in names[:4] for value in ("True", "False", "None", "0")]
     statements += [f"{name} = {cast}({name})" for name in names[:4] for cast in _CASTS]
-    bare = [one.name for one in scope.facts.kin.functions if not one.owner and not one.required]
+    bare = [one.name for one in scope.facts.donors.functions if not one.owner and not one.required]
     return statements + [f"{name} = {one}()" for name in scope.params[:4] for one in bare[:3] if name not in _ME]
 
 
@@ -105,9 +105,9 @@ def collected(scope: Scope) -> list[str]:
 
 def values(site: Site) -> Ideas:
     """Something to return in place of nothing: as functions of a like name do, a call, an attribute."""
-    scope, kin = site.scope, site.scope.facts.kin
+    scope, donors = site.scope, site.scope.facts.donors
     span = (site.start, site.end)
-    texts = scope.borrowed(kin.returned)
+    texts = scope.borrowed(donors.returned)
     for place, text in enumerate(texts[:30]):
         yield site.raw("value returned", 0.45 / (1 + 0.06 * place), span, f"return {text}")
     for place, text in enumerate([*calls(scope)[:20], *scope.own_attributes[:14]]):
@@ -131,7 +131,9 @@ def combined(names: list[str]) -> list[str]:
 
 def around(scope: Scope, name: str) -> list[str]:
     """A value, as the file treats one: its methods that take nothing, the functions that take one."""
-    kin = scope.facts.kin
-    bare = [f"{name}.{method}()" for method, _ in kin.bare.most_common(8)]
-    heads = [head for head, _ in kin.wrappers.most_common(16) if head.partition(".")[0] in scope.known or builtin(head)]
+    donors = scope.facts.donors
+    bare = [f"{name}.{method}()" for method, _ in donors.bare.most_common(8)]
+    heads = [
+        head for head, _ in donors.wrappers.most_common(16) if head.partition(".")[0] in scope.known or builtin(head)
+    ]
     return [*bare, *(f"{head}({name})" for head in heads[:10])]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from ..analysis.donors import builtin
 from ..analysis.facts import call_name
-from ..analysis.kin import builtin
 from ..analysis.site import Ideas, Site, operand
 
 _LONG = 70
@@ -18,14 +18,16 @@ def callers(site: Site) -> Ideas:
     node, scope = site.node, site.scope
     if "\n" in site.text or len(site.text) > _LONG or not _flows(site):
         return
-    kin = scope.facts.kin
-    single = [one.name for one in kin.functions if not one.owner and one.required <= 1 <= len(one.params)]
-    heads = [head for head, _ in kin.wrappers.most_common(24) if head.partition(".")[0] in scope.known or builtin(head)]
+    donors = scope.facts.donors
+    single = [one.name for one in donors.functions if not one.owner and one.required <= 1 <= len(one.params)]
+    heads = [
+        head for head, _ in donors.wrappers.most_common(24) if head.partition(".")[0] in scope.known or builtin(head)
+    ]
     heads = [head for head in dict.fromkeys([*heads, *single]) if not head.endswith((".append", ".add", ".extend"))]
     for place, head in enumerate([head for head in heads if head.rpartition(".")[2] != call_name(node)][:24]):
         yield site.idea("call added", 0.3 / (1 + 0.05 * place), f"{head}({site.text})")
     if isinstance(node, (ast.Call, ast.Subscript, ast.Attribute, ast.Name)):
-        for place, (method, _) in enumerate(kin.bare.most_common(8)):
+        for place, (method, _) in enumerate(donors.bare.most_common(8)):
             yield site.idea("method added", 0.26 / (1 + 0.06 * place), f"{site.text}.{method}()")
 
 
