@@ -9,13 +9,13 @@ from typing import Any
 
 from .source import FUNCTIONS, Function
 
-Found = Callable[[Function], "list[FunctionType]"]
+LiveFunctions = Callable[[Function], "list[FunctionType]"]
 """The live functions that were made by a definition of the old text."""
 Change = tuple[FunctionType, Any, Any]
 """A function with its new ``__defaults__`` and ``__kwdefaults__``."""
 
 
-def redefaulted(old: str, new: str, found: Found) -> list[Change] | None:
+def redefaulted(old: str, new: str, live: LiveFunctions) -> list[Change] | None:
     """The functions whose defaults differ, when nothing else does; None when it does, or when they cannot be made."""
     try:
         before, after = ast.parse(old), ast.parse(new)
@@ -25,7 +25,7 @@ def redefaulted(old: str, new: str, found: Found) -> list[Change] | None:
     changed = [(one, other) for one, other in pairs if _dumped(one.args) != _dumped(other.args)]
     changes: list[Change] = []
     for one, other in changed:
-        for function in found(one):
+        for function in live(one):
             values = _evaluated(other.args, function)
             if values is None:
                 return None

@@ -74,7 +74,8 @@ def binding_of(text: str) -> int:
 def needed_binding(parent: ast.AST, node: ast.AST) -> int:
     """The weakest binding that may stand where ``node`` stands without parentheses."""
     if isinstance(parent, ast.BinOp):
-        return binding(parent) + (node is parent.right)
+        # The operand that the operator does not associate with; ``**`` alone groups from the right.
+        return binding(parent) + (node is (parent.left if isinstance(parent.op, ast.Pow) else parent.right))
     if isinstance(parent, ast.UnaryOp):
         return binding(parent)
     if isinstance(parent, ast.Compare):
