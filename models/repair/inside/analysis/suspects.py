@@ -42,7 +42,7 @@ def ochiai(failed: Sequence[Coverage], passed: Iterable[Coverage]) -> Weights:
             for line in lines if table else ():
                 if table and line in table:
                     table[line][1] += 1
-    # Failing tests count more than passing ones: with one bug, its line is on the way of every failing test.
+    # F is the same for every line and orders nothing; with it, a line that all failing tests run and no other is 1.
     total = len(failed) or 1
     return {
         path: {line: ef / sqrt(total * (ef + ep)) for line, (ef, ep) in table.items()} for path, table in hits.items()

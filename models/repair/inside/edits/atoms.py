@@ -91,7 +91,7 @@ def off_by_one(site: Site, value: int, *, added: bool) -> Ideas:
 def strings(site: Site, value: str) -> Ideas:
     """The string in another case, cut, padded or turned around, and those of the file that are like it."""
     if site.text[:1] not in "'\"":
-        # r"..." and b"...": what is written is not the value, so its characters are left alone.
+        # r"..." and the like: what is written is not the value, so its characters are left alone.
         yield from _replaced(site, value)
         return
     quote = site.text[0]
@@ -134,7 +134,7 @@ def _replaced(site: Site, value: str) -> Ideas:
 
 def likeness(one: str, other: str) -> float:
     """How alike two texts are, 0 to 1 (Ratcliff and Obershelp)."""
-    # Names that are mistaken for one another differ early on; long texts would only cost time.
+    # Cut off: the comparison takes the square of the length, and more.
     return difflib.SequenceMatcher(None, one[:60], other[:60]).ratio() if one and other else 0.0
 
 

@@ -234,7 +234,7 @@ def nudges(site: Site) -> Ideas:
     if number(node) or not numeric(site):
         return
     weight = off_by_one_weight(site)
-    # ``n + 1 + 1`` is what the edit of the constant gives, and it stands higher there.
+    # Of ``n + 1`` the edit of the constant makes the same, with a better weight.
     ends_in_one = isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant) and node.right.value == 1
     if not ends_in_one:
         yield site.idea("one more", 0.8 * weight, plus(site.text, "1"))

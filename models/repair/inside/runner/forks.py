@@ -100,7 +100,7 @@ class ForkServer:
             for child in self._children.values():
                 if now >= child.deadline and (not child.killed):
                     child.kill()
-                    # Its pipe ends when it is gone; until then it shall wake nobody.
+                    # With a deadline that has passed, select would not wait until the child's pipe ends.
                     child.quiet_at = child.ends_at = now + 5.0
             while self._waiting and len(self._children) < self._workers:
                 turn = self._fork(self._waiting.pop(0))

@@ -194,7 +194,7 @@ class RepairSearch:
             if trial.fixed and not self._jobs.broken(outcomes):
                 harmless.append(trial)
         best = varied(harmless)[:_BASES]
-        # Before a second edit: the first may be whole, and only what was made at import keep a test failing.
+        # Before a second edit: the first may be whole, and only what was made at import keeps tests failing.
         for trial in best:
             if time.monotonic() < self._end and not self.plausible and self._proof.again(trial) == "whole":
                 self._plausible(trial)
