@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Review, SignoffError, Step, Transient, Unavailable
-from models.contract import Message, Model, ModelSettings, Question
-from models.usage import metered
+from models.contract import Message, Model, ModelSettings, Question, metered
 
 Mood = Literal["answers", "down", "slow_down", "too_long", "unauthorized", "garbage"]
 

@@ -6,8 +6,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Broken, Unreadable
-from models.contract import Message, Question, Reply, ToolCall, Usage
-from models.usage import book, estimated_size
+from models.contract import Message, Question, Reply, ToolCall, Usage, book, estimated_size
 
 T = TypeVar("T")
 

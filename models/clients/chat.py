@@ -23,12 +23,25 @@ from models.clients.contract import (
     Structured,
     ToolOffer,
     Transport,
+    formatted,
+    repair_round,
+    schema_of,
 )
-from models.clients.lenient_json import lenient, unwrapped
-from models.clients.structured import formatted, read, repair_round, schema_of, without_thoughts
-from models.contract import Listener, Message, ModelSettings, Price, Question, Reply, ToolCall, Usage
+from models.clients.structured import lenient, read, unwrapped, without_thoughts
+from models.contract import (
+    Listener,
+    Message,
+    ModelSettings,
+    Price,
+    Question,
+    Reply,
+    TokenRatio,
+    ToolCall,
+    Usage,
+    book,
+    tools_text,
+)
 from models.errors import LARGEST, endless, no_tools, refuses_tools
-from models.usage import TokenRatio, book, tools_text
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from math import isfinite
 import httpx
 
 from domain import Unavailable
-from models.clients.bounded import PLAIN, bounded_hooks
 from models.clients.contract import ModelEndpoint
+from models.clients.http import http_client
 
 PATIENCE_S = 10.0
 
@@ -21,12 +21,9 @@ async def embed(endpoint: ModelEndpoint, texts: Sequence[str]) -> Sequence[Seque
     Raises:
         Unavailable: the endpoint did not answer with that many vectors.
     """
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    url = f"{endpoint.base_url.rstrip('/')}/embeddings"
     try:
-        headers = {**PLAIN, "authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(timeout=PATIENCE_S, headers=headers, event_hooks=bounded_hooks()) as client:
-            answer = await client.post(url, json={"model": endpoint.model, "input": list(texts)})
+        async with http_client(endpoint, timeout_s=PATIENCE_S) as client:
+            answer = await client.post("embeddings", json={"model": endpoint.model, "input": list(texts)})
         data = sorted(answer.json()["data"], key=lambda each: each["index"])
         vectors = [tuple(float(number) for number in each["embedding"]) for each in data]
     except (httpx.HTTPError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:

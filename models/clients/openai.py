@@ -24,17 +24,19 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from domain import Broken, Refused, SignoffError, Unavailable, Unreadable, whole_number
-from models.clients.bounded import PLAIN, Problem, limited
 from models.clients.contract import (
     AnswerSchema,
     Delta,
     Dialect,
     ModelEndpoint,
+    Problem,
     ToolOffer,
     call_deltas,
+    limited,
     wire_messages,
     wire_tools,
 )
+from models.clients.http import PLAIN
 from models.contract import Message, ModelSettings, Usage
 from models.errors import (
     LARGEST,

@@ -5,16 +5,15 @@ import json
 import time
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import Field
 
 from domain import SignoffError, value
-from models.clients.bounded import PLAIN, bounded_hooks
-from models.clients.chat import open_chat
 from models.clients.contract import ModelEndpoint
-from models.clients.dialogue import Dialogue, dialogues
+from models.clients.http import http_client
 from models.clients.huggingface import DEFAULT, SCHEME
 from models.clients.local_servers import loaded
 from models.clients.vendors import vendor_of
@@ -116,6 +115,31 @@ _NO_LIST = frozenset({404, 405, 501})
 
 
 @value
+class Dialogue:
+    """How a model did in one dialect."""
+
+    dialect: DialectName
+    passed: bool = False
+    turns: int = 0
+    problem: str = ""
+    """Why it did not pass."""
+    error: str = ""
+    """Code of the error that ended it, where it was one."""
+    faults: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    """What was wrong with answers that could not be used."""
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """In a few words, for a person."""
+        cost = f"{self.turns} answers, {self.tokens} tokens, {self.seconds:.0f} s"
+        if self.passed:
+            slips = f", {len(self.faults)} of them after a correction" if self.faults else ""
+            return f"{self.dialect}: holds a dialogue ({cost}{slips})"
+        return f"{self.dialect}: {self.problem} ({cost})"
+
+
+@value
 class Probe:
     """What was result out. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
 
@@ -175,18 +199,6 @@ class Probe:
         return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
 
 
-async def probe_with_dialogues(endpoint: ModelEndpoint, *, timeout_s: float = 120.0) -> Probe:
-    """Look at an endpoint as ``probe`` does, then find out by talking in which dialect its model can work.
-
-    ``timeout_s`` is for each answer of a dialogue. A model that is loaded into this process is not talked with.
-    """
-    seen = await probe(endpoint)
-    if seen.problem or seen.model is None or urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
-        return seen
-    async with open_chat(replace(endpoint, model=seen.model)) as chat:
-        return replace(seen, dialogues=await dialogues(chat, context=seen.context, timeout_s=timeout_s))
-
-
 async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
     """Look at an endpoint; never raises for what it finds there.
 
@@ -200,7 +212,7 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
     if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
         return replace(result, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
     try:
-        async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
+        async with asyncio.timeout(timeout_s), http_client(endpoint, timeout_s=timeout_s) as client:
             result = await _served(client, result)
             if result.problem or quick:
                 return result
@@ -224,12 +236,6 @@ def _installed(result: Probe, package: str, extra: str, name: str) -> Probe:
     if find_spec(package) is None:
         return replace(result, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
     return replace(result, model=name or None, models=(name,) if name else (), reachable=True)
-
-
-def _client(endpoint: ModelEndpoint, timeout_s: float) -> httpx.AsyncClient:
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    headers, base = {**PLAIN, "authorization": f"Bearer {key}"}, endpoint.base_url.rstrip("/") + "/"
-    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounded_hooks())
 
 
 async def _served(client: httpx.AsyncClient, result: Probe) -> Probe:

@@ -45,7 +45,7 @@ _TEMPLATES = ("exact lines of the file", "what stands there afterwards", "path/o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ParsedBlock:
     """What a block says. ``edits`` for the kind ``edit``, ``values`` of the action for all others."""
 
     kind: Kind
@@ -58,10 +58,10 @@ class Part:
     """It may be an illustration: what is said more plainly elsewhere in the answer comes first."""
 
 
-def part_of(block: Block) -> Part | None:
+def parse_block(block: Block) -> ParsedBlock | None:
     """Read a block; None: an illustration."""
     if any(line in block.body for line in _TEMPLATES):
-        return Part(kind="edit", problem="You copied the template.", code="template_copied")
+        return ParsedBlock(kind="edit", problem="You copied the template.", code="template_copied")
     word, rest = _words(block.info)
     verb = VERBS.get(word.lower())
     body = block.body
@@ -69,7 +69,7 @@ def part_of(block: Block) -> Part | None:
         if markers.has_markers(body):
             return _edit(_before(block), body, "")
         command = unprompted(body)
-        return Part(kind="run", values=(("command", command),)) if command else None
+        return ParsedBlock(kind="run", values=(("command", command),)) if command else None
     if verb is None and word.lower() in _DIFFS:
         return _diff(_path(rest), body)
     if verb is None:
@@ -77,37 +77,41 @@ def part_of(block: Block) -> Part | None:
     return _of_verb(verb, rest, block)
 
 
-def _of_verb(verb: str, rest: str, block: Block) -> Part:
+def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:
     body = block.body
     match verb:
         case "open":
             first, *more = [line for line in (rest, *body.split("\n")) if line.strip()] or [""]
             path, start, end = place_of(first.strip())
-            return Part(kind="open", values=(("path", path), ("first", start), ("last", end)), problem=_also(more))
+            return ParsedBlock(
+                kind="open", values=(("path", path), ("first", start), ("last", end)), problem=_also(more)
+            )
         case "search":
-            return Part(kind="search", values=_search([line for line in (rest, *body.split("\n")) if line.strip()]))
+            return ParsedBlock(
+                kind="search", values=_search([line for line in (rest, *body.split("\n")) if line.strip()])
+            )
         case "run":
             command = unprompted("\n".join(part for part in (rest, body) if part.strip()))
-            return Part(kind="run", values=(("command", command),))
+            return ParsedBlock(kind="run", values=(("command", command),))
         case "done":
             message, _, notes = "\n".join(part for part in (rest, body) if part.strip()).strip().partition("\n")
-            return Part(kind="done", values=(("message", message.strip()), ("notes", notes.strip())))
+            return ParsedBlock(kind="done", values=(("message", message.strip()), ("notes", notes.strip())))
         case "ask":
             question = "\n".join(part for part in (rest, body) if part.strip()).strip()
-            return Part(kind="ask", values=(("question", question),))
+            return ParsedBlock(kind="ask", values=(("question", question),))
         case "delete":
             paths = [_path(line) for line in (rest, *body.split("\n")) if line.strip()]
-            return Part(kind="edit", edits=tuple(EditBlock(path=path[:1_000], delete=True) for path in paths))
+            return ParsedBlock(kind="edit", edits=tuple(EditBlock(path=path[:1_000], delete=True) for path in paths))
         case _:
             path = _path(rest)
             if not path:
                 path, body = _first_line(body, _before(block))
             if verb == "write":
-                return Part(kind="edit", edits=_contents(path, body, ""))
+                return ParsedBlock(kind="edit", edits=_contents(path, body, ""))
             return _edit(path, body, "")
 
 
-def _of_language(block: Block, word: str, rest: str) -> Part | None:
+def _of_language(block: Block, word: str, rest: str) -> ParsedBlock | None:
     """A block of code: an edit where its path is said, or where it is a definition."""
     body, language = block.body, word if not looks_like_path(word) else ""
     path = word if looks_like_path(word) and ("/" in word or _EXTENSION.search(word)) else ""
@@ -121,15 +125,15 @@ def _of_language(block: Block, word: str, rest: str) -> Part | None:
     if markers.has_markers(body):
         return _edit(path, body, language)
     if path and (body.strip() or word):
-        return Part(kind="edit", edits=_contents(path, body, language), weak=path == _before(block))
+        return ParsedBlock(kind="edit", edits=_contents(path, body, language), weak=path == _before(block))
     if language.lower() in {"json", "jsonc", "json5"}:
         return None
     if language.lower() not in _SILENT and defines(body):
-        return Part(kind="edit", edits=_contents("", body, language), weak=True)
+        return ParsedBlock(kind="edit", edits=_contents("", body, language), weak=True)
     return None
 
 
-def _edit(path: str, body: str, language: str) -> Part:
+def _edit(path: str, body: str, language: str) -> ParsedBlock:
     """Groups between markers, a unified diff, or a whole file."""
     if markers.has_markers(body):
         found, whole = markers.groups(body)
@@ -142,11 +146,11 @@ def _edit(path: str, body: str, language: str) -> Part:
             )
         if whole or edits:
             wrong = "" if whole else "A search without its end marker was left out."
-            return Part(kind="edit", edits=tuple(edits), problem=wrong)
-        return Part(kind="edit", problem="The markers of the edit are not complete.", code="no_action")
+            return ParsedBlock(kind="edit", edits=tuple(edits), problem=wrong)
+        return ParsedBlock(kind="edit", problem="The markers of the edit are not complete.", code="no_action")
     if body.startswith(("--- ", "@@ ", "diff --git ")) and (part := _diff(path, body)) is not None:
         return part
-    return Part(kind="edit", edits=_contents(path, body, language))
+    return ParsedBlock(kind="edit", edits=_contents(path, body, language))
 
 
 def _contents(path: str, body: str, language: str) -> tuple[EditBlock, ...]:
@@ -201,9 +205,9 @@ def _search(lines: list[str]) -> tuple[tuple[str, Any], ...]:
     return (("query", query), ("where", where), ("how", how))
 
 
-def _diff(path: str, text: str) -> Part | None:
+def _diff(path: str, text: str) -> ParsedBlock | None:
     edits = tuple(_hunks(path, text))
-    return Part(kind="edit", edits=edits) if edits else None
+    return ParsedBlock(kind="edit", edits=edits) if edits else None
 
 
 @dataclass(slots=True)

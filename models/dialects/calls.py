@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, cast
 
 from domain import json_value
-from models.clients.lenient_json import embedded
+from models.clients.structured import embedded
 from models.dialects.reading import Reading, checked
 
 NAMES = ("open", "search", "run", "edit", "write", "delete", "done", "ask")

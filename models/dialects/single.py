@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from domain import CodeChange, DoneAction, EditAction, EditBlock, FileEdit, RunAction
 from models.clients import structured
 from models.dialects import text
-from models.dialects.blocks import Part
+from models.dialects.blocks import ParsedBlock
 from models.dialects.fences import split
 
 _OUTPUTS = "outputs:"
@@ -62,7 +62,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     """
     if (change := _object(answer)) is not None:
         return ChangeReading(change=change)
-    parts, prose = text.parts_of(answer, cut=cut)
+    parts, prose = text.parsed_blocks(answer, cut=cut)
     whole = [part for part in parts if part is not None]
     lost = len(whole) < len(parts)
     if any(part.kind == "edit" and not part.weak and not part.code for part in whole):
@@ -119,7 +119,7 @@ def render(change: CodeChange) -> str:
     return "\n".join([change.notes.strip(), *blocks]).lstrip("\n")
 
 
-def _nothing(answer: str, prose: str, parts: Sequence[Part], *, lost: bool) -> ChangeReading:
+def _nothing(answer: str, prose: str, parts: Sequence[ParsedBlock], *, lost: bool) -> ChangeReading:
     wrong = next((part for part in parts if part.code), None)
     if wrong is not None:
         return ChangeReading(thought=prose, problem=wrong.problem, example=_EXAMPLE, code=wrong.code)

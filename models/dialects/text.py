@@ -27,7 +27,7 @@ from domain import (
 )
 from models.clients import structured
 from models.dialects import markers
-from models.dialects.blocks import VERBS, Part, part_of, place_of
+from models.dialects.blocks import VERBS, ParsedBlock, parse_block, place_of
 from models.dialects.calls import called, spoken
 from models.dialects.fences import Block, split
 from models.dialects.reading import LONGEST_THOUGHT, Reading, checked
@@ -52,7 +52,7 @@ def read(answer: str, *, cut: bool = False) -> Reading:
         answer: as it came, without its thoughts.
         cut: it ended at the limit of tokens: what it ends with is not whole.
     """
-    parts, prose = parts_of(answer, cut=cut)
+    parts, prose = parsed_blocks(answer, cut=cut)
     lost = cut and (not parts or parts[-1] is None)
     whole = [part for part in parts if part is not None]
     if not whole:
@@ -91,7 +91,7 @@ def read(answer: str, *, cut: bool = False) -> Reading:
     return Reading(action=action, thought=prose, ignored=" ".join(notes))
 
 
-def parts_of(answer: str, *, cut: bool = False) -> tuple[list[Part | None], str]:
+def parsed_blocks(answer: str, *, cut: bool = False) -> tuple[list[ParsedBlock | None], str]:
     """The parts of an answer in their order, and its prose; None in the last place: a block that was cut off."""
     start = 0
     while thought := _THOUGHT.match(answer, start):
@@ -107,25 +107,25 @@ def parts_of(answer: str, *, cut: bool = False) -> tuple[list[Part | None], str]
     parts = [part for block in blocks for part in _of(block)]
     if not parts and markers.has_markers(pieces.prose):
         # Markers without any fence; the path stands on the line before.
-        unfenced = part_of(Block("edit", f"{pieces.prose}\n"))
+        unfenced = parse_block(Block("edit", f"{pieces.prose}\n"))
         parts = [unfenced] if unfenced is not None and unfenced.edits else []
     if not parts:
         parts = list(_objects(answer))
     return [*parts, *([None] if lost else [])], pieces.prose[:LONGEST_THOUGHT]
 
 
-def _of(block: Block) -> Iterator[Part]:
+def _of(block: Block) -> Iterator[ParsedBlock]:
     try:
-        part = part_of(block)
+        part = parse_block(block)
     except ValidationError:  # a path or a text that is longer than any may be
-        part = Part(kind="edit", problem="The edit is too long: send it in smaller parts.", code="bad_arguments")
+        part = ParsedBlock(kind="edit", problem="The edit is too long: send it in smaller parts.", code="bad_arguments")
     if part is not None:
         yield part
     elif block.info.split(" ")[0].lower() in {"", "json", "tool_call", "tool_code", "xml"}:
         yield from _objects(block.body)
 
 
-def _objects(text: str) -> Iterator[Part]:
+def _objects(text: str) -> Iterator[ParsedBlock]:
     """What JSON in an answer means: a whole change as it was asked for before there were blocks, or tool calls."""
     if '"files_to_' in text or "'files_to_" in text:
         change = structured.read(text, CodeChange).value
@@ -135,14 +135,14 @@ def _objects(text: str) -> Iterator[Part]:
     for name, arguments in spoken(text):
         action = called(name, arguments).action
         if isinstance(action, EditAction):
-            yield Part(kind="edit", edits=tuple(unwrapped(edit) for edit in action.edits))
+            yield ParsedBlock(kind="edit", edits=tuple(unwrapped(edit) for edit in action.edits))
         elif action is not None:
-            yield Part(
+            yield ParsedBlock(
                 kind=action.kind, values=tuple((key, item) for key, item in asdict(action).items() if key != "kind")
             )
 
 
-def of_change(change: CodeChange) -> Iterator[Part]:
+def of_change(change: CodeChange) -> Iterator[ParsedBlock]:
     """The parts of a change that came as one JSON object."""
     edits = [EditBlock(path=new.path, content=new.content, language=new.language) for new in change.files_to_create]
     edits += [
@@ -151,11 +151,11 @@ def of_change(change: CodeChange) -> Iterator[Part]:
     ]
     edits += [EditBlock(path=path, delete=True) for path in change.files_to_delete]
     if edits:
-        yield Part(kind="edit", edits=tuple(map(unwrapped, edits)))
+        yield ParsedBlock(kind="edit", edits=tuple(map(unwrapped, edits)))
     for command in change.cmd_instructions:
-        yield Part(kind="run", values=(("command", command),))
+        yield ParsedBlock(kind="run", values=(("command", command),))
     if change.commit_message or change.notes:
-        yield Part(kind="done", values=(("message", change.commit_message), ("notes", change.notes)))
+        yield ParsedBlock(kind="done", values=(("message", change.commit_message), ("notes", change.notes)))
 
 
 def unwrapped(edit: Edit) -> Edit:

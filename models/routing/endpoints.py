@@ -35,11 +35,10 @@ from models.clients.chat import open_chat
 from models.clients.contract import PROVIDER_OF_SCHEME, ModelEndpoint
 from models.clients.discovered import open_discovered
 from models.clients.probe import probe
-from models.clients.tokenizer import TokenCounter, open_tokenizer
 from models.contract import Model, Price, Role
 from models.routing.catalogue import Catalogue, ModelCard, ModelCards, Persistence
 from models.routing.router import CountedQuota, Health
-from models.wrappers.context_window import ContextWindow
+from models.wrappers.context_window import ContextWindow, TokenCounter, open_tokenizer
 from models.wrappers.instrumented import Instrumented, default_tracer
 from models.wrappers.limits import Budgeted, Counters, Ledger, Quota
 from models.wrappers.resilience import CircuitBreaker, Fallback, Retry

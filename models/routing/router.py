@@ -14,10 +14,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain import Exhausted, FailureKind, Refused, SignoffError, Unavailable, value
-from models.contract import TIERS, Message, ModelSettings, Role, SelectionContext, Tier, Tool, Usage
+from models.contract import (
+    TIERS,
+    Message,
+    ModelSettings,
+    Role,
+    SelectionContext,
+    Tier,
+    Tool,
+    Usage,
+    estimated_size,
+)
 from models.policy import CallLimits, HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, Kind, ModelCard, ModelCards, Pick, Strategy
-from models.usage import estimated_size
 from models.wrappers.cache import key_of
 from models.wrappers.usage_log import Decisions, UsageTotal
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, desc, insert, select, update
 
 from domain import value
-from models.clients.structured import schema_of
+from models.clients.contract import schema_of
 from models.contract import Question, Reply, ToolCall, Wrapper
 from models.tables import ANSWERS, Database, exclusive
 

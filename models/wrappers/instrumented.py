@@ -13,9 +13,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from pydantic import TypeAdapter
 
 from domain import SignoffError
-from models.clients.structured import name_of
-from models.contract import Message, Question, Reply, ToolCall, Usage, Wrapper
-from models.usage import metered
+from models.clients.contract import name_of
+from models.contract import Message, Question, Reply, ToolCall, Usage, Wrapper, metered
 
 T = TypeVar("T")
 

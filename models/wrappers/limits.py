@@ -17,10 +17,9 @@ from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Budget, Exhausted, RateLimited, Refused, Spent, value
-from models.contract import Price, Question, Reply, Wrapper
+from models.contract import Price, Question, Reply, Wrapper, metered, worst_case
 from models.policy import CallLimits
 from models.tables import CALLS, HELD, NANO, SPENT, Database, exclusive
-from models.usage import metered, worst_case
 
 T = TypeVar("T")
 

@@ -13,9 +13,8 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, RowMapping, case, desc, func, insert, select
 
 from domain import Name, SignoffError, value
-from models.contract import Price, Question, Reply, Usage, Wrapper
+from models.contract import Price, Question, Reply, Usage, Wrapper, metered
 from models.tables import DECISIONS, NANO, Database
-from models.usage import metered
 
 T = TypeVar("T")
 

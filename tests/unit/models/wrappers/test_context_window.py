@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from domain import ContextTooLong, Plan, Step
 from models import Message, ModelSettings, Question
 from models.clients.chat import open_chat
-from models.clients.tokenizer import open_tokenizer
+from models.contract import estimated, estimated_prompt
 from models.dialects import single
 from models.prompts import Prompt
-from models.usage import estimated, estimated_prompt
-from models.wrappers.context_window import FULL, Compactor, ContextWindow
+from models.wrappers.context_window import FULL, Compactor, ContextWindow, open_tokenizer
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at
 from tests.wire.openai_server import OpenAIServer
