@@ -5,28 +5,26 @@ answer or an error of ``domain.errors``.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import uuid4
 
 from domain import CutOff, Refused, SignoffError, Unavailable, Unreadable, value
 from models.clients.contract import (
     AnswerSchema,
-    CallDelta,
     Delta,
     Dialect,
     ModelEndpoint,
-    Structured,
     ToolOffer,
     Transport,
     formatted,
     repair_round,
     schema_of,
 )
+from models.clients.dialect import relax
 from models.clients.structured import lenient, read, unwrapped, without_thoughts
 from models.contract import (
     Listener,
@@ -46,24 +44,7 @@ from models.errors import LARGEST, endless, no_tools, refuses_tools
 T = TypeVar("T")
 
 _RELAXED_AT_MOST = 6
-# What an endpoint does not understand, from the way it refuses.
-_FORM = re.compile(
-    r"response_format|json_schema|json_object|json mode|structured|guided|grammar|schema|strict", re.IGNORECASE
-)
-_TOOLS = re.compile(r"tool|function", re.IGNORECASE)
-_SCHEMA_IS_TOO_MUCH = re.compile(
-    r"invalid schema|strict|additionalProperties|is not permitted|'required'", re.IGNORECASE
-)
-_LIMIT = re.compile(r"max_(completion_)?tokens", re.IGNORECASE)
-_ONE_CALL = re.compile(r"parallel_tool_calls", re.IGNORECASE)
-_MUST_CALL = re.compile(r"tool_choice|required", re.IGNORECASE)
-_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
-_TEMPERATURE = re.compile(r"temperature", re.IGNORECASE)
-_SYSTEM = re.compile(
-    r"system (role|message|prompt|instruction)s?\b.{0,20}\bnot (supported|allowed|enabled)"
-    r"|not support\w* (the )?system|roles must alternate user/assistant",
-    re.IGNORECASE,
-)
+"""Ways of asking that are given up for one question: more than any endpoint is known to refuse."""
 
 
 @value
@@ -236,42 +217,6 @@ async def open_chat(endpoint: ModelEndpoint, *, price: Price | None = None) -> A
         yield Chat(transport=transport, price=price or Price())
 
 
-def _plainer(structured: Structured, message: str) -> Structured | None:
-    match structured:
-        case "strict":
-            return "json_schema" if _SCHEMA_IS_TOO_MUCH.search(message) else "json_object"
-        case "json_schema":
-            return "json_object"
-        case "json_object":
-            return "tools"
-        case "tools":
-            return "text"
-        case "text":
-            return None
-
-
-def relax(dialect: Dialect, message: str, offer: ToolOffer | None = None) -> Dialect | None:
-    """Return the dialect to try after the endpoint refused with ``message``; None: it is not about the dialect.
-
-    ``offer``: the tools that it was offered.
-    """
-    refused: tuple[tuple[bool, re.Pattern[str], dict[str, Any]], ...] = (
-        (offer is not None and dialect.one_call, _ONE_CALL, {"one_call": False}),
-        (offer is not None and offer.choice == "required" and dialect.must_call, _MUST_CALL, {"must_call": False}),
-        (dialect.system, _SYSTEM, {"system": False}),
-        (dialect.stream_usage, _USAGE, {"stream_usage": False}),
-        (dialect.temperature, _TEMPERATURE, {"temperature": False}),
-        (dialect.limit == "max_tokens", _LIMIT, {"limit": "max_completion_tokens"}),
-    )
-    for can_do_without, pattern, change in refused:
-        if can_do_without and pattern.search(message):
-            return replace(dialect, **change)
-    about = _TOOLS if dialect.structured == "tools" else _FORM
-    if offer is None and about.search(message) and (plainer := _plainer(dialect.structured, message)):
-        return replace(dialect, structured=plainer)
-    return None
-
-
 CALLS_AT_MOST = 64
 """Of one answer; one is asked for."""
 
@@ -340,8 +285,16 @@ class StreamAccumulator:
         if not self.tools:
             text, size = text or "".join(call.arguments for call in delta.calls), 0
         else:
-            for call in delta.calls:
-                self._add(call)
+            for part in delta.calls:
+                # Some endpoints number none of their calls, or all of them 0: then a new id begins a new call.
+                call = next((each for each in reversed(self._calls) if part.index in {None, each.index}), None)
+                if call is None or (part.id and part.name and call.id and part.id != call.id):
+                    call = _Call(index=part.index)
+                    self._calls.append(call)
+                    if len(self._calls) > CALLS_AT_MOST:
+                        raise endless(self.name)
+                call.id, call.name = call.id or part.id, call.name or part.name
+                call.arguments.append(part.arguments)
         self._thoughts.append(delta.reasoning)
         size += len(delta.reasoning)
         if self.first_ms is None and (text or delta.calls):
@@ -353,17 +306,6 @@ class StreamAccumulator:
             self._texts.append(text)
             if self.listener is not None:
                 self.listener(text)
-
-    def _add(self, delta: CallDelta) -> None:
-        """Add a part to the call that it belongs to. Some endpoints number none of them, or all of them 0."""
-        call = next((each for each in reversed(self._calls) if delta.index in {None, each.index}), None)
-        if call is None or (delta.id and delta.name and call.id and delta.id != call.id):
-            call = _Call(index=delta.index)
-            self._calls.append(call)
-            if len(self._calls) > CALLS_AT_MOST:
-                raise endless(self.name)
-        call.id, call.name = call.id or delta.id, call.name or delta.name
-        call.arguments.append(delta.arguments)
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:

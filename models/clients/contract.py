@@ -218,18 +218,13 @@ def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
         del out["maxLength"]
     if out.get("maxItems", 0) > MOST_IN_GRAMMAR:
         out["maxItems"] = MOST_IN_GRAMMAR
-    return _length_in_pattern(out)
-
-
-def _length_in_pattern(schema: dict[str, Any]) -> dict[str, Any]:
-    """Grammar compilers take a pattern or bounds of length, not both (xgrammar: issue 966)."""
-    if "pattern" not in schema:
-        return schema
-    longest = schema.pop("maxLength", None)
-    schema.pop("minLength", None)
-    if longest is not None and schema["pattern"].endswith("]+$"):
-        schema["pattern"] = f"{schema['pattern'][:-2]}{{1,{longest}}}$"
-    return schema
+    if "pattern" in out:
+        # Grammar compilers take a pattern or bounds of length, not both (xgrammar: issue 966).
+        longest = out.pop("maxLength", None)
+        out.pop("minLength", None)
+        if longest is not None and out["pattern"].endswith("]+$"):
+            out["pattern"] = f"{out['pattern'][:-2]}{{1,{longest}}}$"
+    return out
 
 
 def _strict(schema: Any) -> Any:

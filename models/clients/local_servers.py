@@ -36,13 +36,13 @@ async def loaded(client: httpx.AsyncClient, root: str, model: str, *, load: bool
         model: as the server calls it.
         load: whether it may be loaded now, which can take minutes.
     """
-    for look in (_ollama, _lm_studio, _llama_cpp):
+    for look in (ollama, lm_studio, llama_cpp):
         if (seen := await look(client, root, model, load)) is not None:
             return seen
     return ServedModel()
 
 
-async def _ollama(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
+async def ollama(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
     """``/api/ps`` lists what is loaded, with the context that it has; a request without a prompt loads."""
     if not isinstance((await _json(client, "GET", f"{root}/api/version")).get("version"), str):
         return None
@@ -54,7 +54,7 @@ async def _ollama(client: httpx.AsyncClient, root: str, model: str, load: bool) 
     return ServedModel(server="ollama", context=_tokens(mine, "context_length"), loaded=bool(mine))
 
 
-async def _lm_studio(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
+async def lm_studio(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
     """``/api/v0/models`` has the state of each; ``/api/v1/models/load`` loads, else the first question does."""
     listed = await _json(client, "GET", f"{root}/api/v0/models")
     mine = _first(listed.get("data"), lambda entry: entry.get("id") == model)
@@ -68,7 +68,7 @@ async def _lm_studio(client: httpx.AsyncClient, root: str, model: str, load: boo
     return ServedModel(server="lm-studio", context=context, loaded=mine.get("state") == "loaded")
 
 
-async def _llama_cpp(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
+async def llama_cpp(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
     """``/props`` has the context of one slot; a router lists the state of its models and loads them on request."""
     routed = await _json(client, "GET", f"{root}/models")
     mine = _first(routed.get("data"), lambda entry: entry.get("id") == model)
@@ -91,10 +91,10 @@ async def _json(
     """The object that a server answers with; empty where it has none to give."""
     try:
         response = await client.request(method, url, json=body, params=params)
-        found = response.json() if response.is_success else None
+        answer = response.json() if response.is_success else None
     except (httpx.HTTPError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _first(entries: Any, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

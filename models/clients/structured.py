@@ -11,7 +11,7 @@ Models think aloud, wrap JSON in fences, add a sentence before it, a key that wa
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -57,18 +57,25 @@ def json_values(text: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             continue
     yield from embedded(text)
-    yield from _lenient(text)
+    # Our own parser reads what others refuse, character by character in Python: no longer texts, and few places.
+    if len(text) <= LENIENT_CHARS:
+        yield from _objects_in(text, LENIENT_PLACES, _value)
 
 
 def embedded(text: str) -> Iterator[Any]:
     """The strict JSON objects that stand somewhere in a text, at the first ``PLACES`` braces that open."""
+    yield from _objects_in(text, PLACES, _DECODER.raw_decode)
+
+
+def _objects_in(text: str, places: int, decode: Callable[[str, int], tuple[Any, int]]) -> Iterator[Any]:
+    """What a decoder reads at the first braces that open; it goes on behind what it could read."""
     at = text.find("{")
-    for _ in range(PLACES):
+    for _ in range(places):
         if at < 0:
             return
         try:
-            value, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
+            value, end = decode(text, at)
+        except (ValueError, IndexError, RecursionError):
             end = at + 1
         else:
             yield value
@@ -100,7 +107,7 @@ def lenient(text: str) -> Any:
         if len(text) > LENIENT_CHARS:
             raise
         try:
-            value, end = _value(text, 0, 0)
+            value, end = _value(text, 0)
         except (ValueError, IndexError):
             raise error from None
         if text[end:].strip():
@@ -108,23 +115,7 @@ def lenient(text: str) -> Any:
         return value
 
 
-def _lenient(text: str) -> Iterator[Any]:
-    if len(text) > LENIENT_CHARS:
-        return
-    at = text.find("{")
-    for _ in range(LENIENT_PLACES):
-        if at < 0:
-            return
-        try:
-            value, end = _value(text, at, 0)
-        except (ValueError, IndexError):
-            end = at + 1
-        else:
-            yield value
-        at = text.find("{", end)
-
-
-def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
+def _value(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
     """The value that begins here, and where it ends. An index beyond the end: the text was cut off."""
     at = _after_space(text, at)
     if depth > _MOST_DEPTH:
@@ -224,28 +215,23 @@ def without_thoughts(text: str) -> str:
 def read(text: str, answer: type[T]) -> ParsedAnswer[T]:
     """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
     adapter, schema, wrong = TypeAdapter[T](answer), schema_of(answer).json_schema, ""
+    known = schema.get("properties")
     for candidate in _candidates(text):
-        if not _is_about(candidate, schema):
+        # An object without a single known key would pass for an answer where all keys are optional.
+        if known is not None and not (isinstance(candidate, dict) and known.keys() & candidate.keys()):
             continue
         try:
             value = adapter.validate_python(_tidy(candidate, schema))
+            if isinstance(value, Plan):
+                check_plan(value)  # beyond its form: the steps of a plan must be an order that can be worked through
         except ValidationError as error:
-            wrong = wrong or _explain(error)
-            continue
-        if not (senseless := _senseless(value)):
-            return ParsedAnswer(value=value)
-        wrong = wrong or senseless
-    return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
-
-
-def _senseless(candidate: object) -> str:
-    """What is wrong with an answer beyond its form: a plan's steps must be an order that can be worked through."""
-    if isinstance(candidate, Plan):
-        try:
-            check_plan(candidate)
+            wrong = wrong or explained(error)
         except Refused as error:
-            return f"{error.message} {error.hint}".rstrip(".")
-    return ""
+            wrong = wrong or f"{error.message} {error.hint}".rstrip(".")
+        else:
+            return ParsedAnswer(value=value)
+    # What is said is about the first candidate: those that come later are pieces of it, mostly.
+    return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
 
 
 def _candidates(text: str) -> Iterator[Any]:
@@ -267,12 +253,6 @@ def _objects(text: str) -> Iterator[Any]:
             yield from map(unwrapped, candidate.values())
 
 
-def _is_about(candidate: Any, schema: dict[str, Any]) -> bool:
-    """False for an object without a single known key: where all keys are optional it would pass for an answer."""
-    properties = schema.get("properties")
-    return properties is None or (isinstance(candidate, dict) and any(key in properties for key in candidate))
-
-
 def _tidy(data: Any, schema: dict[str, Any]) -> Any:
     """Drop keys that were not asked for, constants, nulls where nothing may be null; put lists where they belong."""
     options = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
@@ -289,11 +269,17 @@ def _tidy(data: Any, schema: dict[str, Any]) -> Any:
     data = unwrapped(data)
     if not isinstance(data, dict):
         return data
-    return {
-        key: _tidy(item, properties[key])
-        for key, item in data.items()
-        if key in properties and "const" not in properties[key] and (item is not None or _nullable(properties[key]))
-    }
+    tidy: dict[str, Any] = {}
+    for key, item in data.items():
+        if key in properties and "const" not in properties[key]:
+            shape = properties[key]
+            # A null for a key that may not be null means that it was left out.
+            if item is not None or "null" in (
+                shape.get("type"),
+                *(part.get("type") for part in shape.get("anyOf", ())),
+            ):
+                tidy[key] = _tidy(item, shape)
+    return tidy
 
 
 def _listed(data: Any, items: dict[str, Any]) -> list[Any]:
@@ -308,12 +294,8 @@ def _listed(data: Any, items: dict[str, Any]) -> list[Any]:
     return [data]
 
 
-def _nullable(schema: dict[str, Any]) -> bool:
-    return schema.get("type") == "null" or any(part.get("type") == "null" for part in schema.get("anyOf", ()))
-
-
-def _explain(error: ValidationError) -> str:
-    """Say what is wrong, for the model: places and reasons, no values."""
-    faults = error.errors(include_input=False, include_url=False, include_context=False)
-    lines = [f"{'.'.join(map(str, fault['loc'])) or 'the answer'}: {fault['msg']}" for fault in faults[:8]]
-    return "; ".join(lines)
+def explained(error: ValidationError, *, most: int = 8, top: str = "the answer") -> str:
+    """Say what is wrong, for the model: places and reasons, no values. ``top`` is what no place is named in."""
+    faults = error.errors(include_input=False, include_url=False, include_context=False)[:most]
+    places = (".".join(str(part) for part in fault["loc"] if part != top) or top for fault in faults)
+    return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, faults, strict=True))

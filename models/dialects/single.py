@@ -80,11 +80,8 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
         change = change_of(edits, commands)
         change = replace(change, commit_message=message, notes=prose, cmd_outputs=tuple(outputs))
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False, include_context=False)
-        told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:4])
-        return ChangeReading(
-            thought=prose, problem=f"The change cannot be used: {told}.", example=_EXAMPLE, code="bad_arguments"
-        )
+        problem = f"The change cannot be used: {structured.explained(error, most=4)}."
+        return ChangeReading(thought=prose, problem=problem, example=_EXAMPLE, code="bad_arguments")
     return ChangeReading(change=change, thought=prose, ignored=" ".join(notes))
 
 

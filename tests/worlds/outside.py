@@ -40,9 +40,9 @@ from domain.text import definitions, passages
 from domain.text.charsets import declarations
 from domain.text.elision import elision
 from models import errors
-from models.clients import chat
+from models.clients import dialect
 from models.clients.contract import Dialect
-from models.clients.openai import _with_text_arguments
+from models.clients.openai import with_text_arguments
 from models.clients.structured import json_values, read, without_thoughts
 from models.contract import estimated
 from models.dialects import single as single_dialect
@@ -198,8 +198,8 @@ PARSERS = (
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
     Parser("models.clients.structured", lambda text: list(json_values(text))),
     Parser("models.clients.structured", lambda text: list(json_values(f"{{'a': [{text}"))),
-    Parser("models.clients.openai", lambda text: _with_text_arguments(f"data: {text}".encode())),
-    Parser("models.clients.chat", lambda text: chat.relax(Dialect(), text)),
+    Parser("models.clients.openai", lambda text: with_text_arguments(f"data: {text}".encode())),
+    Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
     Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),
