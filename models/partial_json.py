@@ -55,7 +55,7 @@ class PartialChange:
         """What a reader gets to see of this piece; of an answer in fenced blocks all of it."""
         if self._json is None:
             self._begun += text
-            text, self._json = self._begun, _is_json(self._begun)
+            text, self._json = self._begun, begins_json(self._begun)
             if self._json is None:
                 return []
             self._begun = ""
@@ -76,7 +76,13 @@ class PartialChange:
             elif self._escape or char == "\\":
                 yield from self._escaped(char)
             elif char == '"':
-                yield from self._closed()
+                string, self._letters = "".join(self._letters), None
+                if self._is_key:
+                    self._keys[-1] = string
+                elif self._key in _WHOLE:
+                    yield (_WHOLE[self._key], string)
+                elif self._key in _STREAMED:
+                    yield ("text", "\n")
             else:
                 yield from self._write(char)
 
@@ -116,9 +122,9 @@ class PartialChange:
         if mark[0] != "u":
             yield from self._write(_ESCAPES.get(mark, mark))
         elif all(digit in "0123456789abcdefABCDEF" for digit in mark[1:]):
-            yield from self._unit(int(mark[1:], 16))
+            yield from self._write_unit(int(mark[1:], 16))
 
-    def _unit(self, unit: int) -> Iterator[Piece]:
+    def _write_unit(self, unit: int) -> Iterator[Piece]:
         """One UTF-16 unit; what lies beyond the first plane comes as two of them."""
         if unit >> 10 == 0xD800 >> 10:
             self._high = unit
@@ -128,17 +134,8 @@ class PartialChange:
         else:
             yield from self._write(chr(unit))
 
-    def _closed(self) -> Iterator[Piece]:
-        text, self._letters = "".join(self._letters or ()), None
-        if self._is_key:
-            self._keys[-1] = text
-        elif self._key in _WHOLE:
-            yield (_WHOLE[self._key], text)
-        elif self._key in _STREAMED:
-            yield ("text", "\n")
 
-
-def _is_json(begun: str) -> bool | None:
+def begins_json(begun: str) -> bool | None:
     """Whether an answer that begins like this is JSON; words and a fence may come first. None: it is not known yet."""
     fence = begun.find("```")
     brace = begun.find("{", 0, _PROSE)

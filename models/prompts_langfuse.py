@@ -84,7 +84,7 @@ class LangfusePrompts:
                     answer = await langfuse.prompts.get(
                         PREFIX + self.name, label=label, request_options={"max_retries": 0}
                     )
-                return _prompt_of(self.name, label, answer)
+                return prompt_of(self.name, label, answer)
             except errors.ApiError as error:
                 if error.status_code == httpx.codes.NOT_FOUND:
                     return None  # taken away there: our file again
@@ -112,7 +112,7 @@ class LangfusePrompts:
             ) from None
 
 
-def _prompt_of(name: str, label: Label, answer: Any) -> Prompt:
+def prompt_of(name: str, label: Label, answer: Any) -> Prompt:
     """Make a prompt of what Langfuse answered.
 
     Raises:

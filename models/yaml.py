@@ -45,7 +45,10 @@ def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
     try:
         return TypeAdapter[T](shape).validate_python({} if data is None else data)
     except ValidationError as error:
-        faults = [(_mark(tree, e["loc"]), f"{_dotted(e['loc'])}: {e['msg']}") for e in error.errors()[:10]]
+        faults = [
+            (mark_of(tree, e["loc"]), f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}")
+            for e in error.errors()[:10]
+        ]
         raise _refused(name, faults, code) from error
 
 
@@ -56,11 +59,7 @@ def _refused(name: str, faults: Sequence[tuple[yaml.Mark | None, str]], code: st
     return Refused("\n".join(lines), code=code, hint="Correct the file; docs/models.md has an example of each part.")
 
 
-def _dotted(place: Sequence[int | str]) -> str:
-    return ".".join(map(str, place)) or "the file"
-
-
-def _mark(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | None:
+def mark_of(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | None:
     """Where a fault is: the deepest node of the file on the way to it."""
     if node is None:
         return None

@@ -11,7 +11,7 @@ from models.dialects import markers
 from models.dialects.fences import Block
 
 Kind = Literal["open", "search", "run", "edit", "done", "ask"]
-_SAID = {
+_WORDS_OF = {
     "open": "open read view cat",
     "search": "search grep find",
     "run": "run exec execute",
@@ -21,7 +21,7 @@ _SAID = {
     "done": "done finish submit",
     "ask": "ask question",
 }
-VERBS = {word: verb for verb, words in _SAID.items() for word in words.split()}
+VERBS = {word: verb for verb, words in _WORDS_OF.items() for word in words.split()}
 """First word of an info string → what is to be done."""
 _SHELLS = frozenset({"bash", "sh", "shell", "console", "zsh", "shellsession", "shell-session", "terminal"})
 _DIFFS = frozenset({"diff", "patch", "udiff"})
@@ -62,7 +62,7 @@ def parse_block(block: Block) -> ParsedBlock | None:
     """Read a block; None: an illustration."""
     if any(line in block.body for line in _TEMPLATES):
         return ParsedBlock(kind="edit", problem="You copied the template.", code="template_copied")
-    word, rest = _words(block.info)
+    word, rest = split_info(block.info)
     verb = VERBS.get(word.lower())
     body = block.body
     if verb is None and word.lower() in _SHELLS and not (rest and looks_like_path(_path(rest)) and body):
@@ -83,12 +83,15 @@ def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:
         case "open":
             first, *more = [line for line in (rest, *body.split("\n")) if line.strip()] or [""]
             path, start, end = place_of(first.strip())
+            others = ", ".join(line.strip() for line in more)[:300]
             return ParsedBlock(
-                kind="open", values=(("path", path), ("first", start), ("last", end)), problem=_also(more)
+                kind="open",
+                values=(("path", path), ("first", start), ("last", end)),
+                problem=f"Only the first file was opened, not {others}." if more else "",
             )
         case "search":
             return ParsedBlock(
-                kind="search", values=_search([line for line in (rest, *body.split("\n")) if line.strip()])
+                kind="search", values=search_values([line for line in (rest, *body.split("\n")) if line.strip()])
             )
         case "run":
             command = unprompted("\n".join(part for part in (rest, body) if part.strip()))
@@ -136,9 +139,9 @@ def _of_language(block: Block, word: str, rest: str) -> ParsedBlock | None:
 def _edit(path: str, body: str, language: str) -> ParsedBlock:
     """Groups between markers, a unified diff, or a whole file."""
     if markers.has_markers(body):
-        found, whole = markers.groups(body)
+        groups, whole = markers.groups(body)
         here, edits = path, list[EditBlock]()
-        for group in found:
+        for group in groups:
             named = _path(group.before)
             here = named if looks_like_path(named) and ("/" in named or _EXTENSION.search(named)) else here
             edits.append(
@@ -190,7 +193,8 @@ def unprompted(text: str) -> str:
     return "\n".join(typed if typed and _PROMPT.match(lines[0]) else lines).strip()
 
 
-def _search(lines: list[str]) -> tuple[tuple[str, Any], ...]:
+def search_values(lines: list[str]) -> tuple[tuple[str, Any], ...]:
+    """What a search block says: ``query``, ``where`` and ``how``, each once; the first line is the query, mostly."""
     query, where, how = "", "", "words"
     for line in lines:
         key, colon, text = line.strip().partition(":")
@@ -206,8 +210,23 @@ def _search(lines: list[str]) -> tuple[tuple[str, Any], ...]:
 
 
 def _diff(path: str, text: str) -> ParsedBlock | None:
-    edits = tuple(_hunks(path, text))
-    return ParsedBlock(kind="edit", edits=edits) if edits else None
+    """The edits that a unified diff means; what its headers count is not believed."""
+    lines = text.removesuffix("\n").split("\n")
+    hunk, inside = _Hunk(path, path), False
+    edits: list[EditBlock] = []
+    for line, following in pairwise([*lines, ""]):
+        # Models forget headers of hunks, and write wrong line numbers into them: lines with a sign are a hunk anyway.
+        if line.startswith("--- ") and following.startswith("+++ "):
+            edits += hunk.flush()
+            hunk.old, hunk.new, inside = _side(line[4:], "a/"), _side(following[4:], "b/"), False
+        elif line.startswith(("@@", "diff --git ")):
+            edits += hunk.flush()
+            inside = line.startswith("@@")
+        elif inside or (line[:1] and line[0] in "+- " and not line.startswith("+++ ")):
+            inside = True
+            hunk.take(line)
+    edits += hunk.flush()
+    return ParsedBlock(kind="edit", edits=tuple(edits)) if edits else None
 
 
 @dataclass(slots=True)
@@ -240,29 +259,12 @@ class _Hunk:
         self.before, self.after = [], []
 
 
-def _hunks(path: str, text: str) -> Iterator[EditBlock]:
-    """The edits that a unified diff means; what its headers count is not believed."""
-    lines = text.removesuffix("\n").split("\n")
-    hunk, inside = _Hunk(path, path), False
-    for line, following in pairwise([*lines, ""]):
-        if line.startswith("--- ") and following.startswith("+++ "):
-            yield from hunk.flush()
-            hunk.old, hunk.new, inside = _side(line[4:], "a/"), _side(following[4:], "b/"), False
-        elif line.startswith(("@@", "diff --git ")):
-            yield from hunk.flush()
-            inside = line.startswith("@@")
-        elif inside or (line[:1] and line[0] in "+- " and not line.startswith("+++ ")):
-            inside = True
-            hunk.take(line)
-    yield from hunk.flush()
-
-
 def _side(text: str, prefix: str) -> str:
     return _unquoted(text.split("\t", 1)[0].strip()).removeprefix(prefix)
 
 
-def _words(info: str) -> tuple[str, str]:
-    """The first word of an info string, and the rest."""
+def split_info(info: str) -> tuple[str, str]:
+    """The first word of an info string, and the rest: also of ``edit:a.py``, ``.python``, ``{bash}``."""
     word, _, rest = info.strip().partition(" ")
     head, colon, tail = word.partition(":")
     if colon and tail and "/" not in head and "." not in head:
@@ -311,7 +313,3 @@ def _commented(body: str) -> tuple[str, str]:
     label = _unquoted(label.removesuffix(":"))
     # A comment that only ends like a file ("# see a.py") is none: it has to be a path and nothing else.
     return (label, rest) if label and looks_like_path(label) and _EXTENSION.search(label) else ("", body)
-
-
-def _also(more: list[str]) -> str:
-    return f"Only the first file was opened, not {', '.join(line.strip() for line in more)[:300]}." if more else ""

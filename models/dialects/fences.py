@@ -75,8 +75,15 @@ def split(text: str, *, verbs: frozenset[str] = frozenset()) -> Answer:
             if not closed and doubtful and careful:
                 careful = False  # once for the whole answer: time stays linear
                 end, closed, _ = _end(lines, at, fence, frozenset(), careful=False)
-            blocks.append(Block(fence.info, _body(lines[at + 1 : end], fence), before, closed))
-            at = end + (closed and end < len(lines) and _closes(lines[end], fence))
+            body = lines[at + 1 : end]
+            if fence.crlf:
+                body = [line.removesuffix("\r") for line in body]
+            if fence.indent:  # of a list, say: what its lines have of that indent is none of theirs
+                body = [line[min(fence.indent, len(line) - len(line.lstrip(" \t"))) :] for line in body]
+            blocks.append(Block(fence.info, "".join(f"{line}\n" for line in body), before, closed))
+            # What ended the block may be the fence of the next one: that is not passed over.
+            last = _fence_of(lines[end]) if closed and end < len(lines) else None
+            at = end + (last is not None and last.closes(fence))
         prose.append("")
     return Answer(tuple(blocks), "\n".join(prose).strip())
 
@@ -92,11 +99,6 @@ def _fence_of(line: str) -> _Fence | None:
             return None
         info, one_line = inner, True
     return _Fence(mark, info, match.start(1), line.endswith("\r"), one_line)
-
-
-def _closes(line: str, fence: _Fence) -> bool:
-    other = _fence_of(line)
-    return other is not None and other.closes(fence)
 
 
 def _end(
@@ -124,11 +126,3 @@ def _end(
                 return at, True, doubtful
             depth, doubtful = depth + 1, True
     return len(lines), False, doubtful
-
-
-def _body(lines: list[str], fence: _Fence) -> str:
-    if fence.crlf:
-        lines = [line.removesuffix("\r") for line in lines]
-    if fence.indent:
-        lines = [line[min(fence.indent, len(line) - len(line.lstrip(" \t"))) :] for line in lines]
-    return "".join(f"{line}\n" for line in lines)

@@ -60,7 +60,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
         answer: as it came, without its thoughts.
         cut: it ended at the limit of tokens: what it ends with is not whole.
     """
-    if (change := _object(answer)) is not None:
+    if (change := json_change(answer)) is not None:
         return ChangeReading(change=change)
     parts, prose = text.parsed_blocks(answer, cut=cut)
     whole = [part for part in parts if part is not None]
@@ -68,7 +68,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     if any(part.kind == "edit" and not part.weak and not part.code for part in whole):
         whole = [part for part in whole if not part.weak]
     edits = [edit for part in whole for edit in part.edits]
-    commands, outputs = _commands([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
+    commands, outputs = split_outputs([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
     done = next((dict(part.values) for part in whole if part.kind == "done"), None)
     if not edits and not commands and done is None:
         return _nothing(answer, prose, whole, lost=lost)
@@ -85,7 +85,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     return ChangeReading(change=change, thought=prose, ignored=" ".join(notes))
 
 
-def _commands(blocks: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_outputs(blocks: Sequence[str]) -> tuple[list[str], list[str]]:
     """The commands, and the paths that lines ``outputs: …`` name."""
     commands: list[str] = []
     outputs: list[str] = []
@@ -132,7 +132,7 @@ def _nothing(answer: str, prose: str, parts: Sequence[ParsedBlock], *, lost: boo
     return ChangeReading(thought=prose, problem=problem, example=_EXAMPLE, code="no_action")
 
 
-def _object(answer: str) -> CodeChange | None:
+def json_change(answer: str) -> CodeChange | None:
     """The change, where the answer is a JSON object: in a fence, after words, or as it is."""
     if not (answer.lstrip().startswith("{") or "```json" in answer or '"files_to_' in answer):
         return None

@@ -36,6 +36,13 @@ Edit = TypeVar("Edit", EditBlock, FileEdit)
 
 _BEGIN = frozenset(VERBS)
 _THOUGHT = re.compile(r"\s*<(think(?:ing)?)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_NEEDED = {
+    "open": ("path", "it names no file"),
+    "search": ("query", "it says nothing to look for"),
+    "run": ("command", "it has no command"),
+    "ask": ("question", "it asks nothing"),
+}
+"""What an action has to have, and what is wrong where it is empty."""
 _EXAMPLE = "Write one fenced block, for example:\n\n```open\nREADME.md\n```"
 
 
@@ -56,7 +63,9 @@ def read(answer: str, *, cut: bool = False) -> Reading:
     lost = cut and (not parts or parts[-1] is None)
     whole = [part for part in parts if part is not None]
     if not whole:
-        return cut_off(prose) if lost else _nothing(answer, prose)
+        empty = "Your answer was empty." if not answer.strip() else "There is no action in your answer, only words."
+        none = Reading(thought=prose, problem=empty, example=_EXAMPLE, code="no_action")
+        return cut_off(prose) if lost else none
     plain = [part for part in whole if not part.weak]
     first = (plain or whole)[0]
     begun = whole.index(first)
@@ -73,11 +82,13 @@ def read(answer: str, *, cut: bool = False) -> Reading:
     else:
         values = dict(first.values)
     action, wrong = checked(first.kind, values)
-    problem = wrong if action is None else _emptiness(action)
-    if problem:
+    # An empty text is a value of its type, and still no action.
+    key, emptiness = _NEEDED.get(first.kind, ("", ""))
+    wrong = wrong or (emptiness if key and not getattr(action, key) else "")
+    if wrong:
         return Reading(
             thought=prose,
-            problem=f"The {first.kind} block cannot be used: {problem}.",
+            problem=f"The {first.kind} block cannot be used: {wrong}.",
             example=_example(first.kind),
             code="bad_arguments",
         )
@@ -188,26 +199,6 @@ def cut_off(prose: str) -> Reading:
     )
 
 
-def _nothing(answer: str, prose: str) -> Reading:
-    empty = "Your answer was empty." if not answer.strip() else "There is no action in your answer, only words."
-    return Reading(thought=prose, problem=empty, example=_EXAMPLE, code="no_action")
-
-
-def _emptiness(action: CoderAction) -> str:
-    """What an action lacks that its type does not ask for."""
-    match action:
-        case OpenAction(path=""):
-            return "it names no file"
-        case SearchAction(query=""):
-            return "it says nothing to look for"
-        case RunAction(command=""):
-            return "it has no command"
-        case AskAction(question=""):
-            return "it asks nothing"
-        case _:
-            return ""
-
-
 def _example(kind: str) -> str:
     lines = {
         "open": "```open\nsrc/app.py:1-80\n```",
@@ -222,27 +213,25 @@ def _example(kind: str) -> str:
 
 def render(action: CoderAction, thought: str = "") -> str:
     """Write an action as an answer that ``read`` reads as the same one; texts of edits end with a line feed then."""
-    return f"{thought}\n\n{_blocks(action)}".lstrip("\n")
-
-
-def _blocks(action: CoderAction) -> str:
     match action:
         case OpenAction():
-            said = action.first or action.last or place_of(action.path) != (action.path, 0, 0)
+            # A path that would be read as one with lines ("a:1") is written with lines, too: then it is read right.
+            lines = action.first or action.last or place_of(action.path) != (action.path, 0, 0)
             last = str(action.last) if action.last or not action.first else ""
-            return _fenced("open", f"{action.path}:{action.first}-{last}\n" if said else f"{action.path}\n")
+            block = _fenced("open", f"{action.path}:{action.first}-{last}\n" if lines else f"{action.path}\n")
         case SearchAction():
             plain = action.how == "words" and ":" not in action.query
             query = action.query if plain else f"{action.how}: {action.query}"
-            return _fenced("search", f"{query}\n" + (f"in: {action.where}\n" if action.where else ""))
+            block = _fenced("search", f"{query}\n" + (f"in: {action.where}\n" if action.where else ""))
         case RunAction():
-            return _fenced("run", markers.ended(action.command))
+            block = _fenced("run", markers.ended(action.command))
         case DoneAction():
-            return _fenced("done", action.message + "\n" + (f"\n{action.notes}\n" if action.notes else ""))
+            block = _fenced("done", action.message + "\n" + (f"\n{action.notes}\n" if action.notes else ""))
         case AskAction():
-            return _fenced("ask", markers.ended(action.question))
+            block = _fenced("ask", markers.ended(action.question))
         case EditAction():
-            return "\n".join(_edits(action.edits))
+            block = "\n".join(_edits(action.edits))
+    return f"{thought}\n\n{block}".lstrip("\n")
 
 
 def _edits(edits: Sequence[EditBlock]) -> list[str]:

@@ -47,7 +47,7 @@ from models.clients.structured import json_values, read, without_thoughts
 from models.contract import estimated
 from models.dialects import single as single_dialect
 from models.dialects import text as text_dialect
-from models.experts import _word
+from models.experts import word_pattern
 from models.partial_json import PartialChange
 from models.policy import parse_policy
 from models.prompts import Prompt
@@ -193,7 +193,7 @@ PARSERS = (
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<function=open>{text}")),
     Parser("models.dialects.single", single_dialect.read),
     Parser("models.contract", estimated),
-    Parser("models.experts", lambda text: _word("sql").search(text)),
+    Parser("models.experts", lambda text: word_pattern("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
     Parser("models.clients.structured", lambda text: list(json_values(text))),
