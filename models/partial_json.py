@@ -122,17 +122,15 @@ class PartialChange:
         if mark[0] != "u":
             yield from self._write(_ESCAPES.get(mark, mark))
         elif all(digit in "0123456789abcdefABCDEF" for digit in mark[1:]):
-            yield from self._write_unit(int(mark[1:], 16))
-
-    def _write_unit(self, unit: int) -> Iterator[Piece]:
-        """One UTF-16 unit; what lies beyond the first plane comes as two of them."""
-        if unit >> 10 == 0xD800 >> 10:
-            self._high = unit
-        elif unit >> 10 == 0xDC00 >> 10:
-            high, self._high = self._high, 0
-            yield from self._write(chr(0x10000 + ((high & 0x3FF) << 10) + (unit & 0x3FF)) if high else "\ufffd")
-        else:
-            yield from self._write(chr(unit))
+            # One UTF-16 unit; what lies beyond the first plane comes as two of them.
+            unit = int(mark[1:], 16)
+            if unit >> 10 == 0xD800 >> 10:
+                self._high = unit
+            elif unit >> 10 == 0xDC00 >> 10:
+                high, self._high = self._high, 0
+                yield from self._write(chr(0x10000 + ((high & 0x3FF) << 10) + (unit & 0x3FF)) if high else "\ufffd")
+            else:
+                yield from self._write(chr(unit))
 
 
 def begins_json(begun: str) -> bool | None:

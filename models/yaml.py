@@ -64,19 +64,15 @@ def mark_of(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | N
     if node is None:
         return None
     for step in place:
-        child = _inside(node, step)
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            child = node.value[step]
+        elif isinstance(node, yaml.MappingNode):
+            entries = {key.value: (key, part) for key, part in reversed(node.value)}
+            key, part = entries.get(str(step), (None, None))
+            # An unknown key is itself the fault; a wrong value stands behind its key.
+            child = key if isinstance(part, yaml.ScalarNode) and not part.value else part
         if child is None:
             break
         node = child
     return node.start_mark
-
-
-def _inside(node: yaml.Node, step: int | str) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        for key, child in node.value:
-            if key.value == str(step):
-                # An unknown key is itself the fault; a wrong value stands behind its key.
-                return child if not isinstance(child, yaml.ScalarNode) or child.value else key
-    return None

@@ -16,7 +16,7 @@ from models.policy import Entitlement, HeldEntitlement, ModelPolicy, entitlement
 from models.yaml import read_yaml
 
 Kind = Literal["analyze", "fix", "validate", "document"]
-"""What a model is model for (E1). The planner analyses, the coder fixes, the reviewer validates."""
+"""What a model is asked for (E1). The planner analyses, the coder fixes, the reviewer validates."""
 KIND_OF: dict[Role, Kind] = {"planner": "analyze", "coder": "fix", "reviewer": "validate", "chat": "document"}
 
 Money = Annotated[Decimal, Field(ge=0)]
@@ -290,7 +290,20 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         dialects=(*theirs.dialects, *ours.dialects),
         persistence=theirs.persistence or ours.persistence or Persistence(),
     )
-    return _checked(catalogue, str(path or HERE / "catalogue.yaml"))
+    # What only the whole can tell: that what is named exists. A user's strategy may name one of our models.
+    ids, ids_of_experts = {card.id for card in catalogue.models}, {expert.id for expert in catalogue.experts}
+    picks = [(name, pick.model) for name, each in catalogue.strategies.items() for pick in each.tasks.values()]
+    unknown = [f"strategy {name!r} wants the model {model!r}" for name, model in picks if model and model not in ids]
+    adapters = [(card.id, expert) for card in catalogue.models for expert in card.lora]
+    unknown += [
+        f"{model} has an adapter for {expert!r}, which is no expert"
+        for model, expert in adapters
+        if expert not in ids_of_experts
+    ]
+    if unknown:
+        name = str(path or HERE / "catalogue.yaml")
+        raise Refused(f"{name}: {'; '.join(unknown)}", code="catalogue_invalid", hint="Name what exists, or add it.")
+    return catalogue
 
 
 def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -299,20 +312,3 @@ def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ..
     listed = {entry.id for entry in ours}
     new = tuple(entry for entry in theirs if entry.id not in listed)
     return (*new, *(changed.get(entry.id, entry) for entry in ours))
-
-
-def _checked(catalogue: Catalogue, name: str) -> Catalogue:
-    """Check what only the whole can tell: that what is named exists."""
-    ids = {card.id for card in catalogue.models}
-    picks = [(s, pick.model) for s, strategy in catalogue.strategies.items() for pick in strategy.tasks.values()]
-    lost = [f"strategy {s!r} wants the model {model!r}" for s, model in picks if model and model not in ids]
-    experts = {expert.id for expert in catalogue.experts}
-    lost += [
-        f"{c.id} has an adapter for {e!r}, which is no expert"
-        for c in catalogue.models
-        for e in c.lora
-        if e not in experts
-    ]
-    if lost:
-        raise Refused(f"{name}: {'; '.join(lost)}", code="catalogue_invalid", hint="Name what exists, or add it.")
-    return catalogue

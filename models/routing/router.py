@@ -35,7 +35,7 @@ Health = Literal["up", "slow", "down"]
 
 @value
 class RouteRequest:
-    """What a model is tiers for."""
+    """What a model is chosen for."""
 
     role: Role
     strategy: str = "balanced"
@@ -89,7 +89,7 @@ def route(
     the strategy's preference, then as the catalogue has it.
     """
     health = health or {}
-    wish = _wish(request, catalogue)
+    wish = pick_for(request, catalogue)
     fitting: list[ModelCard] = []
     out: list[str] = []
     for card in catalogue.models:
@@ -100,7 +100,7 @@ def route(
             fitting.append(card)
     strategy = catalogue.strategy(request.strategy)
     order = sorted(
-        fitting, key=lambda card: (_distance(card, wish), health.get(card.id) == "slow", _liking(card, strategy))
+        fitting, key=lambda card: (distance(card, wish), health.get(card.id) == "slow", preference(card, strategy))
     )
     choices = tuple(
         RankedModel(card=c, asked_as=c.lora.get(request.expert or "", c.id), worst_cost=worst_cost(c, request))
@@ -109,7 +109,7 @@ def route(
     return Route(choices=choices, reason=_reason(request, wish, choices), passed_over=tuple(out[:200]))
 
 
-def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
+def pick_for(request: RouteRequest, catalogue: Catalogue) -> Pick:
     """What the strategy wants for this kind of work, raised to the tier that is asked for."""
     if request.override is not None:
         return Pick(model=request.override)
@@ -129,30 +129,27 @@ def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
 def _unfit(
     card: ModelCard, request: RouteRequest, policy: ModelPolicy, health: Health, money_left: Decimal | None
 ) -> str:
-    if request.override is not None and card.id != request.override:
-        return "another model is set for everything"
-    if request.provider not in {None, card.provider, card.id}:
-        return f"it is not of {request.provider}"
-    if why := _forbidden(card, request, policy):
-        return why
-    if request.role not in card.roles and request.override is None:
-        return f"it is no {request.role}"
-    if health == "down":
-        return "it does not answer"
-    if card.context < request.tokens_in + request.tokens_out:
-        return f"its context of {card.context} tokens is too short"
-    if money_left is not None and worst_cost(card, request) > money_left:
-        return "it could cost more than is left of the budget"
-    return ""
-
-
-def _forbidden(card: ModelCard, request: RouteRequest, policy: ModelPolicy) -> str:
-    if not policy.allows(card.provider, card.id):
-        return "the policy does not allow it"
+    """Why a model cannot be asked; empty: it can. The first reason is said: rules come before what may change."""
     entitlement = request.entitlement.entitlement
-    if request.override is None and not entitlement.allows(card.tier):
-        return f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
-    return ""
+    too_good = request.override is None and not entitlement.allows(card.tier)
+    ends = f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
+    reasons = (
+        (request.override not in {None, card.id}, "another model is set for everything"),
+        (request.provider not in {None, card.provider, card.id}, f"it is not of {request.provider}"),
+        (not policy.allows(card.provider, card.id), "the policy does not allow it"),
+        (too_good, ends),
+        (request.role not in card.roles and request.override is None, f"it is no {request.role}"),
+        (health == "down", "it does not answer"),
+        (
+            card.context < request.tokens_in + request.tokens_out,
+            f"its context of {card.context} tokens is too short",
+        ),
+        (
+            money_left is not None and worst_cost(card, request) > money_left,
+            "it could cost more than is left of the budget",
+        ),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
 
 def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:
@@ -160,8 +157,11 @@ def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:
     return card.price.of(Usage(tokens_in=request.tokens_in, tokens_out=request.tokens_out))
 
 
-def _distance(card: ModelCard, wish: Pick) -> int:
-    """0: exactly what is tiers. Better ones come before worse ones: a task fails by too weak a model."""
+def distance(card: ModelCard, wish: Pick) -> int:
+    """How far a model is from what a strategy wants; 0: exactly that.
+
+    Better ones come before worse ones: a task fails by too weak a model.
+    """
     if wish.model is not None:
         return 0 if card.id == wish.model else 1
     if wish.tier is None:
@@ -170,7 +170,8 @@ def _distance(card: ModelCard, wish: Pick) -> int:
     return 2 * steps if steps >= 0 else -2 * steps + 1
 
 
-def _liking(card: ModelCard, strategy: Strategy) -> tuple[Decimal | float, ...]:
+def preference(card: ModelCard, strategy: Strategy) -> tuple[Decimal | float, ...]:
+    """What a strategy sorts equals by: the smaller comes first."""
     match strategy.prefer:
         case "price":
             return (_price(card),)

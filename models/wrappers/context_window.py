@@ -101,13 +101,13 @@ class Compactor:
         opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
         if not turns:
             return self._compacted(opening, 0)
-        start = self._start(opening, turns, facts)
+        start = self.first_kept(opening, turns, facts)
         note = _note(start, facts)
         rest = turns[start:]
         left = self.room * FULL - estimated_prompt((*opening, *note), self.estimate)
         return self._compacted((*opening, *note, *self._shortened(rest, left)), start)
 
-    def _start(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
+    def first_kept(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
         """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
         sizes = [self.estimate(turn.text) + PER_MESSAGE for turn in turns]
         fixed = estimated_prompt((*opening, *_note(len(turns), facts)), self.estimate)
@@ -131,7 +131,7 @@ class Compactor:
             rules = [message for message in whole if message.role == "system"]
             others = [self.estimate(message.text) for message in whole if message.role != "system"]
             left = room - estimated_prompt(rules, self.estimate) - PER_MESSAGE * len(others)
-            most = _share(others, left * tight)
+            most = water_level(others, left * tight)
             messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
             tight *= TIGHTER_CUT
         return messages
@@ -167,8 +167,8 @@ class Compactor:
         return Compacted(messages=messages, dropped=dropped, tokens=estimated_prompt(messages, self.estimate))
 
 
-def _share(sizes: Sequence[int], room: float) -> float:
-    """The size to which the larger ones are cut, so that all of them have room; the smaller ones stay as they are."""
+def water_level(sizes: Sequence[int], room: float) -> float:
+    """Water-filling: the size to which the larger ones are cut, so that all have room; the smaller ones stay."""
     left, most = room, 0.0
     for place, size in enumerate(sorted(sizes)):
         most = left / (len(sizes) - place)
@@ -268,13 +268,24 @@ async def open_tokenizer(endpoint: ModelEndpoint) -> AsyncGenerator[Tokenizer | 
 
 
 @dataclass(slots=True)
-class _Served:
+class ServedContext:
     """What the endpoint said about its context; None until it said something."""
 
     tokens: int | None = None
     scale: float = 1.0
+    """Share of it that is used: less, each time that what we took to fit was refused."""
     factor: float | None = None
     """Tokens by the endpoint's tokenizer for each token of our estimate; None: not counted yet."""
+
+    def learn(self, tokens: int | None, settings: ModelSettings) -> bool:
+        """Take in what a refusal says is served; False when there is nothing more to try."""
+        if tokens is None or tokens < SMALLEST:
+            return False
+        if self.tokens == tokens:
+            self.scale *= TIGHTER
+            return tokens * self.scale > min(settings.max_tokens, tokens // 2)
+        self.tokens, self.scale = tokens, 1.0
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +298,7 @@ class ContextWindow(Wrapper):
 
     estimate: Estimator = estimated
     tokenizer: TokenCounter | None = None
-    served: _Served = field(default_factory=_Served, repr=False, compare=False)
+    served: ServedContext = field(default_factory=ServedContext, repr=False, compare=False)
 
     async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``."""
@@ -296,7 +307,7 @@ class ContextWindow(Wrapper):
             try:
                 return await self.model.ask(self._fitting(question))
             except ContextTooLong as error:
-                if not self._learn(error.max_tokens, question.settings):
+                if not self.served.learn(error.max_tokens, question.settings):
                     raise
         return await self.model.ask(self._fitting(question))
 
@@ -325,7 +336,10 @@ class ContextWindow(Wrapper):
         settings = replace(settings, max_tokens=min(settings.max_tokens, max(1, self.served.tokens // 2)))
         room = int(self.served.tokens * self.served.scale)
         reserve = settings.max_tokens + math.ceil(self._of_tools(question) * (self.served.factor or 1.0))
-        compactor = Compactor(served=room, reserve=reserve, estimate=self._scaled)
+        factor = self.served.factor or 1.0
+        compactor = Compactor(
+            served=room, reserve=reserve, estimate=lambda text: math.ceil(self.estimate(text) * factor)
+        )
         try:
             messages = compactor.keep(question.messages, facts=question.facts).messages
         except ContextTooLong:
@@ -335,17 +349,3 @@ class ContextWindow(Wrapper):
     def _of_tools(self, question: Question[T]) -> int:
         """Tokens of the tools that are offered, by our estimate."""
         return self.estimate(tools_text(question.tools)) if question.tools else 0
-
-    def _scaled(self, text: str) -> int:
-        """Our estimate, corrected by what the endpoint's tokenizer counted."""
-        return math.ceil(self.estimate(text) * (self.served.factor or 1.0))
-
-    def _learn(self, tokens: int | None, settings: ModelSettings) -> bool:
-        """Take in what the endpoint says; False when there is nothing more to try."""
-        if tokens is None or tokens < SMALLEST:
-            return False
-        if self.served.tokens == tokens:
-            self.served.scale *= TIGHTER
-            return tokens * self.served.scale > min(settings.max_tokens, tokens // 2)
-        self.served.tokens, self.served.scale = tokens, 1.0
-        return True

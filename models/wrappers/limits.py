@@ -247,18 +247,13 @@ class Quota(Wrapper):
             RateLimited: the minute is full; ``retry_after`` says when there is room.
             Refused: ``quota_reached``, the day is full.
         """
-        await self._count()
-        return await self.model.ask(question)
-
-    async def _count(self) -> None:
         now = self.clock()
         day = _window(self.limits.daily_calls, now - now % DAY)
         minute = _window(self.limits.rpm, now - MINUTE)
-        if not (windows := (*day, *minute)):
-            return
-        full = await self.counters.take(self.counted_as, at=now, windows=windows)
+        windows = (*day, *minute)
+        full = await self.counters.take(self.counted_as, at=now, windows=windows) if windows else None
         if full is None:
-            return
+            return await self.model.ask(question)
         if full.window in minute and full.window.calls > 0:
             raise RateLimited(
                 f"{self.called or self.counted_as} may be asked {full.window.calls} times a minute.",

@@ -41,17 +41,15 @@ class Retry(Wrapper):
             except Unreadable:
                 raise
             except Transient as error:
-                wait = self._pause(error, attempt)
+                # Jitter: who was refused together does not come again together.
+                backoff = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
+                wait = backoff * (0.5 + self.jitter() / 2)
+                if isinstance(error, RateLimited) and error.retry_after is not None:
+                    wait = error.retry_after
                 if self.clock() + wait >= ends_at:
                     raise  # there would be no time left for an answer
             await self.pause(wait)
         return await self.model.ask(_within(question, max(ends_at - self.clock(), 0.001)))
-
-    def _pause(self, error: Transient, attempt: int) -> float:
-        if isinstance(error, RateLimited) and error.retry_after is not None:
-            return error.retry_after
-        backoff = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
-        return backoff * (0.5 + self.jitter() / 2)
 
 
 def _within(question: Question[T], left_s: float) -> Question[T]:
