@@ -68,8 +68,7 @@ def mark_of(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | N
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             child = node.value[step]
         elif isinstance(node, yaml.MappingNode):
-            entries = {key.value: (key, part) for key, part in reversed(node.value)}
-            key, part = entries.get(str(step), (None, None))
+            key, part = next(((key, part) for key, part in node.value if key.value == str(step)), (None, None))
             # An unknown key is itself the fault; a wrong value stands behind its key.
             child = key if isinstance(part, yaml.ScalarNode) and not part.value else part
         if child is None:

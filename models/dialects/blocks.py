@@ -264,7 +264,7 @@ def _side(text: str, prefix: str) -> str:
 
 
 def split_info(info: str) -> tuple[str, str]:
-    """The first word of an info string, and the rest: also of ``edit:a.py``, ``.python``, ``{bash}``."""
+    """The first word of an info string, and the rest: also of ``edit:a.py`` and ``{.bash}``."""
     word, _, rest = info.strip().partition(" ")
     head, colon, tail = word.partition(":")
     if colon and tail and "/" not in head and "." not in head:
