@@ -260,6 +260,7 @@ _OPEN: ContextVar[tuple[UsageMeter, ...]] = ContextVar("signoff_meters", default
 def metered() -> Generator[UsageMeter]:
     """Open a meter for as long as the block runs; it can still be read afterwards."""
     meter = UsageMeter()
+    # A tuple that is replaced, never changed: tasks started before keep the meters that were open for them.
     token = _OPEN.set((*_OPEN.get(), meter))
     try:
         yield meter
@@ -295,6 +296,7 @@ def tools_text(tools: Sequence[Tool]) -> str:
 def estimated_size(messages: Sequence[Message], per_token: float = PER_TOKEN, *, tools: Sequence[Tool] = ()) -> int:
     """Tokens of a prompt by its bytes: one of another script has more tokens for as many characters."""
     texts = [message.text for message in messages] + ([tools_text(tools)] if tools else [])
+    # Lone surrogates come out of broken JSON; they have no bytes.
     return int(sum(len(text.encode(errors="replace")) for text in texts) // per_token)
 
 
@@ -327,7 +329,9 @@ class TokenRatio:
 
     def learn(self, chars: int, tokens: int) -> None:
         """Take in what the endpoint counted."""
+        # Of a short prompt the chat template is most of what is counted.
         if chars >= _ENOUGH and tokens > 0:
+            # Within what any tokenizer does: a server that counts wrongly must not make prompts free, or endless.
             self.chars_per_token = min(8.0, max(1.0, chars / tokens))
 
     def estimate(self, chars: int) -> int:

@@ -72,6 +72,7 @@ def choose_expert(experts: Sequence[Expert], text: str, paths: Sequence[str]) ->
     Where two have as much, the one at home comes first, then the order of the experts decides.
     """
     text = text[:LONGEST_TEXT].lower()
+    # A sample evenly spread over a large tree: its parts keep their shares.
     paths = sorted(paths)[:: 1 + len(paths) // MOST_PATHS]
     shares = made_of(experts, paths)
     order = {expert.id: place for place, expert in enumerate(experts)}
@@ -117,6 +118,7 @@ def made_of(experts: Sequence[Expert], paths: Sequence[str]) -> dict[str, float]
         owners |= {GENERAL} if PurePosixPath(path).suffix.lower() in _OTHERS else set()
         weight = 1 if owners else 0
         top = {expert.id for expert in experts if path in expert.manifests}
+        # A manifest is no source itself: it stands for several files, of the language that it is of.
         if top := top | ({GENERAL} if path in _OTHER_MANIFESTS else set()):
             owners, weight = top, MANIFEST
         owned.update(dict.fromkeys(owners, weight))

@@ -38,6 +38,7 @@ def compared(before: TestReport | None, after: TestReport | None, *, passed: boo
         )
     failed, now = _failing(before), _failing(after)
     counted = after.passed + after.failed + after.errors
+    # Errors alone: nothing was collected, so the change does not even build.
     ran = passed or after.passed + after.failed > 0
     known = ran and bool(now)  # which tests fail is known
     return Compared(

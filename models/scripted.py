@@ -48,6 +48,7 @@ class Scripted:
             whatever exception stands in the script.
         """
         number, answer = len(self._asked), question.answer
+        # Before anything can fail: a test sees also what was asked in vain.
         self._asked.append(tuple(question.messages))
         if number >= len(self._answers):
             raise Broken(

@@ -103,5 +103,6 @@ class Database:
 
 async def exclusive(connection: AsyncConnection, name: str) -> None:
     """Lock ``name`` until the transaction ends. SQLite's writers are alone anyway."""
+    # Two processes would read the same sum and both take the last of it.
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))"), {"name": name})

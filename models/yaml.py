@@ -32,6 +32,7 @@ def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
         Refused: naming the file, the line and the column of each fault, and what was expected there.
     """
     try:
+        # Before it is composed: anchors that name anchors unfold to more than memory holds.
         if excess := yaml_excess(text):
             what, line = excess
             raise _refused(f"{name}:{line}", [(None, f"this is too much to read: {what}")], code)

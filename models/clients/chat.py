@@ -90,6 +90,7 @@ class Chat:
         """See ``Model.ask``."""
         started = time.monotonic()
         try:
+            # One deadline for the answer and its repair: what a caller waits for is one question.
             async with asyncio.timeout(question.settings.timeout_s):
                 reply = await self._answered(question)
         except TimeoutError:
@@ -100,6 +101,7 @@ class Chat:
         return replace(reply, latency_ms=(time.monotonic() - started) * 1_000)
 
     async def _answered(self, question: Question[T]) -> Reply[T]:
+        # Plain text has no form that it could miss: there is nothing to repair.
         if question.answer is str:
             text = await self._send(question, None)
             reply = _reply(cast("T", without_thoughts(text.text)), text, text.usage)
@@ -132,6 +134,7 @@ class Chat:
                 f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0].rstrip('.')}.",
                 hint=hint,
             )
+        # The wait for the first token is that of the first answer; both answers were paid for.
         return _reply(parsed, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
@@ -150,6 +153,7 @@ class Chat:
             except (Refused, Unavailable) as error:
                 plainer = relax(dialect, error.message, offer) if error.stable_code == "llm_bad_request" else None
                 if plainer is None and offer is not None and refuses_tools(error):
+                    # Not offered again: each refusal costs a round over a prompt that may be long.
                     self.learned.dialect = replace(dialect, tools=False)
                     raise no_tools(self.name, error.message) from None
                 if plainer is None:
@@ -177,6 +181,7 @@ class Chat:
             async with aclosing(sending) as deltas:
                 async for delta in deltas:
                     stream.take(delta)
+            # A stream that ends without a reason broke off, however whole its text looks.
             stream.must_be_whole()
         except SignoffError as error:
             stream.failed(error)
@@ -224,6 +229,7 @@ CALLS_AT_MOST = 64
 def read_call(id_: str, name: str, text: str, *, cut: bool = False) -> ToolCall:
     """A call with its arguments as they were written, or with what is wrong with them."""
     try:
+        # A call without arguments comes as an empty text.
         arguments = unwrapped(lenient(text.strip() or "{}"))
     except ValueError as error:
         wrong = "it was cut off at the length limit" if cut else f"it is no JSON: {error}"
@@ -268,6 +274,7 @@ class StreamAccumulator:
     def text(self) -> str:
         """The answer so far. Where there are thoughts alone, and they are whole, the answer is among them."""
         text = "".join(self._texts)
+        # Thoughts that were cut off have no answer in them yet.
         if text.strip() or self.called or self.last.finish in {None, "length"}:
             return text
         return "".join(self._thoughts)
@@ -300,6 +307,7 @@ class StreamAccumulator:
         if self.first_ms is None and (text or delta.calls):
             self.first_ms = (time.monotonic() - self.started) * 1_000
         self._size += len(text) + size
+        # max_tokens is a wish: endpoints that ignore it write without an end.
         if self._size > LARGEST:
             raise endless(self.name)
         if text:
@@ -312,6 +320,7 @@ class StreamAccumulator:
         """The calls so far; each has an id of its own, whatever the endpoint gave it."""
         calls: dict[str, ToolCall] = {}
         for each in self._calls:
+            # Results are matched by id, so no two calls may share one; nine letters, as Mistral wants them.
             id_ = each.id if each.id and each.id not in calls else uuid4().hex[:9]
             calls[id_] = read_call(id_, each.name, "".join(each.arguments), cut=self.last.finish == "length")
         return tuple(calls.values())

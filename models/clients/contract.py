@@ -173,6 +173,7 @@ async def limited(body: AsyncIterable[bytes], problem: Problem) -> AsyncGenerato
     async for part in body:
         last = part.rfind(b"\n")
         whole, line = whole + len(part), len(part) + (line if last < 0 else -last - 1)
+        # Lines, too: a parser of events keeps a line in memory until its end comes.
         if whole > WHOLE or line > LINE:
             raise problem()
         yield part
@@ -238,6 +239,7 @@ def _strict(schema: Any) -> Any:
         for key, value_ in schema.items()
     }
     if "properties" in out:
+        # OpenAI refuses a strict schema in which a key may be missing.
         out["required"] = list(out["properties"])
     return out
 
@@ -274,11 +276,13 @@ def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect:
     if schema is not None and dialect.structured not in _AS_PARAMETER:
         rule = _rule(schema)
         if turns and turns[0].role == "system":
+            # Behind the rules of the prompt: a prefix cache keeps what all questions of a run have in common.
             turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
         else:
             turns = (Message(role="system", content=rule), *turns)
     if dialect.system:
         return turns
+    # Joined once more: the rules and the first question are now two turns of the same role.
     return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
 
 
@@ -287,6 +291,7 @@ def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
     turns: list[Message] = []
     for message in messages:
         last = turns[-1] if turns else None
+        # Results of calls stay apart, each names its call; and what follows calls has to be their results.
         if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
             turns.append(message)
         else:
@@ -308,6 +313,7 @@ def repair_round(
             "is not needed."
         )
     else:
+        # Shown, not described: small models copy an example where they misread a schema.
         example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
         rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
         wish = (

@@ -36,6 +36,7 @@ async def loaded(client: httpx.AsyncClient, root: str, model: str, *, load: bool
         model: as the server calls it.
         load: whether it may be loaded now, which can take minutes.
     """
+    # llama.cpp comes last: its addresses are the least its own.
     for look in (ollama, lm_studio, llama_cpp):
         if (seen := await look(client, root, model, load)) is not None:
             return seen
@@ -49,6 +50,7 @@ async def ollama(client: httpx.AsyncClient, root: str, model: str, load: bool) -
     if load:
         await _json(client, "POST", f"{root}/api/generate", {"model": model, "keep_alive": KEEP_ALIVE})
     running = (await _json(client, "GET", f"{root}/api/ps")).get("models")
+    # Ollama serves a name without a tag as the one with this tag, and lists it so.
     names = {model, f"{model}:latest"}
     mine = _first(running, lambda entry: bool({entry.get("name"), entry.get("model")} & names))
     return ServedModel(server="ollama", context=_tokens(mine, "context_length"), loaded=bool(mine))
@@ -58,6 +60,7 @@ async def lm_studio(client: httpx.AsyncClient, root: str, model: str, load: bool
     """``/api/v0/models`` has the state of each; ``/api/v1/models/load`` loads, else the first question does."""
     listed = await _json(client, "GET", f"{root}/api/v0/models")
     mine = _first(listed.get("data"), lambda entry: entry.get("id") == model)
+    # Other servers have a list at this address, too; the state is LM Studio's own.
     if "state" not in mine:
         return None
     if load and mine["state"] != "loaded":
@@ -76,6 +79,7 @@ async def llama_cpp(client: httpx.AsyncClient, root: str, model: str, load: bool
     state = status.get("value") if isinstance(status, dict) else None
     if load and state == "unloaded":
         answer = await _json(client, "POST", f"{root}/models/load", {"model": model})
+        # It answers before it has loaded: the first question waits for that.
         state = "loading" if answer.get("success") else state
     props = await _json(client, "GET", f"{root}/props", params={"model": model} if state else {})
     settings = props.get("default_generation_settings")

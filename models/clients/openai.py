@@ -76,6 +76,7 @@ class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
             words = quoted(error_text(body), self._endpoint)
             raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
+        # Not asked for: whoever packs it all the same could unfold it to gigabytes.
         if response.headers.get("content-encoding", "identity") != "identity":
             raise no_protocol(self._endpoint)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
@@ -112,6 +113,7 @@ class _Events(httpx2.AsyncByteStream):
         rest = b""
         async for part in self._body:
             head, line_end, tail = part.rpartition(b"\n")
+            # Half a line: it is looked at when the rest of it has come.
             if not line_end:
                 rest += tail
                 continue
@@ -324,7 +326,9 @@ async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransp
             base_url=endpoint.base_url,
             api_key=endpoint.api_key or SecretStr("none"),
             http_async_client=http,
+            # Retries are a wrapper's, within deadline, quota and budget; the client would do its own unseen.
             max_retries=0,
+            # The deadline is the question's: a large model thinks for minutes before its first token.
             stream_chunk_timeout=None,
             use_responses_api=False,
         )

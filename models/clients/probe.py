@@ -143,6 +143,7 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
             result = await _served(client, result)
             if result.problem or quick:
                 return result
+            # Who lists the context has no need of a local server's own addresses.
             if result.context is None and result.models:
                 root = result.base_url.rstrip("/").removesuffix("/v1")
                 local = await loaded(client, root, result.model or "", load=True)
@@ -185,6 +186,7 @@ async def _served(client: httpx.AsyncClient, result: Probe) -> Probe:
 async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, result: Probe) -> Probe:
     """It does not say what it serves: a model that is named may be there all the same, or ``/v1`` is missing."""
     status = response.status_code
+    # A refused key, say: that would be the answer to every question, too.
     if status >= _FAILED and status not in _NO_LIST:
         error = refusal(status, response.reason_phrase or "no", where="it")
         return replace(result, problem=error.message, hint=error.hint)

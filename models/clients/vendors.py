@@ -132,6 +132,7 @@ class VendorTransport:
     def _meaning(self, error: Exception) -> SignoffError:
         """A vendor's failure as an error of the house, by its HTTP status."""
         text = str(getattr(error, "message", "") or error)[:_QUOTED]
+        # anthropic's errors have the one, google's the other.
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
         if isinstance(status, int):
             headers = getattr(getattr(error, "response", None), "headers", None) or {}
@@ -162,6 +163,7 @@ async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) ->
             hint=f".venv/bin/pip install -e '.[{vendor.provider}]'",
         ) from error
     address = endpoint.base_url.partition(":")[2]
+    # Without an address the package's own default counts: a None would replace it.
     where = {"base_url": address} if address else {}
     key = endpoint.api_key or SecretStr("none")
     client = client_type(model=endpoint.model, api_key=key, max_retries=0, **where)

@@ -60,6 +60,7 @@ class ParsedBlock:
 
 def parse_block(block: Block) -> ParsedBlock | None:
     """Read a block; None: an illustration."""
+    # Small models give the form back that they were shown: carried out, it would edit a file of that name.
     if any(line in block.body for line in _TEMPLATES):
         return ParsedBlock(kind="edit", problem="You copied the template.", code="template_copied")
     word, rest = split_info(block.info)
@@ -129,8 +130,10 @@ def _of_language(block: Block, word: str, rest: str) -> ParsedBlock | None:
         return _edit(path, body, language)
     if path and (body.strip() or word):
         return ParsedBlock(kind="edit", edits=_contents(path, body, language), weak=path == _before(block))
+    # Data without a path is a call in words, mostly: the caller reads it as that.
     if language.lower() in {"json", "jsonc", "json5"}:
         return None
+    # A definition can be placed without a path: the ladder looks for its name in the repository.
     if language.lower() not in _SILENT and defines(body):
         return ParsedBlock(kind="edit", edits=_contents("", body, language), weak=True)
     return None
@@ -143,6 +146,7 @@ def _edit(path: str, body: str, language: str) -> ParsedBlock:
         here, edits = path, list[EditBlock]()
         for group in groups:
             named = _path(group.before)
+            # Several files in one block: a path before a group counts for those that follow, too.
             here = named if looks_like_path(named) and ("/" in named or _EXTENSION.search(named)) else here
             edits.append(
                 EditBlock(path=here[:1_000], search=group.search, replace=group.replace, language=language[:200])
@@ -189,6 +193,7 @@ def defines(body: str) -> bool:
 def unprompted(text: str) -> str:
     """A command without the prompt in front of it, and without what is printed below."""
     lines = text.strip().split("\n")
+    # A session as it stands in documentation: typed lines have a prompt, the output below them has none.
     typed = [match[1] for line in lines if (match := _PROMPT.match(line))]
     return "\n".join(typed if typed and _PROMPT.match(lines[0]) else lines).strip()
 

@@ -77,6 +77,7 @@ def called(name: str, arguments: Mapping[str, Any]) -> Reading:
             code="unknown_tool",
         )
     values, wrong = _values(tool, arguments)
+    # edit, write and delete are one action of the domain, with edits of three kinds.
     action, kind = None, tool if tool in {"open", "search", "run", "done", "ask"} else "edit"
     if not wrong:
         action, wrong = checked(kind, values)
@@ -105,6 +106,7 @@ def _values(tool: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], st
             values = {"query": _argument(args, "query"), "where": _argument(args, "where") or "", "how": how}
         case "run":
             command = _of(args, "command")
+            # Words of a command in a list: joined with quotes, so that a space in one stays in it.
             values = {"command": shlex.join(map(str, command)) if isinstance(command, list) else _text(command)}
         case "done":
             return {"message": _argument(args, "message") or "", "notes": _argument(args, "notes") or ""}, ""
@@ -165,6 +167,7 @@ def _number(value: Any) -> int:
 
 def spoken(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the calls that an answer makes in words: ``<tool_call>``, Qwen's ``<function=…>``, JSON with a name."""
+    # Qwen's own form: its parameters are text between tags and no JSON.
     if "<function=" in text:
         for match in islice(_FUNCTION.finditer(text), _MOST):
             yield match[1], {each[1]: each[2] for each in _PARAMETER.finditer(match[2])}
@@ -199,6 +202,7 @@ def call_in(value: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
             if arguments.get("name") == name:
                 del arguments["name"]
         return (name, cast("dict[str, Any]", arguments)) if isinstance(arguments, dict) else None
+    # {"open": {…}}: the key is the name.
     if len(value) == 1:
         ((key, only),) = value.items()
         if tool_named(key) and isinstance(only, dict):

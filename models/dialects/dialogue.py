@@ -130,6 +130,7 @@ def opening(dialect: Literal["tools", "text"], room: int) -> tuple[Message, ...]
     rules = "You correct code, in turns: after each action you are shown its result."
     how = "Each answer calls exactly one of the tools." if dialect == "tools" else _BLOCKS
     context: list[str] = []
+    # Models that hold a dialogue over three lines lose it behind a real prompt.
     while sum(map(len, context)) < room:
         n = len(context)
         context.append(

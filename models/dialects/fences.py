@@ -93,6 +93,7 @@ def _fence_of(line: str) -> _Fence | None:
         return None
     mark, info = match[1], match[2].strip()
     one_line = False
+    # CommonMark: no backticks in an info string. The whole block stands on this line, or it is code in prose.
     if mark[0] == "`" and "`" in info:
         inner = info.removesuffix(mark).strip()
         if inner == info or "`" * 3 in inner:
@@ -114,6 +115,7 @@ def _end(
             in_group = doubtful = True
         elif in_group and CLOSE.match(line):
             in_group = False
+        # Between the markers of an edit a fence is text of the file that is edited.
         if in_group or (inner := _fence_of(line)) is None:
             continue
         if inner.closes(fence):
@@ -122,6 +124,7 @@ def _end(
             depth -= 1
         elif careful and inner.opens_in(fence) and not inner.one_line:
             word = inner.info.split(maxsplit=1)[0].lower()
+            # The block before it was not closed: in a file of Markdown such a fence would be its text.
             if word in verbs and not markdown:
                 return at, True, doubtful
             depth, doubtful = depth + 1, True

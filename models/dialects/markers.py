@@ -36,6 +36,7 @@ def groups(text: str) -> tuple[list[Group], bool]:
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
+    # The first marker says how long all of them are; when that does not come out even, any length will do.
     first = next((match for line in lines if (match := OPEN.match(line))), None)
     if first is None:
         return [], True

@@ -65,6 +65,7 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
     parts, prose = text.parsed_blocks(answer, cut=cut)
     whole = [part for part in parts if part is not None]
     lost = len(whole) < len(parts)
+    # Where edits are said plainly, code that only may be one illustrates them.
     if any(part.kind == "edit" and not part.weak and not part.code for part in whole):
         whole = [part for part in whole if not part.weak]
     edits = [edit for part in whole for edit in part.edits]
@@ -137,6 +138,7 @@ def json_change(answer: str) -> CodeChange | None:
     if not (answer.lstrip().startswith("{") or "```json" in answer or '"files_to_' in answer):
         return None
     change = structured.read(answer, CodeChange).value
+    # An empty object is a change only where it is all of the answer: it says that there is nothing to do.
     if change is None or (change.empty and not answer.lstrip().startswith(("{", "```json", "<think"))):
         return None
     blocks = split(answer).blocks

@@ -66,6 +66,7 @@ def read(answer: str, *, cut: bool = False) -> Reading:
         empty = "Your answer was empty." if not answer.strip() else "There is no action in your answer, only words."
         none = Reading(thought=prose, problem=empty, example=_EXAMPLE, code="no_action")
         return cut_off(prose) if lost else none
+    # An illustration is acted on only where the answer has nothing else.
     plain = [part for part in whole if not part.weak]
     first = (plain or whole)[0]
     begun = whole.index(first)
@@ -76,6 +77,7 @@ def read(answer: str, *, cut: bool = False) -> Reading:
         for part in whole[begun + 1 :]:
             if part.kind != "edit" or part.code:
                 break
+            # Edits that follow one another are one action: a change of several places is rated and run once.
             if not part.weak or first.weak:
                 same.append(part)
         values = {"edits": tuple(edit for part in same for edit in part.edits)}
@@ -254,6 +256,7 @@ def _edits(edits: Sequence[EditBlock]) -> list[str]:
 
 def _fenced(info: str, body: str) -> str:
     mark = "~" if "`" in info else "`"
+    # Longer than every fence in the text, as CommonMark has it: a file of Markdown comes back whole.
     longest = max((len(run) for run in re.findall(rf"^[ \t]{{0,12}}({mark}{{3,}})", body, re.MULTILINE)), default=2)
     fence = mark * (longest + 1)
     return f"{fence}{info}\n{body}{fence}\n"

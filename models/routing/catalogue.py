@@ -270,6 +270,26 @@ class Catalogue:
         return self.price(best.id) if best is not None else Price()
 
 
+@value
+class ProviderOrder:
+    """Who proposes a change now, best first, and the rule that says so (F2)."""
+
+    providers: tuple[str, ...]
+    reason: str
+
+
+def providers_for(
+    failure: FailureKind | None, catalogue: Catalogue, *, policy: ModelPolicy | None = None
+) -> ProviderOrder:
+    """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
+    kind = failure or "general"
+    rule = next((rule for rule in catalogue.rules if rule.failure == kind), None)
+    if rule is None:
+        return ProviderOrder(providers=("coder",), reason=f"There is no rule for {kind}: the coder.")
+    allowed = tuple(name for name in rule.providers if name == "coder" or (policy or ModelPolicy()).allows(name))
+    return ProviderOrder(providers=allowed, reason=f"{kind}: {rule.reason}")
+
+
 def load_catalogue(path: Path | None = None) -> Catalogue:
     """Read our catalogue, and lay the user's file over it where there is one.
 
@@ -283,6 +303,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         models=_over(ours.models, theirs.models),
         strategies={**ours.strategies, **theirs.strategies},
         roles={**ours.roles, **theirs.roles},
+        # The first rule for a failure holds: theirs.
         rules=(*theirs.rules, *ours.rules),
         experts=_over(experts, theirs.experts),
         policy=theirs.policy,
@@ -311,4 +332,5 @@ def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ..
     changed = {entry.id: entry for entry in theirs}
     listed = {entry.id for entry in ours}
     new = tuple(entry for entry in theirs if entry.id not in listed)
+    # In our order: equals are chosen by it, and a changed price is no reason for another choice.
     return (*new, *(changed.get(entry.id, entry) for entry in ours))

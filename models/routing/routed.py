@@ -192,6 +192,7 @@ class Routed:
         Raises:
             Refused: ``policy_forbids_all``, ``llm_none``: no model may be asked, or there is none.
         """
+        # Masked first: what is cached, counted, traced and sent is what an endpoint may read.
         messages = await masked(self.router.masker, self.context, question.messages)
         question = replace(question, messages=messages)
         order, now = await self.chosen(question.messages, question.settings, tools=question.tools)
@@ -241,6 +242,7 @@ class Routed:
         context, similarity = self.context, self.router.similarity
         if similarity is None or self.role != "planner" or context.attempt > 1 or not context.tree:
             return None
+        # All that makes a plan another one, but for the words of the task.
         group = key_of(
             self._readers(),
             context.tree,

@@ -114,6 +114,7 @@ def pick_for(request: RouteRequest, catalogue: Catalogue) -> Pick:
     if request.override is not None:
         return Pick(model=request.override)
     strategy = catalogue.strategy(request.strategy)
+    # One model for everything is the one that writes code: that is the hardest of it.
     kind: Kind = "fix" if strategy.single else request.kind or KIND_OF[request.role]
     pick = strategy.tasks.get(kind, Pick())
     if pick.model is not None:
@@ -122,6 +123,7 @@ def pick_for(request: RouteRequest, catalogue: Catalogue) -> Pick:
     tiers = [TIERS.index(tier) for tier in (request.tier, pick.tier, entitlement.at_least) if tier is not None]
     if not tiers:
         return pick
+    # What a requester may have bounds what the task seems to need.
     highest = len(TIERS) - 1 if entitlement.at_most is None else TIERS.index(entitlement.at_most)
     return Pick(tier=TIERS[min(max(tiers), highest)])
 
@@ -246,26 +248,6 @@ def tier_for(text: str, *, files: int = 0, failure: FailureKind | None = None, a
 
 
 @value
-class ProviderOrder:
-    """Who proposes a change now, best first, and the rule that says so (F2)."""
-
-    providers: tuple[str, ...]
-    reason: str
-
-
-def providers_for(
-    failure: FailureKind | None, catalogue: Catalogue, *, policy: ModelPolicy | None = None
-) -> ProviderOrder:
-    """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
-    kind = failure or "general"
-    rule = next((rule for rule in catalogue.rules if rule.failure == kind), None)
-    if rule is None:
-        return ProviderOrder(providers=("coder",), reason=f"There is no rule for {kind}: the coder.")
-    allowed = tuple(name for name in rule.providers if name == "coder" or (policy or ModelPolicy()).allows(name))
-    return ProviderOrder(providers=allowed, reason=f"{kind}: {rule.reason}")
-
-
-@value
 class CountedQuota:
     """A quota that holds for a call: who shares it, what it is called, how much it is."""
 
@@ -364,9 +346,11 @@ def _ordered(request: RouteRequest, cards: ModelCards, catalogue: Catalogue, now
     health = dict(now.health)
     for total in now.recent:
         if total.calls >= ENOUGH and total.failed / total.calls >= UNRELIABLE:
+            # An open circuit is down already; past failures only send a model behind its equals.
             health.setdefault(total.name, "slow")
     routes = [
         route(
+            # Named by the settings: neither strategy nor entitlement moves it, only what it cannot do.
             replace(request, override=card.id),
             replace(catalogue, models=(card,)),
             policy=now.policy,
@@ -394,6 +378,7 @@ def no_model_error(role: Role, empty: Route) -> SignoffError:
     reasons = "; ".join(empty.passed_over[:10]) or "there is no model"
     message = f"No model can be asked as {role}: {reasons}."
     whys = [why.partition(": ")[2] for why in empty.passed_over]
+    # What the person can change comes first: a budget, then an endpoint, then a policy.
     if any("budget" in why for why in whys):
         return Exhausted(message, hint="Raise it and go on: signoff resume RUN --max-cost N")
     if any("does not answer" in why for why in whys):

@@ -68,6 +68,7 @@ class MemoryAnswers:
     async def get(self, key: str) -> str | None:
         """See ``AnswerStore.get``."""
         until, text = self.texts.get(key, (0.0, ""))
+        # Also one that was never there: nothing is forgotten then.
         if until <= self.clock():
             self._forget(key)
             return None
@@ -173,6 +174,7 @@ class StoredAnswers:
         now, row = self.clock(), {"shelf": group, "words": words, "text": text}
         async with self.database.write() as connection:
             await exclusive(connection, key)
+            # Here and not by a timer: a table without writers does not grow.
             await connection.execute(delete(ANSWERS).where(_A.until <= now))
             changed = await connection.execute(update(ANSWERS).where(_A.key == key).values(until=now + for_s, **row))
             if not changed.rowcount:

@@ -98,6 +98,7 @@ class Compactor:
             return self._compacted(tuple(messages), 0)
         answered = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
         opening, turns = tuple(messages[:answered]), tuple(messages[answered:])  # a call's result comes after an answer
+        # With turns behind it the opening leaves them half: evidence is what the next answer depends on.
         opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
         if not turns:
             return self._compacted(opening, 0)
@@ -249,7 +250,9 @@ class Tokenizer:
             served = body.get("max_model_len")
             return TokenCount(tokens=int(body["count"]), served=served if isinstance(served, int) else None)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            # A server that fails may count the next one; one that refuses has no tokenizer to lend.
             self.lent.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+        # Local servers speak plain HTTP; a vendor is not asked for Ollama's addresses.
         if self.lent.yes or self.url.startswith("https://"):
             return None
         local = await loaded(self.client, self.url.removesuffix("/tokenize"), self.model, load=False)
@@ -325,6 +328,7 @@ class ContextWindow(Wrapper):
             return
         served.tokens = exact.served or served.tokens
         factor = exact.tokens / guess if exact.tokens is not None else served.factor or 1.0
+        # Only upwards: a factor that fell would move the cut, and with it the cached prefix.
         if served.factor is None or factor > served.factor * (1 + OFF):
             served.factor = factor
 
@@ -333,6 +337,7 @@ class ContextWindow(Wrapper):
         if self.served.tokens is None:
             return question
         settings = question.settings
+        # An answer as long as the context would leave no room for any question.
         settings = replace(settings, max_tokens=min(settings.max_tokens, max(1, self.served.tokens // 2)))
         room = int(self.served.tokens * self.served.scale)
         reserve = settings.max_tokens + math.ceil(self._of_tools(question) * (self.served.factor or 1.0))

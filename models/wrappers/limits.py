@@ -125,6 +125,7 @@ class Budgeted(Wrapper):
                 return await self.model.ask(question)
             finally:
                 used = Amount(tokens=meter.usage.tokens, cost=meter.usage.cost)
+                # A run that is stopped here would leave its reservation behind, and its siblings without money.
                 await asyncio.shield(self.ledger.settle(hold, used))
 
 
@@ -145,9 +146,11 @@ class StoredLedger:
 
     async def reserve(self, amount: Amount) -> Hold:
         """See ``Ledger.reserve``."""
+        # An id of its own: settling after the hold ran out must not free another one's.
         hold, now = Hold(id=uuid4().hex, amount=amount), self.clock()
         async with self.database.write() as connection:
             await exclusive(connection, self.account)
+            # Reservations of processes that were killed: they settle nothing any more.
             await connection.execute(delete(HELD).where(HELD.c.account == self.account, HELD.c.until <= now))
             booked = await _sum(connection, SPENT, self.account)
             held = await _sum(connection, HELD, self.account)
@@ -225,6 +228,7 @@ class MemoryCounters:
             if len(inside) >= window.calls:
                 return FullWindow(window=window, oldest=min(inside, default=at))
         oldest = min((window.since for window in windows), default=at)
+        # What no window counts any more is dropped, so that the list stays as long as the widest quota.
         past[:] = [*(when for when in past if when > oldest), at]
         return None
 

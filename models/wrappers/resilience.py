@@ -109,6 +109,7 @@ class Fallback:
                 problem = error
             if self.on_failure is not None:
                 self.on_failure(model.name, problem)
+            # The first choice's problem is the one to tell: it is what the settings are about.
             first = first or problem
         if first is None:
             raise Refused("No model is configured.", code="llm_none", hint="Set SIGNOFF_MODEL_BASE_URL.")

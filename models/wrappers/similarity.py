@@ -56,6 +56,7 @@ class EmbeddingSimilarity:
         """See ``Wording.same``. An endpoint that does not embed is no reason to stop: then nothing is the same."""
         if (exact := await WordSimilarity().same(words, others)) is not None:
             return exact
+        # Embeddings take taxes.py for prices.py, and "not" for a word like others: names are compared as they are.
         fitting = [n for n, other in enumerate(others) if names(other) == names(words)]
         if not fitting:
             return None

@@ -285,6 +285,7 @@ class StoredDecisions:
         """See ``Decisions.record``."""
         row = {f.name: getattr(decision, f.name) for f in fields(decision)}
         row["candidates"] = _SEPARATOR.join(decision.candidates)
+        # Floats of SQLite would not add up to what was billed.
         row["cost_nano"] = int(row.pop("cost") * NANO)
         row["at"], row["day"] = decision.at.astimezone(UTC), decision.day
         async with self.database.write() as connection:

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 
 from models.contract import TIERS
 from models.policy import CallLimits, ModelPolicy, parse_policy
-from models.routing import load_catalogue
+from models.routing import load_catalogue, providers_for
 from models.routing.catalogue import Catalogue, ModelCard, Pick, Strategy
 from models.routing.router import (
     RouteRequest,
     distance,
     pick_for,
     preference,
-    providers_for,
     route,
     tier_for,
     worst_cost,
