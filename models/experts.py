@@ -1,4 +1,4 @@
-"""Experts: which one a task is for (A3). Pure: the same task always has the same expert.
+"""Expert selection: which expert a task is for (A3). Pure: the same task always has the same expert.
 
 What the repository is made of comes first: the language that most of its source files are in, and its manifests, say
 whose work this is (its home). Words of the task send it elsewhere where they are telling, or where the repository has

@@ -1,4 +1,4 @@
-"""Prompts as versioned files (B12): Markdown with a few lines in front, filled in strictly.
+"""Prompt templates as versioned files (B12): Markdown with a few lines in front, filled in strictly.
 
 A file may begin with ``---`` lines of YAML: ``label`` (``production`` by default, or ``staging``),
 ``description``. Its version is the hash of the whole file. Parts are headed by ``<!-- system -->``,

@@ -1,4 +1,4 @@
-"""Tables of this room, and how it writes into them (see ``database/migrations``)."""
+"""Tables of models (decisions, calls, budgets, answers), and how they are written to (see ``database/migrations``)."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -86,7 +86,7 @@ async def begin(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """SQLite or PostgreSQL; ``writing`` is the house's way into a transaction."""
+    """SQLite or PostgreSQL; ``writing`` opens a transaction, as the process that uses it wants that."""
 
     engine: AsyncEngine
     writing: Writing = begin

@@ -1,4 +1,4 @@
-"""YAML files read into values; what is wrong in one is said with line and column."""
+"""YAML reader: files as values; what is wrong in one is said with line and column."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -281,7 +281,7 @@ class OpenAITransport:
             raise no_protocol(self.endpoint) from error
 
     def _meaning(self, error: openai.APIError) -> SignoffError:
-        """Every failure of the client as an error of the house, without the key."""
+        """Every failure of the client as an error of ``domain.errors``, without the key."""
         there, text = where(self.endpoint), quoted(error.message, self.endpoint)
         # The innermost reason: "Connection refused" says more than "Connection error".
         cause: BaseException = error

@@ -130,7 +130,7 @@ class VendorTransport:
         return f"The vendor {self.vendor.provider}"
 
     def _meaning(self, error: Exception) -> SignoffError:
-        """A vendor's failure as an error of the house, by its HTTP status."""
+        """A vendor's failure as an error of ``domain.errors``, by its HTTP status."""
         text = str(getattr(error, "message", "") or error)[:_QUOTED]
         # anthropic's errors have the one, google's the other.
         status = getattr(error, "status_code", None) or getattr(error, "code", None)

@@ -1,4 +1,4 @@
-"""What one fenced block means: an action, a part of an edit, or nothing but an illustration. Pure."""
+"""Block parser: what one fenced block means: an action, a part of an edit, or nothing but an illustration. Pure."""
 
 import re
 from collections.abc import Iterator

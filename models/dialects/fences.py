@@ -1,4 +1,4 @@
-"""Fenced blocks of an answer, and the prose between them (CommonMark's fences, read leniently). Pure, in linear time.
+"""Fence parser: fenced blocks of an answer, and the prose between them (CommonMark, read leniently). Pure, linear.
 
 What stands in a block may hold fences itself: those that are shorter than the block's own, those with an info string
 and their ends, and all of them between the markers of a search and its replacement.

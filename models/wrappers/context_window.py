@@ -221,7 +221,7 @@ class TokenCounter(Protocol):
 
 
 @dataclass(slots=True)
-class _Lent:
+class _Available:
     """False once the endpoint lends no tokenizer."""
 
     yes: bool = True
@@ -234,11 +234,11 @@ class Tokenizer:
     client: httpx.AsyncClient
     url: str
     model: str
-    lent: _Lent = field(default_factory=_Lent, repr=False, compare=False)
+    available: _Available = field(default_factory=_Available, repr=False, compare=False)
 
     async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None:
         """See ``TokenCounter.count``; None where there is no tokenizer, or no answer."""
-        if not self.lent.yes:
+        if not self.available.yes:
             return None
         body = {"model": self.model, "messages": wire_messages(messages)}
         try:
@@ -251,9 +251,9 @@ class Tokenizer:
             return TokenCount(tokens=int(body["count"]), served=served if isinstance(served, int) else None)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             # A server that fails may count the next one; one that refuses has no tokenizer to lend.
-            self.lent.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+            self.available.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
         # Local servers speak plain HTTP; a vendor is not asked for Ollama's addresses.
-        if self.lent.yes or self.url.startswith("https://"):
+        if self.available.yes or self.url.startswith("https://"):
             return None
         local = await loaded(self.client, self.url.removesuffix("/tokenize"), self.model, load=False)
         return TokenCount(tokens=None, served=local.context) if local.context else None
