@@ -112,8 +112,14 @@ class ModelProvider:
 
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:  # noqa: ARG002
         """See ``Provider.propose``; the bench is not needed."""
-        messages, reader = job.messages, _read_blocks
+
+        def blocks(answer: str, cut: bool) -> tuple[CodeChange | None, str]:
+            reading = single.read(answer, cut=cut)
+            return reading.change, reading.correction
+
+        messages, reader = job.messages, blocks
         if self.form == "json":
+            # The prompt speaks of blocks for everybody: who comes last is right.
             messages, reader = (*messages, Message(role="user", content=single.json_instructions())), None
         question = Question(messages, CodeChange, settings=job.settings, listener=listener, reader=reader)
         reply = await self.model.ask(question)
@@ -127,8 +133,3 @@ class ModelProvider:
             note=reply.value.notes,
             left_out=cut if reply.finish == "length" and self.form == "blocks" else "",
         )
-
-
-def _read_blocks(answer: str, cut: bool) -> tuple[CodeChange | None, str]:
-    reading = single.read(answer, cut=cut)
-    return reading.change, reading.correction

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from domain import CodeChange, Plan, Review, Scores
-from models.clients.structured import schema_of
+from models.clients.contract import schema_of
 
 PAGE = ROOT / "docs" / "model-protocol.md"
 ANSWERS = (Plan, CodeChange, Review, Scores)

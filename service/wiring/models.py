@@ -27,8 +27,9 @@ from models import (
     Role,
     SelectionContext,
 )
-from models.clients import Embedder, ModelEndpoint, Probe, probe, probe_with_dialogues
+from models.clients import Embedder, ModelEndpoint, Probe, probe
 from models.contract import DialectName, Listener
+from models.dialects import probe_with_dialogues
 from models.routing import (
     POLICY_FILE,
     Catalogue,

@@ -40,20 +40,18 @@ from domain.text import definitions, passages
 from domain.text.charsets import declarations
 from domain.text.elision import elision
 from models import errors
-from models.clients import chat
+from models.clients import dialect
 from models.clients.contract import Dialect
-from models.clients.dialogue import _block_of
-from models.clients.lenient_json import json_values
-from models.clients.openai import _with_text_arguments
-from models.clients.structured import read, without_thoughts
+from models.clients.openai import with_text_arguments
+from models.clients.structured import json_values, read, without_thoughts
+from models.contract import estimated
 from models.dialects import single as single_dialect
 from models.dialects import text as text_dialect
-from models.experts import _word
+from models.experts import word_pattern
 from models.partial_json import PartialChange
 from models.policy import parse_policy
 from models.prompts import Prompt
 from models.repair.wording import subject
-from models.usage import estimated
 from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
@@ -194,16 +192,14 @@ PARSERS = (
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<tool_call>{text}")),
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<function=open>{text}")),
     Parser("models.dialects.single", single_dialect.read),
-    Parser("models.usage", estimated),
-    Parser("models.experts", lambda text: _word("sql").search(text)),
+    Parser("models.contract", estimated),
+    Parser("models.experts", lambda text: word_pattern("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
-    Parser("models.clients.dialogue", lambda text: _block_of(f"```edit a.py\n{text}")),
-    Parser("models.clients.dialogue", _block_of),
-    Parser("models.clients.lenient_json", lambda text: list(json_values(text))),
-    Parser("models.clients.lenient_json", lambda text: list(json_values(f"{{'a': [{text}"))),
-    Parser("models.clients.openai", lambda text: _with_text_arguments(f"data: {text}".encode())),
-    Parser("models.clients.chat", lambda text: chat.relax(Dialect(), text)),
+    Parser("models.clients.structured", lambda text: list(json_values(text))),
+    Parser("models.clients.structured", lambda text: list(json_values(f"{{'a': [{text}"))),
+    Parser("models.clients.openai", lambda text: with_text_arguments(f"data: {text}".encode())),
+    Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
     Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),

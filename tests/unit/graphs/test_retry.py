@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain import RateLimited, Refused, Spent, Transient, Unavailable
 from graphs.retry import ATTEMPTS, FIRST_S, LONGEST_S, patient, seconds_before
 from models import Usage
-from models.usage import book
+from models.contract import book
 from tests.unit.models.flaky import Clock
 
 USED = Usage(tokens_in=10, tokens_out=5, calls=1)
