@@ -41,6 +41,8 @@ class Request:
     org: Id = "local"
     diff: Diff = ""
     """What is shown beside the action. The context digest binds it."""
+    contributors: tuple[Id, ...] = ()
+    """Who shaped the action besides the requester: by a wish, an answer to the coder, or an edit."""
 
 
 @value
@@ -84,6 +86,8 @@ class Ballot:
     diff: Diff = ""
     editor: str = ""
     """Who changed the action before this ballot was opened; cannot vote on it."""
+    contributors: tuple[str, ...] = ()
+    """Who else shaped it, by a wish, an answer or an earlier edit; cannot vote on it either."""
     votes: tuple[Vote, ...] = ()
     feedback: str = ""
     """What the rejecting human wants instead."""
@@ -104,6 +108,11 @@ class Ballot:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return self.risk.reasons
+
+    @property
+    def shaped_by(self) -> tuple[str, ...]:
+        """Everybody who shaped the action, the requester first: in a team none of them signs it."""
+        return tuple(name for name in dict.fromkeys((self.requester, self.editor, *self.contributors)) if name)
 
     @property
     def approvals(self) -> int:

@@ -6,6 +6,7 @@ approval would never land.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -47,24 +48,23 @@ def context_digest(
     nonce: str,
     expires_at: datetime,
     shown: str,
+    contributors: Sequence[str] = (),
 ) -> str:
     """Bind an approval to who asked, where, under which policy, what was shown, and until when."""
-    return _sha256(
-        _CONTEXT
-        + rfc8785.dumps(
-            {
-                "org": org,
-                "run": run,
-                "step": step,
-                "requester": requester,
-                "policy_version": policy_version,
-                "tier": tier,
-                "nonce": nonce,
-                "expires_at": expires_at.isoformat(),
-                "shown": _sha256(shown.encode()),
-            }
-        )
-    )
+    context: dict[str, Any] = {
+        "org": org,
+        "run": run,
+        "step": step,
+        "requester": requester,
+        "policy_version": policy_version,
+        "tier": tier,
+        "nonce": nonce,
+        "expires_at": expires_at.isoformat(),
+        "shown": _sha256(shown.encode()),
+    }
+    # Only where there are any: digests that stand in audit chains were made without this part.
+    context |= {"contributors": list(contributors)} if contributors else {}
+    return _sha256(_CONTEXT + rfc8785.dumps(context))
 
 
 def ballot_id(run: str, step: str, digest: str) -> str:

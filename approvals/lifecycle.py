@@ -71,6 +71,7 @@ def _blank(request: Request, id_: str, digest: str, *, now: datetime, nonce: str
         nonce=nonce,
         expires_at=expires_at,
         shown=request.diff,
+        contributors=request.contributors,
     )
     return Ballot(
         id=id_,
@@ -87,6 +88,7 @@ def _blank(request: Request, id_: str, digest: str, *, now: datetime, nonce: str
         created_at=now,
         expires_at=expires_at,
         diff=request.diff,
+        contributors=request.contributors,
     )
 
 
@@ -164,6 +166,8 @@ def edited(ballot: Ballot, revision: Revision, voter: Voter, *, now: datetime, n
         requirement=ballot.requirement if risk.tier == ballot.tier else revision.requirement,
         requester=ballot.requester,
         diff=revision.diff,
+        # An edit after an edit: the first editor has shaped what is asked now, and must not come to sign it.
+        contributors=tuple(name for name in ballot.shaped_by if name != ballot.requester),
     )
     # The id names its ancestor, so that editing back to the first bytes is a new question, not the old one.
     id_ = ballot_id(ballot.run, f"{ballot.step} after {ballot.id}", digest)

@@ -1,6 +1,6 @@
 """Quorum: who may vote, and what the votes come to. Pure: a ballot, a voter, roles and the time go in.
 
-Four eyes: requester, editor, bots, keys and service accounts never count; one vote per human; one
+Four eyes: who shaped the action, bots, keys and service accounts never count; one vote per human; one
 reject vetoes; no answer in time means no.
 """
 
@@ -51,15 +51,15 @@ def may_vote(ballot: Ballot, voter: Voter, choice: str, now: datetime) -> Refuse
     if not set(voter.roles) & set(ballot.requirement.roles):
         return refusal("not_approver", f"{voter.subject} may not sign {ballot.tier} actions.")
     if involved(ballot, voter.subject) and not _may_sign_own(ballot, voter):
-        return refusal("self_approval", f"{voter.subject} requested or edited this action.")
+        return refusal("self_approval", f"{voter.subject} requested, shaped or edited this action.")
     if choice == "approve":
         return _needs_step_up(ballot.requirement, voter, now)
     return None
 
 
 def involved(ballot: Ballot, subject: str) -> bool:
-    """Whether this person requested or edited the action, or could pass for who did."""
-    return any(alike(subject, name) for name in (ballot.requester, ballot.editor) if name)
+    """Whether this person requested, shaped or edited the action, or could pass for who did."""
+    return any(alike(subject, name) for name in ballot.shaped_by)
 
 
 def among_several(requirement: Requirement) -> Requirement:

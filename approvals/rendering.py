@@ -8,7 +8,6 @@ import json
 import unicodedata
 from typing import Literal
 
-from approvals.ballot import Ballot
 from approvals.digest import canonical
 from domain import Action, redacted, value
 
@@ -131,23 +130,3 @@ def _text(part: str | float | bool | list[str] | None) -> str:
 def canonical_text(action: Action) -> str:
     """The bytes that are digested, with hidden characters spelled out."""
     return visible(canonical(action).decode())
-
-
-def in_full(ballot: Ballot) -> str:
-    """The whole question as plain text: what ``signoff approvals show`` prints."""
-    rows = [f"approval    {ballot.id}", f"state       {ballot.state}", f"tier        {ballot.tier}"]
-    rows += [f"            {one_line(reason.message)} ({reason.rule})" for reason in ballot.reasons]
-    rows += [f"needs       {ballot.approvals} of {ballot.requirement.humans} signed"]
-    rows += [f"requester   {visible(ballot.requester)}"] + [f"editor      {visible(ballot.editor)}"] * bool(
-        ballot.editor
-    )
-    rows += [f"until       {ballot.expires_at:%Y-%m-%d %H:%M:%S} UTC", f"digest      {ballot.action_digest}", ""]
-    for name, shown in parts(ballot.action):
-        empty = shown == lines("")
-        rows += [f"{name}: empty"] if empty else [f"{name}:", *(f"  │ {_joined(line)}" for line in shown)]
-    rows += ["", *(_joined(line) for line in diff_lines(ballot.diff))]
-    return "\n".join(rows)
-
-
-def _joined(line: ShownLine) -> str:
-    return "".join(piece.text for piece in line.pieces)

@@ -13,7 +13,7 @@ from approvals import consume as usage
 from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Ballots, Clock, People
-from approvals.current import current, required
+from approvals.current import current, required, roles_of
 from approvals.errors import refusal
 from approvals.events import HOUSE, fact, killed_fact
 from approvals.pagination import after, known, place
@@ -135,9 +135,8 @@ class StoredBallots:
             return grant
 
     async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
-        signers = await self._signers(await self.get(id, org))
-        roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        alone = await self.people.alone(org)
+        before, alone = await self.get(id, org), await self.people.alone(org)
+        roles = await roles_of(self.people, before, await self._signers(before), alone=alone)
         async with self._ledger.changing(id, org, HOUSE, recomputed_digest) as (conn, stored):
             ballot = stored if alone else replace(stored, requirement=among_several(stored.requirement))
             await ensure_alive(conn, org, ballot.run)

@@ -10,7 +10,7 @@ from approvals import consume as usage
 from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Clock, People
-from approvals.current import current, required
+from approvals.current import current, required, roles_of
 from approvals.errors import refusal
 from approvals.events import HOUSE, AuditFact, Notification, fact, killed_fact, letter, refused_fact
 from approvals.pagination import after, place
@@ -138,8 +138,8 @@ class RememberedBallots:
         before = await self.get(id, org)
         grant = self.grants.get(before.grant)
         signers = {vote.voter for vote in before.votes} | ({grant.granted_by} if grant else set[str]())
-        roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
         alone = await self.people.alone(org)
+        roles = await roles_of(self.people, before, signers, alone=alone)
         async with self._changing(id, org, HOUSE, recomputed_digest) as stored:
             ballot = stored if alone else replace(stored, requirement=among_several(stored.requirement))
             if (org, ballot.run) in self.kills:

@@ -72,6 +72,9 @@ async def an_edit_is_a_new_question(stage: Stage) -> None:
     await refuses("self_approval", stage.ballots.vote(new.id, yes(new), vera))
     back = await stage.ballots.edit(new.id, replace(better, action=action()), wanda)
     expect((back.action_digest == ballot.action_digest, back.id != ballot.id), (True, True))
+    expect((back.editor, back.contributors), ("wanda", ("vera",)))
+    for editor in (vera, wanda):  # both have shaped what is asked now
+        await refuses("self_approval", stage.ballots.vote(back.id, yes(back), editor))
     xena = stage.human("xena")
     expect((await stage.ballots.vote(back.id, yes(back), xena)).state, "approved")
 
