@@ -47,6 +47,10 @@ class ShellRater:
         if self.depth > _DEEPEST or not self.effort.spent(1 + len(text) // _CHARS_PER_WORD):
             yield Signal("unread", "scripts within scripts within scripts", "shell.nested")
             return
+        if not self.effort.parsed(len(text)):
+            # Critical, not merely unread: padding must not keep what is worse than unread from being seen.
+            yield Signal("endless", "scripts that are too long together", "content.endless")
+            return
         narrow, back = narrowed(MARKS.sub("\ufffd", text))
         silent = True
         for sign in self._script(narrow, sources):

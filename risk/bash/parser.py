@@ -221,7 +221,7 @@ class BashParser:
 
     def _function(self, node: Node, place: ScriptPlace) -> None:
         named = node.child_by_field_name("name")
-        name = words_of(named, {})[0].text if named is not None else ""
+        name = one_word(named, {}).text if named is not None else ""
         self.script.functions.add(name)
         for child in node.children:
             if child != named:
