@@ -12,7 +12,7 @@ from typing import Final
 from domain import TIERS, CodeChange, Reason, Risk, Tier
 from risk.content import LONGEST_COMMAND, UNREADABLE, deceptive
 from risk.diff import DeliveryKind, DiffRater
-from risk.files import FileRater
+from risk.files import FileRater, plain_path
 from risk.policy import RiskPolicy
 from risk.rules import Rules, Setting, default_rules, one_up, worst
 from risk.shell import ShellRater
@@ -65,6 +65,8 @@ class RiskEngine:
         # Nobody knows yet whether an output is a file or a folder.
         outputs = (path.rstrip("/") for path in change.cmd_outputs)
         paths = (*paths, *(each for path in outputs for each in (path, f"{path}/")))
+        # As it is written and as the file system takes it: ``./infra//x`` is no way around a rule about ``infra/x``.
+        paths = dict.fromkeys((*paths, *(f"{plain_path(path)}{'/' * path.endswith('/')}" for path in paths)))
         ruled = Risk(tier="low", reasons=tuple(r for path in paths for r in self.policy.on_path(path)))
         ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
         return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))

@@ -162,8 +162,11 @@ class Channel:
 
     def _take(self, header: dict[str, Any], payload: bytes) -> None:
         if header["ev"] == "hello":
-            if not self._hello.cancelled():  # whoever waited for it may have given up
-                self._hello.set_result(header)
+            if self._hello.cancelled():  # whoever waited for it may have given up
+                return
+            if self._hello.done():
+                raise BrokenFrame("a second greeting")
+            self._hello.set_result(header)
             return
         if header["ev"] == "net":
             if self.on_net is None:

@@ -27,7 +27,7 @@ _ANYTHING: Final = names("eval source . trap alias enable")
 """What runs or defines text that is not looked into here."""
 _DECLARES: Final = names("declare local typeset")
 _DECLARED: Final = frozenset("-+xrgfFptaA")
-"""Options of ``declare`` that leave values alone. ``-n`` names another variable; ``-i``, ``-l`` and ``-u`` change them."""
+"""Options of ``declare`` that leave values alone. ``-n`` renames; ``-i``, ``-l`` and ``-u`` change them."""
 _OWN: Final = names(
     "_ REPLY PWD OLDPWD MAPFILE OPTARG OPTIND OPTERR COPROC RANDOM SRANDOM SECONDS LINENO DIRSTACK PIPESTATUS GROUPS"
     " UID EUID PPID FUNCNAME HISTCMD COLUMNS LINES EPOCHSECONDS EPOCHREALTIME SHLVL SHELLOPTS"
