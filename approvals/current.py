@@ -48,6 +48,7 @@ async def current(people: People, voter: Voter) -> Current:
     # Who stands in no directory is judged when the approval is used; here the surface's word counts, as for a spelling.
     roles = tuple(role for role in voter.roles if role in held) if held else voter.roles
     alone = await people.alone(voter.org)
+    # Who works alone may sign what their own program asks for, as they may sign their own.
     programs = () if alone else tuple(await people.programs(voter.org, voter.subject))
     return Current(voter=replace(voter, roles=roles), alone=alone, programs=programs)
 

@@ -16,6 +16,7 @@ import rfc8785
 
 from domain import Action, Tier
 
+# A tag that ends in a zero byte: a digest of one kind is never one of the other, or of a later version.
 _ACTION = b"appr/v1\0"
 _CONTEXT = b"appr-context/v1\0"
 _BALLOTS = UUID("5d2c1e1c-6a0e-5a3b-9f5e-2f6f1f9a7c10")
@@ -28,6 +29,7 @@ def canonical(action: Action) -> bytes:
         ValueError: a number beyond ±(2^53 - 1) or text that is not Unicode (rfc8785.CanonicalizationError).
     """
     parts: dict[str, Any] = {field.name: getattr(action, field.name) for field in fields(action)}
+    # Names of variables are a set: their order must not make two digests of one action.
     parts["environment"] = sorted(set(action.environment))
     return rfc8785.dumps(parts)
 

@@ -77,6 +77,7 @@ def description(ballot: Ballot) -> str:
 
 def read_resume(resume: Any) -> Resume:
     """Understand what a client resumed with. Never raises; anything unclear is ``NOTHING``."""
+    # langchain's HITLResponse; Agent Inbox resumes with a bare list, our own clients with a bare decision.
     if isinstance(resume, Mapping) and "decisions" in resume:
         return _only(resume["decisions"], said_by=resume)
     if isinstance(resume, list):
@@ -123,6 +124,7 @@ def _edited(decision: Mapping[str, Any]) -> Action | None:
         canonical(action)
     except (ValidationError, ValueError):
         return None
+    # A client that names one tool and sends another is mistaken about one of them.
     named = found.get("name", found.get("action", action.tool))
     return action if named == action.tool and isinstance(whole, Mapping) and "tool" in whole else None
 
@@ -144,6 +146,7 @@ def bound(answer: Resume, pending: Sequence[Ballot]) -> Ballot:
     Raises:
         Refused: ``approval_missing`` (none, or several to choose from), ``digest_mismatch`` (it saw other bytes).
     """
+    # Without an id it fits where there is one question only: a guess could sign the wrong one.
     named = [ballot for ballot in pending if answer.approval_id in {"", ballot.id}]
     if len(named) != 1:
         raise refusal("approval_missing", f"This answer fits {len(named)} of {len(pending)} open approvals.")

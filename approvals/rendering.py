@@ -47,6 +47,7 @@ def hides(char: str) -> bool:
     if char in {" ", "\n"}:
         return False
     category = unicodedata.category(char)
+    # A no-break space looks like a blank, and separates no words for a shell.
     return category in _HIDING or category == "Zs" or char in _INVISIBLE
 
 
@@ -110,6 +111,7 @@ def parts(action: Action) -> tuple[tuple[str, tuple[ShownLine, ...]], ...]:
     fields += [
         ("cwd", action.cwd),
         ("environment", " ".join(sorted(set(action.environment)))),
+        # An older version may have kept a password in the address.
         ("target", redacted(action.target)),
         ("base_commit", action.base_commit),
         ("content", action.content),

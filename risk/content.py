@@ -59,6 +59,7 @@ def lookalikes(text: str) -> Iterator[Signal]:
 
 def unseen(text: str) -> Iterator[tuple[str, int]]:
     """Find what a reader of a file would not see: what it is, and the line of the first one."""
+    # A byte order mark at the start of a file is an encoding and no trick.
     body = text.removeprefix("\ufeff")
     for found, what in (
         (_BIDI, "turns the direction of the text"),

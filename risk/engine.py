@@ -83,6 +83,7 @@ class RiskEngine:
     ) -> Risk:
         """Rate what leaves the sandbox. ``diff`` is unified, as git prints it; ``target`` a path, or remote and ref."""
         tier, message = _DELIVERED[kind]
+        # Whoever wrote what the run has read may want it to reach others; a printed patch reaches nobody.
         tier = one_up(tier) if tainted and kind in _OUTWARD else tier
         base = Reason(rule=f"delivery.{kind}", tier=tier, message=f"{message} {shown(target)}".strip())
         noticed = tuple(self._left(sign, kind, tainted) for sign in self._deliveries.diff(diff))
@@ -123,6 +124,7 @@ class RiskEngine:
         if len(command) > LONGEST_COMMAND:
             yield Signal("oversized", f"{len(command):,} characters", "content.oversized")
         yield from deceptive(command)
+        # Not even parsed: whatever is in it, no signer has read it.
         if len(command) > UNREADABLE:
             yield Signal("endless", f"{len(command):,} characters", "content.endless")
             return
@@ -149,6 +151,7 @@ class RiskEngine:
         """Rate a sign at the moment it leaves the sandbox."""
         made = self._reason(sign, "sealed", tainted)
         if sign.effect == "holds_secret":
+            # What has been delivered is copied and pushed on: a secret in it cannot be called back.
             return made.__class__(rule=made.rule, tier="critical", message=made.message)
         if sign.effect == "edit" or (kind == "patch" and sign.effect in _KEPT_IN):
             return made

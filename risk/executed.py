@@ -77,6 +77,7 @@ class Executed:
     others: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
 
     def __contains__(self, path: str) -> bool:
+        # On macOS and Windows ``.GitHub`` is ``.github``.
         whole = f"/{path.lower()}"
         name = whole.rpartition("/")[2]
         if whole.endswith(_PROSE):

@@ -49,10 +49,12 @@ def deploys(path: str) -> Iterator[Signal]:
 
 def normal(text: str, base: str = "") -> str:
     """Return the path without detours; inside the workspace it is relative."""
+    # ``/proc/self/root/etc`` is ``/etc`` by another way.
     text = re.sub(r"^/proc/[^/]+/(root|cwd)(?=/|$)", "", text) or "/"
     if base and not text.startswith(("/", "~")):
         text = f"{base}/{text}"
     made = posixpath.normpath(text) if text else "."
+    # POSIX leaves two slashes at the start to the system, so ``normpath`` keeps them; Linux takes them for one.
     made = re.sub(r"^//+", "/", made)
     if made == WORKSPACE or made.startswith(f"{WORKSPACE}/"):
         made = made[len(WORKSPACE) + 1 :] or "."
@@ -79,6 +81,7 @@ class PathRater:
     def signs(self, word: Word, mode: Mode) -> Iterator[Signal]:
         if stream(word) or not word.text:
             return
+        # A relative path starts wherever the script has gone by then; every such place is judged.
         for base in self.bases:
             yield from self._at(word, normal(word.text, base), mode)
 
@@ -135,6 +138,7 @@ def _written(path: str, told: str) -> Iterator[Signal]:
 
 
 def _deleted(word: Word, path: str, told: str) -> Iterator[Signal]:
+    # As written and as resolved: ``src/..`` is all of the workspace, too.
     if _WHOLE.fullmatch(word.text) or _WHOLE.fullmatch(path):
         yield Signal("destroy", f"deletes {told or path}")
     elif outside(path):

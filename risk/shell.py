@@ -51,6 +51,7 @@ class ShellRater:
             # Critical, not merely unread: padding must not keep what is worse than unread from being seen.
             yield Signal("endless", "scripts that are too long together", "content.endless")
             return
+        # A script may hold our own marks, and have text taken for braces.
         narrow, back = narrowed(MARKS.sub("\ufffd", text))
         silent = True
         for sign in self._script(narrow, sources):
@@ -63,6 +64,7 @@ class ShellRater:
         source = text.encode()
         root = Parser(self.language).parse(source).root_node
         script = read_script(root, constants(root), sources)
+        # The parser recovers from everything; what it skipped, bash may run.
         if root.has_error or surrounded(root, source):
             script.troubles.append("the shell's grammar has no place for some of it")
         yield from (Signal("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
@@ -93,6 +95,7 @@ class ShellRater:
         for invocation in script.invocations:
             yield from judge.signs(invocation)
             yield from written_scripts(judge, invocation)
+        # The whole is at least high by now; a piece of it may be worse.
         if script.troubles:
             yield from self._fragments(text)
 
@@ -121,6 +124,7 @@ class ShellRater:
             pieces = [piece.strip() for piece in text.split(separator)]
             for piece in pieces if 1 < len(pieces) <= 60 else ():  # noqa: PLR2004
                 if piece:
+                    # Four levels at once: pieces of pieces of pieces are enough.
                     yield from replace(self, depth=self.depth + 4).signs(piece)
 
 

@@ -15,6 +15,7 @@ class _Numbered(YamlLoader):
     """Every mapping remembers where it started, and no key may be written twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        # PyYAML takes the last of two equal keys: a line far below would undo a rule.
         names = Counter(str(child.value) for child, _ in node.value if child.value != "<<")
         if twice := sorted(name for name, times in names.items() if times > 1):
             raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is written twice", node.start_mark)

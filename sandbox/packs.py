@@ -47,6 +47,7 @@ class Packs:
                 # What is there already is copied as it is: no new deltas are searched for.
                 said = await git(folder, "pack-objects", "-q", "--window=0", f"{place}/pack", stdin=names)
                 made = Path(place) / f"pack-{said.decode().strip()}"
+                # The index last: with it, a pack counts as made.
                 made.with_suffix(".pack").replace(kept.with_suffix(".pack"))
                 made.with_suffix(".idx").replace(kept.with_suffix(".idx"))
         data, index = await asyncio.to_thread(
@@ -70,4 +71,5 @@ async def take_in(folder: Path, pack: bytes, most: int = MOST) -> None:
             hint="Let commands write less: what is ignored by git is kept, too.",
         )
     async with asyncio.timeout(_UNPACK_S):
+        # Objects that git's fsck would not take are refused here; ``--fix-thin`` adds the bases that were left out.
         await git(folder, "index-pack", "--strict", "--fix-thin", "--stdin", f"--max-input-size={MAX_PACK}", stdin=pack)

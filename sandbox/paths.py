@@ -40,6 +40,7 @@ def inside_repo(path: str) -> str:
         or ".." in path.split("/")
         or "\0" in path
         or git
+        # A lone surrogate has no bytes in UTF-8, so it could be neither stored nor signed.
         or any("\ud800" <= char <= "\udfff" for char in plain)
         or len(raw) > _LONGEST_PATH
         or max(map(len, raw.split(b"/"))) > _LONGEST_NAME
@@ -50,5 +51,7 @@ def inside_repo(path: str) -> str:
 
 def _is_git(part: str) -> bool:
     """True for what any file system takes for git's own folder (git's ``fsck`` calls it hasDotgit)."""
+    # NTFS takes ``.git::$INDEX_ALLOCATION`` and ``git~1`` for ``.git`` and drops dots and blanks at the end
+    # (CVE-2019-1353).
     names = (name.partition(":")[0] for name in _UNSEEN.sub("", part).lower().split("\\"))
     return any(name.rstrip(". ") in {".git", "git~1"} for name in names)

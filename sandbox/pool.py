@@ -87,10 +87,12 @@ class Pool:
         kind = _kind(spec)
         sandbox = await self._take(kind)
         self.warm(spec)
+        # Cancelled ones, too: who waits has to hear that nothing will come.
         if sandbox is None:
             return await self._backend.lease(spec, run=run)
         try:
             await sandbox.permit(spec.profile, run=run)
+        # Cancelled or refused at this moment, it belongs to nobody who would close it.
         except BaseException:
             self._do(sandbox.close())
             raise
@@ -139,6 +141,7 @@ class Pool:
             if time.monotonic() - warm.since < self._idle_s and await self._answers(warm):
                 return warm.sandbox
             self._do(warm.sandbox.close())
+        # All that is being started is spoken for: to wait would take longer than to start one.
         if len(shelf.starting) <= len(shelf.waiting):
             return None
         waiting: asyncio.Future[Sandbox | None] = asyncio.get_running_loop().create_future()

@@ -164,6 +164,8 @@ def lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 def json_object(body: bytes) -> Mapping[str, Any]:
     try:
+        # ``json.loads`` takes the last of two equal keys; whoever checked the message before us may have seen the
+        # first.
         parsed = read_json(body)
     except OddJson as odd:
         raise invalid_hook(f"the body {odd}") from None
@@ -212,6 +214,7 @@ def hmac_sha256(secret: str, data: bytes) -> str:
 
 def ensure_one_matches(given: Sequence[str], wanted: Sequence[str]) -> None:
     """Compare every pair in constant time."""
+    # ``compare_digest`` takes no text beyond ASCII. Ten at most: a header could bring thousands.
     pairs = [(a.encode("utf-8", "replace"), b.encode()) for a in given[:10] for b in wanted]
     if not any([hmac.compare_digest(a, b) for a, b in pairs]):  # noqa: C419 - all of them, or the time tells which
         raise untrusted("no signature matches")

@@ -50,6 +50,7 @@ def load_connections(path: Path) -> Connections:
         raw = yaml_value(path.read_text(encoding="utf-8")) or {}
         made = TypeAdapter(Connections).validate_python(_with_secrets(raw, path.parent))
     except (OSError, ValueError) as error:
+        # ``from None``: pydantic's own error repeats what it was given, and that may be a secret.
         raise _invalid(path, _without_values(error)) from None
     for kind, names in (("endpoint", [e.name for e in made.notify.endpoints]), ("hook", [h.name for h in made.hooks])):
         if twice := {name for name in names if names.count(name) > 1}:

@@ -64,6 +64,7 @@ class Links:
         """
         said, _, mac = token.partition(".")
         data = _bytes(said)
+        # The signature before the content: what is parsed below are our own bytes.
         if not hmac.compare_digest(self._mac(b"link", data), _bytes(mac)):
             raise refusal("link_invalid", "There is no such link.")
         ticket = _ticket(data)
@@ -79,6 +80,7 @@ class Links:
     def ensure_csrf(self, ticket: LinkTicket, session: str, given: str) -> None:
         """Refuse a form that did not come from our page in this session. Raises ``csrf_invalid`` (403)."""
         hour = micros(self.clock()) // micros_in(timedelta(hours=1))
+        # This hour's and the last one's: reading a large change takes its time.
         fresh = [self._csrf(ticket, session, hour - back) for back in range(2)]
         if not session or not any([hmac.compare_digest(token, given) for token in fresh if given.isascii()]):  # noqa: C419
             raise refusal("csrf_invalid", "This form is not from the page you were shown, or the page is too old.")
@@ -87,6 +89,7 @@ class Links:
         return _text(self._mac(b"csrf", json.dumps([ticket.id, ticket.ballot, session, hour]).encode()))
 
     def _mac(self, purpose: bytes, data: bytes) -> bytes:
+        # The purpose is signed, too: a token of one kind is none of the other.
         return hmac.new(self.key, purpose + b"\0" + data, hashlib.sha256).digest()
 
 

@@ -68,6 +68,7 @@ class SsrfGuard:
         addresses = [ip_address(text.partition("%")[0]) for text in await self.resolve(host, port)]
         if not addresses:
             raise UnresolvedHost(f"{parsed.host} has no address.", hint="Check the name; it will be tried again.")
+        # All of them: a name with one public and one private address may mean the other one next time.
         for address in addresses:
             self._ensure_fit(parsed, address)
         chosen = addresses[0]

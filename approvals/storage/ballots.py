@@ -44,6 +44,7 @@ class StoredBallots:
         ballot = lifecycle.asked(request, now=self.clock(), nonce=secrets.token_hex(16))
         try:
             async with writing(self.engine) as conn:
+                # Before the kill switch: a node that is replayed gets its ballot back, whatever happened since.
                 if already := await rows.read(conn, ballots.c.id == ballot.id):
                     return self._ledger.seen(already, request.org)
                 await ensure_alive(conn, request.org, request.run)
@@ -90,6 +91,8 @@ class StoredBallots:
             while len(found) <= limit:
                 spot = place(cursor)
                 here = and_(*where, rows.behind(spot)) if spot else and_(*where)
+                # One more than fits says whether a page follows. Names are compared in Python, so ``mine`` may take
+                # several batches.
                 batch = await rows.read(conn, here, limit=limit + 1)
                 found += [self._ledger.seen((b,), org) for b in batch if mine_now is None or mine_now.awaits(b, now)]
                 if len(batch) <= limit:
@@ -101,6 +104,7 @@ class StoredBallots:
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, stored):
+            # Inside the transaction, so that this refusal is in the audit like every other.
             now.ensure_not_own(stored)
             ballot, c = now.ballot(stored), ballots.c
             rejects = await count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
@@ -135,6 +139,7 @@ class StoredBallots:
             return grant
 
     async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
+        # Asked before the row is locked: the directory has connections of its own, and may be slow.
         before, alone = await self.get(id, org), await self.people.alone(org)
         roles = await roles_of(self.people, before, await self._signers(before), alone=alone)
         async with self._ledger.changing(id, org, HOUSE, recomputed_digest) as (conn, stored):
@@ -183,6 +188,7 @@ class StoredBallots:
         """Move some ballots that are due, in one transaction. Empty when none is left."""
         moved: list[Ballot] = []
         async with writing(self.engine) as conn:
+            # In portions: locks on all that is due would hold up every vote meanwhile.
             for ballot in await rows.read(conn, rows.due(now), lock=True, limit=200):
                 swept = lifecycle.swept(ballot, now=now)
                 if swept == ballot:

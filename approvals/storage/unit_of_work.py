@@ -62,6 +62,7 @@ class BallotUnitOfWork:
             except Refused as no:
                 refused = no
                 await self.journal.append(conn, refused_fact(found[0], no, actor, self.clock(), *digests))
+        # Raised outside of the transaction, which would take the line in the audit with it.
         if refused:
             raise refused
 

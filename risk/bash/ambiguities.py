@@ -112,6 +112,7 @@ def _between(node: Node) -> Iterator[str]:
         lost_dash = child.type == "heredoc_redirect" and _LOST_DASH.fullmatch(gap)
         if not lost_dash and _BLANK.fullmatch(gap) is None:
             yield "some of the text belongs to nothing"
+        # For bash the command has ended here; the parser, when it recovers, reads on.
         if node.type in _ONE_LINE and b"\n" in gap.replace(b"\\\n", b"") and not _long_test(node):
             yield "a command over two lines"
         if not gap and before is not None and touching(node, before, child):

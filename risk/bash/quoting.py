@@ -32,6 +32,7 @@ def ansi(text: str) -> str:
             char.encode()
         except (ValueError, OverflowError, UnicodeEncodeError):
             return HOLE
+        # bash cuts the text off at a NUL, and our own marks must not come out of an escape.
         return char if code and not MARKS.match(char) else HOLE
 
     return _ANSI.sub(character, text)
@@ -57,6 +58,7 @@ def double_quoted(text: str) -> str:
 
 def braces(text: str) -> list[str]:
     """Expand marked ``{a,b}`` and ``{1..3}``, innermost first; too many of them become a hole."""
+    # Every pair multiplies: eight of two are 256 words.
     if text.count(OPEN) > _DEEPEST:
         return [text] if _BRACE.search(text) is None else [HOLE]
     pending, done = [text], list[str]()

@@ -52,6 +52,7 @@ def replaced(rater: Rater, word: Word, _call: Invocation, _language: str) -> Ite
 
 
 def mode(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+    # Taking the bit away harms nobody.
     if _SETUID.fullmatch(word.text) and not re.fullmatch(r"[ugoa]*-.*", word.text):
         yield Signal("escape", f"mode {word.text}", "shell.setuid", "lets others run it with its owner's rights")
 

@@ -50,6 +50,7 @@ def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invoca
     targets = [below for root in roots for below in found_paths(root, words)]
     while words:
         test = words.pop(0)
+        # The program finds settings there that the change itself may have written.
         if test.text in {"-execdir", "-okdir"}:
             yield Signal("run", f"find {test.text}", "shell.other_repository", "starts programs in other folders")
         if test.text in _RUNS:

@@ -76,6 +76,7 @@ class InvocationRater:
             yield from self.touched(call.words)
             yield from embedded(self, call)
             return
+        # Its value stands in the script, and still nobody sees at a glance what runs.
         if name.variable:
             yield Signal("computed", f"the program is {shown(name.text)}", "shell.computed_program")
         if not name.text.isascii():
@@ -95,6 +96,7 @@ class InvocationRater:
             yield Signal("run" if inside else "unknown", shown(path), "shell.path")
             yield from deploys(path)
         sinks = "".join(f" > {word.text}" for word in call.sinks)
+        # Rules see the line by the program's plain name: ``/usr/bin/rm`` is ``rm`` to them.
         line = f"{name} {joined(call.words[1:])}{sinks}".replace(HOLE, "…")
         for rule in self.rules.of("command", line):
             yield Signal(rule.effect, shown(line), rule.rule, rule.message)

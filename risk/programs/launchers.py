@@ -35,6 +35,7 @@ def xargs(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
             given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
             inner = Invocation((), (), (), call.sinks, call.within)
             if mark and any(mark in word.text for word in words):
+                # A few stand for all: each is one more reading of the whole command.
                 for each in given[:_FEW]:
                     made = tuple(
                         Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
@@ -42,6 +43,7 @@ def xargs(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
                     )
                     yield from rater.started(made, inner)
             else:
+                # Both ways: GNU xargs runs the command once even when nothing comes in.
                 yield from rater.started(words, inner)
                 yield from rater.started((*words, *given), inner)
         else:
@@ -81,6 +83,7 @@ def embedded(rater: Rater, call: Invocation) -> Iterator[Signal]:
     for n, word in enumerate(words):
         text = word.text.strip(" !:;|&")
         yield from deploys(word.text) if "/" in word.text and " " not in word.text else ()
+        # A launcher that is not known starts its arguments from one of them on, and only it knows which.
         if word.known and startable(rater, word):
             yield from _worse(rater.started(words[n:], call))
         elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
@@ -198,6 +201,7 @@ def shell(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
     if inline and words:
         yield from rater.script(words[0].text, call.sources)
         yield from rater.touched(tuple(words[1:]))
+    # ``sh -s words`` reads its script from standard input, whatever else stands there.
     elif words and not any("s" in w.text for w in call.words[1:] if re.fullmatch(r"-[a-z]*s[a-z]*", w.text)):
         yield Signal(grammar.effect, f"{name} {shown(words[0].text.replace(HOLE, '…'))}")
         yield from rater.part("script", words[0], call)

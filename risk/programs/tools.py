@@ -63,6 +63,7 @@ def kill(_rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
         if first == "-1" and not words:
             words = ["-1"]
             break
+    # A negative number is a process group, -1 everything, 0 one's own group, 1 the first process (kill(1)).
     bad = [word for word in words if re.fullmatch(r"-\d+|0|1", word)]
     yield Signal("system" if bad else grammar.effect, f"{name} {shown(' '.join(words).replace(HOLE, '…'))}")
 

@@ -58,6 +58,7 @@ def git(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
     if any(base and normal(base) != "." for base in rater.paths.bases):
         yield Signal("run", "git in another folder", "shell.other_repository", "obeys the settings of a folder")
     command = words[at].text if at < len(words) else ""
+    # What ``git grep`` looks for is a text and no format.
     told = words if command != "grep" else words[:at]
     if any(_SIGNATURE.search(word.text) for word in told):
         yield Signal(

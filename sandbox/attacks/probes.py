@@ -22,6 +22,7 @@ from pathlib import Path
 HELD = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 """What a refused call says. Anything else means that it was looked at, or done."""
 _ARM = platform.machine() == "aarch64"
+# Numbers on x86-64 and on arm64: the C library has functions for few of these.
 _CALLS = {
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -148,6 +149,7 @@ def mount_bind_remount() -> list[str]:
 def userns_unshare_clone_clone3() -> list[str]:
     wrong = [call("unshare", flag) for flag in _NAMESPACES.values()]
     for name, flag in _NAMESPACES.items():
+        # The bits of that flag are those of the exit signal in ``clone`` (clone(2)).
         if name != "time":
             wrong.append(call("clone", flag | 17, 0, 0, 0, 0))
     wrong.append(call("clone3", struct.pack("<11Q", 0x10000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0), 88))

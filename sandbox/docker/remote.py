@@ -79,6 +79,7 @@ class RemoteSandbox:
             "timeout": timeout_s,
             "stream": heard is not None,
         }
+        # One at a time: ending what a command left behind means killing every process there is.
         async with self._turn:
             answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
         told, payload = answer

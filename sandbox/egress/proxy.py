@@ -101,6 +101,7 @@ class Proxy:
             raise NoPassage(f"{host}:{port} is not allowed")
         async with asyncio.timeout(_CONNECT_S):
             addresses = await self._resolve(host, port)
+            # All of its addresses: one would be checked, and another connected to.
             if host not in self._rules.private and not all(map(public, addresses)):
                 raise NoPassage(f"{host} lies on a private address")
             problem: Exception = NoPassage("it has no address", status="502 Bad Gateway")
@@ -162,6 +163,7 @@ async def _until(inside: EgressConnection, end: bytes, patience_s: float) -> byt
             if not more or len(data) > _HEAD:
                 raise NoPassage("no request", status="400 Bad Request")
     head, _, rest = data.partition(end)
+    # They would reach the host before anybody has looked at them.
     if rest:
         raise NoPassage("bytes before the connection is made", status="400 Bad Request")
     return head + b"\r\n"

@@ -56,6 +56,7 @@ class Command:
         ]
         self._oom.hog(yes=True)  # whatever uses up the memory, it is not PID 1 that is killed for it
         try:
+            # ``posix_spawn`` takes no working directory; PID 1 has one thread, so it can go there and back.
             os.chdir(cwd)
             program = _find(argv[0], env.get("PATH", ""))
             pid = os.posix_spawn(
@@ -135,8 +136,11 @@ class Command:
         end = time.monotonic() + PATIENCE
         while others(self.reaped):
             with contextlib.suppress(ProcessLookupError):
+                # All but PID 1 itself (kill(2)): a session of its own hides nobody, and no fork bomb outruns it.
                 os.kill(-1, signal.SIGKILL)
             if time.monotonic() > end:
+                # What outlives SIGKILL hangs in the kernel. The sandbox ends with PID 1, and another one takes its
+                # place.
                 os._exit(70)
             time.sleep(0.001)
         self.close_stdin()

@@ -51,6 +51,7 @@ def _must_be(name: str, folder: int, opened: int) -> None:
 def folder_of(path: str, *, make: bool = False) -> Generator[tuple[int, str]]:
     """Open the folder that holds ``path`` and give its descriptor and the last name."""
     *above, name = parts_of(path)
+    # From the root, one part after the other: O_NOFOLLOW is about the last part of a path only.
     held = os.open("/", _FOLDER)
     try:
         for part in above:
@@ -95,6 +96,7 @@ class Incoming:
 
     def __init__(self, path: str, mode: int) -> None:
         self._path, self._mode = path, mode & 0o777
+        # Not to be guessed: a command could have put something under a name that it knows.
         self._name = f".signoff-{os.urandom(6).hex()}"
         with folder_of(path, make=True) as (folder, name):
             with suppress(FileNotFoundError):
@@ -120,6 +122,7 @@ class Incoming:
 
     def done(self) -> None:
         try:
+            # What ``open`` made has lost the bits of the umask.
             os.fchmod(self._file, self._mode)
             os.rename(self._name, self._target, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except OSError as error:

@@ -82,6 +82,7 @@ class Runner:
     def _wake(self) -> None:
         os.read(self._woken, 4_096)
         command = self._command
+        # Orphans come to PID 1, too, and stay as zombies until it takes them.
         others(None if command is None else command.reaped)
 
     def _hear(self) -> None:
@@ -202,6 +203,8 @@ def main(key: bytes) -> None:
     oom = Oom()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    # Undumpable: commands have the same user, and could trace it or read its memory and descriptors otherwise
+    # (prctl(2)).
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     files.prepare(_FOLDERS)
     Runner(key, oom).run()

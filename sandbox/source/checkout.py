@@ -69,6 +69,7 @@ def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blo
     _must_be_clean(seen, by_path, entries)
     with opened(top) as root:
         line_ends = {each.path: _line_end(root, each, seen, before) for each in wanted if each.is_file}
+        # What goes, goes first, the deepest first: a new file may need the place of a folder that empties.
         for each in sorted(by_path.values(), key=lambda each: each.path, reverse=True):
             if each.new is not None or not each.is_file or _skipped(entries.get(each.path)):
                 continue
@@ -83,6 +84,7 @@ def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blo
             entries.pop(each.path, None)
             if each.new is not None:
                 data = blobs[each.new.id] if each.is_file else None
+                # Their git wrote the file with the line ends of Windows (core.autocrlf), and would write this one so.
                 if data is not None and line_ends[each.path] == b"\r\n" and b"\r\n" not in data:
                     data = data.replace(b"\n", b"\r\n")
                 entries[each.path] = _put(root, each, each.new, before.get(each.path), data)

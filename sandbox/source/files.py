@@ -134,6 +134,7 @@ def write_new(folder: int, name: str | bytes, data: bytes, mode: int = 0o444) ->
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
+            # Before the rename: a power cut must leave no name without its bytes.
             os.fsync(fd)
         os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:

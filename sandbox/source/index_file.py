@@ -98,6 +98,7 @@ def _parse(data: bytes) -> Index:
     if signature != b"DIRC" or version not in {2, 3, 4}:
         raise ValueError(f"version {version}")
     end = len(data) - _DIGEST
+    # Zeros stand for no checksum: ``index.skipHash`` since git 2.40.
     if data[end:].strip(b"\0") and hashlib.sha1(data[:end], usedforsecurity=False).digest() != data[end:]:
         raise ValueError("wrong checksum")
     at, before, entries, room = _HEAD.size, b"", list[IndexEntry](), (1 << 20) + 16 * len(data)
@@ -171,6 +172,7 @@ def write_index(entries: Iterable[IndexEntry]) -> bytes:
         raw = _ENTRY.pack(*stat[:6], entry.mode, *stat[6:], bytes.fromhex(entry.id), flags)
         raw += struct.pack(">H", entry.more) if entry.more else b""
         raw += entry.path
+        # One to eight zero bytes, so that every name has an end.
         parts.append(raw + b"\0" * (8 - len(raw) % 8))
     data = b"".join(parts)
     return data + hashlib.sha1(data, usedforsecurity=False).digest()

@@ -55,11 +55,14 @@ class Refs:
 
     def get(self, name: str, depth: int = _DEPTH) -> str | None:
         """Return the object id that a full name (``HEAD``, ``refs/…``) stands for; None when there is none."""
+        # A symbolic ref may name another one, and a prepared one names itself.
         if depth == 0 or not (_PSEUDO.match(name) or (name.startswith("refs/") and is_ref_name(name))):
             return None
+        # Every linked work tree has a HEAD of its own, and these; all other refs are shared.
         own = _PSEUDO.match(name) or name.startswith(_WORKTREE_ONLY)
         text = self._text((self._source.git_dir if own else self._source.common_dir) / name)
         if text is None:
+            # A ref that has a file of its own is newer than the packed one.
             return self.packed.get(name)
         if text.startswith("ref:"):
             return self.get(text.removeprefix("ref:").strip(), depth - 1)
@@ -88,6 +91,7 @@ class Refs:
                 f"refs/remotes/{base}",
                 f"refs/remotes/{base}/HEAD",
             )
+            # In git's order (gitrevisions(7)): a tag hides the branch of its name.
             named = next((found for form in forms if (found := self.get(form))), None)
             described = _DESCRIBED.search(base)
             base = named or (base if _SHORT_ID.match(base) else described[1] if described else "")

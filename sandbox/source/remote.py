@@ -26,9 +26,11 @@ _SCHEMES = ("http://", "https://", "ssh://", "git://")
 _REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 _SERVICE = "/info/refs?service=git-upload-pack"
 _QUIET = (
+    # We follow them, after a look at where they lead.
     ("http.followRedirects", "false"),
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "60"),
+    # As one pack: a thousand loose objects would be a thousand files.
     ("fetch.unpackLimit", "1"),
     ("protocol.file.allow", "never"),
     ("core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15 -oServerAliveCountMax=4"),

@@ -160,6 +160,7 @@ def update_ref(
             logs.append(stack.enter_context(_reflog(source.common_dir, f"logs/{name}")))
         for log in logs:
             os.write(log, line.encode(errors="surrogateescape"))
+        # The ref last: until then, nothing of theirs points to the new commit.
         lock.replace(f"{new}\n".encode())
 
 

@@ -85,6 +85,7 @@ class _Scan:
         """Compare what lies in an open folder; what is met is taken from ``missing``."""
         with os.scandir(fd) as listing:
             for each in listing:
+                # git's own, or the repository of a folder within.
                 if each.name == ".git":
                     continue
                 path = prefix + os.fsencode(each.name)

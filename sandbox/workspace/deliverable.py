@@ -133,6 +133,7 @@ class Deliverable:
             raise SandboxLost(f"The sandbox sent a snapshot that is not sound: {error}") from error
         if not found and saved.tree == self._tree:
             return saved
+        # git cannot be asked for a path with a line break in it.
         undone = {each.path: each.old for each in found if each.old is not None and b"\n" not in each.path}
         full = repo
         if undone:

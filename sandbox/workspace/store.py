@@ -110,6 +110,7 @@ class Store:
                 raise too_slow(repo) from error
             at = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
             pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=at, folder=source.folder)
+            # Its parents were not copied, and git would miss them.
             write_text(folder / "shallow", f"{pinned.commit}\n")
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
@@ -254,6 +255,7 @@ def _unknown(run: str) -> Refused:
 
 
 def _commit(folder: Path, tree: str, parent: str, message: str, at: datetime) -> str:
+    # Nothing of the moment is in it: after a crash the same delivery makes the same commit.
     stamp = f"{WHO} {int(at.timestamp())} +0000"
     text = f"tree {object_id(tree)}\nparent {object_id(parent)}\nauthor {stamp}\ncommitter {stamp}\n\n{message}"
     if "\0" in message:

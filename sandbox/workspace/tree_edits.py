@@ -179,6 +179,7 @@ def _written(folder: Path, found: Folders, at: bytes, branch: _Branch, *, force:
     """Write one folder and those below it; None when nothing is left in it."""
     entries = dict(found.get(at, {}))
     for name, entry in branch.leaves.items():
+        # What goes, goes first: a folder may come in its place.
         if entry is None and (there := entries.get(name)) is not None and not there.is_folder:
             del entries[name]
     for name, below in branch.below.items():
