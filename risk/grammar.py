@@ -92,7 +92,8 @@ class ProgramGrammar:
 Programs = Mapping[str, ProgramGrammar]
 
 
-def _options(text: str, line: int) -> tuple[dict[str, Option], bool]:
+def read_options(text: str, line: int) -> tuple[dict[str, Option], bool]:
+    """The options of one line of a grammar, and whether all others are harmless. Raises ``bad_rules``."""
     made: dict[str, Option] = {}
     for word in text.split():
         if word == "*":
@@ -117,7 +118,7 @@ def _grammar(found: Any, line: int) -> ProgramGrammar:
     line = int(entry.get(LINE, line))
     if unknown := sorted(set(entry) - _KEYS):
         raise bad(f"{unknown[0]!r} is not a word of the grammar", line)
-    options, lenient = _options(str(entry.get("options") or ""), line)
+    options, lenient = read_options(str(entry.get("options") or ""), line)
     arguments = entry.get("arguments") or []
     arguments = arguments.split() if isinstance(arguments, str) else arguments
     for kind in arguments:

@@ -104,10 +104,10 @@ class PathRater:
                 )
             case "write":
                 yield from self._ruled("write", word, path, told)
-                yield from _written(path, told)
+                yield from write_signs(path, told)
             case "delete":
                 yield from self._ruled("write", word, path, told)
-                yield from _deleted(word, path, told)
+                yield from deletion_signs(word, path, told)
 
     def _ruled(self, kind: Literal["read", "write"], word: Word, path: str, told: str) -> Iterator[Signal]:
         for rule in self._rules(kind, word, path):
@@ -130,14 +130,16 @@ class PathRater:
                     yield rule
 
 
-def _written(path: str, told: str) -> Iterator[Signal]:
+def write_signs(path: str, told: str) -> Iterator[Signal]:
+    """What it means to write to a path, besides what rules say of it."""
     if HOLE in path:
         yield Signal("computed", f"writes {told}")
     elif outside(path):
         yield Signal("outside", told)
 
 
-def _deleted(word: Word, path: str, told: str) -> Iterator[Signal]:
+def deletion_signs(word: Word, path: str, told: str) -> Iterator[Signal]:
+    """What it means to delete a path: all of a place, something outside, or who knows what."""
     # As written and as resolved: ``src/..`` is all of the workspace, too.
     if _WHOLE.fullmatch(word.text) or _WHOLE.fullmatch(path):
         yield Signal("destroy", f"deletes {told or path}")

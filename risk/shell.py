@@ -80,7 +80,6 @@ class ShellRater:
         for name in dict.fromkeys(_USED.findall(text)):
             if name not in own and SECRET_NAME.search(name):
                 yield Signal("private", f"${shown(name)}", "variable.secret")
-        yield from self._tests(script)
         # Relative paths may start in any folder that the script changes to.
         moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
         bases = dict.fromkeys(["", *(cd_goal(words[1:]) for words in moves)])
@@ -112,9 +111,7 @@ class ShellRater:
                 yield Signal("hidden", f"{made.name} holds commands", "shell.stored_command")
             if (made.prefix or made.exported) and not any(self.rules.of("variable", made.name)):
                 yield Signal("setting" if made.name in self.rules.settings else "unknown", f"sets {made.name}")
-
-    def _tests(self, script: Script) -> Iterator[Signal]:
-        """The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted."""
+        # The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted.
         if any("$(" in word.text or "`" in word.text for word in script.tests):
             yield Signal("hidden", "a command inside of an array's index", "shell.index")
 

@@ -87,7 +87,6 @@ class Pool:
         kind = _kind(spec)
         sandbox = await self._take(kind)
         self.warm(spec)
-        # Cancelled ones, too: who waits has to hear that nothing will come.
         if sandbox is None:
             return await self._backend.lease(spec, run=run)
         try:
@@ -173,6 +172,7 @@ class Pool:
         finally:
             me = asyncio.current_task()
             shelf.starting = {task for task in shelf.starting if task is not me}
+            # Also when this was cancelled: who waits has to hear that nothing will come.
             if sandbox is None:
                 shelf.hand_over(None)
         if sandbox is not None and not shelf.hand_over(sandbox):

@@ -48,11 +48,11 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
             if path == "pyproject.toml":
                 if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
                     raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")  # noqa: TRY301
-                found += _pyproject(tomllib.loads(text))
+                found += pyproject_requirements(tomllib.loads(text))
             elif path == "setup.cfg":
-                found += _setup(text)
+                found += setup_cfg_requirements(text)
             elif path == "setup.py":
-                found += _setup_call(text)
+                found += setup_py_requirements(text)
             else:
                 lines = text.replace("\\\n", " ").splitlines()
                 found += [re.sub(r"(^|\s)#.*|\s--?\w.*", "", line) for line in lines]
@@ -63,7 +63,8 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in stripped if each.isprintable() and _REQUIREMENT.match(each)))
 
 
-def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
+def pyproject_requirements(parsed: dict[str, Any]) -> Iterator[str]:
+    """Of the project, of its optional groups that tests need, and of its dependency groups (PEP 621, PEP 735)."""
     project = parsed.get("project", {})
     yield from project.get("dependencies", [])
     for name, group in project.get("optional-dependencies", {}).items():
@@ -81,7 +82,8 @@ def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
                     waiting.append(included)
 
 
-def _setup(text: str) -> Iterator[str]:
+def setup_cfg_requirements(text: str) -> Iterator[str]:
+    """What a setup.cfg says for setuptools. Raises ``ValueError`` for one that is too long to be read."""
     if text.count("\n") > _MOST_LINES:
         raise ValueError(f"it has more than {_MOST_LINES:,} lines")
     parsed = configparser.ConfigParser(interpolation=None)
@@ -93,7 +95,7 @@ def _setup(text: str) -> Iterator[str]:
                 yield from lines.splitlines()
 
 
-def _setup_call(text: str) -> Iterator[str]:
+def setup_py_requirements(text: str) -> Iterator[str]:
     """What the call of ``setup`` gives as literals; a program is not run to learn more."""
     tree = python_tree(text)
     if tree is None:

@@ -25,6 +25,7 @@ _RUNS: Final = names("command builtin time jobs")
 """What starts a builtin in this very shell: ``command read x``."""
 _ANYTHING: Final = names("eval source . trap alias enable")
 """What runs or defines text that is not looked into here."""
+_CALLS_BACK: Final = names("mapfile readarray")
 _DECLARES: Final = names("declare local typeset")
 _DECLARED: Final = frozenset("-+xrgfFptaA")
 """Options of ``declare`` that leave values alone. ``-n`` renames; ``-i``, ``-l`` and ``-u`` change them."""
@@ -64,7 +65,7 @@ def constants(root: Node) -> Values:
     """
     reader = _Reader({}, {}, {}, [])
     try:
-        for place in _places(root):
+        for place in places_of(root):
             reader.look(place)
         values = reader.values()
         # A name that a variable holds (``r=read; $r x``) is looked at with what is known of it.
@@ -169,20 +170,14 @@ class _Reader:
         for word in words:
             if not word.known:
                 raise _UnclearError
-            if word.text.startswith(("-", "+")):
-                self._option(name, word.text)
             self._change_all(word.text)
-
-    def _option(self, name: str, text: str) -> None:
-        """What an option of a builtin does: ``declare -n`` and ``mapfile -C`` may set anything."""
-        declares = name in _DECLARES or name in _RUNS
-        if (declares and not set(text) <= _DECLARED) or (name in {"mapfile", "readarray"} and "C" in text):
-            raise _UnclearError
-        # The name may stand in the same word: ``printf -vx``, ``read -ax``.
-        if len(text) > _LONGEST:
-            raise _UnclearError
-        for start in range(1, len(text)):
-            self.found[text[start:]] = None
+            if word.text.startswith(("-", "+")):
+                declares = name in _DECLARES or name in _RUNS
+                # ``declare -n`` and ``mapfile -C`` may set anything.
+                if (declares and not set(word.text) <= _DECLARED) or ("C" in word.text and name in _CALLS_BACK):
+                    raise _UnclearError
+                # The name may stand in the same word: ``printf -vx``, ``read -ax``.
+                self.found.update(dict.fromkeys(word.text[start:] for start in range(1, len(word.text))))
 
     def _change_all(self, text: str) -> None:
         if len(text) > _LONGEST:
@@ -201,14 +196,14 @@ class _Reader:
                 continue
             uses, places = self.used.get(name, []), self.assigned[name]
             pairs += len(uses) * len(places)
-            if pairs <= _MOST_PAIRS and all(any(_before(place, use) for place in places) for use in uses):
+            if pairs <= _MOST_PAIRS and all(any(surely_set(place, use) for place in places) for use in uses):
                 values[name] = value
             else:
                 values[name] = Value((*value.words, Word("")), loop=False)
         return values
 
 
-def _before(assigned: _Place, use: _Place) -> bool:
+def surely_set(assigned: _Place, use: _Place) -> bool:
     """Tell whether a variable has surely been set, in the same shell, when it is used."""
     branches: dict[int, _Place] = {}
     place = use
@@ -256,7 +251,7 @@ def _set_here(assigned: _Place) -> bool:
 
 def alternatives(node: Node, values: Values) -> Iterator[Values]:
     """The ways to read a command in which a variable may hold several things: one for each of them."""
-    used = {text_of(place.node) for place in _places(node) if place.node.type == "variable_name"}
+    used = {text_of(place.node) for place in places_of(node) if place.node.type == "variable_name"}
     many = [name for name in used if name in values and len(values[name].words) > 1]
     if len(many) == 1 and len(values[many[0]].words) <= _MOST:
         value = values[many[0]]
@@ -265,7 +260,8 @@ def alternatives(node: Node, values: Values) -> Iterator[Values]:
         yield {**values, **dict.fromkeys(many, _UNKNOWN)}
 
 
-def _places(root: Node) -> Iterator[_Place]:
+def places_of(root: Node) -> Iterator[_Place]:
+    """Every node of a tree, each after the one that it lies in."""
     stack = [_Place(root, None, 0)]
     while stack:
         place = stack.pop()

@@ -35,10 +35,11 @@ def awk(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
     for word in (*plain, *(part.word for part in parts if part.kind == "file")):
         yield from rater.paths.signs(word, "read")
     for program in programs:
-        yield from _program(rater, program.text)
+        yield from program_signs(rater, program.text)
 
 
-def _program(rater: Rater, text: str) -> Iterator[Signal]:
+def program_signs(rater: Rater, text: str) -> Iterator[Signal]:
+    """Say what a program of awk starts, reads by its own choice, and writes."""
     if HOLE in text:
         yield Signal("computed", "a program of awk with a variable in it")
     for quoted in _STARTED.findall(text):

@@ -62,12 +62,12 @@ def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invoca
             given = words.pop(0) if words else Word(HOLE)
             if test.text == "-fprintf" and words:
                 words.pop(0)
-            yield from _given(rater, test.text, given, call)
+            yield from valued_test(rater, test.text, given, call)
         elif test.text not in _PLAIN and not re.fullmatch(r"-newer[aBcmt]{2}|-O\d", test.text):
             yield Signal("unknown" if test.known else "computed", f"find {shown(test.text.replace(HOLE, '…'))}")
 
 
-def _given(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[Signal]:
+def valued_test(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[Signal]:
     """Rate the value of a test or an action."""
     if test in _WRITES:
         yield Signal("write", f"find {test}")

@@ -136,7 +136,7 @@ def reading(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) 
         elif found.kind == "perhaps":
             yield from embedded(rater, Invocation((found.word, *found.rest), (), call.sources, call.sinks, call.within))
         elif found.kind == "module":
-            yield from _module(rater, found, call)
+            yield from module_signs(rater, found, call)
         elif found.kind == "joined":
             yield from rater.script(joined((found.word, *found.rest)), call.sources)
         else:
@@ -144,7 +144,7 @@ def reading(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) 
             yield from rater.touched(found.rest)
 
 
-def _module(rater: Rater, part: Part, call: Invocation) -> Iterator[Signal]:
+def module_signs(rater: Rater, part: Part, call: Invocation) -> Iterator[Signal]:
     """``python -m name …`` is the program of that name, if there is one."""
     name = part.word.text
     known = next((each for each in (name, name.replace("_", "-"), name.split(".")[0]) if rater.grammar(each)), None)

@@ -51,7 +51,7 @@ def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
             lead = _LEAD.match(program.text, at)
             at = lead.end() if lead else at
             if program.text[at : at + 1] in {"s", "y"}:
-                end, signs = _substitution(rater, program.text[at + 1 :])
+                end, signs = substitution(rater, program.text[at + 1 :])
                 yield from signs
                 at = at + 1 + end if end else len(program.text)
             elif at < len(program.text):
@@ -79,7 +79,7 @@ def _acting(rater: Rater, action: str, given: str) -> Iterator[Signal]:
         yield from rater.paths.signs(Word(given), "write")
 
 
-def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
+def substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
     """``s/a/b/flags``: how much of it was read (0: all of it, or it makes no sense), and what it does."""
     at = end_of_halves(rest)
     if at == 0:

@@ -38,7 +38,7 @@ def hello_name(data: bytes) -> str | None:
     Raises:
         NoPassage: it is not a TLS hello, it names nobody, or hides whom it names.
     """
-    message = _handshake(data)
+    message = client_hello(data)
     if message is None:
         return None
     hello = _Bytes(message)
@@ -66,7 +66,7 @@ def hello_name(data: bytes) -> str | None:
     return name
 
 
-def _handshake(data: bytes) -> bytes | None:
+def client_hello(data: bytes) -> bytes | None:
     """Put the client hello together from its records; None while it is not complete."""
     message, at = b"", 0
     while at < len(data):

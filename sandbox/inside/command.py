@@ -58,7 +58,7 @@ class Command:
         try:
             # ``posix_spawn`` takes no working directory; PID 1 has one thread, so it can go there and back.
             os.chdir(cwd)
-            program = _find(argv[0], env.get("PATH", ""))
+            program = find_program(argv[0], env.get("PATH", ""))
             pid = os.posix_spawn(
                 program, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_RESTORED
             )
@@ -191,7 +191,8 @@ def others(reaped: Callable[[int, int], None] | None = None) -> bool:
         return False
 
 
-def _find(name: str, path: str) -> str:
+def find_program(name: str, path: str) -> str:
+    """Where a program lies, by the search path of its command. Raises ``FileNotFoundError``."""
     if "/" in name:
         return name
     places = (f"{folder}/{name}" for folder in path.split(":") if folder)

@@ -100,16 +100,14 @@ class Incoming:
         self._name = f".signoff-{os.urandom(6).hex()}"
         with folder_of(path, make=True) as (folder, name):
             with suppress(FileNotFoundError):
-                self._keep(os.stat(name, dir_fd=folder, follow_symlinks=False))
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if not stat.S_ISREG(found.st_mode):
+                    raise NotDone("path_refused", "there is something that is not a regular file")
+                self._mode = stat.S_IMODE(found.st_mode) & 0o777
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(self._name, flags, self._mode, dir_fd=folder)
             self._folder = os.dup(folder)
             self._target = name
-
-    def _keep(self, found: os.stat_result) -> None:
-        if not stat.S_ISREG(found.st_mode):
-            raise NotDone("path_refused", "there is something that is not a regular file")
-        self._mode = stat.S_IMODE(found.st_mode) & 0o777
 
     def add(self, data: bytes) -> None:
         try:

@@ -120,7 +120,7 @@ def _entry(data: bytes, at: int, before: bytes, version: int) -> tuple[IndexEntr
         (more,) = struct.unpack_from(">H", data, at)
         at += 2
     if version == 4:  # noqa: PLR2004
-        strip, at = _varint(data, at)
+        strip, at = offset_varint(data, at)
         if strip > len(before):
             raise ValueError("a name shares more than there is")
         stop = data.index(b"\0", at)
@@ -134,7 +134,7 @@ def _entry(data: bytes, at: int, before: bytes, version: int) -> tuple[IndexEntr
     return IndexEntry(path, numbers[6], digest.hex(), stat, flags & 0xB000, more), after
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def offset_varint(data: bytes, at: int) -> tuple[int, int]:
     """Git's offset encoding, as in packs."""
     byte = data[at]
     value = byte & 0x7F

@@ -120,7 +120,7 @@ def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, TreeEntry
     files = {path: entry for path, entry in tree.items() if not entry.is_folder}
     if not known:  # Nothing is known about the index: the files alone are compared.
         index = Index(tuple(IndexEntry(p, int(e.mode, 8), e.id) for p, e in files.items()), partial=index.partial)
-    scan = _Scan(index, {entry.path: entry for entry in index.entries}, written_ns, _file_mode(common))
+    scan = _Scan(index, {entry.path: entry for entry in index.entries}, written_ns, means_file_mode(common))
     for entry in index.entries:
         if entry.mode == _FOLDER and entry.skipped:  # A folder that a sparse checkout leaves out.
             there = tree.get(entry.path.rstrip(b"/"))
@@ -161,7 +161,7 @@ def _index(path: Path) -> tuple[Index, int, bool]:
         return Index(partial=f"cannot be read ({error})"), 0, False
 
 
-def _file_mode(common: Path) -> bool:
+def means_file_mode(common: Path) -> bool:
     """Read ``core.fileMode`` as text: on some file systems every file is executable."""
     try:
         text = read_bounded(common / "config", 1 << 20) or b""

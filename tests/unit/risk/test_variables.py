@@ -1,9 +1,12 @@
 """Variables of a script: a value is believed only where nothing else could have set the variable, and it is set."""
 
 import pytest
+from tree_sitter import Parser
 
 from domain import TIERS
 from risk import RiskEngine
+from risk.bash.variables import places_of, surely_set
+from risk.shell import bash
 
 ENGINE = RiskEngine()
 
@@ -115,3 +118,29 @@ def test_two_that_may_be_empty_are_not_guessed() -> None:
 def test_many_uses_of_many_assignments_cost_no_square() -> None:
     script = "".join(f"x={n};" for n in range(600)) + "echo $x;" * 600
     assert ENGINE.command(f"{script} rm -rf $x").tier in {"high", "critical"}
+
+
+@pytest.mark.parametrize(
+    ("script", "sure"),
+    [
+        ("x=1; cat $x", True),
+        ("{ x=1; }; cat $x", True),
+        ("x=1 && cat $x", True),
+        ("a && x=1 && cat $x", True),
+        ("f() { local x=1; cat $x; }", True),
+        ("for x in 1; do cat $x; done", True),
+        ("cat $x; x=1", False),
+        ("a || x=1; cat $x", False),
+        ("(x=1); cat $x", False),
+        ("x=1 | cat $x", False),
+        ("x=1 & cat $x", False),
+        ("local x=1; cat $x", False),
+        ("for x in 1; do :; done; cat $x", True),
+        ("if a; then x=1; else cat $x; fi", False),
+    ],
+)
+def test_whether_a_variable_is_surely_set_when_it_is_used(script: str, sure: bool) -> None:
+    places = list(places_of(Parser(bash()).parse(script.encode()).root_node))
+    assigned = next(p for p in places if p.node.type in {"variable_assignment", "for_statement"})
+    used = next(p for p in places if p.node.type == "simple_expansion")
+    assert surely_set(assigned, used) is sure
