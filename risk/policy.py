@@ -106,6 +106,7 @@ class RiskPolicy(BaseModel):
         )
 
     def on_path(self, path: str) -> Iterator[Reason]:
+        # ``fnmatchcase``: ``fnmatch`` would follow the system that the server runs on.
         return (wish.reason for wish in self.tighten if wish.path and fnmatch.fnmatchcase(path, wish.path))
 
 

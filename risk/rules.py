@@ -96,6 +96,7 @@ class Rules:
         """Return these rules and some more on commands, with the effects of a workspace's policy."""
         if not rules:
             return self
+        # Tiers of a policy hold in every setting: its author had no other in mind.
         told: dict[str, Effect] = {
             f"policy_{tier}": Effect.model_construct(sealed=tier, packages=tier, host=tier, message="", outward=False)
             for tier in TIERS
@@ -132,6 +133,7 @@ def checked_rule(rule: PatternRule, effects: Mapping[str, Effect]) -> PatternRul
     Raises:
         Refused: ``bad_rules`` with the rule's line.
     """
+    # When the file is read, not when the rule is first met: a rule that cannot work must not wait for the day.
     if rule.effect not in effects:
         raise bad(f"{rule.rule}: there is no effect {rule.effect!r}", rule.line)
     try:

@@ -86,6 +86,7 @@ def setup_cfg_requirements(text: str) -> Iterator[str]:
     """What a setup.cfg says for setuptools. Raises ``ValueError`` for one that is too long to be read."""
     if text.count("\n") > _MOST_LINES:
         raise ValueError(f"it has more than {_MOST_LINES:,} lines")
+    # No interpolation: a ``%`` in a version would be an error, and a value could name any other.
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.read_string(_BLANKS.sub(" ", text))
     yield from parsed.get("options", "install_requires", fallback="").splitlines()

@@ -30,6 +30,7 @@ def printed_by(call: Invocation) -> str | None:
         while rest and re.fullmatch(r"-[neE]+", rest[0]):
             rest = rest[1:]
         return ansi(" ".join(rest)) if "\\" in " ".join(rest) else " ".join(rest)
+    # What printf makes may be the script of the shell behind the pipe.
     if name == "printf" and rest:
         # Good enough to see what will be run: what is left over of the arguments stands behind.
         left = rest[1:]

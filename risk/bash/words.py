@@ -133,6 +133,7 @@ def _rest(node: Node, values: Values, *, quoted: bool) -> Iterator[tuple[str, bo
 def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:
     named = [child for child in node.children if child.is_named]
     most = _SIMPLE if node.type == "simple_expansion" else _BRACED
+    # Anything more (``${x#a}``, ``${x:-b}``) changes the value in ways that are not followed here.
     if len(named) == 1 and named[0].type == "variable_name" and len(node.children) <= most:
         # The marked text of `$name`, and whether it may hold anything but a loop's words.
         name = text_of(named[0])

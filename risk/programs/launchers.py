@@ -196,6 +196,7 @@ def shell(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
             return
     if words and words[0].text in {"-", "--"}:
         words.pop(0)
+    # bash's grammar says nothing about these.
     if name in {"pwsh", "powershell", "nu", "yash"} and not (words and not inline):
         yield Signal("hidden", f"{name} has a language of its own")
     if inline and words:

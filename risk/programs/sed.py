@@ -35,6 +35,7 @@ def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
     programs = [part.word for part in parts if part.kind == "program"]
     plain = [part.word for part in parts if part.kind == "operand"]
     from_file = any(part.kind == "file" for part in parts)
+    # Without ``-e`` and ``-f`` the first word is the script (sed(1)).
     if not programs and not from_file:
         programs, plain = plain[:1], plain[1:]
     changes = any(isinstance(each, NotedEffect) and each.effect == "write" for each in found)

@@ -36,6 +36,7 @@ _SHEBANG = re.compile(r"#!.*?\b(bash|sh|zsh|dash|ksh|python|node|perl|ruby|php|l
 
 def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
     """Rate what ``cat > x.sh <<EOF`` and ``echo … > x.py`` put into a file, when that would need a signature."""
+    # ``tee`` names its files as arguments.
     sinks = (*call.sinks, *(call.words[1:] if call.words and call.words[0].text == "tee" else ()))
     text = printed(Source(commands=(call,))) if sinks else None
     if not text:

@@ -21,6 +21,7 @@ def gaps(info: Mapping[str, Any]) -> tuple[str, ...]:
         info: the engine's answer to ``GET /info``.
     """
     missing = [] if "seccomp" in _options(info) else ["system calls are not filtered (no seccomp)"]
+    # Only a clear no counts: an engine that leaves a key out says nothing.
     missing += [f"{what} cannot be limited" for key, what in _LIMITS if info.get(key) is False]
     if any(info.get(key) is False for key in _CPU):
         missing.append("processor time cannot be limited")

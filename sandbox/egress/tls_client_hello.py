@@ -58,6 +58,7 @@ def hello_name(data: bytes) -> str | None:
             names = body.field(2)
             if name is not None or names.number(1) != _HOST_NAME:
                 raise NoPassage("a TLS hello with odd server names")
+            # Names of hosts are ASCII here (RFC 6066, section 3), and compared without case.
             name = bytes(names.take(names.number(2))).decode("ascii", errors="replace").lower()
             if not names.empty:
                 raise NoPassage("a TLS hello with several server names")

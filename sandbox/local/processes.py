@@ -81,6 +81,7 @@ class MarkedProcesses:
 
     async def kill(self) -> None:
         """Kill until none is left; what is killed while it forks leaves a child that is found the next time."""
+        # By the mark in the environment: a process that made a session of its own is in no group of ours.
         while alive := self._alive():
             for pid in alive:
                 with contextlib.suppress(ProcessLookupError):

@@ -117,6 +117,7 @@ async def borrowed(source: SourceRepository, near: Path | None = None) -> AsyncG
 def _prepare(source: SourceRepository, folder: Path) -> None:
     create(folder)
     lines = [str(each) for each in source.objects]
+    # ``alternates`` is one path a line: the rest of this one would be another folder to read from.
     if any("\n" in line for line in lines):
         raise unsupported("has a line break in its path", "Rename the folder.")
     if odd := object_files(source).odd:

@@ -132,6 +132,7 @@ def _located(repo: str) -> SourceRepository:
     if not path.is_dir():
         raise RepositoryNotFound("there is no such folder")
     for place in (path, *path.parents):
+        # Named from within: its work tree is the folder around it.
         if place.name == ".git" and _is_git_dir(place):
             return _made(place.parent, place, bare=False)
         git_dir = git_dir_of(place)

@@ -114,6 +114,7 @@ def _walked(path: str, way: str, known: Links) -> str | _Unknown:
         told = f" ({here} is a symbolic link to {link.target!r})"
         if hops > HOPS:
             raise _refused(path, f"goes in circles{told}")
+        # An absolute link counts as seen from the sandbox, where the checkout has one fixed place.
         if link.target.startswith("/") and not f"{link.target}/".startswith(f"{REPO}/"):
             raise _refused(path, f"leads out of the repository{told}")
         empty = empty or told * (not link.leads)

@@ -43,6 +43,7 @@ async def recent_changes(pinned: Pinned) -> tuple[Hunk, ...]:
 
     The history is a help, never a need: what cannot be read in time is as if it were not there.
     """
+    # A remote repository was fetched without its history.
     if is_url(pinned.repo) or not await asyncio.to_thread(Path(pinned.repo).is_dir):
         return ()
     try:

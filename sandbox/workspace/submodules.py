@@ -163,6 +163,7 @@ class _Place:
         for each in candidates:
             try:
                 real, objects = each.resolve(), (each / "objects").resolve()
+                # Real paths: a link in ``.git/modules`` could lead to any repository of this machine.
                 inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
                 found = inside and objects.is_dir()
             except (OSError, RuntimeError, ValueError):  # A loop of links, a name that no folder can have.

@@ -95,6 +95,7 @@ async def diff(folder: Path, old: str, new: str) -> str:
                     break
     attributes = folder / f"binary-{hashlib.sha256(f'{old}{new}'.encode()).hexdigest()[:16]}"
     # Quoted for an attributes file: nothing in a path is a pattern.
+    # Escaped twice: once for the quotes (C style), once for the pattern within.
     quoted = [re.sub(r'([\\"*?\[\]])', r"\\\\\1", path) for path in odd]
     write_text(attributes, "".join(f'"{path}" -diff\n' for path in quoted))
     out = await git(folder, *_PATCH, old, new, config=[("core.attributesFile", str(attributes))])
