@@ -115,17 +115,17 @@ def _one(decision: Mapping[str, Any], *, said_by: Mapping[str, Any]) -> Resume:
 
 def _edited(decision: Mapping[str, Any]) -> Action | None:
     """The edited action of any client: complete, or nothing. Missing parts are not filled in."""
-    found = decision.get("edited_action", decision.get("args"))
-    if not isinstance(found, Mapping):
+    sent = decision.get("edited_action", decision.get("args"))
+    if not isinstance(sent, Mapping):
         return None
-    whole = found.get("args", found.get("arguments")) if {"name", "action"} & found.keys() else found
+    whole = sent.get("args", sent.get("arguments")) if {"name", "action"} & sent.keys() else sent
     try:
         action = _ACTION.validate_python(whole)
         canonical(action)
     except (ValidationError, ValueError):
         return None
     # A client that names one tool and sends another is mistaken about one of them.
-    named = found.get("name", found.get("action", action.tool))
+    named = sent.get("name", sent.get("action", action.tool))
     return action if named == action.tool and isinstance(whole, Mapping) and "tool" in whole else None
 
 

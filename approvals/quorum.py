@@ -108,9 +108,9 @@ def undecided(ballot: Ballot, now: datetime) -> Refused | None:
 def repeats(ballot: Ballot, decision: Decision, voter: Voter, now: datetime) -> bool:
     """Whether this is the answer the voter already gave, to the same bytes (a double click, a retry)."""
     answer = (person(voter.subject), decision.choice, decision.action_digest)
-    given = {(person(vote.voter), vote.choice, vote.action_digest) for vote in ballot.votes}
+    earlier = {(person(vote.voter), vote.choice, vote.action_digest) for vote in ballot.votes}
     # On a ballot that has ended otherwise, the same answer is told what became of it.
-    return answer in given and effective(ballot, now) in {"pending", "approved", "rejected"}
+    return answer in earlier and effective(ballot, now) in {"pending", "approved", "rejected"}
 
 
 def awaits(ballot: Ballot, voter: Voter, now: datetime) -> bool:

@@ -61,17 +61,17 @@ def escape(char: str) -> str:
 
 def pieces(text: str) -> tuple[ShownPiece, ...]:
     """The text, complete, with everything hidden spelled out."""
-    found: list[ShownPiece] = []
+    shown: list[ShownPiece] = []
     plain: list[str] = []
     for char in text:
         if not hides(char):
             plain.append(char)
             continue
         if plain:
-            found.append(ShownPiece(text="".join(plain)))
+            shown.append(ShownPiece(text="".join(plain)))
             plain = []
-        found.append(ShownPiece(text=escape(char), escaped=True))
-    return (*found, ShownPiece(text="".join(plain))) if plain else tuple(found)
+        shown.append(ShownPiece(text=escape(char), escaped=True))
+    return (*shown, ShownPiece(text="".join(plain))) if plain else tuple(shown)
 
 
 def visible(text: str) -> str:

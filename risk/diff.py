@@ -77,7 +77,7 @@ class DiffRater:
 
     def paths(self, diff: str) -> tuple[str, ...]:
         """Every path that the diff names, also where it cannot be parsed."""
-        return tuple(dict.fromkeys(_unquoted(found) for found in _PATHS.findall(diff)))
+        return tuple(dict.fromkeys(_unquoted(path) for path in _PATHS.findall(diff)))
 
     def secrets(self, diff: str) -> Iterator[Signal]:
         """Only the secrets in added lines."""

@@ -76,7 +76,7 @@ class ShellRater:
         if _ENDLESS.search(text) and not _ENDS.search(text):
             yield Signal("run", "a loop", "shell.endless", "may never end")
         # Variables of the environment that are named like a secret, wherever they are used.
-        own = {made.name for made in script.assignments}
+        own = {assignment.name for assignment in script.assignments}
         for name in dict.fromkeys(_USED.findall(text)):
             if name not in own and SECRET_NAME.search(name):
                 yield Signal("private", f"${shown(name)}", "variable.secret")
@@ -104,13 +104,15 @@ class ShellRater:
         yield from replace(self, depth=self.depth + 1).signs(text.replace(HOLE, "$_"), sources)
 
     def _variables(self, script: Script) -> Iterator[Signal]:
-        for made in script.assignments:
-            for rule in self.rules.of("variable", made.name):
-                yield Signal(rule.effect, made.name, rule.rule, rule.message)
-            if "$(" in made.value.text or "`" in made.value.text:
-                yield Signal("hidden", f"{made.name} holds commands", "shell.stored_command")
-            if (made.prefix or made.exported) and not any(self.rules.of("variable", made.name)):
-                yield Signal("setting" if made.name in self.rules.settings else "unknown", f"sets {made.name}")
+        for assignment in script.assignments:
+            for rule in self.rules.of("variable", assignment.name):
+                yield Signal(rule.effect, assignment.name, rule.rule, rule.message)
+            if "$(" in assignment.value.text or "`" in assignment.value.text:
+                yield Signal("hidden", f"{assignment.name} holds commands", "shell.stored_command")
+            if (assignment.prefix or assignment.exported) and not any(self.rules.of("variable", assignment.name)):
+                yield Signal(
+                    "setting" if assignment.name in self.rules.settings else "unknown", f"sets {assignment.name}"
+                )
         # The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted.
         if any("$(" in word.text or "`" in word.text for word in script.tests):
             yield Signal("hidden", "a command inside of an array's index", "shell.index")

@@ -135,11 +135,11 @@ async def git(
     if as_user:
         command = [*_USER, *(f"{name}={text}" for name, text in more.items()), *command]
     env = None if as_user else {**QUIET, **ALONE, **more}
-    code, out, said = await run_bounded(command, env=env, stdin=stdin, seconds=seconds, most=most)
+    code, out, complaint = await run_bounded(command, env=env, stdin=stdin, seconds=seconds, most=most)
     if code is None:
-        raise GitStopped(args, -1, f"It took more than {seconds:g} s or printed more than {most >> 20} MB. {said}")
+        raise GitStopped(args, -1, f"It took more than {seconds:g} s or printed more than {most >> 20} MB. {complaint}")
     if code:
-        raise GitFailed(args, code, said)
+        raise GitFailed(args, code, complaint)
     return out
 
 
@@ -168,13 +168,13 @@ async def run_bounded(
         start_new_session=True,
         limit=1 << 20,
     )
-    out, said = bytearray(), bytearray()
+    out, complaint = bytearray(), bytearray()
     try:
         async with asyncio.timeout(seconds):
             await asyncio.gather(
                 _feed(process.stdin, stdin),
                 _read(process.stdout, out, most, refuse=True),
-                _read(process.stderr, said, _ERRORS, refuse=False),
+                _read(process.stderr, complaint, _ERRORS, refuse=False),
             )
             code: int | None = await process.wait()
     except (TimeoutError, _TooMuchError):
@@ -185,7 +185,7 @@ async def run_bounded(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return code, bytes(out), said.decode(errors="replace")
+    return code, bytes(out), complaint.decode(errors="replace")
 
 
 class _TooMuchError(Exception):
@@ -290,11 +290,11 @@ class TreeEntry:
 
 def contents(printed: bytes, asked: Iterable[str]) -> dict[str, bytes]:
     """Read what ``cat-file --batch`` printed: by what was asked for, all of which is there. Pure."""
-    found: dict[str, bytes] = {}
+    by_name: dict[str, bytes] = {}
     at = 0
     for name in asked:
         head = printed.index(b"\n", at)
         size = int(printed[at:head].rsplit(b" ", 1)[-1])
-        found[name] = printed[head + 1 : head + 1 + size]
+        by_name[name] = printed[head + 1 : head + 1 + size]
         at = head + size + 2
-    return found
+    return by_name

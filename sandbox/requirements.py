@@ -42,23 +42,23 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
         ValueError: a manifest cannot be read; the message names it.
     """
-    found: list[str] = []
+    lines_read: list[str] = []
     for path, text in sorted(manifests.items()):
         try:
             if path == "pyproject.toml":
                 if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
                     raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")  # noqa: TRY301
-                found += pyproject_requirements(tomllib.loads(text))
+                lines_read += pyproject_requirements(tomllib.loads(text))
             elif path == "setup.cfg":
-                found += setup_cfg_requirements(text)
+                lines_read += setup_cfg_requirements(text)
             elif path == "setup.py":
-                found += setup_py_requirements(text)
+                lines_read += setup_py_requirements(text)
             else:
                 lines = text.replace("\\\n", " ").splitlines()
-                found += [re.sub(r"(^|\s)#.*|\s--?\w.*", "", line) for line in lines]
+                lines_read += [re.sub(r"(^|\s)#.*|\s--?\w.*", "", line) for line in lines]
         except (ValueError, configparser.Error, AttributeError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from error
-    stripped = (each.strip() for each in found)
+    stripped = (each.strip() for each in lines_read)
     # A line break in a requirement would be a line of its own for pip, and could name another index.
     return tuple(dict.fromkeys(each for each in stripped if each.isprintable() and _REQUIREMENT.match(each)))
 

@@ -23,8 +23,8 @@ def verify_github(headers: Mapping[str, str], body: bytes, secrets: Sequence[str
     https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
     """
     utf8_text(body)
-    given = lowered(headers).get("x-hub-signature-256", "")
-    ensure_one_matches([given], [f"sha256={hmac_sha256(secret, body)}" for secret in secrets])
+    signature = lowered(headers).get("x-hub-signature-256", "")
+    ensure_one_matches([signature], [f"sha256={hmac_sha256(secret, body)}" for secret in secrets])
     # The delivery id is a header, which this scheme does not sign: what was signed identifies the message.
     return hashlib.sha256(body).hexdigest()
 

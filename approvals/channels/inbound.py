@@ -99,14 +99,14 @@ class InboundWebhooks:
 
 def voted_answer(ballot: Ballot) -> HookAnswer:
     """200 when the decision is final, 202 while more humans are needed."""
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "approval_id": ballot.id,
         "action_digest": ballot.action_digest,
         "state": ballot.state,
         "approvals": ballot.approvals,
         "needed": ballot.requirement.humans,
     }
-    return HookAnswer(status=202 if ballot.state == "pending" else 200, body=told)
+    return HookAnswer(status=202 if ballot.state == "pending" else 200, body=document)
 
 
 def refused_answer(no: SignoffError) -> HookAnswer:

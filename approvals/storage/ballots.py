@@ -86,20 +86,20 @@ class StoredBallots:
         where = [ballots.c.org == org]
         where += [ballots.c.run == run] if run is not None else []
         where += [rows.standing(state, now)] if state else []
-        found: list[Ballot] = []
+        matching: list[Ballot] = []
         async with reading(self.engine) as conn:
-            while len(found) <= limit:
+            while len(matching) <= limit:
                 spot = place(cursor)
                 here = and_(*where, rows.behind(spot)) if spot else and_(*where)
                 # One more than fits says whether a page follows. Names are compared in Python, so ``mine`` may take
                 # several batches.
                 batch = await rows.read(conn, here, limit=limit + 1)
-                found += [self._ledger.seen((b,), org) for b in batch if mine_now is None or mine_now.awaits(b, now)]
+                matching += [self._ledger.seen((b,), org) for b in batch if mine_now is None or mine_now.awaits(b, now)]
                 if len(batch) <= limit:
                     break
                 cursor = after(batch[-1])
-        more = len(found) > limit
-        return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
+        more = len(matching) > limit
+        return Page(items=tuple(matching[:limit]), next_cursor=after(matching[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
@@ -164,8 +164,8 @@ class StoredBallots:
         return {vote.voter for vote in ballot.votes} | ({grant.granted_by} if grant else set[str]())
 
     async def _grant_of(self, conn: AsyncConnection, ballot: Ballot) -> Grant | None:
-        found = await rows.read_grants(conn, rows.grants.c.id == ballot.grant) if ballot.grant else ()
-        return found[0] if found else None
+        stored = await rows.read_grants(conn, rows.grants.c.id == ballot.grant) if ballot.grant else ()
+        return stored[0] if stored else None
 
     async def executed(self, id: str, org: str) -> Ballot:  # noqa: A002
         return await self._finish(id, org, "executed")
@@ -220,8 +220,8 @@ async def waiting(engine: AsyncEngine, now: datetime) -> Sequence[tuple[Tier, fl
     """Tier and age in seconds of every open question, of all organisations; the action itself is not read."""
     query = select(ballots.c.requirement, ballots.c.created_at).where(rows.standing("pending", now))
     async with reading(engine) as conn:
-        found = (await conn.execute(query)).all()
-    return [(row.requirement["tier"], max(0.0, (now - row.created_at).total_seconds())) for row in found]
+        pending = (await conn.execute(query)).all()
+    return [(row.requirement["tier"], max(0.0, (now - row.created_at).total_seconds())) for row in pending]
 
 
 async def latest(ballots: Ballots, id_: str, org: str) -> Ballot:

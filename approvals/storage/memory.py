@@ -89,7 +89,7 @@ class RememberedBallots:
         now, behind = self.clock(), place(cursor)
         mine_now = await current(self.people, mine) if mine else None
         rows = sorted((b for b in self.ballots.values() if b.org == org), key=_order, reverse=True)
-        found = [
+        matching = [
             self._seen(ballot, org)
             for ballot in rows
             if (behind is None or _order(ballot) < behind)
@@ -97,8 +97,8 @@ class RememberedBallots:
             and (state is None or effective(ballot, now) == state)
             and (mine_now is None or mine_now.awaits(ballot, now))
         ]
-        more = len(found) > limit
-        return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
+        more = len(matching) > limit
+        return Page(items=tuple(matching[:limit]), next_cursor=after(matching[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
@@ -200,8 +200,8 @@ class RememberedBallots:
     def _put(self, before: Ballot | None, after_: Ballot, verb: str, actor: str, *, note: str = "") -> Ballot:
         self.ballots[after_.id] = after_
         self.facts.append(fact(after_, verb, actor, self.clock(), note=note))
-        if told := letter(before, after_, self.clock()):
-            self.letters.append(told)
+        if notification := letter(before, after_, self.clock()):
+            self.letters.append(notification)
         return after_
 
     def _seen(self, ballot: Ballot | None, org: str) -> Ballot:

@@ -108,8 +108,8 @@ class StoredReplayGuard:
         # What a sender was told once, it is told every time.
         first = and_(_message(integration, id), received.c.answer.is_(None))
         async with writing(self.engine) as conn:
-            told = {"status": answer.status, "body": answer.body}
-            await conn.execute(update(received).where(first).values(answer=told))
+            document = {"status": answer.status, "body": answer.body}
+            await conn.execute(update(received).where(first).values(answer=document))
 
     async def used(self, link: str) -> bool:
         async with reading(self.engine) as conn:

@@ -100,9 +100,9 @@ async def who_shaped_it_does_not_sign_it(stage: Stage) -> None:
 
 
 async def what_was_granted_is_not_used_once_the_giver_shaped_it(stage: Stage) -> None:
-    asked, vera = await stage.ask(), stage.human("vera")
-    await stage.ballots.vote(asked.id, yes(asked), vera)
-    await stage.ballots.grant(asked.id, Terms(), vera)
+    ballot, vera = await stage.ask(), stage.human("vera")
+    await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    await stage.ballots.grant(ballot.id, Terms(), vera)
     shaped = replace(question(step="b", content="tree:2"), contributors=("vera",))
     expect((await stage.ballots.open(shaped)).state, "pending")
     by_program = await stage.ballots.open(replace(shaped, step="c", contributors=("key:robot",)))

@@ -64,11 +64,11 @@ def _unquoted(node: Node) -> str:
     if not node.children:
         return text_of(node)
     whole, start, at = node.text or b"", node.start_byte, 0
-    made: list[str] = []
+    pieces: list[str] = []
     for child in node.children:
-        made += [whole[at : child.start_byte - start].decode(errors="replace"), _unquoted(child)]
+        pieces += [whole[at : child.start_byte - start].decode(errors="replace"), _unquoted(child)]
         at = child.end_byte - start
-    return "".join(made)
+    return "".join(pieces)
 
 
 def broken_words(text: str) -> bool:
@@ -78,8 +78,8 @@ def broken_words(text: str) -> bool:
 
 def backticked(text: str) -> Iterator[str | None]:
     """Find the commands between backticks in a text that is plain to the parser; None where one has no end."""
-    for found in _BACKTICKS.finditer(text):
-        yield unescaped(found[2]) if found[3] else None
+    for match in _BACKTICKS.finditer(text):
+        yield unescaped(match[2]) if match[3] else None
 
 
 def nested(node: Node) -> str | None:

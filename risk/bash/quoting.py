@@ -40,15 +40,15 @@ def ansi(text: str) -> str:
 
 def bare(text: str) -> str:
     """Unquoted text: backslashes go, and what the shell will expand is marked."""
-    made: list[str] = []
+    marked: list[str] = []
     rest = iter(text)
     for c in rest:
         if c == "\\":
             escaped = next(rest, "")
-            made.append("" if escaped == "\n" else escaped)
+            marked.append("" if escaped == "\n" else escaped)
         else:
-            made.append({"{": OPEN, "}": CLOSE, ",": COMMA}.get(c, c + GLOB if c in "*?[" else c))
-    return "".join(made)
+            marked.append({"{": OPEN, "}": CLOSE, ",": COMMA}.get(c, c + GLOB if c in "*?[" else c))
+    return "".join(marked)
 
 
 def double_quoted(text: str) -> str:
@@ -64,11 +64,11 @@ def braces(text: str) -> list[str]:
     pending, done = [text], list[str]()
     while pending:
         each = pending.pop()
-        if (found := _BRACE.search(each)) is None:
+        if (pair := _BRACE.search(each)) is None:
             done.append(each)
         else:
-            options = brace_options(found[1])
-            pending += (f"{each[: found.start()]}{option}{each[found.end() :]}" for option in reversed(options))
+            options = brace_options(pair[1])
+            pending += (f"{each[: pair.start()]}{option}{each[pair.end() :]}" for option in reversed(options))
         if len(pending) + len(done) > _MOST:
             return [HOLE]
     return done

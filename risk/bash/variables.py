@@ -148,20 +148,20 @@ class _Reader:
         if not name.known:
             self.computed.append(named)
         elif name.text in _RUNS | _SETS | _ANYTHING or name.text == "printf":
-            given = [c for c in node.children if c != named and c.type not in {"variable_assignment", *_REDIRECTS}]
-            self._sets(name.text, given)
+            arguments = [c for c in node.children if c != named and c.type not in {"variable_assignment", *_REDIRECTS}]
+            self._sets(name.text, arguments)
 
-    def _sets(self, name: str, given: list[Node]) -> None:
+    def _sets(self, name: str, arguments: list[Node]) -> None:
         """Forget what a builtin sets, or everything where that is not clear."""
         if name in _ANYTHING:
             raise _UnclearError
         if name == "printf":
-            first = words_of(given[0], {}) if given else []
+            first = words_of(arguments[0], {}) if arguments else []
             if not first or not first[0].text.startswith(("-", HOLE)):
                 return  # only ``printf -v name`` sets one
         # An assignment is looked at by itself, and the mere name after ``export`` keeps its value.
-        kept = {"variable_assignment", *(("variable_name",) if name in {"export", "readonly"} else ())}
-        words = [word for child in given if child.type not in kept for word in words_of(child, {})]
+        passed_over = {"variable_assignment", *(("variable_name",) if name in {"export", "readonly"} else ())}
+        words = [word for child in arguments if child.type not in passed_over for word in words_of(child, {})]
         texts = {word.text for word in words}
         if name in _RUNS and texts & _ANYTHING:
             raise _UnclearError

@@ -64,7 +64,7 @@ def words_of(node: Node, values: Values) -> list[Word]:
     """Return the words that one word of the script becomes: usually one."""
     parts = list(_parts(node, values, quoted=False))
     marked = "".join(text for text, _ in parts)
-    word = Word("", variable=any(found for _, found in parts), stream=node.type == "process_substitution")
+    word = Word("", variable=any(expands for _, expands in parts), stream=node.type == "process_substitution")
     if MARKS.search(marked) is None:
         return [replace(word, text=marked)]
     texts = [piece for text in braces(marked) for piece in text.split(BREAK)]

@@ -146,16 +146,16 @@ class _Reader:
         exact = options.get(name)
         # getopt_long takes any beginning of a name; where several begin so, each is read as if it were meant.
         near = [] if exact else [n for n in options if n.startswith(name) and len(n) > len(name) > 2]  # noqa: PLR2004
-        found = [exact] if exact else [options[n] for n in near]
+        meant = [exact] if exact else [options[n] for n in near]
         self.seen |= {name, *near}
         if HOLE in name:
             self.found.append(NotedEffect("computed", f"{self.name} with options from a variable"))
-        if not found and not self.grammar.lenient:
+        if not meant and not self.grammar.lenient:
             self._strange(word)
-        if not found and value is not None:
+        if not meant and value is not None:
             self.found.append(Part("read", replace(word, text=value), (), self.grammar))
         before = self.at
-        for option in found:
+        for option in meant:
             self.at = before
             self._value(option, word, value, name)
 

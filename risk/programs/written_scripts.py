@@ -48,8 +48,8 @@ def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
         signs = rater.script(text) if language == "shell" else code_signs(rater.rules, language, text)
         bad = next((sign for sign in signs if rater.rules.effects[sign.effect].sealed in {"high", "critical"}), None)
         if bad is not None:
-            told = bad.message or rater.rules.effects[bad.effect].message
-            yield Signal("scripted", f"{shown(sink.text)}: {told} {bad.what}".strip(), "shell.writes_script")
+            message = bad.message or rater.rules.effects[bad.effect].message
+            yield Signal("scripted", f"{shown(sink.text)}: {message} {bad.what}".strip(), "shell.writes_script")
 
 
 def script_language(sink: Word, text: str) -> str | None:

@@ -88,10 +88,10 @@ def call(name: str, *args: object) -> str:
 def attempt(what: str, try_it: Callable[[], object]) -> str:
     """Try something; return what is wrong when it did not fail."""
     try:
-        found = try_it()
+        result = try_it()
     except (OSError, ValueError):
         return ""
-    return f"{what}: {found!r}"[:300]
+    return f"{what}: {result!r}"[:300]
 
 
 def written(path: str, data: str = "1") -> str:
@@ -118,7 +118,7 @@ def root_identity() -> list[str]:
 
 
 def setuid_or_suid_binary() -> list[str]:
-    found = []
+    programs = []
     for folder, names, files in os.walk("/"):
         names[:] = [n for n in names if f"{folder.rstrip('/')}/{n}" not in {"/proc", "/sys", "/dev"}]
         for name in files:
@@ -127,8 +127,8 @@ def setuid_or_suid_binary() -> list[str]:
             except OSError:
                 continue
             if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
-                found.append(f"{folder}/{name}")
-    return found
+                programs.append(f"{folder}/{name}")
+    return programs
 
 
 def mount_bind_remount() -> list[str]:
@@ -249,7 +249,7 @@ def main() -> int:
     import probes_host  # noqa: PLC0415  it takes its tools from here
 
     probe = {**vars(probes_host), **globals()}[sys.argv[1]]
-    wrong = [found for found in probe() if found]
+    wrong = [problem for problem in probe() if problem]
     print("\n".join(wrong))
     return 1 if wrong else 0
 

@@ -45,12 +45,12 @@ class Command:
         self.code = 0
 
     def _start(self, argv: list[str], cwd: str, env: dict[str, str]) -> int:
-        given, self.stdin = os.pipe2(os.O_CLOEXEC) if self._input_open else (os.open(os.devnull, os.O_RDONLY), -1)
+        stdin, self.stdin = os.pipe2(os.O_CLOEXEC) if self._input_open else (os.open(os.devnull, os.O_RDONLY), -1)
         if self.stdin >= 0:
             os.set_blocking(self.stdin, False)
         self.stdin_fd = self.stdin
         actions = [
-            (os.POSIX_SPAWN_DUP2, given, 0),
+            (os.POSIX_SPAWN_DUP2, stdin, 0),
             (os.POSIX_SPAWN_DUP2, self.out.child, 1),
             (os.POSIX_SPAWN_DUP2, self.err.child, 2),
         ]
@@ -72,7 +72,7 @@ class Command:
         finally:
             self._oom.hog(yes=False)
             os.chdir("/")
-            os.close(given)
+            os.close(stdin)
             self.out.started()
             self.err.started()
         return pid

@@ -78,11 +78,11 @@ def read(path: str, limit: int, chunk: int) -> Iterator[bytes]:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:
             _must_be(name, folder, file)
-            found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
                 raise NotDone("path_refused", "not a regular file")
-            if found.st_size > limit:
-                raise NotDone("file_too_large", f"{found.st_size} bytes, more than {limit}")
+            if status.st_size > limit:
+                raise NotDone("file_too_large", f"{status.st_size} bytes, more than {limit}")
             left = limit
             while left > 0 and (data := os.read(file, min(chunk, left))):
                 left -= len(data)
@@ -100,10 +100,10 @@ class Incoming:
         self._name = f".signoff-{os.urandom(6).hex()}"
         with folder_of(path, make=True) as (folder, name):
             with suppress(FileNotFoundError):
-                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if not stat.S_ISREG(found.st_mode):
+                before = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if not stat.S_ISREG(before.st_mode):
                     raise NotDone("path_refused", "there is something that is not a regular file")
-                self._mode = stat.S_IMODE(found.st_mode) & 0o777
+                self._mode = stat.S_IMODE(before.st_mode) & 0o777
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(self._name, flags, self._mode, dir_fd=folder)
             self._folder = os.dup(folder)

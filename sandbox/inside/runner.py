@@ -52,7 +52,9 @@ class Runner:
         }
         self._woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # that a handler exists is what writes to the wake-up pipe
+        signal.signal(
+            signal.SIGCHLD, lambda _number, _frame: None
+        )  # that a handler exists is what writes to the wake-up pipe
         self._watch(self._woken, self._wake)
         self._watch(0, self._hear)
 

@@ -90,13 +90,13 @@ class MarkedProcesses:
 
     def _alive(self) -> list[int]:
         mark = f"{_MARK}={self._token}".encode()
-        found: list[int] = []
+        pids: list[int] = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     if mark in (entry / "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry.name))
-        return found
+                        pids.append(int(entry.name))
+        return pids
 
 
 def _emptied(loop: asyncio.AbstractEventLoop, stream: Stream) -> None:

@@ -66,10 +66,10 @@ class Refs:
             return self.packed.get(name)
         if text.startswith("ref:"):
             return self.get(text.removeprefix("ref:").strip(), depth - 1)
-        found = text.split(maxsplit=1)[0] if text.strip() else ""
-        if _LONG_ID.match(found):
+        value = text.split(maxsplit=1)[0] if text.strip() else ""
+        if _LONG_ID.match(value):
             raise unsupported("names objects by SHA-256", "Run on a clone that does not: git clone REPO CLONE")
-        return found if _ID.match(found) else None
+        return value if _ID.match(value) else None
 
     def resolve(self, rev: str) -> str | None:
         """Return ``rev`` in a form that needs no refs: an id, or the beginning of one, with what stands after it.
@@ -92,7 +92,7 @@ class Refs:
                 f"refs/remotes/{base}/HEAD",
             )
             # In git's order (gitrevisions(7)): a tag hides the branch of its name.
-            named = next((found for form in forms if (found := self.get(form))), None)
+            named = next((target for form in forms if (target := self.get(form))), None)
             described = _DESCRIBED.search(base)
             base = named or (base if _SHORT_ID.match(base) else described[1] if described else "")
         return base + suffix if base else None

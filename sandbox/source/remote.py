@@ -142,8 +142,8 @@ async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str |
             continue
         if not listed.strip():
             raise empty(url)
-        found = re.search(rb"^ref: (refs/heads/\S+)\tHEAD$", listed, re.MULTILINE)
-        ref = found[1].decode(errors="replace") if found else ""
+        head = re.search(rb"^ref: (refs/heads/\S+)\tHEAD$", listed, re.MULTILINE)
+        ref = head[1].decode(errors="replace") if head else ""
         return remote, ref.removeprefix("refs/heads/") if is_ref_name(ref) else None
     raise _refused(url, "it redirects again and again")
 
@@ -158,12 +158,12 @@ async def _redirected(remote: Remote, error: GitFailed) -> str:
     with contextlib.suppress(GitFailed):
         await remote.git("ls-remote", "--end-of-options", remote.url, seconds=_LIST_S, trace=trace)
     try:
-        told = (read_bounded(trace, 1 << 20) or b"").decode(errors="replace")
+        log = (read_bounded(trace, 1 << 20) or b"").decode(errors="replace")
     except FileUnreadable:
-        told = ""
+        log = ""
     finally:
         trace.unlink(missing_ok=True)
-    places = re.findall(r"Recv header: location: (\S{1,4000})", told, re.IGNORECASE)
+    places = re.findall(r"Recv header: location: (\S{1,4000})", log, re.IGNORECASE)
     if not places:
         raise _unreachable(remote.url, error) from error
     try:

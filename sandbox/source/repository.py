@@ -72,14 +72,14 @@ def find(repo: str) -> SourceRepository:
         Refused: ``not_a_repository``, ``repository_unsupported``.
     """
     try:
-        found = _located(repo)
+        source = _located(repo)
     except RepositoryNotFound as error:
         raise not_a_repository(repo, f" ({error})") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise not_a_repository(repo, f" that can be read ({error})") from error
-    if not is_text(f"{found.top}{found.folder}"):
+    if not is_text(f"{source.top}{source.folder}"):
         raise unsupported("has a path that is not UTF-8", "Rename the folder, or run on a clone with another path.")
-    return found
+    return source
 
 
 def is_text(name: str) -> bool:

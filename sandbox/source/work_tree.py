@@ -46,19 +46,19 @@ class WorkTreeStatus:
 
 async def status(borrowed: Borrowed, tree: str) -> WorkTreeStatus:
     """Compare the work tree of a repository that is not bare with a tree."""
-    wanted = await borrowed.entries(tree)
-    found = await asyncio.to_thread(
-        _look, borrowed.source.git_dir, borrowed.source.common_dir, borrowed.source.top, wanted
+    entries = await borrowed.entries(tree)
+    scan = await asyncio.to_thread(
+        _look, borrowed.source.git_dir, borrowed.source.common_dir, borrowed.source.top, entries
     )
-    suspects = {path: entry.id for path, entry in found.suspects.items() if stat.S_ISREG(entry.mode)}
+    suspects = {path: entry.id for path, entry in scan.suspects.items() if stat.S_ISREG(entry.mode)}
     pointers = await borrowed.blobs(tuple(set(suspects.values())), _POINTER) if suspects else {}
     large = await asyncio.to_thread(_stored_elsewhere, borrowed.source.top, suspects, pointers)
     return WorkTreeStatus(
-        index=found.index,
-        staged=frozenset(found.staged),
-        changed=frozenset((*found.missing, *(path for path in found.suspects if path not in large))),
-        untracked=tuple(found.untracked),
-        file_mode=found.file_mode,
+        index=scan.index,
+        staged=frozenset(scan.staged),
+        changed=frozenset((*scan.missing, *(path for path in scan.suspects if path not in large))),
+        untracked=tuple(scan.untracked),
+        file_mode=scan.file_mode,
     )
 
 

@@ -85,12 +85,12 @@ class Delivery:
             await self._bring(run, source, commit, pinned)
             if not source.bare:
                 async with borrowed(source) as theirs:
-                    wanted = exchanges(await theirs.entries(pinned.tree), await theirs.entries(tree))
-                    blobs = await theirs.blobs([each.new.id for each in wanted if each.new and each.is_file], _BLOB)
+                    exchanged = exchanges(await theirs.entries(pinned.tree), await theirs.entries(tree))
+                    blobs = await theirs.blobs([each.new.id for each in exchanged if each.new and each.is_file], _BLOB)
                     # From the look to the write: their git waits for the lock, so nothing is staged in between.
                     with index_lock(source, run) as lock:
                         seen = await status(theirs, pinned.tree)
-                        lock.replace(await asyncio.to_thread(check_out, source.top, seen, wanted, blobs))
+                        lock.replace(await asyncio.to_thread(check_out, source.top, seen, exchanged, blobs))
             try:
                 await asyncio.to_thread(
                     update_ref, source, ref, old=pinned.commit, new=commit, owner=run, who=WHO, at=at
