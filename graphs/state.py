@@ -81,6 +81,8 @@ class State(TypedDict):
     ballot: str
     verdict: Verdict | None
     ask_round: int
+    contributors: tuple[str, ...]
+    """Who shaped the change besides the requester: by a wish, by an answer to the coder, by an edit of a command."""
 
     delivered: Delivered | None
     ending: Ending | None

@@ -22,6 +22,7 @@ class AskInput(TypedDict):
     """The same for a reader, where it differs: files that are not UTF-8 in their own characters."""
     pending: NotRequired[Pending | None]
     ask_round: NotRequired[int]
+    contributors: NotRequired[tuple[str, ...]]
 
 
 class AskUpdate(TypedDict):
@@ -51,6 +52,7 @@ class Asker:
             requirement=state["requirement"],
             requester=state["task"].requester,
             org=state["org"],
+            contributors=state.get("contributors", ()),
             diff="" if pending is not None else masker.text(diff),
         )
         ballot = await self.ballots.open(request)

@@ -22,6 +22,7 @@ class WaitInput(TypedDict):
     ballot: str
     spent: Spent
     pending: NotRequired[Pending | None]
+    contributors: NotRequired[tuple[str, ...]]
 
 
 class WaitUpdate(TypedDict):
@@ -32,6 +33,7 @@ class WaitUpdate(TypedDict):
     risk: NotRequired[Risk]
     pending: NotRequired[Pending]
     ending: NotRequired[Ending]
+    contributors: NotRequired[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ class Waiter:
         }
         if ballot.supersedes:
             update["risk"] = ballot.risk
+            # What an edited command does becomes part of the change, which its editor must not sign alone later.
+            update["contributors"] = tuple(name for name in ballot.shaped_by if name != ballot.requester)
         if (pending := _edited(state.get("pending"), ballot)) is not None:
             update["pending"] = pending
         if (ending := _ending(ballot)) is not None:

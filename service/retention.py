@@ -26,7 +26,7 @@ from domain import value
 from models import MODEL_TABLES
 from sandbox import Store
 from service.auth.api_keys import KEYS, MODES
-from service.auth.directory import MEMBERS
+from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES, outdated
 from service.runs.dispatcher import Dispatcher
 from service.runs.event_log import EVENTS
@@ -146,6 +146,12 @@ TABLES = (
         past=lambda at: and_(KEYS.c.kind == "st", KEYS.c.expires_at < at.before),
     ),
     Kept(MEMBERS, "organisation", "until it is removed", "`DELETE /v1/members/{subject}`"),
+    Kept(
+        SERVICE_ACCOUNTS,
+        "organisation",
+        "until it is removed: its name stays taken",
+        "`DELETE /v1/members/{subject}`",
+    ),
     Kept(MODES, "organisation", "for good: whether four eyes are in force", "nothing"),
     Kept(ITEMS, "organisation", "until its client deletes it", "`DELETE /store/items`"),
     Kept(RATES, "installation", "three minutes", past=lambda at: outdated(at.now.timestamp())),

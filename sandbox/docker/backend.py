@@ -81,6 +81,7 @@ class Docker:
             seccomp=engine_api.profile() if self._filtered else None,
             labels={OWNER: self._owner, f"{LABEL}.run": run},
         )
+        # A name of ours: by it the container is removed even when the engine's answer never came.
         name = f"signoff-{secrets.token_hex(6)}"
         making = asyncio.create_task(self._call(spec, partial(engine_api.create, body, name)))
         try:
@@ -138,6 +139,7 @@ class Docker:
             attaching.add_done_callback(self._leaving.discard)
             raise
         wire = await over(raw)
+        # It goes in through standard input: arguments and variables of PID 1 could be read in the sandbox.
         key = secrets.token_bytes(32)
         channel = Channel(wire, key)
         try:
@@ -166,6 +168,7 @@ class Docker:
         self._sandboxes.pop(container, None)
         client = self._client
         if client is not None:
+            # A container whose orchestrator hung up ends and is removed by the engine itself.
             with contextlib.suppress(DockerException, requests.RequestException):
                 await asyncio.to_thread(client.remove_container, container, force=True)
 

@@ -79,22 +79,23 @@ class RemoteSandbox:
             "timeout": timeout_s,
             "stream": heard is not None,
         }
+        # One at a time: ending what a command left behind means killing every process there is.
         async with self._turn:
             answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
-        told, payload = answer
+        result, payload = answer
         try:
             pieces: list[bytes] = []
-            for size in told["pieces"]:
+            for size in result["pieces"]:
                 pieces.append(payload[:size])
                 payload = payload[size:]
-            (out_head, out_tail, err_head, err_tail), (out, err) = pieces, told["dropped"]
+            (out_head, out_tail, err_head, err_tail), (out, err) = pieces, result["dropped"]
             return CommandRun(
                 command=" ".join(argv),
-                ended=told["ended"],
-                code=told["code"],
+                ended=result["ended"],
+                code=result["code"],
                 stdout=Output(head=out_head, tail=out_tail, dropped=out),
                 stderr=Output(head=err_head, tail=err_tail, dropped=err),
-                duration_ms=told["ms"],
+                duration_ms=result["ms"],
             )
         except (KeyError, ValueError, TypeError) as error:
             raise SandboxLost("The sandbox gave an answer that makes no sense.") from error

@@ -49,6 +49,7 @@ class EgressGateway:
         self._proxy.open = True
         here = f"http://127.0.0.1:{PORT}"
         names = {"HTTP_PROXY": here, "HTTPS_PROXY": here, "NO_PROXY": "localhost,127.0.0.1,::1"}
+        # Both spellings: curl reads ``http_proxy`` in small letters only, others the capitals.
         lower = {name.lower(): text for name, text in names.items()}
         self.environment = {**names, **lower, **(dict.fromkeys(_TRUST, _CA) if rules.ca else {}), **rules.env}
 

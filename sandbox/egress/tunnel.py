@@ -66,6 +66,7 @@ class EgressConnection:
         kind = header["kind"]
         if kind == "data":
             self._held += payload
+            # Our PID 1 keeps to the window; who does not, would fill our memory.
             if len(self._held) > WINDOW + _SLACK:
                 raise BrokenFrame("more than the window")
         elif kind == "ack":

@@ -259,11 +259,11 @@ class Workspace:
         text = (_INSIDE / script).read_text(encoding="utf-8")
         ran = await self._sandbox.run(["sh", "-c", text, script, *args], cwd="/", timeout_s=_GIT_S)
         if not ran.ok:
-            said = ran.stderr.text().strip()
-            if "No space left" in said:
+            complaint = ran.stderr.text().strip()
+            if "No space left" in complaint:
                 hint = "Give it more room (Limits.work_mb), or clean up what the task does not need."
                 raise Refused("The files do not fit into the sandbox.", code="sandbox_full", hint=hint)
-            raise SandboxLost(f"The workspace cannot be used any more ({script}: {said[-300:]}).")
+            raise SandboxLost(f"The workspace cannot be used any more ({script}: {complaint[-300:]}).")
         return ran.stdout.text()
 
     async def _links(self, paths: Sequence[str]) -> dict[str, links.Link]:

@@ -47,6 +47,7 @@ class Workspaces:
             if warm is not None:
                 try:
                     await warm.restore(at or self._store.whole(run, pinned.tree))
+                    # Where nothing has changed ``restore`` asks nothing, and a dead sandbox would be given out.
                     await warm.ping()
                 except SandboxLost:  # it cannot be used any more: another one takes its place
                     self._throw_away(place)

@@ -49,6 +49,8 @@ async def identify(at: ServerContext, given: str) -> Principal:
         if found.kind == "human":
             await at.members.seen(found.org, found.subject, found.roles, now=now())
             await at.application.people.four_eyes.look()
+        else:
+            await at.members.seen_service(found.org, found.subject, now=now())
         return found
     people = at.application.people
     if given.startswith("st_"):

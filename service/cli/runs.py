@@ -167,7 +167,7 @@ def refine(
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
             found = await application.engine.runs.get(run, org=application.org)
-            await refine_run(application.engine, found, text_of(wish))
+            await refine_run(application.engine, found, text_of(wish), local_user())
             return await _advance(application, found.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)

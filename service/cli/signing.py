@@ -75,7 +75,8 @@ def render(ballot: Ballot, console: Console) -> None:
         _part(console, name, shown)
     for reason in ballot.reasons:
         _row(console, "because", f"{one_line(reason.message)} [{reason.tier}, {one_line(reason.rule)}]")
-    for name, who in (("requester", ballot.requester), ("editor", ballot.editor)):
+    roles = [("requester", ballot.requester), ("editor", ballot.editor)]
+    for name, who in (*roles, *(("contributor", who) for who in ballot.contributors)):
         if who:
             _row(console, name, one_line(who))
     _row(console, "digest", ballot.action_digest)

@@ -108,17 +108,17 @@ class TurnExecutor:
 
     async def _advance(self, engine: RunEngine, turn: Turn, feed: EventSink, control: RunControl | None) -> RunState:
         # What has to happen to the thread first. Doing it again after a crash changes nothing.
-        wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
+        wish, at, by = turn.asked.get("wish"), turn.asked.get("checkpoint"), turn.asked.get("by", "")
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
         if text := turn.asked.get("answer"):
             run = await engine.runs.get(turn.thread, org=engine.org)
-            await answer_question(engine, run, text, turn.asked.get("by", ""), once=turn.attempts > 1)
+            await answer_question(engine, run, text, by, once=turn.attempts > 1)
         if wish:
             standing = await engine.standing(turn.thread)
             verdict = standing.values.get("verdict")
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
-                await refine(engine, standing.run, wish)
+                await refine(engine, standing.run, wish, by)
         subgraphs = bool(turn.asked.get("subgraphs"))
         encoder = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=subgraphs)
         watch = Subscription(modes=encoder.needed, hear=encoder.hear, kept=feed.kept) if feed.modes else None

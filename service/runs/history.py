@@ -1,5 +1,6 @@
 """History of a run: the checkpoints it has, new runs that start from one, files and all, and rewinding to one (G4)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -60,7 +61,13 @@ async def fork(engine: RunEngine, run: Run, step: int) -> Run:
     return forked
 
 
-async def refine(engine: RunEngine, run: Run, wish: str) -> None:
+def contributors(values: Mapping[str, Any], by: str) -> tuple[str, ...]:
+    """Who has shaped a run besides its requester, once ``by`` has said something, too: in a team none of them signs."""
+    before: tuple[str, ...] = values.get("contributors", ())
+    return before if not by or by in {*before, values["task"].requester} else (*before, by)
+
+
+async def refine(engine: RunEngine, run: Run, wish: str, by: str) -> None:
     """Send an ended run back to the planner with what a person wants instead (A10).
 
     Raises:
@@ -75,7 +82,15 @@ async def refine(engine: RunEngine, run: Run, wish: str) -> None:
         )
     verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
     asked = standing.values.get("ask_round", 0) + 1
-    update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
+    update = {
+        "verdict": verdict,
+        "ending": None,
+        "delivered": None,
+        "pending": None,
+        "ask_round": asked,
+        "round": 0,
+        "contributors": contributors(standing.values, by),
+    }
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
 
 
@@ -98,7 +113,8 @@ async def answer_question(engine: RunEngine, run: Run, text: str, by: str, *, on
             hint=f"See how it stands: signoff show {run.id}",
         )
     answered = replace(question, answer=Masker().text(text)[:20_000], answered_by=by[:200], answered_at=engine.clock())
-    await engine.graph.aupdate_state(engine.config(run.id), {"question": answered}, as_node="observe")
+    update = {"question": answered, "contributors": contributors(standing.values, by)}
+    await engine.graph.aupdate_state(engine.config(run.id), update, as_node="observe")
     return True
 
 

@@ -253,6 +253,7 @@ SHELL = frozenset(
         "risk.bash.pipes",
         "risk.programs.tools",
         "risk.bash.words",
+        "risk.bash.variables",
     }
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""

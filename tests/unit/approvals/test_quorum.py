@@ -92,6 +92,23 @@ def test_whoever_may_approve_is_a_human_with_the_role_and_the_standing(voter: Vo
         assert START - voter.session_started_at <= timedelta(minutes=10)
 
 
+@given(
+    VOTERS,
+    st.lists(NAMES, max_size=3).map(tuple),
+    st.sampled_from(["", "wanda"]),
+    st.sampled_from(["high", "critical"]),
+)
+def test_who_shaped_an_action_never_signs_it_in_a_team(
+    voter: Voter, contributors: tuple[str, ...], editor: str, tier: str
+) -> None:
+    shaped = replace(ballot(tier), contributors=contributors, editor=editor)
+    if person(voter.subject) in {person(name) for name in ("rita", editor, *contributors) if name}:
+        assert may_vote(shaped, voter, "approve", START) is not None
+        assert not awaits(shaped, voter, START)
+        vote = Vote(voter=voter.subject, choice="approve", action_digest=shaped.action_digest, voted_at=START)
+        assert not counts(vote, shaped, frozenset(shaped.requirement.roles))
+
+
 @given(VOTERS, st.sampled_from(["high", "critical"]))
 def test_whoever_may_approve_may_also_veto(voter: Voter, tier: str) -> None:
     if may_vote(ballot(tier), voter, "approve", START) is None:
