@@ -52,17 +52,17 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
     if not text:
         return None
     hours = {"h": 1, "d": 24, "w": 168}.get(text[-1])
-    if hours and text[:-1].isdecimal() and len(text) < 8:  # noqa: PLR2004  nobody means millennia
-        return now - timedelta(hours=hours * int(text[:-1]))
     try:
-        found = datetime.fromisoformat(text)
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        found.astimezone(UTC)
-    except (ValueError, OverflowError):  # the year 1 somewhere east is before time began in Greenwich
+        if hours and text[:-1].isdecimal() and len(text) < 8:  # noqa: PLR2004  longer ones are no number for ``int``
+            return now - timedelta(hours=hours * int(text[:-1]))
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # before the year 1, here or, for a time somewhere east, in Greenwich
         raise Refused(
             f"{text!r} is no time.", code="option_invalid", hint="Use 24h, 7d, 2026-11-01 or 2026-11-01T12:00:00+00:00."
         ) from None
-    return found
+    return moment
 
 
 def grouped(by: str) -> GroupBy:

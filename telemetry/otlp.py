@@ -148,7 +148,7 @@ class OtlpExporter(SpanExporter):
             return None, ""
         after = answer.headers.get("retry-after", "")
         again = answer.status_code in _AGAIN
-        return (float(after) if after.isdigit() else 0.0) if again else None, f"HTTP {answer.status_code}"
+        return (float(after) if after.isdecimal() else 0.0) if again else None, f"HTTP {answer.status_code}"
 
     def shutdown(self) -> None:
         """Stop waiting for another attempt."""

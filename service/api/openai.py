@@ -166,7 +166,7 @@ async def _told(
             for where, text in aloud.split(echoes.hear(piece) if piece else echoes.flush() + AGAIN):
                 yield chunk(id_, {where: text}, model=CHAT)
             piece = await pieces.get()
-        for where, text in aloud.split(echoes.flush()):
+        for where, text in (*aloud.split(echoes.flush()), *aloud.rest()):
             yield chunk(id_, {where: text}, model=CHAT)
         reply = await asking
         yield chunk(id_, {}, finish="length" if reply.finish == "length" else "stop", model=CHAT)
@@ -201,6 +201,11 @@ class ReasoningWriter:
         cut = max(0, len(thought) - len(CLOSE))
         self._held = thought[cut:]
         return [("reasoning_content", thought[:cut])] if cut else []
+
+    def rest(self) -> list[tuple[Literal["content", "reasoning_content"], str]]:
+        """The end of a thought that was cut off, once nothing comes any more."""
+        thought, self._held = self._held, ""
+        return [("reasoning_content", thought)] if thought else []
 
 
 @dataclass(slots=True)

@@ -192,8 +192,10 @@ async def stream_stateless(
 
 @router.post("/runs/batch")
 async def batch(principal: Runner, at: TheContext, asks: list[RunAsk]) -> Response:
-    """Start several at once."""
-    taken = [await at.submission.take(principal, ask, None) for ask in asks[:MOST]]
+    """Start several at once. Raises ``request_invalid`` for more than 100: none of them is started then."""
+    if len(asks) > MOST:
+        raise refuse("request_invalid", f"At most {MOST} runs are started at once.")
+    taken = [await at.submission.take(principal, ask, None) for ask in asks]
     return answer([run_document(each.turn) for each in taken])
 
 

@@ -1,5 +1,6 @@
 """OpenID Connect logins: JWTs with pinned algorithms, issuer, audience and expiry (RFC 8725)."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -42,7 +43,10 @@ class Issuer:
     default_org: str
     monotonic: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict[str, jwt.PyJWK])
-    _fetched: float = -FETCH_AGAIN_S
+    _read_at: float = -FETCH_AGAIN_S
+    _fault: str = ""
+    """Why the keys could not be read the last time; empty: they could."""
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         if not set(self.algorithms) <= {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}:
@@ -54,24 +58,9 @@ class Issuer:
             head = jwt.get_unverified_header(token)
             if head.get("alg") not in self.algorithms:
                 raise jwt.InvalidAlgorithmError("algorithm")
-            kid = str(head.get("kid", ""))
-            if kid not in self._keys and self.monotonic() - self._fetched >= FETCH_AGAIN_S:
-                self._fetched = self.monotonic()
-                try:
-                    answer = (await self.client.get(self.jwks_url)).raise_for_status()
-                    found = jwt.PyJWKSet.from_dict(answer.json())
-                except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
-                    raise KeysUnavailable(
-                        f"The keys of the issuer cannot be read: {type(error).__name__}",
-                        hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
-                    ) from error
-                self._keys = {str(key.key_id): key for key in found.keys}
-            if kid not in self._keys:
-                raise jwt.InvalidKeyError("unknown key")
-            key = self._keys[kid]
             claims = jwt.decode(
                 token,
-                key,
+                await self._key(str(head.get("kid", ""))),
                 algorithms=list(self.algorithms),
                 issuer=self.issuer,
                 audience=self.audience,
@@ -81,6 +70,28 @@ class Issuer:
         except jwt.PyJWTError:
             raise refuse("token_invalid", "This login is not valid.") from None
         return self._who(claims)
+
+    async def _key(self, kid: str) -> jwt.PyJWK:
+        """One of the issuer's keys. Raises ``login_unavailable``; ``PyJWTError`` for one that it does not publish."""
+        if kid in self._keys:
+            return self._keys[kid]
+        async with self._reading:  # who logs in while the keys are read waits for them: the login may be valid
+            if kid not in self._keys and self.monotonic() - self._read_at >= FETCH_AGAIN_S:
+                self._read_at, self._fault = self.monotonic(), ""
+                try:
+                    answer = (await self.client.get(self.jwks_url)).raise_for_status()
+                    published = jwt.PyJWKSet.from_dict(answer.json())
+                    self._keys = {str(key.key_id): key for key in published.keys}
+                except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
+                    self._fault = type(error).__name__
+        if kid in self._keys:
+            return self._keys[kid]
+        if self._fault:  # until the issuer is asked again nobody knows whether this login is valid
+            raise KeysUnavailable(
+                f"The keys of the issuer cannot be read: {self._fault}",
+                hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
+            )
+        raise jwt.InvalidKeyError("unknown key")
 
     def _who(self, claims: Mapping[str, Any]) -> Principal:
         """Raises ``token_invalid`` for claims that no row can keep, and for a login that is yet to come."""

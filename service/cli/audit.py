@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from approvals.storage import forget
+from database import erasing
 from domain import Refused
 from service import report
 from service.cli.terminal import JSON, out, print_json
@@ -90,7 +91,7 @@ def erase(
         typer.confirm(f"Forget {subject} for good?", abort=True, err=True)
 
     async def work() -> None:
-        async with open_application(read_settings()) as application, application.audit.engine.begin() as connection:
+        async with open_application(read_settings()) as application, erasing(application.audit.engine) as connection:
             ref = await application.audit.erase(connection, application.org, subject)
             if ref is None:
                 raise Refused(

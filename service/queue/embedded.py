@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from langgraph.runtime import RunControl
 
 from database import Signals
+from domain import Refused
 from service.runs.dispatcher import Stop
 from service.runs.event_log import END, TAIL_S, EventReader, EventWriter, TurnEvents
 from service.runs.executor import TurnExecutor, TurnOutcome, take_back
@@ -157,7 +158,10 @@ class EmbeddedDispatcher:
                     return
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, AT_MOST_S)
-                turn = await self.executor.turns.get(turn.id, turn.org)
+                try:
+                    turn = await self.executor.turns.get(turn.id, turn.org)
+                except Refused:  # it was taken back and forgotten; those behind it are performed all the same
+                    return
         finally:
             self._known.pop(turn.id, None)
 

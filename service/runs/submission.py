@@ -114,7 +114,7 @@ class Submission:
                 await self._make_room(ask, unfinished)
             now = self.clock()
             labels = {"graph_id": graph.graph, "assistant_id": graph.id}
-            if labels.items() - thread.metadata.items():  # clients look for the threads of their assistant
+            if {**thread.metadata, **labels} != thread.metadata:  # clients look for the threads of their assistant
                 await self.threads.update(thread.id, now=now, metadata={**thread.metadata, **labels})
             turn = Turn(
                 id=str(uuid4()),

@@ -1,7 +1,5 @@
 """The tables of the audit. The log itself refuses UPDATE and DELETE, in the database."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -17,9 +15,6 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import Instant, Json
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 metadata = MetaData(
     naming_convention={
