@@ -56,6 +56,7 @@ class Maintenance:
     async def take_up(self) -> None:
         """Go on with everything that was not finished when the last process ended."""
         await self.dispatch.start()
+        # ``serve`` is the name of every embedded server (``wiring.server``): what a killed one held waits for no lease.
         await self._recover(of="serve")
 
     async def walk(self) -> None:
@@ -89,6 +90,7 @@ class Maintenance:
         at_work = exists().where(TURNS.c.thread == RUNS.c.id, TURNS.c.status.in_(OPEN))
         query = select(RUNS.c.id, RUNS.c.org).where(RUNS.c.status == "interrupted", ~asking, ~at_work, ~_DELETED)
         async with reading(self.engine) as conn:
+            # The others come in the next rounds.
             answered = [(row.id, row.org) for row in await conn.execute(query.limit(100))]
         for run, org in answered:
             await self.submission.wake(run, org, because="decided")
@@ -110,5 +112,6 @@ class Maintenance:
         if self.engine.dialect.name != "postgresql":
             yield True
             return
+        # The lock ends with its transaction, so also with a process that dies in the middle of a round.
         async with reading(self.engine, within_s=ROUND_S) as conn:
             yield bool((await conn.execute(_LOCK)).scalar())

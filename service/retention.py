@@ -192,6 +192,7 @@ class Retention:
     async def delete(self, thread: Thread) -> None:
         """Stop what works on a thread and hide it; ``sweep`` erases it when the days are over."""
         for turn in reversed(await self.turns.unfinished(thread.id)):
+            # From the newest on: one that waits must not begin because the one before it ended.
             await self.dispatch.stop(turn, "interrupt", "deleted")
         await self.threads.bury(thread.id, now=self.clock())
 

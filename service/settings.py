@@ -246,6 +246,7 @@ class Settings(Reporting):
             self.langfuse_secret_key,
             self.key_pepper,
         )
+        # What the percent signs of the URL stand for; the redactor knows the other spellings.
         password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
         said = tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
         return (*said, unquote(password)) if password else said

@@ -47,6 +47,7 @@ INHERITED = frozenset(Identity(run="-", org="-", user="-", tier="-").attributes(
 
 def trace_id(run: str, *, part: int = 0) -> int:
     """Return the trace id (128 bits) of a run, or of a later part of it."""
+    # Zero is no id (W3C Trace Context).
     return int.from_bytes(_digest(run, part)[:16]) or 1
 
 
@@ -69,6 +70,7 @@ def run_context(
         is_remote=True,
         trace_flags=SAMPLED if sampled else TraceFlags(TraceFlags.DEFAULT),
     )
+    # From an empty context: the span of the request that happens to be current is no parent of the run's.
     return contexts.set_value(_IDENTITY, identity, set_span_in_context(NonRecordingSpan(parent), Context()))
 
 

@@ -95,6 +95,7 @@ class ScoreClient:
             )
             for score in scores
         ]
+        # trust_env: credentials and proxies come from the settings or not at all, as for spans (``otlp``).
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
                 base_url=self.host.rstrip("/"),
@@ -160,6 +161,7 @@ def scores_of(
     A question that nobody answered is not a decision of a person, and gives none.
     """
     scores: list[RunScore] = []
+    # The last vote's time is the score's: sending it again replaces it, and makes no second one.
     if verdict is not None and verdict.votes:
         said = "\n".join(vote.comment for vote in verdict.votes if vote.comment)[:10_000]
         choice = "reject" if any(vote.choice == "reject" for vote in verdict.votes) else "approve"

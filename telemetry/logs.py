@@ -58,6 +58,7 @@ def logging_as(
             ],
             logger_factory=structlog.stdlib.LoggerFactory(),
             wrapper_class=structlog.stdlib.BoundLogger,
+            # A library's logger lives as long as its module, and would keep this configuration after the block.
             cache_logger_on_first_use=False,
         )
         try:
@@ -70,6 +71,7 @@ def logging_as(
 def _handled_by(handler: logging.Handler, level: int) -> Generator[None]:
     root, ours = logging.getLogger(), logging.getLogger("signoff")
     handlers, levels = root.handlers[:], (root.level, ours.level)
+    # The only one: what another handler prints would go out with its secrets in it.
     root.handlers[:] = [handler]
     root.setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
     ours.setLevel(level)

@@ -56,6 +56,7 @@ class Metrics:
         seconds = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
         if span.status.status_code is StatusCode.ERROR:
             self._add("signoff_errors", 1, code=self._name("code", said.get("error.type", "unknown")))
+        # The conventions name a span by its operation and then its subject: ``chat MODEL``, ``execute_tool NAME``.
         match span.name.split(" ", 1)[0]:
             case "chat":
                 self._chat(said, seconds)
@@ -83,6 +84,7 @@ class Metrics:
                 status = self._name("status", said.get("app.status", "unknown"))
                 self._observe("signoff_segment_duration_seconds", seconds, status=status)
                 code = self._name("code", said.get("error.type", ""))
+                # A stretch of work that ends in a pause is not the end of its run.
                 if status not in {"interrupted", "paused", "paused_budget", "pending"}:
                     self._add("signoff_runs_ended", 1, status=status, code=code)
             case _:
@@ -113,6 +115,7 @@ class Metrics:
 
         ``runs`` (how many are in which state) and ``waiting`` are how things stand now, read for this page.
         """
+        # What nobody is in any more would stay at its last number.
         for name in ("signoff_runs", "signoff_pending_ballots", "signoff_oldest_ballot_age_seconds"):
             self._gauges[name].clear()
         for status, count in (runs or {}).items():

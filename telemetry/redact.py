@@ -37,10 +37,12 @@ _PREFIXED = (
     r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     r"dop_v1_[a-f0-9]{32,}",
     r"glsa_[A-Za-z0-9_]{20,}",
+    # Bounded: a long text without a dot would be read to its end from each of its characters.
     r"eyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
 )
 _KEY = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_PREFIXED)})")
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+# With a digit or a sign in it, so that “basic functionality” stays words.
 _BEARER = re.compile(r"(?i)\b(bearer|basic)([ \t]+)(?=[^\s]*[0-9=_.])[A-Za-z0-9._~+/-]{8,}=*")
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:[a-z]+\s+)?[^\s\"',;]+")
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]+@")
@@ -84,6 +86,7 @@ class Redactor:
             clean = _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", _HEADER.sub(rf"\1{MASK}", clean)))
         if " " in clean or "\t" in clean:
             clean = _BEARER.sub(rf"\1\2{MASK}", clean)
+        # What a pattern took out may have brought two halves of a known secret together.
         return clean if clean == text else self._without_known(clean)
 
     def value(self, value: Any, *, key: str = "") -> Any:

@@ -66,6 +66,7 @@ class RedactingProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass a clean copy on."""
+        # Once, for all of them: no exporter and no listener sees what was not redacted.
         clean = self.clean(span)
         run = str((clean.attributes or {}).get("app.run.id", ""))
         if self.files is not None and run:
@@ -157,6 +158,7 @@ class HeadSampler(Sampler):
         trace_state: trace.TraceState | None = None,
     ) -> SamplingResult:
         """Decide by the trace id alone."""
+        # The low 56 bits are those that are random by the specification (W3C Trace Context, level 2).
         sent = (trace_id & (2**56 - 1)) < self.ratio * 2**56
         return SamplingResult(Decision.RECORD_AND_SAMPLE if sent else Decision.RECORD_ONLY, attributes, trace_state)
 

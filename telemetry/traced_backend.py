@@ -31,6 +31,7 @@ class TracedBackend(Generic[Spec_contra, Sandbox_co, Check_co]):
 
     async def lease(self, spec: Spec_contra, *, run: str = "") -> Sandbox_co:
         """As the backend's own."""
+        # Not the exception but its code goes into the span (below): its text may hold what a trace should not.
         with self.tracer.start_as_current_span(
             "sandbox.start", record_exception=False, set_status_on_exception=False
         ) as span:

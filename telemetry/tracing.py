@@ -44,6 +44,7 @@ class Tracing:
 
     def begin(self, identity: Identity, *, part: int = 0) -> SpanContext:
         """Write the root span of a run, ``invoke_workflow coding_run``; it ends at once."""
+        # The SDK asks ``RunIdGenerator`` without a context of its own: it looks at the one that is current.
         token = contexts.attach(beginning(identity, part=part))
         try:
             span = self.tracer.start_span("invoke_workflow coding_run", links=part_before(identity.run, part))
@@ -56,6 +57,7 @@ class Tracing:
                 "langfuse.observation.type": "chain",
             }
         )
+        # At once: a run may wait for days, and any process hangs spans from it meanwhile.
         span.end()
         return span.get_span_context()
 
@@ -141,6 +143,7 @@ async def tracing(
         resource=_resource(version, environment),
         id_generator=RunIdGenerator(),
         span_limits=SpanLimits(max_attribute_length=LONGEST, max_events=64, max_links=16),
+        # It ends with the block below, and not when the process does.
         shutdown_on_exit=False,
     )
     provider.add_span_processor(

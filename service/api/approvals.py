@@ -80,6 +80,7 @@ async def decide(
         if told is not None:
             return answer(told.body, told.status)
     ballot = await at.application.ballots.get(approval_id, principal.org)
+    # Before anything else of the decision is looked at: who signs has to have seen these very bytes.
     if said.action_digest != ballot.action_digest:
         raise refusal("digest_mismatch", "This approval is about other bytes.")
     if said.decision == "edit":
@@ -108,6 +109,8 @@ async def cancel(principal: Caller, at: TheContext, approval_id: str) -> Respons
 async def kill(principal: Caller, at: TheContext, run_id: str) -> Response:
     """Stop a run for good: no further tool call, open approvals cancelled."""
     run = await at.run_of(run_id, principal.org)
+    # First the switch, which every tool call looks at, then the row, so that no checkpoint is written any more. Turns
+    # from the newest on: one that waits must not begin because the one before it ended.
     cancelled = await at.application.ballots.kill(run.id, principal.voter("http"))
     await at.application.engine.runs.cancel(run.id, now=at.submission.clock())
     for turn in reversed(await at.turns.unfinished(run.id)):

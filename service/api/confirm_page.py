@@ -47,6 +47,7 @@ async def act(at: TheContext, token: str, request: Request) -> Response:
     principal = await _session(at, request, ticket)
     if principal is None:
         raise refusal("csrf_invalid", "Nobody is logged in here.")
+    # Bound to this session: neither another site nor another person's page can send this form.
     at.links.ensure_csrf(ticket, principal.key, form.get("csrf", ""))
     if await at.messages.used(ticket.spent_by(person(principal.subject))):
         raise refusal("link_used", "You have decided by this link already.")
@@ -57,6 +58,7 @@ async def act(at: TheContext, token: str, request: Request) -> Response:
         ballot = await at.submission.voting.vote(ballot, decision, principal.voter("page"), like=like)
     except SignoffError as no:
         return _page(at, token, ticket, ballot, principal, message=f"{no.message} {no.hint}", status=no.http_status)
+    # Used up behind the vote: one that was refused leaves the link as it was.
     await at.messages.use(ticket.spent_by(person(principal.subject)))
     return _page(at, token, ticket, ballot, principal, message="Your decision is recorded.")
 
@@ -87,6 +89,7 @@ async def _log_in(at: ServerContext, token: str, key: str) -> Response:
         httponly=True,
         samesite="strict",
         path="/a",
+        # There is no TLS on loopback, and not every browser keeps a secure cookie without it.
         secure=not at.settings.loopback,
     )
     return answer

@@ -47,6 +47,7 @@ async def identify(at: ServerContext, given: str) -> Principal:
     if given.count(".") == 2 and at.issuer is not None:  # noqa: PLR2004  a JWT has three parts
         found = await at.issuer.check(given)
         if found.kind == "human":
+            # Approvals ask for a person's roles when their signature is used, which may be days after this request.
             await at.members.seen(found.org, found.subject, found.roles, now=now())
             await at.application.people.four_eyes.look()
         return found

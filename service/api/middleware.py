@@ -48,11 +48,13 @@ class SecurityMiddleware:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
+                    # A route may have set it itself: each is there once.
                     out.setdefault(name, value)
                 out.setdefault("x-request-id", request_id)
             await send(message)
 
         try:
+            # Before the body is read and before anybody asks who it is: a flood costs one count a request.
             if scope["path"] not in FREE:
                 address, _ = scope.get("client") or ("unknown", 0)
                 await scope["app"].state.context.limiter.address(address)
@@ -118,6 +120,7 @@ class StrictJsonMiddleware:
                 return
 
         async def again() -> Message:
+            # Behind the body comes the connection itself: a client that leaves is still noticed.
             return messages.pop(0) if messages else await receive()
 
         await self.app(scope, again, send)

@@ -128,6 +128,7 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
         try:
             return await model.ask(Question(said, str, settings=settings, listener=pieces.put_nowait))
         finally:
+            # Also when it fails: who reads the pieces must not wait for ever.
             pieces.put_nowait(None)
 
     asking = asyncio.create_task(ask())
@@ -174,6 +175,7 @@ async def _told(
     except SignoffError as error:
         yield failed(error)
     finally:
+        # A client that went away reads no answer, and should not pay for the rest of it.
         asking.cancel()
         with suppress(asyncio.CancelledError, SignoffError):
             await asking

@@ -166,6 +166,7 @@ async def resume(principal: Runner, at: TheContext, run_id: str, limits: TopUp) 
     if run.status in FINAL:
         raise refuse("job_state", f"Run {run.id} ended: it is {run.status}.")
     given: dict[str, Any] = limits.model_dump(exclude_none=True)
+    # Before the run is woken: its next turn reads the limits from the row.
     await raise_budget(at.submission.of(principal.org), run, **given)
     taken = await at.submission.wake(run.id, principal.org, because=RESUMED)
     if taken is None:

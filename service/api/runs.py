@@ -64,6 +64,7 @@ async def list_runs(
     select: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """The thread's runs, newest first."""
+    # A field that is not known is refused also where there is no run to pick it from.
     picked({}, select, allowed=RUN_FIELDS)
     thread = await at.threads.get(thread_id, principal.org)
     found = await at.turns.of(thread.id, status=status, limit=limit, offset=offset)
@@ -262,6 +263,7 @@ class WaitingResponse(Response):
                 await self._end(ended, scope, receive, send, begun=begun)
             elif gone.done():
                 if self.cancel:
+                    # This task is cancelled with its connection, and half a stop would leave a turn that nobody hears.
                     await asyncio.shield(self.at.dispatch.stop(self.taken.turn, "interrupt", "disconnected"))
             elif not begun:
                 await self._say(refuse("server_stopping", "This server goes down."), scope, receive, send)

@@ -207,6 +207,7 @@ async def copy(principal: Runner, at: TheContext, thread_id: str) -> Response:
         updated_at=moment,
         metadata={**thread.metadata, "copied_from": thread.id, "created_by": principal.subject},
     )
+    # The fork wrote its run before: the id is taken, by us.
     await at.threads.add(copied, of_run=forked)
     return answer(await _document(at, copied))
 
@@ -258,6 +259,7 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
+    # ``__copy__`` is LangGraph's: a new checkpoint with nothing changed, which is what an update without values means.
     config = await at.application.engine.graph.aupdate_state(
         at.application.engine.config(thread.id), given or None, as_node="__copy__" if not given else None
     )

@@ -183,6 +183,7 @@ class ApiKeys:
         held = tuple(dict.fromkeys((*principal.roles, *roles)))
         until = min(now + SESSION_FOR, principal.expires_at or datetime.max.replace(tzinfo=UTC))
         async with writing(self.engine) as conn:
+            # Read in the transaction that writes the session, so that none outlives a mode that changes just now.
             generation = select(MODES.c.generation).where(MODES.c.org == principal.org)
             session = ApiKey(
                 id=token.id,
@@ -224,6 +225,7 @@ class ApiKeys:
         async with reading(self.engine) as conn:
             row = (await conn.execute(_GET, {"key": token.id, "of": token.kind})).mappings().first()
         mac = row["mac"] if row else ""
+        # The same work without a row: how long an answer takes says nothing about which ids there are.
         if not compare_digest(token.mac(self.pepper), mac) or row is None:
             raise refuse("key_invalid", "This key is not known.")
         key = _key(row)
@@ -302,6 +304,7 @@ class ApiKeys:
         now = self.clock()
         async with writing(self.engine) as conn:
             old = await self._locked(conn, id_, org, "ak")
+            # Asked under the lock: a key that somebody revokes at this moment is not renewed.
             allowed(old)
             if old.expires_at is not None and old.expires_at <= now:
                 raise refuse("key_ended", "This key has ended, and stays so.")

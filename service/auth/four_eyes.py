@@ -57,6 +57,7 @@ class FourEyes:
         """Read the mode, and count the people for as long as there was only one."""
         if self.mode == "team":
             return
+        # Ended keys count, too: a team does not become solo again.
         holders = select(KEYS.c.subject).where(KEYS.c.org == self.org, KEYS.c.personal)
         members = select(MEMBERS.c.subject).where(MEMBERS.c.org == self.org)
         everybody = select(func.count()).select_from(holders.union(members).subquery()).scalar_subquery()

@@ -49,6 +49,7 @@ class Issuer:
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
+        # With an HMAC the issuer's public key would be the secret (RFC 8725, 2.1).
         if not set(self.algorithms) <= {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}:
             raise refuse("authentication_needed", "Only asymmetric signature algorithms are accepted for logins.")
 

@@ -88,6 +88,7 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        # Only now, and not when the commands are listed: one module is imported and not all of them.
         return name, explained(load(name)) if name and command else command, rest
 
 

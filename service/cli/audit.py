@@ -71,6 +71,7 @@ def export(
         async with open_application(read_settings()) as application:
             async for line in application.audit.export(application.org, subject=subject):
                 lines.append(json.dumps(line, default=str, ensure_ascii=False))  # noqa: PERF401
+        # Written at its end: a chain that cannot be read leaves no half of a file.
         text = "".join(f"{line}\n" for line in lines)
         if to is None:
             sys.stdout.write(text)

@@ -111,6 +111,7 @@ def fix(
     async def work() -> tuple[FixRequest, ProviderOrder, RunState]:
         if sys.stdin.isatty():
             raise Refused("Nothing comes in on standard input.", code="input_invalid", hint=_SHAPE)
+        # One byte more than is taken: too much is noticed without being read.
         order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
         with tempfile.TemporaryDirectory(prefix="signoff-fix-") as folder:
             order, command = provable(order, accept)
@@ -152,6 +153,7 @@ def read_order(raw: bytes) -> FixRequest:
     if not raw.strip():
         raise Refused("Nothing came in on standard input.", code="input_invalid", hint=_SHAPE)
     try:
+        # Some shells begin what they pipe with a byte order mark.
         order = _ORDER.validate_json(raw.removeprefix(b"\xef\xbb\xbf"))
     except ValidationError as error:
         what = "; ".join(dict.fromkeys(_wrong(e["loc"], e["type"], e["msg"]) for e in error.errors()[:10]))

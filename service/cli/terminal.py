@@ -44,6 +44,7 @@ def run(
     """Run a command's coroutine; an error of the house becomes its code, its message and its exit status."""
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
+            # A runner takes a coroutine, and ``work`` may give any awaitable.
             return runner.run(_awaited(work))
     except SignoffError as error:
         fail(error, as_json=as_json)

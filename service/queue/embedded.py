@@ -91,6 +91,7 @@ class EmbeddedDispatcher:
         """See ``Dispatcher.stop``."""
         working, speech = self._working.get(turn.id), self._known.get(turn.id)
         if working is not None:
+            # Marked before it is cancelled: by that ``_one`` tells a stop from the end of the process.
             self._stopped.add(turn.id)
             working.cancel()
             await asyncio.wait([working])
@@ -142,6 +143,7 @@ class EmbeddedDispatcher:
                 await self._until_done(queue.popleft())
         finally:
             self._drivers.pop(thread, None)
+            # They are in their rows: the next look, or the next process, submits them.
             for turn in self._waiting.pop(thread, ()):
                 self._known.pop(turn.id, None)
 
@@ -152,6 +154,7 @@ class EmbeddedDispatcher:
                 await asyncio.sleep(due_in)
             pause = AGAIN_S
             while not self._closing:
+                # Given back while it waits to be tried again: a run that is busy holds up no other thread.
                 async with self._slots:
                     outcome = await self._one(turn)
                 if outcome not in {"busy", "again"}:

@@ -44,6 +44,7 @@ class RetrySchedule(BaseRetryStrategy):
         """See procrastinate."""
         if isinstance(exception, RetryLater) and exception.at_once:
             return RetryDecision(retry_at=datetime.now(UTC))
+        # What is only busy is free again soon and asked for every other second; an error of ours ever more rarely.
         pause = min(SOON_S * 2 ** min(job.attempts, 20), AT_MOST_S if not isinstance(exception, RetryLater) else POLL_S)
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=pause))
 
@@ -107,6 +108,7 @@ class Queue:
             wait=True,
             install_signal_handlers=False,
             fetch_job_polling_interval=POLL_S,
+            # Turns are stopped by their row and a word of ours; the queue's own way is not used.
             abort_job_polling_interval=60.0,
             delete_jobs="successful",
             update_heartbeat_interval=self.lease_s / 3,

@@ -83,6 +83,7 @@ class TurnEvents:
     ) -> int | None:
         """Write behind what is there; the number of the last one, or None when another attempt has begun since."""
         async with writing(self.engine) as conn:
+            # An attempt that lost its turn to another one says nothing in its name any more.
             current = (await conn.execute(_LOCK, {"of": turn})).scalar()  # two writers follow each other
             if current is None or attempt not in {None, current}:
                 return None
@@ -194,6 +195,7 @@ class EventWriter:
                     await self._bound(batch, last)
             except Transient as error:
                 structlog.get_logger("signoff.stream").warning("stream not written", code=error.stable_code)
+                # At its end there is no later: what is not written then is lost to listeners, and not to the run.
                 self._waiting = [] if self._closing else batch + self._waiting
                 await asyncio.sleep(AGAIN_S)
             self.signals.heard(f"turn:{self.turn.id}")

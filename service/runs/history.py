@@ -55,6 +55,7 @@ async def fork(engine: RunEngine, run: Run, step: int) -> Run:
         return forked  # nothing had happened yet: the new run starts from the task
     await engine.store.fork(run.id, forked.id)
     cleaned: dict[str, Any] = {**values, "run": forked.id, "ending": None, "delivered": None, "ballot": ""}
+    # LangGraph goes on behind the node that is said to have written: the one that led to this step.
     came_from = states[step - 1].next[0]
     await engine.graph.aupdate_state(engine.config(forked.id), cleaned, as_node=came_from)
     return forked
@@ -76,6 +77,7 @@ async def refine(engine: RunEngine, run: Run, wish: str) -> None:
     verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
     asked = standing.values.get("ask_round", 0) + 1
     update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
+    # As if a signer had rejected it with these words: behind ``approve`` that leads to the planner.
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
 
 
@@ -98,6 +100,7 @@ async def answer_question(engine: RunEngine, run: Run, text: str, by: str, *, on
             hint=f"See how it stands: signoff show {run.id}",
         )
     answered = replace(question, answer=Masker().text(text)[:20_000], answered_by=by[:200], answered_at=engine.clock())
+    # Behind ``observe`` the graph goes on with the coder, who finds the answer in the state.
     await engine.graph.aupdate_state(engine.config(run.id), {"question": answered}, as_node="observe")
     return True
 

@@ -47,6 +47,7 @@ class Listeners:
     async def hear(self, run: str, space: tuple[str, ...], mode: str, chunk: Any) -> None:
         """Pass on what LangGraph streams; it waits meanwhile."""
         if mode == "custom" and self.listen is not None:
+            # What a node announces does not name its run.
             self.listen(replace(_EVENT.validate_python(chunk), run=run))
         if self.watch is None:
             return

@@ -98,6 +98,7 @@ class Submission:
         if once:  # the same key with another request is refused, so what was asked is part of it
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
+        # For this process; several are kept in order by the rows: unique ids and keys, and the lease.
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
             graph = assistant(ask.assistant_id)
             if key and (before := await self.turns.once(principal.org, key)):
@@ -275,6 +276,7 @@ class Submission:
             return
         if ask.multitask_strategy == "reject":
             raise refuse("thread_busy", "A run works on this thread.")
+        # From the newest on: one that waits must not begin because the one before it ended.
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
 

@@ -186,10 +186,12 @@ async def open_application(
         storage = await open_storage(settings, stack)
         database = storage.engine
         audit = open_audit(settings, database, clock)
+        # Left behind everything that is opened later, and before the engine: by then nothing more is written.
         stack.push_async_callback(witnessed, audit)
         if storage.server is None:
             await prepare_sqlite(database, partial(make_tables, database))
         else:
+            # Tables on a server are shared: changing them is for who runs it to say, and not for any command.
             await ensure_migrated(database)
         four_eyes = FourEyes(
             engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock

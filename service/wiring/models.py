@@ -85,6 +85,7 @@ class Policies:
                 if problem.stable_code != "file_not_found":
                     raise
                 text = ""
+            # Tightened and never loosened: the file comes from the repository.
             self.known[errand.tree] = self.ours.tightened(parse_policy(text)) if text else self.ours
         return self.known[errand.tree]
 

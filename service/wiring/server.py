@@ -82,6 +82,7 @@ def alone_in(home: Path) -> Generator[None]:
     """Hold the folder's lock. Raises ``already_serving`` when another server of this machine has it."""
     file: IO[str] = (home / "serve.lock").open("w")
     try:
+        # The kernel gives it back when the process dies, however it does.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
@@ -174,6 +175,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
             try:
                 yield context
             finally:
+                # First the walk: it would begin new turns while the dispatcher drains.
                 if maintenance is not None:
                     maintenance.cancel()
                     with suppress(asyncio.CancelledError):

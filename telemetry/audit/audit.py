@@ -63,10 +63,12 @@ class Audit:
         row = (await conn.execute(query)).one_or_none()
         if row is None:
             try:
+                # In a savepoint: on PostgreSQL a statement that fails would end the caller's transaction.
                 async with conn.begin_nested():
                     await conn.execute(insert(heads).values(org=fact.org, seq=0, hash=genesis(fact.org)))
             except IntegrityError:
                 pass  # another transaction wrote the organisation's first line
+            # Read again, under its lock: who was first may have written lines since.
             row = (await conn.execute(query)).one()
         seq, prev_hash = row.seq, row.hash
         entry = Line(
@@ -103,6 +105,7 @@ class Audit:
         for end in ends:
             last = await self.witness.latest(end.org)
             seen = last is not None and (last.seq, last.hash) == (end.seq, end.hash)
+            # Line 0 is no line: a chain that was only begun has nothing to witness.
             if end.seq and not seen and (new := await self.checkpoint(end.org)):
                 made.append(new)
         return tuple(made)
@@ -175,6 +178,7 @@ class Audit:
 async def _batches(conn: AsyncConnection, where: ColumnElement[bool]) -> AsyncGenerator[list[Line]]:
     last = 0
     while True:
+        # By number and not by offset: a long chain is read once, whatever is appended meanwhile.
         query = select(log).where(where, log.c.seq > last).order_by(log.c.seq).limit(_BATCH)
         rows = (await conn.execute(query)).mappings().all()
         if not rows:

@@ -46,6 +46,7 @@ class Subjects:
             return HOUSE
         if known := await self.find(conn, org, subject):
             return known
+        # Random, and not made from the name: what can be computed can be guessed again after the erasure.
         ref, key = f"p_{secrets.token_hex(12)}", AESGCM.generate_key(bit_length=256)
         row = {
             "ref": ref,
@@ -84,6 +85,7 @@ class Subjects:
             return
         key = await self._key_of(conn, ref)
         if key:
+            # A comment may hold half characters, which UTF-8 alone refuses.
             sealed = _seal(key, text.encode("utf-8", "surrogatepass"), f"{ref}:{seq}")
             await conn.execute(insert(notes).values(org=org, seq=seq, ref=ref, text=sealed))
 
@@ -101,6 +103,7 @@ class Subjects:
         """Forget a person for good. Returns the pseudonym that remains, None if there was nobody."""
         ref = await self.find(conn, org, subject)
         if ref:
+            # The row stays: lines of the chain name its pseudonym, and their hashes cover that.
             gone = update(subjects).where(subjects.c.ref == ref).values(lookup=None, key=None, name=b"")
             await conn.execute(gone)
             await conn.execute(update(notes).where(notes.c.ref == ref).values(text=b""))
@@ -114,11 +117,13 @@ class Subjects:
         return _open(self.master, wrapped, ref)
 
     def _lookup(self, org: str, subject: str) -> str:
+        # With its length in front no organisation and name run together into another pair.
         name = f"{len(org)}:{org}:{subject}".encode()
         return hmac.new(self.master, b"audit-lookup/v1\0" + name, hashlib.sha256).hexdigest()
 
 
 def _seal(key: bytes, plain: bytes, bound_to: str) -> bytes:
+    # Bound to its place (AEAD): a ciphertext that was copied into another row does not open there.
     nonce = secrets.token_bytes(_NONCE)
     return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
 

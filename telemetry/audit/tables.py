@@ -77,6 +77,7 @@ SQLITE_GUARDS = tuple(
 POSTGRES_GUARDS = (
     """CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
+    # FOR EACH STATEMENT: a trigger for rows does not see TRUNCATE.
     """CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only()""",
 )

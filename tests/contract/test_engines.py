@@ -139,8 +139,8 @@ async def test_a_turn_that_is_taken_back_while_its_run_is_busy_holds_up_nobody(w
         for turn in (first, second):
             await context.dispatch.submit(turn)
         async with asyncio.timeout(10):
-            while (found := await context.turns.get(first.id, "local")).status != "running" or found.attempts:
-                await asyncio.sleep(0.01)  # until it was tried, and waits to be tried again
+            while (found := await context.turns.get(first.id, "local")).status != "running" or found.attempts:  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.01)  # until it waits to be tried again
         await context.dispatch.stop(first, "rollback", "user")
         await runs.park(first.thread, now=now())
         assert (await ended(context, second, within_s=6)).status == "success"

@@ -1,5 +1,7 @@
 """What a model thinks is told from what it says, however it is cut into pieces."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +12,7 @@ def split(text: str, cuts: set[int]) -> dict[str, str]:
     """What a client reads of an answer that comes in pieces, the first of which holds its first word."""
     writer, fields = ReasoningWriter(), {"reasoning_content": "", "content": ""}
     at = [0, *sorted(cut for cut in cuts if len("<think>") < cut < len(text)), len(text)]
-    pieces = [text[start:end] for start, end in zip(at, at[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(at)]
     for where, part in [*(each for piece in pieces for each in writer.split(piece)), *writer.rest()]:
         fields[where] += part
     return fields
