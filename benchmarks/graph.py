@@ -61,7 +61,7 @@ async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
 
 
 async def _whole_runs(home: Path) -> list[float]:
-    """Milliseconds of whole runs through the real engine, in a house of their own."""
+    """Milliseconds of whole runs through the real engine, in an application of their own."""
     settings = Settings(home=home, sandbox="unsafe-local")
     async with open_application(settings) as application, tracing(folder=home / "traces") as spans:
         idle = coding(nodes(spans.tracer), checkpointer=application.engine.graph.checkpointer)

@@ -101,8 +101,8 @@ async def house_overhead_ms(folder: Path) -> float:
     await database.create_all()
     budget = Budget(max_tokens=10**9, max_cost=Decimal(10**9))
 
-    def ledger(errand: SelectionContext) -> StoredLedger:
-        return StoredLedger(database=database, account=errand.run, budget=budget)
+    def ledger(context: SelectionContext) -> StoredLedger:
+        return StoredLedger(database=database, account=context.run, budget=budget)
 
     board = ModelRouter(
         catalogue=catalogue,

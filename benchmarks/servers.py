@@ -60,7 +60,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def ours(folder: Path, **settings: object) -> AsyncGenerator[Server]:
-    """Our service with colleagues that do nothing (``tests.worlds.served``); killed afterwards."""
+    """Our service with nodes that do nothing (``tests.worlds.served``); killed afterwards."""
     make(folder)
     port, given = free_port(), json.dumps(settings)
     process = await asyncio.create_subprocess_exec(

@@ -81,7 +81,7 @@ async def _turns(folder: Path, *, routed: bool) -> tuple[list[float], list[float
 
 
 class _Direct:
-    """The roster, whose coder is asked without ledgers, quotas, masks and records: those are the model's cost."""
+    """A selection of models whose coder is asked without ledgers, quotas, masks and records: the model's own cost."""
 
     def __init__(self, roster: ModelSelection, coder: Model) -> None:
         self._roster, self._coder = roster, coder
@@ -95,7 +95,7 @@ class _Direct:
 
 def _direct(opened: Application, coder: Model) -> CodingGraph:
     execute = opened.nodes.execute
-    roster: Any = _Direct(opened.roster, coder)
+    roster: Any = _Direct(opened.selection, coder)
     execute = replace(execute, roster=roster, loop=replace(execute.loop, roster=roster))
     return coding(replace(opened.nodes, execute=execute), checkpointer=opened.engine.graph.checkpointer)
 

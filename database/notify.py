@@ -70,15 +70,15 @@ async def listening(url: str | None, signals: Signals) -> AsyncGenerator[None]:
         yield
         return
     ready = asyncio.Event()
-    ear = asyncio.create_task(_listen(url, signals, ready))
+    listener = asyncio.create_task(_listen(url, signals, ready))
     try:
         # Nothing is begun before this process listens: a word that is told earlier would cost its reader a second.
         await asyncio.wait_for(ready.wait(), 30)
         yield
     finally:
-        ear.cancel()
+        listener.cancel()
         with suppress(asyncio.CancelledError):
-            await ear
+            await listener
 
 
 async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:

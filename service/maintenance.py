@@ -41,7 +41,7 @@ WITNESS_EVERY = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """Walks round the office once a second. Everything it finds is in the rows: no message can get lost."""
+    """Looks once a second. Everything it finds is in the rows: no message can get lost."""
 
     engine: AsyncEngine
     ballots: Ballots
@@ -72,9 +72,9 @@ class Maintenance:
                     if mine and number % RETAIN_EVERY == RETAIN_EVERY - 1:
                         await self.retention.sweep()
             except SignoffError as error:  # a database that does not answer now will be asked again
-                structlog.get_logger("signoff.rounds").warning("round failed", code=error.stable_code)
+                structlog.get_logger("signoff.maintenance").warning("round failed", code=error.stable_code)
             except Exception:  # noqa: BLE001  the boundary: whatever broke, the next round is walked
-                structlog.get_logger("signoff.rounds").exception("round broke")
+                structlog.get_logger("signoff.maintenance").exception("round broke")
             number += 1
             await asyncio.sleep(EVERY_S)
 

@@ -28,6 +28,6 @@ async def checkpointer() -> AsyncGenerator[BaseCheckpointSaver[str]]:
 
 @asynccontextmanager
 async def graph() -> AsyncGenerator[CodingGraph]:
-    """Open the house for one request of the server, and give out the graph."""
+    """Open the application for one request of the server, and give out its graph."""
     async with open_application(read_settings(), served_to=local_user()) as application:
         yield application.engine.graph

@@ -76,10 +76,10 @@ class Redactor:
         clean = self._without_known(text)
         if len(clean) >= _SHORTEST_FOUND:
             # What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another.
-            made, at = "", 0
+            masked, at = "", 0
             for mark in _MASKER.marks(clean):
-                made, at = made + clean[at : mark.start] + MASK, mark.end
-            clean = made + clean[at:]
+                masked, at = masked + clean[at : mark.start] + MASK, mark.end
+            clean = masked + clean[at:]
         clean = _KEY.sub(MASK, _BLOCK.sub(MASK, clean))
         # Most attributes are short names: they are spared the searches that cannot find anything in them.
         if ":" in clean or "=" in clean:
@@ -113,8 +113,8 @@ class Redactor:
         if self._known is None:
             return text
         for _ in range(3):
-            text, found = self._known.subn(MASK, text)
-            if not found:
+            text, count = self._known.subn(MASK, text)
+            if not count:
                 return text
         # What was left of a secret may have met the mask and made another one.
         return MASK if self._known.search(text) else text

@@ -55,10 +55,10 @@ class RedactingProcessor(SpanProcessor):
         known = dict(span.attributes or {})
         # What the span above, or else the context, says about whose work this is.
         above = getattr(get_current_span(parent_context), "attributes", None) or {}
-        told = {key: str(above[key]) for key in INHERITED if key in above}
+        from_above = {key: str(above[key]) for key in INHERITED if key in above}
         identity = identity_of(parent_context)
-        inherited = {**(identity.attributes() if identity else {}), **told}
-        span.set_attributes({key: said for key, said in inherited.items() if key not in known})
+        inherited = {**(identity.attributes() if identity else {}), **from_above}
+        span.set_attributes({key: text for key, text in inherited.items() if key not in known})
         run = str(known.get("app.run.id") or inherited.get("app.run.id") or "")
         if self.files is not None and run:
             record = started(span)

@@ -198,13 +198,13 @@ def _span(record: Mapping[str, Any]) -> Span | None:
     )
 
 
-def _whole(said: Any) -> int:
-    return max(0, int(said)) if isinstance(said, int | float) and abs(said) < 2**63 else 0
+def _whole(raw: Any) -> int:
+    return max(0, int(raw)) if isinstance(raw, int | float) and abs(raw) < 2**63 else 0
 
 
-def _money(said: Any) -> Decimal:
+def _money(raw: Any) -> Decimal:
     try:
-        amount = Decimal(str(said))
+        amount = Decimal(str(raw))
     except InvalidOperation:
         return Decimal(0)
     return amount if amount.is_finite() and amount > 0 else Decimal(0)

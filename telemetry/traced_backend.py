@@ -35,11 +35,11 @@ class TracedBackend(Generic[Spec_contra, Sandbox_co, Check_co]):
         with self.tracer.start_as_current_span(
             "sandbox.start", record_exception=False, set_status_on_exception=False
         ) as span:
-            said: dict[str, Any] = {
+            attributes: dict[str, Any] = {
                 "app.runtime": getattr(spec, "runtime", ""),
                 "app.profile": getattr(spec, "profile", ""),
             }
-            span.set_attributes({"langfuse.observation.type": "tool", **said})
+            span.set_attributes({"langfuse.observation.type": "tool", **attributes})
             try:
                 sandbox = await self.backend.lease(spec, run=run)
             except SignoffError as error:

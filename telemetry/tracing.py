@@ -93,8 +93,8 @@ class Tracing:
 
     def reached(self, run: str, attributes: Mapping[str, str | int]) -> None:
         """Write the span ``sandbox.egress`` of one connection that a sandbox of ``run`` tried, allowed or refused."""
-        said = {"langfuse.observation.type": "span", **attributes}
-        self.tracer.start_span("sandbox.egress", context=run_context(run), attributes=said).end()
+        described = {"langfuse.observation.type": "span", **attributes}
+        self.tracer.start_span("sandbox.egress", context=run_context(run), attributes=described).end()
 
     async def flush(self) -> None:
         """Send what was recorded so far; takes at most as long as the exporters' time-outs."""
@@ -175,7 +175,7 @@ def _close(provider: TracerProvider, seconds: float) -> None:
 
 def _resource(version: str, environment: str) -> Resource:
     """Who speaks. ``Resource`` itself, not ``Resource.create``, which reads the environment."""
-    told = {
+    attributes = {
         "service.name": "signoff",
         "service.namespace": "signoff",
         "service.version": version,
@@ -184,4 +184,4 @@ def _resource(version: str, environment: str) -> Resource:
         "telemetry.sdk.name": "opentelemetry",
         "telemetry.sdk.language": "python",
     }
-    return Resource({key: said for key, said in told.items() if said})
+    return Resource({key: text for key, text in attributes.items() if text})

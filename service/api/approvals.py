@@ -72,13 +72,13 @@ async def decide(
 ) -> Response:
     """Sign, refuse, change or answer. 200: final. 202: more signatures are needed."""
     if once is not None:
-        told = await at.messages.seen(
+        earlier = await at.messages.seen(
             _remembered(principal),
             once,
             hashlib.sha256(f"{approval_id}\0{said.model_dump_json()}".encode()).hexdigest(),
         )
-        if told is not None:
-            return answer(told.body, told.status)
+        if earlier is not None:
+            return answer(earlier.body, earlier.status)
     ballot = await at.application.ballots.get(approval_id, principal.org)
     # Before anything else of the decision is looked at: who signs has to have seen these very bytes.
     if said.action_digest != ballot.action_digest:
@@ -93,10 +93,10 @@ async def decide(
         choice = "approve" if said.decision == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=said.action_digest, comment=said.comment)
         decided = await at.submission.voting.vote(ballot, decision, principal.voter("http"), like=said.grant)
-    given = voted_answer(decided)
+    outcome = voted_answer(decided)
     if once is not None:
-        await at.messages.answered(_remembered(principal), once, given)
-    return answer(given.body, given.status)
+        await at.messages.answered(_remembered(principal), once, outcome)
+    return answer(outcome.body, outcome.status)
 
 
 @router.post("/approvals/{approval_id}/cancel")

@@ -96,11 +96,11 @@ async def _log_in(at: ServerContext, token: str, key: str) -> Response:
 
 
 async def _session(at: ServerContext, request: Request, ticket: LinkTicket) -> Principal | None:
-    given = request.cookies.get(COOKIE)
-    if not given:
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
         return None
     try:
-        principal = await identify(at, given)
+        principal = await identify(at, cookie)
     except SignoffError:
         return None
     reads = principal.org == ticket.org and "approvals:read" in principal.scopes

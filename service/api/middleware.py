@@ -106,8 +106,11 @@ class StrictJsonMiddleware:
         if path.startswith(RAW):
             await self.app(scope, receive, send)
             return
-        messages, body = await _whole(receive)
-        if body:
+        messages, parts = list[Message](), list[bytes]()
+        while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
+            messages.append(await receive())
+            parts.append(messages[-1].get("body", b""))
+        if body := b"".join(parts):
             try:
                 _ensure_json(Headers(scope=scope).getlist("content-type"))
                 read_json(body)
@@ -126,18 +129,10 @@ class StrictJsonMiddleware:
         await self.app(scope, again, send)
 
 
-async def _whole(receive: Receive) -> tuple[list[Message], bytes]:
-    messages, parts = list[Message](), list[bytes]()
-    while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
-        messages.append(await receive())
-        parts.append(messages[-1].get("body", b""))
-    return messages, b"".join(parts)
-
-
 def _ensure_json(types: list[str]) -> None:
     """Raise ``media_type_unsupported`` unless the header says, once, that this is JSON in UTF-8."""
-    said = types[0] if len(types) == 1 else ""
-    kind, *parameters = (part.strip().lower() for part in said.split(";"))
+    header = types[0] if len(types) == 1 else ""
+    kind, *parameters = (part.strip().lower() for part in header.split(";"))
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise refuse("media_type_unsupported", "A body is JSON here, and says so.")
     for parameter in parameters:

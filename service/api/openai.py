@@ -63,19 +63,19 @@ def chunk(
     about: dict[str, Any] | None = None,
     model: str = CODING,
 ) -> bytes:
-    told: dict[str, Any] = {
+    event: dict[str, Any] = {
         "id": id_,
         "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": model,
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
     }
-    return b"data: " + as_json({**told, **({"signoff": about} if about else {})}) + b"\n\n"
+    return b"data: " + as_json({**event, **({"signoff": about} if about else {})}) + b"\n\n"
 
 
 def failed(error: SignoffError, **more: str) -> bytes:
     """The last event of a stream that came to no answer; the openai package raises it as an ``APIError``."""
-    told = {
+    fields = {
         "message": error.message,
         "type": "server_error" if error.http_status >= 500 else "invalid_request_error",  # noqa: PLR2004
         "code": error.stable_code,
@@ -83,7 +83,7 @@ def failed(error: SignoffError, **more: str) -> bytes:
         **more,
     }
     about = {name: getattr(error, name) for name in ("retry_after", "max_tokens") if getattr(error, name, None)}
-    return b"data: " + as_json({"error": {**told, **about}}) + b"\n\n"
+    return b"data: " + as_json({"error": {**fields, **about}}) + b"\n\n"
 
 
 AGAIN = "\n\n(the model broke off; it begins anew)\n\n"
@@ -95,26 +95,26 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
     board = at.application.board
     if not board.registry.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
-    found: list[Message] = []
+    messages: list[Message] = []
     for message in given:
         role = message.get("role")
         if role not in {"system", "user", "assistant", "developer"}:
             raise refuse("request_invalid", "Messages come from system, user or assistant.")
         kind = "system" if role == "developer" else role
-        found.append(Message(role=kind, content=spoken(message.get("content"))))
-    said, id_ = tuple(found), f"chatcmpl-{uuid4().hex}"
+        messages.append(Message(role=kind, content=spoken(message.get("content"))))
+    question, id_ = tuple(messages), f"chatcmpl-{uuid4().hex}"
     task = Task(
-        text=said[-1].content[:2_000],
+        text=question[-1].content[:2_000],
         repo="",
         requester=principal.subject,
         standing=principal.standing,
         strategy=at.settings.strategy,
     )
     model = board.model("chat", SelectionContext(run=id_, org=principal.org, task=task))
-    systems = [message.content for message in said if message.role == "system"]
+    systems = [message.content for message in question if message.role == "system"]
     settings = at.application.catalogue.settings("chat", timeout_s=at.settings.model_timeout_s)
     if not stream:
-        reply = await model.ask(Question(said, str, settings=settings))
+        reply = await model.ask(Question(question, str, settings=settings))
         words, _ = without_echoes(reply.value, systems)
         used = {
             "prompt_tokens": reply.usage.tokens_in,
@@ -126,7 +126,7 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
 
     async def ask() -> Reply[str]:
         try:
-            return await model.ask(Question(said, str, settings=settings, listener=pieces.put_nowait))
+            return await model.ask(Question(question, str, settings=settings, listener=pieces.put_nowait))
         finally:
             # Also when it fails: who reads the pieces must not wait for ever.
             pieces.put_nowait(None)
@@ -159,15 +159,15 @@ async def _told(
     systems: Sequence[str],
 ) -> AsyncGenerator[bytes]:
     """Events of the stream; a long part of a system prompt is cut before anybody reads it (H7)."""
-    aloud, echoes = ReasoningWriter(), Echoes(told=words_of(systems))
+    writer, echoes = ReasoningWriter(), Echoes(told=words_of(systems))
     piece: str | None = first
     try:
         yield chunk(id_, {"role": "assistant", "content": ""}, model=CHAT)
         while piece is not None:
-            for where, text in aloud.split(echoes.hear(piece) if piece else echoes.flush() + AGAIN):
+            for where, text in writer.split(echoes.hear(piece) if piece else echoes.flush() + AGAIN):
                 yield chunk(id_, {where: text}, model=CHAT)
             piece = await pieces.get()
-        for where, text in (*aloud.split(echoes.flush()), *aloud.rest()):
+        for where, text in (*writer.split(echoes.flush()), *writer.rest()):
             yield chunk(id_, {where: text}, model=CHAT)
         reply = await asking
         yield chunk(id_, {}, finish="length" if reply.finish == "length" else "stop", model=CHAT)
@@ -233,8 +233,10 @@ class Stages:
         if kind == "node_ended":
             took = max(0.0, at - self._began.pop(node, at))
             self._done.append({"stage": node, "duration_ms": round(took, 1)})
-        said = str(event.get("message", ""))[:200] if kind in {"command_started", "reviewed", "change_applied"} else ""
-        return f"{said}\n" if said else ""
+        message = (
+            str(event.get("message", ""))[:200] if kind in {"command_started", "reviewed", "change_applied"} else ""
+        )
+        return f"{message}\n" if message else ""
 
     def list(self) -> list[dict[str, Any]]:
         """The stages in the order they ended."""
@@ -285,7 +287,7 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
     if asked.model not in {CODING, "coding"}:
         raise refuse("assistant_not_found", f"There is no model {asked.model[:100]!r}.")
     about = asked.metadata or {}
-    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
+    fields = {name: about.get(name) if (entry := getattr(asked, name)) is None else entry for name in OURS}
     given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
     ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
     thread = about.get("thread_id")
@@ -298,9 +300,9 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
             stages.hear(each)
     await finished(at, taken)
     if (error := stopped_by_model(await _values(at, taken))) is not None:
-        told = problem(error, instance="/v1/chat/completions", **_going_on(taken))
-        told.headers.update(location(taken.turn, "join"))
-        return told
+        response = problem(error, instance="/v1/chat/completions", **_going_on(taken))
+        response.headers.update(location(taken.turn, "join"))
+        return response
     content, about = await _answer(at, taken)
     return answer(document(taken.turn.id, CODING, content, {**about, "stages": stages.list()}))
 

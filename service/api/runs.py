@@ -67,8 +67,8 @@ async def list_runs(
     # A field that is not known is refused also where there is no run to pick it from.
     picked({}, select, allowed=RUN_FIELDS)
     thread = await at.threads.get(thread_id, principal.org)
-    found = await at.turns.of(thread.id, status=status, limit=limit, offset=offset)
-    return answer([picked(run_document(turn), select, allowed=RUN_FIELDS) for turn in found])
+    turns = await at.turns.of(thread.id, status=status, limit=limit, offset=offset)
+    return answer([picked(run_document(turn), select, allowed=RUN_FIELDS) for turn in turns])
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
@@ -148,8 +148,8 @@ async def cancel_many(
 ) -> None:
     """Stop several runs: of a thread by their ids, or all of a status."""
     for turn in reversed(await at.turns.unfinished(asked.thread_id)):
-        wanted = (asked.run_ids is None or turn.id in asked.run_ids) and asked.status in {None, "all", turn.status}
-        if turn.org == principal.org and wanted and (asked.run_ids or asked.status):
+        chosen = (asked.run_ids is None or turn.id in asked.run_ids) and asked.status in {None, "all", turn.status}
+        if turn.org == principal.org and chosen and (asked.run_ids or asked.status):
             await at.dispatch.stop(turn, action, "user")
 
 
@@ -256,7 +256,10 @@ class WaitingResponse(Response):
         try:
             while not (await asyncio.wait(events, timeout=pause, return_when=asyncio.FIRST_COMPLETED))[0]:
                 if not begun:
-                    await send({"type": "http.response.start", "status": 200, "headers": self._head()})
+                    # Without the length that Starlette counted: it is not known yet.
+                    own = [(name, part) for name, part in self.raw_headers if name != b"content-length"]
+                    head = own + [(name.encode(), part.encode()) for name, part in self.where.items()]
+                    await send({"type": "http.response.start", "status": 200, "headers": head})
                     begun, pause = True, BEAT_S
                 await send({"type": "http.response.body", "body": b"\n", "more_body": True})
             if ended.done():
@@ -271,11 +274,6 @@ class WaitingResponse(Response):
             for each in events:
                 each.cancel()
             await asyncio.gather(*events, return_exceptions=True)
-
-    def _head(self) -> list[tuple[bytes, bytes]]:
-        # Without the length that Starlette counted: it is not known yet.
-        own = [(name, part) for name, part in self.raw_headers if name != b"content-length"]
-        return own + [(name.encode(), part.encode()) for name, part in self.where.items()]
 
     async def _values(self) -> Mapping[str, Any]:
         await finished(self.at, self.taken)
@@ -298,9 +296,9 @@ class WaitingResponse(Response):
 
     async def _say(self, error: SignoffError, scope: Scope, receive: Receive, send: Send) -> None:
         turn = self.taken.turn
-        told = problem(error, instance=scope["path"], thread_id=turn.thread, run_id=turn.id)
-        told.headers.update(self.where)
-        await told(scope, receive, send)
+        response = problem(error, instance=scope["path"], thread_id=turn.thread, run_id=turn.id)
+        response.headers.update(self.where)
+        await response(scope, receive, send)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -69,10 +69,10 @@ class AllowedRepositories:
         except (ValueError, RuntimeError, OSError):
             places = [None]
         entries = [canonical_url(each) if is_remote(each) else str(local_path(each).resolve()) for each in self.allowed]
-        kept = tuple(filter(None, entries))
+        allowed = tuple(filter(None, entries))
         for place in places:
             # With the slash: a folder does not allow its neighbour whose name only begins alike.
-            if place is None or not any(place == each or place.startswith(each.rstrip("/") + "/") for each in kept):
+            if place is None or not any(place == each or place.startswith(each.rstrip("/") + "/") for each in allowed):
                 raise refuse("repo_refused", "This service may not use that repository.")
 
 

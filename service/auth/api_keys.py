@@ -210,8 +210,8 @@ class ApiKeys:
     async def _behind(self, conn: AsyncConnection, org: str, by: str) -> tuple[str, ...]:
         """``by``, and who made its key where it is a program."""
         of = select(_K.makers).where(_K.org == org, _K.subject == by, ~_K.personal)
-        found = (await conn.execute(of)).scalars().all() if by else ()
-        return tuple(dict.fromkeys(name for names in ([by] if by else [], *found) for name in names))
+        makers_of_keys = (await conn.execute(of)).scalars().all() if by else ()
+        return tuple(dict.fromkeys(name for names in ([by] if by else [], *makers_of_keys) for name in names))
 
     async def _note(self, conn: AsyncConnection, key: ApiKey, by: str, verb: str, note: str) -> None:
         """One line of the audit about a key, where somebody answers for it."""
@@ -252,10 +252,10 @@ class ApiKeys:
 
     async def get(self, id_: str, org: str) -> ApiKey:
         """One of the organisation's API keys. Raises ``key_not_found``."""
-        found = next((key for key in await self.list(org) if key.id == id_), None)
-        if found is None:
+        match = next((key for key in await self.list(org) if key.id == id_), None)
+        if match is None:
             raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
-        return found
+        return match
 
     async def any(self) -> bool:
         """Whether there is any key at all."""
@@ -268,8 +268,8 @@ class ApiKeys:
         holders = select(_K.subject).where(_K.org == org, _K.kind == "ak", _K.personal, works)
         members = select(MEMBERS.c.subject).where(MEMBERS.c.org == org)
         async with reading(self.engine) as conn:
-            found = (await conn.execute(holders.union(members))).scalars().all()
-        return tuple(dict.fromkeys((*found, *self.named)))
+            names = (await conn.execute(holders.union(members))).scalars().all()
+        return tuple(dict.fromkeys((*names, *self.named)))
 
     async def revoke(self, id_: str, org: str, *, by: str = "") -> None:
         """End a key, or a session, at once; one that has ended stays so. Raises ``key_not_found``."""
@@ -327,7 +327,7 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
     """The caller behind a key: a person in a session, else a program. ``lasting``: the roles that no mode lends."""
     if key.kind == "st":
         held = tuple(dict.fromkeys((*key.roles, *roles)))
-        kept = {*key.roles, *(roles if lasting is None else lasting)}
+        lasting_roles = {*key.roles, *(roles if lasting is None else lasting)}
         return Principal(
             subject=key.subject,
             org=key.org,
@@ -339,7 +339,7 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
             mfa=key.mfa,
             standing=key.standing,
             until=key.expires_at,
-            lent=tuple(role for role in held if role not in kept),
+            lent=tuple(role for role in held if role not in lasting_roles),
         )
     return Principal(
         subject=key.subject,

@@ -96,8 +96,8 @@ def _within(principal: Principal, wanted: Rights, *, own: bool = False, standing
         return
     if more := sorted(set(wanted.roles) - set(principal.lasting)):
         raise refuse("key_above_maker", f"You do not hold the role {more[0]}, so no key of yours has it.")
-    given = {*wanted.scopes, *(scopes_of(wanted.roles) if wanted.personal else ())}
-    if more := sorted(given - set(principal.lasting_scopes)):
+    scopes = {*wanted.scopes, *(scopes_of(wanted.roles) if wanted.personal else ())}
+    if more := sorted(scopes - set(principal.lasting_scopes)):
         raise refuse("key_above_maker", f"You do not have the scope {more[0]}, so no key of yours has it.")
     if principal.until is not None and (wanted.expires_at is None or wanted.expires_at > principal.until):
         raise refuse(

@@ -42,8 +42,8 @@ class Members:
         """The roles of a member; None for somebody who was never seen, also of those that have none."""
         async with reading(self.engine) as conn:
             query = select(_M.roles).where(_M.org == org, _M.subject == subject)
-            found = (await conn.execute(query)).scalar_one_or_none()
-        return None if found is None else tuple(found)
+            roles = (await conn.execute(query)).scalar_one_or_none()
+        return None if roles is None else tuple(roles)
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:
         """Remember what a verified login says, where it says something new. Raises ``subject_collides``."""

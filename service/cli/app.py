@@ -97,13 +97,13 @@ def load(name: str) -> TyperCommand | TyperGroup:
     entry = ENTRIES[name]
     what = getattr(_imported(f"service.{entry.module}"), entry.what)
     if isinstance(what, typer.Typer):
-        made: Any = get_group(what)
+        command: Any = get_group(what)
     else:
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False, context_settings=HELP)
         alone.command(name)(what)
-        made = get_command(alone)
-    made.name = name
-    return made
+        command = get_command(alone)
+    command.name = name
+    return command
 
 
 def _imported(module: str) -> ModuleType:

@@ -25,16 +25,16 @@ def verify(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> bool:
         async with open_application(read_settings()) as application:
-            found = await application.audit.verify(application.org)
+            result = await application.audit.verify(application.org)
         if as_json:
-            print_json(report.plain(found))
-        elif found.holds:
-            out().print(f"[green]intact[/]: {found.lines} lines")
+            print_json(report.plain(result))
+        elif result.holds:
+            out().print(f"[green]intact[/]: {result.lines} lines")
         else:
-            out().print(f"[bold red]not intact[/]: {len(found.flaws)} flaws")
-            for flaw in found.flaws:
+            out().print(f"[bold red]not intact[/]: {len(result.flaws)} flaws")
+            for flaw in result.flaws:
                 out().print(f"  line {flaw.seq}: {flaw.message}")
-        return found.holds
+        return result.holds
 
     if not run_async(work, as_json=as_json):
         raise typer.Exit(1)
@@ -46,11 +46,13 @@ def checkpoint(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            made = await application.audit.checkpoint(application.org)
+            signed = await application.audit.checkpoint(application.org)
         if as_json:
-            print_json(report.plain(made) if made else None)
+            print_json(report.plain(signed) if signed else None)
         else:
-            out().print(f"line {made.seq} is witnessed: {made.hash}" if made else "There is nothing to witness yet.")
+            out().print(
+                f"line {signed.seq} is witnessed: {signed.hash}" if signed else "There is nothing to witness yet."
+            )
 
     run_async(work, as_json=as_json)
 

@@ -47,10 +47,10 @@ def failed_statements(log: str) -> Iterator[str]:
     log = log.replace("\r\n", "\n")
     for lines in shown_tests(log):
         yield "\n".join(line[8:] if line[4:8].isspace() else line[4:] for line in lines)
-    for found in _FRAME.finditer(log):
-        yield found[1]
-    for found in _EXAMPLE.finditer(log):
-        yield f"assert repr({found[1]}) == {found[2]!r}"
+    for match in _FRAME.finditer(log):
+        yield match[1]
+    for match in _EXAMPLE.finditer(log):
+        yield f"assert repr({match[1]}) == {match[2]!r}"
 
 
 def shown_tests(log: str) -> Iterator[list[str]]:
@@ -96,19 +96,19 @@ def plain_body(body: str) -> str:
 
 def importable_names(files: Mapping[str, str]) -> dict[str, str]:
     """Names of modules and of what they define at their top, each with the import that brings it."""
-    found: dict[str, str] = {}
+    imports: dict[str, str] = {}
     for path, text in files.items():
         parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
         parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
         if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
             continue
         module = ".".join(parts)
-        found.setdefault(
+        imports.setdefault(
             parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
         )
         for name in top_names(text):
-            found.setdefault(name, f"from {module} import {name}")
-    return found
+            imports.setdefault(name, f"from {module} import {name}")
+    return imports
 
 
 def top_names(text: str) -> Iterator[str]:

@@ -136,7 +136,7 @@ class DistributedDispatcher:
             raise RetryLater from error
 
     async def _perform(self, turn: Turn) -> None:
-        speech = EventWriter(
+        writer = EventWriter(
             turn=turn,
             events=self.events,
             signals=self.signals,
@@ -144,7 +144,7 @@ class DistributedDispatcher:
             modes=tuple(turn.asked.get("modes", ())),
         )
         control = self._controls[turn.id] = RunControl()
-        task = asyncio.create_task(self.executor.perform(turn, speech, control))
+        task = asyncio.create_task(self.executor.perform(turn, writer, control))
         self._working[turn.id] = task
         watching = asyncio.create_task(self._watch(turn, task))
         outcome = "again"
@@ -163,7 +163,7 @@ class DistributedDispatcher:
             self._controls.pop(turn.id, None)
             self._working.pop(turn.id, None)
             # Listeners elsewhere read what is written: all that was said has to be, also when this is cancelled.
-            await asyncio.shield(speech.close(ended=outcome == "ended"))
+            await asyncio.shield(writer.close(ended=outcome == "ended"))
         if outcome == "gone":  # stopped, perhaps by a command line that left the rest to us
             await take_back(self.executor, turn, "interrupt", now=self.clock())
         if outcome in {"busy", "again", "drained"}:

@@ -87,7 +87,20 @@ class Queue:
         A database that is away for a while is waited for.
         """
         while not stop.is_set():
-            working = asyncio.create_task(self._round(at_once))
+            working = asyncio.create_task(
+                self.app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=at_once,
+                    wait=True,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=POLL_S,
+                    # Turns are stopped by their row and a word of ours; the queue's own way is not used.
+                    abort_job_polling_interval=60.0,
+                    delete_jobs="successful",
+                    update_heartbeat_interval=self.lease_s / 3,
+                    stalled_worker_timeout=10 * self.lease_s,
+                )
+            )
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -100,20 +113,6 @@ class Queue:
                 if not isinstance(ended, ConnectorException | OperationalError | OSError):
                     raise ended
                 await asyncio.sleep(1)
-
-    async def _round(self, at_once: int) -> None:
-        await self.app.run_worker_async(
-            queues=[QUEUE],
-            concurrency=at_once,
-            wait=True,
-            install_signal_handlers=False,
-            fetch_job_polling_interval=POLL_S,
-            # Turns are stopped by their row and a word of ours; the queue's own way is not used.
-            abort_job_polling_interval=60.0,
-            delete_jobs="successful",
-            update_heartbeat_interval=self.lease_s / 3,
-            stalled_worker_timeout=10 * self.lease_s,
-        )
 
 
 @contextmanager

@@ -336,8 +336,8 @@ class RunEngine:
             return False
         # From where the graph goes to ``approve``: a command is asked for behind observe, a delivery behind review.
         source = "observe" if state.values.get("pending") is not None else "review"
-        asked = state.values.get("ask_round", 0) + 1
-        changes = {"verdict": None, "ask_round": asked, **self._since(run, state.values)}
+        ask_round = state.values.get("ask_round", 0) + 1
+        changes = {"verdict": None, "ask_round": ask_round, **self._since(run, state.values)}
         await self.graph.aupdate_state(config, changes, as_node=source)
         return True
 

@@ -157,10 +157,10 @@ class TurnExecutor:
         message: str | None,
     ) -> None:
         ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
-        told = webhook_letter(ended, values) if turn.webhook else None
+        letter = webhook_letter(ended, values) if turn.webhook else None
         # Events first: who sees that the turn has ended can read all of what it said.
         await feed.kept()
-        await self.turns.finish(ended, thread, also=told)
+        await self.turns.finish(ended, thread, also=letter)
         feed.result = dict(values)
 
 

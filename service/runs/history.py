@@ -75,8 +75,15 @@ async def refine(engine: RunEngine, run: Run, wish: str) -> None:
             hint="Decide its approval first, or wait until it ended.",
         )
     verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
-    asked = standing.values.get("ask_round", 0) + 1
-    update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
+    ask_round = standing.values.get("ask_round", 0) + 1
+    update = {
+        "verdict": verdict,
+        "ending": None,
+        "delivered": None,
+        "pending": None,
+        "ask_round": ask_round,
+        "round": 0,
+    }
     # As if a signer had rejected it with these words: behind ``approve`` that leads to the planner.
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
 

@@ -291,7 +291,7 @@ def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
     if not (isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume)):
         return resume
     open_now = {i.id for i in standing.interrupts}
-    said = next((answer for key, answer in resume.items() if key in open_now), None)
-    if said is None and strict:
+    chosen = next((answer for key, answer in resume.items() if key in open_now), None)
+    if chosen is None and strict:
         raise refuse("interrupt_unknown", "None of these interrupts is open now.")
-    return said
+    return chosen

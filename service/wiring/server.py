@@ -62,21 +62,6 @@ async def engine_of(application: Application, executor: TurnExecutor, stack: Asy
     )
 
 
-def _retention(application: Application, threads: Threads, turns: Turns, dispatch: Dispatcher) -> Retention:
-    saver = application.engine.graph.checkpointer
-    return Retention(
-        engine=application.engine.runs.engine,
-        files=application.store,
-        home=application.settings.home,
-        threads=threads,
-        turns=turns,
-        dispatch=dispatch,
-        keep=timedelta(days=application.settings.keep_days),
-        clock=now,
-        checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
-    )
-
-
 @contextmanager
 def alone_in(home: Path) -> Generator[None]:
     """Hold the folder's lock. Raises ``already_serving`` when another server of this machine has it."""
@@ -95,7 +80,7 @@ def alone_in(home: Path) -> Generator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
-    """Colleagues of the routes."""
+    """What the routes work with."""
 
     application: Application
     settings: Settings
@@ -141,12 +126,12 @@ class ServerContext:
 
 def pepper(settings: Settings) -> bytes:
     """What is mixed into stored API keys."""
-    given = settings.key_pepper
-    return given.get_secret_value().encode() if given else own_key(settings.home / "keys", "pepper")
+    configured = settings.key_pepper
+    return configured.get_secret_value().encode() if configured else own_key(settings.home / "keys", "pepper")
 
 
 def keys_of(application: Application) -> ApiKeys:
-    """The keys of a house, whose changes stand in its audit."""
+    """The API keys of an installation; the audit has their changes."""
     settings = application.settings
     return ApiKeys(
         engine=application.engine.runs.engine,
@@ -169,7 +154,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
         async with AsyncExitStack() as stack:
             posting = await stack.enter_async_context(new_client())
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))
-            context = await _furnish(application, posting, asking, stack)
+            context = await _assemble(application, posting, asking, stack)
             await context.maintenance.take_up()
             maintenance = asyncio.create_task(context.maintenance.walk()) if walks else None
             try:
@@ -183,7 +168,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
                 await context.dispatch.close()
 
 
-async def _furnish(
+async def _assemble(
     application: Application, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
 ) -> ServerContext:
     settings, database = application.settings, application.engine.runs.engine
@@ -196,7 +181,7 @@ async def _furnish(
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
-    links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
+    links, saver = Links(key=own_key(settings.home / "keys", "links"), clock=now), engine.graph.checkpointer
     return ServerContext(
         application=application,
         settings=settings,
@@ -227,10 +212,28 @@ async def _furnish(
             engine=database,
             ballots=application.ballots,
             submission=submission,
-            sender=_sender(application, posting, links),
+            sender=WebhookSender(
+                outbox=StoredOutbox(engine=database, clock=now),
+                subscriptions=application.connections.subscriptions,
+                client=posting,
+                guard=SsrfGuard(allow=application.connections.allow),
+                clock=now,
+                link=PublicUrls(links=links, home=settings.home_url),
+                run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
+            ),
             dispatch=dispatch,
             witnessed=application.witnessed,
-            retention=_retention(application, threads, turns, dispatch),
+            retention=Retention(
+                engine=database,
+                files=application.store,
+                home=settings.home,
+                threads=threads,
+                turns=turns,
+                dispatch=dispatch,
+                keep=timedelta(days=settings.keep_days),
+                clock=now,
+                checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
+            ),
             clock=now,
         ),
     )
@@ -253,19 +256,6 @@ def _submission(
         revise=application.revise,
         may_use=may_use,
         default_repo=settings.default_repo,
-    )
-
-
-def _sender(application: Application, posting: httpx.AsyncClient, links: Links) -> WebhookSender:
-    settings, database = application.settings, application.engine.runs.engine
-    return WebhookSender(
-        outbox=StoredOutbox(engine=database, clock=now),
-        subscriptions=application.connections.subscriptions,
-        client=posting,
-        guard=SsrfGuard(allow=application.connections.allow),
-        clock=now,
-        link=PublicUrls(links=links, home=settings.home_url),
-        run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
     )
 
 
