@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from domain import Budget, Event, Plan, Step, Task
-from graphs import CodingGraph, coding
+from graphs import coding
 from models import Model, Role, Scripted, SelectionContext
 from service.settings import Settings
-from service.wiring.application import Application, open_application
+from service.wiring.application import open_application
 from service.wiring.models import ModelSelection
 from telemetry import logging_as
 
@@ -72,7 +72,12 @@ async def _turns(folder: Path, *, routed: bool) -> tuple[list[float], list[float
         task = Task(
             text="Look around and change nothing", repo=str(repo), accept="true", deliver="patch", budget=budget
         )
-        engine = opened.engine if routed else replace(opened.engine, graph=_direct(opened, models["coder"]))
+        engine, execute = opened.engine, opened.nodes.execute
+        if not routed:
+            selection: Any = _Direct(opened.selection, models["coder"])
+            execute = replace(execute, roster=selection, loop=replace(execute.loop, roster=selection))
+            graph = coding(replace(opened.nodes, execute=execute), checkpointer=engine.graph.checkpointer)
+            engine = replace(engine, graph=graph)
         run = await engine.create(task)
         standing = await engine.advance(run.id, hear)
         assert standing.run.status == "nothing_to_do", standing.run.ending
@@ -91,13 +96,6 @@ class _Direct:
 
     async def model(self, role: Role, context: SelectionContext) -> Model | None:
         return self._coder if role == "coder" else await self._roster.model(role, context)
-
-
-def _direct(opened: Application, coder: Model) -> CodingGraph:
-    execute = opened.nodes.execute
-    roster: Any = _Direct(opened.selection, coder)
-    execute = replace(execute, roster=roster, loop=replace(execute.loop, roster=roster))
-    return coding(replace(opened.nodes, execute=execute), checkpointer=opened.engine.graph.checkpointer)
 
 
 def _repository(folder: Path) -> Path:
