@@ -43,6 +43,7 @@ def as_json(standing: RunState) -> dict[str, Any]:
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending") or Ending(status="failed")
     delivered, chosen, snapshot = values.get("delivered"), values.get("choices", ()), values.get("snapshot")
+    # While it waits, what an earlier stretch of work came to is not how it ends.
     decided = run.status not in {"interrupted", "running", "pending"}
     return {
         "run": run.id,
@@ -94,6 +95,7 @@ def _proof(proof: Proof | None) -> dict[str, Any] | None:
         "ended": proof.run.ended,
         "passed": report.passed if report else None,
         "failed": (report.failed + report.errors) if report else None,
+        # Nothing else counts as a proof.
         "clean_checkout": True,
         "red_first": proof.red_first,
         "base": None

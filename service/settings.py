@@ -49,6 +49,7 @@ class Reporting(BaseSettings):
 
 def _address(text: str) -> str:
     """An address as it is compared and shown: nothing around it, no slash at its end, nobody's password in it."""
+    # An address is shown in logs, spans and routes.
     if "@" in urlsplit(text).netloc:
         raise ValueError("it has a user or a password in it; a key is set with SIGNOFF_MODEL_API_KEY")
     return text.strip().rstrip("/")

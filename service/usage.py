@@ -144,6 +144,7 @@ async def events(decisions: Decisions, org: str | None, during: Period) -> Async
     The identifier is the same whenever a call is exported: sending it twice bills it once.
     """
     last = 0
+    # By number: what is recorded meanwhile comes behind, and nothing twice.
     while page := await decisions.after(last, org, since=during.since, until=during.until):
         for number, decision in page:
             for event in metered(number, decision):

@@ -101,6 +101,7 @@ async def _session(at: ServerContext, request: Request, ticket: LinkTicket) -> P
         return None
     try:
         principal = await identify(at, cookie)
+    # Ended or forged: the page asks for a login, as where there is none.
     except SignoffError:
         return None
     reads = principal.org == ticket.org and "approvals:read" in principal.scopes

@@ -44,6 +44,7 @@ def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response
     }
     headers: dict[str, str] = {}
     wait = getattr(error, "retry_after", None)
+    # Both mean later, and clients want to know when.
     if status in {429, 503}:
         headers["retry-after"] = str(math.ceil(wait if wait is not None else RETRY_S))
     if isinstance(error, ContextTooLong):

@@ -115,6 +115,7 @@ async def make(principal: Admin, at: TheContext, asked: NewKey) -> Response:
     )
     maker = replace(principal, standing=_standing(at, principal))
     ensure_may_make(maker, proposed, people=await at.keys.people(principal.org), issuer=at.issuer is not None)
+    # In the audit before there is a key: none that may spend more goes unrecorded.
     if asked.standing:
         await _stands(at, principal, asked.standing, asked.name)
     somebody = proposed.personal and proposed.subject != principal.subject

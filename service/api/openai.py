@@ -145,6 +145,7 @@ async def _first(pieces: "asyncio.Queue[str | None]", asking: "asyncio.Task[Repl
     text = ""
     while (piece := await pieces.get()) is not None:
         text += piece
+        # It may become the mark of a thought, which ``ReasoningWriter`` has to see whole.
         if text.strip() and not OPEN.startswith(text.lstrip()):
             return text
     pieces.put_nowait(None)
@@ -249,6 +250,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 class Completion(BaseModel):
     """The fields of OpenAI's request that mean something here, and fields of our tasks."""
 
+    # OpenAI's clients send much that means nothing to a run: temperature, penalties, their own tools.
     model_config = ConfigDict(extra="ignore")
 
     model: str = Field(default=CODING, max_length=200)

@@ -34,6 +34,7 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", response_model=None)
 async def readyz(at: TheContext) -> Response:
     """For a readiness probe: the database answers."""
+    # Raises, and so answers 503, when it does not.
     async with reading(at.database) as conn:
         await conn.execute(text("SELECT 1"))
     return JSONResponse({"status": "ready"})

@@ -158,6 +158,7 @@ async def prune(principal: Runner, at: TheContext, asked: Prune) -> dict[str, in
     threads = await at.threads.search(
         ThreadQuery(org=principal.org, ids=tuple(asked.thread_ids), limit=len(asked.thread_ids))
     )
+    # A search without ids is one for all threads, and an empty list means none.
     for thread in threads if asked.thread_ids else ():
         await delete(principal, at, thread.id)
     return {"pruned_count": len(threads) if asked.thread_ids else 0}

@@ -15,7 +15,6 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    DateTime,
     Integer,
     RowMapping,
     Select,
@@ -33,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import AuditFact
 from approvals.storage import Journal
-from database import reading, writing
+from database import UtcDateTime, reading, writing
 from domain import value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
@@ -58,8 +57,8 @@ KEYS = Table(
     Column("scopes", JSON, nullable=False),
     Column("personal", Boolean, nullable=False),
     Column("mfa", Boolean, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("expires_at", DateTime(timezone=True), nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=True),
     Column("standing", String(200), nullable=False, server_default=""),
     Column("made_from", String(40), nullable=False, server_default=""),
     Column("generation", Integer, nullable=False, server_default="0"),
@@ -71,7 +70,7 @@ MODES = Table(
     Column("org", String(200), primary_key=True),
     Column("mode", String(4), nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
 )
 """How many people work in an organisation, as every process sees it. No row: solo, generation 0."""
 
@@ -239,7 +238,7 @@ class ApiKeys:
             raise refuse("key_invalid", "This login ended when more people came. Log in again.")
         if not key.made_from:  # opened by an older version
             return key
-        until = _utc(row["origin_until"])
+        until = row["origin_until"]
         if row["origin"] is None or (until is not None and until <= self.clock()):
             raise refuse("key_invalid", "The key of this login has ended.")
         return replace(key, roles=tuple(row["origin_roles"]), expires_at=until)
@@ -355,14 +354,7 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
 
 
 def _key(row: RowMapping) -> ApiKey:
-    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    fields["created_at"], fields["expires_at"] = _utc(fields["created_at"]), _utc(fields["expires_at"])
-    return ApiKey(**fields)
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    # SQLite forgets the zone; everything here is written in UTC.
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    return ApiKey(**{name: row[name] for name in COLUMNS})
 
 
 async def audit_key(

@@ -45,6 +45,7 @@ def ensure_may_make(principal: Principal, wanted: Rights, *, people: Sequence[st
     """
     _same_org(principal, wanted)
     if not wanted.personal:
+        # It would stand in every record as that person.
         if wanted.subject in people and wanted.subject != principal.subject:
             raise refuse("role_missing", f"{wanted.subject} is a person; a program acts in its own name.")
         return _within(principal, wanted)
@@ -96,6 +97,7 @@ def _within(principal: Principal, wanted: Rights, *, own: bool = False, standing
         return
     if more := sorted(set(wanted.roles) - set(principal.lasting)):
         raise refuse("key_above_maker", f"You do not hold the role {more[0]}, so no key of yours has it.")
+    # A personal key opens sessions, and those have the scopes of its roles, too.
     scopes = {*wanted.scopes, *(scopes_of(wanted.roles) if wanted.personal else ())}
     if more := sorted(scopes - set(principal.lasting_scopes)):
         raise refuse("key_above_maker", f"You do not have the scope {more[0]}, so no key of yours has it.")
@@ -112,4 +114,5 @@ def _within(principal: Principal, wanted: Rights, *, own: bool = False, standing
 
 def _same_org(principal: Principal, key: Rights) -> None:
     if principal.org != key.org:
+        # Not forbidden but not there: which ids another organisation has is not for the caller to learn.
         raise refuse("key_not_found", "There is no such key.")

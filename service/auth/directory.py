@@ -47,6 +47,7 @@ class Members:
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:
         """Remember what a verified login says, where it says something new. Raises ``subject_collides``."""
+        # Read first: most logins say nothing new, and reading waits for no lock.
         if await self._known(org, subject) == tuple(roles):
             return
         here = (_M.org == org, _M.subject == subject)

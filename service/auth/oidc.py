@@ -104,6 +104,7 @@ class Issuer:
             # A service account proves no person: it never signs, whatever its roles say.
             roles = tuple(role for role in roles if role not in SIGNING)
         now = datetime.now(UTC).timestamp() + LEEWAY_S
+        # A person's session counts from the login; a program has none, and its token ends.
         timely = 0 <= claims["exp"] <= LAST_S if machine else 0 <= claims["auth_time"] <= now
         if not timely or not (_named(claims["sub"]) and _named(org)):
             raise refuse("token_invalid", "This login is not valid.")

@@ -110,6 +110,7 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
         Refused: ``bench_failed``: the process ended before its last case.
     """
     options = [word for name in names for word in ("--case", name)] + (["--cases", str(file)] if file else [])
+    # By the interpreter that runs now: ``signoff`` need not be on the PATH.
     command = [sys.executable, "-c", "from service.cli.app import main; main()", "bench", "one", strategy, *options]
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None  # noqa: S101  it was asked for
@@ -121,6 +122,7 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
             mark = "[green]solved[/]" if o.solved else f"[red]{o.code or o.status}[/]"
             err().print(f"{o.strategy:>12}  {o.case:<14} {o.seconds:6.1f} s  {mark}", highlight=False)
     finally:
+        # Interrupted: it must not go on measuring alone.
         if child.returncode is None and len(results) < len(names):
             child.terminate()
         await child.wait()

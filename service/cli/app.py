@@ -24,6 +24,7 @@ class CommandEntry:
     about: str
 
 
+# The texts are those of the commands, written again so that ``--help`` imports none of them; a test compares them.
 ENTRIES: Final[dict[str, CommandEntry]] = {
     "run": CommandEntry("cli.runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
     "list": CommandEntry("cli.runs", "list_runs", "List the newest runs."),

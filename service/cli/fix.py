@@ -225,6 +225,7 @@ def checked_by(order: FixRequest) -> str | None:
     if not tools:
         return None
     there, check = tools[0]
+    # A project's own tool comes before the image's.
     path = 'PATH="$PWD/node_modules/.bin:$PATH"'
     return f"{path}; if {there} >/dev/null; then {check}; else echo {shlex.quote(UNPROVED)}; fi"
 

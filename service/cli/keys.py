@@ -83,6 +83,7 @@ def new(
 
     async def work() -> tuple[ApiKey, str]:
         async with _opened() as (application, keys):
+            # In the audit before there is a key: none that may spend more goes unrecorded.
             if standing:
                 await _stands(application, name, standing)
             roles = cast("tuple[Role, ...]", tuple(role))

@@ -31,12 +31,14 @@ def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
     used: set[str] = set()
     for text in dict.fromkeys(text for log in logs.values() for text in failed_statements(log)):
         free = free_names(text)
+        # A name that neither the files nor Python define was a fixture or a helper of the test: it cannot run alone.
         if free is not None and free & defined.keys() and free <= known:
             bodies.append(text)
             used |= free & defined.keys()
     if not bodies:
         return None
     imports = [defined[name] for name in sorted(used)]
+    # A project with its code in ``src/`` is not installed where this runs.
     sources = "import sys\n\nsys.path.insert(0, 'src')\n" if any(path.startswith("src/") for path in files) else ""
     tests = [f"def test_{place}():\n{plain_body(body)}" for place, body in enumerate(bodies, 1)]
     return "\n\n\n".join(["\n".join([f"{sources}", *dict.fromkeys(imports)]).strip(), *tests]) + "\n"
@@ -86,6 +88,7 @@ def plain_body(body: str) -> str:
     tree = ast.parse(body)
     for place, node in enumerate(tree.body):
         match node:
+            # There is no ``TestCase`` around it any more.
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=[one, other, *_])) if name in _ASSERTED:
                 text = f"assert {ast.unparse(one)} {_ASSERTED[name]} {ast.unparse(other)}"
                 tree.body[place] = ast.parse(text).body[0]

@@ -39,6 +39,7 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
             for role in KIND_OF:
                 cards = await application.board.registry.cards(role)
                 for card in cards.all:
+                    # One line a model, however many roles it has.
                     key = (card.endpoint, card.id)
                     if key not in entries:
                         entries[key] = await _card(card, application)

@@ -71,6 +71,7 @@ def retry(job: Annotated[str, JOB], as_json: Annotated[bool, JSON] = False) -> N
     async def work() -> None:
         async with open_application(read_settings()) as application:
             turn = await _jobs(application).retry(job, application.org, now=now())
+            # A queue has to be told; an embedded server looks at the rows by itself.
             if application.server is not None:
                 from service.queue.procrastinate import hand_over  # noqa: PLC0415  an extra
 
@@ -130,6 +131,7 @@ def list_letters(
         table = Table(Column("letter", min_width=36), "about", "to", "state", "tries", "next", "error", box=None)
         for item in items:
             to, due = harmless(item.endpoint or item.url), f"{item.due_at:%m-%d %H:%M}"
+            # What an endpoint is called and answered comes from outside.
             table.add_row(
                 item.id, item.letter.topic, to, item.state, str(item.attempts), due, harmless(item.error[:60])
             )

@@ -106,6 +106,7 @@ def run(
         )
         async with open_application(settings) as application:
             application.announce(err())
+            # Its sandbox starts while the task is read and planned.
             application.warm()
             created = await application.engine.create(wanted_task)
             err().print(f"run [b]{created.id}[/]", highlight=False)

@@ -76,7 +76,12 @@ async def built(called: str, packages: tuple[str, ...], base: str) -> None:
         Settings.model_fields["sandbox_image"].default if base == called else base
     )  # built again, and not on top of itself
     process = await asyncio.create_subprocess_exec(
-        _SCRIPT, called, base, stdin=asyncio.subprocess.PIPE, start_new_session=True
+        # A group of its own: what it starts is ended with it.
+        _SCRIPT,
+        called,
+        base,
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(_SECONDS):

@@ -37,6 +37,7 @@ async def sign(application: Application, standing: RunState, sign_as: str | None
         render(ballot, err())
         await vote(application, ballot, "approve", person=sign_as)
         return True
+    # The question is put on standard error and read from standard input: both have to be a person's.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     render(ballot, err())

@@ -124,6 +124,7 @@ async def raise_budget(engine: RunEngine, run: Run, **limits: Any) -> Run:
 
 async def _states(engine: RunEngine, run: str) -> list[StateSnapshot]:
     newest_first = [state async for state in engine.graph.aget_state_history(engine.config(run))]
+    # The checkpoint of the input is no step: nothing had run.
     return [state for state in reversed(newest_first) if state.next != ("__start__",)]
 
 

@@ -124,6 +124,7 @@ class LangGraphEncoder:
         if "messages" not in self.modes:
             return
         known = self._messages.get(message.id or "")
+        # Once a message, before its first part, as LangGraph's server does it.
         if known is None:
             self.feed.say(f"messages/metadata{inside}", {message.id or "": {"metadata": metadata}})
         if isinstance(message, BaseMessageChunk):

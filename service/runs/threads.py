@@ -143,6 +143,7 @@ class Threads:
             created_at=run["created_at"],
             updated_at=run["updated_at"],
         )
+        # That row is nobody's: the id was taken by a run, which decides whose it is.
         if instead:
             row = {name: getattr(adopted, name) for name in COLUMNS}
             async with writing(self.engine) as conn:

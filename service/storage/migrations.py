@@ -60,6 +60,7 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
     import psycopg  # noqa: PLC0415  an extra
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415
 
+    # The lock is the session's and not a transaction's: there are several below.
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as alone:
         await alone.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         before = await revision(engine)

@@ -125,10 +125,12 @@ def open_router(
             account=f"{context.org}/{context.run}",
             budget=context.task.budget,
             known=context.spent,
+            # What a call may cost is held for longer than it may take; of a process that died it is free by itself.
             hold_s=settings.model_timeout_s + 60,
             clock=lambda: clock().timestamp(),
         )
 
+    # Models that are handed in, as tests do it, are asked each time.
     cached = given is None and settings.model_cache != "off"
     return ModelRouter(
         catalogue=catalogue,

@@ -25,6 +25,7 @@ def local(settings: Settings, name: str) -> PromptFiles:
     Raises:
         Refused: ``prompt_invalid``.
     """
+    # A folder that is misspelt would silently give everybody the product's own prompts.
     theirs = settings.prompts
     if theirs is not None and not theirs.is_dir():
         raise Refused(

@@ -219,6 +219,7 @@ async def _assemble(
                 guard=SsrfGuard(allow=application.connections.allow),
                 clock=now,
                 link=PublicUrls(links=links, home=settings.home_url),
+                # As Standard Webhooks writes a secret.
                 run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
             ),
             dispatch=dispatch,
