@@ -34,10 +34,10 @@ def measure() -> Mapping[str, float]:
     """The median of ``ROUNDS`` decisions, and the mean over the two examples, which run in Docker."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         took = asyncio.run(_decisions(Path(folder) / "idle"))
-        asked = asyncio.run(_prompts(Path(folder) / "examples"))
+        prompts = asyncio.run(_prompts(Path(folder) / "examples"))
     return {
         "approvals.decision_to_resume_p50_ms": round(statistics.median(took), 2),
-        "approvals.prompts_per_run": round(statistics.mean(asked), 2),
+        "approvals.prompts_per_run": round(statistics.mean(prompts), 2),
     }
 
 

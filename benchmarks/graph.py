@@ -80,10 +80,10 @@ async def _whole_runs(home: Path) -> list[float]:
 
 async def _run(graph: CodingGraph, run: str) -> float:
     """Milliseconds of one run from its first node to its last, its events read as the engine reads them."""
-    given = {"run": run, "org": "bench", "task": TASK}
+    inputs = {"run": run, "org": "bench", "task": TASK}
     config = {"configurable": {"thread_id": run}}
     started = time.perf_counter()
-    async for _ in graph.astream(given, config, stream_mode=["custom"], subgraphs=True, durability="sync"):  # type: ignore[arg-type]
+    async for _ in graph.astream(inputs, config, stream_mode=["custom"], subgraphs=True, durability="sync"):  # type: ignore[arg-type]
         pass
     took = (time.perf_counter() - started) * 1_000
     state = await graph.aget_state(config)  # type: ignore[arg-type]

@@ -58,8 +58,8 @@ def nodes(tracer: Tracer) -> Nodes:
     people: dict[str, Any] = {"tracer": tracer}
     hints = get_type_hints(Nodes)
     for name in ANSWERS:
-        asked = get_type_hints(hints[name].__call__)
-        people[name] = idler(name, next(iter(asked.values())))
+        hints_of_call = get_type_hints(hints[name].__call__)
+        people[name] = idler(name, next(iter(hints_of_call.values())))
     assert set(people) == {field.name for field in fields(Nodes)}
     return Nodes(**people)
 

@@ -150,9 +150,9 @@ async def decisions(server: Server, *, times: int = DECISIONS) -> list[float]:
             thread = (await client.threads.create())["thread_id"]
             await client.runs.wait(thread, "coding", input=SIGN)
             (item,) = (await http.get("/v1/approvals", params={"state": "pending", "run": thread})).json()["items"]
-            said = {"decision": "approve", "action_digest": item["action_digest"]}
+            vote = {"decision": "approve", "action_digest": item["action_digest"]}
             asked_at = time.time() * 1_000
-            await http.post(f"/v1/approvals/{item['id']}/decisions", json=said)
+            await http.post(f"/v1/approvals/{item['id']}/decisions", json=vote)
             took.append(await _resumed_at(http, thread) - asked_at)
     return took
 

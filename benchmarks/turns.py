@@ -31,7 +31,7 @@ GIT = ("git", "-c", "user.name=b", "-c", "user.email=b@example.invalid", "-c", "
 def measure() -> Mapping[str, float]:
     """Medians over ``STEPS * LOOKS`` turns of one run; the size of what was kept for them."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder, logging_as(stream=sys.stderr):
-        wall, cpu, kept = asyncio.run(_turns(Path(folder) / "direct", routed=False))
+        wall, cpu, stored_bytes = asyncio.run(_turns(Path(folder) / "direct", routed=False))
         routed, routed_cpu, _ = asyncio.run(_turns(Path(folder) / "routed", routed=True))
     return {
         "turns.overhead_p50_ms": round(statistics.median(wall), 3),
@@ -40,7 +40,7 @@ def measure() -> Mapping[str, float]:
         "turns.routed_p50_ms": round(statistics.median(routed), 3),
         "turns.routed_cpu_p50_ms": round(statistics.median(routed_cpu), 3),
         "turns.last_over_first": round(statistics.median(wall[-40:]) / statistics.median(wall[:40]), 2),
-        "turns.checkpoints_mb": round(kept / 1e6, 2),
+        "turns.checkpoints_mb": round(stored_bytes / 1e6, 2),
     }
 
 
@@ -81,8 +81,8 @@ async def _turns(folder: Path, *, routed: bool) -> tuple[list[float], list[float
         run = await engine.create(task)
         standing = await engine.advance(run.id, hear)
         assert standing.run.status == "nothing_to_do", standing.run.ending
-    kept = sum(file.stat().st_size for file in (folder / "home").rglob("*.db*"))
-    return wall, cpu, kept
+    stored_bytes = sum(file.stat().st_size for file in (folder / "home").rglob("*.db*"))
+    return wall, cpu, stored_bytes
 
 
 class _Direct:

@@ -95,7 +95,7 @@ def characters() -> Iterator[str]:
 
 def main() -> None:
     chars, classes = list(characters()), Classes()
-    skeletons = {char: made for char in chars if (made := skeleton(char)) != char}
+    skeletons = {char: skeleton_ for char in chars if (skeleton_ := skeleton(char)) != char}
     for char in chars:
         if len(folded := char.casefold()) == 1 and folded != char:
             classes.join(char, folded)

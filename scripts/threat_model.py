@@ -27,14 +27,14 @@ BEGIN, END = "<!-- attacks: begin -->", "<!-- attacks: end -->"
 
 async def results(spec: Spec, address: str | None = None) -> list[Result]:
     backend = Docker(base_url=address)
-    found: list[Result] = []
+    checks: list[Result] = []
     try:
         async for result in assail(ATTACKS, docker_arena(backend, spec)):
             print(f"{spec.runtime} {result.outcome:7} {result.name} {result.detail}", flush=True)
-            found.append(result)
+            checks.append(result)
     finally:
         await backend.close()
-    return found
+    return checks
 
 
 def on_gvisor() -> list[Result]:

@@ -45,7 +45,7 @@ class Library:
 
 def libraries() -> list[Library]:
     """What ``suites/libraries.toml`` names."""
-    return [Library(**told) for told in tomllib.loads(_LIST.read_text())["library"]]
+    return [Library(**fields) for fields in tomllib.loads(_LIST.read_text())["library"]]
 
 
 def cases(half: str = "") -> Iterator[Case]:
@@ -116,12 +116,12 @@ def _mutations(library: Library, files: Mapping[str, str]) -> list[tuple[str, Mu
 
 
 async def _tested(library: Library, files: Mapping[str, str]) -> CommandRun:
-    with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as made:
-        bench = Folder(root=Path(made))
+    with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as folder:
+        bench = Folder(root=Path(folder))
         for name, text in files.items():
             await bench.write(name, encoded(text))
         return await bench.run(
             ["sh", "-c", f"python3 -m pytest -q -x -p no:cacheprovider {library.tests}"],
-            env={"PYTHONPATH": f"{made}/src:{made}"},
+            env={"PYTHONPATH": f"{folder}/src:{folder}"},
             timeout_s=_CHECK_S,
         )

@@ -33,8 +33,8 @@ class Verdict:
 
 async def attempt(case: Case, *, seconds: float, workers: int = 2) -> Verdict:
     """Lay the case out in a new folder and let the engine work on it, trying ``workers`` candidates at a time."""
-    with tempfile.TemporaryDirectory(prefix="signoff-repair-bench-") as made:
-        root, search = Path(made), f"{made}-search"
+    with tempfile.TemporaryDirectory(prefix="signoff-repair-bench-") as folder:
+        root, search = Path(folder), f"{folder}-search"
         bench = Folder(root=root)
         await _lay(bench, case.files)
         began, used = time.monotonic(), _cpu_s()

@@ -41,7 +41,7 @@ async def look(at: TheContext, token: str, request: Request) -> Response:
 async def act(at: TheContext, token: str, request: Request) -> Response:
     """Log in, or decide."""
     ticket = at.links.read(token)
-    form = {name: said[0] for name, said in parse_qs((await request.body()).decode(errors="replace")).items()}
+    form = {name: values[0] for name, values in parse_qs((await request.body()).decode(errors="replace")).items()}
     if "key" in form:
         return await _log_in(at, token, form["key"])
     principal = await _session(at, request, ticket)

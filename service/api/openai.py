@@ -290,8 +290,8 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
         raise refuse("assistant_not_found", f"There is no model {asked.model[:100]!r}.")
     about = asked.metadata or {}
     fields = {name: about.get(name) if (entry := getattr(asked, name)) is None else entry for name in OURS}
-    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
-    ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
+    task_input: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
+    ask = RunAsk(input=task_input, stream_mode=["custom"], if_not_exists="create")
     thread = about.get("thread_id")
     taken = await at.submission.take(principal, ask, str(thread) if thread else None)
     if asked.stream:

@@ -167,9 +167,9 @@ async def resume(principal: Runner, at: TheContext, run_id: str, limits: TopUp) 
     run = await at.run_of(run_id, principal.org)
     if run.status in FINAL:
         raise refuse("job_state", f"Run {run.id} ended: it is {run.status}.")
-    given: dict[str, Any] = limits.model_dump(exclude_none=True)
+    raised: dict[str, Any] = limits.model_dump(exclude_none=True)
     # Before the run is woken: its next turn reads the limits from the row.
-    await raise_budget(at.submission.of(principal.org), run, **given)
+    await raise_budget(at.submission.of(principal.org), run, **raised)
     taken = await at.submission.wake(run.id, principal.org, because=RESUMED)
     if taken is None:
         raise refuse("thread_busy", "This run goes on already; the new limits hold from its next call on.")

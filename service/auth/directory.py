@@ -87,7 +87,7 @@ async def ensure_apart(
     if conn.dialect.name == "postgresql":  # two such names at once would not see each other; SQLite has one writer
         await conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:org, 0))"), {"org": f"subjects {org}"})
     members = select(_M.subject).where(_M.org == org)
-    known = {str(found) for found in (await conn.execute(others.union(members))).scalars()} | {*named}
+    known = {str(name) for name in (await conn.execute(others.union(members))).scalars()} | {*named}
     if subject in known:
         return
     if not person(subject):

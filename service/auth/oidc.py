@@ -96,9 +96,9 @@ class Issuer:
 
     def _who(self, claims: Mapping[str, Any]) -> Principal:
         """Raises ``token_invalid`` for claims that no row can keep, and for a login that is yet to come."""
-        said, methods, standing = claims.get("roles"), claims.get("amr"), claims.get("standing")
+        claimed_roles, methods, standing = claims.get("roles"), claims.get("amr"), claims.get("standing")
         org = claims.get("org") or self.default_org
-        roles = tuple(filter(_named, said)) if isinstance(said, list) else ()
+        roles = tuple(filter(_named, claimed_roles)) if isinstance(claimed_roles, list) else ()
         machine = claims.get("gty") == "client-credentials" or not isinstance(claims.get("auth_time"), int)
         if machine:
             # A service account proves no person: it never signs, whatever its roles say.
@@ -123,6 +123,6 @@ class Issuer:
         )
 
 
-def _named(said: Any) -> TypeGuard[str]:
+def _named(text: Any) -> TypeGuard[str]:
     """Whether this is a text that every database keeps."""
-    return isinstance(said, str) and _NAME.fullmatch(said) is not None
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None

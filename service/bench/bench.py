@@ -96,13 +96,13 @@ def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ..
 
 
 async def attempt(
-    settings: Settings, strategy: str, wanted: Sequence[Case], seen: Callable[[CaseResult], None]
+    settings: Settings, strategy: str, selected: Sequence[Case], seen: Callable[[CaseResult], None]
 ) -> None:
     """Let one strategy work on every case, in an application of its own that is thrown away afterwards."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         own = settings.model_copy(update={"home": Path(folder) / "home"})
         async with open_application(own, models={} if strategy == BASELINE else None) as application:
-            for case in wanted:
+            for case in selected:
                 seen(await _one(application, strategy, case, Path(folder) / case.name))
 
 
@@ -133,7 +133,7 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
     proof, attempts = standing.values.get("proof"), standing.values.get("attempts", ())
     spans = [node.span.name for node in (await application.spans(run.id)).walk()]
     # The models of the chat spans, and the provider of the last change where that was none of them.
-    asked = [name.removeprefix(CHAT) for name in spans if name.startswith(CHAT)]
+    chat_models = [name.removeprefix(CHAT) for name in spans if name.startswith(CHAT)]
     return CaseResult(
         strategy=strategy,
         case=case.name,
@@ -143,7 +143,7 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         # A change above the automatic tier waits for a person; that it works was proved before.
         solved=(proof is not None and proof.ok) and standing.run.status in {"delivered", "interrupted"},
         code=ending.code if ending else "",
-        models=tuple(dict.fromkeys([*asked, *(a.provider for a in attempts[-1:] if a.provider)])),
+        models=tuple(dict.fromkeys([*chat_models, *(a.provider for a in attempts[-1:] if a.provider)])),
         tokens=spent.tokens_in + spent.tokens_out if spent else 0,
         cost=spent.cost if spent else Decimal(0),
     )

@@ -87,18 +87,18 @@ def one(
     run_async(work)
 
 
-def _strategies(settings: Settings, wanted: Sequence[str] | None) -> list[str]:
+def _strategies(settings: Settings, named: Sequence[str] | None) -> list[str]:
     """Those that are asked for, or all; the baseline comes first.
 
     Raises:
         Refused: ``unknown_strategy``.
     """
     catalogue = load_catalogue(settings.catalogue)
-    for name in wanted or ():
+    for name in named or ():
         if name != BASELINE:
             catalogue.strategy(name)
-    if wanted:
-        return list(dict.fromkeys(wanted))
+    if named:
+        return list(dict.fromkeys(named))
     anybody = settings.model_base_url or any(card.endpoint for card in catalogue.models)
     return [BASELINE, *(catalogue.strategies if anybody else ())]
 

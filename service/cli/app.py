@@ -81,8 +81,8 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
 class Commands(TyperGroup):
     """Lists every command from the table above, and imports the one that is called."""
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.commands.update(
             {name: TyperCommand(name, help=entry.about, short_help=entry.about) for name, entry in ENTRIES.items()}
         )

@@ -63,8 +63,8 @@ def repository(repo: str) -> str:
         ) from error
 
 
-def one_of(given: str, option: str, allowed: tuple[str, ...]) -> Any:
+def one_of(text: str, option: str, allowed: tuple[str, ...]) -> Any:
     """An option's value, if it is one of those that are known. Raises Refused ``option_invalid``."""
-    if given in allowed:
-        return given
-    raise Refused(f"{option} {given!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")
+    if text in allowed:
+        return text
+    raise Refused(f"{option} {text!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")

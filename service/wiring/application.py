@@ -215,7 +215,7 @@ def _assemble(  # noqa: PLR0917
     ballots: Ballots,
     audit: Audit,
     served_to: str | None,
-    given: Mapping[Role, Model] | None,
+    models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
     pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
@@ -226,7 +226,7 @@ def _assemble(  # noqa: PLR0917
     workspaces = Workspaces(backend=fenced, store=store, spec=spec)
     stack.push_async_callback(workspaces.close)
     masks = Masks(store, personal=settings.mask_personal)
-    selection = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
+    selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     nodes = build_nodes(
         settings,
@@ -275,7 +275,7 @@ def _select_models(  # noqa: PLR0917
     store: Store,
     masks: Masks,
     spans: Tracing,
-    given: Mapping[Role, Model] | None,
+    models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> ModelSelection:
     catalogue = load_catalogue(settings.catalogue)
@@ -287,7 +287,7 @@ def _select_models(  # noqa: PLR0917
         policy=Policies(store, catalogue.policy),
         clock=clock,
         tracer=spans.tracer,
-        given=given,
+        models=models,
         masker=partial(masker_of, masks, masks.personal),
     )
     return ModelSelection(

@@ -100,7 +100,7 @@ def open_router(
     clock: Clock,
     tracer: Tracer,
     masker: Callable[[SelectionContext], Awaitable[Masker]],
-    given: Mapping[Role, Model] | None = None,
+    models: Mapping[Role, Model] | None = None,
 ) -> ModelRouter:
     """Bring together everything that choosing a model needs. Nothing is sent before somebody asks.
 
@@ -109,8 +109,8 @@ def open_router(
     """
     database = Database(engine=engine, writing=writing)
     registry: ModelRegistry = (
-        FixedModels(models=given)
-        if given is not None
+        FixedModels(models=models)
+        if models is not None
         else EndpointRegistry(
             settings=places(settings, catalogue),
             catalogue=catalogue,
@@ -131,7 +131,7 @@ def open_router(
         )
 
     # Models that are handed in, as tests do it, are asked each time.
-    cached = given is None and settings.model_cache != "off"
+    cached = models is None and settings.model_cache != "off"
     return ModelRouter(
         catalogue=catalogue,
         registry=registry,
@@ -142,7 +142,7 @@ def open_router(
         now=clock,
         tracer=tracer,
         answers=StoredAnswers(database=database) if cached else None,
-        probes=StoredAnswers(database=database) if given is None else None,
+        probes=StoredAnswers(database=database) if models is None else None,
         lifetimes=LIFETIMES,
         similarity=_similarity(settings),
         masker=masker,
