@@ -32,6 +32,7 @@ EXPIRE_EVERY = 10
 RETAIN_EVERY = 600
 ROUND_S = 600.0
 """The longest a round may take."""
+# A number of ours; migrations have the one before it.
 _LOCK = text("SELECT pg_try_advisory_xact_lock(5146300302)")
 _DELETED = exists().where(THREADS.c.id == RUNS.c.id, THREADS.c.org == RUNS.c.org, THREADS.c.deleted_at.is_not(None))
 """Waking such a run is refused, and one that is refused would hold up everything behind it."""

@@ -146,5 +146,6 @@ def asked(decisions: Sequence[RoutingDecision], console: Console) -> None:
 
 def diff_view(diff: str) -> Syntax:
     """A diff in the terminal's own colours; object ids are shortened as git does."""
+    # Full ids are there for ``git apply``; a reader needs ten characters.
     short = re.sub(r"^(index [0-9a-f]{10})[0-9a-f]*\.\.([0-9a-f]{10})[0-9a-f]*", r"\1..\2", diff, flags=re.MULTILINE)
     return Syntax(harmless(short.rstrip("\n")), "diff", theme="ansi_dark", background_color="default", word_wrap=True)

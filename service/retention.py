@@ -212,6 +212,7 @@ class Retention:
             threads = [(str(row.id), str(row.org)) for row in await conn.execute(due.limit(AT_ONCE))]
         for thread, org in threads:
             await self.erase(thread, org)
+        # What was overwritten still stands in the log's older pages.
         for file in self.home.glob("*.db") if threads else ():
             await asyncio.to_thread(empty_log, file)
         return len(threads)

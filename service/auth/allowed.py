@@ -81,6 +81,7 @@ def canonical_url(url: str) -> str | None:
 
     ``git@host:path`` is a URL of ssh. Names and passwords are left out.
     """
+    # scp's form, which git takes for ssh.
     if short := _SHORT.match(url):
         url = f"ssh://{short[1]}/{short[2].lstrip('/')}"
     try:

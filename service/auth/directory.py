@@ -53,6 +53,7 @@ class Members:
         here = (_M.org == org, _M.subject == subject)
         values = {"roles": list(roles), "seen_at": now}
         async with writing(self.engine) as conn:
+            # A member who comes again under the same name collides with nobody.
             if (await conn.execute(update(MEMBERS).where(*here).values(**values))).rowcount:
                 return
         try:

@@ -62,6 +62,7 @@ class LocalRates:
         while hits and hits[0] <= now - MINUTE_S:
             hits.popleft()
         if len(hits) >= limit:
+            # When the oldest one of the minute is a minute ago.
             return hits[0] + MINUTE_S - now if hits else MINUTE_S
         hits.append(now)
         return None

@@ -100,6 +100,7 @@ async def attempt(
 ) -> None:
     """Let one strategy work on every case, in an application of its own that is thrown away afterwards."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+        # A home of its own: no cache and no sandbox of one strategy helps the next one.
         own = settings.model_copy(update={"home": Path(folder) / "home"})
         async with open_application(own, models={} if strategy == BASELINE else None) as application:
             for case in selected:

@@ -99,6 +99,7 @@ def _strategies(settings: Settings, named: Sequence[str] | None) -> list[str]:
             catalogue.strategy(name)
     if named:
         return list(dict.fromkeys(named))
+    # Without a model every strategy would be the baseline again.
     anybody = settings.model_base_url or any(card.endpoint for card in catalogue.models)
     return [BASELINE, *(catalogue.strategies if anybody else ())]
 

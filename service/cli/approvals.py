@@ -230,6 +230,7 @@ def grant(
 
     It comes on top of your signature on the ballot itself: signoff approvals approve BALLOT.
     """
+    # Of a command its edits are the part that may differ; what runs stays exactly what was signed.
     left_open = (*Terms().open, "arguments.change") if any_edits else Terms().open
     terms = Terms(open=left_open, uses=uses, seconds=minutes * 60)
 

@@ -102,6 +102,7 @@ def erase(
                     code="subject_unknown",
                     hint="See who is in it: signoff audit export",
                 )
+            # In one transaction: a name that is gone from the record must not stay in its ballots.
             touched = await forget(connection, application.org, subject, ref)
         if as_json:
             print_json({"pseudonym": ref, "ballots": touched})

@@ -51,6 +51,7 @@ class Progress:
     def _print(self, text: str) -> None:
         if text:
             shown = f"[bold blue]{self._node:>8}[/]  {harmless(text)}"
+            # In a pipe a line stays a line: what reads the log counts on it.
             self.console.print(shown, highlight=False, soft_wrap=True)
 
     def _rest(self, *lanes: str) -> None:

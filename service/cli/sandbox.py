@@ -125,6 +125,7 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> list[Check]:
         settings = read_settings()
+        # A backend of its own and no pool: nothing that is kept ready is attacked.
         entry, checks = backend_named(settings.sandbox), list[Check]()
         backend = entry.open(BackendOptions(unhardened=settings.sandbox_unhardened))
         try:

@@ -50,6 +50,7 @@ def text_of(text: str) -> str:
 
 def repository(repo: str) -> str:
     """A URL as it is, a folder by its whole path. Raises Refused ``not_a_repository``."""
+    # Before it is written into a row, a log or a span.
     ensure_no_credential(repo)
     if is_url(repo):
         return repo

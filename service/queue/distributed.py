@@ -122,6 +122,7 @@ class DistributedDispatcher:
                     await look_again(news)
                     news.clear()
                 return
+        # Its worker may be dead, or cut off from the database: a moved generation lets it write nothing more.
         await runs.park(turn.thread, now=self.clock())
 
     async def perform(self, turn: str, org: str) -> None:

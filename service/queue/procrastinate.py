@@ -59,6 +59,7 @@ class Queue:
     async def put(self, turn: str, *, org: str, thread: str, after_s: float = 0.0) -> None:
         """Have a turn performed. Does nothing when it waits already. Raises ``DatabaseUnavailable``."""
         at = datetime.now(UTC) + timedelta(seconds=after_s) if after_s else None
+        # Jobs with one lock follow each other; of those with one queueing lock only one waits.
         job = self.app.configure_task(TASK, queue=QUEUE, lock=thread, queueing_lock=turn, schedule_at=at)
         with _answering(), suppress(AlreadyEnqueued):
             await job.defer_async(turn=turn, org=org)

@@ -88,6 +88,7 @@ async def _queue(alone: "AsyncConnection[tuple[Any, ...]]") -> list[str]:
         if not known:
             await alone.execute((folder / "schema.sql").read_text(encoding="utf-8").encode())
             done.append("procrastinate")
+        # The schema of a fresh database has all of them in it: they are only noted as applied.
         for name in sorted(set(scripts) - known):
             if known:
                 await alone.execute(scripts[name].encode())

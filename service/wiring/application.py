@@ -196,6 +196,7 @@ async def open_application(
         four_eyes = FourEyes(
             engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
         )
+        # Asked once before anything starts: a team must not begin as solo because nobody has logged in yet.
         await four_eyes.look()
         people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
         connections = load_connections(settings.connections) if settings.connections else Connections()

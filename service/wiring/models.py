@@ -341,6 +341,7 @@ class ModelSelection:
         Where the repair engine comes first, there is nobody to have a conversation with.
         """
         order = self._turn(context, self._strategy(context))
+        # It takes a whole task and gives a whole change.
         if order.providers[:1] == (REPAIR,) or await self.model(role, context) is None:
             return "single"
         if self.coder_dialect != "auto":

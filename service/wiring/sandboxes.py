@@ -20,6 +20,7 @@ def open_pool(settings: Settings, witness: Witness) -> Pool:
     """
     return Pool(
         backend_of(settings, witness),
+        # A sandbox that starts at once is not kept ready.
         size=settings.sandbox_warm if backend_named(settings.sandbox).warm else 0,
         most=settings.sandbox_warm_most,
         idle_s=settings.sandbox_idle_minutes * 60,

@@ -76,6 +76,7 @@ async def witnessed(audit: Audit) -> None:
     """What was done in this house is witnessed before it closes."""
     try:
         await audit.witnessed()
+    # What the command did is done; a witness that cannot be reached is told of, and gets the next checkpoint.
     except (OSError, SQLAlchemyError) as error:
         structlog.get_logger("signoff.audit").warning("no checkpoint", error=type(error).__name__)
 
