@@ -260,6 +260,11 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
+    named = asked.checkpoint_id or (asked.checkpoint or {}).get("checkpoint_id")
+    if asked.as_node not in {None, "__copy__"} or named not in {None, now_at.config["configurable"]["checkpoint_id"]}:
+        raise refuse(
+            "request_invalid", "Messages are added to a thread as it stands, and change nothing that comes next."
+        )
     # ``__copy__`` is LangGraph's: a new checkpoint with nothing changed, which is what an update without values means.
     config = await at.application.engine.graph.aupdate_state(
         at.application.engine.config(thread.id), values or None, as_node="__copy__" if not values else None
