@@ -346,9 +346,7 @@ def list_prompts(as_json: Annotated[bool, JSON] = False) -> None:
     if as_json:
         print_json([{**_about(prompt), "share": share} for prompt, share in rows])
         return
-    table = Table(box=None)
-    for column in ("prompt", "version", "label", "runs"):
-        table.add_column(column)
+    table = Table("prompt", "version", "label", "runs", box=None)
     for prompt, share in rows:
         table.add_row(prompt.name, prompt.version, prompt.label, f"{share:.0%}")
     out().print(table)

@@ -181,7 +181,7 @@ async def _assemble(
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
     messages = StoredReplayGuard(engine=database, clock=now)
-    links, saver = Links(key=own_key(settings.home / "keys", "links"), clock=now), engine.graph.checkpointer
+    links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
         application=application,
         settings=settings,
@@ -208,35 +208,43 @@ async def _assemble(
             per_address=settings.rate_per_minute_ip,
             rates=SharedRates(engine=database) if application.server else LocalRates(),
         ),
-        maintenance=Maintenance(
-            engine=database,
-            ballots=application.ballots,
-            submission=submission,
-            sender=WebhookSender(
-                outbox=StoredOutbox(engine=database, clock=now),
-                subscriptions=application.connections.subscriptions,
-                client=posting,
-                guard=SsrfGuard(allow=application.connections.allow),
-                clock=now,
-                link=PublicUrls(links=links, home=settings.home_url),
-                # As Standard Webhooks writes a secret.
-                run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
-            ),
-            dispatch=dispatch,
-            witnessed=application.witnessed,
-            retention=Retention(
-                engine=database,
-                files=application.store,
-                home=settings.home,
-                threads=threads,
-                turns=turns,
-                dispatch=dispatch,
-                keep=timedelta(days=settings.keep_days),
-                clock=now,
-                checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
-            ),
+        maintenance=_maintenance(application, submission, posting, links),
+    )
+
+
+def _maintenance(
+    application: Application, submission: Submission, posting: httpx.AsyncClient, links: Links
+) -> Maintenance:
+    settings, database = application.settings, application.engine.runs.engine
+    saver = application.engine.graph.checkpointer
+    return Maintenance(
+        engine=database,
+        ballots=application.ballots,
+        submission=submission,
+        sender=WebhookSender(
+            outbox=StoredOutbox(engine=database, clock=now),
+            subscriptions=application.connections.subscriptions,
+            client=posting,
+            guard=SsrfGuard(allow=application.connections.allow),
             clock=now,
+            link=PublicUrls(links=links, home=settings.home_url),
+            # As Standard Webhooks writes a secret.
+            run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
         ),
+        dispatch=submission.dispatch,
+        witnessed=application.witnessed,
+        retention=Retention(
+            engine=database,
+            files=application.store,
+            home=settings.home,
+            threads=submission.threads,
+            turns=submission.turns,
+            dispatch=submission.dispatch,
+            keep=timedelta(days=settings.keep_days),
+            clock=now,
+            checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
+        ),
+        clock=now,
     )
 
 
