@@ -43,6 +43,7 @@ def as_json(standing: RunState) -> dict[str, Any]:
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending") or Ending(status="failed")
     delivered, chosen, snapshot = values.get("delivered"), values.get("choices", ()), values.get("snapshot")
+    # While it waits, what an earlier stretch of work came to is not how it ends.
     decided = run.status not in {"interrupted", "running", "pending"}
     return {
         "run": run.id,
@@ -94,6 +95,7 @@ def _proof(proof: Proof | None) -> dict[str, Any] | None:
         "ended": proof.run.ended,
         "passed": report.passed if report else None,
         "failed": (report.failed + report.errors) if report else None,
+        # Nothing else counts as a proof.
         "clean_checkout": True,
         "red_first": proof.red_first,
         "base": None
@@ -144,5 +146,6 @@ def asked(decisions: Sequence[RoutingDecision], console: Console) -> None:
 
 def diff_view(diff: str) -> Syntax:
     """A diff in the terminal's own colours; object ids are shortened as git does."""
+    # Full ids are there for ``git apply``; a reader needs ten characters.
     short = re.sub(r"^(index [0-9a-f]{10})[0-9a-f]*\.\.([0-9a-f]{10})[0-9a-f]*", r"\1..\2", diff, flags=re.MULTILINE)
     return Syntax(harmless(short.rstrip("\n")), "diff", theme="ansi_dark", background_color="default", word_wrap=True)

@@ -52,16 +52,18 @@ class Members:
         """The roles of a member; None for somebody who was never seen, also of those that have none."""
         async with reading(self.engine) as conn:
             query = select(_M.roles).where(_M.org == org, _M.subject == subject)
-            found = (await conn.execute(query)).scalar_one_or_none()
-        return None if found is None else tuple(found)
+            roles = (await conn.execute(query)).scalar_one_or_none()
+        return None if roles is None else tuple(roles)
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:
         """Remember what a verified login says, where it says something new. Raises ``subject_collides``."""
+        # Read first: most logins say nothing new, and reading waits for no lock.
         if await self._known(org, subject) == tuple(roles):
             return
         here = (_M.org == org, _M.subject == subject)
         values = {"roles": list(roles), "seen_at": now}
         async with writing(self.engine) as conn:
+            # A member who comes again under the same name collides with nobody.
             if (await conn.execute(update(MEMBERS).where(*here).values(**values))).rowcount:
                 return
         try:

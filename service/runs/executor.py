@@ -66,6 +66,7 @@ class TurnExecutor:
             return "ended"
         engine = replace(self.engine, org=turn.org)
         before = turn.before
+        # Where a rollback leads to is known before the first attempt only: a later one stands further on.
         if not turn.attempts:
             fresh = turn.asked.get("fresh")
             state = None if fresh else await engine.graph.aget_state(engine.config(turn.thread))
@@ -73,6 +74,7 @@ class TurnExecutor:
         if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
             return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
+        # The row of a thread that was made for its first turn says busy already (``Submission._thread``).
         if turn.attempts > 1 or not turn.asked.get("fresh") or not turn.asked.get("new_thread"):
             await self.threads.update(turn.thread, now=self.clock(), status="busy")
         feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
@@ -155,9 +157,10 @@ class TurnExecutor:
         message: str | None,
     ) -> None:
         ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
-        told = webhook_letter(ended, values) if turn.webhook else None
+        letter = webhook_letter(ended, values) if turn.webhook else None
+        # Events first: who sees that the turn has ended can read all of what it said.
         await feed.kept()
-        await self.turns.finish(ended, thread, also=told)
+        await self.turns.finish(ended, thread, also=letter)
         feed.result = dict(values)
 
 

@@ -85,4 +85,5 @@ class FencedSandbox:
 
     async def close(self) -> None:
         """See ``Sandbox.close``."""
+        # Not fenced: a sandbox is thrown away, whoever has its run by now.
         await self.sandbox.close()

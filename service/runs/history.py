@@ -56,6 +56,7 @@ async def fork(engine: RunEngine, run: Run, step: int) -> Run:
         return forked  # nothing had happened yet: the new run starts from the task
     await engine.store.fork(run.id, forked.id)
     cleaned: dict[str, Any] = {**values, "run": forked.id, "ending": None, "delivered": None, "ballot": ""}
+    # LangGraph goes on behind the node that is said to have written: the one that led to this step.
     came_from = states[step - 1].next[0]
     await engine.graph.aupdate_state(engine.config(forked.id), cleaned, as_node=came_from)
     return forked
@@ -81,16 +82,17 @@ async def refine(engine: RunEngine, run: Run, wish: str, by: str) -> None:
             hint="Decide its approval first, or wait until it ended.",
         )
     verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
-    asked = standing.values.get("ask_round", 0) + 1
+    ask_round = standing.values.get("ask_round", 0) + 1
     update = {
         "verdict": verdict,
         "ending": None,
         "delivered": None,
         "pending": None,
-        "ask_round": asked,
+        "ask_round": ask_round,
         "round": 0,
         "contributors": contributors(standing.values, by),
     }
+    # As if a signer had rejected it with these words: behind ``approve`` that leads to the planner.
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
 
 
@@ -114,6 +116,7 @@ async def answer_question(engine: RunEngine, run: Run, text: str, by: str, *, on
         )
     answered = replace(question, answer=Masker().text(text)[:20_000], answered_by=by[:200], answered_at=engine.clock())
     update = {"question": answered, "contributors": contributors(standing.values, by)}
+    # Behind ``observe`` the graph goes on with the coder, who finds the answer in the state.
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="observe")
     return True
 
@@ -130,6 +133,7 @@ async def raise_budget(engine: RunEngine, run: Run, **limits: Any) -> Run:
 
 async def _states(engine: RunEngine, run: str) -> list[StateSnapshot]:
     newest_first = [state async for state in engine.graph.aget_state_history(engine.config(run))]
+    # The checkpoint of the input is no step: nothing had run.
     return [state for state in reversed(newest_first) if state.next != ("__start__",)]
 
 

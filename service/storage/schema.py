@@ -33,6 +33,7 @@ def _complete(connection: Connection) -> None:
     before = inspect(connection).get_table_names()
     for metadata in EVERY_ROOM:
         metadata.create_all(connection)
+        # ``create_all`` leaves a table that is there as it is.
         for table in (table for table in metadata.sorted_tables if table.name in before):
             columns = {column["name"] for column in inspect(connection).get_columns(table.name)}
             for column in (column for column in table.columns if column.name not in columns):
