@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from retrieval.chunks import Chunk
 from retrieval.repomap import uses_of
-from retrieval.trace import named, places, resolve
+from retrieval.trace import locations, named, resolve
 
 MOST = 60
 
@@ -35,8 +35,8 @@ def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> QueryMent
     def find(path: str) -> str | None:
         return resolve(path, by_name.get(path.replace("\\", "/").rsplit("/", 1)[-1], ()))
 
-    lines = [(found, place.line) for place in places(text)[-MOST:] if (found := find(place.path))]
-    named_files = [found for name in (*hints, *named(text)[:MOST]) if (found := find(name))]
+    lines = [(file, each.line) for each in locations(text)[-MOST:] if (file := find(each.path))]
+    named_files = [file for name in (*hints, *named(text)[:MOST]) if (file := find(name))]
     lines.reverse()
     return QueryMentions(tuple(lines), tuple(dict.fromkeys((*named_files, *(path for path, _ in lines)))))
 

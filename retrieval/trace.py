@@ -20,26 +20,26 @@ _ROOT = "/work/repo/"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """A line of a file, by the path that the output used for it."""
 
     path: str
     line: int
 
 
-def places(output: str) -> tuple[Place, ...]:
-    """Return the places that ``output`` names, each once, in the order of their last mention.
+def locations(output: str) -> tuple[SourceLocation, ...]:
+    """Return the locations that ``output`` names, each once, in the order of their last mention.
 
-    The last frame of a traceback is where it broke, so the last place is the most telling one.
+    The last frame of a traceback is where it broke, so the last location is the most telling one.
     """
-    found: dict[Place, None] = {}
+    latest: dict[SourceLocation, None] = {}
     mentions = sorted([*_PYTHON.finditer(output), *_PLAIN.finditer(output)], key=lambda match: match.start())
     for match in mentions:
-        place = Place(_tidy(match["path"]), whole_number(match["line"]))
-        if place.line > 0:
-            found.pop(place, None)
-            found[place] = None
-    return tuple(found)
+        location = SourceLocation(_tidy(match["path"]), whole_number(match["line"]))
+        if location.line > 0:
+            latest.pop(location, None)
+            latest[location] = None
+    return tuple(latest)
 
 
 def named(output: str) -> tuple[str, ...]:

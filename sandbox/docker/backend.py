@@ -16,7 +16,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from domain import SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.contract import Check, Spec
 from sandbox.docker import api as engine_api
 from sandbox.docker import errors
@@ -139,7 +139,7 @@ class Docker:
             raise
         wire = await over(raw)
         key = secrets.token_bytes(32)
-        channel = Channel(wire, key)
+        channel = RunnerChannel(wire, key)
         try:
             await self._call(spec, partial(engine_api.start, container))
             text = sources().encode()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from domain import CommandRun, Output, Profile, Refused, SandboxLost
-from sandbox.channel import Answer, Channel
+from sandbox.channel import Answer, RunnerChannel
 from sandbox.contract import REPO, Heard
 from sandbox.egress.gateway import EgressGateway
 from sandbox.paths import absolute
@@ -30,7 +30,7 @@ class RemoteSandbox:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: RunnerChannel,
         *,
         sandbox_id: str,
         image_digest: str,

@@ -151,7 +151,7 @@ PARSERS = (
     Parser("retrieval.terms", terms.query_terms),
     Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
-    Parser("retrieval.trace", trace.places),
+    Parser("retrieval.trace", trace.locations),
     Parser("retrieval.trace", trace.named),
     Parser("retrieval.trace", lambda text: mentions.mentions(text, (), ("a.py", "b/a.py"))),
     Parser("retrieval.index", lambda text: index.index_file("a.txt", text)),
