@@ -51,16 +51,15 @@ def of_folder(folder: str, files: Sequence[str], definitions: Mapping[str, Seque
         else:
             own.append(path)
     rows = [f"  {name}/ ({count} {'file' if count == 1 else 'files'})" for name, count in sorted(below.items())]
-    rows += [f"  {path[len(prefix) :]}{_named(definitions.get(path, ()))}" for path in sorted(own)]
+    for path in sorted(own):
+        defined = definitions.get(path, ())
+        # Methods say little where their class is named; a file that holds nothing else names them after all.
+        top = [each for each in defined if "." not in each.name] or list(defined)
+        names = ", ".join(f"{each.name}:{each.line}" for each in top[:_NAMES])
+        rows.append(f"  {path[len(prefix) :]}{f'  {names}' if names else ''}{', …' if len(top) > _NAMES else ''}")
     left = len(rows) - _ENTRIES
     head = f"{folder or 'The top of the repository'} has {len(files)} {'file' if len(files) == 1 else 'files'}:"
     return _bounded([head, *rows[:_ENTRIES], *([f"  … and {left} more: open a folder, or search"] if left > 0 else [])])
-
-
-def _named(definitions: Sequence[Definition]) -> str:
-    top = [each for each in definitions if "." not in each.name] or list(definitions)
-    names = ", ".join(f"{each.name}:{each.line}" for each in top[:_NAMES])
-    return f"  {names}{', …' if len(top) > _NAMES else ''}" if names else ""
 
 
 def _short(line: str) -> str:
