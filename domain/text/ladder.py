@@ -124,7 +124,7 @@ class PathLadder:
         plain = self._plain(path)
         if plain in self._all or plain in written:
             return plain
-        if self._behind_a_link(plain) or ".." in plain.split("/"):
+        if self.behind_a_link(plain) or ".." in plain.split("/"):
             return path  # who follows links decides, and refuses what leads out
         similar = self._ending(plain)
         if edit.search is None and not edit.delete:
@@ -151,7 +151,7 @@ class PathLadder:
             plain = rest
         return plain
 
-    def _behind_a_link(self, path: str) -> bool:
+    def behind_a_link(self, path: str) -> bool:
         """Whether a part of the path is a file of the tree: a symbolic link, then."""
         parts = path.split("/")
         return any("/".join(parts[:n]) in self._all for n in range(1, len(parts)))

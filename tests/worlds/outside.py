@@ -57,8 +57,8 @@ from models.usage import estimated
 from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
-from nodes.coder.candidate_runs import _as_diff
-from nodes.review import _ABOUT_TESTS, _changes
+from nodes.coder.candidate_runs import as_diff
+from nodes.review import _ABOUT_TESTS, changed_files
 from retrieval import chunks, index, mentions, repomap, terms, trace
 from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
@@ -133,8 +133,8 @@ PARSERS = (
     Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
     Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
     Parser("nodes._commands", lambda text: plain(_ran(text))),
-    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
-    Parser("nodes.review", _changes),
+    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(as_diff(_hunk(text)))),
+    Parser("nodes.review", changed_files),
     Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0{text}"))),
