@@ -236,11 +236,11 @@ def compared_with_baseline(
         fixed=tuple(sorted(failed_before - failing)),
         broken=tuple(sorted(failing - failed_before)),
         still_failing=tuple(still),
-        named=tuple(each for each in still if _names(asked, each)),
+        named=tuple(each for each in still if names_test(asked, each)),
     )
 
 
-def _names(asked: str, test: str) -> bool:
+def names_test(asked: str, test: str) -> bool:
     """Whether a text speaks of a test: by its id, its file, or its own name as a word."""
     file, _, rest = test.partition("::")
     own = (rest or file).rsplit("::", 1)[-1].partition("[")[0].partition(" ")[0]

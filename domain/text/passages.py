@@ -71,7 +71,7 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
     if times == 1:
         return _exact(text, search, replace, python=python)
     if times:
-        lines = ", ".join(map(str, dict.fromkeys(_line_numbers(text, search))))
+        lines = ", ".join(map(str, dict.fromkeys(line_numbers(text, search))))
         return Nowhere(
             f"the searched text stands there more than once (lines {lines}): search for more lines around it"
         )
@@ -82,7 +82,7 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
     if not wanted:
         return Nowhere("the searched text is blank")
     for how, key in (("white space", _spaced), ("indentation", _stripped)):
-        at = _occurrences([*map(key, rows)], [*map(key, wanted)])
+        at = occurrences([*map(key, rows)], [*map(key, wanted)])
         if len(at) > 1:
             lines = ", ".join(str(place + 1) for place in at)
             return Nowhere(
@@ -164,7 +164,8 @@ def _counted(text: str, search: str) -> int:
     return 0 if at < 0 else 1 if text.find(search, at + 1) < 0 else 2
 
 
-def _line_numbers(text: str, search: str, most: int = 5) -> Iterator[int]:
+def line_numbers(text: str, search: str, most: int = 5) -> Iterator[int]:
+    """Yield the lines (from 1) on which a search begins, overlapping ones too, at most so many."""
     at, line = text.find(search), 1
     start = 0
     while at >= 0 and most:
@@ -205,7 +206,7 @@ def _composed(row: str) -> str:
     return row if row.isascii() else unicodedata.normalize("NFC", row)
 
 
-def _occurrences(rows: Sequence[str], wanted: Sequence[str], most: int = 3) -> list[int]:
+def occurrences(rows: Sequence[str], wanted: Sequence[str], most: int = 3) -> list[int]:
     """Where lines stand among others, at most so many places. Each kind of line is a letter: finding is linear."""
     letters: dict[str, str] = {}
     for row in wanted:
@@ -270,7 +271,9 @@ def _merged(
             paired = {pairs[each] for each in changed}
             if any(hidden not in paired for hidden in range(reached, index)):
                 return None  # nothing is known to the search of a line that stands in between
-            if not all(_alike(wanted[each], there, pairs[each]) for each in changed):
+            # What is taken away must be what was quoted: else the change is about lines that the coder has not seen.
+            quoted = [(wanted[each], pairs[each]) for each in changed]
+            if any(n is not None and _ratio(line.strip(), there[n].strip()) < _GONE for line, n in quoted):
                 return None
             out += map(indented, added)
         else:
@@ -279,10 +282,6 @@ def _merged(
             out.append(there[index])
         reached, last = index + 1, (at, number)
     return out
-
-
-def _alike(wanted: str, there: Sequence[str], index: int | None) -> bool:
-    return index is None or _ratio(wanted.strip(), there[index].strip()) >= _GONE
 
 
 def _ratio(one: str, other: str) -> float:
@@ -313,7 +312,7 @@ def _close(rows: Sequence[str], wanted: Sequence[str], new: Sequence[str]) -> Pl
     keys, searched = [*map(_stripped, rows)], [*map(_stripped, wanted)]
     windows = {_window(keys, searched, offset) for offset, _ in _votes(keys, searched).most_common(8)}
     rated = sorted(
-        ((_likeness(keys[low:high], searched), low, high) for low, high in windows),
+        ((likeness(keys[low:high], searched), low, high) for low, high in windows),
         key=lambda each: (-each[0], each[1:]),
     )
     if not rated or rated[0][0] < CLOSE:
@@ -324,18 +323,13 @@ def _close(rows: Sequence[str], wanted: Sequence[str], new: Sequence[str]) -> Pl
         return Nowhere("the searched text is not in the file, and is much like several places of it", low + 1, high)
     pairs = _paired(keys[low:high], searched)
     counts = Counter(keys)
-    unique = any(
-        index is not None and searched[at] == keys[low + index] and counts[searched[at]] == 1 and _tells(searched[at])
-        for at, index in enumerate(pairs)
-    )
+    equal = [key for key, index in zip(searched, pairs, strict=True) if index is not None and key == keys[low + index]]
+    # An anchor stands in the file once, and says something: an "else" or a "pass" does not.
+    unique = any(counts[key] == 1 and sum(map(str.isalnum, key)) > 3 for key in equal)  # noqa: PLR2004
     merged = _merged(there, wanted, pairs, new, rows) if unique else None
     if merged is None:
         return Nowhere("the searched text is not in the file; these lines are much like it", low + 1, high)
     return _lines_replaced(rows, low, high, merged, "single lines that differ")
-
-
-def _tells(row: str) -> bool:
-    return sum(char.isalnum() for char in row) > 3  # noqa: PLR2004  an "else" or a "pass" anchors nothing
 
 
 def _window(keys: Sequence[str], wanted: Sequence[str], offset: int, slack: int = 3) -> tuple[int, int]:
@@ -366,7 +360,7 @@ def _paired(there: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
     return pairs
 
 
-def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
+def likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
     """How much of two texts is the same, by whole lines; comments count a quarter, they tell no place from another."""
     same = 0.0
     for at, index in enumerate(_paired(there, wanted)):
