@@ -10,7 +10,8 @@ from typing import Literal
 
 from approvals.ballot import Ballot
 from approvals.digest import canonical
-from domain import Action, redacted, value
+from domain import Action, value
+from domain.identity import redacted
 
 _INVISIBLE = frozenset(
     chr(code)

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from domain._value import value
 from domain.work import Line, Name, Prose
 
+__all__ = ["CodeChange", "FileEdit", "Hunk", "Issue", "NewFile", "Review", "Score", "Scores"]
+
 Path = Annotated[str, Field(min_length=1, max_length=1_000)]
 Content = Annotated[str, Field(max_length=400_000)]
 MOST_FILES = 2_000

@@ -9,6 +9,20 @@ from domain._value import value
 from domain.change import MOST_FILES, Content
 from domain.work import Line, Name, Prose
 
+__all__ = [
+    "AskAction",
+    "CoderAction",
+    "CoderTurn",
+    "DoneAction",
+    "EditAction",
+    "EditBlock",
+    "OpenAction",
+    "OpenQuestion",
+    "RunAction",
+    "SearchAction",
+    "answer_in",
+]
+
 Where = Annotated[str, Field(max_length=1_000)]
 
 

@@ -7,6 +7,8 @@ from pydantic import Field
 
 from domain._value import value
 
+__all__ = ["TIERS", "BallotState", "Choice", "Reason", "Requirement", "Risk", "Tier", "Verdict", "Vote"]
+
 Tier = Literal["low", "medium", "high", "critical"]
 TIERS: tuple[Tier, ...] = ("low", "medium", "high", "critical")
 Choice = Literal["approve", "reject"]

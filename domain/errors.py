@@ -16,6 +16,26 @@ that says what to do. A command that failed inside the sandbox is a value, not o
 
 from typing import ClassVar
 
+__all__ = [
+    "Broken",
+    "Conflict",
+    "ContextTooLong",
+    "CutOff",
+    "Exhausted",
+    "Forbidden",
+    "Gone",
+    "Missing",
+    "RateLimited",
+    "Refused",
+    "SandboxLost",
+    "SignoffError",
+    "Transient",
+    "Unauthenticated",
+    "Unavailable",
+    "Unprocessable",
+    "Unreadable",
+]
+
 
 class SignoffError(Exception):
     """Anything the house reports to a person. ``code`` never changes once released."""

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from domain._value import value
 
+__all__ = ["Event", "EventKind"]
+
 EventKind = Literal[
     "run_started",
     "run_paused",

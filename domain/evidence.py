@@ -10,6 +10,22 @@ from pydantic import Field
 
 from domain._value import value
 
+__all__ = [
+    "Candidate",
+    "CommandRun",
+    "Comparison",
+    "Evidence",
+    "FailureKind",
+    "Finding",
+    "LeftOut",
+    "Outcome",
+    "Output",
+    "Proof",
+    "TestCase",
+    "TestReport",
+    "compared_with_baseline",
+]
+
 Ended = Literal["exit", "signal", "timeout", "oom", "cancelled"]
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 FailureKind = Literal["types", "build", "tests", "style", "docs", "general"]

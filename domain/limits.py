@@ -9,6 +9,20 @@ from domain.coder import CoderTurn, EditAction
 from domain.errors import Exhausted
 from domain.work import Budget, Spent
 
+__all__ = [
+    "LAST_TURNS",
+    "LOOP",
+    "NO_ACTION",
+    "QUESTION",
+    "SILENT",
+    "TURNS",
+    "TURNS_SPENT",
+    "ensure_within",
+    "looping",
+    "turns_left",
+    "verdict_on",
+]
+
 WINDOW = 5
 REPEATS = 3
 

@@ -12,6 +12,8 @@ from domain.decision import Risk
 from domain.evidence import Candidate, CommandRun
 from domain.work import Name, Prose
 
+__all__ = ["Attempt", "Pending", "Selection"]
+
 
 @value
 class Attempt:

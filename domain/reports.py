@@ -12,6 +12,8 @@ from collections.abc import Callable
 from domain.evidence import TestCase, TestReport
 from domain.text.untrusted import clipped, whole_number
 
+__all__ = ["read_report"]
+
 _MESSAGE = 400
 _CASES = 200
 

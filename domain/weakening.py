@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from domain.evidence import Finding
 from domain.text.untrusted import python_tree
 
+__all__ = ["is_test", "weakened"]
+
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go|rs)$|\.(test|spec)\.[cm]?[jt]sx?$"
 )

@@ -10,6 +10,23 @@ from pydantic import Field
 from domain._value import value
 from domain.errors import Refused
 
+__all__ = [
+    "ApiDesign",
+    "Budget",
+    "Delivery",
+    "Ending",
+    "Line",
+    "Name",
+    "Plan",
+    "Profile",
+    "Prose",
+    "Spent",
+    "Step",
+    "Task",
+    "check_plan",
+    "ready",
+]
+
 Delivery = Literal["patch", "commit", "branch"]
 Profile = Literal["sealed", "packages"]
 

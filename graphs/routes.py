@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from domain import LOOP, TURNS_SPENT, ready
+from domain.limits import LOOP, TURNS_SPENT
+from domain.work import ready
 from graphs.state import State
 
 Where = TypeVar("Where", bound=str)

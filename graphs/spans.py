@@ -15,7 +15,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode, Tracer
 from pydantic import TypeAdapter
 
-from domain import Event, EventKind, SignoffError, Spent
+from domain import Event, SignoffError, Spent
+from domain.events import EventKind
 
 Node = Callable[[Any], Awaitable[Mapping[str, Any]]]
 

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from domain import Broken, Candidate, TestReport, value
+from domain import Broken, value
+from domain.evidence import Candidate, TestReport
 
 Measure = Callable[[Candidate], float]
 

@@ -5,8 +5,10 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import CodeChange, CommandRun, FileEdit, NewFile, Output, Refused, decoded
+from domain import CodeChange, CommandRun, FileEdit, NewFile, Refused
+from domain.evidence import Output
 from domain.masking import PLACEHOLDER, Masker, holds_secrets, is_secret_file, known_of, not_shown, restored
+from domain.text import decoded
 from nodes._rating import workspace_policy
 from sandbox import Store
 

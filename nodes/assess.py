@@ -8,7 +8,10 @@ from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
 
-from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task, redacted
+from domain import Action, Reason, Requirement, Risk, Task
+from domain.evidence import Finding, Proof
+from domain.identity import redacted
+from domain.progress import Attempt, Pending
 from nodes._commands import beside_base
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled

@@ -6,7 +6,8 @@ from typing import NotRequired, TypedDict
 from langchain_core.messages import AIMessage
 
 from approvals import Ballots, action_digest
-from domain import Action, Ending, Proof, Refused, Review, Task
+from domain import Action, Ending, Refused, Review, Task
+from domain.evidence import Proof
 from nodes._commands import beside_base, listed
 from nodes._events import announce
 from sandbox import Delivered, Delivery, Pinned, Snapshot

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from langgraph.types import interrupt
 
-from domain import OpenQuestion, Refused, Spent, Transient, answer_in, ensure_within
+from domain import Refused, Spent, Transient
+from domain.coder import OpenQuestion, answer_in
+from domain.limits import ensure_within
 from models import Message
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection

@@ -5,33 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import (
-    LAST_TURNS,
-    LOOP,
-    NO_ACTION,
-    SILENT,
-    TURNS,
-    TURNS_SPENT,
-    Attempt,
-    CoderTurn,
-    CommandRun,
-    Comparison,
-    DoneAction,
-    Ending,
-    Evidence,
-    Finding,
-    OpenQuestion,
-    Pending,
-    Plan,
-    RunAction,
-    Task,
-    compared_with_baseline,
-    failure_kind,
-    looping,
-    read_report,
-    turns_left,
-    verdict_on,
-)
+from domain import CommandRun, Ending, Plan, Task
+from domain.coder import CoderTurn, DoneAction, OpenQuestion, RunAction
+from domain.evidence import Comparison, Evidence, Finding, compared_with_baseline
+from domain.limits import LAST_TURNS, LOOP, NO_ACTION, SILENT, TURNS, TURNS_SPENT, looping, turns_left, verdict_on
+from domain.progress import Attempt, Pending
+from domain.reports import read_report
+from domain.text import failure_kind
 from models import Message, PromptSource
 from nodes._commands import ending, listed, plain, tail
 from nodes._events import announce

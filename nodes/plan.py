@@ -6,7 +6,10 @@ from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
 
-from domain import CommandRun, Plan, Refused, Spent, Step, Task, check_plan, ensure_within, environment
+from domain import CommandRun, Plan, Refused, Spent, Step, Task
+from domain.acceptance import environment
+from domain.limits import ensure_within
+from domain.work import check_plan
 from models import Message, PromptSource
 from nodes._commands import clip, plain, run_command, tail
 from nodes._events import announce

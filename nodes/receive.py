@@ -10,7 +10,9 @@ from typing import Any, NotRequired, Protocol, TypedDict
 from langgraph.config import get_config
 from pydantic import TypeAdapter, ValidationError
 
-from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_within, find_acceptance, run_in
+from domain import Exhausted, Refused, Spent, Task
+from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
+from domain.limits import ensure_within
 from models import SelectionContext
 from nodes._events import announce
 from nodes._masking import Masks

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import CoderTurn, Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
+from domain import Ending, Plan, Review, Spent, Task, Verdict
+from domain.coder import CoderTurn
+from domain.evidence import Evidence, Finding
+from domain.limits import ensure_within
+from domain.work import check_plan
 from models import Message, PromptSource
 from nodes._commands import plain, tail
 from nodes._events import announce

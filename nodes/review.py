@@ -12,24 +12,12 @@ from opentelemetry.trace import Tracer
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from domain import (
-    CommandRun,
-    Ending,
-    Exhausted,
-    Finding,
-    LeftOut,
-    Proof,
-    Refused,
-    Review,
-    Spent,
-    Task,
-    compared_with_baseline,
-    environment,
-    is_test,
-    read_report,
-    weakened,
-)
+from domain import CommandRun, Ending, Exhausted, Refused, Review, Spent, Task
+from domain.acceptance import environment
+from domain.evidence import Finding, LeftOut, Proof, compared_with_baseline
 from domain.masking import Masker, without_echoes
+from domain.reports import read_report
+from domain.weakening import is_test, weakened
 from models import Model, PromptSource, metered
 from nodes._commands import beside_base, clip, counted, ending, listed, plain, run_command, tail
 from nodes._events import announce

@@ -11,7 +11,8 @@ from typing import Any, NotRequired, TypedDict
 from langgraph.types import interrupt
 
 from approvals import Ballot, Ballots, Voter, Voting, bound, interrupt_payload, parse_resume, read_resume
-from domain import Action, Ending, Pending, Risk, SignoffError, Spent, Verdict
+from domain import Action, Ending, Risk, SignoffError, Spent, Verdict
+from domain.progress import Pending
 from nodes._events import announce
 from nodes._models import Clock
 from nodes._rating import Reviser, change_of

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from domain import is_test
+from domain.weakening import is_test
 from retrieval.bm25 import Bm25
 from retrieval.chunks import Chunk
 from retrieval.index import Indexed

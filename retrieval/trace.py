@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from domain import whole_number
+from domain.text import whole_number
 
 _PYTHON = re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)')
 # A name is read from where it begins: from every letter of it, a long one would be read as often as it has letters.

@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import SignoffError, python_tree, value
+from domain import SignoffError, value
+from domain.text import python_tree
 from models.clients.structured import without_thoughts
 from models.contract import DialectName, Message, Model, ModelSettings, Question, Reply, Tool, ToolCall
 from models.usage import metered

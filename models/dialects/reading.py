@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain import CoderAction
+from domain.coder import CoderAction
 
 LONGEST_THOUGHT = 20_000
 _ACTION: TypeAdapter[CoderAction] = TypeAdapter(CoderAction)

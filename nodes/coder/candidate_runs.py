@@ -8,8 +8,11 @@ from functools import partial
 
 from opentelemetry.trace import Span, Tracer
 
-from domain import Candidate, CodeChange, CommandRun, Hunk, Profile, SignoffError, TestReport
+from domain import CodeChange, CommandRun, SignoffError
+from domain.change import Hunk
+from domain.evidence import Candidate, TestReport
 from domain.masking import Masker
+from domain.work import Profile
 from models import Bench, Proposal, compared, passes_everything
 from nodes._commands import counted, run_command
 from nodes._events import announce

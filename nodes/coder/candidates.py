@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from domain import Budget, Candidate, CodeChange, CommandRun, Selection, SignoffError, Spent, Step
+from domain import Budget, CodeChange, CommandRun, SignoffError, Spent, Step
+from domain.evidence import Candidate
+from domain.progress import Selection
 from models import (
     Bench,
     ChangeRequest,

@@ -11,19 +11,9 @@ from functools import partial
 from opentelemetry.trace import Tracer
 
 from approvals import Ballots, action_digest, refusal
-from domain import (
-    Action,
-    Attempt,
-    CodeChange,
-    CommandRun,
-    Pending,
-    Refused,
-    Risk,
-    SandboxLost,
-    SignoffError,
-    Spent,
-    environment,
-)
+from domain import Action, CodeChange, CommandRun, Refused, Risk, SandboxLost, SignoffError, Spent
+from domain.acceptance import environment
+from domain.progress import Attempt, Pending
 from nodes._commands import clip, listed, run_command
 from nodes._events import announce
 from nodes._masking import Masks, unmasked

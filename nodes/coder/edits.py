@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain import CodeChange, EditBlock, OpenAction, Refused
+from domain import CodeChange, Refused
+from domain.coder import EditBlock, OpenAction
 from domain.masking import PLACEHOLDER, not_shown
 from domain.text import NumberedEdit, PathLadder, fitted_change, numbered_edits
 from nodes.coder.context import KeptFiles, RecentTrees

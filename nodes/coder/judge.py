@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import Candidate, CodeChange, Score, Scores, SignoffError, Spent, Task
+from domain import CodeChange, SignoffError, Spent, Task
+from domain.change import Score, Scores
+from domain.evidence import Candidate
 from models import Model, ModelSettings, PromptSource, metered
 from nodes._events import announce
 from nodes._models import Asking, Clock, Roster, as_json, consult, selection, spent_on

@@ -5,22 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from domain import (
-    Attempt,
-    CodeChange,
-    CommandRun,
-    ContextTooLong,
-    Exhausted,
-    Risk,
-    Selection,
-    Spent,
-    Step,
-    Transient,
-    ensure_within,
-    failure_kind,
-    read_report,
-    ready,
-)
+from domain import CodeChange, CommandRun, ContextTooLong, Exhausted, Risk, Spent, Step, Transient
+from domain.limits import ensure_within
+from domain.progress import Attempt, Selection
+from domain.reports import read_report
+from domain.text import failure_kind
+from domain.work import ready
 from models import ChangeRequest, Message, PromptSource, worst_case
 from models.dialects import single
 from nodes._commands import plain, tail

@@ -2,19 +2,10 @@
 
 from typing import NotRequired, TypedDict
 
-from domain import (
-    Attempt,
-    CoderTurn,
-    CommandRun,
-    Evidence,
-    OpenQuestion,
-    Pending,
-    Plan,
-    Selection,
-    Spent,
-    Task,
-    Verdict,
-)
+from domain import CommandRun, Plan, Spent, Task, Verdict
+from domain.coder import CoderTurn, OpenQuestion
+from domain.evidence import Evidence
+from domain.progress import Attempt, Pending, Selection
 from models import Message
 from sandbox import Pinned, Snapshot
 

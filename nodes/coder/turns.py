@@ -8,22 +8,11 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from domain import (
-    AskAction,
-    Attempt,
-    CodeChange,
-    CoderTurn,
-    DoneAction,
-    EditAction,
-    OpenAction,
-    OpenQuestion,
-    Refused,
-    RunAction,
-    SearchAction,
-    Step,
-    ensure_within,
-    ready,
-)
+from domain import CodeChange, Refused, Step
+from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, OpenQuestion, RunAction, SearchAction
+from domain.limits import ensure_within
+from domain.progress import Attempt
+from domain.work import ready
 from models import Message, PromptSource, Question, Reply, worst_case
 from models.contract import DialectName
 from models.dialects import Reading, text, tools

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from domain import Refused, is_test
+from domain import Refused
 from domain.text import LinearPattern, linear
+from domain.weakening import is_test
 from retrieval.contract import Reads
 from retrieval.explore import outline
 from retrieval.explore.word_index import WordIndex

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from domain import CommandRun, Output, Profile, Refused, SandboxLost
+from domain import CommandRun, Refused, SandboxLost
+from domain.evidence import Output
+from domain.work import Profile
 from sandbox.channel import Answer, RunnerChannel
 from sandbox.contract import REPO, Heard
 from sandbox.egress.gateway import EgressGateway

@@ -7,7 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from domain import CodeChange, Plan, Review, Scores
+from domain import CodeChange, Plan, Review
+from domain.change import Scores
 from models.clients.structured import read, schema_of
 from scripts.model_protocol import PAGE, updated
 from tests.wire.asking import PLAN, ask

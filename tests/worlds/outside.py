@@ -14,31 +14,27 @@ from approvals.channels.github import parse_github
 from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
-from domain import (
-    CodeChange,
-    CommandRun,
-    Hunk,
-    NewFile,
+from domain import CodeChange, CommandRun, NewFile, Plan, Refused
+from domain.acceptance import find_acceptance
+from domain.change import Hunk
+from domain.evidence import Output
+from domain.identity import redacted
+from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.reports import read_report
+from domain.text import (
     OddJson,
-    Output,
-    Plan,
-    Refused,
     decoded,
+    definitions,
     failure_kind,
-    find_acceptance,
-    is_test,
     json_value,
+    passages,
     python_tree,
     read_json,
-    read_report,
-    redacted,
-    weakened,
     yaml_value,
 )
-from domain.masking import Masker, find_personal, find_secrets, without_echoes
-from domain.text import definitions, passages
 from domain.text.charsets import declarations
 from domain.text.elision import elision
+from domain.weakening import is_test, weakened
 from models import errors
 from models.clients import chat
 from models.clients.contract import Dialect

@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import read_report
 from domain.evidence import names_test
 from domain.reports import (
     cargo_report,
@@ -10,6 +9,7 @@ from domain.reports import (
     jest_report,
     node_report,
     pytest_report,
+    read_report,
     unittest_report,
 )
 

@@ -6,7 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from domain import Candidate, CodeChange, FileEdit, Hunk, NewFile, Refused
+from domain import CodeChange, FileEdit, NewFile, Refused
+from domain.change import Hunk
+from domain.evidence import Candidate
 from nodes.coder.candidate_runs import as_diff, written_lines
 from nodes.coder.candidates import race
 from nodes.coder.judge import result_in_words

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from approvals import Decision
-from domain import CommandRun, LeftOut, Proof, Refused
+from domain import CommandRun, Refused
+from domain.evidence import LeftOut, Proof
 from nodes.deliver import final_answer
 from sandbox import Delivered, Snapshot
 from tests.worlds.house import FIX, OK, git

@@ -1,6 +1,7 @@
 """Edits of a coder against a tree: what applies is kept, the rest is explained, what cannot be seen stays as it is."""
 
-from domain import CodeChange, EditBlock, FileEdit, NewFile, Plan, Refused, Step
+from domain import CodeChange, FileEdit, NewFile, Plan, Refused, Step
+from domain.coder import EditBlock
 from domain.masking import not_shown
 from nodes.coder.edits import fitted, fitted_to_files
 from sandbox import Snapshot

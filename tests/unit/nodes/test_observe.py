@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from domain import LOOP, TURNS_SPENT, Attempt, CommandRun, Evidence
+from domain import CommandRun
+from domain.evidence import Evidence
+from domain.limits import LOOP, TURNS_SPENT
+from domain.progress import Attempt
 from nodes.observe import final_ending, stuck_evidence
 from sandbox import Snapshot
 from tests.worlds.stations import station, visit

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain import Evidence, Finding, Plan, Step, Verdict
+from domain import Plan, Step, Verdict
+from domain.evidence import Evidence, Finding
 from nodes.replan import reason_to_stop
 from tests.worlds.stations import station, visit
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from domain import CommandRun, Finding, Issue, LeftOut, Output, Proof, Review
+from domain import CommandRun, Review
+from domain.change import Issue
+from domain.evidence import Finding, LeftOut, Output, Proof
 from nodes.review import changed_files, failed_proof, review_by_evidence, reviewer_findings, unproved
 from tests.worlds.house import BUGGY, FIX, OK
 from tests.worlds.stations import station, visit
