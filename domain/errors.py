@@ -55,6 +55,7 @@ class SignoffError(Exception):
         """The code to show: the one given for this case, else the class's own."""
         return self._code or self.code
 
+    # Unpickling calls a class with its ``args``, and these constructors want more than the message.
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.hint, self._code, dict(self.__dict__)))
 

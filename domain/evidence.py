@@ -239,12 +239,14 @@ def compared_with_baseline(
         asked: the words of the task and the acceptance command.
     """
     (base, base_report), (run, report) = before, after
+    # A run that was killed says nothing of the tests that it did not come to.
     if base.ok or base_report is None or report is None or (base.ended, run.ended) != ("exit", "exit"):
         return None
     # Only where every failing test is named can one be sure that no other one fails.
     if not all(each.cases and len(each.cases) == each.failed + each.errors for each in (base_report, report)):
         return None
     failed_before, failing = ({case.id for case in each.cases} for each in (base_report, report))
+    # A test that is not run any more fails no more, and would look as if it were mended.
     if report.passed < base_report.passed:
         return None
     still = sorted(failed_before & failing)

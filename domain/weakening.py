@@ -27,7 +27,7 @@ def is_test(path: str) -> bool:
 
 
 def _cases(text: str) -> set[str]:
-    return {next(filter(None, found)) for found in _CASE.findall(text)}
+    return {next(filter(None, groups)) for groups in _CASE.findall(text)}
 
 
 def _trivial_asserts(text: str) -> int:
@@ -41,6 +41,7 @@ def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Findi
     """Compare the test files of two trees (path → text of the files that differ; absent = not there)."""
     findings: list[Finding] = []
     for path in sorted(set(before) | set(after)):
+        # A new file of tests weakens nothing.
         if not is_test(path) or path not in before:
             continue
         if path not in after:
@@ -49,9 +50,11 @@ def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Findi
         old, new = before[path], after[path]
         if gone := sorted(_cases(old) - _cases(new)):
             findings.append(Finding(kind="deleted_test", path=path, message=f"tests removed: {', '.join(gone[:10])}"))
+        # Counted, not compared by name: a skipped test that was only moved is none more.
         if len(_SKIP.findall(new)) > len(_SKIP.findall(old)):
             message = "a test is skipped or expected to fail that was not before"
             findings.append(Finding(kind="skipped_test", path=path, message=message))
+        # A test that is gone took its assertions along: that was said already.
         fewer = len(_ASSERT.findall(old)) - len(_ASSERT.findall(new))
         if fewer > 0 and not gone:
             findings.append(Finding(kind="weakened_test", path=path, message=f"{fewer} fewer assertions than before"))

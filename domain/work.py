@@ -171,6 +171,7 @@ def check_plan(plan: Plan) -> Plan:
             code="plan_invalid",
             hint="Every entry of needs must be the id of a step.",
         )
+    # Wave by wave what needs nothing that is left; what no wave reaches stands in a circle (Kahn).
     done: set[str] = set()
     while wave := ready(plan, done):
         done |= {step.id for step in wave}

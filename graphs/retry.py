@@ -33,6 +33,7 @@ def patient(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
                         raise
             state = _paid(state, tab.spent)
             await pause(wait)
+        # The last attempt: what it raises is the run's own error.
         return await node(state)
 
     return visit
@@ -45,6 +46,7 @@ def seconds_before(error: Transient, attempt: int, *, jitter: Callable[[], float
     """
     if isinstance(error, Unreadable):
         return None
+    # Half of it is chance: nodes that failed together do not come back together.
     backoff = min(LONGEST_S, FIRST_S * 2 ** (attempt - 1)) * (0.5 + jitter() / 2)
     asked = error.retry_after if isinstance(error, RateLimited) else None
     if asked is None:

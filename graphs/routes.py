@@ -24,6 +24,7 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
         return "__end__"
     if state.get("pending") is not None:
         return "approve"
+    # ``execute`` puts the question itself, before it does anything else, and is replayed with the answer.
     if state.get("question") is not None:
         return "execute"
     evidence, plan = state.get("evidence", ()), state["plan"]

@@ -30,6 +30,7 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
     async def visit(state: Any) -> Mapping[str, Any]:
         started, run = time.perf_counter(), str(state.get("run", ""))
         _tell("node_started", name)
+        # An exception's message may quote what was read or run: only its code goes into the span.
         with tracer.start_as_current_span(
             f"invoke_agent {name}", record_exception=False, set_status_on_exception=False
         ) as span:
@@ -42,6 +43,7 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
             )
             try:
                 update = await node(state)
+            # An interrupt is no error: the run pauses until somebody answers.
             except GraphBubbleUp:
                 span.set_attribute("app.paused", value=True)
                 raise

@@ -48,6 +48,7 @@ def fit(
         if cost > room:
             telling = (line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line)
             piece, cost = excerpt_around(c, room, next(telling, c.start_line), score, why)
+        # What has no room is passed over: a shorter one further down may fit.
         if piece is not None:
             chosen.append(piece)
             left -= cost + OVERHEAD
@@ -74,6 +75,7 @@ def excerpt_around(c: Chunk, room: int, line: int, score: float, why: str) -> tu
     best = low, high
     while tokens("\n".join(lines[low:high])) <= room:
         best = low, high
+        # Two lines down for one up: a definition goes on below the line that was named.
         grown = max(0, low - 1), min(len(lines), high + 2)
         if grown == (low, high):
             break

@@ -52,13 +52,13 @@ def resolve(path: str, files: Iterable[str]) -> str | None:
 
     Absolute paths of another checkout, and paths relative to a folder, match by their longest ending.
     """
-    wanted, best = _tidy(path), list[str]()
+    named_path, best = _tidy(path), list[str]()
     length = 0
     for file in files:
-        if file == wanted:
+        if file == named_path:
             return file
         # Number of equal parts, from the end, where one of the two paths ends with the other; else 0.
-        one, two = wanted.split("/"), file.split("/")
+        one, two = named_path.split("/"), file.split("/")
         shorter = min(len(one), len(two))
         shared = shorter if one[-shorter:] == two[-shorter:] else 0
         if shared > length:

@@ -142,6 +142,7 @@ class _Joined:
 
 def _whole(text: str) -> Iterator[Secret]:
     lower = text.lower()
+    # Some capitals become two small letters (``İ``), and every place behind them would shift.
     lower = lower if len(lower) == len(text) else text
     yield from _tokens(text)
     if "PRIVATE KEY" in text or "PuTTY-User-Key-File" in text:
@@ -279,6 +280,7 @@ def passwords_in_urls(text: str) -> Iterator[Secret]:
     at = text.find("://")
     while at >= 0:
         match = URL.match(text, at + 3)
+        # A token alone before the ``@``, as git takes it over http and https.
         if match is None and at and text[at - 1] in "spSP":
             match = URL_TOKEN.match(text, at + 3)
         if match is not None:

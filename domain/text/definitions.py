@@ -100,12 +100,14 @@ def _in_python(text: str, content: str) -> tuple[Redefinition, ...]:
     for node in definitions:
         places = present[node.name]
         if len(places) > 1:
+            # Who writes a function without a class around it means the one at the top.
             top = [each for each in places if each in old.body]
             if len(top) != 1 or indent_of(rows[top[0].lineno - 1]):
                 raise Ambiguous(node.name, [each.lineno for each in places])
             places = top
         redefinitions.append(_exchanged(places[0], node, rows, written))
     ordered = sorted(redefinitions, key=lambda each: -each.first)
+    # A class and a method of it at once: one would be written into the middle of the other.
     overlap = any(a.first <= b.last for a, b in pairwise(ordered))
     return () if overlap else tuple(ordered)
 
@@ -123,6 +125,7 @@ def by_indentation(text: str, content: str, definitions: Sequence[_Definition]) 
             return ()
         depth, last = len(indent_of(rows[places[0]])), places[0]
         for at in range(places[0] + 1, len(rows)):
+            # A bracket that closes a long signature stands as far left as the definition, and ends nothing.
             closing = rows[at].strip().startswith((")", "]", "}"))
             if rows[at].strip() and len(indent_of(rows[at])) <= depth and not closing:
                 break

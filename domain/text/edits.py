@@ -33,6 +33,7 @@ def replaced(file: TextFile, search: str, replace: str, path: str) -> bytes:
         Refused: ``not_encodable``.
     """
     search, replace = search.removeprefix(_MARK), replace.removeprefix(_MARK)
+    # Who quotes a carriage return has seen the bytes of the file, and is taken at their word.
     literal = "\r" in search and file.text.count(search) == 1
     if literal:
         start = file.text.index(search)
@@ -155,6 +156,7 @@ def text_offsets(text: str, *places: int) -> tuple[int, ...]:
     """Places in the view of a text, as places in the text."""
     if "\r\n" not in text:
         return places
+    # In the view each of these pairs is one character.
     ends: list[int] = []
     at = text.find("\r\n")
     while at >= 0:
@@ -189,6 +191,7 @@ def _merged(old: Sequence[Row], text: str, file: TextFile, path: str, *, first: 
             end = row.end or end
             yield row.raw
             continue
+        # A line that was changed keeps the end of the one it replaces; a new one ends like the line above.
         place = old[stood[at]].end if at in stood else row.end if row is not None else ""
         if not place and at == 0 and not first:
             following = next((old[index].end for _, index in sorted(same.items()) if old[index].end), "")
@@ -200,6 +203,7 @@ def _merged(old: Sequence[Row], text: str, file: TextFile, path: str, *, first: 
 def _law(path: str, text: bytes, file: TextFile) -> str:
     """The codec of the new text: the file's own, unless what its language declares has changed."""
     before, after = declared(path, file.body), declared(path, text)
+    # Not changed, overruled by a byte order mark, or wrong before: the file stays in what it is written in.
     if before == after or file.bom or (before and before != file.encoding):
         return file.encoding
     return after or "utf_8"

@@ -21,6 +21,7 @@ _VOTERS = 24
 """Files that say what a repository is written in."""
 _CONFIDENT = 64
 """Bytes beyond ASCII from which on the detector is believed more than the rest of the repository."""
+# UTF-32's mark in little endian begins with that of UTF-16: the longer one is tried first.
 _BOMS = (
     (codecs.BOM_UTF8, "utf_8"),
     (codecs.BOM_UTF32_LE, "utf_32_le"),
@@ -171,10 +172,12 @@ def decoded(data: bytes, path: str = "", charsets: Charsets = _NONE) -> TextFile
         bom = b""
     body = data[len(bom) :]
     head = body[:SNIFFED]
+    # What a file declares is what its own tools obey, also where its bytes are valid UTF-8 by chance.
     if not bom and (law := declared(path, body)) and law != "utf_8" and (file := _exact(body, law)):
         return file if b"\0" not in head else None
     if b"\0" in head:
         return None if bom else wide_text(body, charsets.of(path))
+    # ISO-2022 is ASCII by its bytes; an escape sequence says what they stand for.
     if body.isascii() and b"\x1b$" not in body:
         return TextFile(body.decode("ascii"), "utf_8" if bom else _for_more(body, path, charsets), bom, body)
     try:
@@ -225,11 +228,13 @@ def hinted(path: str, body: bytes) -> str:
 def _legacy(body: bytes, bom: bytes, path: str, charsets: Charsets) -> TextFile | None:
     """Read what is not UTF-8."""
     strange = len(body) - len(body.translate(None, bytes((*range(1, 8), *range(14, 27), *range(28, 32), 127))))
+    # One byte in a hundred that is no text: noise in any encoding.
     if strange * 100 > len(body):
         return None
     lenient = body.decode(errors="surrogateescape")
     broken = sum(1 for c in lenient if "\udc80" <= c <= "\udcff")
     valid = sum(1 for c in lenient if c > "\x7f") - broken
+    # Mostly UTF-8: a file in two encodings, as after a paste, is read line by line.
     if bom or valid >= 2 * broken:
         other = charsets.dominant or "cp1252"
         rows = (_by_line(piece, other) for piece in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", body))
@@ -317,6 +322,7 @@ def dominant(files: Mapping[str, bytes], declared_by: Charsets) -> str:
         else:
             silent.append(data)
     short: list[bytes] = []
+    # Files from all over the tree: those that are next to each other are alike.
     for data in silent[:: max(1, len(silent) // _VOTERS)]:
         sample = _telling(data, _PER_FILE)
         name = _by_look(sample) or (next(_detected(sample), "") if _many(sample) else "")

@@ -221,6 +221,7 @@ def fitted_change(change: CodeChange, edits: Sequence[NumberedEdit], texts: Mapp
             problems.append(replace(fitted, number=each.number))
             continue
         text, exact_edits, note = fitted
+        # The next edit of this file is found in what this one left.
         files[edit.path] = text
         exact += exact_edits
         if note:

@@ -29,6 +29,7 @@ class LinearPattern:
             match = self._compiled.search(text, at)
             if match is None:
                 return
+            # A line counts once: the search goes on behind its end.
             yield text.rfind(b"\n", 0, match.start()) + 1
             at = text.find(b"\n", match.start()) + 1
             if not at:

@@ -38,6 +38,7 @@ def read_json(data: bytes) -> Any:
         raise OddJson(f"is nested deeper than {MOST_DEPTH} levels") from None
     except json.JSONDecodeError as error:
         raise OddJson(f"is no JSON: {error}") from None
+    # Most JSON is flat and plain: only what may be odd is walked through.
     if text.count("{") + text.count("[") > MOST_DEPTH or ODD_TEXT.search(data):
         # Look at every string and at how deep it goes, without going deep ourselves.
         waiting: list[tuple[Any, int]] = [(value, 0)]

@@ -118,12 +118,12 @@ class ChangeRunner:
         runs = [await self.run(state, work.workspace, command) for command in change.cmd_instructions]
         if runs and change.cmd_outputs and all(run.ok for run in runs):
             try:
-                made, missing = await work.keep(change.cmd_outputs)
+                created, missing = await work.keep(change.cmd_outputs)
             except Refused as error:
                 return refused(replace(attempt, runs=tuple(runs)), error)
-            kept = ", ".join(made[:20]) or "nothing"
-            announce("note", f"Kept of what the commands made: {kept}", files=made[:500], missing=missing)
-            touched = list(dict.fromkeys((*touched, *made)))
+            named = ", ".join(created[:20]) or "nothing"
+            announce("note", f"Kept of what the commands made: {named}", files=created[:500], missing=missing)
+            touched = list(dict.fromkeys((*touched, *created)))
         return replace(attempt, touched=tuple(touched[:500]), runs=tuple(runs))
 
     async def run(

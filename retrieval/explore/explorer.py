@@ -132,6 +132,7 @@ class Explorer:
         if how == "name":
             return await asyncio.to_thread(self._name, query.strip(), texts)
         try:
+            # The answer is lines, so ``^`` and ``$`` are theirs.
             pattern = linear(f"(?m){query}")
         except ValueError as error:
             raise Refused(
@@ -156,6 +157,7 @@ class Explorer:
             searched = select_files(await self._paths(), limit=MAX_FILES)
             reading = BoundedReader(reads=self.reads, clock=self.clock)
             self._texts = dict(await reading.texts(searched, until=self.clock() + _READ_S))
+        # Vendored and generated files are searched where somebody names their folder.
         if missing := [path for path in paths[:_OUTLINED] if path not in self._texts and path not in self._unread]:
             reading = BoundedReader(reads=self.reads, clock=self.clock)
             self._texts |= dict(await reading.texts(missing, until=self.clock() + _READ_S))
@@ -240,6 +242,7 @@ class Explorer:
         ends = time.thread_time() + _SEARCH_S
         complete = True
         for path, data in _ordered(texts):
+            # Bounded by matches and by time: a pattern may match every line of a large tree.
             if counts.total() >= COUNTED or time.thread_time() > ends:
                 complete = False
                 break

@@ -14,8 +14,8 @@ _NAMES = 12
 """Definitions of one file that are named in the outline of its folder."""
 
 
-def numbered(path: str, lines: Sequence[str], first: int, last: int, wanted: int = 0, *, room: int = SHOWN) -> str:
-    """Lines ``first`` to ``last`` (from 1, inclusive) of those up to ``wanted``, numbered, as many as have room."""
+def numbered(path: str, lines: Sequence[str], first: int, last: int, until: int = 0, *, room: int = SHOWN) -> str:
+    """Lines ``first`` to ``last`` (from 1, inclusive) of those up to ``until``, numbered, as many as have room."""
     out: list[str] = []
     for number in range(first, last + 1):
         line = _short(lines[number - 1])
@@ -25,7 +25,7 @@ def numbered(path: str, lines: Sequence[str], first: int, last: int, wanted: int
         out.append(f"{number:>6} {line}")
     shown = first + len(out) - 1
     head = f"{path}, lines {first}-{shown} of {len(lines)}:"
-    more = f"\n… go on with {path}:{shown + 1}-{wanted}" if shown < wanted else ""
+    more = f"\n… go on with {path}:{shown + 1}-{until}" if shown < until else ""
     return "\n".join([head, *out]) + more
 
 
