@@ -1,4 +1,4 @@
-"""Find the command that proves a repository works, from its file names and a few manifests. Pure."""
+"""Acceptance command: what proves that a repository works, from its file names and a few manifests. Pure."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What an agent proposes: whole files, single edits, and commands to run."""
+"""Changes as an agent proposes them: whole files, single edits, and commands to run."""
 
 from typing import Annotated, Literal
 

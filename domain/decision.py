@@ -1,4 +1,4 @@
-"""How dangerous something is, who must agree to it, and what they said."""
+"""Decisions: how dangerous something is, who must agree to it, and what they said."""
 
 from datetime import datetime
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""The errors of the house, as a tree by who can act.
+"""Errors, as a tree by who can act.
 
     SignoffError                code, message, hint
     ├── Transient               try again, nothing is wrong with the request
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class SignoffError(Exception):
-    """Anything the house reports to a person. ``code`` never changes once released."""
+    """Anything that is reported to a person. ``code`` never changes once released."""
 
     code: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1

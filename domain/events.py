@@ -1,4 +1,4 @@
-"""What happened in a run, in the past tense: what progress lines, streams and golden traces are made of."""
+"""Events of a run, in the past tense: what progress lines, streams and golden traces are made of."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What was seen: commands that ran, tests that were counted, findings drawn from them.
+"""Evidence: commands that ran, tests that were counted, findings drawn from them.
 
 A command that failed is a value of this module. A sandbox that could not run it is an exception.
 """

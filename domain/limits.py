@@ -1,4 +1,4 @@
-"""Say when a run has to stop: spent budgets and loops. Pure."""
+"""Limits of a run: when it has to stop, for spent budgets and for loops. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What passes between the nodes of one run, and nobody else."""
+"""Progress of a run: what passes between its nodes."""
 
 from typing import Annotated
 

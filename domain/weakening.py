@@ -1,4 +1,4 @@
-"""Name what a change does to the tests that judge it: deleted, skipped or weakened. Pure (G5)."""
+"""Weakening of tests: what a change deletes, skips or weakens of the tests that judge it. Pure (G5)."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What goes wrong by itself may get better by itself: a node is tried again, and what failed was paid for (F6, G7)."""
+"""Retry of nodes: what goes wrong by itself may get better by itself, and what failed was paid for (F6, G7)."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ FIRST_S, LONGEST_S = 0.5, 30.0
 Pause = Callable[[float], Awaitable[None]]
 
 
-def patient(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
+def retried(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
     """Return ``node`` so that it is tried again after a ``Transient`` error, and after no other.
 
     The next attempt knows what the one before it used: LangGraph's own retry policy would give it the state as it

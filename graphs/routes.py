@@ -1,4 +1,4 @@
-"""Every arrow of the graph, as pure functions of the state."""
+"""Routes: every conditional edge of the graph, as a pure function of the state."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar

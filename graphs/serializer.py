@@ -1,4 +1,4 @@
-"""What a checkpoint may be made of: our values and nothing else, so that bytes cannot choose a class."""
+"""Serializer of checkpoints: they are made of our values and nothing else, so that bytes cannot choose a class."""
 
 from dataclasses import fields, is_dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""A span, a log line and two events for every node (C6, A5).
+"""Spans of nodes, and a log line and two events for every visit (C6, A5).
 
 We wrap nodes ourselves: auto-instrumentation starts a new trace after every pause and writes whole
 states into spans (see docs/tracing.md).

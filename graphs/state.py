@@ -1,4 +1,4 @@
-"""Every channel of a run. Each node sees the slice it declares and no more (see tests/architecture)."""
+"""State: every channel of a run. Each node sees the slice it declares and no more (see tests/architecture)."""
 
 from typing import Annotated, TypedDict
 

@@ -1,4 +1,4 @@
-"""What a run's readers must not see: the masker of a repository, and the way back when an edit is applied."""
+"""Maskers of repositories: what a run's readers must not see, and the way back when an edit is applied."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Open the ballot. Asking twice finds the same one, so a crash here asks nobody twice."""
+"""Ask for a signature: open the ballot. Asking twice finds the same one, so a crash here asks no person twice."""
 
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict

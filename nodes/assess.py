@@ -1,4 +1,4 @@
-"""Say exactly what wants to happen, and how risky it is. The model has no say in this."""
+"""Assess an action: what would happen, to the byte, and how risky that is. The model has no say in this."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""Hand the work over, exactly once, exactly what was signed (G1, G2)."""
+"""Deliver the work, exactly once, exactly what was signed (G1, G2)."""
 
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict

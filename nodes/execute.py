@@ -1,4 +1,4 @@
-"""Make the change: one turn of the coder, or its one answer; rated, applied, and run in the sandbox."""
+"""Execute a step: one turn of the coder, or its one answer; rated, applied, and run in the sandbox."""
 
 from dataclasses import dataclass
 

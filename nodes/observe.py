@@ -1,4 +1,4 @@
-"""Turn what happened into evidence: reports, findings, loops. No model is asked here."""
+"""Observe what happened, as evidence: reports, findings, loops. No model is asked here."""
 
 import hashlib
 from collections.abc import Sequence

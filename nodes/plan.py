@@ -1,4 +1,4 @@
-"""Decide how to do it: see what fails now, gather context, ask the planner."""
+"""Plan the work: see what fails now, gather context, ask the planner."""
 
 from dataclasses import dataclass, replace
 from functools import partial

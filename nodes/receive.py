@@ -1,4 +1,4 @@
-"""Take a task in: check it, pin what it is about, find out how it will be judged."""
+"""Receive a task: check it, pin what it is about, find out how it will be judged."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

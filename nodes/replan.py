@@ -1,4 +1,4 @@
-"""The evidence says the plan is wrong: ask for another, three times at most."""
+"""Replan where the evidence says that the plan is wrong, three times at most."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
+"""Review a change: prove it on a clean checkout, look for weakened tests, then have a reviewer read it (G5)."""
 
 import asyncio
 import re

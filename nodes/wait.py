@@ -1,4 +1,4 @@
-"""Wait for the humans. Nothing else happens here: the node is replayed from its first line on resume.
+"""Wait for the signers. Nothing else happens here: the node is replayed from its first line on resume.
 
 A resume value carries no authority: it may be a double click, or meant for an earlier question. The
 ballot in the database is read again, and only what stands there counts.

@@ -2,8 +2,8 @@
 
 ``person`` is an equivalence: case, compatibility forms, characters that nobody sees and letters of other alphabets
 that look the same make no second human. Plain ASCII names are apart unless they differ by case or by spaces: `user1`
-and `userl` are two colleagues, whom their directory named so. ``alike`` goes further for characters that could be any
-of ``i l 1 |`` or ``o 0``: nobody passes for either colleague with one of those.
+and `userl` are two people, whom their directory named so. ``alike`` goes further for characters that could be any
+of ``i l 1 |`` or ``o 0``: nobody passes for either of them with one of those.
 """
 
 import unicodedata

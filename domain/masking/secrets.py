@@ -1,4 +1,4 @@
-"""Where secrets stand in a text: tokens by their form, keys in blocks, values by the names they are given to.
+"""Secrets in a text: tokens by their form, keys in blocks, values by the names they are given to.
 
 Linear in the length of the text: every search starts at a hint, and every repetition has a bound. A span never holds a
 line end, so that a text keeps its lines whatever is put in the place of one.

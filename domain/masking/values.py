@@ -1,4 +1,4 @@
-"""Tells a secret value from a name, a path, an expression or a word that stands for one."""
+"""Secret values, told from a name, a path, an expression or a word that stands for one."""
 
 import math
 import re

@@ -1,6 +1,6 @@
 """Untrusted text, parsed at a cost that its length bounds: Python, JSON, YAML and numbers. Pure.
 
-Whoever writes a repository, a test's output or a model's answer chooses these texts. What is too deep or too large
+Who writes a repository, a test's output or a model's answer chooses these texts. What is too deep or too large
 for a parser is an answer of its own here, never a crash of the process and never a stack that runs out.
 """
 

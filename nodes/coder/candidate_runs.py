@@ -1,4 +1,4 @@
-"""Run candidates side by side, each on a fork of its own, and say what came of it (F4)."""
+"""Candidate runs: side by side, each on a fork of its own, and the evidence that comes of it (F4)."""
 
 import asyncio
 import time

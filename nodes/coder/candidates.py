@@ -1,4 +1,4 @@
-"""Ask the providers for a change; with several answers, run each and rank by evidence (F4)."""
+"""Candidates: the changes that providers propose; of several each is run, and evidence ranks them (F4)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Have the reviewer rate candidates that no test can tell apart (F4). One call, whatever their number."""
+"""Judge of candidates that no test can tell apart: the reviewer rates them (F4). One call, whatever their number."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The slices of the state that the coder reads and writes."""
+"""Slices of the state that the coder reads and writes."""
 
 from typing import NotRequired, TypedDict
 
