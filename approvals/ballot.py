@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Action, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote, people, value
+from domain import Action, Reason, Requirement, Risk, Tier, Verdict, value
+from domain.decision import BallotState, Choice, Vote
+from domain.identity import people
 
 Surface = Literal["terminal", "http", "hook", "page", "langgraph"]
 Diff = Annotated[str, Field(max_length=4_000_000)]

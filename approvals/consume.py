@@ -7,7 +7,8 @@ from datetime import datetime
 from approvals.ballot import Ballot, Grant
 from approvals.errors import Code, refusal
 from approvals.quorum import counts, effective, involved, outcome
-from domain import BallotState, Refused
+from domain import Refused
+from domain.decision import BallotState
 
 Roles = Mapping[str, frozenset[str]]
 """Subject → the roles they hold now."""

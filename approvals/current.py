@@ -8,7 +8,8 @@ from approvals.ballot import Ballot, Revision, Voter
 from approvals.contract import People
 from approvals.errors import refusal
 from approvals.quorum import among_several, awaits
-from domain import Requirement, alike
+from domain import Requirement
+from domain.identity import alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

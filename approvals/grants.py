@@ -10,7 +10,8 @@ import rfc8785
 from approvals.ballot import Ballot, Grant, Terms, Voter
 from approvals.errors import refusal
 from approvals.quorum import effective, involved, may_vote
-from domain import TIERS, Action, person
+from domain import TIERS, Action
+from domain.identity import person
 
 _GRANTS = UUID("0b9a6f1e-3f57-5f0e-8a47-0c2f5f6f7c55")
 LEAVABLE = frozenset({"content", "base_commit"})

@@ -14,7 +14,9 @@ from approvals.ballot import Ballot, Decision, Terms
 from approvals.digest import canonical
 from approvals.errors import refusal
 from approvals.rendering import one_line
-from domain import Action, Choice, Refused, redacted, value
+from domain import Action, Refused, value
+from domain.decision import Choice
+from domain.identity import redacted
 
 _MAX_COMMENT = 10_000
 _ACTION = TypeAdapter(Action)

@@ -13,7 +13,9 @@ from approvals.ballot import Ballot, Decision, Grant, Request, Revision, Voter
 from approvals.digest import action_digest, ballot_id, context_digest
 from approvals.errors import refusal
 from approvals.quorum import effective, involved, may_vote, outcome, repeats, undecided
-from domain import TIERS, Action, Risk, Tier, Vote, person, respelled
+from domain import TIERS, Action, Risk, Tier
+from domain.decision import Vote
+from domain.identity import person, respelled
 
 SWITCHES = frozenset({"force", "force_with_lease", "delete", "mirror", "follow_tags", "amend"})
 """Arguments whose absence does strictly less; ``dry_run`` and the like are not among them."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import rfc8785
 from pydantic import Field, TypeAdapter, model_validator
 
-from domain import TIERS, Refused, Requirement, Tier, value, yaml_value
+from domain import TIERS, Refused, Requirement, Tier, value
+from domain.text import yaml_value
 
 Mode = Literal["solo", "team"]
 """``solo``: one person alone at a terminal. ``team``: four eyes, always."""

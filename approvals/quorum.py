@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from approvals.ballot import Ballot, Decision, Voter
 from approvals.errors import refusal
-from domain import BallotState, Refused, Requirement, Vote, alike, people, person
+from domain import Refused, Requirement
+from domain.decision import BallotState, Vote
+from domain.identity import alike, people, person
 
 LIVE: frozenset[BallotState] = frozenset({"pending", "approved"})
 

@@ -9,7 +9,8 @@ import unicodedata
 from typing import Literal
 
 from approvals.digest import canonical
-from domain import Action, redacted, value
+from domain import Action, value
+from domain.identity import redacted
 
 _INVISIBLE = frozenset(
     chr(code)

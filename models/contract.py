@@ -22,7 +22,9 @@ from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from domain import Broken, FailureKind, Name, Spent, Task, value
+from domain import Broken, Spent, Task, value
+from domain.evidence import FailureKind
+from domain.work import Name
 
 T = TypeVar("T")
 

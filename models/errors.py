@@ -4,16 +4,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from domain import (
-    ContextTooLong,
-    RateLimited,
-    Refused,
-    SignoffError,
-    Unavailable,
-    Unreadable,
-    json_value,
-    whole_number,
-)
+from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailable, Unreadable
+from domain.text import json_value, whole_number
 
 _CONTEXT = re.compile(
     r"context_length_exceeded|maximum context length|context (window|size|length)|exceed_context_size"

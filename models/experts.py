@@ -14,7 +14,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain import Name, Prose, value
+from domain import value
+from domain.work import Name, Prose
 
 GENERAL = "code_general"
 HOME = 1.25

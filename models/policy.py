@@ -10,7 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from domain import Line, Name, Refused, value
+from domain import Refused, value
+from domain.work import Line, Name
 from models.contract import TIERS, Tier
 from models.yaml import parse_yaml
 

@@ -10,7 +10,9 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
+from domain import CodeChange, CommandRun, value
+from domain.change import Hunk
+from domain.work import Name, Prose
 from models.contract import CodeForm, Listener, Message, Model, ModelSettings, Question, Usage
 from models.dialects import single
 

@@ -9,7 +9,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from domain import Broken, Candidate, TestReport, value
+from domain import Broken, value
+from domain.evidence import Candidate, TestReport
 
 Measure = Callable[[Candidate], float]
 

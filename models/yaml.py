@@ -7,7 +7,8 @@ from typing import TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from domain import Refused, YamlLoader, yaml_excess
+from domain import Refused
+from domain.text import YamlLoader, yaml_excess
 
 T = TypeVar("T")
 

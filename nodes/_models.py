@@ -7,7 +7,9 @@ from typing import Protocol, TypedDict, TypeVar
 
 from pydantic import TypeAdapter
 
-from domain import QUESTION, FailureKind, Requirement, Spent, Task, Tier, ensure_within
+from domain import Requirement, Spent, Task, Tier
+from domain.evidence import FailureKind
+from domain.limits import QUESTION, ensure_within
 from models import (
     Message,
     Model,

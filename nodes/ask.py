@@ -1,11 +1,12 @@
-"""Open the ballot. Asking twice finds the same one, so a crash here asks nobody twice."""
+"""Ask for a signature: open the ballot. Asking twice finds the same one, so a crash here asks no person twice."""
 
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from approvals import Ballots, Request
-from domain import Action, Pending, Requirement, Risk, Task, Verdict
+from domain import Action, Requirement, Risk, Task, Verdict
 from domain.masking import Masker
+from domain.progress import Pending
 from nodes._events import announce
 from nodes._masking import Masks
 

@@ -8,7 +8,7 @@ from typing import Literal
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from domain import weakened
+from domain.weakening import weakened
 from risk.files import FileRater
 from risk.signals import Signal, shown
 

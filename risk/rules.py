@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain import TIERS, Profile, Tier
+from domain import TIERS, Tier
+from domain.work import Profile
 from risk.executed import Executed, executed_files
 from risk.grammar import ProgramGrammar, Programs, default_programs
 from risk.yaml import LINE, bad, line_of, numbered

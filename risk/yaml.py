@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import yaml
 
-from domain import Refused, YamlLoader, yaml_excess
+from domain import Refused
+from domain.text import YamlLoader, yaml_excess
 
 LINE = "__line__"
 

@@ -57,8 +57,8 @@ class PendingRequest:
             self.answer.exception()  # whoever waits gets it; nobody waiting is fine too
 
 
-class Channel:
-    """Requests and answers over a wire."""
+class RunnerChannel:
+    """Requests to the runner (PID 1 of a sandbox) and its answers, any number at once over one wire."""
 
     def __init__(self, wire: Wire, key: bytes) -> None:
         self._wire = wire

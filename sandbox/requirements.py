@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from domain import python_tree
+from domain.text import python_tree
 
 GROUPS = frozenset(("test", "tests", "testing", "dev", "develop", "development", "ci"))
 """Optional groups that tests usually need."""

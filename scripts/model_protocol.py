@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from domain import CodeChange, Plan, Review, Scores
+from domain import CodeChange, Plan, Review
+from domain.change import Scores
 from models.clients.contract import schema_of
 
 PAGE = ROOT / "docs" / "model-protocol.md"

@@ -12,7 +12,8 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from approvals import visible
-from domain import Ending, Proof, Spent
+from domain import Ending, Spent
+from domain.evidence import Proof
 from models.wrappers import RoutingDecision
 from service.runs.runs import Run, RunState
 

@@ -17,7 +17,9 @@ import httpx
 import structlog
 from pydantic import Field
 
-from domain import Choice, Proof, Refused, Review, SignoffError, Spent, Transient, Verdict, value
+from domain import Refused, Review, SignoffError, Spent, Transient, Verdict, value
+from domain.decision import Choice
+from domain.evidence import Proof
 from telemetry.identity import trace_id
 from telemetry.redact import Redactor
 

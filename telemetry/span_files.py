@@ -21,7 +21,8 @@ import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from domain import Refused, json_value
+from domain import Refused
+from domain.text import json_value
 from telemetry.span_tree import SpanNode, build_tree, spans_of
 
 # No dot in front: ``..`` would lead out of the folder.

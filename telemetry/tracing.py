@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Tracer
 
-from domain import BallotState, Tier
+from domain import Tier
+from domain.decision import BallotState
 from telemetry.identity import Identity, beginning, part_before, run_context
 from telemetry.otlp import Destination, OtlpExporter
 from telemetry.redact import Redactor

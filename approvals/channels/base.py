@@ -21,7 +21,9 @@ from approvals.ballot import Comment
 from approvals.errors import refusal
 from approvals.events import Notification, Topic
 from approvals.storage.replay_guard import HookAnswer
-from domain import Choice, OddJson, Refused, Tier, read_json, value
+from domain import Refused, Tier, value
+from domain.decision import Choice
+from domain.text import OddJson, read_json
 
 DELAYS: tuple[timedelta, ...] = (
     timedelta(0),

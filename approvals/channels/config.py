@@ -9,7 +9,9 @@ from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
 from approvals.channels.base import Subscriptions, WebhookEndpoint
 from approvals.channels.inbound import Integration
 from approvals.channels.registry import renderer_of
-from domain import Refused, alike, respelled, value, yaml_value
+from domain import Refused, value
+from domain.identity import alike, respelled
+from domain.text import yaml_value
 
 _FILE = "file:"
 

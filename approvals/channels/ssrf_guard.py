@@ -12,7 +12,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
-from domain import Refused, Transient, globally_reachable, value
+from domain import Refused, Transient, value
+from domain.identity import globally_reachable
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -22,7 +22,8 @@ from approvals.storage import rows
 from approvals.storage.tables import ballots, kills
 from approvals.storage.unit_of_work import BallotUnitOfWork, Journal, Mailing, count, ensure_alive, is_killed
 from database import reading, writing
-from domain import BallotState, Tier
+from domain import Tier
+from domain.decision import BallotState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

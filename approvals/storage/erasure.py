@@ -6,7 +6,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from approvals.storage.tables import ballots, grants, kills, votes
-from domain import person
+from domain.identity import person
 
 
 async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) -> int:

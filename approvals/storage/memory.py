@@ -15,7 +15,8 @@ from approvals.errors import refusal
 from approvals.events import HOUSE, AuditFact, Notification, fact, killed_fact, letter, refused_fact
 from approvals.pagination import after, place
 from approvals.quorum import LIVE, among_several, effective
-from domain import BallotState, Refused
+from domain import Refused
+from domain.decision import BallotState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

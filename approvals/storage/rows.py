@@ -13,7 +13,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from approvals.ballot import Ballot, Grant
 from approvals.storage.tables import ballots, grants, votes
 from database import micros
-from domain import Action, BallotState, Requirement, Risk, Vote, person
+from domain import Action, Requirement, Risk
+from domain.decision import BallotState, Vote
+from domain.identity import person
 
 _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
 _BALLOT, _VOTE, _GRANT = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant)

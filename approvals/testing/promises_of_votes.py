@@ -7,7 +7,7 @@ from datetime import timedelta
 from approvals.ballot import Terms, Voter
 from approvals.digest import action_digest
 from approvals.testing.rehearsal import Stage, action, expect, no, question, refuses, yes
-from domain import BallotState
+from domain.decision import BallotState
 
 
 async def asking_again_finds_the_same_ballot(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.repair.case import Case
-from domain import Hunk
+from domain.change import Hunk
 
 SUITE = Path(__file__).parent / "suites" / "projects"
 HELD = frozenset(("gates", "post", "textkit"))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 from uuid import uuid4
 
-from domain import CutOff, Refused, SignoffError, Unavailable, Unreadable, value
+from domain import Refused, SignoffError, Unavailable, Unreadable, value
+from domain.errors import CutOff
 from models.clients.contract import (
     AnswerSchema,
     Delta,

@@ -22,7 +22,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from domain import Broken, Refused, SignoffError, Unavailable, Unreadable, whole_number
+from domain import Broken, Refused, SignoffError, Unavailable, Unreadable
+from domain.text import whole_number
 from models.clients.contract import (
     AnswerSchema,
     Delta,

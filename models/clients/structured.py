@@ -17,7 +17,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain import Plan, Refused, check_plan, value
+from domain import Plan, Refused, value
+from domain.work import check_plan
 from models.clients.contract import schema_of
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from domain import EditBlock
+from domain.coder import EditBlock
 from models.dialects import markers
 from models.dialects.fences import Block
 

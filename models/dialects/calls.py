@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
 
-from domain import json_value
+from domain.text import json_value
 from models.clients.structured import embedded
 from models.dialects.reading import Reading, checked
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from domain import CoderAction, DoneAction, EditAction, EditBlock, OpenAction, SignoffError, python_tree
+from domain import SignoffError
+from domain.coder import CoderAction, DoneAction, EditAction, EditBlock, OpenAction
+from domain.text import python_tree
 from models.clients.chat import open_chat
 from models.clients.contract import ModelEndpoint
 from models.clients.probe import Dialogue, Probe, probe

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain import EditBlock
+from domain.coder import EditBlock
 
 _LEAST = 5
 _WORDS = r"[ \t]{0,9}(?:SEARCH|FIND|ORIGINAL|OLD|BEFORE|HEAD)\b.{0,40}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain import CoderAction
+from domain.coder import CoderAction
 from models.clients.structured import explained
 
 LONGEST_THOUGHT = 20_000

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from domain import CodeChange, DoneAction, EditAction, EditBlock, FileEdit, RunAction
+from domain import CodeChange, FileEdit
+from domain.coder import DoneAction, EditAction, EditBlock, RunAction
 from models.clients import structured
 from models.dialects import text
 from models.dialects.blocks import ParsedBlock

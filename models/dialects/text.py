@@ -13,18 +13,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from domain import (
-    AskAction,
-    CodeChange,
-    CoderAction,
-    DoneAction,
-    EditAction,
-    EditBlock,
-    FileEdit,
-    OpenAction,
-    RunAction,
-    SearchAction,
-)
+from domain import CodeChange, FileEdit
+from domain.coder import AskAction, CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
 from models.clients import structured
 from models.dialects import markers
 from models.dialects.blocks import VERBS, ParsedBlock, parse_block, place_of

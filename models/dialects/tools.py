@@ -9,17 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from domain import (
-    AskAction,
-    CoderAction,
-    DoneAction,
-    EditAction,
-    EditBlock,
-    OpenAction,
-    RunAction,
-    SearchAction,
-    json_value,
-)
+from domain.coder import AskAction, CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.text import json_value
 from models.contract import Tool, ToolCall
 from models.dialects import text
 from models.dialects.calls import called, example, tool_named

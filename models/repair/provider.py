@@ -13,7 +13,9 @@ from time import monotonic
 from typing import Any, cast
 from uuid import uuid4
 
-from domain import CodeChange, CommandRun, FileEdit, Refused, json_value, read_report
+from domain import CodeChange, CommandRun, FileEdit, Refused
+from domain.reports import read_report
+from domain.text import json_value
 from models.contract import Listener
 from models.providers import Bench, ChangeRequest, Proposal
 from models.repair.bundle import bundle

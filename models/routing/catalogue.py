@@ -9,7 +9,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from domain import FailureKind, Line, Name, Refused, value
+from domain import Refused, value
+from domain.evidence import FailureKind
+from domain.work import Line, Name
 from models.contract import TIERS, CodeForm, DialectName, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
 from models.policy import Entitlement, HeldEntitlement, ModelPolicy, entitlement_named, entitlement_of

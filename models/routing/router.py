@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Exhausted, FailureKind, Refused, SignoffError, Unavailable, value
+from domain import Exhausted, Refused, SignoffError, Unavailable, value
+from domain.evidence import FailureKind
 from models.contract import (
     TIERS,
     Message,

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 from pydantic import Field
 from sqlalchemy import ColumnElement, RowMapping, case, desc, func, insert, select
 
-from domain import Name, SignoffError, value
+from domain import SignoffError, value
+from domain.work import Name
 from models.contract import Price, Question, Reply, Usage, Wrapper, metered
 from models.tables import DECISIONS, NANO, Database
 

@@ -16,7 +16,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from domain import SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.contract import Check, Spec
 from sandbox.docker import api as engine_api
 from sandbox.docker import errors
@@ -141,7 +141,7 @@ class Docker:
         wire = await over(raw)
         # It goes in through standard input: arguments and variables of PID 1 could be read in the sandbox.
         key = secrets.token_bytes(32)
-        channel = Channel(wire, key)
+        channel = RunnerChannel(wire, key)
         try:
             await self._call(spec, partial(engine_api.start, container))
             text = sources().encode()

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from domain import CommandRun, Output, Profile, Refused, SandboxLost
-from sandbox.channel import Answer, Channel
+from domain import CommandRun, Refused, SandboxLost
+from domain.evidence import Output
+from domain.work import Profile
+from sandbox.channel import Answer, RunnerChannel
 from sandbox.contract import REPO, Heard
 from sandbox.egress.gateway import EgressGateway
 from sandbox.paths import absolute
@@ -30,7 +32,7 @@ class RemoteSandbox:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: RunnerChannel,
         *,
         sandbox_id: str,
         image_digest: str,

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from domain import CommandRun, SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.egress.policy import Egress, check_rules
 from sandbox.egress.proxy import Proxy, Witness
 from sandbox.egress.tunnel import EgressTunnel
@@ -32,7 +32,7 @@ class EgressGateway:
         self._tunnel: EgressTunnel | None = None
         self.environment: dict[str, str] = {}
 
-    async def open(self, sandbox: CommandRunner, channel: Channel, run: str) -> None:
+    async def open(self, sandbox: CommandRunner, channel: RunnerChannel, run: str) -> None:
         """Let commands reach what the rules allow. Raises ``Refused`` or ``SandboxLost``."""
         rules = check_rules(self._rules)
         if self._proxy is None:

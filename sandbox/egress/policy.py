@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Refused, globally_reachable, value
+from domain import Refused, value
+from domain.identity import globally_reachable
 
 _HOST = re.compile(r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _NUMERIC = re.compile(r"^(0x[0-9a-f]*|\d+)$")

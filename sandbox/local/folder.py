@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
-from domain import CommandRun, Output, Profile, Refused, SandboxLost
+from domain import CommandRun, Refused, SandboxLost
+from domain.evidence import Output
+from domain.work import Profile
 from sandbox.contract import REPO, Heard
 from sandbox.inside import files
 from sandbox.inside.frames import CHUNK

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from domain import Refused, redacted
+from domain import Refused
+from domain.identity import redacted
 from sandbox.git import LISTING, GitFailed, GitStopped, git
 from sandbox.revisions import Pinned
 from sandbox.source.files import FileUnreadable, read_bounded

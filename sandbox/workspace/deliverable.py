@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from domain import CodeChange, LeftOut, Refused, SandboxLost
+from domain import CodeChange, Refused, SandboxLost
+from domain.evidence import LeftOut
 from sandbox.git import FILE, LINK, TreeEntry, write_object
 from sandbox.paths import inside_repo
 from sandbox.revisions import Snapshot

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from domain import Hunk, Refused
+from domain import Refused
+from domain.change import Hunk
 from sandbox.git import GitFailed, git
 from sandbox.revisions import Pinned
 from sandbox.source import borrowed, is_url, locate

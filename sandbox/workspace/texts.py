@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from domain import DECLARING, Charsets, Refused, TextFile, declarations, decoded, dominant, matching
+from domain import Refused
+from domain.text import DECLARING, Charsets, TextFile, declarations, decoded, dominant, matching
 from sandbox.workspace.store import Store
 
 _SAMPLED = 2_000

@@ -7,7 +7,9 @@ snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs no
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from domain import Charsets, CodeChange, CommandRun, Profile, Refused, SandboxLost, decoded
+from domain import CodeChange, CommandRun, Refused, SandboxLost
+from domain.text import Charsets, decoded
+from domain.work import Profile
 from sandbox.contract import REPO, Heard, Sandbox
 from sandbox.packs import MAX_PACK
 from sandbox.revisions import Pinned, Snapshot

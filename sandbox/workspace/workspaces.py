@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from domain import CommandRun, Profile, SandboxLost
+from domain import CommandRun, SandboxLost
+from domain.work import Profile
 from sandbox.contract import Backend, Spec
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.workspace.shell import shell

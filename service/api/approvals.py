@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from approvals import Ballot, Decision, Terms, read_resume, refusal
 from approvals.channels import voted_answer
-from domain import BallotState, redacted
+from domain.decision import BallotState
+from domain.identity import redacted
 from service.api.dependencies import ApprovalReader, Caller, TheContext, answer
 from service.auth.principal import Principal
 from service.wiring.server import ServerContext

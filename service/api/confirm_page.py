@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from approvals import Ballot, Decision, Terms, refusal
 from approvals.channels import PAGE_HEADERS, LinkTicket, render_page
-from domain import SignoffError, person
+from domain import SignoffError
+from domain.identity import person
 from service.api.dependencies import COOKIE, TheContext, identify, open_session
 from service.auth.principal import Principal
 from service.errors import refuse

@@ -11,7 +11,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain import ODD_TEXT, OddJson, Refused, SignoffError, read_json
+from domain import Refused, SignoffError
+from domain.text import ODD_TEXT, OddJson, read_json
 from service.api.errors import problem
 from service.errors import refuse
 

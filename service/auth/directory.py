@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import reading, writing
-from domain import alike, person, respelled
+from domain.identity import alike, person, respelled
 from service.errors import refuse
 from service.tables import METADATA
 

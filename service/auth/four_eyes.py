@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Clock, Mode, Policy, Voter
 from database import reading, writing
-from domain import Requirement, Tier, alike
+from domain import Requirement, Tier
+from domain.identity import alike
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, Members
 

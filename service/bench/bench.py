@@ -12,7 +12,9 @@ from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter
 
-from domain import Line, Name, Prose, Refused, SignoffError, Task, value, yaml_value
+from domain import Refused, SignoffError, Task, value
+from domain.text import yaml_value
+from domain.work import Line, Name, Prose
 from service.cli.fix import FixRequest, lay_out
 from service.settings import Settings
 from service.wiring.application import Application, open_application

@@ -18,20 +18,12 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
-from domain import (
-    Attempt,
-    Charsets,
-    FailureKind,
-    Line,
-    Prose,
-    Refused,
-    Task,
-    decoded,
-    failure_kind,
-    find_acceptance,
-    value,
-    written,
-)
+from domain import Refused, Task, value
+from domain.acceptance import find_acceptance
+from domain.evidence import FailureKind
+from domain.progress import Attempt
+from domain.text import Charsets, decoded, failure_kind, written
+from domain.work import Line, Prose
 from models.contract import SelectionContext
 from models.routing import ProviderOrder
 from service.cli.logged_tests import has_tests, remade

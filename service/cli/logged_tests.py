@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from domain import python_tree
+from domain.text import python_tree
 
 _TEST = re.compile(r"(^|/)(tests?/.*|test_[^/]*|[^/]*_test|tests)\.py$")
 _SHOWN = re.compile(r"    def test\w*\(\):")

@@ -8,7 +8,9 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from domain import FailureKind, Refused, Task, ensure_no_credential
+from domain import Refused, Task
+from domain.evidence import FailureKind
+from domain.identity import ensure_no_credential
 from models import Message, Prompt, Role, SelectionContext
 from models.routing import KIND_OF, ModelCard, tier_for
 from nodes import NAMES
@@ -58,12 +60,9 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
         context = str(c["context"] or "as served")
         roles = "all" if len(c["roles"]) == len(KIND_OF) else " ".join(c["roles"])
         table.add_row(c["id"], c["tier"], c["provider"], roles, c["dialect"], context, price, c["endpoint"])
-    out().print(
-        table
-        if cards
-        else "No model is configured: set SIGNOFF_MODEL_BASE_URL, or an endpoint in the "
-        "catalogue (docs/models.md). The built-in repair engine works without."
-    )
+    where_to = "set SIGNOFF_MODEL_BASE_URL, or an endpoint in the catalogue (docs/models.md)"
+    without = f"No model is configured: {where_to}. The built-in repair engine works without."
+    out().print(table if cards else without)
 
 
 @app.command()

@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from domain import Budget, Refused, Task, ensure_no_credential
+from domain import Budget, Refused, Task
+from domain.identity import ensure_no_credential
 from sandbox.source import is_url
 
 STEPS = typer.Option("--max-steps", min=1, help="Turns of the coder in all. The last one is proved and delivered, too.")

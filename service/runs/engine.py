@@ -22,17 +22,8 @@ from opentelemetry.trace import Span
 
 from approvals import Ballots, refusal
 from database import DatabaseUnavailable
-from domain import (
-    Ending,
-    Exhausted,
-    Refused,
-    SignoffError,
-    Spent,
-    Task,
-    Transient,
-    Verdict,
-    ensure_no_credential,
-)
+from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
+from domain.identity import ensure_no_credential
 from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from domain import CommandRun, Profile
+from domain import CommandRun
+from domain.work import Profile
 from sandbox import REPO, Backend, Check, Heard, Sandbox, Spec
 from service.runs.runs import RunLeases
 

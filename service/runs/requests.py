@@ -10,7 +10,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from domain import Profile, Task, Unprocessable, ensure_no_credential, value
+from domain import Task, value
+from domain.errors import Unprocessable
+from domain.identity import ensure_no_credential
+from domain.work import Profile
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.threads import GRAPH

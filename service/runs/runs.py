@@ -38,7 +38,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, tell, writing
-from domain import Ending, Refused, Task, split_credential, value
+from domain import Ending, Refused, Task, value
+from domain.identity import split_credential
 from service.tables import METADATA
 
 Status = Literal[

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballot, Ballots, Decision, Revision, Voting, bound, read_resume
 from approvals.storage import metadata
 from database import reading
-from domain import Action, Refused, SignoffError, Task, answer_in
+from domain import Action, Refused, SignoffError, Task
+from domain.coder import answer_in
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream

@@ -7,7 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from domain import CodeChange, Plan, Review, Scores
+from domain import CodeChange, Plan, Review
+from domain.change import Scores
 from models.clients.contract import schema_of
 from models.clients.structured import read
 from scripts.model_protocol import PAGE, updated

@@ -14,31 +14,27 @@ from approvals.channels.github import parse_github
 from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
-from domain import (
-    CodeChange,
-    CommandRun,
-    Hunk,
-    NewFile,
+from domain import CodeChange, CommandRun, NewFile, Plan, Refused
+from domain.acceptance import find_acceptance
+from domain.change import Hunk
+from domain.evidence import Output
+from domain.identity import redacted
+from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.reports import read_report
+from domain.text import (
     OddJson,
-    Output,
-    Plan,
-    Refused,
     decoded,
+    definitions,
     failure_kind,
-    find_acceptance,
-    is_test,
     json_value,
+    passages,
     python_tree,
     read_json,
-    read_report,
-    redacted,
-    weakened,
     yaml_value,
 )
-from domain.masking import Masker, find_personal, find_secrets, without_echoes
-from domain.text import definitions, passages
 from domain.text.charsets import declarations
 from domain.text.elision import elision
+from domain.weakening import is_test, weakened
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -55,8 +51,8 @@ from models.repair.wording import subject
 from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
-from nodes.coder.candidate_runs import _as_diff
-from nodes.review import _ABOUT_TESTS, _changes
+from nodes.coder.candidate_runs import as_diff
+from nodes.review import _ABOUT_TESTS, changed_files
 from retrieval import chunks, index, mentions, repomap, terms, trace
 from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
@@ -131,8 +127,8 @@ PARSERS = (
     Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
     Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
     Parser("nodes._commands", lambda text: plain(_ran(text))),
-    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
-    Parser("nodes.review", _changes),
+    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(as_diff(_hunk(text)))),
+    Parser("nodes.review", changed_files),
     Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0{text}"))),
@@ -149,7 +145,7 @@ PARSERS = (
     Parser("retrieval.terms", terms.query_terms),
     Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
-    Parser("retrieval.trace", trace.places),
+    Parser("retrieval.trace", trace.locations),
     Parser("retrieval.trace", trace.named),
     Parser("retrieval.trace", lambda text: mentions.mentions(text, (), ("a.py", "b/a.py"))),
     Parser("retrieval.index", lambda text: index.index_file("a.txt", text)),

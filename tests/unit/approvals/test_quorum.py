@@ -11,7 +11,9 @@ from approvals.consume import ensure_usable
 from approvals.lifecycle import asked
 from approvals.quorum import awaits, counts, effective, may_vote, outcome
 from approvals.testing.rehearsal import POLICY, START, question
-from domain import Refused, Requirement, Vote, person
+from domain import Refused, Requirement
+from domain.decision import Vote
+from domain.identity import person
 
 NAMES = st.sampled_from(["rita", "Rita ", "vera", "VERA", "wanda", "xena", "\uff58\uff45\uff4e\uff41"])
 DIGESTS = st.sampled_from(["right", "wrong"])

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from domain import YamlLoader
+from domain.text import YamlLoader
 from models.yaml import mark_of
 
 TREE = yaml.compose("a:\n  - x: 1\n    y: 2\nb: {c: 3}\n'':\n? [1, 2]\n: z\n", Loader=YamlLoader)
