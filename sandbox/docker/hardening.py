@@ -68,7 +68,6 @@ def create_body(
     if apparmor:
         security.append(f"apparmor={apparmor}")
     owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
-    # A core file would be a copy of memory in a file system that is memory itself.
     ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
     host: dict[str, Any] = {
         **_SEALED,

@@ -110,8 +110,7 @@ class Store:
                 raise too_slow(repo) from error
             at = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
             pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=at, folder=source.folder)
-            # Its parents were not copied, and git would miss them.
-            write_text(folder / "shallow", f"{pinned.commit}\n")
+            write_text(folder / "shallow", f"{pinned.commit}\n")  # its parents were not copied: git would miss them
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
