@@ -3,7 +3,6 @@
 A role gets the models of its strategy; where there is none, the repair engine does the work.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -13,22 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Clock
 from database import writing
-from domain import Refused, SignoffError
+from domain import Refused
 from domain.masking import Masker
 from models import (
-    Bench,
-    ChangeRequest,
     Database,
     Model,
     ModelProvider,
     ModelSettings,
-    Proposal,
     Provider,
     Role,
     SelectionContext,
 )
 from models.clients import Embedder, ModelEndpoint, Probe, probe
-from models.contract import DialectName, Listener
+from models.contract import DialectName
 from models.dialects import probe_with_dialogues
 from models.routing import (
     POLICY_FILE,
@@ -48,7 +44,6 @@ from models.routing import (
 )
 from models.wrappers import (
     EmbeddingSimilarity,
-    RoutingDecision,
     Similarity,
     StoredAnswers,
     StoredCounters,
@@ -58,6 +53,7 @@ from models.wrappers import (
 )
 from sandbox import Check, Store
 from service.settings import CoderDialect, Settings
+from service.wiring.recorded_provider import RecordedProvider
 
 ALL = "SIGNOFF_MODEL"
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
@@ -354,48 +350,3 @@ class ModelSelection:
 
     def expert_prompt(self, expert: str) -> str:
         return self.catalogue.expert(expert).prompt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedProvider:
-    """A provider that is no model, with a row for each time it is asked."""
-
-    provider: Provider
-    board: ModelRouter
-    context: SelectionContext
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return self.provider.name
-
-    @property
-    def repairs(self) -> bool:
-        return self.provider.repairs
-
-    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
-        """See ``Provider.propose``."""
-        started, outcome = time.monotonic(), "answered"
-        try:
-            return await self.provider.propose(job, bench, listener=listener)
-        except SignoffError as error:
-            outcome = error.stable_code
-            raise
-        finally:
-            task = self.context.task
-            await self.board.decisions.record(
-                RoutingDecision(
-                    at=self.board.now(),
-                    org=self.context.org,
-                    run=self.context.run,
-                    user=task.requester,
-                    role=CODER,
-                    kind="fix",
-                    strategy=task.strategy,
-                    choice=self.name,
-                    candidates=(self.name,),
-                    reason=self.reason,
-                    latency_ms=(time.monotonic() - started) * 1_000,
-                    outcome=outcome,
-                )
-            )
