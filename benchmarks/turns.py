@@ -18,6 +18,7 @@ from typing import Any
 from domain import Budget, Event, Plan, Step, Task
 from graphs import coding
 from models import Model, Role, Scripted, SelectionContext
+from service.cli.server import keep_for_good
 from service.settings import Settings
 from service.wiring.application import open_application
 from service.wiring.models import ModelSelection
@@ -68,6 +69,7 @@ async def _turns(folder: Path, *, routed: bool) -> tuple[list[float], list[float
 
     settings = Settings(home=folder / "home", sandbox="unsafe-local", coder_dialect="text")
     async with open_application(settings, models=models) as opened:
+        keep_for_good()  # as a server and a worker do
         budget = Budget(max_steps=1_000, max_tokens=100_000_000)
         task = Task(
             text="Look around and change nothing", repo=str(repo), accept="true", deliver="patch", budget=budget

@@ -3,7 +3,16 @@
 It knows no table: rooms bring their own.
 """
 
-from database.engine import DatabaseUnavailable, erasing, open_engine, reading, sqlite_url, turnstile, writing
+from database.engine import (
+    DatabaseUnavailable,
+    erasing,
+    fetch_one,
+    open_engine,
+    reading,
+    sqlite_url,
+    turnstile,
+    writing,
+)
 from database.notify import AGAIN_S, Signals, listening, look_again, tell
 from database.sqlite import SqliteConnection, SqliteLog, empty_log, open_sqlite
 from database.types import EPOCH, Instant, Json, UtcDateTime, instant, micros, now
@@ -20,6 +29,7 @@ __all__ = [
     "UtcDateTime",
     "empty_log",
     "erasing",
+    "fetch_one",
     "instant",
     "listening",
     "look_again",

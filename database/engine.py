@@ -1,15 +1,16 @@
 """Database engine: SQLite in a file, or PostgreSQL; the same tables, transactions and code."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Executable, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from database.sqlite import Driver, SqliteLog
 from domain import Transient
@@ -70,6 +71,24 @@ async def reading(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> 
     with _reachable():
         async with _in_time(engine, within_s), engine.connect() as conn, conn.begin():
             yield conn
+
+
+async def fetch_one(
+    engine: AsyncEngine, query: Executable, parameters: Mapping[str, Any], *, within_s: float | None = ANSWER_S
+) -> Any:
+    """The one value that a single query has; raises as ``writing`` does.
+
+    As ``reading``, in one switch to SQLAlchemy's greenlet instead of five: for what is asked all the time.
+    """
+
+    def fetch() -> Any:
+        with engine.sync_engine.connect() as conn:
+            return conn.execute(query, parameters).scalar_one()
+
+    await asyncio.sleep(0)  # as in ``reading``
+    with _reachable():
+        async with _in_time(engine, within_s):
+            return await greenlet_spawn(fetch)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Protocol, TypedDict, TypeVar
 
 from pydantic import TypeAdapter
@@ -150,4 +151,10 @@ async def consult(
 
 def as_json(value: object) -> str:
     """Return a value of the domain as the JSON a model would have answered."""
-    return TypeAdapter[object](type(value)).dump_json(value).decode()
+    return _adapter(type(value)).dump_json(value).decode()
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[object]:
+    # Making one costs ten times what using it does.
+    return TypeAdapter(kind)

@@ -17,6 +17,10 @@ MASK = "[redacted]"
 SHORTEST = 4
 """Known values shorter than this are not searched for: they would blank ordinary words."""
 
+REMEMBERED, MOST_REMEMBERED = 200, 1_000
+"""Texts up to this length are remembered as they are redacted, so many of them: most spans of a run have the same
+names, ids and codes."""
+
 _SHORTEST_FOUND = 10
 _MASKER = Masker()
 
@@ -63,6 +67,7 @@ class Redactor:
     secrets: tuple[str, ...] = ()
     """Values that may never be seen, e.g. API keys from the settings."""
     _known: re.Pattern[str] | None = field(init=False, repr=False)
+    _seen: dict[str, str] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         spellings = sorted({s for secret in self.secrets for s in _spellings(secret)}, key=lambda s: (-len(s), s))
@@ -73,6 +78,16 @@ class Redactor:
         """Return ``text`` with every secret replaced by ``[redacted]``; twice is the same as once."""
         if len(text) < SHORTEST:
             return text
+        if len(text) > REMEMBERED:
+            return self._redacted(text)
+        if (known := self._seen.get(text)) is None:
+            known = self._redacted(text)
+            if len(self._seen) >= MOST_REMEMBERED:
+                self._seen.clear()
+            self._seen[text] = known
+        return known
+
+    def _redacted(self, text: str) -> str:
         clean = self._without_known(text)
         if len(clean) >= _SHORTEST_FOUND:
             # What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another.

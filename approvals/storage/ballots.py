@@ -20,8 +20,8 @@ from approvals.pagination import after, known, place
 from approvals.quorum import LIVE, among_several, effective
 from approvals.storage import rows
 from approvals.storage.tables import ballots, kills
-from approvals.storage.unit_of_work import BallotUnitOfWork, Journal, Mailing, count, ensure_alive, is_killed
-from database import reading, writing
+from approvals.storage.unit_of_work import KILLED, BallotUnitOfWork, Journal, Mailing, count, ensure_alive, is_killed
+from database import fetch_one, reading, writing
 from domain import Tier
 from domain.decision import BallotState
 
@@ -213,8 +213,7 @@ class StoredBallots:
             return tuple([await self._ledger.put(conn, b, a, "killed", voter.subject) for b, a in gone])
 
     async def killed(self, run: str, org: str) -> bool:
-        async with reading(self.engine) as conn:
-            return await is_killed(conn, org, run)
+        return bool(await fetch_one(self.engine, KILLED, {"of": org, "named": run}))
 
 
 async def waiting(engine: AsyncEngine, now: datetime) -> Sequence[tuple[Tier, float]]:

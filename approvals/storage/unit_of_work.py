@@ -20,7 +20,7 @@ from approvals.storage.tables import ballots, kills
 from database import writing
 from domain import Refused
 
-_KILLED = select(exists().where(kills.c.org == bindparam("of"), kills.c.run == bindparam("named")))
+KILLED = select(exists().where(kills.c.org == bindparam("of"), kills.c.run == bindparam("named")))
 """Made once: it is asked before every step that acts."""
 
 
@@ -83,7 +83,7 @@ class BallotUnitOfWork:
 
 
 async def is_killed(conn: AsyncConnection, org: str, run: str) -> bool:
-    return bool((await conn.execute(_KILLED, {"of": org, "named": run})).scalar_one())
+    return bool((await conn.execute(KILLED, {"of": org, "named": run})).scalar_one())
 
 
 async def count(conn: AsyncConnection, where: Any) -> int:

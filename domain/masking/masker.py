@@ -19,7 +19,7 @@ from domain.masking.values import is_secret, plain_words
 PLACEHOLDER: Final = re.compile(r"\[(?:secret|personal)(?: [a-z2-7]{6})?: [A-Za-z()\- ]{2,40}\]")
 LONGEST: Final = 8_000_000
 """Characters that are looked through; what comes behind them is not shown."""
-WORTH_KEEPING: Final = 200
+WORTH_KEEPING: Final = 40
 LARGEST_KEPT: Final = 40_000
 MOST_KEPT: Final = 300
 """Texts of such sizes are remembered as they are masked, so many of them."""

@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Table, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
 from domain import Budget, Exhausted, RateLimited, Refused, Spent, value
 from models.contract import Price, Question, Reply, Wrapper, metered, worst_case
@@ -151,32 +150,52 @@ class StoredLedger:
         async with self.database.write() as connection:
             await exclusive(connection, self.account)
             # Reservations of processes that were killed: they settle nothing any more.
-            await connection.execute(delete(HELD).where(HELD.c.account == self.account, HELD.c.until <= now))
-            booked = await _sum(connection, SPENT, self.account)
-            held = await _sum(connection, HELD, self.account)
+            await connection.execute(_LAPSED, {"of": self.account, "at": now})
+            tokens, cost, held_tokens, held_cost = (await connection.execute(_SUMS, {"of": self.account})).one()
+            booked, held = _amount(tokens, cost), _amount(held_tokens, held_cost)
             spent = Amount(
                 tokens=max(booked.tokens, self.known.tokens_in + self.known.tokens_out),
                 cost=max(booked.cost, self.known.cost),
             )
             check_budget(self.budget, spent + held + amount)
             row = {"id": hold.id, "account": self.account, "until": now + self.hold_s, **_row(amount)}
-            await connection.execute(insert(HELD).values(row))
+            await connection.execute(_HOLD, row)
         return hold
 
     async def settle(self, hold: Hold, used: Amount) -> None:
         """See ``Ledger.settle``."""
         async with self.database.write() as connection:
             await exclusive(connection, self.account)
-            await connection.execute(delete(HELD).where(HELD.c.id == hold.id))
-            mine, row = SPENT.c.account == self.account, _row(used)
-            more = {"tokens": SPENT.c.tokens + row["tokens"], "cost_nano": SPENT.c.cost_nano + row["cost_nano"]}
-            if not (await connection.execute(update(SPENT).where(mine).values(more))).rowcount:
+            await connection.execute(_FREED, {"hold": hold.id})
+            row = _row(used)
+            more = {"of": self.account, "more_tokens": row["tokens"], "more_cost": row["cost_nano"]}
+            if not (await connection.execute(_BOOKED, more)).rowcount:
                 await connection.execute(insert(SPENT).values(account=self.account, **row))
 
 
-async def _sum(connection: AsyncConnection, table: Table, account: str) -> Amount:
-    query = select(func.sum(table.c.tokens), func.sum(table.c.cost_nano)).where(table.c.account == account)
-    tokens, cost = (await connection.execute(query)).one()
+# Made once: each call of a model executes all of them.
+def _sums(table: Table) -> tuple[Any, Any]:
+    mine = table.c.account == bindparam("of")
+    return tuple(
+        select(func.sum(column)).where(mine).scalar_subquery() for column in (table.c.tokens, table.c.cost_nano)
+    )
+
+
+_LAPSED = delete(HELD).where(HELD.c.account == bindparam("of"), HELD.c.until <= bindparam("at"))
+_SUMS = select(*_sums(SPENT), *_sums(HELD))
+_HOLD = insert(HELD)
+_FREED = delete(HELD).where(HELD.c.id == bindparam("hold"))
+_BOOKED = (
+    update(SPENT)
+    .where(SPENT.c.account == bindparam("of"))
+    .values(
+        tokens=SPENT.c.tokens + bindparam("more_tokens", type_=SPENT.c.tokens.type),
+        cost_nano=SPENT.c.cost_nano + bindparam("more_cost", type_=SPENT.c.cost_nano.type),
+    )
+)
+
+
+def _amount(tokens: Any, cost: Any) -> Amount:
     return Amount(tokens=int(tokens or 0), cost=Decimal(int(cost or 0)) / NANO)
 
 

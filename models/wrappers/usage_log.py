@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _SEPARATOR = "\n"
 _C = DECISIONS.c
+_INSERT = insert(DECISIONS)
 GroupBy = Literal["model", "run", "user", "org", "day", "role", "tier", "strategy", "outcome"]
 STOPPED = "stopped"
 """The answer was no longer waited for: another candidate had passed everything, or the run was ended."""
@@ -290,7 +291,7 @@ class StoredDecisions:
         row["cost_nano"] = int(row.pop("cost") * NANO)
         row["at"], row["day"] = decision.at.astimezone(UTC), decision.day
         async with self.database.write() as connection:
-            await connection.execute(insert(DECISIONS).values(row))
+            await connection.execute(_INSERT, row)
 
     async def latest(self, org: str, *, limit: int = 100, run: str | None = None) -> Sequence[RoutingDecision]:
         """See ``Decisions.latest``."""

@@ -93,7 +93,8 @@ def recorded(attempt: Attempt) -> CoderTurn:
 def key_facts(turns: Sequence[CoderTurn]) -> tuple[str, ...]:
     """What a compacted conversation says of the turns that are left out: what was changed first, then what was seen."""
     lines = {turn.outcome: turn for turn in turns if turn.outcome}
-    changing = [line for line, turn in lines.items() if isinstance(turn.action, EditAction | DoneAction)]
-    looking = [line for line, turn in lines.items() if not isinstance(turn.action, EditAction | DoneAction)]
+    changing, looking = list[str](), list[str]()
+    for line, turn in lines.items():
+        (changing if isinstance(turn.action, EditAction | DoneAction) else looking).append(line)
     room = max(0, FACTS - len(changing))
     return (*changing[-FACTS:], *(looking[-room:] if room else ()))

@@ -22,7 +22,7 @@ from database import open_engine, sqlite_url
 from database.migrations import HEAD, print_upgrade, revision
 from domain import SignoffError
 from service.auth.four_eyes import local_user
-from service.cli.terminal import JSON, STOPPED, STOPPED_TEXT, err, out, print_json
+from service.cli.terminal import COLLECT, JSON, STOPPED, STOPPED_TEXT, err, out, print_json
 from service.cli.terminal import run as run_async
 from service.errors import refuse
 from service.settings import Settings, read_settings
@@ -32,8 +32,6 @@ from service.storage.schema import make_tables
 from service.wiring.application import open_application
 from service.wiring.server import ServerContext, open_server_context
 
-COLLECT = (20_000, 20, 50)
-"""Objects before the youngest are looked through; and how often before older ones are."""
 ADMIN = ("org_admin", "operator", "approver", "auditor")
 
 

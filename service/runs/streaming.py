@@ -4,7 +4,7 @@ A run that a model, a quota or a budget stopped ends as the HTTP error that the 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from langchain_core.messages import BaseMessage, BaseMessageChunk
@@ -48,7 +48,7 @@ class Listeners:
         """Pass on what LangGraph streams; it waits meanwhile."""
         if mode == "custom" and self.listen is not None:
             # What a node announces does not name its run.
-            self.listen(replace(_EVENT.validate_python(chunk), run=run))
+            self.listen(_EVENT.validate_python({**chunk, "run": run}))
         if self.watch is None:
             return
         if mode in self.watch.modes:
