@@ -7,7 +7,7 @@ opened (see ``chat.open_chat``).
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,23 +71,42 @@ class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
         response = await super().send(request, **options)
         response.stream = _Bounded(response.stream, lambda: endless(where(self._endpoint)))
         if "text/event-stream" in response.headers.get("content-type", ""):
-            response.stream = _Events(response.stream)
+            response.stream = _Events(response.stream, lambda: self._whole(request))
         if response.status_code >= _FAILED:
-            body = (await _beginning(response, _READ))[:_READ]
-            wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
-            words = quoted(error_text(body), self._endpoint)
-            raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
+            raise await self._refused(response)
         # Not asked for: whoever packs it all the same could unfold it to gigabytes.
         if response.headers.get("content-encoding", "identity") != "identity":
             raise no_protocol(self._endpoint)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
             return response
+        headers = {"content-type": "text/event-stream"}
+        content = await self._as_stream(response)
+        return type(response)(status_code=200, headers=headers, content=content, request=request)
+
+    async def _whole(self, request: Any) -> bytes:
+        """What an endpoint that began to stream and said nothing answers when it need not stream.
+
+        llama-cpp-python's server has sent its head by the time it finds that a prompt is too long, and then only ends.
+        """
+        asked = json.loads(request.content)
+        body = {key: value for key, value in asked.items() if key != "stream_options"} | {"stream": False}
+        headers = {name: text for name, text in request.headers.items() if name.lower() != "content-length"}
+        again = self.build_request(request.method, request.url, headers=headers, json=body)
+        response = await super().send(again)
+        if response.status_code >= _FAILED:
+            raise await self._refused(response)
+        return await self._as_stream(response)
+
+    async def _refused(self, response: Any) -> SignoffError:
+        words = quoted(error_text((await _beginning(response, _READ))[:_READ]), self._endpoint)
+        wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
+        return refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
+
+    async def _as_stream(self, response: Any) -> bytes:
         whole = await _beginning(response, LARGEST)
         if len(whole) > LARGEST:
             raise endless(where(self._endpoint))
-        headers = {"content-type": "text/event-stream"}
-        content = as_stream(whole, self._endpoint)
-        return type(response)(status_code=200, headers=headers, content=content, request=request)
+        return as_stream(whole, self._endpoint)
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -105,23 +124,35 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 class _Events(httpx2.AsyncByteStream):
-    """A stream of events in which arguments of tools are text, as the protocol has them; some servers send objects."""
+    """A stream of events in which arguments of tools are text, as the protocol has them; some servers send objects.
 
-    def __init__(self, body: Any) -> None:
-        self._body = body
+    One that ends or breaks before its first byte is what ``whole`` says instead.
+    """
+
+    def __init__(self, body: Any, whole: Callable[[], Awaitable[bytes]]) -> None:
+        self._body, self._whole = body, whole
+        self._silent = True  # of the stream, not of one look at it: what is left is read once more when it is closed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         rest = b""
-        async for part in self._body:
-            head, line_end, tail = part.rpartition(b"\n")
-            # Half a line: it is looked at when the rest of it has come.
-            if not line_end:
-                rest += tail
-                continue
-            lines, rest = rest + head + line_end, tail
-            if _OBJECT_ARGUMENTS.search(lines):
-                lines = b"".join(with_text_arguments(line) for line in lines.splitlines(keepends=True))
-            yield lines
+        try:
+            async for part in self._body:
+                self._silent = False
+                head, line_end, tail = part.rpartition(b"\n")
+                # Half a line: it is looked at when the rest of it has come.
+                if not line_end:
+                    rest += tail
+                    continue
+                lines, rest = rest + head + line_end, tail
+                if _OBJECT_ARGUMENTS.search(lines):
+                    lines = b"".join(with_text_arguments(line) for line in lines.splitlines(keepends=True))
+                yield lines
+        except httpx2.RemoteProtocolError:
+            if not self._silent:
+                raise
+        if self._silent:
+            self._silent = False
+            yield await self._whole()
         if rest:
             yield rest
 

@@ -15,8 +15,8 @@ from domain import SignoffError
 
 T = TypeVar("T")
 COLLECT = (20_000, 20, 50)
-"""Objects before the youngest are looked through; and how often before older ones are. With Python's own 700 a run spent
-an eighth of its processor time on looking for garbage among values that live."""
+"""Objects before the youngest are looked through; and how often before older ones are. With Python's own 700 a run
+spent an eighth of its processor time on looking for garbage among values that live."""
 STOPPED = 130
 """The exit status after Ctrl-C."""
 STOPPED_TEXT = "[yellow]Stopped.[/] Nothing is lost: signoff list, then signoff resume RUN"

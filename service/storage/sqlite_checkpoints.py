@@ -28,7 +28,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from database import DatabaseUnavailable, SqliteConnection, SqliteLog, open_sqlite, turnstile
 from service.runs.runs import held, lease_lost
 
-
 APART = 4
 """Turns of the event loop that a write waits for another one to share its transaction."""
 

@@ -1,10 +1,14 @@
-"""Ollama, LM Studio and llama.cpp as they answer by their documentation: found out, loaded beforehand, understood."""
+"""Ollama, LM Studio and llama.cpp as they answer by their documentation: found out, loaded beforehand, understood.
+
+What is called llama-cpp-python here was recorded from its server (0.3.36, a tiny model with random weights).
+"""
 
 import json
 
 import httpx
 import pytest
 
+from domain import ContextTooLong, Plan
 from models import Message, Question, Tool, ToolCall
 from models.clients import ModelEndpoint, probe
 from models.clients.chat import open_chat
@@ -14,7 +18,7 @@ from models.clients.local_servers import llama_cpp, lm_studio, ollama
 from models.contract import Price
 from models.routing import ClientOptions
 from models.routing.endpoints import open_endpoint
-from tests.wire.asking import ASK, QUICK, at
+from tests.wire.asking import ASK, PLAN, QUICK, at
 from tests.wire.openai_server import OpenAIServer
 
 OK = [{"answer": "one two three", "repeat": True, "when": "text"}, {"answer": {"ok": True}, "when": "probe"}]
@@ -146,6 +150,20 @@ def more(arguments, **function):
 
 
 WHOLE = '{"path":"a.py"}'
+PYTHON_ID = "call__0_open_cmpl-b755b4a9-77a8-43a5-a144-d19773576882"
+
+
+def python(arguments):
+    """A piece of a call as llama-cpp-python 0.3.36 sent it: the id and the name are in every one of them."""
+    function = {"name": "open", "arguments": arguments}
+    call = {"index": 0, "id": PYTHON_ID, "type": "function", "function": function}
+    return {"role": None, "content": None, "function_call": function, "tool_calls": [call]}
+
+
+PYTHON = (
+    {"role": "assistant", "content": None, "function_call": None, "tool_calls": None},
+    *map(python, ("{", '"', "path", '"', ":", ' "', "a.", "py", '"', "}")),
+)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +173,9 @@ WHOLE = '{"path":"a.py"}'
         sse({"content": "", "reasoning": "I look."}, {"content": "", **calls(WHOLE, id="call_1")}, finish="stop"),
         sse(calls("", id="365174485"), more('{"path":', name=None), more('"a.py"}', name=None), finish="tool_calls"),
         sse({"role": "assistant", "content": None}, calls("{", id="Ab1"), more('"path":"a.py"}'), finish="tool_calls"),
+        sse(*PYTHON, finish="tool_calls"),
     ],
-    ids=["ollama", "ollama, thinking", "lm studio", "llama.cpp"],
+    ids=["ollama", "ollama, thinking", "lm studio", "llama.cpp", "llama-cpp-python"],
 )
 async def test_calls_as_local_servers_stream_them(step):
     async with OpenAIServer([step], supports=("tools",)) as server, open_chat(at(server)) as chat:
@@ -164,6 +183,48 @@ async def test_calls_as_local_servers_stream_them(step):
     (call,) = reply.tool_calls
     assert call == ToolCall(id=call.id, name="open", arguments={"path": "a.py"})
     assert reply.value == ""
+
+
+TOO_LONG = {
+    "status": 400,
+    "code": "context_length_exceeded",
+    "message": "This model's maximum context length is 8192 tokens. However, you requested 15030 tokens (15022 in the "
+    "messages, 8 in the completion). Please reduce the length of the messages or completion.",
+}
+SILENT = {"raw": "", "content_type": "text/event-stream; charset=utf-8"}
+
+
+@pytest.mark.parametrize("silence", [SILENT, {"answer": "no", "cut_after": 0}], ids=["ends", "breaks"])
+async def test_a_stream_without_a_word_is_asked_for_its_reason(silence):
+    """llama-cpp-python sends its head before it counts the prompt, and then nothing; without a stream it says why."""
+    async with OpenAIServer([silence, TOO_LONG]) as server, open_chat(at(server)) as chat:
+        with pytest.raises(ContextTooLong) as caught:
+            await chat.ask(Question(ASK, str, settings=QUICK))
+    assert caught.value.max_tokens == 8_192
+    streamed, whole = (request.body for request in server.asked)
+    assert (streamed.pop("stream"), whole.pop("stream")) == (True, False)
+    assert streamed.pop("stream_options")
+    assert streamed == whole
+
+
+async def test_an_answer_after_a_stream_without_a_word_is_taken():
+    async with OpenAIServer([SILENT, {"answer": "here"}]) as server, open_chat(at(server)) as chat:
+        reply = await chat.ask(Question(ASK, str, settings=QUICK))
+    assert reply.value == "here"
+    assert len(server.asked) == 2
+
+
+async def test_llama_cpp_python_refuses_a_schema_as_an_error_of_its_own():
+    """Its words are those of version 0.3.36; JSON objects are asked for then."""
+    words = (
+        "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input "
+        "should be 'text' or 'json_object'\", 'input': 'json_schema'}"
+    )
+    refusal = {"status": 500, "code": "internal_server_error", "message": words}
+    async with OpenAIServer([refusal, {"answer": PLAN}]) as server, open_chat(at(server)) as chat:
+        reply = await chat.ask(Question(ASK, Plan, settings=QUICK))
+    assert reply.value == PLAN
+    assert server.asked[-1].body["response_format"] == {"type": "json_object"}
 
 
 async def test_a_prompt_is_kept_within_what_ollama_serves_which_cuts_without_a_word():
