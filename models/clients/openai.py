@@ -8,7 +8,7 @@ opened (see ``chat.open_chat``).
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -22,7 +22,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from domain import Broken, Refused, SignoffError, Unavailable, Unreadable
+from domain import Broken, ContextTooLong, Refused, SignoffError, Unavailable, Unreadable
 from domain.text import whole_number
 from models.clients.contract import (
     AnswerSchema,
@@ -71,7 +71,7 @@ class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
         response = await super().send(request, **options)
         response.stream = _Bounded(response.stream, lambda: endless(where(self._endpoint)))
         if "text/event-stream" in response.headers.get("content-type", ""):
-            response.stream = _Events(response.stream, lambda: self._whole(request))
+            response.stream = _Events(response.stream, lambda: self._reason(request))
         if response.status_code >= _FAILED:
             raise await self._refused(response)
         # Not asked for: whoever packs it all the same could unfold it to gigabytes.
@@ -79,34 +79,32 @@ class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
             raise no_protocol(self._endpoint)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
             return response
+        whole = await _beginning(response, LARGEST)
+        if len(whole) > LARGEST:
+            raise endless(where(self._endpoint))
         headers = {"content-type": "text/event-stream"}
-        content = await self._as_stream(response)
+        content = as_stream(whole, self._endpoint)
         return type(response)(status_code=200, headers=headers, content=content, request=request)
 
-    async def _whole(self, request: Any) -> bytes:
-        """What an endpoint that began to stream and said nothing answers when it need not stream.
+    async def _reason(self, request: Any) -> None:
+        """Ask once more, for one word and without a stream, why an endpoint began to stream and said nothing.
 
         llama-cpp-python's server has sent its head by the time it finds that a prompt is too long, and then only ends.
+        Raises ContextTooLong for that, and nothing for anything else.
         """
-        asked = json.loads(request.content)
-        body = {key: value for key, value in asked.items() if key != "stream_options"} | {"stream": False}
+        asked = {key: value for key, value in json.loads(request.content).items() if key != "stream_options"}
+        one = {limit: 1 for limit in ("max_tokens", "max_completion_tokens") if limit in asked}
         headers = {name: text for name, text in request.headers.items() if name.lower() != "content-length"}
-        again = self.build_request(request.method, request.url, headers=headers, json=body)
-        response = await super().send(again)
-        if response.status_code >= _FAILED:
-            raise await self._refused(response)
-        return await self._as_stream(response)
+        body = {**asked, **one, "stream": False}
+        with suppress(httpx2.TransportError):
+            response = await super().send(self.build_request("POST", request.url, headers=headers, json=body))
+            if isinstance(error := await self._refused(response), ContextTooLong):
+                raise error
 
     async def _refused(self, response: Any) -> SignoffError:
         words = quoted(error_text((await _beginning(response, _READ))[:_READ]), self._endpoint)
         wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
         return refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
-
-    async def _as_stream(self, response: Any) -> bytes:
-        whole = await _beginning(response, LARGEST)
-        if len(whole) > LARGEST:
-            raise endless(where(self._endpoint))
-        return as_stream(whole, self._endpoint)
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -126,11 +124,11 @@ class _Bounded(httpx2.AsyncByteStream):
 class _Events(httpx2.AsyncByteStream):
     """A stream of events in which arguments of tools are text, as the protocol has them; some servers send objects.
 
-    One that ends or breaks before its first byte is what ``whole`` says instead.
+    One that ends or breaks before its first byte is asked for its ``reason``.
     """
 
-    def __init__(self, body: Any, whole: Callable[[], Awaitable[bytes]]) -> None:
-        self._body, self._whole = body, whole
+    def __init__(self, body: Any, reason: Callable[[], Awaitable[None]]) -> None:
+        self._body, self._reason = body, reason
         self._silent = True  # of the stream, not of one look at it: what is left is read once more when it is closed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -148,11 +146,11 @@ class _Events(httpx2.AsyncByteStream):
                     lines = b"".join(with_text_arguments(line) for line in lines.splitlines(keepends=True))
                 yield lines
         except httpx2.RemoteProtocolError:
-            if not self._silent:
-                raise
+            if self._silent:
+                await self._reason()
+            raise
         if self._silent:
-            self._silent = False
-            yield await self._whole()
+            await self._reason()
         if rest:
             yield rest
 

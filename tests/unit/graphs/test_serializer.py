@@ -48,6 +48,7 @@ def test_the_bytes_are_those_of_langgraph(value: Any) -> None:
 
 
 MESSAGES = st.builds(Message, role=st.sampled_from(("user", "assistant")), content=st.text(max_size=300))
+NUMBERS = st.integers(-(2**63), 2**63)
 CHANNELS = st.dictionaries(
     st.text(max_size=12),
     st.none()
