@@ -1,4 +1,4 @@
-"""RunnerChannel to PID 1: what is no answer of a sound sandbox loses it at once, and nobody waits for what will not come."""
+"""Channel to PID 1: what is no answer of a sound sandbox loses it at once, and nobody waits for what will not come."""
 
 import asyncio
 from collections.abc import AsyncIterator
