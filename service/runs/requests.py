@@ -93,7 +93,8 @@ class RunAsk(BaseModel):
     @property
     def at(self) -> str | None:
         """The checkpoint to go back to. Raises ``request_invalid`` for one that is named by no text."""
-        named = self.checkpoint_id or (self.checkpoint or {}).get("checkpoint_id")
+        configurable = _mapping(self.config.get("configurable"))
+        named = self.checkpoint_id or (self.checkpoint or {}).get("checkpoint_id") or configurable.get("checkpoint_id")
         if named is not None and not isinstance(named, str):
             raise refuse("request_invalid", "The id of a checkpoint is text.")
         return named

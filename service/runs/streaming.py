@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from domain import ContextTooLong, Event, Exhausted, RateLimited, Refused, SignoffError, Unavailable, Unreadable
 from domain.masking import Masker
 from service.runs.dispatcher import EventSink
+from service.runs.protocol import checkpoint_ref
 from service.runs.runs import RunState
 
 Listen = Callable[[Event], None]
@@ -85,6 +86,8 @@ def stopped_by_model(values: Mapping[str, Any]) -> SignoffError | None:
             return kind(message, hint=hint)
 
 
+REFS = "checkpoint-refs"
+"""Our own mode: checkpoints without the state in them. No client names it; the protocol has such events."""
 NATIVE = {"values", "updates", "custom", "debug", "tasks", "checkpoints"}
 
 
@@ -102,13 +105,17 @@ class LangGraphEncoder:
     def needed(self) -> tuple[str, ...]:
         """The stream modes the graph has to be run with."""
         own = {mode for mode in self.modes if mode in NATIVE}
-        return tuple(sorted(own | ({"messages"} if {"messages", "messages-tuple"} & set(self.modes) else set())))
+        own |= {"messages"} if {"messages", "messages-tuple"} & set(self.modes) else set()
+        own |= {"checkpoints"} if REFS in self.modes else set()
+        return tuple(sorted(own))
 
     def hear(self, space: tuple[str, ...], mode: str, chunk: Any) -> None:
         """Pass on one chunk. What happens inside a subgraph is named after it, or left out."""
         if space and not self.subgraphs and mode not in {"custom", "messages"}:
             return
         inside = f"|{'|'.join(space)}" if space and self.subgraphs else ""
+        if mode == "checkpoints" and REFS in self.modes:
+            self.feed.say(f"{REFS}{inside}", checkpoint_ref(chunk))
         if mode == "messages":
             self._message(chunk, inside)
         elif mode in self.modes:

@@ -26,6 +26,7 @@ from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
 from service.runs.engine import RunEngine
+from service.runs.protocol import RECORDED
 from service.runs.requests import Assistant, RunAsk, assistant, read_task, wished
 from service.runs.runs import RunState
 from service.runs.threads import Thread, Threads
@@ -86,9 +87,18 @@ class Submission:
         return self.engine if self.engine.org == org else replace(self.engine, org=org)
 
     async def take(
-        self, principal: Principal, ask: RunAsk, thread_id: str | None, *, once: str | None = None, heard: bool = True
+        self,
+        principal: Principal,
+        ask: RunAsk,
+        thread_id: str | None,
+        *,
+        once: str | None = None,
+        heard: bool = True,
+        protocol: bool = False,
     ) -> Submitted:
         """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
+
+        ``protocol``: it is heard by the event streaming protocol, too.
 
         Raises:
             Refused: for anything the client can put right; nothing was started then.
@@ -107,6 +117,9 @@ class Submission:
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
             asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
+            # What is queued behind a turn of the protocol has the same listeners.
+            if protocol or any(turn.asked.get("protocol") for turn in unfinished):
+                asked |= recorded(asked)
             if ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
                 asked |= await self._begin_anew(principal, ask, thread, graph, unfinished)
             else:
@@ -145,7 +158,8 @@ class Submission:
             thread=thread,
             org=org,
             assistant=assistant("coding").id,
-            asked={"modes": [], "by": ""},
+            # Who listens to the thread by the protocol hears how it goes on, whoever answered.
+            asked=(recorded if last and last.asked.get("protocol") else dict)({"modes": [], "by": ""}),
             metadata={"created_by": "approval", "because": because},
             once=await reason(self.turns.engine, thread, because, last, now=now),
             created_at=now,
@@ -214,12 +228,13 @@ class Submission:
             return {"fresh": True}
         wish = wished(ask.input)
         resume = None if ask.resume is None else _meant_now(standing, ask.resume, strict=ask.strict_resume)
+        answered = {"answered": [each.id for each in standing.interrupts]} if standing.interrupts else {}
         if standing.question is not None and not ask.at:
             words = answer_in(resume) if ask.resume is not None else wish
-            return {"answer": words} if words else {}
+            return {"answer": words, **answered} if words else {}
         if ask.resume is not None:
             await self.answer(principal, standing, resume)
-            return {}
+            return answered
         if ask.at:
             return {"checkpoint": ask.at}
         if wish and standing.interrupts:
@@ -277,6 +292,12 @@ class Submission:
             raise refuse("thread_busy", "A run works on this thread.")
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
+
+
+def recorded(asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, with a log that has everything the protocol tells."""
+    modes = [*asked["modes"], *(mode for mode in RECORDED if mode not in asked["modes"])]
+    return {**asked, "modes": modes, "subgraphs": True, "protocol": True}
 
 
 def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
