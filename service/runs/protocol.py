@@ -164,6 +164,7 @@ class ProtocolEncoder:
     _ended: set[str] = field(default_factory=set[str])
     _spaces: dict[tuple[str, ...], bool] = field(default_factory=dict[tuple[str, ...], bool])
     """Namespaces of subgraphs, and whether they are still at work."""
+    _held: Body | None = None
     _last: int = 0
 
     def begin(self) -> list[ProtocolEvent]:
@@ -183,7 +184,84 @@ class ProtocolEncoder:
             bodies.append((name, namespace, body, {}))
         else:
             bodies += self._told(name, namespace, from_json(body))
-        return self._numbered(seq, bodies)
+        return self._numbered(seq, [each for body in bodies for each in self._in_order(body)])
+
+    def _in_order(self, body: Body) -> Iterator[Body]:
+        """A checkpoint before its values: LangGraph says them the other way round, and clients pair them like this."""
+        held, self._held = self._held, body if body[0] == "values" else None
+        pair = held is not None and body[:2] == ("checkpoints", held[1])
+        if held is not None and not pair:
+            yield held
+        if self._held is None:
+            yield body
+        if held is not None and pair:
+            yield held
+
+    def end(self) -> Iterator[Body]:
+        """Nothing more is said in it."""
+        yield from self.close()
+        yield self.event({"event": "message-finish", **({"usage": self.usage} if self.usage else {})})
+
+
+def _whole_call(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    call = {name: chunk.get(name) for name in ("id", "name")}
+    try:
+        arguments = read_json((chunk.get("args") or "{}").encode())
+    except OddJson as odd:
+        return {"type": "invalid_tool_call", **call, "args": chunk.get("args"), "error": str(odd)}
+    return {"type": "tool_call", **call, "args": arguments}
+
+
+@dataclass(slots=True, kw_only=True)
+class ProtocolEncoder:
+    """The events of one turn. It is fed the log from the beginning, because messages and subgraphs are open in it."""
+
+    turn: str
+    turn_number: int
+    answered: Sequence[str] = ()
+    """Interrupts that it resumes."""
+    asked: set[str] = field(default_factory=set[str])
+    """Interrupts that it stopped at."""
+    has_values: bool = False
+    _messages: dict[str, _OpenMessage] = field(default_factory=dict[str, _OpenMessage])
+    _ended: set[str] = field(default_factory=set[str])
+    _spaces: dict[tuple[str, ...], bool] = field(default_factory=dict[tuple[str, ...], bool])
+    """Namespaces of subgraphs, and whether they are still at work."""
+    _held: Body | None = None
+    _last: int = 0
+
+    def begin(self) -> list[ProtocolEvent]:
+        """It works, or waits for its turn to."""
+        answers = {"interrupt_ids": list(self.answered)}
+        bodies: list[Body] = [_lifecycle((), "running")]
+        bodies += [("input.answered", (), answers, {})] if self.answered else []
+        return self._numbered(0, bodies)
+
+    def event(self, seq: int, event: str, body: bytes) -> list[ProtocolEvent]:
+        """What a logged event tells."""
+        name, *space = event.split("|")
+        namespace, self._last = tuple(space), seq
+        bodies = list[Body](self._entered(namespace)) if name != "metadata" else []
+        if name in PLAIN and b'"__interrupt__"' not in body:
+            self.has_values |= name == "values" and not namespace
+            bodies.append((name, namespace, body, {}))
+        else:
+            bodies += self._told(name, namespace, from_json(body))
+        return self._numbered(seq, [each for body in bodies for each in self._in_order(body)])
+
+    def _in_order(self, body: Body) -> Iterator[Body]:
+        """A checkpoint before its values: LangGraph says them the other way round, and clients pair them like this."""
+        held, self._held = self._held, None
+        if body[0] == "values":
+            self._held = body
+            body = held or ("", (), {}, {})
+        elif held is not None and body[:2] != ("checkpoints", held[1]):
+            yield held
+            held = None
+        if body[0]:
+            yield body
+        if held is not None and body is not held:
+            yield held
 
     def end(
         self, status: str, *, error: str | None = None, values: Mapping[str, Any] | None = None
@@ -195,7 +273,7 @@ class ProtocolEncoder:
             bodies += self._values((), dict(values))
         bodies += [_lifecycle(space, how) for space, at_work in reversed(self._spaces.items()) if at_work]
         bodies.append(_lifecycle((), how, **({"error": error} if error else {})))
-        return self._numbered(self._last + 1, bodies)
+        return self._numbered(self._last + 1, [each for body in bodies for each in self._in_order(body)])
 
     def _numbered(self, seq: int, bodies: Sequence[Body]) -> list[ProtocolEvent]:
         events: list[ProtocolEvent] = []
