@@ -10,7 +10,6 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from service.api import (
     approvals,
-    assistants,
     confirm_page,
     event_streaming,
     keys,
@@ -21,6 +20,8 @@ from service.api import (
     store,
     threads,
 )
+from service.api.assistants import crons
+from service.api.assistants import routes as assistants
 from service.api.errors import add_problems
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
 from service.settings import Settings
@@ -45,7 +46,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
-    langgraph = (assistants, threads, runs, event_streaming, store)
+    langgraph = (assistants, threads, crons, runs, event_streaming, store)
     for part in (operations, *langgraph, approvals, confirm_page, results, openai, keys):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):

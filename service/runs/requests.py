@@ -1,11 +1,11 @@
 """Requests for runs, in LangGraph's words: the body, the task that it means, and the assistants it may name. Pure.
 
-There is one assistant of the coding graph for each sandbox profile.
+There is one fixed assistant of the coding graph for each sandbox profile; clients make others.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -142,8 +142,16 @@ def spoken(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict) and part.get("text"))
 
 
-def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: str | None) -> Task:
-    """The task a run is asked to do. Who requests it, and how they stand, is who is logged in, whatever the body says.
+def task_fields(config: Mapping[str, Any], *sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a task in ``config.configurable`` and in more sources; the last one counts."""
+    read = (_mapping(config.get("configurable")), *sources)
+    return {key: part for source in read for key, part in source.items() if key in FIELDS}
+
+
+def read_task(ask: RunAsk, principal: Principal, *, settings: Mapping[str, Any], default_repo: str | None) -> Task:
+    """The task a run is asked to do; ``settings``: its fields where the request says nothing.
+
+    Who requests it, and how they stand, is who is logged in, whatever the body says.
 
     Raises:
         Refused: ``task_missing`` without words or a repository, ``task_invalid`` for a field out of bounds,
@@ -151,9 +159,7 @@ def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: 
     """
     input_ = ask.input or {}
     task = input_.get("task")
-    fields: dict[str, Any] = {"profile": profile}
-    for source in (_mapping(ask.config.get("configurable")), ask.context, input_):
-        fields |= {key: part for key, part in source.items() if key in FIELDS}
+    fields: dict[str, Any] = {**settings, **task_fields(ask.config, ask.context, input_)}
     fields |= {key: part for key, part in _mapping(task).items() if key not in {"requester", "received_at", "standing"}}
     fields["text"] = wished(input_)
     fields.setdefault("repo", default_repo or "")
@@ -161,10 +167,14 @@ def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: 
         raise refuse("task_missing", "The input says nothing that could be done.")
     if not fields["repo"]:
         raise refuse("task_missing", "The input names no repository.")
+    return _made_task({**fields, "requester": principal.subject, "standing": principal.standing})
+
+
+def _made_task(fields: Mapping[str, Any]) -> Task:
     for name in ("repo", "base"):
         ensure_no_credential(str(fields.get(name, "")))
     try:
-        return _TASK.validate_python({**fields, "requester": principal.subject, "standing": principal.standing})
+        return _TASK.validate_python(fields)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise Unprocessable(
@@ -178,18 +188,28 @@ def _mapping(part: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
-_SINCE = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
+_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @value
 class Assistant:
-    """A graph and how it is run."""
+    """A graph and how it is run: a repository with its settings, where it names one."""
 
     id: str
     name: str
-    description: str
-    profile: Profile
+    description: str | None = None
     graph: str = GRAPH
+    config: dict[str, Any] = Field(default_factory=dict)
+    context: dict[str, Any] = Field(default_factory=dict)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    version: int = 1
+    created_at: datetime = _SINCE
+    updated_at: datetime = _SINCE
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fields of the tasks of its runs, where the run does not say otherwise."""
+        return task_fields(self.config, self.context)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -199,28 +219,48 @@ class Assistant:
             "graph_id": self.graph,
             "name": self.name,
             "description": self.description,
-            "config": {"configurable": {"profile": self.profile}},
-            "context": {},
-            "metadata": {"created_by": "system", "profile": self.profile},
-            "version": 1,
-            "created_at": _SINCE,
-            "updated_at": _SINCE,
+            "config": self.config,
+            "context": self.context,
+            "metadata": self.metadata,
+            "version": self.version,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
         }
 
+    def ensure_settings(self) -> None:
+        """Raise ``request_invalid``, ``task_invalid`` or ``credential_in_url`` for settings that no run could take."""
+        named = {*_mapping(self.config.get("configurable")), *self.context}
+        if unknown := sorted(named - FIELDS):
+            raise refuse(
+                "request_invalid",
+                f"An assistant has no setting {unknown[0][:60]!r}; there are: {', '.join(sorted(FIELDS))}.",
+            )
+        _made_task({"text": "x", "repo": "x", **self.settings})
 
-def _made(name: str, profile: Profile, description: str) -> Assistant:
+
+class AssistantSource(Protocol):
+    """Knows assistants by id."""
+
+    async def get(self, named: str, org: str) -> Assistant:
+        """The assistant. Raises ``assistant_not_found``."""
+        ...
+
+
+def _fixed(name: str, profile: Profile, description: str) -> Assistant:
     id_ = str(uuid5(NAMESPACE_URL, f"signoff:assistant:{name}"))
-    return Assistant(id=id_, name=name, profile=profile, description=description)
+    config = {"configurable": {"profile": profile}}
+    about = {"created_by": "system", "profile": profile}
+    return Assistant(id=id_, name=name, description=description, config=config, metadata=about)
 
 
 ASSISTANTS: tuple[Assistant, ...] = (
-    _made("coding", "sealed", "Changes code and proves it in a sandbox without a network."),
-    _made("coding-packages", "packages", "The same, and the sandbox reaches package registries."),
+    _fixed("coding", "sealed", "Changes code and proves it in a sandbox without a network."),
+    _fixed("coding-packages", "packages", "The same, and the sandbox reaches package registries."),
 )
 
 
 def assistant(named: str) -> Assistant:
-    """The assistant with this id or name; the graph's name means the sealed one. Raises ``assistant_not_found``."""
+    """The fixed assistant of this id or name; the graph's name means the sealed one. Raises ``assistant_not_found``."""
     for each in ASSISTANTS:
         if named in {each.id, each.name}:
             return each

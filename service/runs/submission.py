@@ -27,7 +27,7 @@ from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
 from service.runs.engine import RunEngine
 from service.runs.protocol import RECORDED
-from service.runs.requests import Assistant, RunAsk, assistant, read_task, wished
+from service.runs.requests import ASSISTANTS, Assistant, AssistantSource, RunAsk, read_task, wished
 from service.runs.runs import RunState
 from service.runs.threads import Thread, Threads
 from service.runs.turns import Turn, Turns
@@ -73,6 +73,7 @@ class Submission:
     turns: Turns
     ballots: Ballots
     dispatch: Dispatcher
+    assistants: AssistantSource
     clock: Callable[[], datetime]
     revise: Callable[[Ballot, Action], Awaitable[Revision]]
     """Rates a person's edit anew."""
@@ -109,10 +110,10 @@ class Submission:
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
-            graph = assistant(ask.assistant_id)
+            graph = await self.assistants.get(ask.assistant_id, principal.org)
             if key and (before := await self.turns.once(principal.org, key)):
                 return Submitted(turn=before, feed=self.dispatch.hear(before))
-            thread, is_new = await self._thread(principal, ask, thread_id)
+            thread, is_new = await self._thread(principal, ask, thread_id, graph)
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
             asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
@@ -157,7 +158,7 @@ class Submission:
             id=str(uuid4()),
             thread=thread,
             org=org,
-            assistant=assistant("coding").id,
+            assistant=last.assistant if last else ASSISTANTS[0].id,
             # Who listens to the thread by the protocol hears how it goes on, whoever answered.
             asked=(recorded if last and last.asked.get("protocol") else dict)({"modes": [], "by": ""}),
             metadata={"created_by": "approval", "because": because},
@@ -191,9 +192,11 @@ class Submission:
             return Submitted(turn=stored, feed=self.dispatch.hear(stored))
         return Submitted(turn=turn, feed=await self.dispatch.submit(turn))
 
-    async def _thread(self, principal: Principal, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
+    async def _thread(
+        self, principal: Principal, ask: RunAsk, thread_id: str | None, graph: Assistant
+    ) -> tuple[Thread, bool]:
         """The thread to run on, and whether it was made just now."""
-        now, graph = self.clock(), assistant(ask.assistant_id)
+        now = self.clock()
         fresh = Thread(
             id=thread_id or str(uuid4()),
             org=principal.org,
@@ -246,7 +249,7 @@ class Submission:
         return {"wish": wish} if wish else {}
 
     async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant, *, repo: str | None = None) -> Task:
-        task = read_task(ask, principal, profile=graph.profile, default_repo=repo or self.default_repo)
+        task = read_task(ask, principal, settings=graph.settings, default_repo=repo or self.default_repo)
         self.may_use(task.repo)
         return task
 

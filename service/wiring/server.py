@@ -37,6 +37,8 @@ from service.runs.submission import Submission
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
 from service.settings import Settings
+from service.storage.assistants import Assistants
+from service.storage.crons import Crons
 from service.storage.items import Items
 from service.wiring.application import Application
 
@@ -109,6 +111,8 @@ class ServerContext:
     links: Links
     messages: StoredReplayGuard
     items: Items
+    assistants: Assistants
+    crons: Crons
     limiter: Limiter
     maintenance: Maintenance
     started_at: datetime
@@ -192,7 +196,9 @@ async def _furnish(
     threads, turns = Threads(engine=database), Turns(engine=database)
     executor = TurnExecutor(engine=engine, threads=threads, turns=turns, clock=now)
     dispatch = await engine_of(application, executor, stack)
+    crons = Crons(engine=database, clock=now)
     submission = _submission(application, engine, threads, turns, dispatch)
+    keys = keys_of(application)
     messages = StoredReplayGuard(engine=database, clock=now)
     links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
@@ -202,7 +208,7 @@ async def _furnish(
         turns=turns,
         dispatch=dispatch,
         submission=submission,
-        keys=keys_of(application),
+        keys=keys,
         members=Members(engine=database, others=subjects, named=settings.signers),
         issuer=_issuer(settings, asking),
         hooks=InboundWebhooks(
@@ -214,6 +220,8 @@ async def _furnish(
         ),
         messages=messages,
         items=Items(engine=database, clock=now),
+        assistants=Assistants(engine=database, clock=now),
+        crons=crons,
         links=links,
         started_at=now(),
         limiter=Limiter(
@@ -229,13 +237,19 @@ async def _furnish(
             dispatch=dispatch,
             witnessed=application.witnessed,
             retention=_retention(application, threads, turns, dispatch),
+            crons=crons,
+            may_act=keys.active,
             clock=now,
         ),
     )
 
 
 def _submission(
-    application: Application, engine: RunEngine, threads: Threads, turns: Turns, dispatch: Dispatcher
+    application: Application,
+    engine: RunEngine,
+    threads: Threads,
+    turns: Turns,
+    dispatch: Dispatcher,
 ) -> Submission:
     settings = application.settings
     may_use = AllowedRepositories(allowed=listed(settings.repos), anything=settings.loopback)
@@ -247,6 +261,7 @@ def _submission(
         turns=turns,
         ballots=application.ballots,
         dispatch=dispatch,
+        assistants=Assistants(engine=threads.engine, clock=now),
         clock=now,
         revise=application.revise,
         may_use=may_use,

@@ -196,7 +196,7 @@ async def test_commands_read_states_and_go_back(service: Served) -> None:
         state = (await command(http, thread, "state.get", namespace=[], keys=["ending"]))["result"]
         assert state["values"]["ending"]["status"] == "delivered"
         listed = (await command(http, thread, "state.listCheckpoints", limit=3))["result"]["checkpoints"]
-        assert [each["id"] for each in listed][0] == state["checkpoint"]["id"]
+        assert next(each["id"] for each in listed) == state["checkpoint"]["id"]
         tree = (await command(http, thread, "agent.getTree"))["result"]["tree"]
         assert tree == {"namespace": [], "status": "completed", "graph_name": "coding"}
         fork = (await command(http, thread, "state.fork", checkpoint_id=listed[2]["id"]))["result"]

@@ -26,7 +26,7 @@ def documents(events: list[ProtocolEvent]) -> list[dict[str, Any]]:
 def streamed(*chunks: Any) -> list[dict[str, Any]]:
     told, seq = encoder(), 0
     events = told.begin()
-    for seq, chunk in enumerate(chunks, 1):  # noqa: B007
+    for seq, chunk in enumerate(chunks, 1):
         events += told.event(seq, "messages", as_json([chunk, META]))
     return documents(events + told.end("success"))
 
@@ -150,7 +150,7 @@ SPACES = st.lists(WORDS, max_size=3)
 
 
 @given(
-    st.sampled_from(sorted(CHANNELS - {"input"}) + ["input.requested"]),
+    st.sampled_from([*sorted(CHANNELS - {"input"}), "input.requested"]),
     SPACES,
     st.sampled_from(["", "n", "m"]),
     st.sets(st.sampled_from([*sorted(CHANNELS), "custom:n"]), min_size=1),

@@ -17,7 +17,9 @@ ANYTHING = st.recursive(
 
 
 def task(**given_: object):  # the task of a request by ann
-    return read_task(RunAsk(**given_), Principal(subject="ann", org="local"), profile="sealed", default_repo=None)
+    return read_task(
+        RunAsk(**given_), Principal(subject="ann", org="local"), settings={"profile": "sealed"}, default_repo=None
+    )
 
 
 @given(WORDS)
