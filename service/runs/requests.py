@@ -3,10 +3,10 @@
 There is one fixed assistant of the coding graph for each sandbox profile; clients make others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, cast
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -39,6 +39,9 @@ KWARGS = {
     "durability",
 }
 """Fields of a request that a run's document repeats."""
+END = "__end__"
+"""LangGraph's name for the end of a graph."""
+ONLY_MESSAGES = "Of a state only messages can be written: everything else in it is evidence."
 EMPTY: tuple[Any, ...] = (None, [], {}, "")
 _TASK = TypeAdapter(Task)
 
@@ -101,15 +104,54 @@ class RunAsk(BaseModel):
 
     def ensure_supported(self) -> None:
         """Say no to what would be ignored in silence."""
-        if self.interrupt_before or self.interrupt_after:
-            raise refuse("request_invalid", "This graph pauses where a signature is due; it takes no break points.")
         if self.on_completion == "delete":
             raise refuse("request_invalid", "What a run did is kept; delete its thread when you are done with it.")
         if self.feedback_keys or self.langsmith_tracer:
             raise refuse("request_invalid", "Runs are traced by this server, not by LangSmith; see docs/tracing.md.")
         # A ``Command`` of LangGraph is sent with all of its parts, and empty ones mean nothing.
-        if {name for name, part in (self.command or {}).items() if part not in EMPTY} - {"resume"}:
-            raise refuse("request_invalid", "Of the commands only resume is taken.")
+        parts = {name: part for name, part in (self.command or {}).items() if part not in EMPTY}
+        if unknown := sorted(parts.keys() - {"resume", "goto", "update"}):
+            raise refuse("request_invalid", f"A command has only resume, goto and update here, no {unknown[0][:60]!r}.")
+        if "update" in parts and (not isinstance(parts["update"], dict) or set(parts["update"]) != {"messages"}):
+            raise refuse("request_invalid", ONLY_MESSAGES)
+        if self.ends and len(parts) > 1:
+            raise refuse("request_invalid", "A run that is ended is neither answered nor changed.")
+
+    @property
+    def goto(self) -> tuple[str, ...]:
+        """The nodes to jump to. Raises ``request_invalid`` for a ``Send``, which would bring a state of its own."""
+        named: Any = (self.command or {}).get("goto") or []
+        nodes: Any = [named] if isinstance(named, (str, dict)) else named
+        if not isinstance(nodes, list) or not all(isinstance(node, str) for node in cast("list[Any]", nodes)):
+            raise refuse("request_invalid", "A jump names nodes; it brings them no input.")
+        return tuple(cast("list[str]", nodes))
+
+    @property
+    def ends(self) -> bool:
+        """Whether it jumps to the end, as "Mark as resolved" of LangGraph's chat clients does."""
+        return self.goto == (END,)
+
+    @property
+    def said(self) -> list[dict[str, Any]]:
+        """The messages of its ``update``, each with an id, so that they are written once."""
+        update = (self.command or {}).get("update") or {}
+        messages: Any = update.get("messages") or []
+        given = [messages] if isinstance(messages, (str, dict)) else messages
+        whole = [{"role": "user", "content": each} if isinstance(each, str) else each for each in given]
+        return [{"id": str(uuid4()), **each} for each in whole if isinstance(each, dict)]
+
+    def breaks(self, nodes: Collection[str]) -> dict[str, list[str]]:
+        """The nodes to pause before and behind. Raises ``request_invalid`` for one that there is not."""
+        found: dict[str, list[str]] = {}
+        for where, asked in (("before", self.interrupt_before), ("after", self.interrupt_after)):
+            names = sorted(nodes) if asked == "*" else [asked] if isinstance(asked, str) else asked or []
+            if unknown := sorted(set(names) - set(nodes)):
+                known = ", ".join(sorted(nodes))
+                raise refuse(
+                    "request_invalid", f"There is no node {unknown[0][:60]!r} to pause at; there are: {known}."
+                )
+            found |= {where: names} if names else {}
+        return found
 
 
 def checked_modes(modes: Sequence[str]) -> tuple[str, ...]:

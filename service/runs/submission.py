@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -27,8 +27,8 @@ from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
 from service.runs.engine import RunEngine
 from service.runs.protocol import RECORDED
-from service.runs.requests import ASSISTANTS, Assistant, AssistantSource, RunAsk, read_task, wished
-from service.runs.runs import RunState
+from service.runs.requests import ASSISTANTS, END, Assistant, AssistantSource, RunAsk, read_task, wished
+from service.runs.runs import FINAL, Run, RunState
 from service.runs.threads import Thread, Threads
 from service.runs.turns import Turn, Turns
 
@@ -117,11 +117,15 @@ class Submission:
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
             asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
+            breaks = ask.breaks(self.engine.graph.nodes.keys() - {"__start__"})
+            asked |= {"breaks": breaks} if breaks else {}
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
             # What is queued behind a turn of the protocol has the same listeners.
             if protocol or any(turn.asked.get("protocol") for turn in unfinished):
                 asked |= recorded(asked)
-            if ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
+            if ask.ends:
+                asked |= await self._resolve(principal, thread)
+            elif ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
                 asked |= await self._begin_anew(principal, ask, thread, graph, unfinished)
             else:
                 asked |= await self._first_work(principal, ask, thread, graph, is_new=is_new)
@@ -145,8 +149,46 @@ class Submission:
             )
             return await self._begin(turn)
 
-    async def wake(self, thread: str, org: str, *, because: str) -> Submitted | None:
+    async def _asked_again(self, standing: RunState) -> Mapping[str, str]:
+        newest = next(iter(await self.turns.of(standing.run.id, limit=1)), None)
+        return newest.asked.get("again", {}) if newest else {}
+
+    async def put_again(self, standing: RunState, org: str) -> None:
+        """Put a question again that a write into the state took away; its ballot is the same, and open all the time."""
+        ballot = standing.ballot or ""
+        again = {each.id: ballot for each in standing.interrupts} | dict(await self._asked_again(standing))
+        await self.wake(standing.run.id, org, because=RESUMED, again=again)
+
+    async def kill(self, principal: Principal, run: Run) -> Sequence[Ballot]:
+        """Stop a run for good: no step more, its ballots cancelled, and nothing in its thread that still asks.
+
+        Raises:
+            Refused: ``not_approver`` for anything but a human operator or approver.
+        """
+        cancelled = await self.ballots.kill(run.id, principal.voter("http"))
+        engine, now = self.of(run.org), self.clock()
+        await engine.runs.cancel(run.id, now=now)
+        for turn in reversed(await self.turns.unfinished(run.id)):
+            await self.dispatch.stop(turn, "interrupt", "killed")
+        config = engine.config(run.id)
+        if (await engine.graph.aget_state(config)).next:
+            await engine.graph.aupdate_state(config, None, as_node=END)
+        await self.threads.update(run.id, now=now, status="idle")
+        return cancelled
+
+    async def _resolve(self, principal: Principal, thread: Thread) -> dict[str, Any]:
+        """End what a thread does or waits for, for good; the turn has nothing left to do but to say so."""
+        run = await self.engine.runs.exactly(thread.id, org=thread.org)
+        if run is not None and run.status not in FINAL:
+            await self.kill(principal, run)
+        return {"resolved": True}
+
+    async def wake(
+        self, thread: str, org: str, *, because: str, again: Mapping[str, str] | None = None
+    ) -> Submitted | None:
         """Go on with a thread whose question was answered; None when it does so already.
+
+        ``again``: interrupts, with their ballots, that it puts again.
 
         Any number of processes may wake it, at once or late: each answer has one turn, behind the last one.
         """
@@ -160,7 +202,9 @@ class Submission:
             org=org,
             assistant=last.assistant if last else ASSISTANTS[0].id,
             # Who listens to the thread by the protocol hears how it goes on, whoever answered.
-            asked=(recorded if last and last.asked.get("protocol") else dict)({"modes": [], "by": ""}),
+            asked=(recorded if last and last.asked.get("protocol") else dict)(
+                {"modes": [], "by": "", **({"again": again} if again else {})}
+            ),
             metadata={"created_by": "approval", "because": because},
             once=await reason(self.turns.engine, thread, because, last, now=now),
             created_at=now,
@@ -222,6 +266,10 @@ class Submission:
         """What the turn has to do before it goes on: nothing, a wish, or another checkpoint."""
         run = None if is_new else await self.engine.runs.exactly(thread.id, org=thread.org)
         if run is None:
+            if ask.goto or ask.said:
+                raise refuse(
+                    "request_invalid", "The first run of a thread brings its task: nothing is there to change."
+                )
             await self.of(principal.org).create(await self._task(principal, ask, graph), id=thread.id)
             return {"fresh": True}
         standing = await self.of(thread.org).standing(run.id)
@@ -229,9 +277,21 @@ class Submission:
             if wished(ask.input):
                 await self.engine.runs.retask(thread.id, await self._task(principal, ask, graph))
             return {"fresh": True}
-        wish = wished(ask.input)
-        resume = None if ask.resume is None else _meant_now(standing, ask.resume, strict=ask.strict_resume)
+        if elsewhere := [node for node in ask.goto if node not in standing.next]:
+            raise refuse(
+                "request_invalid",
+                f"A jump to {elsewhere[0][:60]!r} would leave out what proves the change.",
+                hint='Go back with a checkpoint_id, say in messages what to do instead, or end it: "goto": "__end__".',
+            )
+        written = {"said": ask.said} if ask.said else {}
+        return written | await self._next_work(principal, ask, standing)
+
+    async def _next_work(self, principal: Principal, ask: RunAsk, standing: RunState) -> dict[str, Any]:
         answered = {"answered": [each.id for each in standing.interrupts]} if standing.interrupts else {}
+        wish = wished(ask.input)
+        resume = None
+        if ask.resume is not None:
+            resume = _meant_now(standing, ask.resume, await self._asked_again(standing), strict=ask.strict_resume)
         if standing.question is not None and not ask.at:
             words = answer_in(resume) if ask.resume is not None else wish
             return {"answer": words, **answered} if words else {}
@@ -259,9 +319,11 @@ class Submission:
         Raises:
             Refused: as ``Ballots.vote`` does.
         """
-        if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
+        if (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(principal.org, state="pending", run=standing.run.id)).items
+        if standing.ballot is None and not pending:  # a question that is just being put again has its ballot open
+            return None
         ballot, voter = bound(answer, pending), principal.voter("langgraph")
         voting = Voting(
             ballots=self.ballots, clock=self.engine.clock
@@ -303,8 +365,10 @@ def recorded(asked: dict[str, Any]) -> dict[str, Any]:
     return {**asked, "modes": modes, "subgraphs": True, "protocol": True}
 
 
-def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
+def _meant_now(standing: RunState, resume: Any, again: Mapping[str, str], *, strict: bool) -> Any:
     """What a resume says to the interrupt that is open: what stands under its id, where ids are named.
+
+    ``again``: interrupts that were open before the same question was put again, with their ballots.
 
     Raises:
         Refused: ``interrupt_unknown`` where the client wanted to be strict.
@@ -313,6 +377,7 @@ def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
     if not (isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume)):
         return resume
     open_now = {i.id for i in standing.interrupts}
+    open_now |= {id_ for id_, ballot in again.items() if standing.ballot in {ballot, None}}
     said = next((answer for key, answer in resume.items() if key in open_now), None)
     if said is None and strict:
         raise refuse("interrupt_unknown", "None of these interrupts is open now.")
