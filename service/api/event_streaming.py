@@ -109,7 +109,7 @@ class ThreadEvents(Response):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
-class Command(BaseModel):
+class ProtocolCommand(BaseModel):
     model_config = STRICT
 
     id: int = Field(ge=0)
@@ -139,11 +139,11 @@ CODES: Final[Mapping[str, str]] = {
 
 
 @router.post("/threads/{thread_id}/commands")
-async def command(principal: Runner, at: TheContext, thread_id: str, asked: Command) -> Response:
+async def command(principal: Runner, at: TheContext, thread_id: str, asked: ProtocolCommand) -> Response:
     """Follow a command: ``run.start``, ``input.respond``, ``input.inject``, ``state.get``, ``state.fork`` and so on."""
-    follow = COMMANDS.get(asked.method, Commands.unknown)
+    follow = COMMANDS.get(asked.method, ThreadCommands.unknown)
     try:
-        result = await follow(Commands(principal, at, thread_id), asked.params)
+        result = await follow(ThreadCommands(principal, at, thread_id), asked.params)
     except NoCommand as no:
         return answer({"type": "error", "id": asked.id, "error": no.code, "message": str(no)})
     except Refused as no:
@@ -247,7 +247,7 @@ class StateFork(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Commands:
+class ThreadCommands:
     """The commands of one caller to one thread. Raise ``NoCommand``, ``Refused``."""
 
     principal: Principal
@@ -349,15 +349,15 @@ class Commands:
         return {"run_id": taken.turn.id}
 
 
-COMMANDS: Final[Mapping[str, Callable[[Commands, dict[str, Any]], Awaitable[dict[str, Any]]]]] = {
-    "run.start": Commands.run_start,
-    "input.respond": Commands.input_respond,
-    "input.inject": Commands.input_inject,
-    "state.get": Commands.state_get,
-    "state.listCheckpoints": Commands.list_checkpoints,
-    "state.fork": Commands.state_fork,
-    "agent.getTree": Commands.get_tree,
-    "subscription.subscribe": Commands.subscribe,
-    "subscription.unsubscribe": Commands.subscribe,
-    "subscription.reconnect": Commands.subscribe,
+COMMANDS: Final[Mapping[str, Callable[[ThreadCommands, dict[str, Any]], Awaitable[dict[str, Any]]]]] = {
+    "run.start": ThreadCommands.run_start,
+    "input.respond": ThreadCommands.input_respond,
+    "input.inject": ThreadCommands.input_inject,
+    "state.get": ThreadCommands.state_get,
+    "state.listCheckpoints": ThreadCommands.list_checkpoints,
+    "state.fork": ThreadCommands.state_fork,
+    "agent.getTree": ThreadCommands.get_tree,
+    "subscription.subscribe": ThreadCommands.subscribe,
+    "subscription.unsubscribe": ThreadCommands.subscribe,
+    "subscription.reconnect": ThreadCommands.subscribe,
 }

@@ -116,9 +116,8 @@ class Submission:
             thread, is_new = await self._thread(principal, ask, thread_id, graph)
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
-            asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
             breaks = ask.breaks(self.engine.graph.nodes.keys() - {"__start__"})
-            asked |= {"breaks": breaks} if breaks else {}
+            asked |= {name: part for name, part in (("after", ask.after_seconds), ("breaks", breaks)) if part}
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
             # What is queued behind a turn of the protocol has the same listeners.
             if protocol or any(turn.asked.get("protocol") for turn in unfinished):
