@@ -284,6 +284,12 @@ async def update_state(principal: Runner, at: TheContext, thread_id: str, asked:
     return answer({"checkpoint": {"checkpoint_ns": "", **config.get("configurable", {})}})
 
 
+@router.patch("/{thread_id}/state")
+async def patch_state(principal: Runner, at: TheContext, thread_id: str, asked: Patch) -> Response:
+    """Merge into the thread's metadata: what the npm SDK's ``patchState`` asks for."""
+    return await patch(principal, at, thread_id, asked)
+
+
 @router.get("/{thread_id}/state/{checkpoint_id}")
 async def state_at(
     principal: Reader,

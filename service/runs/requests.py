@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, cast
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from domain import Profile, Task, Unprocessable, ensure_no_credential, value
 from service.auth.principal import Principal
@@ -76,6 +76,14 @@ class RunAsk(BaseModel):
     """These two ask for less than what every run has: a checkpoint before each next step."""
     feedback_keys: list[str] | None = None
     langsmith_tracer: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_once(cls, body: Any) -> Any:
+        """The npm SDK names the assistant of a run in a batch twice, once in its own spelling."""
+        if isinstance(body, dict) and "assistant_id" in body and body.get("assistantId") == body["assistant_id"]:
+            return {name: part for name, part in body.items() if name != "assistantId"}
+        return body
 
     @property
     def kwargs(self) -> dict[str, Any]:

@@ -69,6 +69,7 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /threads/count": FOUND,
     "POST /threads/prune": [{"thread_ids": [ID, ID]}],
     "PATCH /threads/{thread_id}": [{"metadata": {"a": ID}}],
+    "PATCH /threads/{thread_id}/state": [{"metadata": {"a": ID}}],
     "POST /threads/{thread_id}/state": [{"values": {"messages": [{"role": "user", "content": "x"}]}}, *CHECKPOINTS],
     "POST /threads/{thread_id}/state/checkpoint": CHECKPOINTS,
     "POST /threads/{thread_id}/history": [{}, {"before": ID}, {"before": CHECKPOINTS[0]}],

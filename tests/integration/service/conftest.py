@@ -29,6 +29,7 @@ ENGINES = {
     "test_event_streaming": [EMBEDDED, CLUSTER],
     "test_assistants": [EMBEDDED, DISTRIBUTED],
     "test_commands": [EMBEDDED, DISTRIBUTED],
+    "test_sdk_methods": [EMBEDDED, DISTRIBUTED],
     "test_letters": [EMBEDDED, DISTRIBUTED],
     "test_approvals": [EMBEDDED, DISTRIBUTED],
     "test_retention": [EMBEDDED, DISTRIBUTED],
