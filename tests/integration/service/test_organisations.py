@@ -39,9 +39,7 @@ class Stranger:
 
     def ask(self, request: dict[str, Any], id_: str) -> tuple[int, str]:
         """What was answered, without what is different every time."""
-        if request["url"].endswith("/stream/events"):
-            return self._listen(filled(request, id_))
-        answer = self.http.request(**filled(request, id_))
+        answer = self._answer(filled(request, id_))
         self.tried += 1
         if SECRET in answer.text or answer.status_code >= 500:
             self.told.append(f"{answer.status_code} {filled(request, id_)}: {answer.text[:300]}")
@@ -50,11 +48,13 @@ class Stranger:
             text = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", "~", text)
         return answer.status_code, CHANGES.sub("~", text)
 
-    def _listen(self, request: dict[str, Any]) -> tuple[int, str]:
-        """The head of a stream that does not end."""
-        self.tried += 1
+    def _answer(self, request: dict[str, Any]) -> httpx.Response:
+        """The answer; of a stream that does not end, its first words."""
+        if not request["url"].endswith("/stream/events"):
+            return self.http.request(**request)
         with self.http.stream(**request) as answer:
-            return answer.status_code, "" if answer.status_code == 200 else CHANGES.sub("~", answer.read().decode())
+            text = answer.read() if answer.status_code != 200 else next(answer.iter_bytes())
+        return httpx.Response(answer.status_code, content=text)
 
     def use(self, operation: str, kind: str) -> None:
         """Every request of an operation with one id: answered as with an id that nobody ever had."""

@@ -1,4 +1,4 @@
-"""Every method of LangGraph's SDKs, as ``python -m benchmarks clients`` counts them: none fails, and none is untried."""
+"""Every method of LangGraph's SDKs, as ``python -m benchmarks clients`` counts them: none fails, none is untried."""
 
 import pytest
 
