@@ -1,6 +1,7 @@
 """The event streaming protocol, as the Python SDK's ``client.threads.stream()`` speaks it, against a real server."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from pydantic_core import from_json
 
 from tests.integration.service.test_runs import SIGN, SLOW, TASK
 from tests.integration.service.test_stopping import _reaches as reaches
-from tests.worlds.served import Served
+from tests.worlds.served import Served, served
 
 ALL = ["values", "updates", "messages", "tools", "lifecycle", "input", "checkpoints", "tasks", "custom"]
 
@@ -241,3 +242,22 @@ async def test_a_key_signs_nothing_by_a_command(service: Served) -> None:
         said = await command(http, thread, "input.respond", **answer)
         assert (said["error"], said["code"]) == ("permission_denied", "not_approver")
     assert service.deliveries == []
+
+
+async def test_a_server_that_goes_down_cuts_the_stream_off_and_another_one_goes_on(tmp_path: Path) -> None:
+    thread, last = str(uuid4()), 0
+    async with served(tmp_path, drain_s=0.1) as first, first.http() as http:
+        await command(http, thread, "run.start", assistant_id="coding", input=SLOW)
+        with pytest.raises(httpx.RemoteProtocolError):  # noqa: PT012  an end would say that nothing comes any more
+            async with http.stream("POST", f"/threads/{thread}/stream/events", json={"channels": ALL}) as answer:
+                async for line in answer.aiter_lines():
+                    event = from_json(line[6:]) if line.startswith("data: ") else {"seq": 0, "method": ""}
+                    last = max(last, event["seq"])
+                    if event["method"] == "custom" and event["params"]["data"]["payload"].get("node") == "execute":
+                        stopping = asyncio.create_task(first.stop())
+        await stopping
+    async with served(tmp_path) as second, second.http(first.key) as http:
+        second.gate.set()
+        rest = await heard(http, thread, since=last)
+    assert min(each["seq"] for each in rest) > last
+    assert told(rest, "lifecycle")[-1]["event"] == "completed"
