@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, cast
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
+from langchain_core.messages import convert_to_messages
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from domain import Profile, Task, Unprocessable, ensure_no_credential, value
@@ -122,6 +123,7 @@ class RunAsk(BaseModel):
             raise refuse("request_invalid", f"A command has only resume, goto and update here, no {unknown[0][:60]!r}.")
         if "update" in parts and (not isinstance(parts["update"], dict) or set(parts["update"]) != {"messages"}):
             raise refuse("request_invalid", ONLY_MESSAGES)
+        _ = self.said
         if self.ends and len(parts) > 1:
             raise refuse("request_invalid", "A run that is ended is neither answered nor changed.")
 
@@ -141,12 +143,18 @@ class RunAsk(BaseModel):
 
     @property
     def said(self) -> list[dict[str, Any]]:
-        """The messages of its ``update``, each with an id, so that they are written once."""
-        update = (self.command or {}).get("update") or {}
-        messages: Any = update.get("messages") or []
-        given = [messages] if isinstance(messages, (str, dict)) else messages
-        whole = [{"role": "user", "content": each} if isinstance(each, str) else each for each in given]
-        return [{"id": str(uuid4()), **each} for each in whole if isinstance(each, dict)]
+        """The messages of its ``update``, each with an id, so that they are written once.
+
+        Raises ``request_invalid`` for what is none.
+        """
+        messages: Any = ((self.command or {}).get("update") or {}).get("messages") or []
+        given: Any = [messages] if isinstance(messages, (str, dict)) else messages
+        try:
+            whole = [{"role": "user", "content": each} if isinstance(each, str) else {**each} for each in given]
+            convert_to_messages(whole)
+        except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
+            raise refuse("request_invalid", "The messages of an update have a role and a content each.") from None
+        return [{**each, "id": str(each.get("id") or uuid4())} for each in whole]
 
     def breaks(self, nodes: Collection[str]) -> dict[str, list[str]]:
         """The nodes to pause before and behind. Raises ``request_invalid`` for one that there is not."""
@@ -309,9 +317,13 @@ ASSISTANTS: tuple[Assistant, ...] = (
 )
 
 
+def fixed_assistant(named: str) -> Assistant | None:
+    """The server's own assistant of this id or name; the graph's name means the sealed one."""
+    return next((each for each in ASSISTANTS if named in {each.id, each.name}), None)
+
+
 def assistant(named: str) -> Assistant:
-    """The fixed assistant of this id or name; the graph's name means the sealed one. Raises ``assistant_not_found``."""
-    for each in ASSISTANTS:
-        if named in {each.id, each.name}:
-            return each
-    raise refuse("assistant_not_found", f"There is no assistant {named[:100]!r}.")
+    """The same. Raises ``assistant_not_found``."""
+    if (found := fixed_assistant(named)) is None:
+        raise refuse("assistant_not_found", f"There is no assistant {named[:100]!r}.")
+    return found

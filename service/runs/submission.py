@@ -27,7 +27,16 @@ from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
 from service.runs.engine import RunEngine
 from service.runs.protocol import RECORDED
-from service.runs.requests import ASSISTANTS, END, Assistant, AssistantSource, RunAsk, read_task, wished
+from service.runs.requests import (
+    ASSISTANTS,
+    END,
+    Assistant,
+    AssistantSource,
+    RunAsk,
+    fixed_assistant,
+    read_task,
+    wished,
+)
 from service.runs.runs import FINAL, Run, RunState
 from service.runs.threads import Thread, Threads
 from service.runs.turns import Turn, Turns
@@ -110,7 +119,7 @@ class Submission:
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
-            graph = await self.assistants.get(ask.assistant_id, principal.org)
+            graph = fixed_assistant(ask.assistant_id) or await self.assistants.get(ask.assistant_id, principal.org)
             if key and (before := await self.turns.once(principal.org, key)):
                 return Submitted(turn=before, feed=self.dispatch.hear(before))
             thread, is_new = await self._thread(principal, ask, thread_id, graph)

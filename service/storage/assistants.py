@@ -28,9 +28,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import UtcDateTime, reading, writing
-from domain import Refused
 from service.errors import refuse
-from service.runs.requests import ASSISTANTS, Assistant, assistant
+from service.runs.requests import ASSISTANTS, Assistant, assistant, fixed_assistant
 from service.runs.threads import GRAPH
 from service.tables import METADATA, holds
 
@@ -94,15 +93,11 @@ class Assistants:
 
     async def get(self, named: str, org: str) -> Assistant:
         """The fixed assistant of this id or name, or the organisation's of this id. Raises ``assistant_not_found``."""
-        try:
-            return assistant(named)
-        except Refused:
-            query = _ROW.where(_JOINED, _A.id == named, _A.org == org)
-            async with reading(self.engine) as conn:
-                row = (await conn.execute(query)).mappings().first()
-            if row is None:
-                raise
-            return _assistant(row)
+        if (fixed := fixed_assistant(named)) is not None:
+            return fixed
+        async with reading(self.engine) as conn:
+            row = (await conn.execute(_ROW.where(_JOINED, _A.id == named, _A.org == org))).mappings().first()
+        return _assistant(row) if row is not None else assistant(named)
 
     async def add(self, made: Assistant, org: str) -> bool:
         """Write a new one; False when the id is taken, by whichever organisation."""
