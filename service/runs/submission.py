@@ -115,6 +115,7 @@ class Submission:
         """
         ask.ensure_supported()
         key, modes = None, list(ask.modes) if heard else []
+        breaks = ask.breaks(self.engine.graph.nodes.keys() - {"__start__"})
         if once:  # the same key with another request is refused, so what was asked is part of it
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
@@ -125,7 +126,6 @@ class Submission:
             thread, is_new = await self._thread(principal, ask, thread_id, graph)
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
-            breaks = ask.breaks(self.engine.graph.nodes.keys() - {"__start__"})
             asked |= {name: part for name, part in (("after", ask.after_seconds), ("breaks", breaks)) if part}
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
             # What is queued behind a turn of the protocol has the same listeners.
@@ -274,10 +274,6 @@ class Submission:
         """What the turn has to do before it goes on: nothing, a wish, or another checkpoint."""
         run = None if is_new else await self.engine.runs.exactly(thread.id, org=thread.org)
         if run is None:
-            if ask.goto or ask.said:
-                raise refuse(
-                    "request_invalid", "The first run of a thread brings its task: nothing is there to change."
-                )
             await self.of(principal.org).create(await self._task(principal, ask, graph), id=thread.id)
             return {"fresh": True}
         standing = await self.of(thread.org).standing(run.id)
@@ -317,6 +313,8 @@ class Submission:
         return {"wish": wish} if wish else {}
 
     async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant, *, repo: str | None = None) -> Task:
+        if ask.goto or ask.said:
+            raise refuse("request_invalid", "The first run of a thread brings its task: nothing is there to change.")
         task = read_task(ask, principal, settings=graph.settings, default_repo=repo or self.default_repo)
         self.may_use(task.repo)
         return task
