@@ -157,12 +157,13 @@ class Prune(BaseModel):
 @router.post("/prune")
 async def prune(principal: Runner, at: TheContext, asked: Prune) -> dict[str, int]:
     """Delete several threads, softly; those that are not there do not count."""
-    found = await at.threads.search(
+    threads = await at.threads.search(
         ThreadQuery(org=principal.org, ids=tuple(asked.thread_ids), limit=len(asked.thread_ids))
     )
-    for thread in found if asked.thread_ids else ():
+    # A search without ids is one for all threads, and an empty list means none.
+    for thread in threads if asked.thread_ids else ():
         await delete(principal, at, thread.id)
-    return {"pruned_count": len(found) if asked.thread_ids else 0}
+    return {"pruned_count": len(threads) if asked.thread_ids else 0}
 
 
 @router.get("/{thread_id}")
@@ -199,16 +200,17 @@ async def delete(principal: Runner, at: TheContext, thread_id: str) -> None:
 async def copy(principal: Runner, at: TheContext, thread_id: str) -> Response:
     """A new thread that stands where this one stands, files and all."""
     thread = await at.threads.get(thread_id, principal.org)
-    engine, moment, made, forked = at.submission.of(principal.org), now(), str(uuid4()), False
+    engine, moment, new_id, forked = at.submission.of(principal.org), now(), str(uuid4()), False
     if (run := await engine.runs.exactly(thread.id, org=principal.org)) and (steps := await moments(engine, run.id)):
-        made, forked = (await fork(engine, run, len(steps) - 1)).id, True
+        new_id, forked = (await fork(engine, run, len(steps) - 1)).id, True
     copied = Thread(
-        id=made,
+        id=new_id,
         org=principal.org,
         created_at=moment,
         updated_at=moment,
         metadata={**thread.metadata, "copied_from": thread.id, "created_by": principal.subject},
     )
+    # The fork wrote its run before: the id is taken, by us.
     await at.threads.add(copied, of_run=forked)
     return answer(await _document(at, copied))
 
@@ -244,8 +246,8 @@ async def state(
 ) -> Response:
     """How the thread stands now."""
     thread, engine = await at.threads.get(thread_id, principal.org), at.application.engine
-    found = await engine.graph.aget_state(engine.config(thread.id), subgraphs=subgraphs)
-    return answer(select_state(state_document(found), select))
+    snapshot = await engine.graph.aget_state(engine.config(thread.id), subgraphs=subgraphs)
+    return answer(select_state(state_document(snapshot), select))
 
 
 @router.post("/{thread_id}/state")
@@ -301,8 +303,8 @@ async def state_at(
 ) -> Response:
     """How it stood at a checkpoint."""
     thread = await at.threads.get(thread_id, principal.org)
-    found = await checkpoint(at.application.engine, thread.id, checkpoint_id, subgraphs=subgraphs)
-    return answer(select_state(state_document(found), select))
+    snapshot = await checkpoint(at.application.engine, thread.id, checkpoint_id, subgraphs=subgraphs)
+    return answer(select_state(state_document(snapshot), select))
 
 
 class At(BaseModel):
@@ -369,7 +371,7 @@ async def _history(principal: Principal, at: ServerContext, thread_id: str, aske
     engine = at.application.engine
     before: Any = asked.before.checkpoint_id if isinstance(asked.before, Before) else asked.before
     until: Any = {"configurable": {"thread_id": thread.id, "checkpoint_id": before}} if before else None
-    found = engine.graph.aget_state_history(
+    snapshots = engine.graph.aget_state_history(
         engine.config(thread.id), filter=asked.metadata, before=until, limit=asked.limit
     )
-    return answer([select_state(state_document(each), asked.select) async for each in found])
+    return answer([select_state(state_document(each), asked.select) async for each in snapshots])

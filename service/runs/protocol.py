@@ -10,7 +10,8 @@ from typing import Any, Final, Literal, cast
 
 from pydantic_core import from_json, to_json
 
-from domain import OddJson, read_json, value
+from domain import value
+from domain.text import OddJson, read_json
 from service.runs.threads import GRAPH
 
 RECORDED: Final = ("values", "updates", "messages-tuple", "custom", "tasks", "checkpoint-refs")

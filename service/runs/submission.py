@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballot, Ballots, Decision, Revision, Voting, bound, read_resume
 from approvals.storage import metadata
 from database import reading
-from domain import Action, Refused, SignoffError, Task, answer_in
+from domain import Action, Refused, SignoffError, Task
+from domain.coder import answer_in
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
@@ -119,6 +120,7 @@ class Submission:
         if once:  # the same key with another request is refused, so what was asked is part of it
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
+        # For this process; several are kept in order by the rows: unique ids and keys, and the lease.
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
             graph = fixed_assistant(ask.assistant_id) or await self.assistants.get(ask.assistant_id, principal.org)
             if key and (before := await self.turns.once(principal.org, key)):
@@ -140,7 +142,7 @@ class Submission:
                 await self._make_room(ask, unfinished)
             now = self.clock()
             labels = {"graph_id": graph.graph, "assistant_id": graph.id}
-            if labels.items() - thread.metadata.items():  # clients look for the threads of their assistant
+            if {**thread.metadata, **labels} != thread.metadata:  # clients look for the threads of their assistant
                 await self.threads.update(thread.id, now=now, metadata={**thread.metadata, **labels})
             turn = Turn(
                 id=str(uuid4()),
@@ -173,6 +175,8 @@ class Submission:
         Raises:
             Refused: ``not_approver`` for anything but a human operator or approver.
         """
+        # First the switch, which every tool call looks at, then the row, so that no checkpoint is written any more.
+        # Turns from the newest on: one that waits must not begin because the one before it ended.
         cancelled = await self.ballots.kill(run.id, principal.voter("http"))
         engine, now = self.of(run.org), self.clock()
         await engine.runs.cancel(run.id, now=now)
@@ -361,6 +365,7 @@ class Submission:
             return
         if ask.multitask_strategy == "reject":
             raise refuse("thread_busy", "A run works on this thread.")
+        # From the newest on: one that waits must not begin because the one before it ended.
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
 
@@ -384,7 +389,7 @@ def _meant_now(standing: RunState, resume: Any, again: Mapping[str, str], *, str
         return resume
     open_now = {i.id for i in standing.interrupts}
     open_now |= {id_ for id_, ballot in again.items() if standing.ballot in {ballot, None}}
-    said = next((answer for key, answer in resume.items() if key in open_now), None)
-    if said is None and strict:
+    chosen = next((answer for key, answer in resume.items() if key in open_now), None)
+    if chosen is None and strict:
         raise refuse("interrupt_unknown", "None of these interrupts is open now.")
-    return said
+    return chosen

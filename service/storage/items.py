@@ -17,6 +17,7 @@ from service.tables import METADATA, fits
 
 MOST_RANKED = 2_000
 """Items that a search in words looks at."""
+# Stands in no word of a namespace: those are printable.
 SEP = "\x1f"
 ITEMS = Table(
     "items",
