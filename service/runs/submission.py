@@ -130,8 +130,7 @@ class Submission:
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
             asked |= {name: part for name, part in (("after", ask.after_seconds), ("breaks", breaks)) if part}
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
-            # What is queued behind a turn of the protocol has the same listeners.
-            if protocol or any(turn.asked.get("protocol") for turn in unfinished):
+            if protocol or any(turn.asked.get("protocol") for turn in unfinished):  # they have the same listeners
                 asked |= recorded(asked)
             if ask.ends:
                 asked |= await self._resolve(principal, thread)
