@@ -5,6 +5,7 @@ place of the one of its name, an edit that leaves code out is refused. Edits tha
 What comes out applies as it is: each search is the file's own text and stands there once.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -17,6 +18,8 @@ from domain.text.encoding import universal
 from domain.text.passages import Nowhere, Place, exact_edit, find
 
 _NEAR_LINES, _NEAR_WIDTH = 12, 200
+_TABS = re.compile(r"(?:^|[/.])(?:[Mm]akefile[\w.-]*|mk|mak|go|tsv|tab|GNUmakefile)$")
+"""Files in which a tab is no white space like another."""
 _NEAREST = 3
 """Paths that are named where there is no such file."""
 
@@ -264,7 +267,8 @@ def _passage(edit: EditBlock, search: str, new: str, text: str | None) -> _Fit |
     there = frozenset(row.strip() for row in text.split("\n"))
     if (line := elision(new, edit.path, there | {row.strip() for row in search.split("\n")})) != "":
         return _problem(edit, f"the replacement leaves code out ({line[:80]!r}): write all of it")
-    place = find(text, search, new, python=edit.path.endswith((".py", ".pyi")))
+    tabs = _TABS.search(edit.path) is not None
+    place = find(text, search, new, python=edit.path.endswith((".py", ".pyi")), tabs=tabs)
     if isinstance(place, Nowhere):
         if (line := elision(search, edit.path, there)) != "":
             return _problem(edit, f"the searched text leaves lines out ({line[:80]!r}): quote them, or search for less")

@@ -5,6 +5,7 @@ differ, where a line that is unique in the file anchors them. A text that may be
 nothing is ever changed at a wrong place.
 """
 
+import ast
 import dataclasses
 import re
 import unicodedata
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from domain.text.indentation import TAB, reindenting
+from domain.text.indentation import TAB, indent_of, reindenting, unit_of
 from domain.text.line_matching import matching
 from domain.text.untrusted import python_tree
 
@@ -55,7 +56,7 @@ class Nowhere:
     last: int = 0
 
 
-def find(text: str, search: str, replace: str, *, python: bool = False) -> Place | Nowhere:
+def find(text: str, search: str, replace: str, *, python: bool = False, tabs: bool = False) -> Place | Nowhere:
     """Find the one place that ``search`` means. All texts have line feeds.
 
     Args:
@@ -63,10 +64,36 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
         search: what stands there, as it was copied.
         replace: what shall stand there.
         python: the file is Python, where indentation decides what is meant.
+        tabs: the file is of a kind in which a tab means something.
     """
+    place = _found(text, search, replace, python=python)
+    if tabs or not isinstance(place, Place) or (spaced := _with_spaces(text, place.replacement)) is None:
+        return place
+    # Lines that were searched for say nothing about the indentation of new ones where they have none themselves.
+    head, tail = text[: place.start], text[place.end :]
+    if python and (meant := python_tree(f"{head}{place.replacement}{tail}")) is not None:
+        same = python_tree(f"{head}{spaced}{tail}")
+        if same is None or ast.dump(meant) != ast.dump(same):
+            return place
+    return dataclasses.replace(place, replacement=spaced, how=place.how or "indentation")
+
+
+def _with_spaces(text: str, new: str) -> str | None:
+    """Lines that are indented with tabs alone, as a file without any tab has them; None: they are not."""
+    rows = new.split("\n")
+    indents = {indent_of(row) for row in rows if row.strip()} - {""}
+    if "\t" in text or not indents or any(set(indent) != {"\t"} for indent in indents):
+        return None
+    unit = unit_of(text.split("\n"), "")
+    if not unit:
+        return None
+    return "\n".join(unit * len(indent_of(row)) + row.lstrip("\t") for row in rows)
+
+
+def _found(text: str, search: str, replace: str, *, python: bool) -> Place | Nowhere:
     times = _counted(text, search)
     if not times and (unnumbered := _unnumbered(search)) is not None:
-        place = find(text, unnumbered, _unnumbered(replace) or replace, python=python)
+        place = _found(text, unnumbered, _unnumbered(replace) or replace, python=python)
         return dataclasses.replace(place, how=place.how or "line numbers") if isinstance(place, Place) else place
     if times == 1:
         return _exact(text, search, replace, python=python)

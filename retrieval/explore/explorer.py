@@ -100,7 +100,8 @@ class Explorer:
                 hint=f"Open {name}:{max(1, len(lines) - 80)}-{len(lines)} for its end.",
             )
         wanted = max(first, min(len(lines), last or len(lines)))
-        return outline.numbered(name, lines, first, min(wanted, first + AT_ONCE - 1), wanted)
+        until = min(wanted, first + AT_ONCE - 1)
+        return outline.numbered(name, lines, first, until, wanted, ended=text.endswith("\n"))
 
     async def search(self, query: str, where: str = "", how: str = "words") -> str:
         """Search the tree; the answer is passages or lines with their numbers, best first.

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from domain.coder import CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
@@ -22,8 +23,10 @@ MOST = 2_400
 """Characters of one edit: what an answer of 1,000 tokens holds."""
 AROUND = 30
 """Lines above and below a change that are opened."""
-_NUMBERED = re.compile(r"^\s*\d+\s?[|:\t→ ]\s?")
+_NUMBERED = re.compile(r"^ *\d+ ")
+"""What stands before a line that was opened, or that a search found."""
 _PIECE = re.compile(r"\bpiece (\d+) of \d+")
+_LOST = re.compile(r"^Edit (\d+) \(.*\) was not made: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,8 @@ class Oracle:
         shown = _lines(str(each.get("content") or "") for each in messages if each.get("role") != "assistant")
         shown |= {line.strip() for each in own for line in each.splitlines()}
         tried = [int(number) for each in own for number in _PIECE.findall(each)]
-        at = max(tried, default=0)
-        if at and _refused(messages):
-            at -= 1
+        made = _made(messages)
+        at = next((number for number in range(len(self.pieces)) if number + 1 not in made), len(self.pieces))
         if at >= len(self.pieces):
             return "Everything is in its place.", DoneAction(message=self.message), 0
         piece, edit = self.pieces[at], self.pieces[at].edit
@@ -190,14 +192,17 @@ def _lines(contents: Iterator[str]) -> set[str]:
     return {line.strip() for line in every} | {_NUMBERED.sub("", line).strip() for line in every}
 
 
-def _refused(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether what came of the last piece says that it was not applied."""
-    last = 0
-    for number, each in enumerate(messages):
-        if each.get("role") == "assistant" and _PIECE.search(_said(each)):
-            last = number
-    after = (str(each.get("content") or "") for each in messages[last + 1 : last + 2])
-    return any(line.startswith("Not done") or " was not made: " in line for each in after for line in each.splitlines())
+def _made(messages: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The pieces that were sent and not refused, by what came of each."""
+    made: set[int] = set()
+    for each, result in pairwise(messages):
+        sent = [int(number) for number in _PIECE.findall(_said(each))] if each.get("role") == "assistant" else []
+        lines = str(result.get("content") or "").splitlines()
+        lost = {int(number) for line in lines for number in _LOST.findall(line)}
+        if any(line.startswith("Not done") for line in lines):
+            continue
+        made |= {piece for number, piece in enumerate(sent, 1) if number not in lost}
+    return made
 
 
 def _distinctive(lines: Sequence[str]) -> str:

@@ -116,6 +116,24 @@ def test_tabs_of_the_file_are_kept():
     assert edit(BEFORE, new, text=tabbed) == tabbed.replace("\t\tif tax:\n", "\t\tif tax:\n\t\t\ttax = tax / 100\n")
 
 
+FIRST = "def rounded(amount):\n"
+
+
+def test_new_lines_with_tabs_get_the_spaces_of_the_file_where_the_searched_ones_have_no_indentation():
+    new = "def half(amount):\n\tif amount:\n\t\treturn amount / 2\n\treturn 0\n\n\n"
+    assert edit(FIRST, new + FIRST) == SHOP.replace(FIRST, new.replace("\t", "    ") + FIRST)
+
+
+def test_a_tab_that_is_no_indentation_stays():
+    new = 'TABLE = """\n\ta\n"""\n\n\n'
+    assert edit(FIRST, new + FIRST) == SHOP.replace(FIRST, new + FIRST)
+    for path in ("Makefile", "rules.mk", "a/main.go"):
+        rules = "all: a\n\nSOURCES = \\\n    a.c\n"
+        assert edit("all: a\n", "all: a\n\ttouch a\n", path=path, text=rules) == rules.replace(
+            "all: a\n", "all: a\n\ttouch a\n"
+        )
+
+
 @pytest.mark.parametrize("form", ["{:>6} {}", "{}: {}", "{}| {}", "{}\t{}"])
 def test_lines_that_were_copied_with_their_numbers(form):
     shown = "".join(f"{form.format(number, line)}\n" for number, line in enumerate(BEFORE.splitlines(), 13))
