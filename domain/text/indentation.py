@@ -56,6 +56,7 @@ def reindenting(
         return lambda row: row
     unit = unit_of(rows)
     step = width(unit_of(written, unit))
+    same_columns = all(one == there for one, there in widths)
     if deeper := [each for each in known if width(each) > width(known[0])]:
         theirs, ours = width(deeper[0]) - width(known[0]), width(table[deeper[0]]) - width(table[known[0]])
         step = max(1, theirs * width(unit) // ours)
@@ -67,6 +68,9 @@ def reindenting(
         indent = indent_of(row)
         if indent in table:
             return table[indent] + body
+        if same_columns:
+            tabs, rest = divmod(width(indent), TAB) if unit == "\t" else (0, width(indent))
+            return "\t" * tabs + " " * rest + body
         base = max((each for each in known if width(each) <= width(indent)), key=width, default=known[0])
         levels, rest = divmod(width(indent) - width(base), step)
         if levels >= 0:

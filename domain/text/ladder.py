@@ -274,6 +274,10 @@ def _passage(edit: EditBlock, search: str, new: str, text: str | None) -> _Fit |
             return _problem(edit, f"the searched text leaves lines out ({line[:80]!r}): quote them, or search for less")
         return _problem(edit, place.why, _numbered(text, place.first, place.last))
     after = text[: place.start] + place.replacement + text[place.end :]
+    if after == text and search != new:
+        line = text.count("\n", 0, place.start) + 1
+        near = _numbered(text, line, line + text.count("\n", place.start, place.end))
+        return _problem(edit, "it changes nothing: the lines are there, but with other white space", near)
     if not place.how:
         return after, [replace(edit, search=search, replace=new)], ""
     searched, replaced = exact_edit(text, place)

@@ -67,7 +67,8 @@ def find(text: str, search: str, replace: str, *, python: bool = False, tabs: bo
         tabs: the file is of a kind in which a tab means something.
     """
     place = _found(text, search, replace, python=python)
-    if tabs or not isinstance(place, Place) or (spaced := _with_spaces(text, place.replacement)) is None:
+    unit = unit_of(text.split("\n"), " " * TAB if python else "")
+    if tabs or not isinstance(place, Place) or (spaced := _with_spaces(text, place.replacement, unit)) is None:
         return place
     # Lines that were searched for say nothing about the indentation of new ones where they have none themselves.
     head, tail = text[: place.start], text[place.end :]
@@ -78,16 +79,15 @@ def find(text: str, search: str, replace: str, *, python: bool = False, tabs: bo
     return dataclasses.replace(place, replacement=spaced, how=place.how or "indentation")
 
 
-def _with_spaces(text: str, new: str) -> str | None:
-    """Lines that are indented with tabs alone, as a file without any tab has them; None: they are not."""
+def _with_spaces(text: str, new: str, unit: str) -> str | None:
+    """Lines that are indented with tabs, as a file without any tab has them; None: they are not."""
     rows = new.split("\n")
     indents = {indent_of(row) for row in rows if row.strip()} - {""}
-    if "\t" in text or not indents or any(set(indent) != {"\t"} for indent in indents):
+    if "\t" in text or not unit or not any(indent.startswith("\t") for indent in indents):
         return None
-    unit = unit_of(text.split("\n"), "")
-    if not unit:
+    if any(indent.startswith(unit) or "\t" in indent.lstrip("\t") for indent in indents):
         return None
-    return "\n".join(unit * len(indent_of(row)) + row.lstrip("\t") for row in rows)
+    return "\n".join(unit * (len(row) - len(row.lstrip("\t"))) + row.lstrip("\t") for row in rows)
 
 
 def _found(text: str, search: str, replace: str, *, python: bool) -> Place | Nowhere:
@@ -104,10 +104,14 @@ def _found(text: str, search: str, replace: str, *, python: bool) -> Place | Now
         )
     rows, wanted, new = text.split("\n"), _rows(search), _rows(replace)
     blank, unwritten = _edges(wanted), _edges(new)
-    wanted = wanted[blank[0] : len(wanted) - blank[1]]
-    new = new[min(blank[0], unwritten[0]) : len(new) - min(blank[1], unwritten[1])]
+    both = [min(pair) for pair in zip(blank, unwritten, strict=True)]
+    new = new[both[0] : len(new) - both[1]]
+    # Blank lines at its ends that are to go are looked for, too; then they may have been copied badly.
+    whole, wanted = wanted[both[0] : len(wanted) - both[1]], wanted[blank[0] : len(wanted) - blank[1]]
     if not wanted:
         return Nowhere("the searched text is blank")
+    if len(whole) > len(wanted) and len(_occurrences([*map(_stripped, rows)], [*map(_stripped, whole)])) == 1:
+        wanted = whole
     for how, key in (("white space", _spaced), ("indentation", _stripped)):
         at = _occurrences([*map(key, rows)], [*map(key, wanted)])
         if len(at) > 1:
@@ -279,7 +283,8 @@ def _merged(
     indented = reindenting(counterparts, [*wanted, *new], rows)
     if indented is None:
         return None
-    if any(one != one.rstrip() and other == other.rstrip() for one, other in counterparts):
+    blanks_added = any(one != one.rstrip() and other == other.rstrip() for one, other in counterparts)
+    if blanks_added and sum(row != row.rstrip() for row in new) * 2 > sum(bool(row.strip()) for row in new):
         new = [row.rstrip() for row in new]  # all of it was written with blanks at the ends of lines
     kept = matching([row.rstrip() for row in wanted], [row.rstrip() for row in new])
     # A line that was to stay and is not there: so it stays.

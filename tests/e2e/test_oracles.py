@@ -42,7 +42,9 @@ async def test_a_real_commit_is_delivered_byte_for_byte(
             )
         ) as opened,
     ):
-        wanted = task(repo, text=f"Bring {commit.name} to {commit.new}, and update its tests.", accept=commit.accept, budget=AMPLE)
+        wanted = task(
+            repo, text=f"Bring {commit.name} to {commit.new}, and update its tests.", accept=commit.accept, budget=AMPLE
+        )
         standing, _ = await start(opened, wanted)
         assert oracle.stuck == []
         assert standing.run.status == "interrupted", standing.run.ending

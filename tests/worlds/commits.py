@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.sdists import fetched
 from domain import decoded
+from tests.worlds.house import git
 
 _LIST = Path(__file__).parents[1] / "corpus" / "commits.toml"
 _LARGEST = 1_000_000
@@ -66,10 +67,12 @@ class RealCommit:
         return before, after
 
     def write(self, folder: Path) -> Path:
-        """Write the files as they are before it."""
+        """Write the files as they are before it, into a repository that has all of them, ignored or not."""
         for name, data in self.base.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
+        git(folder, "init", "-q", "-b", "main")
+        git(folder, "add", "-A", "-f")
         return folder
 
     def differing(self, folder: Path) -> list[str]:

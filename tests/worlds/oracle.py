@@ -140,7 +140,7 @@ class Oracle:
         if times >= 4:
             self.stuck.append(f"{edit.path}: refused {times} times: {messages[-1].get('content')!s:.600}")
         if not missing:
-            several = [edit] if self.clumsy else list(self._together(at, shown))
+            several = [edit] if self.clumsy else [edit, *self._behind(at, shown, made)]
             named = ", ".join(f"piece {at + n} of {len(self.pieces)}" for n in range(1, len(several) + 1))
             return f"This is {named}.", EditAction(edits=tuple(several)), times
         looked = f"Where is {edit.path}?"
@@ -153,16 +153,20 @@ class Oracle:
             return thought, EditAction(edits=(edit,)), times
         return opening, place, 0
 
-    def _together(self, at: int, shown: Collection[str]) -> Iterator[EditBlock]:
-        """This piece, and those after it that were shown too and fit into the same answer."""
-        size = 0
-        for piece in self.pieces[at:]:
+    def _behind(self, at: int, shown: Collection[str], made: Collection[int]) -> Iterator[EditBlock]:
+        """The pieces after this one that were shown too and fit into the same answer."""
+        size = _size(self.pieces[at].edit)
+        for number, piece in enumerate(self.pieces[at + 1 :], at + 2):
             edit = piece.edit
-            size += len(edit.search or "") + len(edit.replace or edit.content or "")
+            size += _size(edit)
             quoted = [line.strip() for line in (edit.search or "").splitlines() if line.strip()]
-            if size > 2 * MOST or not all(line in shown for line in quoted):
+            if number in made or size > 2 * MOST or not all(line in shown for line in quoted):
                 break
             yield edit
+
+
+def _size(edit: EditBlock) -> int:
+    return len(edit.search or "") + len(edit.replace or edit.content or "")
 
 
 def _said(message: Mapping[str, Any]) -> str:
@@ -216,7 +220,12 @@ def clumsily(action: CoderAction, number: int) -> tuple[CoderAction, str]:
         return action, ""
     edit = action.edits[0]
     search, new = edit.search or "", edit.replace or ""
+    lines = f"{search}{new}".splitlines(keepends=True)
     kind = ("tabs", "crlf", "blanks", "prefix", "two", "fenced", "elided", "")[number % 8]
+    if any(not line.endswith("\n") or line[:-1] != line[:-1].rstrip() for line in lines):
+        kind = "prefix"  # what is about white space at line ends cannot be told from a bad copy
+    if kind == "tabs" and not edit.path.endswith(".py"):
+        kind = "crlf"  # in prose a tab may stand for two, three, four or eight columns
     if kind == "tabs":
         edit = replace(edit, search=_tabbed(search), replace=_tabbed(new))
     elif kind == "crlf":

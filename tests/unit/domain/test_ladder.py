@@ -124,6 +124,40 @@ def test_new_lines_with_tabs_get_the_spaces_of_the_file_where_the_searched_ones_
     assert edit(FIRST, new + FIRST) == SHOP.replace(FIRST, new.replace("\t", "    ") + FIRST)
 
 
+def test_tabs_with_blanks_behind_them_are_indentation_too():
+    new = "def half(amount):\n\treturn (amount\n\t\t\t / 2)\n\n\n"
+    assert edit(FIRST, new + FIRST) == SHOP.replace(FIRST, new.replace("\t", "    ") + FIRST)
+    bare = "import math\n"
+    assert edit(bare, bare + "def half(a):\n\treturn a\n", text=bare) == bare + "def half(a):\n    return a\n"
+
+
+def test_one_line_that_is_aligned_says_what_a_tab_is():
+    text = "class A:\n    def a(self):\n        self.call(1,\n                  2)\n"
+    search = "\t\t\t\t  2)\n"
+    new = search + "\n\tdef b(self):\n\t\tself.call(3,\n\t\t\t\t  4)\n"
+    assert edit(search, new, text=text) == text + text.partition("\n")[2].replace("a(self", "b(self").replace(
+        "1,", "3,"
+    ).replace("2)", "4)").join(["\n", ""])
+
+
+def test_blank_lines_that_were_searched_for_go_with_the_rest():
+    text = "def a():\n    return 1\n\n\n"
+    assert edit("    return 1  \n  \n  \n", "    return 2\n", text=text) == "def a():\n    return 2\n"
+
+
+def test_a_line_of_many_that_ends_in_blanks_keeps_them():
+    text = "# A\n\nSome words.\n"
+    new = "# A\n\nMore words  \nin two lines.\n\nSome words.\n"
+    assert edit("# A  \n  \nSome words.  \n", new, text=text) == new
+
+
+def test_an_edit_that_changes_nothing_says_so():
+    """It is about white space at line ends, which was copied otherwise than it is."""
+    said = edit("    a  \n    b  \n", "    a\n    b\n", text="    a \n    b \n")
+    assert "it changes nothing" in said
+    assert "1:     a \n2:     b " in said
+
+
 def test_a_tab_that_is_no_indentation_stays():
     new = 'TABLE = """\n\ta\n"""\n\n\n'
     assert edit(FIRST, new + FIRST) == SHOP.replace(FIRST, new + FIRST)
