@@ -2,6 +2,7 @@
 
 from domain.text.charsets import Charsets
 from domain.text.edits import NotOnce, replaced, rewritten, written
+from domain.text.elision import shortened
 from domain.text.encoding import TextFile, decoded
 from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadder, fitted_change, numbered_edits
 from domain.text.patterns import LinearPattern, linear
@@ -29,6 +30,7 @@ __all__ = [
     "read_json",
     "replaced",
     "rewritten",
+    "shortened",
     "whole_number",
     "written",
     "yaml_excess",

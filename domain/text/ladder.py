@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from domain.change import CodeChange, FileEdit, NewFile
 from domain.coder import EditBlock
 from domain.text.definitions import Ambiguous, names, redefined
-from domain.text.elision import elision
+from domain.text.elision import elision, shortened, with_whole_lines
 from domain.text.encoding import universal
 from domain.text.passages import Nowhere, Place, exact_edit, find
 
@@ -250,11 +250,14 @@ def _fitted(edit: EditBlock, text: str | None) -> _Fit | EditProblem:
     if edit.delete:
         return (None, [edit], "") if text is not None else _problem(edit, "there is no such file")
     if edit.content is not None:
-        return _content(edit, edit.content, text)
+        content = with_whole_lines(edit.content, text.split("\n") if text is not None else ())
+        return _content(replace(edit, content=content), content, text)
     if edit.search is None or edit.replace is None:
         return _problem(edit, "an edit needs either content, or search and replace")
     if edit.search.strip():
-        return _passage(edit, _plain(edit.search), _plain(edit.replace), text)
+        rows = text.split("\n") if text is not None else ()
+        search, new = (with_whole_lines(_plain(each), rows) for each in (edit.search, edit.replace))
+        return _passage(edit, search, new, text)
     if text is None or not text.strip():
         return _plain(edit.replace), [replace(edit, search=None, replace=None, content=edit.replace)], ""
     return _problem(edit, "it searches for nothing: quote the lines where the change belongs")
@@ -327,7 +330,7 @@ def _numbered(text: str, first: int, last: int) -> str:
     if not first:
         return ""
     rows = text.split("\n")[first - 1 : min(last, first - 1 + _NEAR_LINES)]
-    return "\n".join(f"{number}: {row[:_NEAR_WIDTH]}" for number, row in enumerate(rows, first))
+    return "\n".join(f"{number}: {shortened(row, _NEAR_WIDTH)}" for number, row in enumerate(rows, first))
 
 
 def _change_of(change: CodeChange, exact: Sequence[EditBlock], texts: Mapping[str, str | None]) -> CodeChange:

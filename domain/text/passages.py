@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from domain.text.indentation import TAB, indent_of, reindenting, unit_of
+from domain.text.elision import unnumbered
+from domain.text.indentation import TAB, reindenting, spaces_for_tabs, unit_of
 from domain.text.line_matching import matching
 from domain.text.untrusted import python_tree
 
@@ -25,14 +26,10 @@ APART = 0.1
 """So much worse the second best place has to be."""
 _GONE = 0.75
 """A line that is changed or deleted must be that much like the one that was searched for."""
-_MOST_LINES, _MOST_CHARS = 400, 20_000
-"""Of a search that is compared closely."""
+_MOST_LINES, _MOST_CHARS, _LINE = 400, 20_000, 400
+"""Lines and characters of a search that is compared closely, and characters of a line."""
 _OFTEN = 40
 """A line that stands there more often says nothing about where the text is."""
-_NUMBER = re.compile(r"[ \t]{0,8}(\d{1,7})(?:[:|][ \t]?|\t| |$)")
-"""The number of a line, as files are shown and as compilers and pagers write it."""
-_LINE = 400
-"""Characters of a line that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ def find(text: str, search: str, replace: str, *, python: bool = False, tabs: bo
     """
     place = _found(text, search, replace, python=python)
     unit = unit_of(text.split("\n"), " " * TAB if python else "")
-    if tabs or not isinstance(place, Place) or (spaced := _with_spaces(text, place.replacement, unit)) is None:
+    if tabs or not isinstance(place, Place) or (spaced := spaces_for_tabs(text, place.replacement, unit)) is None:
         return place
     # Lines that were searched for say nothing about the indentation of new ones where they have none themselves.
     head, tail = text[: place.start], text[place.end :]
@@ -79,21 +76,10 @@ def find(text: str, search: str, replace: str, *, python: bool = False, tabs: bo
     return dataclasses.replace(place, replacement=spaced, how=place.how or "indentation")
 
 
-def _with_spaces(text: str, new: str, unit: str) -> str | None:
-    """Lines that are indented with tabs, as a file without any tab has them; None: they are not."""
-    rows = new.split("\n")
-    indents = {indent_of(row) for row in rows if row.strip()} - {""}
-    if "\t" in text or not unit or not any(indent.startswith("\t") for indent in indents):
-        return None
-    if any(indent.startswith(unit) or "\t" in indent.lstrip("\t") for indent in indents):
-        return None
-    return "\n".join(unit * (len(row) - len(row.lstrip("\t"))) + row.lstrip("\t") for row in rows)
-
-
 def _found(text: str, search: str, replace: str, *, python: bool) -> Place | Nowhere:
     times = _counted(text, search)
-    if not times and (unnumbered := _unnumbered(search)) is not None:
-        place = _found(text, unnumbered, _unnumbered(replace) or replace, python=python)
+    if not times and (plain := unnumbered(search)) is not None:
+        place = _found(text, plain, unnumbered(replace) or replace, python=python)
         return dataclasses.replace(place, how=place.how or "line numbers") if isinstance(place, Place) else place
     if times == 1:
         return _exact(text, search, replace, python=python)
@@ -102,6 +88,11 @@ def _found(text: str, search: str, replace: str, *, python: bool) -> Place | Now
         return Nowhere(
             f"the searched text stands there more than once (lines {lines}): search for more lines around it"
         )
+    return _lenient(text, search, replace)
+
+
+def _lenient(text: str, search: str, replace: str) -> Place | Nowhere:
+    """The place of lines that are not there as they are searched for."""
     rows, wanted, new = text.split("\n"), _rows(search), _rows(replace)
     blank, unwritten = _edges(wanted), _edges(new)
     both = [min(pair) for pair in zip(blank, unwritten, strict=True)]
@@ -172,16 +163,6 @@ def _rows(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _unnumbered(text: str) -> str | None:
-    """A text that was copied with the numbers of its lines, without them; None: it has none."""
-    rows = _rows(text)
-    numbers = [_NUMBER.match(row) for row in rows]
-    values = [int(match[1]) for match in numbers if match is not None]
-    if len(values) != len(rows) or not rows or any(b - a != 1 for a, b in pairwise(values)):
-        return None
-    return "".join(f"{row[match.end() :]}\n" for row, match in zip(rows, numbers, strict=True) if match is not None)
-
-
 def _edges(rows: Sequence[str]) -> tuple[int, int]:
     """How many blank lines there are before the others, and after them."""
     first = next((at for at, row in enumerate(rows) if row.strip()), len(rows))
@@ -205,8 +186,14 @@ def _line_numbers(text: str, search: str, most: int = 5) -> Iterator[int]:
         at = text.find(search, at + 1)
 
 
-def _exact(text: str, search: str, replace: str, *, python: bool) -> Place:
+def _exact(text: str, search: str, replace: str, *, python: bool) -> Place | Nowhere:
     start = text.index(search)
+    if search.startswith("\n") and start and text[start - 1] != "\n":
+        # Its first line is blank, and here it is only the end of another one: perhaps lines elsewhere are meant.
+        rows, wanted = ([*map(_stripped, each.split("\n"))] for each in (text, search.removesuffix("\n")))
+        if at := _occurrences(rows, wanted):
+            line = text.count("\n", 0, start) + 2
+            return Nowhere(f"the searched text may be meant at line {line} or {at[0] + 1}: search for more lines")
     place = Place(start, start + len(search), replace)
     begun = text[text.rfind("\n", 0, start) + 1 : start]
     if not (python and begun and not begun.strip() and "\n" in replace.rstrip("\n")):

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from domain import Refused, is_test
-from domain.text import LinearPattern, linear
+from domain.text import LinearPattern, linear, shortened
 from retrieval.contract import Reads
 from retrieval.explore import outline
 from retrieval.explore.word_index import WordIndex
@@ -315,7 +315,7 @@ def _row_at(data: bytes, at: int) -> str:
 
 
 def _rows(lines: Sequence[str], first: int) -> list[str]:
-    return [f"{number:>6} {line[: 2 * _LINE]}" for number, line in enumerate(lines, first)]
+    return [f"{number:>6} {shortened(line, 2 * _LINE)}" for number, line in enumerate(lines, first)]
 
 
 def _cut(text: str) -> str:

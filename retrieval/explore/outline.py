@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from domain.text import shortened
 from retrieval.repomap import Definition
 
 SHOWN = 10_000
@@ -77,7 +78,7 @@ def _named(definitions: Sequence[Definition]) -> str:
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= _LINE else f"{line[:_LINE]} … {len(line) - _LINE:,} more characters"
+    return shortened(line, _LINE)
 
 
 def _bounded(rows: Sequence[str]) -> str:

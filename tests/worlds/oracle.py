@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from domain.coder import CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.text import shortened
 from models.dialects import text, tools
 from tests.wire.openai_answers import Received
 from tests.wire.openai_server import OpenAIServer
@@ -23,6 +24,8 @@ MOST = 2_400
 """Characters of one edit: what an answer of 1,000 tokens holds."""
 AROUND = 30
 """Lines above and below a change that are opened."""
+_WIDTHS = (400, 500)
+"""Characters of a line that a search and an opened file show."""
 _NUMBERED = re.compile(r"^ *\d+ ")
 """What stands before a line that was opened, or that a search found."""
 _PIECE = re.compile(r"\bpiece (\d+) of \d+")
@@ -133,7 +136,7 @@ class Oracle:
         at = next((number for number in range(len(self.pieces)) if number + 1 not in made), len(self.pieces))
         if at >= len(self.pieces):
             return "Everything is in its place.", DoneAction(message=self.message), 0
-        piece, edit = self.pieces[at], self.pieces[at].edit
+        piece, edit = self.pieces[at], _as_shown(self.pieces[at].edit, shown)
         missing = [line for line in (edit.search or "").splitlines() if line.strip() and line.strip() not in shown]
         thought = f"This is piece {at + 1} of {len(self.pieces)}."
         times = tried.count(at + 1)
@@ -157,12 +160,28 @@ class Oracle:
         """The pieces after this one that were shown too and fit into the same answer."""
         size = _size(self.pieces[at].edit)
         for number, piece in enumerate(self.pieces[at + 1 :], at + 2):
-            edit = piece.edit
+            edit = _as_shown(piece.edit, shown)
             size += _size(edit)
             quoted = [line.strip() for line in (edit.search or "").splitlines() if line.strip()]
             if number in made or size > 2 * MOST or not all(line in shown for line in quoted):
                 break
             yield edit
+
+
+def _as_shown(edit: EditBlock, shown: Collection[str]) -> EditBlock:
+    """The edit with lines that are too long to be shown quoted as they were shown."""
+    if edit.search is None or edit.replace is None:
+        return edit
+    old = edit.search.splitlines()
+    short = {line: cut for line in old for most in _WIDTHS if (cut := shortened(line, most)).strip() in shown}
+    search, new = (
+        "".join(
+            f"{short.get(line[:-1], line[:-1])}\n" if line.endswith("\n") else line
+            for line in text.splitlines(keepends=True)
+        )
+        for text in (edit.search, edit.replace)
+    )
+    return replace(edit, search=search, replace=new)
 
 
 def _size(edit: EditBlock) -> int:

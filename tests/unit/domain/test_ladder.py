@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain import CodeChange, FileEdit, NewFile
 from domain.text import PathLadder, fitted_change, numbered_edits
 from domain.text.edits import replaced
+from domain.text.elision import shortened
 from domain.text.encoding import decoded
 from domain.text.indentation import reindenting
 
@@ -149,6 +150,23 @@ def test_a_line_of_many_that_ends_in_blanks_keeps_them():
     text = "# A\n\nSome words.\n"
     new = "# A\n\nMore words  \nin two lines.\n\nSome words.\n"
     assert edit("# A  \n  \nSome words.  \n", new, text=text) == new
+
+
+def test_a_line_that_was_too_long_to_be_shown_is_quoted_as_it_was_shown():
+    key = f"KEY = '{'a' * 700}'\n"
+    text = f"X = 1\n{key}Y = 2\n"
+    shown = f"{shortened(key[:-1], 500)}\n"
+    assert shown.endswith(" … 208 more characters\n")
+    assert edit(f"{shown}Y = 2\n", f"{shown}Y = 3\n", text=text) == text.replace("Y = 2", "Y = 3")
+    assert edit(shown, "KEY = 'b'\n", text=text) == text.replace(key, "KEY = 'b'\n")
+    other = key.replace("a'", "b'")
+    assert "not in the file" in edit(shown, "KEY = 'b'\n", text=text + other)
+    assert "not in the file" in edit(shown.replace("208", "209"), "KEY = 'b'\n", text=text)
+
+
+def test_a_blank_line_is_not_the_end_of_another_one():
+    assert "may be meant at line 2 or 3" in edit("\nb\n", "\nc\n", text="a\nb\n\n b\n")
+    assert edit("\nb\n", "\nc\n", text="a\nb\n") == "a\nc\n"
 
 
 def test_an_edit_that_changes_nothing_says_so():

@@ -7,7 +7,7 @@ from tests.worlds.stations import station, visit
 OPEN = "```open\nshop/prices.py\n```"
 DONE = "```done\nNothing to do\n```"
 LONG = "```run\npython3 -c 'print(\"x\" * 40_000)'\n```"
-MAKES = "```run\necho made > made.txt\n```"
+MAKES = "```run\npython3 -c \"open('made' + '.txt', 'w')\"\n```"
 
 
 async def test_a_turn_is_answered_and_remembered_without_its_texts(tmp_path: Path) -> None:
