@@ -4,10 +4,10 @@ Markers of one block have one length. What is searched may hold markers itself: 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain import EditBlock
+from domain.coder import EditBlock
 
 NO_NEWLINE = "\\ No newline at end of file"
 """Stands below a last line that has no line end, as in a diff."""
@@ -38,6 +38,7 @@ def groups(text: str) -> tuple[list[Group], bool]:
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
+    # The first marker says how long all of them are; when that does not come out even, any length will do.
     first = next((match for line in lines if (match := OPEN.match(line))), None)
     if first is None:
         return [], True
@@ -52,7 +53,7 @@ def _read(lines: Sequence[str], size: int) -> tuple[list[Group], bool]:
         match = pattern.match(line)
         return match is not None and (not size or len(match[1]) == size)
 
-    found: list[Group] = []
+    groups: list[Group] = []
     whole, at, before = True, 0, ""
     while at < len(lines):
         if not is_marker(OPEN, lines[at]):
@@ -76,9 +77,9 @@ def _read(lines: Sequence[str], size: int) -> tuple[list[Group], bool]:
         # A heading of reStructuredText is underlined like a divider: as often before as after it, mostly.
         divider = dividers[len(dividers) // 2] if len(dividers) % 2 else dividers[0]
         search, new = (unended(_joined(part)) for part in (lines[start:divider], lines[divider + 1 : end]))
-        found.append(Group(search, new, before))
+        groups.append(Group(search, new, before))
         before, at = "", end + 1
-    return found, whole
+    return groups, whole
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -88,7 +89,10 @@ def _joined(lines: Sequence[str]) -> str:
 def rendered(edits: Sequence[EditBlock]) -> str:
     """The groups of edits of one file as text."""
     texts = [text for edit in edits for text in (edit.search or "", edit.replace or "")]
-    size = max((*map(len, _runs(texts)), 6)) + 1
+    # Longer than any marker in the texts themselves: a file that holds a merge conflict can be edited, too.
+    marker = rf"^[ \t]{{0,12}}(<{{{_LEAST},}}|={{{_LEAST},}}|>{{{_LEAST},}})"
+    lengths = (len(match[1]) for text in texts for match in re.finditer(marker, text, re.MULTILINE))
+    size = max((*lengths, 6)) + 1
     parts = (_sides(edit.search or "", edit.replace or "") for edit in edits)
     opened, divided, closed = f"{'<' * size} SEARCH\n", f"{'=' * size}\n", f"{'>' * size} REPLACE\n"
     return "".join(f"{opened}{search}{divided}{replace}{closed}" for search, replace in parts)
@@ -117,9 +121,3 @@ def _sides(search: str, new: str) -> tuple[str, str]:
     if search.endswith("\n") == new.endswith("\n") or not search or not new:
         return ended(search), ended(new)
     return marked(search), marked(new)
-
-
-def _runs(texts: Sequence[str]) -> Iterator[str]:
-    for text in texts:
-        for match in re.finditer(rf"^[ \t]{{0,12}}(<{{{_LEAST},}}|={{{_LEAST},}}|>{{{_LEAST},}})", text, re.MULTILINE):
-            yield match[1]

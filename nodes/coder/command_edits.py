@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from domain import Attempt, CodeChange, FileEdit, LeftOut, RunAction, matching, read_report
+from domain import CodeChange, FileEdit
+from domain.coder import RunAction
+from domain.evidence import LeftOut
+from domain.progress import Attempt
+from domain.reports import read_report
+from domain.text import matching
 from nodes._commands import plain
 from nodes._events import announce
 from nodes.coder.changes import ChangeRunner, label_of

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from domain import Refused
 from sandbox import Backend, BackendOptions, Egress, EgressRecord, Limits, Pool, Spec, Witness, backend_named
+from service.auth.allowed import listed
 from service.settings import Settings
 
 
@@ -19,6 +20,7 @@ def open_pool(settings: Settings, witness: Witness) -> Pool:
     """
     return Pool(
         backend_of(settings, witness),
+        # A sandbox that starts at once is not kept ready.
         size=settings.sandbox_warm if backend_named(settings.sandbox).warm else 0,
         most=settings.sandbox_warm_most,
         idle_s=settings.sandbox_idle_minutes * 60,
@@ -49,10 +51,11 @@ def without_meaning(settings: Settings) -> tuple[str, ...]:
 
 def egress_of(settings: Settings) -> Egress | None:
     """Return whom the profile ``packages`` may speak to; None when the configuration names nobody."""
-    hosts = _listed(settings.egress_hosts)
+    hosts = listed(settings.egress_hosts)
     if not hosts:
         return None
-    pairs = [part.partition("=") for part in _listed(settings.egress_env)]
+    pairs = [part.partition("=") for part in listed(settings.egress_env)]
+    # Shown without the values: they may hold what they should not.
     if any(not equals or not name.strip() for name, equals, _ in pairs):
         raise Refused(
             "SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.",
@@ -61,7 +64,7 @@ def egress_of(settings: Settings) -> Egress | None:
         )
     return Egress(
         hosts=hosts,
-        private=_listed(settings.egress_private),
+        private=listed(settings.egress_private),
         upload_bytes=int(settings.egress_upload_mb * (1 << 20)),
         connections=settings.egress_connections,
         env={name.strip(): value.strip() for name, _, value in pairs},
@@ -79,10 +82,6 @@ def told(passage: EgressRecord) -> dict[str, str | int]:
         "app.egress.up": passage.up,
         "app.egress.down": passage.down,
     }
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _certificates(path: Path | None) -> str:

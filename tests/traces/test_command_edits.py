@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from domain import LeftOut, Plan, Step
+from domain import Plan, Step
+from domain.evidence import LeftOut
 from nodes.coder.command_edits import NamedPaths, asked_for
 from tests.worlds.house import BUGGY, OK, advance, application, decide, git, repository, start, task
 

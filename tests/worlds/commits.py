@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.sdists import fetched
-from domain import decoded
+from domain.text import decoded
 from tests.worlds.house import git
 
 _LIST = Path(__file__).parents[1] / "corpus" / "commits.toml"
@@ -32,6 +32,8 @@ class RealCommit:
     """Fail on the old sources with the new tests, pass on the new ones."""
     given: bool
     """The repository has the new tests already, and they fail."""
+    only: tuple[str, ...] = ()
+    """The files whose change is the task, the others are new already; empty: all."""
 
     @property
     def id(self) -> str:
@@ -52,6 +54,8 @@ class RealCommit:
         before = _files(fetched(self.name, self.old, self.sha256[0]))
         if self.given:
             before |= {path: data for path, data in self.gold.items() if is_test(path)}
+        if self.only:
+            before = {**self.gold, **{path: before[path] for path in self.only}}
         before = {path: data for path, data in before.items() if path in self.gold or decoded(data, path) is not None}
         return before | {path: data for path, data in self.gold.items() if decoded(data, path) is None}
 
@@ -91,6 +95,7 @@ def commits() -> list[RealCommit]:
             sha256=(told["old_sha256"], told["new_sha256"]),
             tests=tuple(told["tests"]),
             given=told.get("given", False),
+            only=tuple(told.get("only", ())),
         )
         for told in tomllib.loads(_LIST.read_text(encoding="utf-8"))["commit"]
     ]
