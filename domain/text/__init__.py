@@ -3,7 +3,7 @@
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.elision import shortened
-from domain.text.encoding import TextFile, decoded, dominant, universal
+from domain.text.encoding import TextFile, decoded, dominant
 from domain.text.failures import failure_kind
 from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadder, fitted_change, numbered_edits
 from domain.text.line_matching import matching
@@ -38,7 +38,6 @@ __all__ = [
     "replaced",
     "rewritten",
     "shortened",
-    "universal",
     "whole_number",
     "written",
     "yaml_excess",
