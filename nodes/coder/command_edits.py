@@ -47,13 +47,11 @@ class NamedPaths:
 
     def has(self, path: str) -> bool:
         """Whether this very file is named, from the top or from the folder that it lies in."""
-        parts = path.split("/")
-        return any("/".join(parts[start:]) in self.words for start in range(len(parts)))
+        return any(f"/{path}".endswith(f"/{word}") for word in self.words)
 
     def above(self, path: str) -> bool:
         """Whether a folder is named that the file lies in."""
-        parts = path.rstrip("/").split("/")
-        return "." in self.words or any("/".join(parts[:end]) in self.words for end in range(1, len(parts) + 1))
+        return "." in self.words or any(f"{path.rstrip('/')}/".startswith(f"{word}/") for word in self.words)
 
     def leads_into(self, folder: str) -> bool:
         """Whether something in a folder, or all of it, is named."""

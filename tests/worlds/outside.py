@@ -232,12 +232,15 @@ PARSERS = (
     Parser(
         "domain.text.ladder",
         lambda text: fitted_change(
-            CodeChange(), [NumberedEdit(number=1, edit=EditBlock(path=text, search="a", replace="b"))], {text: "a"}
+            CodeChange(),
+            [NumberedEdit(number=1, edit=EditBlock(path=text[:1_000], search="a", replace="b"))],
+            {text[:1_000]: "a"},
         ),
     ),
     Parser(
         "nodes.coder.command_edits",
         lambda text: asked_for([LeftOut(path=text, how="new")], NamedPaths.of(text), tests=False),
+        most=2_000,
     ),
     Parser("nodes.coder.transcript", without_seconds),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
