@@ -17,15 +17,18 @@ from approvals.channels.teams import parse_teams, plain_text
 from domain import CodeChange, CommandRun, NewFile, Plan, Refused
 from domain.acceptance import find_acceptance
 from domain.change import Hunk
-from domain.evidence import Output
+from domain.coder import EditBlock
+from domain.evidence import LeftOut, Output
 from domain.identity import redacted
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
 from domain.reports import read_report
 from domain.text import (
+    NumberedEdit,
     OddJson,
     decoded,
     definitions,
     failure_kind,
+    fitted_change,
     json_value,
     passages,
     python_tree,
@@ -33,7 +36,7 @@ from domain.text import (
     yaml_value,
 )
 from domain.text.charsets import declarations
-from domain.text.elision import elision
+from domain.text.elision import elision, unnumbered, with_whole_lines
 from domain.weakening import is_test, weakened
 from models import errors
 from models.clients import dialect
@@ -52,6 +55,8 @@ from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
 from nodes.coder.candidate_runs import as_diff
+from nodes.coder.command_edits import NamedPaths, asked_for
+from nodes.coder.transcript import without_seconds
 from nodes.review import _ABOUT_TESTS, changed_files
 from retrieval import chunks, index, mentions, repomap, terms, trace
 from retrieval.explore.word_index import WordIndex
@@ -222,6 +227,22 @@ PARSERS = (
     Parser("domain.text.passages", lambda text: passages.find("x", f"1 {text}", text)),
     Parser("domain.text.elision", lambda text: elision(text, "a.py")),
     Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
+    Parser("domain.text.elision", lambda text: with_whole_lines(f"{text} … 3 more characters\n{text}", [text])),
+    Parser("domain.text.elision", lambda text: unnumbered(f"1 {text}")),
+    Parser(
+        "domain.text.ladder",
+        lambda text: fitted_change(
+            CodeChange(),
+            [NumberedEdit(number=1, edit=EditBlock(path=text[:1_000], search="a", replace="b"))],
+            {text[:1_000]: "a"},
+        ),
+    ),
+    Parser(
+        "nodes.coder.command_edits",
+        lambda text: asked_for([LeftOut(path=text, how="new")], NamedPaths.of(text), tests=False),
+        most=2_000,
+    ),
+    Parser("nodes.coder.transcript", without_seconds),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, f"def a():\n    {text}\n", "a.py")),
     Parser(
