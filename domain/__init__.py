@@ -3,7 +3,7 @@
 from domain._value import value
 from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
 from domain.action import Action, ActionKind
-from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores
+from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores, mode_changes
 from domain.coder import (
     AskAction,
     CoderAction,
@@ -205,6 +205,7 @@ __all__ = [
     "json_value",
     "looping",
     "matching",
+    "mode_changes",
     "people",
     "person",
     "python_tree",

@@ -23,6 +23,7 @@ from domain import (
     SignoffError,
     Spent,
     environment,
+    mode_changes,
 )
 from nodes._commands import clip, listed, run_command
 from nodes._events import announce
@@ -72,7 +73,10 @@ class ChangeRunner:
 
         With a risk a human must sign first; nothing was applied.
         """
+        modes = [path for command in change.cmd_instructions for path in mode_changes(command)]
         try:
+            if modes:
+                change = replace(change, cmd_outputs=tuple(dict.fromkeys((*change.cmd_outputs, *modes)))[:60])
             change = await work.workspace.resolved(change)
         except Refused as error:
             return refused(replace(attempt, change=change), error), None
