@@ -18,6 +18,7 @@ from domain.coder import (
     answer_in,
 )
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
+from domain.environment_faults import EnvironmentFault, environment_faults, plain_name
 from domain.errors import (
     Broken,
     Conflict,
@@ -132,6 +133,7 @@ __all__ = [
     "EditAction",
     "EditBlock",
     "Ending",
+    "EnvironmentFault",
     "Event",
     "EventKind",
     "Evidence",
@@ -198,6 +200,7 @@ __all__ = [
     "ensure_no_credential",
     "ensure_within",
     "environment",
+    "environment_faults",
     "failure_kind",
     "find_acceptance",
     "globally_reachable",
@@ -208,6 +211,7 @@ __all__ = [
     "mode_changes",
     "people",
     "person",
+    "plain_name",
     "python_tree",
     "read_json",
     "read_report",

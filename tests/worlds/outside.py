@@ -24,10 +24,12 @@ from domain import (
     Plan,
     Refused,
     decoded,
+    environment_faults,
     failure_kind,
     find_acceptance,
     is_test,
     json_value,
+    mode_changes,
     python_tree,
     read_json,
     read_report,
@@ -124,6 +126,8 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
+    Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
+    Parser("domain.change", mode_changes),
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),

@@ -1,4 +1,4 @@
-"""A change that makes a file executable is delivered with that bit, whether or not the coder names the file as output."""
+"""A change that makes a file executable is delivered with that bit, also where the coder names no output."""
 
 import pytest
 
