@@ -19,7 +19,7 @@ suite=${SUITE:-bookworm}
 cache=${SIGNOFF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/signoff}
 packages=${PACKAGES:-}
 include=python3,python3-venv,python3-pip,git,make,ca-certificates,libnss-myhostname${packages:+,${packages// /,}}
-inputs=$(cat "$here/Dockerfile" "$here/build.sh" "$here/tools.lock" <(echo "${BASE:-} $packages") | sha256sum | cut -d' ' -f1)
+inputs=$(cat "$here/Dockerfile" "$here/build.sh" "$here/tools.lock" "$here/signoff_pytest.py" <(echo "${BASE:-} $packages") | sha256sum | cut -d' ' -f1)
 
 say() { printf 'image: %s\n' "$*" >&2; }
 fail() {
@@ -113,6 +113,7 @@ arch=$(inside "$base" uname -m)
   --dest "$context/wheels" --requirement "$here/tools.lock" ||
   fail "the packages of tools.lock cannot be downloaded" "Check pip's configuration (pip config list)"
 
+cp "$here/signoff_pytest.py" "$context/wheels/"
 network=()
 has='command -v git && command -v make && ls /usr/lib/*/libnss_myhostname.so.2 && { [ -z "$*" ] || dpkg -s "$@"; }'
 # shellcheck disable=SC2086
