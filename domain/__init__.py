@@ -1,7 +1,7 @@
 """The words everybody uses. Knows Python and pydantic, nothing else."""
 
 from domain._value import value
-from domain.acceptance import MANIFESTS, below, environment, find_acceptance, run_in
+from domain.acceptance import MANIFESTS, below, environment, find_acceptance, pytest_command, run_in
 from domain.action import Action, ActionKind
 from domain.change import CodeChange, FileEdit, Hunk, Issue, NewFile, Review, Score, Scores, mode_changes
 from domain.coder import (
@@ -212,6 +212,7 @@ __all__ = [
     "people",
     "person",
     "plain_name",
+    "pytest_command",
     "python_tree",
     "read_json",
     "read_report",

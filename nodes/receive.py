@@ -1,4 +1,4 @@
-"""Take a task in: check it, pin what it is about, find out how it will be judged."""
+"""Take a task in: check it, pin what it is about, find out how it will be judged, and set up what it needs."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_within, find_acceptance, run_in
 from models import SelectionContext
+from nodes._environment import EnvironmentSetup
 from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster
@@ -39,12 +40,13 @@ class ReceiveUpdate(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """Pin the base commit, choose the expert, find the acceptance command."""
+    """Pin the base commit, choose the expert, find the acceptance command, set the environment up."""
 
     store: Store
     masks: Masks
     roster: Roster
     clock: Clock
+    set_up: EnvironmentSetup
 
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
         # A LangGraph client names no run: its thread is the run.
@@ -75,13 +77,15 @@ class Receiver:
         announce(
             "run_started", task.text, base=pinned.commit, accept=masker.text(accept), expert=expert, dirty=pinned.dirty
         )
+        left = task.budget.max_minutes * 60 - (self.clock() - received_at).total_seconds()
+        seconds = await self.set_up(run, pinned, paths, seconds=left)
         return {
             "run": run,
             "org": org,
             "task": task,
             "pinned": pinned,
             "expert": expert,
-            "spent": Spent(),
+            "spent": Spent(sandbox_seconds=seconds),
             "round": 0,
             "submodules": empty,
         }

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sandbox.contract import Spec
 from sandbox.inside import BOOT
+from sandbox.inside.environment import ROOT
 
 UID: Final = 10_001
 LABEL: Final = "signoff.sandbox"
@@ -38,6 +39,11 @@ _SEALED: Final[Mapping[str, Any]] = {
 """The same for every sandbox, whatever its spec says."""
 
 
+def system_path(path: str) -> str:
+    """Return an image's search path without what belongs to an environment."""
+    return ":".join(place for place in path.split(":") if not place.startswith(ROOT))
+
+
 def runtime_of(spec: Spec) -> str:
     """The engine's name of the runtime that a spec asks for."""
     return spec.runtime or RUNTIMES[0]
@@ -47,6 +53,7 @@ def create_body(
     spec: Spec,
     *,
     image: str,
+    path: str = "",
     seccomp: Mapping[str, Any] | None,
     apparmor: str = "",
     labels: Mapping[str, str] | None = None,
@@ -56,6 +63,7 @@ def create_body(
     Args:
         spec: what is wanted.
         image: digest of the image, so that a moved tag changes nothing between check and start.
+        path: where the image says that programs are.
         seccomp: the profile; replaces the engine's own. None: the engine has no seccomp, and that is known.
         apparmor: name of a loaded profile, or empty where the host has no AppArmor.
         labels: more labels, such as the orchestrator's id.
@@ -67,6 +75,7 @@ def create_body(
         security.append(f"apparmor={apparmor}")
     owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
     ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
+    layer = {ROOT: f"{owner},mode=0755,size={limits.layer_mb}m,nr_inodes={limits.inodes}"}
     host: dict[str, Any] = {
         **_SEALED,
         "Runtime": runtime_of(spec),
@@ -74,6 +83,7 @@ def create_body(
         "Tmpfs": {
             "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
             "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  its own
+            **(layer if limits.layer_mb else {}),
         },
         "Memory": limits.memory_mb * _MB,
         "MemorySwap": limits.memory_mb * _MB,  # the same number: no swap on top
@@ -84,6 +94,8 @@ def create_body(
     }
     return {
         "Image": image,
+        # PID 1 is never started by what a set-up installed.
+        **({"Env": [f"PATH={system_path(path)}"]} if ROOT in path else {}),
         "Entrypoint": ["python3"],
         "Cmd": ["-I", "-S", "-c", BOOT],
         "User": f"{UID}:{UID}",

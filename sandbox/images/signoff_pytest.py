@@ -4,12 +4,18 @@ A plug-in that a project does not know changes what its tests see: an option tha
 warning is an error, an event loop stays open. It runs under whichever Python the image has (3.9 and newer).
 """
 
+from __future__ import annotations
+
 import importlib.metadata
 import importlib.util
 import os
 import pathlib
 import shutil
 import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 GROUP = "signoff.pytest11"
 MENTIONED = {
@@ -22,7 +28,7 @@ _SUFFIXES = (".py", ".toml", ".cfg", ".ini", ".txt", ".lock", ".in", ".yml", ".y
 _FILES, _BYTES = 4000, 400000
 
 
-def mentioned(folder, words=()):
+def mentioned(folder: str, words: Sequence[str] = ()) -> list[str]:
     """Names of the plug-ins that the files of a folder, or these words of a command, mention."""
     told = " ".join(words).encode(errors="replace")
     left = {name: marks for name, marks in MENTIONED.items() if not any(mark in told for mark in marks)}
@@ -48,25 +54,27 @@ def mentioned(folder, words=()):
     return sorted(MENTIONED.keys() - left.keys())
 
 
-def pytest_plugin_registered(plugin, manager):
+def pytest_plugin_registered(plugin: object, manager: Any) -> None:
     """When this plug-in is registered itself, load those that are wanted: before pytest reads its configuration."""
     if getattr(plugin, "GROUP", None) == GROUP:
         for name in mentioned(os.getcwd(), (*sys.argv[1:], os.environ.get("PYTEST_ADDOPTS", ""))):
             manager.load_setuptools_entrypoints(GROUP, name=name)
 
 
-def install(folder, packages=("pytest-asyncio", "pytest-timeout")):
+def install(folder: pathlib.Path, packages: Sequence[str] = ("pytest-asyncio", "pytest-timeout")) -> None:
     """Put this file into a folder of packages, and take the plug-ins of ``packages`` out of pytest's sight."""
     for name in packages:
-        found = next(path for path in importlib.metadata.files(name) if path.name == "entry_points.txt").locate()
+        found = next(path for path in importlib.metadata.files(name) or () if path.name == "entry_points.txt").locate()
         found = pathlib.Path(found)
         found.write_text(found.read_text().replace("[pytest11]", f"[{GROUP}]"))
-    shutil.copy(__file__, pathlib.Path(folder) / "signoff_pytest.py")
-    told = pathlib.Path(folder) / "signoff_pytest-1.dist-info"
+    shutil.copy(__file__, folder / "signoff_pytest.py")
+    told = folder / "signoff_pytest-1.dist-info"
     told.mkdir(exist_ok=True)
     (told / "METADATA").write_text("Metadata-Version: 2.1\nName: signoff-pytest\nVersion: 1\n")
     (told / "entry_points.txt").write_text("[pytest11]\nsignoff = signoff_pytest\n")
 
 
 if __name__ == "__main__":
-    install(pathlib.Path(importlib.util.find_spec("pytest").origin).parents[1])
+    spec = importlib.util.find_spec("pytest")
+    assert spec is not None and spec.origin is not None
+    install(pathlib.Path(spec.origin).parents[1])

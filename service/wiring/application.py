@@ -21,6 +21,7 @@ from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
+from nodes._environment import EnvironmentSetup
 from nodes._masking import Masks
 from nodes._rating import Reviser
 from nodes.ask import Asker
@@ -39,6 +40,7 @@ from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import RiskEngine
 from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
+from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
@@ -48,6 +50,7 @@ from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
+from service.wiring.environments import open_environments
 from service.wiring.models import ModelSelection, Policies, masker_of, open_switchboard, probe_endpoints
 from service.wiring.prompts import wordings
 from service.wiring.sandboxes import open_pool, spec_of
@@ -78,6 +81,8 @@ class Application:
     backend: Backend
     pool: Pool
     spec: Spec
+    environments: Environments | None = None
+    """None: the backend keeps none."""
     people: LocalDirectory
     roster: ModelSelection
     audit: Audit
@@ -221,7 +226,9 @@ def _furnish(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces = Workspaces(backend=obedient, store=store, spec=spec)
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
+    restore = environments.restore if environments is not None else None
+    workspaces = Workspaces(backend=obedient, store=store, spec=spec, restore=restore)
     stack.push_async_callback(workspaces.close)
     masks = Masks(store, personal=settings.mask_personal)
     roster = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
@@ -231,6 +238,7 @@ def _furnish(  # noqa: PLR0917
         roster,
         masks=masks,
         workspaces=workspaces,
+        environments=environments,
         ballots=ballots,
         spans=spans,
         revise=revise,
@@ -259,6 +267,7 @@ def _furnish(  # noqa: PLR0917
         backend=backend,
         pool=pool,
         spec=spec,
+        environments=environments,
         people=people,
         roster=roster,
         audit=audit,
@@ -320,6 +329,7 @@ def build_nodes(
     *,
     masks: Masks,
     workspaces: Workspaces,
+    environments: Environments | None = None,
     ballots: Ballots,
     spans: Tracing,
     revise: Reviser,
@@ -339,7 +349,13 @@ def build_nodes(
         tracer=spans.tracer,
     )
     return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=roster, clock=clock),
+        receive=Receiver(
+            store=store,
+            masks=masks,
+            roster=roster,
+            clock=clock,
+            set_up=EnvironmentSetup(environments=environments, tracer=spans.tracer),
+        ),
         plan=Planner(
             workspaces=workspaces,
             store=store,

@@ -43,16 +43,16 @@ def spec_of(settings: Settings) -> Spec:
 def without_meaning(settings: Settings) -> tuple[str, ...]:
     """Return the variables that are set although the chosen backend understands nothing by them."""
     understood = {"sandbox", *backend_named(settings.sandbox).settings}
-    ours = {name for name in settings.model_fields_set if name.startswith(("sandbox", "egress_"))}
+    ours = {name for name in settings.model_fields_set if name.startswith(("sandbox", "egress_", "setup_"))}
     return tuple(f"SIGNOFF_{name.upper()}" for name in sorted(ours - understood))
 
 
 def egress_of(settings: Settings) -> Egress | None:
     """Return whom the profile ``packages`` may speak to; None when the configuration names nobody."""
-    hosts = _listed(settings.egress_hosts)
+    hosts = listed(settings.egress_hosts)
     if not hosts:
         return None
-    pairs = [part.partition("=") for part in _listed(settings.egress_env)]
+    pairs = [part.partition("=") for part in listed(settings.egress_env)]
     if any(not equals or not name.strip() for name, equals, _ in pairs):
         raise Refused(
             "SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.",
@@ -61,7 +61,7 @@ def egress_of(settings: Settings) -> Egress | None:
         )
     return Egress(
         hosts=hosts,
-        private=_listed(settings.egress_private),
+        private=listed(settings.egress_private),
         upload_bytes=int(settings.egress_upload_mb * (1 << 20)),
         connections=settings.egress_connections,
         env={name.strip(): value.strip() for name, _, value in pairs},
@@ -81,7 +81,8 @@ def told(passage: EgressRecord) -> dict[str, str | int]:
     }
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """Parts of a setting with commas between."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
