@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from domain import CommandRun, EnvironmentFault, Refused, environment_faults, plain_name, value
 from sandbox.contract import REPO, Backend, Spec
@@ -26,6 +25,15 @@ TAIL = 3_000
 ROUNDS = 3
 """So often what a check finds missing is installed, and it is checked again."""
 _SEND_S = 600.0
+_PARTS, _PART_BYTES = "/tmp/.signoff-parts", 32 << 20  # noqa: S108  the sandbox's own
+_PACK = f"""
+set -eu
+find /tmp -mindepth 1 -maxdepth 1 -exec rm -rf {{}} +
+mkdir {_PARTS}
+tar --create --format=posix --directory=/ {ROOT.removeprefix("/")} | split -b {_PART_BYTES} -a 4 - {_PARTS}/
+ls {_PARTS}
+"""
+"""In parts, because a file is read as a whole."""
 _TIDY_S = 300.0
 
 
@@ -120,16 +128,18 @@ class EnvironmentBuilder:
         collected = await workspace.run(argv, cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_TIDY_S)
         if not collected.ok:
             raise failed("its files could not be collected", tail_of(collected))
-        sent = archive.with_suffix(".sent")
+        ran = await workspace.run(["sh", "-c", _PACK], cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_SEND_S)
+        if not ran.ok:
+            raise failed("it could not be packed", tail_of(ran))
+        sent, left = archive.with_suffix(".sent"), self.most_bytes + (64 << 20)
         try:
             with sent.open("wb") as file:
-                taking = _Taking(file, self.most_bytes + (64 << 20))
-                argv = ["tar", "--create", "--file=-", "--format=posix", "--directory=/", ROOT.removeprefix("/")]
-                ran = await workspace.run(
-                    argv, cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=_SEND_S, heard=taking.heard
-                )
-            if not ran.ok or taking.full:
-                raise failed("it is too large" if taking.full else "it could not be sent", tail_of(ran))
+                for name in ran.stdout.text().split():
+                    part = await workspace.read(f"{_PARTS}/{name}", limit=_PART_BYTES)
+                    left -= len(part)
+                    if left < 0:
+                        raise failed("it is too large", "")
+                    await asyncio.to_thread(file.write, part)
             return await asyncio.to_thread(self._sealed, sent, archive)
         finally:
             sent.unlink(missing_ok=True)
@@ -208,24 +218,6 @@ class _Setup:
             "npm_config_update_notifier": "false",
             "HUSKY": "0",
         }
-
-
-class _Taking:
-    """Writes what a sandbox sends to a file, up to a limit."""
-
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self._file, self._left = file, most
-
-    @property
-    def full(self) -> bool:
-        """True when more came than may."""
-        return self._left < 0
-
-    def heard(self, stream: str, data: bytes) -> None:
-        if stream == "stdout":
-            self._left -= len(data)
-            if not self.full:
-                self._file.write(data)
 
 
 def tail_of(ran: CommandRun) -> str:

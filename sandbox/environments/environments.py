@@ -154,6 +154,7 @@ class Environments:
         seconds: float | None = None,
         progress: Progress = lambda _: None,
         again: bool = False,
+        retry: bool = False,
     ) -> Setup:
         """See that the environment of a run is there; from then on its commands run in it.
 
@@ -163,7 +164,8 @@ class Environments:
             recipe: what ``recipe`` returned.
             seconds: how long it may take at most; None: as long as the bounds say.
             progress: told of every step that begins.
-            again: build it, also where it is there or failed a moment ago.
+            again: build it, also where it is there.
+            retry: build it, also where that failed a moment ago.
 
         Raises:
             Refused: ``program_missing`` or ``interpreter_missing``: no image has what it takes.
@@ -171,15 +173,15 @@ class Environments:
         began = time.monotonic()
         base = await self._base(recipe)
         key = key_of(recipe, base.digest)
-        if not again and (there := await self._known(key, recipe, base, began)) is not None:
-            self._store.furnish(run, there.image) if there.image else None
+        there = None if again else await self._known(key, recipe, base, began)
+        if there is not None and not (retry and there.code):
+            if there.image:
+                self._store.furnish(run, there.image)
             return there
         limit = self._bounds.minutes * 60 if seconds is None else min(seconds, self._bounds.minutes * 60)
         async with self._building.keys.setdefault(key, asyncio.Lock()), self._building.turns:
-            if not again and (there := await self._known(key, recipe, base, began)) is not None:
-                made = there  # another run built it meanwhile
-            else:
-                made = await self._built(run, pinned, recipe, base, key, limit, progress)
+            made = None if again or retry else await self._known(key, recipe, base, began)  # another run built it
+            made = made or await self._built(run, pinned, recipe, base, key, limit, progress)
         self._building.keys.pop(key, None)
         if made.image:
             self._store.furnish(run, made.image)

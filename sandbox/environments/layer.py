@@ -43,18 +43,18 @@ def sealed_layer(sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: in
             tarfile.open(fileobj=sent, mode="r|", errorlevel=2) as theirs,
             tarfile.open(fileobj=made, mode="w|", format=tarfile.PAX_FORMAT) as ours,
         ):
-            for member in _sound(theirs, below):
+            for sent_member, member in _sound(theirs, below):
                 entries, data_bytes = entries + 1, data_bytes + member.size
                 if entries > MOST_ENTRIES or data_bytes > most_bytes:
                     raise _failed(f"the environment has more than {most_bytes >> 20} MiB or {MOST_ENTRIES:,} files")
-                ours.addfile(member, theirs.extractfile(member) if member.isreg() else None)
+                ours.addfile(member, theirs.extractfile(sent_member) if member.isreg() else None)
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
         raise _failed(f"what the sandbox sent is no archive ({error})") from error
     return LayerSize(entries=entries, data_bytes=data_bytes)
 
 
-def _sound(theirs: tarfile.TarFile, below: str) -> Iterator[tarfile.TarInfo]:
-    """The members that are taken, in their order, as ours."""
+def _sound(theirs: tarfile.TarFile, below: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarInfo]]:
+    """The members that are taken, in their order: as they came, and as ours."""
     folders, files, links = {below}, set[str](), set[str]()
     for member in theirs:
         name = str(PurePosixPath(member.name.removeprefix("./")))
@@ -88,7 +88,7 @@ def _sound(theirs: tarfile.TarFile, below: str) -> Iterator[tarfile.TarInfo]:
             continue
         with suppress(UnicodeEncodeError):
             name.encode()
-            yield made
+            yield member, made
 
 
 def _failed(why: str) -> Refused:

@@ -75,6 +75,5 @@ def install(folder: pathlib.Path, packages: Sequence[str] = ("pytest-asyncio", "
 
 
 if __name__ == "__main__":
-    spec = importlib.util.find_spec("pytest")
-    assert spec is not None and spec.origin is not None
-    install(pathlib.Path(spec.origin).parents[1])
+    found = importlib.util.find_spec("pytest")
+    install(pathlib.Path((found.origin if found else None) or "").parents[1])

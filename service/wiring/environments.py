@@ -1,13 +1,13 @@
 """Environments as the settings say: whether they are set up, on which images, and whom a set-up may reach."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from domain import Refused
 from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, backend_named
 from sandbox.environments import DockerLayers, Environments, SetupBounds
 from service.settings import Settings
-from service.wiring.sandboxes import egress_of, listed
+from service.wiring.sandboxes import listed, rules_of
 
 ENGINE_S = 900
 """Seconds the engine may take to make an image of a large layer."""
@@ -81,8 +81,7 @@ class SetupBackend:
             await self._open.close()
 
     async def _egress(self, spec: Spec) -> Egress:
-        told = egress_of(self.settings)
-        hosts: Sequence[str] = told.hosts if told is not None else ()
+        hosts = listed(self.settings.egress_hosts)
         if self.settings.setup_network == "registries":
             hosts = tuple(dict.fromkeys((*hosts, *await default_hosts(self.sealed, spec))))
         if not hosts:
@@ -92,8 +91,7 @@ class SetupBackend:
                 hint="Name the hosts in SIGNOFF_EGRESS_HOSTS, or set SIGNOFF_SETUP_NETWORK=registries.",
             )
         return replace(
-            told or Egress(),
-            hosts=tuple(hosts),
+            rules_of(self.settings, hosts),
             upload_bytes=int(self.settings.setup_upload_mb * (1 << 20)),
             connections=self.settings.setup_connections,
         )

@@ -50,8 +50,15 @@ def without_meaning(settings: Settings) -> tuple[str, ...]:
 def egress_of(settings: Settings) -> Egress | None:
     """Return whom the profile ``packages`` may speak to; None when the configuration names nobody."""
     hosts = listed(settings.egress_hosts)
-    if not hosts:
-        return None
+    return rules_of(settings, hosts) if hosts else None
+
+
+def rules_of(settings: Settings, hosts: tuple[str, ...]) -> Egress:
+    """Return what the configuration says of speaking to these hosts.
+
+    Raises:
+        Refused: ``settings_invalid``.
+    """
     pairs = [part.partition("=") for part in listed(settings.egress_env)]
     if any(not equals or not name.strip() for name, equals, _ in pairs):
         raise Refused(
