@@ -60,6 +60,7 @@ def read_project(texts: Mapping[str, str]) -> PythonProject:
         except ValueError:
             continue
     for lines in (*project.groups.values(), project.tools):
+        lines[:] = [line for line in dict.fromkeys(lines) if line[:1].isalnum() and line.isprintable()]  # no options
         project.named.update(map(plain_name, lines))
     return project
 
