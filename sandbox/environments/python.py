@@ -1,5 +1,6 @@
 """Python projects: which tool installs them, with which groups and extras, from lock files and manifests. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from sandbox.environments.python_files import PythonProject, read_project
@@ -58,6 +59,14 @@ def chosen(names: Sequence[str], asked: Sequence[str] = ()) -> tuple[str, ...]:
     if not wanted:
         wanted = [name for name in there if name.lower() in GROUPS]
     return tuple(wanted)
+
+
+def chosen_files(paths: Sequence[str]) -> tuple[str, ...]:
+    """Of requirements files those that tests need: those for developers are left out where one is for tests."""
+    words = {path: {*re.split(r"[-_./]", path.removesuffix(".txt").lower())} for path in paths}
+    if not any(TESTING & found for found in words.values()):
+        return tuple(paths)
+    return tuple(path for path in paths if TESTING & words[path] or words[path] <= {"requirements", "base", "install"})
 
 
 def _locked(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupStep]:
@@ -128,13 +137,13 @@ def _unlocked(texts: Mapping[str, str], project: PythonProject) -> Iterator[Setu
                 reason=f"group {name}",
                 needed=False,
             )
-    if project.files:
-        together = " ".join(f"-r {quoted([path])}" for path in project.files)
-        alone = " ; ".join(f"{_pip(f'-r {quoted([path])}')} || failed=1" for path in project.files)
+    if files := chosen_files(project.files):
+        together = " ".join(f"-r {quoted([path])}" for path in files)
+        alone = " ; ".join(f"{_pip(f'-r {quoted([path])}')} || failed=1" for path in files)
         yield SetupStep(
-            title=f"Install {', '.join(project.files)[:100]}",
+            title=f"Install {', '.join(files)[:100]}",
             commands=(_pip(together), f"failed=0 ; {alone} ; [ $failed = 0 ]"),
-            reason=", ".join(project.files)[:200],
+            reason=", ".join(files)[:200],
             needed=not project.installable,
         )
     if project.tools:

@@ -108,6 +108,14 @@ def test_a_setup_program_is_not_run_to_learn_its_extras():
     assert "-e ." in commands(computed)
 
 
+def test_files_for_developers_are_left_out_where_one_is_for_tests():
+    files = {f"requirements/{name}.txt": "six\n" for name in ("dev", "typing", "tests", "base")}
+    text = commands(found(files))
+    assert "-r 'requirements/base.txt' -r 'requirements/tests.txt'" in text
+    assert "dev.txt" not in text
+    assert "-r 'requirements-dev.txt'" in commands(found({"requirements-dev.txt": "six\n"}))
+
+
 def test_what_the_image_has_already_needs_no_environment():
     assert found({"shop/prices.py": "", "tests/test_prices.py": ""}).empty
     assert found({"package.json": '{"scripts": {"test": "node --test"}}'}).empty
