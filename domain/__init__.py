@@ -18,7 +18,6 @@ from domain.coder import (
     answer_in,
 )
 from domain.decision import TIERS, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote
-from domain.environment_faults import EnvironmentFault, environment_faults, plain_name
 from domain.errors import (
     Broken,
     Conflict,
@@ -75,6 +74,7 @@ from domain.reports import read_report
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
 from domain.text.encoding import TextFile, decoded, dominant, universal
+from domain.text.environment_faults import EnvironmentFault, environment_faults, plain_name
 from domain.text.failures import failure_kind
 from domain.text.line_matching import matching
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json

@@ -25,7 +25,8 @@ from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
 from nodes.coder.context import INSTRUCTIONS, gather
-from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces, declared_packages, is_manifest
+from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces, is_manifest
+from sandbox.environments import declared_packages
 
 SMALL_TASK = 200
 """Characters; a shorter task with a failing acceptance command gets a one-step plan without a model."""
@@ -108,11 +109,16 @@ class Planner:
                 code="acceptance_not_found",
                 hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
             )
-        if not baseline.ok and (lacking := await self._lacking(run, snapshot.tree, paths, baseline)) is not None:
+        if (
+            not baseline.ok
+            and (lacking := await self.lacking_environment(run, snapshot.tree, paths, baseline)) is not None
+        ):
             raise lacking
         return snapshot, baseline
 
-    async def _lacking(self, run: str, tree: str, paths: tuple[str, ...], baseline: CommandRun) -> Refused | None:
+    async def lacking_environment(
+        self, run: str, tree: str, paths: tuple[str, ...], baseline: CommandRun
+    ) -> Refused | None:
         """Why no change can make the acceptance command pass here: nothing passed, and the sandbox lacks something."""
         faults = environment_faults(output := plain(baseline), paths)
         if not faults:  # what only manifests know to be a package is worth a look at them
@@ -123,12 +129,11 @@ class Planner:
             return None
         report, named = read_report(output), "; ".join(each.message for each in faults[:5])
         if report is not None and report.passed:
-            announce("note", f"{named}. The tests that need it cannot pass here.", code=faults[0].code)
+            announce("note", f"{named}. The tests that need it cannot pass here.", subject="environment")
             return None
-        announce("note", tail(output, 2_000), subject="environment_broken", code=faults[0].code)
-        return Refused(
+        announce("note", tail(output, 2_000), subject="environment")
+        return faults[0].refusal(
             f"{named}. No change of the code can help there; the command printed:\n{tail(output, 1_200)}",
-            code=faults[0].code,
             hint="Set its environment up: signoff sandbox setup (docs/sandbox.md, What the tests need).",
         )
 

@@ -7,7 +7,7 @@ from sandbox.egress.policy import Egress, EgressRecord
 from sandbox.egress.proxy import Witness
 from sandbox.local.backend import Local
 from sandbox.pool import Pool
-from sandbox.requirements import declared_packages, is_manifest, requirements
+from sandbox.requirements import is_manifest, requirements
 from sandbox.revisions import Delivered, Pinned, Snapshot
 from sandbox.self_check import checkup
 from sandbox.workspace.deliverable import Deliverable
@@ -47,7 +47,6 @@ __all__ = [
     "backend_named",
     "bring",
     "checkup",
-    "declared_packages",
     "is_manifest",
     "recent_changes",
     "requirements",

@@ -71,19 +71,17 @@ def create_body(
     limits, security = spec.limits, ["no-new-privileges:true"]
     if seccomp is not None:
         security.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
-    if apparmor:
-        security.append(f"apparmor={apparmor}")
-    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
+    security += [f"apparmor={apparmor}"] if apparmor else []
+    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID},nr_inodes={limits.inodes}"
     ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
-    layer = {ROOT: f"{owner},mode=0755,size={limits.layer_mb}m,nr_inodes={limits.inodes}"}
     host: dict[str, Any] = {
         **_SEALED,
         "Runtime": runtime_of(spec),
         "SecurityOpt": security,
         "Tmpfs": {
-            "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
-            "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  its own
-            **(layer if limits.layer_mb else {}),
+            "/work": f"{owner},mode=0755,size={limits.work_mb}m",
+            "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m",  # noqa: S108  its own
+            **({ROOT: f"{owner},mode=0755,size={limits.layer_mb}m"} if limits.layer_mb else {}),
         },
         "Memory": limits.memory_mb * _MB,
         "MemorySwap": limits.memory_mb * _MB,  # the same number: no swap on top
@@ -94,8 +92,7 @@ def create_body(
     }
     return {
         "Image": image,
-        # PID 1 is never started by what a set-up installed.
-        **({"Env": [f"PATH={system_path(path)}"]} if ROOT in path else {}),
+        **({"Env": [f"PATH={system_path(path)}"]} if ROOT in path else {}),  # PID 1 is none of what a set-up installed
         "Entrypoint": ["python3"],
         "Cmd": ["-I", "-S", "-c", BOOT],
         "User": f"{UID}:{UID}",

@@ -5,6 +5,7 @@ from sandbox.environments.builder import SetupProgress, StepResult
 from sandbox.environments.detect import detect, wanted_files
 from sandbox.environments.environments import Environments, Setup, SetupBounds
 from sandbox.environments.recipe import SETUP_SCRIPT, Recipe, SetupStep, key_of
+from sandbox.requirements import declared_packages
 
 __all__ = [
     "SETUP_SCRIPT",
@@ -16,6 +17,7 @@ __all__ = [
     "SetupProgress",
     "SetupStep",
     "StepResult",
+    "declared_packages",
     "detect",
     "key_of",
     "wanted_files",

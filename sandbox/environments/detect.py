@@ -73,17 +73,17 @@ def detect(files: Mapping[str, bytes], paths: Sequence[str], folder: str = "") -
         python=project.asks if steps else "",
         system=system_packages(declared, hints, native=native),
         steps=(*steps, *(step for each in found for step in each.steps)),
-        check=_check(texts, within, folder, python=bool(steps), found=found),
+        check=collecting_command(texts, within, folder, python=bool(steps), found=found),
         declared=tuple(sorted(declared)),
         variables=((("VIRTUAL_ENV", VENV),) if steps else ())
         + tuple(pair for each in found for pair in each.variables),
         path=((("venv/bin",) if steps else ()) + tuple(place for each in found for place in each.path)),
         files=digests(files),
     )
-    return _own(recipe) if SETUP_SCRIPT in files else recipe
+    return own_recipe(recipe) if SETUP_SCRIPT in files else recipe
 
 
-def _check(
+def collecting_command(
     texts: Mapping[str, str], paths: Sequence[str], folder: str, *, python: bool, found: Sequence[others.LanguageSetup]
 ) -> str:
     """One line of shell: every runner that is there collects."""
@@ -96,7 +96,7 @@ def _check(
     return " && ".join(f"{{ {line}; }}" for line in lines)
 
 
-def _own(recipe: Recipe) -> Recipe:
+def own_recipe(recipe: Recipe) -> Recipe:
     """The recipe whose steps are the repository's own script; a virtual environment is there for it to fill."""
     steps = [step for step in recipe.steps[:1] if "python" in recipe.languages]
     steps.append(

@@ -17,7 +17,7 @@ from typing import Protocol
 from domain import EnvironmentFault, Refused, SandboxLost, value
 from sandbox.contract import Backend, Limits, Spec
 from sandbox.docker.layers import ImageFacts, Layer
-from sandbox.environments.builder import BuildReport, EnvironmentBuilder, Progress, StepResult
+from sandbox.environments.builder import EnvironmentBuilder, Progress, StepResult
 from sandbox.environments.detect import detect, wanted_files
 from sandbox.environments.images import BaseImage, chosen_image, known_programs
 from sandbox.environments.recipe import Recipe, key_of
@@ -281,7 +281,8 @@ class Environments:
                 report = await builder.build(
                     run, pinned, recipe, self._spec_of(base), archive, seconds=limit, progress=progress
                 )
-                variables = {**dict(recipe.variables), "PATH": self._path(recipe, base)}
+                places = (*(f"{ROOT}/{place}" for place in recipe.path), base.path or SYSTEM_PATH)
+                variables = {**dict(recipe.variables), "PATH": ":".join(places)}
                 layer = await self._layers.put(key, base.digest, archive, variables, data_bytes=report.data_bytes)
             except SandboxLost as error:
                 lost = Refused(f"The set-up lost its sandbox: {error.message}", code="setup_failed", hint=error.hint)
@@ -290,7 +291,12 @@ class Environments:
                 if not error.stable_code.startswith("setup_"):
                     raise
                 return self._remembered(key, recipe, base, began, error)
-        self._write(key, recipe, base, report)
+        told = {
+            "collected": report.collected,
+            "missing": [asdict(each) for each in report.missing],
+            "output": report.output,
+        }
+        write_text(self._record(key), json.dumps(told))
         await self.evict(keep=key)
         return Setup(
             key=key,
@@ -305,16 +311,6 @@ class Environments:
             output=report.output,
             data_bytes=report.data_bytes,
         )
-
-    def _write(self, key: str, recipe: Recipe, base: BaseImage, report: BuildReport) -> None:
-        told = {
-            "base": base.name,
-            "languages": recipe.languages,
-            "collected": report.collected,
-            "missing": [asdict(each) for each in report.missing],
-            "output": report.output,
-        }
-        write_text(self._record(key), json.dumps(told))
 
     def _remembered(self, key: str, recipe: Recipe, base: BaseImage, began: float, error: Refused) -> Setup:
         why = (error.stable_code, error.message, error.hint)
@@ -358,7 +354,3 @@ class Environments:
                 layer_mb=room,
             ),
         )
-
-    @staticmethod
-    def _path(recipe: Recipe, base: BaseImage) -> str:
-        return ":".join((*(f"{ROOT}/{place}" for place in recipe.path), base.path or SYSTEM_PATH))

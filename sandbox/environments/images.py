@@ -58,9 +58,8 @@ def chosen_image(recipe: Recipe, images: Sequence[BaseImage]) -> BaseImage:
         most = max(images, key=lambda image: len({*recipe.programs} & image.programs))
         lacking = next(name for name in recipe.programs if name not in most.programs)
         fault = EnvironmentFault(kind="program", name=lacking)
-        raise Refused(
+        raise fault.refusal(
             f"{fault.message}, which its environment needs.",
-            code=fault.code,
             hint=f"{_HINTS.get(lacking, 'Build an image that has it')}, and name it in SIGNOFF_SETUP_IMAGES.",
         )
     fitting = [image for image in able if "python" not in recipe.languages or python_fits(recipe.python, image.python)]
@@ -81,12 +80,13 @@ def python_fits(asked: str, version: str) -> bool:
     if not there:
         return True
     for alternative in asked.split("||"):
-        if all(_clause(clause.strip(), there) for clause in alternative.split(",")):
+        if all(clause_fits(clause.strip(), there) for clause in alternative.split(",")):
             return True
     return False
 
 
-def _clause(clause: str, there: tuple[int, ...]) -> bool:
+def clause_fits(clause: str, there: tuple[int, ...]) -> bool:
+    """Tell whether a version is within one clause of a specifier, like ``>=3.9`` or ``~=3.11``."""
     found = _CLAUSE.fullmatch(clause)
     if found is None:
         return True

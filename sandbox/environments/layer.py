@@ -43,7 +43,7 @@ def sealed_layer(sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: in
             tarfile.open(fileobj=sent, mode="r|", errorlevel=2) as theirs,
             tarfile.open(fileobj=made, mode="w|", format=tarfile.PAX_FORMAT) as ours,
         ):
-            for sent_member, member in _sound(theirs, below):
+            for sent_member, member in sound_members(theirs, below):
                 entries, data_bytes = entries + 1, data_bytes + member.size
                 if entries > MOST_ENTRIES or data_bytes > most_bytes:
                     raise _failed(f"the environment has more than {most_bytes >> 20} MiB or {MOST_ENTRIES:,} files")
@@ -53,7 +53,7 @@ def sealed_layer(sent: IO[bytes], made: IO[bytes], *, below: str, most_bytes: in
     return LayerSize(entries=entries, data_bytes=data_bytes)
 
 
-def _sound(theirs: tarfile.TarFile, below: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarInfo]]:
+def sound_members(theirs: tarfile.TarFile, below: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarInfo]]:
     """The members that are taken, in their order: as they came, and as ours."""
     folders, files, links = {below}, set[str](), set[str]()
     for member in theirs:

@@ -36,10 +36,10 @@ def python_steps(texts: Mapping[str, str], paths: Sequence[str]) -> tuple[tuple[
         return (), project  # nothing is asked for that the image's own Python does not have
     steps = [
         SetupStep(title="Make a virtual environment", commands=(f"python3 -m venv {VENV}",), reason="Python files"),
-        *_locked(texts, project),
+        *locked_steps(texts, project),
     ]
     if len(steps) == 1:
-        steps += _unlocked(texts, project)
+        steps += manifest_steps(texts, project)
     if any(path.rsplit("/", 1)[-1].startswith(("test_", "conftest")) or "_test.py" in path for path in paths):
         steps.append(
             SetupStep(
@@ -69,7 +69,7 @@ def chosen_files(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(path for path in paths if TESTING & words[path] or words[path] <= {"requirements", "base", "install"})
 
 
-def _locked(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupStep]:
+def locked_steps(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupStep]:
     """The steps of the first lock file that is there."""
     groups, extras = chosen([*project.groups]), chosen([*project.extras], [*project.asked_extras])
     active = f"VIRTUAL_ENV={VENV} PATH={VENV}/bin:{_TOOLS}/bin:$PATH"
@@ -113,7 +113,7 @@ def _locked(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupS
         )
 
 
-def _unlocked(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupStep]:
+def manifest_steps(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupStep]:
     """The steps of manifests without a lock file."""
     if project.installable:
         extras = list(chosen([*project.extras], [*project.asked_extras]))

@@ -51,7 +51,7 @@ def read_project(texts: Mapping[str, str]) -> PythonProject:
             if reader is not None:
                 reader(text, project)
             elif is_manifest(path):
-                _requirements_file(path, text, project)
+                read_requirements(path, text, project)
         except (ValueError, configparser.Error, AttributeError, TypeError, RecursionError, KeyError):
             project.installable = project.installable or path in {"pyproject.toml", "setup.py"}
     for path in ("pyproject.toml", "setup.cfg", "setup.py"):
@@ -65,7 +65,8 @@ def read_project(texts: Mapping[str, str]) -> PythonProject:
     return project
 
 
-def _requirements_file(path: str, text: str, project: PythonProject) -> None:
+def read_requirements(path: str, text: str, project: PythonProject) -> None:
+    """A file of requirements, where it names any."""
     if path.endswith(".txt"):
         named = requirements({path: text})
         project.named.update(map(plain_name, named))
@@ -73,7 +74,8 @@ def _requirements_file(path: str, text: str, project: PythonProject) -> None:
             project.files.append(path)
 
 
-def _pyproject(text: str, project: PythonProject) -> None:
+def read_pyproject(text: str, project: PythonProject) -> None:
+    """The project, its groups, and the tables of poetry, pdm, uv, hatch and tox."""
     if any(len(line) > _LONGEST_LINE for line in text.splitlines()):  # to read a key takes the square of its dots
         return
     parsed = tomllib.loads(text)
@@ -88,7 +90,7 @@ def _pyproject(text: str, project: PythonProject) -> None:
     )
     groups = parsed.get("dependency-groups", {})
     for name in groups:
-        project.groups[name] = list(_group(groups, name))
+        project.groups[name] = list(group_of(groups, name))
     for name, lines in tool.get("pdm", {}).get("dev-dependencies", {}).items():
         project.groups[name] = [line for line in lines if isinstance(line, str) and not line.startswith("-e")]
     own_groups = {name: group.get("dependencies", {}) for name, group in poetry.get("group", {}).items()}
@@ -105,13 +107,13 @@ def _pyproject(text: str, project: PythonProject) -> None:
         for group in env.get("dependency-groups", []):
             project.tools += project.groups.get(group, [])
     if isinstance(ini := tool.get("tox", {}).get("legacy_tox_ini"), str):
-        _tox(ini, project)
+        read_tox(ini, project)
     base = tool.get("tox", {}).get("env_run_base", {})
     project.tools += [str(line) for line in base.get("deps", []) if _NAME.match(str(line))]
     project.asked_extras.update(map(str, base.get("extras", [])))
 
 
-def _group(groups: Mapping[str, Any], name: str) -> Iterator[str]:
+def group_of(groups: Mapping[str, Any], name: str) -> Iterator[str]:
     """The requirements of a group and of those that it includes, each group once."""
     waiting, seen = [name], {name}
     while waiting:
@@ -132,10 +134,10 @@ def of_poetry(name: str, told: Any) -> str:
         return ""
     extras = told.get("extras", []) if isinstance(told, dict) else []
     named = f"[{','.join(map(str, extras))}]" if extras else ""
-    return f"{name}{named}{_range(version.strip())}"
+    return f"{name}{named}{version_range(version.strip())}"
 
 
-def _range(version: str) -> str:
+def version_range(version: str) -> str:
     """A version as poetry writes it, as a specifier: ``^1.2`` stands for ``>=1.2,<2``."""
     if version in {"*", ""}:
         return ""
@@ -155,17 +157,19 @@ def _range(version: str) -> str:
     return f">={low},<{high}"
 
 
-def _setup_cfg(text: str, project: PythonProject) -> None:
+def read_setup_cfg(text: str, project: PythonProject) -> None:
+    """Metadata of setuptools."""
     parsed = _ini(text)
     project.installable = project.installable or parsed.has_section("metadata") or parsed.has_section("options")
     if parsed.has_section("options.extras_require"):
         project.extras.update(name for name, _ in parsed.items("options.extras_require"))
     project.asks = project.asks or parsed.get("options", "python_requires", fallback="")
     if parsed.has_section("tox:tox"):
-        _tox(text, project)
+        read_tox(text, project)
 
 
-def _setup_py(text: str, project: PythonProject) -> None:
+def read_setup_py(text: str, project: PythonProject) -> None:
+    """What the call of ``setup`` says in literals."""
     project.installable = True
     tree = python_tree(text)
     for node in ast.walk(tree) if tree is not None else ():
@@ -178,11 +182,13 @@ def _setup_py(text: str, project: PythonProject) -> None:
             project.asks = project.asks or str(node.value.value)
 
 
-def _pkg_info(text: str, project: PythonProject) -> None:
+def read_pkg_info(text: str, project: PythonProject) -> None:
+    """What a source distribution says of itself."""
     project.extras.update(re.findall(r"^Provides-Extra: ([\w.-]{1,100})\s*$", text, re.MULTILINE))
 
 
-def _tox(text: str, project: PythonProject) -> None:
+def read_tox(text: str, project: PythonProject) -> None:
+    """What environments for tests install."""
     parsed = _ini(text)
     sections = [
         name for name in parsed.sections() if name in {"testenv", "testenv:test", "testenv:tests", "testenv:unit"}
@@ -200,7 +206,8 @@ def _tox(text: str, project: PythonProject) -> None:
             project.asked_extras.update(part.strip() for part in line.split(",") if part.strip())
 
 
-def _noxfile(text: str, project: PythonProject) -> None:
+def read_noxfile(text: str, project: PythonProject) -> None:
+    """What sessions for tests install."""
     tree = python_tree(text)
     for function in ast.walk(tree) if tree is not None else ():
         if not (isinstance(function, ast.FunctionDef) and re.search(r"test|unit|pytest", function.name)):
@@ -217,19 +224,22 @@ def _noxfile(text: str, project: PythonProject) -> None:
                         project.tools.append(word)
 
 
-def _python_version(text: str, project: PythonProject) -> None:
+def read_python_version(text: str, project: PythonProject) -> None:
+    """The version that a file of version managers names."""
     if found := re.match(r"\s*(?:python-)?(\d\.\d{1,2})", text):
         project.asks = project.asks or f"=={found[1]}.*"
 
 
-def _pipfile(text: str, project: PythonProject) -> None:
+def read_pipfile(text: str, project: PythonProject) -> None:
+    """Pipenv's tables."""
     parsed = tomllib.loads(text)
     for section in ("packages", "dev-packages"):
         lines = [line for key, each in parsed.get(section, {}).items() if (line := of_poetry(key, each))]
         project.groups["dev" if section == "dev-packages" else "test"] = lines
 
 
-def _pipfile_lock(text: str, project: PythonProject) -> None:
+def read_pipfile_lock(text: str, project: PythonProject) -> None:
+    """Names that pipenv's lock pins."""
     parsed = json_value(text)
     for section in ("default", "develop"):
         project.named.update(map(plain_name, parsed.get(section, {})))
@@ -244,14 +254,14 @@ def _ini(text: str) -> configparser.ConfigParser:
 
 
 _READERS = {
-    "pyproject.toml": _pyproject,
-    "setup.cfg": _setup_cfg,
-    "setup.py": _setup_py,
-    "PKG-INFO": _pkg_info,
-    "tox.ini": _tox,
-    "noxfile.py": _noxfile,
-    ".python-version": _python_version,
-    "runtime.txt": _python_version,
-    "Pipfile": _pipfile,
-    "Pipfile.lock": _pipfile_lock,
+    "pyproject.toml": read_pyproject,
+    "setup.cfg": read_setup_cfg,
+    "setup.py": read_setup_py,
+    "PKG-INFO": read_pkg_info,
+    "tox.ini": read_tox,
+    "noxfile.py": read_noxfile,
+    ".python-version": read_python_version,
+    "runtime.txt": read_python_version,
+    "Pipfile": read_pipfile,
+    "Pipfile.lock": read_pipfile_lock,
 }

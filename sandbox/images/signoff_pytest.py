@@ -57,7 +57,7 @@ def mentioned(folder: str, words: Sequence[str] = ()) -> list[str]:
 def pytest_plugin_registered(plugin: object, manager: Any) -> None:
     """When this plug-in is registered itself, load those that are wanted: before pytest reads its configuration."""
     if getattr(plugin, "GROUP", None) == GROUP:
-        for name in mentioned(os.getcwd(), (*sys.argv[1:], os.environ.get("PYTEST_ADDOPTS", ""))):
+        for name in mentioned(os.getcwd(), sys.argv[1:]):
             manager.load_setuptools_entrypoints(GROUP, name=name)
 
 

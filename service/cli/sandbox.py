@@ -191,9 +191,9 @@ def setup(
 ) -> None:
     """Detect what a repository needs to be tested, install it with a network, and keep it for every run without one.
 
-    Lock files are read first, then manifests, then hints of workflows; a script `.signoff/setup.sh` takes the place of
-    all that. What is installed runs in a sandbox of its own, which may reach the registries of SIGNOFF_SETUP_NETWORK.
-    Runs do the same by themselves. Exit status 0: tests are found in it. 1: something is missing; the output says what.
+    Lock files are read first, then manifests and hints; a script `.signoff/setup.sh` takes the place of all that. What
+    is installed runs in a sandbox of its own, which may reach the registries of SIGNOFF_SETUP_NETWORK. Runs do the
+    same by themselves. Exit status 0: tests are found in it. 1: something is missing; the output says what.
 
     Examples:
       signoff sandbox setup --dry-run
@@ -209,18 +209,15 @@ def setup(
 
     async def work() -> tuple[Recipe, Setup | None]:
         async with open_application(read_settings()) as application:
-            environments, run = application.environments, f"setup-{secrets.token_hex(6)}"
+            environments, store = application.environments, application.store
+            run = f"setup-{secrets.token_hex(6)}"
             if environments is None:
-                raise Refused(
-                    f"{application.settings.sandbox} keeps no environments: commands run with what this machine has.",
-                    code="setup_unsupported",
-                    hint="Use Docker: SIGNOFF_SANDBOX=docker",
-                )
-            pinned = await application.store.pin(run, repo, rev)
+                why = f"{application.settings.sandbox} keeps no environments."
+                raise Refused(why, code="setup_unsupported", hint="Use Docker: SIGNOFF_SANDBOX=docker")
+            pinned = await store.pin(run, repo, rev)
             try:
-                await bring(application.store, run, pinned)
-                paths = await application.store.files(run, pinned.tree)
-                recipe = await environments.recipe(run, pinned, paths)
+                await bring(store, run, pinned)
+                recipe = await environments.recipe(run, pinned, await store.files(run, pinned.tree))
                 if dry or recipe.empty:
                     return recipe, None
                 if not environments.enabled:
@@ -231,7 +228,7 @@ def setup(
                     )
                 made = await environments.prepare(run, pinned, recipe, progress=told, again=again, retry=True)
             finally:
-                await application.store.drop(run)
+                await store.drop(run)
         if made.code:
             raise Refused(made.message, code=made.code, hint=made.hint)
         return recipe, made

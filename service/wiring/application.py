@@ -21,7 +21,6 @@ from models import Model, Role
 from models.repair import Repair
 from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
-from nodes._environment import EnvironmentSetup
 from nodes._masking import Masks
 from nodes._rating import Reviser
 from nodes.ask import Asker
@@ -34,7 +33,7 @@ from nodes.deliver import Deliverer
 from nodes.execute import Executor
 from nodes.observe import Observer
 from nodes.plan import Planner
-from nodes.receive import Receiver
+from nodes.receive import EnvironmentSetup, Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
@@ -81,8 +80,6 @@ class Application:
     backend: Backend
     pool: Pool
     spec: Spec
-    environments: Environments | None = None
-    """None: the backend keeps none."""
     people: LocalDirectory
     roster: ModelSelection
     audit: Audit
@@ -119,6 +116,11 @@ class Application:
     def voting(self) -> Voting:
         """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
         return Voting(ballots=self.ballots, clock=self.engine.clock)
+
+    @property
+    def environments(self) -> Environments | None:
+        """What sets environments up; None: the backend keeps none."""
+        return self.nodes.receive.set_up.environments
 
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
@@ -226,10 +228,7 @@ def _furnish(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
-    restore = environments.restore if environments is not None else None
-    workspaces = Workspaces(backend=obedient, store=store, spec=spec, restore=restore)
-    stack.push_async_callback(workspaces.close)
+    workspaces, environments = _workspaces(settings, stack, obedient, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
     roster = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
@@ -267,12 +266,20 @@ def _furnish(  # noqa: PLR0917
         backend=backend,
         pool=pool,
         spec=spec,
-        environments=environments,
         people=people,
         roster=roster,
         audit=audit,
         revise=revise,
     )
+
+
+def _workspaces(  # noqa: PLR0917
+    settings: Settings, stack: AsyncExitStack, backend: Backend, store: Store, spec: Spec, spans: Tracing
+) -> tuple[Workspaces, Environments | None]:
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
+    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
+    stack.push_async_callback(workspaces.close)
+    return workspaces, environments
 
 
 def _select_models(  # noqa: PLR0917
@@ -338,7 +345,7 @@ def build_nodes(
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, wordings(settings)
-    decided = partial(trace_decision, spans)
+    decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
     changes = ChangeRunner(
         workspaces=workspaces,
         store=store,
@@ -349,13 +356,7 @@ def build_nodes(
         tracer=spans.tracer,
     )
     return Nodes(
-        receive=Receiver(
-            store=store,
-            masks=masks,
-            roster=roster,
-            clock=clock,
-            set_up=EnvironmentSetup(environments=environments, tracer=spans.tracer),
-        ),
+        receive=Receiver(store=store, masks=masks, roster=roster, clock=clock, set_up=set_up),
         plan=Planner(
             workspaces=workspaces,
             store=store,

@@ -126,7 +126,7 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
-    Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
+    Parser("domain.text.environment_faults", lambda text: environment_faults(text, (), ())),
     Parser("domain.change", mode_changes),
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),

@@ -12,7 +12,8 @@ PYTEST = "==== ERRORS ====\n____ ERROR collecting tests/test_prices.py ____\n"
 
 
 def named(output: str, declared: tuple[str, ...] = (), paths: tuple[str, ...] = PATHS) -> list[tuple[str, str, str]]:
-    return [(each.kind, each.name, each.code) for each in environment_faults(output, paths, declared)]
+    faults = environment_faults(output, paths, declared)
+    return [(each.kind, each.name, each.refusal("", hint="").stable_code) for each in faults]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Literal
 
 from domain._value import value
+from domain.errors import Refused
 
 _MOST = 50
 """Faults that are looked at."""
@@ -140,12 +141,6 @@ class EnvironmentFault:
     """What brings it, where that is known."""
 
     @property
-    def code(self) -> str:
-        """Stable code of the refusal."""
-        codes = {"program": "program_missing", "interpreter": "interpreter_missing"}
-        return codes.get(self.kind, "dependency_missing")
-
-    @property
     def message(self) -> str:
         """What is missing, as a sentence without its end."""
         named = f" ({self.package})" if self.package and self.package != self.name else ""
@@ -158,6 +153,18 @@ class EnvironmentFault:
         }
         return words[self.kind]
 
+    def refusal(self, message: str, *, hint: str) -> Refused:
+        """What says so, with the stable code of its kind."""
+        return Refused(
+            message,
+            code="program_missing"
+            if self.kind == "program"
+            else "interpreter_missing"
+            if self.kind == "interpreter"
+            else "dependency_missing",
+            hint=hint,
+        )
+
 
 def environment_faults(
     output: str, paths: Sequence[str], declared: Collection[str] = ()
@@ -169,7 +176,14 @@ def environment_faults(
         paths: every file of the repository.
         declared: names of packages that its manifests ask for, as they are written there.
     """
-    return tuple(islice(dict.fromkeys(_faults(output, paths, {plain_name(each) for each in declared})), _MOST))
+    named = {plain_name(each) for each in declared}
+    found = (
+        *missing_programs(output, named),
+        *missing_modules(output, paths, named),
+        *missing_plugins(output),
+        *missing_packages(output, named),
+    )
+    return tuple(islice(dict.fromkeys(found), _MOST))
 
 
 def plain_name(requirement: str) -> str:
@@ -185,10 +199,8 @@ def own_module(module: str, paths: Sequence[str]) -> bool:
     return any(path.startswith(f"{top}/") or f"/{top}/" in path or path.rsplit("/", 1)[-1] in files for path in paths)
 
 
-def _faults(output: str, paths: Sequence[str], declared: Collection[str]) -> Iterator[EnvironmentFault]:
-    yield from _programs(output, declared)
-    yield from _modules(output, paths, declared)
-    yield from _plugins(output)
+def missing_packages(output: str, declared: Collection[str]) -> Iterator[EnvironmentFault]:
+    """Packages of Node that a manifest asks for, and what a tool wanted to download."""
     for found in _NODE.finditer(output):
         scope = 2 if found[1].startswith("@") else 1
         package = "/".join(found[1].split("/")[:scope])
@@ -199,18 +211,20 @@ def _faults(output: str, paths: Sequence[str], declared: Collection[str]) -> Ite
         yield EnvironmentFault(kind="download", name=name.strip("`:,"))
 
 
-def _programs(output: str, declared: Collection[str]) -> Iterator[EnvironmentFault]:
+def missing_programs(output: str, declared: Collection[str]) -> Iterator[EnvironmentFault]:
+    """Programs and interpreters that a shell, make or an installer did not find."""
     for found in _ENV.finditer(output):
-        yield _program(found[1])
+        yield program_fault(found[1])
     for found in _PYTHON.finditer(output):
         yield EnvironmentFault(kind="interpreter", name=f"Python {found[1]}".replace("'", ""))
     for found in (*_COMMAND.finditer(output), *_MAKE.finditer(output)):
         name = found[1].rsplit("/", 1)[-1]
         if name in PROGRAMS or plain_name(name) in declared or re.fullmatch(r"(?:python|pip)[\d.]*", name):
-            yield _program(name)
+            yield program_fault(name)
 
 
-def _modules(output: str, paths: Sequence[str], declared: Collection[str]) -> Iterator[EnvironmentFault]:
+def missing_modules(output: str, paths: Sequence[str], declared: Collection[str]) -> Iterator[EnvironmentFault]:
+    """Modules of packages that Python did not find."""
     frames = [found.end() for found in _FRAME.finditer(output)]
     for pattern in (_MODULE, _RUN_AS, _PLUGIN):
         for found in islice(pattern.finditer(output), 10 * _MOST):
@@ -225,7 +239,8 @@ def _modules(output: str, paths: Sequence[str], declared: Collection[str]) -> It
                 yield EnvironmentFault(kind="module", name=top, package=package)
 
 
-def _plugins(output: str) -> Iterator[EnvironmentFault]:
+def missing_plugins(output: str) -> Iterator[EnvironmentFault]:
+    """Options, plug-ins and fixtures of pytest that nothing in the sandbox brings."""
     for found in _OPTION.finditer(output):
         option = max((each for each in _PLUGINS if found[1].startswith(each)), key=len, default="")
         if option:
@@ -238,7 +253,8 @@ def _plugins(output: str) -> Iterator[EnvironmentFault]:
             yield EnvironmentFault(kind="plugin", name=found[1], package=_FIXTURES[found[1]])
 
 
-def _program(name: str) -> EnvironmentFault:
+def program_fault(name: str) -> EnvironmentFault:
+    """A program by its name; a versioned Python is an interpreter."""
     python = re.fullmatch(r"python([\d.]+)", name)
     if python and python[1] not in {"2", "3"}:
         return EnvironmentFault(kind="interpreter", name=f"Python {python[1]}")
