@@ -235,8 +235,14 @@ def missing_modules(output: str, paths: Sequence[str], declared: Collection[str]
             before = bisect_right(frames, found.start())
             installed = before > 0 and found.start() - frames[before - 1] < _NEAR
             known = top in _PACKAGES or top.lower() in _KNOWN
-            if known or installed or {plain_name(package), plain_name(top)} & {*declared}:
-                yield EnvironmentFault(kind="module", name=top, package=package)
+            names = (plain_name(form.format(top)) for form in ("{}", "{}.py", "python-{}", "py-{}", "py{}"))
+            asked = (
+                plain_name(package)
+                if plain_name(package) in declared
+                else next((name for name in names if name in declared), "")
+            )
+            if known or installed or asked:
+                yield EnvironmentFault(kind="module", name=top, package=package if known else asked or package)
 
 
 def missing_plugins(output: str) -> Iterator[EnvironmentFault]:

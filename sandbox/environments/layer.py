@@ -70,6 +70,7 @@ def sound_members(theirs: tarfile.TarFile, below: str) -> Iterator[tuple[tarfile
             or "\0" in name
         ):
             continue
+        folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))  # whether or not they are sent
         made = tarfile.TarInfo(name)
         made.mtime = max(0, min(int(member.mtime), 1 << 32))
         if member.isdir():

@@ -13,6 +13,8 @@ TESTING = frozenset({"test", "tests", "testing", "pytest", "unittest", "unit", "
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 HINTS = ("tox.ini", "noxfile.py", "hatch.toml", ".python-version", "Pipfile", "PKG-INFO", "runtime.txt")
 NATIVE = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f90", ".f")
+UNKNOWN_VERSION = "99.0"
+"""Of a project whose version only its tags have: newer than whatever others ask for."""
 VENV = f"{ROOT}/venv"
 _TOOLS = f"{ROOT}/.tools"
 """Where the tools of a lock file are put; it is no part of the environment."""
@@ -69,10 +71,23 @@ def chosen_files(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(path for path in paths if TESTING & words[path] or words[path] <= {"requirements", "base", "install"})
 
 
+def told_version(project: PythonProject) -> str:
+    """Variables with the version of a project that takes its own from tags, before a command.
+
+    A checkout has no tags. Without a version it would be 0.1, too old for packages that need this one: pytest needs
+    pluggy, and would be installed in a version of years ago.
+    """
+    if not project.tagged:
+        return ""
+    version = project.version or UNKNOWN_VERSION
+    names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
+    return "".join(f"{name}={version} " for name in names)
+
+
 def locked_steps(texts: Mapping[str, str], project: PythonProject) -> Iterator[SetupStep]:
     """The steps of the first lock file that is there."""
     groups, extras = chosen([*project.groups]), chosen([*project.extras], [*project.asked_extras])
-    active = f"VIRTUAL_ENV={VENV} PATH={VENV}/bin:{_TOOLS}/bin:$PATH"
+    active = f"{told_version(project)}VIRTUAL_ENV={VENV} PATH={VENV}/bin:{_TOOLS}/bin:$PATH"
     lock = next((name for name in LOCKS if name in texts), "")
     if not lock:
         return
@@ -119,13 +134,13 @@ def manifest_steps(texts: Mapping[str, str], project: PythonProject) -> Iterator
         extras = list(chosen([*project.extras], [*project.asked_extras]))
         if not extras and project.any_extra:  # pip only warns of those that there are not
             extras = ["test", "tests", "testing"]
-        whole = f".[{','.join(extras)}]" if extras else "."
-        tries = [_pip(f"-e {quoted([whole])}")]
+        whole, version = f".[{','.join(extras)}]" if extras else ".", told_version(project)
+        tries = [version + _pip(f"-e {quoted([whole])}")]
         if extras:
-            tries.append(_pip("-e ."))
+            tries.append(version + _pip("-e ."))
         yield SetupStep(
             title="Install the project" + (f" with {', '.join(extras)}" if extras else ""),
-            commands=(*tries, _pip(".")),
+            commands=(*tries, version + _pip(".")),
             reason=next((name for name in ("pyproject.toml", "setup.cfg", "setup.py") if name in texts), ""),
             needed=not project.files,
         )

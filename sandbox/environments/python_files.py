@@ -17,6 +17,7 @@ from sandbox.requirements import is_manifest, requirements
 _LONGEST_LINE = 10_000
 _NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,98}[A-Za-z0-9])?")
 _CARET = re.compile(r"([\^~])\s*(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?$")
+_FROM_HISTORY = ("setuptools_scm", "setuptools-scm", "hatch-vcs", "hatch_vcs", "pdm-backend", "versioningit", "pbr")
 _TOX_FACTOR = re.compile(r"^[\w.{},!-]{1,60}:\s*(.*)$")
 
 
@@ -40,6 +41,10 @@ class PythonProject:
     """Versions of Python."""
     named: set[str] = field(default_factory=set[str])
     """Packages that are named anywhere."""
+    version: str = ""
+    """Of the project, where a file has it."""
+    tagged: bool = False
+    """Its build asks the history for its version, which a checkout of one commit does not have."""
 
 
 def read_project(texts: Mapping[str, str]) -> PythonProject:
@@ -55,6 +60,7 @@ def read_project(texts: Mapping[str, str]) -> PythonProject:
         except (ValueError, configparser.Error, AttributeError, TypeError, RecursionError, KeyError):
             project.installable = project.installable or path in {"pyproject.toml", "setup.py"}
     for path in ("pyproject.toml", "setup.cfg", "setup.py"):
+        project.tagged = project.tagged or any(word in texts.get(path, "") for word in _FROM_HISTORY)
         try:
             project.named.update(map(plain_name, requirements({path: texts[path]})) if path in texts else ())
         except ValueError:
@@ -185,6 +191,8 @@ def read_setup_py(text: str, project: PythonProject) -> None:
 def read_pkg_info(text: str, project: PythonProject) -> None:
     """What a source distribution says of itself."""
     project.extras.update(re.findall(r"^Provides-Extra: ([\w.-]{1,100})\s*$", text, re.MULTILINE))
+    if found := re.search(r"^Version: (\d[\w.]{0,40})\s*$", text, re.MULTILINE):
+        project.version = found[1]
 
 
 def read_tox(text: str, project: PythonProject) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import environment_faults
+from domain import environment_faults, plain_name
 
 PATHS = ("shop/__init__.py", "shop/prices.py", "tests/test_prices.py", "src/core/x.py")
 ODD = "ModuleNotFoundError: No module named 'odd'"
@@ -114,3 +114,9 @@ def test_a_module_of_the_repository_is_never_missing(name):
     output = f"E   ModuleNotFoundError: No module named '{name}.part'"
     for path in (f"{name}/__init__.py", f"src/{name}/a.py", f"{name}.py", f"python/{name}.pyx"):
         assert not environment_faults(output, (path,), (name,))
+
+
+def test_a_package_is_installed_by_the_name_that_a_file_gives_it():
+    for declared, module in (("delegator.py", "delegator"), ("python-odd", "odd"), ("pyodd>=1", "odd")):
+        (fault,) = environment_faults(f"ModuleNotFoundError: No module named '{module}'", PATHS, (declared,))
+        assert fault.package == plain_name(declared)

@@ -249,3 +249,12 @@ def test_no_requirement_is_more_than_one_word_for_the_shell(words):
 def test_an_option_in_a_group_is_no_requirement():
     text = GROUPS.replace('"pytest"', '"pytest", "--index-url=https://elsewhere.example"')
     assert "elsewhere" not in commands(found({"pyproject.toml": text}))
+
+
+def test_a_version_that_only_tags_have_is_told():
+    """A project of 0.1 would bring a pytest of years ago: what needs it in a later version is resolved backwards."""
+    scm = PYPROJECT.replace('"hatchling"', '"setuptools-scm"')
+    assert "SETUPTOOLS_SCM_PRETEND_VERSION=99.0 " in commands(found({"pyproject.toml": scm}))
+    told = {"pyproject.toml": scm, "PKG-INFO": "Name: shop\nVersion: 1.5.0\nProvides-Extra: test\n"}
+    assert "SETUPTOOLS_SCM_PRETEND_VERSION=1.5.0 " in commands(found(told))
+    assert "PRETEND" not in commands(found({"pyproject.toml": PYPROJECT}))
