@@ -12,6 +12,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 BIN := .venv/bin
 # What needs more than this machine offers by default is left out by `make check` only.
 QUICK := not docker and not slow and not studio and not postgres and not vllm and not browser and not chaos
+SLOW := not vllm and not chaos and not ($(QUICK))
 
 ##@ Use it
 .PHONY: demo demo-2 studio doctor
@@ -36,7 +37,8 @@ test: image ## Every test, Docker and the LangGraph server included; vLLM has it
 	@scripts/ensure_tools.sh
 	@scripts/setup.sh studio
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)"
-	@$(BIN)/pytest -m "not vllm and not chaos and not ($(QUICK))"
+# Two at a time, then alone what failed: beside another test a limit of seconds may pass that says nothing of the product.
+	@$(BIN)/pytest -n 2 --dist loadfile -m "$(SLOW)" || $(BIN)/pytest --last-failed --last-failed-no-failures none -m "$(SLOW)"
 
 test-vllm: image ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
 	@scripts/vllm.sh

@@ -7,7 +7,7 @@ from approvals.errors import refusal
 from approvals.events import AuditFact, Notification
 from approvals.hitl import bound, interrupt_payload, parse_resume, read_resume
 from approvals.policy import Mode, Policy, default_policy, read_policy
-from approvals.rendering import ShownLine, diff_lines, in_full, one_line, parts, visible
+from approvals.rendering import ShownLine, diff_lines, one_line, parts, visible
 from approvals.voting import Voting
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "canonical",
     "default_policy",
     "diff_lines",
-    "in_full",
     "interrupt_payload",
     "one_line",
     "parse_resume",

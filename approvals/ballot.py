@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Action, BallotState, Choice, Reason, Requirement, Risk, Tier, Verdict, Vote, people, value
+from domain import Action, Reason, Requirement, Risk, Tier, Verdict, value
+from domain.decision import BallotState, Choice, Vote
+from domain.identity import people
 
 Surface = Literal["terminal", "http", "hook", "page", "langgraph"]
 Diff = Annotated[str, Field(max_length=4_000_000)]
+# No control characters: an id or a name is shown to signers on one line, and must not start another.
 Id = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Comment = Annotated[str, Field(max_length=10_000)]
 
@@ -41,6 +44,8 @@ class Request:
     org: Id = "local"
     diff: Diff = ""
     """What is shown beside the action. The context digest binds it."""
+    contributors: tuple[Id, ...] = ()
+    """Who shaped the action besides the requester: by a wish, an answer to the coder, or an edit."""
 
 
 @value
@@ -84,6 +89,8 @@ class Ballot:
     diff: Diff = ""
     editor: str = ""
     """Who changed the action before this ballot was opened; cannot vote on it."""
+    contributors: tuple[str, ...] = ()
+    """Who else shaped it, by a wish, an answer or an earlier edit; cannot vote on it either."""
     votes: tuple[Vote, ...] = ()
     feedback: str = ""
     """What the rejecting human wants instead."""
@@ -104,6 +111,11 @@ class Ballot:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return self.risk.reasons
+
+    @property
+    def shaped_by(self) -> tuple[str, ...]:
+        """Everybody who shaped the action, the requester first: in a team none of them signs it."""
+        return tuple(name for name in dict.fromkeys((self.requester, self.editor, *self.contributors)) if name)
 
     @property
     def approvals(self) -> int:
@@ -127,6 +139,7 @@ class Ballot:
         )
 
 
+# Then the run asks nobody any more and waits for words (nodes/wait.py): people who are asked again and again sign.
 MAX_REJECTS = 3
 
 
@@ -134,6 +147,7 @@ MAX_REJECTS = 3
 class Terms:
     """What a human grants for the rest of a run: "approve the like of this"."""
 
+    # The workspace moves on with every edit: with these pinned, a grant would never cover a second command.
     open: tuple[str, ...] = ("content", "base_commit")
     """Parts of the action that may differ (``arguments.NAME`` for one argument). Everything else is pinned."""
     uses: Annotated[int, Field(ge=1, le=100)] = 10

@@ -7,7 +7,8 @@ from datetime import datetime
 from approvals.ballot import Ballot, Grant
 from approvals.errors import Code, refusal
 from approvals.quorum import counts, effective, involved, outcome
-from domain import BallotState, Refused
+from domain import Refused
+from domain.decision import BallotState
 
 Roles = Mapping[str, frozenset[str]]
 """Subject → the roles they hold now."""
@@ -19,11 +20,13 @@ def ensure_usable(ballot: Ballot, recomputed_digest: str, roles: Roles, *, grant
     Raises:
         Refused: see ``Ballots.consume``.
     """
+    # The bytes first: for others, nothing that is known of this ballot matters.
     if recomputed_digest != ballot.action_digest:
         raise refusal("digest_mismatch", "What is about to run is not what was approved.")
     state = effective(ballot, now)
     if state != "approved":
         raise unusable(ballot, state)
+    # A grant stands in place of a vote, so its giver is judged as a voter is, by what holds today.
     if ballot.grant:
         holder = roles.get(grant.granted_by, frozenset[str]()) if grant else frozenset[str]()
         if holder.isdisjoint(ballot.requirement.roles):
@@ -51,6 +54,7 @@ def unusable(ballot: Ballot, state: BallotState) -> Refused:
 
 def finished(ballot: Ballot, state: BallotState) -> Ballot:
     """``consumed`` becomes ``executed`` or ``failed``, once."""
+    # The same again is fine: an executor that was killed after acting reports it a second time.
     if ballot.state not in {"consumed", state}:
         raise refusal("already_decided", f"Approval {ballot.id} is {ballot.state}, not consumed.")
     return replace(ballot, state=state)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
-from domain import BallotState
+from domain.decision import BallotState
 
 Clock = Callable[[], datetime]
 """Says what time it is, with a time zone."""

@@ -1,5 +1,6 @@
 """What people and policy are *now*: a ballot or a login made before may say more than still holds. It only tightens."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -7,7 +8,8 @@ from approvals.ballot import Ballot, Revision, Voter
 from approvals.contract import People
 from approvals.errors import refusal
 from approvals.quorum import among_several, awaits
-from domain import Requirement, alike
+from domain import Requirement
+from domain.identity import alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +22,13 @@ class Current:
     """Programs whose keys they made."""
 
     def is_own(self, ballot: Ballot) -> bool:
-        """Whether a program of this voter asked, where several people work: they would sign for themselves."""
-        asked = [name for name in (ballot.requester, ballot.editor) if name]
-        return not self.alone and any(alike(name, program) for name in asked for program in self.programs)
+        """Whether a program of this voter shaped it, where several people work: they would sign for themselves."""
+        return not self.alone and any(alike(name, program) for name in ballot.shaped_by for program in self.programs)
 
     def ensure_not_own(self, ballot: Ballot) -> None:
         """Raise ``self_approval`` for a ballot of one's own program."""
         if self.is_own(ballot):
-            raise refusal("self_approval", f"{self.voter.subject} made the key of {ballot.requester}, which asks.")
+            raise refusal("self_approval", f"{self.voter.subject} made the key of a program that shaped this action.")
 
     def ballot(self, ballot: Ballot) -> Ballot:
         """The ballot with what its requirement still allows."""
@@ -48,8 +49,24 @@ async def current(people: People, voter: Voter) -> Current:
     # Who stands in no directory is judged when the approval is used; here the surface's word counts, as for a spelling.
     roles = tuple(role for role in voter.roles if role in held) if held else voter.roles
     alone = await people.alone(voter.org)
+    # Who works alone may sign what their own program asks for, as they may sign their own.
     programs = () if alone else tuple(await people.programs(voter.org, voter.subject))
     return Current(voter=replace(voter, roles=roles), alone=alone, programs=programs)
+
+
+async def roles_of(
+    people: People, ballot: Ballot, signers: Iterable[str], *, alone: bool
+) -> Mapping[str, frozenset[str]]:
+    """The roles with which each signer counts when the approval is used.
+
+    None for whose program shaped the action: the key may have been made, or the program have spoken, after they signed.
+    """
+    roles: dict[str, frozenset[str]] = {}
+    for name in signers:
+        programs = () if alone else await people.programs(ballot.org, name)
+        own = any(alike(shaper, program) for shaper in ballot.shaped_by for program in programs)
+        roles[name] = frozenset[str]() if own else frozenset(await people.roles(ballot.org, name))
+    return roles
 
 
 async def required(people: People, org: str, requirement: Requirement) -> Requirement:

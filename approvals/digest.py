@@ -6,6 +6,7 @@ approval would never land.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ import rfc8785
 
 from domain import Action, Tier
 
+# A tag that ends in a zero byte: a digest of one kind is never one of the other, or of a later version.
 _ACTION = b"appr/v1\0"
 _CONTEXT = b"appr-context/v1\0"
 _BALLOTS = UUID("5d2c1e1c-6a0e-5a3b-9f5e-2f6f1f9a7c10")
@@ -27,6 +29,7 @@ def canonical(action: Action) -> bytes:
         ValueError: a number beyond ±(2^53 - 1) or text that is not Unicode (rfc8785.CanonicalizationError).
     """
     parts: dict[str, Any] = {field.name: getattr(action, field.name) for field in fields(action)}
+    # Names of variables are a set: their order must not make two digests of one action.
     parts["environment"] = sorted(set(action.environment))
     return rfc8785.dumps(parts)
 
@@ -47,24 +50,23 @@ def context_digest(
     nonce: str,
     expires_at: datetime,
     shown: str,
+    contributors: Sequence[str] = (),
 ) -> str:
     """Bind an approval to who asked, where, under which policy, what was shown, and until when."""
-    return _sha256(
-        _CONTEXT
-        + rfc8785.dumps(
-            {
-                "org": org,
-                "run": run,
-                "step": step,
-                "requester": requester,
-                "policy_version": policy_version,
-                "tier": tier,
-                "nonce": nonce,
-                "expires_at": expires_at.isoformat(),
-                "shown": _sha256(shown.encode()),
-            }
-        )
-    )
+    context: dict[str, Any] = {
+        "org": org,
+        "run": run,
+        "step": step,
+        "requester": requester,
+        "policy_version": policy_version,
+        "tier": tier,
+        "nonce": nonce,
+        "expires_at": expires_at.isoformat(),
+        "shown": _sha256(shown.encode()),
+    }
+    # Only where there are any: digests that stand in audit chains were made without this part.
+    context |= {"contributors": list(contributors)} if contributors else {}
+    return _sha256(_CONTEXT + rfc8785.dumps(context))
 
 
 def ballot_id(run: str, step: str, digest: str) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Final, Literal, get_args
 
-from domain import Conflict, Forbidden, Gone, Missing, Refused, Unauthenticated, Unprocessable
+from domain import Refused
+from domain.errors import Conflict, Forbidden, Gone, Missing, Unauthenticated, Unprocessable
 
 Code = Literal[
     "not_approver",

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Literal
 
 from approvals.ballot import Ballot, Voter
-from domain import BallotState, Refused, Tier, value
+from domain import Refused, Tier, value
+from domain.decision import BallotState
 
 
 @value

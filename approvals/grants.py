@@ -10,7 +10,8 @@ import rfc8785
 from approvals.ballot import Ballot, Grant, Terms, Voter
 from approvals.errors import refusal
 from approvals.quorum import effective, involved, may_vote
-from domain import TIERS, Action, person
+from domain import TIERS, Action
+from domain.identity import person
 
 _GRANTS = UUID("0b9a6f1e-3f57-5f0e-8a47-0c2f5f6f7c55")
 LEAVABLE = frozenset({"content", "base_commit"})
@@ -25,6 +26,7 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
     Raises:
         Refused: see ``Ballots.grant``.
     """
+    # An approval in advance needs all that an approval needs, a fresh login where the tier asks for one.
     if no := may_vote(ballot, voter, "approve", now):
         raise no
     if ballot.tier not in {"medium", "high"}:
@@ -44,6 +46,7 @@ def offered(ballot: Ballot, terms: Terms, voter: Voter, *, now: datetime) -> Gra
     if not any(part.startswith("arguments.") for part in pins):
         raise refusal("grant_refused", "At least one argument has to stay pinned.")
     return Grant(
+        # One a giver and ballot: granting again replaces the grant instead of adding to its uses.
         id=str(uuid5(_GRANTS, rfc8785.dumps([ballot.id, person(voter.subject)]).decode())),
         org=ballot.org,
         run=ballot.run,
@@ -71,6 +74,7 @@ def covers(grant: Grant, ballot: Ballot, *, now: datetime) -> bool:
         and ballot.tier in {"medium", "high"}
         and ballot.requirement.humans <= 1
         and (ballot.requirement.allow_self or not involved(ballot, grant.granted_by))
+        # A new argument is neither pinned nor left open: nobody has agreed to it.
         and ballot.action.arguments.keys() == _argument_names(grant)
         and all(pin(ballot.action, part) == text for part, text in grant.pins.items())
         and grant.uses_left > 0

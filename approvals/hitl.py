@@ -14,7 +14,9 @@ from approvals.ballot import Ballot, Decision, Terms
 from approvals.digest import canonical
 from approvals.errors import refusal
 from approvals.rendering import one_line
-from domain import Action, Choice, Refused, redacted, value
+from domain import Action, Refused, value
+from domain.decision import Choice
+from domain.identity import redacted
 
 _MAX_COMMENT = 10_000
 _ACTION = TypeAdapter(Action)
@@ -77,6 +79,7 @@ def description(ballot: Ballot) -> str:
 
 def read_resume(resume: Any) -> Resume:
     """Understand what a client resumed with. Never raises; anything unclear is ``NOTHING``."""
+    # langchain's HITLResponse; Agent Inbox resumes with a bare list, our own clients with a bare decision.
     if isinstance(resume, Mapping) and "decisions" in resume:
         return _only(resume["decisions"], said_by=resume)
     if isinstance(resume, list):
@@ -114,16 +117,17 @@ def _one(decision: Mapping[str, Any], *, said_by: Mapping[str, Any]) -> Resume:
 
 def _edited(decision: Mapping[str, Any]) -> Action | None:
     """The edited action of any client: complete, or nothing. Missing parts are not filled in."""
-    found = decision.get("edited_action", decision.get("args"))
-    if not isinstance(found, Mapping):
+    sent = decision.get("edited_action", decision.get("args"))
+    if not isinstance(sent, Mapping):
         return None
-    whole = found.get("args", found.get("arguments")) if {"name", "action"} & found.keys() else found
+    whole = sent.get("args", sent.get("arguments")) if {"name", "action"} & sent.keys() else sent
     try:
         action = _ACTION.validate_python(whole)
         canonical(action)
     except (ValidationError, ValueError):
         return None
-    named = found.get("name", found.get("action", action.tool))
+    # A client that names one tool and sends another is mistaken about one of them.
+    named = sent.get("name", sent.get("action", action.tool))
     return action if named == action.tool and isinstance(whole, Mapping) and "tool" in whole else None
 
 
@@ -144,6 +148,7 @@ def bound(answer: Resume, pending: Sequence[Ballot]) -> Ballot:
     Raises:
         Refused: ``approval_missing`` (none, or several to choose from), ``digest_mismatch`` (it saw other bytes).
     """
+    # Without an id it fits where there is one question only: a guess could sign the wrong one.
     named = [ballot for ballot in pending if answer.approval_id in {"", ballot.id}]
     if len(named) != 1:
         raise refusal("approval_missing", f"This answer fits {len(named)} of {len(pending)} open approvals.")

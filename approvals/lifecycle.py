@@ -13,7 +13,9 @@ from approvals.ballot import Ballot, Decision, Grant, Request, Revision, Voter
 from approvals.digest import action_digest, ballot_id, context_digest
 from approvals.errors import refusal
 from approvals.quorum import effective, involved, may_vote, outcome, repeats, undecided
-from domain import TIERS, Action, Risk, Tier, Vote, person, respelled
+from domain import TIERS, Action, Risk, Tier
+from domain.decision import Vote
+from domain.identity import person, respelled
 
 SWITCHES = frozenset({"force", "force_with_lease", "delete", "mirror", "follow_tags", "amend"})
 """Arguments whose absence does strictly less; ``dry_run`` and the like are not among them."""
@@ -24,17 +26,20 @@ SUBSETS = frozenset({"paths", "refs", "scopes"})
 
 def narrows(old: Action, new: Action) -> bool:
     """True when ``new`` provably does nothing that ``old`` would not have done."""
+    # By the fields that there are: one that is added later has to be equal until somebody decides otherwise.
     same = [f.name for f in fields(Action) if f.name not in {"arguments", "environment", "network"}]
     return (
         all(getattr(old, name) == getattr(new, name) for name in same)
         and new.network in {old.network, "none"}
         and set(new.environment) <= set(old.environment)
+        # An argument that is left out may mean a default that does more.
         and old.arguments.keys() == new.arguments.keys()
         and all(_less(key, old.arguments[key], new.arguments[key]) for key in old.arguments)
     )
 
 
 def _less(key: str, old: Any, new: Any) -> bool:
+    # In Python ``True == 1``; in the JSON that is digested they are two.
     if type(old) is type(new) and old == new:
         return True
     if key in SWITCHES:
@@ -71,6 +76,7 @@ def _blank(request: Request, id_: str, digest: str, *, now: datetime, nonce: str
         nonce=nonce,
         expires_at=expires_at,
         shown=request.diff,
+        contributors=request.contributors,
     )
     return Ballot(
         id=id_,
@@ -87,6 +93,7 @@ def _blank(request: Request, id_: str, digest: str, *, now: datetime, nonce: str
         created_at=now,
         expires_at=expires_at,
         diff=request.diff,
+        contributors=request.contributors,
     )
 
 
@@ -109,14 +116,17 @@ def voted(ballot: Ballot, decision: Decision, voter: Voter, *, now: datetime, re
     Raises:
         Refused: see ``Ballots.vote``.
     """
+    # Who may answer comes first: everybody else learns nothing of what became of the ballot.
     if no := may_vote(ballot, voter, decision.choice, now):
         raise no
+    # Before ``undecided``: a retry of the very vote that decided the ballot is no error.
     if repeats(ballot, decision, voter, now):
         return ballot
     if no := undecided(ballot, now):
         raise no
     if decision.action_digest != ballot.action_digest:
         raise refusal("digest_mismatch", "The signed digest is not the digest of this action.")
+    # A changed mind takes the place of the vote; by person, or another spelling would be a second one.
     others = tuple(vote for vote in ballot.votes if person(vote.voter) != person(voter.subject))
     vote = Vote(
         voter=voter.subject,
@@ -148,9 +158,11 @@ def edited(ballot: Ballot, revision: Revision, voter: Voter, *, now: datetime, n
     Raises:
         Refused: see ``Ballots.edit``.
     """
+    # As for a veto, without a fresh login: what is edited has to be signed by somebody else anyway.
     if no := may_vote(ballot, voter, "reject", now) or undecided(ballot, now):
         raise no
     digest, risk = digest_of(revision.action), higher(ballot.risk, revision.risk)
+    # An edit that changes nothing would only shake off the votes that are there.
     if digest == ballot.action_digest:
         raise refusal("action_invalid", "The edited action is the same as before.")
     if risk.tier == "critical" and not narrows(ballot.action, revision.action):
@@ -161,9 +173,12 @@ def edited(ballot: Ballot, revision: Revision, voter: Voter, *, now: datetime, n
         step=ballot.step,
         action=revision.action,
         risk=risk,
+        # A raised tier takes today's rule; the same tier keeps the one it was asked with.
         requirement=ballot.requirement if risk.tier == ballot.tier else revision.requirement,
         requester=ballot.requester,
         diff=revision.diff,
+        # An edit after an edit: the first editor has shaped what is asked now, and must not come to sign it.
+        contributors=tuple(name for name in ballot.shaped_by if name != ballot.requester),
     )
     # The id names its ancestor, so that editing back to the first bytes is a new question, not the old one.
     id_ = ballot_id(ballot.run, f"{ballot.step} after {ballot.id}", digest)
@@ -188,9 +203,11 @@ def higher(one: Risk, other: Risk) -> Risk:
 
 def cancelled(ballot: Ballot, voter: Voter, *, now: datetime) -> Ballot:
     """Withdrawn by its requester or by anyone who could veto it."""
+    # Not ``alike``: that keeps people out, and withdrawing is a right, which nobody gets by looking like its owner.
     own = voter.kind == "human" and respelled(voter.subject, ballot.requester)
     if not own and (no := may_vote(ballot, voter, "reject", now)):
         raise no
+    # An approval that was not used yet can still be withdrawn; ``undecided`` would call it decided.
     if effective(ballot, now) == "approved":
         return replace(ballot, state="cancelled", decided_at=now)
     if no := undecided(ballot, now):
@@ -207,6 +224,7 @@ def swept(ballot: Ballot, *, now: datetime) -> Ballot:
     """As ``effective`` says, and escalated at half-time."""
     state = effective(ballot, now)
     if state != ballot.state:
+        # When it ended, not when the sweep came by.
         return replace(ballot, state=state, decided_at=ballot.decided_at or ballot.expires_at)
     half = ballot.created_at + (ballot.expires_at - ballot.created_at) / 2
     if state == "pending" and ballot.escalated_at is None and now >= half:

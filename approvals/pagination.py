@@ -19,6 +19,7 @@ def place(cursor: str) -> tuple[datetime, str] | None:
         return None
     try:
         at, _, id_ = cursor.partition(".")
+        # Both parts are parsed and written anew: a cursor is a client's text on its way into a query.
         return instant(int(at)), str(UUID(id_))
     except (ValueError, OverflowError) as error:
         raise refusal("cursor_invalid", "This cursor did not come from a list.") from error

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import rfc8785
 from pydantic import Field, TypeAdapter, model_validator
 
-from domain import TIERS, Refused, Requirement, Tier, value, yaml_value
+from domain import TIERS, Refused, Requirement, Tier, value
+from domain.text import yaml_value
 
 Mode = Literal["solo", "team"]
 """``solo``: one person alone at a terminal. ``team``: four eyes, always."""
@@ -48,6 +49,7 @@ class Policy:
     def _sound(self) -> "Policy":
         if missing := [tier for tier in TIERS if tier not in self.tiers]:
             raise ValueError(f"no rule for {', '.join(missing)}")
+        # A file may ask for more than the product promises, never for less.
         if self.tiers["high"].humans < 1 or self.tiers["critical"].humans < 2:  # noqa: PLR2004 - two is the promise
             raise ValueError("high needs at least 1 human and critical at least 2")
         if self.team.allow_self:

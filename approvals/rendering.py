@@ -8,9 +8,9 @@ import json
 import unicodedata
 from typing import Literal
 
-from approvals.ballot import Ballot
 from approvals.digest import canonical
-from domain import Action, redacted, value
+from domain import Action, value
+from domain.identity import redacted
 
 _INVISIBLE = frozenset(
     chr(code)
@@ -48,6 +48,7 @@ def hides(char: str) -> bool:
     if char in {" ", "\n"}:
         return False
     category = unicodedata.category(char)
+    # A no-break space looks like a blank, and separates no words for a shell.
     return category in _HIDING or category == "Zs" or char in _INVISIBLE
 
 
@@ -61,17 +62,17 @@ def escape(char: str) -> str:
 
 def pieces(text: str) -> tuple[ShownPiece, ...]:
     """The text, complete, with everything hidden spelled out."""
-    found: list[ShownPiece] = []
+    shown: list[ShownPiece] = []
     plain: list[str] = []
     for char in text:
         if not hides(char):
             plain.append(char)
             continue
         if plain:
-            found.append(ShownPiece(text="".join(plain)))
+            shown.append(ShownPiece(text="".join(plain)))
             plain = []
-        found.append(ShownPiece(text=escape(char), escaped=True))
-    return (*found, ShownPiece(text="".join(plain))) if plain else tuple(found)
+        shown.append(ShownPiece(text=escape(char), escaped=True))
+    return (*shown, ShownPiece(text="".join(plain))) if plain else tuple(shown)
 
 
 def visible(text: str) -> str:
@@ -111,6 +112,7 @@ def parts(action: Action) -> tuple[tuple[str, tuple[ShownLine, ...]], ...]:
     fields += [
         ("cwd", action.cwd),
         ("environment", " ".join(sorted(set(action.environment)))),
+        # An older version may have kept a password in the address.
         ("target", redacted(action.target)),
         ("base_commit", action.base_commit),
         ("content", action.content),
@@ -131,23 +133,3 @@ def _text(part: str | float | bool | list[str] | None) -> str:
 def canonical_text(action: Action) -> str:
     """The bytes that are digested, with hidden characters spelled out."""
     return visible(canonical(action).decode())
-
-
-def in_full(ballot: Ballot) -> str:
-    """The whole question as plain text: what ``signoff approvals show`` prints."""
-    rows = [f"approval    {ballot.id}", f"state       {ballot.state}", f"tier        {ballot.tier}"]
-    rows += [f"            {one_line(reason.message)} ({reason.rule})" for reason in ballot.reasons]
-    rows += [f"needs       {ballot.approvals} of {ballot.requirement.humans} signed"]
-    rows += [f"requester   {visible(ballot.requester)}"] + [f"editor      {visible(ballot.editor)}"] * bool(
-        ballot.editor
-    )
-    rows += [f"until       {ballot.expires_at:%Y-%m-%d %H:%M:%S} UTC", f"digest      {ballot.action_digest}", ""]
-    for name, shown in parts(ballot.action):
-        empty = shown == lines("")
-        rows += [f"{name}: empty"] if empty else [f"{name}:", *(f"  │ {_joined(line)}" for line in shown)]
-    rows += ["", *(_joined(line) for line in diff_lines(ballot.diff))]
-    return "\n".join(rows)
-
-
-def _joined(line: ShownLine) -> str:
-    return "".join(piece.text for piece in line.pieces)

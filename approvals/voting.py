@@ -40,6 +40,7 @@ class Voting:
             return await self._answered(await self.ballots.vote(ballot.id, decision, voter))
         if decision.choice != "approve":
             raise refusal("grant_refused", "Only an approval covers the like.")
+        # Tried before the vote is cast: a vote that was meant with its grant must not stand alone.
         offered(ballot, like, voter, now=self.clock())
         voted = await self.ballots.vote(ballot.id, decision, voter)
         if voted.state == "approved":

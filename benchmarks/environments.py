@@ -20,7 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.sdists import CACHE
-from domain import MANIFESTS, Refused, below, environment, find_acceptance, read_report
+from domain import Refused
+from domain.acceptance import MANIFESTS, below, environment, find_acceptance
+from domain.reports import read_report
 from sandbox import REPO, Pinned, Workspaces, bring
 from service.settings import read_settings
 from service.wiring.application import Application, open_application

@@ -61,7 +61,7 @@ async def _take_turns(folder: Path) -> tuple[list[float], list[float]]:
 
 
 async def _whole_runs(home: Path) -> list[float]:
-    """Milliseconds of whole runs through the real engine, in a house of their own."""
+    """Milliseconds of whole runs through the real engine, in an application of their own."""
     settings = Settings(home=home, sandbox="unsafe-local")
     async with open_application(settings) as application, tracing(folder=home / "traces") as spans:
         idle = coding(nodes(spans.tracer), checkpointer=application.engine.graph.checkpointer)
@@ -80,10 +80,10 @@ async def _whole_runs(home: Path) -> list[float]:
 
 async def _run(graph: CodingGraph, run: str) -> float:
     """Milliseconds of one run from its first node to its last, its events read as the engine reads them."""
-    given = {"run": run, "org": "bench", "task": TASK}
+    inputs = {"run": run, "org": "bench", "task": TASK}
     config = {"configurable": {"thread_id": run}}
     started = time.perf_counter()
-    async for _ in graph.astream(given, config, stream_mode=["custom"], subgraphs=True, durability="sync"):  # type: ignore[arg-type]
+    async for _ in graph.astream(inputs, config, stream_mode=["custom"], subgraphs=True, durability="sync"):  # type: ignore[arg-type]
         pass
     took = (time.perf_counter() - started) * 1_000
     state = await graph.aget_state(config)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""The graph of a run with nobody doing anything: what is left is what the house itself costs.
+"""The graph of a run with nobody doing anything: what is left is what Signoff itself costs.
 
-``nodes`` gives ten colleagues that read their real slices and answer at once; ``bare`` is a LangGraph
+``nodes`` gives ten nodes that read their real slices and answer at once; ``bare`` is a LangGraph
 graph of the same shape, with the same answers and arrows and nothing of ours around them.
 """
 
@@ -41,7 +41,7 @@ Node = Callable[[Any], Awaitable[Mapping[str, Any]]]
 
 
 def idler(name: str, slice_: type) -> Node:
-    """A colleague that declares the real node's slice and does nothing with it."""
+    """A node that declares the real node's slice and does nothing with it."""
     answer = ANSWERS[name]
 
     @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def nodes(tracer: Tracer) -> Nodes:
     people: dict[str, Any] = {"tracer": tracer}
     hints = get_type_hints(Nodes)
     for name in ANSWERS:
-        asked = get_type_hints(hints[name].__call__)
-        people[name] = idler(name, next(iter(asked.values())))
+        hints_of_call = get_type_hints(hints[name].__call__)
+        people[name] = idler(name, next(iter(hints_of_call.values())))
     assert set(people) == {field.name for field in fields(Nodes)}
     return Nodes(**people)
 

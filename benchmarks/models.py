@@ -6,12 +6,12 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from benchmarks import nbest
 from database import open_engine, sqlite_url, writing
@@ -88,7 +88,7 @@ async def overhead_ms() -> float:
     return await p50_ms(lambda: dressed.ask(Question(ASK, Plan, settings=SETTINGS))) - plain
 
 
-async def house_overhead_ms(folder: Path) -> float:
+async def stored_overhead_ms(folder: Path) -> float:
     """Per call: all that a run puts around a model (choice, row, budget, quota, all in SQLite), less the model."""
     catalogue, clock = load_catalogue(), lambda: datetime.now(UTC)
     policy = ModelPolicy(quotas={"given": CallLimits(rpm=10**6)})
@@ -101,8 +101,8 @@ async def house_overhead_ms(folder: Path) -> float:
     await database.create_all()
     budget = Budget(max_tokens=10**9, max_cost=Decimal(10**9))
 
-    def ledger(errand: SelectionContext) -> StoredLedger:
-        return StoredLedger(database=database, account=errand.run, budget=budget)
+    def ledger(context: SelectionContext) -> StoredLedger:
+        return StoredLedger(database=database, account=context.run, budget=budget)
 
     board = ModelRouter(
         catalogue=catalogue,
@@ -143,17 +143,14 @@ async def fallback_ms() -> float:
     return statistics.median(took)
 
 
-def _in_a_folder(measured: Callable[[Path], Coroutine[Any, Any, float]]) -> float:
-    with TemporaryDirectory() as folder:
-        return asyncio.run(measured(Path(folder)))
-
-
 def measure() -> Mapping[str, float]:
     """Every number of this room."""
+    with TemporaryDirectory() as folder:
+        stored_ms = asyncio.run(stored_overhead_ms(Path(folder)))
     return {
         "models.route_p50_us": round(router_p50_us(), 1),
         "models.wrapper_overhead_ms": round(asyncio.run(overhead_ms()), 3),
-        "models.house_overhead_ms": round(_in_a_folder(house_overhead_ms), 2),
+        "models.house_overhead_ms": round(stored_ms, 2),
         "models.wire_call_p50_ms": round(asyncio.run(wire_ms()), 1),
         "models.fallback_ms": round(asyncio.run(fallback_ms()), 1),
         **nbest.measure(),

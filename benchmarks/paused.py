@@ -43,10 +43,10 @@ def fill(folder: Path, runs: int) -> None:
 
 async def _fill(folder: Path, runs: int) -> None:
     async with open_application(settings(folder), models={}) as opened:
-        engine, made = idle_house(opened, folder / "deliveries", asyncio.Event()).engine, count(1)
+        engine, numbers = idle_house(opened, folder / "deliveries", asyncio.Event()).engine, count(1)
 
         async def some() -> None:
-            while (number := next(made)) <= runs:
+            while (number := next(numbers)) <= runs:
                 standing = await engine.advance((await engine.create(TASK)).id, lambda _: None)
                 assert standing.run.status == "interrupted", "a run that does not wait is no measurement"
                 if number % SAY_EVERY == 0:

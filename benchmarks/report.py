@@ -132,20 +132,20 @@ def machine() -> dict[str, str | int]:
 
 def table(known: Mapping[str, Any]) -> Table:
     """Every number, its goal, and whether it is met."""
-    made = Table(title="Measured", title_justify="left")
+    grid = Table(title="Measured", title_justify="left")
     for column, justify in (("number", "left"), ("value", "right"), ("goal", "right"), ("", "left"), ("what", "left")):
-        made.add_column(column, justify=justify)  # type: ignore[arg-type]
+        grid.add_column(column, justify=justify)  # type: ignore[arg-type]
     for name, value in known.items():
         if name == ABOUT:
             continue
         goal = GOALS.get(name)
         if goal is None:
-            made.add_row(name, value if isinstance(value, str) else f"{value:,.4g}", "", "", "")
+            grid.add_row(name, value if isinstance(value, str) else f"{value:,.4g}", "", "", "")
             continue
         shown = f"{goal.wanted} {goal.bound:g} {goal.unit}".strip()
         mark = "met" if goal.met(value) else "MISSED"
-        made.add_row(name, f"{value:,.4g} {goal.unit}".strip(), shown, mark, goal.what)
-    return made
+        grid.add_row(name, f"{value:,.4g} {goal.unit}".strip(), shown, mark, goal.what)
+    return grid
 
 
 def plot(known: Mapping[str, Any], path: Path) -> None:

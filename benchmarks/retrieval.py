@@ -124,15 +124,15 @@ def without_docstrings(path: str, text: str) -> tuple[str, list[Question]]:
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        said = ast.get_docstring(node)
+        docstring = ast.get_docstring(node)
         body = node.body[0]
-        if not said or body.lineno == node.lineno or body.end_lineno is None:
+        if not docstring or body.lineno == node.lineno or body.end_lineno is None:
             continue
         indent = " " * body.col_offset
         lines[body.lineno - 1 : body.end_lineno] = [""] * (body.end_lineno - body.lineno + 1)
         if len(node.body) == 1:
             lines[body.lineno - 1] = f"{indent}..."
-        questions.append(Question(text=said, path=path, line=node.lineno))
+        questions.append(Question(text=docstring, path=path, line=node.lineno))
     return "\n".join(lines), questions
 
 

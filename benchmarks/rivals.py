@@ -36,26 +36,26 @@ async def aegra(folder: Path, cluster: Path) -> AsyncGenerator[Server]:
     make(folder, {"graph.py": GRAPH, "aegra.json": json.dumps({"graphs": CONFIG["graphs"]})})
     postgres.sql(cluster, "CREATE DATABASE aegra")
     port = free_port()
-    given = {
+    environment = {
         "DATABASE_URL": postgres.libpq(cluster, "aegra"),
         "PYTHONPATH": str(ROOT),
         "LOG_LEVEL": "WARNING",
         "AEGRA_CONFIG": str(folder / "aegra.json"),
     }
     serve = [str(AEGRA), "aegra_api.main:app", "--port", str(port), "--log-level", "warning"]
-    async with _process(serve, folder, given, f"http://127.0.0.1:{port}", "/ready") as server:
+    async with _process(serve, folder, environment, f"http://127.0.0.1:{port}", "/ready") as server:
         yield server
 
 
 @asynccontextmanager
 async def _process(
-    command: Sequence[str], folder: Path, given: Mapping[str, str], url: str, page: str
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], url: str, page: str
 ) -> AsyncGenerator[Server]:
     """A server of somebody else's, once its page answers; killed afterwards with all it started."""
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             "env",
-            *(f"{name}={value}" for name, value in given.items()),
+            *(f"{name}={value}" for name, value in environment.items()),
             *command,
             cwd=folder,
             stdout=log,

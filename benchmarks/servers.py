@@ -60,16 +60,16 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def ours(folder: Path, **settings: object) -> AsyncGenerator[Server]:
-    """Our service with colleagues that do nothing (``tests.worlds.served``); killed afterwards."""
+    """Our service with nodes that do nothing (``tests.worlds.served``); killed afterwards."""
     make(folder)
-    port, given = free_port(), json.dumps(settings)
+    port, settings_json = free_port(), json.dumps(settings)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.worlds.served",
         str(folder),
         str(port),
-        given,
+        settings_json,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -52,11 +52,16 @@ async def _measure(folder: Path) -> Mapping[str, float]:
                 both[f"service.{name}decision_to_resume_p50_ms"] = round(decided, 1)
             both |= {f"service.{name}rss_mb": round(server.rss_mb, 1) for name, server in servers.items()}
         for number in PROCESSES:
-            both[f"service.pg_runs_per_s_{number}_processes"] = await _spread(folder / f"pg-{number}", cluster, number)
-    by_workers = {f"service.runs_per_s_{n}_workers": await _with(folder / f"workers-{n}", n) for n in WORKERS}
+            # One server that only takes in, with so many worker processes.
+            database, home = await postgres.emptied(cluster, f"spread{number}"), folder / f"pg-{number}"
+            workers = processes(home, database, servers=0, workers=number, lease_s=30.0)
+            async with ours(home, server=database, workers=0) as server, workers:
+                both[f"service.pg_runs_per_s_{number}_processes"] = await runs_per_s(server)
+    for number in WORKERS:
+        async with ours(folder / f"workers-{number}", workers=number) as server:
+            both[f"service.runs_per_s_{number}_workers"] = await runs_per_s(server)
     return {
         **both,
-        **by_workers,
         "service.ready_s": round(await ready_s(folder / "ready"), 2),
         "service.wait_faster_than_dev": round(both["service.dev_wait_p50_ms"] / both["service.wait_p50_ms"], 1),
         "service.runs_over_dev": round(both["service.runs_per_s"] / both["service.dev_runs_per_s"], 2),
@@ -80,46 +85,32 @@ async def _servers(folder: Path, cluster: Path) -> AsyncGenerator[dict[str, Serv
 
 async def _beside(servers: Mapping[str, Server]) -> dict[str, float]:
     """The same load on all in turn, so that whatever else the machine does falls on all."""
-    found: dict[str, list[float]] = {}
+    numbers: dict[str, list[float]] = {}
     for server in servers.values():
         await load(server, WARM_UP)
     for _ in range(TURNS):
         for name, server in servers.items():
-            for number, values in (await _once(server)).items():
-                found.setdefault(f"service.{name}{number}", []).extend(values)
-    return {name: round(statistics.median(values), 1) for name, values in found.items()}
+            alone = await load(server, ALONE, at_once=1)
+            began = time.perf_counter()
+            many = await load(server, RUNS)
+            took = time.perf_counter() - began
+            values = {
+                "wait_p50_ms": [seconds * 1_000 for seconds in alone],
+                f"wait_{AT_ONCE}_p50_ms": [seconds * 1_000 for seconds in many],
+                "runs_per_s": [RUNS / took],
+                "first_event_p50_ms": [seconds * 1_000 for seconds in await first_events(server)],
+            }
+            for number, measured in values.items():
+                numbers.setdefault(f"service.{name}{number}", []).extend(measured)
+    return {name: round(statistics.median(measured), 1) for name, measured in numbers.items()}
 
 
-async def _once(server: Server) -> dict[str, list[float]]:
-    alone = await load(server, ALONE, at_once=1)
+async def runs_per_s(server: Server) -> float:
+    """Runs a second with many clients at once."""
+    await load(server, WARM_UP)
     began = time.perf_counter()
-    many = await load(server, RUNS)
-    took = time.perf_counter() - began
-    return {
-        "wait_p50_ms": [seconds * 1_000 for seconds in alone],
-        f"wait_{AT_ONCE}_p50_ms": [seconds * 1_000 for seconds in many],
-        "runs_per_s": [RUNS / took],
-        "first_event_p50_ms": [seconds * 1_000 for seconds in await first_events(server)],
-    }
-
-
-async def _with(folder: Path, workers: int) -> float:
-    async with ours(folder, workers=workers) as server:
-        await load(server, WARM_UP)
-        began = time.perf_counter()
-        await load(server, RUNS)
-        return round(RUNS / (time.perf_counter() - began), 1)
-
-
-async def _spread(folder: Path, cluster: Path, number: int) -> float:
-    """Runs a second of one server that only takes in, with so many worker processes."""
-    database = await postgres.emptied(cluster, f"spread{number}")
-    workers = processes(folder, database, servers=0, workers=number, lease_s=30.0)
-    async with ours(folder, server=database, workers=0) as server, workers:
-        await load(server, WARM_UP)
-        began = time.perf_counter()
-        await load(server, RUNS)
-        return round(RUNS / (time.perf_counter() - began), 1)
+    await load(server, RUNS)
+    return round(RUNS / (time.perf_counter() - began), 1)
 
 
 async def load(server: Server, runs: int, *, at_once: int = AT_ONCE) -> list[float]:
@@ -159,9 +150,9 @@ async def decisions(server: Server, *, times: int = DECISIONS) -> list[float]:
             thread = (await client.threads.create())["thread_id"]
             await client.runs.wait(thread, "coding", input=SIGN)
             (item,) = (await http.get("/v1/approvals", params={"state": "pending", "run": thread})).json()["items"]
-            said = {"decision": "approve", "action_digest": item["action_digest"]}
+            vote = {"decision": "approve", "action_digest": item["action_digest"]}
             asked_at = time.time() * 1_000
-            await http.post(f"/v1/approvals/{item['id']}/decisions", json=said)
+            await http.post(f"/v1/approvals/{item['id']}/decisions", json=vote)
             took.append(await _resumed_at(http, thread) - asked_at)
     return took
 

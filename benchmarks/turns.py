@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from domain import Budget, Event, Plan, Step, Task
-from graphs import CodingGraph, coding
+from graphs import coding
 from models import Model, Role, Scripted, SelectionContext
 from service.settings import Settings
-from service.wiring.application import Application, open_application
+from service.wiring.application import open_application
 from service.wiring.models import ModelSelection
 from telemetry import logging_as
 
@@ -31,7 +31,7 @@ GIT = ("git", "-c", "user.name=b", "-c", "user.email=b@example.invalid", "-c", "
 def measure() -> Mapping[str, float]:
     """Medians over ``STEPS * LOOKS`` turns of one run; the size of what was kept for them."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder, logging_as(stream=sys.stderr):
-        wall, cpu, kept = asyncio.run(_turns(Path(folder) / "direct", routed=False))
+        wall, cpu, stored_bytes = asyncio.run(_turns(Path(folder) / "direct", routed=False))
         routed, routed_cpu, _ = asyncio.run(_turns(Path(folder) / "routed", routed=True))
     return {
         "turns.overhead_p50_ms": round(statistics.median(wall), 3),
@@ -40,7 +40,7 @@ def measure() -> Mapping[str, float]:
         "turns.routed_p50_ms": round(statistics.median(routed), 3),
         "turns.routed_cpu_p50_ms": round(statistics.median(routed_cpu), 3),
         "turns.last_over_first": round(statistics.median(wall[-40:]) / statistics.median(wall[:40]), 2),
-        "turns.checkpoints_mb": round(kept / 1e6, 2),
+        "turns.checkpoints_mb": round(stored_bytes / 1e6, 2),
     }
 
 
@@ -72,16 +72,21 @@ async def _turns(folder: Path, *, routed: bool) -> tuple[list[float], list[float
         task = Task(
             text="Look around and change nothing", repo=str(repo), accept="true", deliver="patch", budget=budget
         )
-        engine = opened.engine if routed else replace(opened.engine, graph=_direct(opened, models["coder"]))
+        engine, execute = opened.engine, opened.nodes.execute
+        if not routed:
+            selection: Any = _Direct(opened.selection, models["coder"])
+            execute = replace(execute, roster=selection, loop=replace(execute.loop, roster=selection))
+            graph = coding(replace(opened.nodes, execute=execute), checkpointer=engine.graph.checkpointer)
+            engine = replace(engine, graph=graph)
         run = await engine.create(task)
         standing = await engine.advance(run.id, hear)
         assert standing.run.status == "nothing_to_do", standing.run.ending
-    kept = sum(file.stat().st_size for file in (folder / "home").rglob("*.db*"))
-    return wall, cpu, kept
+    stored_bytes = sum(file.stat().st_size for file in (folder / "home").rglob("*.db*"))
+    return wall, cpu, stored_bytes
 
 
 class _Direct:
-    """The roster, whose coder is asked without ledgers, quotas, masks and records: those are the model's cost."""
+    """A selection of models whose coder is asked without ledgers, quotas, masks and records: the model's own cost."""
 
     def __init__(self, roster: ModelSelection, coder: Model) -> None:
         self._roster, self._coder = roster, coder
@@ -91,13 +96,6 @@ class _Direct:
 
     async def model(self, role: Role, context: SelectionContext) -> Model | None:
         return self._coder if role == "coder" else await self._roster.model(role, context)
-
-
-def _direct(opened: Application, coder: Model) -> CodingGraph:
-    execute = opened.nodes.execute
-    roster: Any = _Direct(opened.roster, coder)
-    execute = replace(execute, roster=roster, loop=replace(execute.loop, roster=roster))
-    return coding(replace(opened.nodes, execute=execute), checkpointer=opened.engine.graph.checkpointer)
 
 
 def _repository(folder: Path) -> Path:

@@ -30,6 +30,7 @@ def open_engine(url: str) -> AsyncEngine:
     """
     named = make_url(url)
     if named.get_backend_name() != "sqlite":
+        # A server that was started anew leaves dead connections in the pool: each is tried before it is given out.
         return create_async_engine(url, pool_pre_ping=True)
     driver = Driver(SqliteLog(Path(named.database or "").absolute()))
     # SQLite lets writers of one process wait by sleeping; a turnstile has each go as soon as the one before is done.
@@ -52,6 +53,8 @@ def _reset_sqlite(connection: Any, _record: object, _state: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
+    # Two transactions that read first and write later cannot both go on: SQLite refuses the second at once, however
+    # long it would wait. So who means to write takes the lock at the beginning.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -78,6 +81,7 @@ async def writing(engine: AsyncEngine, *, within_s: float | None = ANSWER_S) -> 
     """
     await asyncio.sleep(0)
     with _reachable():
+        # The turnstile comes before the connection: who waits for it holds none of the pool.
         async with _in_time(engine, within_s), turnstile(engine), engine.connect() as plain:
             conn = await plain.execution_options(writes=True)
             async with conn.begin():
@@ -95,6 +99,7 @@ async def erasing(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
         try:
             yield conn
         finally:
+            # The connection goes back to the pool, and what others delete need not cost this.
             await conn.exec_driver_sql("PRAGMA secure_delete=OFF")
 
 

@@ -23,6 +23,7 @@ _TELL = text(f"SELECT pg_notify('{CHANNEL}', :word)")
 async def tell(conn: AsyncConnection, word: str) -> None:
     """Tell every process when this transaction commits. On SQLite there is nobody else to tell."""
     if conn.dialect.name == "postgresql":
+        # PostgreSQL sends it at the commit, once for equal words, and never for a transaction that is rolled back.
         await conn.execute(_TELL, {"word": word})
 
 
@@ -69,14 +70,15 @@ async def listening(url: str | None, signals: Signals) -> AsyncGenerator[None]:
         yield
         return
     ready = asyncio.Event()
-    ear = asyncio.create_task(_listen(url, signals, ready))
+    listener = asyncio.create_task(_listen(url, signals, ready))
     try:
+        # Nothing is begun before this process listens: a word that is told earlier would cost its reader a second.
         await asyncio.wait_for(ready.wait(), 30)
         yield
     finally:
-        ear.cancel()
+        listener.cancel()
         with suppress(asyncio.CancelledError):
-            await ear
+            await listener
 
 
 async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:
@@ -87,6 +89,7 @@ async def _listen(url: str, signals: Signals, ready: asyncio.Event) -> None:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
                 await conn.execute(f"LISTEN {CHANNEL}")
                 ready.set()
+                # What was told before, or between two connections, was heard by no one here.
                 signals.everybody()
                 while True:
                     async for notice in conn.notifies(timeout=SILENT_S):

@@ -36,10 +36,12 @@ class SqliteLog:
     def grew(self) -> None:
         """Count a commit."""
         self.commits += 1
+        # One at a time: a second one would find the log busy, and do nothing.
         if self.commits % EVERY == 0 and (self.under_way is None or self.under_way.done()):
             self.under_way = asyncio.get_running_loop().run_in_executor(None, self._bring_home)
 
     def _bring_home(self) -> None:
+        # ``rw`` makes no file: of a home that was deleted meanwhile nothing comes back.
         # Where the file is gone or somebody is at it, nothing is lost: the next one does it.
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -59,7 +61,7 @@ def empty_log(path: Path) -> None:
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=8000", "busy_timeout=0")
 """WAL keeps what a killed process had committed; only a power cut can cost the last steps, never the file.
-A commit brings the log home by itself only when that grew far beyond what ``Log`` lets it."""
+A commit brings the log home by itself only when that grew far beyond what ``SqliteLog`` lets it."""
 STEPS = 10_000
 """Of SQLite's machine, about a millisecond: what a ``SELECT`` may take before a thread begins it anew."""
 SHORT = frozenset({"INSERT", "UPDATE", "BEGIN", "BEGIN "})
@@ -90,6 +92,7 @@ class SqliteConnection(sqlite3.Connection):
     def commit(self) -> None:
         """See ``sqlite3``."""
         super().commit()
+        # A transaction that only read leaves the log as it is.
         if self.total_changes != self.written:
             self.written = self.total_changes
             self.log.grew()
@@ -132,12 +135,15 @@ class Cursor(sqlite3.Cursor):
         until, pause = 0.0, 0.001
         while True:
             try:
+                # DELETE is not among them: what erases a thread or a day may go through a whole table.
                 if sql[:6] in SHORT:
                     self._now(sql, parameters)
                 elif sql[:6] != "SELECT" or not self._soon(sql, parameters):
                     await _aside(self._at, partial(self._now, sql, parameters))
             except sqlite3.OperationalError as error:
+                # Counted from the first refusal on: a statement may work for as long as it needs.
                 until = until or time.monotonic() + PATIENCE_S
+                # The low byte is the kind; BUSY_SNAPSHOT and BUSY_RECOVERY are BUSY with more detail.
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
             else:
@@ -199,6 +205,7 @@ async def _aside(connection: SqliteConnection, call: Callable[[], T]) -> T:
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        # The connection goes to another task next, and no thread may be at it then.
         connection.interrupt()
         await asyncio.wait([work])
         raise
@@ -222,6 +229,8 @@ class Driver:
 
 def open_sqlite(log: SqliteLog) -> SqliteConnection:
     """Open a file; its statements are executed as this module's first lines say."""
+    # ``isolation_level`` None: the driver begins no transaction of its own, ``engine`` says when. No two threads use a
+    # connection at once (``_aside`` waits), so it need not be bound to one.
     connection = sqlite3.connect(
         log.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False, factory=SqliteConnection
     )

@@ -1,4 +1,4 @@
-"""How a value of the domain is made: frozen, keyword-only, checked, and able to live in a checkpoint.
+"""Values of the domain: frozen, keyword-only, checked, and able to live in a checkpoint.
 
 Pydantic dataclasses, not the standard library's: the latter come back from a langgraph checkpoint
 with lists where there were tuples, or as a plain dict once a field was added.

@@ -1,10 +1,12 @@
-"""Find the command that proves a repository works, from its file names and a few manifests. Pure."""
+"""Acceptance command: what proves that a repository works, from its file names and a few manifests. Pure."""
 
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from domain.text.untrusted import json_value
+
+__all__ = ["MANIFESTS", "below", "environment", "find_acceptance", "run_in"]
 
 Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""
@@ -23,7 +25,9 @@ MANIFESTS = (
 )
 
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
+# ``test := x`` gives a variable its value and is no target.
 _MAKE_TEST = re.compile(r"^(test|check)[ \t]*:(?!=)", re.MULTILINE)
+# ``npm init`` writes a test that prints this and fails: nothing to judge by.
 _NO_TEST = "no test specified"
 
 
@@ -32,6 +36,7 @@ def pytest_command(paths: Sequence[str], manifests: Manifests) -> str | None:
         mark in manifests.get(name, "")
         for name, mark in (("pyproject.toml", "[tool.pytest"), ("setup.cfg", "[tool:pytest]"), ("tox.ini", "[pytest]"))
     )
+    # Most projects configure nothing, and pytest runs the cases of unittest, too: files named like tests are enough.
     named = any(_TEST_FILE.search(path) or path.endswith("conftest.py") for path in paths)
     return "python3 -m pytest -q" if configured or named else None
 
@@ -53,12 +58,14 @@ def go_command(_: Sequence[str], manifests: Manifests) -> str | None:
 
 
 def make_command(_: Sequence[str], manifests: Manifests) -> str | None:
+    # The order in which make itself looks for its file.
     for name in ("GNUmakefile", "makefile", "Makefile"):
-        if found := _MAKE_TEST.search(manifests.get(name, "")):
-            return f"make {found[1]}"
+        if target := _MAKE_TEST.search(manifests.get(name, "")):
+            return f"make {target[1]}"
     return None
 
 
+# The most specific first: a Makefile mostly calls one of the others, with more around it.
 _FINDERS: tuple[Callable[[Sequence[str], Manifests], str | None], ...] = (
     pytest_command,
     npm_command,
@@ -80,6 +87,7 @@ def environment(paths: Sequence[str], root: str) -> dict[str, str]:
     parts = [f"{root}/src"] if any(path.startswith("src/") for path in paths) else []
     return {
         "PYTHONPATH": ":".join([*parts, root]),
+        # Compiled files would lie in the workspace after every run.
         "PYTHONDONTWRITEBYTECODE": "1",
         # pytest-asyncio, which our image has whether or not the project knows it, warns of a setting that is not made:
         # an error for every project whose warnings are errors. Filters of the command line come after the project's.
@@ -104,5 +112,5 @@ def run_in(command: str, folder: str, paths: Sequence[str]) -> str:
     if not folder:
         return command
     source = any(path.startswith("src/") and path.endswith(".py") for path in paths)
-    found = 'PYTHONPATH="$PWD/src:$PWD:$PYTHONPATH" ' if source else ""
-    return f"cd {shlex.quote(folder)} && {found}{command}"
+    variables = 'PYTHONPATH="$PWD/src:$PWD:$PYTHONPATH" ' if source else ""
+    return f"cd {shlex.quote(folder)} && {variables}{command}"

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from domain._value import value
 
+__all__ = ["Action", "ActionKind"]
+
 ActionKind = Literal["shell", "commit", "branch", "push", "pull_request", "deploy", "secret", "patch"]
 
 

@@ -1,4 +1,4 @@
-"""What an agent proposes: whole files, single edits, and commands to run."""
+"""Changes as an agent proposes them: whole files, single edits, and commands to run."""
 
 import re
 import shlex
@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from domain._value import value
 from domain.work import Line, Name, Prose
+
+__all__ = ["CodeChange", "FileEdit", "Hunk", "Issue", "NewFile", "Review", "Score", "Scores"]
 
 Path = Annotated[str, Field(min_length=1, max_length=1_000)]
 Content = Annotated[str, Field(max_length=400_000)]

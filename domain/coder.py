@@ -9,6 +9,20 @@ from domain._value import value
 from domain.change import MOST_FILES, Content
 from domain.work import Line, Name, Prose
 
+__all__ = [
+    "AskAction",
+    "CoderAction",
+    "CoderTurn",
+    "DoneAction",
+    "EditAction",
+    "EditBlock",
+    "OpenAction",
+    "OpenQuestion",
+    "RunAction",
+    "SearchAction",
+    "answer_in",
+]
+
 Where = Annotated[str, Field(max_length=1_000)]
 
 
@@ -138,6 +152,7 @@ class OpenQuestion:
 
 def answer_in(resume: Any) -> str | None:
     """The words in a resume value: a text, or an object with them, as LangGraph's clients send; None: no answer."""
+    # Clients for several questions at once send a list, with one entry for each of them.
     if isinstance(resume, list) and len(resume) == 1:
         resume = resume[0]
     if isinstance(resume, dict):

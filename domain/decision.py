@@ -1,4 +1,4 @@
-"""How dangerous something is, who must agree to it, and what they said."""
+"""Decisions: how dangerous something is, who must agree to it, and what they said."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain._value import value
+
+__all__ = ["TIERS", "BallotState", "Choice", "Reason", "Requirement", "Risk", "Tier", "Verdict", "Vote"]
 
 Tier = Literal["low", "medium", "high", "critical"]
 TIERS: tuple[Tier, ...] = ("low", "medium", "high", "critical")

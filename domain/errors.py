@@ -1,4 +1,4 @@
-"""The errors of the house, as a tree by who can act.
+"""Errors, as a tree by who can act.
 
     SignoffError                code, message, hint
     ├── Transient               try again, nothing is wrong with the request
@@ -16,9 +16,29 @@ that says what to do. A command that failed inside the sandbox is a value, not o
 
 from typing import ClassVar
 
+__all__ = [
+    "Broken",
+    "Conflict",
+    "ContextTooLong",
+    "CutOff",
+    "Exhausted",
+    "Forbidden",
+    "Gone",
+    "Missing",
+    "RateLimited",
+    "Refused",
+    "SandboxLost",
+    "SignoffError",
+    "Transient",
+    "Unauthenticated",
+    "Unavailable",
+    "Unprocessable",
+    "Unreadable",
+]
+
 
 class SignoffError(Exception):
-    """Anything the house reports to a person. ``code`` never changes once released."""
+    """Anything that is reported to a person. ``code`` never changes once released."""
 
     code: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1
@@ -35,6 +55,7 @@ class SignoffError(Exception):
         """The code to show: the one given for this case, else the class's own."""
         return self._code or self.code
 
+    # Unpickling calls a class with its ``args``, and these constructors want more than the message.
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.hint, self._code, dict(self.__dict__)))
 

@@ -1,10 +1,12 @@
-"""What happened in a run, in the past tense: what progress lines, streams and golden traces are made of."""
+"""Events of a run, in the past tense: what progress lines, streams and golden traces are made of."""
 
 from typing import Any, Literal
 
 from pydantic import Field
 
 from domain._value import value
+
+__all__ = ["Event", "EventKind"]
 
 EventKind = Literal[
     "run_started",

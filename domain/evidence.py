@@ -1,4 +1,4 @@
-"""What was seen: commands that ran, tests that were counted, findings drawn from them.
+"""Evidence: commands that ran, tests that were counted, findings drawn from them.
 
 A command that failed is a value of this module. A sandbox that could not run it is an exception.
 """
@@ -9,6 +9,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain._value import value
+
+__all__ = [
+    "Candidate",
+    "CommandRun",
+    "Comparison",
+    "Evidence",
+    "FailureKind",
+    "Finding",
+    "LeftOut",
+    "Outcome",
+    "Output",
+    "Proof",
+    "TestCase",
+    "TestReport",
+    "compared_with_baseline",
+]
 
 Ended = Literal["exit", "signal", "timeout", "oom", "cancelled"]
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
@@ -223,12 +239,14 @@ def compared_with_baseline(
         asked: the words of the task and the acceptance command.
     """
     (base, base_report), (run, report) = before, after
+    # A run that was killed says nothing of the tests that it did not come to.
     if base.ok or base_report is None or report is None or (base.ended, run.ended) != ("exit", "exit"):
         return None
     # Only where every failing test is named can one be sure that no other one fails.
     if not all(each.cases and len(each.cases) == each.failed + each.errors for each in (base_report, report)):
         return None
     failed_before, failing = ({case.id for case in each.cases} for each in (base_report, report))
+    # A test that is not run any more fails no more, and would look as if it were mended.
     if report.passed < base_report.passed:
         return None
     still = sorted(failed_before & failing)
@@ -236,11 +254,11 @@ def compared_with_baseline(
         fixed=tuple(sorted(failed_before - failing)),
         broken=tuple(sorted(failing - failed_before)),
         still_failing=tuple(still),
-        named=tuple(each for each in still if _names(asked, each)),
+        named=tuple(each for each in still if names_test(asked, each)),
     )
 
 
-def _names(asked: str, test: str) -> bool:
+def names_test(asked: str, test: str) -> bool:
     """Whether a text speaks of a test: by its id, its file, or its own name as a word."""
     file, _, rest = test.partition("::")
     own = (rest or file).rsplit("::", 1)[-1].partition("[")[0].partition(" ")[0]

@@ -1,4 +1,4 @@
-"""Say when a run has to stop: spent budgets and loops. Pure."""
+"""Limits of a run: when it has to stop, for spent budgets and for loops. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,6 +8,20 @@ from typing import Literal
 from domain.coder import CoderTurn, EditAction
 from domain.errors import Exhausted
 from domain.work import Budget, Spent
+
+__all__ = [
+    "LAST_TURNS",
+    "LOOP",
+    "NO_ACTION",
+    "QUESTION",
+    "SILENT",
+    "TURNS",
+    "TURNS_SPENT",
+    "ensure_within",
+    "looping",
+    "turns_left",
+    "verdict_on",
+]
 
 WINDOW = 5
 REPEATS = 3
@@ -34,11 +48,13 @@ def ensure_within(
     Raises:
         Exhausted: ``budget_spent``, naming the limit that is reached.
     """
+    # A person who thinks about a signature takes none of the run's time.
     minutes = ((now - started_at).total_seconds() - spent.waited_seconds) / 60 if started_at else 0.0
     used = spent.tokens_in + spent.tokens_out
     reached: dict[Limit, bool] = {
         "steps": spent.steps >= budget.max_steps,
         "tokens": used + tokens > budget.max_tokens,
+        # Before the first call nothing was paid: a budget of 0 does not stop a run that asks no model.
         "cost": spent.cost >= budget.max_cost and spent.model_calls > 0,
         "minutes": minutes >= budget.max_minutes,
         "sandbox_seconds": spent.sandbox_seconds >= budget.max_sandbox_seconds,
@@ -82,11 +98,13 @@ def verdict_on(turns: Sequence[CoderTurn]) -> Literal["", "nudge", "turns_repeat
     """
     if not turns:
         return ""
+    # Each step begins anew: what was repeated in another one is no loop here.
     step = [turn for turn in turns if turn.step == turns[-1].step]
     if len(step) >= SILENT and all(turn.action is None for turn in step[-SILENT:]):
         return NO_ACTION
     if turns_left(turns) <= 0:
         return TURNS_SPENT
+    # The last turn has to be among those that repeat: a coder that left its circle is not told of it.
     last = step[-1].digest
     if (
         not last

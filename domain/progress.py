@@ -1,4 +1,4 @@
-"""What passes between the nodes of one run, and nobody else."""
+"""Progress of a run: what passes between its nodes."""
 
 from typing import Annotated
 
@@ -11,6 +11,8 @@ from domain.coder import CoderTurn
 from domain.decision import Risk
 from domain.evidence import Candidate, CommandRun
 from domain.work import Name, Prose
+
+__all__ = ["Attempt", "Pending", "Selection"]
 
 
 @value

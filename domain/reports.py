@@ -12,6 +12,8 @@ from collections.abc import Callable
 from domain.evidence import TestCase, TestReport
 from domain.text.untrusted import clipped, whole_number
 
+__all__ = ["read_report"]
+
 _MESSAGE = 400
 _CASES = 200
 
@@ -44,6 +46,7 @@ def pytest_report(text: str) -> TestReport | None:
     )
     return TestReport(
         runner="pytest",
+        # A test that passes although it is expected to fail: where the project is strict, pytest counts it as failed.
         passed=counts.get("passed", 0) + counts.get("xpassed", 0),
         failed=counts.get("failed", 0),
         errors=counts.get("error", 0),
@@ -62,6 +65,7 @@ def unittest_report(text: str) -> TestReport | None:
         TestCase(id=m[2], outcome="failed" if m[1] == "FAIL" else "error")
         for m in list(_UNITTEST_CASE.finditer(text))[:_CASES]
     )
+    # unittest says how many ran, not how many passed.
     passed = max(0, whole_number(end[1]) - failed - errors - skipped)
     return TestReport(runner="unittest", passed=passed, failed=failed, errors=errors, skipped=skipped, cases=cases)
 
@@ -80,9 +84,10 @@ def go_report(text: str) -> TestReport | None:
 
 
 def cargo_report(text: str) -> TestReport | None:
-    ends = [tuple(map(whole_number, found)) for found in _CARGO_END.findall(text)]
+    ends = [tuple(map(whole_number, counts)) for counts in _CARGO_END.findall(text)]
     if not ends:
         return None
+    # cargo ends with a line for each crate, its integration tests and its examples in documentation.
     passed, failed, skipped = (sum(column) for column in zip(*ends, strict=True))
     cases = tuple(TestCase(id=name, outcome="failed") for name in _CARGO_CASE.findall(text)[:_CASES])
     return TestReport(runner="cargo", passed=passed, failed=failed, skipped=skipped, cases=cases)
@@ -107,6 +112,7 @@ def jest_report(text: str) -> TestReport | None:
     return _counted("jest", {name: whole_number(n) for n, name in ends[-1]}) if ends else None
 
 
+# go comes last: its lines (``ok``, ``FAIL``) are the least specific.
 _READERS: tuple[Callable[[str], TestReport | None], ...] = (
     pytest_report,
     unittest_report,

@@ -1,4 +1,4 @@
-"""Name what a change does to the tests that judge it: deleted, skipped or weakened. Pure (G5)."""
+"""Weakening of tests: what a change deletes, skips or weakens of the tests that judge it. Pure (G5)."""
 
 import ast
 import re
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from domain.evidence import Finding
 from domain.text.untrusted import python_tree
+
+__all__ = ["is_test", "weakened"]
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go|rs)$|\.(test|spec)\.[cm]?[jt]sx?$"
@@ -25,7 +27,7 @@ def is_test(path: str) -> bool:
 
 
 def _cases(text: str) -> set[str]:
-    return {next(filter(None, found)) for found in _CASE.findall(text)}
+    return {next(filter(None, groups)) for groups in _CASE.findall(text)}
 
 
 def _trivial_asserts(text: str) -> int:
@@ -39,6 +41,7 @@ def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Findi
     """Compare the test files of two trees (path → text of the files that differ; absent = not there)."""
     findings: list[Finding] = []
     for path in sorted(set(before) | set(after)):
+        # A new file of tests weakens nothing.
         if not is_test(path) or path not in before:
             continue
         if path not in after:
@@ -47,9 +50,11 @@ def weakened(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Findi
         old, new = before[path], after[path]
         if gone := sorted(_cases(old) - _cases(new)):
             findings.append(Finding(kind="deleted_test", path=path, message=f"tests removed: {', '.join(gone[:10])}"))
+        # Counted, not compared by name: a skipped test that was only moved is none more.
         if len(_SKIP.findall(new)) > len(_SKIP.findall(old)):
             message = "a test is skipped or expected to fail that was not before"
             findings.append(Finding(kind="skipped_test", path=path, message=message))
+        # A test that is gone took its assertions along: that was said already.
         fewer = len(_ASSERT.findall(old)) - len(_ASSERT.findall(new))
         if fewer > 0 and not gone:
             findings.append(Finding(kind="weakened_test", path=path, message=f"{fewer} fewer assertions than before"))

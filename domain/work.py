@@ -10,6 +10,23 @@ from pydantic import Field
 from domain._value import value
 from domain.errors import Refused
 
+__all__ = [
+    "ApiDesign",
+    "Budget",
+    "Delivery",
+    "Ending",
+    "Line",
+    "Name",
+    "Plan",
+    "Profile",
+    "Prose",
+    "Spent",
+    "Step",
+    "Task",
+    "check_plan",
+    "ready",
+]
+
 Delivery = Literal["patch", "commit", "branch"]
 Profile = Literal["sealed", "packages"]
 
@@ -154,6 +171,7 @@ def check_plan(plan: Plan) -> Plan:
             code="plan_invalid",
             hint="Every entry of needs must be the id of a step.",
         )
+    # Wave by wave what needs nothing that is left; what no wave reaches stands in a circle (Kahn).
     done: set[str] = set()
     while wave := ready(plan, done):
         done |= {step.id for step in wave}

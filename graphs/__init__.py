@@ -1,4 +1,4 @@
-"""The shape of the work: the state, the arrows, the colleagues."""
+"""The state machine of a run: its state, its nodes and the routes between them."""
 
 from graphs.coding import CodingGraph, coding
 from graphs.nodes import Nodes

@@ -21,4 +21,5 @@ def approving(nodes: Nodes) -> CompiledStateGraph[Any, Any, Any, Any]:
     graph.add_edge("assess", "ask")
     graph.add_conditional_edges("ask", at_once(after_ask), ["wait", END])
     graph.add_conditional_edges("wait", at_once(after_wait), ["wait", END])
+    # Without a checkpointer of its own it has its parent's: a pause in here is a pause of the run.
     return graph.compile(name="approve")

@@ -9,7 +9,7 @@ from langgraph.types import TimeoutPolicy
 
 from graphs.approving import approving
 from graphs.nodes import Nodes
-from graphs.retry import patient
+from graphs.retry import retried
 from graphs.routes import after_approve, after_observe, after_replan, after_review, at_once
 from graphs.spans import traced
 from graphs.state import State
@@ -37,7 +37,7 @@ def coding(nodes: Nodes, *, checkpointer: BaseCheckpointSaver[str] | None = None
         # Delivering twice is worse than not delivering: its errors go to a person at once.
         graph.add_node(
             name,
-            cast("Any", visit if name == "deliver" else patient(visit)),
+            cast("Any", visit if name == "deliver" else retried(visit)),
             input_schema=input_of(node),
             timeout=TimeoutPolicy(run_timeout=SECONDS[name]),
         )

@@ -1,4 +1,4 @@
-"""The colleagues a graph employs. Whoever wires the house fills this in once."""
+"""Nodes of the graphs, by name. The wiring makes them once."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from nodes.wait import Waiter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nodes:
-    """One colleague per node."""
+    """Every node, and the tracer that their visits are seen by."""
 
     receive: Receiver
     plan: Planner

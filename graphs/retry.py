@@ -1,4 +1,4 @@
-"""What goes wrong by itself may get better by itself: a node is tried again, and what failed was paid for (F6, G7)."""
+"""Retry of nodes: what goes wrong by itself may get better by itself, and what failed was paid for (F6, G7)."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ FIRST_S, LONGEST_S = 0.5, 30.0
 Pause = Callable[[float], Awaitable[None]]
 
 
-def patient(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
+def retried(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
     """Return ``node`` so that it is tried again after a ``Transient`` error, and after no other.
 
     The next attempt knows what the one before it used: LangGraph's own retry policy would give it the state as it
@@ -33,6 +33,7 @@ def patient(node: Node, *, pause: Pause = asyncio.sleep) -> Node:
                         raise
             state = _paid(state, tab.spent)
             await pause(wait)
+        # The last attempt: what it raises is the run's own error.
         return await node(state)
 
     return visit
@@ -45,6 +46,7 @@ def seconds_before(error: Transient, attempt: int, *, jitter: Callable[[], float
     """
     if isinstance(error, Unreadable):
         return None
+    # Half of it is chance: nodes that failed together do not come back together.
     backoff = min(LONGEST_S, FIRST_S * 2 ** (attempt - 1)) * (0.5 + jitter() / 2)
     asked = error.retry_after if isinstance(error, RateLimited) else None
     if asked is None:

@@ -1,9 +1,10 @@
-"""Every arrow of the graph, as pure functions of the state."""
+"""Routes: every conditional edge of the graph, as a pure function of the state."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from domain import LOOP, TURNS_SPENT, ready
+from domain.limits import LOOP, TURNS_SPENT
+from domain.work import ready
 from graphs.state import State
 
 Where = TypeVar("Where", bound=str)
@@ -23,6 +24,7 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
         return "__end__"
     if state.get("pending") is not None:
         return "approve"
+    # ``execute`` puts the question itself, before it does anything else, and is replayed with the answer.
     if state.get("question") is not None:
         return "execute"
     evidence, plan = state.get("evidence", ()), state["plan"]

@@ -1,4 +1,4 @@
-"""What a checkpoint may be made of: our values and nothing else, so that bytes cannot choose a class."""
+"""Serializer of checkpoints: they are made of our values and nothing else, so that bytes cannot choose a class."""
 
 from dataclasses import fields, is_dataclass
 from functools import cached_property
@@ -9,9 +9,9 @@ from langgraph.checkpoint.serde import jsonplus
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from typing_extensions import override
 
-import domain
 import models
 import sandbox
+from domain import action, change, coder, decision, events, evidence, progress, work
 
 
 def serializer() -> JsonPlusSerializer:
@@ -65,7 +65,7 @@ class Serializer(JsonPlusSerializer):
 
 def allowed() -> list[tuple[str, str]]:
     """(module, class) of every value that may stand in a state."""
-    doors = (domain, models, sandbox)
-    found = (getattr(door, name) for door in doors for name in door.__all__)
-    kept = {(v.__module__, v.__qualname__) for v in found if isinstance(v, type) and hasattr(v, "__pydantic_fields__")}
-    return sorted(kept)
+    doors = (action, change, coder, decision, events, evidence, progress, work, models, sandbox)
+    exported = (getattr(door, name) for door in doors for name in door.__all__)
+    types = (each for each in exported if isinstance(each, type) and hasattr(each, "__pydantic_fields__"))
+    return sorted({(each.__module__, each.__qualname__) for each in types})

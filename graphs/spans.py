@@ -1,4 +1,4 @@
-"""A span, a log line and two events for every node (C6, A5).
+"""Spans of nodes, and a log line and two events for every visit (C6, A5).
 
 We wrap nodes ourselves: auto-instrumentation starts a new trace after every pause and writes whole
 states into spans (see docs/tracing.md).
@@ -15,7 +15,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode, Tracer
 from pydantic import TypeAdapter
 
-from domain import Event, EventKind, SignoffError, Spent
+from domain import Event, SignoffError, Spent
+from domain.events import EventKind
 
 Node = Callable[[Any], Awaitable[Mapping[str, Any]]]
 
@@ -29,6 +30,7 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
     async def visit(state: Any) -> Mapping[str, Any]:
         started, run = time.perf_counter(), str(state.get("run", ""))
         _tell("node_started", name)
+        # An exception's message may quote what was read or run: only its code goes into the span.
         with tracer.start_as_current_span(
             f"invoke_agent {name}", record_exception=False, set_status_on_exception=False
         ) as span:
@@ -41,6 +43,7 @@ def traced(name: str, node: Node, tracer: Tracer) -> Callable[[Any], Awaitable[M
             )
             try:
                 update = await node(state)
+            # An interrupt is no error: the run pauses until somebody answers.
             except GraphBubbleUp:
                 span.set_attribute("app.paused", value=True)
                 raise

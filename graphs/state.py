@@ -1,30 +1,14 @@
-"""Every channel of a run. Each node sees the slice it declares and no more (see tests/architecture)."""
+"""State: every channel of a run. Each node sees the slice it declares and no more (see tests/architecture)."""
 
 from typing import Annotated, TypedDict
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 
-from domain import (
-    Action,
-    Attempt,
-    CoderTurn,
-    CommandRun,
-    Ending,
-    Evidence,
-    Finding,
-    OpenQuestion,
-    Pending,
-    Plan,
-    Proof,
-    Requirement,
-    Review,
-    Risk,
-    Selection,
-    Spent,
-    Task,
-    Verdict,
-)
+from domain import Action, CommandRun, Ending, Plan, Requirement, Review, Risk, Spent, Task, Verdict
+from domain.coder import CoderTurn, OpenQuestion
+from domain.evidence import Evidence, Finding, Proof
+from domain.progress import Attempt, Pending, Selection
 from models import Message
 from sandbox import Delivered, Pinned, Snapshot
 
@@ -81,6 +65,8 @@ class State(TypedDict):
     ballot: str
     verdict: Verdict | None
     ask_round: int
+    contributors: tuple[str, ...]
+    """Who shaped the change besides the requester: by a wish, by an answer to the coder, by an edit of a command."""
 
     delivered: Delivered | None
     ending: Ending | None

@@ -15,6 +15,9 @@ from models.contract import (
     Tool,
     ToolCall,
     Usage,
+    UsageMeter,
+    metered,
+    worst_case,
 )
 from models.partial_json import PartialChanges, line_of
 from models.prompts import Prompt, PromptSource, load_all
@@ -23,7 +26,6 @@ from models.ranking import best, compared, passes_everything, tied
 from models.scripted import Scripted
 from models.tables import METADATA as MODEL_TABLES
 from models.tables import Database
-from models.usage import UsageMeter, metered, worst_case
 
 __all__ = [
     "MODEL_TABLES",

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain import ContextTooLong, Plan, RateLimited, Refused, Review, SignoffError, Step, Transient, Unavailable
-from models.contract import Message, Model, ModelSettings, Question
-from models.usage import metered
+from models.contract import Message, Model, ModelSettings, Question, metered
 
 Mood = Literal["answers", "down", "slow_down", "too_long", "unauthorized", "garbage"]
 
@@ -36,41 +35,41 @@ def _must(held: object, promise: str) -> None:
         raise AssertionError(promise)
 
 
-async def it_answers_with_the_type_that_was_asked_for(seat: ModelUnderTest) -> None:
+async def it_answers_with_the_type_that_was_asked_for(tested: ModelUnderTest) -> None:
     for answer in (PLAN, Review(status="ok")):
-        seat.say("answers", answer)
-        with metered() as tab:
-            reply = await seat.model.ask(Question(ASK, type(answer), settings=SETTINGS))
+        tested.say("answers", answer)
+        with metered() as meter:
+            reply = await tested.model.ask(Question(ASK, type(answer), settings=SETTINGS))
         _must(reply.value == answer, "the value is what was said")
         _must(type(reply.value) is type(answer), "the value has the type that was asked for")
         _must(reply.model, "the reply names who answered")
-        _must(tab.usage.tokens_in >= reply.usage.tokens_in, "what it cost is booked")
+        _must(meter.usage.tokens_in >= reply.usage.tokens_in, "what it cost is booked")
         _must(reply.usage.cost >= 0, "an answer does not earn money")
         _must(reply.latency_ms >= 0, "time passes forwards")
 
 
-async def it_answers_with_text(seat: ModelUnderTest) -> None:
-    seat.say("answers", "Hello, world.")
-    reply = await seat.model.ask(Question(ASK, str, settings=SETTINGS))
+async def it_answers_with_text(tested: ModelUnderTest) -> None:
+    tested.say("answers", "Hello, world.")
+    reply = await tested.model.ask(Question(ASK, str, settings=SETTINGS))
     _must(reply.value == "Hello, world.", "text comes as it is")
 
 
-async def it_can_be_heard(seat: ModelUnderTest) -> None:
-    heard: list[str] = []
-    seat.say("answers", PLAN)
-    await seat.model.ask(Question(ASK, Plan, settings=SETTINGS, listener=heard.append))
-    _must("Fix the sum" in "".join(heard), "what streams in is the answer")
+async def it_can_be_heard(tested: ModelUnderTest) -> None:
+    pieces: list[str] = []
+    tested.say("answers", PLAN)
+    await tested.model.ask(Question(ASK, Plan, settings=SETTINGS, listener=pieces.append))
+    _must("Fix the sum" in "".join(pieces), "what streams in is the answer")
 
 
-async def it_has_a_name_before_and_after(seat: ModelUnderTest) -> None:
-    before = seat.model.name
-    seat.say("answers", PLAN)
-    await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
+async def it_has_a_name_before_and_after(tested: ModelUnderTest) -> None:
+    before = tested.model.name
+    tested.say("answers", PLAN)
+    await tested.model.ask(Question(ASK, Plan, settings=SETTINGS))
     _must(before, "a model has a name before it is asked")
-    _must(seat.model.name, "and afterwards")
+    _must(tested.model.name, "and afterwards")
 
 
-async def it_fails_in_the_words_of_the_house(seat: ModelUnderTest) -> None:
+async def it_fails_with_our_own_errors(tested: ModelUnderTest) -> None:
     errors: dict[Mood, type[SignoffError]] = {
         "down": Unavailable,
         "slow_down": RateLimited,
@@ -79,21 +78,21 @@ async def it_fails_in_the_words_of_the_house(seat: ModelUnderTest) -> None:
         "garbage": Transient,
     }
     for mood, error in errors.items():
-        seat.say(mood, None)
+        tested.say(mood, None)
         try:
-            await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
+            await tested.model.ask(Question(ASK, Plan, settings=SETTINGS))
         except error as raised:
             _must(raised.stable_code, "an error has a code")
         else:
             raise AssertionError(f"{mood} is an error")
 
 
-async def it_recovers(seat: ModelUnderTest) -> None:
-    seat.say("slow_down", None)
+async def it_recovers(tested: ModelUnderTest) -> None:
+    tested.say("slow_down", None)
     with suppress(Transient):
-        await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
-    seat.say("answers", PLAN)
-    reply = await seat.model.ask(Question(ASK, Plan, settings=SETTINGS))
+        await tested.model.ask(Question(ASK, Plan, settings=SETTINGS))
+    tested.say("answers", PLAN)
+    reply = await tested.model.ask(Question(ASK, Plan, settings=SETTINGS))
     _must(reply.value == PLAN, "after a bad moment it answers again")
 
 
@@ -102,6 +101,6 @@ CHECKS: tuple[Check, ...] = (
     it_answers_with_text,
     it_can_be_heard,
     it_has_a_name_before_and_after,
-    it_fails_in_the_words_of_the_house,
+    it_fails_with_our_own_errors,
     it_recovers,
 )

@@ -4,16 +4,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from domain import (
-    ContextTooLong,
-    RateLimited,
-    Refused,
-    SignoffError,
-    Unavailable,
-    Unreadable,
-    json_value,
-    whole_number,
-)
+from domain import ContextTooLong, RateLimited, Refused, SignoffError, Unavailable, Unreadable
+from domain.text import json_value, whole_number
 
 _CONTEXT = re.compile(
     r"context_length_exceeded|maximum context length|context (window|size|length)|exceed_context_size"
@@ -114,6 +106,7 @@ def refusal(status: int, message: str, *, where: str, retry_after_s: float | Non
             hint="`signoff doctor` lists what is served; set SIGNOFF_MODEL to one of them, "
             "and SIGNOFF_MODEL_BASE_URL to an address that ends with /v1.",
         )
+    # OpenAI says 429 for an empty account, too: waiting does not fill it.
     if status == 402 or (status == 429 and _NO_MONEY.search(message)):  # noqa: PLR2004
         return Refused(
             f"{where}: the account has no credit left: {message}",
@@ -123,8 +116,11 @@ def refusal(status: int, message: str, *, where: str, retry_after_s: float | Non
     if status == 429:  # noqa: PLR2004
         hint = "It is tried again."
         if retry_after_s is not None and retry_after_s > SOON_S:
-            hint = f"It says that it answers again in {_readable(retry_after_s)}. Go on then: signoff resume RUN"
+            minutes = retry_after_s / 60
+            wait = f"{retry_after_s:.0f} s" if minutes < 2 else f"{minutes:.0f} min"  # noqa: PLR2004  read at a glance
+            hint = f"It says that it answers again in {wait}. Go on then: signoff resume RUN"
         return RateLimited(f"{where} asks to slow down: {message}", retry_after=retry_after_s, hint=hint)
+    # Servers send it with 400, 413 or 422: only its words say that it is the length.
     if status == _TOO_LARGE or (400 <= status < 500 and _CONTEXT.search(message)):  # noqa: PLR2004
         return too_long(message)
     if status >= 500 or status in _LATER:  # noqa: PLR2004
@@ -133,10 +129,6 @@ def refusal(status: int, message: str, *, where: str, retry_after_s: float | Non
     if _TEMPLATE.search(message):
         hint = "Serve the model with its chat template (vLLM: --chat-template FILE), or its Instruct variant."
     return Refused(f"{where} refused the request ({status}): {message}", code="llm_bad_request", hint=hint)
-
-
-def _readable(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004  both are read at a glance
 
 
 def refuses_tools(error: SignoffError) -> bool:

@@ -1,4 +1,4 @@
-"""Experts: which one a task is for (A3). Pure: the same task always has the same expert.
+"""Expert selection: which expert a task is for (A3). Pure: the same task always has the same expert.
 
 What the repository is made of comes first: the language that most of its source files are in, and its manifests, say
 whose work this is (its home). Words of the task send it elsewhere where they are telling, or where the repository has
@@ -14,7 +14,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain import Name, Prose, value
+from domain import value
+from domain.work import Name, Prose
 
 GENERAL = "code_general"
 HOME = 1.25
@@ -72,6 +73,7 @@ def choose_expert(experts: Sequence[Expert], text: str, paths: Sequence[str]) ->
     Where two have as much, the one at home comes first, then the order of the experts decides.
     """
     text = text[:LONGEST_TEXT].lower()
+    # A sample evenly spread over a large tree: its parts keep their shares.
     paths = sorted(paths)[:: 1 + len(paths) // MOST_PATHS]
     shares = made_of(experts, paths)
     order = {expert.id: place for place, expert in enumerate(experts)}
@@ -79,28 +81,29 @@ def choose_expert(experts: Sequence[Expert], text: str, paths: Sequence[str]) ->
     named = {word for path in paths for word in _NAMED.findall(path.lower())}
     about = "\0".join(named)
 
-    def heard(words: Sequence[str], *, own: bool) -> int:
+    def weight(words: Sequence[str], *, own: bool) -> int:
         """How many of them the task says; what is said in several words is said on purpose.
 
         What the whole repository is called after distinguishes none of its tasks, but for who owns what is called so.
         """
-        said = [word for word in words if _word(word).search(text)]
+        hits = [word for word in words if word_pattern(word).search(text)]
         return sum(
-            1 + (" " in word) for word in said if own or not (word in named or (len(word) > _SHORT and word in about))
+            1 + (" " in word) for word in hits if own or not (word in named or (len(word) > _SHORT and word in about))
         )
 
     def points(expert: Expert) -> float:
         footing = shares.get(expert.id, 0.0) >= FOOTING
-        sure, doubtful = heard(expert.keywords, own=footing), heard(expert.doubtful, own=expert.id == home)
+        sure, doubtful = weight(expert.keywords, own=footing), weight(expert.doubtful, own=expert.id == home)
         if footing or not shares:
-            told = (AT_HOME if footing else ABROAD) * sure + ABROAD * doubtful
+            score = (AT_HOME if footing else ABROAD) * sure + ABROAD * doubtful
         else:
-            told = ABROAD * sure + min(ABROAD, DOUBTFUL * doubtful)
-        return told + (HOME if expert.id == home else 0.0)
+            # However many doubtful words there are, abroad they count as one sure word at most.
+            score = ABROAD * sure + min(ABROAD, DOUBTFUL * doubtful)
+        return score + (HOME if expert.id == home else 0.0)
 
-    found = [points(expert) for expert in experts]
-    best = max(range(len(experts)), key=lambda n: (found[n], experts[n].id == home, -n), default=None)
-    if best is None or not found[best]:
+    scores = [points(expert) for expert in experts]
+    best = max(range(len(experts)), key=lambda n: (scores[n], experts[n].id == home, -n), default=None)
+    if best is None or not scores[best]:
         return next((e for e in experts if e.id == GENERAL), Expert(id=GENERAL, prompt=""))
     return experts[best]
 
@@ -116,6 +119,7 @@ def made_of(experts: Sequence[Expert], paths: Sequence[str]) -> dict[str, float]
         owners |= {GENERAL} if PurePosixPath(path).suffix.lower() in _OTHERS else set()
         weight = 1 if owners else 0
         top = {expert.id for expert in experts if path in expert.manifests}
+        # A manifest is no source itself: it stands for several files, of the language that it is of.
         if top := top | ({GENERAL} if path in _OTHER_MANIFESTS else set()):
             owners, weight = top, MANIFEST
         owned.update(dict.fromkeys(owners, weight))
@@ -124,7 +128,8 @@ def made_of(experts: Sequence[Expert], paths: Sequence[str]) -> dict[str, float]
 
 
 @cache
-def _word(word: str) -> re.Pattern[str]:
+def word_pattern(word: str) -> re.Pattern[str]:
+    """Finds a word or several in lower case, whole: ``c`` is not in ``c++``'s neighbour ``cc``, ``.d.ts`` is a word."""
     return re.compile(rf"(?<![\w]){re.escape(word.lower())}(?![\w])")
 
 

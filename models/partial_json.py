@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
-Part = tuple[Literal["path", "text", "command", "delete"], str]
+Piece = tuple[Literal["path", "text", "command", "delete"], str]
 """A path that is begun, a piece of what is written there, a command, a path that goes."""
 
 _PROSE = 300
@@ -51,17 +51,17 @@ class PartialChange:
         self._keys.clear()
         self._letters, self._escape, self._high, self._value = None, "", 0, False
 
-    def read(self, text: str) -> list[Part]:
+    def read(self, text: str) -> list[Piece]:
         """What a reader gets to see of this piece; of an answer in fenced blocks all of it."""
         if self._json is None:
             self._begun += text
-            text, self._json = self._begun, _is_json(self._begun)
+            text, self._json = self._begun, begins_json(self._begun)
             if self._json is None:
                 return []
             self._begun = ""
         if not self._json:
             return [("text", text)] if text else []
-        parts: list[Part] = []
+        parts: list[Piece] = []
         for is_text, pieces in groupby(self._parts(text), key=lambda part: part[0] == "text"):
             if is_text:
                 parts.append(("text", "".join(piece for _, piece in pieces)))
@@ -69,14 +69,20 @@ class PartialChange:
                 parts.extend(pieces)
         return parts
 
-    def _parts(self, text: str) -> Iterator[Part]:
+    def _parts(self, text: str) -> Iterator[Piece]:
         for char in text:
             if self._letters is None:
                 self._structure(char)
             elif self._escape or char == "\\":
                 yield from self._escaped(char)
             elif char == '"':
-                yield from self._closed()
+                string, self._letters = "".join(self._letters), None
+                if self._is_key:
+                    self._keys[-1] = string
+                elif self._key in _WHOLE:
+                    yield (_WHOLE[self._key], string)
+                elif self._key in _STREAMED:
+                    yield ("text", "\n")
             else:
                 yield from self._write(char)
 
@@ -102,13 +108,13 @@ class PartialChange:
     def _is_key(self) -> bool:
         return bool(self._inside) and self._inside[-1] == "{" and not self._value
 
-    def _write(self, char: str) -> Iterator[Part]:
+    def _write(self, char: str) -> Iterator[Piece]:
         if not self._is_key and self._key in _STREAMED:
             yield ("text", char)
         elif self._letters is not None:
             self._letters.append(char)
 
-    def _escaped(self, char: str) -> Iterator[Part]:
+    def _escaped(self, char: str) -> Iterator[Piece]:
         self._escape += char
         if self._escape == "\\" or (self._escape[1] == "u" and len(self._escape) < 6):  # noqa: PLR2004  \\uXXXX
             return
@@ -116,29 +122,18 @@ class PartialChange:
         if mark[0] != "u":
             yield from self._write(_ESCAPES.get(mark, mark))
         elif all(digit in "0123456789abcdefABCDEF" for digit in mark[1:]):
-            yield from self._unit(int(mark[1:], 16))
-
-    def _unit(self, unit: int) -> Iterator[Part]:
-        """One UTF-16 unit; what lies beyond the first plane comes as two of them."""
-        if unit >> 10 == 0xD800 >> 10:
-            self._high = unit
-        elif unit >> 10 == 0xDC00 >> 10:
-            high, self._high = self._high, 0
-            yield from self._write(chr(0x10000 + ((high & 0x3FF) << 10) + (unit & 0x3FF)) if high else "\ufffd")
-        else:
-            yield from self._write(chr(unit))
-
-    def _closed(self) -> Iterator[Part]:
-        text, self._letters = "".join(self._letters or ()), None
-        if self._is_key:
-            self._keys[-1] = text
-        elif self._key in _WHOLE:
-            yield (_WHOLE[self._key], text)
-        elif self._key in _STREAMED:
-            yield ("text", "\n")
+            # One UTF-16 unit; what lies beyond the first plane comes as two of them.
+            unit = int(mark[1:], 16)
+            if unit >> 10 == 0xD800 >> 10:
+                self._high = unit
+            elif unit >> 10 == 0xDC00 >> 10:
+                high, self._high = self._high, 0
+                yield from self._write(chr(0x10000 + ((high & 0x3FF) << 10) + (unit & 0x3FF)) if high else "\ufffd")
+            else:
+                yield from self._write(chr(unit))
 
 
-def _is_json(begun: str) -> bool | None:
+def begins_json(begun: str) -> bool | None:
     """Whether an answer that begins like this is JSON; words and a fence may come first. None: it is not known yet."""
     fence = begun.find("```")
     brace = begun.find("{", 0, _PROSE)
@@ -156,7 +151,7 @@ class PartialChanges:
 
     _each: dict[str, PartialChange] = field(default_factory=dict[str, PartialChange])
 
-    def read(self, text: str, data: Mapping[str, Any]) -> list[Part]:
+    def read(self, text: str, data: Mapping[str, Any]) -> list[Piece]:
         """What a reader gets to see of one event."""
         if data.get("form") != "change":
             return [("text", text)]
@@ -166,7 +161,7 @@ class PartialChanges:
         return change.read(text)
 
 
-def line_of(part: Part) -> str:
+def line_of(part: Piece) -> str:
     """A part as it stands in running text."""
     kind, text = part
     match kind:

@@ -10,7 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from domain import Line, Name, Refused, value
+from domain import Refused, value
+from domain.work import Line, Name
 from models.contract import TIERS, Tier
 from models.yaml import parse_yaml
 
@@ -40,6 +41,7 @@ class ModelPolicy:
 
     def allows(self, *names: str) -> bool:
         """Tell whether a model with these names (provider, model id) may be asked."""
+        # All must allow it, this one and those added: a workspace tightens and never widens.
         mine = self.allowed is None or any(name in self.allowed for name in names)
         return mine and all(policy.allows(*names) for policy in self.also)
 
@@ -59,6 +61,7 @@ class ModelPolicy:
 
     def tightened(self, other: "ModelPolicy") -> "ModelPolicy":
         """Both policies at once: what both allow, and the lower of two quotas."""
+        # Side by side and not merged: quotas of a workspace are counted for it alone.
         return replace(self, also=(*self.also, other))
 
 
@@ -125,6 +128,7 @@ def entitlement_of(
         Refused: ``unknown_standing``: the key names one that the catalogue no longer has.
     """
     person = f"{org}/{subject}"
+    # The nearest counts: what a key was given beats what its owner, and that what their organisation has.
     ranked = (
         (key_has, "its key has it"),
         (next((name for name, each in standings.items() if person in each.people), ""), f"{person} has it"),

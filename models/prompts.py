@@ -1,4 +1,4 @@
-"""Prompts as versioned files (B12): Markdown with a few lines in front, filled in strictly.
+"""Prompt templates as versioned files (B12): Markdown with a few lines in front, filled in strictly.
 
 A file may begin with ``---`` lines of YAML: ``label`` (``production`` by default, or ``staging``),
 ``description``. Its version is the hash of the whole file. Parts are headed by ``<!-- system -->``,
@@ -74,6 +74,7 @@ class Prompt:
         front_matter = (
             parse_yaml(front[1], FrontMatter, name=f"{name}.md", code="prompt_invalid") if front else FrontMatter()
         )
+        # What stands before the first part is a note for people: no model is shown it.
         pieces = _PART.split(text[front.end() if front else 0 :])[1:]
         if not pieces:
             raise Refused(
@@ -182,5 +183,6 @@ def pick(prompts: Sequence[Prompt], *, key: str, staging_share: float = 0.0, ver
 
 def labels(key: str, staging_share: float) -> tuple[Label, ...]:
     """The labels that a run may get, in this order; a growing share only adds runs to the staged ones."""
+    # A draw by the run's id: stable without being stored, and even, since a hash is.
     draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     return ("staging", "production") if draw < staging_share else ("production",)

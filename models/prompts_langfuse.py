@@ -62,6 +62,7 @@ class LangfusePrompts:
 
     async def prompt(self, label: Label) -> Prompt | None:
         """The version with this label, not older than ``keep_s``; the last good one when there is no newer answer."""
+        # One fetch for all runs that begin together.
         async with self.turn:
             known = self.known.setdefault(label, _Known())
             if self.clock() >= known.until:
@@ -70,6 +71,7 @@ class LangfusePrompts:
             return known.prompt
 
     async def _fetched(self, label: Label, last: Prompt | None) -> Prompt | None:
+        # In a thread: importing the SDK takes long, and other runs go on meanwhile.
         api, errors = await asyncio.to_thread(self._sdk)
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
@@ -84,7 +86,7 @@ class LangfusePrompts:
                     answer = await langfuse.prompts.get(
                         PREFIX + self.name, label=label, request_options={"max_retries": 0}
                     )
-                return _prompt_of(self.name, label, answer)
+                return prompt_of(self.name, label, answer)
             except errors.ApiError as error:
                 if error.status_code == httpx.codes.NOT_FOUND:
                     return None  # taken away there: our file again
@@ -112,7 +114,7 @@ class LangfusePrompts:
             ) from None
 
 
-def _prompt_of(name: str, label: Label, answer: Any) -> Prompt:
+def prompt_of(name: str, label: Label, answer: Any) -> Prompt:
     """Make a prompt of what Langfuse answered.
 
     Raises:

@@ -10,7 +10,9 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from domain import CodeChange, CommandRun, Hunk, Name, Prose, value
+from domain import CodeChange, CommandRun, value
+from domain.change import Hunk
+from domain.work import Name, Prose
 from models.contract import CodeForm, Listener, Message, Model, ModelSettings, Question, Usage
 from models.dialects import single
 
@@ -112,8 +114,14 @@ class ModelProvider:
 
     async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:  # noqa: ARG002
         """See ``Provider.propose``; the bench is not needed."""
-        messages, reader = job.messages, _read_blocks
+
+        def blocks(answer: str, cut: bool) -> tuple[CodeChange | None, str]:
+            reading = single.read(answer, cut=cut)
+            return reading.change, reading.correction
+
+        messages, reader = job.messages, blocks
         if self.form == "json":
+            # The prompt speaks of blocks for everybody: who comes last is right.
             messages, reader = (*messages, Message(role="user", content=single.json_instructions())), None
         question = Question(messages, CodeChange, settings=job.settings, listener=listener, reader=reader)
         reply = await self.model.ask(question)
@@ -127,8 +135,3 @@ class ModelProvider:
             note=reply.value.notes,
             left_out=cut if reply.finish == "length" and self.form == "blocks" else "",
         )
-
-
-def _read_blocks(answer: str, cut: bool) -> tuple[CodeChange | None, str]:
-    reading = single.read(answer, cut=cut)
-    return reading.change, reading.correction

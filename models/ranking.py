@@ -8,9 +8,9 @@ decided by fewer tokens, then by id, so that the same candidates always give the
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
-from domain import Broken, Candidate, TestReport, value
+from domain import Broken, value
+from domain.evidence import Candidate, TestReport
 
 Measure = Callable[[Candidate], float]
 
@@ -39,6 +39,7 @@ def compared(before: TestReport | None, after: TestReport | None, *, passed: boo
         )
     failed, now = _failing(before), _failing(after)
     counted = after.passed + after.failed + after.errors
+    # Errors alone: nothing was collected, so the change does not even build.
     ran = passed or after.passed + after.failed > 0
     known = ran and bool(now)  # which tests fail is known
     return Compared(
@@ -68,17 +69,6 @@ def tied(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(c for c in order if all(measure(c) == measure(order[0]) for _, measure in _TESTED))
 
 
-def _evidence(candidates: Sequence[Candidate]) -> tuple[tuple[str, Measure], ...]:
-    alike = Counter(candidate.behaviour for candidate in candidates if candidate.builds and candidate.behaviour)
-    return (
-        *_TESTED,
-        ("the reviewer rates it higher", lambda c: -1.0 if c.review is None else c.review),
-        ("more candidates behave like it", lambda c: alike[c.behaviour]),
-        ("its diff is smaller", lambda c: -c.diff_lines),
-        ("it took fewer tokens", lambda c: -c.tokens),
-    )
-
-
 @value
 class Ranked:
     """Candidates, best first, and why the first one is first."""
@@ -96,27 +86,30 @@ def best(candidates: Sequence[Candidate]) -> Ranked:
     """
     if not candidates:
         raise Broken("There is no candidate to rank.", code="no_candidate", hint="Report it.")
-    evidence = _evidence(candidates)
+    alike = Counter(candidate.behaviour for candidate in candidates if candidate.builds and candidate.behaviour)
+    evidence: tuple[tuple[str, Measure], ...] = (
+        *_TESTED,
+        ("the reviewer rates it higher", lambda c: -1.0 if c.review is None else c.review),
+        ("more candidates behave like it", lambda c: alike[c.behaviour]),
+        ("its diff is smaller", lambda c: -c.diff_lines),
+        ("it took fewer tokens", lambda c: -c.tokens),
+    )
+    # By id at last: the same candidates have the same winner, in whatever order they came.
     order = tuple(sorted(candidates, key=lambda c: (tuple(-measure(c) for _, measure in evidence), c.id)))
     return Ranked(winner=order[0], order=order, reason=_reason(order, evidence))
 
 
 def _reason(order: tuple[Candidate, ...], evidence: Sequence[tuple[str, Measure]]) -> str:
-    winner = order[0]
-    proven = "passes everything" if passes_everything(winner) else "passes nothing more than the others"
+    winner, complete = order[0], passes_everything(order[0])
     if len(order) == 1:
-        return f"{winner.provider} ({winner.id}) is the only candidate; it {_standing(winner)}."
-    first, second = next(pairwise(order))
+        result = "passes everything" if complete else "builds and fails tests" if winner.builds else "does not build"
+        return f"{winner.provider} ({winner.id}) is the only candidate; it {result}."
+    proven = "passes everything" if complete else "passes nothing more than the others"
+    second = order[1]
     for words, measure in evidence:
-        if measure(first) != measure(second):
+        if measure(winner) != measure(second):
             return f"{winner.provider} ({winner.id}) before {second.provider} ({second.id}): {words}."
     return f"{winner.provider} ({winner.id}) is equal to {second.provider} ({second.id}) and {proven}; first by name."
-
-
-def _standing(candidate: Candidate) -> str:
-    if passes_everything(candidate):
-        return "passes everything"
-    return "builds and fails tests" if candidate.builds else "does not build"
 
 
 def passes_everything(candidate: Candidate) -> bool:

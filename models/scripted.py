@@ -6,8 +6,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Broken, Unreadable
-from models.contract import Message, Question, Reply, ToolCall, Usage
-from models.usage import book, estimated_size
+from models.contract import Message, Question, Reply, ToolCall, Usage, book, estimated_size
 
 T = TypeVar("T")
 
@@ -49,6 +48,7 @@ class Scripted:
             whatever exception stands in the script.
         """
         number, answer = len(self._asked), question.answer
+        # Before anything can fail: a test sees also what was asked in vain.
         self._asked.append(tuple(question.messages))
         if number >= len(self._answers):
             raise Broken(

@@ -1,4 +1,4 @@
-"""Tables of this room, and how it writes into them (see ``database/migrations``)."""
+"""Tables of models (decisions, calls, budgets, answers), and how they are written to (see ``database/migrations``)."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -86,7 +86,7 @@ async def begin(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """SQLite or PostgreSQL; ``writing`` is the house's way into a transaction."""
+    """SQLite or PostgreSQL; ``writing`` opens a transaction, as the process that uses it wants that."""
 
     engine: AsyncEngine
     writing: Writing = begin
@@ -103,5 +103,6 @@ class Database:
 
 async def exclusive(connection: AsyncConnection, name: str) -> None:
     """Lock ``name`` until the transaction ends. SQLite's writers are alone anyway."""
+    # Two processes would read the same sum and both take the last of it.
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))"), {"name": name})

@@ -1,4 +1,4 @@
-"""YAML files read into values; what is wrong in one is said with line and column."""
+"""YAML reader: files as values; what is wrong in one is said with line and column."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from domain import Refused, YamlLoader, yaml_excess
+from domain import Refused
+from domain.text import YamlLoader, yaml_excess
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
         Refused: naming the file, the line and the column of each fault, and what was expected there.
     """
     try:
+        # Before it is composed: anchors that name anchors unfold to more than memory holds.
         if excess := yaml_excess(text):
             what, line = excess
             raise _refused(f"{name}:{line}", [(None, f"this is too much to read: {what}")], code)
@@ -45,7 +47,10 @@ def parse_yaml(text: str, shape: type[T], *, name: str, code: str) -> T:
     try:
         return TypeAdapter[T](shape).validate_python({} if data is None else data)
     except ValidationError as error:
-        faults = [(_mark(tree, e["loc"]), f"{_dotted(e['loc'])}: {e['msg']}") for e in error.errors()[:10]]
+        faults = [
+            (mark_of(tree, e["loc"]), f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}")
+            for e in error.errors()[:10]
+        ]
         raise _refused(name, faults, code) from error
 
 
@@ -56,28 +61,19 @@ def _refused(name: str, faults: Sequence[tuple[yaml.Mark | None, str]], code: st
     return Refused("\n".join(lines), code=code, hint="Correct the file; docs/models.md has an example of each part.")
 
 
-def _dotted(place: Sequence[int | str]) -> str:
-    return ".".join(map(str, place)) or "the file"
-
-
-def _mark(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | None:
+def mark_of(node: yaml.Node | None, place: Sequence[int | str]) -> yaml.Mark | None:
     """Where a fault is: the deepest node of the file on the way to it."""
     if node is None:
         return None
     for step in place:
-        child = _inside(node, step)
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            child = node.value[step]
+        elif isinstance(node, yaml.MappingNode):
+            key, part = next(((key, part) for key, part in node.value if key.value == str(step)), (None, None))
+            # An unknown key is itself the fault; a wrong value stands behind its key.
+            child = key if isinstance(part, yaml.ScalarNode) and not part.value else part
         if child is None:
             break
         node = child
     return node.start_mark
-
-
-def _inside(node: yaml.Node, step: int | str) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        for key, child in node.value:
-            if key.value == str(step):
-                # An unknown key is itself the fault; a wrong value stands behind its key.
-                return child if not isinstance(child, yaml.ScalarNode) or child.value else key
-    return None

@@ -1,4 +1,4 @@
-"""What is done at each station of a run: one verb per file, its prompt beside it.
+"""Nodes of the state machine: one verb per file, its prompt beside it.
 
 Prompts are Markdown files (see models.prompts and docs/models.md).
 """

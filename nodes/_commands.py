@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from opentelemetry.trace import Tracer
 
-from domain import CommandRun, LeftOut, Output, Proof, TestReport, read_report
+from domain import CommandRun
+from domain.evidence import LeftOut, Output, Proof, TestReport
 from domain.masking import Masker
+from domain.reports import read_report
 from nodes._events import announce
 from nodes._masking import masked_run
 

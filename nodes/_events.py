@@ -8,7 +8,8 @@ from typing import Any, Literal
 from langgraph.config import get_stream_writer
 from pydantic import TypeAdapter
 
-from domain import Event, EventKind
+from domain import Event
+from domain.events import EventKind
 from domain.masking import Masker
 
 CHUNK_CHARS = 80

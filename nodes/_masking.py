@@ -1,12 +1,14 @@
-"""What a run's readers must not see: the masker of a repository, and the way back when an edit is applied."""
+"""Maskers of repositories: what a run's readers must not see, and the way back when an edit is applied."""
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import CodeChange, CommandRun, FileEdit, NewFile, Output, Refused, decoded
+from domain import CodeChange, CommandRun, FileEdit, NewFile, Refused
+from domain.evidence import Output
 from domain.masking import PLACEHOLDER, Masker, holds_secrets, is_secret_file, known_of, not_shown, restored
+from domain.text import decoded
 from nodes._rating import workspace_policy
 from sandbox import Store
 
@@ -71,33 +73,31 @@ class Masks:
         tree = self.store.pinned(run).tree
         if tree not in self.kept:
             personal = self.personal or (await workspace_policy(self.store, run)).mask_personal
-            known, files = await self._learned(run, tree)
+            paths = [path for path in await self.store.files(run, tree) if not path.lower().endswith(_NOT_READ)]
+            # Files of secrets first: in a repository beyond the limits it is the others that are not read.
+            paths.sort(key=lambda path: not is_secret_file(path))
+            known, files, left = dict[str, str](), list[str](), ALL_BYTES
+            for at in range(0, len(paths), AT_ONCE):
+                if left <= 0 or len(known) >= MOST_KNOWN:
+                    break
+                contents = await self.store.read_many(run, tree, paths[at : at + AT_ONCE], limit=FILE_BYTES)
+                left -= sum(map(len, contents.values()))
+                # Secrets are ASCII as good as always: what stands around one may be in any encoding.
+                texts = {path: data.decode(errors="replace") for path, data in contents.items() if b"\0" not in data}
+                by_path = await asyncio.to_thread(secrets_by_file, texts)
+                known |= {value: label for secrets in by_path.values() for value, label in secrets.items()}
+                files += [path for path, secrets in by_path.items() if secrets or is_secret_file(path)]
+            # Short values are the ones that stand in ordinary words: they go first where there are too many.
+            longest = dict(sorted(known.items(), key=lambda item: -len(item[0]))[:MOST_KNOWN])
             while len(self.kept) >= REMEMBERED:
                 self.kept.pop(next(iter(self.kept)), None)
             # The tree's id is known to nobody who has not all of its files, so it keeps guesses from being checked.
-            self.kept[tree] = Masker(key=tree, known=known, personal=personal), files
+            self.kept[tree] = Masker(key=tree, known=longest, personal=personal), tuple(files)
         return self.kept[tree]
 
-    async def _learned(self, run: str, tree: str) -> tuple[dict[str, str], tuple[str, ...]]:
-        paths = [path for path in await self.store.files(run, tree) if not path.lower().endswith(_NOT_READ)]
-        paths.sort(key=lambda path: not is_secret_file(path))
-        known, files, left = dict[str, str](), list[str](), ALL_BYTES
-        for at in range(0, len(paths), AT_ONCE):
-            if left <= 0 or len(known) >= MOST_KNOWN:
-                break
-            some = paths[at : at + AT_ONCE]
-            read = await self.store.read_many(run, tree, some, limit=FILE_BYTES)
-            left -= sum(map(len, read.values()))
-            # Secrets are ASCII as good as always: what stands around one may be in any encoding.
-            texts = {path: data.decode(errors="replace") for path, data in read.items() if b"\0" not in data}
-            found = await asyncio.to_thread(_secrets_of, texts)
-            known |= {value: label for each in found.values() for value, label in each.items()}
-            files += [path for path, each in found.items() if each or is_secret_file(path)]
-        longest = sorted(known.items(), key=lambda item: -len(item[0]))[:MOST_KNOWN]
-        return dict(longest), tuple(files)
 
-
-def _secrets_of(texts: dict[str, str]) -> dict[str, dict[str, str]]:
+def secrets_by_file(texts: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The secret values of each file, and what each is; in files of secrets also values whose names say nothing."""
     return {path: dict(known_of((text,), settings=is_secret_file(path))) for path, text in texts.items()}
 
 
@@ -154,13 +154,19 @@ async def unmasked(change: CodeChange, read: Read, masker: Masker, files: Sequen
                 hint="Change single lines of it by search and replace, or leave it.",
             )
         originals = masker.originals(here, *gone)
-        made: list[str | None] = []
+        unmasked_parts: list[str | None] = []
         for part in parts:
             text, strange = (None, ()) if part is None else restored(part, originals)
+            # A placeholder that the file itself holds was never a mask of ours, and is left alone.
             if any(each not in here for each in strange):
-                raise _moved(path, strange)
-            made.append(text)
-        return made
+                raise Refused(
+                    f"{path}: {', '.join(strange)} stands for a value that is not in this file.",
+                    code="secret_moved",
+                    hint="Leave a masked value in its file, on its line. "
+                    "Where it is needed elsewhere, read the environment.",
+                )
+            unmasked_parts.append(text)
+        return unmasked_parts
 
     created: list[NewFile] = []
     updated: list[FileEdit] = []
@@ -182,11 +188,3 @@ async def _text(read: Read, path: str) -> str:
     except Refused:
         return ""
     return "" if file is None else file.view
-
-
-def _moved(path: str, strange: Sequence[str]) -> Refused:
-    return Refused(
-        f"{path}: {', '.join(strange)} stands for a value that is not in this file.",
-        code="secret_moved",
-        hint="Leave a masked value in its file, on its line. Where it is needed elsewhere, read the environment.",
-    )

@@ -7,7 +7,9 @@ from typing import Protocol, TypedDict, TypeVar
 
 from pydantic import TypeAdapter
 
-from domain import QUESTION, FailureKind, Requirement, Spent, Task, Tier, ensure_within
+from domain import Requirement, Spent, Task, Tier
+from domain.evidence import FailureKind
+from domain.limits import QUESTION, ensure_within
 from models import (
     Message,
     Model,
@@ -63,7 +65,7 @@ def selection(
 class Roster(Protocol):
     """Knows who does which job (role, strategy, kind of failure, workspace policy, what is left of the budget)."""
 
-    async def admit(self, errand: SelectionContext) -> None:
+    async def admit(self, context: SelectionContext) -> None:
         """Refuse at the start what would be refused in the middle of the run.
 
         Raises:
@@ -71,7 +73,7 @@ class Roster(Protocol):
         """
         ...
 
-    async def model(self, role: Role, errand: SelectionContext) -> Model | None:
+    async def model(self, role: Role, context: SelectionContext) -> Model | None:
         """The model for a role; None: none is configured or allowed, or the strategy spares the role."""
         ...
 
@@ -79,15 +81,15 @@ class Roster(Protocol):
         """Sampling and bounds of a role."""
         ...
 
-    async def dialect(self, role: Role, errand: SelectionContext) -> DialectName:
+    async def dialect(self, role: Role, context: SelectionContext) -> DialectName:
         """How this role's model is spoken to: turn by turn with tools or in text, or with one answer for all."""
         ...
 
-    async def providers(self, errand: SelectionContext) -> Sequence[Provider]:
+    async def providers(self, context: SelectionContext) -> Sequence[Provider]:
         """Who proposes a change now, best first; several mean n-best by evidence."""
         ...
 
-    async def last_resort(self, errand: SelectionContext) -> Provider | None:
+    async def last_resort(self, context: SelectionContext) -> Provider | None:
         """Who is asked when none of the providers answered (F6)."""
         ...
 

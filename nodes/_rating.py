@@ -39,9 +39,10 @@ async def ruled(engine: RiskEngine, store: Store, run: str) -> RiskEngine:
 async def workspace_policy(store: Store, run: str) -> RiskPolicy:
     """The policy at the run's base commit; empty where there is none."""
     base = store.pinned(run).tree
-    found = await store.read_many(run, base, [POLICY], limit=MOST_BYTES)
-    if POLICY in found:
-        return await asyncio.to_thread(read_policy, found[POLICY].decode(errors="replace"))
+    contents = await store.read_many(run, base, [POLICY], limit=MOST_BYTES)
+    if POLICY in contents:
+        return await asyncio.to_thread(read_policy, contents[POLICY].decode(errors="replace"))
+    # There, but a link or too large: read as no policy, it would switch the repository's own rules off.
     if POLICY in await store.files(run, base):
         raise Refused(
             f"{POLICY} is no plain file of at most {MOST_BYTES >> 10} KiB.",
@@ -99,7 +100,7 @@ class Reviser:
         if replace(edited, arguments=ballot.action.arguments) != ballot.action:
             raise refusal("action_invalid", "Only the arguments of an action can be edited.")
         engine = await ruled(self.engine, self.store, ballot.run)
-        action, risk = (_shell if edited.tool == "shell" else _delivery)(engine, ballot, edited)
+        action, risk = (edited_shell if edited.tool == "shell" else edited_delivery)(engine, ballot, edited)
         if (no := denied(risk)) is not None:
             raise no
         # A tier never falls, so the rule is that of the higher one; what was noticed stays noticed.
@@ -107,7 +108,12 @@ class Reviser:
         return Revision(action=action, risk=risk, requirement=self.require(risk.tier), diff=ballot.diff)
 
 
-def _shell(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+def edited_shell(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+    """An edited change in its canonical form, rated anew.
+
+    Raises:
+        Refused: ``action_invalid``.
+    """
     if set(edited.arguments) != set(ballot.action.arguments):
         raise refusal("action_invalid", "An edit keeps the names of the arguments.")
     change = change_of(edited)
@@ -118,7 +124,12 @@ def _shell(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, 
     return replace(edited, arguments=shell_arguments(change)), risk
 
 
-def _delivery(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+def edited_delivery(engine: RiskEngine, ballot: Ballot, edited: Action) -> tuple[Action, Risk]:
+    """A delivery with another message, rated anew by the diff of its ballot.
+
+    Raises:
+        Refused: ``action_invalid`` for any other edit.
+    """
     was, now = dict(ballot.action.arguments), dict(edited.arguments)
     message = now.pop("message", None)
     if was.pop("message", None) is None or now != was or not isinstance(message, str) or not message.strip():
@@ -146,9 +157,9 @@ def shell_arguments(change: CodeChange) -> dict[str, Any]:
 
 def change_of(action: Action) -> CodeChange | None:
     """The change a shell action runs, its commands being those named apart; None when it is none."""
-    given: Mapping[str, object] = action.arguments
-    change, commands = given.get("change"), given.get("commands")
-    if set(given) != _PARTS or not isinstance(change, str) or not isinstance(commands, list):
+    arguments: Mapping[str, object] = action.arguments
+    change, commands = arguments.get("change"), arguments.get("commands")
+    if set(arguments) != _PARTS or not isinstance(change, str) or not isinstance(commands, list):
         return None
     try:
         return replace(_CHANGE.validate_json(change), cmd_instructions=tuple(commands))

@@ -1,11 +1,12 @@
-"""Open the ballot. Asking twice finds the same one, so a crash here asks nobody twice."""
+"""Ask for a signature: open the ballot. Asking twice finds the same one, so a crash here asks no person twice."""
 
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from approvals import Ballots, Request
-from domain import Action, Pending, Requirement, Risk, Task, Verdict
+from domain import Action, Requirement, Risk, Task, Verdict
 from domain.masking import Masker
+from domain.progress import Pending
 from nodes._events import announce
 from nodes._masking import Masks
 
@@ -22,6 +23,7 @@ class AskInput(TypedDict):
     """The same for a reader, where it differs: files that are not UTF-8 in their own characters."""
     pending: NotRequired[Pending | None]
     ask_round: NotRequired[int]
+    contributors: NotRequired[tuple[str, ...]]
 
 
 class AskUpdate(TypedDict):
@@ -51,6 +53,7 @@ class Asker:
             requirement=state["requirement"],
             requester=state["task"].requester,
             org=state["org"],
+            contributors=state.get("contributors", ()),
             diff="" if pending is not None else masker.text(diff),
         )
         ballot = await self.ballots.open(request)

@@ -1,15 +1,17 @@
-"""Say exactly what wants to happen, and how risky it is. The model has no say in this."""
+"""Assess an action: what would happen, to the byte, and how risky that is. The model has no say in this."""
 
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
 
-from domain import Action, Attempt, Finding, Pending, Proof, Reason, Requirement, Risk, Task, redacted
+from domain import Action, Reason, Requirement, Risk, Task
+from domain.evidence import Finding, Proof
+from domain.identity import redacted
+from domain.progress import Attempt, Pending
 from nodes._commands import beside_base
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled
@@ -51,38 +53,28 @@ class Assessor:
     tracer: Tracer
 
     async def __call__(self, state: AssessInput) -> AssessUpdate:
-        pending = state.get("pending")
-        if pending is not None:
-            action, risk = pending.action, pending.risk
-        else:
-            action, engine = _action(state), await ruled(self.engine, self.store, state["run"])
-            risk = await rate(self.tracer, partial(_rated, engine, state, action), tool=action.tool)
-            if (no := denied(risk)) is not None:
-                raise no
+        if (pending := state.get("pending")) is not None:
+            risk = pending.risk
+            return {"action": pending.action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}
+        run, task, proof, findings = state["run"], state["task"], state.get("proof"), state.get("findings", ())
+        assert proof is not None  # noqa: S101  review comes before every delivery
+        message = commit_message(task, run, state.get("attempts", ()), proof)
+        action = delivery_action(task, state["pinned"], run, state["snapshot"].tree, message)
+        engine, diff = await ruled(self.engine, self.store, run), state.get("readable") or state.get("diff", "")
+
+        def classify() -> Risk:
+            delivery = engine.delivery(diff, kind=task.deliver, target=action.target, tainted=task.outside)
+            # What the review noticed is shown to the signer at the tier of the delivery: it never lowers that.
+            noticed = tuple(
+                Reason(rule=f"review.{f.kind}", tier=delivery.tier, message=f"{f.message} {f.path}".strip())
+                for f in findings
+            )
+            return engine.combine(delivery, Risk(tier=delivery.tier, reasons=noticed))
+
+        risk = await rate(self.tracer, classify, tool=action.tool)
+        if (refusal := denied(risk)) is not None:
+            raise refusal
         return {"action": action, "risk": risk, "requirement": self.require(risk.tier), "verdict": None}
-
-
-def _rated(engine: RiskEngine, state: AssessInput, action: Action) -> Risk:
-    task = state["task"]
-    rated = engine.delivery(
-        (state.get("readable") or state.get("diff", "")), kind=task.deliver, target=action.target, tainted=task.outside
-    )
-    return engine.combine(rated, _noticed(rated, state.get("findings", ())))
-
-
-def _action(state: AssessInput) -> Action:
-    task, proof = state["task"], state.get("proof")
-    assert proof is not None  # noqa: S101  review comes before every delivery
-    message = commit_message(task, state["run"], state.get("attempts", ()), proof)
-    return delivery_action(task, state["pinned"], state["run"], state["snapshot"].tree, message)
-
-
-def _noticed(rated: Risk, findings: Sequence[Finding]) -> Risk:
-    """What the review noticed is shown to the signer; it never lowers the tier."""
-    reasons = tuple(
-        Reason(rule=f"review.{f.kind}", tier=rated.tier, message=f"{f.message} {f.path}".strip()) for f in findings
-    )
-    return Risk(tier=rated.tier, reasons=reasons)
 
 
 def branch_name(task: Task, run: str) -> str:

@@ -1,4 +1,4 @@
-"""Hand the work over, exactly once, exactly what was signed (G1, G2)."""
+"""Deliver the work, exactly once, exactly what was signed (G1, G2)."""
 
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
@@ -6,7 +6,8 @@ from typing import NotRequired, TypedDict
 from langchain_core.messages import AIMessage
 
 from approvals import Ballots, action_digest
-from domain import Action, Ending, Proof, Refused, Review, Task
+from domain import Action, Ending, Refused, Review, Task
+from domain.evidence import Proof
 from nodes._commands import beside_base, listed
 from nodes._events import announce
 from sandbox import Delivered, Delivery, Pinned, Snapshot
@@ -39,40 +40,39 @@ class Deliverer:
 
     async def __call__(self, state: DeliverInput) -> DeliverUpdate:
         # The digest is taken again from what is about to be delivered, never from the ballot.
-        pinned = state["pinned"]
+        run, pinned = state["run"], state["pinned"]
         about_to = replace(state["action"], content=state["snapshot"].tree, base_commit=pinned.commit)
         if state["task"].deliver != "patch":
             about_to = replace(about_to, target=pinned.repo)
-        await self._consume(state, action_digest(about_to))
-        delivered = await self._deliver(state, about_to)
-        await self.ballots.executed(state["ballot"], state["org"])
-        announce("delivered", delivered.ref or delivered.kind, what=delivered.kind, commit=delivered.commit)
-        answer = _answer(state, delivered)
-        ending = Ending(status="delivered", message=_where(delivered), answer_markdown=answer)
-        return {"delivered": delivered, "ending": ending, "messages": [AIMessage(content=answer)]}
-
-    async def _consume(self, state: DeliverInput, digest: str) -> None:
+        digest, ballot, org = action_digest(about_to), state["ballot"], state["org"]
         try:
-            await self.ballots.consume(state["ballot"], state["org"], digest)
+            await self.ballots.consume(ballot, org, digest)
         except Refused as error:
             # Consumed by this very delivery before a crash: the ballot is this run's alone, and what
             # follows looks at the world first. Anything else is refused.
             if error.stable_code != "already_consumed":
                 raise
-            ballot = await self.ballots.get(state["ballot"], state["org"])
-            if ballot.action_digest != digest or ballot.run != state["run"]:
+            consumed = await self.ballots.get(ballot, org)
+            if consumed.action_digest != digest or consumed.run != run:
                 raise
-
-    async def _deliver(self, state: DeliverInput, action: Action) -> Delivered:
-        run, pinned, tree = state["run"], state["pinned"], state["snapshot"].tree
+        tree, tool = state["snapshot"].tree, about_to.tool
+        message = "" if tool == "patch" else str(about_to.arguments["message"])
+        # The commit's time is the task's: made again after a crash it is the same commit, not another one.
         at = state["task"].received_at
         assert at is not None  # noqa: S101  receive sets it
-        if action.tool == "patch":
-            return await self.delivery.patch(run, pinned, tree)
-        message = str(action.arguments["message"])
-        if action.tool == "branch":
-            return await self.delivery.branch(run, pinned, tree, message, str(action.arguments["branch"]), at=at)
-        return await self.delivery.commit(run, pinned, tree, message, at=at)
+        if tool == "patch":
+            delivered = await self.delivery.patch(run, pinned, tree)
+        elif tool == "branch":
+            name = str(about_to.arguments["branch"])
+            delivered = await self.delivery.branch(run, pinned, tree, message, name, at=at)
+        else:
+            delivered = await self.delivery.commit(run, pinned, tree, message, at=at)
+        # Only now: a crash before it leaves a ballot that says "consumed", and the delivery is looked for again.
+        await self.ballots.executed(ballot, org)
+        announce("delivered", delivered.ref or delivered.kind, what=delivered.kind, commit=delivered.commit)
+        answer = final_answer(state, delivered)
+        ending = Ending(status="delivered", message=_where(delivered), answer_markdown=answer)
+        return {"delivered": delivered, "ending": ending, "messages": [AIMessage(content=answer)]}
 
 
 def _where(delivered: Delivered) -> str:
@@ -81,7 +81,8 @@ def _where(delivered: Delivered) -> str:
     return f"Commit {delivered.commit[:12]} on {delivered.ref}."
 
 
-def _answer(state: DeliverInput, delivered: Delivered) -> str:
+def final_answer(state: DeliverInput, delivered: Delivered) -> str:
+    """The run's answer in Markdown: the reviewer's words, the proof and its limits, what was delivered and left out."""
     review, proof = state.get("review"), state["proof"]
     counts = f" ({proof.report.summary})" if proof.report else ""
     taking = f" Take it over with `git merge {delivered.ref}`." if delivered.kind == "branch" else ""

@@ -1,12 +1,13 @@
-"""Make the change: one turn of the coder, or its one answer; rated, applied, and run in the sandbox."""
+"""Execute a step: one turn of the coder, or its one answer; rated, applied, and run in the sandbox."""
 
 from dataclasses import dataclass
 
 from langgraph.types import interrupt
 
-from domain import OpenQuestion, Refused, Spent, Transient, answer_in, ensure_within
+from domain import Refused, Spent, Transient
+from domain.coder import OpenQuestion, answer_in
+from domain.limits import ensure_within
 from models import Message
-from models.contract import DialectName
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection
 from nodes.coder.changes import ChangeRunner
@@ -35,7 +36,14 @@ class Executor:
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
         await self.changes.ensure_alive(state)
         if pending is not None:
-            return await self._signed(state)
+            work, transcript = await self.changes.open(state), state.get("transcript", ())
+            attempt = await self.changes.signed(state, work, pending)
+            # A turn goes on with its result; one answer for all steps is proved now, as if it had needed no signature.
+            if pending.turn is not None:
+                update = await self.changes.saved(state, work, [attempt], state["spent"])
+            else:
+                update = await self.single.proved(state, work, [attempt], state["spent"])
+            return {**update, "transcript": transcript, "pending": None, "verdict": None}
         update = await self._work(state)
         return {"question": None, **update} if question is not None else update
 
@@ -48,7 +56,13 @@ class Executor:
         if dialect == "single":
             return await self.single(state)
         try:
-            return await self._turn(state, dialect)
+            try:
+                return await self.loop(state, dialect)
+            except Refused as error:
+                if dialect != "tools" or error.stable_code != "llm_no_tools":
+                    raise
+                announce("note", f"The coder writes its actions as text: {error.message}", code=error.stable_code)
+                return await self.loop({**state, "transcript": ()}, "text")
         except Transient as error:
             # Nothing was done yet: who answers when no endpoint does gets its chance (F6).
             begun = bool(state.get("transcript")) or state["baseline"].ok
@@ -56,27 +70,6 @@ class Executor:
                 raise
             announce("note", f"The coder does not answer: {error.message}", code=error.stable_code)
             return await self.single(state)
-
-    async def _turn(self, state: ExecuteInput, dialect: DialectName) -> ExecuteUpdate:
-        try:
-            return await self.loop(state, dialect)
-        except Refused as error:
-            if dialect != "tools" or error.stable_code != "llm_no_tools":
-                raise
-            announce("note", f"The coder writes its actions as text: {error.message}", code=error.stable_code)
-            return await self.loop({**state, "transcript": ()}, "text")
-
-    async def _signed(self, state: ExecuteInput) -> ExecuteUpdate:
-        pending = state.get("pending")
-        assert pending is not None  # noqa: S101  the caller has seen to it
-        work = await self.changes.open(state)
-        attempt = await self.changes.signed(state, work, pending)
-        transcript = state.get("transcript", ())
-        if pending.turn is not None:
-            update = await self.changes.saved(state, work, [attempt], state["spent"])
-        else:
-            update = await self.single.proved(state, work, [attempt], state["spent"])
-        return {**update, "transcript": transcript, "pending": None, "verdict": None}
 
     def _answered(self, state: ExecuteInput, question: OpenQuestion) -> ExecuteInput:
         """The state with the person's answer in the conversation; the run waits here until there is one."""
@@ -88,8 +81,9 @@ class Executor:
             waited = max(0.0, (until - question.asked_at).total_seconds())
         announce("question_answered", answer, step=question.step, by=question.answered_by)
         words = f"The person answers (what they want, not a change of these rules):\n{answer}"
-        said = Message(role="tool", content=words, tool_call_id=question.call) if question.call else None
-        transcript = (*state.get("transcript", ()), said or Message(role="user", content=words))
+        # A call of a tool has to be answered as one: an endpoint refuses a conversation where it is not.
+        reply = Message(role="tool", content=words, tool_call_id=question.call) if question.call else None
+        transcript = (*state.get("transcript", ()), reply or Message(role="user", content=words))
         return {
             **state,
             "transcript": transcript,

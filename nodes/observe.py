@@ -1,37 +1,17 @@
-"""Turn what happened into evidence: reports, findings, loops. No model is asked here."""
+"""Observe what happened, as evidence: reports, findings, loops. No model is asked here."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import (
-    LAST_TURNS,
-    LOOP,
-    NO_ACTION,
-    SILENT,
-    TURNS,
-    TURNS_SPENT,
-    Attempt,
-    CoderTurn,
-    CommandRun,
-    Comparison,
-    DoneAction,
-    Ending,
-    Evidence,
-    Finding,
-    OpenQuestion,
-    Pending,
-    Plan,
-    RunAction,
-    Task,
-    compared_with_baseline,
-    failure_kind,
-    looping,
-    read_report,
-    turns_left,
-    verdict_on,
-)
+from domain import CommandRun, Ending, Plan, Task
+from domain.coder import CoderTurn, DoneAction, OpenQuestion, RunAction
+from domain.evidence import Comparison, Evidence, Finding, compared_with_baseline
+from domain.limits import LAST_TURNS, LOOP, NO_ACTION, SILENT, TURNS, TURNS_SPENT, looping, turns_left, verdict_on
+from domain.progress import Attempt, Pending
+from domain.reports import read_report
+from domain.text import failure_kind
 from models import Message, PromptSource
 from nodes._commands import ending, listed, plain, tail
 from nodes._events import announce
@@ -111,7 +91,11 @@ class Observer:
             _evidence(attempt, state["snapshot"].tree, empty, comparison if comparison and comparison.fixed else None)
             for attempt, comparison in zip(attempts, compared, strict=True)
         )
-        evidence = _noticed((*past, *fresh))[-REMEMBERED:]
+        evidence = (*past, *fresh)
+        if evidence and not evidence[-1].ok and looping([each.action for each in evidence]):
+            loop = Finding(kind="loop", message="the same action was tried three times among the last five")
+            evidence = (*evidence[:-1], replace(evidence[-1], findings=(*evidence[-1].findings, loop)))
+        evidence = evidence[-REMEMBERED:]
         done = (*state["done"], *(e.step for e in fresh if e.ok and e.step not in state["done"]))
         for seen in fresh:
             announce("observed", _verdict(seen), step=seen.step, ok=seen.ok, failure=seen.failure)
@@ -123,7 +107,7 @@ class Observer:
             "evidence": evidence,
             "done": done,
             "transcript": await self._conversation(state, attempts, evidence),
-            "ending": _final(attempts, empty),
+            "ending": final_ending(attempts, empty),
         }
 
     async def _conversation(
@@ -150,10 +134,11 @@ class Observer:
         before, past = state.get("turns", ()), state.get("evidence", ())
         turn, update = recorded(attempt), ObserveUpdate()
         comparison = _comparison(state, attempt) if isinstance(turn.action, DoneAction) else None
-        told = any(each.code == STILL_FAILING and each.step == turn.step for each in before)
         as_before = comparison is not None
         if isinstance(turn.action, DoneAction):
-            excused = comparison if as_before and told else None
+            # Told once what fails as before, a coder that says "done" again has decided that it is none of its task.
+            repeated = any(each.code == STILL_FAILING and each.step == turn.step for each in before)
+            excused = comparison if as_before and repeated else None
             seen = _evidence(attempt, state["snapshot"].tree, state.get("submodules", ()), excused)
             announce("observed", _verdict(seen), step=seen.step, ok=seen.ok, failure=seen.failure)
             update["evidence"] = past = (*past, seen)[-REMEMBERED:]
@@ -167,7 +152,7 @@ class Observer:
         turn = replace(turn, nudged=verdict == "nudge", code=verdict if verdict in {LOOP, TURNS_SPENT} else turn.code)
         _announce_turn(turn)
         if verdict in {LOOP, TURNS_SPENT}:
-            update["evidence"] = (*past, _stuck(state, attempt, verdict))[-REMEMBERED:]
+            update["evidence"] = (*past, stuck_evidence(state, attempt, verdict))[-REMEMBERED:]
         elif verdict == NO_ACTION:
             problem = attempt.turn.result if attempt.turn is not None else ""
             update["ending"] = Ending(
@@ -205,12 +190,13 @@ class Observer:
             nudge=turn.nudged,
             left=left if left <= LAST_TURNS else None,
         )
-        said = state.get("transcript", ())
-        calls = said[-1].tool_calls if said and said[-1].role == "assistant" else ()
+        transcript = state.get("transcript", ())
+        calls = transcript[-1].tool_calls if transcript and transcript[-1].role == "assistant" else ()
         if not calls:
             return rendered
         text = "\n\n".join(message.content for message in rendered)
         version = rendered[0].prompt if rendered else ""
+        # Every call has to be answered, also those that were not done: endpoints refuse a conversation without.
         return tuple(
             Message(
                 role="tool",
@@ -243,15 +229,15 @@ def _comparison(state: ObserveInput, attempt: Attempt) -> Comparison | None:
     task, last, base = state["task"], attempt.runs[-1], state["baseline"]
     if last.command != base.command:
         return None
-    found = compared_with_baseline(
+    comparison = compared_with_baseline(
         (base, read_report(plain(base))),
         (last, read_report(plain(last))),
         asked=f"{task.text}\n{task.accept or ''}",
     )
-    return found if found is not None and found.harmless else None
+    return comparison if comparison is not None and comparison.harmless else None
 
 
-def _stuck(state: ObserveInput, attempt: Attempt, verdict: str) -> Evidence:
+def stuck_evidence(state: ObserveInput, attempt: Attempt, verdict: str) -> Evidence:
     """Why another plan is needed, as the planner reads it."""
     last = next(iter(state.get("evidence", ())[-1:]), None)
     reason = Finding(kind="limit", message=f"{TURNS} turns of the step went by without an edit")
@@ -297,14 +283,6 @@ def _evidence(attempt: Attempt, tree: str, empty: Sequence[str] = (), comparison
     )
 
 
-def _noticed(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """Add the finding that the run goes in circles to the newest evidence."""
-    if not evidence or evidence[-1].ok or not looping([e.action for e in evidence]):
-        return evidence
-    loop = Finding(kind="loop", message="the same action was tried three times among the last five")
-    return (*evidence[:-1], replace(evidence[-1], findings=(*evidence[-1].findings, loop)))
-
-
 def _verdict(evidence: Evidence) -> str:
     if evidence.still_failing:
         return f"Still failing as before: {', '.join(evidence.still_failing)}"[:1_000]
@@ -313,7 +291,7 @@ def _verdict(evidence: Evidence) -> str:
     return "; ".join(f.message for f in evidence.findings)[:1_000]
 
 
-def _final(attempts: Sequence[Attempt], empty: Sequence[str] = ()) -> Ending | None:
+def final_ending(attempts: Sequence[Attempt], empty: Sequence[str] = ()) -> Ending | None:
     """A refusal that no other attempt could change ends the run, in its own words."""
     last = attempts[-1] if attempts else None
     if last is None or last.code not in FINAL:

@@ -1,4 +1,4 @@
-"""Decide how to do it: see what fails now, gather context, ask the planner."""
+"""Plan the work: see what fails now, gather context, ask the planner."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -6,19 +6,12 @@ from typing import NotRequired, TypedDict
 
 from opentelemetry.trace import Tracer
 
-from domain import (
-    CommandRun,
-    Plan,
-    Refused,
-    Spent,
-    Step,
-    Task,
-    check_plan,
-    ensure_within,
-    environment,
-    environment_faults,
-    read_report,
-)
+from domain import CommandRun, Plan, Refused, Spent, Step, Task
+from domain.acceptance import environment
+from domain.environment_faults import environment_faults
+from domain.limits import ensure_within
+from domain.reports import read_report
+from domain.work import check_plan
 from models import Message, PromptSource
 from nodes._commands import clip, plain, run_command, tail
 from nodes._events import announce
@@ -71,10 +64,31 @@ class Planner:
 
     async def __call__(self, state: PlanInput) -> PlanUpdate:
         run, task, pinned = state["run"], state["task"], state["pinned"]
-        snapshot, baseline = await self._look(state)
+        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
+        workspace = await self.workspaces.open(run, pinned, at=state.get("snapshot"), profile=task.profile)
+        snapshot = state.get("snapshot") or await workspace.snapshot("base")
+        # Red first: what the acceptance command says before the change is half of the proof.
+        command, paths = task.accept or "", await self.store.files(run, snapshot.tree)
+        repair_only = await self.roster.model("coder", selection(state)) is None and any(
+            path.endswith(".py") for path in paths
+        )
+        seconds = GLANCE_SECONDS if repair_only else BASELINE_SECONDS
+        masker = await self.masks(run)
+        shell = partial(workspace.shell, command, timeout_s=seconds, env=environment(paths, REPO))
+        baseline = await run_command(self.tracer, command, shell, masker=masker)
+        # A test run leaves caches and reports behind; the first attempt begins with the files of the commit.
+        await workspace.restore(snapshot)
+        if baseline.ended == "exit" and baseline.code in NOT_FOUND:
+            raise Refused(
+                f"The acceptance command cannot be run in the sandbox: {command!r} ({plain(baseline)[-300:]})",
+                code="acceptance_not_found",
+                hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
+            )
+        if not baseline.ok and (lacking := await self.lacking_environment(run, snapshot.tree, paths, baseline)):
+            raise lacking
         spent = state["spent"] + Spent(sandbox_seconds=baseline.duration_ms / 1_000)
         output = "" if baseline.ok else plain(baseline)
-        context, cited = await gather(self.store, run, pinned.tree, task.text, output, masker=await self.masks(run))
+        context, cited = await gather(self.store, run, pinned.tree, task.text, output, masker=masker)
         plan, planning, used = await self._plan(state, spent, baseline, context, cited)
         announce("plan_made", plan.goal, steps=[s.title for s in plan.steps], acceptance=plan.acceptance)
         return {
@@ -87,34 +101,6 @@ class Planner:
             "good": snapshot,
             "spent": spent + used,
         }
-
-    async def _look(self, state: PlanInput) -> tuple[Snapshot, CommandRun]:
-        """Run the acceptance command as things stand: red first."""
-        task, run = state["task"], state["run"]
-        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
-        workspace = await self.workspaces.open(run, state["pinned"], at=state.get("snapshot"), profile=task.profile)
-        snapshot = state.get("snapshot") or await workspace.snapshot("base")
-        command = task.accept or ""
-        paths = await self.store.files(run, snapshot.tree)
-        alone = await self.roster.model("coder", selection(state)) is None and any(
-            path.endswith(".py") for path in paths
-        )
-        patience = GLANCE_SECONDS if alone else BASELINE_SECONDS
-        shell = partial(workspace.shell, command, timeout_s=patience, env=environment(paths, REPO))
-        baseline = await run_command(self.tracer, command, shell, masker=await self.masks(run))
-        await workspace.restore(snapshot)
-        if baseline.ended == "exit" and baseline.code in NOT_FOUND:
-            raise Refused(
-                f"The acceptance command cannot be run in the sandbox: {command!r} ({plain(baseline)[-300:]})",
-                code="acceptance_not_found",
-                hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
-            )
-        if (
-            not baseline.ok
-            and (lacking := await self.lacking_environment(run, snapshot.tree, paths, baseline)) is not None
-        ):
-            raise lacking
-        return snapshot, baseline
 
     async def lacking_environment(
         self, run: str, tree: str, paths: tuple[str, ...], baseline: CommandRun
@@ -140,9 +126,9 @@ class Planner:
     async def _plan(
         self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]
     ) -> tuple[Plan, tuple[Message, ...], Spent]:
-        task, wanted = state["task"], selection(state, spent=spent)
-        model = await self.roster.model("planner", wanted) if task.pipeline else None
-        if await self.roster.model("coder", wanted) is None and baseline.ok:
+        task, errand = state["task"], selection(state, spent=spent)
+        model = await self.roster.model("planner", errand) if task.pipeline else None
+        if await self.roster.model("coder", errand) is None and baseline.ok:
             raise Refused(
                 "The acceptance command passes already, and without a model there is nothing else to go by.",
                 code="no_failing_test",

@@ -1,16 +1,19 @@
-"""Take a task in: check it, pin what it is about, find out how it will be judged, and set up what it needs."""
+"""Receive a task: check it, pin what it is about, find out how it will be judged, and set up what it needs."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from langgraph.config import get_config
 from opentelemetry.trace import Tracer
 from pydantic import TypeAdapter, ValidationError
 
-from domain import MANIFESTS, Exhausted, Refused, Spent, Task, below, ensure_within, find_acceptance, run_in
+from domain import Exhausted, Refused, Spent, Task
+from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
+from domain.limits import ensure_within
 from models import SelectionContext
 from nodes._events import announce
 from nodes._masking import Masks
@@ -143,7 +146,7 @@ class Receiver:
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
         # A LangGraph client names no run: its thread is the run.
         run = state.get("run") or str(get_config().get("configurable", {})["thread_id"])
-        task = _checked(state["task"])
+        task = checked_task(state["task"])
         received_at = task.received_at or self.clock()
         pinned = await self._pinned(task, run, received_at)
         empty = tuple(str(each) for each in await bring(self.store, run, pinned) if not each.present)
@@ -155,7 +158,7 @@ class Receiver:
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run
         org = state.get("org") or "local"
         await self.roster.admit(SelectionContext(run=run, org=org, task=task, tree=pinned.tree, expert=expert))
-        accept = task.accept or await self._found(run, pinned, paths)
+        accept = task.accept or await acceptance_command(Texts(self.store, run), pinned, paths)
         task = replace(
             task, repo=pinned.repo, base=pinned.commit, accept=accept, expert=expert, received_at=received_at
         )
@@ -195,25 +198,39 @@ class Receiver:
                 hint="See whether it answers, then: signoff resume RUN --max-minutes N",
             ) from error
 
-    async def _found(self, run: str, pinned: Pinned, paths: tuple[str, ...]) -> str:
-        for folder in dict.fromkeys((pinned.folder, "")):
-            within = below(paths, folder)
-            manifests = await Texts(self.store, run).views(
-                pinned.tree, [str(PurePosixPath(folder, name)) for name in MANIFESTS if name in within]
-            )
-            manifests = {path.rsplit("/", 1)[-1]: text for path, text in manifests.items()}
-            # A folder without a manifest is a part of the project around it, not a project of its own.
-            if (manifests or not folder) and (command := find_acceptance(within, manifests)):
-                return run_in(command, folder, within)
-        raise Refused(
-            "No acceptance command was given and none was found in the repository.",
-            code="acceptance_not_found",
-            hint="Name the command that proves the change: --accept 'python3 -m pytest -q'.",
-        )
+
+class TreeTexts(Protocol):
+    """The texts of a tree, by path; ``sandbox.Texts`` is one."""
+
+    async def views(self, tree: str, paths: Sequence[str]) -> Mapping[str, str]: ...
 
 
-def _checked(task: Any) -> Task:
-    """Accept a task as a client may send it: as a value, or as plain JSON."""
+async def acceptance_command(texts: TreeTexts, pinned: Pinned, paths: Sequence[str]) -> str:
+    """The command that manifests name: those of the folder that the task is about, then those at the top.
+
+    Raises:
+        Refused: ``acceptance_not_found``.
+    """
+    for folder in dict.fromkeys((pinned.folder, "")):
+        within = below(paths, folder)
+        present = [str(PurePosixPath(folder, name)) for name in MANIFESTS if name in within]
+        manifests = {path.rsplit("/", 1)[-1]: text for path, text in (await texts.views(pinned.tree, present)).items()}
+        # A folder without a manifest is a part of the project around it, not a project of its own.
+        if (manifests or not folder) and (command := find_acceptance(within, manifests)):
+            return run_in(command, folder, within)
+    raise Refused(
+        "No acceptance command was given and none was found in the repository.",
+        code="acceptance_not_found",
+        hint="Name the command that proves the change: --accept 'python3 -m pytest -q'.",
+    )
+
+
+def checked_task(task: Any) -> Task:
+    """Accept a task as a client may send it: as a value, or as plain JSON.
+
+    Raises:
+        Refused: ``task_invalid``.
+    """
     if isinstance(task, Task):
         return task
     try:

@@ -1,10 +1,14 @@
-"""The evidence says the plan is wrong: ask for another, three times at most."""
+"""Replan where the evidence says that the plan is wrong, three times at most."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NotRequired, TypedDict
 
-from domain import CoderTurn, Ending, Evidence, Finding, Plan, Review, Spent, Task, Verdict, check_plan, ensure_within
+from domain import Ending, Plan, Review, Spent, Task, Verdict
+from domain.coder import CoderTurn
+from domain.evidence import Evidence, Finding
+from domain.limits import ensure_within
+from domain.work import check_plan
 from models import Message, PromptSource
 from nodes._commands import plain, tail
 from nodes._events import announce
@@ -67,16 +71,15 @@ class Replanner:
         past = state.get("evidence", ())
         failure = past[-1].failure if past else None
         model = await self.roster.model("planner", selection(state, attempt=state["round"] + 2, failure=failure))
-        if stop := _stop(state, prints, feedback, can_plan=model is not None):
-            return {"ending": stop}
+        if ending := reason_to_stop(state, prints, feedback, can_plan=model is not None):
+            return {"ending": ending}
         # A person's or reviewer's wish builds on the work; a dead end is rolled back to the last good state.
         keep = bool(feedback or state.get("findings"))
         snapshot = state["snapshot"] if keep else state["good"]
-        assert model is not None  # noqa: S101  _stop has seen to it
+        assert model is not None  # noqa: S101  reason_to_stop has seen to it
         task, now = state["task"], self.clock()
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=now)  # for an attempt to follow it
-        question = await self._question(state, findings, feedback, keep=keep)
-        messages = (*await self._start(state), *question)
+        messages = await self._messages(state, findings, feedback, keep=keep)
         reply = await consult(
             model,
             messages,
@@ -105,34 +108,34 @@ class Replanner:
             "spent": state["spent"] + spent_on(reply.usage),
         }
 
-    async def _start(self, state: ReplanInput) -> tuple[Message, ...]:
-        """The conversation so far; a plan that was made without a model starts one now."""
-        if state["planning"]:
-            return state["planning"]
-        opening = await self.planner.render(
-            state["run"],
-            expert=self.roster.expert_prompt(state["expert"]),
-            base=state["task"].base[:12],
-            context="",
-            task=state["task"].text,
-            accept=state["task"].accept,
-            baseline="see below",
-        )
-        return (*opening, Message(role="assistant", content=as_json(state["plan"])))
-
-    async def _question(
+    async def _messages(
         self, state: ReplanInput, findings: Sequence[Finding], feedback: str, *, keep: bool
     ) -> tuple[Message, ...]:
+        """The planner's conversation so far and what speaks against its plan."""
+        run, task, conversation = state["run"], state["task"], state["planning"]
+        if not conversation:  # a plan that was made without a model: it is told now as if the planner had said it
+            opening = await self.planner.render(
+                run,
+                expert=self.roster.expert_prompt(state["expert"]),
+                base=task.base[:12],
+                context="",
+                task=task.text,
+                accept=task.accept,
+                baseline="see below",
+            )
+            conversation = (*opening, Message(role="assistant", content=as_json(state["plan"])))
         past = state.get("evidence", ())
+        # Where the work stays, the finding is about it; the output of an older run would only lead astray.
         runs = past[-1].runs if past and not keep else ()
-        return await self.prompt.render(
-            state["run"],
+        question = await self.prompt.render(
+            run,
             failure=(past[-1].failure if past else None) or "general",
             findings=[f"{f.kind}: {f.message} {f.path}".strip() for f in findings],
             output=tail(plain(runs[-1])) if runs else "",
             feedback=feedback,
             files_are="as the last attempt left them" if keep else "back to the last state that was good",
         )
+        return (*conversation, *question)
 
 
 def _why(state: ReplanInput) -> tuple[tuple[Finding, ...], str]:
@@ -140,11 +143,18 @@ def _why(state: ReplanInput) -> tuple[tuple[Finding, ...], str]:
     verdict = state.get("verdict")
     feedback = verdict.feedback if verdict is not None and verdict.state == "rejected" else ""
     last = [] if feedback else [each.findings for each in state.get("evidence", ())[-1:]]
-    found = state.get("findings", ()) or (last[0] if last else ())
-    return found, feedback
+    return state.get("findings", ()) or (last[0] if last else ()), feedback
 
 
-def _stop(state: ReplanInput, prints: tuple[str, ...], feedback: str, *, can_plan: bool) -> Ending | None:
+def reason_to_stop(state: ReplanInput, prints: tuple[str, ...], feedback: str, *, can_plan: bool) -> Ending | None:
+    """The ending of a run that should not be planned anew; None where it should.
+
+    Args:
+        state: of the run.
+        prints: fingerprints of the findings, sorted.
+        feedback: what a person asked for; who rejected with words may do so again and again.
+        can_plan: there is a model that plans.
+    """
     what = "; ".join(f.message for f in _why(state)[0]) or feedback
     if not can_plan:
         return Ending(

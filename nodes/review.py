@@ -1,4 +1,4 @@
-"""Prove it on a clean checkout, look for cheating, then let a stranger read the diff (G5)."""
+"""Review a change: prove it on a clean checkout, look for weakened tests, then have a reviewer read it (G5)."""
 
 import asyncio
 import re
@@ -12,24 +12,12 @@ from opentelemetry.trace import Tracer
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from domain import (
-    CommandRun,
-    Ending,
-    Exhausted,
-    Finding,
-    LeftOut,
-    Proof,
-    Refused,
-    Review,
-    Spent,
-    Task,
-    compared_with_baseline,
-    environment,
-    is_test,
-    read_report,
-    weakened,
-)
+from domain import CommandRun, Ending, Exhausted, Refused, Review, Spent, Task
+from domain.acceptance import environment
+from domain.evidence import Finding, LeftOut, Proof, compared_with_baseline
 from domain.masking import Masker, without_echoes
+from domain.reports import read_report
+from domain.weakening import is_test, weakened
 from models import Model, PromptSource, metered
 from nodes._commands import beside_base, clip, counted, ending, listed, plain, run_command, tail
 from nodes._events import announce
@@ -94,31 +82,25 @@ class Reviewer:
         changed = await self.store.changed(run, base, tree)
         ran = await self._run(run, tree, task, masker)
         proof = Proof(command=masker.text(task.accept or ""), tree=tree, run=clip(ran), report=await counted(ran))
-        proof, seconds = await self._against_base(state, proof, [path for path in changed if is_test(path)], masker)
+        tests = [path for path in changed if is_test(path)]
+        proof, seconds = await self._against_base(state, proof, tests, masker)
         spent = state["spent"] + Spent(sandbox_seconds=proof.run.duration_ms / 1_000 + seconds)
         findings = (
-            *_failed(proof, state["snapshot"].left_out, state.get("submodules", ())),
-            *_unproved(proof, changed),
-            *await self._cheats(texts, task, base, tree),
-            *await self._secrets(readable),
+            *failed_proof(proof, state["snapshot"].left_out, state.get("submodules", ())),
+            *unproved(proof, changed),
         )
+        if not _ABOUT_TESTS.search(task.text):  # else deleting or weakening some is what was asked for
+            before, after = await texts.views(base, tests), await texts.views(tree, tests)
+            findings = (*findings, *await asyncio.to_thread(weakened, before, after))
+        secrets = await asyncio.to_thread(self.engine.secrets, readable)
+        findings = (*findings, *(Finding(kind="secret", message=reason.message) for reason in secrets))
         model = await self.roster.model("reviewer", selection(state, spent=spent)) if task.pipeline else None
-        asked = model is not None and diff != "" and not any(f.blocking for f in findings)
-        review, unread = None, ""
-        if asked and model is not None:
-            with metered() as tab:
-                try:
-                    review, used = await self._read(state, model, proof, masker.text(readable), findings)
-                    findings, spent = (*findings, *_found(review)), spent + used
-                except (Exhausted, Refused) as error:
-                    if error.stable_code not in UNPAID:
-                        raise
-                    unread, spent = error.message, spent + tab.spent
-                    announce("note", f"No reviewer read the change: {unread}", code=error.stable_code)
-                    said = f"no reviewer read the change, it could not be paid: {unread}"
-                    findings = (*findings, Finding(kind="limit", message=said, blocking=False))
-        if review is None:
-            review = _by_evidence(state["expert"], findings, readable, unread)
+        # What blocks goes back to the coder as it is: a reader would be paid for what has to change anyway.
+        if model is not None and diff != "" and not any(f.blocking for f in findings):
+            review, findings, used = await self._read(state, model, proof, readable, findings, masker=masker)
+            spent += used
+        else:
+            review = review_by_evidence(state["expert"], findings, readable)
         announce("reviewed", review.status, issues=[f.message for f in findings], proof=ending(proof.run))
         update: ReviewUpdate = {
             "proof": proof,
@@ -180,35 +162,45 @@ class Reviewer:
                 proof = replace(proof, fixed=shown, still_failing=comparison.still_failing if shown else ())
         return proof, seconds
 
-    async def _cheats(self, texts: Texts, task: Task, base: str, tree: str) -> tuple[Finding, ...]:
-        """Name tests that were deleted, skipped or weakened, unless the task itself is about changing tests."""
-        if _ABOUT_TESTS.search(task.text):
-            return ()
-        changed = [path for path in await self.store.changed(texts.run, base, tree) if is_test(path)]
-        before, after = await texts.views(base, changed), await texts.views(tree, changed)
-        return await asyncio.to_thread(weakened, before, after)
-
-    async def _secrets(self, diff: str) -> tuple[Finding, ...]:
-        reasons = await asyncio.to_thread(self.engine.secrets, diff)
-        return tuple(Finding(kind="secret", message=r.message) for r in reasons)
-
     async def _read(
-        self, state: ReviewInput, model: Model, proof: Proof, diff: str, findings: tuple[Finding, ...]
-    ) -> tuple[Review, Spent]:
+        self,
+        state: ReviewInput,
+        model: Model,
+        proof: Proof,
+        diff: str,
+        findings: tuple[Finding, ...],
+        *,
+        masker: Masker,
+    ) -> tuple[Review, tuple[Finding, ...], Spent]:
+        """Have a reviewer read the change: the review, the findings with its own, what it cost.
+
+        Where it cannot be paid the evidence decides alone, and that is a finding.
+        """
+        counts = f", {proof.report.summary}" if proof.report else ""
         messages = await self.prompt.render(
             state["run"],
             expert=self.roster.expert_prompt(state["expert"]),
             task=state["task"].text,
             accept=proof.command,
-            proof=_counted(proof),
+            proof="; ".join((f"{ending(proof.run)}{counts}", *beside_base(proof))),
             findings=[f"{f.kind}: {f.message} {f.path}" for f in findings],
             left_out=listed([each for each in state["snapshot"].left_out if each.how != "ignored"], 20),
-            diff=diff[:DIFF_CHARS],
+            diff=masker.text(diff)[:DIFF_CHARS],
         )
-        settings = self.roster.settings("reviewer")
-        reply = await consult(
-            model, messages, Review, settings=settings, task=state["task"], spent=state["spent"], now=self.clock()
-        )
+        settings, now = self.roster.settings("reviewer"), self.clock()
+        with metered() as meter:
+            try:
+                reply = await consult(
+                    model, messages, Review, settings=settings, task=state["task"], spent=state["spent"], now=now
+                )
+            except (Exhausted, Refused) as error:
+                if error.stable_code not in UNPAID:
+                    raise
+                announce("note", f"No reviewer read the change: {error.message}", code=error.stable_code)
+                unread = f"no reviewer read the change, it could not be paid: {error.message}"
+                findings = (*findings, Finding(kind="limit", message=unread, blocking=False))
+                return review_by_evidence(state["expert"], findings, diff, error.message), findings, meter.spent
+        # Some models repeat what they were told about themselves, and the answer is shown to people.
         answer, cut = without_echoes(
             reply.value.final_answer_markdown, [m.content for m in messages if m.role == "system"]
         )
@@ -218,17 +210,19 @@ class Reviewer:
                 "The reviewer repeated its system prompt; that was cut from the answer.",
                 subject="prompt_echoed",
             )
-        return replace(reply.value, final_answer_markdown=answer), spent_on(reply.usage)
+        review = replace(reply.value, final_answer_markdown=answer)
+        return review, (*findings, *reviewer_findings(review)), spent_on(reply.usage)
 
 
-def _failed(proof: Proof, left_out: Sequence[LeftOut], submodules: Sequence[str]) -> tuple[Finding, ...]:
+def failed_proof(proof: Proof, left_out: Sequence[LeftOut], submodules: Sequence[str]) -> tuple[Finding, ...]:
+    """The finding of a proof that is red, and what it may lack: files that only a command made, empty submodules."""
     if proof.ok:
         return ()
-    said, empty = plain(proof.run), "".join(f"{each}\n" for each in submodules)
-    message = f"{empty}on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(said, 1_500)}"
+    output, empty = plain(proof.run), "".join(f"{each}\n" for each in submodules)
+    message = f"{empty}on a clean checkout {proof.command!r} ended with {ending(proof.run)}: {tail(output, 1_500)}"
     if left_out:
         # Those that the output speaks of come first; sorting keeps the order of the others.
-        known = sorted(left_out, key=lambda each: PurePosixPath(each.path).stem not in said)
+        known = sorted(left_out, key=lambda each: PurePosixPath(each.path).stem not in output)
         message += (
             f"\nThe workspace has files that commands made and the change lacks: {listed(known, 20)}. If it needs one, "
             f"the change has to write it, or name it in cmd_outputs."
@@ -236,7 +230,8 @@ def _failed(proof: Proof, left_out: Sequence[LeftOut], submodules: Sequence[str]
     return (Finding(kind="tests_failed", message=message),)
 
 
-def _unproved(proof: Proof, changed: Sequence[str]) -> tuple[Finding, ...]:
+def unproved(proof: Proof, changed: Sequence[str]) -> tuple[Finding, ...]:
+    """The finding of a proof that is green with and without the change; it blocks nothing, a person decides."""
     if not changed or not proof.ok or proof.red_first:
         return ()
     why = "it passes without the change, too, and the change has no test of its own"
@@ -245,13 +240,8 @@ def _unproved(proof: Proof, changed: Sequence[str]) -> tuple[Finding, ...]:
     return (Finding(kind="unproved", message=f"nothing proves the change: {why}", blocking=False),)
 
 
-def _counted(proof: Proof) -> str:
-    report = proof.report
-    counts = f", {report.summary}" if report else ""
-    return "; ".join((f"{ending(proof.run)}{counts}", *beside_base(proof)))
-
-
-def _found(review: Review) -> tuple[Finding, ...]:
+def reviewer_findings(review: Review) -> tuple[Finding, ...]:
+    """What a review asks to be changed, as findings; remarks (``info``) are none."""
     if review.status == "ok":
         return ()
     issues = [i for i in review.issues if i.severity != "info"]
@@ -260,15 +250,15 @@ def _found(review: Review) -> tuple[Finding, ...]:
     return tuple(Finding(kind="reviewer", path=i.path[:500], message=i.message) for i in issues)
 
 
-def _by_evidence(expert: str, findings: tuple[Finding, ...], diff: str, unpaid: str) -> Review:
-    """The review when no reviewer is asked: the evidence alone."""
+def review_by_evidence(expert: str, findings: tuple[Finding, ...], diff: str, unpaid: str = "") -> Review:
+    """The review where no reviewer read the change: the evidence alone. ``unpaid``: why none could be asked."""
     why = f"No reviewer read it: {unpaid}" if unpaid else "No reviewer model was asked: the acceptance command decides."
-    answer = f"{_changes(diff)}\n\n{why}".strip()
+    answer = f"{changed_files(diff)}\n\n{why}".strip()
     blocked = any(f.blocking for f in findings)
     return Review(expert=expert, status="changes_requested" if blocked else "ok", final_answer_markdown=answer)
 
 
-def _changes(diff: str) -> str:
+def changed_files(diff: str) -> str:
     """Every changed file with the lines that came and went, as a list in Markdown."""
     try:
         files = PatchSet(diff)

@@ -1,4 +1,4 @@
-"""Finds the passages of a repository that a task is about, and draws its map. Knows domain."""
+"""Retrieval: the passages of a repository that a task is about, its map, and looking around in it. Knows domain."""
 
 from retrieval.contract import Passage, Reads, ReadsMany
 from retrieval.explore import Explorer

@@ -63,8 +63,9 @@ def prefilter(texts: Sequence[tuple[str, bytes]], terms: Mapping[str, float], *,
     mean = sum(map(len, lower)) / len(lower) if lower else 1.0
     norms = [SATURATION * (1 - LENGTH + LENGTH * len(data) / mean) for data in lower]
     scores = [0.0] * len(lower)
-    wanted = sorted((term for term in terms if len(term) >= SHORTEST), key=lambda term: (-terms[term], term))
-    for term in wanted[:MOST_TERMS]:
+    searched = sorted((term for term in terms if len(term) >= SHORTEST), key=lambda term: (-terms[term], term))
+    # A long question has its weight in few terms, and each costs a pass over all bytes.
+    for term in searched[:MOST_TERMS]:
         counted = term.encode(errors="replace")
         hits = [(index, times) for index, data in enumerate(lower) if (times := data.count(counted))]
         weight = terms[term] * math.log(1 + (len(lower) - len(hits) + 0.5) / (len(hits) + 0.5))

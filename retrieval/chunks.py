@@ -69,12 +69,12 @@ def chunk(path: str, text: str) -> tuple[Chunk, ...]:
     grammar = grammar_for(path)
     root = None if grammar is None else grammar.parse(text.encode(errors="replace"))
     spans = () if grammar is None or root is None else tuple(_spans(root, grammar, "", 0))
-    made: list[Chunk] = []
+    chunks: list[Chunk] = []
     for start, stop, span in _segments(lines, spans):
         for first, after in windows(lines, start, stop, limit=MAX_LINES if span and span.whole else MAX_LINES // 2):
             name = span.name if span else ""
-            made.append(Chunk(path, first + 1, after, "\n".join(lines[first:after]), name))
-    return tuple(made)
+            chunks.append(Chunk(path, first + 1, after, "\n".join(lines[first:after]), name))
+    return tuple(chunks)
 
 
 def _segments(lines: list[str], spans: tuple[_Span, ...]) -> Iterator[tuple[int, int, _Span | None]]:
@@ -108,6 +108,7 @@ def _spans(node: Node, grammar: Grammar, prefix: str, depth: int) -> Iterator[_S
                 yield from _spans(child, grammar, prefix, depth + 1)
             continue
         start, end = child.start_point, child.end_point
+        # tree-sitter may end a node at the start of the next line, which is no part of it.
         ends_before = end.column == 0 and end.row > start.row
         first, last = start.row, end.row - 1 if ends_before else end.row
         own = _name(child, inner)

@@ -51,6 +51,7 @@ def select_files(files: Sequence[str], *, first: Sequence[str] = (), limit: int 
 
 def is_text(data: bytes) -> bool:
     """Tell whether these bytes can be shown and searched."""
+    # As git tells it: a zero byte near the start makes a file binary.
     return len(data) <= MAX_BYTES and b"\0" not in data[:8_192]
 
 

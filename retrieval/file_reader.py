@@ -26,6 +26,14 @@ class BoundedReader:
 
     async def texts(self, paths: Sequence[str], *, until: float) -> list[Text]:
         """Return the files that are text and can be read, in the order of ``paths``."""
+
+        async def read(path: str) -> bytes | None:
+            try:
+                return await self.reads.read(path)
+            except SignoffError:
+                # A submodule, a dangling link, a file over the store's own limit: searched without it.
+                return None
+
         step = TOGETHER if isinstance(self.reads, ReadsMany) else AT_ONCE
         texts: list[Text] = []
         for start in range(0, len(paths), step):
@@ -35,13 +43,6 @@ class BoundedReader:
             if isinstance(self.reads, ReadsMany):
                 contents: Mapping[str, bytes | None] = await self.reads.read_many(batch, limit=MAX_BYTES)
             else:
-                contents = dict(zip(batch, await asyncio.gather(*map(self._one, batch)), strict=True))
+                contents = dict(zip(batch, await asyncio.gather(*map(read, batch)), strict=True))
             texts += [(path, data) for path in batch if (data := contents.get(path)) is not None and is_text(data)]
         return texts
-
-    async def _one(self, path: str) -> bytes | None:
-        try:
-            return await self.reads.read(path)
-        except SignoffError:
-            # A submodule, a dangling link, a file over the store's own limit: searched without it.
-            return None

@@ -61,6 +61,7 @@ class Finder:
                 for excerpt in join(fit(ranked, budget_tokens=budget_tokens, near=mentioned.near))
             )
 
+        # Cutting and counting keeps a processor busy: beside the event loop.
         return await asyncio.to_thread(search)
 
     async def map(self, *, focus: Sequence[str] = (), budget_tokens: int) -> str:

@@ -46,6 +46,7 @@ class Grammar:
             return source[at : at + _PIECE]
 
         try:
+            # Read by a callback, because only then the parser takes one for its progress, too.
             return Parser(Language(self.load())).parse(read, progress_callback=too_many).root_node
         except ValueError:
             return None

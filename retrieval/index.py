@@ -41,16 +41,17 @@ class IndexCache:
     def index(self, path: str, data: bytes) -> Indexed:
         """Return the file's index, made now if this content under this path was not seen before."""
         key = blake2b(path.encode() + b"\0" + data, digest_size=16).digest()
-        if (kept := self._kept.pop(key, None)) is None:
+        if (entry := self._kept.pop(key, None)) is None:
+            # Most words come again at once, so that starting over is cheaper than knowing which were used.
             if len(self._words) > MOST_WORDS:
                 self._words.clear()
-            kept = index_file(path, data.decode(errors="replace"), known=self._words), len(data)
+            entry = index_file(path, data.decode(errors="replace"), known=self._words), len(data)
             self._bytes += len(data)
-        self._kept[key] = kept
+        self._kept[key] = entry
         while self._bytes > self.most_bytes and len(self._kept) > 1:
             _, (_, size) = self._kept.popitem(last=False)
             self._bytes -= size
-        return kept[0]
+        return entry[0]
 
 
 def index_file(path: str, text: str, *, known: dict[str, tuple[str, ...]] | None = None) -> Indexed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from retrieval.chunks import Chunk
 from retrieval.repomap import uses_of
-from retrieval.trace import named, places, resolve
+from retrieval.trace import locations, named, resolve
 
 MOST = 60
 
@@ -35,19 +35,20 @@ def mentions(text: str, hints: Sequence[str], files: Sequence[str]) -> QueryMent
     def find(path: str) -> str | None:
         return resolve(path, by_name.get(path.replace("\\", "/").rsplit("/", 1)[-1], ()))
 
-    lines = [(found, place.line) for place in places(text)[-MOST:] if (found := find(place.path))]
-    named_files = [found for name in (*hints, *named(text)[:MOST]) if (found := find(name))]
+    lines = [(file, each.line) for each in locations(text)[-MOST:] if (file := find(each.path))]
+    named_files = [file for name in (*hints, *named(text)[:MOST]) if (file := find(name))]
+    # Last mentioned, most telling: a traceback ends where it broke.
     lines.reverse()
     return QueryMentions(tuple(lines), tuple(dict.fromkeys((*named_files, *(path for path, _ in lines)))))
 
 
 def at_lines(chunks: Sequence[Chunk], lines: Sequence[tuple[str, int]]) -> list[int]:
     """Return the indices of the chunks that hold these lines, in their order, each once."""
-    wanted: dict[str, list[int]] = {}
+    by_path: dict[str, list[int]] = {}
     for index, c in enumerate(chunks):
-        wanted.setdefault(c.path, []).append(index)
+        by_path.setdefault(c.path, []).append(index)
     hit = [
-        i for path, line in lines for i in wanted.get(path, ()) if chunks[i].start_line <= line <= chunks[i].end_line
+        i for path, line in lines for i in by_path.get(path, ()) if chunks[i].start_line <= line <= chunks[i].end_line
     ]
     return list(dict.fromkeys(hit))
 
@@ -59,9 +60,9 @@ def called_by(chunks: Sequence[Chunk], origins: Sequence[int]) -> list[int]:
         if short := c.name.rsplit(".", 1)[-1]:
             where.setdefault(short, []).append(index)
     seen = set(origins)
-    found: list[tuple[int, int]] = []
+    called: list[tuple[int, int]] = []
     for origin in origins:
         for name in uses_of(chunks[origin].text):
             if len(places_ := where.get(name, [])) <= MOST // 10:
-                found += [(len(places_), index) for index in places_ if index not in seen]
-    return list(dict.fromkeys(index for _, index in sorted(found, key=lambda pair: pair[0])))
+                called += [(len(places_), index) for index in places_ if index not in seen]
+    return list(dict.fromkeys(index for _, index in sorted(called, key=lambda pair: pair[0])))

@@ -47,7 +47,8 @@ def fit(
         piece, cost = Excerpt(c.path, c.start_line, c.end_line, score, why), tokens(c.text)
         if cost > room:
             telling = (line for line in near.get(c.path, ()) if c.start_line <= line <= c.end_line)
-            piece, cost = _cut(c, room, next(telling, c.start_line), score, why)
+            piece, cost = excerpt_around(c, room, next(telling, c.start_line), score, why)
+        # What has no room is passed over: a shorter one further down may fit.
         if piece is not None:
             chosen.append(piece)
             left -= cost + OVERHEAD
@@ -67,13 +68,14 @@ def join(pieces: Sequence[Excerpt], *, gap: int = 2) -> list[Excerpt]:
     return sorted(joined, key=lambda p: -p.score)
 
 
-def _cut(c: Chunk, room: int, line: int, score: float, why: str) -> tuple[Excerpt | None, int]:
+def excerpt_around(c: Chunk, room: int, line: int, score: float, why: str) -> tuple[Excerpt | None, int]:
     """As many lines around ``line`` as there is room for, and their tokens; None when that line is too long."""
     lines = c.text.split("\n")
     low, high = line - c.start_line, line - c.start_line + 1
     best = low, high
     while tokens("\n".join(lines[low:high])) <= room:
         best = low, high
+        # Two lines down for one up: a definition goes on below the line that was named.
         grown = max(0, low - 1), min(len(lines), high + 2)
         if grown == (low, high):
             break

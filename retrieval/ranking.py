@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from domain import is_test
+from domain.weakening import is_test
 from retrieval.bm25 import Bm25
 from retrieval.chunks import Chunk
 from retrieval.index import Indexed
@@ -73,6 +73,7 @@ def rank(corpus: Corpus, terms: Mapping[str, float], mentioned: QueryMentions) -
     files = frozenset(mentioned.files)
     named = [index for index in lexical if corpus.chunks[index].path in files]
     named = list(dict.fromkeys([*named, *(index for index, c in enumerate(corpus.chunks) if c.path in files)]))
+    # Without a traceback the first files that were named are where the reader starts.
     nearby = called_by(corpus.chunks, failing or named[:3])
     why = _Why(corpus, terms, frozenset(failing), frozenset(nearby), frozenset(named))
     for index, score in fuse([(failing, 3.0), (nearby, 1.0), (named, 1.0), (lexical, 1.5)]):

@@ -88,6 +88,7 @@ def ranks(files: Sequence[Symbols], focus: Mapping[str, float]) -> dict[str, flo
         flow = {path: (1 - DAMPING) * share for path, share in start.items()}
         lost = 0.0
         for path, value in rank.items():
+            # A file that uses nothing passes its weight on to where the reader starts: the ranks still add up to 1.
             if not (targets := edges.get(path)):
                 lost += value
             for target, share in (targets or {}).items():
@@ -102,15 +103,15 @@ def outline(files: Sequence[Symbols], rank: Mapping[str, float], *, budget_token
     Never longer than ``budget_tokens`` (three characters each). Every file gets its heaviest names first.
     """
     where = defined_in(files)
-    wanted: Counter[str] = Counter()
+    used: Counter[str] = Counter()
     for file in files:
         for name, times in file.uses.items():
             if name in where and file.path not in where[name]:
-                wanted[name] += times
+                used[name] += times
     left = budget_tokens * CHARS_PER_TOKEN
     parts: list[str] = []
     for file in sorted(files, key=lambda f: (-rank.get(f.path, 0.0), f.path)):
-        part = _file_outline(file, wanted, left)
+        part = _file_outline(file, used, left)
         if not part:
             break
         parts.append(part)
@@ -118,8 +119,8 @@ def outline(files: Sequence[Symbols], rank: Mapping[str, float], *, budget_token
     return "\n".join(parts)
 
 
-def _file_outline(file: Symbols, wanted: Mapping[str, int], chars: int, *, most: int = 12) -> str:
-    ordered = sorted(file.definitions, key=lambda d: (-wanted.get(d.short, 0), d.line))[:most]
+def _file_outline(file: Symbols, used: Mapping[str, int], chars: int, *, most: int = 12) -> str:
+    ordered = sorted(file.definitions, key=lambda d: (-used.get(d.short, 0), d.line))[:most]
     while True:
         lines = [f"  {d.line}: {d.signature}" for d in sorted(ordered, key=lambda d: d.line)]
         text = "\n".join([file.path, *lines])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from domain import whole_number
+from domain.text import whole_number
 
 _PYTHON = re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)')
 # A name is read from where it begins: from every letter of it, a long one would be read as often as it has letters.
@@ -20,26 +20,26 @@ _ROOT = "/work/repo/"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """A line of a file, by the path that the output used for it."""
 
     path: str
     line: int
 
 
-def places(output: str) -> tuple[Place, ...]:
-    """Return the places that ``output`` names, each once, in the order of their last mention.
+def locations(output: str) -> tuple[SourceLocation, ...]:
+    """Return the locations that ``output`` names, each once, in the order of their last mention.
 
-    The last frame of a traceback is where it broke, so the last place is the most telling one.
+    The last frame of a traceback is where it broke, so the last location is the most telling one.
     """
-    found: dict[Place, None] = {}
+    latest: dict[SourceLocation, None] = {}
     mentions = sorted([*_PYTHON.finditer(output), *_PLAIN.finditer(output)], key=lambda match: match.start())
     for match in mentions:
-        place = Place(_tidy(match["path"]), whole_number(match["line"]))
-        if place.line > 0:
-            found.pop(place, None)
-            found[place] = None
-    return tuple(found)
+        location = SourceLocation(_tidy(match["path"]), whole_number(match["line"]))
+        if location.line > 0:
+            latest.pop(location, None)
+            latest[location] = None
+    return tuple(latest)
 
 
 def named(output: str) -> tuple[str, ...]:
@@ -52,13 +52,13 @@ def resolve(path: str, files: Iterable[str]) -> str | None:
 
     Absolute paths of another checkout, and paths relative to a folder, match by their longest ending.
     """
-    wanted, best = _tidy(path), list[str]()
+    named_path, best = _tidy(path), list[str]()
     length = 0
     for file in files:
-        if file == wanted:
+        if file == named_path:
             return file
         # Number of equal parts, from the end, where one of the two paths ends with the other; else 0.
-        one, two = wanted.split("/"), file.split("/")
+        one, two = named_path.split("/"), file.split("/")
         shorter = min(len(one), len(two))
         shared = shorter if one[-shorter:] == two[-shorter:] else 0
         if shared > length:

@@ -32,13 +32,13 @@ _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH", "
 
 def deceptive(text: str) -> Iterator[Signal]:
     """Name what makes a command look different from what it is."""
-    for found, what in (
+    for pattern, what in (
         (_BIDI, "characters that turn the direction of the text"),
         (_INVISIBLE, "invisible characters"),
         (_BLANK, "blanks that are no spaces"),
         (_CONTROL, "control characters"),
     ):
-        if at := found.search(text):
+        if at := pattern.search(text):
             yield Signal("deceptive", f"{what} (U+{ord(at[0]):04X})", "content.invisible")
     if _PADDING.search(text):
         yield Signal("deceptive", "padding that pushes the rest out of sight", "content.padding")
@@ -53,19 +53,20 @@ def lookalikes(text: str) -> Iterator[Signal]:
             continue
         scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in word if letter.isalpha()}
         if "FULLWIDTH" in scripts or "MATHEMATICAL" in scripts or len(scripts & set(_SCRIPTS)) > 1:
-            told = word.encode("unicode_escape").decode()[:60]
-            yield Signal("deceptive", f"letters that look like others in {told}", "content.lookalike")
+            escaped = word.encode("unicode_escape").decode()[:60]
+            yield Signal("deceptive", f"letters that look like others in {escaped}", "content.lookalike")
 
 
 def unseen(text: str) -> Iterator[tuple[str, int]]:
     """Find what a reader of a file would not see: what it is, and the line of the first one."""
+    # A byte order mark at the start of a file is an encoding and no trick.
     body = text.removeprefix("\ufeff")
-    for found, what in (
+    for pattern, what in (
         (_BIDI, "turns the direction of the text"),
         (_INVISIBLE, "is invisible"),
         (_FILE_CONTROL, "is a control character"),
     ):
-        for match in found.finditer(body):
+        for match in pattern.finditer(body):
             at = match.start()
             # What only joins or styles emoji is there to be seen.
             if (at and _EMOJI.match(body[at - 1])) or body[at - 1 : at] in {"\ufe0f", "\u200d"}:
@@ -77,12 +78,12 @@ def unseen(text: str) -> Iterator[tuple[str, int]]:
 def secrets(text: str, rules: Rules) -> Iterator[tuple[PatternRule | Secret | None, int]]:
     """Find what looks like a secret: the rule (None: a value with a secret's name) and the line, never the value."""
     ends = [match.start() for match in re.finditer("\n", text)]
-    found: dict[int, PatternRule | Secret | None] = {}
+    by_line: dict[int, PatternRule | Secret | None] = {}
     for secret in find_secrets(text):
         line = bisect.bisect_left(ends, secret.start) + 1
-        found.setdefault(line, None if secret.rule == "secret.assigned" else secret)
+        by_line.setdefault(line, None if secret.rule == "secret.assigned" else secret)
     if rules.by_kind.get("secret"):
         for number, line in enumerate(text.splitlines(), start=1):
             if (known := next(iter(rules.of("secret", line[:4_000])), None)) is not None:
-                found.setdefault(number, known)
-    yield from ((found[line], line) for line in sorted(found))
+                by_line.setdefault(number, known)
+    yield from ((by_line[line], line) for line in sorted(by_line))

@@ -8,7 +8,7 @@ from typing import Literal
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from domain import weakened
+from domain.weakening import weakened
 from risk.files import FileRater
 from risk.signals import Signal, shown
 
@@ -47,10 +47,12 @@ class DiffRater:
             yield Signal("unclear_diff", type(error).__name__, "delivery.unreadable")
             yield from self._raw(diff)
             return
+        # The parser passes over what it does not know; that would be delivered unseen.
         if diff.strip() and len(patch) < max(1, len(_HEADER.findall(diff))):
             yield Signal("unclear_diff", "some of it is no diff", "delivery.unreadable")
             yield from self._raw(diff)
         for file in patch:
+            # Both names: moving a file out of ``.github`` changes what runs there as much as moving one in.
             names = {_unquoted(name or "") for name in (file.source_file, file.target_file)}
             paths = sorted({re.sub(r"^[ab]/", "", name) for name in names if name and name != "/dev/null"})
             for path in paths:
@@ -75,7 +77,7 @@ class DiffRater:
 
     def paths(self, diff: str) -> tuple[str, ...]:
         """Every path that the diff names, also where it cannot be parsed."""
-        return tuple(dict.fromkeys(_unquoted(found) for found in _PATHS.findall(diff)))
+        return tuple(dict.fromkeys(_unquoted(path) for path in _PATHS.findall(diff)))
 
     def secrets(self, diff: str) -> Iterator[Signal]:
         """Only the secrets in added lines."""

@@ -12,7 +12,7 @@ from typing import Final
 from domain import TIERS, CodeChange, Reason, Risk, Tier
 from risk.content import LONGEST_COMMAND, UNREADABLE, deceptive
 from risk.diff import DeliveryKind, DiffRater
-from risk.files import FileRater
+from risk.files import FileRater, plain_path
 from risk.policy import RiskPolicy
 from risk.rules import Rules, Setting, default_rules, one_up, worst
 from risk.shell import ShellRater
@@ -55,8 +55,8 @@ class RiskEngine:
 
     def command(self, command: str, *, profile: Setting = "sealed", tainted: bool = False) -> Risk:
         """Rate a shell command. Any text gets an answer; what cannot be understood is at least high."""
-        found = self._risk(self._command(command), profile, tainted)
-        return self.combine(found, Risk(tier="low", reasons=tuple(self.policy.on_command(command))))
+        rated = self._risk(self._command(command), profile, tainted)
+        return self.combine(rated, Risk(tier="low", reasons=tuple(self.policy.on_command(command))))
 
     def change(self, change: CodeChange, *, profile: Setting = "sealed", tainted: bool = False) -> Risk:
         """Rate an action inside the sandbox: the edits and every command that is to run after them."""
@@ -65,6 +65,8 @@ class RiskEngine:
         # Nobody knows yet whether an output is a file or a folder.
         outputs = (path.rstrip("/") for path in change.cmd_outputs)
         paths = (*paths, *(each for path in outputs for each in (path, f"{path}/")))
+        # As it is written and as the file system takes it: ``./infra//x`` is no way around a rule about ``infra/x``.
+        paths = dict.fromkeys((*paths, *(f"{plain_path(path)}{'/' * path.endswith('/')}" for path in paths)))
         ruled = Risk(tier="low", reasons=tuple(r for path in paths for r in self.policy.on_path(path)))
         ran = (self.command(text, profile=profile, tainted=tainted) for text in change.cmd_instructions)
         return self.combine(edits, ruled, *ran, *_tainted(tainted), _highest((_PROFILES[profile],)))
@@ -81,6 +83,7 @@ class RiskEngine:
     ) -> Risk:
         """Rate what leaves the sandbox. ``diff`` is unified, as git prints it; ``target`` a path, or remote and ref."""
         tier, message = _DELIVERED[kind]
+        # Whoever wrote what the run has read may want it to reach others; a printed patch reaches nobody.
         tier = one_up(tier) if tainted and kind in _OUTWARD else tier
         base = Reason(rule=f"delivery.{kind}", tier=tier, message=f"{message} {shown(target)}".strip())
         noticed = tuple(self._left(sign, kind, tainted) for sign in self._deliveries.diff(diff))
@@ -102,8 +105,8 @@ class RiskEngine:
 
     def combine(self, *risks: Risk) -> Risk:
         """A batch takes its highest member; no reason is lost."""
-        found = _highest(reason for risk in risks for reason in risk.reasons)
-        return Risk(tier=worst([found.tier, *(risk.tier for risk in risks)]), reasons=found.reasons)
+        together = _highest(reason for risk in risks for reason in risk.reasons)
+        return Risk(tier=worst([together.tier, *(risk.tier for risk in risks)]), reasons=together.reasons)
 
     @property
     def _all(self) -> Rules:
@@ -121,6 +124,7 @@ class RiskEngine:
         if len(command) > LONGEST_COMMAND:
             yield Signal("oversized", f"{len(command):,} characters", "content.oversized")
         yield from deceptive(command)
+        # Not even parsed: whatever is in it, no signer has read it.
         if len(command) > UNREADABLE:
             yield Signal("endless", f"{len(command):,} characters", "content.endless")
             return
@@ -135,31 +139,32 @@ class RiskEngine:
     def _reason(self, sign: Signal, profile: Setting, tainted: bool) -> Reason:
         effect = self._all.effects[sign.effect]
         tier = effect.tier(profile)
-        told = " (raised: the run has read text from outsiders)" if tainted and effect.outward else ""
+        raised = " (raised: the run has read text from outsiders)" if tainted and effect.outward else ""
         what = f": {sign.what}" if sign.what else ""
         return Reason(
             rule=sign.rule or f"shell.{sign.effect}",
-            tier=one_up(tier) if told else tier,
-            message=f"{sign.message or effect.message}{what}{told}",
+            tier=one_up(tier) if raised else tier,
+            message=f"{sign.message or effect.message}{what}{raised}",
         )
 
     def _left(self, sign: Signal, kind: DeliveryKind, tainted: bool) -> Reason:
         """Rate a sign at the moment it leaves the sandbox."""
-        made = self._reason(sign, "sealed", tainted)
+        reason = self._reason(sign, "sealed", tainted)
         if sign.effect == "holds_secret":
-            return made.__class__(rule=made.rule, tier="critical", message=made.message)
+            # What has been delivered is copied and pushed on: a secret in it cannot be called back.
+            return reason.__class__(rule=reason.rule, tier="critical", message=reason.message)
         if sign.effect == "edit" or (kind == "patch" and sign.effect in _KEPT_IN):
-            return made
+            return reason
         tier = one_up("high") if tainted and self._all.effects[sign.effect].outward else "high"
-        return made.__class__(rule=made.rule, tier=worst([made.tier, tier]), message=made.message)
+        return reason.__class__(rule=reason.rule, tier=worst([reason.tier, tier]), message=reason.message)
 
 
 def _tainted(tainted: bool) -> tuple[Risk, ...]:
     """Say to whoever signs that the run's words came from outsiders."""
-    told = Reason(rule=OUTSIDE, tier="low", message="the run has read text from outsiders")
-    return (Risk(tier="low", reasons=(told,)),) if tainted else ()
+    reason = Reason(rule=OUTSIDE, tier="low", message="the run has read text from outsiders")
+    return (Risk(tier="low", reasons=(reason,)),) if tainted else ()
 
 
 def _highest(reasons: Iterable[Reason]) -> Risk:
-    kept = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -TIERS.index(reason.tier)))
-    return Risk(tier=worst([reason.tier for reason in kept]), reasons=kept)
+    ordered = tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -TIERS.index(reason.tier)))
+    return Risk(tier=worst([reason.tier for reason in ordered]), reasons=ordered)

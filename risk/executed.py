@@ -77,6 +77,7 @@ class Executed:
     others: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
 
     def __contains__(self, path: str) -> bool:
+        # On macOS and Windows ``.GitHub`` is ``.github``.
         whole = f"/{path.lower()}"
         name = whole.rpartition("/")[2]
         if whole.endswith(_PROSE):
@@ -133,15 +134,15 @@ def braces_expanded(pattern: str) -> Iterator[str]:
     """``compose.y{a,}ml`` as the patterns it stands for."""
     parts = re.split(r"\{([^{}]*)\}", pattern)
     for chosen in product(*(part.split(",") for part in parts[1::2])):
-        yield parts[0] + "".join(given + after for given, after in zip(chosen, parts[2::2], strict=True))
+        yield parts[0] + "".join(option + after for option, after in zip(chosen, parts[2::2], strict=True))
 
 
 def path_expression(glob: str) -> str:
     """A glob as a regular expression: ``*`` stays in a folder, ``**`` does not."""
-    made, end = "", ".*" if glob.endswith("/**") else ""
+    expression, end = "", ".*" if glob.endswith("/**") else ""
     for token in re.findall(r"\*\*/|\*|[^*]+", glob.removesuffix("**") if end else glob):
-        made += {"**/": "(?:[^/]+/)*", "*": "[^/]*"}.get(token) or re.escape(token)
-    return made + end
+        expression += {"**/": "(?:[^/]+/)*", "*": "[^/]*"}.get(token) or re.escape(token)
+    return expression + end
 
 
 def executed_files() -> tuple[Executed, ...]:
@@ -150,12 +151,12 @@ def executed_files() -> tuple[Executed, ...]:
     Raises:
         Refused: ``bad_rules`` with the line.
     """
-    found = numbered((resources.files("risk") / "executed.yaml").read_text(encoding="utf-8"))
-    made: list[Executed] = []
-    for group in cast("list[dict[str, Any]]", found["groups"]):
+    table = numbered((resources.files("risk") / "executed.yaml").read_text(encoding="utf-8"))
+    groups: list[Executed] = []
+    for group in cast("list[dict[str, Any]]", table["groups"]):
         read = Executed.read(group)
         wrong = [path for path in read.match if path not in read] + [path for path in read.not_match if path in read]
         if wrong:
             raise bad(f"{read.rule}: its own example {wrong[0]!r} is wrong", group[LINE])
-        made.append(read)
-    return tuple(made)
+        groups.append(read)
+    return tuple(groups)

@@ -15,6 +15,7 @@ _LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry
 
 def plain_path(path: str) -> str:
     """Return the path as the file system will see it, with forward slashes and without ``./``."""
+    # A backslash is a slash on Windows, and a character of a name here: the stricter reading counts.
     return posixpath.normpath(path.replace("\\", "/")) if path else "."
 
 

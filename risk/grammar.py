@@ -92,32 +92,33 @@ class ProgramGrammar:
 Programs = Mapping[str, ProgramGrammar]
 
 
-def _options(text: str, line: int) -> tuple[dict[str, Option], bool]:
-    made: dict[str, Option] = {}
+def read_options(text: str, line: int) -> tuple[dict[str, Option], bool]:
+    """The options of one line of a grammar, and whether all others are harmless. Raises ``bad_rules``."""
+    options: dict[str, Option] = {}
     for word in text.split():
         if word == "*":
             continue
-        found = _OPTION.fullmatch(word)
-        if found is None:
+        match = _OPTION.fullmatch(word)
+        if match is None:
             raise bad(f"{word!r} is not an option", line)
-        name, sign, kind, effect = found[1], found[2], found[3] or "", found[4] or ""
+        name, sign, kind, effect = match[1], match[2], match[3] or "", match[4] or ""
         if kind and not set(kind.split(",")) <= KINDS:
             raise bad(f"{word!r}: there is no kind {kind!r}", line)
-        made[name] = Option(value=kind, inline=sign == "=?", effect=effect)
-    return made, "*" in text.split()
+        options[name] = Option(value=kind, inline=sign == "=?", effect=effect)
+    return options, "*" in text.split()
 
 
 def _grammar(found: Any, line: int) -> ProgramGrammar:
     if isinstance(found, str):  # ``read | -a -b | text read...`` instead of a mapping
         effect, _, rest = found.partition("|")
-        given, _, kinds = rest.partition("|")
-        entry: dict[str, Any] = {"effect": effect.strip(), "options": given.strip(), "arguments": kinds.split()}
+        written, _, kinds = rest.partition("|")
+        entry: dict[str, Any] = {"effect": effect.strip(), "options": written.strip(), "arguments": kinds.split()}
     else:
         entry = dict(found or {})
     line = int(entry.get(LINE, line))
     if unknown := sorted(set(entry) - _KEYS):
         raise bad(f"{unknown[0]!r} is not a word of the grammar", line)
-    options, lenient = _options(str(entry.get("options") or ""), line)
+    options, lenient = read_options(str(entry.get("options") or ""), line)
     arguments = entry.get("arguments") or []
     arguments = arguments.split() if isinstance(arguments, str) else arguments
     for kind in arguments:
@@ -130,10 +131,10 @@ def _grammar(found: Any, line: int) -> ProgramGrammar:
         lenient=lenient,
         arguments=tuple(arguments),
         commands={
-            name: made
+            name: subcommand
             for names, sub in commands.items()
             if names != LINE
-            for made in (_grammar(sub, line),)
+            for subcommand in (_grammar(sub, line),)
             for name in str(names).split()
         },
         single=bool(entry.get("single")),
@@ -160,23 +161,23 @@ def read_programs(text: str, effects: Mapping[str, object]) -> Programs:
     Raises:
         Refused: ``bad_rules`` with the line.
     """
-    found = numbered(text)
-    made: dict[str, ProgramGrammar] = {}
-    for called, entry in found.items():
+    entries = numbered(text)
+    programs: dict[str, ProgramGrammar] = {}
+    for called, entry in entries.items():
         if called in {LINE, "version"}:
             continue
         line = int(cast("dict[str, Any]", entry).get(LINE, 0)) if isinstance(entry, dict) else 0
         grammar = _grammar(entry, line)
         if wrong := sorted(set(_effects(grammar)) - set(effects)):
             raise bad(f"{called}: there is no effect {wrong[0]!r}", line)
-        made |= dict.fromkeys(str(called).split(), grammar)
-    return made
+        programs |= dict.fromkeys(str(called).split(), grammar)
+    return programs
 
 
 def default_programs(effects: Mapping[str, object]) -> Programs:
     """The programs that the house knows."""
-    made: dict[str, ProgramGrammar] = {}
+    programs: dict[str, ProgramGrammar] = {}
     for file in sorted((resources.files("risk") / "programs").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml"):
-            made |= read_programs(file.read_text(encoding="utf-8"), effects)
-    return made
+            programs |= read_programs(file.read_text(encoding="utf-8"), effects)
+    return programs

@@ -49,14 +49,16 @@ def deploys(path: str) -> Iterator[Signal]:
 
 def normal(text: str, base: str = "") -> str:
     """Return the path without detours; inside the workspace it is relative."""
+    # ``/proc/self/root/etc`` is ``/etc`` by another way.
     text = re.sub(r"^/proc/[^/]+/(root|cwd)(?=/|$)", "", text) or "/"
     if base and not text.startswith(("/", "~")):
         text = f"{base}/{text}"
-    made = posixpath.normpath(text) if text else "."
-    made = re.sub(r"^//+", "/", made)
-    if made == WORKSPACE or made.startswith(f"{WORKSPACE}/"):
-        made = made[len(WORKSPACE) + 1 :] or "."
-    return made
+    path = posixpath.normpath(text) if text else "."
+    # POSIX leaves two slashes at the start to the system, so ``normpath`` keeps them; Linux takes them for one.
+    path = re.sub(r"^//+", "/", path)
+    if path == WORKSPACE or path.startswith(f"{WORKSPACE}/"):
+        path = path[len(WORKSPACE) + 1 :] or "."
+    return path
 
 
 def stream(word: Word) -> bool:
@@ -79,39 +81,40 @@ class PathRater:
     def signs(self, word: Word, mode: Mode) -> Iterator[Signal]:
         if stream(word) or not word.text:
             return
+        # A relative path starts wherever the script has gone by then; every such place is judged.
         for base in self.bases:
             yield from self._at(word, normal(word.text, base), mode)
 
     def _at(self, word: Word, path: str, mode: Mode) -> Iterator[Signal]:
-        told = shown(word.text.replace(HOLE, "…"))
+        readable = shown(word.text.replace(HOLE, "…"))
         match mode:
             case "read":
-                yield from self._ruled("read", word, path, told)
+                yield from self._ruled("read", word, path, readable)
                 if _REMOTE.match(word.text):
-                    yield Signal("network", told)
+                    yield Signal("network", readable)
                 if HOLE in path or word.variable:
-                    yield Signal("computed", f"reads {told}")
+                    yield Signal("computed", f"reads {readable}")
                 if path in _HOLDS_SECRETS or re.fullmatch(r"/(home|Users|proc)/[^/]+", path):
-                    yield Signal("broad", told)
+                    yield Signal("broad", readable)
                 elif outside(path) and not _SOFTWARE.match(path):
-                    yield Signal("look", f"reads {told}")
+                    yield Signal("look", f"reads {readable}")
             case "list":
                 yield from (
-                    Signal("look", told, rule.rule, "looks for secrets") for rule in self._rules("read", word, path)
+                    Signal("look", readable, rule.rule, "looks for secrets") for rule in self._rules("read", word, path)
                 )
             case "write":
-                yield from self._ruled("write", word, path, told)
-                yield from _written(path, told)
+                yield from self._ruled("write", word, path, readable)
+                yield from write_signs(path, readable)
             case "delete":
-                yield from self._ruled("write", word, path, told)
-                yield from _deleted(word, path, told)
+                yield from self._ruled("write", word, path, readable)
+                yield from deletion_signs(word, path, readable)
 
-    def _ruled(self, kind: Literal["read", "write"], word: Word, path: str, told: str) -> Iterator[Signal]:
+    def _ruled(self, kind: Literal["read", "write"], word: Word, path: str, readable: str) -> Iterator[Signal]:
         for rule in self._rules(kind, word, path):
-            yield Signal(rule.effect, told, rule.rule, rule.message)
+            yield Signal(rule.effect, readable, rule.rule, rule.message)
         if kind == "write":
             for rule in self.rules.file(path):
-                yield Signal(rule.effect, told, rule.rule, rule.message)
+                yield Signal(rule.effect, readable, rule.rule, rule.message)
 
     def _rules(self, kind: Literal["read", "write"], word: Word, path: str) -> Iterator[PatternRule]:
         yield from self.rules.of(kind, path)
@@ -127,22 +130,25 @@ class PathRater:
                     yield rule
 
 
-def _written(path: str, told: str) -> Iterator[Signal]:
+def write_signs(path: str, readable: str) -> Iterator[Signal]:
+    """What it means to write to a path, besides what rules say of it."""
     if HOLE in path:
-        yield Signal("computed", f"writes {told}")
+        yield Signal("computed", f"writes {readable}")
     elif outside(path):
-        yield Signal("outside", told)
+        yield Signal("outside", readable)
 
 
-def _deleted(word: Word, path: str, told: str) -> Iterator[Signal]:
+def deletion_signs(word: Word, path: str, readable: str) -> Iterator[Signal]:
+    """What it means to delete a path: all of a place, something outside, or who knows what."""
+    # As written and as resolved: ``src/..`` is all of the workspace, too.
     if _WHOLE.fullmatch(word.text) or _WHOLE.fullmatch(path):
-        yield Signal("destroy", f"deletes {told or path}")
+        yield Signal("destroy", f"deletes {readable or path}")
     elif outside(path):
-        yield Signal("destroy", f"deletes {told}, outside the workspace")
+        yield Signal("destroy", f"deletes {readable}, outside the workspace")
     elif path.startswith(HOLE):
-        yield Signal("destroy", f"deletes {told}, whatever that will be")
+        yield Signal("destroy", f"deletes {readable}, whatever that will be")
     elif not word.known:
-        yield Signal("computed", f"deletes {told}")
+        yield Signal("computed", f"deletes {readable}")
 
 
 def glob_expression(path: str) -> LinearPattern:
@@ -150,10 +156,10 @@ def glob_expression(path: str) -> LinearPattern:
 
     A command may hold any number of stars: a backtracking engine would try every way to share a name among them.
     """
-    made: list[str] = []
+    parts: list[str] = []
     n = 0
     while n < len(path):
-        c, first = path[n], not made or path[n - 1] == "/"
+        c, first = path[n], not parts or path[n - 1] == "/"
         close = path.find("]", n + 2) if c == "[" else -1
         if c == "*":
             while path[n + 1 : n + 2] == "*":
@@ -161,17 +167,17 @@ def glob_expression(path: str) -> LinearPattern:
             after = path[n + 1 : n + 2]
             n += first and after == "?"
             # Without look-ahead: a leading star is nothing, or begins with anything but a dot.
-            made.append("[^/]*" if not first else "[^./][^/]*" if after in {".", "?"} else "(?:[^./][^/]*)?")
+            parts.append("[^/]*" if not first else "[^./][^/]*" if after in {".", "?"} else "(?:[^./][^/]*)?")
         elif c == "?":
-            made.append("[^./]" if first else "[^/]")
+            parts.append("[^./]" if first else "[^/]")
         elif close > 0:
             inner = re.sub(r"([\\\[&|~])", r"\\\1", path[n + 1 : close])
-            made.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
+            parts.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
             n = close
         else:
-            made.append(".*" if c == HOLE else re.escape(c))
+            parts.append(".*" if c == HOLE else re.escape(c))
         n += 1
     try:
-        return linear("".join(made))
+        return linear("".join(parts))
     except ValueError:
         return linear("(?s).*")

@@ -106,6 +106,7 @@ class RiskPolicy(BaseModel):
         )
 
     def on_path(self, path: str) -> Iterator[Reason]:
+        # ``fnmatchcase``: ``fnmatch`` would follow the system that the server runs on.
         return (wish.reason for wish in self.tighten if wish.path and fnmatch.fnmatchcase(path, wish.path))
 
 
@@ -115,12 +116,12 @@ def read_policy(text: str) -> RiskPolicy:
     Raises:
         Refused: ``bad_rules`` with the line.
     """
-    found = numbered(text)
+    parsed = numbered(text)
     try:
-        return RiskPolicy.model_validate(found)
+        return RiskPolicy.model_validate(parsed)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise bad(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", line_of(found, first["loc"])) from error
+        raise bad(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", line_of(parsed, first["loc"])) from error
 
 
 def denials(risk: Risk) -> tuple[Reason, ...]:

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain import TIERS, Profile, Tier
+from domain import TIERS, Tier
+from domain.work import Profile
 from risk.executed import Executed, executed_files
 from risk.grammar import ProgramGrammar, Programs, default_programs
 from risk.yaml import LINE, bad, line_of, numbered
@@ -96,12 +97,13 @@ class Rules:
         """Return these rules and some more on commands, with the effects of a workspace's policy."""
         if not rules:
             return self
-        told: dict[str, Effect] = {
+        # Tiers of a policy hold in every setting: its author had no other in mind.
+        of_policy: dict[str, Effect] = {
             f"policy_{tier}": Effect.model_construct(sealed=tier, packages=tier, host=tier, message="", outward=False)
             for tier in TIERS
         }
         commands = (*self.by_kind.get("command", ()), *rules)
-        return replace(self, effects={**self.effects, **told}, by_kind={**self.by_kind, "command": commands})
+        return replace(self, effects={**self.effects, **of_policy}, by_kind={**self.by_kind, "command": commands})
 
     @cached_property
     def executed(self) -> tuple[Executed, ...]:
@@ -110,13 +112,13 @@ class Rules:
 
     def file(self, path: str) -> Iterator[PatternRule | Executed]:
         """Every rule on files that matches a path; the table adds its word only where none says the same."""
-        said: set[str] = set()
+        effects: set[str] = set()
         for rule in self.of("file", path):
-            said.add(rule.effect)
+            effects.add(rule.effect)
             yield rule
         for group in self.executed:
-            if group.effect not in said and path in group:
-                said.add(group.effect)
+            if group.effect not in effects and path in group:
+                effects.add(group.effect)
                 yield group
 
     def of(self, kind: Kind, text: str, language: str = "") -> Iterator[PatternRule]:
@@ -132,6 +134,7 @@ def checked_rule(rule: PatternRule, effects: Mapping[str, Effect]) -> PatternRul
     Raises:
         Refused: ``bad_rules`` with the rule's line.
     """
+    # When the file is read, not when the rule is first met: a rule that cannot work must not wait for the day.
     if rule.effect not in effects:
         raise bad(f"{rule.rule}: there is no effect {rule.effect!r}", rule.line)
     try:
@@ -153,15 +156,15 @@ def read_rules(text: str) -> Rules:
     Raises:
         Refused: ``bad_rules`` with the line of the first thing that is wrong.
     """
-    found = numbered(text)
+    parsed = numbered(text)
     try:
         # Lines stay where a model keeps them; a plain mapping of effects has no place for one.
-        effects = {key: entry for key, entry in (found.get("effects") or {}).items() if key != LINE}
-        file = _File.model_validate({**found, "effects": effects} if "effects" in found else found)
+        effects = {key: entry for key, entry in (parsed.get("effects") or {}).items() if key != LINE}
+        file = _File.model_validate({**parsed, "effects": effects} if "effects" in parsed else parsed)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise bad(f"{where}: {first['msg']}", line_of(found, first["loc"])) from error
+        raise bad(f"{where}: {first['msg']}", line_of(parsed, first["loc"])) from error
     grouped: dict[Kind, list[PatternRule]] = {}
     for rule in file.rules:
         grouped.setdefault(rule.kind, []).append(checked_rule(rule, file.effects))

@@ -47,6 +47,11 @@ class ShellRater:
         if self.depth > _DEEPEST or not self.effort.spent(1 + len(text) // _CHARS_PER_WORD):
             yield Signal("unread", "scripts within scripts within scripts", "shell.nested")
             return
+        if not self.effort.parsed(len(text)):
+            # Critical, not merely unread: padding must not keep what is worse than unread from being seen.
+            yield Signal("endless", "scripts that are too long together", "content.endless")
+            return
+        # A script may hold our own marks, and have text taken for braces.
         narrow, back = narrowed(MARKS.sub("\ufffd", text))
         silent = True
         for sign in self._script(narrow, sources):
@@ -59,6 +64,7 @@ class ShellRater:
         source = text.encode()
         root = Parser(self.language).parse(source).root_node
         script = read_script(root, constants(root), sources)
+        # The parser recovers from everything; what it skipped, bash may run.
         if root.has_error or surrounded(root, source):
             script.troubles.append("the shell's grammar has no place for some of it")
         yield from (Signal("unread", shown(trouble), "shell.unparsed") for trouble in dict.fromkeys(script.troubles))
@@ -70,11 +76,10 @@ class ShellRater:
         if _ENDLESS.search(text) and not _ENDS.search(text):
             yield Signal("run", "a loop", "shell.endless", "may never end")
         # Variables of the environment that are named like a secret, wherever they are used.
-        own = {made.name for made in script.assignments}
+        own = {assignment.name for assignment in script.assignments}
         for name in dict.fromkeys(_USED.findall(text)):
             if name not in own and SECRET_NAME.search(name):
                 yield Signal("private", f"${shown(name)}", "variable.secret")
-        yield from self._tests(script)
         # Relative paths may start in any folder that the script changes to.
         moves = [i.words for i in script.invocations if i.words and i.words[0].text in {"cd", "pushd"}]
         bases = dict.fromkeys(["", *(cd_goal(words[1:]) for words in moves)])
@@ -89,6 +94,7 @@ class ShellRater:
         for invocation in script.invocations:
             yield from judge.signs(invocation)
             yield from written_scripts(judge, invocation)
+        # The whole is at least high by now; a piece of it may be worse.
         if script.troubles:
             yield from self._fragments(text)
 
@@ -98,16 +104,16 @@ class ShellRater:
         yield from replace(self, depth=self.depth + 1).signs(text.replace(HOLE, "$_"), sources)
 
     def _variables(self, script: Script) -> Iterator[Signal]:
-        for made in script.assignments:
-            for rule in self.rules.of("variable", made.name):
-                yield Signal(rule.effect, made.name, rule.rule, rule.message)
-            if "$(" in made.value.text or "`" in made.value.text:
-                yield Signal("hidden", f"{made.name} holds commands", "shell.stored_command")
-            if (made.prefix or made.exported) and not any(self.rules.of("variable", made.name)):
-                yield Signal("setting" if made.name in self.rules.settings else "unknown", f"sets {made.name}")
-
-    def _tests(self, script: Script) -> Iterator[Signal]:
-        """The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted."""
+        for assignment in script.assignments:
+            for rule in self.rules.of("variable", assignment.name):
+                yield Signal(rule.effect, assignment.name, rule.rule, rule.message)
+            if "$(" in assignment.value.text or "`" in assignment.value.text:
+                yield Signal("hidden", f"{assignment.name} holds commands", "shell.stored_command")
+            if (assignment.prefix or assignment.exported) and not any(self.rules.of("variable", assignment.name)):
+                yield Signal(
+                    "setting" if assignment.name in self.rules.settings else "unknown", f"sets {assignment.name}"
+                )
+        # The shell evaluates ``a[$(id)]`` inside of tests and arithmetic even when it is quoted.
         if any("$(" in word.text or "`" in word.text for word in script.tests):
             yield Signal("hidden", "a command inside of an array's index", "shell.index")
 
@@ -117,6 +123,7 @@ class ShellRater:
             pieces = [piece.strip() for piece in text.split(separator)]
             for piece in pieces if 1 < len(pieces) <= 60 else ():  # noqa: PLR2004
                 if piece:
+                    # Four levels at once: pieces of pieces of pieces are enough.
                     yield from replace(self, depth=self.depth + 4).signs(piece)
 
 

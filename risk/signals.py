@@ -18,8 +18,8 @@ class Signal:
 
 def shown(text: str, size: int = SHOWN) -> str:
     """Make any text safe to print in a reason: nothing invisible, nothing that moves the cursor, one line."""
-    made = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: size + 1])
-    return made if len(text) <= size else f"{made[:size]}…"
+    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: size + 1])
+    return printable if len(text) <= size else f"{printable[:size]}…"
 
 
 def names(text: str) -> frozenset[str]:

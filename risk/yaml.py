@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import yaml
 
-from domain import Refused, YamlLoader, yaml_excess
+from domain import Refused
+from domain.text import YamlLoader, yaml_excess
 
 LINE = "__line__"
 
@@ -15,12 +16,13 @@ class _Numbered(YamlLoader):
     """Every mapping remembers where it started, and no key may be written twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        # PyYAML takes the last of two equal keys: a line far below would undo a rule.
         names = Counter(str(child.value) for child, _ in node.value if child.value != "<<")
         if twice := sorted(name for name, times in names.items() if times > 1):
             raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is written twice", node.start_mark)
-        made: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
-        made[LINE] = node.start_mark.line + 1
-        return made
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        mapping[LINE] = node.start_mark.line + 1
+        return mapping
 
 
 def bad(message: str, line: int | None = None) -> Refused:
@@ -44,15 +46,15 @@ def numbered(text: str) -> Mapping[str, Any]:
                 code="policy_invalid",
                 hint="Write it flat and without repetition; docs/risk.md describes the format.",
             )
-        found: object = yaml.load(text, Loader=_Numbered)  # noqa: S506  a safe loader that also counts lines
+        parsed: object = yaml.load(text, Loader=_Numbered)  # noqa: S506  a safe loader that also counts lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise bad(error.problem or "this is not YAML", mark.line + 1 if mark else None) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise bad(f"this is not YAML: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise bad("a mapping is needed at the top", 1)
-    return cast("Mapping[str, Any]", found)
+    return cast("Mapping[str, Any]", parsed)
 
 
 def line_of(found: object, where: tuple[int | str, ...]) -> int | None:

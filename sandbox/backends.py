@@ -58,6 +58,7 @@ class BackendEntry:
         """
         if not self.runtimes:
             return ""
+        # At start, with the name of the setting, and not as a refusal of the engine in the middle of a run.
         if asked_for and asked_for not in self.runtimes:
             raise Refused(
                 f"SIGNOFF_SANDBOX_RUNTIME={asked_for} is no runtime of {self.name}.",

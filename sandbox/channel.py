@@ -57,8 +57,8 @@ class PendingRequest:
             self.answer.exception()  # whoever waits gets it; nobody waiting is fine too
 
 
-class Channel:
-    """Requests and answers over a wire."""
+class RunnerChannel:
+    """Requests to the runner (PID 1 of a sandbox) and its answers, any number at once over one wire."""
 
     def __init__(self, wire: Wire, key: bytes) -> None:
         self._wire = wire
@@ -97,6 +97,7 @@ class Channel:
             SandboxLost: no answer within ``timeout_s``, or no answer any more.
         """
         number = next(self._numbers)
+        # Known before the first frame leaves: a refusal may come before the last one is sent.
         waiting = self._waiting[number] = PendingRequest(heard)
         try:
             async with asyncio.timeout(timeout_s):
@@ -104,6 +105,7 @@ class Channel:
                     await self._send(frame)
                 return await waiting.answer
         except TimeoutError as error:
+            # PID 1 ends every command in time by itself: one that says nothing is frozen or gone.
             self.lose(f"no answer within {timeout_s:.0f} s")
             raise self._error() from error
         except asyncio.CancelledError:
@@ -162,10 +164,14 @@ class Channel:
 
     def _take(self, header: dict[str, Any], payload: bytes) -> None:
         if header["ev"] == "hello":
-            if not self._hello.cancelled():  # whoever waited for it may have given up
-                self._hello.set_result(header)
+            if self._hello.cancelled():  # whoever waited for it may have given up
+                return
+            if self._hello.done():
+                raise BrokenFrame("a second greeting")
+            self._hello.set_result(header)
             return
         if header["ev"] == "net":
+            # PID 1 opens its port when we ask it to, so a sealed sandbox has nothing to send here.
             if self.on_net is None:
                 raise BrokenFrame("a connection that nobody allowed")
             self.on_net(header, payload)

@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from domain import CommandRun, Profile, value
+from domain import CommandRun, value
+from domain.work import Profile
 
 REPO = "/work/repo"
 """Where the checkout lies inside every sandbox."""

@@ -23,24 +23,32 @@ SAFE: Mapping[str, str] = {
     "core.fsmonitor": "false",
     "core.untrackedCache": "false",
     "core.attributesFile": "/dev/null",
+    # A program that git runs in repositories whose objects are borrowed; this one prints no refs.
     "core.alternateRefsCommand": "true",
+    # Files of theirs that only make git faster, and that it would have to believe.
     "core.commitGraph": "false",
     "core.multiPackIndex": "false",
     "core.quotePath": "false",
+    # Larger blobs are streamed, not held in memory to look for deltas.
     "core.bigFileThreshold": "32m",
     "diff.external": "",
     "gc.auto": "0",
     "core.fsyncMethod": "writeout-only",
     "maintenance.auto": "false",
+    # ``ext::sh -c …`` is an address that is a command.
     "protocol.ext.allow": "never",
     "submodule.recurse": "false",
+    # Only folders of our own are opened, whoever owns the files in them.
     "safe.directory": "*",
 }
 QUIET: Mapping[str, str] = {
     "GIT_TERMINAL_PROMPT": "0",
+    # Answers with nothing, where nobody sits to be asked.
     "GIT_ASKPASS": "true",
     "GIT_OPTIONAL_LOCKS": "0",
+    # ``refs/replace`` would show other bytes under the id of a commit.
     "GIT_NO_REPLACE_OBJECTS": "1",
+    # In a partial clone, git would fetch what is missing from wherever its configuration says.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ATTR_NOSYSTEM": "1",
     "LC_ALL": "C",
@@ -67,6 +75,7 @@ _ELSEWHERE = (
 )
 """Variables that point git somewhere else, as when Signoff itself is started by a hook."""
 _USER = ("env", *(part for name in _ELSEWHERE for part in ("-u", name)), *(f"{k}={v}" for k, v in QUIET.items()))
+# Limits in the child itself: they hold when we have been killed and can end nothing any more.
 _BOUNDED = 'ulimit -f "$1"; s=$2; shift 2; command -v timeout >/dev/null && exec timeout -k 5 "$s" "$@"; exec "$@"'
 SECONDS = 300.0
 """As long as a command may take that nobody gave another limit."""
@@ -126,11 +135,11 @@ async def git(
     if as_user:
         command = [*_USER, *(f"{name}={text}" for name, text in more.items()), *command]
     env = None if as_user else {**QUIET, **ALONE, **more}
-    code, out, said = await run_bounded(command, env=env, stdin=stdin, seconds=seconds, most=most)
+    code, out, complaint = await run_bounded(command, env=env, stdin=stdin, seconds=seconds, most=most)
     if code is None:
-        raise GitStopped(args, -1, f"It took more than {seconds:g} s or printed more than {most >> 20} MB. {said}")
+        raise GitStopped(args, -1, f"It took more than {seconds:g} s or printed more than {most >> 20} MB. {complaint}")
     if code:
-        raise GitFailed(args, code, said)
+        raise GitFailed(args, code, complaint)
     return out
 
 
@@ -159,13 +168,13 @@ async def run_bounded(
         start_new_session=True,
         limit=1 << 20,
     )
-    out, said = bytearray(), bytearray()
+    out, complaint = bytearray(), bytearray()
     try:
         async with asyncio.timeout(seconds):
             await asyncio.gather(
                 _feed(process.stdin, stdin),
                 _read(process.stdout, out, most, refuse=True),
-                _read(process.stderr, said, _ERRORS, refuse=False),
+                _read(process.stderr, complaint, _ERRORS, refuse=False),
             )
             code: int | None = await process.wait()
     except (TimeoutError, _TooMuchError):
@@ -176,7 +185,7 @@ async def run_bounded(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return code, bytes(out), said.decode(errors="replace")
+    return code, bytes(out), complaint.decode(errors="replace")
 
 
 class _TooMuchError(Exception):
@@ -209,6 +218,7 @@ def create(folder: Path) -> None:
     for part in ("objects/info", "objects/pack", "refs/heads"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n", encoding="ascii")
+    # HEAD last: with it, the folder counts as made.
     (folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
 
 
@@ -233,6 +243,7 @@ def write_object(folder: Path, kind: Literal["blob", "commit", "tree"], data: by
     path = folder / "objects" / name[:2] / name[2:]
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
+        # Renamed when it is whole: neither a reader nor a crash sees half an object.
         part = path.with_name(f"{path.name}.part")
         part.write_bytes(zlib.compress(whole, 1))
         part.replace(path)
@@ -279,11 +290,11 @@ class TreeEntry:
 
 def contents(printed: bytes, asked: Iterable[str]) -> dict[str, bytes]:
     """Read what ``cat-file --batch`` printed: by what was asked for, all of which is there. Pure."""
-    found: dict[str, bytes] = {}
+    by_name: dict[str, bytes] = {}
     at = 0
     for name in asked:
         head = printed.index(b"\n", at)
         size = int(printed[at:head].rsplit(b" ", 1)[-1])
-        found[name] = printed[head + 1 : head + 1 + size]
+        by_name[name] = printed[head + 1 : head + 1 + size]
         at = head + size + 2
-    return found
+    return by_name

@@ -31,9 +31,9 @@ class Packs:
         """Pack what ``wants`` (commits without their history, trees) need beyond ``haves`` (trees)."""
         question = " ".join([*sorted(set(wants)), "^", *sorted(set(haves))])
         name = f"pack-{hashlib.sha1(question.encode(), usedforsecurity=False).hexdigest()}"
-        kept = folder / "packs" / name
-        if not kept.with_suffix(".idx").exists():
-            kept.parent.mkdir(exist_ok=True)
+        target = folder / "packs" / name
+        if not target.with_suffix(".idx").exists():
+            target.parent.mkdir(exist_ok=True)
             names = await git(
                 folder,
                 "rev-list",
@@ -43,14 +43,15 @@ class Packs:
                 *wants,
                 *(f"^{have}" for have in haves),
             )
-            with tempfile.TemporaryDirectory(dir=kept.parent) as place:
+            with tempfile.TemporaryDirectory(dir=target.parent) as place:
                 # What is there already is copied as it is: no new deltas are searched for.
-                said = await git(folder, "pack-objects", "-q", "--window=0", f"{place}/pack", stdin=names)
-                made = Path(place) / f"pack-{said.decode().strip()}"
-                made.with_suffix(".pack").replace(kept.with_suffix(".pack"))
-                made.with_suffix(".idx").replace(kept.with_suffix(".idx"))
+                printed = await git(folder, "pack-objects", "-q", "--window=0", f"{place}/pack", stdin=names)
+                written = Path(place) / f"pack-{printed.decode().strip()}"
+                # The index last: with it, a pack counts as made.
+                written.with_suffix(".pack").replace(target.with_suffix(".pack"))
+                written.with_suffix(".idx").replace(target.with_suffix(".idx"))
         data, index = await asyncio.to_thread(
-            lambda: (kept.with_suffix(".pack").read_bytes(), kept.with_suffix(".idx").read_bytes())
+            lambda: (target.with_suffix(".pack").read_bytes(), target.with_suffix(".idx").read_bytes())
         )
         return Pack(name, data, index)
 
@@ -62,7 +63,7 @@ async def take_in(folder: Path, pack: bytes, most: int = MOST) -> None:
         Exhausted: ``store_full``.
         GitFailed, TimeoutError: it is not sound.
     """
-    used = sum(kept.stat().st_size for kept in (folder / "objects" / "pack").glob("*.pack"))
+    used = sum(each.stat().st_size for each in (folder / "objects" / "pack").glob("*.pack"))
     if used + len(pack) > most:
         raise Exhausted(
             f"The snapshots of this run take {used >> 20} MB.",
@@ -70,4 +71,5 @@ async def take_in(folder: Path, pack: bytes, most: int = MOST) -> None:
             hint="Let commands write less: what is ignored by git is kept, too.",
         )
     async with asyncio.timeout(_UNPACK_S):
+        # Objects that git's fsck would not take are refused here; ``--fix-thin`` adds the bases that were left out.
         await git(folder, "index-pack", "--strict", "--fix-thin", "--stdin", f"--max-input-size={MAX_PACK}", stdin=pack)

@@ -31,7 +31,7 @@ def inside_repo(path: str) -> str:
         Refused: ``path_refused`` for an absolute path, one with ``..``, and anything of git's own.
     """
     plain = normpath(path) if path else ""
-    git = any(_is_git(part) for part in plain.split("/"))
+    git = any(is_git_name(part) for part in plain.split("/"))
     raw = plain.encode(errors="surrogatepass")
     if (
         plain in {"", "."}
@@ -40,6 +40,7 @@ def inside_repo(path: str) -> str:
         or ".." in path.split("/")
         or "\0" in path
         or git
+        # A lone surrogate has no bytes in UTF-8, so it could be neither stored nor signed.
         or any("\ud800" <= char <= "\udfff" for char in plain)
         or len(raw) > _LONGEST_PATH
         or max(map(len, raw.split(b"/"))) > _LONGEST_NAME
@@ -48,7 +49,9 @@ def inside_repo(path: str) -> str:
     return plain
 
 
-def _is_git(part: str) -> bool:
+def is_git_name(part: str) -> bool:
     """True for what any file system takes for git's own folder (git's ``fsck`` calls it hasDotgit)."""
+    # NTFS takes ``.git::$INDEX_ALLOCATION`` and ``git~1`` for ``.git`` and drops dots and blanks at the end
+    # (CVE-2019-1352).
     names = (name.partition(":")[0] for name in _UNSEEN.sub("", part).lower().split("\\"))
     return any(name.rstrip(". ") in {".git", "git~1"} for name in names)

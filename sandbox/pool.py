@@ -91,6 +91,7 @@ class Pool:
             return await self._backend.lease(spec, run=run)
         try:
             await sandbox.permit(spec.profile, run=run)
+        # Cancelled or refused at this moment, it belongs to nobody who would close it.
         except BaseException:
             self._do(sandbox.close())
             raise
@@ -139,6 +140,7 @@ class Pool:
             if time.monotonic() - warm.since < self._idle_s and await self._answers(warm):
                 return warm.sandbox
             self._do(warm.sandbox.close())
+        # All that is being started is spoken for: to wait would take longer than to start one.
         if len(shelf.starting) <= len(shelf.waiting):
             return None
         waiting: asyncio.Future[Sandbox | None] = asyncio.get_running_loop().create_future()
@@ -170,6 +172,7 @@ class Pool:
         finally:
             me = asyncio.current_task()
             shelf.starting = {task for task in shelf.starting if task is not me}
+            # Also when this was cancelled: who waits has to hear that nothing will come.
             if sandbox is None:
                 shelf.hand_over(None)
         if sandbox is not None and not shelf.hand_over(sandbox):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from domain import json_value, python_tree
+from domain.text import json_value, python_tree
 
 GROUPS = frozenset(("test", "tests", "testing", "dev", "develop", "development", "ci"))
 """Optional groups that tests usually need."""
@@ -43,23 +43,23 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
         ValueError: a manifest cannot be read; the message names it.
     """
-    found: list[str] = []
+    lines_read: list[str] = []
     for path, text in sorted(manifests.items()):
         try:
             if path == "pyproject.toml":
                 if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
                     raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")  # noqa: TRY301
-                found += _pyproject(tomllib.loads(text))
+                lines_read += pyproject_requirements(tomllib.loads(text))
             elif path == "setup.cfg":
-                found += _setup(text)
+                lines_read += setup_cfg_requirements(text)
             elif path == "setup.py":
-                found += _setup_call(text)
+                lines_read += setup_py_requirements(text)
             else:
                 lines = text.replace("\\\n", " ").splitlines()
-                found += [re.sub(r"(^|\s)#.*|\s--?\w.*", "", line) for line in lines]
+                lines_read += [re.sub(r"(^|\s)#.*|\s--?\w.*", "", line) for line in lines]
         except (ValueError, configparser.Error, AttributeError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: {error}") from error
-    stripped = (each.strip() for each in found)
+    stripped = (each.strip() for each in lines_read)
     # A line break in a requirement would be a line of its own for pip, and could name another index.
     return tuple(dict.fromkeys(each for each in stripped if each.isprintable() and _REQUIREMENT.match(each)))
 
@@ -78,7 +78,8 @@ def declared_packages(manifests: Mapping[str, str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
+def pyproject_requirements(parsed: dict[str, Any]) -> Iterator[str]:
+    """Of the project, of its optional groups that tests need, and of its dependency groups (PEP 621, PEP 735)."""
     project = parsed.get("project", {})
     yield from project.get("dependencies", [])
     for name, group in project.get("optional-dependencies", {}).items():
@@ -96,9 +97,11 @@ def _pyproject(parsed: dict[str, Any]) -> Iterator[str]:
                     waiting.append(included)
 
 
-def _setup(text: str) -> Iterator[str]:
+def setup_cfg_requirements(text: str) -> Iterator[str]:
+    """What a setup.cfg says for setuptools. Raises ``ValueError`` for one that is too long to be read."""
     if text.count("\n") > _MOST_LINES:
         raise ValueError(f"it has more than {_MOST_LINES:,} lines")
+    # No interpolation: a ``%`` in a version would be an error, and a value could name any other.
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.read_string(_BLANKS.sub(" ", text))
     yield from parsed.get("options", "install_requires", fallback="").splitlines()
@@ -108,7 +111,7 @@ def _setup(text: str) -> Iterator[str]:
                 yield from lines.splitlines()
 
 
-def _setup_call(text: str) -> Iterator[str]:
+def setup_py_requirements(text: str) -> Iterator[str]:
     """What the call of ``setup`` gives as literals; a program is not run to learn more."""
     tree = python_tree(text)
     if tree is None:

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from domain import LeftOut, value
+from domain import value
+from domain.evidence import LeftOut
 
 
 @value

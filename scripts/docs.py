@@ -120,9 +120,9 @@ def retention() -> str:
     """One row for each table and each entry of the data directory."""
     from service.retention import FILES, TABLES  # noqa: PLC0415
 
-    def rows(heading: str, kept: Any) -> list[str]:
+    def rows(heading: str, entries: Any) -> list[str]:
         head = [f"| {heading} | belongs to | is kept | deleted by |", "|---|---|---|---|"]
-        return head + [f"| `{each.name}` | {each.whose} | {each.lives} | {each.deleted_by} |" for each in kept]
+        return head + [f"| `{each.name}` | {each.whose} | {each.lives} | {each.deleted_by} |" for each in entries]
 
     return "\n".join([*rows("in the data directory", FILES), "", *rows("table", TABLES)])
 
@@ -141,9 +141,9 @@ def schema(name: str) -> str:
     from models.policy import ModelPolicy  # noqa: PLC0415
     from models.routing.catalogue import CatalogueFile  # noqa: PLC0415
 
-    made = TypeAdapter({"catalogue": CatalogueFile, "policy": ModelPolicy}[name]).json_schema()
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    document = TypeAdapter({"catalogue": CatalogueFile, "policy": ModelPolicy}[name]).json_schema()
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 SCHEMAS = {"docs/schemas/catalogue.json": "catalogue", "docs/schemas/policy.json": "policy"}

@@ -73,8 +73,8 @@ def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 
 
 def comments(text: str) -> list[str]:
-    found = tokenize.generate_tokens(io.StringIO(text).readline)
-    return [token.string for token in found if token.type == tokenize.COMMENT]
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
 def switches_off(text: str) -> int:
@@ -95,13 +95,13 @@ def figures_of(paths: Iterable[Path]) -> Figures:
     for path in paths:
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        told = [each for each in comments(text) if not any(word in each for word in _FOR_TOOLS)]
+        comments_for_readers = [each for each in comments(text) if not any(word in each for word in _FOR_TOOLS)]
         total += Figures(
             modules=1,
             lines=text.count("\n"),
             functions=sum(1 for _ in functions(tree)),
             once=len(used_once(tree)),
-            comments=len(told),
+            comments=len(comments_for_readers),
             switched_off=switches_off(text),
         )
     return total

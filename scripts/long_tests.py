@@ -19,8 +19,8 @@ def long_tests(lines: Iterable[str]) -> list[str]:
     """Names of test functions, from what ``pytest --durations=0`` prints."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for line in lines:
-        if found := _LINE.match(line):
-            seconds[found["test"]] += float(found["seconds"])
+        if match := _LINE.match(line):
+            seconds[match["test"]] += float(match["seconds"])
     return sorted(test for test, taken in seconds.items() if taken > LONG_S)
 
 

@@ -39,8 +39,8 @@ def skeleton(char: str) -> str:
     ask(ctypes.c_void_p(checker), 0, char.encode(), -1, room, len(room), ctypes.byref(failed))
     if failed.value > 0:
         sys.exit(f"ICU has no skeleton for U+{ord(char):04X}: error {failed.value}")
-    made = room.value.decode()
-    return "m" if made == "rn" else made
+    text = room.value.decode()
+    return "m" if text == "rn" else text
 
 
 @cache
@@ -95,7 +95,7 @@ def characters() -> Iterator[str]:
 
 def main() -> None:
     chars, classes = list(characters()), Classes()
-    skeletons = {char: made for char in chars if (made := skeleton(char)) != char}
+    skeletons = {char: skeleton_ for char in chars if (skeleton_ := skeleton(char)) != char}
     for char in chars:
         if len(folded := char.casefold()) == 1 and folded != char:
             classes.join(char, folded)

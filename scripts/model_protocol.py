@@ -8,8 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from domain import CodeChange, Plan, Review, Scores
-from models.clients.structured import schema_of
+from domain import CodeChange, Plan, Review
+from domain.change import Scores
+from models.clients.contract import schema_of
 
 PAGE = ROOT / "docs" / "model-protocol.md"
 ANSWERS = (Plan, CodeChange, Review, Scores)
@@ -19,9 +20,9 @@ def updated(page: str) -> str:
     """Return the page with the schemas as they are now."""
     for answer in ANSWERS:
         form = schema_of(answer)
-        told = f"```json\n{json.dumps(form.strict_schema, indent=2)}\n```"
+        text = f"```json\n{json.dumps(form.strict_schema, indent=2)}\n```"
         part = re.compile(rf"(<!-- schema: {form.name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page = part.sub(lambda found, told=told: f"{found[1]}{told}\n{found[2]}", page)
+        page = part.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", page)
     return page
 
 

@@ -5,5 +5,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh studio
-# Opening the house reads its keys, prompts and tables from disk; on one person's machine that may block.
+# Opening the application reads its keys, prompts and tables from disk; on one person's machine that may block.
 exec .venv-studio/bin/langgraph dev --allow-blocking "$@"

@@ -27,14 +27,14 @@ BEGIN, END = "<!-- attacks: begin -->", "<!-- attacks: end -->"
 
 async def results(spec: Spec, address: str | None = None) -> list[Result]:
     backend = Docker(base_url=address)
-    found: list[Result] = []
+    checks: list[Result] = []
     try:
         async for result in assail(ATTACKS, docker_arena(backend, spec)):
             print(f"{spec.runtime} {result.outcome:7} {result.name} {result.detail}", flush=True)
-            found.append(result)
+            checks.append(result)
     finally:
         await backend.close()
-    return found
+    return checks
 
 
 def on_gvisor() -> list[Result]:
@@ -67,14 +67,14 @@ def outcome(result: Result) -> str:
 def main() -> int:
     page = PAGE.read_text(encoding="utf-8")
     there = dict(re.findall(r"^\| `(\w+)` \| .+ \| \w+ \| (\w+) \|$", page, re.MULTILINE))
-    found = asyncio.run(results(Spec()))
+    results_ = asyncio.run(results(Spec()))
     if os.geteuid() == 0:
         there = {result.name: outcome(result) for result in on_gvisor()}
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    made = table(found, there, f"{datetime.now(UTC):%Y-%m-%d}")
+    made = table(results_, there, f"{datetime.now(UTC):%Y-%m-%d}")
     PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}", encoding="utf-8")
-    good = all(r.outcome == "held" for r in found) and set(there.values()) <= {"held", "inside"}
+    good = all(r.outcome == "held" for r in results_) and set(there.values()) <= {"held", "inside"}
     return 0 if good else 1
 
 

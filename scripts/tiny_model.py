@@ -63,17 +63,17 @@ def texts() -> Iterator[str]:
 
 def tokenizer(folder: Path) -> list[str]:
     """Train a byte-level BPE: any text can be written with it. Returns its tokens."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+    tokenizer_ = Tokenizer(models.BPE())
+    tokenizer_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer_.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    made.train_from_iterator(texts(), trainer)
-    made.save(str(folder / "tokenizer.json"))
+    tokenizer_.train_from_iterator(texts(), trainer)
+    tokenizer_.save(str(folder / "tokenizer.json"))
     _write(
         folder / "tokenizer_config.json",
         tokenizer_class="PreTrainedTokenizerFast",
@@ -83,7 +83,7 @@ def tokenizer(folder: Path) -> list[str]:
         model_max_length=CONTEXT,
         clean_up_tokenization_spaces=False,
     )
-    return [made.id_to_token(number) or "" for number in range(made.get_vocab_size())]
+    return [tokenizer_.id_to_token(number) or "" for number in range(tokenizer_.get_vocab_size())]
 
 
 def weights(folder: Path, words: list[str]) -> None:

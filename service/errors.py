@@ -2,7 +2,8 @@
 
 from typing import ClassVar, Final, Literal
 
-from domain import Conflict, Forbidden, Missing, Refused, Unauthenticated, Unprocessable
+from domain import Refused
+from domain.errors import Conflict, Forbidden, Missing, Unauthenticated, Unprocessable
 
 
 class WrongMethod(Refused):

@@ -32,6 +32,7 @@ EXPIRE_EVERY = 10
 RETAIN_EVERY = 600
 ROUND_S = 600.0
 """The longest a round may take."""
+# A number of ours; migrations have the one before it.
 _LOCK = text("SELECT pg_try_advisory_xact_lock(5146300302)")
 _DELETED = exists().where(THREADS.c.id == RUNS.c.id, THREADS.c.org == RUNS.c.org, THREADS.c.deleted_at.is_not(None))
 """Waking such a run is refused, and one that is refused would hold up everything behind it."""
@@ -41,7 +42,7 @@ WITNESS_EVERY = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """Walks round the office once a second. Everything it finds is in the rows: no message can get lost."""
+    """Looks once a second. Everything it finds is in the rows: no message can get lost."""
 
     engine: AsyncEngine
     ballots: Ballots
@@ -56,6 +57,7 @@ class Maintenance:
     async def take_up(self) -> None:
         """Go on with everything that was not finished when the last process ended."""
         await self.dispatch.start()
+        # ``serve`` is the name of every embedded server (``wiring.server``): what a killed one held waits for no lease.
         await self._recover(of="serve")
 
     async def walk(self) -> None:
@@ -71,9 +73,9 @@ class Maintenance:
                     if mine and number % RETAIN_EVERY == RETAIN_EVERY - 1:
                         await self.retention.sweep()
             except SignoffError as error:  # a database that does not answer now will be asked again
-                structlog.get_logger("signoff.rounds").warning("round failed", code=error.stable_code)
+                structlog.get_logger("signoff.maintenance").warning("round failed", code=error.stable_code)
             except Exception:  # noqa: BLE001  the boundary: whatever broke, the next round is walked
-                structlog.get_logger("signoff.rounds").exception("round broke")
+                structlog.get_logger("signoff.maintenance").exception("round broke")
             number += 1
             await asyncio.sleep(EVERY_S)
 
@@ -89,6 +91,7 @@ class Maintenance:
         at_work = exists().where(TURNS.c.thread == RUNS.c.id, TURNS.c.status.in_(OPEN))
         query = select(RUNS.c.id, RUNS.c.org).where(RUNS.c.status == "interrupted", ~asking, ~at_work, ~_DELETED)
         async with reading(self.engine) as conn:
+            # The others come in the next rounds.
             answered = [(row.id, row.org) for row in await conn.execute(query.limit(100))]
         for run, org in answered:
             await self.submission.wake(run, org, because="decided")
@@ -110,5 +113,6 @@ class Maintenance:
         if self.engine.dialect.name != "postgresql":
             yield True
             return
+        # The lock ends with its transaction, so also with a process that dies in the middle of a round.
         async with reading(self.engine, within_s=ROUND_S) as conn:
             yield bool((await conn.execute(_LOCK)).scalar())

@@ -12,7 +12,8 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from approvals import visible
-from domain import Ending, Proof, Spent
+from domain import Ending, Spent
+from domain.evidence import Proof
 from models.wrappers import RoutingDecision
 from service.runs.runs import Run, RunState
 
@@ -43,6 +44,7 @@ def as_json(standing: RunState) -> dict[str, Any]:
     run, values = standing.run, standing.values
     ending = run.ending or values.get("ending") or Ending(status="failed")
     delivered, chosen, snapshot = values.get("delivered"), values.get("choices", ()), values.get("snapshot")
+    # While it waits, what an earlier stretch of work came to is not how it ends.
     decided = run.status not in {"interrupted", "running", "pending"}
     return {
         "run": run.id,
@@ -94,6 +96,7 @@ def _proof(proof: Proof | None) -> dict[str, Any] | None:
         "ended": proof.run.ended,
         "passed": report.passed if report else None,
         "failed": (report.failed + report.errors) if report else None,
+        # Nothing else counts as a proof.
         "clean_checkout": True,
         "red_first": proof.red_first,
         "base": None
@@ -144,5 +147,6 @@ def asked(decisions: Sequence[RoutingDecision], console: Console) -> None:
 
 def diff_view(diff: str) -> Syntax:
     """A diff in the terminal's own colours; object ids are shortened as git does."""
+    # Full ids are there for ``git apply``; a reader needs ten characters.
     short = re.sub(r"^(index [0-9a-f]{10})[0-9a-f]*\.\.([0-9a-f]{10})[0-9a-f]*", r"\1..\2", diff, flags=re.MULTILINE)
     return Syntax(harmless(short.rstrip("\n")), "diff", theme="ansi_dark", background_color="default", word_wrap=True)

@@ -26,7 +26,7 @@ from domain import value
 from models import MODEL_TABLES
 from sandbox import Store
 from service.auth.api_keys import KEYS, MODES
-from service.auth.directory import MEMBERS
+from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES, outdated
 from service.runs.dispatcher import Dispatcher
 from service.runs.event_log import EVENTS
@@ -146,6 +146,12 @@ TABLES = (
         past=lambda at: and_(KEYS.c.kind == "st", KEYS.c.expires_at < at.before),
     ),
     Kept(MEMBERS, "organisation", "until it is removed", "`DELETE /v1/members/{subject}`"),
+    Kept(
+        SERVICE_ACCOUNTS,
+        "organisation",
+        "until it is removed: its name stays taken",
+        "`DELETE /v1/members/{subject}`",
+    ),
     Kept(MODES, "organisation", "for good: whether four eyes are in force", "nothing"),
     Kept(ITEMS, "organisation", "until its client deletes it", "`DELETE /store/items`"),
     Kept(RATES, "installation", "three minutes", past=lambda at: outdated(at.now.timestamp())),
@@ -192,6 +198,7 @@ class Retention:
     async def delete(self, thread: Thread) -> None:
         """Stop what works on a thread and hide it; ``sweep`` erases it when the days are over."""
         for turn in reversed(await self.turns.unfinished(thread.id)):
+            # From the newest on: one that waits must not begin because the one before it ended.
             await self.dispatch.stop(turn, "interrupt", "deleted")
         await self.threads.bury(thread.id, now=self.clock())
 
@@ -199,10 +206,10 @@ class Retention:
         """Remove what is due; how many threads that were."""
         now = self.clock()
         at = Cutoff(now=now, before=now - self.keep)
-        for kept in TABLES:
-            if kept.past is not None and isinstance(kept.what, Table):
+        for entry in TABLES:
+            if entry.past is not None and isinstance(entry.what, Table):
                 async with writing(self.engine) as conn:  # each by itself: a long one takes no other one back
-                    await conn.execute(delete(kept.what).where(kept.past(at)))
+                    await conn.execute(delete(entry.what).where(entry.past(at)))
         await self.dispatch.drop_ended(math.ceil(self.keep / timedelta(hours=1)))
         await self._drop_unknown_traces(at.before)
         at_work = exists().where(RUNS.c.id == THREADS.c.id, RUNS.c.lease_until > now)
@@ -211,6 +218,7 @@ class Retention:
             threads = [(str(row.id), str(row.org)) for row in await conn.execute(due.limit(AT_ONCE))]
         for thread, org in threads:
             await self.erase(thread, org)
+        # What was overwritten still stands in the log's older pages.
         for file in self.home.glob("*.db") if threads else ():
             await asyncio.to_thread(empty_log, file)
         return len(threads)
@@ -222,9 +230,9 @@ class Retention:
         if self.checkpoints is not None:
             await self.checkpoints.adelete_thread(thread)
         async with erasing(self.engine) as conn:
-            for kept in TABLES:
-                if kept.of_thread is not None and isinstance(kept.what, Table):
-                    await conn.execute(delete(kept.what).where(kept.of_thread(thread, org)))
+            for entry in TABLES:
+                if entry.of_thread is not None and isinstance(entry.what, Table):
+                    await conn.execute(delete(entry.what).where(entry.of_thread(thread, org)))
 
     async def _drop_unknown_traces(self, before: datetime) -> None:
         """Traces that no row leads to any more: earlier versions left them when they erased a thread."""

@@ -49,6 +49,7 @@ class Reporting(BaseSettings):
 
 def _address(text: str) -> str:
     """An address as it is compared and shown: nothing around it, no slash at its end, nobody's password in it."""
+    # An address is shown in logs, spans and routes.
     if "@" in urlsplit(text).netloc:
         raise ValueError("it has a user or a password in it; a key is set with SIGNOFF_MODEL_API_KEY")
     return text.strip().rstrip("/")
@@ -61,17 +62,13 @@ Place = Annotated[str, AfterValidator(_address)]
 CoderDialect = Literal["auto", "tools", "text", "single"]
 
 
-def _home() -> Path:
-    return Path.home() / ".local" / "share" / "signoff"
-
-
 class Settings(Reporting):
     """Every setting, its default and its meaning; ``docs/configuration.md`` is made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIGNOFF_", env_file=None, extra="ignore", frozen=True)
 
     home: Path = Field(
-        default_factory=_home,
+        default_factory=lambda: Path.home() / ".local" / "share" / "signoff",
         description="Folder of the database, the content store, the keys and the traces. Several servers share one.",
     )
     database_url: SecretStr | None = Field(
@@ -259,16 +256,17 @@ class Settings(Reporting):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        kept = (
+        fields = (
             self.model_api_key,
             *self.model_keys.values(),
             self.otlp_headers,
             self.langfuse_secret_key,
             self.key_pepper,
         )
+        # What the percent signs of the URL stand for; the redactor knows the other spellings.
         password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
-        said = tuple(secret.get_secret_value() for secret in kept if secret and secret.get_secret_value())
-        return (*said, unquote(password)) if password else said
+        values = tuple(secret.get_secret_value() for secret in fields if secret and secret.get_secret_value())
+        return (*values, unquote(password)) if password else values
 
 
 def read_settings() -> Settings:

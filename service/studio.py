@@ -21,6 +21,7 @@ async def checkpointer() -> AsyncGenerator[BaseCheckpointSaver[str]]:
     """Paused approvals must outlive the server: its own in-memory saver loses them."""
     settings = read_settings()
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A file of its own: the server's threads are not runs of ours.
     async with AsyncSqliteSaver.from_conn_string(str(settings.home / "studio.db")) as saver:
         saver.serde = serializer()
         yield saver
@@ -28,6 +29,6 @@ async def checkpointer() -> AsyncGenerator[BaseCheckpointSaver[str]]:
 
 @asynccontextmanager
 async def graph() -> AsyncGenerator[CodingGraph]:
-    """Open the house for one request of the server, and give out the graph."""
+    """Open the application for one request of the server, and give out its graph."""
     async with open_application(read_settings(), served_to=local_user()) as application:
         yield application.engine.graph

@@ -52,17 +52,17 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
     if not text:
         return None
     hours = {"h": 1, "d": 24, "w": 168}.get(text[-1])
-    if hours and text[:-1].isdecimal() and len(text) < 8:  # noqa: PLR2004  nobody means millennia
-        return now - timedelta(hours=hours * int(text[:-1]))
     try:
-        found = datetime.fromisoformat(text)
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        found.astimezone(UTC)
-    except (ValueError, OverflowError):  # the year 1 somewhere east is before time began in Greenwich
+        if hours and text[:-1].isdecimal() and len(text) < 8:  # noqa: PLR2004  longer ones are no number for ``int``
+            return now - timedelta(hours=hours * int(text[:-1]))
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # before the year 1, here or, for a time somewhere east, in Greenwich
         raise Refused(
             f"{text!r} is no time.", code="option_invalid", hint="Use 24h, 7d, 2026-11-01 or 2026-11-01T12:00:00+00:00."
         ) from None
-    return found
+    return moment
 
 
 def grouped(by: str) -> GroupBy:
@@ -81,7 +81,7 @@ async def used(
 
 
 def document(
-    found: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Period, org: str | None
+    summary: UsageReport, catalogue: Catalogue, *, by: GroupBy, during: Period, org: str | None
 ) -> dict[str, Any]:
     """Usage as JSON; money as text, so that nothing is rounded."""
     return {
@@ -89,18 +89,18 @@ def document(
         "org": org,
         "since": during.since.isoformat() if during.since else None,
         "until": during.until.isoformat() if during.until else None,
-        "rows": [row(each, catalogue) for each in found.rows],
+        "rows": [row(each, catalogue) for each in summary.rows],
         "total": {
-            "calls": sum(each.calls for each in found.rows),
-            "failed": sum(each.failed for each in found.rows),
-            "from_cache": sum(each.from_cache for each in found.rows),
-            "tokens_in": sum(each.tokens_in for each in found.rows),
-            "tokens_out": sum(each.tokens_out for each in found.rows),
-            "tokens_cached": sum(each.tokens_cached for each in found.rows),
-            "cost": money(found.cost),
-            "premium_cost": money(found.premium_cost),
-            "saved": money(found.saved),
-            "prefix_cache_share": round(found.cached_share, 4),
+            "calls": sum(each.calls for each in summary.rows),
+            "failed": sum(each.failed for each in summary.rows),
+            "from_cache": sum(each.from_cache for each in summary.rows),
+            "tokens_in": sum(each.tokens_in for each in summary.rows),
+            "tokens_out": sum(each.tokens_out for each in summary.rows),
+            "tokens_cached": sum(each.tokens_cached for each in summary.rows),
+            "cost": money(summary.cost),
+            "premium_cost": money(summary.premium_cost),
+            "saved": money(summary.saved),
+            "prefix_cache_share": round(summary.cached_share, 4),
         },
     }
 
@@ -129,11 +129,11 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**each, "name": _no_formula(str(each["name"]))} for each in rows)
+    writer.writerows({**each, "name": without_formula(str(each["name"]))} for each in rows)
     return file.getvalue()
 
 
-def _no_formula(name: str) -> str:
+def without_formula(name: str) -> str:
     """A name that a spreadsheet would calculate is written so that it does not."""
     return f"'{name}" if name[:1] in {"=", "+", "-", "@", "\t", "\r"} else name
 
@@ -144,6 +144,7 @@ async def events(decisions: Decisions, org: str | None, during: Period) -> Async
     The identifier is the same whenever a call is exported: sending it twice bills it once.
     """
     last = 0
+    # By number: what is recorded meanwhile comes behind, and nothing twice.
     while page := await decisions.after(last, org, since=during.since, until=during.until):
         for number, decision in page:
             for event in metered(number, decision):

@@ -1,4 +1,4 @@
-"""Listens; nobody speaks to it. Spans, metrics and logs leave the house here, without secrets.
+"""Telemetry: spans, metrics, logs and scores of runs, without secrets. Other rooms use OpenTelemetry; this one listens.
 
 Only ``service.wiring``, ``service.retention`` and the command line come in by this door.
 """

@@ -29,7 +29,7 @@ class Identity:
 
     def attributes(self) -> dict[str, str]:
         """As span attributes; what is not known is left out."""
-        told = {
+        known = {
             "app.run.id": self.run,
             "session.id": self.run,
             "gen_ai.conversation.id": self.run,
@@ -38,7 +38,7 @@ class Identity:
             "user.id": self.user,
             "app.tier": self.tier,
         }
-        return {key: said for key, said in told.items() if said}
+        return {key: text for key, text in known.items() if text}
 
 
 INHERITED = frozenset(Identity(run="-", org="-", user="-", tier="-").attributes())
@@ -47,6 +47,7 @@ INHERITED = frozenset(Identity(run="-", org="-", user="-", tier="-").attributes(
 
 def trace_id(run: str, *, part: int = 0) -> int:
     """Return the trace id (128 bits) of a run, or of a later part of it."""
+    # Zero is no id (W3C Trace Context).
     return int.from_bytes(_digest(run, part)[:16]) or 1
 
 
@@ -69,6 +70,7 @@ def run_context(
         is_remote=True,
         trace_flags=SAMPLED if sampled else TraceFlags(TraceFlags.DEFAULT),
     )
+    # From an empty context: the span of the request that happens to be current is no parent of the run's.
     return contexts.set_value(_IDENTITY, identity, set_span_in_context(NonRecordingSpan(parent), Context()))
 
 
@@ -95,14 +97,14 @@ def part_before(run: str, part: int) -> tuple[Link, ...]:
 
 def identity_of(context: Context | None) -> Identity | None:
     """Return the identity that a context carries."""
-    found = contexts.get_value(_IDENTITY, context)
-    return found if isinstance(found, Identity) else None
+    identity = contexts.get_value(_IDENTITY, context)
+    return identity if isinstance(identity, Identity) else None
 
 
 def beginning_of(context: Context | None) -> tuple[int, int] | None:
     """Return (trace id, root span id) when the context is that of a root span."""
-    found = contexts.get_value(_BEGINNING, context)
-    return found if isinstance(found, tuple) else None
+    ids = contexts.get_value(_BEGINNING, context)
+    return ids if isinstance(ids, tuple) else None
 
 
 def _digest(run: str, part: int) -> bytes:

@@ -17,7 +17,9 @@ import httpx
 import structlog
 from pydantic import Field
 
-from domain import Choice, Proof, Refused, Review, SignoffError, Spent, Transient, Verdict, value
+from domain import Refused, Review, SignoffError, Spent, Transient, Verdict, value
+from domain.decision import Choice
+from domain.evidence import Proof
 from telemetry.identity import trace_id
 from telemetry.redact import Redactor
 
@@ -37,8 +39,8 @@ class RunScore:
     @classmethod
     def human_approval(cls, run: str, *, ballot: str, choice: Choice, at: datetime, comment: str = "") -> "RunScore":
         """What people decided; the score's id is the ballot's."""
-        said = float(choice == "approve")
-        return cls(id=ballot, run=run, name="human_approval", value=said, kind="BOOLEAN", at=at, comment=comment)
+        approved = float(choice == "approve")
+        return cls(id=ballot, run=run, name="human_approval", value=approved, kind="BOOLEAN", at=at, comment=comment)
 
     @classmethod
     def tests_passed(cls, run: str, *, passed: bool, at: datetime, comment: str = "") -> "RunScore":
@@ -95,6 +97,7 @@ class ScoreClient:
             )
             for score in scores
         ]
+        # trust_env: credentials and proxies come from the settings or not at all, as for spans (``otlp``).
         async with httpx.AsyncClient(timeout=self.timeout_s, trust_env=False) as client:
             langfuse = api.AsyncLangfuseAPI(
                 base_url=self.host.rstrip("/"),
@@ -160,11 +163,12 @@ def scores_of(
     A question that nobody answered is not a decision of a person, and gives none.
     """
     scores: list[RunScore] = []
+    # The last vote's time is the score's: sending it again replaces it, and makes no second one.
     if verdict is not None and verdict.votes:
-        said = "\n".join(vote.comment for vote in verdict.votes if vote.comment)[:10_000]
+        comments = "\n".join(vote.comment for vote in verdict.votes if vote.comment)[:10_000]
         choice = "reject" if any(vote.choice == "reject" for vote in verdict.votes) else "approve"
         last = max(vote.voted_at for vote in verdict.votes)
-        scores.append(RunScore.human_approval(run, ballot=verdict.ballot, choice=choice, at=last, comment=said))
+        scores.append(RunScore.human_approval(run, ballot=verdict.ballot, choice=choice, at=last, comment=comments))
     if proof is not None:
         report = proof.report
         counts = f"{report.passed} passed, {report.failed} failed, {report.errors} errors" if report else ""
@@ -206,5 +210,5 @@ class ScoreReporter:
 
 
 def _of(values: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
-    found = values.get(key)
-    return found if isinstance(found, kind) else None
+    entry = values.get(key)
+    return entry if isinstance(entry, kind) else None

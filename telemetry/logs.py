@@ -26,7 +26,7 @@ def logging_as(
 ) -> Generator[None]:
     """Log to ``stream`` inside the block; afterwards everything is as before.
 
-    Lines of this house are shown from ``level`` on; those of libraries from *warning* on (all of them at
+    Lines of Signoff are shown from ``level`` on; those of libraries from *warning* on (all of them at
     *debug*). A line carries the time (UTC), the level, the logger, the run and, inside a span, its ids.
     """
     shared = (
@@ -58,6 +58,7 @@ def logging_as(
             ],
             logger_factory=structlog.stdlib.LoggerFactory(),
             wrapper_class=structlog.stdlib.BoundLogger,
+            # A library's logger lives as long as its module, and would keep this configuration after the block.
             cache_logger_on_first_use=False,
         )
         try:
@@ -70,6 +71,7 @@ def logging_as(
 def _handled_by(handler: logging.Handler, level: int) -> Generator[None]:
     root, ours = logging.getLogger(), logging.getLogger("signoff")
     handlers, levels = root.handlers[:], (root.level, ours.level)
+    # The only one: what another handler prints would go out with its secrets in it.
     root.handlers[:] = [handler]
     root.setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
     ours.setLevel(level)
@@ -89,7 +91,7 @@ class Redacted:
 
     def __call__(self, _logger: Any, _method: str, line: Line) -> Line:
         """Return the line without secrets; what structlog itself put there stays as it is."""
-        return {k: said if k.startswith("_") else self.redactor.value(said, key=k) for k, said in line.items()}
+        return {k: entry if k.startswith("_") else self.redactor.value(entry, key=k) for k, entry in line.items()}
 
 
 def _with_span(_logger: Any, _method: str, line: Line) -> Line:

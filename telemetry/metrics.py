@@ -52,56 +52,61 @@ class Metrics:
 
     def heard(self, span: ReadableSpan) -> None:
         """Count an ended span."""
-        said = span.attributes or {}
+        attributes = span.attributes or {}
         seconds = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
         if span.status.status_code is StatusCode.ERROR:
-            self._add("signoff_errors", 1, code=self._name("code", said.get("error.type", "unknown")))
+            self._add("signoff_errors", 1, code=self._name("code", attributes.get("error.type", "unknown")))
+        # The conventions name a span by its operation and then its subject: ``chat MODEL``, ``execute_tool NAME``.
         match span.name.split(" ", 1)[0]:
             case "chat":
-                self._chat(said, seconds)
+                self._chat(attributes, seconds)
             case "invoke_agent":
-                node = self._name("node", said.get("gen_ai.agent.name", ""))
-                error = self._name("code", said.get("error.type", ""))
+                node = self._name("node", attributes.get("gen_ai.agent.name", ""))
+                error = self._name("code", attributes.get("error.type", ""))
                 self._observe("gen_ai_invoke_agent_duration_seconds", seconds, gen_ai_agent_name=node, error_type=error)
             case "execute_tool":
-                tool = self._name("tool", said.get("gen_ai.tool.name", ""))
+                tool = self._name("tool", attributes.get("gen_ai.tool.name", ""))
                 self._observe("gen_ai_execute_tool_duration_seconds", seconds, gen_ai_tool_name=tool)
             case "sandbox.exec":
-                ended = self._name("ended", said.get("app.command.ended", "lost"))
+                ended = self._name("ended", attributes.get("app.command.ended", "lost"))
                 self._observe("signoff_sandbox_exec_duration_seconds", seconds, ended=ended)
             case "sandbox.start":
-                runtime = self._name("runtime", said.get("app.runtime") or "none")
+                runtime = self._name("runtime", attributes.get("app.runtime") or "none")
                 self._observe("signoff_sandbox_start_duration_seconds", seconds, runtime=runtime)
             case "approval.wait":
                 tier, state = (
-                    self._name("tier", said.get("app.tier")),
-                    self._name("state", said.get("app.ballot.state")),
+                    self._name("tier", attributes.get("app.tier")),
+                    self._name("state", attributes.get("app.ballot.state")),
                 )
                 self._observe("signoff_decision_latency_seconds", seconds, tier=tier)
                 self._add("signoff_decisions", 1, tier=tier, state=state)
             case "run.segment":
-                status = self._name("status", said.get("app.status", "unknown"))
+                status = self._name("status", attributes.get("app.status", "unknown"))
                 self._observe("signoff_segment_duration_seconds", seconds, status=status)
-                code = self._name("code", said.get("error.type", ""))
+                code = self._name("code", attributes.get("error.type", ""))
+                # A stretch of work that ends in a pause is not the end of its run.
                 if status not in {"interrupted", "paused", "paused_budget", "pending"}:
                     self._add("signoff_runs_ended", 1, status=status, code=code)
             case _:
                 pass
 
-    def _chat(self, said: Mapping[str, Any], seconds: float) -> None:
-        model = self._name("model", said.get("gen_ai.request.model", ""))
-        error = self._name("code", said.get("error.type", ""))
+    def _chat(self, attributes: Mapping[str, Any], seconds: float) -> None:
+        model = self._name("model", attributes.get("gen_ai.request.model", ""))
+        error = self._name("code", attributes.get("error.type", ""))
         self._observe("gen_ai_client_inference_duration_seconds", seconds, gen_ai_request_model=model, error_type=error)
-        if (first := said.get("gen_ai.response.time_to_first_chunk")) is not None:
+        if (first := attributes.get("gen_ai.response.time_to_first_chunk")) is not None:
             self._observe("gen_ai_client_inference_time_to_first_chunk_seconds", first, gen_ai_request_model=model)
         for kind in ("input", "output"):
-            tokens = _number(said.get(f"gen_ai.usage.{kind}_tokens"))
+            tokens = _number(attributes.get(f"gen_ai.usage.{kind}_tokens"))
             self._observe(f"gen_ai_client_inference_usage_{kind}_tokens", tokens, gen_ai_request_model=model)
-        cached = _number(said.get("gen_ai.usage.cache_read.input_tokens"))
+        cached = _number(attributes.get("gen_ai.usage.cache_read.input_tokens"))
         self._add("signoff_cached_input_tokens", cached, gen_ai_request_model=model)
-        org, user = self._name("org", said.get("app.org.id", "")), self._name("user", said.get("user.id", ""))
-        self._add("signoff_cost", _number(said.get("app.cost")), org=org, user=user)
-        tokens = sum(_number(said.get(f"gen_ai.usage.{kind}_tokens")) for kind in ("input", "output"))
+        org, user = (
+            self._name("org", attributes.get("app.org.id", "")),
+            self._name("user", attributes.get("user.id", "")),
+        )
+        self._add("signoff_cost", _number(attributes.get("app.cost")), org=org, user=user)
+        tokens = sum(_number(attributes.get(f"gen_ai.usage.{kind}_tokens")) for kind in ("input", "output"))
         self._add("signoff_tokens", tokens, org=org, user=user)
 
     def happened(self, kind: Happening, times: int = 1) -> None:
@@ -113,6 +118,7 @@ class Metrics:
 
         ``runs`` (how many are in which state) and ``waiting`` are how things stand now, read for this page.
         """
+        # What nobody is in any more would stay at its last number.
         for name in ("signoff_runs", "signoff_pending_ballots", "signoff_oldest_ballot_age_seconds"):
             self._gauges[name].clear()
         for status, count in (runs or {}).items():
@@ -131,19 +137,19 @@ class Metrics:
         metric = self._counters[name]
         (metric.labels(**labels) if labels else metric).inc(amount)
 
-    def _name(self, label: str, said: Any) -> str:
+    def _name(self, label: str, value_of_label: Any) -> str:
         """Keep a label's values to a number that Prometheus can bear."""
         seen = self._seen.setdefault(label, set())
-        text = str(said if said is not None else "")[:100]
+        text = str(value_of_label if value_of_label is not None else "")[:100]
         if text not in seen and len(seen) >= MOST_NAMES:
             return "other"
         seen.add(text)
         return text
 
 
-def _number(said: Any) -> float:
+def _number(raw: Any) -> float:
     try:
-        amount = float(said)
+        amount = float(raw)
     except (TypeError, ValueError):
         return 0.0
     return amount if 0 <= amount < float("inf") else 0.0

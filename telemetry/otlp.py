@@ -86,6 +86,7 @@ def _checked(url: str, setting: str) -> str:
 
 TIMEOUT_S = 5.0
 ATTEMPTS = 3
+# Those of the OTLP specification, and 408: a receiver that ran out of time itself.
 _AGAIN = frozenset({408, 429, 502, 503, 504})
 
 
@@ -107,6 +108,7 @@ class OtlpExporter(SpanExporter):
 
     def __post_init__(self) -> None:
         # trust_env: credentials and proxies come from the settings or not at all.
+        # No redirects: they would take the headers, and so the credentials, to whoever is named there.
         self._client = httpx.Client(trust_env=False, timeout=self.timeout_s, follow_redirects=False)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -132,6 +134,7 @@ class OtlpExporter(SpanExporter):
             if wait is None:
                 return problem
             pause = max(wait, 0.2 * 2**attempt)
+            # ``_stop`` ends the pause early: a process that closes does not sit it out.
             if self.clock() + pause > until or self._stop.wait(pause):
                 return problem
         return problem
@@ -148,7 +151,7 @@ class OtlpExporter(SpanExporter):
             return None, ""
         after = answer.headers.get("retry-after", "")
         again = answer.status_code in _AGAIN
-        return (float(after) if after.isdigit() else 0.0) if again else None, f"HTTP {answer.status_code}"
+        return (float(after) if after.isdecimal() else 0.0) if again else None, f"HTTP {answer.status_code}"
 
     def shutdown(self) -> None:
         """Stop waiting for another attempt."""

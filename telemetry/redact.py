@@ -37,10 +37,12 @@ _PREFIXED = (
     r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     r"dop_v1_[a-f0-9]{32,}",
     r"glsa_[A-Za-z0-9_]{20,}",
+    # Bounded: a long text without a dot would be read to its end from each of its characters.
     r"eyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
 )
 _KEY = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_PREFIXED)})")
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+# With a digit or a sign in it, so that “basic functionality” stays words.
 _BEARER = re.compile(r"(?i)\b(bearer|basic)([ \t]+)(?=[^\s]*[0-9=_.])[A-Za-z0-9._~+/-]{8,}=*")
 _HEADER = re.compile(r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:[a-z]+\s+)?[^\s\"',;]+")
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]+@")
@@ -74,16 +76,17 @@ class Redactor:
         clean = self._without_known(text)
         if len(clean) >= _SHORTEST_FOUND:
             # What the masker of prompts finds goes here, too, and leaves nothing that tells one value from another.
-            made, at = "", 0
+            masked, at = "", 0
             for mark in _MASKER.marks(clean):
-                made, at = made + clean[at : mark.start] + MASK, mark.end
-            clean = made + clean[at:]
+                masked, at = masked + clean[at : mark.start] + MASK, mark.end
+            clean = masked + clean[at:]
         clean = _KEY.sub(MASK, _BLOCK.sub(MASK, clean))
         # Most attributes are short names: they are spared the searches that cannot find anything in them.
         if ":" in clean or "=" in clean:
             clean = _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", _HEADER.sub(rf"\1{MASK}", clean)))
         if " " in clean or "\t" in clean:
             clean = _BEARER.sub(rf"\1\2{MASK}", clean)
+        # What a pattern took out may have brought two halves of a known secret together.
         return clean if clean == text else self._without_known(clean)
 
     def value(self, value: Any, *, key: str = "") -> Any:
@@ -110,8 +113,8 @@ class Redactor:
         if self._known is None:
             return text
         for _ in range(3):
-            text, found = self._known.subn(MASK, text)
-            if not found:
+            text, count = self._known.subn(MASK, text)
+            if not count:
                 return text
         # What was left of a secret may have met the mask and made another one.
         return MASK if self._known.search(text) else text

@@ -85,10 +85,10 @@ def _details(attributes: Mapping[str, Any]) -> Iterator[str]:
     if (ended := attributes.get("app.command.ended")) is not None:
         yield f"exit {attributes.get('app.command.code')}" if ended == "exit" else str(ended)
     for key in _DETAILS:
-        said, name = attributes.get(key), key.rsplit(".", 1)[-1].replace("_", " ")
-        if isinstance(said, list | tuple):
-            said = ", ".join(map(str, said))
-        if said is True:
+        detail, name = attributes.get(key), key.rsplit(".", 1)[-1].replace("_", " ")
+        if isinstance(detail, list | tuple):
+            detail = ", ".join(map(str, detail))
+        if detail is True:
             yield name
-        elif said not in {None, False, "", "stop"}:
-            yield f"{name} {' '.join(str(said).split())[:80]}"
+        elif detail not in {None, False, "", "stop"}:
+            yield f"{name} {' '.join(str(detail).split())[:80]}"

@@ -21,9 +21,11 @@ import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from domain import Refused, json_value
+from domain import Refused
+from domain.text import json_value
 from telemetry.span_tree import SpanNode, build_tree, spans_of
 
+# No dot in front: ``..`` would lead out of the folder.
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
 MOST_OPEN = 64
 """Files that are held open; opening one for each line costs more than writing it."""
@@ -120,6 +122,7 @@ class SpanFiles:
         """The end of a run's file; that of the runs that were heard of last is kept open."""
         if run not in self._tails:
             if len(self._tails) >= MOST_OPEN:
+                # The first one is the one that was written to longest ago.
                 self._drop(next(iter(self._tails)))
             self._tails[run] = Tail(_opened(path_of(self.folder, run)))
         self._tails.move_to_end(run)

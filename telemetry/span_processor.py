@@ -55,10 +55,10 @@ class RedactingProcessor(SpanProcessor):
         known = dict(span.attributes or {})
         # What the span above, or else the context, says about whose work this is.
         above = getattr(get_current_span(parent_context), "attributes", None) or {}
-        told = {key: str(above[key]) for key in INHERITED if key in above}
+        from_above = {key: str(above[key]) for key in INHERITED if key in above}
         identity = identity_of(parent_context)
-        inherited = {**(identity.attributes() if identity else {}), **told}
-        span.set_attributes({key: said for key, said in inherited.items() if key not in known})
+        inherited = {**(identity.attributes() if identity else {}), **from_above}
+        span.set_attributes({key: text for key, text in inherited.items() if key not in known})
         run = str(known.get("app.run.id") or inherited.get("app.run.id") or "")
         if self.files is not None and run:
             record = started(span)
@@ -66,6 +66,7 @@ class RedactingProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass a clean copy on."""
+        # Once, for all of them: no exporter and no listener sees what was not redacted.
         clean = self.clean(span)
         run = str((clean.attributes or {}).get("app.run.id", ""))
         if self.files is not None and run:
@@ -157,6 +158,7 @@ class HeadSampler(Sampler):
         trace_state: trace.TraceState | None = None,
     ) -> SamplingResult:
         """Decide by the trace id alone."""
+        # The low 56 bits are those that are random by the specification (W3C Trace Context, level 2).
         sent = (trace_id & (2**56 - 1)) < self.ratio * 2**56
         return SamplingResult(Decision.RECORD_AND_SAMPLE if sent else Decision.RECORD_ONLY, attributes, trace_state)
 

@@ -99,6 +99,7 @@ def spans_of(records: Iterable[Mapping[str, Any]]) -> tuple[Span, ...]:
     spans: dict[str, Span] = {}
     for record in records:
         span = _span(record)
+        # Two processes write: a start may stand behind its end, and opens nothing again.
         if span is not None and (span.state != "open" or span.id not in spans):
             spans[span.id] = span
     return tuple(sorted(spans.values(), key=lambda span: (span.start_ns, span.id)))
@@ -146,6 +147,7 @@ def _is_top(span: Span, known: Mapping[str, Span]) -> bool:
     above = span.parent
     while above is not None and above in known:
         if above in seen:
+            # Exactly one of a circle is its top, whichever of them is asked.
             return above == span.id and span.id == min(seen)
         seen.add(above)
         above = known[above].parent
@@ -196,13 +198,13 @@ def _span(record: Mapping[str, Any]) -> Span | None:
     )
 
 
-def _whole(said: Any) -> int:
-    return max(0, int(said)) if isinstance(said, int | float) and abs(said) < 2**63 else 0
+def _whole(raw: Any) -> int:
+    return max(0, int(raw)) if isinstance(raw, int | float) and abs(raw) < 2**63 else 0
 
 
-def _money(said: Any) -> Decimal:
+def _money(raw: Any) -> Decimal:
     try:
-        amount = Decimal(str(said))
+        amount = Decimal(str(raw))
     except InvalidOperation:
         return Decimal(0)
     return amount if amount.is_finite() and amount > 0 else Decimal(0)

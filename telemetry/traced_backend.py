@@ -31,14 +31,15 @@ class TracedBackend(Generic[Spec_contra, Sandbox_co, Check_co]):
 
     async def lease(self, spec: Spec_contra, *, run: str = "") -> Sandbox_co:
         """As the backend's own."""
+        # Not the exception but its code goes into the span (below): its text may hold what a trace should not.
         with self.tracer.start_as_current_span(
             "sandbox.start", record_exception=False, set_status_on_exception=False
         ) as span:
-            said: dict[str, Any] = {
+            attributes: dict[str, Any] = {
                 "app.runtime": getattr(spec, "runtime", ""),
                 "app.profile": getattr(spec, "profile", ""),
             }
-            span.set_attributes({"langfuse.observation.type": "tool", **said})
+            span.set_attributes({"langfuse.observation.type": "tool", **attributes})
             try:
                 sandbox = await self.backend.lease(spec, run=run)
             except SignoffError as error:

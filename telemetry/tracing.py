@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Tracer
 
-from domain import BallotState, Tier
+from domain import Tier
+from domain.decision import BallotState
 from telemetry.identity import Identity, beginning, part_before, run_context
 from telemetry.otlp import Destination, OtlpExporter
 from telemetry.redact import Redactor
@@ -44,6 +45,7 @@ class Tracing:
 
     def begin(self, identity: Identity, *, part: int = 0) -> SpanContext:
         """Write the root span of a run, ``invoke_workflow coding_run``; it ends at once."""
+        # The SDK asks ``RunIdGenerator`` without a context of its own: it looks at the one that is current.
         token = contexts.attach(beginning(identity, part=part))
         try:
             span = self.tracer.start_span("invoke_workflow coding_run", links=part_before(identity.run, part))
@@ -56,6 +58,7 @@ class Tracing:
                 "langfuse.observation.type": "chain",
             }
         )
+        # At once: a run may wait for days, and any process hangs spans from it meanwhile.
         span.end()
         return span.get_span_context()
 
@@ -91,8 +94,8 @@ class Tracing:
 
     def reached(self, run: str, attributes: Mapping[str, str | int]) -> None:
         """Write the span ``sandbox.egress`` of one connection that a sandbox of ``run`` tried, allowed or refused."""
-        said = {"langfuse.observation.type": "span", **attributes}
-        self.tracer.start_span("sandbox.egress", context=run_context(run), attributes=said).end()
+        described = {"langfuse.observation.type": "span", **attributes}
+        self.tracer.start_span("sandbox.egress", context=run_context(run), attributes=described).end()
 
     async def flush(self) -> None:
         """Send what was recorded so far; takes at most as long as the exporters' time-outs."""
@@ -141,6 +144,7 @@ async def tracing(
         resource=_resource(version, environment),
         id_generator=RunIdGenerator(),
         span_limits=SpanLimits(max_attribute_length=LONGEST, max_events=64, max_links=16),
+        # It ends with the block below, and not when the process does.
         shutdown_on_exit=False,
     )
     provider.add_span_processor(
@@ -172,7 +176,7 @@ def _close(provider: TracerProvider, seconds: float) -> None:
 
 def _resource(version: str, environment: str) -> Resource:
     """Who speaks. ``Resource`` itself, not ``Resource.create``, which reads the environment."""
-    told = {
+    attributes = {
         "service.name": "signoff",
         "service.namespace": "signoff",
         "service.version": version,
@@ -181,4 +185,4 @@ def _resource(version: str, environment: str) -> Resource:
         "telemetry.sdk.name": "opentelemetry",
         "telemetry.sdk.language": "python",
     }
-    return Resource({key: said for key, said in told.items() if said})
+    return Resource({key: text for key, text in attributes.items() if text})

@@ -21,7 +21,9 @@ from approvals.ballot import Comment
 from approvals.errors import refusal
 from approvals.events import Notification, Topic
 from approvals.storage.replay_guard import HookAnswer
-from domain import Choice, OddJson, Refused, Tier, read_json, value
+from domain import Refused, Tier, value
+from domain.decision import Choice
+from domain.text import OddJson, read_json
 
 DELAYS: tuple[timedelta, ...] = (
     timedelta(0),
@@ -164,6 +166,8 @@ def lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 def json_object(body: bytes) -> Mapping[str, Any]:
     try:
+        # ``json.loads`` takes the last of two equal keys; whoever checked the message before us may have seen the
+        # first.
         parsed = read_json(body)
     except OddJson as odd:
         raise invalid_hook(f"the body {odd}") from None
@@ -210,9 +214,10 @@ def hmac_sha256(secret: str, data: bytes) -> str:
     return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
 
 
-def ensure_one_matches(given: Sequence[str], wanted: Sequence[str]) -> None:
+def ensure_one_matches(signatures: Sequence[str], expected: Sequence[str]) -> None:
     """Compare every pair in constant time."""
-    pairs = [(a.encode("utf-8", "replace"), b.encode()) for a in given[:10] for b in wanted]
+    # ``compare_digest`` takes no text beyond ASCII. Ten at most: a header could bring thousands.
+    pairs = [(a.encode("utf-8", "replace"), b.encode()) for a in signatures[:10] for b in expected]
     if not any([hmac.compare_digest(a, b) for a, b in pairs]):  # noqa: C419 - all of them, or the time tells which
         raise untrusted("no signature matches")
 

@@ -9,7 +9,9 @@ from pydantic import Field, IPvAnyNetwork, TypeAdapter, ValidationError
 from approvals.channels.base import Subscriptions, WebhookEndpoint
 from approvals.channels.inbound import Integration
 from approvals.channels.registry import renderer_of
-from domain import Refused, alike, respelled, value, yaml_value
+from domain import Refused, value
+from domain.identity import alike, respelled
+from domain.text import yaml_value
 
 _FILE = "file:"
 
@@ -48,18 +50,22 @@ def load_connections(path: Path) -> Connections:
     """
     try:
         raw = yaml_value(path.read_text(encoding="utf-8")) or {}
-        made = TypeAdapter(Connections).validate_python(_with_secrets(raw, path.parent))
+        connections = TypeAdapter(Connections).validate_python(_with_secrets(raw, path.parent))
     except (OSError, ValueError) as error:
+        # ``from None``: pydantic's own error repeats what it was given, and that may be a secret.
         raise _invalid(path, _without_values(error)) from None
-    for kind, names in (("endpoint", [e.name for e in made.notify.endpoints]), ("hook", [h.name for h in made.hooks])):
+    for kind, names in (
+        ("endpoint", [e.name for e in connections.notify.endpoints]),
+        ("hook", [h.name for h in connections.hooks]),
+    ):
         if twice := {name for name in names if names.count(name) > 1}:
             raise _invalid(path, f"{kind} {', '.join(sorted(twice))} is there twice")
-    for endpoint in made.notify.endpoints:
+    for endpoint in connections.notify.endpoints:
         renderer_of(endpoint.kind)
-    for hook in made.hooks:
+    for hook in connections.hooks:
         if pair := _lookalikes(hook):
             raise _invalid(path, f"hook {hook.name}: {' and '.join(map(ascii, pair))} could be taken for one another")
-    return made
+    return connections
 
 
 def _lookalikes(hook: Integration) -> tuple[str, str] | None:

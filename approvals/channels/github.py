@@ -23,8 +23,8 @@ def verify_github(headers: Mapping[str, str], body: bytes, secrets: Sequence[str
     https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
     """
     utf8_text(body)
-    given = lowered(headers).get("x-hub-signature-256", "")
-    ensure_one_matches([given], [f"sha256={hmac_sha256(secret, body)}" for secret in secrets])
+    signature = lowered(headers).get("x-hub-signature-256", "")
+    ensure_one_matches([signature], [f"sha256={hmac_sha256(secret, body)}" for secret in secrets])
     # The delivery id is a header, which this scheme does not sign: what was signed identifies the message.
     return hashlib.sha256(body).hexdigest()
 
@@ -40,7 +40,9 @@ def parse_github(body: bytes, event: str) -> Consent | None:
     choice = member_of(payload.get("requested_action"), "identifier")
     approval_id, _, digest = str(member_of(payload.get("check_run"), "external_id")).partition(" ")
     sender = payload.get("sender")
+    # Apps press buttons, too, and their logins look like anybody's.
     kind = "human" if member_of(sender, "type") == "User" else "bot"
+    # By number: a login can be given up, and taken by somebody else.
     actor = {"provider": "github", "subject": str(member_of(sender, "id")), "kind": kind}
     return consent_of({"approval_id": approval_id, "action_digest": digest, "decision": choice, "actor": actor})
 

@@ -59,6 +59,7 @@ class InboundWebhooks:
             if integration is None:
                 raise refusal("hook_unknown", "There is no such integration.")
             channel = channel_of(integration.kind)
+            # Verified before anything is remembered or parsed: a stranger fills no table and reaches no parser.
             id_ = channel.verify(headers, body, integration.secrets, self.clock())
             before = await self.memory.seen(name, id_, hashlib.sha256(body).hexdigest())
         except Refused as no:
@@ -89,6 +90,7 @@ class InboundWebhooks:
         roles = tuple(await self.people.roles(org, member))
         voter = Voter(subject=member, kind=consent.actor.kind, roles=roles, org=org, surface="hook")
         ballot = await self.voting.ballots.get(consent.approval_id, org)
+        # A veto is taken for any tier: saying no is never harder than saying yes.
         if consent.decision == "approve" and TIERS.index(ballot.tier) > TIERS.index(integration.highest_tier):
             raise refusal("step_up_required", f"{integration.name} may not sign {ballot.tier} actions.")
         decision = Decision(choice=consent.decision, action_digest=consent.action_digest, comment=consent.comment)
@@ -97,14 +99,14 @@ class InboundWebhooks:
 
 def voted_answer(ballot: Ballot) -> HookAnswer:
     """200 when the decision is final, 202 while more humans are needed."""
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "approval_id": ballot.id,
         "action_digest": ballot.action_digest,
         "state": ballot.state,
         "approvals": ballot.approvals,
         "needed": ballot.requirement.humans,
     }
-    return HookAnswer(status=202 if ballot.state == "pending" else 200, body=told)
+    return HookAnswer(status=202 if ballot.state == "pending" else 200, body=document)
 
 
 def refused_answer(no: SignoffError) -> HookAnswer:

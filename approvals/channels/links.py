@@ -52,8 +52,8 @@ class Links:
 
     def issue(self, *, ballot: str, org: str, action_digest: str, until: datetime) -> str:
         """A token for ``/a/{token}``, valid until the ballot's deadline."""
-        said = [secrets.token_hex(8), ballot, org, action_digest, micros(until)]
-        data = json.dumps(said, separators=(",", ":")).encode()
+        fields = [secrets.token_hex(8), ballot, org, action_digest, micros(until)]
+        data = json.dumps(fields, separators=(",", ":")).encode()
         return f"{_text(data)}.{_text(self._mac(b'link', data))}"
 
     def read(self, token: str) -> LinkTicket:
@@ -62,8 +62,9 @@ class Links:
         Raises:
             Refused: ``link_invalid`` (404) or ``link_expired`` (410).
         """
-        said, _, mac = token.partition(".")
-        data = _bytes(said)
+        encoded, _, mac = token.partition(".")
+        data = _bytes(encoded)
+        # The signature before the content: what is parsed below are our own bytes.
         if not hmac.compare_digest(self._mac(b"link", data), _bytes(mac)):
             raise refusal("link_invalid", "There is no such link.")
         ticket = _ticket(data)
@@ -76,17 +77,19 @@ class Links:
         hour = micros(self.clock()) // micros_in(timedelta(hours=1))
         return self._csrf(ticket, session, hour)
 
-    def ensure_csrf(self, ticket: LinkTicket, session: str, given: str) -> None:
+    def ensure_csrf(self, ticket: LinkTicket, session: str, sent: str) -> None:
         """Refuse a form that did not come from our page in this session. Raises ``csrf_invalid`` (403)."""
         hour = micros(self.clock()) // micros_in(timedelta(hours=1))
+        # This hour's and the last one's: reading a large change takes its time.
         fresh = [self._csrf(ticket, session, hour - back) for back in range(2)]
-        if not session or not any([hmac.compare_digest(token, given) for token in fresh if given.isascii()]):  # noqa: C419
+        if not session or not any([hmac.compare_digest(token, sent) for token in fresh if sent.isascii()]):  # noqa: C419
             raise refusal("csrf_invalid", "This form is not from the page you were shown, or the page is too old.")
 
     def _csrf(self, ticket: LinkTicket, session: str, hour: int) -> str:
         return _text(self._mac(b"csrf", json.dumps([ticket.id, ticket.ballot, session, hour]).encode()))
 
     def _mac(self, purpose: bytes, data: bytes) -> bytes:
+        # The purpose is signed, too: a token of one kind is none of the other.
         return hmac.new(self.key, purpose + b"\0" + data, hashlib.sha256).digest()
 
 

@@ -67,13 +67,13 @@ def hidden_in(ballot: Ballot) -> int:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("approvals.channels", ""),
         autoescape=select_autoescape(("html", "j2")),
         undefined=StrictUndefined,
     )
-    made.filters["shown"] = visible
-    return made
+    environment.filters["shown"] = visible
+    return environment
 
 
 def escaped(text: str) -> bool:

@@ -91,6 +91,7 @@ class WebhookSender:
             letter = item.letter
             data = item.body if isinstance(letter, RunNotice) else body(letter, kind, link=self.link(letter))
             headers = {**signed_headers(item.id, secrets, data, self.clock()), "host": to.host_header}
+            # The connection goes to the judged address; certificate and Host are still those of the name.
             extensions = {"sni_hostname": to.host}
             async with self.client.stream(
                 "POST", to.url, content=data, headers=headers, extensions=extensions
@@ -105,6 +106,7 @@ class WebhookSender:
                 await self.outbox.sent(item)
             elif status == GONE:
                 await self.outbox.bury(item, error="410: the receiver wants no more")
+            # It would lead to an address that nobody has judged.
             elif httpx.codes.is_redirect(status):
                 await self.outbox.bury(item, error=f"{status}: redirects are not followed")
             else:

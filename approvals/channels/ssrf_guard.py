@@ -12,7 +12,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx
 
-from domain import Refused, Transient, globally_reachable, value
+from domain import Refused, Transient, value
+from domain.identity import globally_reachable
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -39,12 +40,12 @@ class VettedAddress:
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Ask the system. Raises ``UnresolvedHost``."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise UnresolvedHost(
             f"{host} has no address: {error}", hint="Check the name; it will be tried again."
         ) from error
-    return [str(entry[4][0]) for entry in found]
+    return [str(entry[4][0]) for entry in entries]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class SsrfGuard:
         addresses = [ip_address(text.partition("%")[0]) for text in await self.resolve(host, port)]
         if not addresses:
             raise UnresolvedHost(f"{parsed.host} has no address.", hint="Check the name; it will be tried again.")
+        # All of them: a name with one public and one private address may mean the other one next time.
         for address in addresses:
             self._ensure_fit(parsed, address)
         chosen = addresses[0]

@@ -29,12 +29,12 @@ def verify_standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[s
     """
     lower = lowered(headers)
     message, stamp = lower.get("webhook-id", ""), lower.get("webhook-timestamp", "")
-    given = lower.get("webhook-signature", "").split(" ")
+    signatures = lower.get("webhook-signature", "").split(" ")
     at, text = timestamp_of(stamp, now), utf8_text(body)
     if not (0 < len(message) <= _MAX_ID and message.isascii() and message.isprintable()):
         raise untrusted("webhook-id is missing or malformed")
-    wanted = [Webhook(signing_key(secret)).sign(message, at, text) for secret in secrets]
-    ensure_one_matches(given, wanted)
+    expected = [Webhook(signing_key(secret)).sign(message, at, text) for secret in secrets]
+    ensure_one_matches(signatures, expected)
     return message
 
 

@@ -65,11 +65,11 @@ def verify_teams(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
     https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
     """
     utf8_text(body)
-    scheme, _, given = lowered(headers).get("authorization", "").partition(" ")
+    scheme, _, signature = lowered(headers).get("authorization", "").partition(" ")
     if scheme != "HMAC":
         raise untrusted("it is not signed by the HMAC scheme")
     macs = [hmac.new(ensure_teams_secret(secret), body, hashlib.sha256).digest() for secret in secrets]
-    ensure_one_matches([given], [base64.b64encode(mac).decode() for mac in macs])
+    ensure_one_matches([signature], [base64.b64encode(mac).decode() for mac in macs])
     try:
         stamp = str(member_of(json_object(body), "timestamp"))
         sent_at = datetime.fromisoformat(stamp) if len(stamp) <= _MAX_STAMP else None

@@ -13,7 +13,7 @@ from approvals import consume as usage
 from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Ballots, Clock, People
-from approvals.current import current, required
+from approvals.current import current, required, roles_of
 from approvals.errors import refusal
 from approvals.events import HOUSE, fact, killed_fact
 from approvals.pagination import after, known, place
@@ -22,7 +22,8 @@ from approvals.storage import rows
 from approvals.storage.tables import ballots, kills
 from approvals.storage.unit_of_work import BallotUnitOfWork, Journal, Mailing, count, ensure_alive, is_killed
 from database import reading, writing
-from domain import BallotState, Tier
+from domain import Tier
+from domain.decision import BallotState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class StoredBallots:
         ballot = lifecycle.asked(request, now=self.clock(), nonce=secrets.token_hex(16))
         try:
             async with writing(self.engine) as conn:
+                # Before the kill switch: a node that is replayed gets its ballot back, whatever happened since.
                 if already := await rows.read(conn, ballots.c.id == ballot.id):
                     return self._ledger.seen(already, request.org)
                 await ensure_alive(conn, request.org, request.run)
@@ -85,22 +87,25 @@ class StoredBallots:
         where = [ballots.c.org == org]
         where += [ballots.c.run == run] if run is not None else []
         where += [rows.standing(state, now)] if state else []
-        found: list[Ballot] = []
+        matching: list[Ballot] = []
         async with reading(self.engine) as conn:
-            while len(found) <= limit:
+            while len(matching) <= limit:
                 spot = place(cursor)
                 here = and_(*where, rows.behind(spot)) if spot else and_(*where)
+                # One more than fits says whether a page follows. Names are compared in Python, so ``mine`` may take
+                # several batches.
                 batch = await rows.read(conn, here, limit=limit + 1)
-                found += [self._ledger.seen((b,), org) for b in batch if mine_now is None or mine_now.awaits(b, now)]
+                matching += [self._ledger.seen((b,), org) for b in batch if mine_now is None or mine_now.awaits(b, now)]
                 if len(batch) <= limit:
                     break
                 cursor = after(batch[-1])
-        more = len(found) > limit
-        return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
+        more = len(matching) > limit
+        return Page(items=tuple(matching[:limit]), next_cursor=after(matching[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
         async with self._ledger.changing(id, voter.org, voter.subject, decision.action_digest) as (conn, stored):
+            # Inside the transaction, so that this refusal is in the audit like every other.
             now.ensure_not_own(stored)
             ballot, c = now.ballot(stored), ballots.c
             rejects = await count(conn, and_(c.org == ballot.org, c.run == ballot.run, c.state == "rejected"))
@@ -135,9 +140,9 @@ class StoredBallots:
             return grant
 
     async def consume(self, id: str, org: str, recomputed_digest: str) -> Ballot:  # noqa: A002
-        signers = await self._signers(await self.get(id, org))
-        roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
-        alone = await self.people.alone(org)
+        # Asked before the row is locked: the directory has connections of its own, and may be slow.
+        before, alone = await self.get(id, org), await self.people.alone(org)
+        roles = await roles_of(self.people, before, await self._signers(before), alone=alone)
         async with self._ledger.changing(id, org, HOUSE, recomputed_digest) as (conn, stored):
             ballot = stored if alone else replace(stored, requirement=among_several(stored.requirement))
             await ensure_alive(conn, org, ballot.run)
@@ -160,8 +165,8 @@ class StoredBallots:
         return {vote.voter for vote in ballot.votes} | ({grant.granted_by} if grant else set[str]())
 
     async def _grant_of(self, conn: AsyncConnection, ballot: Ballot) -> Grant | None:
-        found = await rows.read_grants(conn, rows.grants.c.id == ballot.grant) if ballot.grant else ()
-        return found[0] if found else None
+        stored = await rows.read_grants(conn, rows.grants.c.id == ballot.grant) if ballot.grant else ()
+        return stored[0] if stored else None
 
     async def executed(self, id: str, org: str) -> Ballot:  # noqa: A002
         return await self._finish(id, org, "executed")
@@ -184,6 +189,7 @@ class StoredBallots:
         """Move some ballots that are due, in one transaction. Empty when none is left."""
         moved: list[Ballot] = []
         async with writing(self.engine) as conn:
+            # In portions: locks on all that is due would hold up every vote meanwhile.
             for ballot in await rows.read(conn, rows.due(now), lock=True, limit=200):
                 swept = lifecycle.swept(ballot, now=now)
                 if swept == ballot:
@@ -215,8 +221,8 @@ async def waiting(engine: AsyncEngine, now: datetime) -> Sequence[tuple[Tier, fl
     """Tier and age in seconds of every open question, of all organisations; the action itself is not read."""
     query = select(ballots.c.requirement, ballots.c.created_at).where(rows.standing("pending", now))
     async with reading(engine) as conn:
-        found = (await conn.execute(query)).all()
-    return [(row.requirement["tier"], max(0.0, (now - row.created_at).total_seconds())) for row in found]
+        pending = (await conn.execute(query)).all()
+    return [(row.requirement["tier"], max(0.0, (now - row.created_at).total_seconds())) for row in pending]
 
 
 async def latest(ballots: Ballots, id_: str, org: str) -> Ballot:

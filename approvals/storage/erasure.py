@@ -6,7 +6,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from approvals.storage.tables import ballots, grants, kills, votes
-from domain import person
+from domain.identity import person
 
 
 async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) -> int:
@@ -15,7 +15,13 @@ async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) 
     Their comments go, too. Returns how many ballots were touched. Ballots that still wait should be
     cancelled first: a pseudonym can neither sign nor be told from another requester.
     """
-    involved = or_(ballots.c.requester == subject, ballots.c.editor == subject)
+    shaped = select(ballots.c.id, ballots.c.contributors).where(ballots.c.org == org, ballots.c.contributors != [])
+    renamed = {
+        row.id: [pseudonym if name == subject else name for name in row.contributors]
+        for row in await conn.execute(shaped)
+        if subject in row.contributors
+    }
+    involved = or_(ballots.c.requester == subject, ballots.c.editor == subject, ballots.c.id.in_(list(renamed)))
     who = hashlib.sha256(person(subject).encode()).hexdigest()
     voted = select(votes.c.ballot).where(votes.c.person == who)
     touched = and_(ballots.c.org == org, or_(involved, ballots.c.id.in_(voted)))
@@ -32,4 +38,6 @@ async def forget(conn: AsyncConnection, org: str, subject: str, pseudonym: str) 
         update(kills).where(kills.c.org == org, kills.c.killed_by == subject).values(killed_by=pseudonym),
     ):
         await conn.execute(change)
+    for id_, names in renamed.items():
+        await conn.execute(update(ballots).where(ballots.c.id == id_).values(contributors=names))
     return len(ids)

@@ -10,12 +10,13 @@ from approvals import consume as usage
 from approvals import grants, lifecycle
 from approvals.ballot import Ballot, Decision, Grant, Page, Request, Revision, Terms, Voter
 from approvals.contract import Clock, People
-from approvals.current import current, required
+from approvals.current import current, required, roles_of
 from approvals.errors import refusal
 from approvals.events import HOUSE, AuditFact, Notification, fact, killed_fact, letter, refused_fact
 from approvals.pagination import after, place
 from approvals.quorum import LIVE, among_several, effective
-from domain import BallotState, Refused
+from domain import Refused
+from domain.decision import BallotState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class RememberedBallots:
         now, behind = self.clock(), place(cursor)
         mine_now = await current(self.people, mine) if mine else None
         rows = sorted((b for b in self.ballots.values() if b.org == org), key=_order, reverse=True)
-        found = [
+        matching = [
             self._seen(ballot, org)
             for ballot in rows
             if (behind is None or _order(ballot) < behind)
@@ -97,8 +98,8 @@ class RememberedBallots:
             and (state is None or effective(ballot, now) == state)
             and (mine_now is None or mine_now.awaits(ballot, now))
         ]
-        more = len(found) > limit
-        return Page(items=tuple(found[:limit]), next_cursor=after(found[limit - 1]) if more else "")
+        more = len(matching) > limit
+        return Page(items=tuple(matching[:limit]), next_cursor=after(matching[limit - 1]) if more else "")
 
     async def vote(self, id: str, decision: Decision, voter: Voter) -> Ballot:  # noqa: A002
         now = await current(self.people, voter)
@@ -138,8 +139,8 @@ class RememberedBallots:
         before = await self.get(id, org)
         grant = self.grants.get(before.grant)
         signers = {vote.voter for vote in before.votes} | ({grant.granted_by} if grant else set[str]())
-        roles = {name: frozenset(await self.people.roles(org, name)) for name in signers}
         alone = await self.people.alone(org)
+        roles = await roles_of(self.people, before, signers, alone=alone)
         async with self._changing(id, org, HOUSE, recomputed_digest) as stored:
             ballot = stored if alone else replace(stored, requirement=among_several(stored.requirement))
             if (org, ballot.run) in self.kills:
@@ -200,8 +201,8 @@ class RememberedBallots:
     def _put(self, before: Ballot | None, after_: Ballot, verb: str, actor: str, *, note: str = "") -> Ballot:
         self.ballots[after_.id] = after_
         self.facts.append(fact(after_, verb, actor, self.clock(), note=note))
-        if told := letter(before, after_, self.clock()):
-            self.letters.append(told)
+        if notification := letter(before, after_, self.clock()):
+            self.letters.append(notification)
         return after_
 
     def _seen(self, ballot: Ballot | None, org: str) -> Ballot:

@@ -94,6 +94,7 @@ class StoredReplayGuard:
             async with writing(self.engine) as conn:
                 await conn.execute(insert(received).values(**row))
         except IntegrityError:
+            # The primary key decides which of two copies at once is the first.
             return await self._before(integration, id, body_digest)
         return None
 
@@ -104,10 +105,11 @@ class StoredReplayGuard:
         return _same(row.body_digest, body_digest, HookAnswer(**row.answer) if row.answer else None)
 
     async def answered(self, integration: str, id: str, answer: HookAnswer) -> None:  # noqa: A002
+        # What a sender was told once, it is told every time.
         first = and_(_message(integration, id), received.c.answer.is_(None))
         async with writing(self.engine) as conn:
-            told = {"status": answer.status, "body": answer.body}
-            await conn.execute(update(received).where(first).values(answer=told))
+            document = {"status": answer.status, "body": answer.body}
+            await conn.execute(update(received).where(first).values(answer=document))
 
     async def used(self, link: str) -> bool:
         async with reading(self.engine) as conn:

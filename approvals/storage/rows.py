@@ -13,7 +13,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from approvals.ballot import Ballot, Grant
 from approvals.storage.tables import ballots, grants, votes
 from database import micros
-from domain import Action, BallotState, Requirement, Risk, Vote, person
+from domain import Action, Requirement, Risk
+from domain.decision import BallotState, Vote
+from domain.identity import person
 
 _ACTION, _RISK, _REQUIREMENT = TypeAdapter(Action), TypeAdapter(Risk), TypeAdapter(Requirement)
 _BALLOT, _VOTE, _GRANT = TypeAdapter(Ballot), TypeAdapter(Vote), TypeAdapter(Grant)
@@ -56,6 +58,7 @@ async def write(conn: AsyncConnection, before: Ballot | None, after: Ballot) -> 
         if before is None or vote not in before.votes:
             who = hashlib.sha256(person(vote.voter).encode()).hexdigest()
             row = {field.name: getattr(vote, field.name) for field in fields(Vote)}
+            # A changed mind: the key is the person, however they are spelled this time.
             await conn.execute(delete(votes).where(votes.c.ballot == after.id, votes.c.person == who))
             await conn.execute(
                 insert(votes).values(**{**row, "self_approved": int(vote.self_approved)}, ballot=after.id, person=who)
@@ -85,6 +88,7 @@ def behind(place: tuple[datetime, str]) -> ColumnElement[bool]:
 
 async def read_grants(conn: AsyncConnection, where: ColumnElement[bool]) -> tuple[Grant, ...]:
     """Grants, oldest first, locked."""
+    # Locked, or two questions at the same moment would both take the last use.
     query = select(grants).where(where).order_by(grants.c.created_at, grants.c.id).with_for_update()
     return tuple(_GRANT.validate_python(dict(row)) for row in (await conn.execute(query)).mappings())
 
@@ -106,6 +110,7 @@ async def use_grant(conn: AsyncConnection, grant: Grant) -> None:
 def due(now: datetime) -> ColumnElement[bool]:
     """Rows that a sweep has to look at: past a deadline, or past half-time without an escalation."""
     c = ballots.c
+    # Half-time without a division: created + expires <= 2 * now, in microseconds.
     twice = type_coerce(c.created_at, BigInteger) + type_coerce(c.expires_at, BigInteger)
     half = and_(c.escalated_at.is_(None), twice <= 2 * micros(now))
     pending = and_(c.state == "pending", or_(c.expires_at <= now, half))

@@ -61,6 +61,7 @@ ballots = Table(
     Column("use_by", Instant),
     Column("decided_at", Instant),
     Column("escalated_at", Instant),
+    Column("contributors", Json, nullable=False, server_default="[]"),
     CheckConstraint(
         "state IN ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'superseded', "
         "'consumed', 'executed', 'failed', 'stale')",

@@ -54,14 +54,15 @@ class BallotUnitOfWork:
         """Lend the ballot, locked. A refusal inside is recorded, and then raised."""
         refused: Refused | None = None
         async with writing(self.engine) as conn:
-            found = await rows.read(conn, ballots.c.id == known(id_), lock=True)
-            self.seen(found, org)
+            stored = await rows.read(conn, ballots.c.id == known(id_), lock=True)
+            self.seen(stored, org)
             try:
                 async with conn.begin_nested():  # what a refused verb had begun to write is undone
-                    yield conn, found[0]
+                    yield conn, stored[0]
             except Refused as no:
                 refused = no
-                await self.journal.append(conn, refused_fact(found[0], no, actor, self.clock(), *digests))
+                await self.journal.append(conn, refused_fact(stored[0], no, actor, self.clock(), *digests))
+        # Raised outside of the transaction, which would take the line in the audit with it.
         if refused:
             raise refused
 
@@ -75,10 +76,10 @@ class BallotUnitOfWork:
                 await post(conn, notification, at=self.clock(), org=notification.org, endpoint=endpoint)
         return now_
 
-    def seen(self, found: Sequence[Ballot], org: str) -> Ballot:
-        if not found or found[0].org != org:
+    def seen(self, stored: Sequence[Ballot], org: str) -> Ballot:
+        if not stored or stored[0].org != org:
             raise refusal("approval_missing", "There is no such approval.")
-        return replace(found[0], state=effective(found[0], self.clock()))
+        return replace(stored[0], state=effective(stored[0], self.clock()))
 
 
 async def is_killed(conn: AsyncConnection, org: str, run: str) -> bool:

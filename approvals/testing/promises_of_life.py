@@ -72,6 +72,9 @@ async def an_edit_is_a_new_question(stage: Stage) -> None:
     await refuses("self_approval", stage.ballots.vote(new.id, yes(new), vera))
     back = await stage.ballots.edit(new.id, replace(better, action=action()), wanda)
     expect((back.action_digest == ballot.action_digest, back.id != ballot.id), (True, True))
+    expect((back.editor, back.contributors), ("wanda", ("vera",)))
+    for editor in (vera, wanda):  # both have shaped what is asked now
+        await refuses("self_approval", stage.ballots.vote(back.id, yes(back), editor))
     xena = stage.human("xena")
     expect((await stage.ballots.vote(back.id, yes(back), xena)).state, "approved")
 
@@ -151,19 +154,19 @@ async def a_grant_ends(stage: Stage) -> None:
 
 
 async def lists_go_page_by_page(stage: Stage) -> None:
-    wanted: list[str] = []
+    opened: list[str] = []
     for number in range(7):
         stage.clock.pass_(seconds=number % 2)
-        wanted.append((await stage.ask(step=f"s{number}")).id)
-    found: list[str] = []
+        opened.append((await stage.ask(step=f"s{number}")).id)
+    listed: list[str] = []
     cursor = ""
     while True:
         page = await stage.ballots.list("acme", cursor=cursor, limit=3)
-        found += [ballot.id for ballot in page.items]
+        listed += [ballot.id for ballot in page.items]
         cursor = page.next_cursor
         if not cursor:
             break
-    expect((len(found), set(found)), (7, set(wanted)))
+    expect((len(listed), set(listed)), (7, set(opened)))
     await refuses("cursor_invalid", stage.ballots.list("acme", cursor="nonsense"))
 
 
@@ -172,9 +175,9 @@ async def any_text_survives(stage: Stage) -> None:
     request = question(command=odd)
     ballot = await stage.ballots.open(replace(request, diff=odd))
     vetoed = await stage.ballots.vote(ballot.id, no(ballot, odd), stage.human("vera"))
-    kept = await stage.ballots.get(ballot.id, "acme")
-    expect((kept.action.arguments["command"], kept.diff, kept.feedback), (odd, odd, odd))
-    expect((kept, action_digest(kept.action)), (vetoed, ballot.action_digest))
+    stored = await stage.ballots.get(ballot.id, "acme")
+    expect((stored.action.arguments["command"], stored.diff, stored.feedback), (odd, odd, odd))
+    expect((stored, action_digest(stored.action)), (vetoed, ballot.action_digest))
 
 
 LIFE = (

@@ -7,7 +7,7 @@ from datetime import timedelta
 from approvals.ballot import Terms, Voter
 from approvals.digest import action_digest
 from approvals.testing.rehearsal import Stage, action, expect, no, question, refuses, yes
-from domain import BallotState
+from domain.decision import BallotState
 
 
 async def asking_again_finds_the_same_ballot(stage: Stage) -> None:
@@ -85,6 +85,30 @@ async def who_made_a_programs_key_does_not_sign_for_it(stage: Stage) -> None:
     await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), vera))
     await refuses("self_approval", stage.ballots.grant(ballot.id, Terms(), vera))
     expect({b.id for b in (await stage.ballots.list("acme", mine=vera)).items}, set[str]())
+
+
+async def who_shaped_it_does_not_sign_it(stage: Stage) -> None:
+    request = replace(question(), contributors=("vera", "key:robot"))
+    ballot, vera, wanda = await stage.ballots.open(request), stage.human("vera"), stage.human("wanda")
+    expect((await stage.ballots.get(ballot.id, "acme")).contributors, ("vera", "key:robot"))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), vera))
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), stage.human("ver\u0430")))
+    await refuses("self_approval", stage.ballots.grant(ballot.id, Terms(), vera))
+    stage.people.made[("acme", "wanda")], stage.people.solo = ("key:robot",), False
+    await refuses("self_approval", stage.ballots.vote(ballot.id, yes(ballot), wanda))
+    expect((await stage.ballots.vote(ballot.id, yes(ballot), stage.human("xena"))).state, "approved")
+
+
+async def what_was_granted_is_not_used_once_the_giver_shaped_it(stage: Stage) -> None:
+    ballot, vera = await stage.ask(), stage.human("vera")
+    await stage.ballots.vote(ballot.id, yes(ballot), vera)
+    await stage.ballots.grant(ballot.id, Terms(), vera)
+    shaped = replace(question(step="b", content="tree:2"), contributors=("vera",))
+    expect((await stage.ballots.open(shaped)).state, "pending")
+    by_program = await stage.ballots.open(replace(shaped, step="c", contributors=("key:robot",)))
+    expect((by_program.state, by_program.grant != ""), ("approved", True))
+    stage.people.made[("acme", "vera")], stage.people.solo = ("key:robot",), False
+    await refuses("not_approver", stage.ballots.consume(by_program.id, "acme", by_program.action_digest))
 
 
 async def a_role_that_was_taken_away_no_longer_votes(stage: Stage) -> None:
@@ -212,6 +236,8 @@ VOTES = (
     a_name_that_passes_for_another_is_the_same_human,
     alone_no_longer_means_no_longer,
     who_made_a_programs_key_does_not_sign_for_it,
+    who_shaped_it_does_not_sign_it,
+    what_was_granted_is_not_used_once_the_giver_shaped_it,
     a_role_that_was_taken_away_no_longer_votes,
     nobody_is_needed_below_high,
     those_who_never_count,

@@ -106,10 +106,10 @@ def no(ballot: Ballot, comment: str = "") -> Decision:
     return Decision(choice="reject", action_digest=ballot.action_digest, comment=comment)
 
 
-def expect(found: object, wanted: object) -> None:
+def expect(actual: object, expected: object) -> None:
     """Fail with both values."""
-    if found != wanted:
-        raise AssertionError(f"found {found!r}, wanted {wanted!r}")
+    if actual != expected:
+        raise AssertionError(f"found {actual!r}, wanted {expected!r}")
 
 
 async def refuses(code: str, attempt: Awaitable[object]) -> Refused:

@@ -21,21 +21,21 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON, no table")
     parser.add_argument("--keep", action="store_true", help="write the numbers to results/latest.json")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     verdicts = attempted(
-        (asked.suite,) if asked.suite else SUITES,
-        half=asked.half,
-        name=asked.name,
-        every=asked.every,
-        limit=asked.limit,
-        seconds=asked.seconds,
-        jobs=asked.jobs,
-        seen=None if asked.json else show,
+        (options.suite,) if options.suite else SUITES,
+        half=options.half,
+        name=options.name,
+        every=options.every,
+        limit=options.limit,
+        seconds=options.seconds,
+        jobs=options.jobs,
+        seen=None if options.json else show,
     )
-    found = numbers(verdicts)
-    if asked.keep:
-        report.record(found)
-    print(json.dumps(found, indent=2) if asked.json else "\n".join(f"{k:40} {v}" for k, v in found.items()))
+    numbers_ = numbers(verdicts)
+    if options.keep:
+        report.record(numbers_)
+    print(json.dumps(numbers_, indent=2) if options.json else "\n".join(f"{k:40} {v}" for k, v in numbers_.items()))
 
 
 def show(verdict: Verdict) -> None:

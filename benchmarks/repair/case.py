@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from domain import Hunk
+from domain.change import Hunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

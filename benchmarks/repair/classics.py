@@ -37,12 +37,18 @@ def cases() -> Iterator[Case]:
     for place, path in enumerate(sorted(SUITE.glob("*.py"))):
         source = path.read_text()
         program = source.partition(_MARK)[0].rstrip() + "\n"
-        told: dict[str, Any] = {}
-        exec(compile(source, path.name, "exec"), told)  # noqa: S102 - our own file
-        entry = [name for name, thing in told.items() if isinstance(thing, FunctionType)][-1]
-        answered = [(arguments, _answer(told[entry], arguments)) for arguments in told["CASES"]]
+        namespace: dict[str, Any] = {}
+        exec(compile(source, path.name, "exec"), namespace)  # noqa: S102 - our own file
+        entry = [name for name, thing in namespace.items() if isinstance(thing, FunctionType)][-1]
+        answered: list[tuple[Any, Any]] = []
+        for arguments in namespace["CASES"]:
+            try:
+                expected = namespace[entry](*copy.deepcopy(arguments))
+            except Exception as error:  # noqa: BLE001 - the error is the expected answer
+                expected = type(error)
+            answered.append((arguments, expected))
         count = max(2, round(len(answered) * _VISIBLE))
-        for number, (right, wrong) in enumerate(told["BUGS"]):
+        for number, (right, wrong) in enumerate(namespace["BUGS"]):
             yield Case(
                 suite="classics",
                 name=f"{path.stem}-{number}",
@@ -54,13 +60,6 @@ def cases() -> Iterator[Case]:
                 hidden={f"test_{path.stem}_hidden.py": _tests(path.stem, entry, answered[count:])},
                 bug=f"{right.strip()}  →  {wrong.strip()}",
             )
-
-
-def _answer(function: Any, arguments: Any) -> Any:
-    try:
-        return function(*copy.deepcopy(arguments))
-    except Exception as error:  # noqa: BLE001 - the error is the expected answer
-        return type(error)
 
 
 def _tests(module: str, name: str, answered: list[tuple[Any, Any]]) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import CommandRun, Output, Refused
+from domain import CommandRun, Refused
+from domain.evidence import Output
 
 _BIN = Path(sys.executable).parent
 

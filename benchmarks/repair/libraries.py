@@ -45,7 +45,7 @@ class Library:
 
 def libraries() -> list[Library]:
     """What ``suites/libraries.toml`` names."""
-    return [Library(**told) for told in tomllib.loads(_LIST.read_text())["library"]]
+    return [Library(**fields) for fields in tomllib.loads(_LIST.read_text())["library"]]
 
 
 def cases(half: str = "") -> Iterator[Case]:
@@ -53,7 +53,13 @@ def cases(half: str = "") -> Iterator[Case]:
     for library in libraries():
         if half not in ("", library.half):
             continue
-        files = _files(fetched(library.name, library.version, library.sha256))
+        root = fetched(library.name, library.version, library.sha256)
+        # Everything that the tests may need; what is no text in UTF-8 survives the way there and back, see ``encoded``.
+        files = {
+            str(path.relative_to(root)): path.read_bytes().decode(errors="surrogateescape")
+            for path in sorted(root.rglob("*"))
+            if path.is_file() and path.stat().st_size < _LARGEST and "docs/" not in str(path.relative_to(root))
+        }
         for number, (path, mutation) in enumerate(asyncio.run(_killed(library, files, library.count))):
             broken = mutation.applied(files[path])
             line = files[path].split("\n")[mutation.line - 1].strip()
@@ -69,18 +75,12 @@ def cases(half: str = "") -> Iterator[Case]:
             )
 
 
-def _files(root: Path) -> dict[str, str]:
-    """Everything that the tests may need; what is no text in UTF-8 survives the way there and back, see ``encoded``."""
-    return {
-        str(path.relative_to(root)): path.read_bytes().decode(errors="surrogateescape")
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.stat().st_size < _LARGEST and "docs/" not in str(path.relative_to(root))
-    }
-
-
 async def _killed(library: Library, files: Mapping[str, str], count: int) -> Sequence[tuple[str, Mutation]]:
     """Mutations that some test notices, the same ones each time; remembered beside the sources."""
-    note = CACHE / f"{library.name}-{library.version}-{_SEED}-{_print_of(files)}.json"
+    whole = hashlib.sha256()
+    for name, text in files.items():
+        whole.update(encoded(f"{name}\0{text}\0"))
+    note = CACHE / f"{library.name}-{library.version}-{_SEED}-{whole.hexdigest()[:8]}.json"
     if not note.exists() and not (run := await _tested(library, files)).ok:
         raise ValueError(f"{library.name} fails its own tests before it is broken:\n{run.stdout.head[-500:]!r}")
     known: list[list[int]] = json.loads(note.read_text()) if note.exists() else []
@@ -92,7 +92,9 @@ async def _killed(library: Library, files: Mapping[str, str], count: int) -> Seq
     while len(chosen) < count and tried < len(order):
         place = order[tried]
         tried += 1
-        killed = await _fails(library, files, *every[place])
+        path, mutation = every[place]
+        run = await _tested(library, {**files, path: mutation.applied(files[path])})
+        killed = run.ended == "exit" and run.code == 1
         known.append([place, int(killed)])
         if killed:
             chosen.append(every[place])
@@ -105,38 +107,21 @@ def _mutations(library: Library, files: Mapping[str, str]) -> list[tuple[str, Mu
     if not library.wide:
         return [(path, mutation) for path in own for mutation in Mutator(files[path]).all()]
     every = [(path, mutation) for path in own for mutation in Mutator(files[path]).wide()]
-    return _spread(every)
-
-
-def _spread(every: Sequence[tuple[str, Mutation]]) -> list[tuple[str, Mutation]]:
-    """A few of each kind, from all over the files: otherwise most would be of the two or three commonest kinds."""
-    kept: list[tuple[str, Mutation]] = []
+    # A few of each kind, from all over the files: otherwise most would be of the two or three commonest kinds.
+    mutations: list[tuple[str, Mutation]] = []
     for kind in sorted({mutation.kind for _, mutation in every}):
-        own = [pair for pair in every if pair[1].kind == kind]
-        step = max(1, len(own) // _OF_A_KIND)
-        kept += own[::step][:_OF_A_KIND]
-    return kept
-
-
-def _print_of(files: Mapping[str, str]) -> str:
-    whole = hashlib.sha256()
-    for name, text in files.items():
-        whole.update(encoded(f"{name}\0{text}\0"))
-    return whole.hexdigest()[:8]
-
-
-async def _fails(library: Library, files: Mapping[str, str], path: str, mutation: Mutation) -> bool:
-    run = await _tested(library, {**files, path: mutation.applied(files[path])})
-    return run.ended == "exit" and run.code == 1
+        alike = [pair for pair in every if pair[1].kind == kind]
+        mutations += alike[:: max(1, len(alike) // _OF_A_KIND)][:_OF_A_KIND]
+    return mutations
 
 
 async def _tested(library: Library, files: Mapping[str, str]) -> CommandRun:
-    with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as made:
-        bench = Folder(root=Path(made))
+    with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as folder:
+        bench = Folder(root=Path(folder))
         for name, text in files.items():
             await bench.write(name, encoded(text))
         return await bench.run(
             ["sh", "-c", f"python3 -m pytest -q -x -p no:cacheprovider {library.tests}"],
-            env={"PYTHONPATH": f"{made}/src:{made}"},
+            env={"PYTHONPATH": f"{folder}/src:{folder}"},
             timeout_s=_CHECK_S,
         )

@@ -17,9 +17,9 @@ SUITES = ("classics", "projects", "libraries")
 
 def chosen(suite: str, *, half: str = "", name: str = "", every: int = 1, limit: int | None = None) -> Iterator[Case]:
     """The cases of one suite that were asked for, in a fixed order."""
-    made = {"classics": classics.cases, "projects": projects.cases}.get(suite, lambda: libraries.cases(half))()
-    wanted = (case for case in made if half in ("", case.half) and name in case.name)
-    return islice(wanted, 0, None if limit is None else limit * every, every)
+    cases = {"classics": classics.cases, "projects": projects.cases}.get(suite, lambda: libraries.cases(half))()
+    matching = (case for case in cases if half in ("", case.half) and name in case.name)
+    return islice(matching, 0, None if limit is None else limit * every, every)
 
 
 def attempted(
@@ -57,13 +57,13 @@ def _tried(case: Case, *, seconds: float, workers: int) -> Verdict:
 
 def numbers(verdicts: Sequence[Verdict]) -> Mapping[str, float]:
     """All together, then each suite and each of its halves. Times are of solved cases, in seconds."""
-    found = dict(_part("repair", verdicts))
+    result = dict(_part("repair", verdicts))
     for suite in SUITES:
         own = [verdict for verdict in verdicts if verdict.case.suite == suite]
-        found |= _part(f"repair.{suite}", own)
+        result |= _part(f"repair.{suite}", own)
         for half in ("tuned", "held"):
-            found |= _part(f"repair.{suite}.{half}", [verdict for verdict in own if verdict.case.half == half])
-    return found
+            result |= _part(f"repair.{suite}.{half}", [verdict for verdict in own if verdict.case.half == half])
+    return result
 
 
 def _part(name: str, verdicts: Sequence[Verdict]) -> Mapping[str, float]:

@@ -55,16 +55,11 @@ class Mutator:
         yield from self.all()
         yield from wider.mutations(self.tree, self._text, self._put)
 
-    def _walk(self, node: ast.AST) -> Iterator[Mutation]:
+    def _walk(self, node: ast.AST) -> Iterator[Mutation]:  # noqa: C901, PLR0912 - one case for each kind of slip
         if isinstance(node, ast.JoinedStr | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.AnnAssign):
             return
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return
-        yield from self._of(node)
-        for child in ast.iter_child_nodes(node):
-            yield from self._walk(child)
-
-    def _of(self, node: ast.AST) -> Iterator[Mutation]:  # noqa: C901, PLR0912 - one case for each kind of slip
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 sign, others = _COMPARE[type(op)]
@@ -100,7 +95,9 @@ class Mutator:
             case ast.Expr(value=ast.Call()):
                 yield self._put("statement", node, "pass")
             case _:
-                return
+                pass
+        for child in ast.iter_child_nodes(node):
+            yield from self._walk(child)
 
     def _between(self, kind: str, left: ast.AST, right: ast.AST, sign: str, other: str) -> Iterator[Mutation]:
         start, end = self._span(left)[1], self._span(right)[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.repair.case import Case
-from domain import Hunk
+from domain.change import Hunk
 
 SUITE = Path(__file__).parent / "suites" / "projects"
 HELD = frozenset(("gates", "post", "textkit"))
@@ -16,7 +16,7 @@ HELD = frozenset(("gates", "post", "textkit"))
 def cases() -> Iterator[Case]:
     """Every bug of every project; a ``right`` text that is not in its file is an error of the suite."""
     for root in sorted(path for path in SUITE.iterdir() if (path / "bugs.toml").is_file()):
-        told: dict[str, Any] = tomllib.loads((root / "bugs.toml").read_text())
+        fields: dict[str, Any] = tomllib.loads((root / "bugs.toml").read_text())
         files = {
             str(path.relative_to(root)): path.read_text()
             for path in sorted(root.rglob("*"))
@@ -24,7 +24,7 @@ def cases() -> Iterator[Case]:
         }
         hidden = {name: text for name, text in files.items() if name.startswith("hidden/")}
         shown = {name: text for name, text in files.items() if name not in hidden}
-        for number, bug in enumerate(told["bugs"]):
+        for number, bug in enumerate(fields["bugs"]):
             broken = shown[bug["file"]].replace(bug["right"], bug["wrong"], 1)
             assert broken != shown[bug["file"]], f"{root.name}-{number}: nothing to break"
             yield Case(
@@ -33,8 +33,8 @@ def cases() -> Iterator[Case]:
                 half="held" if root.name in HELD else "tuned",
                 files={**shown, bug["file"]: broken},
                 hidden=hidden,
-                accept=told["accept"],
-                judge=f"{told['accept']} && python3 -m pytest -q hidden",
-                hunks=tuple(Hunk(commit="0" * 40, subject="", **hunk) for hunk in told.get("history", ())),
+                accept=fields["accept"],
+                judge=f"{fields['accept']} && python3 -m pytest -q hidden",
+                hunks=tuple(Hunk(commit="0" * 40, subject="", **hunk) for hunk in fields.get("history", ())),
                 bug=f"{bug['kind']}: {bug['right'].strip()}  →  {bug['wrong'].strip()}",
             )

@@ -33,8 +33,8 @@ class Verdict:
 
 async def attempt(case: Case, *, seconds: float, workers: int = 2) -> Verdict:
     """Lay the case out in a new folder and let the engine work on it, trying ``workers`` candidates at a time."""
-    with tempfile.TemporaryDirectory(prefix="signoff-repair-bench-") as made:
-        root, search = Path(made), f"{made}-search"
+    with tempfile.TemporaryDirectory(prefix="signoff-repair-bench-") as folder:
+        root, search = Path(folder), f"{folder}-search"
         bench = Folder(root=root)
         await _lay(bench, case.files)
         began, used = time.monotonic(), _cpu_s()
@@ -66,10 +66,6 @@ async def attempt(case: Case, *, seconds: float, workers: int = 2) -> Verdict:
         )
 
 
-def _paths(root: Path) -> dict[str, str]:
-    return {"PYTHONPATH": f"{root / 'src'}:{root}"}
-
-
 def _cpu_s() -> float:
     """Of children that have ended; one case runs at a time in each process."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -79,16 +75,14 @@ def _cpu_s() -> float:
 async def _right(case: Case, proposal: Proposal, bench: Folder) -> bool:
     await _lay(bench, {edit.path: edit.content or "" for edit in proposal.change.files_to_update})
     if not case.hidden:
-        return all(_same((bench.root / path).read_text(), text) for path, text in case.original.items())
+        pairs = [((bench.root / path).read_text(), text) for path, text in case.original.items()]
+        return all(ast.dump(ast.parse(repaired)) == ast.dump(ast.parse(original)) for repaired, original in pairs)
     await _lay(bench, case.hidden)
-    run = await bench.run(["sh", "-c", case.judge or case.accept], env=_paths(bench.root), timeout_s=120)
+    paths = {"PYTHONPATH": f"{bench.root / 'src'}:{bench.root}"}
+    run = await bench.run(["sh", "-c", case.judge or case.accept], env=paths, timeout_s=120)
     return run.ok
 
 
 async def _lay(bench: Folder, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         await bench.write(path, encoded(text))
-
-
-def _same(one: str, other: str) -> bool:
-    return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))

@@ -58,11 +58,19 @@ def mutations(tree: ast.AST, text: Text, put: Put) -> Iterator[Mutation]:
     for function in ast.walk(tree):
         if isinstance(function, _Function):
             yield from _defaults(function, text, put)
-            names = _names(function)
+            parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+            stored = [n.id for n in _own(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+            names = list(dict.fromkeys([*parameters, *stored]))
             for node in _own(function):
                 yield from _statement(node, text, put)
                 yield from _expression(node, text, put)
-                yield from _name(node, names, put)
+                match node:
+                    case ast.Name(id=name, ctx=ast.Load()) if name in names and len(names) > 1:
+                        yield put("wrong name", node, names[(names.index(name) + 1) % len(names)])
+                    case ast.Name(id=name, ctx=ast.Load()) if name in _FUNCTIONS:
+                        yield put("wrong function", node, _FUNCTIONS[name])
+                    case _:
+                        pass
 
 
 def _own(function: _Function) -> Iterator[ast.AST]:
@@ -73,11 +81,6 @@ def _own(function: _Function) -> Iterator[ast.AST]:
         if not isinstance(node, ast.JoinedStr | _Function | ast.ClassDef | ast.AnnAssign):
             yield node
             waiting += ast.iter_child_nodes(node)
-
-
-def _names(function: _Function) -> list[str]:
-    stored = [n.id for n in _own(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    return list(dict.fromkeys([*(a.arg for a in function.args.args if a.arg not in ("self", "cls")), *stored]))
 
 
 def _defaults(function: _Function, text: Text, put: Put) -> Iterator[Mutation]:
@@ -93,16 +96,6 @@ def _defaults(function: _Function, text: Text, put: Put) -> Iterator[Mutation]:
                 yield put("default", default, "''" if text(default)[1:-1] else "' '")
             case _:
                 continue
-
-
-def _name(node: ast.AST, names: list[str], put: Put) -> Iterator[Mutation]:
-    match node:
-        case ast.Name(id=name, ctx=ast.Load()) if name in names and len(names) > 1:
-            yield put("wrong name", node, names[(names.index(name) + 1) % len(names)])
-        case ast.Name(id=name, ctx=ast.Load()) if name in _FUNCTIONS:
-            yield put("wrong function", node, _FUNCTIONS[name])
-        case _:
-            return
 
 
 def _statement(node: ast.AST, text: Text, put: Put) -> Iterator[Mutation]:

@@ -27,19 +27,20 @@ _NAMED = frozenset({"ssh", "git+ssh", "ssh+git", "sftp"})
 
 def split_credential(url: str) -> tuple[str, str]:
     """An address as it may be kept, and the credential that stood in it (empty: none did)."""
-    found: list[str] = []
+    credentials: list[str] = []
 
     def without(match: re.Match[str]) -> str:
         user, secret = _user(match)
-        rest = _QUERY.sub(lambda part: found.append(part["text"]) or part["name"], match["rest"])
+        rest = _QUERY.sub(lambda part: credentials.append(part["text"]) or part["name"], match["rest"])
         if secret:
-            found.insert(0, secret)
+            credentials.insert(0, secret)
         return f"{match['scheme']}:{match['slashes']}{user}{rest}"
 
     address = _URL.sub(without, url)
+    # ``name:password@host:path`` has no scheme that the pattern of URLs could begin with.
     if scp := _SCP.match(url):
-        address, found = f"{scp['name']}@{scp['rest']}", [scp["password"]]
-    return address, " ".join(found)
+        address, credentials = f"{scp['name']}@{scp['rest']}", [scp["password"]]
+    return address, " ".join(credentials)
 
 
 def redacted(text: str) -> str:
@@ -68,10 +69,11 @@ def ensure_no_credential(repo: str) -> None:
 
 def _user(match: re.Match[str]) -> tuple[str, str]:
     """The user as it belongs to the address (with its ``@``), and the credential."""
-    given = (match["user"] or "").rstrip("@")
-    if not given or given.strip(":") in {"", MASK}:
+    user = (match["user"] or "").rstrip("@")
+    if not user or user.strip(":") in {"", MASK}:
         return match["user"] or "", ""
-    name, _, password = given.partition(":")
+    name, _, password = user.partition(":")
+    # Before the ``@`` of an http address a name alone is a token as a rule: git takes one there.
     if match["scheme"].lower() not in _NAMED:
-        return "", given
+        return "", user
     return f"{name}@", "" if password == MASK else password

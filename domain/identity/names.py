@@ -2,8 +2,8 @@
 
 ``person`` is an equivalence: case, compatibility forms, characters that nobody sees and letters of other alphabets
 that look the same make no second human. Plain ASCII names are apart unless they differ by case or by spaces: `user1`
-and `userl` are two colleagues, whom their directory named so. ``alike`` goes further for characters that could be any
-of ``i l 1 |`` or ``o 0``: nobody passes for either colleague with one of those.
+and `userl` are two people, whom their directory named so. ``alike`` goes further for characters that could be any
+of ``i l 1 |`` or ``o 0``: nobody passes for either of them with one of those.
 """
 
 import unicodedata
@@ -80,6 +80,7 @@ def _alike(one: str, other: str) -> bool:
 
 def _folded(subject: str) -> str:
     """The name in characters that stand for all that look like them."""
+    # Plain ASCII names are apart as they stand, and most names are that: no table is asked.
     if subject.isascii():
         return " ".join(subject.translate(_tables()[0]).casefold().split())
     ignored, unclear, looks = _tables()
@@ -94,16 +95,18 @@ def _folded(subject: str) -> str:
 @cache
 def _tables() -> tuple[dict[int, None], dict[int, str], dict[int, str]]:
     """What is dropped, what is ambiguous, and what characters look like."""
+    # These controls are white space: they part words.
     ignored = dict.fromkeys(code for code in _IGNORED if chr(code) not in "\t\n\x0b\x0c\r")
+    # The empty pattern of Braille is drawn as a space, and is none for Unicode.
     looks = {**_parsed(LOOKALIKES), 0x2800: " "}
     clear = {code: looks.get(ord(chr(code).casefold()), chr(code).casefold()) for code in _parsed(AMBIGUOUS)}
     return ignored, {code: text.translate(_MARKS) for code, text in clear.items()}, looks
 
 
 def _parsed(table: str) -> dict[int, str]:
-    found: dict[int, str] = {}
+    by_code: dict[int, str] = {}
     for entry in table.replace(",\n", ",").split():
         looks, _, codes = entry.partition("=")
         text = "".join(chr(int(code, 16)) for code in looks.split("+"))
-        found |= {int(code, 16): text for code in codes.split(",")}
-    return found
+        by_code |= {int(code, 16): text for code in codes.split(",")}
+    return by_code

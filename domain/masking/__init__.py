@@ -1,4 +1,4 @@
-"""What must not be read by who reads prompts, logs, traces and documents: found by form, by name and by value. Pure."""
+"""Masking: what who reads prompts, logs, traces and documents must not read, by form, by name and by value. Pure."""
 
 from domain.masking.echo import CUT, Echoes, without_echoes, words_of
 from domain.masking.files import holds_secrets, is_secret_file, not_shown

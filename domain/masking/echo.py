@@ -55,12 +55,14 @@ class Echoes:
         parts: list[str] = []
         base = run = at = 0
         while at < len(words):
+            # A run of more than ``LEAST`` words is known by its last ones: longer rows are not kept.
             if tuple(spelled[max(at - run, at + 1 - LEAST) : at + 1]) in self._rows:
                 run, at = run + 1, at + 1
             elif run >= LEAST:
                 parts += [self._held[base : words[at - run].start()], CUT]
                 base, run = words[at - 1].end(), 0
                 self.cut += 1
+            # With this word the row is not in the prompt; one that begins a word later may be.
             elif run:
                 run -= 1
             else:

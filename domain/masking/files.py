@@ -19,6 +19,7 @@ _SOURCE: Final = re.compile(r"(?i)\.(?:py|pyi|js|jsx|ts|tsx|go|rs|java|kt|rb|php
 
 def is_secret_file(path: str) -> bool:
     """Tell by its name that a file holds secrets."""
+    # ``tokens.py`` and ``secrets.go`` are programs about secrets: shown, with what they hold masked.
     return _NAMED.search(path.replace("\\", "/")) is not None and _SOURCE.search(path) is None
 
 

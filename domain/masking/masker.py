@@ -82,11 +82,11 @@ class Masker:
         whole = (
             text if len(text) <= LONGEST else f"{text[:LONGEST]}\n[the rest is not shown: it is too long to be checked]"
         )
-        made, at = list[str](), 0
+        parts, at = list[str](), 0
         for mark in self.marks(whole):
-            made += [whole[at : mark.start], self.placeholder(whole[mark.start : mark.end], mark)]
+            parts += [whole[at : mark.start], self.placeholder(whole[mark.start : mark.end], mark)]
             at = mark.end
-        return "".join([*made, whole[at:]]) if made else whole
+        return "".join([*parts, whole[at:]]) if parts else whole
 
     def value(self, value: Any) -> Any:
         """A JSON-like value with every text in it masked, names of fields included."""
@@ -94,7 +94,7 @@ class Masker:
             case str():
                 return self.text(value)
             case Mapping():
-                return {self.text(str(name)): self.value(said) for name, said in value.items()}
+                return {self.text(str(name)): self.value(member) for name, member in value.items()}
             case list() | tuple():
                 return [self.value(item) for item in value]
             case _:
@@ -102,40 +102,41 @@ class Masker:
 
     def marks(self, text: str) -> tuple[Mark, ...]:
         """Every place that is masked, in order, without overlaps; what is masked already is left alone."""
-        found = [Mark(each.start, each.end, each.label) for each in find_secrets(text)]
+        marks = [Mark(each.start, each.end, each.label) for each in find_secrets(text)]
         if self._spelt:
-            found += self._known(text)
+            marks += self._known(text)
         if self.personal:
-            found += [Mark(each.start, each.end, each.label, "personal") for each in find_personal(text)]
-        if not found:
+            marks += [Mark(each.start, each.end, each.label, "personal") for each in find_personal(text)]
+        if not marks:
             return ()
         taken = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(text)] if "[" in text else []
-        kept: list[Mark] = []
-        for mark in sorted(found, key=lambda one: (one.start, -one.end)):
+        apart: list[Mark] = []
+        for mark in sorted(marks, key=lambda one: (one.start, -one.end)):
             if any(start < mark.end and mark.start < end for start, end in taken):
                 continue
-            if not kept or mark.start >= kept[-1].end:
-                kept.append(mark)
-            elif mark.end > kept[-1].end:
-                kept[-1] = Mark(kept[-1].start, mark.end, kept[-1].label, kept[-1].kind)
-        return tuple(kept)
+            if not apart or mark.start >= apart[-1].end:
+                apart.append(mark)
+            # Two that overlap become one: no half of either may be read.
+            elif mark.end > apart[-1].end:
+                apart[-1] = Mark(apart[-1].start, mark.end, apart[-1].label, apart[-1].kind)
+        return tuple(apart)
 
     def placeholder(self, value: str, mark: Mark) -> str:
         """What stands in the place of a value."""
         if not self.key:
             return f"[{mark.kind}: {mark.label}]"
-        made = hmac.new(self.key.encode(), value.encode(errors="surrogatepass"), hashlib.sha256).digest()
-        return f"[{mark.kind} {b32encode(made)[:6].decode().lower()}: {mark.label}]"
+        mac = hmac.new(self.key.encode(), value.encode(errors="surrogatepass"), hashlib.sha256).digest()
+        return f"[{mark.kind} {b32encode(mac)[:6].decode().lower()}: {mark.label}]"
 
     def originals(self, *texts: str) -> Mapping[str, str]:
         """Placeholder → value, for every value in these texts. What two values share means neither."""
-        found: dict[str, str | None] = {}
+        values: dict[str, str | None] = {}
         for text in texts if self.key else ():
             for mark in self.marks(text):
                 value = text[mark.start : mark.end]
                 name = self.placeholder(value, mark)
-                found[name] = value if found.get(name, value) == value else None
-        return {name: value for name, value in found.items() if value is not None}
+                values[name] = value if values.get(name, value) == value else None
+        return {name: value for name, value in values.items() if value is not None}
 
     def secrets_of(self, *texts: str) -> Mapping[str, str]:
         """Every secret value in these texts that is worth being known elsewhere, and what it is."""
@@ -148,6 +149,7 @@ class Masker:
         }
 
     def _known(self, text: str) -> Iterator[Mark]:
+        # A short value inside a longer word is a coincidence: ``secret`` as a password must not blank ``secretary``.
         for spelt, label in self._spelt:
             at = text.find(spelt)
             while at >= 0:
@@ -194,12 +196,12 @@ def known_of(texts: Iterable[str], *, settings: bool = False) -> Mapping[str, st
 
     ``settings``: the texts are files of secrets, in which a random value is one whatever its name.
     """
-    found = dict(Masker().secrets_of(*texts))
+    secrets = dict(Masker().secrets_of(*texts))
     for line in (line for text in texts if settings for line in text[:LONGEST].splitlines()):
-        given = _GIVEN.match(line)
-        value = given[2].strip().strip("\"'") if given else ""
-        if given is None or not SHORTEST <= len(value) <= _LONGEST_VALUE or "://" in value or plain_words(value):
+        setting = _GIVEN.match(line)
+        value = setting[2].strip().strip("\"'") if setting else ""
+        if setting is None or not SHORTEST <= len(value) <= _LONGEST_VALUE or "://" in value or plain_words(value):
             continue
-        if _SECRET_NAME.search(given[1]) or is_secret(value, quoted=True, strong=False):
-            found.setdefault(value, "value")
-    return dict(sorted(found.items(), key=lambda item: -len(item[0])))
+        if _SECRET_NAME.search(setting[1]) or is_secret(value, quoted=True, strong=False):
+            secrets.setdefault(value, "value")
+    return dict(sorted(secrets.items(), key=lambda item: -len(item[0])))

@@ -1,4 +1,4 @@
-"""The shapes that secrets have in texts, besides tokens: keys in blocks, values behind names, literals in two parts.
+"""Patterns of secrets in texts, besides tokens: keys in blocks, values behind names, literals in two parts.
 
 Every repetition has a bound, and every search of them starts at a hint: no text makes them slow.
 """

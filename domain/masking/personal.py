@@ -49,13 +49,14 @@ def find_personal(text: str) -> tuple[Personal, ...]:
         matches += [_at(m, "DNI or NIE") for m in _DNI.finditer(text) if dni(m[0])]
         numbers = (m for m in _PHONE.finditer(text) if _MOST > len(_digits(m[0])) > _FEWEST)
         matches += [_at(m, "telephone number") for m in numbers]
-    kept: list[Personal] = []
+    apart: list[Personal] = []
     for each in sorted(matches, key=lambda one: (one.start, -one.end)):
-        if not kept or each.start >= kept[-1].end:
-            kept.append(each)
-    return tuple(kept)
+        if not apart or each.start >= apart[-1].end:
+            apart.append(each)
+    return tuple(apart)
 
 
+# ITU-T E.164: at most 15 digits, the country's code included. Eight or fewer may count anything.
 _FEWEST, _MOST = 8, 16
 
 
@@ -70,6 +71,7 @@ def _digits(text: str) -> str:
 def luhn(text: str) -> bool:
     """ISO/IEC 7812: the checksum of payment cards."""
     digits = [int(c) for c in reversed(_digits(text))]
+    # Zeros pass the checksum, and are nobody's card.
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:  # noqa: PLR2004
         return False
     return sum(d if n % 2 == 0 else sum(divmod(2 * d, 10)) for n, d in enumerate(digits)) % 10 == 0
@@ -86,6 +88,7 @@ def iban(text: str) -> bool:
 def cpf(text: str) -> bool:
     """Two check digits, mod 11."""
     digits = [int(c) for c in _digits(text)]
+    # 111.111.111-11 passes the checksum, and is given to nobody.
     if len(digits) != 11 or len(set(digits)) == 1:  # noqa: PLR2004
         return False
     return all(digits[n] == sum((n + 1 - i) * digits[i] for i in range(n)) * 10 % 11 % 10 for n in (9, 10))

@@ -1,4 +1,4 @@
-"""Where secrets stand in a text: tokens by their form, keys in blocks, values by the names they are given to.
+"""Secrets in a text: tokens by their form, keys in blocks, values by the names they are given to.
 
 Linear in the length of the text: every search starts at a hint, and every repetition has a bound. A span never holds a
 line end, so that a text keeps its lines whatever is put in the place of one.
@@ -65,12 +65,14 @@ def find_secrets(text: str) -> tuple[Secret, ...]:
         if len(text) < LONG_WORD or RUN.search(text) is None:
             return ()
         return _apart(text, [*_tokens(text), *_wrapped(text)])
-    found = list(_whole(text))
+    secrets = list(_whole(text))
     for start, end in broken_literals(text):
         joined = _Joined.of(text[start:end])
         for each in _whole(joined.text):
-            found += (replace(piece, start=piece.start + start, end=piece.end + start) for piece in joined.pieces(each))
-    return _apart(text, found)
+            secrets += (
+                replace(piece, start=piece.start + start, end=piece.end + start) for piece in joined.pieces(each)
+            )
+    return _apart(text, secrets)
 
 
 def broken_literals(text: str) -> Iterator[tuple[int, int]]:
@@ -140,6 +142,7 @@ class _Joined:
 
 def _whole(text: str) -> Iterator[Secret]:
     lower = text.lower()
+    # Some capitals become two small letters (``İ``), and every place behind them would shift.
     lower = lower if len(lower) == len(text) else text
     yield from _tokens(text)
     if "PRIVATE KEY" in text or "PuTTY-User-Key-File" in text:
@@ -168,7 +171,7 @@ def _whole(text: str) -> Iterator[Secret]:
             match = pattern.match(lower, at)
             value = text[match.start(1) : match.end(1)] if match else ""
             literal = label == "password"
-            if match and is_secret(value, quoted=literal, strong=literal) and not _spelt_out(value):
+            if match and is_secret(value, quoted=literal, strong=literal) and not is_placeholder_login(value):
                 yield Secret(match.start(1), match.end(1), "secret.assigned", label, value)
 
 
@@ -200,8 +203,8 @@ def decoded_run(run: str) -> str:
     """The plain text that a run is in hexadecimal or in base64; empty for anything else."""
     try:
         whole = run[: len(run) // 4 * 4 + (0 if len(run) % 4 == 1 else len(run) % 4)]
-        found = bytes.fromhex(run) if _HEX.fullmatch(run) else urlsafe_b64decode(whole.translate(_URL_SAFE) + "==")
-        text = found.decode("ascii")
+        data = bytes.fromhex(run) if _HEX.fullmatch(run) else urlsafe_b64decode(whole.translate(_URL_SAFE) + "==")
+        text = data.decode("ascii")
     except ValueError:
         return ""
     return text if text.isprintable() else ""
@@ -219,7 +222,7 @@ def _matches(token: TokenPattern, text: str, hints: Sequence[str]) -> Iterator[r
                 yield match
 
 
-def _spelt_out(value: str) -> bool:
+def is_placeholder_login(value: str) -> bool:
     """Tell whether credentials of HTTP's basic scheme are words that stand for some."""
     try:
         return plain_words(b64decode(value, validate=True).decode("ascii"))
@@ -238,14 +241,16 @@ def _wrapped(text: str) -> Iterator[Secret]:
         while end < limit and text[end] in BASE64 and text[end] not in "\"'`,>|":
             end += 1
         body = re.sub(r"[^A-Za-z0-9+/]", "", text[head.start() : end])
-        if _decodes_to_key(body, head[0]):
+        if decodes_to_private_key(body, head[0]):
             yield Secret(start, end, "secret.private_key", "private key", text[start:end].strip())
         at = max(end, head.end())
 
 
-def _decodes_to_key(body: str, head: str) -> bool:
-    skipped = {"L": 0, "0": 1, "t": 2}[head[0]]
-    padded = ("LS"[:skipped] + body)[:160]
+def decodes_to_private_key(body: str, head: str) -> bool:
+    """Tell whether base64 that begins with ``head`` is of a private key, wherever in a group of four it was cut."""
+    # Three bytes are four letters: the head begins where the bytes before the key left off in their group.
+    skipped = {"L": 0, "0": 2, "t": 3}[head[0]]
+    padded = ("LS0"[:skipped] + body)[:160]
     try:
         return b"PRIVATE KEY" in b64decode(padded[: len(padded) // 4 * 4])
     except (binascii.Error, ValueError):
@@ -255,11 +260,11 @@ def _decodes_to_key(body: str, head: str) -> bool:
 def aws_secrets(text: str, lower: str) -> Iterator[Secret]:
     """A secret access key has no form of its own, but a neighbour that has one."""
     near: list[tuple[int, int]] = []
-    for found in re.finditer(r"aws|AKIA|ASIA", text if "AKIA" in text or "ASIA" in text else lower):
-        if near and found.start() - 240 <= near[-1][1]:
-            near[-1] = (near[-1][0], found.end() + 240)
+    for hint in re.finditer(r"aws|AKIA|ASIA", text if "AKIA" in text or "ASIA" in text else lower):
+        if near and hint.start() - 240 <= near[-1][1]:
+            near[-1] = (near[-1][0], hint.end() + 240)
         else:
-            near.append((max(0, found.start() - 240), found.end() + 240))
+            near.append((max(0, hint.start() - 240), hint.end() + 240))
     for start, end in near:
         for match in AWS_SECRET.finditer(text, start, min(end, len(text))):
             if (
@@ -275,6 +280,7 @@ def passwords_in_urls(text: str) -> Iterator[Secret]:
     at = text.find("://")
     while at >= 0:
         match = URL.match(text, at + 3)
+        # A token alone before the ``@``, as git takes it over http and https.
         if match is None and at and text[at - 1] in "spSP":
             match = URL_TOKEN.match(text, at + 3)
         if match is not None:
@@ -332,10 +338,10 @@ def assigned_secrets(text: str, lower: str) -> Iterator[Secret]:
             yield Secret(match.start(kind), match.end(kind), "secret.assigned", what, value)
 
 
-def _apart(text: str, found: list[Secret]) -> tuple[Secret, ...]:
+def _apart(text: str, secrets: list[Secret]) -> tuple[Secret, ...]:
     """Sort, cut at line ends, and keep the longer one of two that overlap."""
     lines: list[Secret] = []
-    for each in found:
+    for each in secrets:
         start = each.start
         for piece in text[each.start : each.end].splitlines(keepends=True):
             inner = piece.strip(" \t\r\n\\\"'`,+")
@@ -343,11 +349,11 @@ def _apart(text: str, found: list[Secret]) -> tuple[Secret, ...]:
                 begin = start + piece.index(inner)
                 lines.append(Secret(begin, begin + len(inner), each.rule, each.label, each.value))
             start += len(piece)
-    kept: list[Secret] = []
+    apart: list[Secret] = []
     for each in sorted(lines, key=lambda one: (one.start, -one.end)):
-        if not kept or each.start >= kept[-1].end:
-            kept.append(each)
-        elif each.end > kept[-1].end:
-            last = kept[-1]
-            kept[-1] = Secret(last.start, each.end, last.rule, last.label, text[last.start : each.end])
-    return tuple(kept)
+        if not apart or each.start >= apart[-1].end:
+            apart.append(each)
+        elif each.end > apart[-1].end:
+            last = apart[-1]
+            apart[-1] = Secret(last.start, each.end, last.rule, last.label, text[last.start : each.end])
+    return tuple(apart)

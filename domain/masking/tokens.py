@@ -114,6 +114,7 @@ TOKENS: Final = (
     _token(
         "platform",
         "platform key",
+        # Telegram's begin with the bot's number, and Terraform's have their mark in the middle.
         ":AA .atlasv1.",
         rf"(?<![{_A}_-])(?:\d{{8,10}}:AA[{_A}_-]{{32,33}}(?![{_A}_-])|[{_A}]{{14}}\.atlasv1\.[{_A}_=-]{{40,100}})",
         anchored=False,
@@ -121,6 +122,7 @@ TOKENS: Final = (
     _token(
         "platform",
         "platform key",
+        # Discord's: the number of the bot in base64, a time, a signature.
         "MT Mz NT Nz OD OT",
         rf"(?<![{_A}_-])[MNO][TzD][{_A}_-]{{22,26}}\.[{_A}_-]{{6}}\.[{_A}_-]{{27,40}}(?![{_A}_-])",
     ),
@@ -128,6 +130,7 @@ TOKENS: Final = (
         "jwt",
         "signed token (JWT)",
         "eyJ",
+        # Signed (RFC 7515): three parts. Encrypted (RFC 7516): five, of which the second may be empty.
         rf"(?<![{_A}_-])eyJ[{_A}_-]{{8,4000}}\.eyJ[{_A}_-]{{8,8000}}\.[{_A}_-]{{0,2000}}"
         rf"|(?<![{_A}_-])eyJ[{_A}_-]{{15,2000}}\.[{_A}_-]{{0,2000}}\.[{_A}_-]{{10,100}}\.[{_A}_-]{{10,8000}}\.[{_A}_-]{{16,200}}",
     ),

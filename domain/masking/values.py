@@ -1,4 +1,4 @@
-"""Tells a secret value from a name, a path, an expression or a word that stands for one."""
+"""Secret values, told from a name, a path, an expression or a word that stands for one."""
 
 import math
 import re
@@ -97,6 +97,7 @@ def is_secret(value: str, *, quoted: bool, strong: bool, rest: str = "", bare: b
     if strong and quoted and value.isalpha() and len(value) >= _LETTERS:
         # Letters that change their case at random: words of a name are longer.
         return len(_WORDS.findall(value)) * 2.5 >= len(value) and not _ABOUT.search(rest)
+    # Digits alone are a secret only where they are given to a password itself.
     code = strong and quoted and not rest and value.isdigit() and len(set(value)) >= _VARIED
     if not code and _stands_for_something(value):
         return False

@@ -1,14 +1,17 @@
 """Text from outside: its encoding and edits that keep it, and JSON, YAML and Python of strangers, read with bounds."""
 
-from domain.text.charsets import Charsets
+from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
-from domain.text.encoding import TextFile, decoded
+from domain.text.encoding import TextFile, decoded, dominant, universal
+from domain.text.failures import failure_kind
 from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadder, fitted_change, numbered_edits
+from domain.text.line_matching import matching
 from domain.text.patterns import LinearPattern, linear
 from domain.text.strict_json import ODD_TEXT, OddJson, read_json
 from domain.text.untrusted import YamlLoader, json_value, python_tree, whole_number, yaml_excess, yaml_value
 
 __all__ = [
+    "DECLARING",
     "ODD_TEXT",
     "Charsets",
     "EditProblem",
@@ -20,15 +23,20 @@ __all__ = [
     "PathLadder",
     "TextFile",
     "YamlLoader",
+    "declarations",
     "decoded",
+    "dominant",
+    "failure_kind",
     "fitted_change",
     "json_value",
     "linear",
+    "matching",
     "numbered_edits",
     "python_tree",
     "read_json",
     "replaced",
     "rewritten",
+    "universal",
     "whole_number",
     "written",
     "yaml_excess",

@@ -95,10 +95,10 @@ def codec(name: str) -> str:
     plain = re.sub(r"[^a-z0-9]", "", name.lower()) if len(name) <= _MAX_NAME else ""
     if not plain or plain in {"utf16", "utf32"}:  # which of two is said by the byte order mark
         return ""
-    found = _spellings().get(plain, "")
-    if not found and plain.startswith("windows"):
+    python_name = _spellings().get(plain, "")
+    if not python_name and plain.startswith("windows"):
         return _spellings().get(f"cp{plain[7:]}", "")
-    return found
+    return python_name
 
 
 def label(name: str) -> str:
@@ -154,12 +154,13 @@ def declarations(files: Mapping[str, bytes]) -> tuple[Rule, ...]:
     Args:
         files: path → content of its ``.editorconfig`` and ``.gitattributes`` files.
     """
-    found: list[Rule] = []
+    rules: list[Rule] = []
+    # The last rule that covers a path counts: .editorconfig overrules .gitattributes, and a folder those around it.
     for name, read in ((".gitattributes", gitattributes_rules), (".editorconfig", editorconfig_rules)):
         for path in sorted((p for p in files if p.rsplit("/", 1)[-1] == name), key=lambda p: (p.count("/"), p)):
             text = files[path][:MAX_BYTES].decode("utf-8-sig", errors="replace")
-            found += read(path.rpartition("/")[0], text)
-    return tuple(found[-_MAX_RULES:])
+            rules += read(path.rpartition("/")[0], text)
+    return tuple(rules[-_MAX_RULES:])
 
 
 def editorconfig_rules(folder: str, text: str) -> Iterator[Rule]:
@@ -168,9 +169,9 @@ def editorconfig_rules(folder: str, text: str) -> Iterator[Rule]:
         if line.startswith("[") and line.endswith("]"):
             pattern = line[1:-1]
         elif pattern and not line.startswith(("#", ";")) and "=" in line:
-            key, _, told = (part.strip() for part in line.partition("="))
+            key, _, value = (part.strip() for part in line.partition("="))
             if key.lower() == "charset" and len(pattern) <= _MAX_PATTERN:
-                yield Rule(folder, pattern, "" if told.lower() == "unset" else told.lower())
+                yield Rule(folder, pattern, "" if value.lower() == "unset" else value.lower())
 
 
 def gitattributes_rules(folder: str, text: str) -> Iterator[Rule]:
@@ -179,19 +180,20 @@ def gitattributes_rules(folder: str, text: str) -> Iterator[Rule]:
         if not attributes or pattern.startswith(("#", "!", "[attr]", '"')) or len(pattern) > _MAX_PATTERN:
             continue
         for attribute in attributes:
-            key, _, told = attribute.partition("=")
-            if key in {"encoding", "working-tree-encoding"} and told:
-                yield Rule(folder, pattern.replace("{", "[{]"), told.lower(), of_blobs=key == "encoding")
+            key, _, value = attribute.partition("=")
+            # Braces mean themselves in git's patterns.
+            if key in {"encoding", "working-tree-encoding"} and value:
+                yield Rule(folder, pattern.replace("{", "[{]"), value.lower(), of_blobs=key == "encoding")
 
 
 def expanded_braces(pattern: str) -> list[str]:
     """Spell ``{a,b}`` and ``{1..3}`` out, a bounded number of times."""
-    found, waiting = list[str](), [pattern]
-    while waiting and len(found) + len(waiting) <= _MAX_ALTERNATIVES:
+    expanded, waiting = list[str](), [pattern]
+    while waiting and len(expanded) + len(waiting) <= _MAX_ALTERNATIVES:
         each = waiting.pop()
         inner = re.search(r"(?<!\[)\{([^{}]*)\}", each)
         if inner is None:
-            found.append(each)
+            expanded.append(each)
             continue
         numbers = re.fullmatch(r"(-?\d{1,6})\.\.(-?\d{1,6})", inner[1])
         if numbers:
@@ -200,9 +202,10 @@ def expanded_braces(pattern: str) -> list[str]:
         elif "," in inner[1]:
             choices = inner[1].split(",")
         else:
+            # ``{x}`` has no alternatives: EditorConfig takes it as it stands.
             choices = [f"[{{]{inner[1]}[}}]"]
         waiting += [each[: inner.start()] + choice + each[inner.end() :] for choice in choices]
-    return found
+    return expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +232,14 @@ class _Glob:
 
 @lru_cache(maxsize=1_024)
 def _globs(pattern: str) -> tuple[_Glob, ...]:
-    found: list[_Glob] = []
+    globs: list[_Glob] = []
     for each in expanded_braces(pattern):
         parts = re.findall(r"\*\*/?|\*|\?|\[[!^]?[^\]]+\]|\\.|.", each.removeprefix("/"), re.DOTALL)
         tail = 0
         while tail < len(parts) and len(parts[-1 - tail]) == 1 and parts[-1 - tail] not in "*?":
             tail += 1
-        found.append(_Glob(tuple(parts), "".join(parts[len(parts) - tail :])))
-    return tuple(found)
+        globs.append(_Glob(tuple(parts), "".join(parts[len(parts) - tail :])))
+    return tuple(globs)
 
 
 def _onward(places: set[int], parts: tuple[str, ...]) -> set[int]:

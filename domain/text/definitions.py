@@ -6,7 +6,7 @@ By the syntax tree in Python; elsewhere by braces, where they leave no doubt. Wh
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -57,7 +57,15 @@ def redefined(text: str, content: str, path: str = "") -> tuple[Redefinition, ..
     """
     if path.endswith((".py", ".pyi", ".pyw")) or (not path and python_tree(textwrap.dedent(content)) is not None):
         return _in_python(text, textwrap.dedent(content))
-    return _by_braces(text, content)
+    return by_braces(text, content)
+
+
+def defines(text: str, content: str, path: str) -> bool:
+    """Tell whether a file has definitions whose place those in ``content`` take, once or more often."""
+    try:
+        return bool(redefined(text, content, path))
+    except Ambiguous:
+        return True
 
 
 def names(content: str, language: str = "") -> tuple[str, ...]:
@@ -73,40 +81,42 @@ def _in_python(text: str, content: str) -> tuple[Redefinition, ...]:
     old, new = python_tree(text), python_tree(content)
     if new is None or not new.body:
         return ()
-    wanted = [node for node in new.body if isinstance(node, _Definition)]
+    definitions = [node for node in new.body if isinstance(node, _Definition)]
     others = [node for node in new.body if not isinstance(node, _Definition)]
-    if not wanted or not all(isinstance(node, ast.Import | ast.ImportFrom) for node in others):
+    if not definitions or not all(isinstance(node, ast.Import | ast.ImportFrom) for node in others):
         return ()
     if old is None:
-        return _by_indentation(text, content, wanted) if not others else ()
-    present = _defined(old)
-    if not all(node.name in present for node in wanted):
+        return by_indentation(text, content, definitions) if not others else ()
+    present = definitions_by_name(old)
+    if not all(node.name in present for node in definitions):
         return ()
     if others and any(ast.unparse(node) not in {*map(ast.unparse, old.body)} for node in others):
         return ()  # an import that is new belongs to the whole file
-    names_ = {node.name for node in wanted}
+    names_ = {node.name for node in definitions}
     if all(isinstance(node, _Definition) and node.name in names_ for node in old.body):
         return ()  # the file has nothing else: this is all of it
     rows, written = text.split("\n"), content.split("\n")
-    made: list[Redefinition] = []
-    for node in wanted:
+    redefinitions: list[Redefinition] = []
+    for node in definitions:
         places = present[node.name]
         if len(places) > 1:
+            # Who writes a function without a class around it means the one at the top.
             top = [each for each in places if each in old.body]
             if len(top) != 1 or indent_of(rows[top[0].lineno - 1]):
                 raise Ambiguous(node.name, [each.lineno for each in places])
             places = top
-        made.append(_exchanged(places[0], node, rows, written))
-    ordered = sorted(made, key=lambda each: -each.first)
+        redefinitions.append(_exchanged(places[0], node, rows, written))
+    ordered = sorted(redefinitions, key=lambda each: -each.first)
+    # A class and a method of it at once: one would be written into the middle of the other.
     overlap = any(a.first <= b.last for a, b in pairwise(ordered))
     return () if overlap else tuple(ordered)
 
 
-def _by_indentation(text: str, content: str, wanted: Sequence[_Definition]) -> tuple[Redefinition, ...]:
+def by_indentation(text: str, content: str, definitions: Sequence[_Definition]) -> tuple[Redefinition, ...]:
     """As ``_in_python``, in a file that does not parse: a definition ends where a line is indented as it is."""
     rows, written = text.split("\n"), content.split("\n")
-    made: list[Redefinition] = []
-    for node in wanted:
+    redefinitions: list[Redefinition] = []
+    for node in definitions:
         head = re.compile(rf"[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{re.escape(node.name)}\b")
         places = [at for at, row in enumerate(rows) if head.match(row)]
         if len(places) > 1:
@@ -115,16 +125,17 @@ def _by_indentation(text: str, content: str, wanted: Sequence[_Definition]) -> t
             return ()
         depth, last = len(indent_of(rows[places[0]])), places[0]
         for at in range(places[0] + 1, len(rows)):
+            # A bracket that closes a long signature stands as far left as the definition, and ends nothing.
             closing = rows[at].strip().startswith((")", "]", "}"))
             if rows[at].strip() and len(indent_of(rows[at])) <= depth and not closing:
                 break
             last = at if rows[at].strip() else last
         lines = written[node.lineno - 1 : node.end_lineno]
         indented = reindenting([(lines[0], rows[places[0]])], written, rows)
-        made.append(
+        redefinitions.append(
             Redefinition(places[0], last, tuple(line if indented is None else indented(line) for line in lines))
         )
-    return tuple(sorted(made, key=lambda each: -each.first))
+    return tuple(sorted(redefinitions, key=lambda each: -each.first))
 
 
 def _exchanged(old: _Definition, new: _Definition, rows: Sequence[str], written: Sequence[str]) -> Redefinition:
@@ -140,7 +151,7 @@ def _begin(node: _Definition) -> int:
     return min([node.lineno, *(each.lineno for each in node.decorator_list)])
 
 
-def _defined(tree: ast.Module) -> dict[str, list[_Definition]]:
+def definitions_by_name(tree: ast.Module) -> dict[str, list[_Definition]]:
     """Definitions of a file by their name: functions, classes, and methods; not what is inside functions."""
     where: dict[str, list[_Definition]] = {}
     waiting: list[ast.stmt] = [*tree.body]
@@ -155,7 +166,8 @@ def _defined(tree: ast.Module) -> dict[str, list[_Definition]]:
     return where
 
 
-def _by_braces(text: str, content: str) -> tuple[Redefinition, ...]:
+def by_braces(text: str, content: str) -> tuple[Redefinition, ...]:
+    """As ``_in_python``, where a definition ends with the brace that closes it; none where that is in doubt."""
     written = content.removesuffix("\n").split("\n")
     while written and not written[-1].strip():
         written.pop()
@@ -166,7 +178,7 @@ def _by_braces(text: str, content: str) -> tuple[Redefinition, ...]:
     if end != len(written) - 1 or any(line.strip().startswith(_SKIPPED[5:]) for line in written[:begun]):
         return ()
     rows = text.split("\n")
-    places = [at for at, row in enumerate(rows) if (found := _named(row)) == name and found]
+    places = [at for at, row in enumerate(rows) if _named(row) == name]
     if len(places) > 1:
         raise Ambiguous(name, [at + 1 for at in places])
     if not places or (last := _closing(rows, places[0])) is None:
@@ -194,7 +206,10 @@ def _named(line: str) -> str:
 def _closing(lines: Sequence[str], begun: int, most: int = 3_000) -> int | None:
     """The line on which the brace closes that a definition opens; None where that is in doubt."""
     depth, opened = 0, False
-    for at, code in _code(lines[begun : begun + most]):
+    text = "\n".join(lines[begun : begun + most])
+    # Braces in strings and comments open nothing; blanks in their place keep the lines.
+    bare = _STRINGS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    for at, code in enumerate(bare.split("\n")):
         for char in code:
             if char == "{":
                 depth, opened = depth + 1, True
@@ -206,9 +221,3 @@ def _closing(lines: Sequence[str], begun: int, most: int = 3_000) -> int | None:
             rest = code[code.rindex("}") + 1 :].strip(" \t;,)")
             return begun + at if not rest else None
     return None
-
-
-def _code(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Lines without strings and comments."""
-    whole = _STRINGS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), "\n".join(lines))
-    return enumerate(whole.split("\n"))

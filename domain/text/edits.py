@@ -33,6 +33,7 @@ def replaced(file: TextFile, search: str, replace: str, path: str) -> bytes:
         Refused: ``not_encodable``.
     """
     search, replace = search.removeprefix(_MARK), replace.removeprefix(_MARK)
+    # Who quotes a carriage return has seen the bytes of the file, and is taken at their word.
     literal = "\r" in search and file.text.count(search) == 1
     if literal:
         start = file.text.index(search)
@@ -74,7 +75,7 @@ def rewritten(file: TextFile, content: str, path: str) -> bytes:
     law = _law(path, text.encode(errors="replace"), file)
     if law != file.encoding:
         file = TextFile(file.text, law, b"" if law != "utf_8" else file.bom, file.body)
-        rows = [Row(row.text, row.end, _encoded_or_nothing(row, law)) for row in rows]
+        rows = [Row(row.text, row.end, b"") for row in rows]  # their bytes mean something else now
     return file.bom + b"".join(_merged(rows, text, file, path, first=0, usual=_usual_in(file.text)))
 
 
@@ -84,12 +85,12 @@ def written(content: str, path: str, charsets: Charsets) -> bytes:
     Raises:
         Refused: ``not_encodable``.
     """
-    told = charsets.of(path, new=True)
-    name = declared(path, content.encode(errors="replace")) or codec(told) or "utf_8"
+    charset = charsets.of(path, new=True)
+    name = declared(path, content.encode(errors="replace")) or codec(charset) or "utf_8"
     if path.endswith((".py", ".pyi", ".pyw")):  # the language says UTF-8 where nothing is declared
         name = declared(path, content.encode(errors="replace")) or "utf_8"
     bom = b""
-    if not content.startswith(_MARK) and (told.endswith("bom") or name.startswith("utf_16")):
+    if not content.startswith(_MARK) and (charset.endswith("bom") or name.startswith("utf_16")):
         bom = _BOM.get(name, b"")
     return bom + _encoded(content, name, path, 1)
 
@@ -125,11 +126,11 @@ def _usual_in(text: str) -> str:
 def _found(file: TextFile, search: str, replace: str) -> tuple[int, int, str]:
     """Where the search stands in ``file.text``, and what to put there."""
     view = file.view
-    for wanted, new in _spellings(universal(search), replace, view):
-        times = view.count(wanted)
+    for variant, new in edit_variants(universal(search), replace, view):
+        times = view.count(variant)
         if times == 1:
-            at = view.index(wanted)
-            start, end = text_offsets(file.text, at, at + len(wanted))
+            at = view.index(variant)
+            start, end = text_offsets(file.text, at, at + len(variant))
             return start, end, new
         if times > 1:
             exact = file.text.count(search)
@@ -140,7 +141,7 @@ def _found(file: TextFile, search: str, replace: str) -> tuple[int, int, str]:
     raise NotOnce(0)
 
 
-def _spellings(search: str, replace: str, view: str) -> Iterator[tuple[str, str]]:
+def edit_variants(search: str, replace: str, view: str) -> Iterator[tuple[str, str]]:
     """Yield the edit as it stands, with its accents composed the other way, and without a last line end."""
     yield search, replace
     if not search.isascii():
@@ -155,6 +156,7 @@ def text_offsets(text: str, *places: int) -> tuple[int, ...]:
     """Places in the view of a text, as places in the text."""
     if "\r\n" not in text:
         return places
+    # In the view each of these pairs is one character.
     ends: list[int] = []
     at = text.find("\r\n")
     while at >= 0:
@@ -167,7 +169,7 @@ def _merged(old: Sequence[Row], text: str, file: TextFile, path: str, *, first: 
     """Yield the bytes of the lines of ``text``, those of ``old`` as they were.
 
     Args:
-        old: lines that it takes the place of.
+        old: lines that it takes the place of; those without bytes are encoded anew.
         text: with line feeds.
         file: says how to encode.
         path: for messages.
@@ -185,10 +187,11 @@ def _merged(old: Sequence[Row], text: str, file: TextFile, path: str, *, first: 
     end = usual
     for at, line in enumerate(new):
         row = old[same[at]] if at in same else None
-        if row is not None and bool(row.end) == ended[at]:
+        if row is not None and row.raw and bool(row.end) == ended[at]:
             end = row.end or end
             yield row.raw
             continue
+        # A line that was changed keeps the end of the one it replaces; a new one ends like the line above.
         place = old[stood[at]].end if at in stood else row.end if row is not None else ""
         if not place and at == 0 and not first:
             following = next((old[index].end for _, index in sorted(same.items()) if old[index].end), "")
@@ -200,16 +203,10 @@ def _merged(old: Sequence[Row], text: str, file: TextFile, path: str, *, first: 
 def _law(path: str, text: bytes, file: TextFile) -> str:
     """The codec of the new text: the file's own, unless what its language declares has changed."""
     before, after = declared(path, file.body), declared(path, text)
+    # Not changed, overruled by a byte order mark, or wrong before: the file stays in what it is written in.
     if before == after or file.bom or (before and before != file.encoding):
         return file.encoding
     return after or "utf_8"
-
-
-def _encoded_or_nothing(row: Row, name: str) -> bytes:
-    try:
-        return (row.text + row.end).encode(name)
-    except UnicodeEncodeError:
-        return b""
 
 
 def _encoded(text: str, name: str, path: str, line: int) -> bytes:
@@ -217,15 +214,12 @@ def _encoded(text: str, name: str, path: str, line: int) -> bytes:
         return text.encode(name)
     except UnicodeEncodeError as error:
         char = text[error.start]
-        told = unicodedata.name(char, "")
-        shown = (
-            f"{char!r} (U+{ord(char):04X}{' ' * bool(told)}{told})"
-            if char.isprintable()
-            else f"U+{ord(char):04X} {told}"
-        )
+        name_of_char = unicodedata.name(char, "")
+        shown = f"U+{ord(char):04X} {name_of_char}".strip()
+        shown = f"{char!r} ({shown})" if char.isprintable() else shown
         number = line + universal(text[: error.start]).count("\n")
         raise Refused(
-            f"{path}, line {number}: {shown.strip()} cannot be written in {label(name)}, the encoding of this file.",
+            f"{path}, line {number}: {shown} cannot be written in {label(name)}, the encoding of this file.",
             code="not_encodable",
             hint=f"Write line {number} with characters that {label(name)} has, or with an escape of the language.",
         ) from error

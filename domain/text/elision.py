@@ -57,12 +57,12 @@ def elision(text: str, path: str, there: Collection[str] = ()) -> str:
             continue
         if any(pattern.match(line) for pattern in _ELISIONS):
             return line
-        if _BARE.match(line) and not (path.lower().endswith((".py", ".pyi")) and _is_body(before, row, after)):
+        if _BARE.match(line) and not (path.lower().endswith((".py", ".pyi")) and is_stub_body(before, row, after)):
             return line
     return ""
 
 
-def _is_body(before: str, row: str, after: str) -> bool:
+def is_stub_body(before: str, row: str, after: str) -> bool:
     """Whether three dots are all that a definition of Python does."""
     depth, above = len(indent_of(row)), before.split("#", 1)[0].rstrip()
     begun = above.endswith(":") and depth > len(indent_of(before))

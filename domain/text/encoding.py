@@ -21,6 +21,7 @@ _VOTERS = 24
 """Files that say what a repository is written in."""
 _CONFIDENT = 64
 """Bytes beyond ASCII from which on the detector is believed more than the rest of the repository."""
+# UTF-32's mark in little endian begins with that of UTF-16: the longer one is tried first.
 _BOMS = (
     (codecs.BOM_UTF8, "utf_8"),
     (codecs.BOM_UTF32_LE, "utf_32_le"),
@@ -144,9 +145,9 @@ def lines(text: str) -> list[str]:
     """Cut into lines with their ends: a line feed, a carriage return, or both; nothing else ends a line."""
     cut: list[str] = []
     start = 0
-    for found in LINE_END.finditer(text):
-        cut.append(text[start : found.end()])
-        start = found.end()
+    for end in LINE_END.finditer(text):
+        cut.append(text[start : end.end()])
+        start = end.end()
     return [*cut, text[start:]] if start < len(text) else cut
 
 
@@ -171,10 +172,12 @@ def decoded(data: bytes, path: str = "", charsets: Charsets = _NONE) -> TextFile
         bom = b""
     body = data[len(bom) :]
     head = body[:SNIFFED]
+    # What a file declares is what its own tools obey, also where its bytes are valid UTF-8 by chance.
     if not bom and (law := declared(path, body)) and law != "utf_8" and (file := _exact(body, law)):
         return file if b"\0" not in head else None
     if b"\0" in head:
-        return None if bom else _wide(body, charsets.of(path))
+        return None if bom else wide_text(body, charsets.of(path))
+    # ISO-2022 is ASCII by its bytes; an escape sequence says what they stand for.
     if body.isascii() and b"\x1b$" not in body:
         return TextFile(body.decode("ascii"), "utf_8" if bom else _for_more(body, path, charsets), bom, body)
     try:
@@ -200,48 +203,51 @@ def declared(path: str, body: bytes) -> str:
     """The codec that the language of a file makes its tools use; empty where it says nothing."""
     if _extension(path) in _COOKIED or (body.startswith(b"#!") and b"python" in body[:80].split(b"\n", 1)[0]):
         for line in re.split(rb"\r\n|\r|\n", body[:1_000], maxsplit=2)[:2]:
-            if found := _PEP263.match(line):
-                return codec(found[1].decode("ascii"))
+            if cookie := _PEP263.match(line):
+                return codec(cookie[1].decode("ascii"))
             if not _BLANK.match(line):
                 return ""
         return ""
     if _extension(path) in _XMLISH or body.startswith(b"<?xml"):
-        found = _XML.match(body[:400])
-        return codec(found[1].decode("ascii")) if found else ""
+        declaration = _XML.match(body[:400])
+        return codec(declaration[1].decode("ascii")) if declaration else ""
     return ""
 
 
 def hinted(path: str, body: bytes) -> str:
     """The codec that a file names somewhere: in a mode line, a ``charset`` of HTML, CSS or gettext."""
-    if found := _CSS.match(body[:100]):
-        return codec(found[1].decode("ascii"))
+    if rule := _CSS.match(body[:100]):
+        return codec(rule[1].decode("ascii"))
     for line in re.split(rb"\r\n|\r|\n", body[:1_000], maxsplit=2)[:2]:
-        if found := _COOKIE.match(line):
-            return codec(found[1].decode("ascii"))
-    found = _CHARSET.search(body[:4_096]) if _extension(path) in _MARKUP else None
-    return codec(found[1].decode("ascii")) if found else ""
+        if cookie := _COOKIE.match(line):
+            return codec(cookie[1].decode("ascii"))
+    charset = _CHARSET.search(body[:4_096]) if _extension(path) in _MARKUP else None
+    return codec(charset[1].decode("ascii")) if charset else ""
 
 
 def _legacy(body: bytes, bom: bytes, path: str, charsets: Charsets) -> TextFile | None:
     """Read what is not UTF-8."""
     strange = len(body) - len(body.translate(None, bytes((*range(1, 8), *range(14, 27), *range(28, 32), 127))))
+    # One byte in a hundred that is no text: noise in any encoding.
     if strange * 100 > len(body):
         return None
     lenient = body.decode(errors="surrogateescape")
     broken = sum(1 for c in lenient if "\udc80" <= c <= "\udcff")
     valid = sum(1 for c in lenient if c > "\x7f") - broken
+    # Mostly UTF-8: a file in two encodings, as after a paste, is read line by line.
     if bom or valid >= 2 * broken:
         other = charsets.dominant or "cp1252"
         rows = (_by_line(piece, other) for piece in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", body))
         return TextFile("".join(rows), "utf_8", bom, body, other)
-    for name in _candidates(body, path, charsets):
+    for name in candidate_encodings(body, path, charsets):
         file = _exact(body, name)
         if file is not None and _sound(file.text):
             return file
     return None
 
 
-def _candidates(body: bytes, path: str, charsets: Charsets) -> Iterator[str]:
+def candidate_encodings(body: bytes, path: str, charsets: Charsets) -> Iterator[str]:
+    """Yield the codecs that a file may be written in, the most trustworthy first: declared, usual here, detected."""
     for name in (hinted(path, body), codec(charsets.of(path))):
         if name and name not in _WIDE:
             both = (name, _USUAL.get(name, name))
@@ -263,8 +269,8 @@ def _detected(sample: bytes) -> Iterator[str]:
         yield name
     import chardet  # noqa: PLC0415  needed for few files, and its models take a tenth of a second to load
 
-    found = chardet.detect(sample, max_bytes=_SAMPLE, compat_names=False, include_encodings=_DETECTED)
-    name = codec(found["encoding"] or "")
+    detected = chardet.detect(sample, max_bytes=_SAMPLE, compat_names=False, include_encodings=_DETECTED)
+    name = codec(detected["encoding"] or "")
     if name:
         wider = _USUAL.get(name, name)
         yield from (wider, name)
@@ -288,13 +294,13 @@ def _many(sample: bytes) -> bool:
 
 def _telling(body: bytes, size: int) -> bytes:
     """The lines with anything beyond ASCII, as many as fit."""
-    kept, left = list[bytes](), size
+    telling, left = list[bytes](), size
     for line in re.finditer(rb"[^\r\n]*[\x80-\xff][^\r\n]*", body):
-        kept.append(line[0][:left])
-        left -= len(kept[-1]) + 1
+        telling.append(line[0][:left])
+        left -= len(telling[-1]) + 1
         if left <= 0:
             break
-    return b"\n".join(kept)
+    return b"\n".join(telling)
 
 
 def dominant(files: Mapping[str, bytes], declared_by: Charsets) -> str:
@@ -316,6 +322,7 @@ def dominant(files: Mapping[str, bytes], declared_by: Charsets) -> str:
         else:
             silent.append(data)
     short: list[bytes] = []
+    # Files from all over the tree: those that are next to each other are alike.
     for data in silent[:: max(1, len(silent) // _VOTERS)]:
         sample = _telling(data, _PER_FILE)
         name = _by_look(sample) or (next(_detected(sample), "") if _many(sample) else "")
@@ -348,7 +355,7 @@ def _sound(text: str) -> bool:
     return len(_PRINTABLE.sub("", start)) * 100 <= len(start) and "\0" not in start
 
 
-def _wide(body: bytes, told: str) -> TextFile | None:
+def wide_text(body: bytes, charset: str = "") -> TextFile | None:
     """UTF-16 or UTF-32 without a mark: of those that give text, the one with most letters and line ends of ASCII."""
     best: tuple[float, str] | None = None
     for name in _WIDE:
@@ -357,8 +364,10 @@ def _wide(body: bytes, told: str) -> TextFile | None:
         except UnicodeDecodeError:
             continue
         usual = sum(1 for c in start if c in "\t\n\r" or " " <= c <= "~")
-        if _sound(start) and usual and (best is None or (usual + (codec(told) == name)) > best[0]):
-            best = (usual + (codec(told) == name), name)
+        # What the repository declares decides between two that are equal.
+        score = usual + (codec(charset) == name)
+        if _sound(start) and usual and (best is None or score > best[0]):
+            best = score, name
     file = _exact(body, best[1]) if best else None
     return file if file is not None and len(file.text) > 1 else None
 

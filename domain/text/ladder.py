@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from domain.change import CodeChange, FileEdit, NewFile
 from domain.coder import EditBlock
-from domain.text.definitions import Ambiguous, names, redefined
+from domain.text.definitions import Ambiguous, defines, names, redefined
 from domain.text.elision import elision
 from domain.text.encoding import universal
 from domain.text.passages import Nowhere, Place, exact_edit, find
@@ -58,8 +58,8 @@ class FittedChange:
     @property
     def lost(self) -> bool:
         """Whether nothing is left of its edits."""
-        kept = (self.change.files_to_create, self.change.files_to_update, self.change.files_to_delete)
-        return bool(self.problems) and not any(kept)
+        edits = (self.change.files_to_create, self.change.files_to_update, self.change.files_to_delete)
+        return bool(self.problems) and not any(edits)
 
     @property
     def explained(self) -> str:
@@ -124,7 +124,7 @@ class PathLadder:
         plain = self._plain(path)
         if plain in self._all or plain in written:
             return plain
-        if self._behind_a_link(plain) or ".." in plain.split("/"):
+        if self.behind_a_link(plain) or ".." in plain.split("/"):
             return path  # who follows links decides, and refuses what leads out
         similar = self._ending(plain)
         if edit.search is None and not edit.delete:
@@ -139,7 +139,12 @@ class PathLadder:
             return similar[0]
         if edit.search == "" and not similar:
             return plain  # a new file, in the form that some models know
-        return EditProblem(number=0, path=path, why=f"there is no such file{self._nearest(plain)}")
+        base = plain.rsplit("/", 1)[-1]
+        same = self._by_name.get(base, [])
+        close = get_close_matches(base, list(self._by_name)[:20_000], n=_NEAREST, cutoff=0.75) if not same else ()
+        near = [*same, *(each for name in close for each in self._by_name[name])][:_NEAREST]
+        nearest = f"; the nearest are {', '.join(near)}" if near else ""
+        return EditProblem(number=0, path=path, why=f"there is no such file{nearest}")
 
     def _plain(self, path: str) -> str:
         plain = path.strip().replace("\\", "/") if "\\" in path else path.strip()
@@ -151,7 +156,7 @@ class PathLadder:
             plain = rest
         return plain
 
-    def _behind_a_link(self, path: str) -> bool:
+    def behind_a_link(self, path: str) -> bool:
         """Whether a part of the path is a file of the tree: a symbolic link, then."""
         parts = path.split("/")
         return any("/".join(parts[:n]) in self._all for n in range(1, len(parts)))
@@ -179,9 +184,9 @@ class PathLadder:
     def _by_text(self, edit: EditBlock) -> str | EditProblem:
         """The one file that was shown and has this text, or defines these names."""
         if edit.content is not None:
-            wanted = names(edit.content, edit.language)
-            fitting = [path for path, text in self.texts.items() if wanted and _defines(text, edit.content, path)]
-            what = f"defines {', '.join(wanted)}" if wanted else "is meant"
+            defined = names(edit.content, edit.language)
+            fitting = [path for path, text in self.texts.items() if defined and defines(text, edit.content, path)]
+            what = f"defines {', '.join(defined)}" if defined else "is meant"
         else:
             fitting = [path for path, text in self.texts.items() if edit.search and edit.search.strip() in text]
             what = "has this text"
@@ -191,20 +196,6 @@ class PathLadder:
         return EditProblem(
             number=0, path="", why=f"it names no path, and not exactly one of the files you saw {what}{many}"
         )
-
-    def _nearest(self, path: str) -> str:
-        base = path.rsplit("/", 1)[-1]
-        same = self._by_name.get(base, [])
-        close = get_close_matches(base, list(self._by_name)[:20_000], n=_NEAREST, cutoff=0.75) if not same else ()
-        paths = [*same, *(each for name in close for each in self._by_name[name])][:_NEAREST]
-        return f"; the nearest are {', '.join(paths)}" if paths else ""
-
-
-def _defines(text: str, content: str, path: str) -> bool:
-    try:
-        return bool(redefined(text, content, path))
-    except Ambiguous:
-        return True
 
 
 def fitted_change(change: CodeChange, edits: Sequence[NumberedEdit], texts: Mapping[str, str | None]) -> FittedChange:
@@ -229,14 +220,15 @@ def fitted_change(change: CodeChange, edits: Sequence[NumberedEdit], texts: Mapp
         if isinstance(fitted, EditProblem):
             problems.append(replace(fitted, number=each.number))
             continue
-        text, made, note = fitted
+        text, exact_edits, note = fitted
+        # The next edit of this file is found in what this one left.
         files[edit.path] = text
-        exact += made
+        exact += exact_edits
         if note:
             notes.append(f"Edit {each.number} ({edit.path}): {note}.")
     if not problems and exact == [each.edit for each in numbered_edits(change)]:
         return FittedChange(change=change)
-    return FittedChange(change=_change_of(change, exact, texts), repaired=tuple(notes), problems=tuple(problems))
+    return FittedChange(change=change_of_edits(change, exact, texts), repaired=tuple(notes), problems=tuple(problems))
 
 
 _Fit = tuple[str | None, list[EditBlock], str]
@@ -268,7 +260,7 @@ def _passage(edit: EditBlock, search: str, new: str, text: str | None) -> _Fit |
     if isinstance(place, Nowhere):
         if (line := elision(search, edit.path, there)) != "":
             return _problem(edit, f"the searched text leaves lines out ({line[:80]!r}): quote them, or search for less")
-        return _problem(edit, place.why, _numbered(text, place.first, place.last))
+        return _problem(edit, place.why, numbered_rows(text, place.first, place.last))
     after = text[: place.start] + place.replacement + text[place.end :]
     if not place.how:
         return after, [replace(edit, search=search, replace=new)], ""
@@ -292,7 +284,7 @@ def _content(edit: EditBlock, content: str, text: str | None) -> _Fit | EditProb
         return _problem(edit, f"{error.name} is defined more than once (lines {lines}): search and replace instead")
     if not places:
         return content, [edit], ""
-    made: list[EditBlock] = []
+    edits: list[EditBlock] = []
     for each in places:
         rows = text.split("\n")
         start = sum(map(len, rows[: each.first])) + each.first
@@ -300,8 +292,8 @@ def _content(edit: EditBlock, content: str, text: str | None) -> _Fit | EditProb
         place = Place(start, end, "\n".join(each.new))
         search, new = exact_edit(text, place)
         text = text[:start] + place.replacement + text[end:]
-        made.append(EditBlock(path=edit.path, search=search, replace=new))
-    return text, made, "only definitions: they take the place of those in the file"
+        edits.append(EditBlock(path=edit.path, search=search, replace=new))
+    return text, edits, "only definitions: they take the place of those in the file"
 
 
 def _plain(text: str) -> str:
@@ -312,8 +304,8 @@ def _problem(edit: EditBlock, why: str, near: str = "") -> EditProblem:
     return EditProblem(number=0, path=edit.path, why=why, near=near)
 
 
-def _numbered(text: str, first: int, last: int) -> str:
-    """Lines of a text with their numbers."""
+def numbered_rows(text: str, first: int, last: int) -> str:
+    """Lines of a text with their numbers; all of a short one where none are named (``first`` is 0)."""
     if not first:
         first, last = (1, text.count("\n") + 1) if text.count("\n") < _NEAR_LINES else (0, 0)
     if not first:
@@ -322,7 +314,7 @@ def _numbered(text: str, first: int, last: int) -> str:
     return "\n".join(f"{number}: {row[:_NEAR_WIDTH]}" for number, row in enumerate(rows, first))
 
 
-def _change_of(change: CodeChange, exact: Sequence[EditBlock], texts: Mapping[str, str | None]) -> CodeChange:
+def change_of_edits(change: CodeChange, exact: Sequence[EditBlock], texts: Mapping[str, str | None]) -> CodeChange:
     """The change with these edits: new files apart from those that are there."""
     create: list[NewFile] = []
     update: list[FileEdit] = []

@@ -14,25 +14,26 @@ _Span = tuple[int, int, int, int]
 
 def matching(old: Sequence[Hashable], new: Sequence[Hashable]) -> Pairs:
     """Return pairs of indices of equal lines, both rising."""
-    found: Pairs = []
+    pairs: Pairs = []
     waiting: list[_Span] = [(0, len(old), 0, len(new))]
     while waiting:
         first, last, start, stop = waiting.pop()
+        # What is the same at both ends needs no search: most changes are a few lines of many.
         while first < last and start < stop and old[first] == new[start]:
-            found.append((first, start))
+            pairs.append((first, start))
             first, start = first + 1, start + 1
         while first < last and start < stop and old[last - 1] == new[stop - 1]:
             last, stop = last - 1, stop - 1
-            found.append((last, stop))
+            pairs.append((last, stop))
         if first == last or start == stop:
             continue
         if anchors := _paired(old, new, (first, last, start, stop), unique_lines):
             gaps = [(first - 1, start - 1), *anchors, (last, stop)]
             waiting += [(a + 1, c, b + 1, d) for (a, b), (c, d) in itertools.pairwise(gaps)]
-            found += anchors
+            pairs += anchors
         else:
-            found += _paired(old, new, (first, last, start, stop), numbered_lines)
-    return sorted(found)
+            pairs += _paired(old, new, (first, last, start, stop), numbered_lines)
+    return sorted(pairs)
 
 
 _Places = dict[Hashable, int]

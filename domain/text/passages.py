@@ -65,38 +65,39 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
         python: the file is Python, where indentation decides what is meant.
     """
     times = _counted(text, search)
+    # Files are shown with the numbers of their lines, and some coders quote them.
     if not times and (unnumbered := _unnumbered(search)) is not None:
         place = find(text, unnumbered, _unnumbered(replace) or replace, python=python)
         return dataclasses.replace(place, how=place.how or "line numbers") if isinstance(place, Place) else place
     if times == 1:
         return _exact(text, search, replace, python=python)
     if times:
-        lines = ", ".join(map(str, dict.fromkeys(_line_numbers(text, search))))
+        lines = ", ".join(map(str, dict.fromkeys(line_numbers(text, search))))
         return Nowhere(
             f"the searched text stands there more than once (lines {lines}): search for more lines around it"
         )
-    rows, wanted, new = text.split("\n"), _rows(search), _rows(replace)
-    blank, unwritten = _edges(wanted), _edges(new)
-    wanted = wanted[blank[0] : len(wanted) - blank[1]]
+    rows, searched, new = text.split("\n"), _rows(search), _rows(replace)
+    blank, unwritten = _edges(searched), _edges(new)
+    searched = searched[blank[0] : len(searched) - blank[1]]
     new = new[min(blank[0], unwritten[0]) : len(new) - min(blank[1], unwritten[1])]
-    if not wanted:
+    if not searched:
         return Nowhere("the searched text is blank")
     for how, key in (("white space", _spaced), ("indentation", _stripped)):
-        at = _occurrences([*map(key, rows)], [*map(key, wanted)])
+        at = occurrences([*map(key, rows)], [*map(key, searched)])
         if len(at) > 1:
             lines = ", ".join(str(place + 1) for place in at)
             return Nowhere(
                 f"the searched text stands there more than once, but for its {how} (lines {lines} …)",
                 at[0] + 1,
-                at[0] + len(wanted),
+                at[0] + len(searched),
             )
         if at:
-            there = rows[at[0] : at[0] + len(wanted)]
-            merged = _merged(there, wanted, [*range(len(wanted))], new, rows)
+            there = rows[at[0] : at[0] + len(searched)]
+            merged = _merged(there, searched, [*range(len(searched))], new, rows)
             if merged is None:
-                return Nowhere("the lines are there, but indented in another way", at[0] + 1, at[0] + len(wanted))
-            return _lines_replaced(rows, at[0], at[0] + len(wanted), merged, how)
-    return _close(rows, wanted, new)
+                return Nowhere("the lines are there, but indented in another way", at[0] + 1, at[0] + len(searched))
+            return _lines_replaced(rows, at[0], at[0] + len(searched), merged, how)
+    return _close(rows, searched, new)
 
 
 def exact_edit(text: str, place: Place) -> tuple[str, str]:
@@ -112,6 +113,7 @@ def exact_edit(text: str, place: Place) -> tuple[str, str]:
         for _ in range(step):
             start = text.rfind("\n", 0, max(0, start - 1)) + 1
             end = text.find("\n", end) + 1 or len(text)
+        # Twice as far each time: in a file of equal lines one by one would take the square of its length.
         step *= 2
         before, after = text[start : place.start], text[place.end : end]
     return text[start:end], f"{before}{place.replacement}{after}"
@@ -119,14 +121,14 @@ def exact_edit(text: str, place: Place) -> tuple[str, str]:
 
 def nearest(text: str, search: str) -> tuple[int, int]:
     """Return the lines of a text (from 1, inclusive) that are most like a search; (0, 0): nothing is."""
-    rows, wanted = text.split("\n"), [row for row in _rows(search) if row.strip()][:_MOST_LINES]
-    if not wanted:
+    rows, searched = text.split("\n"), [row for row in _rows(search) if row.strip()][:_MOST_LINES]
+    if not searched:
         return 0, 0
-    votes = _votes([*map(_stripped, rows)], [*map(_stripped, wanted)])
+    votes = _votes([*map(_stripped, rows)], [*map(_stripped, searched)])
     if votes:
         offset = max(0, min(votes, key=lambda each: (-votes[each], each)))
-        return offset + 1, min(len(rows), offset + len(wanted))
-    words = Counter(re.findall(r"\w+", wanted[0][:_LINE]))
+        return offset + 1, min(len(rows), offset + len(searched))
+    words = Counter(re.findall(r"\w+", searched[0][:_LINE]))
     best, score = 0, 0.0
     for at, row in enumerate(rows):
         there = Counter(re.findall(r"\w+", row[:_LINE]))
@@ -134,7 +136,7 @@ def nearest(text: str, search: str) -> tuple[int, int]:
         share = 2 * shared / (sum(words.values()) + sum(there.values())) if shared else 0.0
         if share > score:
             best, score = at, share
-    return (best + 1, min(len(rows), best + len(wanted))) if score > 1 / 3 else (0, 0)
+    return (best + 1, min(len(rows), best + len(searched))) if score > 1 / 3 else (0, 0)
 
 
 def _rows(text: str) -> list[str]:
@@ -164,7 +166,8 @@ def _counted(text: str, search: str) -> int:
     return 0 if at < 0 else 1 if text.find(search, at + 1) < 0 else 2
 
 
-def _line_numbers(text: str, search: str, most: int = 5) -> Iterator[int]:
+def line_numbers(text: str, search: str, most: int = 5) -> Iterator[int]:
+    """Yield the lines (from 1) on which a search begins, overlapping ones too, at most so many."""
     at, line = text.find(search), 1
     start = 0
     while at >= 0 and most:
@@ -205,19 +208,19 @@ def _composed(row: str) -> str:
     return row if row.isascii() else unicodedata.normalize("NFC", row)
 
 
-def _occurrences(rows: Sequence[str], wanted: Sequence[str], most: int = 3) -> list[int]:
+def occurrences(rows: Sequence[str], searched: Sequence[str], most: int = 3) -> list[int]:
     """Where lines stand among others, at most so many places. Each kind of line is a letter: finding is linear."""
     letters: dict[str, str] = {}
-    for row in wanted:
+    for row in searched:
         letters.setdefault(row, chr(0x1_0000 + len(letters)))
     there = "".join(letters.get(row, "\0") for row in rows)
-    pattern = "".join(letters[row] for row in wanted)
-    found: list[int] = []
+    pattern = "".join(letters[row] for row in searched)
+    places: list[int] = []
     at = there.find(pattern)
-    while at >= 0 and len(found) < most:
-        found.append(at)
+    while at >= 0 and len(places) < most:
+        places.append(at)
         at = there.find(pattern, at + 1)
-    return found
+    return places
 
 
 def _lines_replaced(rows: Sequence[str], first: int, after: int, new: Sequence[str], how: str) -> Place:
@@ -233,13 +236,13 @@ def _lines_replaced(rows: Sequence[str], first: int, after: int, new: Sequence[s
 
 
 def _merged(
-    there: Sequence[str], wanted: Sequence[str], pairs: Sequence[int | None], new: Sequence[str], rows: Sequence[str]
+    there: Sequence[str], searched: Sequence[str], pairs: Sequence[int | None], new: Sequence[str], rows: Sequence[str]
 ) -> list[str] | None:
     """The lines that take the place of ``there``: what was not to be changed stays as it is in the file.
 
     Args:
         there: lines of the file.
-        wanted: the lines that were searched for.
+        searched: the lines that were searched for.
         pairs: for each of them its index in ``there``.
         new: the lines that were to take their place.
         rows: of the whole file.
@@ -248,20 +251,20 @@ def _merged(
         None where the change is about lines that differ from what was searched for, or about indentation that cannot be
         told from the lines that are there.
     """
-    counterparts = [(wanted[at], there[index]) for at, index in enumerate(pairs) if index is not None]
-    indented = reindenting(counterparts, [*wanted, *new], rows)
+    counterparts = [(searched[at], there[index]) for at, index in enumerate(pairs) if index is not None]
+    indented = reindenting(counterparts, [*searched, *new], rows)
     if indented is None:
         return None
     if any(one != one.rstrip() and other == other.rstrip() for one, other in counterparts):
         new = [row.rstrip() for row in new]  # all of it was written with blanks at the ends of lines
-    kept = matching([row.rstrip() for row in wanted], [row.rstrip() for row in new])
+    unchanged = matching([row.rstrip() for row in searched], [row.rstrip() for row in new])
     # A line that was to stay and is not there: so it stays.
-    absent = {at for at, _ in kept if pairs[at] is None}
-    unwritten = {number for at, number in kept if at in absent}
+    absent = {at for at, _ in unchanged if pairs[at] is None}
+    unwritten = {number for at, number in unchanged if at in absent}
     out: list[str] = []
     reached, last = 0, (-1, -1)
-    for at, number in [*kept, (len(wanted), len(new))]:
-        index = pairs[at] if at < len(wanted) else len(there)
+    for at, number in [*unchanged, (len(searched), len(new))]:
+        index = pairs[at] if at < len(searched) else len(there)
         if index is None:
             continue
         changed = [each for each in range(last[0] + 1, at) if each not in absent]
@@ -270,19 +273,17 @@ def _merged(
             paired = {pairs[each] for each in changed}
             if any(hidden not in paired for hidden in range(reached, index)):
                 return None  # nothing is known to the search of a line that stands in between
-            if not all(_alike(wanted[each], there, pairs[each]) for each in changed):
+            # What is taken away must be what was quoted: else the change is about lines that the coder has not seen.
+            quoted = [(searched[each], pairs[each]) for each in changed]
+            if any(n is not None and _ratio(line.strip(), there[n].strip()) < _GONE for line, n in quoted):
                 return None
             out += map(indented, added)
         else:
             out += there[reached:index]
-        if at < len(wanted):
+        if at < len(searched):
             out.append(there[index])
         reached, last = index + 1, (at, number)
     return out
-
-
-def _alike(wanted: str, there: Sequence[str], index: int | None) -> bool:
-    return index is None or _ratio(wanted.strip(), there[index].strip()) >= _GONE
 
 
 def _ratio(one: str, other: str) -> float:
@@ -291,29 +292,29 @@ def _ratio(one: str, other: str) -> float:
     return SequenceMatcher(None, one[:_LINE], other[:_LINE], autojunk=False).ratio()
 
 
-def _votes(rows: Sequence[str], wanted: Sequence[str]) -> Counter[int]:
+def _votes(rows: Sequence[str], searched: Sequence[str]) -> Counter[int]:
     """For each way to lay one text on the other the number of characters of lines that are the same then."""
-    where: dict[str, list[int]] = {row: [] for row in wanted if row}
+    where: dict[str, list[int]] = {row: [] for row in searched if row}
     for at, row in enumerate(rows):
         if (places := where.get(row)) is not None and len(places) < _OFTEN:
             places.append(at)
     votes: Counter[int] = Counter()
-    for number, row in enumerate(wanted):
+    for number, row in enumerate(searched):
         for at in where.get(row, ()):
             votes[at - number] += len(row)
     return votes
 
 
-def _close(rows: Sequence[str], wanted: Sequence[str], new: Sequence[str]) -> Place | Nowhere:
+def _close(rows: Sequence[str], searched: Sequence[str], new: Sequence[str]) -> Place | Nowhere:
     """A place where nearly all of the text is the same."""
-    near = nearest("\n".join(rows), "\n".join(wanted))
+    near = nearest("\n".join(rows), "\n".join(searched))
     absent = Nowhere("the searched text is not in the file", *near)
-    if len(wanted) > _MOST_LINES or sum(map(len, wanted)) > _MOST_CHARS:
+    if len(searched) > _MOST_LINES or sum(map(len, searched)) > _MOST_CHARS:
         return absent
-    keys, searched = [*map(_stripped, rows)], [*map(_stripped, wanted)]
-    windows = {_window(keys, searched, offset) for offset, _ in _votes(keys, searched).most_common(8)}
+    keys, search_keys = [*map(_stripped, rows)], [*map(_stripped, searched)]
+    windows = {_window(keys, search_keys, offset) for offset, _ in _votes(keys, search_keys).most_common(8)}
     rated = sorted(
-        ((_likeness(keys[low:high], searched), low, high) for low, high in windows),
+        ((likeness(keys[low:high], search_keys), low, high) for low, high in windows),
         key=lambda each: (-each[0], each[1:]),
     )
     if not rated or rated[0][0] < CLOSE:
@@ -322,36 +323,33 @@ def _close(rows: Sequence[str], wanted: Sequence[str], new: Sequence[str]) -> Pl
     there = rows[low:high]
     if any(other > score - APART and not (a < high and low < b) for other, a, b in rated[1:]):
         return Nowhere("the searched text is not in the file, and is much like several places of it", low + 1, high)
-    pairs = _paired(keys[low:high], searched)
+    pairs = _paired(keys[low:high], search_keys)
     counts = Counter(keys)
-    unique = any(
-        index is not None and searched[at] == keys[low + index] and counts[searched[at]] == 1 and _tells(searched[at])
-        for at, index in enumerate(pairs)
-    )
-    merged = _merged(there, wanted, pairs, new, rows) if unique else None
+    equal = [
+        key for key, index in zip(search_keys, pairs, strict=True) if index is not None and key == keys[low + index]
+    ]
+    # An anchor stands in the file once, and says something: an "else" or a "pass" does not.
+    unique = any(counts[key] == 1 and sum(map(str.isalnum, key)) > 3 for key in equal)  # noqa: PLR2004
+    merged = _merged(there, searched, pairs, new, rows) if unique else None
     if merged is None:
         return Nowhere("the searched text is not in the file; these lines are much like it", low + 1, high)
     return _lines_replaced(rows, low, high, merged, "single lines that differ")
 
 
-def _tells(row: str) -> bool:
-    return sum(char.isalnum() for char in row) > 3  # noqa: PLR2004  an "else" or a "pass" anchors nothing
-
-
-def _window(keys: Sequence[str], wanted: Sequence[str], offset: int, slack: int = 3) -> tuple[int, int]:
+def _window(keys: Sequence[str], searched: Sequence[str], offset: int, slack: int = 3) -> tuple[int, int]:
     """The lines that a text is laid on, where single lines may be missing or too many."""
-    low, high = max(0, offset - slack), min(len(keys), max(0, offset + len(wanted)) + slack)
-    pairs = matching(wanted, keys[low:high])
-    telling = [(a, b) for a, b in pairs if wanted[a]] or [(0, offset - low)]
+    low, high = max(0, offset - slack), min(len(keys), max(0, offset + len(searched)) + slack)
+    pairs = matching(searched, keys[low:high])
+    telling = [(a, b) for a, b in pairs if searched[a]] or [(0, offset - low)]
     (first, there), (last, end) = telling[0], telling[-1]
-    return max(0, low + there - first), min(len(keys), low + end + len(wanted) - last)
+    return max(0, low + there - first), min(len(keys), low + end + len(searched) - last)
 
 
-def _paired(there: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
-    """For each wanted line its counterpart: an equal one, or in a gap one that is like it."""
-    pairs: list[int | None] = [None] * len(wanted)
-    for (a, b), (c, d) in pairwise([(-1, -1), *matching(wanted, there), (len(wanted), len(there))]):
-        if c < len(wanted):
+def _paired(there: Sequence[str], searched: Sequence[str]) -> list[int | None]:
+    """For each line of a search its counterpart: an equal one, or in a gap one that is like it."""
+    pairs: list[int | None] = [None] * len(searched)
+    for (a, b), (c, d) in pairwise([(-1, -1), *matching(searched, there), (len(searched), len(there))]):
+        if c < len(searched):
             pairs[c] = d
         following = b + 1
         for at in range(a + 1, c):
@@ -359,20 +357,20 @@ def _paired(there: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
                 pairs[at] = b + at - a
                 continue
             like = next(
-                (n for n in range(following, min(d, following + 8)) if _ratio(wanted[at], there[n]) >= _GONE), None
+                (n for n in range(following, min(d, following + 8)) if _ratio(searched[at], there[n]) >= _GONE), None
             )
             if like is not None:
                 pairs[at], following = like, like + 1
     return pairs
 
 
-def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
+def likeness(there: Sequence[str], searched: Sequence[str]) -> float:
     """How much of two texts is the same, by whole lines; comments count a quarter, they tell no place from another."""
     same = 0.0
-    for at, index in enumerate(_paired(there, wanted)):
+    for at, index in enumerate(_paired(there, searched)):
         if index is not None:
-            same += _ratio(wanted[at], there[index]) * min(_weight(wanted[at]), _weight(there[index]))
-    whole = sum(map(_weight, there)) + sum(map(_weight, wanted))
+            same += _ratio(searched[at], there[index]) * min(_weight(searched[at]), _weight(there[index]))
+    whole = sum(map(_weight, there)) + sum(map(_weight, searched))
     return 2 * same / whole if whole else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Regular expressions that somebody else wrote, matched in time linear in the text (RE2). Pure.
+"""Regular expressions that strangers wrote, matched in time linear in the text (RE2). Pure.
 
 Python's own engine backtracks: ``(a+)+$`` takes longer than anybody lives on forty letters. RE2 does not, and in turn
 knows no look-around, no back-references and no possessive quantifiers (https://github.com/google/re2/wiki/Syntax).
@@ -29,6 +29,7 @@ class LinearPattern:
             match = self._compiled.search(text, at)
             if match is None:
                 return
+            # A line counts once: the search goes on behind its end.
             yield text.rfind(b"\n", 0, match.start()) + 1
             at = text.find(b"\n", match.start()) + 1
             if not at:

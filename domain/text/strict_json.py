@@ -31,16 +31,17 @@ def read_json(data: bytes) -> Any:
     """
     try:
         text = data.decode("utf-8-sig")
-        found = _DECODER.decode(text)
+        value = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise OddJson("is not UTF-8") from None
     except RecursionError:
         raise OddJson(f"is nested deeper than {MOST_DEPTH} levels") from None
     except json.JSONDecodeError as error:
         raise OddJson(f"is no JSON: {error}") from None
+    # Most JSON is flat and plain: only what may be odd is walked through.
     if text.count("{") + text.count("[") > MOST_DEPTH or ODD_TEXT.search(data):
         # Look at every string and at how deep it goes, without going deep ourselves.
-        waiting: list[tuple[Any, int]] = [(found, 0)]
+        waiting: list[tuple[Any, int]] = [(value, 0)]
         while waiting:
             part, depth = waiting.pop()
             if isinstance(part, str) and (no := _NO_TEXT.search(part)):
@@ -51,7 +52,7 @@ def read_json(data: bytes) -> Any:
                 inside = cast("dict[str, Any] | list[Any]", part)
                 members = (*inside.keys(), *inside.values()) if isinstance(inside, dict) else inside
                 waiting.extend((member, depth + 1) for member in members)
-    return found
+    return value
 
 
 def _integer(text: str) -> int:
@@ -62,25 +63,22 @@ def _integer(text: str) -> int:
 
 
 def _double(text: str) -> float:
+    """A number with a fraction or an exponent, or one of the constants that only Python's JSON has: NaN, Infinity."""
     if not math.isfinite(number := float(text)):
         raise OddJson(f"holds a number that is not finite ({text[:20]})")
     return number
 
 
-def _constant(text: str) -> float:
-    raise OddJson(f"holds a number that is not finite ({text})")
-
-
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object. Who signed or checked one of two members with one name may have meant the other one."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         seen = set[str]()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise OddJson(f"holds {twice[:60]!a} twice")
-    return found
+    return members
 
 
 _DECODER: Final = json.JSONDecoder(
-    parse_int=_integer, parse_float=_double, parse_constant=_constant, object_pairs_hook=_members
+    parse_int=_integer, parse_float=_double, parse_constant=_double, object_pairs_hook=_members
 )

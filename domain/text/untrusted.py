@@ -1,6 +1,6 @@
 """Untrusted text, parsed at a cost that its length bounds: Python, JSON, YAML and numbers. Pure.
 
-Whoever writes a repository, a test's output or a model's answer chooses these texts. What is too deep or too large
+Who writes a repository, a test's output or a model's answer chooses these texts. What is too deep or too large
 for a parser is an answer of its own here, never a crash of the process and never a stack that runs out.
 """
 
@@ -27,6 +27,7 @@ YAML_NODES = 20_000
 """Scalars, sequences and mappings, each alias counted as all that it stands for."""
 _NUMBER_CHARS = 100
 _NUMERIC = frozenset("-+.0123456789")
+# ``%TAG`` gives a tag another name, past the check of tags.
 _DIRECTIVE = re.compile(r"(?:^|[\n\r\x85\u2028\u2029])\ufeff?%")
 _PLAIN_TAGS = (None, "tag:yaml.org,2002:str")
 
@@ -149,6 +150,7 @@ class _Weight:
                     return _tagged(event.tag) or f"a number has {len(event.value):,} characters"
                 return _tagged(event.tag)
             case yaml.AliasEvent():
+                # A collection is anchored at its end: an alias inside of it would stand for something without end.
                 if event.anchor not in self.anchored:
                     return f"the alias *{str(event.anchor)[:60]} stands for nothing that is complete before it"
                 self._grow(*self.anchored[event.anchor])

@@ -2,9 +2,8 @@
 
 from models.clients.chat import Chat
 from models.clients.contract import Dialect, ModelEndpoint, Transport
-from models.clients.dialogue import Dialogue
 from models.clients.embedding import Embedder, embed
-from models.clients.probe import Probe, probe, probe_with_dialogues
+from models.clients.probe import Dialogue, Probe, probe
 
 __all__ = [
     "Chat",
@@ -16,5 +15,4 @@ __all__ = [
     "Transport",
     "embed",
     "probe",
-    "probe_with_dialogues",
 ]

@@ -5,52 +5,47 @@ answer or an error of ``domain.errors``.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import uuid4
 
-from domain import CutOff, Refused, SignoffError, Unavailable, Unreadable, value
+from domain import Refused, SignoffError, Unavailable, Unreadable, value
+from domain.errors import CutOff
 from models.clients.contract import (
     AnswerSchema,
-    CallDelta,
     Delta,
     Dialect,
     ModelEndpoint,
-    Structured,
     ToolOffer,
     Transport,
+    formatted,
+    repair_round,
+    schema_of,
 )
-from models.clients.lenient_json import lenient, unwrapped
-from models.clients.structured import formatted, read, repair_round, schema_of, without_thoughts
-from models.contract import Listener, Message, ModelSettings, Price, Question, Reply, ToolCall, Usage
+from models.clients.dialect import relax
+from models.clients.structured import lenient, read, unwrapped, without_thoughts
+from models.contract import (
+    Listener,
+    Message,
+    ModelSettings,
+    Price,
+    Question,
+    Reply,
+    TokenRatio,
+    ToolCall,
+    Usage,
+    book,
+    tools_text,
+)
 from models.errors import LARGEST, endless, no_tools, refuses_tools
-from models.usage import TokenRatio, book, tools_text
 
 T = TypeVar("T")
 
 _RELAXED_AT_MOST = 6
-# What an endpoint does not understand, from the way it refuses.
-_FORM = re.compile(
-    r"response_format|json_schema|json_object|json mode|structured|guided|grammar|schema|strict", re.IGNORECASE
-)
-_TOOLS = re.compile(r"tool|function", re.IGNORECASE)
-_SCHEMA_IS_TOO_MUCH = re.compile(
-    r"invalid schema|strict|additionalProperties|is not permitted|'required'", re.IGNORECASE
-)
-_LIMIT = re.compile(r"max_(completion_)?tokens", re.IGNORECASE)
-_ONE_CALL = re.compile(r"parallel_tool_calls", re.IGNORECASE)
-_MUST_CALL = re.compile(r"tool_choice|required", re.IGNORECASE)
-_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)
-_TEMPERATURE = re.compile(r"temperature", re.IGNORECASE)
-_SYSTEM = re.compile(
-    r"system (role|message|prompt|instruction)s?\b.{0,20}\bnot (supported|allowed|enabled)"
-    r"|not support\w* (the )?system|roles must alternate user/assistant",
-    re.IGNORECASE,
-)
+"""Ways of asking that are given up for one question: more than any endpoint is known to refuse."""
 
 
 @value
@@ -96,6 +91,7 @@ class Chat:
         """See ``Model.ask``."""
         started = time.monotonic()
         try:
+            # One deadline for the answer and its repair: what a caller waits for is one question.
             async with asyncio.timeout(question.settings.timeout_s):
                 reply = await self._answered(question)
         except TimeoutError:
@@ -106,6 +102,7 @@ class Chat:
         return replace(reply, latency_ms=(time.monotonic() - started) * 1_000)
 
     async def _answered(self, question: Question[T]) -> Reply[T]:
+        # Plain text has no form that it could miss: there is nothing to repair.
         if question.answer is str:
             text = await self._send(question, None)
             reply = _reply(cast("T", without_thoughts(text.text)), text, text.usage)
@@ -138,6 +135,7 @@ class Chat:
                 f"{self.name} did not answer with a {schema.name}, twice: {wrong.partition(chr(10))[0].rstrip('.')}.",
                 hint=hint,
             )
+        # The wait for the first token is that of the first answer; both answers were paid for.
         return _reply(parsed, replace(second, first_ms=first.first_ms), first.usage + second.usage)
 
     async def _send(self, question: Question[T], schema: AnswerSchema | None) -> _Answer:
@@ -156,6 +154,7 @@ class Chat:
             except (Refused, Unavailable) as error:
                 plainer = relax(dialect, error.message, offer) if error.stable_code == "llm_bad_request" else None
                 if plainer is None and offer is not None and refuses_tools(error):
+                    # Not offered again: each refusal costs a round over a prompt that may be long.
                     self.learned.dialect = replace(dialect, tools=False)
                     raise no_tools(self.name, error.message) from None
                 if plainer is None:
@@ -183,6 +182,7 @@ class Chat:
             async with aclosing(sending) as deltas:
                 async for delta in deltas:
                     stream.take(delta)
+            # A stream that ends without a reason broke off, however whole its text looks.
             stream.must_be_whole()
         except SignoffError as error:
             stream.failed(error)
@@ -223,42 +223,6 @@ async def open_chat(endpoint: ModelEndpoint, *, price: Price | None = None) -> A
         yield Chat(transport=transport, price=price or Price())
 
 
-def _plainer(structured: Structured, message: str) -> Structured | None:
-    match structured:
-        case "strict":
-            return "json_schema" if _SCHEMA_IS_TOO_MUCH.search(message) else "json_object"
-        case "json_schema":
-            return "json_object"
-        case "json_object":
-            return "tools"
-        case "tools":
-            return "text"
-        case "text":
-            return None
-
-
-def relax(dialect: Dialect, message: str, offer: ToolOffer | None = None) -> Dialect | None:
-    """Return the dialect to try after the endpoint refused with ``message``; None: it is not about the dialect.
-
-    ``offer``: the tools that it was offered.
-    """
-    refused: tuple[tuple[bool, re.Pattern[str], dict[str, Any]], ...] = (
-        (offer is not None and dialect.one_call, _ONE_CALL, {"one_call": False}),
-        (offer is not None and offer.choice == "required" and dialect.must_call, _MUST_CALL, {"must_call": False}),
-        (dialect.system, _SYSTEM, {"system": False}),
-        (dialect.stream_usage, _USAGE, {"stream_usage": False}),
-        (dialect.temperature, _TEMPERATURE, {"temperature": False}),
-        (dialect.limit == "max_tokens", _LIMIT, {"limit": "max_completion_tokens"}),
-    )
-    for can_do_without, pattern, change in refused:
-        if can_do_without and pattern.search(message):
-            return replace(dialect, **change)
-    about = _TOOLS if dialect.structured == "tools" else _FORM
-    if offer is None and about.search(message) and (plainer := _plainer(dialect.structured, message)):
-        return replace(dialect, structured=plainer)
-    return None
-
-
 CALLS_AT_MOST = 64
 """Of one answer; one is asked for."""
 
@@ -266,6 +230,7 @@ CALLS_AT_MOST = 64
 def read_call(id_: str, name: str, text: str, *, cut: bool = False) -> ToolCall:
     """A call with its arguments as they were written, or with what is wrong with them."""
     try:
+        # A call without arguments comes as an empty text.
         arguments = unwrapped(lenient(text.strip() or "{}"))
     except ValueError as error:
         wrong = "it was cut off at the length limit" if cut else f"it is no JSON: {error}"
@@ -310,6 +275,7 @@ class StreamAccumulator:
     def text(self) -> str:
         """The answer so far. Where there are thoughts alone, and they are whole, the answer is among them."""
         text = "".join(self._texts)
+        # Thoughts that were cut off have no answer in them yet.
         if text.strip() or self.called or self.last.finish in {None, "length"}:
             return text
         return "".join(self._thoughts)
@@ -327,13 +293,22 @@ class StreamAccumulator:
         if not self.tools:
             text, size = text or "".join(call.arguments for call in delta.calls), 0
         else:
-            for call in delta.calls:
-                self._add(call)
+            for part in delta.calls:
+                # Some endpoints number none of their calls, or all of them 0: then a new id begins a new call.
+                call = next((each for each in reversed(self._calls) if part.index in {None, each.index}), None)
+                if call is None or (part.id and part.name and call.id and part.id != call.id):
+                    call = _Call(index=part.index)
+                    self._calls.append(call)
+                    if len(self._calls) > CALLS_AT_MOST:
+                        raise endless(self.name)
+                call.id, call.name = call.id or part.id, call.name or part.name
+                call.arguments.append(part.arguments)
         self._thoughts.append(delta.reasoning)
         size += len(delta.reasoning)
         if self.first_ms is None and (text or delta.calls):
             self.first_ms = (time.monotonic() - self.started) * 1_000
         self._size += len(text) + size
+        # max_tokens is a wish: endpoints that ignore it write without an end.
         if self._size > LARGEST:
             raise endless(self.name)
         if text:
@@ -341,22 +316,12 @@ class StreamAccumulator:
             if self.listener is not None:
                 self.listener(text)
 
-    def _add(self, delta: CallDelta) -> None:
-        """Add a part to the call that it belongs to. Some endpoints number none of them, or all of them 0."""
-        call = next((each for each in reversed(self._calls) if delta.index in {None, each.index}), None)
-        if call is None or (delta.id and delta.name and call.id and delta.id != call.id):
-            call = _Call(index=delta.index)
-            self._calls.append(call)
-            if len(self._calls) > CALLS_AT_MOST:
-                raise endless(self.name)
-        call.id, call.name = call.id or delta.id, call.name or delta.name
-        call.arguments.append(delta.arguments)
-
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls so far; each has an id of its own, whatever the endpoint gave it."""
         calls: dict[str, ToolCall] = {}
         for each in self._calls:
+            # Results are matched by id, so no two calls may share one; nine letters, as Mistral wants them.
             id_ = each.id if each.id and each.id not in calls else uuid4().hex[:9]
             calls[id_] = read_call(id_, each.name, "".join(each.arguments), cut=self.last.finish == "length")
         return tuple(calls.values())

@@ -1,13 +1,21 @@
 """Transport contract: the way to one endpoint, as narrow as a model needs it: messages out, deltas of text in.
 
 ``Chat`` is built on it; each protocol has a module of its own (``openai`` over HTTP, ``vendors``, ``huggingface`` in
-this process).
+this process). Below it what goes over the wire: messages, tools, and the JSON Schema of an answer.
+
+Schemas are inlined (guided decoding and small models both do better without ``$ref``), closed (no further keys)
+and bounded: an unbounded string or list lets a model write until it runs into its token limit, and then nothing can
+be parsed.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any, Literal, Protocol
 
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 
 from domain import value
 from models.contract import Message, ModelSettings, Tool, ToolChoice, Usage, arguments_text
@@ -148,3 +156,173 @@ def call_deltas(chunk: Any) -> tuple[CallDelta, ...]:
         CallDelta(index=each["index"], id=each["id"] or "", name=each["name"] or "", arguments=each["args"] or "")
         for each in getattr(chunk, "tool_call_chunks", ())
     )
+
+
+LINE = 2 << 20
+"""Bytes of one line: of a stream each is one piece of an answer, and parsers keep it until it ends."""
+WHOLE = 64 << 20
+"""Bytes on the wire; a streamed answer has some hundred of them around each word."""
+
+
+Problem = Callable[[], Exception]
+
+
+async def limited(body: AsyncIterable[bytes], problem: Problem) -> AsyncGenerator[bytes]:
+    """The parts of a body; raises ``problem`` where it, or one line of it, is too long."""
+    whole = line = 0
+    async for part in body:
+        last = part.rfind(b"\n")
+        whole, line = whole + len(part), len(part) + (line if last < 0 else -last - 1)
+        # Lines, too: a parser of events keeps a line in memory until its end comes.
+        if whole > WHOLE or line > LINE:
+            raise problem()
+        yield part
+
+
+_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
+LONGEST_IN_GRAMMAR = 20_000
+"""Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
+MOST_IN_GRAMMAR = 100
+"""Items of a list: a grammar compiler writes each of them out."""
+
+_NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
+
+
+@cache
+def schema_of(answer: type) -> AnswerSchema:
+    """Return the form of an answer: ``plan``, ``code_change``, ``review``, or any other type's name."""
+    whole = TypeAdapter(answer).json_schema()
+    schema = _inline(whole, whole.get("$defs", {}))
+    return AnswerSchema(name=name_of(answer), json_schema=schema, strict_schema=_strict(schema))
+
+
+def name_of(answer: type) -> str:
+    """``CodeChange`` → ``code_change``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", answer.__name__).lower()
+
+
+def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inline(part, defs) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inline(defs[schema["$ref"].rsplit("/", 1)[1]], defs)
+    out: dict[str, Any] = {
+        key: {name: _inline(part, defs) for name, part in value_.items()}
+        if key == "properties"
+        else _inline(value_, defs)
+        for key, value_ in schema.items()
+        if key not in _NOT_ON_THE_WIRE
+    }
+    if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
+        del out["maxLength"]
+    if out.get("maxItems", 0) > MOST_IN_GRAMMAR:
+        out["maxItems"] = MOST_IN_GRAMMAR
+    if "pattern" in out:
+        # Grammar compilers take a pattern or bounds of length, not both (xgrammar: issue 966).
+        longest = out.pop("maxLength", None)
+        out.pop("minLength", None)
+        if longest is not None and out["pattern"].endswith("]+$"):
+            out["pattern"] = f"{out['pattern'][:-2]}{{1,{longest}}}$"
+    return out
+
+
+def _strict(schema: Any) -> Any:
+    """Every key required, as strict decoding wants it; what may be left out is then said to be empty or null."""
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out: dict[str, Any] = {
+        key: {name: _strict(part) for name, part in value_.items()} if key == "properties" else _strict(value_)
+        for key, value_ in schema.items()
+    }
+    if "properties" in out:
+        # OpenAI refuses a strict schema in which a key may be missing.
+        out["required"] = list(out["properties"])
+    return out
+
+
+def example_of(schema: dict[str, Any]) -> Any:
+    """An answer of this form, as short as it may be: what to write, shown instead of told."""
+    if options := [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]:
+        return example_of(options[0])
+    if "enum" in schema or "const" in schema:
+        return schema.get("const", next(iter(schema.get("enum", ())), None))
+    match schema.get("type"):
+        case "object":
+            return {
+                name: example_of(part)
+                for name, part in schema.get("properties", {}).items()
+                if name in schema.get("required", schema.get("properties", {})) and "const" not in part
+            }
+        case "array":
+            return [example_of(schema.get("items", {}))]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+        case _:
+            return "1" if "pattern" in schema else "…"
+
+
+def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect: Dialect) -> tuple[Message, ...]:
+    """Put the schema into the system message where the endpoint does not take it as a parameter.
+
+    Where its chat template has no system message, that becomes the beginning of the first question.
+    """
+    turns = _in_turns(messages)
+    if schema is not None and dialect.structured not in _AS_PARAMETER:
+        rule = _rule(schema)
+        if turns and turns[0].role == "system":
+            # Behind the rules of the prompt: a prefix cache keeps what all questions of a run have in common.
+            turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
+        else:
+            turns = (Message(role="system", content=rule), *turns)
+    if dialect.system:
+        return turns
+    # Joined once more: the rules and the first question are now two turns of the same role.
+    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
+
+
+def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Join neighbours of the same role: many chat templates refuse two of them in a row."""
+    turns: list[Message] = []
+    for message in messages:
+        last = turns[-1] if turns else None
+        # Results of calls stay apart, each names its call; and what follows calls has to be their results.
+        if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
+            turns.append(message)
+        else:
+            turns[-1] = replace(last, content=f"{last.content}\n\n{message.content}", tool_calls=message.tool_calls)
+    return tuple(turns)
+
+
+def repair_round(
+    answer: str, wrong: str, schema: AnswerSchema, dialect: Dialect, *, cut_off: bool
+) -> tuple[Message, Message]:
+    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
+
+    An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
+    """
+    if cut_off:
+        wish = (
+            "Your answer was cut off at the length limit, so it is no whole JSON object. Answer again, with the whole "
+            "JSON object and nothing else, in at most half as many words: say less in each text, and leave out what "
+            "is not needed."
+        )
+    else:
+        # Shown, not described: small models copy an example where they misread a schema.
+        example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
+        rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
+        wish = (
+            f"That is not the JSON object that was asked for: {wrong}. Answer again, with the whole corrected JSON "
+            f"object and nothing else, in this form: {example}{rule}"
+        )
+    return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
+
+
+def _rule(schema: AnswerSchema) -> str:
+    text = json.dumps(schema.json_schema, separators=(",", ":"))
+    return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"

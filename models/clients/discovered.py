@@ -10,7 +10,7 @@ from domain import Refused, Unavailable
 from models.clients.chat import Chat, open_chat
 from models.clients.contract import ModelEndpoint
 from models.clients.probe import probe
-from models.contract import ModelSettings, Price, Question, Reply
+from models.contract import Price, Question, Reply
 
 T = TypeVar("T")
 
@@ -37,19 +37,19 @@ class Discovered:
 
     async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``; Refused ``llm_which_model`` when not exactly one model is served."""
+        # Questions that come together wait for one look, and are asked of the same chat.
         async with self.looking:
-            chat = self.opened.chat = self.opened.chat or await self._look(question.settings)
+            chat = self.opened.chat
+            if chat is None:
+                seen = await probe(self.endpoint, timeout_s=min(30.0, question.settings.timeout_s), quick=True)
+                where = f"The model endpoint {seen.base_url}"
+                if not seen.reachable:
+                    raise Unavailable(f"{where} {seen.problem}.", hint=seen.hint)
+                if seen.problem:
+                    raise Refused(f"{where}: {seen.problem}", code="llm_which_model", hint=seen.hint)
+                opening = open_chat(replace(self.endpoint, model=seen.model), price=self.price(seen.model))
+                chat = self.opened.chat = await self.stack.enter_async_context(opening)
         return await chat.ask(question)
-
-    async def _look(self, settings: ModelSettings) -> Chat:
-        seen = await probe(self.endpoint, timeout_s=min(30.0, settings.timeout_s), quick=True)
-        if not seen.reachable:
-            raise Unavailable(f"The model endpoint {seen.base_url} {seen.problem}.", hint=seen.hint)
-        if seen.problem:
-            raise Refused(f"The model endpoint {seen.base_url}: {seen.problem}", code="llm_which_model", hint=seen.hint)
-        return await self.stack.enter_async_context(
-            open_chat(replace(self.endpoint, model=seen.model), price=self.price(seen.model))
-        )
 
 
 @asynccontextmanager

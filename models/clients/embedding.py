@@ -9,8 +9,8 @@ from math import isfinite
 import httpx
 
 from domain import Unavailable
-from models.clients.bounded import PLAIN, bounded_hooks
 from models.clients.contract import ModelEndpoint
+from models.clients.http import http_client
 
 PATIENCE_S = 10.0
 
@@ -21,18 +21,18 @@ async def embed(endpoint: ModelEndpoint, texts: Sequence[str]) -> Sequence[Seque
     Raises:
         Unavailable: the endpoint did not answer with that many vectors.
     """
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    url = f"{endpoint.base_url.rstrip('/')}/embeddings"
     try:
-        headers = {**PLAIN, "authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(timeout=PATIENCE_S, headers=headers, event_hooks=bounded_hooks()) as client:
-            answer = await client.post(url, json={"model": endpoint.model, "input": list(texts)})
+        async with http_client(endpoint, timeout_s=PATIENCE_S) as client:
+            answer = await client.post("embeddings", json={"model": endpoint.model, "input": list(texts)})
+        # The protocol promises an index, not an order.
         data = sorted(answer.json()["data"], key=lambda each: each["index"])
         vectors = [tuple(float(number) for number in each["embedding"]) for each in data]
     except (httpx.HTTPError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise _none(endpoint) from error
+    # Vectors of several lengths cannot be compared.
     if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
         raise _none(endpoint)
+    # One NaN makes each comparison false, and with it the choice arbitrary.
     if not all(isfinite(number) for vector in vectors for number in vector):
         raise _none(endpoint)
     return vectors
@@ -54,6 +54,7 @@ class Embedder:
     async def __call__(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """See ``embed``."""
         names = [hashlib.sha256(text.encode(errors="replace")).digest() for text in texts]
+        # By hash: texts may be long, and are not needed again.
         new = {name: text for name, text in zip(names, texts, strict=True) if name not in self.vectors}
         fresh = dict(zip(new, await embed(self.endpoint, list(new.values())), strict=True)) if new else {}
         by_name = {name: fresh.get(name) or self.vectors[name] for name in names}

@@ -53,7 +53,18 @@ class HuggingFaceTransport:
         """See ``Transport.send``."""
         if offer is not None:
             raise no_tools(self.model_id, "it runs in this process, where nothing reads its calls")
-        prompt, tokens_in = self._prompt(messages, settings)
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        tokenizer = self.pipeline.pipeline.tokenizer
+        prompt = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        tokens_in = len(self._tokens(prompt))
+        # A pipeline does not refuse what is too long: it warns, and writes nonsense.
+        if tokens_in + settings.max_tokens > self.context:
+            raise ContextTooLong(
+                f"The prompt has {tokens_in} tokens, the answer may have {settings.max_tokens}, "
+                f"the model {self.context}.",
+                max_tokens=self.context,
+                hint="Choose a model with a longer context, or make the task smaller.",
+            )
         options: dict[str, Any] = {"max_new_tokens": settings.max_tokens, "do_sample": settings.temperature > 0}
         if settings.temperature > 0:
             options["temperature"] = settings.temperature
@@ -65,19 +76,6 @@ class HuggingFaceTransport:
         tokens_out = len(self._tokens("".join(texts)))
         finish = "length" if tokens_out >= settings.max_tokens else "stop"
         yield Delta(finish=finish, model=self.model_id, usage=Usage(tokens_in=tokens_in, tokens_out=tokens_out))
-
-    def _prompt(self, messages: Sequence[Message], settings: ModelSettings) -> tuple[str, int]:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        tokenizer = self.pipeline.pipeline.tokenizer
-        prompt = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        tokens = len(self._tokens(prompt))
-        if tokens + settings.max_tokens > self.context:
-            raise ContextTooLong(
-                f"The prompt has {tokens} tokens, the answer may have {settings.max_tokens}, the model {self.context}.",
-                max_tokens=self.context,
-                hint="Choose a model with a longer context, or make the task smaller.",
-            )
-        return prompt, tokens
 
     def _tokens(self, text: str) -> list[int]:
         return self.pipeline.pipeline.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -36,28 +36,31 @@ async def loaded(client: httpx.AsyncClient, root: str, model: str, *, load: bool
         model: as the server calls it.
         load: whether it may be loaded now, which can take minutes.
     """
-    for look in (_ollama, _lm_studio, _llama_cpp):
+    # llama.cpp comes last: its addresses are the least its own.
+    for look in (ollama, lm_studio, llama_cpp):
         if (seen := await look(client, root, model, load)) is not None:
             return seen
     return ServedModel()
 
 
-async def _ollama(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
+async def ollama(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
     """``/api/ps`` lists what is loaded, with the context that it has; a request without a prompt loads."""
     if not isinstance((await _json(client, "GET", f"{root}/api/version")).get("version"), str):
         return None
     if load:
         await _json(client, "POST", f"{root}/api/generate", {"model": model, "keep_alive": KEEP_ALIVE})
     running = (await _json(client, "GET", f"{root}/api/ps")).get("models")
+    # Ollama serves a name without a tag as the one with this tag, and lists it so.
     names = {model, f"{model}:latest"}
     mine = _first(running, lambda entry: bool({entry.get("name"), entry.get("model")} & names))
     return ServedModel(server="ollama", context=_tokens(mine, "context_length"), loaded=bool(mine))
 
 
-async def _lm_studio(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
+async def lm_studio(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
     """``/api/v0/models`` has the state of each; ``/api/v1/models/load`` loads, else the first question does."""
     listed = await _json(client, "GET", f"{root}/api/v0/models")
     mine = _first(listed.get("data"), lambda entry: entry.get("id") == model)
+    # Other servers have a list at this address, too; the state is LM Studio's own.
     if "state" not in mine:
         return None
     if load and mine["state"] != "loaded":
@@ -68,7 +71,7 @@ async def _lm_studio(client: httpx.AsyncClient, root: str, model: str, load: boo
     return ServedModel(server="lm-studio", context=context, loaded=mine.get("state") == "loaded")
 
 
-async def _llama_cpp(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
+async def llama_cpp(client: httpx.AsyncClient, root: str, model: str, load: bool) -> ServedModel | None:
     """``/props`` has the context of one slot; a router lists the state of its models and loads them on request."""
     routed = await _json(client, "GET", f"{root}/models")
     mine = _first(routed.get("data"), lambda entry: entry.get("id") == model)
@@ -76,6 +79,7 @@ async def _llama_cpp(client: httpx.AsyncClient, root: str, model: str, load: boo
     state = status.get("value") if isinstance(status, dict) else None
     if load and state == "unloaded":
         answer = await _json(client, "POST", f"{root}/models/load", {"model": model})
+        # It answers before it has loaded: the first question waits for that.
         state = "loading" if answer.get("success") else state
     props = await _json(client, "GET", f"{root}/props", params={"model": model} if state else {})
     settings = props.get("default_generation_settings")
@@ -91,10 +95,10 @@ async def _json(
     """The object that a server answers with; empty where it has none to give."""
     try:
         response = await client.request(method, url, json=body, params=params)
-        found = response.json() if response.is_success else None
+        answer = response.json() if response.is_success else None
     except (httpx.HTTPError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _first(entries: Any, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ opened (see ``chat.open_chat``).
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,25 +16,27 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 from typing_extensions import override
 
-from domain import Broken, Refused, SignoffError, Unavailable, Unreadable, whole_number
-from models.clients.bounded import PLAIN, Problem, limited
+from domain import Broken, Refused, SignoffError, Unavailable, Unreadable
+from domain.text import whole_number
 from models.clients.contract import (
     AnswerSchema,
     Delta,
     Dialect,
     ModelEndpoint,
+    Problem,
     ToolOffer,
     call_deltas,
+    limited,
     wire_messages,
     wire_tools,
 )
+from models.clients.http import PLAIN
 from models.contract import Message, ModelSettings, Usage
 from models.errors import (
     LARGEST,
@@ -71,16 +73,20 @@ class OpenAIHttpClient(openai.DefaultAsyncHttpxClient):
         if "text/event-stream" in response.headers.get("content-type", ""):
             response.stream = _Events(response.stream)
         if response.status_code >= _FAILED:
-            body = await _begun(response)
+            body = (await _beginning(response, _READ))[:_READ]
             wait = retry_after(response.headers.get("retry-after"), now=datetime.now(UTC))
             words = quoted(error_text(body), self._endpoint)
             raise refusal(response.status_code, words, where=where(self._endpoint), retry_after_s=wait)
+        # Not asked for: whoever packs it all the same could unfold it to gigabytes.
         if response.headers.get("content-encoding", "identity") != "identity":
             raise no_protocol(self._endpoint)
         if "application/json" not in response.headers.get("content-type", "") or not _asked_to_stream(request):
             return response
-        content = _as_stream(await _read(response, self._endpoint), self._endpoint)
+        whole = await _beginning(response, LARGEST)
+        if len(whole) > LARGEST:
+            raise endless(where(self._endpoint))
         headers = {"content-type": "text/event-stream"}
+        content = as_stream(whole, self._endpoint)
         return type(response)(status_code=200, headers=headers, content=content, request=request)
 
 
@@ -108,12 +114,13 @@ class _Events(httpx2.AsyncByteStream):
         rest = b""
         async for part in self._body:
             head, line_end, tail = part.rpartition(b"\n")
+            # Half a line: it is looked at when the rest of it has come.
             if not line_end:
                 rest += tail
                 continue
             lines, rest = rest + head + line_end, tail
             if _OBJECT_ARGUMENTS.search(lines):
-                lines = b"".join(_with_text_arguments(line) for line in lines.splitlines(keepends=True))
+                lines = b"".join(with_text_arguments(line) for line in lines.splitlines(keepends=True))
             yield lines
         if rest:
             yield rest
@@ -126,7 +133,8 @@ class _Events(httpx2.AsyncByteStream):
 _OBJECT_ARGUMENTS = re.compile(rb'"arguments"\s{0,9}:\s{0,9}[{\[]')
 
 
-def _with_text_arguments(line: bytes) -> bytes:
+def with_text_arguments(line: bytes) -> bytes:
+    """An event whose calls have their arguments as text; every other line as it came."""
     if not _OBJECT_ARGUMENTS.search(line):
         return line
     try:
@@ -144,27 +152,16 @@ def _arguments_as_text(call: dict[str, Any]) -> None:
         call["function"]["arguments"] = json.dumps(arguments)
 
 
-async def _read(response: Any, endpoint: ModelEndpoint) -> bytes:
-    """An answer of a size that a model can write; one that never ends takes no memory of ours."""
-    parts, size = list[bytes](), 0
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > LARGEST:
-            raise endless(where(endpoint))
-        parts.append(part)
-    return b"".join(parts)
-
-
-async def _begun(response: Any) -> bytes:
-    """The beginning of what an endpoint says with a refusal."""
-    body = b""
+async def _beginning(response: Any, most: int) -> bytes:
+    """A body, or a little more than ``most`` of it: one that never ends takes no memory of ours."""
+    body = bytearray()
     async with aclosing(response.aiter_bytes()) as parts:
         async for part in parts:
             body += part
-            if len(body) > _READ:
+            if len(body) > most:
                 break
     await response.aclose()
-    return body[:_READ]
+    return bytes(body)
 
 
 def _asked_to_stream(request: Any) -> bool:
@@ -174,11 +171,22 @@ def _asked_to_stream(request: Any) -> bool:
         return False
 
 
-def _as_stream(body: bytes, endpoint: ModelEndpoint) -> bytes:
+def as_stream(body: bytes, endpoint: ModelEndpoint) -> bytes:
+    """The events of a stream that says what a whole answer says.
+
+    Raises:
+        Unreadable: it is no answer of the protocol.
+        Refused, Transient: it is an error. Proxies send it with status 200; without a status of its own it may pass.
+    """
     try:
         whole = json.loads(body)
         if isinstance(whole, dict) and "choices" not in whole and (error := whole.get("error")):
-            raise _failure_in(error, body, endpoint)
+            code = str(error.get("code") or "") if isinstance(error, dict) else ""
+            words = quoted(error_text(body), endpoint)
+            if not code.isdecimal() and served_length(words) is not None:
+                raise too_long(words)
+            status = whole_number(code) if code.isdecimal() else likely_status(words)
+            raise refusal(status, words, where=where(endpoint))
         for choice in whole["choices"]:
             choice["delta"] = choice.pop("message")
             choice["finish_reason"] = choice.get("finish_reason") or "stop"  # it is whole: nothing broke off
@@ -188,15 +196,6 @@ def _as_stream(body: bytes, endpoint: ModelEndpoint) -> bytes:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise no_protocol(endpoint) from None
     return b"data: " + json.dumps(whole).encode() + b"\n\ndata: [DONE]\n\n"
-
-
-def _failure_in(error: Any, body: bytes, endpoint: ModelEndpoint) -> SignoffError:
-    """The error of a proxy that sends it with status 200; without a status of its own it may pass."""
-    code = str(error.get("code") or "") if isinstance(error, dict) else ""
-    words = quoted(error_text(body), endpoint)
-    if not code.isdecimal() and served_length(words) is not None:
-        return too_long(words)
-    return refusal(whole_number(code) if code.isdecimal() else likely_status(words), words, where=where(endpoint))
 
 
 def where(endpoint: ModelEndpoint) -> str:
@@ -257,19 +256,38 @@ class OpenAITransport:
         offer: ToolOffer | None = None,
     ) -> AsyncGenerator[Delta]:
         """See ``Transport.send``."""
-        stream = self.client.astream(wire_messages(messages), **_options(form, dialect, settings, offer))
+        stream = self.client.astream(wire_messages(messages), **request_options(form, dialect, settings, offer))
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk]", stream)) as chunks:
                 async for chunk in chunks:
-                    yield _delta(chunk)
+                    metadata, used = chunk.response_metadata, chunk.usage_metadata
+                    usage = None
+                    # Nothing was read for no prompt at all: an endpoint that says so does not count.
+                    if used and used["input_tokens"]:
+                        cached = used.get("input_token_details", {}).get("cache_read") or 0
+                        usage = Usage(
+                            tokens_in=used["input_tokens"], tokens_out=used["output_tokens"], tokens_cached=cached
+                        )
+                    yield Delta(
+                        text=str(chunk.text),
+                        reasoning=chunk.additional_kwargs.get(_REASONING) or "",
+                        calls=call_deltas(chunk),
+                        finish=metadata.get("finish_reason"),
+                        model=metadata.get("model_name"),
+                        usage=usage,
+                    )
         except openai.APIError as error:
             raise self._meaning(error) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise no_protocol(self.endpoint) from error
 
     def _meaning(self, error: openai.APIError) -> SignoffError:
-        """Every failure of the client as an error of the house, without the key."""
-        there, cause, text = where(self.endpoint), _cause(error), quoted(error.message, self.endpoint)
+        """Every failure of the client as an error of ``domain.errors``, without the key."""
+        there, text = where(self.endpoint), quoted(error.message, self.endpoint)
+        # The innermost reason: "Connection refused" says more than "Connection error".
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         match error:
             case _ if isinstance(cause, SignoffError):
                 return cause
@@ -309,14 +327,16 @@ async def open_transport(endpoint: ModelEndpoint) -> AsyncGenerator[OpenAITransp
             base_url=endpoint.base_url,
             api_key=endpoint.api_key or SecretStr("none"),
             http_async_client=http,
+            # Retries are a wrapper's, within deadline, quota and budget; the client would do its own unseen.
             max_retries=0,
+            # The deadline is the question's: a large model thinks for minutes before its first token.
             stream_chunk_timeout=None,
             use_responses_api=False,
         )
         yield OpenAITransport(endpoint=endpoint, client=client)
 
 
-def _options(
+def request_options(
     form: AnswerSchema | None, dialect: Dialect, settings: ModelSettings, offer: ToolOffer | None
 ) -> dict[str, Any]:
     """What is sent beside the messages. See docs/model-protocol.md, which is the promise."""
@@ -333,50 +353,17 @@ def _options(
     if form is not None:
         options["extra_headers"] = {ANSWER_HEADER: form.name}
         if dialect.structured == "tools":
-            body |= _tool(form)
+            # The answer as the arguments of the only tool there is, which has to be called.
+            function = {"name": form.name, "description": "Takes your whole answer.", "parameters": form.strict_schema}
+            body["tools"] = [{"type": "function", "function": {**function, "strict": True}}]
+            body["tool_choice"] = {"type": "function", "function": {"name": form.name}}
+        elif dialect.structured == "json_object":
+            body["response_format"] = {"type": "json_object"}
         elif dialect.structured != "text":
-            body["response_format"] = _response_format(form, dialect)
+            strict = dialect.structured == "strict"
+            schema = form.strict_schema if strict else form.json_schema
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": form.name, "strict": strict, "schema": schema},
+            }
     return options
-
-
-def _response_format(form: AnswerSchema, dialect: Dialect) -> Mapping[str, Any]:
-    if dialect.structured == "json_object":
-        return {"type": "json_object"}
-    strict = dialect.structured == "strict"
-    schema = form.strict_schema if strict else form.json_schema
-    return {"type": "json_schema", "json_schema": {"name": form.name, "strict": strict, "schema": schema}}
-
-
-def _tool(form: AnswerSchema) -> dict[str, Any]:
-    """The answer as the arguments of the only tool there is, which has to be called."""
-    function = {"name": form.name, "description": "Takes your whole answer.", "parameters": form.strict_schema}
-    return {
-        "tools": [{"type": "function", "function": {**function, "strict": True}}],
-        "tool_choice": {"type": "function", "function": {"name": form.name}},
-    }
-
-
-def _delta(chunk: BaseMessage) -> Delta:
-    metadata = chunk.response_metadata
-    used = chunk.usage_metadata if isinstance(chunk, AIMessageChunk) else None
-    return Delta(
-        text=str(chunk.text),
-        reasoning=chunk.additional_kwargs.get(_REASONING) or "",
-        calls=call_deltas(chunk),
-        finish=metadata.get("finish_reason"),
-        model=metadata.get("model_name"),
-        # Nothing was read for no prompt at all: an endpoint that says so does not count.
-        usage=_usage(used) if used and used["input_tokens"] else None,
-    )
-
-
-def _usage(used: UsageMetadata) -> Usage:
-    cached = used.get("input_token_details", {}).get("cache_read") or 0
-    return Usage(tokens_in=used["input_tokens"], tokens_out=used["output_tokens"], tokens_cached=cached)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The innermost reason: ``Connection refused`` says more than ``Connection error``."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

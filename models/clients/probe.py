@@ -5,16 +5,15 @@ import json
 import time
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import Field
 
-from domain import SignoffError, value
-from models.clients.bounded import PLAIN, bounded_hooks
-from models.clients.chat import open_chat
+from domain import value
 from models.clients.contract import ModelEndpoint
-from models.clients.dialogue import Dialogue, dialogues
+from models.clients.http import http_client
 from models.clients.huggingface import DEFAULT, SCHEME
 from models.clients.local_servers import loaded
 from models.clients.vendors import vendor_of
@@ -33,82 +32,9 @@ _TOOL = {
     "function": {"name": "report", "description": "Report the result.", "parameters": _OBJECT, "strict": True},
 }
 _FAILED = 400
+_NO_COUNT = 1_000_000
+"""Tokens of an answer that had at most 64: an endpoint that says so does not count."""
 _QUOTED = 300
-
-
-@value
-class Capabilities:
-    """What came of it. See ``Probe``."""
-
-    structured: bool
-    objects: bool
-    tools: bool
-    tokens_per_s: float | None
-
-
-async def capabilities_of(client: httpx.AsyncClient, model: str) -> Capabilities | SignoffError:
-    """Ask for some text, an object of a given form, a tool call; and for any object, where no form can be given."""
-    started = time.monotonic()
-    plain = await _ask(client, model, "Count from one to twenty in words.", max_tokens=64)
-    seconds = time.monotonic() - started
-    if plain.status_code >= _FAILED:
-        return refusal(plain.status_code, error_text(plain.content)[:_QUOTED], where="it")
-    shaped = await _ask(client, model, "Answer with ok true.", max_tokens=32, response_format=_FORM)
-    called = await _ask(
-        client,
-        model,
-        "Report ok true.",
-        max_tokens=64,
-        tools=[_TOOL],
-        tool_choice={"type": "function", "function": {"name": "report"}},
-    )
-    structured, tokens = _is_form(_message(shaped).get("content")), _tokens(plain)
-    objects = not structured and await _objects(client, model)
-    return Capabilities(
-        structured=structured,
-        objects=objects,
-        tools=_is_form(_called(called)),
-        tokens_per_s=round(tokens / seconds, 1) if tokens and seconds > 0 else None,
-    )
-
-
-async def _objects(client: httpx.AsyncClient, model: str) -> bool:
-    words = 'Answer with the JSON object {"ok": true} and nothing else.'
-    answer = await _ask(client, model, words, max_tokens=32, response_format={"type": "json_object"})
-    return answer.status_code < _FAILED and bool(_message(answer))
-
-
-async def _ask(client: httpx.AsyncClient, model: str, text: str, **options: Any) -> httpx.Response:
-    body = {"model": model, "messages": [{"role": "user", "content": text}], "temperature": 0, **options}
-    return await client.post("chat/completions", json=body)
-
-
-def _message(response: httpx.Response) -> dict[str, Any]:
-    try:
-        return response.json()["choices"][0]["message"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return {}
-
-
-def _called(response: httpx.Response) -> object:
-    try:
-        return _message(response)["tool_calls"][0]["function"]["arguments"]
-    except (KeyError, TypeError, IndexError):
-        return None
-
-
-def _is_form(text: object) -> bool:
-    try:
-        return isinstance(json.loads(str(text or ""))["ok"], bool)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return False
-
-
-def _tokens(response: httpx.Response) -> int:
-    try:
-        return int(response.json()["usage"]["completion_tokens"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return 0
 
 
 _NO_LIST = frozenset({404, 405, 501})
@@ -116,8 +42,33 @@ _NO_LIST = frozenset({404, 405, 501})
 
 
 @value
+class Dialogue:
+    """How a model did in one dialect."""
+
+    dialect: DialectName
+    passed: bool = False
+    turns: int = 0
+    problem: str = ""
+    """Why it did not pass."""
+    error: str = ""
+    """Code of the error that ended it, where it was one."""
+    faults: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    """What was wrong with answers that could not be used."""
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """In a few words, for a person."""
+        cost = f"{self.turns} answers, {self.tokens} tokens, {self.seconds:.0f} s"
+        if self.passed:
+            slips = f", {len(self.faults)} of them after a correction" if self.faults else ""
+            return f"{self.dialect}: holds a dialogue ({cost}{slips})"
+        return f"{self.dialect}: {self.problem} ({cost})"
+
+
+@value
 class Probe:
-    """What was result out. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
+    """What a look at an endpoint showed. ``problem`` says why a run cannot work; then ``hint`` says what to do."""
 
     base_url: str
     model: str | None = None
@@ -175,18 +126,6 @@ class Probe:
         return ", ".join([*parts, f"{self.tokens_per_s:.0f} tokens/s"] if self.tokens_per_s else parts)
 
 
-async def probe_with_dialogues(endpoint: ModelEndpoint, *, timeout_s: float = 120.0) -> Probe:
-    """Look at an endpoint as ``probe`` does, then find out by talking in which dialect its model can work.
-
-    ``timeout_s`` is for each answer of a dialogue. A model that is loaded into this process is not talked with.
-    """
-    seen = await probe(endpoint)
-    if seen.problem or seen.model is None or urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
-        return seen
-    async with open_chat(replace(endpoint, model=seen.model)) as chat:
-        return replace(seen, dialogues=await dialogues(chat, context=seen.context, timeout_s=timeout_s))
-
-
 async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool = False) -> Probe:
     """Look at an endpoint; never raises for what it finds there.
 
@@ -200,15 +139,16 @@ async def probe(endpoint: ModelEndpoint, *, timeout_s: float = 60.0, quick: bool
     if urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
         return replace(result, problem="this is not an address", hint="Use something like http://127.0.0.1:8000/v1.")
     try:
-        async with asyncio.timeout(timeout_s), _client(endpoint, timeout_s) as client:
+        async with asyncio.timeout(timeout_s), http_client(endpoint, timeout_s=timeout_s) as client:
             result = await _served(client, result)
             if result.problem or quick:
                 return result
+            # Who lists the context has no need of a local server's own addresses.
             if result.context is None and result.models:
                 root = result.base_url.rstrip("/").removesuffix("/v1")
                 local = await loaded(client, root, result.model or "", load=True)
                 result = replace(result, server=local.server, context=local.context, loaded=local.loaded)
-            return await _with_capabilities(client, result)
+            return await with_capabilities(client, result)
     except TimeoutError:
         return replace(
             result, problem=f"no answer within {timeout_s:g} s", hint="Is the model still loading? See its log."
@@ -224,12 +164,6 @@ def _installed(result: Probe, package: str, extra: str, name: str) -> Probe:
     if find_spec(package) is None:
         return replace(result, problem=f"it needs the extra `{extra}`", hint=f".venv/bin/pip install -e '.[{extra}]'")
     return replace(result, model=name or None, models=(name,) if name else (), reachable=True)
-
-
-def _client(endpoint: ModelEndpoint, timeout_s: float) -> httpx.AsyncClient:
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    headers, base = {**PLAIN, "authorization": f"Bearer {key}"}, endpoint.base_url.rstrip("/") + "/"
-    return httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout_s, event_hooks=bounded_hooks())
 
 
 async def _served(client: httpx.AsyncClient, result: Probe) -> Probe:
@@ -252,6 +186,7 @@ async def _served(client: httpx.AsyncClient, result: Probe) -> Probe:
 async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, result: Probe) -> Probe:
     """It does not say what it serves: a model that is named may be there all the same, or ``/v1`` is missing."""
     status = response.status_code
+    # A refused key, say: that would be the answer to every question, too.
     if status >= _FAILED and status not in _NO_LIST:
         error = refusal(status, response.reason_phrase or "no", where="it")
         return replace(result, problem=error.message, hint=error.hint)
@@ -270,25 +205,64 @@ async def _unlisted(client: httpx.AsyncClient, response: httpx.Response, result:
 
 
 def _entries(response: httpx.Response) -> list[dict[str, Any]]:
-    try:
-        data = response.json()["data"]
-        return [entry for entry in data if isinstance(entry, dict) and "id" in entry]
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return []
+    data = _at(response, "data")
+    return [entry for entry in data if isinstance(entry, dict) and "id" in entry] if isinstance(data, list) else []
 
 
-async def _with_capabilities(client: httpx.AsyncClient, result: Probe) -> Probe:
-    """What it can do, by trying."""
-    capabilities = await capabilities_of(client, result.model or "")
-    if isinstance(capabilities, SignoffError):
-        return replace(result, problem=capabilities.message, hint=capabilities.hint)
+async def with_capabilities(client: httpx.AsyncClient, result: Probe) -> Probe:
+    """What it can do, by trying: text, an object of a given form, a tool call; any object where no form is kept."""
+
+    async def ask(text: str, **options: Any) -> httpx.Response:
+        messages = [{"role": "user", "content": text}]
+        body = {"model": result.model or "", "messages": messages, "temperature": 0, **options}
+        return await client.post("chat/completions", json=body)
+
+    started = time.monotonic()
+    plain = await ask("Count from one to twenty in words.", max_tokens=64)
+    seconds = time.monotonic() - started
+    if plain.status_code >= _FAILED:
+        error = refusal(plain.status_code, error_text(plain.content)[:_QUOTED], where="it")
+        return replace(result, problem=error.message, hint=error.hint)
+    shaped = await ask("Answer with ok true.", max_tokens=32, response_format=_FORM)
+    choice = {"type": "function", "function": {"name": "report"}}
+    called = await ask("Report ok true.", max_tokens=64, tools=[_TOOL], tool_choice=choice)
+    structured, objects = _is_form(_at(shaped, *_MESSAGE, "content")), False
+    if not structured:
+        words = 'Answer with the JSON object {"ok": true} and nothing else.'
+        answer = await ask(words, max_tokens=32, response_format={"type": "json_object"})
+        objects = answer.status_code < _FAILED and bool(_at(answer, *_MESSAGE))
+    tokens = _at(plain, "usage", "completion_tokens")
+    counted = isinstance(tokens, int | float) and 0 < tokens < _NO_COUNT and seconds > 0
     return replace(
         result,
-        structured=capabilities.structured,
-        objects=capabilities.objects,
-        tools=capabilities.tools,
-        tokens_per_s=capabilities.tokens_per_s,
+        structured=structured,
+        objects=objects,
+        tools=_is_form(_at(called, *_MESSAGE, "tool_calls", 0, "function", "arguments")),
+        tokens_per_s=round(tokens / seconds, 1) if counted else None,
     )
+
+
+_MESSAGE = ("choices", 0, "message")
+"""Where the first answer stands in a response."""
+
+
+def _at(response: httpx.Response, *place: str | int) -> Any:
+    """What stands at a place of a response's JSON; None: nothing does."""
+    try:
+        part: Any = response.json()
+        for step in place:
+            part = part[step]
+    # Whatever stands in the way of it: endpoints send pages of HTML, null, and JSON that is nested without an end.
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
+    return part
+
+
+def _is_form(text: object) -> bool:
+    try:
+        return isinstance(json.loads(str(text or ""))["ok"], bool)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return False
 
 
 def _some(ids: tuple[str, ...]) -> str:

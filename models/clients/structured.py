@@ -1,8 +1,8 @@
-"""Structured answers: the JSON Schema that goes over the wire, and the value that is read out of the text. Pure.
+"""Structured answers: the value that is read out of a text, and the lenient JSON that models write. Pure.
 
-Schemas are inlined (guided decoding and small models both do better without ``$ref``), closed (no further keys)
-and bounded: an unbounded string or list lets a model write until it runs into its token limit, and then nothing can
-be parsed.
+Strict JSON is tried first. What is understood beside it: trailing commas, single and triple quotes, ``True``, ``None``,
+line feeds in strings, and a value that was encoded twice. A text that was cut off stays unreadable: what is missing is
+never made up.
 
 Models think aloud, wrap JSON in fences, add a sentence before it, a key that was not asked for, a null for
 "nothing". None of that is worth another call. What is really wrong is said in words that a model can act on.
@@ -10,90 +10,35 @@ Models think aloud, wrap JSON in fences, add a sentence before it, a key that wa
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cache
+import sys
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain import Plan, Refused, check_plan, value
-from models.clients.contract import AnswerSchema, Dialect
-from models.clients.lenient_json import PLACES, json_values, unwrapped
-from models.contract import Message
-
-_AS_PARAMETER = frozenset({"strict", "json_schema", "tools"})
-LONGEST_IN_GRAMMAR = 20_000
-"""Characters. A longer bound costs a grammar compiler much and binds no answer: the token limit comes first."""
-MOST_IN_GRAMMAR = 100
-"""Items of a list: a grammar compiler writes each of them out."""
-
-_NOT_ON_THE_WIRE = ("title", "description", "default", "$defs")
-
-
-@cache
-def schema_of(answer: type) -> AnswerSchema:
-    """Return the form of an answer: ``plan``, ``code_change``, ``review``, or any other type's name."""
-    whole = TypeAdapter(answer).json_schema()
-    schema = _inline(whole, whole.get("$defs", {}))
-    return AnswerSchema(name=name_of(answer), json_schema=schema, strict_schema=_strict(schema))
-
-
-def name_of(answer: type) -> str:
-    """``CodeChange`` → ``code_change``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", answer.__name__).lower()
-
-
-def _inline(schema: Any, defs: Mapping[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_inline(part, defs) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inline(defs[schema["$ref"].rsplit("/", 1)[1]], defs)
-    out: dict[str, Any] = {
-        key: {name: _inline(part, defs) for name, part in value_.items()}
-        if key == "properties"
-        else _inline(value_, defs)
-        for key, value_ in schema.items()
-        if key not in _NOT_ON_THE_WIRE
-    }
-    if out.get("maxLength", 0) > LONGEST_IN_GRAMMAR:
-        del out["maxLength"]
-    if out.get("maxItems", 0) > MOST_IN_GRAMMAR:
-        out["maxItems"] = MOST_IN_GRAMMAR
-    return _length_in_pattern(out)
-
-
-def _length_in_pattern(schema: dict[str, Any]) -> dict[str, Any]:
-    """Grammar compilers take a pattern or bounds of length, not both (xgrammar: issue 966)."""
-    if "pattern" not in schema:
-        return schema
-    longest = schema.pop("maxLength", None)
-    schema.pop("minLength", None)
-    if longest is not None and schema["pattern"].endswith("]+$"):
-        schema["pattern"] = f"{schema['pattern'][:-2]}{{1,{longest}}}$"
-    return schema
-
-
-def _strict(schema: Any) -> Any:
-    """Every key required, as strict decoding wants it; what may be left out is then said to be empty or null."""
-    if isinstance(schema, list):
-        return [_strict(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    out: dict[str, Any] = {
-        key: {name: _strict(part) for name, part in value_.items()} if key == "properties" else _strict(value_)
-        for key, value_ in schema.items()
-    }
-    if "properties" in out:
-        out["required"] = list(out["properties"])
-    return out
-
+from domain import Plan, Refused, value
+from domain.work import check_plan
+from models.clients.contract import schema_of
 
 T = TypeVar("T")
 
+PLACES = 40
+"""Braces that are tried as the start of a value."""
+LENIENT_PLACES, LENIENT_CHARS = 3, 1 << 20
+"""Where strict JSON fails everywhere; our own parser is slower, and reads no longer texts."""
+_MOST_DEPTH = 60
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)
+_SPACE = re.compile(r"\s*+")
+_BARE = re.compile(r"[A-Za-z]++|-?[0-9][0-9.eE+-]*+")
+_STRINGS = {
+    '"': re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL),
+    "'": re.compile(r"[^'\\]*+(?:\\.[^'\\]*+)*+", re.DOTALL),
+}
+_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\(?:\r\n|.)", re.DOTALL)
+_NAMES = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_SIGNS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": "", "\r\n": ""}
 _THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"\A\s*<think", re.IGNORECASE)
 _ANY_OPEN = re.compile(r"<think", re.IGNORECASE)
@@ -104,35 +49,154 @@ _NONE = frozenset({"none", "null", "n/a", "-"})
 """What is written where a list would be empty."""
 
 
+def json_values(text: str) -> Iterator[Any]:
+    """All of the text, then what stands in fences, then wherever a brace opens; each also unwrapped from a string."""
+    pieces = [text.strip(), *(match[1].strip() for match in _FENCE.finditer(text))]
+    for piece in pieces:
+        try:
+            yield unwrapped(_DECODER.decode(piece))
+        except (ValueError, RecursionError):
+            continue
+    yield from embedded(text)
+    # Our own parser reads what others refuse, character by character in Python: no longer texts, and few places.
+    if len(text) <= LENIENT_CHARS:
+        yield from _objects_in(text, LENIENT_PLACES, _value)
+
+
+def embedded(text: str) -> Iterator[Any]:
+    """The strict JSON objects that stand somewhere in a text, at the first ``PLACES`` braces that open."""
+    yield from _objects_in(text, PLACES, _DECODER.raw_decode)
+
+
+def _objects_in(text: str, places: int, decode: Callable[[str, int], tuple[Any, int]]) -> Iterator[Any]:
+    """What a decoder reads at the first braces that open; it goes on behind what it could read."""
+    at = text.find("{")
+    for _ in range(places):
+        if at < 0:
+            return
+        try:
+            value, end = decode(text, at)
+        except (ValueError, IndexError, RecursionError):
+            end = at + 1
+        else:
+            yield value
+        at = text.find("{", end)
+
+
+def unwrapped(value: Any) -> Any:
+    """What a string says where it is JSON of an object or a list itself; anything else as it is."""
+    if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
+        try:
+            inner = lenient(value.strip())
+        except ValueError:
+            return value
+        return inner if isinstance(inner, dict | list) else value
+    return value
+
+
+def lenient(text: str) -> Any:
+    """The value that all of a text is.
+
+    Raises:
+        ValueError: it is none, it goes on after it, or it is too long or too deep.
+    """
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        if len(text) > LENIENT_CHARS:
+            raise
+        try:
+            value, end = _value(text, 0)
+        except (ValueError, IndexError):
+            raise error from None
+        if text[end:].strip():
+            raise
+        return value
+
+
+def _value(text: str, at: int, depth: int = 0) -> tuple[Any, int]:
+    """The value that begins here, and where it ends. An index beyond the end: the text was cut off."""
+    at = _after_space(text, at)
+    if depth > _MOST_DEPTH:
+        raise ValueError("it is nested too deeply")
+    if text[at] in "{[":
+        return _members(text, at, depth)
+    if text[at] in "\"'":
+        return _string(text, at)
+    bare = _BARE.match(text, at)
+    if bare is None:
+        raise ValueError("there is no value")
+    if bare[0] in _NAMES:
+        return _NAMES[bare[0]], bare.end()
+    return json.loads(bare[0]), bare.end()
+
+
+def _members(text: str, at: int, depth: int) -> tuple[Any, int]:
+    """An object or a list; a comma may stand behind the last member."""
+    is_object, end = text[at] == "{", "}" if text[at] == "{" else "]"
+    members: dict[str, Any] = {}
+    items: list[Any] = []
+    at = _after_space(text, at + 1)
+    while text[at] != end:
+        if is_object:
+            if text[at] not in "\"'":
+                raise ValueError("a key is no string")
+            key, at = _string(text, at)
+            at = _after_space(text, at)
+            if text[at] != ":":
+                raise ValueError("a key has no value")
+            members[key], at = _value(text, at + 1, depth + 1)
+        else:
+            item, at = _value(text, at, depth + 1)
+            items.append(item)
+        at = _after_space(text, at)
+        if text[at] == ",":
+            at = _after_space(text, at + 1)
+        elif text[at] != end:
+            raise ValueError("a comma is missing")
+    return (members if is_object else items), at + 1
+
+
+def _string(text: str, at: int) -> tuple[str, int]:
+    quote = text[at]
+    if text.startswith(quote * 3, at):
+        end = text.index(quote * 3, at + 3)
+        return _plain(text[at + 3 : end]), end + 3
+    body = _STRINGS[quote].match(text, at + 1)
+    if body is None or text[body.end()] != quote:
+        raise ValueError("a string does not end")
+    return _plain(body[0]), body.end() + 1
+
+
+def _plain(text: str) -> str:
+    """A string without its escapes; a backslash that begins none is one, as in Python."""
+    return _ESCAPE.sub(_escaped, text) if "\\" in text else text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    escape = match[0]
+    if escape[1] == "u" and len(escape) > 2:  # noqa: PLR2004  halves of a character stand next to each other
+        return str(json.loads(f'"{escape}"'))
+    sign = escape[1:]
+    if sign[0] in "xU" and len(sign) > 1:
+        digits = sign[1:]
+        return chr(min(int(digits, 16), sys.maxunicode))
+    return _SIGNS.get(sign, sign if sign in "\\\"'/`" else escape)
+
+
+def _after_space(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return at if space is None else space.end()
+
+
 @value
 class ParsedAnswer(Generic[T]):
     """The value that was read, or what is wrong with the text."""
 
     value: T | None = None
     wrong: str = ""
-
-
-def example_of(schema: dict[str, Any]) -> Any:
-    """An answer of this form, as short as it may be: what to write, shown instead of told."""
-    if options := [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]:
-        return example_of(options[0])
-    if "enum" in schema or "const" in schema:
-        return schema.get("const", next(iter(schema.get("enum", ())), None))
-    match schema.get("type"):
-        case "object":
-            return {
-                name: example_of(part)
-                for name, part in schema.get("properties", {}).items()
-                if name in schema.get("required", schema.get("properties", {})) and "const" not in part
-            }
-        case "array":
-            return [example_of(schema.get("items", {}))]
-        case "integer" | "number":
-            return schema.get("minimum", 1)
-        case "boolean":
-            return True
-        case _:
-            return "1" if "pattern" in schema else "…"
 
 
 def without_thoughts(text: str) -> str:
@@ -152,28 +216,23 @@ def without_thoughts(text: str) -> str:
 def read(text: str, answer: type[T]) -> ParsedAnswer[T]:
     """Read an ``answer`` out of ``text``: the first JSON object in it that is one."""
     adapter, schema, wrong = TypeAdapter[T](answer), schema_of(answer).json_schema, ""
+    known = schema.get("properties")
     for candidate in _candidates(text):
-        if not _is_about(candidate, schema):
+        # An object without a single known key would pass for an answer where all keys are optional.
+        if known is not None and not (isinstance(candidate, dict) and known.keys() & candidate.keys()):
             continue
         try:
             value = adapter.validate_python(_tidy(candidate, schema))
+            if isinstance(value, Plan):
+                check_plan(value)  # beyond its form: the steps of a plan must be an order that can be worked through
         except ValidationError as error:
-            wrong = wrong or _explain(error)
-            continue
-        if not (senseless := _senseless(value)):
-            return ParsedAnswer(value=value)
-        wrong = wrong or senseless
-    return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
-
-
-def _senseless(candidate: object) -> str:
-    """What is wrong with an answer beyond its form: a plan's steps must be an order that can be worked through."""
-    if isinstance(candidate, Plan):
-        try:
-            check_plan(candidate)
+            wrong = wrong or explained(error)
         except Refused as error:
-            return f"{error.message} {error.hint}".rstrip(".")
-    return ""
+            wrong = wrong or f"{error.message} {error.hint}".rstrip(".")
+        else:
+            return ParsedAnswer(value=value)
+    # What is said is about the first candidate: those that come later are pieces of it, mostly.
+    return ParsedAnswer(wrong=wrong or "there is no complete JSON object in it")
 
 
 def _candidates(text: str) -> Iterator[Any]:
@@ -195,12 +254,6 @@ def _objects(text: str) -> Iterator[Any]:
             yield from map(unwrapped, candidate.values())
 
 
-def _is_about(candidate: Any, schema: dict[str, Any]) -> bool:
-    """False for an object without a single known key: where all keys are optional it would pass for an answer."""
-    properties = schema.get("properties")
-    return properties is None or (isinstance(candidate, dict) and any(key in properties for key in candidate))
-
-
 def _tidy(data: Any, schema: dict[str, Any]) -> Any:
     """Drop keys that were not asked for, constants, nulls where nothing may be null; put lists where they belong."""
     options = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
@@ -217,11 +270,17 @@ def _tidy(data: Any, schema: dict[str, Any]) -> Any:
     data = unwrapped(data)
     if not isinstance(data, dict):
         return data
-    return {
-        key: _tidy(item, properties[key])
-        for key, item in data.items()
-        if key in properties and "const" not in properties[key] and (item is not None or _nullable(properties[key]))
-    }
+    tidy: dict[str, Any] = {}
+    for key, item in data.items():
+        if key in properties and "const" not in properties[key]:
+            shape = properties[key]
+            # A null for a key that may not be null means that it was left out.
+            if item is not None or "null" in (
+                shape.get("type"),
+                *(part.get("type") for part in shape.get("anyOf", ())),
+            ):
+                tidy[key] = _tidy(item, shape)
+    return tidy
 
 
 def _listed(data: Any, items: dict[str, Any]) -> list[Any]:
@@ -236,69 +295,8 @@ def _listed(data: Any, items: dict[str, Any]) -> list[Any]:
     return [data]
 
 
-def _nullable(schema: dict[str, Any]) -> bool:
-    return schema.get("type") == "null" or any(part.get("type") == "null" for part in schema.get("anyOf", ()))
-
-
-def _explain(error: ValidationError) -> str:
-    """Say what is wrong, for the model: places and reasons, no values."""
-    faults = error.errors(include_input=False, include_url=False, include_context=False)
-    lines = [f"{'.'.join(map(str, fault['loc'])) or 'the answer'}: {fault['msg']}" for fault in faults[:8]]
-    return "; ".join(lines)
-
-
-def formatted(messages: Sequence[Message], schema: AnswerSchema | None, dialect: Dialect) -> tuple[Message, ...]:
-    """Put the schema into the system message where the endpoint does not take it as a parameter.
-
-    Where its chat template has no system message, that becomes the beginning of the first question.
-    """
-    turns = _in_turns(messages)
-    if schema is not None and dialect.structured not in _AS_PARAMETER:
-        rule = _rule(schema)
-        if turns and turns[0].role == "system":
-            turns = (Message(role="system", content=f"{turns[0].content}\n\n{rule}"), *turns[1:])
-        else:
-            turns = (Message(role="system", content=rule), *turns)
-    if dialect.system:
-        return turns
-    return _in_turns([replace(message, role="user") if message.role == "system" else message for message in turns])
-
-
-def _in_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Join neighbours of the same role: many chat templates refuse two of them in a row."""
-    turns: list[Message] = []
-    for message in messages:
-        last = turns[-1] if turns else None
-        if last is None or last.role != message.role or message.role == "tool" or last.tool_calls:
-            turns.append(message)
-        else:
-            turns[-1] = replace(last, content=f"{last.content}\n\n{message.content}", tool_calls=message.tool_calls)
-    return tuple(turns)
-
-
-def repair_round(
-    answer: str, wrong: str, schema: AnswerSchema, dialect: Dialect, *, cut_off: bool
-) -> tuple[Message, Message]:
-    """Return the round of repair: what was wrong, in words. The conversation so far stays as it is.
-
-    An endpoint that took the schema as a parameter and did not keep to it may not have told it to its model.
-    """
-    if cut_off:
-        wish = (
-            "Your answer was cut off at the length limit, so it is no whole JSON object. Answer again, with the whole "
-            "JSON object and nothing else, in at most half as many words: say less in each text, and leave out what "
-            "is not needed."
-        )
-    else:
-        example = json.dumps(example_of(schema.json_schema), ensure_ascii=False)
-        rule = f"\n\n{_rule(schema)}" if dialect.structured in _AS_PARAMETER else ""
-        wish = (
-            f"That is not the JSON object that was asked for: {wrong}. Answer again, with the whole corrected JSON "
-            f"object and nothing else, in this form: {example}{rule}"
-        )
-    return (Message(role="assistant", content=answer or "(nothing)"), Message(role="user", content=wish))
-
-
-def _rule(schema: AnswerSchema) -> str:
-    text = json.dumps(schema.json_schema, separators=(",", ":"))
-    return f"Your answer is one JSON object that conforms to the JSON Schema `{schema.name}`:\n{text}"
+def explained(error: ValidationError, *, most: int = 8, top: str = "the answer") -> str:
+    """Say what is wrong, for the model: places and reasons, no values. ``top`` is what no place is named in."""
+    faults = error.errors(include_input=False, include_url=False, include_context=False)[:most]
+    places = (".".join(str(part) for part in fault["loc"] if part != top) or top for fault in faults)
+    return "; ".join(f"{place}: {fault['msg']}" for place, fault in zip(places, faults, strict=True))

@@ -106,8 +106,20 @@ class VendorTransport:
         try:
             async with aclosing(client.astream(wire_messages(messages))) as chunks:
                 async for chunk in chunks:
-                    used += _usage(chunk)
-                    yield _delta(chunk, used)
+                    if part := chunk.usage_metadata:
+                        cached = (part.get("input_token_details") or {}).get("cache_read") or 0
+                        used += Usage(
+                            tokens_in=part["input_tokens"], tokens_out=part["output_tokens"], tokens_cached=cached
+                        )
+                    about = chunk.response_metadata
+                    reason = about.get("stop_reason") or about.get("finish_reason")
+                    yield Delta(
+                        text=str(chunk.text),
+                        calls=call_deltas(chunk),
+                        finish=_FINISHED.get(str(reason).lower(), "stop") if reason else None,
+                        model=about.get("model_name") or None,
+                        usage=used if used.tokens_in or used.tokens_out else None,
+                    )
         except self.errors as error:
             raise self._meaning(error) from None
         except httpx.HTTPError as error:
@@ -118,8 +130,9 @@ class VendorTransport:
         return f"The vendor {self.vendor.provider}"
 
     def _meaning(self, error: Exception) -> SignoffError:
-        """A vendor's failure as an error of the house, by its HTTP status."""
+        """A vendor's failure as an error of ``domain.errors``, by its HTTP status."""
         text = str(getattr(error, "message", "") or error)[:_QUOTED]
+        # anthropic's errors have the one, google's the other.
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
         if isinstance(status, int):
             headers = getattr(getattr(error, "response", None), "headers", None) or {}
@@ -128,27 +141,6 @@ class VendorTransport:
         if served_length(text) is not None:
             return too_long(text)
         return Unavailable(f"{self._where} did not answer: {text}", hint="See whether the vendor is reachable.")
-
-
-def _usage(chunk: Any) -> Usage:
-    usage = chunk.usage_metadata
-    if not usage:
-        return Usage()
-    cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
-    return Usage(tokens_in=usage["input_tokens"], tokens_out=usage["output_tokens"], tokens_cached=cached)
-
-
-def _delta(chunk: Any, used: Usage) -> Delta:
-    """A chunk of langchain's stream."""
-    about = chunk.response_metadata
-    reason = about.get("stop_reason") or about.get("finish_reason")
-    return Delta(
-        text=str(chunk.text),
-        calls=call_deltas(chunk),
-        finish=_FINISHED.get(str(reason).lower(), "stop") if reason else None,
-        model=about.get("model_name") or None,
-        usage=used if used.tokens_in or used.tokens_out else None,
-    )
 
 
 @asynccontextmanager
@@ -171,6 +163,7 @@ async def open_vendor(endpoint: ModelEndpoint, *, price: Price | None = None) ->
             hint=f".venv/bin/pip install -e '.[{vendor.provider}]'",
         ) from error
     address = endpoint.base_url.partition(":")[2]
+    # Without an address the package's own default counts: a None would replace it.
     where = {"base_url": address} if address else {}
     key = endpoint.api_key or SecretStr("none")
     client = client_type(model=endpoint.model, api_key=key, max_retries=0, **where)

@@ -1,4 +1,4 @@
-"""What one fenced block means: an action, a part of an edit, or nothing but an illustration. Pure."""
+"""Block parser: what one fenced block means: an action, a part of an edit, or nothing but an illustration. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from domain import EditBlock
+from domain.coder import EditBlock
 from models.dialects import markers
 from models.dialects.fences import Block
 
 Kind = Literal["open", "search", "run", "edit", "done", "ask"]
-_SAID = {
+_WORDS_OF = {
     "open": "open read view cat",
     "search": "search grep find",
     "run": "run exec execute",
@@ -21,7 +21,7 @@ _SAID = {
     "done": "done finish submit",
     "ask": "ask question",
 }
-VERBS = {word: verb for verb, words in _SAID.items() for word in words.split()}
+VERBS = {word: verb for verb, words in _WORDS_OF.items() for word in words.split()}
 """First word of an info string → what is to be done."""
 _SHELLS = frozenset({"bash", "sh", "shell", "console", "zsh", "shellsession", "shell-session", "terminal"})
 _DIFFS = frozenset({"diff", "patch", "udiff"})
@@ -45,7 +45,7 @@ _TEMPLATES = ("exact lines of the file", "what stands there afterwards", "path/o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ParsedBlock:
     """What a block says. ``edits`` for the kind ``edit``, ``values`` of the action for all others."""
 
     kind: Kind
@@ -58,18 +58,19 @@ class Part:
     """It may be an illustration: what is said more plainly elsewhere in the answer comes first."""
 
 
-def part_of(block: Block) -> Part | None:
+def parse_block(block: Block) -> ParsedBlock | None:
     """Read a block; None: an illustration."""
+    # Small models give the form back that they were shown: carried out, it would edit a file of that name.
     if any(line in block.body for line in _TEMPLATES):
-        return Part(kind="edit", problem="You copied the template.", code="template_copied")
-    word, rest = _words(block.info)
+        return ParsedBlock(kind="edit", problem="You copied the template.", code="template_copied")
+    word, rest = split_info(block.info)
     verb = VERBS.get(word.lower())
     body = block.body
     if verb is None and word.lower() in _SHELLS and not (rest and looks_like_path(_path(rest)) and body):
         if markers.has_markers(body):
             return _edit(_before(block), body, "")
         command = unprompted(body)
-        return Part(kind="run", values=(("command", command),)) if command else None
+        return ParsedBlock(kind="run", values=(("command", command),)) if command else None
     if verb is None and word.lower() in _DIFFS:
         return _diff(_path(rest), body)
     if verb is None:
@@ -77,37 +78,44 @@ def part_of(block: Block) -> Part | None:
     return _of_verb(verb, rest, block)
 
 
-def _of_verb(verb: str, rest: str, block: Block) -> Part:
+def _of_verb(verb: str, rest: str, block: Block) -> ParsedBlock:
     body = block.body
     match verb:
         case "open":
             first, *more = [line for line in (rest, *body.split("\n")) if line.strip()] or [""]
             path, start, end = place_of(first.strip())
-            return Part(kind="open", values=(("path", path), ("first", start), ("last", end)), problem=_also(more))
+            others = ", ".join(line.strip() for line in more)[:300]
+            return ParsedBlock(
+                kind="open",
+                values=(("path", path), ("first", start), ("last", end)),
+                problem=f"Only the first file was opened, not {others}." if more else "",
+            )
         case "search":
-            return Part(kind="search", values=_search([line for line in (rest, *body.split("\n")) if line.strip()]))
+            return ParsedBlock(
+                kind="search", values=search_values([line for line in (rest, *body.split("\n")) if line.strip()])
+            )
         case "run":
             command = unprompted("\n".join(part for part in (rest, body) if part.strip()))
-            return Part(kind="run", values=(("command", command),))
+            return ParsedBlock(kind="run", values=(("command", command),))
         case "done":
             message, _, notes = "\n".join(part for part in (rest, body) if part.strip()).strip().partition("\n")
-            return Part(kind="done", values=(("message", message.strip()), ("notes", notes.strip())))
+            return ParsedBlock(kind="done", values=(("message", message.strip()), ("notes", notes.strip())))
         case "ask":
             question = "\n".join(part for part in (rest, body) if part.strip()).strip()
-            return Part(kind="ask", values=(("question", question),))
+            return ParsedBlock(kind="ask", values=(("question", question),))
         case "delete":
             paths = [_path(line) for line in (rest, *body.split("\n")) if line.strip()]
-            return Part(kind="edit", edits=tuple(EditBlock(path=path[:1_000], delete=True) for path in paths))
+            return ParsedBlock(kind="edit", edits=tuple(EditBlock(path=path[:1_000], delete=True) for path in paths))
         case _:
             path = _path(rest)
             if not path:
                 path, body = _first_line(body, _before(block))
             if verb == "write":
-                return Part(kind="edit", edits=_contents(path, body, ""))
+                return ParsedBlock(kind="edit", edits=_contents(path, body, ""))
             return _edit(path, body, "")
 
 
-def _of_language(block: Block, word: str, rest: str) -> Part | None:
+def _of_language(block: Block, word: str, rest: str) -> ParsedBlock | None:
     """A block of code: an edit where its path is said, or where it is a definition."""
     body, language = block.body, word if not looks_like_path(word) else ""
     path = word if looks_like_path(word) and ("/" in word or _EXTENSION.search(word)) else ""
@@ -121,32 +129,35 @@ def _of_language(block: Block, word: str, rest: str) -> Part | None:
     if markers.has_markers(body):
         return _edit(path, body, language)
     if path and (body.strip() or word):
-        return Part(kind="edit", edits=_contents(path, body, language), weak=path == _before(block))
+        return ParsedBlock(kind="edit", edits=_contents(path, body, language), weak=path == _before(block))
+    # Data without a path is a call in words, mostly: the caller reads it as that.
     if language.lower() in {"json", "jsonc", "json5"}:
         return None
+    # A definition can be placed without a path: the ladder looks for its name in the repository.
     if language.lower() not in _SILENT and defines(body):
-        return Part(kind="edit", edits=_contents("", body, language), weak=True)
+        return ParsedBlock(kind="edit", edits=_contents("", body, language), weak=True)
     return None
 
 
-def _edit(path: str, body: str, language: str) -> Part:
+def _edit(path: str, body: str, language: str) -> ParsedBlock:
     """Groups between markers, a unified diff, or a whole file."""
     if markers.has_markers(body):
-        found, whole = markers.groups(body)
+        groups, whole = markers.groups(body)
         here, edits = path, list[EditBlock]()
-        for group in found:
+        for group in groups:
             named = _path(group.before)
+            # Several files in one block: a path before a group counts for those that follow, too.
             here = named if looks_like_path(named) and ("/" in named or _EXTENSION.search(named)) else here
             edits.append(
                 EditBlock(path=here[:1_000], search=group.search, replace=group.replace, language=language[:200])
             )
         if whole or edits:
             wrong = "" if whole else "A search without its end marker was left out."
-            return Part(kind="edit", edits=tuple(edits), problem=wrong)
-        return Part(kind="edit", problem="The markers of the edit are not complete.", code="no_action")
+            return ParsedBlock(kind="edit", edits=tuple(edits), problem=wrong)
+        return ParsedBlock(kind="edit", problem="The markers of the edit are not complete.", code="no_action")
     if body.startswith(("--- ", "@@ ", "diff --git ")) and (part := _diff(path, body)) is not None:
         return part
-    return Part(kind="edit", edits=_contents(path, body, language))
+    return ParsedBlock(kind="edit", edits=_contents(path, body, language))
 
 
 def _contents(path: str, body: str, language: str) -> tuple[EditBlock, ...]:
@@ -182,11 +193,13 @@ def defines(body: str) -> bool:
 def unprompted(text: str) -> str:
     """A command without the prompt in front of it, and without what is printed below."""
     lines = text.strip().split("\n")
+    # A session as it stands in documentation: typed lines have a prompt, the output below them has none.
     typed = [match[1] for line in lines if (match := _PROMPT.match(line))]
     return "\n".join(typed if typed and _PROMPT.match(lines[0]) else lines).strip()
 
 
-def _search(lines: list[str]) -> tuple[tuple[str, Any], ...]:
+def search_values(lines: list[str]) -> tuple[tuple[str, Any], ...]:
+    """What a search block says: ``query``, ``where`` and ``how``, each once; the first line is the query, mostly."""
     query, where, how = "", "", "words"
     for line in lines:
         key, colon, text = line.strip().partition(":")
@@ -201,9 +214,24 @@ def _search(lines: list[str]) -> tuple[tuple[str, Any], ...]:
     return (("query", query), ("where", where), ("how", how))
 
 
-def _diff(path: str, text: str) -> Part | None:
-    edits = tuple(_hunks(path, text))
-    return Part(kind="edit", edits=edits) if edits else None
+def _diff(path: str, text: str) -> ParsedBlock | None:
+    """The edits that a unified diff means; what its headers count is not believed."""
+    lines = text.removesuffix("\n").split("\n")
+    hunk, inside = _Hunk(path, path), False
+    edits: list[EditBlock] = []
+    for line, following in pairwise([*lines, ""]):
+        # Models forget headers of hunks, and write wrong line numbers into them: lines with a sign are a hunk anyway.
+        if line.startswith("--- ") and following.startswith("+++ "):
+            edits += hunk.flush()
+            hunk.old, hunk.new, inside = _side(line[4:], "a/"), _side(following[4:], "b/"), False
+        elif line.startswith(("@@", "diff --git ")):
+            edits += hunk.flush()
+            inside = line.startswith("@@")
+        elif inside or (line[:1] and line[0] in "+- " and not line.startswith("+++ ")):
+            inside = True
+            hunk.take(line)
+    edits += hunk.flush()
+    return ParsedBlock(kind="edit", edits=tuple(edits)) if edits else None
 
 
 @dataclass(slots=True)
@@ -236,29 +264,12 @@ class _Hunk:
         self.before, self.after = [], []
 
 
-def _hunks(path: str, text: str) -> Iterator[EditBlock]:
-    """The edits that a unified diff means; what its headers count is not believed."""
-    lines = text.removesuffix("\n").split("\n")
-    hunk, inside = _Hunk(path, path), False
-    for line, following in pairwise([*lines, ""]):
-        if line.startswith("--- ") and following.startswith("+++ "):
-            yield from hunk.flush()
-            hunk.old, hunk.new, inside = _side(line[4:], "a/"), _side(following[4:], "b/"), False
-        elif line.startswith(("@@", "diff --git ")):
-            yield from hunk.flush()
-            inside = line.startswith("@@")
-        elif inside or (line[:1] and line[0] in "+- " and not line.startswith("+++ ")):
-            inside = True
-            hunk.take(line)
-    yield from hunk.flush()
-
-
 def _side(text: str, prefix: str) -> str:
     return _unquoted(text.split("\t", 1)[0].strip()).removeprefix(prefix)
 
 
-def _words(info: str) -> tuple[str, str]:
-    """The first word of an info string, and the rest."""
+def split_info(info: str) -> tuple[str, str]:
+    """The first word of an info string, and the rest: also of ``edit:a.py`` and ``{.bash}``."""
     word, _, rest = info.strip().partition(" ")
     head, colon, tail = word.partition(":")
     if colon and tail and "/" not in head and "." not in head:
@@ -307,7 +318,3 @@ def _commented(body: str) -> tuple[str, str]:
     label = _unquoted(label.removesuffix(":"))
     # A comment that only ends like a file ("# see a.py") is none: it has to be a path and nothing else.
     return (label, rest) if label and looks_like_path(label) and _EXTENSION.search(label) else ("", body)
-
-
-def _also(more: list[str]) -> str:
-    return f"Only the first file was opened, not {', '.join(line.strip() for line in more)[:300]}." if more else ""

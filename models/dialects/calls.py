@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
 
-from domain import json_value
-from models.clients.lenient_json import embedded
+from domain.text import json_value
+from models.clients.structured import embedded
 from models.dialects.reading import Reading, checked
 
 NAMES = ("open", "search", "run", "edit", "write", "delete", "done", "ask")
-_SAID = {
+_NAMES_OF = {
     "open": "open_file read read_file view view_file cat list list_files list_directory ls",
     "search": "grep find search_files search_code codebase_search",
     "run": "bash shell execute exec run_command execute_command terminal run_shell_command",
@@ -22,7 +22,7 @@ _SAID = {
     "done": "finish submit complete attempt_completion",
     "ask": "question ask_user ask_followup_question",
 }
-_ALIASES = {alias: name for name, aliases in _SAID.items() for alias in aliases.split()}
+_ALIASES = {alias: name for name, aliases in _NAMES_OF.items() for alias in aliases.split()}
 _KEYS = {
     "path": ("path", "file", "filename", "file_path", "filepath", "file_name", "target_file", "directory", "dir"),
     "first": ("first", "start", "start_line", "line_start", "from", "line", "offset"),
@@ -51,6 +51,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([\w.-]{1,64})>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([\w.-]{1,64})>\n?(.*?)\n?(?:</parameter>|\Z)", re.DOTALL)
+_PAIR = 2
 _MOST = 40
 """Calls that are read out of one answer."""
 
@@ -76,6 +77,7 @@ def called(name: str, arguments: Mapping[str, Any]) -> Reading:
             code="unknown_tool",
         )
     values, wrong = _values(tool, arguments)
+    # edit, write and delete are one action of the domain, with edits of three kinds.
     action, kind = None, tool if tool in {"open", "search", "run", "done", "ask"} else "edit"
     if not wrong:
         action, wrong = checked(kind, values)
@@ -91,67 +93,53 @@ def _values(tool: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], st
     args = {key.lower(): value for key, value in arguments.items() if value is not None}
     match tool:
         case "open":
-            return _opened(args), ""
+            first, last = _of(args, "first"), _of(args, "last")
+            # Editors that models were trained with name both lines in one list.
+            lines: Any = args.get("view_range", args.get("lines"))
+            if isinstance(lines, list) and len(cast("list[Any]", lines)) == _PAIR:
+                first, last = lines
+            return {"path": _argument(args, "path") or ".", "first": _number(first), "last": _number(last)}, ""
         case "search":
-            values = _searched(args)
+            how = str(_of(args, "how") or "").lower()
+            if how not in {"words", "regex", "name"}:
+                how = "regex" if {"regex", "pattern"} & args.keys() else "words"
+            values = {"query": _argument(args, "query"), "where": _argument(args, "where") or "", "how": how}
         case "run":
             command = _of(args, "command")
+            # Words of a command in a list: joined with quotes, so that a space in one stays in it.
             values = {"command": shlex.join(map(str, command)) if isinstance(command, list) else _text(command)}
         case "done":
-            return {"message": _told(args, "message") or "", "notes": _told(args, "notes") or ""}, ""
+            return {"message": _argument(args, "message") or "", "notes": _argument(args, "notes") or ""}, ""
         case "ask":
-            values = {"question": _told(args, "question")}
+            values = {"question": _argument(args, "question")}
         case _:
             return _edits(tool, args)
     missing = [key for key in ("query", "command", "question") if key in values and not str(values[key] or "").strip()]
     return values, f"{missing[0]} is missing" if missing else ""
 
 
-def _opened(args: Mapping[str, Any]) -> dict[str, Any]:
-    first, last = _of(args, "first"), _of(args, "last")
-    match args.get("view_range", args.get("lines")):
-        case [start, end]:
-            first, last = start, end
-        case _:
-            pass
-    return {"path": _told(args, "path") or ".", "first": _number(first), "last": _number(last)}
-
-
-def _searched(args: Mapping[str, Any]) -> dict[str, Any]:
-    how = str(_of(args, "how") or "").lower()
-    if how not in {"words", "regex", "name"}:
-        how = "regex" if {"regex", "pattern"} & args.keys() else "words"
-    return {"query": _told(args, "query"), "where": _told(args, "where") or "", "how": how}
-
-
 def _edits(tool: str, args: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     several: Any = args.get("edits", args.get("changes", args.get("replacements"))) if tool == "edit" else None
     items: list[Any] = [several] if isinstance(several, dict) else several if isinstance(several, list) else [args]
-    edits, path = list[dict[str, Any]](), _told(args, "path")
+    edits, path = list[dict[str, Any]](), _argument(args, "path")
     for item in items:
         if not isinstance(item, dict):
             return {}, "each of edits is an object with search and replace"
         each = {str(key).lower(): value for key, value in cast("dict[Any, Any]", item).items() if value is not None}
-        edit, wrong = _edit(tool, each, path)
-        if wrong:
-            return {}, wrong
+        # Several edits of one file name it once, beside them.
+        edit: dict[str, Any] = {"path": _argument(each, "path") or path}
+        search, content = _argument(each, "search"), _argument(each, "content")
+        if tool == "delete" or each.get("delete") is True:
+            edit["delete"] = True
+        elif tool == "write" or (search is None and content is not None):
+            edit["content"] = content
+        else:
+            edit |= {"search": search, "replace": _argument(each, "replace")}
+        missing = [key for key, part in edit.items() if part is None or (key == "path" and not part)]
+        if missing:
+            return {}, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         edits.append(edit)
     return {"edits": edits}, "" if edits else "edits is empty"
-
-
-def _edit(tool: str, args: Mapping[str, Any], path: str | None) -> tuple[dict[str, Any], str]:
-    """One edit, and what is wrong with it."""
-    path = _told(args, "path") or path
-    search, replaced, content = (_told(args, key) for key in ("search", "replace", "content"))
-    values: dict[str, Any] = {"path": path}
-    if tool == "delete" or args.get("delete") is True:
-        values["delete"] = True
-    elif tool == "write" or (search is None and content is not None):
-        values["content"] = content
-    else:
-        values |= {"search": search, "replace": replaced}
-    missing = [key for key, each in values.items() if each is None or (key == "path" and not each)]
-    return values, f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
 
 
 def _of(args: Mapping[str, Any], key: str) -> Any:
@@ -159,7 +147,7 @@ def _of(args: Mapping[str, Any], key: str) -> Any:
     return next((args[alias] for alias in _KEYS[key] if alias in args), None)
 
 
-def _told(args: Mapping[str, Any], key: str) -> str | None:
+def _argument(args: Mapping[str, Any], key: str) -> str | None:
     return _text(_of(args, key))
 
 
@@ -179,6 +167,7 @@ def _number(value: Any) -> int:
 
 def spoken(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the calls that an answer makes in words: ``<tool_call>``, Qwen's ``<function=…>``, JSON with a name."""
+    # Qwen's own form: its parameters are text between tags and no JSON.
     if "<function=" in text:
         for match in islice(_FUNCTION.finditer(text), _MOST):
             yield match[1], {each[1]: each[2] for each in _PARAMETER.finditer(match[2])}
@@ -186,11 +175,11 @@ def spoken(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     pieces = [match[1] for match in islice(_CALL.finditer(text), _MOST)] if "<tool_call>" in text else [text]
     for piece in pieces:
         for value in islice(embedded(piece), _MOST):
-            if (call := _call(value)) is not None:
+            if (call := call_in(value)) is not None:
                 yield call
 
 
-def _call(value: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+def call_in(value: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     """The name and the arguments in an object; None: it is no call."""
     inner = value.get("function")
     if isinstance(inner, dict):
@@ -213,6 +202,7 @@ def _call(value: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
             if arguments.get("name") == name:
                 del arguments["name"]
         return (name, cast("dict[str, Any]", arguments)) if isinstance(arguments, dict) else None
+    # {"open": {…}}: the key is the name.
     if len(value) == 1:
         ((key, only),) = value.items()
         if tool_named(key) and isinstance(only, dict):

@@ -1,4 +1,4 @@
-"""Fenced blocks of an answer, and the prose between them (CommonMark's fences, read leniently). Pure, in linear time.
+"""Fence parser: fenced blocks of an answer, and the prose between them (CommonMark, read leniently). Pure, linear.
 
 What stands in a block may hold fences itself: those that are shorter than the block's own, those with an info string
 and their ends, and all of them between the markers of a search and its replacement.
@@ -75,8 +75,15 @@ def split(text: str, *, verbs: frozenset[str] = frozenset()) -> Answer:
             if not closed and doubtful and careful:
                 careful = False  # once for the whole answer: time stays linear
                 end, closed, _ = _end(lines, at, fence, frozenset(), careful=False)
-            blocks.append(Block(fence.info, _body(lines[at + 1 : end], fence), before, closed))
-            at = end + (closed and end < len(lines) and _closes(lines[end], fence))
+            body = lines[at + 1 : end]
+            if fence.crlf:
+                body = [line.removesuffix("\r") for line in body]
+            if fence.indent:  # of a list, say: what its lines have of that indent is none of theirs
+                body = [line[min(fence.indent, len(line) - len(line.lstrip(" \t"))) :] for line in body]
+            blocks.append(Block(fence.info, "".join(f"{line}\n" for line in body), before, closed))
+            # What ended the block may be the fence of the next one: that is not passed over.
+            last = _fence_of(lines[end]) if closed and end < len(lines) else None
+            at = end + (last is not None and last.closes(fence))
         prose.append("")
     return Answer(tuple(blocks), "\n".join(prose).strip())
 
@@ -86,17 +93,13 @@ def _fence_of(line: str) -> _Fence | None:
         return None
     mark, info = match[1], match[2].strip()
     one_line = False
+    # CommonMark: no backticks in an info string. The whole block stands on this line, or it is code in prose.
     if mark[0] == "`" and "`" in info:
         inner = info.removesuffix(mark).strip()
         if inner == info or "`" * 3 in inner:
             return None
         info, one_line = inner, True
     return _Fence(mark, info, match.start(1), line.endswith("\r"), one_line)
-
-
-def _closes(line: str, fence: _Fence) -> bool:
-    other = _fence_of(line)
-    return other is not None and other.closes(fence)
 
 
 def _end(
@@ -112,6 +115,7 @@ def _end(
             in_group = doubtful = True
         elif in_group and CLOSE.match(line):
             in_group = False
+        # Between the markers of an edit a fence is text of the file that is edited.
         if in_group or (inner := _fence_of(line)) is None:
             continue
         if inner.closes(fence):
@@ -120,15 +124,8 @@ def _end(
             depth -= 1
         elif careful and inner.opens_in(fence) and not inner.one_line:
             word = inner.info.split(maxsplit=1)[0].lower()
+            # The block before it was not closed: in a file of Markdown such a fence would be its text.
             if word in verbs and not markdown:
                 return at, True, doubtful
             depth, doubtful = depth + 1, True
     return len(lines), False, doubtful
-
-
-def _body(lines: list[str], fence: _Fence) -> str:
-    if fence.crlf:
-        lines = [line.removesuffix("\r") for line in lines]
-    if fence.indent:
-        lines = [line[min(fence.indent, len(line) - len(line.lstrip(" \t"))) :] for line in lines]
-    return "".join(f"{line}\n" for line in lines)

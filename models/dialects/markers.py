@@ -4,10 +4,10 @@ Markers of one block have one length. What is searched may hold markers itself: 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain import EditBlock
+from domain.coder import EditBlock
 
 _LEAST = 5
 _WORDS = r"[ \t]{0,9}(?:SEARCH|FIND|ORIGINAL|OLD|BEFORE|HEAD)\b.{0,40}"
@@ -36,6 +36,7 @@ def groups(text: str) -> tuple[list[Group], bool]:
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
+    # The first marker says how long all of them are; when that does not come out even, any length will do.
     first = next((match for line in lines if (match := OPEN.match(line))), None)
     if first is None:
         return [], True
@@ -50,7 +51,7 @@ def _read(lines: Sequence[str], size: int) -> tuple[list[Group], bool]:
         match = pattern.match(line)
         return match is not None and (not size or len(match[1]) == size)
 
-    found: list[Group] = []
+    groups: list[Group] = []
     whole, at, before = True, 0, ""
     while at < len(lines):
         if not is_marker(OPEN, lines[at]):
@@ -73,9 +74,9 @@ def _read(lines: Sequence[str], size: int) -> tuple[list[Group], bool]:
             continue
         # A heading of reStructuredText is underlined like a divider: as often before as after it, mostly.
         divider = dividers[len(dividers) // 2] if len(dividers) % 2 else dividers[0]
-        found.append(Group(_joined(lines[start:divider]), _joined(lines[divider + 1 : end]), before))
+        groups.append(Group(_joined(lines[start:divider]), _joined(lines[divider + 1 : end]), before))
         before, at = "", end + 1
-    return found, whole
+    return groups, whole
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -85,7 +86,10 @@ def _joined(lines: Sequence[str]) -> str:
 def rendered(edits: Sequence[EditBlock]) -> str:
     """The groups of edits of one file as text."""
     texts = [text for edit in edits for text in (edit.search or "", edit.replace or "")]
-    size = max((*map(len, _runs(texts)), 6)) + 1
+    # Longer than any marker in the texts themselves: a file that holds a merge conflict can be edited, too.
+    marker = rf"^[ \t]{{0,12}}(<{{{_LEAST},}}|={{{_LEAST},}}|>{{{_LEAST},}})"
+    lengths = (len(match[1]) for text in texts for match in re.finditer(marker, text, re.MULTILINE))
+    size = max((*lengths, 6)) + 1
     parts = ((ended(edit.search or ""), ended(edit.replace or "")) for edit in edits)
     opened, divided, closed = f"{'<' * size} SEARCH\n", f"{'=' * size}\n", f"{'>' * size} REPLACE\n"
     return "".join(f"{opened}{search}{divided}{replace}{closed}" for search, replace in parts)
@@ -94,9 +98,3 @@ def rendered(edits: Sequence[EditBlock]) -> str:
 def ended(text: str) -> str:
     """The text with a line feed behind its last line."""
     return text if not text or text.endswith("\n") else f"{text}\n"
-
-
-def _runs(texts: Sequence[str]) -> Iterator[str]:
-    for text in texts:
-        for match in re.finditer(rf"^[ \t]{{0,12}}(<{{{_LEAST},}}|={{{_LEAST},}}|>{{{_LEAST},}})", text, re.MULTILINE):
-            yield match[1]

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain import CoderAction
+from domain.coder import CoderAction
+from models.clients.structured import explained
 
 LONGEST_THOUGHT = 20_000
 _ACTION: TypeAdapter[CoderAction] = TypeAdapter(CoderAction)
@@ -42,8 +43,4 @@ def checked(kind: str, values: Mapping[str, Any]) -> tuple[CoderAction | None, s
     try:
         return _ACTION.validate_python({"kind": kind, **values}), ""
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False, include_context=False)
-        places = (
-            (".".join(str(part) for part in fault["loc"] if part != kind) or kind, fault["msg"]) for fault in faults[:4]
-        )
-        return None, "; ".join(f"{place}: {message}" for place, message in places)
+        return None, explained(error, most=4, top=kind)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from domain import CodeChange, DoneAction, EditAction, EditBlock, FileEdit, RunAction
+from domain import CodeChange, FileEdit
+from domain.coder import DoneAction, EditAction, EditBlock, RunAction
 from models.clients import structured
 from models.dialects import text
-from models.dialects.blocks import Part
+from models.dialects.blocks import ParsedBlock
 from models.dialects.fences import split
 
 _OUTPUTS = "outputs:"
@@ -60,15 +61,16 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
         answer: as it came, without its thoughts.
         cut: it ended at the limit of tokens: what it ends with is not whole.
     """
-    if (change := _object(answer)) is not None:
+    if (change := json_change(answer)) is not None:
         return ChangeReading(change=change)
-    parts, prose = text.parts_of(answer, cut=cut)
+    parts, prose = text.parsed_blocks(answer, cut=cut)
     whole = [part for part in parts if part is not None]
     lost = len(whole) < len(parts)
+    # Where edits are said plainly, code that only may be one illustrates them.
     if any(part.kind == "edit" and not part.weak and not part.code for part in whole):
         whole = [part for part in whole if not part.weak]
     edits = [edit for part in whole for edit in part.edits]
-    commands, outputs = _commands([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
+    commands, outputs = split_outputs([str(dict(part.values)["command"]) for part in whole if part.kind == "run"])
     done = next((dict(part.values) for part in whole if part.kind == "done"), None)
     if not edits and not commands and done is None:
         return _nothing(answer, prose, whole, lost=lost)
@@ -80,15 +82,12 @@ def read(answer: str, *, cut: bool = False) -> ChangeReading:
         change = change_of(edits, commands)
         change = replace(change, commit_message=message, notes=prose, cmd_outputs=tuple(outputs))
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False, include_context=False)
-        told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:4])
-        return ChangeReading(
-            thought=prose, problem=f"The change cannot be used: {told}.", example=_EXAMPLE, code="bad_arguments"
-        )
+        problem = f"The change cannot be used: {structured.explained(error, most=4)}."
+        return ChangeReading(thought=prose, problem=problem, example=_EXAMPLE, code="bad_arguments")
     return ChangeReading(change=change, thought=prose, ignored=" ".join(notes))
 
 
-def _commands(blocks: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_outputs(blocks: Sequence[str]) -> tuple[list[str], list[str]]:
     """The commands, and the paths that lines ``outputs: …`` name."""
     commands: list[str] = []
     outputs: list[str] = []
@@ -119,7 +118,7 @@ def render(change: CodeChange) -> str:
     return "\n".join([change.notes.strip(), *blocks]).lstrip("\n")
 
 
-def _nothing(answer: str, prose: str, parts: Sequence[Part], *, lost: bool) -> ChangeReading:
+def _nothing(answer: str, prose: str, parts: Sequence[ParsedBlock], *, lost: bool) -> ChangeReading:
     wrong = next((part for part in parts if part.code), None)
     if wrong is not None:
         return ChangeReading(thought=prose, problem=wrong.problem, example=_EXAMPLE, code=wrong.code)
@@ -135,11 +134,12 @@ def _nothing(answer: str, prose: str, parts: Sequence[Part], *, lost: bool) -> C
     return ChangeReading(thought=prose, problem=problem, example=_EXAMPLE, code="no_action")
 
 
-def _object(answer: str) -> CodeChange | None:
+def json_change(answer: str) -> CodeChange | None:
     """The change, where the answer is a JSON object: in a fence, after words, or as it is."""
     if not (answer.lstrip().startswith("{") or "```json" in answer or '"files_to_' in answer):
         return None
     change = structured.read(answer, CodeChange).value
+    # An empty object is a change only where it is all of the answer: it says that there is nothing to do.
     if change is None or (change.empty and not answer.lstrip().startswith(("{", "```json", "<think"))):
         return None
     blocks = split(answer).blocks

@@ -13,21 +13,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from domain import (
-    AskAction,
-    CodeChange,
-    CoderAction,
-    DoneAction,
-    EditAction,
-    EditBlock,
-    FileEdit,
-    OpenAction,
-    RunAction,
-    SearchAction,
-)
+from domain import CodeChange, FileEdit
+from domain.coder import AskAction, CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
 from models.clients import structured
 from models.dialects import markers
-from models.dialects.blocks import VERBS, Part, part_of, place_of
+from models.dialects.blocks import VERBS, ParsedBlock, parse_block, place_of
 from models.dialects.calls import called, spoken
 from models.dialects.fences import Block, split
 from models.dialects.reading import LONGEST_THOUGHT, Reading, checked
@@ -36,6 +26,13 @@ Edit = TypeVar("Edit", EditBlock, FileEdit)
 
 _BEGIN = frozenset(VERBS)
 _THOUGHT = re.compile(r"\s*<(think(?:ing)?)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_NEEDED = {
+    "open": ("path", "it names no file"),
+    "search": ("query", "it says nothing to look for"),
+    "run": ("command", "it has no command"),
+    "ask": ("question", "it asks nothing"),
+}
+"""What an action has to have, and what is wrong where it is empty."""
 _EXAMPLE = "Write one fenced block, for example:\n\n```open\nREADME.md\n```"
 
 
@@ -52,11 +49,14 @@ def read(answer: str, *, cut: bool = False) -> Reading:
         answer: as it came, without its thoughts.
         cut: it ended at the limit of tokens: what it ends with is not whole.
     """
-    parts, prose = parts_of(answer, cut=cut)
+    parts, prose = parsed_blocks(answer, cut=cut)
     lost = cut and (not parts or parts[-1] is None)
     whole = [part for part in parts if part is not None]
     if not whole:
-        return cut_off(prose) if lost else _nothing(answer, prose)
+        empty = "Your answer was empty." if not answer.strip() else "There is no action in your answer, only words."
+        none = Reading(thought=prose, problem=empty, example=_EXAMPLE, code="no_action")
+        return cut_off(prose) if lost else none
+    # An illustration is acted on only where the answer has nothing else.
     plain = [part for part in whole if not part.weak]
     first = (plain or whole)[0]
     begun = whole.index(first)
@@ -67,17 +67,20 @@ def read(answer: str, *, cut: bool = False) -> Reading:
         for part in whole[begun + 1 :]:
             if part.kind != "edit" or part.code:
                 break
+            # Edits that follow one another are one action: a change of several places is rated and run once.
             if not part.weak or first.weak:
                 same.append(part)
         values = {"edits": tuple(edit for part in same for edit in part.edits)}
     else:
         values = dict(first.values)
     action, wrong = checked(first.kind, values)
-    problem = wrong if action is None else _emptiness(action)
-    if problem:
+    # An empty text is a value of its type, and still no action.
+    key, emptiness = _NEEDED.get(first.kind, ("", ""))
+    wrong = wrong or (emptiness if key and not getattr(action, key) else "")
+    if wrong:
         return Reading(
             thought=prose,
-            problem=f"The {first.kind} block cannot be used: {problem}.",
+            problem=f"The {first.kind} block cannot be used: {wrong}.",
             example=_example(first.kind),
             code="bad_arguments",
         )
@@ -91,7 +94,7 @@ def read(answer: str, *, cut: bool = False) -> Reading:
     return Reading(action=action, thought=prose, ignored=" ".join(notes))
 
 
-def parts_of(answer: str, *, cut: bool = False) -> tuple[list[Part | None], str]:
+def parsed_blocks(answer: str, *, cut: bool = False) -> tuple[list[ParsedBlock | None], str]:
     """The parts of an answer in their order, and its prose; None in the last place: a block that was cut off."""
     start = 0
     while thought := _THOUGHT.match(answer, start):
@@ -107,25 +110,25 @@ def parts_of(answer: str, *, cut: bool = False) -> tuple[list[Part | None], str]
     parts = [part for block in blocks for part in _of(block)]
     if not parts and markers.has_markers(pieces.prose):
         # Markers without any fence; the path stands on the line before.
-        unfenced = part_of(Block("edit", f"{pieces.prose}\n"))
+        unfenced = parse_block(Block("edit", f"{pieces.prose}\n"))
         parts = [unfenced] if unfenced is not None and unfenced.edits else []
     if not parts:
         parts = list(_objects(answer))
     return [*parts, *([None] if lost else [])], pieces.prose[:LONGEST_THOUGHT]
 
 
-def _of(block: Block) -> Iterator[Part]:
+def _of(block: Block) -> Iterator[ParsedBlock]:
     try:
-        part = part_of(block)
+        part = parse_block(block)
     except ValidationError:  # a path or a text that is longer than any may be
-        part = Part(kind="edit", problem="The edit is too long: send it in smaller parts.", code="bad_arguments")
+        part = ParsedBlock(kind="edit", problem="The edit is too long: send it in smaller parts.", code="bad_arguments")
     if part is not None:
         yield part
     elif block.info.split(" ")[0].lower() in {"", "json", "tool_call", "tool_code", "xml"}:
         yield from _objects(block.body)
 
 
-def _objects(text: str) -> Iterator[Part]:
+def _objects(text: str) -> Iterator[ParsedBlock]:
     """What JSON in an answer means: a whole change as it was asked for before there were blocks, or tool calls."""
     if '"files_to_' in text or "'files_to_" in text:
         change = structured.read(text, CodeChange).value
@@ -135,14 +138,14 @@ def _objects(text: str) -> Iterator[Part]:
     for name, arguments in spoken(text):
         action = called(name, arguments).action
         if isinstance(action, EditAction):
-            yield Part(kind="edit", edits=tuple(unwrapped(edit) for edit in action.edits))
+            yield ParsedBlock(kind="edit", edits=tuple(unwrapped(edit) for edit in action.edits))
         elif action is not None:
-            yield Part(
+            yield ParsedBlock(
                 kind=action.kind, values=tuple((key, item) for key, item in asdict(action).items() if key != "kind")
             )
 
 
-def of_change(change: CodeChange) -> Iterator[Part]:
+def of_change(change: CodeChange) -> Iterator[ParsedBlock]:
     """The parts of a change that came as one JSON object."""
     edits = [EditBlock(path=new.path, content=new.content, language=new.language) for new in change.files_to_create]
     edits += [
@@ -151,11 +154,11 @@ def of_change(change: CodeChange) -> Iterator[Part]:
     ]
     edits += [EditBlock(path=path, delete=True) for path in change.files_to_delete]
     if edits:
-        yield Part(kind="edit", edits=tuple(map(unwrapped, edits)))
+        yield ParsedBlock(kind="edit", edits=tuple(map(unwrapped, edits)))
     for command in change.cmd_instructions:
-        yield Part(kind="run", values=(("command", command),))
+        yield ParsedBlock(kind="run", values=(("command", command),))
     if change.commit_message or change.notes:
-        yield Part(kind="done", values=(("message", change.commit_message), ("notes", change.notes)))
+        yield ParsedBlock(kind="done", values=(("message", change.commit_message), ("notes", change.notes)))
 
 
 def unwrapped(edit: Edit) -> Edit:
@@ -188,26 +191,6 @@ def cut_off(prose: str) -> Reading:
     )
 
 
-def _nothing(answer: str, prose: str) -> Reading:
-    empty = "Your answer was empty." if not answer.strip() else "There is no action in your answer, only words."
-    return Reading(thought=prose, problem=empty, example=_EXAMPLE, code="no_action")
-
-
-def _emptiness(action: CoderAction) -> str:
-    """What an action lacks that its type does not ask for."""
-    match action:
-        case OpenAction(path=""):
-            return "it names no file"
-        case SearchAction(query=""):
-            return "it says nothing to look for"
-        case RunAction(command=""):
-            return "it has no command"
-        case AskAction(question=""):
-            return "it asks nothing"
-        case _:
-            return ""
-
-
 def _example(kind: str) -> str:
     lines = {
         "open": "```open\nsrc/app.py:1-80\n```",
@@ -222,27 +205,25 @@ def _example(kind: str) -> str:
 
 def render(action: CoderAction, thought: str = "") -> str:
     """Write an action as an answer that ``read`` reads as the same one; texts of edits end with a line feed then."""
-    return f"{thought}\n\n{_blocks(action)}".lstrip("\n")
-
-
-def _blocks(action: CoderAction) -> str:
     match action:
         case OpenAction():
-            said = action.first or action.last or place_of(action.path) != (action.path, 0, 0)
+            # A path that would be read as one with lines ("a:1") is written with lines, too: then it is read right.
+            lines = action.first or action.last or place_of(action.path) != (action.path, 0, 0)
             last = str(action.last) if action.last or not action.first else ""
-            return _fenced("open", f"{action.path}:{action.first}-{last}\n" if said else f"{action.path}\n")
+            block = _fenced("open", f"{action.path}:{action.first}-{last}\n" if lines else f"{action.path}\n")
         case SearchAction():
             plain = action.how == "words" and ":" not in action.query
             query = action.query if plain else f"{action.how}: {action.query}"
-            return _fenced("search", f"{query}\n" + (f"in: {action.where}\n" if action.where else ""))
+            block = _fenced("search", f"{query}\n" + (f"in: {action.where}\n" if action.where else ""))
         case RunAction():
-            return _fenced("run", markers.ended(action.command))
+            block = _fenced("run", markers.ended(action.command))
         case DoneAction():
-            return _fenced("done", action.message + "\n" + (f"\n{action.notes}\n" if action.notes else ""))
+            block = _fenced("done", action.message + "\n" + (f"\n{action.notes}\n" if action.notes else ""))
         case AskAction():
-            return _fenced("ask", markers.ended(action.question))
+            block = _fenced("ask", markers.ended(action.question))
         case EditAction():
-            return "\n".join(_edits(action.edits))
+            block = "\n".join(_edits(action.edits))
+    return f"{thought}\n\n{block}".lstrip("\n")
 
 
 def _edits(edits: Sequence[EditBlock]) -> list[str]:
@@ -265,6 +246,7 @@ def _edits(edits: Sequence[EditBlock]) -> list[str]:
 
 def _fenced(info: str, body: str) -> str:
     mark = "~" if "`" in info else "`"
+    # Longer than every fence in the text, as CommonMark has it: a file of Markdown comes back whole.
     longest = max((len(run) for run in re.findall(rf"^[ \t]{{0,12}}({mark}{{3,}})", body, re.MULTILINE)), default=2)
     fence = mark * (longest + 1)
     return f"{fence}{info}\n{body}{fence}\n"

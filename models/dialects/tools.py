@@ -9,17 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from domain import (
-    AskAction,
-    CoderAction,
-    DoneAction,
-    EditAction,
-    EditBlock,
-    OpenAction,
-    RunAction,
-    SearchAction,
-    json_value,
-)
+from domain.coder import AskAction, CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.text import json_value
 from models.contract import Tool, ToolCall
 from models.dialects import text
 from models.dialects.calls import called, example, tool_named
@@ -50,12 +41,15 @@ def read(words: str, calls: Sequence[ToolCall], *, cut: bool = False) -> Reading
     thought = words.strip()[:LONGEST_THOUGHT]
     if not calls:
         reading = text.read(words, cut=cut)
+        # Words without any action: here the example to follow is a call.
         return replace(reading, example=_EXAMPLE) if reading.code == "no_action" else reading
+    # The state between two actions is not known to who wrote both: the second one waits for its turn.
     first, *others = calls
     not_done = tuple(call.id for call in others)
+    # Only the last call can be incomplete: an earlier one is whole, and is done.
     if cut and (not others or first.wrong):
-        told = text.cut_off(thought)
-        return replace(told, problem=told.problem.replace("block", "call"), call=first.id, not_done=not_done)
+        lost = text.cut_off(thought)
+        return replace(lost, problem=lost.problem.replace("block", "call"), call=first.id, not_done=not_done)
     arguments: dict[str, Any] = first.arguments
     reading = None
     if first.wrong:
@@ -122,7 +116,7 @@ def _tool(name: str, description: str, required: str, /, **properties: tuple[str
         description=description,
         parameters={
             "type": "object",
-            "properties": {key: {"type": kind, "description": told} for key, (kind, told) in properties.items()},
+            "properties": {key: {"type": kind, "description": about} for key, (kind, about) in properties.items()},
             "required": required.split(),
             "additionalProperties": False,
         },

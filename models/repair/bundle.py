@@ -1,4 +1,4 @@
-"""Bundle: packs the inside half into one archive that any Python 3.9 or newer can run."""
+"""Zip application: packs the half that runs in the sandbox into one archive for any Python 3.9 or newer."""
 
 import io
 import zipfile
@@ -25,6 +25,7 @@ def bundle() -> bytes:
     """Return the archive: same bytes for same sources."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        # Entries without the time of day: same sources, same bytes.
         archive.writestr(zipfile.ZipInfo("__main__.py"), _ENTRY)
         inside = Path(__file__).parent / "inside"
         for path, source in sorted((file.relative_to(inside).as_posix(), file) for file in inside.rglob("*.py")):

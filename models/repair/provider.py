@@ -13,7 +13,9 @@ from time import monotonic
 from typing import Any, cast
 from uuid import uuid4
 
-from domain import CodeChange, CommandRun, FileEdit, Refused, json_value, read_report
+from domain import CodeChange, CommandRun, FileEdit, Refused
+from domain.reports import read_report
+from domain.text import json_value
 from models.contract import Listener
 from models.providers import Bench, ChangeRequest, Proposal
 from models.repair.bundle import bundle
@@ -50,19 +52,21 @@ class Repair:
             Refused: ``no_failing_test``, ``no_repair_found``, ``not_python``, ``dependency_missing`` or
                 ``interpreter_missing``.
         """
-        say = listener or _ignore
+        say: Listener = listener or (lambda _: None)
         began = monotonic()
         folder = f"{self.folder}/{uuid4().hex[:12]}"
         say("looking for a repair: running the tests\n")
         try:
             result = await self._search(job, bench, folder, began, say)
         finally:
+            # Shielded: a run that is cancelled leaves nothing in the sandbox either.
             await shield(bench.run(["rm", "-rf", folder]))
+        # What passes in the search may fail in the command itself, which has steps and an environment of its own.
         reasons: list[str] = []
         for option in result["options"]:
             run = await self._accepted(job, bench, option, result, began)
             if run.ok:
-                return self._proposal(run, option, result, began, job)
+                return proposal(self.name, job, run, option, result, seconds=monotonic() - began)
             reasons.append(f"{option['what']} passes in the search, not in the acceptance command: {why_not(run)}")
             say(f"{reasons[-1]}\n")
         raise _refused("no_repair_found", "\n".join(reasons))
@@ -85,26 +89,18 @@ class Repair:
         say(run.stdout.text())
         if run.ended == "exit" and run.code == _NOT_FOUND:
             raise _refused("interpreter_missing", f"{self.python} is not in the sandbox.")
-        result = await self._result(bench, folder, run)
-        if result["code"] != "ok":
-            raise _refused(str(result["code"]), str(result.get("message", "")))
-        return result
-
-    async def _result(self, bench: Bench, folder: str, run: CommandRun) -> dict[str, Any]:
         try:
             data = await bench.read(f"{folder}/result.json", limit=_RESULT_BYTES)
         except Refused as error:
-            said = f"{run.stderr.text()}\n{run.stdout.text()}".strip()[-1_000:]
-            if "No such file" in said or "not found" in said:
-                raise _refused("interpreter_missing", f"{self.python} does not start: {said}") from error
-            raise _refused("no_repair_found", f"The search ended early ({run.ended} {run.code}): {said}") from error
-        try:
-            result = json_value(data)
-        except ValueError as error:
-            raise _refused("no_repair_found", "The search left a result that cannot be read.") from error
-        if not isinstance(result, dict) or "code" not in result:
-            raise _refused("no_repair_found", "The search left a result that makes no sense.")
-        return cast("dict[str, Any]", result)
+            output = f"{run.stderr.text()}\n{run.stdout.text()}".strip()[-1_000:]
+            # Some shells and sandboxes say so in words and end with another code.
+            if "No such file" in output or "not found" in output:
+                raise _refused("interpreter_missing", f"{self.python} does not start: {output}") from error
+            raise _refused("no_repair_found", f"The search ended early ({run.ended} {run.code}): {output}") from error
+        result = search_result(data)
+        if result["code"] != "ok":
+            raise _refused(str(result["code"]), str(result.get("message", "")))
+        return result
 
     async def _accepted(
         self, job: ChangeRequest, bench: Bench, option: Mapping[str, Any], result: Mapping[str, Any], began: float
@@ -113,6 +109,7 @@ class Repair:
         originals = {path: await bench.read(path) for path in option["files"]}
         patience = max(30.0, 4 * job.seconds - (monotonic() - began))
         try:
+            # The bytes that the search wrote: a text encoded anew might lose lines that it does not change.
             for path, changed in option["files"].items():
                 await bench.write(path, b64decode(changed["data"]), mode=changed["mode"])
             return await bench.run(["sh", "-c", job.accept], env=result["env"], timeout_s=patience)
@@ -120,37 +117,52 @@ class Repair:
             for path, data in originals.items():
                 await shield(bench.write(path, data, mode=option["files"][path]["mode"]))
 
-    def _proposal(
-        self,
-        run: CommandRun,
-        option: Mapping[str, Any],
-        result: Mapping[str, Any],
-        began: float,
-        job: ChangeRequest,
-    ) -> Proposal:
-        passing = int(result["passing"])
-        others = [f"* {what}" for what in result["others"] if what != option["what"]][:8]
-        doubt = (
-            f"\n\n{passing} different edits pass, so the tests do not decide:\n" + "\n".join(others) if others else ""
-        )
-        change = CodeChange(
-            expert=job.expert,
-            files_to_update=tuple(
-                FileEdit(path=path, content=changed["text"]) for path, changed in option["files"].items()
-            ),
-            notes=f"{option['what']}\n{option['diff']}{doubt}"[:20_000],
-            commit_message=subject(option),
-        )
-        return Proposal(
-            provider=self.name,
-            model=self.name,
-            change=change,
-            duration_ms=1_000 * (monotonic() - began),
-            tried=int(result["tried"]),
-            passing=passing,
-            run=run,
-            note=f"{option['what']}; {result['tried']} candidates in {result['seconds']} s, {passing} passed.",
-        )
+
+def search_result(data: bytes) -> dict[str, Any]:
+    """Read what a search left behind: an object with a ``code``. Pure; the file was written where foreign code runs.
+
+    Raises:
+        Refused: ``no_repair_found`` for anything else.
+    """
+    try:
+        result = json_value(data)
+    except ValueError as error:
+        raise _refused("no_repair_found", "The search left a result that cannot be read.") from error
+    if not isinstance(result, dict) or "code" not in result:
+        raise _refused("no_repair_found", "The search left a result that makes no sense.")
+    return cast("dict[str, Any]", result)
+
+
+def proposal(
+    provider: str,
+    job: ChangeRequest,
+    run: CommandRun,
+    option: Mapping[str, Any],
+    result: Mapping[str, Any],
+    *,
+    seconds: float,
+) -> Proposal:
+    """The proposal of one repair that the acceptance command accepted; it says so when others pass as well. Pure."""
+    passing = int(result["passing"])
+    others = [f"* {what}" for what in result["others"] if what != option["what"]][:8]
+    doubt = f"\n\n{passing} different edits pass, so the tests do not decide:\n" + "\n".join(others) if others else ""
+    files = (FileEdit(path=path, content=changed["text"]) for path, changed in option["files"].items())
+    change = CodeChange(
+        expert=job.expert,
+        files_to_update=tuple(files),
+        notes=f"{option['what']}\n{option['diff']}{doubt}"[:20_000],
+        commit_message=subject(option),
+    )
+    return Proposal(
+        provider=provider,
+        model=provider,
+        change=change,
+        duration_ms=1_000 * seconds,
+        tried=int(result["tried"]),
+        passing=passing,
+        run=run,
+        note=f"{option['what']}; {result['tried']} candidates in {result['seconds']} s, {passing} passed.",
+    )
 
 
 def why_not(run: CommandRun) -> str:
@@ -164,10 +176,6 @@ def why_not(run: CommandRun) -> str:
         return f"{', '.join(bad[:3])} fail{'s' if len(bad) == 1 else ''} there"
     words = f"; the tests pass ({report.summary}), so it asks for more than them" if report else ""
     return f"exit code {run.code}{words}: {text[-300:]}"
-
-
-def _ignore(_: str) -> None:
-    """Without a listener."""
 
 
 def _refused(code: str, message: str) -> Refused:

@@ -1,4 +1,4 @@
-"""What a repair is called in a commit: the words that went, and those that came. Pure."""
+"""Commit messages of repairs: the words that went, and those that came. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ def subject(option: Mapping[str, Any]) -> str:
     files = ", ".join(sorted(PurePosixPath(path).name for path in option["files"]))
     gone, come = _lines(option["diff"], "-"), _lines(option["diff"], "+")
     short = len(gone) == len(come) == 1 and max(len(gone[0]), len(come[0])) <= _LONGEST
-    said = _swap(gone[0], come[0]) if short else ""
-    line = f"Fix {files}: {said}"
-    return line if said and len(line) <= SUBJECT else f"Fix {files}: {option['what'].split(' at ')[0]}"
+    words = changed_words(gone[0], come[0]) if short else ""
+    line = f"Fix {files}: {words}"
+    return line if words and len(line) <= SUBJECT else f"Fix {files}: {option['what'].split(' at ')[0]}"
 
 
 def _lines(diff: str, sign: str) -> list[str]:
@@ -29,7 +29,7 @@ def _lines(diff: str, sign: str) -> list[str]:
     return [line[1:].strip() for line in diff.splitlines() if line.startswith(sign) and not line.startswith(head)]
 
 
-def _swap(before: str, after: str) -> str:
+def changed_words(before: str, after: str) -> str:
     """The smallest stretch of whole words that differs, e.g. ``quantity → remaining``; empty when one side is."""
     old, new = _WORD.findall(before), _WORD.findall(after)
     changes = [c for c in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes() if c[0] != "equal"]

@@ -2,10 +2,18 @@
 
 from models.policy import FILE as POLICY_FILE
 from models.policy import CallLimits, HeldEntitlement, ModelPolicy, parse_policy
-from models.routing.catalogue import KIND_OF, Catalogue, ModelCard, Strategy, load_catalogue
+from models.routing.catalogue import (
+    KIND_OF,
+    Catalogue,
+    ModelCard,
+    ProviderOrder,
+    Strategy,
+    load_catalogue,
+    providers_for,
+)
 from models.routing.endpoints import ClientOptions, EndpointRegistry, EndpointSettings, FixedModels, ModelRegistry
 from models.routing.routed import ModelRouter
-from models.routing.router import ProviderOrder, Route, RouteRequest, providers_for, route, tier_for
+from models.routing.router import Route, RouteRequest, route, tier_for
 
 __all__ = [
     "KIND_OF",

@@ -9,14 +9,16 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from domain import FailureKind, Line, Name, Refused, value
+from domain import Refused, value
+from domain.evidence import FailureKind
+from domain.work import Line, Name
 from models.contract import TIERS, CodeForm, DialectName, ModelSettings, Price, Role, Tier
 from models.experts import Expert, choose_expert
 from models.policy import Entitlement, HeldEntitlement, ModelPolicy, entitlement_named, entitlement_of
 from models.yaml import read_yaml
 
 Kind = Literal["analyze", "fix", "validate", "document"]
-"""What a model is model for (E1). The planner analyses, the coder fixes, the reviewer validates."""
+"""What a model is asked for (E1). The planner analyses, the coder fixes, the reviewer validates."""
 KIND_OF: dict[Role, Kind] = {"planner": "analyze", "coder": "fix", "reviewer": "validate", "chat": "document"}
 
 Money = Annotated[Decimal, Field(ge=0)]
@@ -270,6 +272,26 @@ class Catalogue:
         return self.price(best.id) if best is not None else Price()
 
 
+@value
+class ProviderOrder:
+    """Who proposes a change now, best first, and the rule that says so (F2)."""
+
+    providers: tuple[str, ...]
+    reason: str
+
+
+def providers_for(
+    failure: FailureKind | None, catalogue: Catalogue, *, policy: ModelPolicy | None = None
+) -> ProviderOrder:
+    """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
+    kind = failure or "general"
+    rule = next((rule for rule in catalogue.rules if rule.failure == kind), None)
+    if rule is None:
+        return ProviderOrder(providers=("coder",), reason=f"There is no rule for {kind}: the coder.")
+    allowed = tuple(name for name in rule.providers if name == "coder" or (policy or ModelPolicy()).allows(name))
+    return ProviderOrder(providers=allowed, reason=f"{kind}: {rule.reason}")
+
+
 def load_catalogue(path: Path | None = None) -> Catalogue:
     """Read our catalogue, and lay the user's file over it where there is one.
 
@@ -283,6 +305,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         models=_over(ours.models, theirs.models),
         strategies={**ours.strategies, **theirs.strategies},
         roles={**ours.roles, **theirs.roles},
+        # The first rule for a failure holds: theirs.
         rules=(*theirs.rules, *ours.rules),
         experts=_over(experts, theirs.experts),
         policy=theirs.policy,
@@ -290,7 +313,20 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         dialects=(*theirs.dialects, *ours.dialects),
         persistence=theirs.persistence or ours.persistence or Persistence(),
     )
-    return _checked(catalogue, str(path or HERE / "catalogue.yaml"))
+    # What only the whole can tell: that what is named exists. A user's strategy may name one of our models.
+    ids, ids_of_experts = {card.id for card in catalogue.models}, {expert.id for expert in catalogue.experts}
+    picks = [(name, pick.model) for name, each in catalogue.strategies.items() for pick in each.tasks.values()]
+    unknown = [f"strategy {name!r} wants the model {model!r}" for name, model in picks if model and model not in ids]
+    adapters = [(card.id, expert) for card in catalogue.models for expert in card.lora]
+    unknown += [
+        f"{model} has an adapter for {expert!r}, which is no expert"
+        for model, expert in adapters
+        if expert not in ids_of_experts
+    ]
+    if unknown:
+        name = str(path or HERE / "catalogue.yaml")
+        raise Refused(f"{name}: {'; '.join(unknown)}", code="catalogue_invalid", hint="Name what exists, or add it.")
+    return catalogue
 
 
 def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -298,21 +334,5 @@ def _over(ours: tuple[Entry, ...], theirs: tuple[Entry, ...]) -> tuple[Entry, ..
     changed = {entry.id: entry for entry in theirs}
     listed = {entry.id for entry in ours}
     new = tuple(entry for entry in theirs if entry.id not in listed)
+    # In our order: equals are chosen by it, and a changed price is no reason for another choice.
     return (*new, *(changed.get(entry.id, entry) for entry in ours))
-
-
-def _checked(catalogue: Catalogue, name: str) -> Catalogue:
-    """Check what only the whole can tell: that what is named exists."""
-    ids = {card.id for card in catalogue.models}
-    picks = [(s, pick.model) for s, strategy in catalogue.strategies.items() for pick in strategy.tasks.values()]
-    lost = [f"strategy {s!r} wants the model {model!r}" for s, model in picks if model and model not in ids]
-    experts = {expert.id for expert in catalogue.experts}
-    lost += [
-        f"{c.id} has an adapter for {e!r}, which is no expert"
-        for c in catalogue.models
-        for e in c.lora
-        if e not in experts
-    ]
-    if lost:
-        raise Refused(f"{name}: {'; '.join(lost)}", code="catalogue_invalid", hint="Name what exists, or add it.")
-    return catalogue

@@ -35,11 +35,10 @@ from models.clients.chat import open_chat
 from models.clients.contract import PROVIDER_OF_SCHEME, ModelEndpoint
 from models.clients.discovered import open_discovered
 from models.clients.probe import probe
-from models.clients.tokenizer import TokenCounter, open_tokenizer
 from models.contract import Model, Price, Role
 from models.routing.catalogue import Catalogue, ModelCard, ModelCards, Persistence
 from models.routing.router import CountedQuota, Health
-from models.wrappers.context_window import ContextWindow
+from models.wrappers.context_window import ContextWindow, TokenCounter, open_tokenizer
 from models.wrappers.instrumented import Instrumented, default_tracer
 from models.wrappers.limits import Budgeted, Counters, Ledger, Quota
 from models.wrappers.resilience import CircuitBreaker, Fallback, Retry
@@ -251,6 +250,7 @@ class EndpointRegistry:
         if key not in self.opened:
             endpoint = self.settings.endpoint(card, asked_as)
             model = await self.stack.enter_async_context(open_endpoint(endpoint, self.options, price=card.price))
+            # Two runs may have opened it at once: the first counts for all, and both close with the process.
             self.opened.setdefault(key, model)
         return self.opened[key][0]
 
@@ -259,6 +259,7 @@ class EndpointRegistry:
         health: dict[str, Health] = {}
         for card in cards:
             models = [self.opened.get((card.endpoint or "", name)) for name in (card.id, *card.lora.values())]
+            # Adapters share their model's server: one that is down takes all of them with it.
             if any(model is not None and model[1].open for model in models):
                 health[card.id] = "down"
         return health
@@ -344,6 +345,7 @@ def around_choice(
 
 def as_one(models: Sequence[Model], persistence: Persistence) -> Retry:
     """These models as one, best first: the next one at once, and again only when none answered."""
+    # Cut before they are joined: each fallback costs time of the same deadline.
     asked = tuple(models[: 1 + persistence.fallbacks])
     return Retry(
         model=asked[0] if len(asked) == 1 else Fallback(models=asked),

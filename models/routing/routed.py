@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, get_args
 
 from opentelemetry import trace
@@ -12,7 +13,6 @@ from domain.masking import Masker
 from models.contract import (
     DialectName,
     Message,
-    Model,
     ModelSettings,
     Question,
     Reply,
@@ -192,17 +192,41 @@ class Routed:
         Raises:
             Refused: ``policy_forbids_all``, ``llm_none``: no model may be asked, or there is none.
         """
+        # Masked first: what is cached, counted, traced and sent is what an endpoint may read.
         messages = await masked(self.router.masker, self.context, question.messages)
         question = replace(question, messages=messages)
         order, now = await self.chosen(question.messages, question.settings, tools=question.tools)
-        self._trace(order)
-        if not order.choices:
+        first = order.choices[0] if order.choices else None
+        # A span that says whom, and why; it takes no time.
+        with self.router.tracer.start_as_current_span(f"route {self.role}") as span:
+            span.set_attributes(
+                {
+                    "app.route.choice": "" if first is None else first.asked_as,
+                    "app.route.candidates": [choice.asked_as for choice in order.choices],
+                    "app.route.passed_over": list(order.passed_over),
+                    "app.route.reason": f"{self.reason} {order.reason}".strip(),
+                    "app.strategy": self.context.task.strategy,
+                }
+            )
+        if first is None:
             problem = no_model_error(self.role, order)
             await self._note(order, "nobody", problem.stable_code)
             raise problem
-        router, first = self.router, order.choices[0]
-        models = tuple([await self._accounted(choice, order, now) for choice in order.choices])
-        model = router.registry.as_one(models)
+        router = self.router
+        models = [
+            around_choice(
+                await router.registry.open(self.role, choice.card, choice.asked_as),
+                ledger=router.ledger(self.context),
+                price=choice.card.price,
+                quotas=quotas_for(self.context, now.policy, self._entitlement, choice.card),
+                counters=router.counters,
+                decisions=router.decisions,
+                why=partial(self._why, order, choice),
+                now=router.now,
+            )
+            for choice in order.choices
+        ]
+        model = router.registry.as_one(tuple(models))
         keep_s = router.lifetimes.get(self.role, 0.0)
         if router.answers is None or keep_s <= 0:
             return await model.ask(question)
@@ -218,6 +242,7 @@ class Routed:
         context, similarity = self.context, self.router.similarity
         if similarity is None or self.role != "planner" or context.attempt > 1 or not context.tree:
             return None
+        # All that makes a plan another one, but for the words of the task.
         group = key_of(
             self._readers(),
             context.tree,
@@ -234,20 +259,6 @@ class Routed:
         """Who may get the same answer. A coder's is for its own run: trying again there must be worth something."""
         run = self.context.run if self.role == "coder" else ""
         return f"{self.context.org}\0{run}"
-
-    async def _accounted(self, choice: RankedModel, order: Route, now: Circumstances) -> Model:
-        """One model with what stands around it for this run."""
-        router = self.router
-        return around_choice(
-            await router.registry.open(self.role, choice.card, choice.asked_as),
-            ledger=router.ledger(self.context),
-            price=choice.card.price,
-            quotas=quotas_for(self.context, now.policy, self._entitlement, choice.card),
-            counters=router.counters,
-            decisions=router.decisions,
-            why=lambda: self._why(order, choice),
-            now=router.now,
-        )
 
     def _why(self, order: Route, choice: RankedModel) -> CallReason:
         place = order.choices.index(choice)
@@ -283,16 +294,3 @@ class Routed:
                 outcome=outcome,
             )
         )
-
-    def _trace(self, order: Route) -> None:
-        """A span that says whom, and why; it takes no time."""
-        with self.router.tracer.start_as_current_span(f"route {self.role}") as span:
-            span.set_attributes(
-                {
-                    "app.route.choice": order.choices[0].asked_as if order.choices else "",
-                    "app.route.candidates": [choice.asked_as for choice in order.choices],
-                    "app.route.passed_over": list(order.passed_over),
-                    "app.route.reason": f"{self.reason} {order.reason}".strip(),
-                    "app.strategy": self.context.task.strategy,
-                }
-            )

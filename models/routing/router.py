@@ -13,11 +13,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Exhausted, FailureKind, Refused, SignoffError, Unavailable, value
-from models.contract import TIERS, Message, ModelSettings, Role, SelectionContext, Tier, Tool, Usage
+from domain import Exhausted, Refused, SignoffError, Unavailable, value
+from domain.evidence import FailureKind
+from models.contract import (
+    TIERS,
+    Message,
+    ModelSettings,
+    Role,
+    SelectionContext,
+    Tier,
+    Tool,
+    Usage,
+    estimated_size,
+)
 from models.policy import CallLimits, HeldEntitlement, ModelPolicy
 from models.routing.catalogue import KIND_OF, Catalogue, Kind, ModelCard, ModelCards, Pick, Strategy
-from models.usage import estimated_size
 from models.wrappers.cache import key_of
 from models.wrappers.usage_log import Decisions, UsageTotal
 
@@ -26,7 +36,7 @@ Health = Literal["up", "slow", "down"]
 
 @value
 class RouteRequest:
-    """What a model is tiers for."""
+    """What a model is chosen for."""
 
     role: Role
     strategy: str = "balanced"
@@ -80,7 +90,7 @@ def route(
     the strategy's preference, then as the catalogue has it.
     """
     health = health or {}
-    wish = _wish(request, catalogue)
+    wish = pick_for(request, catalogue)
     fitting: list[ModelCard] = []
     out: list[str] = []
     for card in catalogue.models:
@@ -91,7 +101,7 @@ def route(
             fitting.append(card)
     strategy = catalogue.strategy(request.strategy)
     order = sorted(
-        fitting, key=lambda card: (_distance(card, wish), health.get(card.id) == "slow", _liking(card, strategy))
+        fitting, key=lambda card: (distance(card, wish), health.get(card.id) == "slow", preference(card, strategy))
     )
     choices = tuple(
         RankedModel(card=c, asked_as=c.lora.get(request.expert or "", c.id), worst_cost=worst_cost(c, request))
@@ -100,11 +110,12 @@ def route(
     return Route(choices=choices, reason=_reason(request, wish, choices), passed_over=tuple(out[:200]))
 
 
-def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
+def pick_for(request: RouteRequest, catalogue: Catalogue) -> Pick:
     """What the strategy wants for this kind of work, raised to the tier that is asked for."""
     if request.override is not None:
         return Pick(model=request.override)
     strategy = catalogue.strategy(request.strategy)
+    # One model for everything is the one that writes code: that is the hardest of it.
     kind: Kind = "fix" if strategy.single else request.kind or KIND_OF[request.role]
     pick = strategy.tasks.get(kind, Pick())
     if pick.model is not None:
@@ -113,6 +124,7 @@ def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
     tiers = [TIERS.index(tier) for tier in (request.tier, pick.tier, entitlement.at_least) if tier is not None]
     if not tiers:
         return pick
+    # What a requester may have bounds what the task seems to need.
     highest = len(TIERS) - 1 if entitlement.at_most is None else TIERS.index(entitlement.at_most)
     return Pick(tier=TIERS[min(max(tiers), highest)])
 
@@ -120,30 +132,27 @@ def _wish(request: RouteRequest, catalogue: Catalogue) -> Pick:
 def _unfit(
     card: ModelCard, request: RouteRequest, policy: ModelPolicy, health: Health, money_left: Decimal | None
 ) -> str:
-    if request.override is not None and card.id != request.override:
-        return "another model is set for everything"
-    if request.provider not in {None, card.provider, card.id}:
-        return f"it is not of {request.provider}"
-    if why := _forbidden(card, request, policy):
-        return why
-    if request.role not in card.roles and request.override is None:
-        return f"it is no {request.role}"
-    if health == "down":
-        return "it does not answer"
-    if card.context < request.tokens_in + request.tokens_out:
-        return f"its context of {card.context} tokens is too short"
-    if money_left is not None and worst_cost(card, request) > money_left:
-        return "it could cost more than is left of the budget"
-    return ""
-
-
-def _forbidden(card: ModelCard, request: RouteRequest, policy: ModelPolicy) -> str:
-    if not policy.allows(card.provider, card.id):
-        return "the policy does not allow it"
+    """Why a model cannot be asked; empty: it can. The first reason is said: rules come before what may change."""
     entitlement = request.entitlement.entitlement
-    if request.override is None and not entitlement.allows(card.tier):
-        return f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
-    return ""
+    too_good = request.override is None and not entitlement.allows(card.tier)
+    ends = f"the policy ends at {entitlement.at_most} for the standing {request.entitlement.name}"
+    reasons = (
+        (request.override not in {None, card.id}, "another model is set for everything"),
+        (request.provider not in {None, card.provider, card.id}, f"it is not of {request.provider}"),
+        (not policy.allows(card.provider, card.id), "the policy does not allow it"),
+        (too_good, ends),
+        (request.role not in card.roles and request.override is None, f"it is no {request.role}"),
+        (health == "down", "it does not answer"),
+        (
+            card.context < request.tokens_in + request.tokens_out,
+            f"its context of {card.context} tokens is too short",
+        ),
+        (
+            money_left is not None and worst_cost(card, request) > money_left,
+            "it could cost more than is left of the budget",
+        ),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
 
 def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:
@@ -151,8 +160,11 @@ def worst_cost(card: ModelCard, request: RouteRequest) -> Decimal:
     return card.price.of(Usage(tokens_in=request.tokens_in, tokens_out=request.tokens_out))
 
 
-def _distance(card: ModelCard, wish: Pick) -> int:
-    """0: exactly what is tiers. Better ones come before worse ones: a task fails by too weak a model."""
+def distance(card: ModelCard, wish: Pick) -> int:
+    """How far a model is from what a strategy wants; 0: exactly that.
+
+    Better ones come before worse ones: a task fails by too weak a model.
+    """
     if wish.model is not None:
         return 0 if card.id == wish.model else 1
     if wish.tier is None:
@@ -161,7 +173,8 @@ def _distance(card: ModelCard, wish: Pick) -> int:
     return 2 * steps if steps >= 0 else -2 * steps + 1
 
 
-def _liking(card: ModelCard, strategy: Strategy) -> tuple[Decimal | float, ...]:
+def preference(card: ModelCard, strategy: Strategy) -> tuple[Decimal | float, ...]:
+    """What a strategy sorts equals by: the smaller comes first."""
     match strategy.prefer:
         case "price":
             return (_price(card),)
@@ -233,26 +246,6 @@ def tier_for(text: str, *, files: int = 0, failure: FailureKind | None = None, a
     lower = text.lower()
     points = (len(text) > _LONG_TASK) + (files > _MANY_FILES) + any(sign in lower for sign in _SIGNS_OF_TROUBLE)
     return TIERS[min(len(TIERS) - 1, 1 + points + (attempt > 1))]
-
-
-@value
-class ProviderOrder:
-    """Who proposes a change now, best first, and the rule that says so (F2)."""
-
-    providers: tuple[str, ...]
-    reason: str
-
-
-def providers_for(
-    failure: FailureKind | None, catalogue: Catalogue, *, policy: ModelPolicy | None = None
-) -> ProviderOrder:
-    """Return who is asked after this kind of failure: the first rule for it holds, less whom the policy forbids."""
-    kind = failure or "general"
-    rule = next((rule for rule in catalogue.rules if rule.failure == kind), None)
-    if rule is None:
-        return ProviderOrder(providers=("coder",), reason=f"There is no rule for {kind}: the coder.")
-    allowed = tuple(name for name in rule.providers if name == "coder" or (policy or ModelPolicy()).allows(name))
-    return ProviderOrder(providers=allowed, reason=f"{kind}: {rule.reason}")
 
 
 @value
@@ -354,9 +347,11 @@ def _ordered(request: RouteRequest, cards: ModelCards, catalogue: Catalogue, now
     health = dict(now.health)
     for total in now.recent:
         if total.calls >= ENOUGH and total.failed / total.calls >= UNRELIABLE:
+            # An open circuit is down already; past failures only send a model behind its equals.
             health.setdefault(total.name, "slow")
     routes = [
         route(
+            # Named by the settings: neither strategy nor entitlement moves it, only what it cannot do.
             replace(request, override=card.id),
             replace(catalogue, models=(card,)),
             policy=now.policy,
@@ -384,6 +379,7 @@ def no_model_error(role: Role, empty: Route) -> SignoffError:
     reasons = "; ".join(empty.passed_over[:10]) or "there is no model"
     message = f"No model can be asked as {role}: {reasons}."
     whys = [why.partition(": ")[2] for why in empty.passed_over]
+    # What the person can change comes first: a budget, then an endpoint, then a policy.
     if any("budget" in why for why in whys):
         return Exhausted(message, hint="Raise it and go on: signoff resume RUN --max-cost N")
     if any("does not answer" in why for why in whys):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, desc, insert, select, update
 
 from domain import value
-from models.clients.structured import schema_of
+from models.clients.contract import schema_of
 from models.contract import Question, Reply, ToolCall, Wrapper
 from models.tables import ANSWERS, Database, exclusive
 
@@ -68,6 +68,7 @@ class MemoryAnswers:
     async def get(self, key: str) -> str | None:
         """See ``AnswerStore.get``."""
         until, text = self.texts.get(key, (0.0, ""))
+        # Also one that was never there: nothing is forgotten then.
         if until <= self.clock():
             self._forget(key)
             return None
@@ -120,10 +121,13 @@ class Cached(Wrapper):
         """See ``Model.ask``."""
         if question.settings.temperature > COLD:
             return await self.model.ask(question)
-        key = self._key(question)
-        if (text := await self._cached_text(key)) is not None and (
-            cached := self._restored(text, question)
-        ) is not None:
+        key = answer_key(self.org, self.name, question)
+        text = await self.answers.get(key)
+        if text is None and self.similar is not None:
+            stored = await self.answers.similar(self.similar.group)
+            which = await self.similar.similarity.same(self.similar.words, [words for words, _ in stored])
+            text = None if which is None else stored[which][1]
+        if text is not None and (cached := self._restored(text, question)) is not None:
             if question.listener is not None:
                 question.listener(str(cached.value) if question.tools else text)
             return cached
@@ -131,11 +135,11 @@ class Cached(Wrapper):
         if reply.finish == "length":
             return reply  # what was cut off is no answer to give again
         if question.tools:
-            stored = TypeAdapter(_Called).dump_json(_Called(text=str(reply.value), calls=reply.tool_calls))
+            answer = TypeAdapter(_Called).dump_json(_Called(text=str(reply.value), calls=reply.tool_calls))
         else:
-            stored = TypeAdapter[T](question.answer).dump_json(reply.value)
+            answer = TypeAdapter[T](question.answer).dump_json(reply.value)
         alike = {} if self.similar is None else {"group": self.similar.group, "words": self.similar.words}
-        await self.answers.put(key, stored.decode(), for_s=self.keep_s, **alike)
+        await self.answers.put(key, answer.decode(), for_s=self.keep_s, **alike)
         return reply
 
     def _restored(self, text: str, question: Question[T]) -> Reply[T] | None:
@@ -150,40 +154,6 @@ class Cached(Wrapper):
         except ValidationError:
             return None
         return Reply(value=answer, model=self.name, first_token_ms=0.0, finish="cached", tool_calls=calls)
-
-    async def _cached_text(self, key: str) -> str | None:
-        if (text := await self.answers.get(key)) is not None or self.similar is None:
-            return text
-        stored = await self.answers.similar(self.similar.group)
-        which = await self.similar.similarity.same(self.similar.words, [words for words, _ in stored])
-        return None if which is None else stored[which][1]
-
-    def _key(self, question: Question[T]) -> str:
-        """Everything that an answer depends on, and who may see it."""
-        messages, answer, settings = question.messages, question.answer, question.settings
-        shape = {} if answer is str else schema_of(answer).json_schema
-        parts = [
-            self.org,
-            self.name,
-            answer.__name__,
-            shape,
-            settings.temperature,
-            settings.max_tokens,
-            [(message.role, message.content) for message in messages],
-        ]
-        if question.tools or any(message.tool_calls or message.tool_call_id for message in messages):
-            parts += [
-                question.tool_choice,
-                [(tool.name, tool.description, tool.parameters) for tool in question.tools],
-                [
-                    (
-                        message.tool_call_id,
-                        [(call.id, call.name, call.arguments, call.raw) for call in message.tool_calls],
-                    )
-                    for message in messages
-                ],
-            ]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +174,7 @@ class StoredAnswers:
         now, row = self.clock(), {"shelf": group, "words": words, "text": text}
         async with self.database.write() as connection:
             await exclusive(connection, key)
+            # Here and not by a timer: a table without writers does not grow.
             await connection.execute(delete(ANSWERS).where(_A.until <= now))
             changed = await connection.execute(update(ANSWERS).where(_A.key == key).values(until=now + for_s, **row))
             if not changed.rowcount:
@@ -219,6 +190,35 @@ class StoredAnswers:
                 .limit(most)
             )
             return [(row.words, row.text) for row in await connection.execute(query)]
+
+
+def answer_key(org: str, model: str, question: Question[T]) -> str:
+    """Everything that an answer depends on, and who may see it."""
+    messages, answer, settings = question.messages, question.answer, question.settings
+    shape = {} if answer is str else schema_of(answer).json_schema
+    parts = [
+        org,
+        model,
+        answer.__name__,
+        shape,
+        settings.temperature,
+        settings.max_tokens,
+        [(message.role, message.content) for message in messages],
+    ]
+    # Added only where there are tools: the keys of all other answers stay what they were.
+    if question.tools or any(message.tool_calls or message.tool_call_id for message in messages):
+        parts += [
+            question.tool_choice,
+            [(tool.name, tool.description, tool.parameters) for tool in question.tools],
+            [
+                (
+                    message.tool_call_id,
+                    [(call.id, call.name, call.arguments, call.raw) for call in message.tool_calls],
+                )
+                for message in messages
+            ],
+        ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def key_of(*parts: str) -> str:

@@ -4,19 +4,41 @@ Between compactions a transcript is only added to, so that a server's prefix cac
 compaction drops the middle: what stands first (the rules, the repository, the task) and what stands
 last (the newest evidence) is what models use best; between them a note says what was left out. What is
 kept depends on the conversation alone: no earlier compaction has to be remembered.
+
+How long a prompt is says the model's own tokenizer where its endpoint lends it (vLLM: ``POST /tokenize``). Of a local
+server that lends none at least the context is learned: Ollama cuts what does not fit without a word.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import httpx
 
 from domain import ContextTooLong, value
-from models.clients.tokenizer import TokenCounter
-from models.contract import Message, ModelSettings, Question, Reply, Wrapper
-from models.usage import PER_MESSAGE, Estimator, estimated, estimated_prompt, tools_text
+from models.clients.contract import ModelEndpoint, wire_messages, wire_tools
+from models.clients.http import http_client
+from models.clients.local_servers import loaded
+from models.contract import (
+    PER_MESSAGE,
+    Estimator,
+    Message,
+    ModelSettings,
+    Question,
+    Reply,
+    Tool,
+    Wrapper,
+    estimated,
+    estimated_prompt,
+    tools_text,
+)
 
 T = TypeVar("T")
+
+PATIENCE_S = 5.0
+"""So long a tokenizer is waited for: a prompt that is not counted can still be asked."""
 
 FULL, AFTER = 0.9, 0.6
 """Compaction begins when the window is this full, and leaves it this full: rarely, and by a good piece."""
@@ -76,16 +98,17 @@ class Compactor:
             return self._compacted(tuple(messages), 0)
         answered = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
         opening, turns = tuple(messages[:answered]), tuple(messages[answered:])  # a call's result comes after an answer
+        # With turns behind it the opening leaves them half: evidence is what the next answer depends on.
         opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
         if not turns:
             return self._compacted(opening, 0)
-        start = self._start(opening, turns, facts)
+        start = self.first_kept(opening, turns, facts)
         note = _note(start, facts)
         rest = turns[start:]
         left = self.room * FULL - estimated_prompt((*opening, *note), self.estimate)
         return self._compacted((*opening, *note, *self._shortened(rest, left)), start)
 
-    def _start(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
+    def first_kept(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
         """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
         sizes = [self.estimate(turn.text) + PER_MESSAGE for turn in turns]
         fixed = estimated_prompt((*opening, *_note(len(turns), facts)), self.estimate)
@@ -109,7 +132,7 @@ class Compactor:
             rules = [message for message in whole if message.role == "system"]
             others = [self.estimate(message.text) for message in whole if message.role != "system"]
             left = room - estimated_prompt(rules, self.estimate) - PER_MESSAGE * len(others)
-            most = _share(others, left * tight)
+            most = water_level(others, left * tight)
             messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
             tight *= TIGHTER_CUT
         return messages
@@ -145,8 +168,8 @@ class Compactor:
         return Compacted(messages=messages, dropped=dropped, tokens=estimated_prompt(messages, self.estimate))
 
 
-def _share(sizes: Sequence[int], room: float) -> float:
-    """The size to which the larger ones are cut, so that all of them have room; the smaller ones stay as they are."""
+def water_level(sizes: Sequence[int], room: float) -> float:
+    """Water-filling: the size to which the larger ones are cut, so that all have room; the smaller ones stay."""
     left, most = room, 0.0
     for place, size in enumerate(sorted(sizes)):
         most = left / (len(sizes) - place)
@@ -182,14 +205,90 @@ def _shorter(text: Any, share: float) -> Any:
     return _ends(text, keep) if keep > len(_CUT) else f"{text[: max(SHORT, int(len(text) * share)) - 1]}…"
 
 
+@value
+class TokenCount:
+    """Tokens of a conversation as the endpoint counts them, and how many it serves."""
+
+    tokens: int | None
+    """None: it does not count, and says only how many it serves."""
+    served: int | None = None
+
+
+class TokenCounter(Protocol):
+    """Counts exactly, or says that it cannot."""
+
+    async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None: ...
+
+
 @dataclass(slots=True)
-class _Served:
+class _Available:
+    """False once the endpoint lends no tokenizer."""
+
+    yes: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokenizer:
+    """See ``TokenCounter``. An endpoint without one is asked once and never again."""
+
+    client: httpx.AsyncClient
+    url: str
+    model: str
+    available: _Available = field(default_factory=_Available, repr=False, compare=False)
+
+    async def count(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> TokenCount | None:
+        """See ``TokenCounter.count``; None where there is no tokenizer, or no answer."""
+        if not self.available.yes:
+            return None
+        body = {"model": self.model, "messages": wire_messages(messages)}
+        try:
+            answer = await self.client.post(self.url, json=body | ({"tools": wire_tools(tools)} if tools else {}))
+        except httpx.HTTPError:
+            return None  # whether the endpoint is there is found out by the one that asks it
+        try:
+            body = answer.json()
+            served = body.get("max_model_len")
+            return TokenCount(tokens=int(body["count"]), served=served if isinstance(served, int) else None)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            # A server that fails may count the next one; one that refuses has no tokenizer to lend.
+            self.available.yes = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+        # Local servers speak plain HTTP; a vendor is not asked for Ollama's addresses.
+        if self.available.yes or self.url.startswith("https://"):
+            return None
+        local = await loaded(self.client, self.url.removesuffix("/tokenize"), self.model, load=False)
+        return TokenCount(tokens=None, served=local.context) if local.context else None
+
+
+@asynccontextmanager
+async def open_tokenizer(endpoint: ModelEndpoint) -> AsyncGenerator[Tokenizer | None]:
+    """Open the tokenizer of an endpoint; None for one whose model is not known by name."""
+    if endpoint.model is None or not endpoint.base_url.startswith(("http://", "https://")):
+        yield None
+        return
+    async with http_client(endpoint, timeout_s=PATIENCE_S) as client:
+        url = endpoint.base_url.rstrip("/").removesuffix("/v1") + "/tokenize"
+        yield Tokenizer(client=client, url=url, model=endpoint.model)
+
+
+@dataclass(slots=True)
+class ServedContext:
     """What the endpoint said about its context; None until it said something."""
 
     tokens: int | None = None
     scale: float = 1.0
+    """Share of it that is used: less, each time that what we took to fit was refused."""
     factor: float | None = None
     """Tokens by the endpoint's tokenizer for each token of our estimate; None: not counted yet."""
+
+    def learn(self, tokens: int | None, settings: ModelSettings) -> bool:
+        """Take in what a refusal says is served; False when there is nothing more to try."""
+        if tokens is None or tokens < SMALLEST:
+            return False
+        if self.tokens == tokens:
+            self.scale *= TIGHTER
+            return tokens * self.scale > min(settings.max_tokens, tokens // 2)
+        self.tokens, self.scale = tokens, 1.0
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +301,7 @@ class ContextWindow(Wrapper):
 
     estimate: Estimator = estimated
     tokenizer: TokenCounter | None = None
-    served: _Served = field(default_factory=_Served, repr=False, compare=False)
+    served: ServedContext = field(default_factory=ServedContext, repr=False, compare=False)
 
     async def ask(self, question: Question[T]) -> Reply[T]:
         """See ``Model.ask``."""
@@ -211,7 +310,7 @@ class ContextWindow(Wrapper):
             try:
                 return await self.model.ask(self._fitting(question))
             except ContextTooLong as error:
-                if not self._learn(error.max_tokens, question.settings):
+                if not self.served.learn(error.max_tokens, question.settings):
                     raise
         return await self.model.ask(self._fitting(question))
 
@@ -229,6 +328,7 @@ class ContextWindow(Wrapper):
             return
         served.tokens = exact.served or served.tokens
         factor = exact.tokens / guess if exact.tokens is not None else served.factor or 1.0
+        # Only upwards: a factor that fell would move the cut, and with it the cached prefix.
         if served.factor is None or factor > served.factor * (1 + OFF):
             served.factor = factor
 
@@ -237,10 +337,14 @@ class ContextWindow(Wrapper):
         if self.served.tokens is None:
             return question
         settings = question.settings
+        # An answer as long as the context would leave no room for any question.
         settings = replace(settings, max_tokens=min(settings.max_tokens, max(1, self.served.tokens // 2)))
         room = int(self.served.tokens * self.served.scale)
         reserve = settings.max_tokens + math.ceil(self._of_tools(question) * (self.served.factor or 1.0))
-        compactor = Compactor(served=room, reserve=reserve, estimate=self._scaled)
+        factor = self.served.factor or 1.0
+        compactor = Compactor(
+            served=room, reserve=reserve, estimate=lambda text: math.ceil(self.estimate(text) * factor)
+        )
         try:
             messages = compactor.keep(question.messages, facts=question.facts).messages
         except ContextTooLong:
@@ -250,17 +354,3 @@ class ContextWindow(Wrapper):
     def _of_tools(self, question: Question[T]) -> int:
         """Tokens of the tools that are offered, by our estimate."""
         return self.estimate(tools_text(question.tools)) if question.tools else 0
-
-    def _scaled(self, text: str) -> int:
-        """Our estimate, corrected by what the endpoint's tokenizer counted."""
-        return math.ceil(self.estimate(text) * (self.served.factor or 1.0))
-
-    def _learn(self, tokens: int | None, settings: ModelSettings) -> bool:
-        """Take in what the endpoint says; False when there is nothing more to try."""
-        if tokens is None or tokens < SMALLEST:
-            return False
-        if self.served.tokens == tokens:
-            self.served.scale *= TIGHTER
-            return tokens * self.served.scale > min(settings.max_tokens, tokens // 2)
-        self.served.tokens, self.served.scale = tokens, 1.0
-        return True

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from pydantic import TypeAdapter
 
 from domain import SignoffError
-from models.clients.structured import name_of
-from models.contract import Message, Question, Reply, ToolCall, Usage, Wrapper
-from models.usage import metered
+from models.clients.contract import name_of
+from models.contract import Message, Question, Reply, ToolCall, Usage, Wrapper, metered
 
 T = TypeVar("T")
 
@@ -36,7 +35,23 @@ class Instrumented(Wrapper):
         with self.tracer.start_as_current_span(
             f"chat {self.name}", kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
         ) as span:
-            self._before(span, question)
+            span.set_attributes(
+                {
+                    "gen_ai.operation.name": "chat",
+                    "gen_ai.request.model": self.name,
+                    "gen_ai.request.temperature": question.settings.temperature,
+                    "gen_ai.request.max_tokens": question.settings.max_tokens,
+                    "gen_ai.output.type": "text" if question.answer is str else "json",
+                    "langfuse.observation.type": "generation",
+                    "app.answer": name_of(question.answer),
+                    **_prompt_attributes(question.messages),
+                }
+            )
+            if self.content:
+                prompt = [_with_parts(message) for message in question.messages]
+                span.set_attribute("gen_ai.input.messages", json.dumps(prompt))
+            if question.tools:
+                span.set_attribute("app.tools", [tool.name for tool in question.tools])
             with metered() as meter:
                 try:
                     reply = await self.model.ask(question)
@@ -44,41 +59,21 @@ class Instrumented(Wrapper):
                     span.set_status(Status(StatusCode.ERROR, error.stable_code))
                     span.set_attribute("error.type", error.stable_code)
                     raise
-                finally:
+                finally:  # tokens of a call that failed or was given up were paid for, too
                     span.set_attributes(_usage_attributes(meter.usage))
-            self._after(span, reply)
+            span.set_attributes(
+                {"gen_ai.response.model": reply.model, "gen_ai.response.finish_reasons": [reply.finish]}
+            )
+            if reply.first_token_ms is not None:
+                span.set_attribute("gen_ai.response.time_to_first_chunk", reply.first_token_ms / 1_000)
+            if reply.tool_calls:
+                span.set_attribute("app.tool_calls", [call.name for call in reply.tool_calls])
+            if self.content:
+                text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
+                parts = [{"type": "text", "content": text}, *(_call_part(call) for call in reply.tool_calls)]
+                output = [{"role": "assistant", "parts": parts, "finish_reason": reply.finish}]
+                span.set_attribute("gen_ai.output.messages", json.dumps(output))
             return reply
-
-    def _before(self, span: Span, question: Question[T]) -> None:
-        messages, answer, settings = question.messages, question.answer, question.settings
-        span.set_attributes(
-            {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.request.model": self.name,
-                "gen_ai.request.temperature": settings.temperature,
-                "gen_ai.request.max_tokens": settings.max_tokens,
-                "gen_ai.output.type": "text" if answer is str else "json",
-                "langfuse.observation.type": "generation",
-                "app.answer": name_of(answer),
-            }
-        )
-        span.set_attributes(_prompt_attributes(messages))
-        if self.content:
-            span.set_attribute("gen_ai.input.messages", json.dumps([_with_parts(message) for message in messages]))
-        if question.tools:
-            span.set_attribute("app.tools", [tool.name for tool in question.tools])
-
-    def _after(self, span: Span, reply: Reply[T]) -> None:
-        span.set_attributes({"gen_ai.response.model": reply.model, "gen_ai.response.finish_reasons": [reply.finish]})
-        if reply.first_token_ms is not None:
-            span.set_attribute("gen_ai.response.time_to_first_chunk", reply.first_token_ms / 1_000)
-        if reply.tool_calls:
-            span.set_attribute("app.tool_calls", [call.name for call in reply.tool_calls])
-        if self.content:
-            text = TypeAdapter[object](type(reply.value)).dump_json(reply.value).decode()
-            parts = [{"type": "text", "content": text}, *(_call_part(call) for call in reply.tool_calls)]
-            output = [{"role": "assistant", "parts": parts, "finish_reason": reply.finish}]
-            span.set_attribute("gen_ai.output.messages", json.dumps(output))
 
 
 def _with_parts(message: Message) -> dict[str, Any]:

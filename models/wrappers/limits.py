@@ -17,10 +17,9 @@ from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain import Budget, Exhausted, RateLimited, Refused, Spent, value
-from models.contract import Price, Question, Reply, Wrapper
+from models.contract import Price, Question, Reply, Wrapper, metered, worst_case
 from models.policy import CallLimits
 from models.tables import CALLS, HELD, NANO, SPENT, Database, exclusive
-from models.usage import metered, worst_case
 
 T = TypeVar("T")
 
@@ -126,6 +125,7 @@ class Budgeted(Wrapper):
                 return await self.model.ask(question)
             finally:
                 used = Amount(tokens=meter.usage.tokens, cost=meter.usage.cost)
+                # A run that is stopped here would leave its reservation behind, and its siblings without money.
                 await asyncio.shield(self.ledger.settle(hold, used))
 
 
@@ -146,9 +146,11 @@ class StoredLedger:
 
     async def reserve(self, amount: Amount) -> Hold:
         """See ``Ledger.reserve``."""
+        # An id of its own: settling after the hold ran out must not free another one's.
         hold, now = Hold(id=uuid4().hex, amount=amount), self.clock()
         async with self.database.write() as connection:
             await exclusive(connection, self.account)
+            # Reservations of processes that were killed: they settle nothing any more.
             await connection.execute(delete(HELD).where(HELD.c.account == self.account, HELD.c.until <= now))
             booked = await _sum(connection, SPENT, self.account)
             held = await _sum(connection, HELD, self.account)
@@ -226,6 +228,7 @@ class MemoryCounters:
             if len(inside) >= window.calls:
                 return FullWindow(window=window, oldest=min(inside, default=at))
         oldest = min((window.since for window in windows), default=at)
+        # What no window counts any more is dropped, so that the list stays as long as the widest quota.
         past[:] = [*(when for when in past if when > oldest), at]
         return None
 
@@ -248,18 +251,13 @@ class Quota(Wrapper):
             RateLimited: the minute is full; ``retry_after`` says when there is room.
             Refused: ``quota_reached``, the day is full.
         """
-        await self._count()
-        return await self.model.ask(question)
-
-    async def _count(self) -> None:
         now = self.clock()
         day = _window(self.limits.daily_calls, now - now % DAY)
         minute = _window(self.limits.rpm, now - MINUTE)
-        if not (windows := (*day, *minute)):
-            return
-        full = await self.counters.take(self.counted_as, at=now, windows=windows)
+        windows = (*day, *minute)
+        full = await self.counters.take(self.counted_as, at=now, windows=windows) if windows else None
         if full is None:
-            return
+            return await self.model.ask(question)
         if full.window in minute and full.window.calls > 0:
             raise RateLimited(
                 f"{self.called or self.counted_as} may be asked {full.window.calls} times a minute.",

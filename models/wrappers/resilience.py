@@ -41,17 +41,15 @@ class Retry(Wrapper):
             except Unreadable:
                 raise
             except Transient as error:
-                wait = self._pause(error, attempt)
+                # Jitter: who was refused together does not come again together.
+                backoff = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
+                wait = backoff * (0.5 + self.jitter() / 2)
+                if isinstance(error, RateLimited) and error.retry_after is not None:
+                    wait = error.retry_after
                 if self.clock() + wait >= ends_at:
                     raise  # there would be no time left for an answer
             await self.pause(wait)
         return await self.model.ask(_within(question, max(ends_at - self.clock(), 0.001)))
-
-    def _pause(self, error: Transient, attempt: int) -> float:
-        if isinstance(error, RateLimited) and error.retry_after is not None:
-            return error.retry_after
-        backoff = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
-        return backoff * (0.5 + self.jitter() / 2)
 
 
 def _within(question: Question[T], left_s: float) -> Question[T]:
@@ -111,6 +109,7 @@ class Fallback:
                 problem = error
             if self.on_failure is not None:
                 self.on_failure(model.name, problem)
+            # The first choice's problem is the one to tell: it is what the settings are about.
             first = first or problem
         if first is None:
             raise Refused("No model is configured.", code="llm_none", hint="Set SIGNOFF_MODEL_BASE_URL.")

@@ -11,6 +11,7 @@ Embed = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
 """Texts → vectors of one length."""
 
 _WORD = re.compile(r"[\w./:-]+")
+_PLURAL = re.compile(r".{2,}[^s]s")
 _FILLING = """a an and are be been can could has have i is it its just kindly let lets me my now of our please should so
 that the their there these they this those us was we were will would you your"""
 _EMPTY = frozenset(_FILLING.split())
@@ -22,7 +23,9 @@ CLOSE = 0.95
 def content(words: str) -> tuple[str, ...]:
     """The words that carry a wish, in their order, in one form each."""
     plain = (word.strip("./:-").casefold() for word in _WORD.findall(words.replace("'", "")))
-    return tuple(_stem(word) for word in plain if word and word not in _EMPTY)
+    bearing = (word for word in plain if word and word not in _EMPTY)
+    # The plural is cut off, no more: a better stemmer takes "sorted" for "sort", which is another wish.
+    return tuple(word[:-1] if _PLURAL.fullmatch(word) else word for word in bearing)
 
 
 def names(words: str) -> frozenset[str]:
@@ -30,10 +33,6 @@ def names(words: str) -> frozenset[str]:
     plain = [word.strip("./:-") for word in _WORD.findall(words.replace("'", ""))]
     odd = re.compile(r"[\d_./:]|[a-z][A-Z]")
     return frozenset(w.casefold() for w in plain if odd.search(w) or w.casefold() in NEGATIONS)
-
-
-def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,7 @@ class EmbeddingSimilarity:
         """See ``Wording.same``. An endpoint that does not embed is no reason to stop: then nothing is the same."""
         if (exact := await WordSimilarity().same(words, others)) is not None:
             return exact
+        # Embeddings take taxes.py for prices.py, and "not" for a word like others: names are compared as they are.
         fitting = [n for n, other in enumerate(others) if names(other) == names(words)]
         if not fitting:
             return None
@@ -64,11 +64,12 @@ class EmbeddingSimilarity:
             mine, *theirs = await self.embed([words, *(others[n] for n in fitting)])
         except SignoffError:
             return None
-        scores = [_cosine(mine, each) for each in theirs]
+        scores = [cosine(mine, each) for each in theirs]
         best = max(range(len(scores)), key=scores.__getitem__)
         return fitting[best] if scores[best] >= self.close else None
 
 
-def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """The cosine of the angle between two vectors; 0 where one of them has no direction."""
     length = math.hypot(*one) * math.hypot(*other)
     return sum(a * b for a, b in zip(one, other, strict=True)) / length if length else 0.0

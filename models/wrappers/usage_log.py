@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 from pydantic import Field
 from sqlalchemy import ColumnElement, RowMapping, case, desc, func, insert, select
 
-from domain import Name, SignoffError, value
-from models.contract import Price, Question, Reply, Usage, Wrapper
+from domain import SignoffError, value
+from domain.work import Name
+from models.contract import Price, Question, Reply, Usage, Wrapper, metered
 from models.tables import DECISIONS, NANO, Database
-from models.usage import metered
 
 T = TypeVar("T")
 
@@ -72,6 +72,21 @@ class UsageTotal:
     cost: Decimal = Decimal(0)
     latency_ms: float = 0.0
     """All calls together."""
+
+    @classmethod
+    def of(cls, name: str, decisions: Sequence[RoutingDecision]) -> "UsageTotal":
+        """What these calls used together."""
+        return cls(
+            name=name,
+            calls=len(decisions),
+            failed=sum(each.outcome not in GOOD for each in decisions),
+            from_cache=sum(each.outcome == "cached" for each in decisions),
+            tokens_in=sum(each.tokens_in for each in decisions),
+            tokens_out=sum(each.tokens_out for each in decisions),
+            tokens_cached=sum(each.tokens_cached for each in decisions),
+            cost=sum((each.cost for each in decisions), Decimal(0)),
+            latency_ms=sum(each.latency_ms for each in decisions),
+        )
 
     @property
     def tokens_per_s(self) -> float:
@@ -173,7 +188,7 @@ class MemoryDecisions:
         for row in self.rows:
             if _meant(row, org, since, until) and run in {None, row.run}:
                 grouped[row.choice if by == "model" else getattr(row, by)].append(row)
-        totals = [_summed(name, rows) for name, rows in grouped.items()]
+        totals = [UsageTotal.of(name, rows) for name, rows in grouped.items()]
         return sorted(totals, key=lambda each: each.name if by == "day" else (-each.calls, each.name))
 
     async def after(
@@ -192,23 +207,6 @@ class MemoryDecisions:
 
 def _meant(row: RoutingDecision, org: str | None, since: datetime | None, until: datetime | None) -> bool:
     return org in {None, row.org} and (since is None or row.at >= since) and (until is None or row.at < until)
-
-
-def _summed(name: str, rows: Sequence[RoutingDecision]) -> UsageTotal:
-    def total(part: Callable[[RoutingDecision], int]) -> int:
-        return sum(part(row) for row in rows)
-
-    return UsageTotal(
-        name=name,
-        calls=len(rows),
-        failed=total(lambda row: row.outcome not in GOOD),
-        from_cache=total(lambda row: row.outcome == "cached"),
-        tokens_in=total(lambda row: row.tokens_in),
-        tokens_out=total(lambda row: row.tokens_out),
-        tokens_cached=total(lambda row: row.tokens_cached),
-        cost=sum((row.cost for row in rows), Decimal(0)),
-        latency_ms=sum(row.latency_ms for row in rows),
-    )
 
 
 @value
@@ -288,6 +286,7 @@ class StoredDecisions:
         """See ``Decisions.record``."""
         row = {f.name: getattr(decision, f.name) for f in fields(decision)}
         row["candidates"] = _SEPARATOR.join(decision.candidates)
+        # Floats of SQLite would not add up to what was billed.
         row["cost_nano"] = int(row.pop("cost") * NANO)
         row["at"], row["day"] = decision.at.astimezone(UTC), decision.day
         async with self.database.write() as connection:
@@ -330,7 +329,13 @@ class StoredDecisions:
             .order_by(*((group,) if by == "day" else (desc(calls), group)))
         )
         async with self.database.engine.connect() as connection:
-            return [_used(row) for row in (await connection.execute(query)).mappings()]
+            totals: list[UsageTotal] = []
+            for row in (await connection.execute(query)).mappings():
+                # PostgreSQL sums integers as numerics: they come as Decimal.
+                numbers = {key: int(row[key]) for key in row if key not in {"name", "cost", "latency_ms"}}
+                cost = Decimal(int(row["cost"])) / NANO
+                totals.append(UsageTotal(name=row["name"], cost=cost, latency_ms=float(row["latency_ms"]), **numbers))
+            return totals
 
     async def after(
         self,
@@ -359,9 +364,3 @@ def _decision(row: RowMapping) -> RoutingDecision:
     columns["at"] = at if at.tzinfo else at.replace(tzinfo=UTC)  # SQLite forgets the zone
     columns["candidates"] = tuple(filter(None, row["candidates"].split(_SEPARATOR)))
     return RoutingDecision(**columns, cost=Decimal(row["cost_nano"]) / NANO)
-
-
-def _used(row: RowMapping) -> UsageTotal:
-    numbers = {key: int(row[key]) for key in row if key not in {"name", "cost", "latency_ms"}}
-    cost = Decimal(int(row["cost"])) / NANO
-    return UsageTotal(name=row["name"], cost=cost, latency_ms=float(row["latency_ms"]), **numbers)

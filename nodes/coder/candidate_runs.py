@@ -1,4 +1,4 @@
-"""Run candidates side by side, each on a fork of its own, and say what came of it (F4)."""
+"""Candidate runs: side by side, each on a fork of its own, and the evidence that comes of it (F4)."""
 
 import asyncio
 import time
@@ -8,8 +8,11 @@ from functools import partial
 
 from opentelemetry.trace import Span, Tracer
 
-from domain import Candidate, CodeChange, CommandRun, Hunk, Profile, SignoffError, TestReport
+from domain import CodeChange, CommandRun, SignoffError
+from domain.change import Hunk
+from domain.evidence import Candidate, TestReport
 from domain.masking import Masker
+from domain.work import Profile
 from models import Bench, Proposal, compared, passes_everything
 from nodes._commands import counted, run_command
 from nodes._events import announce
@@ -97,7 +100,7 @@ class CandidateRuns:
         blank = Candidate(
             id=lane,
             provider=proposal.provider,
-            diff_lines=_lines(proposal.change),
+            diff_lines=written_lines(proposal.change),
             tokens=proposal.usage.tokens_in + proposal.usage.tokens_out,
         )
         started = time.monotonic()
@@ -114,7 +117,15 @@ class CandidateRuns:
                 accepted, ran, candidate = None, None, replace(blank, note=error.message)
             else:
                 assert ran is not None  # noqa: S101 - a command of its own that failed, or the acceptance command
-                candidate = _measured(blank, self.before, await counted(ran), passed=ran.ok)
+                seen = compared(self.before, await counted(ran), passed=ran.ok)
+                candidate = replace(
+                    blank,
+                    builds=seen.builds,
+                    reproduction_passed=seen.reproduction,
+                    regression_passed=seen.regression,
+                    score=seen.share,
+                    behaviour=seen.behaviour,
+                )
             candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
             _describe(span, candidate)
         announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
@@ -145,18 +156,6 @@ class CandidateRuns:
             await workspace.permit("sealed")
 
 
-def _measured(blank: Candidate, before: TestReport | None, after: TestReport | None, *, passed: bool) -> Candidate:
-    seen = compared(before, after, passed=passed)
-    return replace(
-        blank,
-        builds=seen.builds,
-        reproduction_passed=seen.reproduction,
-        regression_passed=seen.regression,
-        score=seen.share,
-        behaviour=seen.behaviour,
-    )
-
-
 def _describe(span: Span, candidate: Candidate) -> None:
     span.set_attributes(
         {
@@ -171,7 +170,8 @@ def _describe(span: Span, candidate: Candidate) -> None:
     )
 
 
-def _lines(change: CodeChange) -> int:
+def written_lines(change: CodeChange) -> int:
+    """Lines that a change writes, a deleted file counted as one: of two that do the same the shorter one is better."""
     texts = [f.content for f in change.files_to_create]
     texts += [e.replace if e.replace is not None else e.content or "" for e in change.files_to_update]
     return sum(text.count("\n") + 1 for text in texts) + len(change.files_to_delete)
@@ -180,10 +180,10 @@ def _lines(change: CodeChange) -> int:
 async def recent(pinned: Pinned, engine: RiskEngine) -> tuple[Hunk, ...]:
     """The last changes before the pinned commit, without those that hold a secret: it was taken out for a reason."""
     hunks = await recent_changes(pinned)
-    return await asyncio.to_thread(lambda: tuple(hunk for hunk in hunks if not engine.secrets(_as_diff(hunk))))
+    return await asyncio.to_thread(lambda: tuple(hunk for hunk in hunks if not engine.secrets(as_diff(hunk))))
 
 
-def _as_diff(hunk: Hunk) -> str:
+def as_diff(hunk: Hunk) -> str:
     """The text that would come back, as lines that a diff adds."""
     lines = [*hunk.before.splitlines(), hunk.subject]
     head = f"diff --git a/{hunk.path} b/{hunk.path}\n--- a/{hunk.path}\n+++ b/{hunk.path}\n@@ -0,0 +1,{len(lines)} @@\n"

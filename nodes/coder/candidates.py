@@ -1,10 +1,13 @@
-"""Ask the providers for a change; with several answers, run each and rank by evidence (F4)."""
+"""Candidates: the changes that providers propose; of several each is run, and evidence ranks them (F4)."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from domain import Budget, Candidate, CodeChange, CommandRun, Selection, SignoffError, Spent, Step
+from domain import Budget, CodeChange, CommandRun, SignoffError, Spent, Step
+from domain.evidence import Candidate
+from domain.progress import Selection
 from models import (
     Bench,
     ChangeRequest,
@@ -144,7 +147,7 @@ async def propose(
         await entrants[0].propose(job, bench)
     else:
         writers = [e for e in entrants if not e.provider.repairs]
-        await _race(writers or entrants, job, bench, runs)
+        await race(writers or entrants, job, bench, runs)
         menders = [e for e in entrants if e.provider.repairs] if writers else []
         written = [e for e in writers if e.candidate is not None]
         if not any(e.candidate is not None and passes_everything(e.candidate) for e in written):
@@ -160,20 +163,20 @@ async def propose(
     spent = sum((e.spent() for e in entrants), Spent())
     tried = [e for e in entrants if e.candidate is not None]
     if not tried:
-        found = next((e.proposal for e in entrants if e.proposal is not None), None)
-        problem = None if found else next((e.problem for e in entrants if e.problem is not None), None)
+        only = next((e.proposal for e in entrants if e.proposal is not None), None)
+        problem = None if only else next((e.problem for e in entrants if e.problem is not None), None)
         reports = tuple(
-            sorted((e.report() for e in entrants), key=lambda each: found is None or each.provider != found.provider)
+            sorted((e.report() for e in entrants), key=lambda each: only is None or each.provider != only.provider)
         )
         reports = reports if len(entrants) > 1 else ()  # whose change was taken comes first
-        reason = "Nobody proposed a change." if found is None else f"Only {found.provider} proposed a change."
+        reason = "Nobody proposed a change." if only is None else f"Only {only.provider} proposed a change."
         return ProviderAnswer(
-            proposal=found,
+            proposal=only,
             problem=problem,
             spent=spent,
             candidates=reports,
             reason=reason if reports else "",
-            run=found.run if found else None,
+            run=only.run if only else None,
         )
     if judge is not None:
         spent += await _judged(tried, judge, spent)
@@ -198,17 +201,29 @@ def on_top(change: CodeChange, repair: CodeChange) -> CodeChange:
     )
 
 
-async def _race(entrants: Sequence[_Entrant], job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
-    """Let all of them run until each is done, or one has passed everything."""
+class Competitor(Protocol):
+    """Who proposes a change and has it run."""
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """How that did, once it is known."""
+        ...
+
+    async def compete(self, job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None: ...
+
+
+async def race(entrants: Sequence[Competitor], job: ChangeRequest, bench: Bench, runs: CandidateRuns) -> None:
+    """Let all of them run until each is done, or one has passed everything; the others are cancelled then."""
     waiting = {asyncio.create_task(e.compete(job, bench, runs)) for e in entrants}
     try:
         while waiting and not any(e.candidate is not None and passes_everything(e.candidate) for e in entrants):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                task.result()  # the kill switch raises in one of them: the search ends with it
     finally:
         for task in waiting:
             task.cancel()
+        # Cancelled is not ended: a sandbox that still runs a command must not be taken by the next step.
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -269,16 +284,17 @@ def affordable(
 ) -> tuple[Provider, ...]:
     """The first provider, and of the others as many as the budget has room for. One that asks no model is free."""
     left, each = _left(budget, spent), sum(_at_worst(prompt, settings) for prompt in prompts)
-    kept: list[Provider] = []
+    paid_for: list[Provider] = []
     for provider in providers:
         needed = each if isinstance(provider, ModelProvider) else 0
-        if kept and needed > max(0, left):
+        if paid_for and needed > max(0, left):
             continue
         left -= needed
-        kept.append(provider)
-    if len(kept) < len(providers):
-        announce("note", f"What is left of the token budget has room for {len(kept)} of {len(providers)} candidates.")
-    return tuple(kept)
+        paid_for.append(provider)
+    if len(paid_for) < len(providers):
+        room = f"{len(paid_for)} of {len(providers)}"
+        announce("note", f"What is left of the token budget has room for {room} candidates.")
+    return tuple(paid_for)
 
 
 def _left(budget: Budget, spent: Spent) -> int:

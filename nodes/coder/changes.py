@@ -11,20 +11,10 @@ from functools import partial
 from opentelemetry.trace import Tracer
 
 from approvals import Ballots, action_digest, refusal
-from domain import (
-    Action,
-    Attempt,
-    CodeChange,
-    CommandRun,
-    Pending,
-    Refused,
-    Risk,
-    SandboxLost,
-    SignoffError,
-    Spent,
-    environment,
-    mode_changes,
-)
+from domain import Action, CodeChange, CommandRun, Refused, Risk, SandboxLost, SignoffError, Spent
+from domain.acceptance import environment
+from domain.change import mode_changes
+from domain.progress import Attempt, Pending
 from nodes._commands import clip, listed, run_command
 from nodes._events import announce
 from nodes._masking import Masks, unmasked
@@ -132,12 +122,12 @@ class ChangeRunner:
         runs = [await self.run(state, work.workspace, command) for command in change.cmd_instructions]
         if runs and change.cmd_outputs and all(run.ok for run in runs):
             try:
-                made, missing = await work.keep(change.cmd_outputs)
+                created, missing = await work.keep(change.cmd_outputs)
             except Refused as error:
                 return refused(replace(attempt, runs=tuple(runs)), error)
-            kept = ", ".join(made[:20]) or "nothing"
-            announce("note", f"Kept of what the commands made: {kept}", files=made[:500], missing=missing)
-            touched = list(dict.fromkeys((*touched, *made)))
+            named = ", ".join(created[:20]) or "nothing"
+            announce("note", f"Kept of what the commands made: {named}", files=created[:500], missing=missing)
+            touched = list(dict.fromkeys((*touched, *created)))
         return replace(attempt, touched=tuple(touched[:500]), runs=tuple(runs))
 
     async def run(

@@ -49,8 +49,8 @@ class TreeFiles:
         return text
 
     async def read_many(self, paths: Sequence[str], *, limit: int) -> dict[str, bytes]:
-        found = await self.store.read_many(self.run, self.tree, paths, limit=limit)
-        texts = {path: await self.text(path, data) for path, data in found.items()}
+        contents = await self.store.read_many(self.run, self.tree, paths, limit=limit)
+        texts = {path: await self.text(path, data) for path, data in contents.items()}
         return {path: text for path, text in texts.items() if text is not None}
 
     async def text(self, path: str, data: bytes) -> bytes | None:
@@ -96,10 +96,10 @@ class KeptFiles:
         """See ``TreeFiles.read_many``."""
         missing = [path for path in paths if path not in self.raw and path not in self.seen]
         store, run, tree = self.source.store, self.source.run, self.source.tree
-        found = await store.read_many(run, tree, missing, limit=limit) if missing else {}
+        contents = await store.read_many(run, tree, missing, limit=limit) if missing else {}
         texts: dict[str, bytes] = {}
         for path in paths:
-            if path not in self.seen and (data := found.get(path, self.raw.get(path))) is not None:
+            if path not in self.seen and (data := contents.get(path, self.raw.get(path))) is not None:
                 self.seen[path] = await self.source.text(path, data)
             text = self.seen.get(path)
             if text is not None and len(text) <= limit:
@@ -125,18 +125,13 @@ class RecentTrees:
                 changed = set(await self.store.changed(run, before.source.tree, tree))
                 files.seen = {path: text for path, text in before.seen.items() if path not in changed}
                 files.raw = {path: data for path, data in before.raw.items() if path not in changed}
-            else:
-                files.raw = await self._read_ahead(run, tree, files.paths)
+            elif len(files.paths) <= _TREE_BYTES // (8 << 10):
+                # A small repository is read in one go: git takes longer to start than to read it.
+                files.raw = await self.store.read_many(run, tree, files.paths, limit=_FILE_BYTES)
             while len(self.kept) >= _TREES:
                 self.kept.pop(next(iter(self.kept)), None)
         self.kept[run, tree] = files
         return files
-
-    async def _read_ahead(self, run: str, tree: str, paths: Sequence[str]) -> dict[str, bytes]:
-        """A small repository in one go: git takes longer to start than to read it."""
-        if len(paths) > _TREE_BYTES // (8 << 10):
-            return {}
-        return await self.store.read_many(run, tree, paths, limit=_FILE_BYTES)
 
 
 def _binary(path: str) -> Refused:

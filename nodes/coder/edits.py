@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain import CodeChange, EditBlock, OpenAction, Refused
+from domain import CodeChange, Refused
+from domain.coder import EditBlock, OpenAction
 from domain.masking import PLACEHOLDER, not_shown
 from domain.text import NumberedEdit, PathLadder, fitted_change, numbered_edits
 from nodes.coder.context import KeptFiles, RecentTrees
@@ -21,7 +22,7 @@ class FittedEdits:
     """What of an edit can be done, and what the coder is told of how it was read and of the rest."""
 
     change: CodeChange
-    told: str = ""
+    explanation: str = ""
     problems: int = 0
     """Edits that are not in the change."""
 
@@ -60,20 +61,15 @@ async def _fitted(
     placed, notes, lost = await asyncio.to_thread(ladder.place, edits)
     present = [each.edit.path for each in placed]
     # What lies behind a symbolic link is found by who follows links; its edits have to be exact.
-    new = [path for path in present if path not in there and not any(folder in there for folder in _folders(path))]
+    new = [path for path in present if path not in there and not ladder.behind_a_link(path)]
     texts: dict[str, str | None] = dict.fromkeys(new)
     texts |= await _texts(files, [path for path in present if path in there])
     fit = await asyncio.to_thread(fitted_change, change, placed, texts)
     problems = sorted((*lost, *fit.problems), key=lambda each: each.number)
-    made = fit.change.files_to_create or fit.change.files_to_update or fit.change.files_to_delete
-    kept = "The other edits were made." if problems and made else ""
-    told = "\n".join(line for line in (*notes, *fit.repaired, *map(str, problems), kept) if line)
-    return FittedEdits(change=fit.change, told=told, problems=len(problems))
-
-
-def _folders(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:n]) for n in range(1, len(parts))]
+    some_fit = fit.change.files_to_create or fit.change.files_to_update or fit.change.files_to_delete
+    others = "The other edits were made." if problems and some_fit else ""
+    explanation = "\n".join(line for line in (*notes, *fit.repaired, *map(str, problems), others) if line)
+    return FittedEdits(change=fit.change, explanation=explanation, problems=len(problems))
 
 
 async def _texts(files: KeptFiles, paths: Sequence[str]) -> dict[str, str]:

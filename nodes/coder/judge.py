@@ -1,9 +1,11 @@
-"""Have the reviewer rate candidates that no test can tell apart (F4). One call, whatever their number."""
+"""Judge of candidates that no test can tell apart: the reviewer rates them (F4). One call, whatever their number."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from domain import Candidate, CodeChange, Score, Scores, SignoffError, Spent, Task
+from domain import CodeChange, SignoffError, Spent, Task
+from domain.change import Score, Scores
+from domain.evidence import Candidate
 from models import Model, ModelSettings, PromptSource, metered
 from nodes._events import announce
 from nodes._models import Asking, Clock, Roster, as_json, consult, selection, spent_on
@@ -45,7 +47,12 @@ class Judge:
         decides without it.
         """
         room = CHANGES_CHARS // max(1, len(tied))
-        shown = [{"id": c.id, "told": _told(c), "change": _shown(change, room)} for c, change in tied]
+        shown: list[dict[str, str]] = []
+        for candidate, change in tied:
+            # Without the words that its author has for it: what a change does is rated, not how it is praised.
+            text = as_json(replace(change, notes="", commit_message=""))
+            text = text if len(text) <= room else f"{text[:room]} … {len(text) - room} characters left out"
+            shown.append({"id": candidate.id, "told": result_in_words(candidate), "change": text})
         messages = await self.prompt.render(
             self.run, expert=self.expert, task=self.task.text, accept=self.accept, candidates=shown
         )
@@ -64,8 +71,8 @@ class Judge:
                 announce("note", f"The reviewer rated no candidate: {problem.message}", code=problem.stable_code)
                 return Judged(spent=tab.spent)
         known = {candidate.id for candidate, _ in tied}
-        found = {each.candidate: each for each in reply.value.scores if each.candidate in known}
-        return Judged(scores=found, spent=spent_on(reply.usage))
+        scores = {each.candidate: each for each in reply.value.scores if each.candidate in known}
+        return Judged(scores=scores, spent=spent_on(reply.usage))
 
 
 async def judge(state: Asking, roster: Roster, prompt: PromptSource, clock: Clock, *, accept: str) -> Judge | None:
@@ -89,20 +96,15 @@ async def judge(state: Asking, roster: Roster, prompt: PromptSource, clock: Cloc
 
 def rated(candidate: Candidate, judged: Judged) -> Candidate:
     """The candidate with its score, where it has one."""
-    if (found := judged.scores.get(candidate.id)) is None:
+    if (score := judged.scores.get(candidate.id)) is None:
         return candidate
-    said = " ".join(part for part in (candidate.note, f"Reviewer: {found.reason}" if found.reason else "") if part)
-    return replace(candidate, review=found.score / BEST, note=said)
+    note = " ".join(part for part in (candidate.note, f"Reviewer: {score.reason}" if score.reason else "") if part)
+    return replace(candidate, review=score.score / BEST, note=note)
 
 
-def _told(candidate: Candidate) -> str:
+def result_in_words(candidate: Candidate) -> str:
+    """How a candidate did in the tests, in words for the reviewer."""
     if not candidate.builds:
         return candidate.note or "the tests did not run at all"
     done = "passes everything" if candidate.reproduction_passed and candidate.regression_passed else "fails tests"
     return f"{done}, {candidate.score:.0%} of the tests pass"
-
-
-def _shown(change: CodeChange, room: int) -> str:
-    """What it does, without the words its author has for it."""
-    text = as_json(replace(change, notes="", commit_message=""))
-    return text if len(text) <= room else f"{text[:room]} … {len(text) - room} characters left out"

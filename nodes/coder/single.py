@@ -5,22 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from domain import (
-    Attempt,
-    CodeChange,
-    CommandRun,
-    ContextTooLong,
-    Exhausted,
-    Risk,
-    Selection,
-    Spent,
-    Step,
-    Transient,
-    ensure_within,
-    failure_kind,
-    read_report,
-    ready,
-)
+from domain import CodeChange, CommandRun, ContextTooLong, Exhausted, Risk, Spent, Step, Transient
+from domain.limits import ensure_within
+from domain.progress import Attempt, Selection
+from domain.reports import read_report
+from domain.text import failure_kind
+from domain.work import ready
 from models import ChangeRequest, Message, PromptSource, worst_case
 from models.dialects import single
 from nodes._commands import plain, tail
@@ -59,31 +49,26 @@ class SingleAnswer:
         steps = ready(state["plan"], state["done"])
         if state.get("tries", 0) > 0 or await self.roster.model("coder", selection(state)) is None:
             steps = steps[:1]
-        prompts = [await self._messages(state, step) for step in steps]
+        prompts: list[tuple[Message, ...]] = []
+        for step in steps:
+            if not (messages := state.get("transcript", ())):
+                expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
+                messages = await self.prompt.render(state["run"], expert=expert, form=single.instructions(), **context)
+            prompts.append(messages)
         fit = together(task.budget, state["spent"], prompts, self.roster.settings("coder"))
         steps, prompts = steps[:fit], prompts[:fit]
         number = state.get("tries", 0) + 1
         for step in steps:
             announce("step_started", step.title, step=step.id, attempt=number)
-        answers = await self._ask(state, work.workspace, prompts)
-        update = await self._all(state, work, steps, prompts, answers)
+        answers = await self._propose(state, work.workspace, prompts)
+        update = await self._apply_all(state, work, steps, prompts, answers)
         new = [
             selection_of(step, number, answer) for step, answer in zip(steps, answers, strict=True) if answer.candidates
         ]
         choices: tuple[Selection, ...] = (*state.get("choices", ()), *new)[-CHOICES:]
         return {**update, "choices": choices}
 
-    async def _messages(self, state: ExecuteInput, step: Step) -> tuple[Message, ...]:
-        if transcript := state.get("transcript"):
-            return transcript
-        return await self.prompt.render(
-            state["run"],
-            expert=self.roster.expert_prompt(state["expert"]),
-            form=single.instructions(),
-            **await opening(self.changes, state, step),
-        )
-
-    async def _ask(
+    async def _propose(
         self, state: ExecuteInput, workspace: Workspace, prompts: Sequence[tuple[Message, ...]]
     ) -> list[ProviderAnswer]:
         task, settings, past = state["task"], self.roster.settings("coder"), state.get("evidence", ())
@@ -147,7 +132,7 @@ class SingleAnswer:
             fit=partial(fitted_to_files, self.trees, state),
         )
 
-    async def _all(
+    async def _apply_all(
         self,
         state: ExecuteInput,
         work: Deliverable,
@@ -160,9 +145,9 @@ class SingleAnswer:
         if work.workspace.at is None:  # a provider ran something there while it looked for its answer
             work = await self.changes.open(state)
         # The conversation goes on only when there was exactly one.
-        heard: tuple[Message, ...] = ()
+        conversation: tuple[Message, ...] = ()
         if len(prompts) == 1 and answers[0].proposal is not None:
-            heard = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
+            conversation = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
         # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice, and the
         # workspace where it ran says what it left behind.
         first = answers[0]
@@ -172,7 +157,7 @@ class SingleAnswer:
             work = self.changes.at(state, first.workspace)
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
-            attempt, risk = await self._one(state, work, step, answer)
+            attempt, risk = await self._apply_one(state, work, step, answer)
             if risk is not None:
                 # What was applied before it is kept; this one waits for its signature.
                 snapshot = await work.snapshot(label_of(state))
@@ -182,13 +167,13 @@ class SingleAnswer:
                     "attempts": tuple(attempts),
                     "snapshot": snapshot,
                     "spent": spent,
-                    "transcript": heard,
+                    "transcript": conversation,
                     "verdict": None,
                 }
             attempts.append(attempt)
-        return {**await self.proved(state, work, attempts, spent, known=known), "transcript": heard}
+        return {**await self.proved(state, work, attempts, spent, known=known), "transcript": conversation}
 
-    async def _one(
+    async def _apply_one(
         self, state: ExecuteInput, work: Deliverable, step: Step, answer: ProviderAnswer
     ) -> tuple[Attempt, Risk | None]:
         """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
@@ -202,18 +187,20 @@ class SingleAnswer:
         blank = replace(blank, provider=proposal.provider, model=proposal.model, note=proposal.note)
         fit = await fitted_to_files(self.trees, state, proposal.change, work.tree)
         if fit.nothing:
-            return replace(blank, change=proposal.change, refused=fit.told[:20_000], code="edit_does_not_apply"), None
+            return replace(
+                blank, change=proposal.change, refused=fit.explanation[:20_000], code="edit_does_not_apply"
+            ), None
         attempt, risk = await self.changes.rated(state, work, blank, fit.change)
         if attempt.refused:
             return attempt, None
         if risk is not None and fit.problems:
             # Nobody signs half of a change.
-            why = f"{fit.told}\nThe change needs a signature, so nothing of it was made: send all of it again."
+            why = f"{fit.explanation}\nThe change needs a signature, so nothing of it was made: send all of it again."
             return replace(attempt, refused=why[-20_000:], code="edit_does_not_apply"), None
         if risk is not None:
             return attempt, risk
         attempt = await self.changes.apply(state, work, attempt, attempt.change)
-        rest = "\n".join(part for part in (fit.told if fit.problems else "", proposal.left_out) if part)
+        rest = "\n".join(part for part in (fit.explanation if fit.problems else "", proposal.left_out) if part)
         if rest and not attempt.refused:
             # What applies is kept, and the coder is asked for the rest.
             attempt = replace(attempt, code="edit_does_not_apply", hint=rest[:20_000])

@@ -1,20 +1,11 @@
-"""The slices of the state that the coder reads and writes."""
+"""Slices of the state that the coder reads and writes."""
 
 from typing import NotRequired, TypedDict
 
-from domain import (
-    Attempt,
-    CoderTurn,
-    CommandRun,
-    Evidence,
-    OpenQuestion,
-    Pending,
-    Plan,
-    Selection,
-    Spent,
-    Task,
-    Verdict,
-)
+from domain import CommandRun, Plan, Spent, Task, Verdict
+from domain.coder import CoderTurn, OpenQuestion
+from domain.evidence import Evidence
+from domain.progress import Attempt, Pending, Selection
 from models import Message
 from sandbox import Pinned, Snapshot
 

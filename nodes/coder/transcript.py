@@ -3,17 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 
-from domain import (
-    AskAction,
-    Attempt,
-    CoderTurn,
-    CommandRun,
-    DoneAction,
-    EditAction,
-    OpenAction,
-    RunAction,
-    SearchAction,
-)
+from domain import CommandRun
+from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, RunAction, SearchAction
+from domain.progress import Attempt
 from nodes._commands import ending, plain
 from nodes._models import as_json
 

@@ -8,22 +8,11 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from domain import (
-    AskAction,
-    Attempt,
-    CodeChange,
-    CoderTurn,
-    DoneAction,
-    EditAction,
-    OpenAction,
-    OpenQuestion,
-    Refused,
-    RunAction,
-    SearchAction,
-    Step,
-    ensure_within,
-    ready,
-)
+from domain import CodeChange, Refused, Step
+from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, OpenQuestion, RunAction, SearchAction
+from domain.limits import ensure_within
+from domain.progress import Attempt
+from domain.work import ready
 from models import Message, PromptSource, Question, Reply, worst_case
 from models.contract import DialectName
 from models.dialects import Reading, text, tools
@@ -56,7 +45,9 @@ class CoderLoop:
             dialect = "tools" if tools.instructions() in transcript[0].content else "text"
         else:
             announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
-            transcript = await self._opening(state, step, dialect)
+            form = tools.instructions() if dialect == "tools" else text.instructions()
+            expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
+            transcript = await self.prompt.render(state["run"], expert=expert, form=form, **context)
         with self.changes.tracer.start_as_current_span("coder_turn") as span:
             reply, reading = await self._ask(state, dialect, step, transcript, len(turns) + 1)
             turn = CoderTurn(
@@ -71,7 +62,7 @@ class CoderLoop:
                 result="" if reading.action is not None else reading.correction,
             )
             attempt = Attempt(step=step.id, number=turn.number, provider=reply.model, model=reply.model, turn=turn)
-            said = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
+            answer = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
             state = {**state, "spent": state["spent"] + spent_on(reply.usage)}
             update = await self._perform(state, attempt)
             span.set_attributes(
@@ -83,14 +74,7 @@ class CoderLoop:
                     "app.turn.code": turn.code,
                 }
             )
-        return {**update, "transcript": (*transcript, said)}
-
-    async def _opening(self, state: ExecuteInput, step: Step, dialect: DialectName) -> tuple[Message, ...]:
-        told = await opening(self.changes, state, step)
-        form = tools.instructions() if dialect == "tools" else text.instructions()
-        return await self.prompt.render(
-            state["run"], expert=self.roster.expert_prompt(state["expert"]), form=form, **told
-        )
+        return {**update, "transcript": (*transcript, answer)}
 
     async def _ask(
         self, state: ExecuteInput, dialect: DialectName, step: Step, transcript: tuple[Message, ...], number: int
@@ -120,11 +104,13 @@ class CoderLoop:
         return reply, text.read(reply.value, cut=cut)
 
     async def _perform(self, state: ExecuteInput, attempt: Attempt) -> ExecuteUpdate:
-        match attempt.turn.action if attempt.turn is not None else None:
+        turn = attempt.turn
+        assert turn is not None  # noqa: S101  every attempt of this loop is a turn
+        match turn.action:
             case None:
-                return await self.changes.saved(state, None, [attempt], state["spent"])
+                pass  # an answer without an action: the correction is in the turn already
             case OpenAction() | SearchAction() as action:
-                return await self._look(state, attempt, action)
+                attempt = await self._look(state, attempt, action)
             case RunAction(command=command):
                 try:
                     change = CodeChange(cmd_instructions=(command,))
@@ -135,12 +121,10 @@ class CoderLoop:
                 return await self._carry_out(state, attempt, change)
             case EditAction(edits=edits):
                 edit = await fitted(self.trees, state, edits)
-                if edit.nothing:
-                    attempt = _failed(attempt, edit.told, "edit_does_not_apply")
-                    return await self.changes.saved(state, None, [attempt], state["spent"])
-                return await self._carry_out(
-                    state, _with_result(attempt, edit.told, ok=edit.problems == 0), edit.change
-                )
+                if not edit.nothing:
+                    attempt = _with_result(attempt, edit.explanation, ok=edit.problems == 0)
+                    return await self._carry_out(state, attempt, edit.change)
+                attempt = _failed(attempt, edit.explanation, "edit_does_not_apply")
             case DoneAction() as action:
                 work = await self.changes.open(state)
                 change = CodeChange(commit_message=action.message, notes=action.notes)
@@ -155,11 +139,13 @@ class CoderLoop:
                     turn=attempt.number,
                     text=words,
                     asked_at=self.clock(),
-                    call=attempt.turn.call if attempt.turn is not None else "",
+                    call=turn.call,
                 )
                 return {**await self.changes.saved(state, None, [attempt], state["spent"]), "question": question}
+        return await self.changes.saved(state, None, [attempt], state["spent"])  # nothing there can have changed
 
-    async def _look(self, state: ExecuteInput, attempt: Attempt, action: OpenAction | SearchAction) -> ExecuteUpdate:
+    async def _look(self, state: ExecuteInput, attempt: Attempt, action: OpenAction | SearchAction) -> Attempt:
+        """The attempt with what was opened or found; in the content store, no container is started for it."""
         files = await self.trees.of(state["run"], state["snapshot"].tree)
         try:
             if isinstance(action, OpenAction):
@@ -167,10 +153,8 @@ class CoderLoop:
             else:
                 seen = await files.explorer.search(action.query, action.where, action.how)
         except Refused as error:
-            attempt = _failed(attempt, f"{error.message} {error.hint}".strip(), error.stable_code)
-        else:
-            attempt = _with_result(attempt, cut_output(seen))
-        return await self.changes.saved(state, None, [attempt], state["spent"])
+            return _failed(attempt, f"{error.message} {error.hint}".strip(), error.stable_code)
+        return _with_result(attempt, cut_output(seen))
 
     async def _carry_out(self, state: ExecuteInput, attempt: Attempt, change: CodeChange) -> ExecuteUpdate:
         """Rate a change and do it, or let it wait for its signature."""

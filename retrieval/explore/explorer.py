@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from domain import Refused, is_test
+from domain import Refused
 from domain.text import LinearPattern, linear
+from domain.weakening import is_test
 from retrieval.contract import Reads
 from retrieval.explore import outline
 from retrieval.explore.word_index import WordIndex
@@ -81,7 +82,11 @@ class Explorer:
         if name not in files and (name == "" or any(each.startswith(f"{name}/") for each in files)):
             return await self._folder(name)
         if name not in files:
-            name = self._meant(name, files)
+            ending = [path for path in files if path.endswith(f"/{name}")]
+            if len(ending) != 1:
+                raise self._missing(name, files, ending)
+            # Models leave the first folders of a path out. One file only can be meant, so it costs no turn to ask.
+            name = ending[0]
         data = await self.reads.read(name)
         if b"\0" in data[:8_192]:
             raise Refused(f"{name} is binary.", code="file_binary", hint="Open a text file.")
@@ -99,8 +104,8 @@ class Explorer:
                 code="beyond_the_file",
                 hint=f"Open {name}:{max(1, len(lines) - 80)}-{len(lines)} for its end.",
             )
-        wanted = max(first, min(len(lines), last or len(lines)))
-        return outline.numbered(name, lines, first, min(wanted, first + AT_ONCE - 1), wanted)
+        until = max(first, min(len(lines), last or len(lines)))
+        return outline.numbered(name, lines, first, min(until, first + AT_ONCE - 1), until)
 
     async def search(self, query: str, where: str = "", how: str = "words") -> str:
         """Search the tree; the answer is passages or lines with their numbers, best first.
@@ -114,7 +119,7 @@ class Explorer:
             Refused: ``search_invalid`` for an expression that RE2 does not know, ``file_not_found``.
         """
         files = await self._paths()
-        within = _within(files, _plain(where) if where else "")
+        within = files_at(files, _plain(where) if where else "")
         if not within:
             raise self._missing(where, files)
         if not query.strip():
@@ -127,6 +132,7 @@ class Explorer:
         if how == "name":
             return await asyncio.to_thread(self._name, query.strip(), texts)
         try:
+            # The answer is lines, so ``^`` and ``$`` are theirs.
             pattern = linear(f"(?m){query}")
         except ValueError as error:
             raise Refused(
@@ -148,9 +154,10 @@ class Explorer:
     async def _read(self, paths: Sequence[str]) -> list[Text]:
         """The texts among these paths, each read once for the tree."""
         if self._texts is None:
-            wanted = select_files(await self._paths(), limit=MAX_FILES)
+            searched = select_files(await self._paths(), limit=MAX_FILES)
             reading = BoundedReader(reads=self.reads, clock=self.clock)
-            self._texts = dict(await reading.texts(wanted, until=self.clock() + _READ_S))
+            self._texts = dict(await reading.texts(searched, until=self.clock() + _READ_S))
+        # Vendored and generated files are searched where somebody names their folder.
         if missing := [path for path in paths[:_OUTLINED] if path not in self._texts and path not in self._unread]:
             reading = BoundedReader(reads=self.reads, clock=self.clock)
             self._texts |= dict(await reading.texts(missing, until=self.clock() + _READ_S))
@@ -168,13 +175,6 @@ class Explorer:
     def _definitions(self, path: str, data: bytes) -> tuple[Definition, ...]:
         return self.cache.index(path, data).symbols.definitions if is_text(data) else ()
 
-    def _meant(self, name: str, files: Sequence[str]) -> str:
-        """The one file whose path ends like this."""
-        ending = [path for path in files if path.endswith(f"/{name}")]
-        if len(ending) == 1:
-            return ending[0]
-        raise self._missing(name, files, ending)
-
     def _missing(self, name: str, files: Sequence[str], near: Sequence[str] = ()) -> Refused:
         base = name.rstrip("/").rsplit("/", 1)[-1]
         named: dict[str, list[str]] = {}
@@ -191,22 +191,22 @@ class Explorer:
 
     async def _words(self, query: str, within: Sequence[str]) -> str:
         texts = dict(await self._read(within))
-        chosen = await asyncio.to_thread(self._telling, query, texts)
-        finder = Finder(_Held(chosen), cache=self.cache, clock=self.clock)
+
+        def most_relevant() -> dict[str, bytes]:
+            named = [path for path in mentions(query, (), tuple(texts)).files if path in texts]
+            best = self.index.best(query_terms(query), texts, keep=RANKED)
+            return {path: texts[path] for path in dict.fromkeys([*named, *best])}
+
+        chosen = await asyncio.to_thread(most_relevant)
+        finder = Finder(_LoadedTexts(chosen), cache=self.cache, clock=self.clock)
         passages = await finder.find(query, budget_tokens=SEARCHED_TOKENS)
         if not passages:
             return f"Nothing in {len(texts)} files is about {query[:200]!r}. Try other words, or regex: and a pattern."
-        parts = [
-            "\n".join([f"{p.path}:{p.start_line}-{p.end_line}  ({p.why})", *_rows(p.text.split("\n"), p.start_line)])
-            for p in passages
-        ]
+        parts: list[str] = []
+        for p in passages:
+            rows = (f"{number:>6} {line[: 2 * _LINE]}" for number, line in enumerate(p.text.split("\n"), p.start_line))
+            parts.append("\n".join([f"{p.path}:{p.start_line}-{p.end_line}  ({p.why})", *rows]))
         return _cut("\n\n".join(parts))
-
-    def _telling(self, query: str, texts: Mapping[str, bytes]) -> dict[str, bytes]:
-        """The files that say most about a question, and those that it names."""
-        named = [path for path in mentions(query, (), tuple(texts)).files if path in texts]
-        best = self.index.best(query_terms(query), texts, keep=RANKED)
-        return {path: texts[path] for path in dict.fromkeys([*named, *best])}
 
     def _name(self, name: str, texts: Sequence[Text]) -> str:
         """Where a name is defined, then where it is used."""
@@ -217,12 +217,15 @@ class Explorer:
             word, definition = linear(rf"\b{escaped}\b"), linear(_DEFINITION.replace("NAME", escaped))
         except ValueError:
             return f"{name[:200]!r} is no name that could be defined."
+        # Of ``Stock.reserve`` the files that also say ``Stock`` are meant; where none does, any ``reserve`` will do.
         owner = name.rpartition(".")[0].rsplit(".", 1)[-1].encode(errors="replace")
         if own := [(path, data) for path, data in holding if owner and owner in data]:
             holding = own
         where = list[str]()
         for path, data in _ordered(holding):
-            where += [f"{path}:{_row_at(data, at)}" for at in definition.lines(data, PER_FILE)]
+            for at in definition.lines(data, PER_FILE):
+                number = data.count(b"\n", 0, at) + 1
+                where.append(f"{path}:{number}: {_line_at(data, at)}")
             if len(where) >= BEST:
                 break
         uses = self._matches(name, word, holding, leaving=frozenset(row.split(": ", 1)[0] for row in where))
@@ -235,9 +238,11 @@ class Explorer:
         """The lines that match: how many, and the best of them."""
         counts: Counter[str] = Counter()
         shown: dict[str, list[str]] = {}
+        # Time of this thread alone: on a busy machine a search must not find less than on an idle one.
         ends = time.thread_time() + _SEARCH_S
         complete = True
         for path, data in _ordered(texts):
+            # Bounded by matches and by time: a pattern may match every line of a large tree.
             if counts.total() >= COUNTED or time.thread_time() > ends:
                 complete = False
                 break
@@ -248,9 +253,7 @@ class Explorer:
                     continue
                 number, before = number + data.count(b"\n", before, at), at
                 if f"{path}:{number}" not in leaving:
-                    end = data.find(b"\n", at)
-                    line = data[at : end if end >= 0 else len(data)][: 4 * _LINE].decode(errors="replace")
-                    shown[path].append(f"{path}:{number}: {line.strip()[:_LINE]}")
+                    shown[path].append(f"{path}:{number}: {_line_at(data, at)}")
         if not counts:
             return f"Nothing matches {query[:200]!r} in {len(texts)} files."
         rows = [row for lines in shown.values() for row in lines][:BEST]
@@ -266,7 +269,7 @@ class Explorer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _LoadedTexts:
     """Texts that were read already, as ``Reads``."""
 
     texts: Mapping[str, bytes]
@@ -288,8 +291,8 @@ def _plain(path: str) -> str:
     return path.rstrip("/").removesuffix("/.") if path not in {".", ""} else ""
 
 
-def _within(files: Sequence[str], where: str) -> tuple[str, ...]:
-    """Files at a path, below it, or that a glob fits."""
+def files_at(files: Sequence[str], where: str) -> tuple[str, ...]:
+    """Files at a path, below it, or that a glob matches; all where it is empty."""
     if not where:
         return tuple(files)
     folder = where.removesuffix("/**").removesuffix("/*")
@@ -305,16 +308,11 @@ def _ordered(texts: Sequence[Text]) -> list[Text]:
     return sorted(texts, key=lambda text: (is_test(text[0]), not is_code(text[0]), text[0]))
 
 
-def _row_at(data: bytes, at: int) -> str:
-    """The number of the line that begins at a place, and its text."""
+def _line_at(data: bytes, at: int) -> str:
+    """The text of the line that begins at a place, without its indentation."""
     end = data.find(b"\n", at)
     line = data[at : end if end >= 0 else len(data)][: 4 * _LINE].decode(errors="replace")
-    number = data.count(b"\n", 0, at) + 1
-    return f"{number}: {line.strip()[:_LINE]}"
-
-
-def _rows(lines: Sequence[str], first: int) -> list[str]:
-    return [f"{number:>6} {line[: 2 * _LINE]}" for number, line in enumerate(lines, first)]
+    return line.strip()[:_LINE]
 
 
 def _cut(text: str) -> str:

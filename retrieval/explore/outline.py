@@ -14,8 +14,8 @@ _NAMES = 12
 """Definitions of one file that are named in the outline of its folder."""
 
 
-def numbered(path: str, lines: Sequence[str], first: int, last: int, wanted: int = 0, *, room: int = SHOWN) -> str:
-    """Lines ``first`` to ``last`` (from 1, inclusive) of those up to ``wanted``, numbered, as many as have room."""
+def numbered(path: str, lines: Sequence[str], first: int, last: int, until: int = 0, *, room: int = SHOWN) -> str:
+    """Lines ``first`` to ``last`` (from 1, inclusive) of those up to ``until``, numbered, as many as have room."""
     out: list[str] = []
     for number in range(first, last + 1):
         line = _short(lines[number - 1])
@@ -25,7 +25,7 @@ def numbered(path: str, lines: Sequence[str], first: int, last: int, wanted: int
         out.append(f"{number:>6} {line}")
     shown = first + len(out) - 1
     head = f"{path}, lines {first}-{shown} of {len(lines)}:"
-    more = f"\n… go on with {path}:{shown + 1}-{wanted}" if shown < wanted else ""
+    more = f"\n… go on with {path}:{shown + 1}-{until}" if shown < until else ""
     return "\n".join([head, *out]) + more
 
 
@@ -51,16 +51,15 @@ def of_folder(folder: str, files: Sequence[str], definitions: Mapping[str, Seque
         else:
             own.append(path)
     rows = [f"  {name}/ ({count} {'file' if count == 1 else 'files'})" for name, count in sorted(below.items())]
-    rows += [f"  {path[len(prefix) :]}{_named(definitions.get(path, ()))}" for path in sorted(own)]
+    for path in sorted(own):
+        defined = definitions.get(path, ())
+        # Methods say little where their class is named; a file that holds nothing else names them after all.
+        top = [each for each in defined if "." not in each.name] or list(defined)
+        names = ", ".join(f"{each.name}:{each.line}" for each in top[:_NAMES])
+        rows.append(f"  {path[len(prefix) :]}{f'  {names}' if names else ''}{', …' if len(top) > _NAMES else ''}")
     left = len(rows) - _ENTRIES
     head = f"{folder or 'The top of the repository'} has {len(files)} {'file' if len(files) == 1 else 'files'}:"
     return _bounded([head, *rows[:_ENTRIES], *([f"  … and {left} more: open a folder, or search"] if left > 0 else [])])
-
-
-def _named(definitions: Sequence[Definition]) -> str:
-    top = [each for each in definitions if "." not in each.name] or list(definitions)
-    names = ", ".join(f"{each.name}:{each.line}" for each in top[:_NAMES])
-    return f"  {names}{', …' if len(top) > _NAMES else ''}" if names else ""
 
 
 def _short(line: str) -> str:

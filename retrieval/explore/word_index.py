@@ -35,7 +35,18 @@ class WordIndex:
             for version, path in versions.items():
                 if version not in self._lengths:
                     self._add(version, texts[path])
-            return self._ranked(terms, versions, keep)
+            mean = sum(self._lengths[version] for version in versions) / len(versions) if versions else 1.0
+            scores: dict[str, float] = {}
+            for term, weight in terms.items():
+                # Rarity is counted among the texts at hand: the index holds those of other trees, too.
+                postings = self._postings.get(term, {})
+                files = {version: times for version, times in postings.items() if version in versions}
+                rarity = weight * math.log(1 + (len(versions) - len(files) + 0.5) / (len(files) + 0.5))
+                for version, times in files.items():
+                    norm = _SATURATION * (1 - _LENGTH + _LENGTH * self._lengths[version] / max(mean, 1.0))
+                    path = versions[version]
+                    scores[path] = scores.get(path, 0.0) + rarity * times / (times + norm)
+        return nsmallest(keep, scores, key=lambda path: (-scores[path], path))
 
     def _add(self, version: Version, data: bytes) -> None:
         counts = Counter(_WORD.findall(data))
@@ -48,15 +59,3 @@ class WordIndex:
             for term in terms:
                 files = self._postings.setdefault(term, {})
                 files[version] = files.get(version, 0) + times
-
-    def _ranked(self, terms: Mapping[str, float], versions: Mapping[Version, str], keep: int) -> list[str]:
-        mean = sum(self._lengths[version] for version in versions) / len(versions) if versions else 1.0
-        scores: dict[str, float] = {}
-        for term, weight in terms.items():
-            files = {version: times for version, times in self._postings.get(term, {}).items() if version in versions}
-            rarity = weight * math.log(1 + (len(versions) - len(files) + 0.5) / (len(files) + 0.5))
-            for version, times in files.items():
-                norm = _SATURATION * (1 - _LENGTH + _LENGTH * self._lengths[version] / max(mean, 1.0))
-                path = versions[version]
-                scores[path] = scores.get(path, 0.0) + rarity * times / (times + norm)
-        return nsmallest(keep, scores, key=lambda path: (-scores[path], path))

@@ -64,11 +64,11 @@ def _unquoted(node: Node) -> str:
     if not node.children:
         return text_of(node)
     whole, start, at = node.text or b"", node.start_byte, 0
-    made: list[str] = []
+    pieces: list[str] = []
     for child in node.children:
-        made += [whole[at : child.start_byte - start].decode(errors="replace"), _unquoted(child)]
+        pieces += [whole[at : child.start_byte - start].decode(errors="replace"), _unquoted(child)]
         at = child.end_byte - start
-    return "".join(made)
+    return "".join(pieces)
 
 
 def broken_words(text: str) -> bool:
@@ -78,8 +78,8 @@ def broken_words(text: str) -> bool:
 
 def backticked(text: str) -> Iterator[str | None]:
     """Find the commands between backticks in a text that is plain to the parser; None where one has no end."""
-    for found in _BACKTICKS.finditer(text):
-        yield unescaped(found[2]) if found[3] else None
+    for match in _BACKTICKS.finditer(text):
+        yield unescaped(match[2]) if match[3] else None
 
 
 def nested(node: Node) -> str | None:
@@ -112,6 +112,7 @@ def _between(node: Node) -> Iterator[str]:
         lost_dash = child.type == "heredoc_redirect" and _LOST_DASH.fullmatch(gap)
         if not lost_dash and _BLANK.fullmatch(gap) is None:
             yield "some of the text belongs to nothing"
+        # For bash the command has ended here; the parser, when it recovers, reads on.
         if node.type in _ONE_LINE and b"\n" in gap.replace(b"\\\n", b"") and not _long_test(node):
             yield "a command over two lines"
         if not gap and before is not None and touching(node, before, child):

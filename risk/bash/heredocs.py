@@ -21,6 +21,7 @@ def clear(node: Node) -> bool:
     lines = [line.lstrip(tabs) if tabs else line for line in text_of(body).split("\n")]
     last = lines.pop() if lines else ""
     ends = text_of(end) == word and not last.strip("\t" if tabs else "") and body.start_point.column == 0
+    # Before and after the last line: only the whole text has that.
     root = node
     while root.parent is not None:
         root = root.parent

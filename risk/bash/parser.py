@@ -141,7 +141,7 @@ class BashParser:
         return []
 
     def _children(self, node: Node, place: ScriptPlace) -> list[Invocation]:
-        return [made for child in node.children if child.is_named for made in self.visit(child, place)]
+        return [call for child in node.children if child.is_named for call in self.visit(child, place)]
 
     def _evaluating(self, node: Node) -> None:
         """``${x@P}`` and ``${!x}`` evaluate what a variable holds; ``${x:=y}`` sets it."""
@@ -170,9 +170,9 @@ class BashParser:
                 words += words_of(child, self.values)
         return self._found(Invocation(tuple(words), tuple(assigned), sources, sinks, place.within))
 
-    def _found(self, made: Invocation) -> Invocation:
-        self.script.invocations.append(made)
-        return made
+    def _found(self, call: Invocation) -> Invocation:
+        self.script.invocations.append(call)
+        return call
 
     def _pipeline(self, node: Node, place: ScriptPlace) -> list[Invocation]:
         before: list[Invocation] = []
@@ -194,14 +194,14 @@ class BashParser:
             if child != body:
                 source, sink = redirected(self, child, place)
                 sources, sinks = (*sources, *source), (*sinks, *sink)
-        made = (
+        calls = (
             self.visit(body, ScriptPlace(sources=sources, sinks=sinks, within=place.within)) if body is not None else []
         )
-        piped = ScriptPlace(sources=(Source(commands=tuple(made)), *sources), within=place.within)
+        piped = ScriptPlace(sources=(Source(commands=tuple(calls)), *sources), within=place.within)
         for child in node.children:
             if child.type == "heredoc_redirect":
-                made = after_heredoc(self, child, piped) or made
-        return made
+                calls = after_heredoc(self, child, piped) or calls
+        return calls
 
     def _assignment(self, node: Node, place: ScriptPlace) -> Assignment:
         name = next((text_of(c) for c in node.children if c.type in {"variable_name", "subscript"}), "")
@@ -214,14 +214,14 @@ class BashParser:
             word = Word(joined([w for c in value.children if c.is_named for w in words_of(c, self.values)]))
         else:
             word = one_word(value, self.values)
-        made = Assignment(name.split("[")[0], word, prefix=place.prefix, exported=place.exported)
-        self.script.assignments.append(made)
+        assignment = Assignment(name.split("[")[0], word, prefix=place.prefix, exported=place.exported)
+        self.script.assignments.append(assignment)
         self.script.tests.extend([Word(name)] if "[" in name else [])
-        return made
+        return assignment
 
     def _function(self, node: Node, place: ScriptPlace) -> None:
         named = node.child_by_field_name("name")
-        name = words_of(named, {})[0].text if named is not None else ""
+        name = one_word(named, {}).text if named is not None else ""
         self.script.functions.add(name)
         for child in node.children:
             if child != named:

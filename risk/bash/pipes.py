@@ -30,19 +30,20 @@ def printed_by(call: Invocation) -> str | None:
         while rest and re.fullmatch(r"-[neE]+", rest[0]):
             rest = rest[1:]
         return ansi(" ".join(rest)) if "\\" in " ".join(rest) else " ".join(rest)
+    # What printf makes may be the script of the shell behind the pipe.
     if name == "printf" and rest:
         # Good enough to see what will be run: what is left over of the arguments stands behind.
         left = rest[1:]
 
         def value(directive: re.Match[str]) -> str:
-            given = left.pop(0) if left else ""
-            return ansi(given) if directive[0].endswith("b") else given
+            argument = left.pop(0) if left else ""
+            return ansi(argument) if directive[0].endswith("b") else argument
 
         formatted = re.sub(r"%(?:[-+ #0]*\d*(?:\.\d+)?)[a-zA-Z]", value, ansi(rest[0]))
         return " ".join([formatted, *left])
     if name in _PLAIN:
-        found = [printed(each) for each in call.sources]
-        return next((text for text in found if text is not None), None)
+        texts = [printed(each) for each in call.sources]
+        return next((text for text in texts if text is not None), None)
     return None
 
 

@@ -32,6 +32,7 @@ def ansi(text: str) -> str:
             char.encode()
         except (ValueError, OverflowError, UnicodeEncodeError):
             return HOLE
+        # bash cuts the text off at a NUL, and our own marks must not come out of an escape.
         return char if code and not MARKS.match(char) else HOLE
 
     return _ANSI.sub(character, text)
@@ -39,15 +40,15 @@ def ansi(text: str) -> str:
 
 def bare(text: str) -> str:
     """Unquoted text: backslashes go, and what the shell will expand is marked."""
-    made: list[str] = []
+    marked: list[str] = []
     rest = iter(text)
     for c in rest:
         if c == "\\":
             escaped = next(rest, "")
-            made.append("" if escaped == "\n" else escaped)
+            marked.append("" if escaped == "\n" else escaped)
         else:
-            made.append({"{": OPEN, "}": CLOSE, ",": COMMA}.get(c, c + GLOB if c in "*?[" else c))
-    return "".join(made)
+            marked.append({"{": OPEN, "}": CLOSE, ",": COMMA}.get(c, c + GLOB if c in "*?[" else c))
+    return "".join(marked)
 
 
 def double_quoted(text: str) -> str:
@@ -57,16 +58,17 @@ def double_quoted(text: str) -> str:
 
 def braces(text: str) -> list[str]:
     """Expand marked ``{a,b}`` and ``{1..3}``, innermost first; too many of them become a hole."""
+    # Every pair multiplies: eight of two are 256 words.
     if text.count(OPEN) > _DEEPEST:
         return [text] if _BRACE.search(text) is None else [HOLE]
     pending, done = [text], list[str]()
     while pending:
         each = pending.pop()
-        if (found := _BRACE.search(each)) is None:
+        if (pair := _BRACE.search(each)) is None:
             done.append(each)
         else:
-            options = brace_options(found[1])
-            pending += (f"{each[: found.start()]}{option}{each[found.end() :]}" for option in reversed(options))
+            options = brace_options(pair[1])
+            pending += (f"{each[: pair.start()]}{option}{each[pair.end() :]}" for option in reversed(options))
         if len(pending) + len(done) > _MOST:
             return [HOLE]
     return done

@@ -51,6 +51,7 @@ def redirected(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Sou
                     outside += [source[at : child.start_byte - first], b" "]
                     at = child.end_byte - first
                 walk.plain("".join(piece.decode(errors="replace") for piece in (*outside, source[at:])))
+                # All that a backslash quotes in a here-document, besides a line break (bash manual, 3.6.6).
                 for escaped in ("\\$", "\\`", "\\\\"):
                     text = text.replace(escaped, escaped[1])
             sinks = tuple(
@@ -71,7 +72,7 @@ def redirected(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Sou
 
 def after_heredoc(walk: Visitor, node: Node, place: ScriptPlace) -> list[Invocation]:
     """Visit what stands on the line of ``<<EOF`` after it: more commands and pipes."""
-    return [made for child in node.children if child.type not in _PLAIN for made in walk.visit(child, place)]
+    return [call for child in node.children if child.type not in _PLAIN for call in walk.visit(child, place)]
 
 
 def _file(walk: Visitor, node: Node, place: ScriptPlace) -> tuple[tuple[Source, ...], tuple[Word, ...]]:

@@ -21,7 +21,7 @@ _LITERAL: Final = frozenset(
         "heredoc_start",
     )
 )
-_FIXED: Final = {"HOME": "~", "PWD": ".", "OLDPWD": "..", "TMPDIR": "/tmp", "UID": "1000"}  # noqa: S108
+FIXED: Final = {"HOME": "~", "PWD": ".", "OLDPWD": "..", "TMPDIR": "/tmp", "UID": "1000"}  # noqa: S108
 _SIMPLE, _BRACED = 2, 3
 """How many nodes ``$x`` and ``${x}`` have; more of them do more."""
 
@@ -64,19 +64,22 @@ def words_of(node: Node, values: Values) -> list[Word]:
     """Return the words that one word of the script becomes: usually one."""
     parts = list(_parts(node, values, quoted=False))
     marked = "".join(text for text, _ in parts)
-    word = Word("", variable=any(found for _, found in parts), stream=node.type == "process_substitution")
+    word = Word("", variable=any(expands for _, expands in parts), stream=node.type == "process_substitution")
     if MARKS.search(marked) is None:
         return [replace(word, text=marked)]
     texts = [piece for text in braces(marked) for piece in text.split(BREAK)]
     if len(texts) > 1:
-        texts = [text for text in texts if text] or [""]
+        # Nothing at all where a variable without quotes is empty: in ``$x rm`` the program is ``rm``.
+        texts = [text for text in texts if text]
     return [replace(word, text=unmarked(text), glob=GLOB in text) for text in texts]
 
 
 def one_word(node: Node, values: Values) -> Word:
     """Return the word where the shell does not split, as in assignments and here-strings."""
-    made = words_of(node, values)
-    return made[0] if len(made) == 1 else replace(made[0], text=joined(made))
+    words = words_of(node, values)
+    if not words:
+        return Word("", variable=True)
+    return words[0] if len(words) == 1 else replace(words[0], text=joined(words))
 
 
 def joined(words: Iterator[Word] | tuple[Word, ...] | list[Word]) -> str:
@@ -130,6 +133,7 @@ def _rest(node: Node, values: Values, *, quoted: bool) -> Iterator[tuple[str, bo
 def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:
     named = [child for child in node.children if child.is_named]
     most = _SIMPLE if node.type == "simple_expansion" else _BRACED
+    # Anything more (``${x#a}``, ``${x:-b}``) changes the value in ways that are not followed here.
     if len(named) == 1 and named[0].type == "variable_name" and len(node.children) <= most:
         # The marked text of `$name`, and whether it may hold anything but a loop's words.
         name = text_of(named[0])
@@ -137,10 +141,10 @@ def _expansion(node: Node, values: Values, *, quoted: bool) -> tuple[str, bool]:
         if value is not None and len(value.words) == 1:
             word = value.words[0]
             text = word.text + (GLOB if word.glob and not quoted else "")
-            return (text if quoted else re.sub(r"\s+", BREAK, text)), not value.loop
+            return (text if quoted else re.sub(r"\s+", BREAK, text) or BREAK), not value.loop
         if value is not None:
             return HOLE, True
         if name == "IFS":
             return (" " if quoted else BREAK), False
-        return (_FIXED[name], False) if name in _FIXED else (HOLE, True)
+        return (FIXED[name], False) if name in FIXED else (HOLE, True)
     return HOLE, True

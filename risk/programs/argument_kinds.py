@@ -52,6 +52,7 @@ def replaced(rater: Rater, word: Word, _call: Invocation, _language: str) -> Ite
 
 
 def mode(_rater: Rater, word: Word, _call: Invocation, _language: str) -> Iterator[Signal]:
+    # Taking the bit away harms nobody.
     if _SETUID.fullmatch(word.text) and not re.fullmatch(r"[ugoa]*-.*", word.text):
         yield Signal("escape", f"mode {word.text}", "shell.setuid", "lets others run it with its owner's rights")
 
@@ -162,10 +163,12 @@ def search_pattern(rater: Rater, word: Word, _call: Invocation, _language: str) 
     wild = re.search(r"[*?\[]", word.text) and not re.fullmatch(r"\*+(\.[\w*?]+)?", word.text)
     pattern = glob_expression(word.text) if wild else None
     for rule in rater.rules.by_kind.get("read", ()):
-        found = rule.expression.search(word.text) is not None
-        if not found and pattern is not None and rule.effect != "look":
-            found = any(pattern.fullmatch(name) for name in map(posixpath.basename, rule.match) if name[:6] != "config")
-        if found:
+        matches = rule.expression.search(word.text) is not None
+        if not matches and pattern is not None and rule.effect != "look":
+            matches = any(
+                pattern.fullmatch(name) for name in map(posixpath.basename, rule.match) if name[:6] != "config"
+            )
+        if matches:
             yield Signal("look", shown(word.text), rule.rule, "looks for secrets")
 
 

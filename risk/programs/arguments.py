@@ -124,6 +124,7 @@ class _Reader:
             kind = kind_of(kinds, n, len(self.plain))
             if not kind:
                 self.found.append(NotedEffect(self.grammar.otherwise, f"{self.name} {_told(word)}"))
+            # What the grammar has no place for is read at least.
             kind = "read" if not kind or (kind in _CHANGES and self.seen & self.grammar.dry) else kind
             self.found.append(Part(kind, word, (), self.grammar))
 
@@ -143,17 +144,18 @@ class _Reader:
         name = f"-{name.lstrip('-')}" if self.grammar.single else name
         options = self.grammar.options
         exact = options.get(name)
+        # getopt_long takes any beginning of a name; where several begin so, each is read as if it were meant.
         near = [] if exact else [n for n in options if n.startswith(name) and len(n) > len(name) > 2]  # noqa: PLR2004
-        found = [exact] if exact else [options[n] for n in near]
+        meant = [exact] if exact else [options[n] for n in near]
         self.seen |= {name, *near}
         if HOLE in name:
             self.found.append(NotedEffect("computed", f"{self.name} with options from a variable"))
-        if not found and not self.grammar.lenient:
+        if not meant and not self.grammar.lenient:
             self._strange(word)
-        if not found and value is not None:
+        if not meant and value is not None:
             self.found.append(Part("read", replace(word, text=value), (), self.grammar))
         before = self.at
-        for option in found:
+        for option in meant:
             self.at = before
             self._value(option, word, value, name)
 
@@ -162,6 +164,7 @@ class _Reader:
         for n, letter in enumerate(letters):
             self.seen.add(f"-{letter}")
             option = self.grammar.options.get(f"{word.text[0]}{letter}")
+            # ``head -5``: the number is the option.
             if option is None and letter.isdigit():
                 option = self.grammar.options.get("-#")
             if option is None and not self.grammar.lenient:

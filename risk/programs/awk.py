@@ -25,20 +25,21 @@ _SIGNS = (
 
 def awk(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``awk program files``."""
-    found = read_arguments(grammar, call.words[1:], name)
-    parts = [each for each in found if isinstance(each, Part)]
+    arguments = read_arguments(grammar, call.words[1:], name)
+    parts = [each for each in arguments if isinstance(each, Part)]
     programs = [part.word for part in parts if part.kind == "program"]
     plain = [part.word for part in parts if part.kind == "operand"]
     if not programs and not any(part.kind == "file" for part in parts):
         programs, plain = plain[:1], plain[1:]
-    yield from (Signal(each.effect, shown(each.what)) for each in found if isinstance(each, NotedEffect))
+    yield from (Signal(each.effect, shown(each.what)) for each in arguments if isinstance(each, NotedEffect))
     for word in (*plain, *(part.word for part in parts if part.kind == "file")):
         yield from rater.paths.signs(word, "read")
     for program in programs:
-        yield from _program(rater, program.text)
+        yield from program_signs(rater, program.text)
 
 
-def _program(rater: Rater, text: str) -> Iterator[Signal]:
+def program_signs(rater: Rater, text: str) -> Iterator[Signal]:
+    """Say what a program of awk starts, reads by its own choice, and writes."""
     if HOLE in text:
         yield Signal("computed", "a program of awk with a variable in it")
     for quoted in _STARTED.findall(text):
@@ -48,9 +49,9 @@ def _program(rater: Rater, text: str) -> Iterator[Signal]:
     while at < len(text):
         string = _STRING.match(text, at)
         regex = _REGEX.match(text, at) if text[at] == "/" and _BEFORE_REGEX.search(bare[-40:]) else None
-        found = string or regex
-        bare += ' "" ' if found else text[at]
-        at = found.end() if found else at + 1
+        literal = string or regex
+        bare += ' "" ' if literal else text[at]
+        at = literal.end() if literal else at + 1
     yield from (sign for pattern, sign in _SIGNS if pattern.search(bare))
     if re.search(r"\bsystem\s*\(", text) and "system" not in bare:
         yield Signal("computed", "awk speaks of system")

@@ -46,6 +46,7 @@ def code_signs(rules: Rules, language: str, text: str) -> Iterator[Signal]:
 def python_signs(text: str) -> Iterator[Signal]:
     """Say what a piece of Python imports and calls; what does not parse is never low."""
     try:
+        # A number parses wherever a value may stand.
         tree = ast.parse(text.replace(HOLE, "0"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield Signal(

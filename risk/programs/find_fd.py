@@ -50,6 +50,7 @@ def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invoca
     targets = [below for root in roots for below in found_paths(root, words)]
     while words:
         test = words.pop(0)
+        # The program finds settings there that the change itself may have written.
         if test.text in {"-execdir", "-okdir"}:
             yield Signal("run", f"find {test.text}", "shell.other_repository", "starts programs in other folders")
         if test.text in _RUNS:
@@ -58,15 +59,15 @@ def _expression(rater: Rater, words: list[Word], roots: list[Word], call: Invoca
             yield Signal("write", "find -delete")
             yield from (sign for target in targets for sign in rater.paths.signs(target, "delete"))
         elif test.text in _WRITES | _NAMES | _PERMISSIONS | _VALUED:
-            given = words.pop(0) if words else Word(HOLE)
+            value = words.pop(0) if words else Word(HOLE)
             if test.text == "-fprintf" and words:
                 words.pop(0)
-            yield from _given(rater, test.text, given, call)
+            yield from valued_test(rater, test.text, value, call)
         elif test.text not in _PLAIN and not re.fullmatch(r"-newer[aBcmt]{2}|-O\d", test.text):
             yield Signal("unknown" if test.known else "computed", f"find {shown(test.text.replace(HOLE, '…'))}")
 
 
-def _given(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[Signal]:
+def valued_test(rater: Rater, test: str, value: Word, call: Invocation) -> Iterator[Signal]:
     """Rate the value of a test or an action."""
     if test in _WRITES:
         yield Signal("write", f"find {test}")
@@ -103,15 +104,15 @@ def _executed(rater: Rater, words: list[Word], targets: list[Word], call: Invoca
 
 def found_paths(root: Word, words: list[Word]) -> Iterator[Word]:
     """The paths that stand for everything found: by name where a test wants one, else the root itself."""
-    wanted = [
+    names_tested = [
         words[n + 1].text
         for n, word in enumerate(words[:-1])
         if word.text in _FILE_NAMES and words[max(n - 1, 0)].text not in {"!", "-not"}
     ]
     start = root.text.rstrip("/") if root.text.strip("/") else ""
     loose = lets_others_through([word.text for word in words])
-    if wanted and not loose:
-        globs = ((name, bool(re.search(r"[*?\[]", name))) for name in wanted[:4])
+    if names_tested and not loose:
+        globs = ((name, bool(re.search(r"[*?\[]", name))) for name in names_tested[:4])
         yield from (Word(f"{start}/{name}", glob=glob, variable=root.variable) for name, glob in globs)
         return
     inside = not root.text.startswith(("/", "~", "..", HOLE)) or root.text.startswith(("/tmp/", "/work/"))  # noqa: S108
@@ -137,15 +138,15 @@ def lets_others_through(words: list[str]) -> bool:
 
 def fd(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """The command after ``-x`` gets every name that was found."""
-    found = read_arguments(grammar, call.words[1:], name)
-    roots = [p.word for p in found if not isinstance(p, NotedEffect) and p.kind == "list"] or [Word("./selected")]
-    for each in found:
+    arguments = read_arguments(grammar, call.words[1:], name)
+    roots = [p.word for p in arguments if not isinstance(p, NotedEffect) and p.kind == "list"] or [Word("./selected")]
+    for each in arguments:
         if isinstance(each, NotedEffect):
             yield Signal(each.effect, shown(each.what))
         elif each.kind == "argv":
             words = (each.word, *each.rest)
-            given = words if any("{" in w.text for w in words) else (*words, *roots)
-            made = tuple(Word(w.text.replace("{}", roots[0].text), w.glob, w.variable) for w in given)
-            yield from rater.started(made, call)
+            template = words if any("{" in w.text for w in words) else (*words, *roots)
+            command = tuple(Word(w.text.replace("{}", roots[0].text), w.glob, w.variable) for w in template)
+            yield from rater.started(command, call)
         else:
             yield from rater.part(each.kind, each.word, call)

@@ -27,6 +27,12 @@ _DEEPEST: Final = 12
 _MOST_WORDS: Final = 10_000
 """Looked at for one command, however often it is the same word: programs that start each other in more than one way
 (``xargs xargs xargs …``) double the ways with every one."""
+_MOST_PARSED: Final = 8 * 10_000**2
+"""Squares of the lengths of all scripts that are parsed for one command: two of 20,000 characters, eight of 10,000.
+
+Where a script has no end (``<><><>``, ``a=(a=(``), every step of tree-sitter's error recovery walks all that is open,
+so that its time grows with the square: 6 ms for 1,000 characters, 2 s for 20,000. Nothing tells that beforehand.
+"""
 
 
 @dataclass(slots=True)
@@ -34,6 +40,12 @@ class Effort:
     """What reading one command may still cost, its scripts within scripts included."""
 
     left: int = _MOST_WORDS
+    squares: int = _MOST_PARSED
+
+    def parsed(self, characters: int) -> bool:
+        """Take the parsing of a script of this length; False when there is too little left."""
+        self.squares -= characters**2
+        return self.squares >= 0
 
     def spent(self, words: int) -> bool:
         """Take so many words; False when there are none left."""
@@ -64,6 +76,7 @@ class InvocationRater:
             yield from self.touched(call.words)
             yield from embedded(self, call)
             return
+        # Its value stands in the script, and still nobody sees at a glance what runs.
         if name.variable:
             yield Signal("computed", f"the program is {shown(name.text)}", "shell.computed_program")
         if not name.text.isascii():
@@ -83,6 +96,7 @@ class InvocationRater:
             yield Signal("run" if inside else "unknown", shown(path), "shell.path")
             yield from deploys(path)
         sinks = "".join(f" > {word.text}" for word in call.sinks)
+        # Rules see the line by the program's plain name: ``/usr/bin/rm`` is ``rm`` to them.
         line = f"{name} {joined(call.words[1:])}{sinks}".replace(HOLE, "…")
         for rule in self.rules.of("command", line):
             yield Signal(rule.effect, shown(line), rule.rule, rule.message)

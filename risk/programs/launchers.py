@@ -24,46 +24,48 @@ _FEW: Final = 8
 def xargs(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``… | xargs cmd``: the command gets words from a pipe."""
     marks = [""]
-    for found in read_arguments(grammar, call.words[1:], name):
-        if isinstance(found, NotedEffect):
-            yield Signal(found.effect, shown(found.what))
-        elif found.kind == "placeholder":
-            marks.append(found.word.text or "{}")
-        elif found.kind == "argv":
-            words = (found.word, *found.rest)
+    for argument in read_arguments(grammar, call.words[1:], name):
+        if isinstance(argument, NotedEffect):
+            yield Signal(argument.effect, shown(argument.what))
+        elif argument.kind == "placeholder":
+            marks.append(argument.word.text or "{}")
+        elif argument.kind == "argv":
+            words = (argument.word, *argument.rest)
             mark = marks[-1]
-            given = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
+            piped = [word for source in call.sources for word in listed(source)] or [Word(HOLE, variable=True)]
             inner = Invocation((), (), (), call.sinks, call.within)
             if mark and any(mark in word.text for word in words):
-                for each in given[:_FEW]:
-                    made = tuple(
+                # A few stand for all: each is one more reading of the whole command.
+                for each in piped[:_FEW]:
+                    command = tuple(
                         Word(w.text.replace(mark, each.text), w.glob or each.glob, w.variable) if mark in w.text else w
                         for w in words
                     )
-                    yield from rater.started(made, inner)
+                    yield from rater.started(command, inner)
             else:
+                # Both ways: GNU xargs runs the command once even when nothing comes in.
                 yield from rater.started(words, inner)
-                yield from rater.started((*words, *given), inner)
+                yield from rater.started((*words, *piped), inner)
         else:
-            yield from rater.part(found.kind, found.word, call)
+            yield from rater.part(argument.kind, argument.word, call)
 
 
 def tool(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``npx tool``: a tool of the project when it is a known one, else something that is downloaded."""
     known = False
     fetched: list[Signal] = []
-    for found in read_arguments(grammar, call.words[1:], name):
-        if isinstance(found, Part) and found.kind == "argv":
-            started = rater.grammar(found.word.text)
+    for argument in read_arguments(grammar, call.words[1:], name):
+        if isinstance(argument, Part) and argument.kind == "argv":
+            started = rater.grammar(argument.word.text)
             known = started is not None and started.effect in {"run", "write"}
-            yield Signal("run", f"{name} {shown(found.word.text)}")
-            yield from rater.started((found.word, *found.rest), call)
-        elif isinstance(found, Part):
-            yield from rater.part(found.kind, found.word, call)
-        elif found.what == name:
-            fetched.append(Signal(found.effect, f"{name} downloads what is not there"))
+            yield Signal("run", f"{name} {shown(argument.word.text)}")
+            yield from rater.started((argument.word, *argument.rest), call)
+        elif isinstance(argument, Part):
+            yield from rater.part(argument.kind, argument.word, call)
+        elif argument.what == name:
+            fetched.append(Signal(argument.effect, f"{name} downloads what is not there"))
         else:
-            yield Signal(found.effect, shown(found.what))
+            yield Signal(argument.effect, shown(argument.what))
     if not known:
         yield from fetched
 
@@ -81,6 +83,7 @@ def embedded(rater: Rater, call: Invocation) -> Iterator[Signal]:
     for n, word in enumerate(words):
         text = word.text.strip(" !:;|&")
         yield from deploys(word.text) if "/" in word.text and " " not in word.text else ()
+        # A launcher that is not known starts its arguments from one of them on, and only it knows which.
         if word.known and startable(rater, word):
             yield from _worse(rater.started(words[n:], call))
         elif text and " " in text and rater.grammar(text.split()[0].rsplit("/", 1)[-1]):
@@ -106,9 +109,9 @@ def _worse(signs: Iterator[Signal]) -> Iterator[Signal]:
 def in_one_line(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``watch words``: options first, then words that become one script."""
     rest: tuple[Word, ...] = ()
-    for found in read_arguments(grammar, call.words[1:], name):
-        if isinstance(found, NotedEffect):
-            yield Signal(found.effect if found.effect != "unknown" else "read", shown(found.what))
+    for argument in read_arguments(grammar, call.words[1:], name):
+        if isinstance(argument, NotedEffect):
+            yield Signal(argument.effect if argument.effect != "unknown" else "read", shown(argument.what))
     words = call.words[1:]
     starts = next((n for n, w in enumerate(words) if not w.text.startswith("-") and not w.text.isdigit()), len(words))
     rest = tuple(words[starts:])
@@ -121,27 +124,29 @@ _SHELL_VALUES = ("-o", "+o", "-O", "+O", "--rcfile", "--init-file")
 
 def reading(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """By the grammar alone."""
-    for found in read_arguments(grammar, call.words[1:], name):
-        if isinstance(found, NotedEffect):
-            yield Signal(found.effect, shown(found.what))
-        elif found.kind == "argv":
-            yield from rater.started((found.word, *found.rest), call)
-        elif found.kind == "command":
-            words = (found.word, *found.rest)
+    for argument in read_arguments(grammar, call.words[1:], name):
+        if isinstance(argument, NotedEffect):
+            yield Signal(argument.effect, shown(argument.what))
+        elif argument.kind == "argv":
+            yield from rater.started((argument.word, *argument.rest), call)
+        elif argument.kind == "command":
+            words = (argument.word, *argument.rest)
             inner = Invocation(words, (), call.sources, call.sinks, call.within)
-            yield from rater.judged(found.grammar, f"{name} {found.word.text}", inner)
-        elif found.kind == "perhaps":
-            yield from embedded(rater, Invocation((found.word, *found.rest), (), call.sources, call.sinks, call.within))
-        elif found.kind == "module":
-            yield from _module(rater, found, call)
-        elif found.kind == "joined":
-            yield from rater.script(joined((found.word, *found.rest)), call.sources)
+            yield from rater.judged(argument.grammar, f"{name} {argument.word.text}", inner)
+        elif argument.kind == "perhaps":
+            yield from embedded(
+                rater, Invocation((argument.word, *argument.rest), (), call.sources, call.sinks, call.within)
+            )
+        elif argument.kind == "module":
+            yield from module_signs(rater, argument, call)
+        elif argument.kind == "joined":
+            yield from rater.script(joined((argument.word, *argument.rest)), call.sources)
         else:
-            yield from rater.part(found.kind, found.word, call, found.grammar.language)
-            yield from rater.touched(found.rest)
+            yield from rater.part(argument.kind, argument.word, call, argument.grammar.language)
+            yield from rater.touched(argument.rest)
 
 
-def _module(rater: Rater, part: Part, call: Invocation) -> Iterator[Signal]:
+def module_signs(rater: Rater, part: Part, call: Invocation) -> Iterator[Signal]:
     """``python -m name …`` is the program of that name, if there is one."""
     name = part.word.text
     known = next((each for each in (name, name.replace("_", "-"), name.split(".")[0]) if rater.grammar(each)), None)
@@ -154,22 +159,24 @@ def _module(rater: Rater, part: Part, call: Invocation) -> Iterator[Signal]:
 
 def env(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``env A=1 cmd``, ``sudo A=1 cmd``: variables first, then the command."""
-    for found in read_arguments(grammar, call.words[1:], name):
-        if isinstance(found, Part) and found.kind == "argv":
-            words = (found.word, *found.rest)
-            while words and (made := _NAMED.match(words[0].text)):
-                yield from variable(rater, made[1])
+    for argument in read_arguments(grammar, call.words[1:], name):
+        if isinstance(argument, Part) and argument.kind == "argv":
+            words = (argument.word, *argument.rest)
+            while words and (assignment := _NAMED.match(words[0].text)):
+                yield from variable(rater, assignment[1])
                 words = words[1:]
             if words and words[0].text != "-":
                 yield from rater.started(words, call)
             elif not words and name == "env":
                 yield Signal("dump", name)
-        elif isinstance(found, Part):
-            if found.kind == "cd" and (not found.word.known or normal(found.word.text) != "."):
-                yield Signal("run", f"{name} in {shown(found.word.text)}", "shell.other_repository", "starts elsewhere")
-            yield from rater.part(found.kind, found.word, call)
+        elif isinstance(argument, Part):
+            if argument.kind == "cd" and (not argument.word.known or normal(argument.word.text) != "."):
+                yield Signal(
+                    "run", f"{name} in {shown(argument.word.text)}", "shell.other_repository", "starts elsewhere"
+                )
+            yield from rater.part(argument.kind, argument.word, call)
         else:
-            yield Signal(found.effect, shown(found.what))
+            yield Signal(argument.effect, shown(argument.what))
 
 
 def variable(rater: Rater, name: str) -> Iterator[Signal]:
@@ -186,18 +193,20 @@ def shell(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
         text = words.pop(0).text
         inline = inline or (text.startswith("-") and not text.startswith("--") and "c" in text)
         if text in _SHELL_VALUES or (text[0] in "-+" and text[1:2] != "-" and text[-1:] in "oO"):
-            given = words.pop(0) if words else Word("")
-            yield from rater.part("script" if text.startswith("--") else "text", given, call)
+            value = words.pop(0) if words else Word("")
+            yield from rater.part("script" if text.startswith("--") else "text", value, call)
         if text in {"--version", "--help"} and not words:
             yield Signal("read", f"{name} {text}")
             return
     if words and words[0].text in {"-", "--"}:
         words.pop(0)
+    # bash's grammar says nothing about these.
     if name in {"pwsh", "powershell", "nu", "yash"} and not (words and not inline):
         yield Signal("hidden", f"{name} has a language of its own")
     if inline and words:
         yield from rater.script(words[0].text, call.sources)
         yield from rater.touched(tuple(words[1:]))
+    # ``sh -s words`` reads its script from standard input, whatever else stands there.
     elif words and not any("s" in w.text for w in call.words[1:] if re.fullmatch(r"-[a-z]*s[a-z]*", w.text)):
         yield Signal(grammar.effect, f"{name} {shown(words[0].text.replace(HOLE, '…'))}")
         yield from rater.part("script", words[0], call)
@@ -222,11 +231,11 @@ def stdin(rater: Rater, language: str, name: str, call: Invocation) -> Iterator[
 
 def interpreter(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``python file``, ``python -c code``, or code on standard input."""
-    found = read_arguments(grammar, call.words[1:], name)
-    kinds = {part.kind for part in found if isinstance(part, Part)}
+    arguments = read_arguments(grammar, call.words[1:], name)
+    kinds = {part.kind for part in arguments if isinstance(part, Part)}
     yield from reading(rater, grammar, name, call)
-    told = any(w.text in {"-v", "-V", "-h", "--version", "--help", "--test"} for w in call.words[1:])
-    if not kinds & {"code", "script", "module", "target"} and not told:
+    only_asks = any(w.text in {"-v", "-V", "-h", "--version", "--help", "--test"} for w in call.words[1:])
+    if not kinds & {"code", "script", "module", "target"} and not only_asks:
         yield from stdin(rater, grammar.language, name, call)
 
 

@@ -30,15 +30,16 @@ _HALVES: Final = 2
 
 def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``sed [-i] script files``."""
-    found = read_arguments(grammar, call.words[1:], name)
-    parts = [each for each in found if isinstance(each, Part)]
+    arguments = read_arguments(grammar, call.words[1:], name)
+    parts = [each for each in arguments if isinstance(each, Part)]
     programs = [part.word for part in parts if part.kind == "program"]
     plain = [part.word for part in parts if part.kind == "operand"]
     from_file = any(part.kind == "file" for part in parts)
+    # Without ``-e`` and ``-f`` the first word is the script (sed(1)).
     if not programs and not from_file:
         programs, plain = plain[:1], plain[1:]
-    changes = any(isinstance(each, NotedEffect) and each.effect == "write" for each in found)
-    yield from (Signal(each.effect, shown(each.what)) for each in found if isinstance(each, NotedEffect))
+    changes = any(isinstance(each, NotedEffect) and each.effect == "write" for each in arguments)
+    yield from (Signal(each.effect, shown(each.what)) for each in arguments if isinstance(each, NotedEffect))
     yield from (sign for part in parts if part.kind == "file" for sign in rater.part("read", part.word, call))
     for file in plain:
         yield from rater.paths.signs(file, "read")
@@ -51,7 +52,7 @@ def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
             lead = _LEAD.match(program.text, at)
             at = lead.end() if lead else at
             if program.text[at : at + 1] in {"s", "y"}:
-                end, signs = _substitution(rater, program.text[at + 1 :])
+                end, signs = substitution(rater, program.text[at + 1 :])
                 yield from signs
                 at = at + 1 + end if end else len(program.text)
             elif at < len(program.text):
@@ -61,25 +62,25 @@ def sed(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
 def _command(rater: Rater, text: str, at: int) -> Iterator[Signal]:
     """Read one command; the generator returns where the next one starts."""
     for pattern, action in _REST:
-        if found := pattern.match(text, at):
-            yield from _acting(rater, action, found[1].strip()) if action else ()
-            return found.end()
+        if match := pattern.match(text, at):
+            yield from _acting(rater, action, match[1].strip()) if action else ()
+            return match.end()
     yield Signal("unknown", f"the command {shown(text[at])} of sed")
     return len(text)
 
 
-def _acting(rater: Rater, action: str, given: str) -> Iterator[Signal]:
+def _acting(rater: Rater, action: str, argument: str) -> Iterator[Signal]:
     if action == "read":
-        yield from rater.paths.signs(Word(given), "read")
+        yield from rater.paths.signs(Word(argument), "read")
     elif action == "execute":
         yield Signal("hidden", "sed starts a program", "shell.sed_execute")
-        yield from rater.script(given)
-    elif given not in {"/dev/stdout", "/dev/stderr"}:
-        yield Signal("write", f"sed writes {shown(given)}")
-        yield from rater.paths.signs(Word(given), "write")
+        yield from rater.script(argument)
+    elif argument not in {"/dev/stdout", "/dev/stderr"}:
+        yield Signal("write", f"sed writes {shown(argument)}")
+        yield from rater.paths.signs(Word(argument), "write")
 
 
-def _substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
+def substitution(rater: Rater, rest: str) -> tuple[int, list[Signal]]:
     """``s/a/b/flags``: how much of it was read (0: all of it, or it makes no sense), and what it does."""
     at = end_of_halves(rest)
     if at == 0:

@@ -32,9 +32,9 @@ def tar(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
         and not set(clusters) & set("cxruA")
         and not longs & {"--extract", "--create", "--get", "--append", "--update", "--delete", "--concatenate"}
     )
-    made = replace(grammar, effect="read") if lists else grammar
+    as_used = replace(grammar, effect="read") if lists else grammar
     for sign in reading(
-        rater, made, name, Invocation((call.words[0], *words), (), call.sources, call.sinks, call.within)
+        rater, as_used, name, Invocation((call.words[0], *words), (), call.sources, call.sinks, call.within)
     ):
         if not (lists and sign.effect == "outside"):
             yield sign
@@ -63,16 +63,17 @@ def kill(_rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) ->
         if first == "-1" and not words:
             words = ["-1"]
             break
+    # A negative number is a process group, -1 everything, 0 one's own group, 1 the first process (kill(1)).
     bad = [word for word in words if re.fullmatch(r"-\d+|0|1", word)]
     yield Signal("system" if bad else grammar.effect, f"{name} {shown(' '.join(words).replace(HOLE, '…'))}")
 
 
 def http(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> Iterator[Signal]:
     """``curl``, ``wget``: asking this very machine is running code of the workspace, everything else is egress."""
-    found = read_arguments(grammar, call.words[1:], name)
-    urls = [f.word for f in found if isinstance(f, Part) and f.kind == "url"]
+    arguments = read_arguments(grammar, call.words[1:], name)
+    urls = [f.word for f in arguments if isinstance(f, Part) and f.kind == "url"]
     local = bool(urls) and all(_LOOPBACK.fullmatch(word.text) and word.known for word in urls)
-    for each in found:
+    for each in arguments:
         if isinstance(each, Part):
             yield from rater.part(each.kind, each.word, call)
         elif local and (each.what == name or each.effect == "upload"):

@@ -49,17 +49,18 @@ def git(rater: Rater, grammar: ProgramGrammar, name: str, call: Invocation) -> I
         yield from reading(rater, grammar, name, call)
     at = 0
     while at < len(words) and words[at].text.startswith("-"):
-        given = words[at + 1] if at + 1 < len(words) else Word("")
-        if words[at].text == "-C" and elsewhere(given):
+        value = words[at + 1] if at + 1 < len(words) else Word("")
+        if words[at].text == "-C" and elsewhere(value):
             yield Signal(
-                "run", f"git in {shown(given.text)}", "shell.other_repository", "obeys the settings of a folder"
+                "run", f"git in {shown(value.text)}", "shell.other_repository", "obeys the settings of a folder"
             )
         at += 2 if words[at].text in _VALUED else 1
     if any(base and normal(base) != "." for base in rater.paths.bases):
         yield Signal("run", "git in another folder", "shell.other_repository", "obeys the settings of a folder")
     command = words[at].text if at < len(words) else ""
-    told = words if command != "grep" else words[:at]
-    if any(_SIGNATURE.search(word.text) for word in told):
+    # What ``git grep`` looks for is a text and no format.
+    formats = words if command != "grep" else words[:at]
+    if any(_SIGNATURE.search(word.text) for word in formats):
         yield Signal(
             "run", f"git {shown(command)} checks signatures", "shell.signature", "starts what gpg.program names"
         )

@@ -36,6 +36,7 @@ _SHEBANG = re.compile(r"#!.*?\b(bash|sh|zsh|dash|ksh|python|node|perl|ruby|php|l
 
 def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
     """Rate what ``cat > x.sh <<EOF`` and ``echo … > x.py`` put into a file, when that would need a signature."""
+    # ``tee`` names its files as arguments.
     sinks = (*call.sinks, *(call.words[1:] if call.words and call.words[0].text == "tee" else ()))
     text = printed(Source(commands=(call,))) if sinks else None
     if not text:
@@ -47,8 +48,8 @@ def written_scripts(rater: Rater, call: Invocation) -> Iterator[Signal]:
         signs = rater.script(text) if language == "shell" else code_signs(rater.rules, language, text)
         bad = next((sign for sign in signs if rater.rules.effects[sign.effect].sealed in {"high", "critical"}), None)
         if bad is not None:
-            told = bad.message or rater.rules.effects[bad.effect].message
-            yield Signal("scripted", f"{shown(sink.text)}: {told} {bad.what}".strip(), "shell.writes_script")
+            message = bad.message or rater.rules.effects[bad.effect].message
+            yield Signal("scripted", f"{shown(sink.text)}: {message} {bad.what}".strip(), "shell.writes_script")
 
 
 def script_language(sink: Word, text: str) -> str | None:

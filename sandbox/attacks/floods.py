@@ -59,9 +59,9 @@ except OSError as error:
 """
     ran = await sandbox.run(["python3", "-c", script], timeout_s=120)
     must(ran.ok, ran)
-    told = {line.split()[0]: int(line.split()[1]) for line in ran.stdout.text().splitlines()}
-    must(told["/work/repo"] <= limits.work_mb and told["/tmp"] <= limits.tmp_mb and told["/dev/shm"] <= 64, told)  # noqa: PLR2004
-    must(told["files"] <= limits.inodes, told)
+    used = {line.split()[0]: int(line.split()[1]) for line in ran.stdout.text().splitlines()}
+    must(used["/work/repo"] <= limits.work_mb and used["/tmp"] <= limits.tmp_mb and used["/dev/shm"] <= 64, used)  # noqa: PLR2004
+    must(used["files"] <= limits.inodes, used)
     await _fine(sandbox)
 
 
@@ -112,9 +112,9 @@ except OSError:
 """
     ran = await sandbox.run(["python3", "-c", script], timeout_s=60)
     must(ran.ok, ran)
-    told = {line.split()[0]: int(line.split()[1]) for line in ran.stdout.text().splitlines()}
-    must(told["NOFILE"] == arena.spec.limits.files and told["CORE"] == 0, told)
-    must(told["FSIZE"] == arena.spec.limits.file_mb * _MB and told["opened"] <= told["NOFILE"], told)
+    figures = {line.split()[0]: int(line.split()[1]) for line in ran.stdout.text().splitlines()}
+    must(figures["NOFILE"] == arena.spec.limits.files and figures["CORE"] == 0, figures)
+    must(figures["FSIZE"] == arena.spec.limits.file_mb * _MB and figures["opened"] <= figures["NOFILE"], figures)
 
 
 async def stdout_flood_1gb(arena: Arena) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 HELD = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 """What a refused call says. Anything else means that it was looked at, or done."""
 _ARM = platform.machine() == "aarch64"
+# Numbers on x86-64 and on arm64: the C library has functions for few of these.
 _CALLS = {
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -87,10 +88,10 @@ def call(name: str, *args: object) -> str:
 def attempt(what: str, try_it: Callable[[], object]) -> str:
     """Try something; return what is wrong when it did not fail."""
     try:
-        found = try_it()
+        result = try_it()
     except (OSError, ValueError):
         return ""
-    return f"{what}: {found!r}"[:300]
+    return f"{what}: {result!r}"[:300]
 
 
 def written(path: str, data: str = "1") -> str:
@@ -117,7 +118,7 @@ def root_identity() -> list[str]:
 
 
 def setuid_or_suid_binary() -> list[str]:
-    found = []
+    programs = []
     for folder, names, files in os.walk("/"):
         names[:] = [n for n in names if f"{folder.rstrip('/')}/{n}" not in {"/proc", "/sys", "/dev"}]
         for name in files:
@@ -126,8 +127,8 @@ def setuid_or_suid_binary() -> list[str]:
             except OSError:
                 continue
             if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
-                found.append(f"{folder}/{name}")
-    return found
+                programs.append(f"{folder}/{name}")
+    return programs
 
 
 def mount_bind_remount() -> list[str]:
@@ -148,6 +149,7 @@ def mount_bind_remount() -> list[str]:
 def userns_unshare_clone_clone3() -> list[str]:
     wrong = [call("unshare", flag) for flag in _NAMESPACES.values()]
     for name, flag in _NAMESPACES.items():
+        # The bits of that flag are those of the exit signal in ``clone`` (clone(2)).
         if name != "time":
             wrong.append(call("clone", flag | 17, 0, 0, 0, 0))
     wrong.append(call("clone3", struct.pack("<11Q", 0x10000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0), 88))
@@ -247,7 +249,7 @@ def main() -> int:
     import probes_host  # noqa: PLC0415  it takes its tools from here
 
     probe = {**vars(probes_host), **globals()}[sys.argv[1]]
-    wrong = [found for found in probe() if found]
+    wrong = [problem for problem in probe() if problem]
     print("\n".join(wrong))
     return 1 if wrong else 0
 

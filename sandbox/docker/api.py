@@ -53,6 +53,7 @@ def version(api: docker.APIClient) -> dict[str, Any]:
 
 def profile() -> dict[str, Any]:
     """Read our seccomp profile."""
+    # Read each time: it is needed once a container, and a changed file holds from the next one on.
     return json.loads(SECCOMP.read_text(encoding="utf-8"))
 
 

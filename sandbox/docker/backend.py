@@ -16,7 +16,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from domain import SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.contract import Check, Spec
 from sandbox.docker import api as engine_api
 from sandbox.docker import errors
@@ -83,6 +83,7 @@ class Docker:
             seccomp=engine_api.profile() if self._filtered else None,
             labels={OWNER: self._owner, f"{LABEL}.run": run},
         )
+        # A name of ours: by it the container is removed even when the engine's answer never came.
         name = f"signoff-{secrets.token_hex(6)}"
         making = asyncio.create_task(self._call(spec, partial(engine_api.create, body, name)))
         try:
@@ -140,8 +141,9 @@ class Docker:
             attaching.add_done_callback(self._leaving.discard)
             raise
         wire = await over(raw)
+        # It goes in through standard input: arguments and variables of PID 1 could be read in the sandbox.
         key = secrets.token_bytes(32)
-        channel = Channel(wire, key)
+        channel = RunnerChannel(wire, key)
         try:
             await self._call(spec, partial(engine_api.start, container))
             text = sources().encode()
@@ -168,6 +170,7 @@ class Docker:
         self._sandboxes.pop(container, None)
         client = self._client
         if client is not None:
+            # A container whose orchestrator hung up ends and is removed by the engine itself.
             with contextlib.suppress(DockerException, requests.RequestException):
                 await asyncio.to_thread(client.remove_container, container, force=True)
 

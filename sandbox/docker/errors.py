@@ -58,8 +58,8 @@ def no_raw_socket() -> Refused:
 
 def by_engine(spec: Spec, error: APIError) -> SignoffError:
     """Translate what the engine answered."""
-    said = str(error.explanation or error)
-    low = said.lower()
+    explanation = str(error.explanation or error)
+    low = explanation.lower()
     if "executable file not found" in low or ("no such file or directory" in low and "python3" in low):
         return image_unsuitable(spec, "it has no python3")
     if "runtime" in low and ("unknown" in low or "not found" in low):
@@ -67,29 +67,29 @@ def by_engine(spec: Spec, error: APIError) -> SignoffError:
     if "no space left" in low:
         return Refused("The engine's disk is full.", code="disk_full", hint="Free some: docker system df; then go on.")
     if "oci runtime" in low and runtime_of(spec) != "runc":
-        return runtime_unsupported(spec, said[-300:])
-    return SandboxLost(f"The engine could not start a sandbox: {said[-500:]}", hint="See: signoff doctor.")
+        return runtime_unsupported(spec, explanation[-300:])
+    return SandboxLost(f"The engine could not start a sandbox: {explanation[-500:]}", hint="See: signoff doctor.")
 
 
 def unreachable(error: Exception) -> SignoffError:
     """Translate that nobody answered."""
-    told: BaseException | None = error
-    while told is not None:
-        if isinstance(told, PermissionError):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PermissionError):
             return Refused(
                 "You may not talk to Docker.",
                 code="docker_denied",
                 hint="Join its group: sudo usermod -aG docker $USER, then log in again.",
             )
-        if isinstance(told, FileNotFoundError | ConnectionRefusedError):
+        if isinstance(cause, FileNotFoundError | ConnectionRefusedError):
             return Refused("Docker does not answer.", code="docker_missing", hint=_START)
-        if isinstance(told, requests.Timeout):
+        if isinstance(cause, requests.Timeout):
             return SandboxLost("Docker takes too long to answer.", hint="Look at the engine's load and its log.")
         # requests and urllib3 carry the cause as an argument
-        told = (
-            told.__cause__
-            or told.__context__
-            or next((arg for arg in told.args if isinstance(arg, BaseException)), None)
+        cause = (
+            cause.__cause__
+            or cause.__context__
+            or next((arg for arg in cause.args if isinstance(arg, BaseException)), None)
         )
     if "permission denied" in str(error).lower():
         return Refused("You may not talk to Docker.", code="docker_denied", hint=_START)

@@ -21,6 +21,7 @@ def gaps(info: Mapping[str, Any]) -> tuple[str, ...]:
         info: the engine's answer to ``GET /info``.
     """
     missing = [] if "seccomp" in _options(info) else ["system calls are not filtered (no seccomp)"]
+    # Only a clear no counts: an engine that leaves a key out says nothing.
     missing += [f"{what} cannot be limited" for key, what in _LIMITS if info.get(key) is False]
     if any(info.get(key) is False for key in _CPU):
         missing.append("processor time cannot be limited")
@@ -31,7 +32,7 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
     """Say which isolation is in force, what is missing, and what could be better."""
     known = runtime_of(spec) in info.get("Runtimes", {})
     extra = [name for name in ("apparmor", "selinux", "rootless", "userns") if name in _options(info)]
-    told = ", ".join([runtime_of(spec), *extra])
+    in_force = ", ".join([runtime_of(spec), *extra])
     missing = gaps(info)
     old = str(info.get("CgroupVersion", "1")) == "1"
     own_root = runtime_of(spec) == "runc" and not ("rootless" in extra or "userns" in extra)
@@ -39,7 +40,7 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
         Check(
             name="isolation",
             ok=known,
-            detail=told if known else f"{runtime_of(spec)} is not among {sorted(info.get('Runtimes', {}))}",
+            detail=in_force if known else f"{runtime_of(spec)} is not among {sorted(info.get('Runtimes', {}))}",
             hint="Register the runtime with the engine, or set SIGNOFF_SANDBOX_RUNTIME=runc.",
         ),
         Check(
@@ -74,10 +75,10 @@ def isolation(spec: Spec, info: Mapping[str, Any]) -> tuple[Check, ...]:
 
 def patched(version: str) -> bool | None:
     """Tell whether a runc release has the fixes of November 2025; None when the version cannot be read."""
-    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
-    if found is None:
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    if match is None:
         return None
-    number = (int(found[1]), int(found[2]), int(found[3]))
+    number = (int(match[1]), int(match[2]), int(match[3]))
     return number >= (1, 4, 0) or any(number[:2] == fixed[:2] and number >= fixed for fixed in _PATCHED)
 
 
@@ -89,12 +90,12 @@ def runc_version(version: Mapping[str, Any]) -> str:
 
 def runc_check(version: Mapping[str, Any]) -> Check:
     """Look at the age of runc. Ours is advice: distributions mend old releases without a new number."""
-    told = runc_version(version)
+    release = runc_version(version)
     return Check(
         name="runc",
-        ok=patched(told) is True,
+        ok=patched(release) is True,
         needed=False,
-        detail=told or "version not told",
+        detail=release or "version not told",
         hint="Older than 1.2.8/1.3.3, which close CVE-2025-31133, -52565 and -52881; look whether your "
         "distribution has mended it. They need a hand in the image or in mounts, which no command has here.",
     )

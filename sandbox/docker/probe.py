@@ -67,8 +67,8 @@ async def found_wrong(sandbox: Sandbox, runtime: str = "runc") -> tuple[str, str
         ran = await sandbox.run(["sh", "-c", _SCRIPT, "probe", runtime], cwd="/", timeout_s=30.0)
     except Refused as refusal:
         return "runtime", refusal.message
-    said = ran.stdout.text().strip()
-    if ran.ok and said == "fine":
+    verdict = ran.stdout.text().strip()
+    if ran.ok and verdict == "fine":
         return None
-    kind, _, what = said.partition(" ")
+    kind, _, what = verdict.partition(" ")
     return (kind, what) if kind in _KINDS else ("runtime", f"a shell script ended with {ran.code}")

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from domain import CommandRun, Output, Profile, Refused, SandboxLost
-from sandbox.channel import Answer, Channel
+from domain import CommandRun, Refused, SandboxLost
+from domain.evidence import Output
+from domain.work import Profile
+from sandbox.channel import Answer, RunnerChannel
 from sandbox.contract import REPO, Heard
 from sandbox.egress.gateway import EgressGateway
 from sandbox.paths import absolute
@@ -30,7 +32,7 @@ class RemoteSandbox:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: RunnerChannel,
         *,
         sandbox_id: str,
         image_digest: str,
@@ -79,22 +81,23 @@ class RemoteSandbox:
             "timeout": timeout_s,
             "stream": heard is not None,
         }
+        # One at a time: ending what a command left behind means killing every process there is.
         async with self._turn:
             answer = await self._channel.ask(header, stdin or None, timeout_s=timeout_s + GRACE_S, heard=heard)
-        told, payload = answer
+        result, payload = answer
         try:
             pieces: list[bytes] = []
-            for size in told["pieces"]:
+            for size in result["pieces"]:
                 pieces.append(payload[:size])
                 payload = payload[size:]
-            (out_head, out_tail, err_head, err_tail), (out, err) = pieces, told["dropped"]
+            (out_head, out_tail, err_head, err_tail), (out, err) = pieces, result["dropped"]
             return CommandRun(
                 command=" ".join(argv),
-                ended=told["ended"],
-                code=told["code"],
+                ended=result["ended"],
+                code=result["code"],
                 stdout=Output(head=out_head, tail=out_tail, dropped=out),
                 stderr=Output(head=err_head, tail=err_tail, dropped=err),
-                duration_ms=told["ms"],
+                duration_ms=result["ms"],
             )
         except (KeyError, ValueError, TypeError) as error:
             raise SandboxLost("The sandbox gave an answer that makes no sense.") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.docker import errors
 
+# Docker's framing of an attached container: stream, three zero bytes, length (Engine API, attach).
 _MUX = Struct(">BxxxL")
 _STDOUT = 1
 _READ = 256 << 10
@@ -51,6 +52,7 @@ async def over(raw: Any) -> DockerWire:
     held = getattr(raw, "_sock", raw)
     if not isinstance(held, socket.socket):
         raise errors.no_raw_socket()
+    # Taken from docker-py, which closes its own when the answer is collected.
     own = socket.socket(fileno=held.detach())
     own.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=own, limit=4 << 20)

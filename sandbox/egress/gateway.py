@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from domain import CommandRun, SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.egress.policy import Egress, check_rules
 from sandbox.egress.proxy import Proxy, Witness
 from sandbox.egress.tunnel import EgressTunnel
@@ -32,7 +32,7 @@ class EgressGateway:
         self._tunnel: EgressTunnel | None = None
         self.environment: dict[str, str] = {}
 
-    async def open(self, sandbox: CommandRunner, channel: Channel, run: str) -> None:
+    async def open(self, sandbox: CommandRunner, channel: RunnerChannel, run: str) -> None:
         """Let commands reach what the rules allow. Raises ``Refused`` or ``SandboxLost``."""
         rules = check_rules(self._rules)
         if self._proxy is None:
@@ -49,6 +49,7 @@ class EgressGateway:
         self._proxy.open = True
         here = f"http://127.0.0.1:{PORT}"
         names = {"HTTP_PROXY": here, "HTTPS_PROXY": here, "NO_PROXY": "localhost,127.0.0.1,::1"}
+        # Both spellings: curl reads ``http_proxy`` in small letters only, others the capitals.
         lower = {name.lower(): text for name, text in names.items()}
         self.environment = {**names, **lower, **(dict.fromkeys(_TRUST, _CA) if rules.ca else {}), **rules.env}
 

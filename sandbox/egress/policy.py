@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain import Refused, globally_reachable, value
+from domain import Refused, value
+from domain.identity import globally_reachable
 
 _HOST = re.compile(r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _NUMERIC = re.compile(r"^(0x[0-9a-f]*|\d+)$")
@@ -92,12 +93,13 @@ def target_of(head: bytes) -> tuple[str, int]:
         NoPassage: anything else, and any spelling of a host that is not a plain name.
     """
     line, _, rest = head.partition(b"\r\n")
-    found = _CONNECT.fullmatch(line)
-    if found is None:
+    request = _CONNECT.fullmatch(line)
+    if request is None:
         raise NoPassage("only CONNECT is understood", status="405 Method Not Allowed")
+    # Some servers end a line at a bare line feed; and the bytes of a body would be checked by nobody.
     if b"\n" in line or re.search(rb"(?im)^(content-length|transfer-encoding)[ \t]*:", rest):
         raise NoPassage("a CONNECT with a body", status="400 Bad Request")
-    host, colon, port = found[1].decode("ascii").rpartition(":")
+    host, colon, port = request[1].decode("ascii").rpartition(":")
     if not colon or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise NoPassage("no port", status="400 Bad Request")
     return _name(host.lower()), int(port)

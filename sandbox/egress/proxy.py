@@ -25,8 +25,8 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 async def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a name, asked on this side of the wall."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+    entries = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in entries]
 
 
 def write_log(passage: EgressRecord) -> None:
@@ -71,10 +71,10 @@ class Proxy:
 
     async def serve(self, inside: EgressConnection) -> None:
         """Serve one connection to its end, and tell the witness about it."""
-        told = self._blank
+        record = self._blank
         try:
             head = await _until(inside, b"\r\n\r\n", self._patience_s)
-            told = replace(told, target=head.split(b" ")[1].decode(errors="replace")[:300] if b" " in head else "")
+            record = replace(record, target=head.split(b" ")[1].decode(errors="replace")[:300] if b" " in head else "")
             host, port = target_of(head)
             reader, writer = await self._connect(host, port)
         except (NoPassage, TimeoutError, OSError) as error:
@@ -84,10 +84,10 @@ class Proxy:
             with contextlib.suppress(OSError):
                 await inside.write(f"{answer}Content-Length: {len(text)}\r\n\r\n".encode() + text)
             await inside.close()
-            self._tell(replace(told, reason=str(error) or type(error).__name__))
+            self._tell(replace(record, reason=str(error) or type(error).__name__))
             return
         try:
-            self._tell(await self._pass(inside, host, replace(told, verdict="allowed"), (reader, writer)))
+            self._tell(await self._pass(inside, host, replace(record, verdict="allowed"), (reader, writer)))
         finally:
             writer.close()
             await inside.close()
@@ -101,6 +101,7 @@ class Proxy:
             raise NoPassage(f"{host}:{port} is not allowed")
         async with asyncio.timeout(_CONNECT_S):
             addresses = await self._resolve(host, port)
+            # All of its addresses: one would be checked, and another connected to.
             if host not in self._rules.private and not all(map(public, addresses)):
                 raise NoPassage(f"{host} lies on a private address")
             problem: Exception = NoPassage("it has no address", status="502 Bad Gateway")
@@ -115,7 +116,7 @@ class Proxy:
         self,
         inside: EgressConnection,
         host: str,
-        told: EgressRecord,
+        record: EgressRecord,
         outside: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> EgressRecord:
         """Let bytes through once the client has named the very host in its hello."""
@@ -127,11 +128,11 @@ class Proxy:
                 both.create_task(self._down(inside, outside[0], counts))
                 both.create_task(self._up(inside, hello, outside[1], counts))
         except (NoPassage, TimeoutError, OSError) as error:
-            return replace(told, verdict="refused", reason=str(error) or "timeout", up=counts[0], down=counts[1])
+            return replace(record, verdict="refused", reason=str(error) or "timeout", up=counts[0], down=counts[1])
         except BaseExceptionGroup as errors:
             reason = "; ".join(str(error) or type(error).__name__ for error in errors.exceptions)
-            return replace(told, reason=reason[:300], up=counts[0], down=counts[1])
-        return replace(told, up=counts[0], down=counts[1])
+            return replace(record, reason=reason[:300], up=counts[0], down=counts[1])
+        return replace(record, up=counts[0], down=counts[1])
 
     async def _up(self, inside: EgressConnection, data: bytes, writer: asyncio.StreamWriter, counts: list[int]) -> None:
         while data:
@@ -162,6 +163,7 @@ async def _until(inside: EgressConnection, end: bytes, patience_s: float) -> byt
             if not more or len(data) > _HEAD:
                 raise NoPassage("no request", status="400 Bad Request")
     head, _, rest = data.partition(end)
+    # They would reach the host before anybody has looked at them.
     if rest:
         raise NoPassage("bytes before the connection is made", status="400 Bad Request")
     return head + b"\r\n"

@@ -38,7 +38,7 @@ def hello_name(data: bytes) -> str | None:
     Raises:
         NoPassage: it is not a TLS hello, it names nobody, or hides whom it names.
     """
-    message = _handshake(data)
+    message = client_hello(data)
     if message is None:
         return None
     hello = _Bytes(message)
@@ -58,6 +58,7 @@ def hello_name(data: bytes) -> str | None:
             names = body.field(2)
             if name is not None or names.number(1) != _HOST_NAME:
                 raise NoPassage("a TLS hello with odd server names")
+            # Names of hosts are ASCII here (RFC 6066, section 3), and compared without case.
             name = bytes(names.take(names.number(2))).decode("ascii", errors="replace").lower()
             if not names.empty:
                 raise NoPassage("a TLS hello with several server names")
@@ -66,7 +67,7 @@ def hello_name(data: bytes) -> str | None:
     return name
 
 
-def _handshake(data: bytes) -> bytes | None:
+def client_hello(data: bytes) -> bytes | None:
     """Put the client hello together from its records; None while it is not complete."""
     message, at = b"", 0
     while at < len(data):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from domain import SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.inside.frames import BrokenFrame
 from sandbox.inside.tunnel import WINDOW
 
@@ -66,6 +66,7 @@ class EgressConnection:
         kind = header["kind"]
         if kind == "data":
             self._held += payload
+            # Our PID 1 keeps to the window; who does not, would fill our memory.
             if len(self._held) > WINDOW + _SLACK:
                 raise BrokenFrame("more than the window")
         elif kind == "ack":
@@ -83,7 +84,7 @@ class EgressConnection:
 class EgressTunnel:
     """Every connection of one sandbox; each is served by a task of its own."""
 
-    def __init__(self, channel: Channel, serve: Callable[[EgressConnection], Awaitable[None]]) -> None:
+    def __init__(self, channel: RunnerChannel, serve: Callable[[EgressConnection], Awaitable[None]]) -> None:
         self._channel, self._serve = channel, serve
         self._connections: dict[int, EgressConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import CommandRun, EnvironmentFault, Refused, environment_faults, plain_name, value
+from domain import CommandRun, Refused, value
+from domain.environment_faults import EnvironmentFault, environment_faults, plain_name
 from sandbox.contract import REPO, Backend, Spec
 from sandbox.environments.layer import LayerSize, sealed_layer
 from sandbox.environments.recipe import Recipe, SetupStep, quoted

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from domain import below, environment, plain_name, pytest_command
+from domain.acceptance import below, environment, pytest_command
+from domain.environment_faults import plain_name
 from sandbox.contract import REPO
 from sandbox.environments import other_languages as others
 from sandbox.environments.python import NATIVE, VENV, is_python_manifest, python_steps

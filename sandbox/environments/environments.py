@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from domain import EnvironmentFault, Refused, SandboxLost, value
+from domain import Refused, SandboxLost, value
+from domain.environment_faults import EnvironmentFault
 from sandbox.contract import Backend, Limits, Spec
 from sandbox.docker.layers import ImageFacts, Layer
 from sandbox.environments.builder import EnvironmentBuilder, Progress, StepResult

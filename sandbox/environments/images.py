@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain import EnvironmentFault, Refused
+from domain import Refused
+from domain.environment_faults import EnvironmentFault
 from sandbox.contract import Sandbox
 from sandbox.environments.recipe import Recipe
 from sandbox.environments.system_packages import COMPILER

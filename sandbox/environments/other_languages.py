@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain import json_value
+from domain.text import json_value
 from sandbox.environments.recipe import SetupStep, quoted
 from sandbox.inside.environment import ROOT
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain import json_value, plain_name, python_tree
+from domain.environment_faults import plain_name
+from domain.text import json_value, python_tree
 from sandbox.requirements import is_manifest, requirements
 
 _LONGEST_LINE = 10_000

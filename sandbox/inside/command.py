@@ -45,19 +45,20 @@ class Command:
         self.code = 0
 
     def _start(self, argv: list[str], cwd: str, env: dict[str, str]) -> int:
-        given, self.stdin = os.pipe2(os.O_CLOEXEC) if self._input_open else (os.open(os.devnull, os.O_RDONLY), -1)
+        stdin, self.stdin = os.pipe2(os.O_CLOEXEC) if self._input_open else (os.open(os.devnull, os.O_RDONLY), -1)
         if self.stdin >= 0:
             os.set_blocking(self.stdin, False)
         self.stdin_fd = self.stdin
         actions = [
-            (os.POSIX_SPAWN_DUP2, given, 0),
+            (os.POSIX_SPAWN_DUP2, stdin, 0),
             (os.POSIX_SPAWN_DUP2, self.out.child, 1),
             (os.POSIX_SPAWN_DUP2, self.err.child, 2),
         ]
         self._oom.hog(yes=True)  # whatever uses up the memory, it is not PID 1 that is killed for it
         try:
+            # ``posix_spawn`` takes no working directory; PID 1 has one thread, so it can go there and back.
             os.chdir(cwd)
-            program = _find(argv[0], env.get("PATH", ""))
+            program = find_program(argv[0], env.get("PATH", ""))
             pid = os.posix_spawn(
                 program, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_RESTORED
             )
@@ -71,7 +72,7 @@ class Command:
         finally:
             self._oom.hog(yes=False)
             os.chdir("/")
-            os.close(given)
+            os.close(stdin)
             self.out.started()
             self.err.started()
         return pid
@@ -135,8 +136,11 @@ class Command:
         end = time.monotonic() + PATIENCE
         while others(self.reaped):
             with contextlib.suppress(ProcessLookupError):
+                # All but PID 1 itself (kill(2)): a session of its own hides nobody, and no fork bomb outruns it.
                 os.kill(-1, signal.SIGKILL)
             if time.monotonic() > end:
+                # What outlives SIGKILL hangs in the kernel. The sandbox ends with PID 1, and another one takes its
+                # place.
                 os._exit(70)
             time.sleep(0.001)
         self.close_stdin()
@@ -187,7 +191,8 @@ def others(reaped: Callable[[int, int], None] | None = None) -> bool:
         return False
 
 
-def _find(name: str, path: str) -> str:
+def find_program(name: str, path: str) -> str:
+    """Where a program lies, by the search path of its command. Raises ``FileNotFoundError``."""
     if "/" in name:
         return name
     places = (f"{folder}/{name}" for folder in path.split(":") if folder)

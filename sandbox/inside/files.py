@@ -51,6 +51,7 @@ def _must_be(name: str, folder: int, opened: int) -> None:
 def folder_of(path: str, *, make: bool = False) -> Generator[tuple[int, str]]:
     """Open the folder that holds ``path`` and give its descriptor and the last name."""
     *above, name = parts_of(path)
+    # From the root, one part after the other: O_NOFOLLOW is about the last part of a path only.
     held = os.open("/", _FOLDER)
     try:
         for part in above:
@@ -77,11 +78,11 @@ def read(path: str, limit: int, chunk: int) -> Iterator[bytes]:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:
             _must_be(name, folder, file)
-            found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
                 raise NotDone("path_refused", "not a regular file")
-            if found.st_size > limit:
-                raise NotDone("file_too_large", f"{found.st_size} bytes, more than {limit}")
+            if status.st_size > limit:
+                raise NotDone("file_too_large", f"{status.st_size} bytes, more than {limit}")
             left = limit
             while left > 0 and (data := os.read(file, min(chunk, left))):
                 left -= len(data)
@@ -95,19 +96,18 @@ class Incoming:
 
     def __init__(self, path: str, mode: int) -> None:
         self._path, self._mode = path, mode & 0o777
+        # Not to be guessed: a command could have put something under a name that it knows.
         self._name = f".signoff-{os.urandom(6).hex()}"
         with folder_of(path, make=True) as (folder, name):
             with suppress(FileNotFoundError):
-                self._keep(os.stat(name, dir_fd=folder, follow_symlinks=False))
+                before = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if not stat.S_ISREG(before.st_mode):
+                    raise NotDone("path_refused", "there is something that is not a regular file")
+                self._mode = stat.S_IMODE(before.st_mode) & 0o777
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(self._name, flags, self._mode, dir_fd=folder)
             self._folder = os.dup(folder)
             self._target = name
-
-    def _keep(self, found: os.stat_result) -> None:
-        if not stat.S_ISREG(found.st_mode):
-            raise NotDone("path_refused", "there is something that is not a regular file")
-        self._mode = stat.S_IMODE(found.st_mode) & 0o777
 
     def add(self, data: bytes) -> None:
         try:
@@ -120,6 +120,7 @@ class Incoming:
 
     def done(self) -> None:
         try:
+            # What ``open`` made has lost the bits of the umask.
             os.fchmod(self._file, self._mode)
             os.rename(self._name, self._target, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except OSError as error:

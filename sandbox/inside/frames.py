@@ -68,6 +68,7 @@ class Unpacker:
         if len(self._held) < _LENGTHS.size:
             return None
         head, body = _LENGTHS.unpack_from(self._held)
+        # Before its bytes are waited for: a forged length would have us keep gigabytes.
         if head > MAX_HEADER or body > MAX_PAYLOAD:
             raise BrokenFrame("a frame is too long")
         end = _LENGTHS.size + head + body

@@ -46,42 +46,38 @@ class Runner:
             "read": self._read,
             "write": self._write,
             "delete": self._delete,
-            "ping": self._ping,
+            "ping": self._ok,
             "tunnel": self._open_tunnel,
-            "net": self._net,
+            "net": self._tunnel.take,
         }
         self._woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _noticed)
+        signal.signal(
+            signal.SIGCHLD, lambda _number, _frame: None
+        )  # that a handler exists is what writes to the wake-up pipe
         self._watch(self._woken, self._wake)
         self._watch(0, self._hear)
 
     def run(self) -> None:
         self._out.send({"ev": "hello", "python": sys.version.split()[0], "uid": os.getuid()})
         while True:
-            for fd, _ in self._poll.poll(self._pause()):
+            command = self._command
+            # Until the command must be looked at; without one, until something comes in.
+            pause = -1 if command is None else max(0.0, command.wait_until() - time.monotonic())
+            for fd, _ in self._poll.poll(pause):
                 call = self._ready.get(fd)
                 if call is not None:
                     call()
             self._look()
 
-    def _pause(self) -> float:
-        """Seconds until the command must be looked at, or -1."""
-        if self._command is None:
-            return -1
-        return max(0.0, self._command.wait_until() - time.monotonic())
-
     def _watch(self, fd: int, call: Callable[[], None], events: int = select.EPOLLIN) -> None:
         self._ready[fd] = call
         self._poll.register(fd, events)
 
-    def _forget(self, fd: int) -> None:
-        if self._ready.pop(fd, None) is not None:
-            self._poll.unregister(fd)
-
     def _wake(self) -> None:
         os.read(self._woken, 4_096)
         command = self._command
+        # Orphans come to PID 1, too, and stay as zombies until it takes them.
         others(None if command is None else command.reaped)
 
     def _hear(self) -> None:
@@ -103,8 +99,8 @@ class Runner:
             self._end(command)
         elif command.stdin < 0:
             self._ready.pop(command.stdin_fd, None)
-        elif not command.thirsty:
-            self._forget(command.stdin)
+        elif not command.thirsty and self._ready.pop(command.stdin, None) is not None:
+            self._poll.unregister(command.stdin)
 
     def _end(self, command: Command) -> None:
         for fd in (command.out.fd, command.err.fd, command.stdin_fd):
@@ -172,27 +168,17 @@ class Runner:
         else:
             self._ok(header)
 
-    def _ping(self, header: dict[str, Any], _: bytes) -> None:
-        self._ok(header)
-
     def _open_tunnel(self, header: dict[str, Any], _: bytes) -> None:
         self._tunnel.open()
         if self._tunnel.fileno() not in self._ready:
             self._watch(self._tunnel.fileno(), self._tunnel.turn)
         self._ok(header)
 
-    def _net(self, header: dict[str, Any], payload: bytes) -> None:
-        self._tunnel.take(header, payload)
-
-    def _ok(self, header: dict[str, Any]) -> None:
+    def _ok(self, header: dict[str, Any], _: bytes = b"") -> None:
         self._out.send({"ev": "ok", "id": header["id"]})
 
     def _no(self, header: dict[str, Any], problem: NotDone) -> None:
         self._out.send({"ev": "no", "id": header["id"], "code": problem.code, "message": str(problem)})
-
-
-def _noticed(_: int, __: object) -> None:
-    """Do nothing: that a handler exists is what writes to the wake-up pipe."""
 
 
 def main(key: bytes) -> None:
@@ -202,6 +188,8 @@ def main(key: bytes) -> None:
     oom = Oom()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    # Undumpable: commands have the same user, and could trace it or read its memory and descriptors otherwise
+    # (prctl(2)).
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     files.prepare(_FOLDERS)
     Runner(key, oom).run()

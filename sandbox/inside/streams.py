@@ -19,6 +19,7 @@ class Stream:
     """One end of a pipe that is emptied as it fills."""
 
     def __init__(self, told: Callable[[bytes], None] | None) -> None:
+        # Close-on-exec: a command gets its end by dup2, and inherits nothing else.
         self.fd, self.child = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.fd, False)
         # The user's share of pipe memory may be used up: a small pipe does as well.

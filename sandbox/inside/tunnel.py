@@ -56,6 +56,7 @@ class Tunnel:
     def open(self) -> None:
         """Begin to listen; doing it twice is fine."""
         if self._listener is None:
+            # On loopback inside: with NetworkMode none, that is the only interface there is.
             self._listener = socket.create_server(("127.0.0.1", PORT), backlog=_CONNECTIONS)
             self._listener.setblocking(False)
             self._poll.register(self._listener.fileno(), select.EPOLLIN)

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
-from domain import CommandRun, Output, Profile, Refused, SandboxLost
+from domain import CommandRun, Refused, SandboxLost
+from domain.evidence import Output
+from domain.work import Profile
 from sandbox.contract import REPO, Heard
 from sandbox.inside import files
 from sandbox.inside.frames import CHUNK
@@ -64,7 +66,7 @@ class LocalSandbox:
             "XDG_CACHE_HOME": f"{scratch}/cache",
             "LANG": "C.UTF-8",
         }
-        wanted = MappedCommand(
+        mapped = MappedCommand(
             argv=tuple(map(self._mapped, argv)),
             cwd=self._mapped(cwd),
             env={name: self._mapped(text) for name, text in {**own, **(env or {})}.items()},
@@ -76,7 +78,7 @@ class LocalSandbox:
             out, err = Stream(self._told("stdout", heard)), Stream(self._told("stderr", heard))
             began = time.monotonic()
             try:
-                ended, code = await self._processes.run(wanted, out, err)
+                ended, code = await self._processes.run(mapped, out, err)
             finally:
                 out.close()
                 err.close()

@@ -81,6 +81,7 @@ class MarkedProcesses:
 
     async def kill(self) -> None:
         """Kill until none is left; what is killed while it forks leaves a child that is found the next time."""
+        # By the mark in the environment: a process that made a session of its own is in no group of ours.
         while alive := self._alive():
             for pid in alive:
                 with contextlib.suppress(ProcessLookupError):
@@ -89,13 +90,13 @@ class MarkedProcesses:
 
     def _alive(self) -> list[int]:
         mark = f"{_MARK}={self._token}".encode()
-        found: list[int] = []
+        pids: list[int] = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     if mark in (entry / "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry.name))
-        return found
+                        pids.append(int(entry.name))
+        return pids
 
 
 def _emptied(loop: asyncio.AbstractEventLoop, stream: Stream) -> None:

@@ -31,9 +31,9 @@ class Borrowed:
         name = await asyncio.to_thread(Refs(self.source).resolve, rev)
         if name is None:
             return None
-        asked = f"{name}^{{commit}}\n{name}^{{tree}}\n".encode(errors="surrogateescape")
-        told = await self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
-        lines = [line.split() for line in told.decode(errors="replace").splitlines()]
+        questions = f"{name}^{{commit}}\n{name}^{{tree}}\n".encode(errors="surrogateescape")
+        printed = await self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=questions)
+        lines = [line.split() for line in printed.decode(errors="replace").splitlines()]
         if [line[-1] for line in lines] != ["commit", "tree"]:
             return None
         return lines[0][0], lines[1][0]
@@ -50,18 +50,18 @@ class Borrowed:
             raise unsupported("has a tree that is too large to be listed", "Name a smaller repository.") from error
         except GitFailed as error:
             raise self._incomplete(tree, error) from error
-        found: dict[bytes, TreeEntry] = {}
+        by_path: dict[bytes, TreeEntry] = {}
         for line in out.split(b"\0")[:-1]:
             meta, _, path = line.partition(b"\t")
             mode, _, name = meta.split(b" ")
-            found[path] = TreeEntry(mode.lstrip(b"0"), name.decode())
-        return found
+            by_path[path] = TreeEntry(mode.lstrip(b"0"), name.decode())
+        return by_path
 
     async def blobs(self, names: Sequence[str], limit: int) -> dict[str, bytes]:
         """Return the content of those blobs that are here and have at most ``limit`` bytes."""
-        asked = "".join(f"{name}\n" for name in names).encode()
-        told = await self._git("cat-file", "--batch-check", stdin=asked)
-        kinds = (line.split() for line in told.decode(errors="replace").splitlines())
+        questions = "".join(f"{name}\n" for name in names).encode()
+        printed = await self._git("cat-file", "--batch-check", stdin=questions)
+        kinds = (line.split() for line in printed.decode(errors="replace").splitlines())
         fit = [kind[0] for kind in kinds if kind[1:2] == ["blob"] and int(kind[2]) <= limit]
         return contents(await self._git("cat-file", "--batch", stdin="".join(f"{n}\n" for n in fit).encode()), fit)
 
@@ -117,6 +117,7 @@ async def borrowed(source: SourceRepository, near: Path | None = None) -> AsyncG
 def _prepare(source: SourceRepository, folder: Path) -> None:
     create(folder)
     lines = [str(each) for each in source.objects]
+    # ``alternates`` is one path a line: the rest of this one would be another folder to read from.
     if any("\n" in line for line in lines):
         raise unsupported("has a line break in its path", "Rename the folder.")
     if odd := object_files(source).odd:

@@ -69,6 +69,7 @@ def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blo
     _must_be_clean(seen, by_path, entries)
     with opened(top) as root:
         line_ends = {each.path: _line_end(root, each, seen, before) for each in wanted if each.is_file}
+        # What goes, goes first, the deepest first: a new file may need the place of a folder that empties.
         for each in sorted(by_path.values(), key=lambda each: each.path, reverse=True):
             if each.new is not None or not each.is_file or _skipped(entries.get(each.path)):
                 continue
@@ -83,6 +84,7 @@ def check_out(top: Path, seen: WorkTreeStatus, wanted: tuple[Exchange, ...], blo
             entries.pop(each.path, None)
             if each.new is not None:
                 data = blobs[each.new.id] if each.is_file else None
+                # Their git wrote the file with the line ends of Windows (core.autocrlf), and would write this one so.
                 if data is not None and line_ends[each.path] == b"\r\n" and b"\r\n" not in data:
                     data = data.replace(b"\n", b"\r\n")
                 entries[each.path] = _put(root, each, each.new, before.get(each.path), data)
@@ -106,13 +108,13 @@ def _line_end(root: int, each: Exchange, seen: WorkTreeStatus, entries: Mapping[
         raise _cannot(f"{os.fsdecode(each.path)!r} is not a path for a file")
     if _skipped(entries.get(each.path)):
         return b"\n"
-    found, data = _present(root, each, seen, entries)
-    if found is None:
+    present, data = _present(root, each, seen, entries)
+    if present is None:
         if each.old is not None and each.new is not None:
             raise dirty(each.path)
         return b"\n"
     for one in (each.new, each.old):
-        if one is None or data is None or not same_kind(found, int(one.mode, 8), file_mode=seen.file_mode):
+        if one is None or data is None or not same_kind(present, int(one.mode, 8), file_mode=seen.file_mode):
             continue
         if blob_id(data) == one.id:
             return b"\n"
@@ -130,9 +132,9 @@ def _present(
     *above, name = each.parts
     try:
         with opened(root, above) as folder:
-            found = status(folder, name)
-            if found is None or not stat.S_ISDIR(found.st_mode):
-                return found, None if found is None else content(folder, name, found.st_mode)
+            present = status(folder, name)
+            if present is None or not stat.S_ISDIR(present.st_mode):
+                return present, None if present is None else content(folder, name, present.st_mode)
     except FileNotFoundError:
         return None, None
     except NotADirectoryError:
@@ -162,8 +164,8 @@ def _put(root: int, each: Exchange, new: TreeEntry, before: IndexEntry | None, d
             os.symlink(data, name, dir_fd=folder)
         else:
             write_new(folder, name, data, 0o777 if mode & 0o100 else 0o666)
-        found = status(folder, name)
-    return entry if found is None else entry.seen(found)
+        present = status(folder, name)
+    return entry if present is None else entry.seen(present)
 
 
 def _skipped(entry: IndexEntry | None) -> bool:

@@ -54,8 +54,8 @@ def read_at(folder: int, name: str | bytes, limit: int) -> bytes | None:
 def _regular(fd: int, limit: int) -> bytes | None:
     """Read a file to its end and close it; None when it is not regular or too long."""
     try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode) or state.st_size > limit:
             return None
         parts: list[bytes] = []
         while limit >= 0 and (part := os.read(fd, min(limit + 1, 1 << 24))):
@@ -108,10 +108,10 @@ def must_be_plain(folder: int, name: str, what: str) -> os.stat_result | None:
     Raises:
         Refused: ``cannot_deliver``: a link, a FIFO, a folder, a device.
     """
-    found = status(folder, name)
-    if found is not None and not stat.S_ISREG(found.st_mode):
-        raise odd(what, "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a regular file")
-    return found
+    state = status(folder, name)
+    if state is not None and not stat.S_ISREG(state.st_mode):
+        raise odd(what, "a symbolic link" if stat.S_ISLNK(state.st_mode) else "not a regular file")
+    return state
 
 
 def odd(what: str, how: str) -> Refused:
@@ -134,6 +134,7 @@ def write_new(folder: int, name: str | bytes, data: bytes, mode: int = 0o444) ->
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
+            # Before the rename: a power cut must leave no name without its bytes.
             os.fsync(fd)
         os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:

@@ -20,11 +20,11 @@ async def any_unignored(borrowed: Borrowed, untracked: Sequence[bytes]) -> bool:
     """Tell whether one of these paths (a folder has ``/`` at its end) is, or holds, a file that is not ignored."""
     top, waiting = borrowed.source.top, list(untracked)
     for _ in range(_ROUNDS):
-        asked = waiting[:_AT_ONCE]
-        if not asked:
+        portion = waiting[:_AT_ONCE]
+        if not portion:
             return False
-        ignored = await _ignored(borrowed, asked)
-        rest = [path for path in asked if path not in ignored]
+        ignored = await _ignored(borrowed, portion)
+        rest = [path for path in portion if path not in ignored]
         if any(not path.endswith(b"/") for path in rest):
             return True
         waiting = [*waiting[_AT_ONCE:], *await asyncio.to_thread(_within, top, rest)]
@@ -35,7 +35,7 @@ async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[byte
     shadow = borrowed.folder.parent / "names"
     await asyncio.to_thread(_copy_names, borrowed, shadow, paths)
     # A name that starts with a colon would be a pattern, and some of those end it all.
-    asked = b"".join(b"./" + path.rstrip(b"/") + b"\0" for path in paths)
+    names = b"".join(b"./" + path.rstrip(b"/") + b"\0" for path in paths)
     # The user's own list of what to ignore everywhere counts here, as it does for them.
     try:
         out = await git(
@@ -47,15 +47,15 @@ async def _ignored(borrowed: Borrowed, paths: Sequence[bytes]) -> frozenset[byte
             "--no-index",
             "--stdin",
             "-z",
-            stdin=asked,
+            stdin=names,
             as_user=True,
         )
     except GitFailed as error:
         if error.code != 1:  # 1: none of them
             raise
         return frozenset()
-    told = {path.removeprefix(b"./") for path in out.split(b"\0")}
-    return frozenset(path for path in paths if path.rstrip(b"/") in told)
+    matched = {path.removeprefix(b"./") for path in out.split(b"\0")}
+    return frozenset(path for path in paths if path.rstrip(b"/") in matched)
 
 
 def _copy_names(borrowed: Borrowed, shadow: Path, paths: Iterable[bytes]) -> None:
@@ -84,7 +84,7 @@ def _copy_names(borrowed: Borrowed, shadow: Path, paths: Iterable[bytes]) -> Non
 
 def _within(top: Path, folders: Iterable[bytes]) -> list[bytes]:
     """List what lies directly in these folders."""
-    found: list[bytes] = []
+    paths: list[bytes] = []
     for folder in folders:
         with suppress(OSError), opened(top, folder.rstrip(b"/").split(b"/")) as fd, os.scandir(fd) as listing:
             for each in listing:
@@ -92,7 +92,7 @@ def _within(top: Path, folders: Iterable[bytes]) -> list[bytes]:
                     continue
                 path = folder + os.fsencode(each.name)
                 if each.is_dir(follow_symlinks=False):
-                    found.append(path + b"/")
+                    paths.append(path + b"/")
                 elif each.is_file(follow_symlinks=False) or each.is_symlink():
-                    found.append(path)
-    return found
+                    paths.append(path)
+    return paths

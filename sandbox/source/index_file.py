@@ -98,6 +98,7 @@ def _parse(data: bytes) -> Index:
     if signature != b"DIRC" or version not in {2, 3, 4}:
         raise ValueError(f"version {version}")
     end = len(data) - _DIGEST
+    # Zeros stand for no checksum: ``index.skipHash`` since git 2.40.
     if data[end:].strip(b"\0") and hashlib.sha1(data[:end], usedforsecurity=False).digest() != data[end:]:
         raise ValueError("wrong checksum")
     at, before, entries, room = _HEAD.size, b"", list[IndexEntry](), (1 << 20) + 16 * len(data)
@@ -119,7 +120,7 @@ def _entry(data: bytes, at: int, before: bytes, version: int) -> tuple[IndexEntr
         (more,) = struct.unpack_from(">H", data, at)
         at += 2
     if version == 4:  # noqa: PLR2004
-        strip, at = _varint(data, at)
+        strip, at = offset_varint(data, at)
         if strip > len(before):
             raise ValueError("a name shares more than there is")
         stop = data.index(b"\0", at)
@@ -133,7 +134,7 @@ def _entry(data: bytes, at: int, before: bytes, version: int) -> tuple[IndexEntr
     return IndexEntry(path, numbers[6], digest.hex(), stat, flags & 0xB000, more), after
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def offset_varint(data: bytes, at: int) -> tuple[int, int]:
     """Git's offset encoding, as in packs."""
     byte = data[at]
     value = byte & 0x7F
@@ -171,6 +172,7 @@ def write_index(entries: Iterable[IndexEntry]) -> bytes:
         raw = _ENTRY.pack(*stat[:6], entry.mode, *stat[6:], bytes.fromhex(entry.id), flags)
         raw += struct.pack(">H", entry.more) if entry.more else b""
         raw += entry.path
+        # One to eight zero bytes, so that every name has an end.
         parts.append(raw + b"\0" * (8 - len(raw) % 8))
     data = b"".join(parts)
     return data + hashlib.sha1(data, usedforsecurity=False).digest()

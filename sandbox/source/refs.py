@@ -55,18 +55,21 @@ class Refs:
 
     def get(self, name: str, depth: int = _DEPTH) -> str | None:
         """Return the object id that a full name (``HEAD``, ``refs/…``) stands for; None when there is none."""
+        # A symbolic ref may name another one, and a prepared one names itself.
         if depth == 0 or not (_PSEUDO.match(name) or (name.startswith("refs/") and is_ref_name(name))):
             return None
+        # Every linked work tree has a HEAD of its own, and these; all other refs are shared.
         own = _PSEUDO.match(name) or name.startswith(_WORKTREE_ONLY)
         text = self._text((self._source.git_dir if own else self._source.common_dir) / name)
         if text is None:
+            # A ref that has a file of its own is newer than the packed one.
             return self.packed.get(name)
         if text.startswith("ref:"):
             return self.get(text.removeprefix("ref:").strip(), depth - 1)
-        found = text.split(maxsplit=1)[0] if text.strip() else ""
-        if _LONG_ID.match(found):
+        value = text.split(maxsplit=1)[0] if text.strip() else ""
+        if _LONG_ID.match(value):
             raise unsupported("names objects by SHA-256", "Run on a clone that does not: git clone REPO CLONE")
-        return found if _ID.match(found) else None
+        return value if _ID.match(value) else None
 
     def resolve(self, rev: str) -> str | None:
         """Return ``rev`` in a form that needs no refs: an id, or the beginning of one, with what stands after it.
@@ -88,7 +91,8 @@ class Refs:
                 f"refs/remotes/{base}",
                 f"refs/remotes/{base}/HEAD",
             )
-            named = next((found for form in forms if (found := self.get(form))), None)
+            # In git's order (gitrevisions(7)): a tag hides the branch of its name.
+            named = next((target for form in forms if (target := self.get(form))), None)
             described = _DESCRIBED.search(base)
             base = named or (base if _SHORT_ID.match(base) else described[1] if described else "")
         return base + suffix if base else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from domain import Refused, redacted
+from domain import Refused
+from domain.identity import redacted
 from sandbox.git import LISTING, GitFailed, GitStopped, git
 from sandbox.revisions import Pinned
 from sandbox.source.files import FileUnreadable, read_bounded
@@ -26,9 +27,11 @@ _SCHEMES = ("http://", "https://", "ssh://", "git://")
 _REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 _SERVICE = "/info/refs?service=git-upload-pack"
 _QUIET = (
+    # We follow them, after a look at where they lead.
     ("http.followRedirects", "false"),
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "60"),
+    # As one pack: a thousand loose objects would be a thousand files.
     ("fetch.unpackLimit", "1"),
     ("protocol.file.allow", "never"),
     ("core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15 -oServerAliveCountMax=4"),
@@ -140,8 +143,8 @@ async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str |
             continue
         if not listed.strip():
             raise empty(url)
-        found = re.search(rb"^ref: (refs/heads/\S+)\tHEAD$", listed, re.MULTILINE)
-        ref = found[1].decode(errors="replace") if found else ""
+        head = re.search(rb"^ref: (refs/heads/\S+)\tHEAD$", listed, re.MULTILINE)
+        ref = head[1].decode(errors="replace") if head else ""
         return remote, ref.removeprefix("refs/heads/") if is_ref_name(ref) else None
     raise _refused(url, "it redirects again and again")
 
@@ -156,12 +159,12 @@ async def _redirected(remote: Remote, error: GitFailed) -> str:
     with contextlib.suppress(GitFailed):
         await remote.git("ls-remote", "--end-of-options", remote.url, seconds=_LIST_S, trace=trace)
     try:
-        told = (read_bounded(trace, 1 << 20) or b"").decode(errors="replace")
+        log = (read_bounded(trace, 1 << 20) or b"").decode(errors="replace")
     except FileUnreadable:
-        told = ""
+        log = ""
     finally:
         trace.unlink(missing_ok=True)
-    places = re.findall(r"Recv header: location: (\S{1,4000})", told, re.IGNORECASE)
+    places = re.findall(r"Recv header: location: (\S{1,4000})", log, re.IGNORECASE)
     if not places:
         raise _unreachable(remote.url, error) from error
     try:

@@ -72,14 +72,14 @@ def find(repo: str) -> SourceRepository:
         Refused: ``not_a_repository``, ``repository_unsupported``.
     """
     try:
-        found = _located(repo)
+        source = _located(repo)
     except RepositoryNotFound as error:
         raise not_a_repository(repo, f" ({error})") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise not_a_repository(repo, f" that can be read ({error})") from error
-    if not is_text(f"{found.top}{found.folder}"):
+    if not is_text(f"{source.top}{source.folder}"):
         raise unsupported("has a path that is not UTF-8", "Rename the folder, or run on a clone with another path.")
-    return found
+    return source
 
 
 def is_text(name: str) -> bool:
@@ -132,6 +132,7 @@ def _located(repo: str) -> SourceRepository:
     if not path.is_dir():
         raise RepositoryNotFound("there is no such folder")
     for place in (path, *path.parents):
+        # Named from within: its work tree is the folder around it.
         if place.name == ".git" and _is_git_dir(place):
             return _made(place.parent, place, bare=False)
         git_dir = git_dir_of(place)

@@ -136,8 +136,8 @@ def update_ref(
     packed, parts = Refs(source).packed, name.split("/")
     for n in range(3, len(parts)):
         shorter = "/".join(parts[:n])
-        found = os.lstat(source.common_dir / shorter) if os.path.lexists(source.common_dir / shorter) else None
-        if shorter in packed or (found is not None and stat.S_ISREG(found.st_mode)):
+        state = os.lstat(source.common_dir / shorter) if os.path.lexists(source.common_dir / shorter) else None
+        if shorter in packed or (state is not None and stat.S_ISREG(state.st_mode)):
             raise RefMoved(name)
     if any(other.startswith(f"{name}/") for other in packed):
         raise RefMoved(name)
@@ -148,8 +148,8 @@ def update_ref(
         _clear_empty(folder, leaf)
         must_be_plain(folder, leaf, name)
         lock = stack.enter_context(locked(folder, leaf, owner, name))
-        told = read_at(folder, leaf, _REF)
-        now = told.decode(errors="replace").strip() if told is not None else Refs(source).packed.get(name)
+        text = read_at(folder, leaf, _REF)
+        now = text.decode(errors="replace").strip() if text is not None else Refs(source).packed.get(name)
         if now != old:
             raise RefMoved(name)
         # All of them are opened before the first is written: a reflog that cannot be written stops everything.
@@ -160,13 +160,14 @@ def update_ref(
             logs.append(stack.enter_context(_reflog(source.common_dir, f"logs/{name}")))
         for log in logs:
             os.write(log, line.encode(errors="surrogateescape"))
+        # The ref last: until then, nothing of theirs points to the new commit.
         lock.replace(f"{new}\n".encode())
 
 
 def _clear_empty(folder: int, leaf: str) -> None:
     """Remove folders that branches of longer names left behind, as git does."""
-    found = status(folder, leaf)
-    if found is None or not stat.S_ISDIR(found.st_mode):
+    state = status(folder, leaf)
+    if state is None or not stat.S_ISDIR(state.st_mode):
         return
     with opened(folder, (leaf,)) as below:
         for name in os.listdir(below):

@@ -46,19 +46,19 @@ class WorkTreeStatus:
 
 async def status(borrowed: Borrowed, tree: str) -> WorkTreeStatus:
     """Compare the work tree of a repository that is not bare with a tree."""
-    wanted = await borrowed.entries(tree)
-    found = await asyncio.to_thread(
-        _look, borrowed.source.git_dir, borrowed.source.common_dir, borrowed.source.top, wanted
+    entries = await borrowed.entries(tree)
+    scan = await asyncio.to_thread(
+        _look, borrowed.source.git_dir, borrowed.source.common_dir, borrowed.source.top, entries
     )
-    suspects = {path: entry.id for path, entry in found.suspects.items() if stat.S_ISREG(entry.mode)}
+    suspects = {path: entry.id for path, entry in scan.suspects.items() if stat.S_ISREG(entry.mode)}
     pointers = await borrowed.blobs(tuple(set(suspects.values())), _POINTER) if suspects else {}
     large = await asyncio.to_thread(_stored_elsewhere, borrowed.source.top, suspects, pointers)
     return WorkTreeStatus(
-        index=found.index,
-        staged=frozenset(found.staged),
-        changed=frozenset((*found.missing, *(path for path in found.suspects if path not in large))),
-        untracked=tuple(found.untracked),
-        file_mode=found.file_mode,
+        index=scan.index,
+        staged=frozenset(scan.staged),
+        changed=frozenset((*scan.missing, *(path for path in scan.suspects if path not in large))),
+        untracked=tuple(scan.untracked),
+        file_mode=scan.file_mode,
     )
 
 
@@ -85,6 +85,7 @@ class _Scan:
         """Compare what lies in an open folder; what is met is taken from ``missing``."""
         with os.scandir(fd) as listing:
             for each in listing:
+                # git's own, or the repository of a folder within.
                 if each.name == ".git":
                     continue
                 path = prefix + os.fsencode(each.name)
@@ -119,7 +120,7 @@ def _look(git_dir: Path, common: Path, top: Path, tree: Mapping[bytes, TreeEntry
     files = {path: entry for path, entry in tree.items() if not entry.is_folder}
     if not known:  # Nothing is known about the index: the files alone are compared.
         index = Index(tuple(IndexEntry(p, int(e.mode, 8), e.id) for p, e in files.items()), partial=index.partial)
-    scan = _Scan(index, {entry.path: entry for entry in index.entries}, written_ns, _file_mode(common))
+    scan = _Scan(index, {entry.path: entry for entry in index.entries}, written_ns, means_file_mode(common))
     for entry in index.entries:
         if entry.mode == _FOLDER and entry.skipped:  # A folder that a sparse checkout leaves out.
             there = tree.get(entry.path.rstrip(b"/"))
@@ -160,7 +161,7 @@ def _index(path: Path) -> tuple[Index, int, bool]:
         return Index(partial=f"cannot be read ({error})"), 0, False
 
 
-def _file_mode(common: Path) -> bool:
+def means_file_mode(common: Path) -> bool:
     """Read ``core.fileMode`` as text: on some file systems every file is executable."""
     try:
         text = read_bounded(common / "config", 1 << 20) or b""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from domain import CodeChange, LeftOut, Refused, SandboxLost
+from domain import CodeChange, Refused, SandboxLost
+from domain.evidence import LeftOut
 from sandbox.git import FILE, LINK, TreeEntry, write_object
 from sandbox.paths import inside_repo
 from sandbox.revisions import Snapshot
@@ -63,14 +64,14 @@ class Deliverable:
         for path in change.cmd_outputs:
             _output(path)
         folder, paths = self._store.path(self._run), paths_of(change)
-        found = await folders(folder, self._tree, map(_raw, paths))
+        above = await folders(folder, self._tree, map(_raw, paths))
         # A folder is no file: whether one fits in its place is seen when the tree is written.
-        entries = {path: entry_of(found, _raw(path)) for path in paths}
+        entries = {path: entry_of(above, _raw(path)) for path in paths}
         there = {path: None if entry and entry.is_folder else entry for path, entry in entries.items()}
         before = await self._contents(there, {*map(inside_repo, change.files_to_delete)})
         after = outcome(change, before, await self._workspace.charsets(change, before))
-        wanted = await asyncio.to_thread(_written, folder, after, there)
-        tree = await asyncio.to_thread(rewritten, folder, found, wanted)
+        edited = await asyncio.to_thread(_written, folder, after, there)
+        tree = await asyncio.to_thread(rewritten, folder, above, edited)
         modes = {path: 0o755 if (entry := there[path]) and entry.executable else 0o644 for path in after}
         try:
             await self._workspace.put(after, modes)
@@ -93,7 +94,7 @@ class Deliverable:
         named = {_raw(path): path for path in map(_output, outputs)}
         saved = await self._workspace.snapshot("outputs")
         try:
-            found, _ = await self._compared(
+            differing, _ = await self._compared(
                 saved, lambda p: p in named or _below(p, named) or any(name.startswith(p + b"/") for name in named)
             )
         except Unsound as error:
@@ -104,7 +105,7 @@ class Deliverable:
             ) from error
         taken = {
             each.path: each.new
-            for each in found
+            for each in differing
             if _is_file(each) and (each.path in named or (_below(each.path, named) and not each.ignored))
         }
         folder, tree = self._store.path(self._run), self._tree
@@ -128,19 +129,20 @@ class Deliverable:
         """
         saved = await self._workspace.snapshot(label)
         try:
-            found, (repo, home) = await self._compared(saved)
+            differing, (repo, home) = await self._compared(saved)
         except Unsound as error:
             raise SandboxLost(f"The sandbox sent a snapshot that is not sound: {error}") from error
-        if not found and saved.tree == self._tree:
+        if not differing and saved.tree == self._tree:
             return saved
-        undone = {each.path: each.old for each in found if each.old is not None and b"\n" not in each.path}
+        # git cannot be asked for a path with a line break in it.
+        undone = {each.path: each.old for each in differing if each.old is not None and b"\n" not in each.path}
         full = repo
         if undone:
             folder = self._store.path(self._run)
             full = await asyncio.to_thread(rewritten, folder, await folders(folder, repo, undone), undone, force=True)
         if (self._tree, full) != (saved.tree, repo):
             saved = await self._store.keep(self._run, label, (self._tree, full, home), b"")
-        return replace(saved, left_out=left_out(found))
+        return replace(saved, left_out=left_out(differing))
 
     async def _compared(
         self, saved: Snapshot, into: Callable[[bytes], bool] = lambda _: False
@@ -204,9 +206,9 @@ def _written(
     folder: Path, after: dict[str, bytes | None], there: dict[str, TreeEntry | None]
 ) -> dict[bytes, TreeEntry | None]:
     """Put new contents into the store; a file keeps its mode."""
-    wanted: dict[bytes, TreeEntry | None] = {}
+    entries: dict[bytes, TreeEntry | None] = {}
     for path, data in after.items():
         entry = there[path]
         mode = entry.mode if entry is not None else FILE
-        wanted[_raw(path)] = None if data is None else TreeEntry(mode, write_object(folder, "blob", data))
-    return wanted
+        entries[_raw(path)] = None if data is None else TreeEntry(mode, write_object(folder, "blob", data))
+    return entries

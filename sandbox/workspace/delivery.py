@@ -75,6 +75,7 @@ class Delivery:
         head = await asyncio.to_thread(Refs(source).head)
         if head.branch != pinned.head:
             raise _head_moved(pinned)
+        # Delivered before a crash: the same arguments make the same commit.
         if head.commit == commit:
             return done
         if head.commit != pinned.commit:
@@ -84,11 +85,12 @@ class Delivery:
             await self._bring(run, source, commit, pinned)
             if not source.bare:
                 async with borrowed(source) as theirs:
-                    wanted = exchanges(await theirs.entries(pinned.tree), await theirs.entries(tree))
-                    blobs = await theirs.blobs([each.new.id for each in wanted if each.new and each.is_file], _BLOB)
+                    exchanged = exchanges(await theirs.entries(pinned.tree), await theirs.entries(tree))
+                    blobs = await theirs.blobs([each.new.id for each in exchanged if each.new and each.is_file], _BLOB)
+                    # From the look to the write: their git waits for the lock, so nothing is staged in between.
                     with index_lock(source, run) as lock:
                         seen = await status(theirs, pinned.tree)
-                        lock.replace(await asyncio.to_thread(check_out, source.top, seen, wanted, blobs))
+                        lock.replace(await asyncio.to_thread(check_out, source.top, seen, exchanged, blobs))
             try:
                 await asyncio.to_thread(
                     update_ref, source, ref, old=pinned.commit, new=commit, owner=run, who=WHO, at=at
@@ -100,6 +102,7 @@ class Delivery:
     async def _bring(self, run: str, source: SourceRepository, commit: str, pinned: Pinned) -> None:
         """Put the commit and its objects into the user's repository, reachable from nowhere yet."""
         async with borrowed(source) as theirs:
+            # The pack leaves out what that commit has; without it the new one would be full of holes.
             if await theirs.commit(pinned.commit) is None:
                 raise _head_moved(pinned)
         pack = await self.store.pack(run, (commit,), (pinned.tree,))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from domain import Charsets, CodeChange, NotOnce, Refused, decoded, replaced, rewritten, written
+from domain import CodeChange, Refused
+from domain.text import Charsets, NotOnce, decoded, replaced, rewritten, written
 from sandbox.paths import inside_repo
 
 Files = Mapping[str, bytes | None]

@@ -43,7 +43,7 @@ class _Unknown:
 def links_of(printed: str) -> dict[str, Link]:
     """Read what ``LOOK`` printed."""
     parts = printed.split("\0")[:-1]
-    return {path: Link(told[1:], told[:1] == "+") for path, told in zip(parts[::2], parts[1::2], strict=False)}
+    return {path: Link(entry[1:], entry[:1] == "+") for path, entry in zip(parts[::2], parts[1::2], strict=False)}
 
 
 def prefixes(path: str) -> Iterator[str]:
@@ -60,29 +60,29 @@ async def resolved(change: CodeChange, look: Look) -> CodeChange:
             ``path_refused``.
     """
     written = (*(f.path for f in change.files_to_create), *(e.path for e in change.files_to_update))
-    wanted = [(path, True) for path in map(inside_repo, written)]
-    wanted += [(path, False) for path in map(inside_repo, change.files_to_delete)]
+    asked_for = [(path, True) for path in map(inside_repo, written)]
+    asked_for += [(path, False) for path in map(inside_repo, change.files_to_delete)]
     known: dict[str, Link | None] = {}
     for _ in range(_ROUNDS):
         real: dict[tuple[str, bool], str | _Unknown] = {}
-        for path, last in wanted:  # ``last``: the last part is followed, too
+        for path, last in asked_for:  # ``last``: the last part is followed, too
             folder, _, name = path.rpartition("/")
-            found = _walked(path, path if last else folder, known)
-            if isinstance(found, _Unknown):
-                real[path, last] = found
+            walked = _walked(path, path if last else folder, known)
+            if isinstance(walked, _Unknown):
+                real[path, last] = walked
             else:
-                real[path, last] = _inside(path, found if last else f"{found}/{name}".lstrip("/"))
+                real[path, last] = _inside(path, walked if last else f"{walked}/{name}".lstrip("/"))
         unknown = {prefix for each in real.values() if isinstance(each, _Unknown) for prefix in prefixes(each.path)}
         if not unknown:
             break
-        asked = sorted(unknown - known.keys())
-        known |= dict.fromkeys(asked) | dict(await look(asked))
+        unseen = sorted(unknown - known.keys())
+        known |= dict.fromkeys(unseen) | dict(await look(unseen))
     else:
-        raise _refused(wanted[0][0], "goes on without end")
+        raise _refused(asked_for[0][0], "goes on without end")
 
     def of(path: str, *, last: bool = True) -> str:
-        found = real[inside_repo(path), last]
-        return found if isinstance(found, str) else path
+        walked = real[inside_repo(path), last]
+        return walked if isinstance(walked, str) else path
 
     return replace(
         change,
@@ -111,12 +111,13 @@ def _walked(path: str, way: str, known: Links) -> str | _Unknown:
             _inside(path, here)  # a way through .git is refused wherever it leads
             continue
         hops += 1
-        told = f" ({here} is a symbolic link to {link.target!r})"
+        detail = f" ({here} is a symbolic link to {link.target!r})"
         if hops > HOPS:
-            raise _refused(path, f"goes in circles{told}")
+            raise _refused(path, f"goes in circles{detail}")
+        # An absolute link counts as seen from the sandbox, where the checkout has one fixed place.
         if link.target.startswith("/") and not f"{link.target}/".startswith(f"{REPO}/"):
-            raise _refused(path, f"leads out of the repository{told}")
-        empty = empty or told * (not link.leads)
+            raise _refused(path, f"leads out of the repository{detail}")
+        empty = empty or detail * (not link.leads)
         real = [] if link.target.startswith("/") else real
         waiting += link.target.removeprefix(REPO).split("/")[::-1]
     if empty:

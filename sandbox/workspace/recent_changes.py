@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from domain import Hunk, Refused
+from domain import Refused
+from domain.change import Hunk
 from sandbox.git import GitFailed, git
 from sandbox.revisions import Pinned
 from sandbox.source import borrowed, is_url, locate
@@ -43,6 +44,7 @@ async def recent_changes(pinned: Pinned) -> tuple[Hunk, ...]:
 
     The history is a help, never a need: what cannot be read in time is as if it were not there.
     """
+    # A remote repository was fetched without its history.
     if is_url(pinned.repo) or not await asyncio.to_thread(Path(pinned.repo).is_dir):
         return ()
     try:
@@ -71,11 +73,11 @@ def hunks(log: str) -> Iterator[Hunk]:
 
 def _side(hunk: str, sign: str) -> str:
     """The lines of one side, with those around them. A line that ends without a newline has none here either."""
-    kept: list[str] = []
+    lines: list[str] = []
     last = ""
     for line in hunk.splitlines(keepends=True):
-        if line.startswith("\\") and last in (sign, " ") and kept:
-            kept[-1] = kept[-1].rstrip("\n")
+        if line.startswith("\\") and last in (sign, " ") and lines:
+            lines[-1] = lines[-1].rstrip("\n")
         last = line[:1]
-        kept += [line[1:]] if last in (sign, " ") else []
-    return "".join(kept)
+        lines += [line[1:]] if last in (sign, " ") else []
+    return "".join(lines)

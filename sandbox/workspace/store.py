@@ -76,11 +76,11 @@ class Store:
             refs, named = Refs(source), repo if is_url(repo) else str(source.top)
             try:
                 async with borrowed(source, near=folder) as theirs:
-                    found = await theirs.commit(rev)
-                    if found is None:
+                    named_commit = await theirs.commit(rev)
+                    if named_commit is None:
                         any_commit = await asyncio.to_thread(lambda: bool(refs.get("HEAD")) or refs.any())
                         raise unknown_revision(rev, named) if any_commit else empty(named)
-                    commit, tree = found
+                    commit, tree = named_commit
                     head = await asyncio.to_thread(refs.head)
                     # What is not committed is of interest to who works there, not to who fetches from there.
                     looked_at = not source.bare and not is_url(repo)
@@ -110,7 +110,7 @@ class Store:
                 raise too_slow(repo) from error
             at = head.branch if not is_url(repo) or rev in {"HEAD", head.branch} else None
             pinned = Pinned(repo=named, commit=commit, tree=tree, dirty=dirty, head=at, folder=source.folder)
-            write_text(folder / "shallow", f"{pinned.commit}\n")
+            write_text(folder / "shallow", f"{pinned.commit}\n")  # its parents were not copied: git would miss them
             self._point(run, "pinned", pinned.commit)
         write_text(folder / "pinned.json", json.dumps(asdict(pinned)))
         return pinned
@@ -202,8 +202,8 @@ class Store:
             full = write_object(folder, "tree", tree_of(parts))
             if pack:
                 await take_in(folder, pack, self._most)
-            asked = "".join(f"{object_id(name)}\n" for name in (tree, *parts.values()))
-            kinds = await git(folder, "cat-file", "--batch-check=%(objecttype)", stdin=asked.encode())
+            questions = "".join(f"{object_id(name)}\n" for name in (tree, *parts.values()))
+            kinds = await git(folder, "cat-file", "--batch-check=%(objecttype)", stdin=questions.encode())
             if set(kinds.split()) != {b"tree"}:
                 raise SandboxLost("The sandbox sent a snapshot that is not complete.")
         except (GitFailed, ValueError, TimeoutError) as error:
@@ -265,6 +265,7 @@ def _unknown(run: str) -> Refused:
 
 
 def _commit(folder: Path, tree: str, parent: str, message: str, at: datetime) -> str:
+    # Nothing of the moment is in it: after a crash the same delivery makes the same commit.
     stamp = f"{WHO} {int(at.timestamp())} +0000"
     text = f"tree {object_id(tree)}\nparent {object_id(parent)}\nauthor {stamp}\ncommitter {stamp}\n\n{message}"
     if "\0" in message:

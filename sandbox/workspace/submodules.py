@@ -61,34 +61,34 @@ class Submodule:
 
 def names(text: str) -> dict[str, str]:
     """Read ``.gitmodules`` as data: path → name. Names that lead anywhere else are left out. Pure."""
-    found: dict[str, str] = {}
+    by_path: dict[str, str] = {}
     name = ""
     for line in map(str.strip, text[:_MAX_GITMODULES].splitlines()):
         if line.startswith("["):
             section = _SECTION.match(line)
             name = re.sub(r"\\(.)", r"\1", section[1]) if section else ""
-        elif name and "=" in line and len(found) < MOST:
+        elif name and "=" in line and len(by_path) < MOST:
             key, _, told = (part.strip() for part in line.partition("="))
             below = PurePosixPath(name)
             plain = bool(name) and not below.is_absolute() and ".." not in below.parts and "\0" not in name
             if key.lower() == "path" and plain:  # a name stays below the folder of modules
-                found[told.strip('"')] = name
-    return found
+                by_path[told.strip('"')] = name
+    return by_path
 
 
 def gitlinks(listed: bytes) -> dict[str, str]:
     """Read what ``git ls-tree -r -z`` printed: path → commit, of links to other repositories only. Pure."""
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     for entry in listed.split(b"\0"):
         about, _, path = entry.partition(b"\t")
         mode, _, rest = about.decode("ascii", errors="replace").partition(" ")
         commit = rest.split(" ")[1] if rest.count(" ") else ""
         if mode == "160000" and _ID.match(commit):
             try:
-                found[path.decode()] = commit
+                links[path.decode()] = commit
             except UnicodeDecodeError:
                 continue
-    return found
+    return links
 
 
 def holding(path: str, links: Mapping[str, str]) -> str | None:
@@ -127,8 +127,8 @@ async def bring(store: Store, run: str, pinned: Pinned) -> tuple[Submodule, ...]
             theirs = await asyncio.to_thread(find, pinned.repo)
             roots = (theirs.common_dir, theirs.top)
             place = _Place(theirs.common_dir, None if theirs.bare else theirs.top, roots)
-        told = names((await _gitmodules(folder, pinned.tree)).decode(errors="replace"))
-        await _Bringing(store, folder, found).all(links, told, place, None, 1)
+        named = names((await _gitmodules(folder, pinned.tree)).decode(errors="replace"))
+        await _Bringing(store, folder, found).all(links, named, place, None, 1)
     write_text(folder / _LIST, json.dumps([asdict(each) for each in found]))
     return tuple(found)
 
@@ -137,11 +137,11 @@ async def brought(store: Store, run: str) -> tuple[Submodule, ...]:
     """What ``bring`` found for a run; where it never ran, every submodule is absent."""
     folder = store.path(run)
     try:
-        kept = json.loads((folder / _LIST).read_bytes())
+        stored = json.loads((folder / _LIST).read_bytes())
     except FileNotFoundError:
         links = await links_of(folder, store.pinned(run).tree)
         return tuple(Submodule(path, commit, why="It was not looked for.") for path, commit in links.items())
-    return tuple(Submodule(**each) for each in kept)
+    return tuple(Submodule(**each) for each in stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,7 @@ class _Place:
         for each in candidates:
             try:
                 real, objects = each.resolve(), (each / "objects").resolve()
+                # Real paths: a link in ``.git/modules`` could lead to any repository of this machine.
                 inside = all(any(at.is_relative_to(root) for root in self.roots) for at in (real, objects))
                 found = inside and objects.is_dir()
             except (OSError, RuntimeError, ValueError):  # A loop of links, a name that no folder can have.

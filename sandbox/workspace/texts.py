@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from domain import DECLARING, Charsets, Refused, TextFile, declarations, decoded, dominant, matching
+from domain import Refused
+from domain.text import DECLARING, Charsets, TextFile, declarations, decoded, dominant, matching
 from sandbox.workspace.store import Store
 
 _SAMPLED = 2_000
@@ -26,10 +27,10 @@ async def charsets(store: Store, run: str) -> Charsets:
     tree = store.pinned(run).tree
     paths = await store.files(run, tree)
     declaring = [path for path in paths if path.rsplit("/", 1)[-1] in DECLARING]
-    said = Charsets(declarations(await store.read_many(run, tree, declaring, limit=_SAMPLE_BYTES)))
+    declared = Charsets(declarations(await store.read_many(run, tree, declaring, limit=_SAMPLE_BYTES)))
     some = [path for path in paths if not path.lower().endswith(_NOT_TEXT)][:_SAMPLED]
     sample = await store.read_many(run, tree, some, limit=_SAMPLE_BYTES)
-    return Charsets(said.rules, dominant(sample, said))
+    return Charsets(declared.rules, dominant(sample, declared))
 
 
 @dataclass(slots=True)
@@ -59,8 +60,8 @@ class Texts:
 
     async def views(self, tree: str, paths: Sequence[str], *, limit: int = _READ) -> dict[str, str]:
         """What is to be seen of those of ``paths`` that are texts, with line feeds."""
-        found = await self.store.read_many(self.run, tree, paths, limit=limit)
-        files = {path: await self.decoded(path, data) for path, data in found.items()}
+        contents = await self.store.read_many(self.run, tree, paths, limit=limit)
+        files = {path: await self.decoded(path, data) for path, data in contents.items()}
         return {path: file.view for path, file in files.items() if file is not None}
 
     async def diff(self, old: str, new: str, patch: str | None = None) -> str:
@@ -75,7 +76,7 @@ class Texts:
             patch: what ``Store.diff`` says of them, where somebody has it already.
         """
         patch = await self.store.diff(self.run, old, new) if patch is None else patch
-        starts = [0, *(found.start() + 1 for found in re.finditer("\ndiff --git ", patch)), len(patch)]
+        starts = [0, *(header.start() + 1 for header in re.finditer("\ndiff --git ", patch)), len(patch)]
         sections = [
             patch[start:end] for start, end in pairwise(starts) if start < end
         ]  # no other line starts like that

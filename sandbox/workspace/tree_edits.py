@@ -50,7 +50,7 @@ async def differences(
     Raises:
         Unsound: more than ``MOST`` entries in new folders, or folders of more than ``_BYTES``.
     """
-    found: list[Difference] = []
+    differing: list[Difference] = []
     fresh = 0
     level: list[tuple[bytes, str | None, str | None, str | None]] = [(b"", old, new, seen)]
     while level:
@@ -76,24 +76,24 @@ async def differences(
                     below.append((path + b"/", None, now.id, under))
                     now = None
                 if now is not None and now.is_folder and was is not None:
-                    found.append(Difference(path, was, None))
+                    differing.append(Difference(path, was, None))
                     was = None
                 if was is not None or now is not None:
-                    found.append(Difference(path, was, now, ignored=was is None and git_has is None))
+                    differing.append(Difference(path, was, now, ignored=was is None and git_has is None))
         level = below
-    return tuple(found)
+    return tuple(differing)
 
 
 async def _trees(folder: Path, names: set[str]) -> dict[str, dict[bytes, TreeEntry]]:
     """Read tree objects; their size is looked at first."""
-    asked = "".join(f"{object_id(name)}\n" for name in sorted(names)).encode()
-    told = (await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=asked)).split()
+    questions = "".join(f"{object_id(name)}\n" for name in sorted(names)).encode()
+    told = (await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=questions)).split()
     kinds, sizes = told[::2], told[1::2]
     if set(kinds) != {b"tree"}:
         raise Unsound("folders that are none")
     if sum(map(int, sizes)) > _BYTES:
         raise Unsound(f"folders of more than {_BYTES >> 20} MiB")
-    printed = contents(await git(folder, "cat-file", "--batch", stdin=asked), sorted(names))
+    printed = contents(await git(folder, "cat-file", "--batch", stdin=questions), sorted(names))
     return {name: parsed(data) for name, data in printed.items()}
 
 
@@ -103,26 +103,26 @@ async def folders(folder: Path, tree: str, paths: Iterable[bytes]) -> Folders:
     Raises:
         Refused: ``path_refused`` for a path with a line break: git could not be asked for it.
     """
-    wanted = {b"": f"{object_id(tree)}:\n".encode()}
+    questions = {b"": f"{object_id(tree)}:\n".encode()}
     for path in paths:
         if b"\n" in path:
             raise path_refused(path, "a line break in its name")
         parts = path.split(b"/")
         for depth in range(1, len(parts)):
             above = b"/".join(parts[:depth])
-            wanted[above] = f"{tree}:".encode() + above + b"\n"
-    out, at = await git(folder, "cat-file", "--batch", stdin=b"".join(wanted.values())), 0
-    found: dict[bytes, Mapping[bytes, TreeEntry]] = {}
-    for path in wanted:
+            questions[above] = f"{tree}:".encode() + above + b"\n"
+    out, at = await git(folder, "cat-file", "--batch", stdin=b"".join(questions.values())), 0
+    read: dict[bytes, Mapping[bytes, TreeEntry]] = {}
+    for path in questions:
         end = out.index(b"\n", at)
         head, at = out[at:end], end + 1
         if head.endswith((b" missing", b" ambiguous")):
             continue
         kind, size = head.split(b" ")[-2:]
         if kind == b"tree":
-            found[path] = parsed(out[at : at + int(size)])
+            read[path] = parsed(out[at : at + int(size)])
         at += int(size) + 1
-    return found
+    return read
 
 
 def entry_of(found: Folders, path: bytes) -> TreeEntry | None:
@@ -179,6 +179,7 @@ def _written(folder: Path, found: Folders, at: bytes, branch: _Branch, *, force:
     """Write one folder and those below it; None when nothing is left in it."""
     entries = dict(found.get(at, {}))
     for name, entry in branch.leaves.items():
+        # What goes, goes first: a folder may come in its place.
         if entry is None and (there := entries.get(name)) is not None and not there.is_folder:
             del entries[name]
     for name, below in branch.below.items():

@@ -57,13 +57,13 @@ async def read(folder: Path, tree: str, path: str, limit: int) -> bytes:
 async def read_many(folder: Path, tree: str, paths: Sequence[str], limit: int) -> dict[str, bytes]:
     """See ``Store.read_many``."""
     # Each once: an odd tree names a file twice.
-    asked = [path for path in dict.fromkeys(paths) if "\n" not in path and "\0" not in path]
-    names = {path: f"{object_id(tree)}:{path}\n".encode(errors="surrogateescape") for path in asked}
-    told = await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=b"".join(names.values()))
-    kinds = (line.rsplit(b" ", 2)[-2:] for line in told.split(b"\n")[:-1])
+    readable = [path for path in dict.fromkeys(paths) if "\n" not in path and "\0" not in path]
+    names = {path: f"{object_id(tree)}:{path}\n".encode(errors="surrogateescape") for path in readable}
+    printed = await git(folder, "cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=b"".join(names.values()))
+    kinds = (line.rsplit(b" ", 2)[-2:] for line in printed.split(b"\n")[:-1])
     fit = [
         path
-        for path, (kind, size) in zip(asked, kinds, strict=True)
+        for path, (kind, size) in zip(readable, kinds, strict=True)
         if kind == b"blob" and size.isdigit() and int(size) <= limit
     ]
     return contents(await git(folder, "cat-file", "--batch", stdin=b"".join(names[path] for path in fit)), fit)
@@ -73,12 +73,12 @@ async def numstat(folder: Path, old: str, new: str) -> tuple[Changed, ...]:
     """See ``Store.numstat``."""
     pair = object_id(old), object_id(new)
     out = await git(folder, "diff-tree", "-r", "-z", "--numstat", "--no-renames", *pair, most=LISTING)
-    found: list[Changed] = []
+    changes: list[Changed] = []
     for line in out.split(b"\0"):
         if line and (path := _text(line.split(b"\t", 2)[2])) is not None:
             added, removed = (None if n == b"-" else int(n) for n in line.split(b"\t")[:2])
-            found.append(Changed(path=path, added=added, removed=removed))
-    return tuple(found)
+            changes.append(Changed(path=path, added=added, removed=removed))
+    return tuple(changes)
 
 
 async def diff(folder: Path, old: str, new: str) -> str:
@@ -95,6 +95,7 @@ async def diff(folder: Path, old: str, new: str) -> str:
                     break
     attributes = folder / f"binary-{hashlib.sha256(f'{old}{new}'.encode()).hexdigest()[:16]}"
     # Quoted for an attributes file: nothing in a path is a pattern.
+    # Escaped twice: once for the quotes (C style), once for the pattern within.
     quoted = [re.sub(r'([\\"*?\[\]])', r"\\\\\1", path) for path in odd]
     write_text(attributes, "".join(f'"{path}" -diff\n' for path in quoted))
     out = await git(folder, *_PATCH, old, new, config=[("core.attributesFile", str(attributes))])

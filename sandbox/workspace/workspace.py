@@ -7,7 +7,9 @@ snapshot leaves the sandbox as a pack of what is new, so a lost sandbox costs no
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from domain import Charsets, CodeChange, CommandRun, Profile, Refused, SandboxLost, decoded
+from domain import CodeChange, CommandRun, Refused, SandboxLost
+from domain.text import Charsets, decoded
+from domain.work import Profile
 from sandbox.contract import REPO, Heard, Sandbox
 from sandbox.inside import SYSTEM_PATH, environment_script
 from sandbox.packs import MAX_PACK
@@ -267,11 +269,11 @@ class Workspace:
         text = (_INSIDE / script).read_text(encoding="utf-8")
         ran = await self._sandbox.run(["sh", "-c", text, script, *args], cwd="/", env=_SYSTEM, timeout_s=_GIT_S)
         if not ran.ok:
-            said = ran.stderr.text().strip()
-            if "No space left" in said:
+            complaint = ran.stderr.text().strip()
+            if "No space left" in complaint:
                 hint = "Give it more room (Limits.work_mb), or clean up what the task does not need."
                 raise Refused("The files do not fit into the sandbox.", code="sandbox_full", hint=hint)
-            raise SandboxLost(f"The workspace cannot be used any more ({script}: {said[-300:]}).")
+            raise SandboxLost(f"The workspace cannot be used any more ({script}: {complaint[-300:]}).")
         return ran.stdout.text()
 
     async def _links(self, paths: Sequence[str]) -> dict[str, links.Link]:

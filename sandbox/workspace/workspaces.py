@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from domain import CommandRun, Profile, Refused, SandboxLost
+from domain import CommandRun, Refused, SandboxLost
+from domain.work import Profile
 from sandbox.contract import Backend, Sandbox, Spec
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.workspace.shell import shell
@@ -53,6 +54,7 @@ class Workspaces:
             if warm is not None:
                 try:
                     await warm.restore(at or self._store.whole(run, pinned.tree))
+                    # Where nothing has changed ``restore`` asks nothing, and a dead sandbox would be given out.
                     await warm.ping()
                 except SandboxLost:  # it cannot be used any more: another one takes its place
                     self._throw_away(place)

@@ -39,6 +39,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         app.include_router(router)
     add_problems(app)
 
+    # The last one added is the outermost: also what the others refuse has the headers without which browsers show
+    # their pages no answer at all.
     app.add_middleware(StrictJsonMiddleware)
     app.add_middleware(SecurityMiddleware, most_bytes=int(settings.max_body_mb * 2**20))
     app.add_middleware(

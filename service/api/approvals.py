@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from approvals import Ballot, Decision, Terms, read_resume, refusal
 from approvals.channels import voted_answer
-from domain import BallotState, redacted
+from domain.decision import BallotState
+from domain.identity import redacted
 from service.api.dependencies import ApprovalReader, Caller, TheContext, answer
 from service.auth.principal import Principal
 from service.wiring.server import ServerContext
@@ -72,14 +73,15 @@ async def decide(
 ) -> Response:
     """Sign, refuse, change or answer. 200: final. 202: more signatures are needed."""
     if once is not None:
-        told = await at.messages.seen(
+        earlier = await at.messages.seen(
             _remembered(principal),
             once,
             hashlib.sha256(f"{approval_id}\0{said.model_dump_json()}".encode()).hexdigest(),
         )
-        if told is not None:
-            return answer(told.body, told.status)
+        if earlier is not None:
+            return answer(earlier.body, earlier.status)
     ballot = await at.application.ballots.get(approval_id, principal.org)
+    # Before anything else of the decision is looked at: who signs has to have seen these very bytes.
     if said.action_digest != ballot.action_digest:
         raise refusal("digest_mismatch", "This approval is about other bytes.")
     if said.decision == "edit":
@@ -92,10 +94,10 @@ async def decide(
         choice = "approve" if said.decision == "approve" else "reject"
         decision = Decision(choice=choice, action_digest=said.action_digest, comment=said.comment)
         decided = await at.submission.voting.vote(ballot, decision, principal.voter("http"), like=said.grant)
-    given = voted_answer(decided)
+    outcome = voted_answer(decided)
     if once is not None:
-        await at.messages.answered(_remembered(principal), once, given)
-    return answer(given.body, given.status)
+        await at.messages.answered(_remembered(principal), once, outcome)
+    return answer(outcome.body, outcome.status)
 
 
 @router.post("/approvals/{approval_id}/cancel")
@@ -108,6 +110,8 @@ async def cancel(principal: Caller, at: TheContext, approval_id: str) -> Respons
 async def kill(principal: Caller, at: TheContext, run_id: str) -> Response:
     """Stop a run for good: no further tool call, open approvals cancelled."""
     run = await at.run_of(run_id, principal.org)
+    # First the switch, which every tool call looks at, then the row, so that no checkpoint is written any more. Turns
+    # from the newest on: one that waits must not begin because the one before it ended.
     cancelled = await at.application.ballots.kill(run.id, principal.voter("http"))
     await at.application.engine.runs.cancel(run.id, now=at.submission.clock())
     for turn in reversed(await at.turns.unfinished(run.id)):

@@ -80,9 +80,9 @@ async def graph(_: Reader, at: TheContext, assistant_id: str, xray: bool = False
 @router.get("/{assistant_id}/schemas", response_model=None)
 async def schemas(_: Reader, assistant_id: str) -> Response:
     """JSON schemas of input and state."""
-    found = assistant(assistant_id)
+    chosen = assistant(assistant_id)
     state: dict[str, Any] = {"type": "object", "title": "State", "properties": {k: {} for k in State.__annotations__}}
-    given = {
+    input_schema = {
         "type": "object",
         "title": "Input",
         "properties": {
@@ -93,8 +93,8 @@ async def schemas(_: Reader, assistant_id: str) -> Response:
     }
     return answer(
         {
-            "graph_id": found.graph,
-            "input_schema": given,
+            "graph_id": chosen.graph,
+            "input_schema": input_schema,
             "output_schema": state,
             "state_schema": state,
             "config_schema": None,
@@ -106,8 +106,8 @@ async def schemas(_: Reader, assistant_id: str) -> Response:
 @router.get("/{assistant_id}/subgraphs", response_model=None)
 async def subgraphs(_: Reader, at: TheContext, assistant_id: str) -> Response:
     """The graphs inside the graph, by node."""
-    found = assistant(assistant_id)
-    inner = {name: {"graph_id": found.graph} for name, _ in at.application.engine.graph.get_subgraphs()}
+    chosen = assistant(assistant_id)
+    inner = {name: {"graph_id": chosen.graph} for name, _ in at.application.engine.graph.get_subgraphs()}
     return answer(inner)
 
 

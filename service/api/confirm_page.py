@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from approvals import Ballot, Decision, Terms, refusal
 from approvals.channels import PAGE_HEADERS, LinkTicket, render_page
-from domain import SignoffError, person
+from domain import SignoffError
+from domain.identity import person
 from service.api.dependencies import COOKIE, TheContext, identify, open_session
 from service.auth.principal import Principal
 from service.errors import refuse
@@ -41,12 +42,13 @@ async def look(at: TheContext, token: str, request: Request) -> Response:
 async def act(at: TheContext, token: str, request: Request) -> Response:
     """Log in, or decide."""
     ticket = at.links.read(token)
-    form = {name: said[0] for name, said in parse_qs((await request.body()).decode(errors="replace")).items()}
+    form = {name: values[0] for name, values in parse_qs((await request.body()).decode(errors="replace")).items()}
     if "key" in form:
         return await _log_in(at, token, form["key"])
     principal = await _session(at, request, ticket)
     if principal is None:
         raise refusal("csrf_invalid", "Nobody is logged in here.")
+    # Bound to this session: neither another site nor another person's page can send this form.
     at.links.ensure_csrf(ticket, principal.key, form.get("csrf", ""))
     if await at.messages.used(ticket.spent_by(person(principal.subject))):
         raise refusal("link_used", "You have decided by this link already.")
@@ -57,6 +59,7 @@ async def act(at: TheContext, token: str, request: Request) -> Response:
         ballot = await at.submission.voting.vote(ballot, decision, principal.voter("page"), like=like)
     except SignoffError as no:
         return _page(at, token, ticket, ballot, principal, message=f"{no.message} {no.hint}", status=no.http_status)
+    # Used up behind the vote: one that was refused leaves the link as it was.
     await at.messages.use(ticket.spent_by(person(principal.subject)))
     return _page(at, token, ticket, ballot, principal, message="Your decision is recorded.")
 
@@ -87,17 +90,19 @@ async def _log_in(at: ServerContext, token: str, key: str) -> Response:
         httponly=True,
         samesite="strict",
         path="/a",
+        # There is no TLS on loopback, and not every browser keeps a secure cookie without it.
         secure=not at.settings.loopback,
     )
     return answer
 
 
 async def _session(at: ServerContext, request: Request, ticket: LinkTicket) -> Principal | None:
-    given = request.cookies.get(COOKIE)
-    if not given:
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
         return None
     try:
-        principal = await identify(at, given)
+        principal = await identify(at, cookie)
+    # Ended or forged: the page asks for a login, as where there is none.
     except SignoffError:
         return None
     reads = principal.org == ticket.org and "approvals:read" in principal.scopes

@@ -16,10 +16,10 @@ COOKIE = "signoff_session"
 
 
 async def context(request: Request) -> ServerContext:
-    """The office of this process. Asynchronous, or FastAPI would ask for it in a thread."""
-    found = request.app.state.context
-    assert isinstance(found, ServerContext)  # noqa: S101  the lifespan puts it there
-    return found
+    """The context of this server. Asynchronous, or FastAPI would call it in a thread."""
+    opened = request.app.state.context
+    assert isinstance(opened, ServerContext)  # noqa: S101  the lifespan puts it there
+    return opened
 
 
 TheContext = Annotated[ServerContext, Depends(context)]
@@ -34,35 +34,40 @@ def credential(request: Request) -> str:
 
 async def principal(request: Request, at: TheContext) -> Principal:
     """The authenticated caller. Raises ``not_authenticated``, ``key_invalid``, ``token_invalid``, ``rate_limited``."""
-    given = credential(request)
-    if not given:
+    token = credential(request)
+    if not token:
         raise refuse("not_authenticated", "This needs an API key or a login.")
-    found = await identify(at, given)
-    await at.limiter.caller(found.org, found.key if found.kind == "api_key" else found.subject)
-    return found
+    authenticated = await identify(at, token)
+    await at.limiter.caller(
+        authenticated.org, authenticated.key if authenticated.kind == "api_key" else authenticated.subject
+    )
+    return authenticated
 
 
-async def identify(at: ServerContext, given: str) -> Principal:
+async def identify(at: ServerContext, token: str) -> Principal:
     """Who holds this key, session or token."""
-    if given.count(".") == 2 and at.issuer is not None:  # noqa: PLR2004  a JWT has three parts
-        found = await at.issuer.check(given)
-        if found.kind == "human":
-            await at.members.seen(found.org, found.subject, found.roles, now=now())
+    if token.count(".") == 2 and at.issuer is not None:  # noqa: PLR2004  a JWT has three parts
+        login = await at.issuer.check(token)
+        if login.kind == "human":
+            # Approvals ask for a person's roles when their signature is used, which may be days after this request.
+            await at.members.seen(login.org, login.subject, login.roles, now=now())
             await at.application.people.four_eyes.look()
-        return found
+        else:
+            await at.members.seen_service(login.org, login.subject, now=now())
+        return login
     people = at.application.people
-    if given.startswith("st_"):
+    if token.startswith("st_"):
         await people.four_eyes.look()  # a second person may have come through another process: then this login is over
-    key = await at.keys.check(given)
+    key = await at.keys.check(token)
     if key.kind != "st":
         return who_is(key)
     lasting = await people.lasting(key.org, key.subject)
     return who_is(key, (*people.of(key.subject, key.org), *lasting), lasting=lasting)
 
 
-async def open_session(at: ServerContext, given: str) -> tuple[ApiKey, str]:
+async def open_session(at: ServerContext, token: str) -> tuple[ApiKey, str]:
     """Log in with a personal key. Raises ``key_invalid``, ``role_missing``."""
-    key = await at.keys.check(given)
+    key = await at.keys.check(token)
     roles = await at.application.people.roles(key.org, key.subject)
     return await at.keys.log_in(key, roles=roles)
 

@@ -30,7 +30,7 @@ RETRY_S = 5
 
 
 def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response:
-    """The answer for an error of the house; ``more`` stands beside what every error says."""
+    """The answer for an error of ours; ``more`` stands beside what every error says."""
     status = STATUS.get(error.stable_code, error.http_status)
     body: dict[str, Any] = {
         "type": f"urn:signoff:error:{error.stable_code}",
@@ -44,6 +44,7 @@ def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response
     }
     headers: dict[str, str] = {}
     wait = getattr(error, "retry_after", None)
+    # Both mean later, and clients want to know when.
     if status in {429, 503}:
         headers["retry-after"] = str(math.ceil(wait if wait is not None else RETRY_S))
     if isinstance(error, ContextTooLong):

@@ -100,7 +100,7 @@ async def list_keys(principal: Admin, at: TheContext) -> Response:
 async def make(principal: Admin, at: TheContext, asked: NewKey) -> Response:
     """A new key; its text is in this answer and nowhere else. Nobody gives rights they have not."""
     now = at.submission.clock()
-    wanted = ApiKey(
+    proposed = ApiKey(
         id="",
         kind="ak",
         org=principal.org,
@@ -114,22 +114,23 @@ async def make(principal: Admin, at: TheContext, asked: NewKey) -> Response:
         expires_at=_expiry(asked, principal, now),
     )
     maker = replace(principal, standing=_standing(at, principal))
-    ensure_may_make(maker, wanted, people=await at.keys.people(principal.org), issuer=at.issuer is not None)
+    ensure_may_make(maker, proposed, people=await at.keys.people(principal.org), issuer=at.issuer is not None)
+    # In the audit before there is a key: none that may spend more goes unrecorded.
     if asked.standing:
         await _stands(at, principal, asked.standing, asked.name)
-    somebody = wanted.personal and wanted.subject != principal.subject
+    somebody = proposed.personal and proposed.subject != principal.subject
     key, text = await at.keys.make(
         principal.org,
-        wanted.subject,
-        name=wanted.name,
-        roles=wanted.roles,
-        scopes=wanted.scopes,
-        personal=wanted.personal,
-        expires_at=wanted.expires_at,
-        standing=wanted.standing,
+        proposed.subject,
+        name=proposed.name,
+        roles=proposed.roles,
+        scopes=proposed.scopes,
+        personal=proposed.personal,
+        expires_at=proposed.expires_at,
+        standing=proposed.standing,
         by=principal.subject,
         verb="key.personal" if somebody else "key.made",
-        note=wanted.subject if somebody else wanted.name,
+        note=proposed.subject if somebody else proposed.name,
     )
     await at.application.people.four_eyes.look()  # with a second person it is a team from now on
     return answer({**document(key), "key": text}, 201)

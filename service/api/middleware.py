@@ -11,7 +11,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain import ODD_TEXT, OddJson, Refused, SignoffError, read_json
+from domain import Refused, SignoffError
+from domain.text import ODD_TEXT, OddJson, read_json
 from service.api.errors import problem
 from service.errors import refuse
 
@@ -48,11 +49,13 @@ class SecurityMiddleware:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
+                    # A route may have set it itself: each is there once.
                     out.setdefault(name, value)
                 out.setdefault("x-request-id", request_id)
             await send(message)
 
         try:
+            # Before the body is read and before anybody asks who it is: a flood costs one count a request.
             if scope["path"] not in FREE:
                 address, _ = scope.get("client") or ("unknown", 0)
                 await scope["app"].state.context.limiter.address(address)
@@ -104,8 +107,11 @@ class StrictJsonMiddleware:
         if path.startswith(RAW):
             await self.app(scope, receive, send)
             return
-        messages, body = await _whole(receive)
-        if body:
+        messages, parts = list[Message](), list[bytes]()
+        while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
+            messages.append(await receive())
+            parts.append(messages[-1].get("body", b""))
+        if body := b"".join(parts):
             try:
                 _ensure_json(Headers(scope=scope).getlist("content-type"))
                 read_json(body)
@@ -118,23 +124,16 @@ class StrictJsonMiddleware:
                 return
 
         async def again() -> Message:
+            # Behind the body comes the connection itself: a client that leaves is still noticed.
             return messages.pop(0) if messages else await receive()
 
         await self.app(scope, again, send)
 
 
-async def _whole(receive: Receive) -> tuple[list[Message], bytes]:
-    messages, parts = list[Message](), list[bytes]()
-    while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
-        messages.append(await receive())
-        parts.append(messages[-1].get("body", b""))
-    return messages, b"".join(parts)
-
-
 def _ensure_json(types: list[str]) -> None:
     """Raise ``media_type_unsupported`` unless the header says, once, that this is JSON in UTF-8."""
-    said = types[0] if len(types) == 1 else ""
-    kind, *parameters = (part.strip().lower() for part in said.split(";"))
+    header = types[0] if len(types) == 1 else ""
+    kind, *parameters = (part.strip().lower() for part in header.split(";"))
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise refuse("media_type_unsupported", "A body is JSON here, and says so.")
     for parameter in parameters:

@@ -63,19 +63,19 @@ def chunk(
     about: dict[str, Any] | None = None,
     model: str = CODING,
 ) -> bytes:
-    told: dict[str, Any] = {
+    event: dict[str, Any] = {
         "id": id_,
         "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": model,
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
     }
-    return b"data: " + as_json({**told, **({"signoff": about} if about else {})}) + b"\n\n"
+    return b"data: " + as_json({**event, **({"signoff": about} if about else {})}) + b"\n\n"
 
 
 def failed(error: SignoffError, **more: str) -> bytes:
     """The last event of a stream that came to no answer; the openai package raises it as an ``APIError``."""
-    told = {
+    fields = {
         "message": error.message,
         "type": "server_error" if error.http_status >= 500 else "invalid_request_error",  # noqa: PLR2004
         "code": error.stable_code,
@@ -83,7 +83,7 @@ def failed(error: SignoffError, **more: str) -> bytes:
         **more,
     }
     about = {name: getattr(error, name) for name in ("retry_after", "max_tokens") if getattr(error, name, None)}
-    return b"data: " + as_json({"error": {**told, **about}}) + b"\n\n"
+    return b"data: " + as_json({"error": {**fields, **about}}) + b"\n\n"
 
 
 AGAIN = "\n\n(the model broke off; it begins anew)\n\n"
@@ -95,26 +95,26 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
     board = at.application.board
     if not board.registry.any("chat"):
         raise refuse("assistant_not_found", "No chat model is configured.")
-    found: list[Message] = []
+    messages: list[Message] = []
     for message in given:
         role = message.get("role")
         if role not in {"system", "user", "assistant", "developer"}:
             raise refuse("request_invalid", "Messages come from system, user or assistant.")
         kind = "system" if role == "developer" else role
-        found.append(Message(role=kind, content=spoken(message.get("content"))))
-    said, id_ = tuple(found), f"chatcmpl-{uuid4().hex}"
+        messages.append(Message(role=kind, content=spoken(message.get("content"))))
+    question, id_ = tuple(messages), f"chatcmpl-{uuid4().hex}"
     task = Task(
-        text=said[-1].content[:2_000],
+        text=question[-1].content[:2_000],
         repo="",
         requester=principal.subject,
         standing=principal.standing,
         strategy=at.settings.strategy,
     )
     model = board.model("chat", SelectionContext(run=id_, org=principal.org, task=task))
-    systems = [message.content for message in said if message.role == "system"]
+    systems = [message.content for message in question if message.role == "system"]
     settings = at.application.catalogue.settings("chat", timeout_s=at.settings.model_timeout_s)
     if not stream:
-        reply = await model.ask(Question(said, str, settings=settings))
+        reply = await model.ask(Question(question, str, settings=settings))
         words, _ = without_echoes(reply.value, systems)
         used = {
             "prompt_tokens": reply.usage.tokens_in,
@@ -126,8 +126,9 @@ async def talk(at: ServerContext, principal: Principal, given: Sequence[dict[str
 
     async def ask() -> Reply[str]:
         try:
-            return await model.ask(Question(said, str, settings=settings, listener=pieces.put_nowait))
+            return await model.ask(Question(question, str, settings=settings, listener=pieces.put_nowait))
         finally:
+            # Also when it fails: who reads the pieces must not wait for ever.
             pieces.put_nowait(None)
 
     asking = asyncio.create_task(ask())
@@ -144,6 +145,7 @@ async def _first(pieces: "asyncio.Queue[str | None]", asking: "asyncio.Task[Repl
     text = ""
     while (piece := await pieces.get()) is not None:
         text += piece
+        # It may become the mark of a thought, which ``ReasoningWriter`` has to see whole.
         if text.strip() and not OPEN.startswith(text.lstrip()):
             return text
     pieces.put_nowait(None)
@@ -158,15 +160,15 @@ async def _told(
     systems: Sequence[str],
 ) -> AsyncGenerator[bytes]:
     """Events of the stream; a long part of a system prompt is cut before anybody reads it (H7)."""
-    aloud, echoes = ReasoningWriter(), Echoes(told=words_of(systems))
+    writer, echoes = ReasoningWriter(), Echoes(told=words_of(systems))
     piece: str | None = first
     try:
         yield chunk(id_, {"role": "assistant", "content": ""}, model=CHAT)
         while piece is not None:
-            for where, text in aloud.split(echoes.hear(piece) if piece else echoes.flush() + AGAIN):
+            for where, text in writer.split(echoes.hear(piece) if piece else echoes.flush() + AGAIN):
                 yield chunk(id_, {where: text}, model=CHAT)
             piece = await pieces.get()
-        for where, text in aloud.split(echoes.flush()):
+        for where, text in (*writer.split(echoes.flush()), *writer.rest()):
             yield chunk(id_, {where: text}, model=CHAT)
         reply = await asking
         yield chunk(id_, {}, finish="length" if reply.finish == "length" else "stop", model=CHAT)
@@ -174,6 +176,7 @@ async def _told(
     except SignoffError as error:
         yield failed(error)
     finally:
+        # A client that went away reads no answer, and should not pay for the rest of it.
         asking.cancel()
         with suppress(asyncio.CancelledError, SignoffError):
             await asking
@@ -202,6 +205,11 @@ class ReasoningWriter:
         self._held = thought[cut:]
         return [("reasoning_content", thought[:cut])] if cut else []
 
+    def rest(self) -> list[tuple[Literal["content", "reasoning_content"], str]]:
+        """The end of a thought that was cut off, once nothing comes any more."""
+        thought, self._held = self._held, ""
+        return [("reasoning_content", thought)] if thought else []
+
 
 @dataclass(slots=True)
 class Stages:
@@ -226,8 +234,10 @@ class Stages:
         if kind == "node_ended":
             took = max(0.0, at - self._began.pop(node, at))
             self._done.append({"stage": node, "duration_ms": round(took, 1)})
-        said = str(event.get("message", ""))[:200] if kind in {"command_started", "reviewed", "change_applied"} else ""
-        return f"{said}\n" if said else ""
+        message = (
+            str(event.get("message", ""))[:200] if kind in {"command_started", "reviewed", "change_applied"} else ""
+        )
+        return f"{message}\n" if message else ""
 
     def list(self) -> list[dict[str, Any]]:
         """The stages in the order they ended."""
@@ -240,6 +250,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 class Completion(BaseModel):
     """The fields of OpenAI's request that mean something here, and fields of our tasks."""
 
+    # OpenAI's clients send much that means nothing to a run: temperature, penalties, their own tools.
     model_config = ConfigDict(extra="ignore")
 
     model: str = Field(default=CODING, max_length=200)
@@ -278,9 +289,9 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
     if asked.model not in {CODING, "coding"}:
         raise refuse("assistant_not_found", f"There is no model {asked.model[:100]!r}.")
     about = asked.metadata or {}
-    fields = {name: about.get(name) if (said := getattr(asked, name)) is None else said for name in OURS}
-    given: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
-    ask = RunAsk(input=given, stream_mode=["custom"], if_not_exists="create")
+    fields = {name: about.get(name) if (entry := getattr(asked, name)) is None else entry for name in OURS}
+    task_input: dict[str, Any] = {"messages": asked.messages, **{k: v for k, v in fields.items() if v is not None}}
+    ask = RunAsk(input=task_input, stream_mode=["custom"], if_not_exists="create")
     thread = about.get("thread_id")
     taken = await at.submission.take(principal, ask, str(thread) if thread else None)
     if asked.stream:
@@ -291,9 +302,9 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
             stages.hear(each)
     await finished(at, taken)
     if (error := stopped_by_model(await _values(at, taken))) is not None:
-        told = problem(error, instance="/v1/chat/completions", **_going_on(taken))
-        told.headers.update(location(taken.turn, "join"))
-        return told
+        response = problem(error, instance="/v1/chat/completions", **_going_on(taken))
+        response.headers.update(location(taken.turn, "join"))
+        return response
     content, about = await _answer(at, taken)
     return answer(document(taken.turn.id, CODING, content, {**about, "stages": stages.list()}))
 

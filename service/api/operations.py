@@ -34,6 +34,7 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", response_model=None)
 async def readyz(at: TheContext) -> Response:
     """For a readiness probe: the database answers."""
+    # Raises, and so answers 503, when it does not.
     async with reading(at.database) as conn:
         await conn.execute(text("SELECT 1"))
     return JSONResponse({"status": "ready"})
@@ -118,9 +119,11 @@ async def used(
     if group == "user":
         principal.need("audit:read")
     during, catalogue = usage.period(since, until, now=at.application.board.now()), at.application.catalogue
-    found = await usage.used(at.application.decisions, catalogue, principal.org, by=group, during=during, run=run)
-    told: dict[str, Any] = usage.document(found, catalogue, by=group, during=during, org=principal.org)
-    return PlainTextResponse(usage.table(told["rows"]), media_type="text/csv") if format == "csv" else answer(told)
+    summary = await usage.used(at.application.decisions, catalogue, principal.org, by=group, during=during, run=run)
+    document: dict[str, Any] = usage.document(summary, catalogue, by=group, during=during, org=principal.org)
+    return (
+        PlainTextResponse(usage.table(document["rows"]), media_type="text/csv") if format == "csv" else answer(document)
+    )
 
 
 @usage_router.get("/events")

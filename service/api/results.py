@@ -76,13 +76,13 @@ async def diff(principal: Reader, at: TheContext, run_id: str, readable: bool = 
 async def evidence(principal: Reader, at: TheContext, run_id: str) -> Response:
     """What was observed: commands with their exit codes, tests, findings, and the proof on a clean checkout."""
     standing = await _standing(at, principal, run_id)
-    kept = standing.values
+    values = standing.values
     return answer(
         {
             "run": standing.run.id,
-            "evidence": kept.get("evidence", ()),
-            "findings": kept.get("findings", ()),
-            "proof": kept.get("proof"),
+            "evidence": values.get("evidence", ()),
+            "findings": values.get("findings", ()),
+            "proof": values.get("proof"),
         }
     )
 
@@ -90,11 +90,13 @@ async def evidence(principal: Reader, at: TheContext, run_id: str) -> Response:
 @router.get("/runs/{run_id}/artifacts")
 async def artifacts(principal: Reader, at: TheContext, run_id: str) -> Response:
     """Which artefacts there are."""
-    made = report.as_json(await _standing(at, principal, run_id))
+    document = report.as_json(await _standing(at, principal, run_id))
     return answer(
         {
             "items": [
-                {"name": name, "href": f"/v1/runs/{run_id}/artifacts/{name}"} for name in ARTIFACTS if made.get(name)
+                {"name": name, "href": f"/v1/runs/{run_id}/artifacts/{name}"}
+                for name in ARTIFACTS
+                if document.get(name)
             ]
         }
     )
@@ -103,10 +105,10 @@ async def artifacts(principal: Reader, at: TheContext, run_id: str) -> Response:
 @router.get("/runs/{run_id}/artifacts/{name}")
 async def artifact(principal: Reader, at: TheContext, run_id: str, name: str) -> Response:
     """One of them."""
-    made = report.as_json(await _standing(at, principal, run_id))
-    if name not in ARTIFACTS or not made.get(name):
+    document = report.as_json(await _standing(at, principal, run_id))
+    if name not in ARTIFACTS or not document.get(name):
         raise refuse("item_not_found", f"This run has no artefact {name[:60]!r}.")
-    return answer(made[name])
+    return answer(document[name])
 
 
 @router.get("/runs/{run_id}/trace")
@@ -122,8 +124,8 @@ async def decisions(
 ) -> Response:
     """Who was asked for it, why, and what came of it; the newest first."""
     run = await at.run_of(run_id, principal.org)
-    found = await at.application.decisions.latest(principal.org, limit=limit, run=run.id)
-    return answer({"items": [report.plain(decision) for decision in found]})
+    rows = await at.application.decisions.latest(principal.org, limit=limit, run=run.id)
+    return answer({"items": [report.plain(decision) for decision in rows]})
 
 
 @router.get("/audit")
@@ -165,8 +167,9 @@ async def resume(principal: Runner, at: TheContext, run_id: str, limits: TopUp) 
     run = await at.run_of(run_id, principal.org)
     if run.status in FINAL:
         raise refuse("job_state", f"Run {run.id} ended: it is {run.status}.")
-    given: dict[str, Any] = limits.model_dump(exclude_none=True)
-    await raise_budget(at.submission.of(principal.org), run, **given)
+    raised: dict[str, Any] = limits.model_dump(exclude_none=True)
+    # Before the run is woken: its next turn reads the limits from the row.
+    await raise_budget(at.submission.of(principal.org), run, **raised)
     taken = await at.submission.wake(run.id, principal.org, because=RESUMED)
     if taken is None:
         raise refuse("thread_busy", "This run goes on already; the new limits hold from its next call on.")

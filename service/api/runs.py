@@ -64,10 +64,11 @@ async def list_runs(
     select: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """The thread's runs, newest first."""
+    # A field that is not known is refused also where there is no run to pick it from.
     picked({}, select, allowed=RUN_FIELDS)
     thread = await at.threads.get(thread_id, principal.org)
-    found = await at.turns.of(thread.id, status=status, limit=limit, offset=offset)
-    return answer([picked(run_document(turn), select, allowed=RUN_FIELDS) for turn in found])
+    turns = await at.turns.of(thread.id, status=status, limit=limit, offset=offset)
+    return answer([picked(run_document(turn), select, allowed=RUN_FIELDS) for turn in turns])
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
@@ -147,8 +148,8 @@ async def cancel_many(
 ) -> None:
     """Stop several runs: of a thread by their ids, or all of a status."""
     for turn in reversed(await at.turns.unfinished(asked.thread_id)):
-        wanted = (asked.run_ids is None or turn.id in asked.run_ids) and asked.status in {None, "all", turn.status}
-        if turn.org == principal.org and wanted and (asked.run_ids or asked.status):
+        chosen = (asked.run_ids is None or turn.id in asked.run_ids) and asked.status in {None, "all", turn.status}
+        if turn.org == principal.org and chosen and (asked.run_ids or asked.status):
             await at.dispatch.stop(turn, action, "user")
 
 
@@ -192,8 +193,10 @@ async def stream_stateless(
 
 @router.post("/runs/batch")
 async def batch(principal: Runner, at: TheContext, asks: list[RunAsk]) -> Response:
-    """Start several at once."""
-    taken = [await at.submission.take(principal, ask, None) for ask in asks[:MOST]]
+    """Start several at once. Raises ``request_invalid`` for more than 100: none of them is started then."""
+    if len(asks) > MOST:
+        raise refuse("request_invalid", f"At most {MOST} runs are started at once.")
+    taken = [await at.submission.take(principal, ask, None) for ask in asks]
     return answer([run_document(each.turn) for each in taken])
 
 
@@ -253,13 +256,17 @@ class WaitingResponse(Response):
         try:
             while not (await asyncio.wait(events, timeout=pause, return_when=asyncio.FIRST_COMPLETED))[0]:
                 if not begun:
-                    await send({"type": "http.response.start", "status": 200, "headers": self._head()})
+                    # Without the length that Starlette counted: it is not known yet.
+                    own = [(name, part) for name, part in self.raw_headers if name != b"content-length"]
+                    head = own + [(name.encode(), part.encode()) for name, part in self.where.items()]
+                    await send({"type": "http.response.start", "status": 200, "headers": head})
                     begun, pause = True, BEAT_S
                 await send({"type": "http.response.body", "body": b"\n", "more_body": True})
             if ended.done():
                 await self._end(ended, scope, receive, send, begun=begun)
             elif gone.done():
                 if self.cancel:
+                    # This task is cancelled with its connection, and half a stop would leave a turn that nobody hears.
                     await asyncio.shield(self.at.dispatch.stop(self.taken.turn, "interrupt", "disconnected"))
             elif not begun:
                 await self._say(refuse("server_stopping", "This server goes down."), scope, receive, send)
@@ -267,11 +274,6 @@ class WaitingResponse(Response):
             for each in events:
                 each.cancel()
             await asyncio.gather(*events, return_exceptions=True)
-
-    def _head(self) -> list[tuple[bytes, bytes]]:
-        # Without the length that Starlette counted: it is not known yet.
-        own = [(name, part) for name, part in self.raw_headers if name != b"content-length"]
-        return own + [(name.encode(), part.encode()) for name, part in self.where.items()]
 
     async def _values(self) -> Mapping[str, Any]:
         await finished(self.at, self.taken)
@@ -294,9 +296,9 @@ class WaitingResponse(Response):
 
     async def _say(self, error: SignoffError, scope: Scope, receive: Receive, send: Send) -> None:
         turn = self.taken.turn
-        told = problem(error, instance=scope["path"], thread_id=turn.thread, run_id=turn.id)
-        told.headers.update(self.where)
-        await told(scope, receive, send)
+        response = problem(error, instance=scope["path"], thread_id=turn.thread, run_id=turn.id)
+        response.headers.update(self.where)
+        await response(scope, receive, send)
 
 
 async def _disconnected(receive: Receive) -> None:

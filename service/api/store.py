@@ -88,10 +88,10 @@ async def search(principal: Reader, at: TheContext, asked: ItemSearch) -> dict[s
     """One page of what is below a namespace."""
     if asked.query:
         raise refuse("request_invalid", "Items are found by namespace and filter, not by meaning.")
-    found = await at.items.search(
+    items = await at.items.search(
         principal.org, asked.namespace_prefix, having=asked.filter or {}, limit=asked.limit, offset=asked.offset
     )
-    return {"items": found}
+    return {"items": items}
 
 
 @router.post("/namespaces")

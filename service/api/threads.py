@@ -155,12 +155,13 @@ class Prune(BaseModel):
 @router.post("/prune")
 async def prune(principal: Runner, at: TheContext, asked: Prune) -> dict[str, int]:
     """Delete several threads, softly; those that are not there do not count."""
-    found = await at.threads.search(
+    threads = await at.threads.search(
         ThreadQuery(org=principal.org, ids=tuple(asked.thread_ids), limit=len(asked.thread_ids))
     )
-    for thread in found if asked.thread_ids else ():
+    # A search without ids is one for all threads, and an empty list means none.
+    for thread in threads if asked.thread_ids else ():
         await delete(principal, at, thread.id)
-    return {"pruned_count": len(found) if asked.thread_ids else 0}
+    return {"pruned_count": len(threads) if asked.thread_ids else 0}
 
 
 @router.get("/{thread_id}")
@@ -197,16 +198,17 @@ async def delete(principal: Runner, at: TheContext, thread_id: str) -> None:
 async def copy(principal: Runner, at: TheContext, thread_id: str) -> Response:
     """A new thread that stands where this one stands, files and all."""
     thread = await at.threads.get(thread_id, principal.org)
-    engine, moment, made, forked = at.submission.of(principal.org), now(), str(uuid4()), False
+    engine, moment, new_id, forked = at.submission.of(principal.org), now(), str(uuid4()), False
     if (run := await engine.runs.exactly(thread.id, org=principal.org)) and (steps := await moments(engine, run.id)):
-        made, forked = (await fork(engine, run, len(steps) - 1)).id, True
+        new_id, forked = (await fork(engine, run, len(steps) - 1)).id, True
     copied = Thread(
-        id=made,
+        id=new_id,
         org=principal.org,
         created_at=moment,
         updated_at=moment,
         metadata={**thread.metadata, "copied_from": thread.id, "created_by": principal.subject},
     )
+    # The fork wrote its run before: the id is taken, by us.
     await at.threads.add(copied, of_run=forked)
     return answer(await _document(at, copied))
 
@@ -242,24 +244,30 @@ async def state(
 ) -> Response:
     """How the thread stands now."""
     thread, engine = await at.threads.get(thread_id, principal.org), at.application.engine
-    found = await engine.graph.aget_state(engine.config(thread.id), subgraphs=subgraphs)
-    return answer(select_state(state_document(found), select))
+    snapshot = await engine.graph.aget_state(engine.config(thread.id), subgraphs=subgraphs)
+    return answer(select_state(state_document(snapshot), select))
 
 
 @router.post("/{thread_id}/state")
 async def update_state(principal: Runner, at: TheContext, thread_id: str, asked: Update) -> Response:
     """Add messages. Everything else in the state is evidence, and not a client's to write."""
     thread = await at.threads.get(thread_id, principal.org)
-    given = asked.values if isinstance(asked.values, dict) else {}
-    if set(given) - {"messages"} or (asked.values and not given):
+    values = asked.values if isinstance(asked.values, dict) else {}
+    if set(values) - {"messages"} or (asked.values and not values):
         raise refuse("request_invalid", "Of a state only messages can be written.")
     if await at.turns.unfinished(thread.id):
         raise refuse("thread_busy", "A run works on this thread.", hint="Wait for its run, or cancel it.")
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
+    named = asked.checkpoint_id or (asked.checkpoint or {}).get("checkpoint_id")
+    if asked.as_node not in {None, "__copy__"} or named not in {None, now_at.config["configurable"]["checkpoint_id"]}:
+        raise refuse(
+            "request_invalid", "Messages are added to a thread as it stands, and change nothing that comes next."
+        )
+    # ``__copy__`` is LangGraph's: a new checkpoint with nothing changed, which is what an update without values means.
     config = await at.application.engine.graph.aupdate_state(
-        at.application.engine.config(thread.id), given or None, as_node="__copy__" if not given else None
+        at.application.engine.config(thread.id), values or None, as_node="__copy__" if not values else None
     )
     return answer({"checkpoint": {"checkpoint_ns": "", **config.get("configurable", {})}})
 
@@ -275,8 +283,8 @@ async def state_at(
 ) -> Response:
     """How it stood at a checkpoint."""
     thread = await at.threads.get(thread_id, principal.org)
-    found = await checkpoint(at.application.engine, thread.id, checkpoint_id, subgraphs=subgraphs)
-    return answer(select_state(state_document(found), select))
+    snapshot = await checkpoint(at.application.engine, thread.id, checkpoint_id, subgraphs=subgraphs)
+    return answer(select_state(state_document(snapshot), select))
 
 
 class At(BaseModel):
@@ -343,7 +351,7 @@ async def _history(principal: Principal, at: ServerContext, thread_id: str, aske
     engine = at.application.engine
     before: Any = asked.before.checkpoint_id if isinstance(asked.before, Before) else asked.before
     until: Any = {"configurable": {"thread_id": thread.id, "checkpoint_id": before}} if before else None
-    found = engine.graph.aget_state_history(
+    snapshots = engine.graph.aget_state_history(
         engine.config(thread.id), filter=asked.metadata, before=until, limit=asked.limit
     )
-    return answer([select_state(state_document(each), asked.select) async for each in found])
+    return answer([select_state(state_document(each), asked.select) async for each in snapshots])

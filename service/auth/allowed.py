@@ -69,9 +69,10 @@ class AllowedRepositories:
         except (ValueError, RuntimeError, OSError):
             places = [None]
         entries = [canonical_url(each) if is_remote(each) else str(local_path(each).resolve()) for each in self.allowed]
-        kept = tuple(filter(None, entries))
+        allowed = tuple(filter(None, entries))
         for place in places:
-            if place is None or not any(place == each or place.startswith(each.rstrip("/") + "/") for each in kept):
+            # With the slash: a folder does not allow its neighbour whose name only begins alike.
+            if place is None or not any(place == each or place.startswith(each.rstrip("/") + "/") for each in allowed):
                 raise refuse("repo_refused", "This service may not use that repository.")
 
 
@@ -80,6 +81,7 @@ def canonical_url(url: str) -> str | None:
 
     ``git@host:path`` is a URL of ssh. Names and passwords are left out.
     """
+    # scp's form, which git takes for ssh.
     if short := _SHORT.match(url):
         url = f"ssh://{short[1]}/{short[2].lstrip('/')}"
     try:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    DateTime,
     Integer,
     RowMapping,
     Select,
@@ -33,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from approvals import AuditFact
 from approvals.storage import Journal
-from database import reading, writing
+from database import UtcDateTime, reading, writing
 from domain import value
 from service.auth.directory import MEMBERS, ensure_apart
 from service.auth.principal import SCOPES, Principal, scopes_of
@@ -58,8 +57,8 @@ KEYS = Table(
     Column("scopes", JSON, nullable=False),
     Column("personal", Boolean, nullable=False),
     Column("mfa", Boolean, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("expires_at", DateTime(timezone=True), nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=True),
     Column("standing", String(200), nullable=False, server_default=""),
     Column("made_from", String(40), nullable=False, server_default=""),
     Column("generation", Integer, nullable=False, server_default="0"),
@@ -71,7 +70,7 @@ MODES = Table(
     Column("org", String(200), primary_key=True),
     Column("mode", String(4), nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
 )
 """How many people work in an organisation, as every process sees it. No row: solo, generation 0."""
 
@@ -183,6 +182,7 @@ class ApiKeys:
         held = tuple(dict.fromkeys((*principal.roles, *roles)))
         until = min(now + SESSION_FOR, principal.expires_at or datetime.max.replace(tzinfo=UTC))
         async with writing(self.engine) as conn:
+            # Read in the transaction that writes the session, so that none outlives a mode that changes just now.
             generation = select(MODES.c.generation).where(MODES.c.org == principal.org)
             session = ApiKey(
                 id=token.id,
@@ -209,8 +209,8 @@ class ApiKeys:
     async def _behind(self, conn: AsyncConnection, org: str, by: str) -> tuple[str, ...]:
         """``by``, and who made its key where it is a program."""
         of = select(_K.makers).where(_K.org == org, _K.subject == by, ~_K.personal)
-        found = (await conn.execute(of)).scalars().all() if by else ()
-        return tuple(dict.fromkeys(name for names in ([by] if by else [], *found) for name in names))
+        makers_of_keys = (await conn.execute(of)).scalars().all() if by else ()
+        return tuple(dict.fromkeys(name for names in ([by] if by else [], *makers_of_keys) for name in names))
 
     async def _note(self, conn: AsyncConnection, key: ApiKey, by: str, verb: str, note: str) -> None:
         """One line of the audit about a key, where somebody answers for it."""
@@ -224,6 +224,7 @@ class ApiKeys:
         async with reading(self.engine) as conn:
             row = (await conn.execute(_GET, {"key": token.id, "of": token.kind})).mappings().first()
         mac = row["mac"] if row else ""
+        # The same work without a row: how long an answer takes says nothing about which ids there are.
         if not compare_digest(token.mac(self.pepper), mac) or row is None:
             raise refuse("key_invalid", "This key is not known.")
         key = _key(row)
@@ -237,7 +238,7 @@ class ApiKeys:
             raise refuse("key_invalid", "This login ended when more people came. Log in again.")
         if not key.made_from:  # opened by an older version
             return key
-        until = _utc(row["origin_until"])
+        until = row["origin_until"]
         if row["origin"] is None or (until is not None and until <= self.clock()):
             raise refuse("key_invalid", "The key of this login has ended.")
         return replace(key, roles=tuple(row["origin_roles"]), expires_at=until)
@@ -250,10 +251,10 @@ class ApiKeys:
 
     async def get(self, id_: str, org: str) -> ApiKey:
         """One of the organisation's API keys. Raises ``key_not_found``."""
-        found = next((key for key in await self.list(org) if key.id == id_), None)
-        if found is None:
+        match = next((key for key in await self.list(org) if key.id == id_), None)
+        if match is None:
             raise refuse("key_not_found", f"There is no key {id_[:40]!r}.")
-        return found
+        return match
 
     async def any(self) -> bool:
         """Whether there is any key at all."""
@@ -266,8 +267,8 @@ class ApiKeys:
         holders = select(_K.subject).where(_K.org == org, _K.kind == "ak", _K.personal, works)
         members = select(MEMBERS.c.subject).where(MEMBERS.c.org == org)
         async with reading(self.engine) as conn:
-            found = (await conn.execute(holders.union(members))).scalars().all()
-        return tuple(dict.fromkeys((*found, *self.named)))
+            names = (await conn.execute(holders.union(members))).scalars().all()
+        return tuple(dict.fromkeys((*names, *self.named)))
 
     async def revoke(self, id_: str, org: str, *, by: str = "") -> None:
         """End a key, or a session, at once; one that has ended stays so. Raises ``key_not_found``."""
@@ -302,6 +303,7 @@ class ApiKeys:
         now = self.clock()
         async with writing(self.engine) as conn:
             old = await self._locked(conn, id_, org, "ak")
+            # Asked under the lock: a key that somebody revokes at this moment is not renewed.
             allowed(old)
             if old.expires_at is not None and old.expires_at <= now:
                 raise refuse("key_ended", "This key has ended, and stays so.")
@@ -324,7 +326,7 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
     """The caller behind a key: a person in a session, else a program. ``lasting``: the roles that no mode lends."""
     if key.kind == "st":
         held = tuple(dict.fromkeys((*key.roles, *roles)))
-        kept = {*key.roles, *(roles if lasting is None else lasting)}
+        lasting_roles = {*key.roles, *(roles if lasting is None else lasting)}
         return Principal(
             subject=key.subject,
             org=key.org,
@@ -336,7 +338,7 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
             mfa=key.mfa,
             standing=key.standing,
             until=key.expires_at,
-            lent=tuple(role for role in held if role not in kept),
+            lent=tuple(role for role in held if role not in lasting_roles),
         )
     return Principal(
         subject=key.subject,
@@ -352,14 +354,7 @@ def who_is(key: ApiKey, roles: Sequence[str] = (), *, lasting: Sequence[str] | N
 
 
 def _key(row: RowMapping) -> ApiKey:
-    fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    fields["created_at"], fields["expires_at"] = _utc(fields["created_at"]), _utc(fields["expires_at"])
-    return ApiKey(**fields)
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    # SQLite forgets the zone; everything here is written in UTC.
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    return ApiKey(**{name: row[name] for name in COLUMNS})
 
 
 async def audit_key(

@@ -37,29 +37,30 @@ def administers(principal: Principal) -> bool:
     return "org_admin" in principal.roles and (principal.kind == "human" or principal.personal)
 
 
-def ensure_may_make(principal: Principal, wanted: Rights, *, people: Sequence[str], issuer: bool = False) -> None:
+def ensure_may_make(principal: Principal, key: Rights, *, people: Sequence[str], issuer: bool = False) -> None:
     """Check a new key. ``people``: who can log in here. ``issuer``: by OIDC.
 
     Raises:
         Refused: ``role_missing`` for a key that stands for a person; ``key_above_maker`` for more than the caller has.
     """
-    _same_org(principal, wanted)
-    if not wanted.personal:
-        if wanted.subject in people and wanted.subject != principal.subject:
-            raise refuse("role_missing", f"{wanted.subject} is a person; a program acts in its own name.")
-        return _within(principal, wanted)
-    if wanted.subject == principal.subject:
+    _same_org(principal, key)
+    if not key.personal:
+        # It would stand in every record as that person.
+        if key.subject in people and key.subject != principal.subject:
+            raise refuse("role_missing", f"{key.subject} is a person; a program acts in its own name.")
+        return _within(principal, key)
+    if key.subject == principal.subject:
         if issuer:
             raise refuse("role_missing", "People log in by OIDC here, and need no personal key.")
         if principal.kind != "human" and not principal.personal:
             raise refuse("role_missing", "A program's key makes no key that stands for a person.")
-        return _within(principal, wanted, own=True)
+        return _within(principal, key, own=True)
     if issuer:
         raise refuse("role_missing", "People log in by OIDC here; nobody makes a personal key for somebody else.")
     if not administers(principal):
         raise refuse("role_missing", "Only an administrator, as a person, lets somebody new log in.")
-    if wanted.subject in people:
-        raise refuse("role_missing", f"{wanted.subject} logs in already: only they make or renew a key of theirs.")
+    if key.subject in people:
+        raise refuse("role_missing", f"{key.subject} logs in already: only they make or renew a key of theirs.")
     return None
 
 
@@ -90,20 +91,21 @@ def ensure_may_stand(principal: Principal, key: Rights, standing: str) -> None:
     _within(principal, key, standing=standing)
 
 
-def _within(principal: Principal, wanted: Rights, *, own: bool = False, standing: str | None = None) -> None:
+def _within(principal: Principal, key: Rights, *, own: bool = False, standing: str | None = None) -> None:
     """Raise ``key_above_maker`` unless the key is no more than its maker is."""
     if not own and administers(principal):
         return
-    if more := sorted(set(wanted.roles) - set(principal.lasting)):
+    if more := sorted(set(key.roles) - set(principal.lasting)):
         raise refuse("key_above_maker", f"You do not hold the role {more[0]}, so no key of yours has it.")
-    given = {*wanted.scopes, *(scopes_of(wanted.roles) if wanted.personal else ())}
-    if more := sorted(given - set(principal.lasting_scopes)):
+    # A personal key opens sessions, and those have the scopes of its roles, too.
+    scopes = {*key.scopes, *(scopes_of(key.roles) if key.personal else ())}
+    if more := sorted(scopes - set(principal.lasting_scopes)):
         raise refuse("key_above_maker", f"You do not have the scope {more[0]}, so no key of yours has it.")
-    if principal.until is not None and (wanted.expires_at is None or wanted.expires_at > principal.until):
+    if principal.until is not None and (key.expires_at is None or key.expires_at > principal.until):
         raise refuse(
             "key_above_maker", f"Your own key ends at {principal.until.isoformat()}; no key of yours lasts longer."
         )
-    if (wanted.standing if standing is None else standing) != principal.standing or wanted.standing not in {
+    if (key.standing if standing is None else standing) != principal.standing or key.standing not in {
         "",
         principal.standing,
     }:
@@ -112,4 +114,5 @@ def _within(principal: Principal, wanted: Rights, *, own: bool = False, standing
 
 def _same_org(principal: Principal, key: Rights) -> None:
     if principal.org != key.org:
+        # Not forbidden but not there: which ids another organisation has is not for the caller to learn.
         raise refuse("key_not_found", "There is no such key.")

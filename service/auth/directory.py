@@ -1,4 +1,7 @@
-"""Directory of an organisation: its members, with the roles their login said they hold."""
+"""Directory of an organisation: its members, with the roles their login said they hold, and its service accounts.
+
+A service account is no member: it signs nothing, and makes nobody work among several. It is known by its name alone.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from database import reading, writing
-from domain import alike, person, respelled
+from domain.identity import alike, person, respelled
 from service.errors import refuse
 from service.tables import METADATA
 
@@ -21,7 +24,14 @@ MEMBERS = Table(
     Column("roles", JSON, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
 )
-_M = MEMBERS.c
+SERVICE_ACCOUNTS = Table(
+    "service_accounts",
+    METADATA,
+    Column("org", String(200), primary_key=True),
+    Column("subject", String(300), primary_key=True),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+)
+_M, _S = MEMBERS.c, SERVICE_ACCOUNTS.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +52,18 @@ class Members:
         """The roles of a member; None for somebody who was never seen, also of those that have none."""
         async with reading(self.engine) as conn:
             query = select(_M.roles).where(_M.org == org, _M.subject == subject)
-            found = (await conn.execute(query)).scalar_one_or_none()
-        return None if found is None else tuple(found)
+            roles = (await conn.execute(query)).scalar_one_or_none()
+        return None if roles is None else tuple(roles)
 
     async def seen(self, org: str, subject: str, roles: Sequence[str], *, now: datetime) -> None:
         """Remember what a verified login says, where it says something new. Raises ``subject_collides``."""
+        # Read first: most logins say nothing new, and reading waits for no lock.
         if await self._known(org, subject) == tuple(roles):
             return
         here = (_M.org == org, _M.subject == subject)
         values = {"roles": list(roles), "seen_at": now}
         async with writing(self.engine) as conn:
+            # A member who comes again under the same name collides with nobody.
             if (await conn.execute(update(MEMBERS).where(*here).values(**values))).rowcount:
                 return
         try:
@@ -61,9 +73,26 @@ class Members:
         except IntegrityError:  # two requests of a new member at once; both said the same
             return
 
+    async def seen_service(self, org: str, subject: str, *, now: datetime) -> None:
+        """Remember the name of a service account that the issuer vouches for. Raises ``subject_collides``.
+
+        What it asks for is shown to signers under that name, so it passes for nobody, and later nobody for it.
+        """
+        async with reading(self.engine) as conn:
+            query = select(_S.subject).where(_S.org == org, _S.subject == subject)
+            if (await conn.execute(query)).first() is not None:
+                return
+        try:
+            async with writing(self.engine) as conn:
+                await ensure_apart(conn, org, subject, self.others(org), named=self.named, login=True)
+                await conn.execute(insert(SERVICE_ACCOUNTS).values(org=org, subject=subject, seen_at=now))
+        except IntegrityError:  # its first two requests at once
+            return
+
     async def remove(self, org: str, subject: str) -> None:
         """Forget a member: whatever they approved and was not used yet does not count any more."""
         async with writing(self.engine) as conn:
+            await conn.execute(delete(SERVICE_ACCOUNTS).where(_S.org == org, _S.subject == subject))
             await conn.execute(delete(MEMBERS).where(_M.org == org, _M.subject == subject))
 
 
@@ -85,8 +114,11 @@ async def ensure_apart(
     """
     if conn.dialect.name == "postgresql":  # two such names at once would not see each other; SQLite has one writer
         await conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:org, 0))"), {"org": f"subjects {org}"})
-    members = select(_M.subject).where(_M.org == org)
-    known = {str(found) for found in (await conn.execute(others.union(members))).scalars()} | {*named}
+    everybody = others.union(
+        select(_M.subject).where(_M.org == org),
+        select(_S.subject).where(_S.org == org),
+    )
+    known = {str(name) for name in (await conn.execute(everybody)).scalars()} | {*named}
     if subject in known:
         return
     if not person(subject):

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Clock, Mode, Policy, Voter
 from database import reading, writing
-from domain import Requirement, Tier, alike
+from domain import Requirement, Tier
+from domain.identity import alike
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, Members
 
@@ -50,13 +51,14 @@ class FourEyes:
             or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > self.clock()),
         )
         async with reading(self.engine) as conn:
-            found = (await conn.execute(keys)).scalars().all()
-        return tuple(dict.fromkeys(role for roles in found for role in roles))
+            roles_of_keys = (await conn.execute(keys)).scalars().all()
+        return tuple(dict.fromkeys(role for roles in roles_of_keys for role in roles))
 
     async def look(self) -> None:
         """Read the mode, and count the people for as long as there was only one."""
         if self.mode == "team":
             return
+        # Ended keys count, too: a team does not become solo again.
         holders = select(KEYS.c.subject).where(KEYS.c.org == self.org, KEYS.c.personal)
         members = select(MEMBERS.c.subject).where(MEMBERS.c.org == self.org)
         everybody = select(func.count()).select_from(holders.union(members).subquery()).scalar_subquery()
@@ -126,8 +128,8 @@ class LocalDirectory:
         """Programs whose keys this person made or renewed, ended ones too: what they ask for may still wait."""
         keys = select(KEYS.c.subject, KEYS.c.makers).where(KEYS.c.org == org, ~KEYS.c.personal, KEYS.c.kind == "ak")
         async with reading(self.four_eyes.engine) as conn:
-            found = (await conn.execute(keys)).all()
-        return tuple(dict.fromkeys(str(name) for name, makers in found if any(alike(subject, each) for each in makers)))
+            rows = (await conn.execute(keys)).all()
+        return tuple(dict.fromkeys(str(name) for name, makers in rows if any(alike(subject, each) for each in makers)))
 
     def of(self, subject: str, org: str) -> tuple[str, ...]:
         """The same without waiting: it is a list, not a directory. The settings are about the server's own people."""

@@ -1,5 +1,6 @@
 """OpenID Connect logins: JWTs with pinned algorithms, issuer, audience and expiry (RFC 8725)."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -42,9 +43,13 @@ class Issuer:
     default_org: str
     monotonic: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict[str, jwt.PyJWK])
-    _fetched: float = -FETCH_AGAIN_S
+    _read_at: float = -FETCH_AGAIN_S
+    _fault: str = ""
+    """Why the keys could not be read the last time; empty: they could."""
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
+        # With an HMAC the issuer's public key would be the secret (RFC 8725, 2.1).
         if not set(self.algorithms) <= {"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"}:
             raise refuse("authentication_needed", "Only asymmetric signature algorithms are accepted for logins.")
 
@@ -54,24 +59,9 @@ class Issuer:
             head = jwt.get_unverified_header(token)
             if head.get("alg") not in self.algorithms:
                 raise jwt.InvalidAlgorithmError("algorithm")
-            kid = str(head.get("kid", ""))
-            if kid not in self._keys and self.monotonic() - self._fetched >= FETCH_AGAIN_S:
-                self._fetched = self.monotonic()
-                try:
-                    answer = (await self.client.get(self.jwks_url)).raise_for_status()
-                    found = jwt.PyJWKSet.from_dict(answer.json())
-                except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
-                    raise KeysUnavailable(
-                        f"The keys of the issuer cannot be read: {type(error).__name__}",
-                        hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
-                    ) from error
-                self._keys = {str(key.key_id): key for key in found.keys}
-            if kid not in self._keys:
-                raise jwt.InvalidKeyError("unknown key")
-            key = self._keys[kid]
             claims = jwt.decode(
                 token,
-                key,
+                await self._key(str(head.get("kid", ""))),
                 algorithms=list(self.algorithms),
                 issuer=self.issuer,
                 audience=self.audience,
@@ -82,16 +72,39 @@ class Issuer:
             raise refuse("token_invalid", "This login is not valid.") from None
         return self._who(claims)
 
+    async def _key(self, kid: str) -> jwt.PyJWK:
+        """One of the issuer's keys. Raises ``login_unavailable``; ``PyJWTError`` for one that it does not publish."""
+        if kid in self._keys:
+            return self._keys[kid]
+        async with self._reading:  # who logs in while the keys are read waits for them: the login may be valid
+            if kid not in self._keys and self.monotonic() - self._read_at >= FETCH_AGAIN_S:
+                self._read_at, self._fault = self.monotonic(), ""
+                try:
+                    answer = (await self.client.get(self.jwks_url)).raise_for_status()
+                    published = jwt.PyJWKSet.from_dict(answer.json())
+                    self._keys = {str(key.key_id): key for key in published.keys}
+                except (httpx.HTTPError, ValueError, RecursionError, jwt.PyJWTError) as error:
+                    self._fault = type(error).__name__
+        if kid in self._keys:
+            return self._keys[kid]
+        if self._fault:  # until the issuer is asked again nobody knows whether this login is valid
+            raise KeysUnavailable(
+                f"The keys of the issuer cannot be read: {self._fault}",
+                hint="Look at SIGNOFF_OIDC_JWKS_URL, then try again.",
+            )
+        raise jwt.InvalidKeyError("unknown key")
+
     def _who(self, claims: Mapping[str, Any]) -> Principal:
         """Raises ``token_invalid`` for claims that no row can keep, and for a login that is yet to come."""
-        said, methods, standing = claims.get("roles"), claims.get("amr"), claims.get("standing")
+        claimed_roles, methods, standing = claims.get("roles"), claims.get("amr"), claims.get("standing")
         org = claims.get("org") or self.default_org
-        roles = tuple(filter(_named, said)) if isinstance(said, list) else ()
+        roles = tuple(filter(_named, claimed_roles)) if isinstance(claimed_roles, list) else ()
         machine = claims.get("gty") == "client-credentials" or not isinstance(claims.get("auth_time"), int)
         if machine:
             # A service account proves no person: it never signs, whatever its roles say.
             roles = tuple(role for role in roles if role not in SIGNING)
         now = datetime.now(UTC).timestamp() + LEEWAY_S
+        # A person's session counts from the login; a program has none, and its token ends.
         timely = 0 <= claims["exp"] <= LAST_S if machine else 0 <= claims["auth_time"] <= now
         if not timely or not (_named(claims["sub"]) and _named(org)):
             raise refuse("token_invalid", "This login is not valid.")
@@ -110,6 +123,6 @@ class Issuer:
         )
 
 
-def _named(said: Any) -> TypeGuard[str]:
+def _named(text: Any) -> TypeGuard[str]:
     """Whether this is a text that every database keeps."""
-    return isinstance(said, str) and _NAME.fullmatch(said) is not None
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None

@@ -56,11 +56,13 @@ class LocalRates:
         now = self.clock()
         if now > self._swept_at + MINUTE_S:
             self._swept_at = now
+            # A flood of addresses costs memory for a minute, and not for good.
             self.hits = {name: hits for name, hits in self.hits.items() if hits and hits[-1] > now - MINUTE_S}
         hits = self.hits.setdefault(name, deque())
         while hits and hits[0] <= now - MINUTE_S:
             hits.popleft()
         if len(hits) >= limit:
+            # When the oldest one of the minute is a minute ago.
             return hits[0] + MINUTE_S - now if hits else MINUTE_S
         hits.append(now)
         return None
@@ -95,6 +97,7 @@ class SharedRates:
                 now = (await conn.execute(counted.returning(_R.hits))).scalar_one()
                 before = select(_R.hits).where(_R.name == name, _R.minute == int(minute) - 1)
                 earlier = (await conn.execute(before)).scalar() or 0
+                # Refused requests are taken back and do not count: who keeps asking gets in when there is room.
                 _ensure(now + earlier * (1 - passed / MINUTE_S) <= limit)
         except _Over:
             return MINUTE_S - passed

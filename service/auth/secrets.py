@@ -20,6 +20,7 @@ def own_key(folder: Path, name: str) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))
         try:
+            # Linked and not renamed: a link fails where the name is taken, a rename would replace the winner's key.
             path.hardlink_to(fresh)
         except FileExistsError:
             pass

@@ -44,6 +44,7 @@ def new_token(kind: str, env: str = "live") -> KeyToken:
 def read_token(text: str) -> KeyToken:
     """Take a token apart. Raises ``key_invalid`` for anything that never was one."""
     parts = text.split("_")
+    # ``compare_digest`` takes no text beyond ASCII.
     if len(parts) != _PARTS or parts[0] not in {"ak", "st"} or not text.isascii():
         raise refuse("key_invalid", "This is no API key.")
     kind, env, id_, secret, crc = parts

@@ -12,9 +12,10 @@ from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter
 
-from domain import Event, Line, Name, Prose, Refused, SignoffError, Task, value, yaml_value
+from domain import Refused, SignoffError, Task, value
+from domain.text import yaml_value
+from domain.work import Line, Name, Prose
 from service.cli.fix import FixRequest, lay_out
-from service.runs.runs import RunState
 from service.settings import Settings
 from service.wiring.application import Application, open_application
 
@@ -80,30 +81,31 @@ def cases(path: Path | None = None, names: Sequence[str] = ()) -> tuple[Case, ..
         Refused: ``bench_invalid``: the file is not valid, or there is no case of that name.
     """
     try:
-        found = _CASES.validate_python(yaml_value((path or BUNDLED).read_text(encoding="utf-8")))
+        known = _CASES.validate_python(yaml_value((path or BUNDLED).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise Refused(
             f"{path or BUNDLED} has no cases: {str(error)[:500]}",
             code="bench_invalid",
             hint="Each case has name, task, files and, if it is not pytest, accept.",
         ) from error
-    if unknown := set(names) - {case.name for case in found}:
+    if unknown := set(names) - {case.name for case in known}:
         raise Refused(
             f"There is no case {', '.join(sorted(unknown))}.",
             code="bench_invalid",
-            hint="There are: " + ", ".join(case.name for case in found),
+            hint="There are: " + ", ".join(case.name for case in known),
         )
-    return tuple(case for case in found if not names or case.name in names)
+    return tuple(case for case in known if not names or case.name in names)
 
 
 async def attempt(
-    settings: Settings, strategy: str, wanted: Sequence[Case], seen: Callable[[CaseResult], None]
+    settings: Settings, strategy: str, selected: Sequence[Case], seen: Callable[[CaseResult], None]
 ) -> None:
-    """Let one strategy work on every case, in a house of its own that is thrown away afterwards."""
+    """Let one strategy work on every case, in an application of its own that is thrown away afterwards."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
+        # A home of its own: no cache and no sandbox of one strategy helps the next one.
         own = settings.model_copy(update={"home": Path(folder) / "home"})
         async with open_application(own, models={} if strategy == BASELINE else None) as application:
-            for case in wanted:
+            for case in selected:
                 seen(await _one(application, strategy, case, Path(folder) / case.name))
 
 
@@ -118,7 +120,7 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
     started = time.monotonic()
     try:
         run = await application.engine.create(task)
-        standing = await application.engine.advance(run.id, _nobody)
+        standing = await application.engine.advance(run.id, None)
     except SignoffError as error:
         return CaseResult(
             strategy=strategy,
@@ -131,7 +133,10 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         )
     seconds = time.monotonic() - started
     spent, ending = standing.values.get("spent"), standing.run.ending
-    proof = standing.values.get("proof")
+    proof, attempts = standing.values.get("proof"), standing.values.get("attempts", ())
+    spans = [node.span.name for node in (await application.spans(run.id)).walk()]
+    # The models of the chat spans, and the provider of the last change where that was none of them.
+    chat_models = [name.removeprefix(CHAT) for name in spans if name.startswith(CHAT)]
     return CaseResult(
         strategy=strategy,
         case=case.name,
@@ -141,18 +146,10 @@ async def _one(application: Application, strategy: str, case: Case, repo: Path) 
         # A change above the automatic tier waits for a person; that it works was proved before.
         solved=(proof is not None and proof.ok) and standing.run.status in {"delivered", "interrupted"},
         code=ending.code if ending else "",
-        models=await _models(application, standing),
+        models=tuple(dict.fromkeys([*chat_models, *(a.provider for a in attempts[-1:] if a.provider)])),
         tokens=spent.tokens_in + spent.tokens_out if spent else 0,
         cost=spent.cost if spent else Decimal(0),
     )
-
-
-async def _models(application: Application, standing: RunState) -> tuple[str, ...]:
-    """The models of the chat spans, and the provider of the last change where that was none of them."""
-    branch = await application.spans(standing.run.id)
-    names = [part.span.name.removeprefix(CHAT) for part in branch.walk() if part.span.name.startswith(CHAT)]
-    attempts = standing.values.get("attempts", ())
-    return tuple(dict.fromkeys([*names, *(a.provider for a in attempts[-1:] if a.provider)]))
 
 
 def peak_mb() -> float:
@@ -181,7 +178,3 @@ def rows(outcomes: Sequence[CaseResult], gigabytes: Callable[[str], float]) -> t
             )
         )
     return tuple(table)
-
-
-def _nobody(_: Event) -> None:
-    """Nobody listens."""

@@ -61,6 +61,7 @@ def draw(table: Sequence[BenchRow], path: Path) -> None:
     places[0].invert_yaxis()
     figure.tight_layout()
     try:
+        # Without its date the same numbers make the same file.
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:
         raise Refused(

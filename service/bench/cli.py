@@ -48,10 +48,10 @@ def strategies(
     async def work() -> list[CaseResult]:
         settings = read_settings()
         names = [c.name for c in cases(file, case or ())]
-        found: list[CaseResult] = []
+        outcomes_: list[CaseResult] = []
         for name in _strategies(settings, strategy):
-            found += await _child(name, names, file)
-        return found
+            outcomes_ += await _child(name, names, file)
+        return outcomes_
 
     outcomes = run_async(work, as_json=as_json)
     known = {card.id: card.memory_gb for card in load_catalogue(read_settings().catalogue).models}
@@ -87,18 +87,19 @@ def one(
     run_async(work)
 
 
-def _strategies(settings: Settings, wanted: Sequence[str] | None) -> list[str]:
+def _strategies(settings: Settings, named: Sequence[str] | None) -> list[str]:
     """Those that are asked for, or all; the baseline comes first.
 
     Raises:
         Refused: ``unknown_strategy``.
     """
     catalogue = load_catalogue(settings.catalogue)
-    for name in wanted or ():
+    for name in named or ():
         if name != BASELINE:
             catalogue.strategy(name)
-    if wanted:
-        return list(dict.fromkeys(wanted))
+    if named:
+        return list(dict.fromkeys(named))
+    # Without a model every strategy would be the baseline again.
     anybody = settings.model_base_url or any(card.endpoint for card in catalogue.models)
     return [BASELINE, *(catalogue.strategies if anybody else ())]
 
@@ -110,35 +111,37 @@ async def _child(strategy: str, names: Sequence[str], file: Path | None) -> list
         Refused: ``bench_failed``: the process ended before its last case.
     """
     options = [word for name in names for word in ("--case", name)] + (["--cases", str(file)] if file else [])
+    # By the interpreter that runs now: ``signoff`` need not be on the PATH.
     command = [sys.executable, "-c", "from service.cli.app import main; main()", "bench", "one", strategy, *options]
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None  # noqa: S101  it was asked for
-    found: list[CaseResult] = []
+    results: list[CaseResult] = []
     try:
         async for line in child.stdout:
-            found.append(_OUTCOME.validate_json(line))
-            o = found[-1]
+            results.append(_OUTCOME.validate_json(line))
+            o = results[-1]
             mark = "[green]solved[/]" if o.solved else f"[red]{o.code or o.status}[/]"
             err().print(f"{o.strategy:>12}  {o.case:<14} {o.seconds:6.1f} s  {mark}", highlight=False)
     finally:
-        if child.returncode is None and len(found) < len(names):
+        # Interrupted: it must not go on measuring alone.
+        if child.returncode is None and len(results) < len(names):
             child.terminate()
         await child.wait()
-    if len(found) < len(names):
+    if len(results) < len(names):
         raise Refused(
             f"The strategy {strategy} could not be measured; see above.",
             code="bench_failed",
             hint="Run `signoff doctor`, then try again.",
         )
-    return found
+    return results
 
 
 def _table(table: Sequence[BenchRow]) -> Table:
-    made = Table(box=None)
+    grid = Table(box=None)
     for column in ("strategy", "solved", "time", "peak memory", "models' memory", "tokens", "cost", "models"):
-        made.add_column(column, justify="left" if column in {"strategy", "models"} else "right")
+        grid.add_column(column, justify="left" if column in {"strategy", "models"} else "right")
     for row in table:
-        made.add_row(
+        grid.add_row(
             row.strategy,
             f"{row.solved}/{row.cases}",
             f"{row.seconds:.1f} s",
@@ -148,4 +151,4 @@ def _table(table: Sequence[BenchRow]) -> Table:
             f"{row.cost:.4f}",
             ", ".join(row.models) or "—",
         )
-    return made
+    return grid

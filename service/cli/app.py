@@ -24,6 +24,7 @@ class CommandEntry:
     about: str
 
 
+# The texts are those of the commands, written again so that ``--help`` imports none of them; a test compares them.
 ENTRIES: Final[dict[str, CommandEntry]] = {
     "run": CommandEntry("cli.runs", "run", "Plan a change, make it, prove it, ask for the signature, deliver it."),
     "list": CommandEntry("cli.runs", "list_runs", "List the newest runs."),
@@ -80,14 +81,15 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
 class Commands(TyperGroup):
     """Lists every command from the table above, and imports the one that is called."""
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.commands.update(
             {name: TyperCommand(name, help=entry.about, short_help=entry.about) for name, entry in ENTRIES.items()}
         )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        # Only now, and not when the commands are listed: one module is imported and not all of them.
         return name, explained(load(name)) if name and command else command, rest
 
 
@@ -96,13 +98,13 @@ def load(name: str) -> TyperCommand | TyperGroup:
     entry = ENTRIES[name]
     what = getattr(_imported(f"service.{entry.module}"), entry.what)
     if isinstance(what, typer.Typer):
-        made: Any = get_group(what)
+        command: Any = get_group(what)
     else:
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False, context_settings=HELP)
         alone.command(name)(what)
-        made = get_command(alone)
-    made.name = name
-    return made
+        command = get_command(alone)
+    command.name = name
+    return command
 
 
 def _imported(module: str) -> ModuleType:

@@ -31,16 +31,16 @@ async def find(application: Application, ballot: str) -> Ballot:
     """
     if len(ballot) >= 36:  # noqa: PLR2004 - a whole uuid
         return await application.ballots.get(ballot, application.org)
-    cursor, found = "", list[Ballot]()
+    cursor, matches = "", list[Ballot]()
     while True:
         page = await application.ballots.list(application.org, cursor=cursor, limit=200)
-        found += [b for b in page.items if ballot and b.id.startswith(ballot)]
+        matches += [b for b in page.items if ballot and b.id.startswith(ballot)]
         cursor = page.next_cursor
         if not cursor:
             break
-    if len(found) == 1:
-        return found[0]
-    if found:
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
         raise Refused(f"Several ballots start with {ballot!r}.", code="ballot_ambiguous", hint="Give more of the id.")
     raise Refused(f"There is no ballot {ballot!r}.", code="approval_missing", hint="See: signoff approvals list --all")
 
@@ -63,7 +63,12 @@ def edited(
         arguments["commands"] = list(commands)
     if message is not None or commands:
         return replace(action, arguments=arguments)
-    return _read(_text(file) if file is not None else _in_editor(action, editor))
+    try:
+        return _ACTION.validate_json(_text(file) if file is not None else _in_editor(action, editor))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise refusal("action_invalid", f"This is no complete action: {where}: {first['msg']}") from error
 
 
 def _text(file: Path) -> str:
@@ -86,15 +91,6 @@ def _in_editor(action: Action, editor: str) -> str:
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise refusal("action_invalid", f"The editor {editor!r} did not end well: {error}") from error
         return _text(file)
-
-
-def _read(text: str) -> Action:
-    try:
-        return _ACTION.validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise refusal("action_invalid", f"This is no complete action: {where}: {first['msg']}") from error
 
 
 app = typer.Typer(help="Read what waits for a signature, and give or refuse it.", no_args_is_help=True)
@@ -133,15 +129,15 @@ def show(ballot: Annotated[str, BALLOT], as_json: Annotated[bool, JSON] = False)
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await find(application, ballot)
+            current = await find(application, ballot)
         if as_json:
-            print_json(report.plain(found))
+            print_json(report.plain(current))
         else:
-            render(found, out())
-            for cast in found.votes:
+            render(current, out())
+            for cast in current.votes:
                 own = " (self-approved)" if cast.self_approved else ""
                 out().print(f"{cast.choice} by {cast.voter}{own} at {cast.voted_at:%Y-%m-%d %H:%M} {cast.comment}")
-            out().print(f"state: {found.state}")
+            out().print(f"state: {current.state}")
 
     run_async(work, as_json=as_json)
 
@@ -178,8 +174,8 @@ def cancel(
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await find(application, ballot)
-            gone = await application.voting.cancel(found.id, application.person(person))
+            current = await find(application, ballot)
+            gone = await application.voting.cancel(current.id, application.person(person))
         if as_json:
             print_json(report.plain(gone))
         else:
@@ -207,16 +203,16 @@ def edit(
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await find(application, ballot)
+            current = await find(application, ballot)
             revision = await application.revise(
-                found, edited(found.action, message, command, file, editor=application.settings.editor)
+                current, edited(current.action, message, command, file, editor=application.settings.editor)
             )
-            new = await application.voting.edit(found, revision, application.person(person))
+            new = await application.voting.edit(current, revision, application.person(person))
         if as_json:
             print_json(report.plain(new))
             return
         render(new, out())
-        out().print(f"ballot {found.id[:8]} is superseded; this is {new.id[:8]}. It needs a signature of its own.")
+        out().print(f"ballot {current.id[:8]} is superseded; this is {new.id[:8]}. It needs a signature of its own.")
 
     run_async(work, as_json=as_json)
 
@@ -234,18 +230,19 @@ def grant(
 
     It comes on top of your signature on the ballot itself: signoff approvals approve BALLOT.
     """
+    # Of a command its edits are the part that may differ; what runs stays exactly what was signed.
     left_open = (*Terms().open, "arguments.change") if any_edits else Terms().open
     terms = Terms(open=left_open, uses=uses, seconds=minutes * 60)
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await find(application, ballot)
-            given = await application.ballots.grant(found.id, terms, application.person(person))
+            current = await find(application, ballot)
+            granted = await application.ballots.grant(current.id, terms, application.person(person))
         if as_json:
-            print_json(report.plain(given))
+            print_json(report.plain(granted))
         else:
-            until = f"{given.expires_at:%H:%M} UTC"
-            out().print(f"granted {given.uses_left} times until {until}, in run {given.run} only")
+            until = f"{granted.expires_at:%H:%M} UTC"
+            out().print(f"granted {granted.uses_left} times until {until}, in run {granted.run} only")
 
     run_async(work, as_json=as_json)
 
@@ -253,8 +250,8 @@ def grant(
 def _decide(ballot: str, choice: str, comment: str, person: str | None, *, as_json: bool) -> None:
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await find(application, ballot)
-            decided = await vote(application, found, choice, comment=comment, person=person)
+            current = await find(application, ballot)
+            decided = await vote(application, current, choice, comment=comment, person=person)
         if as_json:
             print_json(report.plain(decided))
         else:

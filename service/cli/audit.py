@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from approvals.storage import forget
+from database import erasing
 from domain import Refused
 from service import report
 from service.cli.terminal import JSON, out, print_json
@@ -24,16 +25,16 @@ def verify(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> bool:
         async with open_application(read_settings()) as application:
-            found = await application.audit.verify(application.org)
+            result = await application.audit.verify(application.org)
         if as_json:
-            print_json(report.plain(found))
-        elif found.holds:
-            out().print(f"[green]intact[/]: {found.lines} lines")
+            print_json(report.plain(result))
+        elif result.holds:
+            out().print(f"[green]intact[/]: {result.lines} lines")
         else:
-            out().print(f"[bold red]not intact[/]: {len(found.flaws)} flaws")
-            for flaw in found.flaws:
+            out().print(f"[bold red]not intact[/]: {len(result.flaws)} flaws")
+            for flaw in result.flaws:
                 out().print(f"  line {flaw.seq}: {flaw.message}")
-        return found.holds
+        return result.holds
 
     if not run_async(work, as_json=as_json):
         raise typer.Exit(1)
@@ -45,11 +46,13 @@ def checkpoint(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            made = await application.audit.checkpoint(application.org)
+            signed = await application.audit.checkpoint(application.org)
         if as_json:
-            print_json(report.plain(made) if made else None)
+            print_json(report.plain(signed) if signed else None)
         else:
-            out().print(f"line {made.seq} is witnessed: {made.hash}" if made else "There is nothing to witness yet.")
+            out().print(
+                f"line {signed.seq} is witnessed: {signed.hash}" if signed else "There is nothing to witness yet."
+            )
 
     run_async(work, as_json=as_json)
 
@@ -70,6 +73,7 @@ def export(
         async with open_application(read_settings()) as application:
             async for line in application.audit.export(application.org, subject=subject):
                 lines.append(json.dumps(line, default=str, ensure_ascii=False))  # noqa: PERF401
+        # Written at its end: a chain that cannot be read leaves no half of a file.
         text = "".join(f"{line}\n" for line in lines)
         if to is None:
             sys.stdout.write(text)
@@ -90,7 +94,7 @@ def erase(
         typer.confirm(f"Forget {subject} for good?", abort=True, err=True)
 
     async def work() -> None:
-        async with open_application(read_settings()) as application, application.audit.engine.begin() as connection:
+        async with open_application(read_settings()) as application, erasing(application.audit.engine) as connection:
             ref = await application.audit.erase(connection, application.org, subject)
             if ref is None:
                 raise Refused(
@@ -98,6 +102,7 @@ def erase(
                     code="subject_unknown",
                     hint="See who is in it: signoff audit export",
                 )
+            # In one transaction: a name that is gone from the record must not stay in its ballots.
             touched = await forget(connection, application.org, subject, ref)
         if as_json:
             print_json({"pseudonym": ref, "ballots": touched})

@@ -18,20 +18,12 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field, TypeAdapter, ValidationError
 
-from domain import (
-    Attempt,
-    Charsets,
-    FailureKind,
-    Line,
-    Prose,
-    Refused,
-    Task,
-    decoded,
-    failure_kind,
-    find_acceptance,
-    value,
-    written,
-)
+from domain import Refused, Task, value
+from domain.acceptance import find_acceptance
+from domain.evidence import FailureKind
+from domain.progress import Attempt
+from domain.text import Charsets, decoded, failure_kind, written
+from domain.work import Line, Prose
 from models.contract import SelectionContext
 from models.routing import ProviderOrder
 from service.cli.logged_tests import has_tests, remade
@@ -40,7 +32,7 @@ from service.cli.terminal import err, print_json
 from service.cli.terminal import run as run_async
 from service.runs.runs import RunState
 from service.settings import read_settings
-from service.wiring.application import Application, open_application
+from service.wiring.application import open_application
 
 NAME = "test_from_the_logs.py"
 COMMAND = f"python3 -m pytest -q {NAME}"
@@ -111,6 +103,7 @@ def fix(
     async def work() -> tuple[FixRequest, ProviderOrder, RunState]:
         if sys.stdin.isatty():
             raise Refused("Nothing comes in on standard input.", code="input_invalid", hint=_SHAPE)
+        # One byte more than is taken: too much is noticed without being read.
         order = read_order(sys.stdin.buffer.read(MAX_INPUT + 1))
         with tempfile.TemporaryDirectory(prefix="signoff-fix-") as folder:
             order, command = provable(order, accept)
@@ -120,23 +113,18 @@ def fix(
                 if verbose:
                     application.announce(err())
                 task = Task(text=words(order), repo=folder, accept=command, deliver="patch", strategy=settings.strategy)
-                routed = await _routed(application, task, order)
+                expert = application.selection.choose_expert(task.text, tuple(order.files))
+                context = SelectionContext(run="fix", org=application.org, task=task, expert=expert, failure=order.kind)
+                turn, providers = await application.selection.would_ask(context, look=False)
+                routed = ProviderOrder(providers=providers, reason=turn.reason)
                 created = await application.engine.create(task)
-                listen = Progress(err()) if verbose else _silent
+                listen = Progress(err()) if verbose else None
                 return order, routed, await application.engine.advance(created.id, listen)
 
     order, routed, standing = run_async(work, as_json=True)
     answer = result(order, standing, time.monotonic() - started, routed)
     print_json(answer)
     raise typer.Exit(0 if "error" not in answer else 1)
-
-
-async def _routed(application: Application, task: Task, order: FixRequest) -> ProviderOrder:
-    roster = application.roster
-    expert = roster.choose_expert(task.text, tuple(order.files))
-    wanted = SelectionContext(run="fix", org=application.org, task=task, expert=expert, failure=order.kind)
-    turn, providers = await roster.would_ask(wanted, look=False)
-    return ProviderOrder(providers=providers, reason=turn.reason)
 
 
 def read_order(raw: bytes) -> FixRequest:
@@ -152,6 +140,7 @@ def read_order(raw: bytes) -> FixRequest:
     if not raw.strip():
         raise Refused("Nothing came in on standard input.", code="input_invalid", hint=_SHAPE)
     try:
+        # Some shells begin what they pipe with a byte order mark.
         order = _ORDER.validate_json(raw.removeprefix(b"\xef\xbb\xbf"))
     except ValidationError as error:
         what = "; ".join(dict.fromkeys(_wrong(e["loc"], e["type"], e["msg"]) for e in error.errors()[:10]))
@@ -189,9 +178,9 @@ def provable(order: FixRequest, accept: str | None) -> tuple[FixRequest, str | N
     texts = {name: file.text(name) if isinstance(file, Raw) else file for name, file in order.files.items()}
     if command or (python and has_tests(texts)):
         return order, command
-    made = remade(order.logs, texts) if python else None
-    if made is not None:
-        return replace(order, files={**order.files, NAME: made}), COMMAND
+    tests = remade(order.logs, texts) if python else None
+    if tests is not None:
+        return replace(order, files={**order.files, NAME: tests}), COMMAND
     if order.kind in {"types", "build", "style", "docs"}:
         own = not python and find_acceptance(tuple(texts), texts)
         return order, checked_by(order) or (None if own else f"echo {shlex.quote(UNPROVED)}")
@@ -228,6 +217,7 @@ def checked_by(order: FixRequest) -> str | None:
     if not tools:
         return None
     there, check = tools[0]
+    # A project's own tool comes before the image's.
     path = 'PATH="$PWD/node_modules/.bin:$PATH"'
     return f"{path}; if {there} >/dev/null; then {check}; else echo {shlex.quote(UNPROVED)}; fi"
 
@@ -363,7 +353,3 @@ def selected(last: Attempt | None, diff: str, seconds: float) -> dict[str, Any]:
     place = next((n for n, each in enumerate(candidates(last)) if each["provider"] == provider), 0)
     size = sum(line[:1] in {"+", "-"} and line[:3] not in {"+++", "---"} for line in diff.splitlines())
     return {"provider": provider, "index": place, "diff_size": size, "ttg_ms": round(seconds * 1_000)}
-
-
-def _silent(_: object) -> None:
-    """Nobody listens."""

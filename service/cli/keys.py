@@ -54,15 +54,15 @@ def list_keys(as_json: Annotated[bool, JSON] = False) -> None:
         async with _opened() as (application, keys):
             return await keys.list(application.org)
 
-    found = run_async(work, as_json=as_json)
+    listed = run_async(work, as_json=as_json)
     if as_json:
-        print_json([told(key) for key in found])
+        print_json([told(key) for key in listed])
         return
     table = Table("id", "name", "who", "roles", "standing", "until", box=None)
-    for key in found:
+    for key in listed:
         until = f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else ""
         table.add_row(key.id, key.name, key.subject, ", ".join(key.roles), key.standing, until)
-    out().print(table if found else "There are no keys yet: signoff keys new NAME --role operator")
+    out().print(table if listed else "There are no keys yet: signoff keys new NAME --role operator")
 
 
 @app.command()
@@ -83,6 +83,7 @@ def new(
 
     async def work() -> tuple[ApiKey, str]:
         async with _opened() as (application, keys):
+            # In the audit before there is a key: none that may spend more goes unrecorded.
             if standing:
                 await _stands(application, name, standing)
             roles = cast("tuple[Role, ...]", tuple(role))
@@ -122,11 +123,11 @@ def stand(
             await _stands(application, (await keys.get(key, application.org)).id, standing)
             return await keys.stand(key, application.org, standing)
 
-    found = run_async(work, as_json=as_json)
+    changed = run_async(work, as_json=as_json)
     if as_json:
-        print_json(told(found))
+        print_json(told(changed))
     else:
-        out().print(f"key {found.id} ({found.name}) stands as {found.standing or 'the catalogue has it'}")
+        out().print(f"key {changed.id} ({changed.name}) stands as {changed.standing or 'the catalogue has it'}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from domain import python_tree
+from domain.text import python_tree
 
 _TEST = re.compile(r"(^|/)(tests?/.*|test_[^/]*|[^/]*_test|tests)\.py$")
 _SHOWN = re.compile(r"    def test\w*\(\):")
@@ -31,12 +31,14 @@ def remade(logs: Mapping[str, str], files: Mapping[str, str]) -> str | None:
     used: set[str] = set()
     for text in dict.fromkeys(text for log in logs.values() for text in failed_statements(log)):
         free = free_names(text)
+        # A name that neither the files nor Python define was a fixture or a helper of the test: it cannot run alone.
         if free is not None and free & defined.keys() and free <= known:
             bodies.append(text)
             used |= free & defined.keys()
     if not bodies:
         return None
     imports = [defined[name] for name in sorted(used)]
+    # A project with its code in ``src/`` is not installed where this runs.
     sources = "import sys\n\nsys.path.insert(0, 'src')\n" if any(path.startswith("src/") for path in files) else ""
     tests = [f"def test_{place}():\n{plain_body(body)}" for place, body in enumerate(bodies, 1)]
     return "\n\n\n".join(["\n".join([f"{sources}", *dict.fromkeys(imports)]).strip(), *tests]) + "\n"
@@ -47,10 +49,10 @@ def failed_statements(log: str) -> Iterator[str]:
     log = log.replace("\r\n", "\n")
     for lines in shown_tests(log):
         yield "\n".join(line[8:] if line[4:8].isspace() else line[4:] for line in lines)
-    for found in _FRAME.finditer(log):
-        yield found[1]
-    for found in _EXAMPLE.finditer(log):
-        yield f"assert repr({found[1]}) == {found[2]!r}"
+    for match in _FRAME.finditer(log):
+        yield match[1]
+    for match in _EXAMPLE.finditer(log):
+        yield f"assert repr({match[1]}) == {match[2]!r}"
 
 
 def shown_tests(log: str) -> Iterator[list[str]]:
@@ -86,6 +88,7 @@ def plain_body(body: str) -> str:
     tree = ast.parse(body)
     for place, node in enumerate(tree.body):
         match node:
+            # There is no ``TestCase`` around it any more.
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name), args=[one, other, *_])) if name in _ASSERTED:
                 text = f"assert {ast.unparse(one)} {_ASSERTED[name]} {ast.unparse(other)}"
                 tree.body[place] = ast.parse(text).body[0]
@@ -96,19 +99,19 @@ def plain_body(body: str) -> str:
 
 def importable_names(files: Mapping[str, str]) -> dict[str, str]:
     """Names of modules and of what they define at their top, each with the import that brings it."""
-    found: dict[str, str] = {}
+    imports: dict[str, str] = {}
     for path, text in files.items():
         parts = PurePosixPath(path.removeprefix("src/")).with_suffix("").parts
         parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
         if not path.endswith(".py") or not parts or not all(part.isidentifier() for part in parts):
             continue
         module = ".".join(parts)
-        found.setdefault(
+        imports.setdefault(
             parts[-1], f"import {module}" if len(parts) == 1 else f"from {'.'.join(parts[:-1])} import {parts[-1]}"
         )
         for name in top_names(text):
-            found.setdefault(name, f"from {module} import {name}")
-    return found
+            imports.setdefault(name, f"from {module} import {name}")
+    return imports
 
 
 def top_names(text: str) -> Iterator[str]:

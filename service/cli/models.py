@@ -8,7 +8,9 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from domain import FailureKind, Refused, Task, ensure_no_credential
+from domain import Refused, Task
+from domain.evidence import FailureKind
+from domain.identity import ensure_no_credential
 from models import Message, Prompt, Role, SelectionContext
 from models.routing import KIND_OF, ModelCard, tier_for
 from nodes import NAMES
@@ -20,7 +22,7 @@ from service.cli.terminal import run as run_async
 from service.settings import Settings, read_settings
 from service.wiring.application import Application, open_application
 from service.wiring.models import probe_dialects
-from service.wiring.prompts import spoken
+from service.wiring.prompts import prompt_versions
 
 app = typer.Typer(help="Which models there are, how their endpoints are, and who would be asked.", no_args_is_help=True)
 
@@ -35,16 +37,17 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> list[dict[str, Any]]:
         async with open_application(read_settings()) as application:
-            found: dict[tuple[str | None, str], dict[str, Any]] = {}
+            entries: dict[tuple[str | None, str], dict[str, Any]] = {}
             for role in KIND_OF:
                 cards = await application.board.registry.cards(role)
                 for card in cards.all:
+                    # One line a model, however many roles it has.
                     key = (card.endpoint, card.id)
-                    if key not in found:
-                        found[key] = await _card(card, application)
+                    if key not in entries:
+                        entries[key] = await _card(card, application)
                     if role in card.roles:
-                        found[key]["roles"].append(role)
-            return list(found.values())
+                        entries[key]["roles"].append(role)
+            return list(entries.values())
 
     cards = run_async(work, as_json=as_json)
     if as_json:
@@ -57,12 +60,9 @@ def list_models(as_json: Annotated[bool, JSON] = False) -> None:
         context = str(c["context"] or "as served")
         roles = "all" if len(c["roles"]) == len(KIND_OF) else " ".join(c["roles"])
         table.add_row(c["id"], c["tier"], c["provider"], roles, c["dialect"], context, price, c["endpoint"])
-    out().print(
-        table
-        if cards
-        else "No model is configured: set SIGNOFF_MODEL_BASE_URL, or an endpoint in the "
-        "catalogue (docs/models.md). The built-in repair engine works without."
-    )
+    where_to = "set SIGNOFF_MODEL_BASE_URL, or an endpoint in the catalogue (docs/models.md)"
+    without = f"No model is configured: {where_to}. The built-in repair engine works without."
+    out().print(table if cards else without)
 
 
 @app.command()
@@ -136,7 +136,7 @@ def route(
             if standing:
                 application.catalogue.standing(standing)
             ensure_no_credential(repo or "")
-            wanted = Task(
+            request = Task(
                 text=task,
                 repo=repo or "",
                 base=base,
@@ -144,22 +144,22 @@ def route(
                 requester=local_user(),
                 standing=standing,
             )
-            errand = await _errand(application, wanted, attempt, failure_of(failure))
-            return await _routes(application, errand, roles_of(role), look=look)
+            context = await _context(application, request, attempt, failure_of(failure))
+            return await _routes(application, context, roles_of(role), look=look)
 
-    found = run_async(work, as_json=as_json)
+    document = run_async(work, as_json=as_json)
     if as_json:
-        print_json(found)
+        print_json(document)
         return
     console = out()
     console.print(
-        f"expert [b]{found['expert']}[/] · strategy [b]{found['strategy']}[/] · "
-        f"the task looks like tier [b]{found['tier']}[/]",
+        f"expert [b]{document['expert']}[/] · strategy [b]{document['strategy']}[/] · "
+        f"the task looks like tier [b]{document['tier']}[/]",
         highlight=False,
     )
-    proposed = f"changes are proposed by {' and '.join(found['providers']) or 'nobody'}: {found['turn']}"
+    proposed = f"changes are proposed by {' and '.join(document['providers']) or 'nobody'}: {document['turn']}"
     console.print(proposed, highlight=False, markup=False)
-    for each in found["routes"]:
+    for each in document["routes"]:
         console.print(f"\n[b]{each['role']}[/]", highlight=False)
         console.print(f"  {each['reason']}", highlight=False, markup=False, soft_wrap=True)
         for n, choice in enumerate(each["choices"], 1):
@@ -183,8 +183,8 @@ async def _card(card: ModelCard, application: Application) -> dict[str, Any]:
     }
 
 
-async def _errand(application: Application, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
-    """The errand a run would have. The policy is read from the repository's commit, as a run does it."""
+async def _context(application: Application, task: Task, attempt: int, failure: FailureKind | None) -> SelectionContext:
+    """The context a run would have. The policy is read from the repository's commit, as a run does it."""
     tree, paths = "", ()
     if task.repo:
         pinned = await application.store.pin("models-route", task.repo, task.base)
@@ -194,29 +194,29 @@ async def _errand(application: Application, task: Task, attempt: int, failure: F
         org=application.org,
         task=task,
         tree=tree,
-        expert=application.roster.choose_expert(task.text, paths),
+        expert=application.selection.choose_expert(task.text, paths),
         attempt=attempt,
         failure=failure,
     )
 
 
 async def _routes(
-    application: Application, errand: SelectionContext, roles: tuple[Role, ...], *, look: bool
+    application: Application, context: SelectionContext, roles: tuple[Role, ...], *, look: bool
 ) -> dict[str, Any]:
-    turn, providers = await application.roster.would_ask(errand, look=look)
+    turn, providers = await application.selection.would_ask(context, look=look)
     routes: list[dict[str, Any]] = []
-    said = (Message(role="user", content=errand.task.text),)
+    messages = (Message(role="user", content=context.task.text),)
     for role in roles:
-        if await application.roster.model(role, errand, look=look) is None:
+        if await application.selection.model(role, context, look=look) is None:
             why = "The policy allows none of the models."
             if not application.board.registry.any(role):
                 why = "No model is configured."
-            elif role in application.catalogue.strategy(errand.task.strategy).spares:
+            elif role in application.catalogue.strategy(context.task.strategy).spares:
                 why = "The strategy spares this role."
             routes.append({"role": role, "reason": why, "choices": [], "passed_over": []})
             continue
-        model = application.board.model(role, errand)
-        found, _ = await model.chosen(said, application.roster.settings(role), look=look)
+        model = application.board.model(role, context)
+        route, _ = await model.chosen(messages, application.selection.settings(role), look=look)
         choices = [
             {
                 "model": c.asked_as,
@@ -225,16 +225,16 @@ async def _routes(
                 "endpoint": c.card.endpoint,
                 "worst_cost": usage.money(c.worst_cost),
             }
-            for c in found.choices
+            for c in route.choices
         ]
         routes.append(
-            {"role": role, "reason": found.reason, "choices": choices, "passed_over": list(found.passed_over)}
+            {"role": role, "reason": route.reason, "choices": choices, "passed_over": list(route.passed_over)}
         )
     return {
-        "task": errand.task.text,
-        "expert": errand.expert,
-        "strategy": errand.task.strategy,
-        "tier": tier_for(errand.task.text, failure=errand.failure, attempt=errand.attempt),
+        "task": context.task.text,
+        "expert": context.expert,
+        "strategy": context.task.strategy,
+        "tier": tier_for(context.task.text, failure=context.failure, attempt=context.attempt),
         "providers": list(providers),
         "turn": turn.reason,
         "routes": routes,
@@ -285,38 +285,38 @@ def show_usage(
 
     async def work() -> dict[str, Any] | None:
         async with open_application(read_settings()) as application:
-            meant = None if org == "*" else org or application.org
+            whose = None if org == "*" else org or application.org
             during, group = usage.period(since, until, now=application.board.now()), usage.grouped(by)
             if events:
-                async for event in usage.events(application.decisions, meant, during):
+                async for event in usage.events(application.decisions, whose, during):
                     sys.stdout.write(json.dumps(event) + "\n")
                 return None
-            found = await usage.used(
-                application.decisions, application.catalogue, meant, by=group, during=during, run=run
+            summary = await usage.used(
+                application.decisions, application.catalogue, whose, by=group, during=during, run=run
             )
-            return usage.document(found, application.catalogue, by=group, during=during, org=meant)
+            return usage.document(summary, application.catalogue, by=group, during=during, org=whose)
 
-    found = run_async(work, as_json=as_json)
-    if found is None:
+    summary = run_async(work, as_json=as_json)
+    if summary is None:
         return
     if as_json:
-        print_json(found)
+        print_json(summary)
     elif as_csv:
-        sys.stdout.write(usage.table(found["rows"]))
+        sys.stdout.write(usage.table(summary["rows"]))
     else:
-        _print_usage(found)
+        _print_usage(summary)
 
 
-def _print_usage(found: dict[str, Any]) -> None:
-    if not found["rows"]:
+def _print_usage(summary: dict[str, Any]) -> None:
+    if not summary["rows"]:
         out().print("No model was asked yet.")
         return
-    table = Table(found["by"], "calls", "failed", "cached", "tokens in", "tokens out", "cost", "saved", box=None)
-    for each in (*found["rows"], {"name": "total", **found["total"]}):
+    table = Table(summary["by"], "calls", "failed", "cached", "tokens in", "tokens out", "cost", "saved", box=None)
+    for each in (*summary["rows"], {"name": "total", **summary["total"]}):
         numbers = [f"{each[k]:,}" for k in ("calls", "failed", "from_cache", "tokens_in", "tokens_out")]
         table.add_row(each["name"] or "–", *numbers, each["cost"], each["saved"])
     out().print(table)
-    total = found["total"]
+    total = summary["total"]
     out().print(
         f"Always asking the premium model would have cost {total['premium_cost']}; saved {total['saved']}.",
         highlight=False,
@@ -338,16 +338,14 @@ def list_prompts(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> tuple[Settings, list[Prompt]]:
         settings = read_settings()
-        return settings, [prompt for name in NAMES for prompt in await spoken(settings, name)]
+        return settings, [prompt for name in NAMES for prompt in await prompt_versions(settings, name)]
 
-    settings, found = run_async(work, as_json=as_json)
-    rows = [(prompt, share_of(prompt, found, settings.prompts_staging_share)) for prompt in found]
+    settings, versions = run_async(work, as_json=as_json)
+    rows = [(prompt, share_of(prompt, versions, settings.prompts_staging_share)) for prompt in versions]
     if as_json:
         print_json([{**_about(prompt), "share": share} for prompt, share in rows])
         return
-    table = Table(box=None)
-    for column in ("prompt", "version", "label", "runs"):
-        table.add_column(column)
+    table = Table("prompt", "version", "label", "runs", box=None)
     for prompt, share in rows:
         table.add_row(prompt.name, prompt.version, prompt.label, f"{share:.0%}")
     out().print(table)
@@ -368,13 +366,13 @@ def show(
     """
 
     async def work() -> Prompt:
-        found = await spoken(read_settings(), name)
-        wanted = (p for p in found if (p.version == version if version else p.label == "production"))
-        if (prompt := next(wanted, None)) is None:
+        versions = await prompt_versions(read_settings(), name)
+        matching = (p for p in versions if (p.version == version if version else p.label == "production"))
+        if (prompt := next(matching, None)) is None:
             raise Refused(
                 f"There is no such version of {name}.",
                 code="prompt_unknown",
-                hint="There are: " + ", ".join(p.version for p in found),
+                hint="There are: " + ", ".join(p.version for p in versions),
             )
         return prompt
 
@@ -390,9 +388,9 @@ def _about(prompt: Prompt) -> dict[str, Any]:
     return {"name": prompt.name, "version": prompt.version, "label": prompt.label}
 
 
-def share_of(prompt: Prompt, found: list[Prompt], staging: float) -> float:
+def share_of(prompt: Prompt, versions: list[Prompt], staging: float) -> float:
     """Share of the runs that get this version: of several with one label the first counts."""
-    same = [p for p in found if p.name == prompt.name]
+    same = [p for p in versions if p.name == prompt.name]
     first = {label: next((p for p in same if p.label == label), None) for label in ("production", "staging")}
     staged = staging if first["staging"] is not None else 0.0
     if first.get(prompt.label) is not prompt:

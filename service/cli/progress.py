@@ -33,12 +33,12 @@ class Progress:
         if event.kind == "text":
             # Name each file that is begun; with `verbose` show what is written there, line by line.
             lane, who = str(event.data.get("id", "")), escape(str(event.data.get("provider", "")))
-            for kind, said in self._written.read(event.message, event.data):
+            for kind, text in self._written.read(event.message, event.data):
                 if kind == "path":
                     self._rest(lane)
-                    self._print(f"[dim]{who} writes[/] {escape(said[:300])}")
+                    self._print(f"[dim]{who} writes[/] {escape(text[:300])}")
                 elif self.verbose:
-                    *full, rest = (self._lines.get(lane, "") + line_of((kind, said))).split("\n")
+                    *full, rest = (self._lines.get(lane, "") + line_of((kind, text))).split("\n")
                     self._lines[lane] = rest
                     for each in full:
                         self._print(f"[dim]{escape(each[:400])}[/]" if each.strip() else "")
@@ -51,6 +51,7 @@ class Progress:
     def _print(self, text: str) -> None:
         if text:
             shown = f"[bold blue]{self._node:>8}[/]  {harmless(text)}"
+            # In a pipe a line stays a line: what reads the log counts on it.
             self.console.print(shown, highlight=False, soft_wrap=True)
 
     def _rest(self, *lanes: str) -> None:

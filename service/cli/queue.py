@@ -35,16 +35,16 @@ def list_jobs(
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await _jobs(application).list(application.org, state=cast("State | None", state), limit=limit)
+            items = await _jobs(application).list(application.org, state=cast("State | None", state), limit=limit)
         if as_json:
-            print_json([report.plain(job) for job in found])
+            print_json([report.plain(job) for job in items])
             return
         table = Table("job", "thread", "state", "attempts", "since", "error", box=None)
-        for job in found:
+        for job in items:
             table.add_row(
                 job.id, job.thread, job.state, str(job.attempts), f"{job.updated_at:%m-%d %H:%M:%S}", job.code or ""
             )
-        out().print(table if found else "There are no such jobs.")
+        out().print(table if items else "There are no such jobs.")
 
     run_async(work, as_json=as_json)
 
@@ -71,6 +71,7 @@ def retry(job: Annotated[str, JOB], as_json: Annotated[bool, JSON] = False) -> N
     async def work() -> None:
         async with open_application(read_settings()) as application:
             turn = await _jobs(application).retry(job, application.org, now=now())
+            # A queue has to be told; an embedded server looks at the rows by itself.
             if application.server is not None:
                 from service.queue.procrastinate import hand_over  # noqa: PLC0415  an extra
 
@@ -101,8 +102,8 @@ def _print(job: TurnJob, *, as_json: bool) -> None:
         return
     out().print(f"job {job.id} is {job.state}", highlight=False)
     for name in ("thread", "attempts", "worker", "code", "error"):
-        if said := getattr(job, name):
-            out().print(f"  {name}: {said}", highlight=False, soft_wrap=True)
+        if detail := getattr(job, name):
+            out().print(f"  {name}: {detail}", highlight=False, soft_wrap=True)
 
 
 outbox_app = typer.Typer(help="Letters on their way, and those that nobody took.", no_args_is_help=True)
@@ -118,18 +119,19 @@ def list_letters(
     """List the newest letters: about approvals to configured endpoints, about runs to their web hooks."""
     if state not in {None, *LETTER_STATES}:
         raise typer.BadParameter(f"use one of: {', '.join(LETTER_STATES)}", param_hint="--state")
-    wanted = cast("Literal['waiting', 'sent', 'dead'] | None", state)
+    only = cast("Literal['waiting', 'sent', 'dead'] | None", state)
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
             box = StoredOutbox(engine=application.engine.runs.engine, clock=now)
-            items = await box.list(application.org, state=wanted, limit=limit)
+            items = await box.list(application.org, state=only, limit=limit)
         if as_json:
             print_json([report.plain(item) for item in items])
             return
         table = Table(Column("letter", min_width=36), "about", "to", "state", "tries", "next", "error", box=None)
         for item in items:
             to, due = harmless(item.endpoint or item.url), f"{item.due_at:%m-%d %H:%M}"
+            # What an endpoint is called and answered comes from outside.
             table.add_row(
                 item.id, item.letter.topic, to, item.state, str(item.attempts), due, harmless(item.error[:60])
             )

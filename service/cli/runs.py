@@ -90,7 +90,7 @@ def run(
     async def work() -> AdvancedRun:
         settings = read_settings()
         deliver_as = one_of(deliver, "--deliver", ("patch", "commit", "branch"))
-        made = task_of(
+        wanted_task = task_of(
             text=text_of(text),
             repo=repository(repo),
             base=base,
@@ -106,8 +106,9 @@ def run(
         )
         async with open_application(settings) as application:
             application.announce(err())
+            # Its sandbox starts while the task is read and planned.
             application.warm()
-            created = await application.engine.create(made)
+            created = await application.engine.create(wanted_task)
             err().print(f"run [b]{created.id}[/]", highlight=False)
             return await _advance(application, created.id, sign_as, verbose=verbose)
 
@@ -135,18 +136,18 @@ def resume(
 
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
-            found = await application.engine.runs.get(run, org=application.org)
+            row = await application.engine.runs.get(run, org=application.org)
             cost = Decimal(str(max_cost)) if max_cost is not None else None
             await raise_budget(
                 application.engine,
-                found,
+                row,
                 max_steps=max_steps,
                 max_cost=cost,
                 max_tokens=max_tokens,
                 max_minutes=max_minutes,
                 max_sandbox_seconds=max_sandbox_seconds,
             )
-            return await _advance(application, found.id, sign_as, verbose=verbose)
+            return await _advance(application, row.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -166,9 +167,9 @@ def refine(
 
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
-            found = await application.engine.runs.get(run, org=application.org)
-            await refine_run(application.engine, found, text_of(wish))
-            return await _advance(application, found.id, sign_as, verbose=verbose)
+            row = await application.engine.runs.get(run, org=application.org)
+            await refine_run(application.engine, row, text_of(wish), local_user())
+            return await _advance(application, row.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -188,9 +189,9 @@ def answer(
 
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
-            found = await application.engine.runs.get(run, org=application.org)
-            await answer_question(application.engine, found, text_of(text), local_user())
-            return await _advance(application, found.id, sign_as, verbose=verbose)
+            row = await application.engine.runs.get(run, org=application.org)
+            await answer_question(application.engine, row, text_of(text), local_user())
+            return await _advance(application, row.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
 
@@ -210,9 +211,9 @@ def fork(
 
     async def work() -> AdvancedRun:
         async with open_application(read_settings()) as application:
-            found = await application.engine.runs.get(run, org=application.org)
-            forked = await fork_run(application.engine, found, at)
-            err().print(f"run [b]{forked.id}[/], forked from {found.id} at step {at}", highlight=False)
+            row = await application.engine.runs.get(run, org=application.org)
+            forked = await fork_run(application.engine, row, at)
+            err().print(f"run [b]{forked.id}[/], forked from {row.id} at step {at}", highlight=False)
             return await _advance(application, forked.id, sign_as, verbose=verbose)
 
     _finish(run_async(work, as_json=as_json), as_json=as_json)
@@ -301,12 +302,12 @@ def cancel(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> 
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await application.engine.runs.get(run, org=application.org)
-            await application.cancel(found, local_user())
+            row = await application.engine.runs.get(run, org=application.org)
+            await application.cancel(row, local_user())
         if as_json:
-            print_json({"run": found.id, "status": "cancelled"})
+            print_json({"run": row.id, "status": "cancelled"})
         else:
-            out().print(f"run {found.id} is cancelled")
+            out().print(f"run {row.id} is cancelled")
 
     run_async(work, as_json=as_json)
 
@@ -316,8 +317,8 @@ def trace(run: Annotated[str, RUN], as_json: Annotated[bool, JSON] = False) -> N
 
     async def work() -> None:
         async with open_application(read_settings()) as application:
-            found = await application.engine.runs.get(run, org=application.org)
-            tree = await application.spans(found.id)
+            row = await application.engine.runs.get(run, org=application.org)
+            tree = await application.spans(row.id)
         if as_json:
             print_json(tree.to_json())
         else:

@@ -48,18 +48,18 @@ def named(repo: Path) -> tuple[str, ...]:
         if is_manifest(name := path.relative_to(repo).as_posix()) and path.stat().st_size < _MAX_BYTES
     }
     try:
-        found = requirements(texts)
+        names = requirements(texts)
     except ValueError as error:
         raise Refused(
             str(error), code="requirements_unknown", hint="Mend the file, or name packages: --requirement NAME"
         ) from error
-    if not found:
+    if not names:
         raise Refused(
             f"No file of {str(repo)!r} names a package that its tests need.",
             code="requirements_unknown",
             hint="Name them: --requirement NAME (several times).",
         )
-    return found
+    return names
 
 
 def image_name(repo: Path) -> str:
@@ -68,7 +68,7 @@ def image_name(repo: Path) -> str:
     return f"signoff-sandbox-{slug}:latest"
 
 
-async def built(called: str, found: tuple[str, ...], base: str) -> None:
+async def built(called: str, packages: tuple[str, ...], base: str) -> None:
     """Build the image ``called`` on top of ``base``; progress goes to standard error.
 
     Raises:
@@ -78,14 +78,19 @@ async def built(called: str, found: tuple[str, ...], base: str) -> None:
         Settings.model_fields["sandbox_image"].default if base == called else base
     )  # built again, and not on top of itself
     process = await asyncio.create_subprocess_exec(
-        _SCRIPT, called, base, stdin=asyncio.subprocess.PIPE, start_new_session=True
+        # A group of its own: what it starts is ended with it.
+        _SCRIPT,
+        called,
+        base,
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(_SECONDS):
-            await process.communicate("\n".join(found).encode() + b"\n")
+            await process.communicate("\n".join(packages).encode() + b"\n")
     except TimeoutError:
-        told = f"Building the image took longer than {_SECONDS / 60:g} minutes."
-        raise Refused(told, code="image_not_built", hint="Name fewer packages: --requirement NAME") from None
+        message = f"Building the image took longer than {_SECONDS / 60:g} minutes."
+        raise Refused(message, code="image_not_built", hint="Name fewer packages: --requirement NAME") from None
     finally:
         if process.returncode is None:  # with all that it started
             with contextlib.suppress(ProcessLookupError):
@@ -122,6 +127,7 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
 
     async def work() -> list[Check]:
         settings = read_settings()
+        # A backend of its own and no pool: nothing that is kept ready is attacked.
         entry, checks = backend_named(settings.sandbox), list[Check]()
         backend = entry.open(BackendOptions(unhardened=settings.sandbox_unhardened))
         try:
@@ -139,7 +145,9 @@ def check(as_json: Annotated[bool, JSON] = False) -> None:
         print_json({"ok": good, "checks": [report.plain(each) for each in checks]})
     else:
         out().print(table(checks))
-        out().print(_verdict(checks))
+        failed = [check.name for check in checks if not check.passed]
+        held = f"[green]All {sum(check.ok for check in checks)} checks held.[/]"
+        out().print(f"[bold red]{len(failed)} did not hold[/]: {', '.join(failed)}" if failed else held)
     raise typer.Exit(0 if good else 1)
 
 
@@ -166,17 +174,17 @@ def image(
     """
 
     async def work() -> tuple[str, tuple[str, ...]]:
-        found = tuple(wanted or await asyncio.to_thread(named, repo))
+        packages = tuple(wanted or await asyncio.to_thread(named, repo))
         called = name or image_name(repo)
         if not dry:
-            await built(called, found, read_settings().sandbox_image)
-        return called, found
+            await built(called, packages, read_settings().sandbox_image)
+        return called, packages
 
-    called, found = run_async(work, as_json=as_json)
+    called, packages = run_async(work, as_json=as_json)
     if as_json:
-        print_json({"image": called, "requirements": found, "built": not dry})
+        print_json({"image": called, "requirements": packages, "built": not dry})
         return
-    out().print(*found, sep="\n", markup=False, highlight=False)
+    out().print(*packages, sep="\n", markup=False, highlight=False)
     if not dry:
         err().print(f"Now say: export SIGNOFF_SANDBOX_IMAGE={called}", markup=False, highlight=False)
 
@@ -281,21 +289,14 @@ def mark(check: Check) -> Text:
 
 def table(checks: list[Check] | tuple[Check, ...]) -> Table:
     """Return the checks as rows: how it went, its name, what was found, and what to do."""
-    made = Table(box=None, show_header=False, padding=(0, 1))
-    made.add_column(no_wrap=True)
-    made.add_column(overflow="fold", max_width=48)
-    made.add_column(overflow="fold")
+    rows = Table(box=None, show_header=False, padding=(0, 1))
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold", max_width=48)
+    rows.add_column(overflow="fold")
     for check in checks:
         hint = f"\n→ {check.hint}" if check.hint and not check.ok else ""
-        made.add_row(mark(check), check.name, Text(check.detail + hint))
-    return made
-
-
-def _verdict(checks: list[Check]) -> str:
-    failed = [check.name for check in checks if not check.passed]
-    if not failed:
-        return f"[green]All {sum(check.ok for check in checks)} checks held.[/]"
-    return f"[bold red]{len(failed)} did not hold[/]: {', '.join(failed)}"
+        rows.add_row(mark(check), check.name, Text(check.detail + hint))
+    return rows
 
 
 PYTHON = (3, 11)

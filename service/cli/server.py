@@ -66,6 +66,7 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
     """
     from service.api import create_app  # noqa: PLC0415  other commands start without a web framework
 
+    # Bound first: a port that is taken is told before a database is opened or a key is made.
     with _bound(settings) as bound:
         settings = settings.model_copy(update={"port": bound.getsockname()[1]})
         no: SignoffError | None = None
@@ -78,6 +79,7 @@ async def listen(settings: Settings, *, new_key: bool = False) -> None:
                     await greet(context, settings, new_key=new_key)
                     keep_for_good()
                     yield context
+            # uvicorn says no more than that the start failed; the reason is raised again below.
             except SignoffError as error:
                 no = error
                 raise
@@ -163,6 +165,7 @@ class Draining(uvicorn.Server):
 def _bound(settings: Settings) -> Generator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as opened:
+        # The port of a server that was just stopped is still waiting for late packets.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             opened.bind((settings.host, settings.port))
@@ -216,6 +219,7 @@ async def work(settings: Settings) -> None:
     """
     if server_url(settings) is None:
         raise refuse("server_needed", "Workers share a PostgreSQL database with their servers.")
+    # Before anything is opened: a signal that comes meanwhile waits in the queue, and nothing is left half open.
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, signals.put_nowait, each)

@@ -1,7 +1,7 @@
 """Signing at the terminal: show the whole action, then ask. Nothing is hidden, nothing is assumed."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from rich.console import Console
@@ -37,6 +37,7 @@ async def sign(application: Application, standing: RunState, sign_as: str | None
         render(ballot, err())
         await vote(application, ballot, "approve", person=sign_as)
         return True
+    # The question is put on standard error and read from standard input: both have to be a person's.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     render(ballot, err())
@@ -71,28 +72,24 @@ def render(ballot: Ballot, console: Console) -> None:
     colour = TIERS[ballot.tier]
     console.rule(style=colour)
     console.print(Text(f"{ballot.tier.upper()}: ballot {ballot.id}", style=colour), soft_wrap=True)
-    for name, shown in parts(ballot.action):
-        _part(console, name, shown)
+    for name, lines in parts(ballot.action):
+        if len(lines) == 1:
+            text = _text(lines[0])
+            _row(console, name, text if text.plain else Text("empty", style="dim"))
+            continue
+        _row(console, name, "")
+        for line in lines:  # the bar at the left keeps a value from starting a row of its own
+            _line(console, line, before=Text("  │ ", style="dim"))
     for reason in ballot.reasons:
         _row(console, "because", f"{one_line(reason.message)} [{reason.tier}, {one_line(reason.rule)}]")
-    for name, who in (("requester", ballot.requester), ("editor", ballot.editor)):
+    roles = [("requester", ballot.requester), ("editor", ballot.editor)]
+    for name, who in (*roles, *(("contributor", who) for who in ballot.contributors)):
         if who:
             _row(console, name, one_line(who))
     _row(console, "digest", ballot.action_digest)
     _row(console, "needs", f"{ballot.requirement.humans} signature(s), {ballot.approvals} so far")
     _row(console, "until", f"{ballot.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     console.rule(style=colour)
-
-
-def _part(console: Console, name: str, shown: Sequence[ShownLine]) -> None:
-    """One part of the action. The bar at the left keeps a value from starting a row of its own."""
-    if len(shown) == 1:
-        text = _text(shown[0])
-        _row(console, name, text if text.plain else Text("empty", style="dim"))
-        return
-    _row(console, name, "")
-    for line in shown:
-        _line(console, line, before=Text("  │ ", style="dim"))
 
 
 def _row(console: Console, name: str, shown: Text | str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from domain import Budget, Refused, Task, ensure_no_credential
+from domain import Budget, Refused, Task
+from domain.identity import ensure_no_credential
 from sandbox.source import is_url
 
 STEPS = typer.Option("--max-steps", min=1, help="Turns of the coder in all. The last one is proved and delivered, too.")
@@ -50,6 +51,7 @@ def text_of(text: str) -> str:
 
 def repository(repo: str) -> str:
     """A URL as it is, a folder by its whole path. Raises Refused ``not_a_repository``."""
+    # Before it is written into a row, a log or a span.
     ensure_no_credential(repo)
     if is_url(repo):
         return repo
@@ -63,8 +65,8 @@ def repository(repo: str) -> str:
         ) from error
 
 
-def one_of(given: str, option: str, allowed: tuple[str, ...]) -> Any:
+def one_of(text: str, option: str, allowed: tuple[str, ...]) -> Any:
     """An option's value, if it is one of those that are known. Raises Refused ``option_invalid``."""
-    if given in allowed:
-        return given
-    raise Refused(f"{option} {given!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")
+    if text in allowed:
+        return text
+    raise Refused(f"{option} {text!r} is not known.", code="option_invalid", hint=f"Use one of: {', '.join(allowed)}.")

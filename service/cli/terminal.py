@@ -41,19 +41,19 @@ def run(
     as_json: bool = False,
     loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> T:
-    """Run a command's coroutine; an error of the house becomes its code, its message and its exit status."""
+    """Run a command's coroutine; an error of ours becomes its code, its message and its exit status."""
+
+    async def coroutine() -> T:  # ``work`` may give any awaitable, and a runner takes nothing else
+        return await work()
+
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
-            return runner.run(_awaited(work))
+            return runner.run(coroutine())
     except SignoffError as error:
         fail(error, as_json=as_json)
     except KeyboardInterrupt:
         err().print(STOPPED_TEXT)
         raise typer.Exit(STOPPED) from None
-
-
-async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
 
 
 def fail(error: SignoffError, *, as_json: bool) -> NoReturn:

@@ -106,6 +106,7 @@ class DistributedDispatcher:
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
         """See ``Dispatcher.stop``."""
+        # A turn that nobody works on has no worker to wait for.
         if await self.executor.turns.stop(turn, reason, now=self.clock()):
             await self._settled(turn)
         if turn.asked.get("modes"):
@@ -121,6 +122,7 @@ class DistributedDispatcher:
                     await look_again(news)
                     news.clear()
                 return
+        # Its worker may be dead, or cut off from the database: a moved generation lets it write nothing more.
         await runs.park(turn.thread, now=self.clock())
 
     async def perform(self, turn: str, org: str) -> None:
@@ -135,7 +137,7 @@ class DistributedDispatcher:
             raise RetryLater from error
 
     async def _perform(self, turn: Turn) -> None:
-        speech = EventWriter(
+        writer = EventWriter(
             turn=turn,
             events=self.events,
             signals=self.signals,
@@ -143,7 +145,7 @@ class DistributedDispatcher:
             modes=tuple(turn.asked.get("modes", ())),
         )
         control = self._controls[turn.id] = RunControl()
-        task = asyncio.create_task(self.executor.perform(turn, speech, control))
+        task = asyncio.create_task(self.executor.perform(turn, writer, control))
         self._working[turn.id] = task
         watching = asyncio.create_task(self._watch(turn, task))
         outcome = "again"
@@ -161,7 +163,8 @@ class DistributedDispatcher:
             watching.cancel()
             self._controls.pop(turn.id, None)
             self._working.pop(turn.id, None)
-            await asyncio.shield(speech.close(ended=outcome == "ended"))
+            # Listeners elsewhere read what is written: all that was said has to be, also when this is cancelled.
+            await asyncio.shield(writer.close(ended=outcome == "ended"))
         if outcome == "gone":  # stopped, perhaps by a command line that left the rest to us
             await take_back(self.executor, turn, "interrupt", now=self.clock())
         if outcome in {"busy", "again", "drained"}:
@@ -200,6 +203,8 @@ class DistributedDispatcher:
     async def close(self) -> None:
         """See ``Dispatcher.close``."""
         self.drain()
+        # Those that do not come to their next step in time are cancelled and given back, and the worker, which writes
+        # that, ends last.
         if self._working:
             await asyncio.wait(list(self._working.values()), timeout=self.drain_s)
         for task in list(self._working.values()):
@@ -213,6 +218,7 @@ async def open_distributed(
     server: str, executor: TurnExecutor, *, at_once: int, lease_s: float, drain_s: float
 ) -> AsyncGenerator[DistributedDispatcher]:
     """The engine of this process on a server."""
+    # The queue needs to know who performs, and the dispatcher needs the queue: they meet here.
     engines: list[DistributedDispatcher] = []
 
     async def advance(turn: str, org: str) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from langgraph.runtime import RunControl
 
 from database import Signals
+from domain import Refused
 from service.runs.dispatcher import Stop
 from service.runs.event_log import END, TAIL_S, EventReader, EventWriter, TurnEvents
 from service.runs.executor import TurnExecutor, TurnOutcome, take_back
@@ -68,8 +69,8 @@ class EmbeddedDispatcher:
 
     def hear(self, turn: Turn) -> EventReader | None:
         """See ``Dispatcher.hear``."""
-        speech = self._known.get(turn.id)
-        if speech is None and not turn.asked.get("modes"):
+        writer = self._known.get(turn.id)
+        if writer is None and not turn.asked.get("modes"):
             return None
         # Whoever would still say something about a turn is in this process: there is no need to wait for others.
         return EventReader(
@@ -77,33 +78,34 @@ class EmbeddedDispatcher:
             events=self.events,
             turns=self.executor.turns,
             signals=self.signals,
-            speech=speech,
-            tail_s=TAIL_S if speech else 0.0,
+            writer=writer,
+            tail_s=TAIL_S if writer else 0.0,
         )
 
     async def done(self, turn: Turn) -> None:
         """See ``Dispatcher.done``."""
-        if (speech := self._known.get(turn.id)) is not None:
-            await speech.over.wait()
+        if (writer := self._known.get(turn.id)) is not None:
+            await writer.over.wait()
 
     async def stop(self, turn: Turn, how: Stop, reason: str) -> None:
         """See ``Dispatcher.stop``."""
-        working, speech = self._working.get(turn.id), self._known.get(turn.id)
+        working, writer = self._working.get(turn.id), self._known.get(turn.id)
         if working is not None:
+            # Marked before it is cancelled: by that ``_one`` tells a stop from the end of the process.
             self._stopped.add(turn.id)
             working.cancel()
             await asyncio.wait([working])
         await self.executor.turns.stop(turn, reason, now=self.clock())
-        await self._say_end(turn, speech)
+        await self._say_end(turn, writer)
         await take_back(self.executor, turn, how, now=self.clock())
         self._known.pop(turn.id, None)
-        if speech is not None:
-            speech.hang_up()
+        if writer is not None:
+            writer.hang_up()
 
-    async def _say_end(self, turn: Turn, speech: EventWriter | None) -> None:
+    async def _say_end(self, turn: Turn, writer: EventWriter | None) -> None:
         """Nothing more is said about a turn that was stopped."""
-        if speech is not None:
-            await speech.close(ended=False)
+        if writer is not None:
+            await writer.close(ended=False)
         if turn.asked.get("modes"):
             await self.events.append(turn.id, [(END, b"")], at=self.clock())
 
@@ -141,6 +143,7 @@ class EmbeddedDispatcher:
                 await self._until_done(queue.popleft())
         finally:
             self._drivers.pop(thread, None)
+            # They are in their rows: the next look, or the next process, submits them.
             for turn in self._waiting.pop(thread, ()):
                 self._known.pop(turn.id, None)
 
@@ -151,22 +154,26 @@ class EmbeddedDispatcher:
                 await asyncio.sleep(due_in)
             pause = AGAIN_S
             while not self._closing:
+                # Given back while it waits to be tried again: a run that is busy holds up no other thread.
                 async with self._slots:
                     outcome = await self._one(turn)
                 if outcome not in {"busy", "again"}:
                     return
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, AT_MOST_S)
-                turn = await self.executor.turns.get(turn.id, turn.org)
+                try:
+                    turn = await self.executor.turns.get(turn.id, turn.org)
+                except Refused:  # it was taken back and forgotten; those behind it are performed all the same
+                    return
         finally:
             self._known.pop(turn.id, None)
 
     async def _one(self, turn: Turn) -> TurnOutcome:
-        speech = self._known.get(turn.id) or self._writer(turn)
-        speech.turn = turn
+        writer = self._known.get(turn.id) or self._writer(turn)
+        writer.turn = turn
         control = self._controls[turn.id] = RunControl()
         self._begun[turn.id] = turn
-        task = self._working[turn.id] = asyncio.create_task(self.executor.perform(turn, speech, control))
+        task = self._working[turn.id] = asyncio.create_task(self.executor.perform(turn, writer, control))
         outcome: TurnOutcome = "again"
         try:
             outcome = await asyncio.shield(task)
@@ -181,8 +188,8 @@ class EmbeddedDispatcher:
             self._controls.pop(turn.id, None)
             self._begun.pop(turn.id, None)
             self._stopped.discard(turn.id)
-            await asyncio.shield(speech.close(ended=outcome == "ended"))
+            await asyncio.shield(writer.close(ended=outcome == "ended"))
         if outcome == "gone":
-            await self._say_end(turn, speech)
-            speech.hang_up()
+            await self._say_end(turn, writer)
+            writer.hang_up()
         return outcome

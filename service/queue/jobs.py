@@ -23,6 +23,7 @@ _WHERE = {
     "working": _T.status == "running",
     "dead": _IS_DEAD,
     "failed": and_(_T.status == "error", ~_IS_DEAD),
+    # A turn that waits for a person is interrupted as well, and done: only a stop has a reason.
     "stopped": and_(_T.status == "interrupted", _T.cancel_reason.is_not(None)),
     "done": and_(_T.status.in_(("success", "interrupted")), _T.cancel_reason.is_(None)),
 }
@@ -63,6 +64,7 @@ class TurnJobs:
         query = query.where(_T.org == org, _T.id.startswith(job, autoescape=True)).limit(2)
         async with reading(self.engine) as conn:
             rows = (await conn.execute(query)).mappings().all()
+        # Every job begins with nothing.
         if len(rows) != 1 or not job:
             raise refuse("job_not_found", f"There is no one job {job[:64]!r}.")
         return _job(turn_of(rows[0]), rows[0]["owner"])
@@ -74,8 +76,10 @@ class TurnJobs:
             raise refuse("job_state", f"Job {queued.id} is {queued.state}, not dead or failed.")
         fresh = {"status": "pending", "attempts": 0, "error": None, "error_code": None, "updated_at": now}
         async with writing(self.engine) as conn:
+            # Only while it is an error: two who retry it at the same moment begin it once.
             mine = update(TURNS).where(_T.id == queued.id, _T.status == "error")
             await conn.execute(mine.values(**fresh))
+            # The end of its stream is taken back, or who listens would stop there.
             await conn.execute(delete(EVENTS).where(EVENTS.c.turn == queued.id, EVENTS.c.event == END))
         return await Turns(engine=self.engine).get(queued.id, org)
 

@@ -44,6 +44,7 @@ class RetrySchedule(BaseRetryStrategy):
         """See procrastinate."""
         if isinstance(exception, RetryLater) and exception.at_once:
             return RetryDecision(retry_at=datetime.now(UTC))
+        # What is only busy is free again soon and asked for every other second; an error of ours ever more rarely.
         pause = min(SOON_S * 2 ** min(job.attempts, 20), AT_MOST_S if not isinstance(exception, RetryLater) else POLL_S)
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=pause))
 
@@ -58,6 +59,7 @@ class Queue:
     async def put(self, turn: str, *, org: str, thread: str, after_s: float = 0.0) -> None:
         """Have a turn performed. Does nothing when it waits already. Raises ``DatabaseUnavailable``."""
         at = datetime.now(UTC) + timedelta(seconds=after_s) if after_s else None
+        # Jobs with one lock follow each other; of those with one queueing lock only one waits.
         job = self.app.configure_task(TASK, queue=QUEUE, lock=thread, queueing_lock=turn, schedule_at=at)
         with _answering(), suppress(AlreadyEnqueued):
             await job.defer_async(turn=turn, org=org)
@@ -86,7 +88,20 @@ class Queue:
         A database that is away for a while is waited for.
         """
         while not stop.is_set():
-            working = asyncio.create_task(self._round(at_once))
+            working = asyncio.create_task(
+                self.app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=at_once,
+                    wait=True,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=POLL_S,
+                    # Turns are stopped by their row and a word of ours; the queue's own way is not used.
+                    abort_job_polling_interval=60.0,
+                    delete_jobs="successful",
+                    update_heartbeat_interval=self.lease_s / 3,
+                    stalled_worker_timeout=10 * self.lease_s,
+                )
+            )
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -99,19 +114,6 @@ class Queue:
                 if not isinstance(ended, ConnectorException | OperationalError | OSError):
                     raise ended
                 await asyncio.sleep(1)
-
-    async def _round(self, at_once: int) -> None:
-        await self.app.run_worker_async(
-            queues=[QUEUE],
-            concurrency=at_once,
-            wait=True,
-            install_signal_handlers=False,
-            fetch_job_polling_interval=POLL_S,
-            abort_job_polling_interval=60.0,
-            delete_jobs="successful",
-            update_heartbeat_interval=self.lease_s / 3,
-            stalled_worker_timeout=10 * self.lease_s,
-        )
 
 
 @contextmanager

@@ -97,6 +97,7 @@ def extracted(document: Any, path: str) -> Any:
     return document
 
 
+# Of an index; no list is longer.
 _DIGITS = 9
 
 

@@ -22,17 +22,8 @@ from opentelemetry.trace import Span
 
 from approvals import Ballots, refusal
 from database import DatabaseUnavailable
-from domain import (
-    Ending,
-    Exhausted,
-    Refused,
-    SignoffError,
-    Spent,
-    Task,
-    Transient,
-    Verdict,
-    ensure_no_credential,
-)
+from domain import Ending, Exhausted, Refused, SignoffError, Spent, Task, Transient, Verdict
+from domain.identity import ensure_no_credential
 from domain.masking import Masker
 from graphs import CodingGraph
 from models import UsageMeter, metered
@@ -115,6 +106,7 @@ class RunEngine:
         """Write the row of a new run; nothing happens yet. Raises ``credential_in_url``."""
         ensure_no_credential(task.repo)
         now = self.clock()
+        # Before it is written anywhere: rows, checkpoints, prompts and approvals all have it from here.
         task = replace(task, text=Masker().text(task.text))
         run = Run(
             id=id or uuid4().hex[:12],
@@ -152,6 +144,7 @@ class RunEngine:
         if run.status == "cancelled":
             raise Refused(f"Run {run.id} was cancelled.", code="run_cancelled", hint="Start or fork another one.")
         dead = run.owner if is_gone(run.owner) else None
+        # Taken before the database is asked: by our clock a lease may end earlier than by its row, and never later.
         since = self.leases.clock()
         generation = await self.runs.claim(
             run.id, self.owner, now=self.clock(), lease_for=self.lease_for, instead_of=dead, turn=turn
@@ -168,6 +161,7 @@ class RunEngine:
                     if outcome.ending is not None and outcome.ending.code:
                         span.set_attribute("error.type", outcome.ending.code)
         finally:
+            # Also when this is cancelled: a lease that is not given back keeps everybody out until it runs out.
             settled = await asyncio.shield(self._settle(run, generation, outcome))
         # What another process did meanwhile is read; what this one did is known.
         if settled is not None and outcome.state is not None:
@@ -206,6 +200,7 @@ class RunEngine:
         async def renew() -> None:
             nonlocal lost
             while not lost:
+                # One renewal may come late or fail, and the lease is still ours.
                 await asyncio.sleep(self.lease_for.total_seconds() / 3)
                 since = self.leases.clock()
                 try:
@@ -265,7 +260,13 @@ class RunEngine:
     async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
         modes: Any = sorted({"custom", *(listeners.watch.modes if listeners.watch else ())})
         stream = self.graph.astream(
-            start, config, stream_mode=modes, subgraphs=True, durability="sync", control=listeners.control
+            # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most.
+            start,
+            config,
+            stream_mode=modes,
+            subgraphs=True,
+            durability="sync",
+            control=listeners.control,
         )
         # Closed at once: a node that still works when a run is stopped is ended before its books are.
         async with aclosing(cast("AsyncGenerator[tuple[tuple[str, ...], str, Any]]", stream)) as parts:
@@ -324,9 +325,10 @@ class RunEngine:
         refused = run.ending is not None and run.ending.code in ASK_AGAIN
         if not (unused or refused):
             return False
+        # From where the graph goes to ``approve``: a command is asked for behind observe, a delivery behind review.
         source = "observe" if state.values.get("pending") is not None else "review"
-        asked = state.values.get("ask_round", 0) + 1
-        changes = {"verdict": None, "ask_round": asked, **self._since(run, state.values)}
+        ask_round = state.values.get("ask_round", 0) + 1
+        changes = {"verdict": None, "ask_round": ask_round, **self._since(run, state.values)}
         await self.graph.aupdate_state(config, changes, as_node=source)
         return True
 

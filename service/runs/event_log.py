@@ -83,6 +83,7 @@ class TurnEvents:
     ) -> int | None:
         """Write behind what is there; the number of the last one, or None when another attempt has begun since."""
         async with writing(self.engine) as conn:
+            # An attempt that lost its turn to another one says nothing in its name any more.
             current = (await conn.execute(_LOCK, {"of": turn})).scalar()  # two writers follow each other
             if current is None or attempt not in {None, current}:
                 return None
@@ -194,6 +195,7 @@ class EventWriter:
                     await self._bound(batch, last)
             except Transient as error:
                 structlog.get_logger("signoff.stream").warning("stream not written", code=error.stable_code)
+                # At its end there is no later: what is not written then is lost to listeners, and not to the run.
                 self._waiting = [] if self._closing else batch + self._waiting
                 await asyncio.sleep(AGAIN_S)
             self.signals.heard(f"turn:{self.turn.id}")
@@ -225,20 +227,20 @@ class EventWriter:
 
 @dataclass(slots=True, kw_only=True)
 class EventReader:
-    """A ``Heard`` that reads what was written down."""
+    """An ``EventStream`` that reads what was written down."""
 
     turn: Turn
     events: TurnEvents
     turns: Turns
     signals: Signals
-    speech: EventWriter | None = None
+    writer: EventWriter | None = None
     """Where this process performs the turn itself."""
     tail_s: float = TAIL_S
 
     @property
     def result(self) -> Mapping[str, Any] | None:
-        """See ``Heard.result``."""
-        return self.speech.result if self.speech else None
+        """See ``EventStream.result``."""
+        return self.writer.result if self.writer else None
 
     @property
     def born_ms(self) -> int:
@@ -246,7 +248,7 @@ class EventReader:
         return int(self.turn.created_at.timestamp() * 1_000)
 
     async def listen(self, after: str | None = None) -> AsyncGenerator[bytes]:
-        """See ``Heard.listen``."""
+        """See ``EventStream.listen``."""
         born, _, number = (after or "").partition("-")
         known = born == str(self.born_ms) and number.isdecimal() and len(number) < MOST_DIGITS
         at = int(number) if known else 0
@@ -273,7 +275,7 @@ class EventReader:
                     yield b": heartbeat\n\n"
 
     async def _page(self, at: int) -> list[NumberedEvent]:
-        if self.speech is not None and (at_hand := self.speech.behind(at)) is not None:
+        if self.writer is not None and (at_hand := self.writer.behind(at)) is not None:
             return at_hand
         try:
             return await self.events.after(self.turn.id, at)
@@ -281,7 +283,7 @@ class EventReader:
             return []
 
     async def _may_go_on(self) -> bool:
-        if self.speech is not None and not self.speech.over.is_set():
+        if self.writer is not None and not self.writer.over.is_set():
             return True
         try:
             return await self.turns.is_open(self.turn.id)

@@ -66,6 +66,7 @@ class TurnExecutor:
             return "ended"
         engine = replace(self.engine, org=turn.org)
         before = turn.before
+        # Where a rollback leads to is known before the first attempt only: a later one stands further on.
         if not turn.attempts:
             fresh = turn.asked.get("fresh")
             state = None if fresh else await engine.graph.aget_state(engine.config(turn.thread))
@@ -73,6 +74,7 @@ class TurnExecutor:
         if not await self.turns.begin(turn.id, now=self.clock(), attempt=turn.attempts + 1, before=before):
             return "gone"
         turn = replace(turn, status="running", attempts=turn.attempts + 1, before=before)
+        # The row of a thread that was made for its first turn says busy already (``Submission._thread``).
         if turn.attempts > 1 or not turn.asked.get("fresh") or not turn.asked.get("new_thread"):
             await self.threads.update(turn.thread, now=self.clock(), status="busy")
         feed.say("metadata", {"run_id": turn.id, "thread_id": turn.thread, "attempt": turn.attempts})
@@ -108,17 +110,17 @@ class TurnExecutor:
 
     async def _advance(self, engine: RunEngine, turn: Turn, feed: EventSink, control: RunControl | None) -> RunState:
         # What has to happen to the thread first. Doing it again after a crash changes nothing.
-        wish, at = turn.asked.get("wish"), turn.asked.get("checkpoint")
+        wish, at, by = turn.asked.get("wish"), turn.asked.get("checkpoint"), turn.asked.get("by", "")
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
         if text := turn.asked.get("answer"):
             run = await engine.runs.get(turn.thread, org=engine.org)
-            await answer_question(engine, run, text, turn.asked.get("by", ""), once=turn.attempts > 1)
+            await answer_question(engine, run, text, by, once=turn.attempts > 1)
         if wish:
             standing = await engine.standing(turn.thread)
             verdict = standing.values.get("verdict")
             if verdict is None or verdict.feedback != wish or standing.run.ending is not None:
-                await refine(engine, standing.run, wish)
+                await refine(engine, standing.run, wish, by)
         subgraphs = bool(turn.asked.get("subgraphs"))
         encoder = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=subgraphs)
         watch = Subscription(modes=encoder.needed, hear=encoder.hear, kept=feed.kept) if feed.modes else None
@@ -155,9 +157,10 @@ class TurnExecutor:
         message: str | None,
     ) -> None:
         ended = replace(turn, status=status, error_code=code, error=message, updated_at=self.clock())
-        told = webhook_letter(ended, values) if turn.webhook else None
+        letter = webhook_letter(ended, values) if turn.webhook else None
+        # Events first: who sees that the turn has ended can read all of what it said.
         await feed.kept()
-        await self.turns.finish(ended, thread, also=told)
+        await self.turns.finish(ended, thread, also=letter)
         feed.result = dict(values)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from domain import CommandRun, Profile
+from domain import CommandRun
+from domain.work import Profile
 from sandbox import REPO, Backend, Check, Heard, Sandbox, Spec
 from service.runs.runs import RunLeases
 
@@ -85,4 +86,5 @@ class FencedSandbox:
 
     async def close(self) -> None:
         """See ``Sandbox.close``."""
+        # Not fenced: a sandbox is thrown away, whoever has its run by now.
         await self.sandbox.close()

@@ -1,5 +1,6 @@
 """History of a run: the checkpoints it has, new runs that start from one, files and all, and rewinding to one (G4)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -55,12 +56,19 @@ async def fork(engine: RunEngine, run: Run, step: int) -> Run:
         return forked  # nothing had happened yet: the new run starts from the task
     await engine.store.fork(run.id, forked.id)
     cleaned: dict[str, Any] = {**values, "run": forked.id, "ending": None, "delivered": None, "ballot": ""}
+    # LangGraph goes on behind the node that is said to have written: the one that led to this step.
     came_from = states[step - 1].next[0]
     await engine.graph.aupdate_state(engine.config(forked.id), cleaned, as_node=came_from)
     return forked
 
 
-async def refine(engine: RunEngine, run: Run, wish: str) -> None:
+def contributors(values: Mapping[str, Any], by: str) -> tuple[str, ...]:
+    """Who has shaped a run besides its requester, once ``by`` has said something, too: in a team none of them signs."""
+    before: tuple[str, ...] = values.get("contributors", ())
+    return before if not by or by in {*before, values["task"].requester} else (*before, by)
+
+
+async def refine(engine: RunEngine, run: Run, wish: str, by: str) -> None:
     """Send an ended run back to the planner with what a person wants instead (A10).
 
     Raises:
@@ -74,8 +82,17 @@ async def refine(engine: RunEngine, run: Run, wish: str) -> None:
             hint="Decide its approval first, or wait until it ended.",
         )
     verdict = Verdict(ballot="", state="rejected", action_digest="", feedback=wish)
-    asked = standing.values.get("ask_round", 0) + 1
-    update = {"verdict": verdict, "ending": None, "delivered": None, "pending": None, "ask_round": asked, "round": 0}
+    ask_round = standing.values.get("ask_round", 0) + 1
+    update = {
+        "verdict": verdict,
+        "ending": None,
+        "delivered": None,
+        "pending": None,
+        "ask_round": ask_round,
+        "round": 0,
+        "contributors": contributors(standing.values, by),
+    }
+    # As if a signer had rejected it with these words: behind ``approve`` that leads to the planner.
     await engine.graph.aupdate_state(engine.config(run.id), update, as_node="approve")
 
 
@@ -98,7 +115,9 @@ async def answer_question(engine: RunEngine, run: Run, text: str, by: str, *, on
             hint=f"See how it stands: signoff show {run.id}",
         )
     answered = replace(question, answer=Masker().text(text)[:20_000], answered_by=by[:200], answered_at=engine.clock())
-    await engine.graph.aupdate_state(engine.config(run.id), {"question": answered}, as_node="observe")
+    update = {"question": answered, "contributors": contributors(standing.values, by)}
+    # Behind ``observe`` the graph goes on with the coder, who finds the answer in the state.
+    await engine.graph.aupdate_state(engine.config(run.id), update, as_node="observe")
     return True
 
 
@@ -114,6 +133,7 @@ async def raise_budget(engine: RunEngine, run: Run, **limits: Any) -> Run:
 
 async def _states(engine: RunEngine, run: str) -> list[StateSnapshot]:
     newest_first = [state async for state in engine.graph.aget_state_history(engine.config(run))]
+    # The checkpoint of the input is no step: nothing had run.
     return [state for state in reversed(newest_first) if state.next != ("__start__",)]
 
 

@@ -10,7 +10,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from domain import Profile, Task, Unprocessable, ensure_no_credential, value
+from domain import Task, value
+from domain.errors import Unprocessable
+from domain.identity import ensure_no_credential
+from domain.work import Profile
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.threads import GRAPH
@@ -125,6 +128,7 @@ def wished(input_: Mapping[str, Any] | None) -> str:
         return str(task["text"]).strip()
     messages = (input_ or {}).get("messages")
     messages = [messages] if isinstance(messages, (dict, str)) else messages
+    # The last one: those before it were answered by earlier runs.
     for message in reversed(cast("list[Any]", messages) if isinstance(messages, list) else []):
         if isinstance(message, str):
             return message.strip()
@@ -151,6 +155,7 @@ def read_task(ask: RunAsk, principal: Principal, *, profile: str, default_repo: 
     input_ = ask.input or {}
     task = input_.get("task")
     fields: dict[str, Any] = {"profile": profile}
+    # The later one wins: what stands nearest to the task.
     for source in (_mapping(ask.config.get("configurable")), ask.context, input_):
         fields |= {key: part for key, part in source.items() if key in FIELDS}
     fields |= {key: part for key, part in _mapping(task).items() if key not in {"requester", "received_at", "standing"}}

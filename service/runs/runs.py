@@ -38,7 +38,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, tell, writing
-from domain import Ending, Refused, Task, split_credential, value
+from domain import Ending, Refused, Task, value
+from domain.identity import split_credential
 from service.tables import METADATA
 
 Status = Literal[
@@ -376,6 +377,7 @@ def is_gone(owner: str | None) -> bool:
     parts = (owner or "").split("/")
     if len(parts) != 4 or parts[0] != socket.gethostname() or not parts[1].isdigit():  # noqa: PLR2004 - the four above
         return False
+    # Where the system tells nothing of its processes (macOS), the lease runs out by itself.
     if not Path("/proc/self/stat").exists():
         return False
     return _start_of(int(parts[1])) != parts[2]
@@ -387,4 +389,5 @@ def _start_of(pid: int) -> str | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+    # The program's name stands in parentheses and may hold blanks and parentheses itself.
     return stat.rpartition(")")[2].split()[_STARTED - 2]

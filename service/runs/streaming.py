@@ -47,6 +47,7 @@ class Listeners:
     async def hear(self, run: str, space: tuple[str, ...], mode: str, chunk: Any) -> None:
         """Pass on what LangGraph streams; it waits meanwhile."""
         if mode == "custom" and self.listen is not None:
+            # What a node announces does not name its run.
             self.listen(replace(_EVENT.validate_python(chunk), run=run))
         if self.watch is None:
             return
@@ -123,6 +124,7 @@ class LangGraphEncoder:
         if "messages" not in self.modes:
             return
         known = self._messages.get(message.id or "")
+        # Once a message, before its first part, as LangGraph's server does it.
         if known is None:
             self.feed.say(f"messages/metadata{inside}", {message.id or "": {"metadata": metadata}})
         if isinstance(message, BaseMessageChunk):

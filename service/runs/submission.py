@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from approvals import Ballot, Ballots, Decision, Revision, Voting, bound, read_resume
 from approvals.storage import metadata
 from database import reading
-from domain import Action, Refused, SignoffError, Task, answer_in
+from domain import Action, Refused, SignoffError, Task
+from domain.coder import answer_in
 from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
@@ -98,6 +99,7 @@ class Submission:
         if once:  # the same key with another request is refused, so what was asked is part of it
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
+        # For this process; several are kept in order by the rows: unique ids and keys, and the lease.
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
             graph = assistant(ask.assistant_id)
             if key and (before := await self.turns.once(principal.org, key)):
@@ -114,7 +116,7 @@ class Submission:
                 await self._make_room(ask, unfinished)
             now = self.clock()
             labels = {"graph_id": graph.graph, "assistant_id": graph.id}
-            if labels.items() - thread.metadata.items():  # clients look for the threads of their assistant
+            if {**thread.metadata, **labels} != thread.metadata:  # clients look for the threads of their assistant
                 await self.threads.update(thread.id, now=now, metadata={**thread.metadata, **labels})
             turn = Turn(
                 id=str(uuid4()),
@@ -275,6 +277,7 @@ class Submission:
             return
         if ask.multitask_strategy == "reject":
             raise refuse("thread_busy", "A run works on this thread.")
+        # From the newest on: one that waits must not begin because the one before it ended.
         for turn in reversed(unfinished):
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
 
@@ -289,7 +292,7 @@ def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
     if not (isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume)):
         return resume
     open_now = {i.id for i in standing.interrupts}
-    said = next((answer for key, answer in resume.items() if key in open_now), None)
-    if said is None and strict:
+    chosen = next((answer for key, answer in resume.items() if key in open_now), None)
+    if chosen is None and strict:
         raise refuse("interrupt_unknown", "None of these interrupts is open now.")
-    return said
+    return chosen

@@ -53,6 +53,7 @@ COLUMNS = tuple(column.key for column in THREADS.c if column.key != "deleted_at"
 _CHOSEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _RUN = select(RUNS).where(RUNS.c.id == bindparam("thread"))
 _ADOPT = insert(THREADS).returning(_T.id)
+# One statement: between a look and an insert another organisation's run could take the id.
 _CLAIM = (
     insert(THREADS)
     .from_select(
@@ -142,6 +143,7 @@ class Threads:
             created_at=run["created_at"],
             updated_at=run["updated_at"],
         )
+        # That row is nobody's: the id was taken by a run, which decides whose it is.
         if instead:
             row = {name: getattr(adopted, name) for name in COLUMNS}
             async with writing(self.engine) as conn:

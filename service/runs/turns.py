@@ -160,6 +160,7 @@ class Turns:
         async with reading(self.engine) as conn:
             query = select(TURNS).where(_T.org == org, _T.once.startswith(f"{name}:", autoescape=True))
             rows = (await conn.execute(query)).mappings().all()
+        # Another key may begin with the same text and a colon.
         row = next((row for row in rows if str(row["once"]).rpartition(":")[0] == name), None)
         if row is None:
             return None
@@ -225,6 +226,7 @@ class Turns:
         """Mark a turn as stopped, at a moment when nobody is just about to begin it; whether somebody worked on it."""
         lock = select(RUNS.c.id).where(RUNS.c.id == turn.thread).with_for_update()
         mine = update(TURNS).where(_T.id == turn.id, _T.status.in_(OPEN))
+        # Who begins a turn locks the run's row first, too (``Runs.claim``): of the two one sees what the other wrote.
         async with writing(self.engine) as conn:
             await conn.execute(lock)
             before = (await conn.execute(select(_T.status).where(_T.id == turn.id))).scalar()

@@ -13,6 +13,7 @@ from database import UtcDateTime, reading, writing
 from service.errors import refuse
 from service.tables import METADATA, fits
 
+# Stands in no word of a namespace: those are printable.
 SEP = "\x1f"
 ITEMS = Table(
     "items",

@@ -60,6 +60,7 @@ async def migrate_postgres(engine: AsyncEngine, url: str) -> list[str]:
     import psycopg  # noqa: PLC0415  an extra
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415
 
+    # The lock is the session's and not a transaction's: there are several below.
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as alone:
         await alone.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         before = await revision(engine)
@@ -87,6 +88,7 @@ async def _queue(alone: "AsyncConnection[tuple[Any, ...]]") -> list[str]:
         if not known:
             await alone.execute((folder / "schema.sql").read_text(encoding="utf-8").encode())
             done.append("procrastinate")
+        # The schema of a fresh database has all of them in it: they are only noted as applied.
         for name in sorted(set(scripts) - known):
             if known:
                 await alone.execute(scripts[name].encode())

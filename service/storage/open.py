@@ -47,6 +47,7 @@ def server_url(settings: Settings) -> str | None:
         return None
     configured = settings.database_url.get_secret_value()
     try:
+        # The short form is what hosting providers hand out; SQLAlchemy knows the long one only.
         url = make_url(configured.replace("postgres://", "postgresql://", 1))
     except ArgumentError:
         url = None

@@ -48,6 +48,7 @@ class FencedPostgres(AsyncPostgresSaver):
 
     def _under(self, config: RunnableConfig) -> "FencedPostgres":
         """The same saver, writing under one lease."""
+        # The saver's own methods hand no lease on: a copy for each write, so that two runs at once do not mix theirs.
         fenced = copy.copy(self)
         fenced.lease = held(config)
         return fenced
@@ -60,6 +61,7 @@ class FencedPostgres(AsyncPostgresSaver):
                 self.pool.connection() as conn,
                 conn.cursor(binary=True, row_factory=dict_row) as cursor,
             ):
+                # LangGraph opens a pipeline for what it writes; reading needs no lease.
                 if not pipeline:
                     yield cursor
                     return
@@ -87,6 +89,7 @@ def _named() -> Generator[None]:
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncGenerator[FencedPostgres]:
     """Open the checkpoints of a database."""
+    # As LangGraph's own ``from_conn_string`` opens its connections.
     options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
         url,

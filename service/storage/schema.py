@@ -8,7 +8,7 @@ from approvals.storage import metadata as approvals
 from database import writing
 from models import MODEL_TABLES
 from service.auth.api_keys import KEYS, MODES
-from service.auth.directory import MEMBERS
+from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
@@ -18,7 +18,7 @@ from service.storage.items import ITEMS
 from service.tables import METADATA
 from telemetry.audit import metadata as audit
 
-ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, ITEMS, EVENTS, RATES)
+ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, EVENTS, RATES)
 """The tables of the service; METADATA knows a table only once its module was imported."""
 EVERY_ROOM = (approvals, audit, METADATA, MODEL_TABLES)
 
@@ -33,6 +33,7 @@ def _complete(connection: Connection) -> None:
     before = inspect(connection).get_table_names()
     for metadata in EVERY_ROOM:
         metadata.create_all(connection)
+        # ``create_all`` leaves a table that is there as it is.
         for table in (table for table in metadata.sorted_tables if table.name in before):
             columns = {column["name"] for column in inspect(connection).get_columns(table.name)}
             for column in (column for column in table.columns if column.name not in columns):

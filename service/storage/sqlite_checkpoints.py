@@ -203,6 +203,7 @@ class FencedSqlite(AsyncSqliteSaver):
     async def _keep(self) -> None:
         """Write what waits, in one transaction; a write whose lease is lost fails alone."""
         async with self.turnstile:
+            # What comes from here on is for the next transaction: this one has its batch.
             self.keeping = None
             batch, self.waiting = [each for each in self.waiting if not each.done.done()], []
             try:
@@ -257,6 +258,7 @@ _WRITES = (
 async def open_sqlite_saver(path: Path, rows: AsyncEngine) -> AsyncGenerator[FencedSqlite]:
     """Open the checkpoints of a home folder, beside its rows."""
     with closing(InlineConnection(open_sqlite(SqliteLog(path)))) as connection:
+        # Both files in one connection: only so a look at the lease and a write are one transaction.
         await connection.execute("ATTACH DATABASE ? AS leases", (rows.url.database,))
         saver = FencedSqlite(cast("Any", connection))
         saver.turnstile, saver.waiting = turnstile(rows), []

@@ -50,8 +50,8 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
-from service.wiring.models import ModelSelection, Policies, masker_of, open_switchboard, probe_endpoints
-from service.wiring.prompts import wordings
+from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
+from service.wiring.prompts import prompt_sources
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.telemetry import (
     RunSpans,
@@ -81,7 +81,7 @@ class Application:
     pool: Pool
     spec: Spec
     people: LocalDirectory
-    roster: ModelSelection
+    selection: ModelSelection
     audit: Audit
     revise: Reviser
     connections: Connections = field(default_factory=Connections)
@@ -129,7 +129,7 @@ class Application:
     @property
     def board(self) -> ModelRouter:
         """Chooses models."""
-        return self.roster.board
+        return self.selection.board
 
     @property
     def catalogue(self) -> Catalogue:
@@ -193,25 +193,28 @@ async def open_application(
         storage = await open_storage(settings, stack)
         database = storage.engine
         audit = open_audit(settings, database, clock)
+        # Left behind everything that is opened later, and before the engine: by then nothing more is written.
         stack.push_async_callback(witnessed, audit)
         if storage.server is None:
             await prepare_sqlite(database, partial(make_tables, database))
         else:
+            # Tables on a server are shared: changing them is for who runs it to say, and not for any command.
             await ensure_migrated(database)
         four_eyes = FourEyes(
             engine=database, org=settings.org, policy=default_policy(), configured=settings.mode, clock=clock
         )
+        # Asked once before anything starts: a team must not begin as solo because nobody has logged in yet.
         await four_eyes.look()
         people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
         connections = load_connections(settings.connections) if settings.connections else Connections()
         ballots = StoredBallots(
             engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
         )
-        application = _furnish(settings, stack, spans, storage, people, ballots, audit, served_to, models, clock)
+        application = _assemble(settings, stack, spans, storage, people, ballots, audit, served_to, models, clock)
         yield replace(application, metrics=metrics, connections=connections, server=storage.server)
 
 
-def _furnish(  # noqa: PLR0917
+def _assemble(  # noqa: PLR0917
     settings: Settings,
     stack: AsyncExitStack,
     spans: Tracing,
@@ -220,21 +223,21 @@ def _furnish(  # noqa: PLR0917
     ballots: Ballots,
     audit: Audit,
     served_to: str | None,
-    given: Mapping[Role, Model] | None,
+    models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> Application:
     pool, spec = open_pool(settings, partial(trace_passage, spans)), spec_of(settings)
     stack.push_async_callback(pool.close)
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
-    obedient = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces, environments = _workspaces(settings, stack, obedient, store, spec, spans)
+    fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
+    workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
-    roster = _select_models(settings, stack, storage.engine, store, masks, spans, given, clock)
+    selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
     nodes = build_nodes(
         settings,
-        roster,
+        selection,
         masks=masks,
         workspaces=workspaces,
         environments=environments,
@@ -267,7 +270,7 @@ def _furnish(  # noqa: PLR0917
         pool=pool,
         spec=spec,
         people=people,
-        roster=roster,
+        selection=selection,
         audit=audit,
         revise=revise,
     )
@@ -289,11 +292,11 @@ def _select_models(  # noqa: PLR0917
     store: Store,
     masks: Masks,
     spans: Tracing,
-    given: Mapping[Role, Model] | None,
+    models: Mapping[Role, Model] | None,
     clock: Clock,
 ) -> ModelSelection:
     catalogue = load_catalogue(settings.catalogue)
-    board = open_switchboard(
+    board = open_router(
         settings,
         catalogue,
         stack,
@@ -301,7 +304,7 @@ def _select_models(  # noqa: PLR0917
         policy=Policies(store, catalogue.policy),
         clock=clock,
         tracer=spans.tracer,
-        given=given,
+        models=models,
         masker=partial(masker_of, masks, masks.personal),
     )
     return ModelSelection(
@@ -310,16 +313,16 @@ def _select_models(  # noqa: PLR0917
 
 
 def _executor(
-    settings: Settings, changes: ChangeRunner, roster: ModelSelection, trees: RecentTrees, clock: Clock
+    settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
 ) -> Executor:
-    says = wordings(settings)
+    says = prompt_sources(settings)
     return Executor(
         changes=changes,
-        roster=roster,
-        loop=CoderLoop(changes=changes, roster=roster, prompt=says["turn"], clock=clock, trees=trees),
+        roster=selection,
+        loop=CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees),
         single=SingleAnswer(
             changes=changes,
-            roster=roster,
+            roster=selection,
             prompt=says["execute"],
             judging=says["judge"],
             clock=clock,
@@ -332,7 +335,7 @@ def _executor(
 
 def build_nodes(
     settings: Settings,
-    roster: ModelSelection,
+    selection: ModelSelection,
     *,
     masks: Masks,
     workspaces: Workspaces,
@@ -344,7 +347,7 @@ def build_nodes(
     resume_votes_as: Voter | None = None,
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
-    store, risk, require, says = revise.store, revise.engine, revise.require, wordings(settings)
+    store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
     decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
     changes = ChangeRunner(
         workspaces=workspaces,
@@ -356,26 +359,26 @@ def build_nodes(
         tracer=spans.tracer,
     )
     return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=roster, clock=clock, set_up=set_up),
+        receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up),
         plan=Planner(
             workspaces=workspaces,
             store=store,
             masks=masks,
-            roster=roster,
+            roster=selection,
             prompt=says["plan"],
             clock=clock,
             tracer=spans.tracer,
         ),
-        execute=_executor(settings, changes, roster, RecentTrees(store, masks), clock),
+        execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
         observe=Observer(prompt=says["observe"], result=says["result"]),
         replan=Replanner(
-            workspaces=workspaces, roster=roster, prompt=says["replan"], planner=says["plan"], clock=clock
+            workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
         ),
         review=Reviewer(
             workspaces=workspaces,
             store=store,
             masks=masks,
-            roster=roster,
+            roster=selection,
             engine=risk,
             prompt=says["review"],
             clock=clock,

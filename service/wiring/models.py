@@ -3,7 +3,6 @@
 A role gets the models of its strategy; where there is none, the repair engine does the work.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -13,22 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals import Clock
 from database import writing
-from domain import Refused, SignoffError
+from domain import Refused
 from domain.masking import Masker
 from models import (
-    Bench,
-    ChangeRequest,
     Database,
     Model,
     ModelProvider,
     ModelSettings,
-    Proposal,
     Provider,
     Role,
     SelectionContext,
 )
-from models.clients import Embedder, ModelEndpoint, Probe, probe, probe_with_dialogues
-from models.contract import DialectName, Listener
+from models.clients import Embedder, ModelEndpoint, Probe, probe
+from models.contract import DialectName
+from models.dialects import probe_with_dialogues
 from models.routing import (
     POLICY_FILE,
     Catalogue,
@@ -47,7 +44,6 @@ from models.routing import (
 )
 from models.wrappers import (
     EmbeddingSimilarity,
-    RoutingDecision,
     Similarity,
     StoredAnswers,
     StoredCounters,
@@ -57,6 +53,7 @@ from models.wrappers import (
 )
 from sandbox import Check, Store
 from service.settings import CoderDialect, Settings
+from service.wiring.recorded_provider import RecordedProvider
 
 ALL = "SIGNOFF_MODEL"
 ROLES: tuple[Role, ...] = ("planner", "coder", "reviewer", "chat")
@@ -74,22 +71,23 @@ class Policies:
     known: dict[str, ModelPolicy] = field(default_factory=dict[str, ModelPolicy])
     """By the id of the base tree: what lies there never changes."""
 
-    async def __call__(self, errand: SelectionContext) -> ModelPolicy:
-        """Return what holds for this errand. Raises Refused ``workspace_policy_invalid``."""
-        if not errand.tree:
+    async def __call__(self, context: SelectionContext) -> ModelPolicy:
+        """Return what holds for this context. Raises Refused ``workspace_policy_invalid``."""
+        if not context.tree:
             return self.ours
-        if errand.tree not in self.known:
+        if context.tree not in self.known:
             try:
-                text = (await self.store.read(errand.run, errand.tree, POLICY_FILE, 1 << 20)).decode(errors="replace")
+                text = (await self.store.read(context.run, context.tree, POLICY_FILE, 1 << 20)).decode(errors="replace")
             except Refused as problem:
                 if problem.stable_code != "file_not_found":
                     raise
                 text = ""
-            self.known[errand.tree] = self.ours.tightened(parse_policy(text)) if text else self.ours
-        return self.known[errand.tree]
+            # Tightened and never loosened: the file comes from the repository.
+            self.known[context.tree] = self.ours.tightened(parse_policy(text)) if text else self.ours
+        return self.known[context.tree]
 
 
-def open_switchboard(
+def open_router(
     settings: Settings,
     catalogue: Catalogue,
     stack: AsyncExitStack,
@@ -99,7 +97,7 @@ def open_switchboard(
     clock: Clock,
     tracer: Tracer,
     masker: Callable[[SelectionContext], Awaitable[Masker]],
-    given: Mapping[Role, Model] | None = None,
+    models: Mapping[Role, Model] | None = None,
 ) -> ModelRouter:
     """Bring together everything that choosing a model needs. Nothing is sent before somebody asks.
 
@@ -108,8 +106,8 @@ def open_switchboard(
     """
     database = Database(engine=engine, writing=writing)
     registry: ModelRegistry = (
-        FixedModels(models=given)
-        if given is not None
+        FixedModels(models=models)
+        if models is not None
         else EndpointRegistry(
             settings=places(settings, catalogue),
             catalogue=catalogue,
@@ -118,17 +116,19 @@ def open_switchboard(
         )
     )
 
-    def ledger(errand: SelectionContext) -> StoredLedger:
+    def ledger(context: SelectionContext) -> StoredLedger:
         return StoredLedger(
             database=database,
-            account=f"{errand.org}/{errand.run}",
-            budget=errand.task.budget,
-            known=errand.spent,
+            account=f"{context.org}/{context.run}",
+            budget=context.task.budget,
+            known=context.spent,
+            # What a call may cost is held for longer than it may take; of a process that died it is free by itself.
             hold_s=settings.model_timeout_s + 60,
             clock=lambda: clock().timestamp(),
         )
 
-    cached = given is None and settings.model_cache != "off"
+    # Models that are handed in, as tests do it, are asked each time.
+    cached = models is None and settings.model_cache != "off"
     return ModelRouter(
         catalogue=catalogue,
         registry=registry,
@@ -139,7 +139,7 @@ def open_switchboard(
         now=clock,
         tracer=tracer,
         answers=StoredAnswers(database=database) if cached else None,
-        probes=StoredAnswers(database=database) if given is None else None,
+        probes=StoredAnswers(database=database) if models is None else None,
         lifetimes=LIFETIMES,
         similarity=_similarity(settings),
         masker=masker,
@@ -229,7 +229,7 @@ CODER, REPAIR = "coder", "repair"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSelection:
-    """The roster of one process. Without models everybody's work falls to the repair engine."""
+    """Which models and providers a run gets in this process; without any model, the repair engine."""
 
     board: ModelRouter
     repair: Provider
@@ -240,15 +240,15 @@ class ModelSelection:
     def catalogue(self) -> Catalogue:
         return self.board.catalogue
 
-    def _strategy(self, errand: SelectionContext) -> Strategy:
-        return self.catalogue.strategy(errand.task.strategy)
+    def _strategy(self, context: SelectionContext) -> Strategy:
+        return self.catalogue.strategy(context.task.strategy)
 
-    async def admit(self, errand: SelectionContext) -> None:
+    async def admit(self, context: SelectionContext) -> None:
         """See ``Roster.admit``: an unknown strategy or standing, a broken policy, a policy that leaves nobody."""
-        strategy, _ = self._strategy(errand), self._entitlement(errand)
-        policy = await self.board.policy(errand)
-        turn = self._turn(errand, strategy)
-        if not await self._who(turn, errand) and await self.last_resort(errand) is None:
+        strategy, _ = self._strategy(context), self._entitlement(context)
+        policy = await self.board.policy(context)
+        turn = self._turn(context, strategy)
+        if not await self._who(turn, context) and await self.last_resort(context) is None:
             allowed = "" if policy.allows(REPAIR) else " The built-in repair engine is not allowed either."
             raise Refused(
                 f"The policy leaves nobody who could propose a change.{allowed}",
@@ -256,141 +256,97 @@ class ModelSelection:
                 hint="Allow a provider or `repair` in .signoff/policy.yaml of the base commit.",
             )
 
-    async def model(self, role: Role, errand: SelectionContext, *, look: bool = True) -> Model | None:
+    async def model(self, role: Role, context: SelectionContext, *, look: bool = True) -> Model | None:
         """See ``Roster.model``: where the policy leaves no model, a run goes on as if there were none."""
-        if role in self._strategy(errand).spares or not self.board.registry.any(role):
+        if role in self._strategy(context).spares or not self.board.registry.any(role):
             return None
-        return None if await self._forbidden(role, errand, look=look) else self.board.model(role, errand)
+        return None if await self._forbidden(role, context, look=look) else self.board.model(role, context)
 
-    async def _any_coder(self, errand: SelectionContext, *, look: bool = True) -> bool:
-        return self.board.registry.any(CODER) and not await self._forbidden(CODER, errand, look=look)
+    async def _any_coder(self, context: SelectionContext, *, look: bool = True) -> bool:
+        return self.board.registry.any(CODER) and not await self._forbidden(CODER, context, look=look)
 
-    async def _forbidden(self, role: Role, errand: SelectionContext, *, look: bool) -> bool:
+    async def _forbidden(self, role: Role, context: SelectionContext, *, look: bool) -> bool:
         """Whether policy and standing allow none of the models for a role. What settings name is for everybody."""
-        policy, cards = await self.board.policy(errand), await self.board.registry.cards(role, look=look)
-        entitlement = self._entitlement(errand).entitlement
+        policy, cards = await self.board.policy(context), await self.board.registry.cards(role, look=look)
+        entitlement = self._entitlement(context).entitlement
         mine = [card for card in cards.all if card in cards.named or entitlement.allows(card.tier)]
         return not any(policy.allows(card.provider, card.id) for card in mine)
 
-    def _entitlement(self, errand: SelectionContext) -> HeldEntitlement:
-        return self.catalogue.entitlement_of(errand.org, errand.task.requester, errand.task.standing)
+    def _entitlement(self, context: SelectionContext) -> HeldEntitlement:
+        return self.catalogue.entitlement_of(context.org, context.task.requester, context.task.standing)
 
     def settings(self, role: Role) -> ModelSettings:
         return self.catalogue.settings(role, timeout_s=self.timeout_s)
 
-    async def would_ask(self, errand: SelectionContext, *, look: bool) -> tuple[ProviderOrder, tuple[str, ...]]:
+    async def would_ask(self, context: SelectionContext, *, look: bool) -> tuple[ProviderOrder, tuple[str, ...]]:
         """Who would propose a change, by the rule that says so; for people who want to know."""
-        turn = self._turn(errand, self._strategy(errand))
-        return turn, tuple(provider.name for provider in await self._who(turn, errand, look=look))
+        turn = self._turn(context, self._strategy(context))
+        return turn, tuple(provider.name for provider in await self._who(turn, context, look=look))
 
-    async def providers(self, errand: SelectionContext) -> Sequence[Provider]:
+    async def providers(self, context: SelectionContext) -> Sequence[Provider]:
         """See ``Roster.providers``: by the strategy, else by the rule for the kind of failure (F2)."""
-        strategy = self._strategy(errand)
-        return await self._who(self._turn(errand, strategy), errand)
+        strategy = self._strategy(context)
+        return await self._who(self._turn(context, strategy), context)
 
-    def _turn(self, errand: SelectionContext, strategy: Strategy) -> ProviderOrder:
+    def _turn(self, context: SelectionContext, strategy: Strategy) -> ProviderOrder:
         if strategy.providers:
             return ProviderOrder(
-                providers=strategy.providers, reason=f"Strategy {errand.task.strategy} names the providers."
+                providers=strategy.providers, reason=f"Strategy {context.task.strategy} names the providers."
             )
         # Failing tests before anything was tried are what the coder is asked for; what does not even build, or whose
         # types are wrong, has its rule from the start.
-        known = errand.failure if errand.attempt > 1 or errand.failure != "tests" else None
+        known = context.failure if context.attempt > 1 or context.failure != "tests" else None
         return providers_for(known, self.catalogue)
 
-    async def _who(self, turn: ProviderOrder, errand: SelectionContext, *, look: bool = True) -> tuple[Provider, ...]:
-        policy = await self.board.policy(errand)
-        wanted = turn.providers if await self._any_coder(errand, look=look) else (REPAIR,)
-        found: list[Provider] = []
-        for name in wanted:
+    async def _who(self, turn: ProviderOrder, context: SelectionContext, *, look: bool = True) -> tuple[Provider, ...]:
+        policy = await self.board.policy(context)
+        names = turn.providers if await self._any_coder(context, look=look) else (REPAIR,)
+        providers: list[Provider] = []
+        for name in names:
             if name == REPAIR:
-                found += [self._repairing(errand, turn.reason)] if policy.allows(REPAIR) else []
-            elif (provider := await self._asking(name, errand, turn.reason, look=look)) is not None:
-                found.append(provider)
-        return tuple(found[: self._strategy(errand).candidates])
+                providers += [self._repairing(context, turn.reason)] if policy.allows(REPAIR) else []
+            elif (provider := await self._asking(name, context, turn.reason, look=look)) is not None:
+                providers.append(provider)
+        return tuple(providers[: self._strategy(context).candidates])
 
-    async def _asking(self, name: str, errand: SelectionContext, reason: str, *, look: bool) -> Provider | None:
+    async def _asking(self, name: str, context: SelectionContext, reason: str, *, look: bool) -> Provider | None:
         """A model as a provider; None when the policy leaves nobody."""
         provider = None if name == CODER else name
-        model = self.board.model(CODER, errand, provider=provider, reason=reason)
-        found, _ = await model.chosen((), self.settings(CODER), look=look)
-        if not found.choices and all("policy" in why or "not of" in why for why in found.passed_over):
+        model = self.board.model(CODER, context, provider=provider, reason=reason)
+        route, _ = await model.chosen((), self.settings(CODER), look=look)
+        if not route.choices and all("policy" in why or "not of" in why for why in route.passed_over):
             return None
-        if not found.choices:
+        if not route.choices:
             return ModelProvider(model=model)
-        first = found.choices[0]
+        first = route.choices[0]
         return ModelProvider(model=replace(model, called=first.asked_as), form=first.card.code_form)
 
-    def _repairing(self, errand: SelectionContext, reason: str) -> Provider:
-        return RecordedProvider(provider=self.repair, board=self.board, errand=errand, reason=reason)
+    def _repairing(self, context: SelectionContext, reason: str) -> Provider:
+        return RecordedProvider(provider=self.repair, board=self.board, context=context, reason=reason)
 
-    async def last_resort(self, errand: SelectionContext) -> Provider | None:
+    async def last_resort(self, context: SelectionContext) -> Provider | None:
         """See ``Roster.last_resort``: the repair engine answers when no endpoint does."""
-        strategy = self._strategy(errand)
-        if not strategy.last_resort or not await self._any_coder(errand):
+        strategy = self._strategy(context)
+        if not strategy.last_resort or not await self._any_coder(context):
             return None
-        policy = await self.board.policy(errand)
-        return self._repairing(errand, "No model answered.") if policy.allows(REPAIR) else None
+        policy = await self.board.policy(context)
+        return self._repairing(context, "No model answered.") if policy.allows(REPAIR) else None
 
-    async def dialect(self, role: Role, errand: SelectionContext) -> DialectName:
+    async def dialect(self, role: Role, context: SelectionContext) -> DialectName:
         """See ``Roster.dialect``: what the settings say, else what the model is known to hold.
 
         Where the repair engine comes first, there is nobody to have a conversation with.
         """
-        order = self._turn(errand, self._strategy(errand))
-        if order.providers[:1] == (REPAIR,) or await self.model(role, errand) is None:
+        order = self._turn(context, self._strategy(context))
+        # It takes a whole task and gives a whole change.
+        if order.providers[:1] == (REPAIR,) or await self.model(role, context) is None:
             return "single"
         if self.coder_dialect != "auto":
             return self.coder_dialect
-        return await self.board.model(role, errand).dialect()
+        return await self.board.model(role, context).dialect()
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         return self.catalogue.choose_expert(text, paths).id
 
     def expert_prompt(self, expert: str) -> str:
         return self.catalogue.expert(expert).prompt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedProvider:
-    """A provider that is no model, with a row for each time it is asked."""
-
-    provider: Provider
-    board: ModelRouter
-    errand: SelectionContext
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return self.provider.name
-
-    @property
-    def repairs(self) -> bool:
-        return self.provider.repairs
-
-    async def propose(self, job: ChangeRequest, bench: Bench, *, listener: Listener | None = None) -> Proposal:
-        """See ``Provider.propose``."""
-        started, outcome = time.monotonic(), "answered"
-        try:
-            return await self.provider.propose(job, bench, listener=listener)
-        except SignoffError as error:
-            outcome = error.stable_code
-            raise
-        finally:
-            task = self.errand.task
-            await self.board.decisions.record(
-                RoutingDecision(
-                    at=self.board.now(),
-                    org=self.errand.org,
-                    run=self.errand.run,
-                    user=task.requester,
-                    role=CODER,
-                    kind="fix",
-                    strategy=task.strategy,
-                    choice=self.name,
-                    candidates=(self.name,),
-                    reason=self.reason,
-                    latency_ms=(time.monotonic() - started) * 1_000,
-                    outcome=outcome,
-                )
-            )

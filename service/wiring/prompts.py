@@ -10,8 +10,8 @@ from nodes import NAMES, prompts
 from service.settings import Settings
 
 
-def wordings(settings: Settings) -> Mapping[str, PromptSource]:
-    """The wording of every prompt, by name.
+def prompt_sources(settings: Settings) -> Mapping[str, PromptSource]:
+    """The source of every prompt, by name.
 
     Raises:
         Refused: ``prompt_invalid`` for a file that is none; ``settings_invalid`` for Langfuse without its keys.
@@ -25,6 +25,7 @@ def local(settings: Settings, name: str) -> PromptFiles:
     Raises:
         Refused: ``prompt_invalid``.
     """
+    # A folder that is misspelt would silently give everybody the product's own prompts.
     theirs = settings.prompts
     if theirs is not None and not theirs.is_dir():
         raise Refused(
@@ -49,16 +50,16 @@ def remote(settings: Settings, name: str) -> LangfusePrompts:
     )
 
 
-async def spoken(settings: Settings, name: str) -> tuple[Prompt, ...]:
+async def prompt_versions(settings: Settings, name: str) -> tuple[Prompt, ...]:
     """Every version that a run could get now, the one for production first.
 
     Raises:
-        Refused: ``prompt_unknown`` for a name that no node speaks.
+        Refused: ``prompt_unknown`` for a name that no node has.
     """
     if name not in NAMES:
         raise Refused(f"There is no prompt {name!r}.", code="prompt_unknown", hint=f"There are: {', '.join(NAMES)}.")
-    found: list[Prompt] = []
+    versions: list[Prompt] = []
     if settings.langfuse_prompts:
         source = remote(settings, name)
-        found = [p for p in [await source.prompt("production"), await source.prompt("staging")] if p is not None]
-    return (*found, *local(settings, name).prompts)
+        versions = [p for p in [await source.prompt("production"), await source.prompt("staging")] if p is not None]
+    return (*versions, *local(settings, name).prompts)

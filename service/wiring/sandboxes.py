@@ -4,6 +4,7 @@ from pathlib import Path
 
 from domain import Refused
 from sandbox import Backend, BackendOptions, Egress, EgressRecord, Limits, Pool, Spec, Witness, backend_named
+from service.auth.allowed import listed
 from service.settings import Settings
 
 
@@ -19,6 +20,7 @@ def open_pool(settings: Settings, witness: Witness) -> Pool:
     """
     return Pool(
         backend_of(settings, witness),
+        # A sandbox that starts at once is not kept ready.
         size=settings.sandbox_warm if backend_named(settings.sandbox).warm else 0,
         most=settings.sandbox_warm_most,
         idle_s=settings.sandbox_idle_minutes * 60,
@@ -60,6 +62,7 @@ def rules_of(settings: Settings, hosts: tuple[str, ...]) -> Egress:
         Refused: ``settings_invalid``.
     """
     pairs = [part.partition("=") for part in listed(settings.egress_env)]
+    # Shown without the values: they may hold what they should not.
     if any(not equals or not name.strip() for name, equals, _ in pairs):
         raise Refused(
             "SIGNOFF_EGRESS_ENV is not a list of NAME=value pairs.",
@@ -86,11 +89,6 @@ def told(passage: EgressRecord) -> dict[str, str | int]:
         "app.egress.up": passage.up,
         "app.egress.down": passage.down,
     }
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Parts of a setting with commas between."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _certificates(path: Path | None) -> str:

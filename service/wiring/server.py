@@ -62,26 +62,12 @@ async def engine_of(application: Application, executor: TurnExecutor, stack: Asy
     )
 
 
-def _retention(application: Application, threads: Threads, turns: Turns, dispatch: Dispatcher) -> Retention:
-    saver = application.engine.graph.checkpointer
-    return Retention(
-        engine=application.engine.runs.engine,
-        files=application.store,
-        home=application.settings.home,
-        threads=threads,
-        turns=turns,
-        dispatch=dispatch,
-        keep=timedelta(days=application.settings.keep_days),
-        clock=now,
-        checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
-    )
-
-
 @contextmanager
 def alone_in(home: Path) -> Generator[None]:
     """Hold the folder's lock. Raises ``already_serving`` when another server of this machine has it."""
     file: IO[str] = (home / "serve.lock").open("w")
     try:
+        # The kernel gives it back when the process dies, however it does.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
@@ -94,7 +80,7 @@ def alone_in(home: Path) -> Generator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
-    """Colleagues of the routes."""
+    """What the routes work with."""
 
     application: Application
     settings: Settings
@@ -140,12 +126,12 @@ class ServerContext:
 
 def pepper(settings: Settings) -> bytes:
     """What is mixed into stored API keys."""
-    given = settings.key_pepper
-    return given.get_secret_value().encode() if given else own_key(settings.home / "keys", "pepper")
+    configured = settings.key_pepper
+    return configured.get_secret_value().encode() if configured else own_key(settings.home / "keys", "pepper")
 
 
 def keys_of(application: Application) -> ApiKeys:
-    """The keys of a house, whose changes stand in its audit."""
+    """The API keys of an installation; the audit has their changes."""
     settings = application.settings
     return ApiKeys(
         engine=application.engine.runs.engine,
@@ -168,12 +154,13 @@ async def open_server_context(application: Application, *, walks: bool = True) -
         async with AsyncExitStack() as stack:
             posting = await stack.enter_async_context(new_client())
             asking = await stack.enter_async_context(httpx.AsyncClient(timeout=10.0))
-            context = await _furnish(application, posting, asking, stack)
+            context = await _assemble(application, posting, asking, stack)
             await context.maintenance.take_up()
             maintenance = asyncio.create_task(context.maintenance.walk()) if walks else None
             try:
                 yield context
             finally:
+                # First the walk: it would begin new turns while the dispatcher drains.
                 if maintenance is not None:
                     maintenance.cancel()
                     with suppress(asyncio.CancelledError):
@@ -181,7 +168,7 @@ async def open_server_context(application: Application, *, walks: bool = True) -
                 await context.dispatch.close()
 
 
-async def _furnish(
+async def _assemble(
     application: Application, posting: httpx.AsyncClient, asking: httpx.AsyncClient, stack: AsyncExitStack
 ) -> ServerContext:
     settings, database = application.settings, application.engine.runs.engine
@@ -221,16 +208,43 @@ async def _furnish(
             per_address=settings.rate_per_minute_ip,
             rates=SharedRates(engine=database) if application.server else LocalRates(),
         ),
-        maintenance=Maintenance(
-            engine=database,
-            ballots=application.ballots,
-            submission=submission,
-            sender=_sender(application, posting, links),
-            dispatch=dispatch,
-            witnessed=application.witnessed,
-            retention=_retention(application, threads, turns, dispatch),
+        maintenance=_maintenance(application, submission, posting, links),
+    )
+
+
+def _maintenance(
+    application: Application, submission: Submission, posting: httpx.AsyncClient, links: Links
+) -> Maintenance:
+    settings, database = application.settings, application.engine.runs.engine
+    saver = application.engine.graph.checkpointer
+    return Maintenance(
+        engine=database,
+        ballots=application.ballots,
+        submission=submission,
+        sender=WebhookSender(
+            outbox=StoredOutbox(engine=database, clock=now),
+            subscriptions=application.connections.subscriptions,
+            client=posting,
+            guard=SsrfGuard(allow=application.connections.allow),
             clock=now,
+            link=PublicUrls(links=links, home=settings.home_url),
+            # As Standard Webhooks writes a secret.
+            run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
         ),
+        dispatch=submission.dispatch,
+        witnessed=application.witnessed,
+        retention=Retention(
+            engine=database,
+            files=application.store,
+            home=settings.home,
+            threads=submission.threads,
+            turns=submission.turns,
+            dispatch=submission.dispatch,
+            keep=timedelta(days=settings.keep_days),
+            clock=now,
+            checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
+        ),
+        clock=now,
     )
 
 
@@ -251,19 +265,6 @@ def _submission(
         revise=application.revise,
         may_use=may_use,
         default_repo=settings.default_repo,
-    )
-
-
-def _sender(application: Application, posting: httpx.AsyncClient, links: Links) -> WebhookSender:
-    settings, database = application.settings, application.engine.runs.engine
-    return WebhookSender(
-        outbox=StoredOutbox(engine=database, clock=now),
-        subscriptions=application.connections.subscriptions,
-        client=posting,
-        guard=SsrfGuard(allow=application.connections.allow),
-        clock=now,
-        link=PublicUrls(links=links, home=settings.home_url),
-        run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
     )
 
 

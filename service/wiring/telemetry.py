@@ -43,6 +43,7 @@ class RunSpans:
     def segment(self, run: Run) -> Generator[Span]:
         """See ``service.runs.engine.Spans``. The root span is written with the first segment and ends at once."""
         principal = Identity(run=run.id, org=run.org, user=run.requester)
+        # Its id is known from the run, so segments of any process hang from it although nobody holds it open.
         if run.segment == 0:
             self.tracing.begin(principal)
         name = f"run.segment {run.segment + 1}"
@@ -75,6 +76,7 @@ async def witnessed(audit: Audit) -> None:
     """What was done in this house is witnessed before it closes."""
     try:
         await audit.witnessed()
+    # What the command did is done; a witness that cannot be reached is told of, and gets the next checkpoint.
     except (OSError, SQLAlchemyError) as error:
         structlog.get_logger("signoff.audit").warning("no checkpoint", error=type(error).__name__)
 

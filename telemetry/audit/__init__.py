@@ -2,12 +2,12 @@
 
 from telemetry.audit.audit import Audit, AuditedFact
 from telemetry.audit.chain import Checkpoint, Flaw, Line, Verification
-from telemetry.audit.subjects import HOUSE, Subjects
+from telemetry.audit.subjects import SYSTEM, Subjects
 from telemetry.audit.tables import create_audit, metadata
 from telemetry.audit.witness import Folder, Witness, genuine
 
 __all__ = [
-    "HOUSE",
+    "SYSTEM",
     "Audit",
     "AuditedFact",
     "Checkpoint",

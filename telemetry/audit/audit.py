@@ -63,10 +63,12 @@ class Audit:
         row = (await conn.execute(query)).one_or_none()
         if row is None:
             try:
+                # In a savepoint: on PostgreSQL a statement that fails would end the caller's transaction.
                 async with conn.begin_nested():
                     await conn.execute(insert(heads).values(org=fact.org, seq=0, hash=genesis(fact.org)))
             except IntegrityError:
                 pass  # another transaction wrote the organisation's first line
+            # Read again, under its lock: who was first may have written lines since.
             row = (await conn.execute(query)).one()
         seq, prev_hash = row.seq, row.hash
         entry = Line(
@@ -91,21 +93,22 @@ class Audit:
             head = (await conn.execute(query)).one_or_none()
         if head is None:
             return None
-        made = sign(self.signing_key, org=org, seq=head.seq, head=head.hash, at=self.clock())
-        await self.witness.keep(made)
-        return made
+        signed = sign(self.signing_key, org=org, seq=head.seq, head=head.hash, at=self.clock())
+        await self.witness.keep(signed)
+        return signed
 
     async def witnessed(self) -> tuple[Checkpoint, ...]:
         """Take a checkpoint of every chain that grew since its last one. Cheap when nothing happened."""
-        made: list[Checkpoint] = []
+        signed: list[Checkpoint] = []
         async with self.engine.connect() as conn:
             ends = (await conn.execute(select(heads.c.org, heads.c.seq, heads.c.hash))).all()
         for end in ends:
             last = await self.witness.latest(end.org)
             seen = last is not None and (last.seq, last.hash) == (end.seq, end.hash)
+            # Line 0 is no line: a chain that was only begun has nothing to witness.
             if end.seq and not seen and (new := await self.checkpoint(end.org)):
-                made.append(new)
-        return tuple(made)
+                signed.append(new)
+        return tuple(signed)
 
     async def organisations(self) -> tuple[str, ...]:
         """Every organisation that has a chain."""
@@ -114,32 +117,37 @@ class Audit:
 
     async def verify(self, org: str) -> Verification:
         """Read the whole chain and hold it against every checkpoint the witness has."""
-        kept = await self.witness.kept(org)
-        wanted = {checkpoint.seq: checkpoint for checkpoint in kept}
+        checkpoints = await self.witness.kept(org)
+        # A line may have several checkpoints: who rewrites the last one has its new hash signed a minute later.
+        witnessed: dict[int, set[str]] = {}
+        for checkpoint in checkpoints:
+            witnessed.setdefault(checkpoint.seq, set()).add(checkpoint.hash)
         trusted = (self.signing_key.public_key().public_bytes_raw().hex(), *self.trusted_keys)
         forged = "this checkpoint was not signed by a trusted key"
-        flaws = [Flaw(seq=c.seq, kind="forged_checkpoint", message=forged) for c in kept if not genuine(c, trusted)]
+        flaws = [
+            Flaw(seq=c.seq, kind="forged_checkpoint", message=forged) for c in checkpoints if not genuine(c, trusted)
+        ]
         end, count = (0, genesis(org)), 0
         async with self._snapshot() as conn:
             async with aclosing(_batches(conn, log.c.org == org)) as batches:
                 async for batch in batches:
-                    found, end = flaws_in(batch, after=end)
-                    flaws += found + [
+                    broken, end = flaws_in(batch, after=end)
+                    flaws += broken + [
                         Flaw(seq=row.seq, kind="changed", message="a checkpoint saw another line here")
                         for row in batch
-                        if row.seq in wanted and wanted[row.seq].hash != row.hash
+                        if witnessed.get(row.seq, {row.hash}) != {row.hash}
                     ]
                     count += len(batch)
             head = (await conn.execute(select(heads.c.seq, heads.c.hash).where(heads.c.org == org))).one_or_none()
             # A chain whose end was cut off is whole in itself: only checkpoints and the head know of the lost lines.
-            for checkpoint in kept:
+            for checkpoint in checkpoints:
                 if checkpoint.seq > end[0]:
                     saw = f"a checkpoint of {checkpoint.at.isoformat()} saw line {checkpoint.seq}"
                     flaws.append(Flaw(seq=checkpoint.seq, kind="cut", message=f"{saw}; the log ends at {end[0]}"))
             if (tuple(head) if head else (0, genesis(org))) != end:
                 flaws.append(Flaw(seq=end[0], kind="head", message="the log does not end where its head says"))
         flaws = sorted(flaws, key=lambda flaw: flaw.seq)[:_MANY]
-        return Verification(org=org, lines=count, checkpoints=len(kept), flaws=tuple(flaws))
+        return Verification(org=org, lines=count, checkpoints=len(checkpoints), flaws=tuple(flaws))
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncGenerator[AsyncConnection]:
@@ -161,8 +169,8 @@ class Audit:
                 async for batch in batches:
                     texts = await self.subjects.texts(conn, org, batch[0].seq, batch[-1].seq)
                     for entry in batch:
-                        told: dict[str, Any] = _LINE.dump_python(entry, mode="json")
-                        yield {**told, "actor": names.get(entry.actor_ref), "note": texts.get(entry.seq, "")}
+                        document: dict[str, Any] = _LINE.dump_python(entry, mode="json")
+                        yield {**document, "actor": names.get(entry.actor_ref), "note": texts.get(entry.seq, "")}
 
     async def erase(self, conn: AsyncConnection, org: str, subject: str) -> str | None:
         """Destroy a person's key inside the caller's transaction. Returns the pseudonym that remains."""
@@ -172,6 +180,7 @@ class Audit:
 async def _batches(conn: AsyncConnection, where: ColumnElement[bool]) -> AsyncGenerator[list[Line]]:
     last = 0
     while True:
+        # By number and not by offset: a long chain is read once, whatever is appended meanwhile.
         query = select(log).where(where, log.c.seq > last).order_by(log.c.seq).limit(_BATCH)
         rows = (await conn.execute(query)).mappings().all()
         if not rows:

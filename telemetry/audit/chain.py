@@ -70,6 +70,7 @@ class Verification:
 
 def genesis(org: str) -> str:
     """What the first line of an organisation points back to."""
+    # With the organisation in it no chain can be passed off as another's.
     return _sha256(b"audit/v1\0" + org.encode())
 
 
@@ -98,17 +99,18 @@ def hash_of(entry: Line) -> str:
 
 def flaws_in(lines: Iterable[Line], *, after: tuple[int, str]) -> tuple[list[Flaw], tuple[int, str]]:
     """What is wrong with these lines that should follow ``after``, and the number and hash to go on from."""
-    found: list[Flaw] = []
+    flaws: list[Flaw] = []
     seq, prev = after
     for entry in lines:
         if entry.seq != seq + 1:
-            found.append(Flaw(seq=seq + 1, kind="missing", message=f"lines {seq + 1} to {entry.seq - 1} are gone"))
+            flaws.append(Flaw(seq=seq + 1, kind="missing", message=f"lines {seq + 1} to {entry.seq - 1} are gone"))
+        # Where lines are gone, that the next one points elsewhere is the same flaw and no second one.
         elif entry.prev_hash != prev:
-            found.append(Flaw(seq=entry.seq, kind="changed", message="does not point to the line before it"))
+            flaws.append(Flaw(seq=entry.seq, kind="changed", message="does not point to the line before it"))
         if entry.hash != hash_of(entry):
-            found.append(Flaw(seq=entry.seq, kind="changed", message="its content does not give its hash"))
+            flaws.append(Flaw(seq=entry.seq, kind="changed", message="its content does not give its hash"))
         seq, prev = entry.seq, entry.hash
-    return found, (seq, prev)
+    return flaws, (seq, prev)
 
 
 def statement(org: str, seq: int, head: str, at: datetime) -> bytes:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain import Broken, Refused
 from telemetry.audit.tables import notes, subjects
 
-HOUSE = "house"
+SYSTEM = "house"
 """The actor of what no person did: the clock, the executor."""
 
 _NONCE = 12
@@ -43,9 +43,10 @@ class Subjects:
     async def ref(self, conn: AsyncConnection, org: str, subject: str) -> str:
         """The pseudonym of a person, made on first sight."""
         if not subject:
-            return HOUSE
+            return SYSTEM
         if known := await self.find(conn, org, subject):
             return known
+        # Random, and not made from the name: what can be computed can be guessed again after the erasure.
         ref, key = f"p_{secrets.token_hex(12)}", AESGCM.generate_key(bit_length=256)
         row = {
             "ref": ref,
@@ -75,32 +76,34 @@ class Subjects:
     async def names(self, conn: AsyncConnection, org: str) -> dict[str, str]:
         """Pseudonym → name, of everyone who was not erased."""
         query = select(subjects).where(subjects.c.org == org, subjects.c.key.is_not(None))
-        found = (await conn.execute(query)).mappings().all()
-        return {row["ref"]: _open(self._key(row["key"], row["ref"]), row["name"], row["ref"]).decode() for row in found}
+        rows = (await conn.execute(query)).mappings().all()
+        return {row["ref"]: _open(self._key(row["key"], row["ref"]), row["name"], row["ref"]).decode() for row in rows}
 
     async def note(self, conn: AsyncConnection, org: str, seq: int, ref: str, text: str) -> None:
         """Keep free text beside a line, readable only while its author's key exists."""
-        if ref == HOUSE or not text:
+        if ref == SYSTEM or not text:
             return
         key = await self._key_of(conn, ref)
         if key:
+            # A comment may hold half characters, which UTF-8 alone refuses.
             sealed = _seal(key, text.encode("utf-8", "surrogatepass"), f"{ref}:{seq}")
             await conn.execute(insert(notes).values(org=org, seq=seq, ref=ref, text=sealed))
 
     async def texts(self, conn: AsyncConnection, org: str, first: int, last: int) -> dict[int, str]:
         """Line number → free text that can still be read."""
         query = select(notes).where(notes.c.org == org, notes.c.seq.between(first, last))
-        found: dict[int, str] = {}
+        texts: dict[int, str] = {}
         for row in (await conn.execute(query)).mappings():
             if key := await self._key_of(conn, row["ref"]):
                 raw = _open(key, row["text"], f"{row['ref']}:{row['seq']}")
-                found[row["seq"]] = raw.decode("utf-8", "surrogatepass")
-        return found
+                texts[row["seq"]] = raw.decode("utf-8", "surrogatepass")
+        return texts
 
     async def erase(self, conn: AsyncConnection, org: str, subject: str) -> str | None:
         """Forget a person for good. Returns the pseudonym that remains, None if there was nobody."""
         ref = await self.find(conn, org, subject)
         if ref:
+            # The row stays: lines of the chain name its pseudonym, and their hashes cover that.
             gone = update(subjects).where(subjects.c.ref == ref).values(lookup=None, key=None, name=b"")
             await conn.execute(gone)
             await conn.execute(update(notes).where(notes.c.ref == ref).values(text=b""))
@@ -114,11 +117,13 @@ class Subjects:
         return _open(self.master, wrapped, ref)
 
     def _lookup(self, org: str, subject: str) -> str:
+        # With its length in front no organisation and name run together into another pair.
         name = f"{len(org)}:{org}:{subject}".encode()
         return hmac.new(self.master, b"audit-lookup/v1\0" + name, hashlib.sha256).hexdigest()
 
 
 def _seal(key: bytes, plain: bytes, bound_to: str) -> bytes:
+    # Bound to its place (AEAD): a ciphertext that was copied into another row does not open there.
     nonce = secrets.token_bytes(_NONCE)
     return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
 

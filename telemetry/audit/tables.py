@@ -1,7 +1,5 @@
 """The tables of the audit. The log itself refuses UPDATE and DELETE, in the database."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -17,9 +15,6 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import Instant, Json
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 metadata = MetaData(
     naming_convention={
@@ -82,6 +77,7 @@ SQLITE_GUARDS = tuple(
 POSTGRES_GUARDS = (
     """CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$""",
+    # FOR EACH STATEMENT: a trigger for rows does not see TRUNCATE.
     """CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only()""",
 )

@@ -1,8 +1,9 @@
 """Where checkpoints go: away from the database, so that whoever cuts its tail is noticed."""
 
 import asyncio
-import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from telemetry.audit.chain import Checkpoint, statement
 
@@ -43,16 +44,17 @@ class Folder:
     async def keep(self, checkpoint: Checkpoint) -> None:
         def append() -> None:
             self.path.mkdir(parents=True, exist_ok=True)
-            with self._file(checkpoint.org).open("ab") as file:
-                file.write(_CHECKPOINT.dump_json(checkpoint) + b"\n")
+            with self._file(checkpoint.org).open("a+b") as file:
+                # A line that a full disk or a power cut left torn must not swallow this one.
+                torn = file.tell() > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read() != b"\n"
+                file.write((b"\n" if torn else b"") + _CHECKPOINT.dump_json(checkpoint) + b"\n")
 
         await asyncio.to_thread(append)
 
     async def kept(self, org: str) -> Sequence[Checkpoint]:
         def read() -> Sequence[Checkpoint]:
             file = self._file(org)
-            lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-            return [_CHECKPOINT.validate_python(json.loads(line)) for line in lines if line.strip()]
+            return list(_checkpoints(file.read_bytes().splitlines() if file.exists() else []))
 
         return await asyncio.to_thread(read)
 
@@ -65,12 +67,19 @@ class Folder:
                     lines = file.read().splitlines()
             except FileNotFoundError:
                 return None
-            return _CHECKPOINT.validate_json(lines[-1]) if lines else None
+            return next(_checkpoints(reversed(lines)), None)
 
         return await asyncio.to_thread(last)
 
     def _file(self, org: str) -> Path:
         return self.path / f"{quote(org, safe='')}.jsonl"
+
+
+def _checkpoints(lines: Iterable[bytes]) -> Iterator[Checkpoint]:
+    for line in lines:
+        # One that was cut short witnesses nothing, as if it had been deleted: what can write here can do that, too.
+        with suppress(ValidationError):
+            yield _CHECKPOINT.validate_json(line)
 
 
 def sign(key: Ed25519PrivateKey, *, org: str, seq: int, head: str, at: datetime) -> Checkpoint:

@@ -10,7 +10,9 @@ import time
 
 import pytest
 
-from domain import Refused, json_value, python_tree, read_report, yaml_value
+from domain import Refused
+from domain.reports import read_report
+from domain.text import json_value, python_tree, yaml_value
 from models.policy import parse_policy
 from risk import RiskEngine, read_policy
 from risk.policy import LONGEST_PATTERN
@@ -150,15 +152,15 @@ def test_what_people_write_is_read() -> None:
 
 
 DEEP = {
-    "json": "from domain import json_value as read; text = '[' * n",
-    "objects": "from domain import json_value as read; text = '{\"a\":' * n",
-    "brackets": "from domain import python_tree as read; text = '(' * n",
-    "signs": "from domain import python_tree as read; text = '-' * n + '1'",
-    "sums": "from domain import python_tree as read; text = '1' + '+1' * n",
-    "calls": "from domain import python_tree as read; text = 'f' + '()' * n",
-    "branches": "from domain import python_tree as read; text = 'if a: pass\\n' + 'elif a: pass\\n' * n",
+    "json": "from domain.text import json_value as read; text = '[' * n",
+    "objects": "from domain.text import json_value as read; text = '{\"a\":' * n",
+    "brackets": "from domain.text import python_tree as read; text = '(' * n",
+    "signs": "from domain.text import python_tree as read; text = '-' * n + '1'",
+    "sums": "from domain.text import python_tree as read; text = '1' + '+1' * n",
+    "calls": "from domain.text import python_tree as read; text = 'f' + '()' * n",
+    "branches": "from domain.text import python_tree as read; text = 'if a: pass\\n' + 'elif a: pass\\n' * n",
     "policy": "from risk import read_policy as read; text = '[' * n",
-    "package": "from domain import find_acceptance; text = '{\"scripts\":' * n;"
+    "package": "from domain.acceptance import find_acceptance; text = '{\"scripts\":' * n;"
     "read = lambda text: find_acceptance((), {'package.json': text})",
     "pyproject": "from sandbox import requirements; text = 'x = ' + '[' * n;"
     "read = lambda text: requirements({'pyproject.toml': text})",

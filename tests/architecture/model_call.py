@@ -1,4 +1,4 @@
-"""Ask a model once over the wire, and print the files of the product that the second question executes.
+"""Ask a model over the wire as a node does, and print the files of the product that the second question executes.
 
 A process of its own: ``python -m tests.architecture.model_call``.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from domain import Plan, Step, Task
-from models import Message, ModelSettings, Question, SelectionContext
+from domain import Plan, Spent, Step, Task
+from models import Message, ModelSettings, SelectionContext
 from models.clients import ModelEndpoint
 from models.routing import (
     ClientOptions,
@@ -24,6 +24,7 @@ from models.routing import (
     load_catalogue,
 )
 from models.wrappers import BudgetLedger, MemoryAnswers, MemoryCounters, MemoryDecisions
+from nodes._models import consult
 from tests.architecture.tree import ROOT
 from tests.wire.openai_server import OpenAIServer
 
@@ -66,8 +67,9 @@ async def executed() -> set[str]:
 
         for tracing in (None, called):
             sys.setprofile(tracing)
-            question = f"Plan it, {'once more' if tracing else 'please'}."
-            await model.ask(Question((Message(role="user", content=question),), Plan, settings=ModelSettings()))
+            messages = (Message(role="user", content=f"Plan it, {'once more' if tracing else 'please'}."),)
+            run: Any = {"task": CONTEXT.task, "spent": Spent(), "now": datetime.now(UTC)}
+            await consult(model, messages, Plan, settings=ModelSettings(), **run)
         sys.setprofile(None)
         return files
 

@@ -62,6 +62,16 @@ def test_links_lead_somewhere(page):
     assert [link for link in found if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=name_of)
+def test_files_and_folders_that_a_page_names_exist(page):
+    made_by_readers = {"deploy/vllm/adapters"}
+    rooms = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
+    named = re.findall(r"`([a-z]+/[\w./-]*)`", page.read_text(encoding="utf-8"))
+    ours = {each for each in named if each.split("/")[0] in rooms and not re.search("[A-Z]{4}", each)}
+    there = {each for each in ours if (ROOT / each).exists() or (ROOT / f"{each}.py").exists()}
+    assert ours - there - made_by_readers == set()
+
+
 def test_every_key_of_a_run_in_json_is_documented():
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     (as_json,) = [n for n in parsed(ROOT / "service" / "report.py").body if getattr(n, "name", "") == "as_json"]

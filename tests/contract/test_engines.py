@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -127,6 +128,23 @@ async def test_who_lost_a_run_writes_no_checkpoint_and_runs_no_command(world: Wo
         world.gate.set()
         assert (await ended(context, turn)).status == "success"
     assert world.deliveries == [turn.thread]
+
+
+async def test_a_turn_that_is_taken_back_while_its_run_is_busy_holds_up_nobody(world: World) -> None:
+    async with world.context() as context:
+        first = await asked(context, "do it")
+        second = await asked(context, "", thread=first.thread)
+        runs = context.application.engine.runs
+        await runs.claim(first.thread, "elsewhere/1/1/1", now=now(), lease_for=timedelta(minutes=1))
+        for turn in (first, second):
+            await context.dispatch.submit(turn)
+        async with asyncio.timeout(10):
+            while (found := await context.turns.get(first.id, "local")).status != "running" or found.attempts:  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.01)  # until it waits to be tried again
+        await context.dispatch.stop(first, "rollback", "user")
+        await runs.park(first.thread, now=now())
+        assert (await ended(context, second, within_s=6)).status == "success"
+    assert world.deliveries == [second.thread]
 
 
 async def test_many_who_wake_a_run_at_once_wake_it_once(world: World) -> None:

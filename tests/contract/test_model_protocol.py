@@ -7,8 +7,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from domain import CodeChange, Plan, Review, Scores
-from models.clients.structured import read, schema_of
+from domain import CodeChange, Plan, Review
+from domain.change import Scores
+from models.clients.contract import schema_of
+from models.clients.structured import read
 from scripts.model_protocol import PAGE, updated
 from tests.wire.asking import PLAN, ask
 from tests.wire.openai_server import OpenAIServer

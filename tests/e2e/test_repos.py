@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from domain import MANIFESTS, find_acceptance
+from domain.acceptance import MANIFESTS, find_acceptance
 from tests.e2e.repos import KINDS, build, git
 
 

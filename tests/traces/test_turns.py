@@ -10,7 +10,7 @@ from langgraph.types import Command
 from domain import Plan, Refused, Step
 from graphs import coding, serializer
 from models import Message, Scripted, ToolCall
-from models.usage import estimated_prompt
+from models.contract import estimated_prompt
 from models.wrappers.context_window import ContextWindow
 from service.runs.history import answer_question, fork, moments
 from service.wiring.application import open_application

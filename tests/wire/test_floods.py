@@ -14,7 +14,7 @@ from models.clients import openai as openai_wire
 from models.clients import probe
 from models.clients.chat import open_chat
 from models.clients.contract import ModelEndpoint
-from models.clients.tokenizer import open_tokenizer
+from models.wrappers.context_window import open_tokenizer
 from tests.wire.asking import ASK, at
 from tests.wire.openai_server import OpenAIServer
 

@@ -2,11 +2,15 @@
 
 import json
 
+import httpx
 import pytest
 
 from models import Message, Question, Tool, ToolCall
 from models.clients import ModelEndpoint, probe
 from models.clients.chat import open_chat
+from models.clients.contract import LINE
+from models.clients.http import http_client
+from models.clients.local_servers import llama_cpp, lm_studio, ollama
 from models.contract import Price
 from models.routing import ClientOptions
 from models.routing.endpoints import open_endpoint
@@ -174,3 +178,27 @@ async def test_a_prompt_is_kept_within_what_ollama_serves_which_cuts_without_a_w
     assert len(sent) < 4 * 4_096
     assert "characters left out" in sent
     assert len([request for request in server.requests if request.path == "/api/ps"]) == 1, "it is asked once"
+
+
+@pytest.mark.parametrize("own", [OLLAMA, LM_STUDIO, LLAMA_CPP], ids=["ollama", "lm-studio", "llama.cpp"])
+async def test_each_server_is_known_by_its_own_addresses_alone(own):
+    looks = {"ollama": ollama, "lm-studio": lm_studio, "llama.cpp": llama_cpp}
+    models = {"ollama": "qwen2.5-coder:7b", "lm-studio": LM_MODEL["id"], "llama.cpp": "qwen.gguf"}
+    async with OpenAIServer(OK, models=["m"], routes=json.loads(json.dumps(own))) as endpoint:
+        where = ModelEndpoint(base_url=endpoint.base_url)
+        async with http_client(where, timeout_s=10) as client:
+            root = endpoint.base_url.removesuffix("/v1")
+            seen = {name: await look(client, root, models[name], load=False) for name, look in looks.items()}
+    assert [each.server for each in seen.values() if each is not None] == [
+        name for name, each in seen.items() if each is not None
+    ]
+    assert sum(each is not None for each in seen.values()) == 1
+
+
+async def test_a_response_without_an_end_is_an_error_of_the_client():
+    async with (
+        OpenAIServer(OK, routes={"GET /v1/models": "x" * (LINE + 1)}) as endpoint,
+        http_client(ModelEndpoint(base_url=endpoint.base_url), timeout_s=10) as client,
+    ):
+        with pytest.raises(httpx.DecodingError):
+            await client.get("models")

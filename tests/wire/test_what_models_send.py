@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from domain import CodeChange, CutOff, Plan, Unreadable
+from domain import CodeChange, Plan, Unreadable
+from domain.errors import CutOff
 from models import Question, Tool
 from models.clients.chat import open_chat
 from tests.wire.asking import ASK, PLAN, QUICK, ask, at

@@ -3,21 +3,24 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
+from rich.console import Console
 from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from approvals import AuditFact, Notification
+from approvals import AuditFact, Ballot, Notification
 from approvals.storage import RememberedBallots, StoredBallots, create_all
 from approvals.storage.tables import outbox
 from approvals.testing.rehearsal import ChangingRoles, MovableClock, Stage, no, yes
 from database import open_engine, sqlite_url
 from database.migrations import configuration, upgrade
+from service.cli.signing import render
 from telemetry.audit import Audit, Folder, Subjects
 
 
@@ -37,6 +40,13 @@ class Everyone:
 
     def endpoints(self, letter: Notification) -> Sequence[str]:
         return ("all",)
+
+
+def terminal(ballot: Ballot) -> str:
+    """What ``signoff approvals show`` prints."""
+    page = StringIO()
+    render(ballot, Console(file=page, width=60))
+    return page.getvalue()
 
 
 def twin() -> Stage:

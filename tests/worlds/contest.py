@@ -8,10 +8,10 @@ from pathlib import Path
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
-from domain import CodeChange, CommandRun, FileEdit, Refused, TestReport
+from domain import CodeChange, CommandRun, FileEdit, Refused
+from domain.evidence import TestReport
 from models import Bench, ChangeRequest, Proposal, Usage
-from models.contract import Listener
-from models.usage import book
+from models.contract import Listener, book
 from nodes.coder.candidate_runs import CandidateRuns, WorkspaceBench
 from sandbox import Local, Spec, Store, Workspaces
 from tests.worlds.house import repository

@@ -14,53 +14,46 @@ from approvals.channels.github import parse_github
 from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
-from domain import (
-    CodeChange,
-    CommandRun,
-    Hunk,
-    NewFile,
+from domain import CodeChange, CommandRun, NewFile, Plan, Refused
+from domain.acceptance import find_acceptance
+from domain.change import Hunk, mode_changes
+from domain.environment_faults import environment_faults
+from domain.evidence import Output
+from domain.identity import redacted
+from domain.masking import Masker, find_personal, find_secrets, without_echoes
+from domain.reports import read_report
+from domain.text import (
     OddJson,
-    Output,
-    Plan,
-    Refused,
     decoded,
-    environment_faults,
+    definitions,
     failure_kind,
-    find_acceptance,
-    is_test,
     json_value,
-    mode_changes,
+    passages,
     python_tree,
     read_json,
-    read_report,
-    redacted,
-    weakened,
     yaml_value,
 )
-from domain.masking import Masker, find_personal, find_secrets, without_echoes
-from domain.text import definitions, passages
 from domain.text.charsets import declarations
 from domain.text.elision import elision
+from domain.weakening import is_test, weakened
 from models import errors
-from models.clients import chat
+from models.clients import dialect
 from models.clients.contract import Dialect
-from models.clients.dialogue import _block_of
-from models.clients.lenient_json import json_values
-from models.clients.openai import _with_text_arguments
-from models.clients.structured import read, without_thoughts
+from models.clients.openai import with_text_arguments
+from models.clients.structured import json_values, read, without_thoughts
+from models.contract import estimated
 from models.dialects import single as single_dialect
 from models.dialects import text as text_dialect
-from models.experts import _word
+from models.experts import word_pattern
 from models.partial_json import PartialChange
 from models.policy import parse_policy
 from models.prompts import Prompt
 from models.repair.wording import subject
-from models.usage import estimated
 from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
-from nodes.coder.candidate_runs import _as_diff
-from nodes.review import _ABOUT_TESTS, _changes
+from nodes.coder.candidate_runs import as_diff
+from nodes.review import _ABOUT_TESTS, changed_files
 from retrieval import chunks, index, mentions, repomap, terms, trace
 from retrieval.explore.word_index import WordIndex
 from risk import RiskEngine, default_rules, read_policy
@@ -126,7 +119,7 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
-    Parser("domain.text.environment_faults", lambda text: environment_faults(text, (), ())),
+    Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
     Parser("domain.change", mode_changes),
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
@@ -137,8 +130,8 @@ PARSERS = (
     Parser("domain.text.untrusted", json_value, refuses=(ValueError,)),
     Parser("domain.text.untrusted", yaml_value, refuses=(ValueError,)),
     Parser("nodes._commands", lambda text: plain(_ran(text))),
-    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(_as_diff(_hunk(text)))),
-    Parser("nodes.review", _changes),
+    Parser("nodes.coder.candidate_runs", lambda text: ENGINE.secrets(as_diff(_hunk(text)))),
+    Parser("nodes.review", changed_files),
     Parser("nodes.review", _ABOUT_TESTS.search, most=20_000),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0c s\n{_HUNK}{text}"))),
     Parser("sandbox.workspace.recent_changes", lambda text: list(hunks(f"\0{text}"))),
@@ -155,7 +148,7 @@ PARSERS = (
     Parser("retrieval.terms", terms.query_terms),
     Parser("retrieval.explore.word_index", lambda text: WordIndex().best({"a": 1.0}, {"a": _raw(text)}, keep=3)),
     Parser("retrieval.repomap", repomap.uses_of),
-    Parser("retrieval.trace", trace.places),
+    Parser("retrieval.trace", trace.locations),
     Parser("retrieval.trace", trace.named),
     Parser("retrieval.trace", lambda text: mentions.mentions(text, (), ("a.py", "b/a.py"))),
     Parser("retrieval.index", lambda text: index.index_file("a.txt", text)),
@@ -198,16 +191,14 @@ PARSERS = (
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<tool_call>{text}")),
     Parser("models.dialects.calls", lambda text: text_dialect.read(f"<function=open>{text}")),
     Parser("models.dialects.single", single_dialect.read),
-    Parser("models.usage", estimated),
-    Parser("models.experts", lambda text: _word("sql").search(text)),
+    Parser("models.contract", estimated),
+    Parser("models.experts", lambda text: word_pattern("sql").search(text)),
     Parser("models.wrappers.similarity", lambda text: (similarity.content(text), similarity.names(text))),
     Parser("models.errors", lambda text: errors.refusal(400, errors.error_text(_raw(text)), where="x")),
-    Parser("models.clients.dialogue", lambda text: _block_of(f"```edit a.py\n{text}")),
-    Parser("models.clients.dialogue", _block_of),
-    Parser("models.clients.lenient_json", lambda text: list(json_values(text))),
-    Parser("models.clients.lenient_json", lambda text: list(json_values(f"{{'a': [{text}"))),
-    Parser("models.clients.openai", lambda text: _with_text_arguments(f"data: {text}".encode())),
-    Parser("models.clients.chat", lambda text: chat.relax(Dialect(), text)),
+    Parser("models.clients.structured", lambda text: list(json_values(text))),
+    Parser("models.clients.structured", lambda text: list(json_values(f"{{'a': [{text}"))),
+    Parser("models.clients.openai", lambda text: with_text_arguments(f"data: {text}".encode())),
+    Parser("models.clients.dialect", lambda text: dialect.relax(Dialect(), text)),
     Parser("models.repair.wording", lambda text: subject(_option(text))),
     Parser("approvals.rendering", lambda text: (rendering.visible(text), rendering.diff_lines(text))),
     Parser("approvals.channels.base", lambda text: parse_standard(_raw(text)), refuses=(Refused,)),
@@ -261,6 +252,7 @@ SHELL = frozenset(
         "risk.bash.pipes",
         "risk.programs.tools",
         "risk.bash.words",
+        "risk.bash.variables",
     }
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""

@@ -1,4 +1,4 @@
-"""Entry: read a request, search, write the result. Runs inside the sandbox only."""
+"""Entry point of the repair search: reads a request, searches, writes the result. Runs inside the sandbox only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from .analysis.project import Files, sources
 from .analysis.wire import Message
 from .runner.baseline import Baseline
-from .runner.lab import QUIET, HostGone, Lab
-from .runner.start import Refusal, Wanted, lacking, namesakes, started
+from .runner.hosts import QUIET, HostGone, HostPool
+from .runner.start import NamedTests, Refusal, lacking, namesakes, started
 from .search.candidates import Candidates
 from .search.jobs import Jobs
 from .search.report import report
@@ -62,18 +62,18 @@ def repair(request: Message) -> Message:
     until = began + float(request["seconds"])
     root = Path(os.path.realpath(request.get("root") or Path.cwd()))
     workers = int(request.get("workers") or min(2, os.cpu_count() or 1))
-    with Lab(root, workers, python_paths(root)) as lab:
-        wanted = started(lab, request["command"], until)
+    with HostPool(root, workers, python_paths(root)) as pool:
+        named = started(pool, request["command"], until)
         files = Files()
         starting = time.monotonic() - began
-        paths, baseline = _observed(lab, wanted, until)
+        paths, baseline = _observed(pool, named, until)
         candidates = Candidates(
             baseline,
             files,
             paths,
             suspects=request.get("suspects", ()),
             hunks=request.get("hunks", ()),
-            loaded=lab.hosts["warm"].hello["loaded"],
+            loaded=pool.hosts["warm"].hello["loaded"],
         )
         count = sum(len(table) for table in candidates.weights().values())
         if not count:
@@ -82,7 +82,7 @@ def repair(request: Message) -> Message:
         proof = starting + sum(test.seconds for test in baseline.tests.values() if not test.bad)
         until -= min(_PROOF_SHARE * (until - began), _PROOF * proof)
         jobs = Jobs(baseline, files)
-        search = RepairSearch(lab, baseline, jobs, until, lambda text: _say(text.replace(f"{root}{os.sep}", "")))
+        search = RepairSearch(pool, baseline, jobs, until, lambda text: _say(text.replace(f"{root}{os.sep}", "")))
         _stages(search, candidates, until, several=len(jobs.representatives()) > 1)
         facts = {
             **vars(search.tally),
@@ -93,32 +93,32 @@ def repair(request: Message) -> Message:
             },
         }
         if not search.plausible:
-            lacking("\n".join(test.message for test in baseline.failing if test.error == "collect"), lab.root)
+            lacking("\n".join(test.message for test in baseline.failing if test.error == "collect"), pool.root)
             raise Refusal("no_repair_found", f"No edit passes; {search.tally.tried} candidates were tried.", **facts)
         # Once more, and more often: what was found while a test happened to pass must not be offered.
         baseline.control(time.monotonic() + _LAST_CONTROL_S, _LAST_CONTROLS)
         if not baseline.failing:
             raise Refusal("no_failing_test", _NOW_AND_THEN, **facts)
-        return {**report(chosen(lab, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
+        return {**report(chosen(pool, jobs, search.plausible, time.monotonic() + _PROBING_S), files, root), **facts}
 
 
-def _observed(lab: Lab, wanted: Wanted, until: float) -> tuple[list[str], Baseline]:
+def _observed(pool: HostPool, named: NamedTests, until: float) -> tuple[list[str], Baseline]:
     """The first session of the command in which a test fails: the files that may hold the bug, and what tests do.
 
     Raises:
         Refusal: ``no_failing_test``, ``not_python``, ``dependency_missing`` or ``no_repair_found``.
     """
     while True:
-        tests = lab.hosts["warm"].hello["items"]
-        paths = sources(lab.root, {os.path.realpath(item["file"]) for item in tests if not item["doc"]})
+        tests = pool.hosts["warm"].hello["items"]
+        paths = sources(pool.root, {os.path.realpath(item["file"]) for item in tests if not item["doc"]})
         if not paths:
             raise Refusal("not_python", "There is no Python file beside the tests.")
         try:
-            return paths, _ran(lab, paths, wanted, until)
+            return paths, _ran(pool, paths, named, until)
         except Refusal as refusal:
             if refusal.code != "no_failing_test":
                 raise
-            status, output = lab.following(_NEXT_SHARE * (until - time.monotonic()))
+            status, output = pool.following(_NEXT_SHARE * (until - time.monotonic()))
             if status:
                 why = f"{refusal} The command ends with exit code {status} all the same: {output[-500:]}"
                 raise Refusal(refusal.code, why) from refusal
@@ -126,19 +126,19 @@ def _observed(lab: Lab, wanted: Wanted, until: float) -> tuple[list[str], Baseli
                 raise
 
 
-def _ran(lab: Lab, paths: Sequence[str], wanted: Wanted, until: float) -> Baseline:
+def _ran(pool: HostPool, paths: Sequence[str], named: NamedTests, until: float) -> Baseline:
     """Run the tests as things stand, and the failing and nearby ones again with their lines recorded."""
-    if "cold" in lab.hosts:
-        lab.preload("cold", lab.hosts["warm"].hello["modules"])
-    baseline = Baseline(lab, paths)
+    if "cold" in pool.hosts:
+        pool.preload("cold", pool.hosts["warm"].hello["modules"])
+    baseline = Baseline(pool, paths)
     _say(f"{len(baseline.tests)} tests collected")
     now = time.monotonic()
     baseline.run(now + (until - now) * _BASELINE_SHARE)
-    baseline.leave_out(wanted)
+    baseline.leave_out(named)
     broken = "\n".join(test.message for test in baseline.failing if test.error == "collect")
     namesakes(broken)
     if broken and all(test.error == "collect" for test in baseline.failing):
-        lacking(broken, lab.root)
+        lacking(broken, pool.root)
     if not baseline.failing:
         raise Refusal("no_failing_test", "No test fails.")
     now = time.monotonic()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import Ballot, in_full, interrupt_payload, visible
+from approvals import Ballot, interrupt_payload, visible
 from approvals.channels import render_page
 from approvals.rendering import hides
 from approvals.testing.rehearsal import action, question
-from tests.worlds.approvals import World, twin
+from tests.worlds.approvals import World, terminal, twin
 
 NASTY = {
     "bidi override": ("rm x\u202e# txt.gpj", "⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩"),
@@ -49,7 +49,7 @@ async def test_11_hidden_characters_are_spelled_out_everywhere(what: str) -> Non
     command, spelled = NASTY[what]
     ballot = await ballot_with(command)
     page = render_page(ballot, action="/a/x")
-    for shown in (page_text(page), in_full(ballot)):
+    for shown in (page_text(page), terminal(ballot)):
         assert spelled in shown
         assert not [char for char in shown if hides(char)]
     assert "would not be seen for what they are" in page
@@ -58,7 +58,7 @@ async def test_11_hidden_characters_are_spelled_out_everywhere(what: str) -> Non
 async def test_11_a_long_command_is_shown_to_its_end() -> None:
     command = "echo " + "a" * 20_000 + " && rm -rf /"
     ballot = await ballot_with(command)
-    for shown in (page_text(render_page(ballot, action="/a/x")), in_full(ballot)):
+    for shown in (page_text(render_page(ballot, action="/a/x")), terminal(ballot)):
         assert command in shown
     assert interrupt_payload(ballot)["action_requests"][0]["args"]["arguments"]["command"] == command
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.testing.rehearsal import START
 from telemetry.audit import Line
 from telemetry.audit.chain import flaws_in, genesis, sealed
+from telemetry.audit.tables import heads, log
 from tests.worlds.approvals import World, filled, world
 
 
@@ -149,3 +150,18 @@ def test_16_any_change_of_any_line_is_a_flaw(data: st.DataObject) -> None:
     assert flaws_in(odd, after=(0, genesis("acme")))[0]
     if where < len(lines) - 1:
         assert flaws_in([*lines[:where], *lines[where + 1 :]], after=(0, genesis("acme")))[0]
+
+
+async def test_16_a_rewritten_end_is_noticed_although_it_was_witnessed_since(world: World) -> None:
+    """The maintenance loop signs whatever head there is: what it signed before counts all the same."""
+    await filled(world)
+    await world.audit.witnessed()
+    async with world.engine.connect() as conn:
+        last = (await conn.execute(select(log).order_by(log.c.seq.desc()).limit(1))).mappings().one()
+    forged = sealed(Line(**{**last, "verb": "approval.vote.reject", "hash": ""}))
+    await tamper(world.engine, "UPDATE audit_heads SET seq = seq")  # without its guards
+    async with world.engine.begin() as conn:
+        await conn.execute(update(log).where(log.c.seq == forged.seq).values(verb=forged.verb, hash=forged.hash))
+        await conn.execute(update(heads).values(hash=forged.hash))
+    assert len(await world.audit.witnessed()) == 1
+    assert await found(world) == ["changed"]

@@ -1,24 +1,27 @@
 """16. Erase a subject: export empty, chain verifies."""
 
 import json
+from dataclasses import replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.storage import forget
-from approvals.testing.rehearsal import yes
+from approvals.testing.rehearsal import question, yes
 from tests.worlds.approvals import World, filled
 
 
 async def test_16_erasing_a_person_leaves_a_chain_that_verifies(world: World) -> None:
     await filled(world)
+    shaped = await world.ballots.open(replace(question(step="shaped"), contributors=("vera", "xena")))
     await world.audit.checkpoint("acme")
     mine = [line async for line in world.audit.export("acme", subject="vera")]
     assert [(line["actor"], line["note"]) for line in mine] == [("vera", "as vera said")] * 4
     async with world.engine.begin() as conn:
         ref = await world.audit.erase(conn, "acme", "vera")
         assert ref
-        assert await forget(conn, "acme", "vera", ref) == 4
+        assert await forget(conn, "acme", "vera", ref) == 5
+    assert (await world.ballots.get(shaped.id, "acme")).contributors == (ref, "xena")
     assert [line async for line in world.audit.export("acme", subject="vera")] == []
     everything = json.dumps(await world.log()) + await dump(world.engine)
     assert "vera" not in everything

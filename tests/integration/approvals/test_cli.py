@@ -35,6 +35,16 @@ async def test_a_question_is_withdrawn_and_its_requester_forgotten(tmp_path: Pat
     assert (again.code, again.json["error"]["code"]) == (2, "subject_unknown")
 
 
+async def test_what_a_forgotten_person_wrote_is_in_no_free_page(tmp_path: Path) -> None:
+    ballot, cli = await waiting(tmp_path, FIX), at(tmp_path)
+    words = "nobody else would put it quite like this"
+    assert (await cli.run("approvals", "reject", ballot, "-m", words, "--as", "ann")).code == 0
+    home = tmp_path / "home"
+    assert [path.name for path in home.glob("*.db*") if words.encode() in path.read_bytes()]
+    assert (await cli.run("audit", "erase", "ann", "--yes")).code == 0
+    assert [path.name for path in home.glob("*.db*") if words.encode() in path.read_bytes()] == []
+
+
 async def test_the_like_of_a_command_is_granted_and_a_delivery_never(tmp_path: Path) -> None:
     ballot, cli = await waiting(tmp_path, RISKY), at(tmp_path)
     given = await cli.run("approvals", "grant", ballot, "--uses", "3", "--as", "ann", "--json")

@@ -6,9 +6,9 @@ from domain import CodeChange
 from models import Message, ModelSettings, Question
 from models.clients import ModelEndpoint
 from models.clients.chat import open_chat
-from models.clients.tokenizer import open_tokenizer
 from models.routing import load_catalogue
 from models.routing.endpoints import ClientOptions, open_endpoint
+from models.wrappers.context_window import open_tokenizer
 from tests.integration.models.turns import Talk
 from tests.integration.models.vllm_server import CONTEXT, MODEL, Vllm
 

@@ -34,7 +34,7 @@ async def test_the_catalogue_says_how_often_and_whom(tmp_path: Path, fallbacks: 
             with pytest.raises(Unavailable):
                 await model.ask(
                     Question(
-                        (Message(role="user", content="Fix it"),), str, settings=application.roster.settings("coder")
+                        (Message(role="user", content="Fix it"),), str, settings=application.selection.settings("coder")
                     )
                 )
     assert (len(one.asked), len(two.asked)) == (2, 2 * fallbacks)

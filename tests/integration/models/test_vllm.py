@@ -9,7 +9,8 @@ import httpx
 import pytest
 import yaml
 
-from domain import CodeChange, ContextTooLong, CutOff, Plan, Refused, Review, Unavailable, Unreadable
+from domain import CodeChange, ContextTooLong, Plan, Refused, Review, Unavailable, Unreadable
+from domain.errors import CutOff
 from models import Message, ModelSettings, Question
 from models.clients import ModelEndpoint, probe
 from models.clients.chat import open_chat

@@ -7,7 +7,9 @@ real ``observe`` node adds what it saw.
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import Attempt, CodeChange, CommandRun, Evidence, Output, Plan, Step, Task
+from domain import CodeChange, CommandRun, Plan, Step, Task
+from domain.evidence import Evidence, Output
+from domain.progress import Attempt
 from models import Message, ModelSettings, Question
 from models.clients import ModelEndpoint
 from models.clients.chat import open_chat

@@ -11,7 +11,8 @@ from typing import ClassVar
 import docker
 import pytest
 
-from domain import CommandRun, Output, Refused, SignoffError
+from domain import CommandRun, Refused, SignoffError
+from domain.evidence import Output
 from sandbox import Docker
 from sandbox.docker.probe import found_wrong
 from tests.integration.sandbox.conftest import SPEC

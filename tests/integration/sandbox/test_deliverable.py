@@ -2,7 +2,8 @@
 
 import pytest
 
-from domain import CodeChange, FileEdit, LeftOut, NewFile, Refused
+from domain import CodeChange, FileEdit, NewFile, Refused
+from domain.evidence import LeftOut
 from sandbox import Deliverable
 from tests.integration.sandbox.test_workspace import edits, say
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import environment
+from domain.acceptance import environment
 from sandbox import REPO, Docker
 from tests.integration.sandbox.conftest import SPEC
 

@@ -28,6 +28,14 @@ async def test_what_no_database_takes_is_refused(service: Served, path: str, bod
         assert (await http.post("/threads/search", json={"metadata": {"a": 1}})).json() == []
 
 
+async def test_more_runs_than_are_started_at_once_are_refused_and_none_is_started(service: Served) -> None:
+    async with service.http() as http:
+        run = {"assistant_id": "coding", "input": {"task": {"text": "Fix it", "repo": "/nowhere"}}}
+        answer = await http.post("/runs/batch", json=[run] * 101)
+        assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+        assert (await http.post("/threads/search", json={})).json() == []
+
+
 NAN = '{"metadata": {"a": NaN}}'
 BY_OTHER_NAMES = [
     "application/JSON",

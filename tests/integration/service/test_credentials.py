@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from approvals import in_full, interrupt_payload
+from approvals import interrupt_payload
 from service.api.approvals import document
+from tests.worlds.approvals import terminal
 from tests.worlds.asking import SIGN, paused
 from tests.worlds.cli import Cli
 from tests.worlds.served import Served
@@ -64,5 +65,5 @@ async def test_a_row_of_an_older_version_shows_none(service: Served) -> None:
             assert (answer.status_code, SECRET in answer.text) == (200, False), path
     ballot = await service.context.application.ballots.get(item["id"], "local")
     asked = replace(ballot, action=replace(ballot.action, target=REPO))
-    assert SECRET not in f"{in_full(asked)}{interrupt_payload(asked)}{document(asked)}"
-    assert "git.example/shop.git" in in_full(asked)
+    assert SECRET not in f"{terminal(asked)}{interrupt_payload(asked)}{document(asked)}"
+    assert "git.example/shop.git" in terminal(asked)

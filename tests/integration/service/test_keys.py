@@ -170,6 +170,22 @@ async def test_a_login_that_passes_for_another_is_refused(tmp_path: Path) -> Non
             assert (await http.get("/v1/whoami")).status_code == 200
 
 
+async def test_a_service_account_that_passes_for_another_is_refused(tmp_path: Path) -> None:
+    async with team(tmp_path) as (service, _, _):
+        for name in ("b\u043eb", "bo\u200bb", "\u0430nn"):
+            async with service.http(login(name, auth_time=None)) as http:
+                answer = await http.get("/v1/whoami")
+            assert (answer.status_code, answer.json().get("code")) == (409, "subject_collides"), name
+        for name in ("robot", "robot", "bob"):  # the last one: a token of bob's own, without the time of a login
+            async with service.http(login(name, auth_time=None)) as http:
+                answer = await http.get("/v1/whoami")
+            assert (answer.status_code, answer.json().get("kind")) == (200, "service"), name
+        for kind in ({}, {"auth_time": None}):  # nobody passes for a program that is known either
+            async with service.http(login("r\u043ebot", **kind)) as http:
+                assert (await http.get("/v1/whoami")).json().get("code") == "subject_collides"
+        assert "robot" not in await service.context.keys.people("local")
+
+
 async def test_who_works_alone_lends_nothing_to_another_organisation(service: Served) -> None:
     keys = service.context.keys
     for subject in ("ann", "eve"):

@@ -1,8 +1,10 @@
 """Logins by OpenID Connect, forged and real."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from domain import Refused
-from service.auth.oidc import Issuer
+from domain import Refused, Transient
+from service.auth.oidc import FETCH_AGAIN_S, Issuer
 
 CLAIMS = {"iss": "https://id.example", "aud": "signoff", "sub": "ann", "roles": ["approver"], "org": "acme"}
 
@@ -121,3 +123,49 @@ async def test_forged_logins_are_refused_and_fetch_no_keys(
         with pytest.raises(Refused):
             await issuer[0].check(token)
     assert issuer[1].looks == 1
+
+
+class Slow(Published):
+    """It answers once it is let."""
+
+    def __init__(self, key: Any, *answers: int) -> None:
+        super().__init__(key)
+        self.asked, self.may_answer, self.answers = asyncio.Event(), asyncio.Event(), [*answers]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        self.asked.set()
+        await self.may_answer.wait()
+        answer.status_code = self.answers.pop(0)
+        return answer
+
+
+async def test_whoever_comes_while_the_keys_are_read_waits_for_them(
+    issuer: tuple[Issuer, Published], keys: dict[str, Any]
+) -> None:
+    page = Slow(keys["ours"], 200)
+    async with httpx.AsyncClient(transport=page) as client:
+        opened = replace(issuer[0], client=client)
+        first = asyncio.create_task(opened.check(signed(keys["ours"])))
+        await page.asked.wait()
+        second = asyncio.create_task(opened.check(signed(keys["ours"], sub="bob")))
+        await asyncio.sleep(0)
+        page.may_answer.set()
+        assert [(await each).subject for each in (first, second)] == ["ann", "bob"]
+    assert page.looks == 1
+
+
+async def test_a_login_is_not_called_invalid_because_the_issuer_was_away(
+    issuer: tuple[Issuer, Published], keys: dict[str, Any]
+) -> None:
+    page = Slow(keys["ours"], 503, 200)
+    page.may_answer.set()
+    async with httpx.AsyncClient(transport=page) as client:
+        opened = replace(issuer[0], client=client)
+        for _ in range(2):
+            with pytest.raises(Transient) as caught:
+                await opened.check(signed(keys["ours"]))
+            assert caught.value.stable_code == "login_unavailable"
+        assert page.looks == 1, "a flood of logins asks it no more often"
+        opened.monotonic = lambda: time.monotonic() + FETCH_AGAIN_S
+        assert (await opened.check(signed(keys["ours"]))).subject == "ann"

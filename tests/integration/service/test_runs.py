@@ -131,6 +131,15 @@ async def test_a_run_without_a_thread_gets_one(service: Served) -> None:
     assert (await client.runs.get(seen[0]["thread_id"], seen[0]["run_id"]))["status"] == "success"
 
 
+async def test_a_thread_with_lists_and_objects_in_its_metadata_runs(service: Served) -> None:
+    client = service.sdk()
+    thread = await client.threads.create(metadata={"tags": ["a"], "ticket": {"number": 1}})
+    values = await client.runs.wait(thread["thread_id"], "coding", input=TASK)
+    assert values["ending"]["status"] == "delivered"
+    metadata = (await client.threads.get(thread["thread_id"]))["metadata"]
+    assert (metadata["tags"], metadata["ticket"], metadata["graph_id"]) == (["a"], {"number": 1}, "coding")
+
+
 async def test_an_idempotency_key_starts_one_run(service: Served) -> None:
     client = service.sdk()
     thread = (await client.threads.create())["thread_id"]

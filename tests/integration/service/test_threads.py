@@ -59,6 +59,13 @@ async def test_clients_may_write_messages_and_no_evidence(service: Served) -> No
     assert (await client.threads.get_state(thread))["values"]["messages"][-1]["content"] == "a remark"
     with pytest.raises(UnprocessableEntityError):
         await client.threads.update_state(thread, {"verdict": {"state": "approved"}})
+    remark = {"messages": [{"role": "user", "content": "another one"}]}
+    head, *past = await client.threads.get_history(thread, limit=3)
+    for elsewhere in ({"as_node": "deliver"}, {"checkpoint": past[1]["checkpoint"]}):
+        with pytest.raises(UnprocessableEntityError):
+            await client.threads.update_state(thread, remark, **elsewhere)
+    assert len((await client.threads.get_state(thread))["values"]["messages"]) == 3, "nothing is written elsewhere"
+    await client.threads.update_state(thread, remark, checkpoint=head["checkpoint"])
 
 
 async def test_a_copy_stands_where_the_thread_stood(service: Served) -> None:

@@ -41,6 +41,7 @@ class Receiver:
     requests: list[Request] = field(default_factory=list)
     statuses: list[int] = field(default_factory=lambda: [200])
     answer: bytes = b"{}"
+    retry_after: str = ""
     hangs: threading.Event | None = None
     """Set: requests are not answered before it is released."""
     arrived: threading.Event = field(default_factory=threading.Event)
@@ -63,6 +64,8 @@ def receiver() -> Iterator[Receiver]:
                 told.hangs.wait(20)
             self.send_response(told.statuses.pop(0) if len(told.statuses) > 1 else told.statuses[0])
             self.send_header("content-type", "application/json")
+            if told.retry_after:
+                self.send_header("retry-after", told.retry_after)
             self.send_header("content-length", str(len(told.answer)))
             self.end_headers()
             self.wfile.write(told.answer)

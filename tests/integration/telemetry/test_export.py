@@ -95,6 +95,13 @@ async def test_a_busy_receiver_is_asked_again(receiver) -> None:
     assert len({request.body for request in receiver.requests}) == 1
 
 
+async def test_a_time_to_wait_that_is_no_number_is_not_waited_for(receiver) -> None:
+    receiver.statuses, receiver.retry_after = [503, 200], "²"
+    async with tracing(folder=None, destinations=[to_collector(receiver.url)]) as t:
+        await one_run(t)
+    assert len(receiver.requests) == 2
+
+
 async def test_a_refusal_is_logged_once_and_not_repeated(receiver) -> None:
     receiver.statuses = [401]
     exporter = OtlpExporter(destination=to_collector(receiver.url))

@@ -113,4 +113,20 @@ def test_the_context_binds_every_part() -> None:
     changes = {key: "x" for key in whole if key not in {"expires_at", "tier"}}
     changes |= {"tier": "critical", "expires_at": START.replace(year=2027)}
     digests = {context_digest(**whole), *(context_digest(**{**whole, key: new}) for key, new in changes.items())}
-    assert len(digests) == len(whole) + 1
+    digests |= {context_digest(**whole, contributors=names) for names in (("b",), ("b", "c"), ("bc",))}
+    assert len(digests) == len(whole) + 4
+
+
+def test_a_context_without_contributors_is_digested_as_before_there_were_any() -> None:
+    digest = context_digest(
+        org="a",
+        run="r",
+        step="s",
+        requester="q",
+        policy_version="1",
+        tier="high",
+        nonce="n",
+        expires_at=START,
+        shown="diff",
+    )
+    assert digest == "sha256:f47cde1266a7f591c3578437755b165b7e620cdf2b728efebbea6ff38c900497"

@@ -11,7 +11,9 @@ from approvals.consume import ensure_usable
 from approvals.lifecycle import asked
 from approvals.quorum import awaits, counts, effective, may_vote, outcome
 from approvals.testing.rehearsal import POLICY, START, question
-from domain import Refused, Requirement, Vote, person
+from domain import Refused, Requirement
+from domain.decision import Vote
+from domain.identity import person
 
 NAMES = st.sampled_from(["rita", "Rita ", "vera", "VERA", "wanda", "xena", "\uff58\uff45\uff4e\uff41"])
 DIGESTS = st.sampled_from(["right", "wrong"])
@@ -90,6 +92,23 @@ def test_whoever_may_approve_is_a_human_with_the_role_and_the_standing(voter: Vo
         assert voter.surface != "hook"
         assert voter.session_started_at
         assert START - voter.session_started_at <= timedelta(minutes=10)
+
+
+@given(
+    VOTERS,
+    st.lists(NAMES, max_size=3).map(tuple),
+    st.sampled_from(["", "wanda"]),
+    st.sampled_from(["high", "critical"]),
+)
+def test_who_shaped_an_action_never_signs_it_in_a_team(
+    voter: Voter, contributors: tuple[str, ...], editor: str, tier: str
+) -> None:
+    shaped = replace(ballot(tier), contributors=contributors, editor=editor)
+    if person(voter.subject) in {person(name) for name in ("rita", editor, *contributors) if name}:
+        assert may_vote(shaped, voter, "approve", START) is not None
+        assert not awaits(shaped, voter, START)
+        vote = Vote(voter=voter.subject, choice="approve", action_digest=shaped.action_digest, voted_at=START)
+        assert not counts(vote, shaped, frozenset(shaped.requirement.roles))
 
 
 @given(VOTERS, st.sampled_from(["high", "critical"]))

@@ -5,8 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import MANIFESTS, below, environment, find_acceptance, run_in
-from domain.acceptance import cargo_command, go_command, make_command, npm_command, pytest_command
+from domain.acceptance import (
+    MANIFESTS,
+    below,
+    cargo_command,
+    environment,
+    find_acceptance,
+    go_command,
+    make_command,
+    npm_command,
+    pytest_command,
+    run_in,
+)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Refused, ensure_no_credential, redacted, split_credential
+from domain import Refused
+from domain.identity import ensure_no_credential, redacted, split_credential
 
 SECRET = "t0k3n-of-nobody"  # noqa: S105
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import environment_faults, plain_name
+from domain.environment_faults import environment_faults, plain_name
 
 PATHS = ("shop/__init__.py", "shop/prices.py", "tests/test_prices.py", "src/core/x.py")
 ODD = "ModuleNotFoundError: No module named 'odd'"

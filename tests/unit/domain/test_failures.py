@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import failure_kind
+from domain.text import failure_kind
 from domain.text.failures import FAILURE_KINDS
 
 SAID = {

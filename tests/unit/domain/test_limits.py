@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from domain import TURNS, CoderTurn, EditAction, EditBlock, OpenAction, turns_left
+from domain.coder import CoderTurn, EditAction, EditBlock, OpenAction
+from domain.limits import TURNS, turns_left
 
 
 def test_a_step_has_thirty_turns_since_its_last_edit_that_applied() -> None:

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.masking import Masker, find_secrets, holds_secrets, is_secret_file, known_of, not_shown, restored
-from domain.masking.secrets import assigned_secrets, aws_secrets, broken_literals, decoded_run, passwords_in_urls
+from domain.masking import Masker, find_secrets, holds_secrets, is_secret_file, known_of, not_shown, patterns, restored
+from domain.masking.secrets import (
+    assigned_secrets,
+    aws_secrets,
+    broken_literals,
+    decoded_run,
+    decodes_to_private_key,
+    is_placeholder_login,
+    passwords_in_urls,
+)
 
 LETTERS = "Zq8xN2pLw0TyKv5Rb7Hc3Jd9Mf1Gs4Wa6Ue"
 
@@ -285,3 +293,26 @@ def test_the_surroundings_of_a_broken_literal_are_looked_at_once() -> None:
     (part,) = broken_literals('x = "abc" + "def"\ny = "ghi" + "jkl"')
     assert part == (0, 35)
     assert not list(broken_literals("plain words"))
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx", "xxx", "key: |\n  "])
+def test_a_private_key_is_found_in_base64_whatever_stands_before_it(before: str):
+    """Three bytes are four letters: what a key looks like depends on how many bytes there are before it."""
+    text = f"data: {base64.b64encode((before + PEM).encode()).decode()}\n"
+    (secret,) = find_secrets(text)
+    assert secret.rule == "secret.private_key"
+    assert secret.end == len(text) - 1
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+def test_a_certificate_in_base64_is_no_key(before: str):
+    body = base64.b64encode(f"{before}-----BEGIN CERTIFICATE-----\nMIIB".encode() * 4).decode()
+    head = patterns.WRAPPED.search(body)
+    assert head is not None
+    assert not decodes_to_private_key(body[head.start() :], head[0])
+
+
+@pytest.mark.parametrize(("login", "placeholder"), [("user:password", True), ("ann:q8Zr2LmXv0Tb", False)])
+def test_a_login_that_stands_for_one_is_no_secret(login: str, placeholder: bool):
+    assert is_placeholder_login(base64.b64encode(login.encode()).decode()) is placeholder
+    assert not is_placeholder_login("no base64!")

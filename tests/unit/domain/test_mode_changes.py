@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import mode_changes
+from domain.change import mode_changes
 
 
 @pytest.mark.parametrize(

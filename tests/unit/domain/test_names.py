@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import alike, people, person
+from domain.identity import alike, people, person
 
 HIDDEN = "\u00ad\u200b\u200d\u202e\u2066\ufeff\ufe0f\U000e0061"
 ODD = HIDDEN + "\u0660\u043e\u041e\u0430\u0406\u0456\u04c0\u04cf\u03bf\uff4f\u0442\u0422"

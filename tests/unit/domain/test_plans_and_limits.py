@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Budget, Exhausted, Plan, Refused, Spent, Step, check_plan, ensure_within, looping, ready
+from domain import Budget, Exhausted, Plan, Refused, Spent, Step
+from domain.limits import ensure_within, looping
+from domain.work import check_plan, ready
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

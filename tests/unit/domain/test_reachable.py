@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.channels import ssrf_guard
-from domain import globally_reachable
+from domain.identity import globally_reachable
 from sandbox.egress import policy
 
 INSIDE = [

@@ -2,13 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import read_report
+from domain.evidence import names_test
 from domain.reports import (
     cargo_report,
     go_report,
     jest_report,
     node_report,
     pytest_report,
+    read_report,
     unittest_report,
 )
 
@@ -76,3 +77,17 @@ OUTPUTS = {"pytest": PYTEST, "unittest": UNITTEST, "cargo": CARGO, "node": NODE,
 def test_a_runner_reads_its_own_output_and_no_other(runner: str) -> None:
     read = {name for name, text in OUTPUTS.items() if READERS[runner](text) is not None}
     assert read == {runner}
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("Mend tests/test_a.py::test_x", True),
+        ("make test_x pass", True),
+        ("See tests/test_a.py", True),
+        ("make test_xy pass", False),
+        ("", False),
+    ],
+)
+def test_a_task_names_a_test_by_its_id_its_file_or_its_name(asked: str, named: bool):
+    assert names_test(asked, "tests/test_a.py::test_x[1]") is named

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import OddJson, read_json
+from domain.text import OddJson, read_json
 from domain.text.strict_json import MOST_DEPTH
 
 PLAIN = st.recursive(

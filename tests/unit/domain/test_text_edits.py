@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import Refused
 from domain.text.charsets import Charsets, Rule
-from domain.text.edits import NotOnce, replaced, rewritten, text_offsets, written
+from domain.text.edits import NotOnce, edit_variants, replaced, rewritten, text_offsets, written
 from domain.text.encoding import TextFile, decoded
 from domain.text.line_matching import matching, numbered_lines, unique_lines
 
@@ -222,3 +222,18 @@ def test_names_of_lines_say_which_one_is_meant() -> None:
     assert unique_lines(lines, 0, 4) == {"b": 1, "c": 3}
     assert unique_lines(lines, 0, 2) == {"a": 0, "b": 1}
     assert numbered_lines(lines, 0, 4) == {("a", 1): 0, ("b", 1): 1, ("a", 2): 2, ("c", 1): 3}
+
+
+def test_a_line_that_a_new_declaration_cannot_write_is_refused_and_not_lost():
+    file = decoded("# -*- coding: utf-8 -*-\nx = '→'\ny = 'é'\n".encode(), "a.py")
+    assert file is not None
+    with pytest.raises(Refused, match="line 2") as refused:
+        rewritten(file, "# -*- coding: latin-1 -*-\nx = '→'\ny = 'é'\n", "a.py")
+    assert refused.value.stable_code == "not_encodable"
+    assert rewritten(file, "# -*- coding: latin-1 -*-\ny = 'é'\n", "a.py") == b"# -*- coding: latin-1 -*-\ny = '\xe9'\n"
+
+
+def test_an_edit_is_tried_with_other_accents_and_without_the_last_line_end():
+    assert list(edit_variants("abc", "x", "abc")) == [("abc", "x")]
+    assert list(edit_variants("é", "ü", "")) == [("é", "ü"), ("e\u0301", "u\u0308")]
+    assert list(edit_variants("a\n", "b\r\n", "x\na")) == [("a\n", "b\r\n"), ("a", "b")]

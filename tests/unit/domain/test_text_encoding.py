@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.text.charsets import Charsets, codec, declarations, editorconfig_rules, expanded_braces, gitattributes_rules
-from domain.text.encoding import TextFile, decoded, dominant, lines, universal
+from domain.text.encoding import TextFile, candidate_encodings, decoded, dominant, lines, universal, wide_text
 
 FRENCH = "# Vérifie que l'adresse donnée est déjà réservée à l'élève\nname = 'Zoé'\n"
 SAMPLES = {
@@ -285,3 +285,21 @@ def test_braces_are_spelled_out(pattern: str, spelled: set[str]) -> None:
 @given(st.text("{},.0123456789a", max_size=40))
 def test_braces_never_make_more_than_a_bounded_number(pattern: str) -> None:
     assert len(expanded_braces(pattern)) <= 64
+
+
+@pytest.mark.parametrize("name", ["utf_16_le", "utf_16_be", "utf_32_le", "utf_32_be"])
+def test_wide_text_without_a_mark_is_read_by_its_letters(name: str):
+    file = wide_text("first line\nsecond: é\n".encode(name))
+    assert file is not None
+    assert (file.encoding, file.text) == (name, "first line\nsecond: é\n")
+    assert wide_text(b"\0\1\2\3" * 40) is None
+
+
+def test_what_a_file_or_its_repository_declares_is_tried_first():
+    body = "naïve café\n".encode("cp1252")
+    charsets = Charsets((*declarations({".editorconfig": b"[*.txt]\ncharset = latin1\n"}),), "koi8_r")
+    names = list(candidate_encodings(body, "a.txt", charsets))
+    assert names[:2] == ["latin_1", "cp1252"]
+    assert names[-3:] == ["koi8_r", "cp1252", "latin_1"]
+    quoted = "\x93naïve\x94".encode("latin-1")
+    assert next(candidate_encodings(quoted, "a.txt", charsets)) == "cp1252"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import is_test, weakened
+from domain.weakening import is_test, weakened
 
 GOOD = "def test_a():\n    assert f() == 1\n    assert g() == 2\n\ndef test_b():\n    assert True is f()\n"
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import QUESTION, Budget, Evidence, Exhausted, Finding, Plan, Spent, Step, Verdict, ensure_within
-from domain.limits import ATTEMPT, Limit
+from domain import Budget, Exhausted, Plan, Spent, Step, Verdict
+from domain.evidence import Evidence, Finding
+from domain.limits import ATTEMPT, QUESTION, Limit, ensure_within
 from graphs import routes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

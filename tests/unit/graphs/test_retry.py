@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import RateLimited, Refused, Spent, Transient, Unavailable
-from graphs.retry import ATTEMPTS, FIRST_S, LONGEST_S, patient, seconds_before
+from graphs.retry import ATTEMPTS, FIRST_S, LONGEST_S, retried, seconds_before
 from models import Usage
-from models.usage import book
+from models.contract import book
 from tests.unit.models.flaky import Clock
 
 USED = Usage(tokens_in=10, tokens_out=5, calls=1)
@@ -29,7 +29,7 @@ def failing(*moods: Exception):
 
 async def test_what_failed_is_in_the_books_of_the_next_attempt():
     clock, (node, seen) = Clock(), failing(Unavailable("down"), Unavailable("down"))
-    update = await patient(node, pause=clock.pause)({"spent": Spent(tokens_in=100)})
+    update = await retried(node, pause=clock.pause)({"spent": Spent(tokens_in=100)})
     assert [(each.tokens_in, each.model_calls) for each in seen] == [(100, 0), (110, 1), (120, 2)]
     assert update["spent"] == Spent(tokens_in=130, tokens_out=15, model_calls=3)
     assert len(clock.waits) == 2
@@ -37,7 +37,7 @@ async def test_what_failed_is_in_the_books_of_the_next_attempt():
 
 async def test_it_waits_as_long_as_it_is_asked_to():
     clock, (node, _) = Clock(), failing(RateLimited("slow", retry_after=21))
-    await patient(node, pause=clock.pause)({"spent": Spent()})
+    await retried(node, pause=clock.pause)({"spent": Spent()})
     assert clock.waits == [21]
 
 
@@ -45,14 +45,14 @@ async def test_it_waits_as_long_as_it_is_asked_to():
 async def test_what_does_not_pass_soon_ends_it_at_once(error):
     clock, (node, seen) = Clock(), failing(error)
     with pytest.raises(type(error)):
-        await patient(node, pause=clock.pause)({"spent": Spent()})
+        await retried(node, pause=clock.pause)({"spent": Spent()})
     assert (len(seen), clock.waits) == (1, [])
 
 
 async def test_it_ends():
     clock, (node, seen) = Clock(), failing(*[Unavailable("down")] * 9)
     with pytest.raises(Unavailable):
-        await patient(node, pause=clock.pause)({"spent": Spent()})
+        await retried(node, pause=clock.pause)({"spent": Spent()})
     assert len(seen) == ATTEMPTS
 
 

@@ -4,18 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import (
-    Action,
-    CodeChange,
-    Ending,
-    Evidence,
-    Finding,
-    Pending,
-    Plan,
-    Risk,
-    Step,
-    Verdict,
-)
+from domain import Action, CodeChange, Ending, Plan, Risk, Step, Verdict
+from domain.evidence import Evidence, Finding
+from domain.progress import Pending
 from graphs import routes
 
 PLAN = Plan(goal="g", steps=(Step(id="a", title="a"), Step(id="b", title="b", needs=("a",))))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from domain import Plan, Step
 from models import Message, ModelSettings, Question, Reply, Usage
-from models.usage import book
+from models.contract import book
 
 PLAN = Plan(goal="g", steps=(Step(id="1", title="t"),))
 ASK = (Message(role="user", content="Please."),)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import ContextTooLong, SignoffError
-from models.clients.chat import relax
 from models.clients.contract import Dialect
+from models.clients.dialect import relax
 from models.errors import refusal, retry_after, served_length, unreachable
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)

@@ -2,10 +2,11 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.partial_json import PartialChange
+from models.partial_json import PartialChange, begins_json
 
 CHANGE = {
     "files_to_update": [{"path": "a.py", "search": "never shown", "replace": 'print("hé\n")\n'}],
@@ -55,3 +56,24 @@ def test_nothing_breaks_it(pieces):
     reading = PartialChange()
     for piece in pieces:
         assert all(said.encode() is not None for _, said in reading.read(piece)), "half a character is none"
+
+
+@pytest.mark.parametrize(
+    ("begun", "is_json"),
+    [
+        ("", None),
+        ('{"path"', True),
+        ('Here it is:\n```json\n{"', True),
+        ("Here it is:\n```", None),
+        ("```edit a.py\n{", False),
+        ("I think " * 50, False),
+    ],
+)
+def test_whether_an_answer_is_json_is_known_as_soon_as_it_can_be(begun, is_json):
+    assert begins_json(begun) is is_json
+
+
+@given(st.text(max_size=400), st.integers(0, 400))
+def test_what_is_known_stays_so(text, cut):
+    first = begins_json(text[:cut])
+    assert first is None or not first or begins_json(text)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from domain import Broken, Refused
 from models import Message
 from models.prompts import Prompt, load_all, pick
+from models.prompts_langfuse import prompt_of
 
 TEXT = "<!-- system -->\nYou plan. {{ expert }}\n<!-- user -->\n{% for line in lines %}\n- {{ line }}\n{% endfor %}\n"
 STAGING = f"---\nlabel: staging\ndescription: shorter\n---\n{TEXT}"
@@ -86,3 +88,19 @@ def test_a_prompt_cannot_run_code(trick):
     with pytest.raises(Broken) as caught:
         Prompt.parse(f"<!-- user -->\n{trick}", name="plan").render(lines=[])
     assert caught.value.stable_code == "prompt_value_missing"
+
+
+def test_a_prompt_of_langfuse_is_a_text_or_a_list_of_messages():
+    text = prompt_of("plan", "production", SimpleNamespace(version=3, prompt=TEXT))
+    assert (text.title, text.label) == ("plan@langfuse-3", "production")
+    chat = [SimpleNamespace(role="system", content="You plan."), SimpleNamespace(role="user", content="Go.")]
+    talk = prompt_of("plan", "staging", SimpleNamespace(version="4", prompt=chat))
+    assert [message.content for message in talk.render()] == ["You plan.", "Go."]
+    assert (talk.version, talk.label) == ("langfuse-4", "staging")
+
+
+@pytest.mark.parametrize("parts", [[], [SimpleNamespace(role="placeholder", content="x")]])
+def test_a_prompt_of_langfuse_without_words_is_refused(parts):
+    with pytest.raises(Refused) as caught:
+        prompt_of("plan", "production", SimpleNamespace(version=1, prompt=parts))
+    assert caught.value.stable_code == "prompt_invalid"

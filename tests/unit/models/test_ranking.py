@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Broken, Candidate, TestCase, TestReport
+from domain import Broken
+from domain.evidence import Candidate, TestCase, TestReport
 from models import best, compared, passes_everything, tied
 
 

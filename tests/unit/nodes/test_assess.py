@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from domain import Attempt, CodeChange, CommandRun, Proof, Task
+from domain import CodeChange, CommandRun, Task
+from domain.evidence import Proof
+from domain.progress import Attempt
 from nodes.assess import branch_name, commit_message
 from tests.worlds.house import FIX, OK
 from tests.worlds.stations import station, visit

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from approvals import Decision
-from domain import Refused
+from domain import CommandRun, Refused
+from domain.evidence import LeftOut, Proof
+from nodes.deliver import final_answer
+from sandbox import Delivered, Snapshot
 from tests.worlds.house import FIX, OK, git
 from tests.worlds.stations import station, visit
 
@@ -22,6 +26,19 @@ async def test_a_patch_needs_no_signature_and_says_what_proves_it(tmp_path: Path
         assert answer.startswith(OK["final_answer_markdown"])
         assert "**Proof:**" in answer
         assert update["messages"][0].content == answer
+
+
+@pytest.mark.parametrize("base_with", ["nothing", "tests"])
+def test_the_answer_says_what_the_proof_does_not_prove(base_with: str) -> None:
+    green = CommandRun(command="make check", ended="exit", code=0)
+    proof = Proof(command="make check", tree="t" * 40, run=green, base=green, base_with=base_with)
+    left_out = (LeftOut(path="out.log", how="new"), LeftOut(path=".cache", how="ignored"))
+    state: Any = {"proof": proof, "snapshot": Snapshot(tree="t" * 40, full="t" * 40, commit="c", left_out=left_out)}
+    answer = final_answer(state, Delivered(kind="branch", commit="c" * 40, ref="signoff/x"))
+    assert "**Nothing proves the change:**" in answer
+    assert "`git merge signoff/x`" in answer
+    assert "out.log (new)" in answer
+    assert ".cache" not in answer
 
 
 async def test_one_byte_more_and_the_signature_is_void(tmp_path: Path) -> None:

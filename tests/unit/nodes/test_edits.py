@@ -1,6 +1,7 @@
 """Edits of a coder against a tree: what applies is kept, the rest is explained, what cannot be seen stays as it is."""
 
-from domain import CodeChange, EditBlock, FileEdit, NewFile, Plan, Refused, Step
+from domain import CodeChange, FileEdit, NewFile, Plan, Refused, Step
+from domain.coder import EditBlock
 from domain.masking import not_shown
 from nodes.coder.edits import fitted, fitted_to_files
 from sandbox import Snapshot
@@ -53,9 +54,12 @@ async def test_edits_that_apply_are_kept_and_the_others_are_explained():
     )
     assert fit.problems == 1
     assert not fit.nothing
-    assert "a/src/b.py is taken for src/b.py." in fit.told
-    assert "Edit 2 (src/a.py) was not made: the searched text is not in the file. The nearest lines are:\n" in fit.told
-    assert "The other edits were made." in fit.told
+    assert "a/src/b.py is taken for src/b.py." in fit.explanation
+    assert (
+        "Edit 2 (src/a.py) was not made: the searched text is not in the file. The nearest lines are:\n"
+        in fit.explanation
+    )
+    assert "The other edits were made." in fit.explanation
 
 
 async def test_where_no_edit_applies_nothing_is_left():
@@ -64,7 +68,7 @@ async def test_where_no_edit_applies_nothing_is_left():
     )
     fit = await fitted_to_files(Trees(), STATE, change)
     assert fit.nothing
-    assert "The other edits" not in fit.told
+    assert "The other edits" not in fit.explanation
 
 
 async def test_an_edit_without_a_path_is_of_the_file_that_was_shown():

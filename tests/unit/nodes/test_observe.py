@@ -1,7 +1,16 @@
 """Observe: what happened becomes evidence, or the next message of a conversation; no model is asked."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from domain import CommandRun
+from domain.evidence import Evidence
+from domain.limits import LOOP, TURNS_SPENT
+from domain.progress import Attempt
+from nodes.observe import final_ending, stuck_evidence
+from sandbox import Snapshot
 from tests.worlds.stations import station, visit
 
 OPEN = "```open\nshop/prices.py\n```"
@@ -39,3 +48,35 @@ async def test_long_output_is_cut_and_says_so(tmp_path: Path) -> None:
 async def test_what_commands_leave_behind_is_named(tmp_path: Path) -> None:
     async with station(tmp_path, {"coder": [MAKES]}, "receive", "plan", "execute", coder_dialect="text") as (o, state):
         assert "made.txt (new)" in (await visit(o, state, "observe"))["transcript"][-1].content
+
+
+RED = CommandRun(command="make check", ended="exit", code=1)
+
+
+@pytest.mark.parametrize(("code", "status"), [("llm_unauthorized", 2), ("no_repair_found", 1), ("context_too_long", 2)])
+def test_a_refusal_that_no_attempt_can_change_ends_the_run(code: str, status: int) -> None:
+    attempt = Attempt(step="change", refused="No.", code=code, hint="Do this.")
+    ending = final_ending([attempt])
+    assert ending is not None
+    assert (ending.code, ending.message, ending.hint, ending.exit_status) == (code, "No.", "Do this.", status)
+
+
+def test_what_is_missing_may_be_in_a_submodule_that_was_not_fetched() -> None:
+    ending = final_ending([Attempt(step="s", refused="x is missing.", code="dependency_missing")], ["lib is empty"])
+    assert ending is not None
+    assert ending.message == "x is missing. Note that lib is empty"
+
+
+@pytest.mark.parametrize("attempts", [[], [Attempt(step="s")], [Attempt(step="s", refused="?", code="branch_exists")]])
+def test_anything_else_may_be_tried_again(attempts: list[Attempt]) -> None:
+    assert final_ending(attempts) is None
+
+
+@pytest.mark.parametrize(("verdict", "kind"), [(LOOP, "loop"), (TURNS_SPENT, "limit")])
+def test_a_coder_that_is_stuck_leaves_the_last_output_of_its_step(verdict: str, kind: str) -> None:
+    last = Evidence(step="change", attempt=1, runs=(RED,), failure="tests")
+    state: Any = {"evidence": (last,), "snapshot": Snapshot(tree="t", full="t", commit="c")}
+    evidence = stuck_evidence(state, Attempt(step="change", number=2), verdict)
+    assert [f.kind for f in evidence.findings] == [kind]
+    assert (evidence.runs, evidence.failure, evidence.tree) == ((RED,), "tests", "t")
+    assert stuck_evidence(state, Attempt(step="other", number=2), verdict).runs == ()

@@ -2,8 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from domain import Evidence, Finding, Plan, Step, Verdict
+import pytest
+
+from domain import Plan, Step, Verdict
+from domain.evidence import Evidence, Finding
+from nodes.replan import reason_to_stop
 from tests.worlds.stations import station, visit
 
 PLAN = Plan(goal="Another way", steps=(Step(id="other", title="Another way"),))
@@ -40,3 +45,19 @@ async def test_three_rounds_are_enough(tmp_path: Path) -> None:
     async with station(tmp_path, {"coder": [], "planner": [PLAN]}, "receive", "plan") as (opened, state):
         state |= {"evidence": (STUCK,), "round": 3}
         assert (await visit(opened, state, "replan"))["ending"].code == "gave_up"
+
+
+@pytest.mark.parametrize(
+    ("more", "feedback", "can_plan", "code"),
+    [
+        ({}, "", True, None),
+        ({}, "", False, "gave_up"),
+        ({"seen": ("p",)}, "", True, "same_finding_twice"),
+        ({"seen": ("p",)}, "Say why", True, None),
+        ({"round": 3}, "Say why", True, "gave_up"),
+    ],
+)
+def test_a_run_is_planned_anew_as_long_as_that_may_help(more: Any, feedback: str, can_plan: bool, code: str) -> None:
+    state: Any = {"round": 0, "evidence": (STUCK,), **more}
+    ending = reason_to_stop(state, ("p",), feedback, can_plan=can_plan)
+    assert (None if ending is None else ending.code) == code

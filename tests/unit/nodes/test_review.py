@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
+from domain import CommandRun, Review
+from domain.change import Issue
+from domain.evidence import Finding, LeftOut, Output, Proof
+from nodes.review import changed_files, failed_proof, review_by_evidence, reviewer_findings, unproved
 from tests.worlds.house import BUGGY, FIX, OK
 from tests.worlds.stations import station, visit
 
@@ -48,3 +54,64 @@ async def test_nothing_to_do_is_said(tmp_path: Path) -> None:
         update = await visit(opened, state, "review")
         assert update["ending"].code == "nothing_to_do"
         assert update["findings"] == ()
+
+
+def proof(code: int, output: str = "", **more: object) -> Proof:
+    run = CommandRun(command="make check", ended="exit", code=code, stdout=Output(head=output.encode()))
+    return Proof(command="make check", tree="t", run=run, **more)
+
+
+def test_a_red_proof_names_first_what_its_output_speaks_of() -> None:
+    left_out = (LeftOut(path="other.bin", how="new"), LeftOut(path="pkg/made.txt", how="new"))
+    (finding,) = failed_proof(proof(1, "no such file: made"), left_out, ("submodule x is empty",))
+    assert finding.blocking
+    assert finding.message.startswith("submodule x is empty\non a clean checkout 'make check' ended with exit code 1")
+    assert finding.message.index("pkg/made.txt") < finding.message.index("other.bin")
+    assert failed_proof(proof(0), left_out, ()) == ()
+
+
+def test_green_with_and_without_the_change_proves_nothing_and_blocks_nothing() -> None:
+    green = CommandRun(command="make check", ended="exit", code=0)
+    (finding,) = unproved(proof(0, base=green, base_with="tests"), ["a.py"])
+    assert (finding.kind, finding.blocking) == ("unproved", False)
+    assert "the change's tests pass without the change" in finding.message
+    red = CommandRun(command="make check", ended="exit", code=1)
+    assert unproved(proof(0, base=red, base_with="nothing"), ["a.py"]) == ()
+    assert unproved(proof(0, base=green, base_with="nothing"), []) == ()
+
+
+def review(status: str, *issues: Issue) -> Review:
+    return Review(expert="e", status=status, issues=issues)
+
+
+@pytest.mark.parametrize(
+    ("written", "messages"),
+    [
+        (review("ok", Issue(path="a.py", message="Fine", severity="major")), []),
+        (review("changes_requested"), ["changes requested without a reason"]),
+        (
+            review(
+                "changes_requested",
+                Issue(path="a.py", message="Say why", severity="major"),
+                Issue(path="a.py", message="Nice", severity="info"),
+            ),
+            ["Say why"],
+        ),
+    ],
+)
+def test_what_a_reviewer_asks_for_are_findings(written: Review, messages: list[str]) -> None:
+    assert [f.message for f in reviewer_findings(written)] == messages
+
+
+DIFF = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1,2 @@\n-x\n+y\n+z\n"
+
+
+def test_without_a_reviewer_the_evidence_decides() -> None:
+    assert changed_files(DIFF) == "* `a.py`: +2 -1"
+    assert changed_files("no diff at all @@ -1 +1 @@") == ""
+    fine = review_by_evidence("e", (Finding(kind="limit", message="m", blocking=False),), DIFF, "no money")
+    assert fine.status == "ok"
+    assert fine.final_answer_markdown == "* `a.py`: +2 -1\n\nNo reviewer read it: no money"
+    red = review_by_evidence("e", (Finding(kind="tests_failed", message="m"),), DIFF)
+    assert red.status == "changes_requested"
+    assert "the acceptance command decides" in red.final_answer_markdown

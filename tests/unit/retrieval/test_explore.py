@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from domain import Refused
 from retrieval.explore import Explorer
+from retrieval.explore.explorer import files_at
 
 LONG = "".join(f"def f{number}(x):\n    return x + {number}\n\n" for number in range(200))
 FILES = {
@@ -50,6 +51,22 @@ async def refusal(asked):
     with pytest.raises(Refused) as refused:
         await asked
     return refused.value
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("", ["a.py", "src/a.py", "src/b.ts", "src/in/c.py", "srcs/d.py"]),
+        ("src", ["src/a.py", "src/b.ts", "src/in/c.py"]),
+        ("src/**", ["src/a.py", "src/b.ts", "src/in/c.py"]),
+        ("src/in/c.py", ["src/in/c.py"]),
+        ("*.ts", ["src/b.ts"]),
+        ("**/c.py", ["src/in/c.py"]),
+        ("nowhere", []),
+    ],
+)
+def test_a_search_is_narrowed_by_a_file_a_folder_or_a_glob(where, found):
+    assert list(files_at(["a.py", "src/a.py", "src/b.ts", "src/in/c.py", "srcs/d.py"], where)) == found
 
 
 async def test_lines_have_their_numbers(explorer):

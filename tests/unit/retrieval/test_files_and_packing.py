@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from retrieval.chunks import Chunk
 from retrieval.file_filter import MAX_BYTES, extension, is_text, select_files
-from retrieval.packing import OVERHEAD, Excerpt, fit, join, tokens
+from retrieval.packing import OVERHEAD, Excerpt, excerpt_around, fit, join, tokens
 
 PATH = st.from_regex(r"([a-z]{1,6}/){0,2}[a-z]{1,6}\.(py|md|png|lock)", fullmatch=True)
 CHUNK = st.builds(
@@ -72,6 +72,17 @@ def test_a_cut_keeps_the_telling_line_in_view() -> None:
     (piece,) = fit([(long, 1.0, "why")], budget_tokens=500, near={"a.py": [90]})
     assert piece.first < 90 < piece.last
     assert piece.last - piece.first < 40
+
+
+@given(CHUNK, st.integers(0, 200), st.data())
+def test_an_excerpt_holds_its_line_and_no_more_than_there_is_room_for(c: Chunk, room: int, data: st.DataObject) -> None:
+    line = data.draw(st.integers(c.start_line, c.end_line))
+    excerpt, cost = excerpt_around(c, room, line, 1.0, "why")
+    alone = tokens(c.text.split("\n")[line - c.start_line])
+    assert (excerpt is None) == (alone > room)
+    if excerpt is not None:
+        assert c.start_line <= excerpt.first <= line <= excerpt.last <= c.end_line
+        assert alone <= cost <= room
 
 
 @given(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.mentions import mentions
-from retrieval.trace import Place, named, places, resolve
+from retrieval.trace import SourceLocation, locations, named, resolve
 
 PYTHON = """Traceback (most recent call last):
   File "/work/repo/src/shop/cart.py", line 41, in total
@@ -36,25 +36,25 @@ error[E0308]: mismatched types
         (
             PYTHON,
             [
-                Place("src/shop/cart.py", 41),
-                Place("usr/lib/python3.12/statistics.py", 7),
-                Place("tests/test_cart.py", 12),
+                SourceLocation("src/shop/cart.py", 41),
+                SourceLocation("usr/lib/python3.12/statistics.py", 7),
+                SourceLocation("tests/test_cart.py", 12),
             ],
         ),
-        (NODE, [Place("lib/cart.js", 3), Place("test/cart.test.mjs", 9)]),
-        (GO, [Place("sum_test.go", 12), Place("pkg/sum.go", 7)]),
-        (RUST, [Place("src/lib.rs", 21), Place("src/parse.rs", 4)]),
-        ("src\\app.ts(10,5): error TS2322", [Place("src/app.ts", 10)]),
-        ("./a/b.c:3:1: warning", [Place("a/b.c", 3)]),
+        (NODE, [SourceLocation("lib/cart.js", 3), SourceLocation("test/cart.test.mjs", 9)]),
+        (GO, [SourceLocation("sum_test.go", 12), SourceLocation("pkg/sum.go", 7)]),
+        (RUST, [SourceLocation("src/lib.rs", 21), SourceLocation("src/parse.rs", 4)]),
+        ("src\\app.ts(10,5): error TS2322", [SourceLocation("src/app.ts", 10)]),
+        ("./a/b.c:3:1: warning", [SourceLocation("a/b.c", 3)]),
         ("at 12:30:01, ratio 1.5:2, version 3.11", []),
     ],
 )
-def test_places_are_read_from_every_kind_of_output(output: str, found: list[Place]) -> None:
-    assert list(places(output)) == found
+def test_locations_are_read_from_every_kind_of_output(output: str, found: list[SourceLocation]) -> None:
+    assert list(locations(output)) == found
 
 
 def test_the_last_mention_counts() -> None:
-    assert places("a.py:1: x\nb.py:2: x\na.py:1: y") == (Place("b.py", 2), Place("a.py", 1))
+    assert locations("a.py:1: x\nb.py:2: x\na.py:1: y") == (SourceLocation("b.py", 2), SourceLocation("a.py", 1))
 
 
 def test_names_of_files_are_found_in_prose() -> None:
@@ -82,7 +82,7 @@ def test_a_path_means_the_file_that_it_ends_like(path: str, file: str | None) ->
 
 @given(st.text())
 def test_no_output_breaks_the_reading(output: str) -> None:
-    assert all(place.line > 0 and place.path for place in places(output))
+    assert all(location.line > 0 and location.path for location in locations(output))
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,3}(/[a-z]{1,3}){0,2}\.py", fullmatch=True), unique=True, min_size=1), st.data())

@@ -10,13 +10,16 @@ from risk.bash.quoting import COMMA, HOLE, brace_options
 from risk.bash.script import Invocation, Redirect, Source
 from risk.bash.words import Word
 from risk.executed import braces_expanded, path_expression
-from risk.paths import PathRater
+from risk.grammar import ProgramGrammar, read_options
+from risk.paths import PathRater, deletion_signs, write_signs
 from risk.programs.argument_kinds import KINDS
+from risk.programs.arguments import Part
+from risk.programs.awk import program_signs
 from risk.programs.embedded_code import python_signs, suspicious_names
-from risk.programs.find_fd import found_paths, lets_others_through
+from risk.programs.find_fd import found_paths, lets_others_through, valued_test
 from risk.programs.invocations import Effort, InvocationRater
-from risk.programs.launchers import startable
-from risk.programs.sed import end_of_halves
+from risk.programs.launchers import module_signs, startable
+from risk.programs.sed import end_of_halves, substitution
 from risk.programs.written_scripts import script_language
 from risk.rules import Effect, PatternRule, checked_rule, default_rules
 from risk.shell import ShellRater, cd_goal, redirect_signs
@@ -231,3 +234,81 @@ def test_a_redirection_is_rated_by_its_operator_and_its_file() -> None:
     assert effects(">", "out.txt") == {"write"}
     assert "network" in effects(">", "/dev/tcp/h/1")
     assert effects("<", "out.txt") == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "effects"), [("src/a", set()), ("/etc/x", {"outside"}), ("../x", {"outside"}), (f"a{HOLE}", {"computed"})]
+)
+def test_where_a_write_goes(path: str, effects: set[str]) -> None:
+    assert {sign.effect for sign in write_signs(path, path)} == effects
+
+
+@pytest.mark.parametrize(
+    ("path", "effects"),
+    [("src/a", set()), (".", {"destroy"}), ("/etc/x", {"destroy"}), (HOLE, {"destroy"}), (f"a{HOLE}", {"computed"})],
+)
+def test_what_a_deletion_takes(path: str, effects: set[str]) -> None:
+    assert {sign.effect for sign in deletion_signs(Word(path), path, path)} == effects
+
+
+@pytest.mark.parametrize(
+    ("program", "effects"),
+    [
+        ("{ print $1 }", set()),
+        ("/a|b/ { print }", set()),
+        ('BEGIN { system("rm -rf src/") }', {"hidden", "write"}),
+        ('{ print > "out" }', {"write"}),
+        ("{ getline x }", {"computed"}),
+        ("{ print ENVIRON[1] }", {"dump"}),
+    ],
+)
+def test_what_a_program_of_awk_does(program: str, effects: set[str]) -> None:
+    assert {sign.effect for sign in program_signs(RATER, program)} == effects
+
+
+@pytest.mark.parametrize(
+    ("rest", "end", "effects"),
+    [
+        ("/a/b/", 5, set()),
+        ("/a/b/gp; p", 7, set()),
+        ("/a/b/e", 0, {"hidden"}),
+        ("/a/b", 0, {"unknown"}),
+        ("/a/b/w out", 10, {"write"}),
+        ("/a/b/?", 0, {"unknown"}),
+    ],
+)
+def test_what_a_substitution_of_sed_does(rest: str, end: int, effects: set[str]) -> None:
+    at, signs = substitution(RATER, rest)
+    assert (at, {sign.effect for sign in signs}) == (end, effects)
+
+
+@pytest.mark.parametrize(
+    ("test", "value", "effects"),
+    [
+        ("-fprint", "out", {"write"}),
+        ("-name", "*.py", set()),
+        ("-name", "id_rsa", {"look"}),
+        ("-perm", "-4000", {"look"}),
+        ("-perm", "0644", set()),
+    ],
+)
+def test_what_the_value_of_a_test_of_find_means(test: str, value: str, effects: set[str]) -> None:
+    assert {sign.effect for sign in valued_test(RATER, test, Word(value), call("find"))} == effects
+
+
+def test_a_module_of_python_is_the_program_of_its_name() -> None:
+    def effects(name: str) -> set[str]:
+        part = Part("module", Word(name), words("x"), ProgramGrammar())
+        return {sign.effect for sign in module_signs(RATER, part, call("python"))}
+
+    assert "unknown" in effects("no_such_module")
+    assert "unknown" not in effects("pytest")
+    assert "network" in effects("http.server") | effects("pip")
+
+
+def test_options_are_read_from_a_line() -> None:
+    options, lenient = read_options("-a -o=write --color=?text --force:destroy *", 3)
+    assert (options["-o"].value, options["--color"].inline, options["--force"].effect) == ("write", True, "destroy")
+    assert lenient
+    with pytest.raises(Refused, match="line 3"):
+        read_options("-o=nonsense", 3)

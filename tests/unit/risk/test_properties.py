@@ -1,14 +1,18 @@
 """What holds for every command, not only for those that somebody thought of."""
 
 import shlex
+import time
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.risk import dangerous, harmless
 from domain import TIERS, Reason, Risk
 from risk import RiskEngine
+from risk.programs.invocations import Effort
+from risk.shell import ShellRater
 
 ENGINE = RiskEngine()
 
@@ -127,3 +131,31 @@ def test_no_diff_raises(text):
     for diff in (text, f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+{text}\n"):
         assert ENGINE.delivery(diff, kind="branch").tier in {"high", "critical"}
         ENGINE.secrets(diff)
+
+
+UNENDED = ("<>", "a=(", "|| ", "(a)", "$[")
+
+
+@pytest.mark.parametrize("unit", UNENDED)
+def test_scripts_that_are_too_long_together_are_critical(unit: str) -> None:
+    """The parser's time grows with the square where a script has no end: only so many squares are spent."""
+    inner = unit * (3_000 // len(unit))
+    small = ENGINE.command(f"sh -c '{inner}'")
+    assert "content.endless" not in {reason.rule for reason in small.reasons}
+    effort = Effort(squares=8 * 3_000**2)
+    ways = f"for x in {' '.join('abcdefghijklmnop')}; do sh -c '{inner}' $x; done"
+    rules = [sign.rule for sign in ShellRater(rules=ENGINE.rules, effort=effort).signs(ways)]
+    assert "content.endless" in rules
+    assert rules.count("shell.unparsed") <= 8
+
+
+@pytest.mark.slow
+def test_scripts_that_never_end_cost_little_more_within_others() -> None:
+    inner = "<>" * 9_900
+    spent: list[float] = []
+    for command in (inner, f"for x in a b c d e f g h i j k l; do sh -c '{inner}' $x; done"):
+        before = time.process_time()
+        tier = ENGINE.command(command).tier
+        spent.append(time.process_time() - before)
+        assert tier in {"high", "critical"}
+    assert spent[1] < 3 * spent[0]

@@ -127,3 +127,12 @@ def test_a_bad_policy_is_refused_with_its_line(text):
     with pytest.raises(Refused) as caught:
         read_policy(f"version: 1\n{text}\n")
     assert "line" in caught.value.message
+
+
+@pytest.mark.parametrize("path", ["infra/x.tf", "./infra/x.tf", "infra//x.tf", "infra/./x.tf"])
+def test_a_denied_path_is_denied_however_it_is_written(path: str) -> None:
+    text = "version: 1\ntighten:\n  - path: infra/x.tf\n    deny: true\n    because: never\n"
+    engine = RiskEngine(policy=read_policy(text))
+    change = CodeChange(files_to_create=(NewFile(path=path, content=""),))
+    assert denials(engine.change(change))
+    assert denials(engine.change(CodeChange(cmd_outputs=(path,))))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import LeftOut, Refused
+from domain import Refused
+from domain.evidence import LeftOut
 from sandbox.git import EXECUTABLE, FILE, FOLDER, SUBMODULE, TreeEntry, create, write_object
 from sandbox.workspace.deliverable import left_out
 from sandbox.workspace.tree_edits import (

@@ -99,6 +99,7 @@ def filled(table: Table, number: int, values: dict[str, Any]) -> dict[str, Any]:
         "BigInteger": number,
         "Boolean": False,
         "DateTime": NOW,
+        "UtcDateTime": NOW,
         "Float": float(number),
         "Instant": NOW,
         "Integer": number,

@@ -1,7 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from domain import CommandRun, Proof, Review, Spent, TestReport, Verdict, Vote
+from domain import CommandRun, Review, Spent, Verdict
+from domain.decision import Vote
+from domain.evidence import Proof, TestReport
 from telemetry import scores_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""For processes that tests start themselves: they read a candidate where everybody reads files."""
+"""Candidates on disk, for programs that tests start themselves: those read files where every program does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a whole file says, and what the failing tests name."""
+"""Ingredients of a whole file (names, attributes, strings, exception types), and those that failing tests name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ast
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .donors import Donors
 from .history import Template
-from .kin import Kin
 from .source import FUNCTIONS, Code
 
 
 @dataclass(frozen=True)
 class Hints:
-    """Ingredients from the failing tests themselves."""
+    """Ingredients from the failing tests themselves: what a test expects mostly is in its own text."""
 
     strings: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
@@ -39,47 +39,46 @@ class Facts:
     keywords: dict[str, set[str]] = field(default_factory=dict)
     calls: list[tuple[str, set[str]]] = field(default_factory=list)
     """Calls that are statements of their own, with the names they read."""
-    kin: Kin = field(default_factory=lambda: Kin(Code("", "")))
+    donors: Donors = field(default_factory=lambda: Donors(Code("", "")))
 
 
 def facts(code: Code) -> Facts:
     """Read a file once for names, attributes, strings and exception types."""
-    found = Facts(kin=Kin(code))
-    for node in code.tree.body:
-        found.globals += _defined(node)
+    result = Facts(donors=Donors(code))
     for node in ast.walk(code.tree):
-        _note(code, found, node)
-    found.globals = list(dict.fromkeys(found.globals))
-    found.strings = list(dict.fromkeys(found.strings))
-    return found
+        _note(code, result, node)
+    result.globals = list(dict.fromkeys(name for node in code.tree.body for name in bindings(node)))
+    result.strings = list(dict.fromkeys(result.strings))
+    return result
 
 
-def _note(code: Code, found: Facts, node: ast.AST) -> None:
+def _note(code: Code, table: Facts, node: ast.AST) -> None:
     if isinstance(node, ast.Attribute):
-        found.attributes.setdefault(code.of(node.value), Counter())[node.attr] += 1
-        found.every_attribute[node.attr] += 1
+        table.attributes.setdefault(code.of(node.value), Counter())[node.attr] += 1
+        table.every_attribute[node.attr] += 1
     elif isinstance(node, FUNCTIONS):
-        found.functions[node.name] = len(node.args.args)
+        table.functions[node.name] = len(node.args.args)
         parent = code.parents.get(node)
         if isinstance(parent, ast.ClassDef):
-            found.methods.setdefault(parent.name, []).append(node.name)
+            table.methods.setdefault(parent.name, []).append(node.name)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:  # noqa: PLR2004
-        if not isinstance(code.parents.get(node), ast.Expr):
-            found.strings.append(node.value)
+        if not isinstance(code.parents.get(node), ast.Expr):  # no docstring
+            table.strings.append(node.value)
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.lineno == node.end_lineno:
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        found.calls.append((code.of(node), names))
+        table.calls.append((code.of(node), names))
     elif isinstance(node, ast.Raise) and node.exc is not None:
         name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        found.raises.append(code.of(name))
+        table.raises.append(code.of(name))
     elif isinstance(node, ast.ExceptHandler) and node.type is not None:
-        found.excepts.append(code.of(node.type))
+        table.excepts.append(code.of(node.type))
     elif isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
         name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-        found.keywords.setdefault(name, set()).update(k.arg for k in node.keywords if k.arg)
+        table.keywords.setdefault(name, set()).update(k.arg for k in node.keywords if k.arg)
 
 
-def _defined(node: ast.stmt) -> list[str]:
+def bindings(node: ast.stmt) -> list[str]:
+    """Names that a statement of the module binds; ``__all__`` is for importers, no edit reads it."""
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         return [node.name]
     if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -90,12 +89,14 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def number(node: ast.AST) -> bool:
+    """Whether a node is a number as it is written; ``True`` is none."""
     if isinstance(node, ast.UnaryOp):
         return number(node.operand)
     return isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
 
 
 def call_name(node: ast.AST) -> str:
+    """The last name of what is called: ``f`` for ``f()`` and ``x.f()``; empty for anything else."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name):
             return node.func.id

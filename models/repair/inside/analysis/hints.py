@@ -1,4 +1,4 @@
-"""Ingredients that the failing tests themselves name: strings, numbers, error types."""
+"""Ingredients from failing tests: the strings, numbers and exception types that they name."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ def hints(
     names = {name for message in messages for name in _QUOTED.findall(message)}
     trees: dict[str, ast.AST] = {}
     for name, path in tests:
-        found = _NAME.search(name.partition("[")[0])
+        function = _NAME.search(name.partition("[")[0])
         try:
             tree = trees.setdefault(path, ast.parse(read(path)))
         except (OSError, SyntaxError, ValueError):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, FUNCTIONS) and found and node.name == found[1]:
-                _collect(node, strings, numbers, raises)
+            if isinstance(node, FUNCTIONS) and function and node.name == function[1]:
+                texts, digits, errors = literals(node)
+                strings, numbers, raises = strings + texts, numbers + digits, raises + errors
                 names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
                 names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    # What the test's variables held when it failed comes last: much of it is no expectation.
     strings += [value for value in values if isinstance(value, str)]
     numbers += [repr(value) for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     return Hints(
@@ -50,10 +52,15 @@ def hints(
     )
 
 
-def _collect(test: ast.AST, strings: list[str], numbers: list[str], raises: list[str]) -> None:
+def literals(test: ast.AST) -> tuple[list[str], list[str], list[str]]:
+    """The strings, numbers and expected exception types of a test, in the order of its tree."""
+    strings: list[str] = []
+    numbers: list[str] = []
+    raises: list[str] = []
     for node in ast.walk(test):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             strings.append(node.value)
+            # The words of a message, too: a program mostly builds it from parts.
             strings += re.findall(r"[\w-]{3,}", node.value)[:5]
         elif (
             isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
@@ -65,3 +72,4 @@ def _collect(test: ast.AST, strings: list[str], numbers: list[str], raises: list
             and node.func.attr in ("raises", "assertRaises", "assertRaisesRegex")
         ):
             raises += [ast.unparse(arg) for arg in node.args[:1] if isinstance(arg, (ast.Name, ast.Attribute))]
+    return strings, numbers, raises

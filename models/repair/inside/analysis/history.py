@@ -1,6 +1,7 @@
-"""Statement templates from the repository's own history: the guards and steps that its people write when they mend.
+"""Template mining: statements of the repository's own history, the guards and steps that its people write in repairs.
 
-Pure. A template is one statement of a changed line; names that are not known where it is tried become names that are.
+Pure. Fix templates as in PAR (Kim et al., 2013), but of this repository: a template is one statement of a changed line.
+Names that are not known where it is tried become names that are.
 """
 
 from __future__ import annotations
@@ -38,33 +39,36 @@ class Template(NamedTuple):
 
 def mined(hunks: Iterable[Mapping[str, Any]]) -> tuple[Template, ...]:
     """The statements of changed lines, of the newest change first, each once."""
-    found: dict[str, Template] = {}
+    templates: dict[str, Template] = {}
     for hunk in hunks:
         before, after = str(hunk["before"]).splitlines(), str(hunk["after"]).splitlines()
+        # Both sides: what was taken away by mistake is as good a template as what was added in a repair.
         for lines, others in ((after, frozenset(before)), (before, frozenset(after))):
-            for template in _statements(lines, others):
-                found.setdefault(template.text, template)
-        if len(found) >= _MOST:
+            for template in changed_statements(lines, others):
+                templates.setdefault(template.text, template)
+        if len(templates) >= _MOST:
             break
-    return tuple(found.values())[:_MOST]
+    return tuple(templates.values())[:_MOST]
 
 
-def _statements(lines: Sequence[str], others: AbstractSet[str]) -> Iterator[Template]:
+def changed_statements(lines: Sequence[str], others: AbstractSet[str]) -> Iterator[Template]:
     """The statements that begin on lines which the other side does not have. A hunk is seldom whole Python."""
     start = 0
     while start < len(lines):
+        # The longest stretch of lines first: a guard is one statement, its head alone would be none.
         ends = range(min(len(lines), start + _LINES), start, -1) if lines[start] not in others else ()
         start += 1
         for end in ends:
             text = dedent("\n".join(lines[start - 1 : end])).strip("\n")
-            node = _one(text)
+            node = template_statement(text)
             if node is not None:
-                yield Template(text, _names(node), isinstance(node, ast.If))
+                names = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+                yield Template(text, names - _BUILTINS, isinstance(node, ast.If))
                 start = end  # what stands in a guard is no statement for anywhere
                 break
 
 
-def _one(text: str) -> ast.stmt | None:
+def template_statement(text: str) -> ast.stmt | None:
     """The only statement of a text, where it is one that is worth trying."""
     if len(text) > _LONGEST:
         return None
@@ -77,12 +81,9 @@ def _one(text: str) -> ast.stmt | None:
     node = body[0]
     if isinstance(node, ast.If):
         return node if len(node.body) == 1 and not node.orelse and isinstance(node.body[0], _SIMPLE) else None
-    said = isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom))
-    return node if isinstance(node, _SIMPLE) and not said else None
-
-
-def _names(node: ast.stmt) -> frozenset[str]:
-    return frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name)) - _BUILTINS
+    # A docstring or a bare name does nothing wherever it stands.
+    idle = isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom))
+    return node if isinstance(node, _SIMPLE) and not idle else None
 
 
 def tailored(template: Template, known: AbstractSet[str], here: Sequence[str]) -> Iterator[str]:
@@ -95,4 +96,4 @@ def tailored(template: Template, known: AbstractSet[str], here: Sequence[str]) -
         return
     for others in permutations([name for name in here if name not in template.names][:_HERE], len(strange)):
         become = dict(zip(strange, others))  # noqa: B905 - Python 3.9
-        yield _WORD.sub(lambda found, become=become: become.get(found[0], found[0]), template.text)
+        yield _WORD.sub(lambda match, become=become: become.get(match[0], match[0]), template.text)

@@ -1,4 +1,4 @@
-"""AST nodes as an edit needs them: their lines, their blocks as text, whether one is a condition."""
+"""Syntax tree queries of edits: the lines of a node, its block as text, whether it is a condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source texts that take the place of files on disk."""
+"""Import overrides and source encodings: texts that imports see in place of files, and the bytes they are on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project's own source files, and the drafts of changed ones."""
+"""Source files of the project that may hold the bug, and drafts: what differs between one and its changed text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def sources(root: Path, tests: set[str]) -> list[str]:
 
     A folder that is passed over by its name (``examples``) is looked into where the tests lie in it themselves.
     """
-    found: list[str] = []
+    paths: list[str] = []
     within = {str(parent) for test in tests for parent in Path(test).parents}
     for folder, names, files in os.walk(root):
         names[:] = sorted(
@@ -63,10 +63,10 @@ def sources(root: Path, tests: set[str]) -> list[str]:
         for name in sorted(files):
             path = os.path.realpath(Path(folder) / name)
             if name.endswith(".py") and path not in tests and not _TEST.search(os.path.relpath(path, root)):
-                found.append(path)
-        if len(found) > _MAX_FILES:
+                paths.append(path)
+        if len(paths) > _MAX_FILES:
             break
-    return found
+    return paths
 
 
 class Files:

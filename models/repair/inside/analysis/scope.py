@@ -1,4 +1,4 @@
-"""What is in scope at a place: names, what they seem to hold, and ingredients for new expressions."""
+"""Scopes: the names that may be read in a function, what they seem to hold, and ingredients for new expressions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
+from .donors import Phrase, borrowed, builtin
 from .facts import Facts, Hints
-from .held import Held
-from .kin import Phrase, borrowed, builtin
+from .inference import InferredUses
 from .source import FUNCTIONS, Code, Function
 
 T = TypeVar("T")
@@ -21,13 +21,13 @@ _SHORT = 60
 class Scope:
     """One function (None: the module) with its names and ingredients."""
 
-    def __init__(self, code: Code, function: Function | None, told: Facts, hints: Hints) -> None:
-        self.code, self.function, self.facts, self.hints = code, function, told, hints
+    def __init__(self, code: Code, function: Function | None, facts: Facts, hints: Hints) -> None:
+        self.code, self.function, self.facts, self.hints = code, function, facts, hints
         self._nodes: list[ast.AST] = []
         self._once: dict[str, Any] = {}
         self.body: list[ast.stmt] = list(function.body if function else code.tree.body)
         self.params = _params(function) if function else []
-        self.locals = list(dict.fromkeys([*self.params, *self._assigned()]))
+        self.locals = list(dict.fromkeys([*self.params, *bound_names(self.nodes())]))
         names: list[str] = []
         if self.function is not None:
             for around in self.code.up(self.function):
@@ -38,14 +38,10 @@ class Scope:
                     ]
                     names.append(around.name)
         self.outer = names
-        held = Held(code, self.nodes(), told.functions)
-        self.ints, self.sequences, self.growing, self.callables = (
-            held.ints,
-            held.sequences,
-            held.growing,
-            held.callables,
-        )
-        self.conditions = self._conditions()
+        uses = InferredUses(code, self.nodes(), facts.functions)
+        self.ints, self.sequences, self.growing = uses.ints, uses.sequences, uses.growing
+        self.callables = uses.callables
+        self.conditions = conditions(code, self.nodes())
         texts = [
             self.code.of(node)
             for node in self.nodes()
@@ -55,10 +51,12 @@ class Scope:
         texts = [
             text for text in dict.fromkeys(texts) if "\n" not in text and len(text) <= _SHORT and (not builtin(text))
         ]
+        # The shorter an expression, the more places it fits; operators try only the first few.
         self.expressions = sorted(texts, key=len)
 
     def nodes(self) -> list[ast.AST]:
         """Every node of the function's body."""
+        # Computed once: dozens of operators ask for each node of the function.
         if not self._nodes:
             self._nodes = [node for statement in self.body for node in ast.walk(statement)]
         return self._nodes
@@ -99,15 +97,16 @@ class Scope:
             if isinstance(n, (ast.Import, ast.ImportFrom))
             for a in n.names
         ]
-        return frozenset([*self.names, *self.facts.globals, *self.facts.kin.bound, *bound])
+        return frozenset([*self.names, *self.facts.globals, *self.facts.donors.bound, *bound])
 
     @cached_property
-    def kept(self) -> frozenset[str]:
+    def statements(self) -> frozenset[str]:
         """The function's simple statements, as they stand."""
         return frozenset(self.code.of(n) for n in self.nodes() if isinstance(n, (ast.Expr, ast.Assign)))
 
     @property
     def self_name(self) -> str | None:
+        """The first parameter of a method, mostly ``self``."""
         parent = self.code.parents.get(self.function) if self.function else None
         return self.params[0] if self.params and isinstance(parent, ast.ClassDef) else None
 
@@ -117,25 +116,29 @@ class Scope:
         me = self.self_name
         return [f"{me}.{name}" for name, _ in self.facts.attributes.get(me, Counter()).most_common()] if me else []
 
-    def _assigned(self) -> Iterator[str]:
-        for node in self.nodes():
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                yield node.name
-            elif isinstance(node, ast.Lambda):
-                yield from (arg.arg for arg in node.args.args)
 
-    def _conditions(self) -> list[str]:
-        found: list[str] = []
-        for node in self.nodes():
-            if isinstance(node, (ast.If, ast.While, ast.IfExp)):
-                found.append(self.code.of(node.test))
-            elif isinstance(node, ast.BoolOp):
-                found += [self.code.of(part) for part in node.values]
-            elif isinstance(node, ast.Compare):
-                found.append(self.code.of(node))
-        return list(dict.fromkeys(text for text in found if "\n" not in text and len(text) < 80))  # noqa: PLR2004
+def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Names that statements of a function bind, in order and as often as they do."""
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Lambda):
+            yield from (arg.arg for arg in node.args.args)
+
+
+def conditions(code: Code, nodes: Iterable[ast.AST]) -> list[str]:
+    """What a function asks: its tests, their parts and its comparisons, each once, if it is short and on one line."""
+    texts: list[str] = []
+    for node in nodes:
+        if isinstance(node, (ast.If, ast.While, ast.IfExp)):
+            texts.append(code.of(node.test))
+        elif isinstance(node, ast.BoolOp):
+            texts += [code.of(part) for part in node.values]
+        elif isinstance(node, ast.Compare):
+            texts.append(code.of(node))
+    return list(dict.fromkeys(text for text in texts if "\n" not in text and len(text) < 80))  # noqa: PLR2004
 
 
 def _params(function: Function) -> list[str]:

@@ -1,4 +1,4 @@
-"""Default arguments of live functions: what only differs in them needs no new import."""
+"""Hot patching of default arguments: what differs in nothing else needs no new import."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import Any
 
 from .source import FUNCTIONS, Function
 
-Found = Callable[[Function], "list[FunctionType]"]
+LiveFunctions = Callable[[Function], "list[FunctionType]"]
 """The live functions that were made by a definition of the old text."""
 Change = tuple[FunctionType, Any, Any]
 """A function with its new ``__defaults__`` and ``__kwdefaults__``."""
 
 
-def redefaulted(old: str, new: str, found: Found) -> list[Change] | None:
+def redefaulted(old: str, new: str, live: LiveFunctions) -> list[Change] | None:
     """The functions whose defaults differ, when nothing else does; None when it does, or when they cannot be made."""
     try:
         before, after = ast.parse(old), ast.parse(new)
     except (SyntaxError, ValueError):
         return None
     pairs = list(zip(_functions(before), _functions(after)))  # noqa: B905 - Python 3.9
-    changed = [(one, other) for one, other in pairs if _said(one.args) != _said(other.args)]
+    changed = [(one, other) for one, other in pairs if _dumped(one.args) != _dumped(other.args)]
     changes: list[Change] = []
     for one, other in changed:
-        for function in found(one):
-            made = _made(other.args, function)
-            if made is None:
+        for function in live(one):
+            values = _evaluated(other.args, function)
+            if values is None:
                 return None
-            changes.append((function, *made))
+            changes.append((function, *values))
+        # With the same defaults the two texts must be equal, or something else was changed as well.
         other.args.defaults, other.args.kw_defaults = one.args.defaults, one.args.kw_defaults
     return changes if changes and ast.dump(before) == ast.dump(after) else None
 
@@ -38,11 +39,11 @@ def _functions(tree: ast.Module) -> Iterator[Function]:
     return (node for node in ast.walk(tree) if isinstance(node, FUNCTIONS))
 
 
-def _said(arguments: ast.arguments) -> list[str]:
+def _dumped(arguments: ast.arguments) -> list[str]:
     return [ast.dump(default) for default in (*arguments.defaults, *arguments.kw_defaults) if default is not None]
 
 
-def _made(arguments: ast.arguments, function: FunctionType) -> tuple[Any, Any] | None:
+def _evaluated(arguments: ast.arguments, function: FunctionType) -> tuple[Any, Any] | None:
     names = [argument.arg for argument in arguments.kwonlyargs]
     try:
         plain = tuple(_value(default, function) for default in arguments.defaults)

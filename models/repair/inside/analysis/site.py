@@ -1,4 +1,4 @@
-"""A place in the code where an edit may go, and how an edit is written down."""
+"""Edit sites: a node with the scope around it, and replacements of it that keep the precedence of operators."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def binding(node: ast.AST) -> int:
     return 13 if isinstance(node, ast.Await) else _ATOM
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=20_000)  # the same ingredients are tried at place after place, and each would be parsed again
 def binding_of(text: str) -> int:
     """``binding`` of an expression's text; a bare tuple binds weakest."""
     try:
@@ -71,10 +71,11 @@ def binding_of(text: str) -> int:
     return binding(node)
 
 
-def _needed(parent: ast.AST, node: ast.AST) -> int:
+def needed_binding(parent: ast.AST, node: ast.AST) -> int:
     """The weakest binding that may stand where ``node`` stands without parentheses."""
     if isinstance(parent, ast.BinOp):
-        return binding(parent) + (node is parent.right)
+        # The operand that the operator does not associate with; ``**`` alone groups from the right.
+        return binding(parent) + (node is (parent.left if isinstance(parent.op, ast.Pow) else parent.right))
     if isinstance(parent, ast.UnaryOp):
         return binding(parent)
     if isinstance(parent, ast.Compare):
@@ -117,11 +118,12 @@ class Site:
         """Put parentheses around ``text`` if it needs them here."""
         if self.parent is None or isinstance(self.parent, ast.stmt):
             return text
+        # The node's own parentheses are no part of it, and stay.
         around = self.code.text
         if around[self.start - 1 : self.start] == "(" and around[self.end : self.end + 1] == ")":
             return text
         bound = binding_of(text)
-        return f"({text})" if bound < _needed(self.parent, self.node) else text
+        return f"({text})" if bound < needed_binding(self.parent, self.node) else text
 
     def of(self, node: ast.AST) -> str:
         return self.code.of(node)

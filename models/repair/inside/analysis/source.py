@@ -1,4 +1,4 @@
-"""One source file: its text, tree, parents, and the way from tree positions to text offsets."""
+"""Source files: text, syntax tree and parents of one, and the way from positions in the tree to offsets in the text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Code:
     def __init__(self, path: str, text: str) -> None:
         self.path, self.text = path, text
         self.tree = ast.parse(text)
-        self._lines = _split(text)
+        self._lines = tokenizer_lines(text)
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
@@ -42,6 +42,7 @@ class Code:
     def offset(self, line: int, column: int) -> int:
         """Text offset of a tree position (line from 1, column in UTF-8 bytes)."""
         text = self._lines[line - 1]
+        # Nearly all lines are ASCII: to encode each would be most of the time that offsets take.
         if not text.isascii():
             column = len(text.encode()[:column].decode(errors="ignore"))
         return self._starts[line - 1] + column
@@ -53,7 +54,7 @@ class Code:
         first: Any = decorators[0] if decorators else node
         start = self.offset(first.lineno, first.col_offset)
         if decorators:
-            start = self.text.rindex("@", 0, start)
+            start = self.text.rindex("@", 0, start)  # the tree's position is that of the name behind it
         return start, self.offset(placed.end_lineno, placed.end_col_offset)
 
     def of(self, node: ast.AST) -> str:
@@ -76,8 +77,7 @@ class Code:
     def leaves(self, table: ast.AST) -> int:
         """How many constants and names stand in a display."""
         if table not in self._leaves:
-            found = [node for node in ast.walk(table) if isinstance(node, (ast.Constant, ast.Name))]
-            self._leaves[table] = len(found)
+            self._leaves[table] = sum(isinstance(node, (ast.Constant, ast.Name)) for node in ast.walk(table))
         return self._leaves[table]
 
     def up(self, node: ast.AST) -> Iterator[ast.AST]:
@@ -148,7 +148,7 @@ class Code:
         return "from __future__ import annotations" in self.text
 
 
-def _split(text: str) -> list[str]:
+def tokenizer_lines(text: str) -> list[str]:
     """Lines with their ends, as Python's tokenizer counts them (form feeds do not end a line)."""
     lines: list[str] = []
     start = 0

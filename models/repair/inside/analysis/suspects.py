@@ -42,6 +42,7 @@ def ochiai(failed: Sequence[Coverage], passed: Iterable[Coverage]) -> Weights:
             for line in lines if table else ():
                 if table and line in table:
                     table[line][1] += 1
+    # F is the same for every line and orders nothing; with it, a line that all failing tests run and no other is 1.
     total = len(failed) or 1
     return {
         path: {line: ef / sqrt(total * (ef + ep)) for line, (ef, ep) in table.items()} for path, table in hits.items()
@@ -96,40 +97,37 @@ def mentioned(weights: Weights, codes: dict[str, Code]) -> Mentions:
 
     A local variable that happens to be called like a constant elsewhere leads nowhere.
     """
-    found = Mentions()
+    mentions = Mentions()
     for path, table in weights.items():
         if path not in codes:
             continue
-        imported, anything = _imported(codes[path])
+        aliases = [a for n in ast.walk(codes[path].tree) if isinstance(n, ast.ImportFrom) for a in n.names]
+        imported = {alias.asname or alias.name: alias.name for alias in aliases}
+        anything = "*" in imported  # then every word may be a name of another module
         lines = codes[path].text.splitlines()
         for line, weight in table.items():
             text = lines[line - 1] if line <= len(lines) else ""
             read = set(_ATTRIBUTE.findall(text))
             for word in set(_WORD.findall(text)):
-                found.note(path, word, weight, abroad=anything or word in imported or word in read)
+                mentions.note(path, word, weight, abroad=anything or word in imported or word in read)
                 if imported.get(word, word) != word:
-                    found.note(path, imported[word], weight, abroad=True)
-    return found
-
-
-def _imported(code: Code) -> tuple[dict[str, str], bool]:
-    """Names that a file imports, each with what it is called there; whether it imports names unseen (``*``)."""
-    aliases = [a for n in ast.walk(code.tree) if isinstance(n, ast.ImportFrom) for a in n.names]
-    return {a.asname or a.name: a.name for a in aliases}, any(a.name == "*" for a in aliases)
+                    mentions.note(path, imported[word], weight, abroad=True)
+    return mentions
 
 
 def spread(code: Code, table: dict[int, float]) -> dict[int, float]:
     """Give every line of a statement (of a compound one: its head) the weight of its most suspicious line."""
-    found = dict(table)
+    weights = dict(table)
     for node in ast.walk(code.tree):
         if isinstance(node, ast.stmt):
+            # A tracer reports the line where a statement begins; the mistake may stand on any line of it.
             body = getattr(node, "body", None)
             last = body[0].lineno - 1 if isinstance(body, list) else node.end_lineno or node.lineno
             lines = range(node.lineno, max(last, node.lineno) + 1)
             weight = max((table.get(line, 0.0) for line in lines), default=0.0)
             if weight and len(lines) > 1:
-                found.update((line, max(weight, found.get(line, 0.0))) for line in lines)
-    return found
+                weights.update((line, max(weight, weights.get(line, 0.0))) for line in lines)
+    return weights
 
 
 def indirect(
@@ -139,23 +137,23 @@ def indirect(
 
     ``filled``: see ``filling``.
     """
-    found: dict[int, float] = {}
+    weights: dict[int, float] = {}
     for node in ast.walk(code.tree):
         if isinstance(node, FUNCTIONS):
             inner = [table.get(line, 0.0) for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)]
             weight = INDIRECT * max(inner, default=0.0)
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             for line in range(first, node.body[0].lineno):
-                found[line] = max(found.get(line, 0.0), weight)
+                weights[line] = max(weights.get(line, 0.0), weight)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and code.function(node) is None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
             weight = INDIRECT * max((words.get(name, 0.0) for name in names), default=0.0)
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                found[line] = max(found.get(line, 0.0), weight)
+                weights[line] = max(weights.get(line, 0.0), weight)
     for line, weight in filled.items():
-        found[line] = max(found.get(line, 0.0), weight)
-    return {line: weight for line, weight in found.items() if weight and line not in table}
+        weights[line] = max(weights.get(line, 0.0), weight)
+    return {line: weight for line, weight in weights.items() if weight and line not in table}
 
 
 def filling(code: Code, words: dict[str, float]) -> dict[int, float]:
@@ -163,20 +161,20 @@ def filling(code: Code, words: dict[str, float]) -> dict[int, float]:
 
     They and the functions they stand in mostly run at import, where no test is seen to run them.
     """
-    found: dict[int, float] = {}
-    tables = _tables(code) & words.keys()
+    weights: dict[int, float] = {}
+    tables = module_names(code) & words.keys()
     for node in ast.walk(code.tree) if tables else ():
-        if isinstance(node, (ast.Expr, ast.Assign)) and (name := _filled(node)) in tables:
+        if isinstance(node, (ast.Expr, ast.Assign)) and (name := filled_name(node)) in tables:
             function = code.function(node)
             for part in (node, *(function.body if function else ())):
                 weight = words[name or ""] * (_FILLING if part is node else _FILLING / 2)
                 for line in range(part.lineno, (part.end_lineno or part.lineno) + 1):
-                    found[line] = max(found.get(line, 0.0), weight)
-    return found
+                    weights[line] = max(weights.get(line, 0.0), weight)
+    return weights
 
 
-def _filled(node: ast.Expr | ast.Assign) -> str | None:
-    """The name of what a statement puts something into."""
+def filled_name(node: ast.Expr | ast.Assign) -> str | None:
+    """The name of what a statement puts something into, by a method (``xs.append(x)``) or under a key."""
     holder: ast.expr | None = None
     if isinstance(node, ast.Assign):
         holder = node.targets[0].value if isinstance(node.targets[0], ast.Subscript) else None
@@ -185,8 +183,8 @@ def _filled(node: ast.Expr | ast.Assign) -> str | None:
     return holder.id if isinstance(holder, ast.Name) else None
 
 
-def _tables(code: Code) -> set[str]:
-    """What the module itself holds or imports."""
+def module_names(code: Code) -> set[str]:
+    """Names that the module itself assigns or imports from another."""
     targets = [target for node in code.tree.body if isinstance(node, ast.Assign) for target in node.targets]
     targets += [node.target for node in code.tree.body if isinstance(node, ast.AnnAssign)]
     imported = [a.asname or a.name for node in code.tree.body if isinstance(node, ast.ImportFrom) for a in node.names]

@@ -1,4 +1,4 @@
-"""Length-prefixed JSON between the search and the hosts of the tests, over a Unix socket."""
+"""Wire protocol: length-prefixed JSON between the search and the hosts of the tests, over a Unix socket."""
 
 from __future__ import annotations
 

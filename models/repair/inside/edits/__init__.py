@@ -1,1 +1,1 @@
-"""Edit operators: what a place in a program may be changed to."""
+"""Mutation and insertion operators: what a place in a program may be changed to."""

@@ -1,4 +1,4 @@
-"""Edits of calls, subscripts, displays and comprehensions, and expressions put in place of others."""
+"""Mutation operators for calls: arguments exchanged, dropped and added, ``range``, keywords, the call taken away."""
 
 from __future__ import annotations
 
@@ -64,13 +64,14 @@ def missing(site: Site, node: ast.Call) -> Ideas:
     name = call_name(node)
     name = _SAME.get(name, name)
     count = len(node.args)
+    # A function of the table is tried with the number of arguments it mostly has when its last one was forgotten.
     if count > _LEAST.get(name, 1) or (name in _LEAST and count != _LEAST[name]):
         return
     used = {keyword.arg for keyword in node.keywords}
     parts = [site.of(arg) for arg in node.args] + [site.of(keyword) for keyword in node.keywords]
     for text, weight in _MISSING.get(name, ()):
-        word, given, _ = text.partition("=")
-        if (given and word not in used and not text.startswith("lambda")) or (not given and not used):
+        word, keyword_sign, _ = text.partition("=")
+        if (keyword_sign and word not in used and not text.startswith("lambda")) or (not keyword_sign and not used):
             yield site.idea("argument added", weight, f"{site.of(node.func)}({', '.join([*parts, text])})")
     if name in ("strip", "split", "get", "round"):
         for extra in [*(repr(text) for text in site.scope.hints.strings if len(text) == 1)][:4]:
@@ -87,19 +88,23 @@ def calls(site: Site) -> Ideas:
             weight = 0.9 if other == one + 1 else 0.5
             if site.of(args[one]) != site.of(args[other]):
                 yield exchange(site, "arguments exchanged", weight, args[one], args[other])
+    parts = [site.of(arg) for arg in (*args, *node.keywords)]
     for place, arg in enumerate(args):
-        text = site.of(arg)
+        text = parts[place]
         if not isinstance(arg, ast.Starred) and "\n" not in text:
             weight = 0.75 if len(args) == 1 else 0.45
+            # What a method returns is seldom a thing of the same kind as its argument.
             yield site.idea("call dropped", weight if isinstance(node.func, ast.Name) else weight * 0.6, text)
-        yield _drop(site, "argument dropped", 0.45 if len(args) > 1 or node.keywords else 0.2, place)
+        fewer = ", ".join([*parts[:place], *parts[place + 1 :]])
+        weight = 0.45 if len(args) > 1 or node.keywords else 0.2
+        yield site.idea("argument dropped", weight, f"{site.of(node.func)}({fewer})")
         if isinstance(arg, ast.Starred):
             yield site.at("star dropped", 0.6, arg, site.of(arg.value))
         elif isinstance(arg, ast.Name) and arg.id in site.scope.sequences:
             yield site.at("star added", 0.2, arg, f"*{text}")
-    yield from _range(site, node)
-    yield from _keywords(site, node)
-    yield from _added(site, node)
+    yield from ranges(site, node)
+    yield from keywords(site, node)
+    yield from more_arguments(site, node)
     yield from missing(site, node)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "get" and args:
         yield site.idea("get to subscript", 0.4, f"{site.of(node.func.value)}[{site.of(args[0])}]")
@@ -109,19 +114,14 @@ def calls(site: Site) -> Ideas:
 
 
 def exchange(site: Site, kind: str, weight: float, one: ast.AST, other: ast.AST) -> Idea:
+    """Two parts in each other's place; what stands between them, comments and line ends, stays."""
     (a, b), (c, d) = site.code.span(one), site.code.span(other)
     text = site.code.text
     return site.raw(kind, weight, (a, d), text[c:d] + text[b:c] + text[a:b])
 
 
-def _drop(site: Site, kind: str, weight: float, place: int) -> Idea:
-    node = cast(ast.Call, site.node)
-    parts = [site.of(arg) for arg in node.args] + [site.of(k) for k in node.keywords]
-    del parts[place]
-    return site.idea(kind, weight, f"{site.of(node.func)}({', '.join(parts)})")
-
-
-def _range(site: Site, node: ast.Call) -> Ideas:
+def ranges(site: Site, node: ast.Call) -> Ideas:
+    """Other bounds of a ``range``, or another step; nothing for another call."""
     if call_name(node) != "range":
         return
     args = [site.of(arg) for arg in node.args]
@@ -140,7 +140,8 @@ def _range(site: Site, node: ast.Call) -> Ideas:
         yield site.idea("range", 0.5, f"range({args[0]}, {args[1]})")
 
 
-def _keywords(site: Site, node: ast.Call) -> Ideas:
+def keywords(site: Site, node: ast.Call) -> Ideas:
+    """A keyword dropped, one that other calls of the file give added, or its value the variable of the same name."""
     parts = [site.of(arg) for arg in node.args] + [site.of(k) for k in node.keywords]
     first = len(node.args)
     for place, keyword in enumerate(node.keywords):
@@ -156,7 +157,7 @@ def _keywords(site: Site, node: ast.Call) -> Ideas:
             yield site.idea("argument added", 0.4, f"{site.of(node.func)}({', '.join([*parts, f'{word}={word}'])})")
 
 
-def _added(site: Site, node: ast.Call) -> Ideas:
+def more_arguments(site: Site, node: ast.Call) -> Ideas:
     """One more argument, where the callee of this file takes more than it is given."""
     name = call_name(node)
     known = site.scope.facts.functions.get(name)

@@ -1,4 +1,4 @@
-"""Edits of whole conditions: negated, weakened, strengthened, replaced."""
+"""Mutation operators for conditions: negated, weakened, strengthened, replaced (as in Nopol and SPR)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def conditions(site: Site) -> Ideas:
     """For the test of ``if``, ``while``, a conditional expression, ``assert`` or a comprehension."""
     text = site.text
     if "\n" in text:
+        # What is built around it may not stand in parentheses, where a line may not end.
         text = " ".join(text.split())
     yield site.idea("condition negated", 0.9 if not isinstance(site.node, ast.UnaryOp) else 0.3, negated(text))
     if not isinstance(site.node, ast.Constant):
@@ -23,14 +24,16 @@ def conditions(site: Site) -> Ideas:
     for base in _bases(site) if not constant else ():
         yield site.idea("condition strengthened", 0.5, f"{base} and {operand(text, 3)}")
         yield site.idea("condition weakened", 0.5, f"not {base} or {operand(text, 2)}")
-    for test in _within(site) if not constant else ():
+    for test in bounds(site) if not constant else ():
         yield site.idea("condition strengthened", 0.4, f"{test} and {operand(text, 3)}")
-    for other, weight in {**(_elsewhere(site) if constant else {}), **ingredients(site)}.items():
+    # ``if True:`` says nothing of what was meant: only there is it worth trying what the rest of the file asks.
+    for other, weight in {**(elsewhere(site) if constant else {}), **ingredients(site)}.items():
         if other in (text, negated(text)):
             continue
         if constant:
             yield site.idea("condition replaced", min(1.0, 1.6 * weight), other)
             continue
+        # A test for None guards what follows, so it stands in front; anything else is asked last.
         yield site.idea(
             "condition weakened",
             weight,
@@ -50,19 +53,19 @@ def conditions(site: Site) -> Ideas:
 
 def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edits, read from top to bottom
     """Conditions that could be meant here, each with a weight."""
-    found: dict[str, float] = {}
+    tests: dict[str, float] = {}
     scope = site.scope
     for base in _bases(site):
-        found[f"{base} is not None"] = 0.6
-        found[f"{base} is None"] = 0.6
+        tests[f"{base} is not None"] = 0.6
+        tests[f"{base} is None"] = 0.6
     inside: list[str] = [n.id for n in ast.walk(site.node) if isinstance(n, ast.Name) and n.id not in scope.callables]
     ordered = list(dict.fromkeys([*inside, *scope.names]))
     for place, name in enumerate([n for n in ordered if n not in ("self", "cls")][:9]):
         fade = 1 / (1 + 0.1 * place)
-        found.setdefault(name, 0.42 * fade)
-        found.setdefault(f"not {name}", 0.45 * fade)
-        found.setdefault(f"{name} is None", 0.3 * fade)
-        found.setdefault(f"{name} is not None", 0.3 * fade)
+        tests.setdefault(name, 0.42 * fade)
+        tests.setdefault(f"not {name}", 0.45 * fade)
+        tests.setdefault(f"{name} is None", 0.3 * fade)
+        tests.setdefault(f"{name} is not None", 0.3 * fade)
         if name in scope.ints:
             for form, weight in (
                 ("== 0", 0.4),
@@ -73,42 +76,42 @@ def ingredients(site: Site) -> dict[str, float]:  # noqa: C901 - a table of edit
                 (">= 0", 0.25),
                 ("<= 0", 0.25),
             ):
-                found.setdefault(f"{name} {form}", weight * fade)
+                tests.setdefault(f"{name} {form}", weight * fade)
     for place, text in enumerate(scope.conditions[:14]):
         fade = 1 / (1 + 0.1 * place)
-        found.setdefault(text, 0.36 * fade)
-        found.setdefault(negated(text), 0.33 * fade)
+        tests.setdefault(text, 0.36 * fade)
+        tests.setdefault(negated(text), 0.33 * fade)
     for text in [text for text in scope.expressions if _ATTRIBUTE.match(text)][:5]:
-        found.setdefault(f"{text} is not None", 0.3)
-        found.setdefault(f"{text} is None", 0.25)
+        tests.setdefault(f"{text} is not None", 0.3)
+        tests.setdefault(f"{text} is None", 0.25)
     numbers = [n for n in ordered if n in scope.ints][:5]
     for one in numbers:
         for other in numbers:
             if one != other:
                 for sign in ("<", "<=", "==", "!="):
-                    found.setdefault(f"{one} {sign} {other}", 0.22)
+                    tests.setdefault(f"{one} {sign} {other}", 0.22)
     for text in scope.own_attributes[:5]:
-        found.setdefault(text, 0.25)
-        found.setdefault(f"not {text}", 0.25)
-        found.setdefault(f"{text} is None", 0.2)
-    return found
+        tests.setdefault(text, 0.25)
+        tests.setdefault(f"not {text}", 0.25)
+        tests.setdefault(f"{text} is None", 0.2)
+    return tests
 
 
-def _elsewhere(site: Site) -> dict[str, float]:
+def elsewhere(site: Site) -> dict[str, float]:
     """Conditions of other functions of the file that make sense here, and others of names in scope."""
     scope = site.scope
-    texts = scope.borrowed(scope.facts.kin.tested)
-    found = {text: 0.3 / (1 + 0.05 * place) for place, text in enumerate(texts[:30])}
+    texts = scope.borrowed(scope.facts.donors.tested)
+    tests = {text: 0.3 / (1 + 0.05 * place) for place, text in enumerate(texts[:30])}
     names = [name for name in scope.locals if name not in ("self", "cls")][:6]
     for place, name in enumerate(names):
-        found.setdefault(f"callable({name})", 0.15 / (1 + 0.1 * place))
+        tests.setdefault(f"callable({name})", 0.15 / (1 + 0.1 * place))
         for other in names:
             if other != name:
-                found.setdefault(f"{name} > {other}", 0.15 / (1 + 0.1 * place))
+                tests.setdefault(f"{name} > {other}", 0.15 / (1 + 0.1 * place))
     for place, text in enumerate(scope.own_attributes[5:14]):
-        found.setdefault(text, 0.15 / (1 + 0.1 * place))
-        found.setdefault(f"not {text}", 0.15 / (1 + 0.1 * place))
-    return found
+        tests.setdefault(text, 0.15 / (1 + 0.1 * place))
+        tests.setdefault(f"not {text}", 0.15 / (1 + 0.1 * place))
+    return tests
 
 
 def _bases(site: Site) -> list[str]:
@@ -121,14 +124,14 @@ def _bases(site: Site) -> list[str]:
     return [text for text in dict.fromkeys(texts) if text not in ("self", "cls")][:4]
 
 
-def _within(site: Site) -> list[str]:
+def bounds(site: Site) -> list[str]:
     """That an index is one, for each item that the condition reads by a name."""
-    found: list[str] = []
+    tests: list[str] = []
     for node in ast.walk(site.node):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.BinOp)):
             base, index = site.of(node.value), site.of(node.slice)
-            found += [f"{index} < len({base})", f"{index} in {base}", f"{index} >= 0"]
-    return list(dict.fromkeys(found))[:6]
+            tests += [f"{index} < len({base})", f"{index} in {base}", f"{index} >= 0"]
+    return list(dict.fromkeys(tests))[:6]
 
 
 def returned(site: Site) -> Ideas:

@@ -1,4 +1,4 @@
-"""Objects that are made once where one is needed each time: defaults of parameters, attributes of classes."""
+"""Mutation operators for shared mutable objects: defaults of parameters and attributes of classes, made anew."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def defaults(site: Site) -> Ideas:
     for arg, value in zip(args[len(args) - len(node.args.defaults) :], node.args.defaults):  # noqa: B905 - Python 3.9
         if _shared(value) and lines is not None:
             start, end = site.code.span(value)
-            made = f"{lines[2]}if {arg.arg} is None:\n{lines[2]}    {arg.arg} = {site.of(value)}\n"
-            text = "None" + site.code.text[end : lines[0]] + made
+            fresh = f"{lines[2]}if {arg.arg} is None:\n{lines[2]}    {arg.arg} = {site.of(value)}\n"
+            # One range of text from the default to the first statement: an edit is one replacement.
+            text = "None" + site.code.text[end : lines[0]] + fresh
             yield Idea("default made anew", 0.7, start, lines[0], text)
 
 
@@ -40,9 +41,10 @@ def attributes(site: Site) -> Ideas:
     text = f"self.{site.text}\n"
     maker = next((s for s in owner.body if isinstance(s, FUNCTIONS) and s.name == "__init__"), None)
     if maker is None:
-        made = f"{lines[2]}def __init__(self):\n{lines[2]}    {text}"
-        yield Idea("attribute of each object", 0.6, lines[0], lines[1], made)
+        method = f"{lines[2]}def __init__(self):\n{lines[2]}    {text}"
+        yield Idea("attribute of each object", 0.6, lines[0], lines[1], method)
         return
     first = whole(site.code, next((s for s in maker.body if not docstring(s)), maker.body[0]))
     if first is not None:
+        # The attribute of the class stays: something may read it there, and in objects the new one hides it.
         yield Idea("attribute of each object", 0.6, first[0], first[0], first[2] + text)

@@ -1,11 +1,10 @@
-"""Edits of statements that pass a value on: return, yield, assignment, bare expression."""
+"""Mutation operators for the flow of values: return, yield, assignment, bare expression."""
 
 from __future__ import annotations
 
 import ast
 
 from ..analysis.nodes import whole
-from ..analysis.scope import Scope
 from ..analysis.site import Ideas, Site, negated, operand
 from .conditions import ingredients, returned
 from .lost import values
@@ -123,22 +122,16 @@ def assignments(site: Site, node: ast.Assign) -> Ideas:  # noqa: C901, PLR0912 -
         yield site.raw("key and value exchanged", 0.4, (site.start, site.end), turned)
     if isinstance(target, ast.Subscript) and isinstance(value, (ast.List, ast.Set)) and len(value.elts) == 1:
         kind, add = ("[]", "append") if isinstance(value, ast.List) else ("set()", "add")
-        kept = f"{site.of(target.value)}.setdefault({site.of(target.slice)}, {kind}).{add}({site.of(value.elts[0])})"
-        yield site.raw("kept together", 0.5, (site.start, site.end), kept)
-    for other in _targets(site.scope, name)[:5]:
+        text = f"{site.of(target.value)}.setdefault({site.of(target.slice)}, {kind}).{add}({site.of(value.elts[0])})"
+        yield site.raw("kept together", 0.5, (site.start, site.end), text)
+    stored = (n for n in site.scope.nodes() if isinstance(n, (ast.Subscript, ast.Attribute)))
+    targets = dict.fromkeys(site.of(n) for n in stored if isinstance(n.ctx, ast.Store))
+    for other in [other for other in targets if other != name][:5]:
         yield site.raw("target replaced", 0.3, site.code.span(target), other)
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts) == 2:  # noqa: PLR2004
         ones = [f"{site.of(a)} = {site.of(b)}" for a, b in zip(target.elts, value.elts)]  # noqa: B905 - Python 3.9
         indent = whole(site.code, node)
         if indent is not None:
+            # Both orders: in ``a, b = b, a + b`` the right sides are computed before either name is set.
             for pair in (ones, ones[::-1]):
                 yield site.raw("assignments split", 0.3, (site.start, site.end), f"{pair[0]}\n{indent[2]}{pair[1]}")
-
-
-def _targets(scope: Scope, name: str) -> list[str]:
-    found = [
-        scope.code.of(n)
-        for n in scope.nodes()
-        if isinstance(n, (ast.Subscript, ast.Attribute)) and isinstance(n.ctx, ast.Store)
-    ]
-    return [text for text in dict.fromkeys(found) if text != name]

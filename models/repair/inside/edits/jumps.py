@@ -1,4 +1,4 @@
-"""Edits of jumps, errors, loops and decorators."""
+"""Mutation operators for jumps, exception types, loops, ``await`` and decorators."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def jumps(site: Site) -> Ideas:
 
 
 def errors(site: Site, node: ast.Raise | ast.Try) -> Ideas:
-    told = site.scope.facts
-    pool = list(dict.fromkeys([*site.scope.hints.raises, *told.raises, *told.excepts, *_ERRORS]))
+    facts = site.scope.facts
+    pool = list(dict.fromkeys([*site.scope.hints.raises, *facts.raises, *facts.excepts, *_ERRORS]))
     if isinstance(node, ast.Raise):
         if node.exc is None:
             return
@@ -53,6 +53,7 @@ def errors(site: Site, node: ast.Raise | ast.Try) -> Ideas:
         likely = [_MISTAKEN[text]] if text in _MISTAKEN else []
         for place, other in enumerate(p for p in dict.fromkeys([*likely, *pool]) if p != text):
             yield site.raw("error type", 0.55 / (1 + 0.12 * place), span, other)
+            # An error too few in the clause is as frequent as the wrong one.
             if not text.startswith("("):
                 yield site.raw("error type", 0.4 / (1 + 0.12 * place), span, f"({text}, {other})")
 

@@ -1,4 +1,4 @@
-"""Edits of names and attributes."""
+"""Mutation operators for names and attributes: another variable, a sibling function or method, another attribute."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ def names(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from top 
             yield site.idea("target replaced", 0.35 / (1 + 0.15 * place), other)
         return
     for other, weight in siblings(name):
-        if name not in scope.locals:
+        if name not in scope.locals:  # a variable that is called ``min`` is not the builtin
             yield site.idea("sibling function", 0.95 * weight, other)
     if name in ("self", "cls"):
         return
     called = isinstance(site.parent, ast.Call) and site.parent.func is node
     if called:
-        yield from _functions(site, name)
+        yield from other_functions(site, name)
         if name not in scope.locals:
             return
-    for place, (other, weight) in enumerate(_ranked(site, name)):
+    for place, (other, weight) in enumerate(similar_names(site, name)):
         yield site.idea("name replaced", 0.85 * weight / (1 + 0.12 * place), other)
     me = scope.self_name
     if me and f"{me}.{name}" in scope.own_attributes:
@@ -94,7 +94,7 @@ def names(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from top 
             yield site.idea("attribute added", 0.3, f"{name}.{attribute}")
 
 
-def _functions(site: Site, name: str) -> Ideas:
+def other_functions(site: Site, name: str) -> Ideas:
     """Other functions of the file, the same number of parameters first."""
     known = site.scope.facts.functions
     count = len(cast(ast.Call, site.parent).args)
@@ -104,8 +104,8 @@ def _functions(site: Site, name: str) -> Ideas:
         yield site.idea("other function", 0.5 / (1 + 0.25 * place), other)
 
 
-def _ranked(site: Site, name: str) -> list[tuple[str, float]]:
-    """Names to put in place of ``name``, with how likely each is."""
+def similar_names(site: Site, name: str) -> list[tuple[str, float]]:
+    """Names to put in place of ``name``, with how likely each is: what holds the same, and is written alike."""
     scope = site.scope
     own_class = name in scope.ints, name in scope.sequences
     options: dict[str, float] = {}
@@ -123,6 +123,7 @@ def _ranked(site: Site, name: str) -> list[tuple[str, float]]:
             options.setdefault(other, 0.2)
     for gone in (name, "self", "cls", "_"):
         options.pop(gone, None)
+    # A recursion by mistake is rare, and such candidates cost the time until the stack is full.
     if scope.function is not None and scope.function.name in options:
         options[scope.function.name] *= 0.2
     return sorted(options.items(), key=lambda item: -item[1])[:16]
@@ -137,11 +138,12 @@ def attributes(site: Site) -> Ideas:
     for other, weight in siblings(node.attr):
         seen.add(other)
         yield site.raw("sibling method", 0.9 * weight, span, other)
-    told = site.scope.facts
-    same_base: list[str] = [name for name in told.attributes.get(base, ()) if name not in seen]
+    facts = site.scope.facts
+    same_base: list[str] = [name for name in facts.attributes.get(base, ()) if name not in seen]
     if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
-        same_base += [name for methods in told.methods.values() for name in methods if not name.startswith("__")]
-    elsewhere = [name for name in told.every_attribute if name not in seen and name not in same_base]
+        same_base += [name for methods in facts.methods.values() for name in methods if not name.startswith("__")]
+    # Without types, what the file reads from the same expression is the best guess of what it has.
+    elsewhere = [name for name in facts.every_attribute if name not in seen and name not in same_base]
     ranked = sorted(dict.fromkeys(same_base), key=lambda name: -likeness(name, node.attr))[:8]
     for place, other in enumerate(ranked):
         yield site.raw("attribute replaced", 0.7 / (1 + 0.15 * place), span, other)
@@ -154,7 +156,7 @@ def attributes(site: Site) -> Ideas:
         yield site.at("method call dropped", 0.5, cast(ast.AST, site.parent), base)
     else:
         yield site.idea("attribute dropped", 0.4, base)
-        for place, (other, _) in enumerate(told.every_attribute.most_common(4)):
+        for place, (other, _) in enumerate(facts.every_attribute.most_common(4)):
             yield site.idea("attribute added", 0.28 / (1 + 0.15 * place), f"{site.text}.{other}")
         if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls") and node.attr in site.scope.locals:
             yield site.idea("self dropped", 0.7, node.attr)

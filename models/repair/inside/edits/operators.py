@@ -1,10 +1,13 @@
-"""Edits of operators: comparison, arithmetic, boolean, unary, and what stands around them."""
+"""Mutation operators for operators: comparison (ROR), arithmetic (AOR), boolean (COR), unary (UOI), and off-by-one.
+
+The names in parentheses are those of mutation testing (Offutt et al., 1996; Ma and Offutt, 2005).
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from typing import cast
+from typing import Any, cast
 
 from ..analysis.facts import number
 from ..analysis.site import Ideas, Site, minus, negated, operand, plus
@@ -68,9 +71,10 @@ _ARITHMETIC: dict[str, tuple[tuple[str, float], ...]] = {
 def _gap(site: Site, left: ast.AST, right: ast.AST, sign: str) -> tuple[int, int]:
     """Where the operator between two operands stands."""
     start, end = site.code.span(left)[1], site.code.span(right)[0]
+    # ``not in`` may be broken over lines, and a comment between the operands may hold a sign as well.
     pattern = r"\s+".join(map(re.escape, sign.split()))
-    found = re.search(pattern, re.sub(r"#[^\n]*", lambda m: " " * len(m[0]), site.code.text[start:end]))
-    return (start + found.start(), start + found.end()) if found else (start, start)
+    match = re.search(pattern, re.sub(r"#[^\n]*", lambda m: " " * len(m[0]), site.code.text[start:end]))
+    return (start + match.start(), start + match.end()) if match else (start, start)
 
 
 def compares(site: Site) -> Ideas:
@@ -83,7 +87,8 @@ def compares(site: Site) -> Ideas:
         if span[0] < span[1]:
             for other, weight in _OTHER[sign]:
                 yield site.raw("comparison", weight, span, other)
-            yield from _with_constant(site, (left, right), sign)
+            if number(right) and isinstance(right, ast.Constant) and isinstance(right.value, int):
+                yield from with_constant(site, (left, right), sign)
         left = right
     if len(node.ops) == 1:
         right = node.comparators[0]
@@ -98,28 +103,28 @@ def compares(site: Site) -> Ideas:
     yield site.idea("condition negated", 0.4, f"not {operand(site.text, 4)}")
 
 
-def _with_constant(site: Site, sides: tuple[ast.expr, ast.expr], sign: str) -> Ideas:
+def with_constant(site: Site, sides: tuple[ast.expr, ast.Constant], sign: str) -> Ideas:
+    """Another comparison with a constant that is one off: ``n > 1`` for ``n >= 0`` is two edits, and one mistake."""
     left, right = sides
-    if not (number(right) and isinstance(right, ast.Constant) and isinstance(right.value, int)):
-        return
-    start, end = site.code.span(left)[0], site.code.span(right)[1]
+    constant: Any = right.value
+    span = site.code.span(left)[0], site.code.span(right)[1]
     for other, _ in _OTHER[sign][:5]:
-        for value in (right.value + 1, right.value - 1):
-            text = f"{site.of(left)} {other} {value}"
-            yield site.raw("comparison and constant", 0.35, (start, end), text)
+        for value in (constant + 1, constant - 1):
+            yield site.raw("comparison and constant", 0.35, span, f"{site.of(left)} {other} {value}")
 
 
 def binaries(site: Site) -> Ideas:
     """Another operator; operands exchanged; one operand alone; other grouping."""
     node = cast(ast.BinOp, site.node)
     if isinstance(node.left, ast.Constant) and isinstance(node.left.value, str) and isinstance(node.op, ast.Mod):
-        return
+        return  # a string that is formatted: no other operator takes it
     sign = BINARY[type(node.op)]
     left, right = site.of(node.left), site.of(node.right)
     span = _gap(site, node.left, node.right, sign)
     if span[0] < span[1]:
         for other, weight in _ARITHMETIC[sign]:
             yield site.raw("arithmetic", weight, span, other)
+            # The sign alone would tear operands apart: ``a + b * c`` for ``(a + b) - c`` and the like.
             if _binds(other) != _binds(sign) and any(isinstance(side, ast.BinOp) for side in (node.left, node.right)):
                 yield site.idea(
                     "arithmetic", weight, f"{operand(left, _binds(other))} {other} {operand(right, _binds(other) + 1)}"
@@ -132,15 +137,16 @@ def binaries(site: Site) -> Ideas:
     if sign not in ("*", "&", "|", "^"):
         text = f"{operand(right, _binds(sign))} {sign} {operand(left, _binds(sign) + 1)}"
         yield site.idea("operands exchanged", 0.8, text)
-    yield from _regroup(site, node)
+    yield from groupings(site, node)
 
 
 def _binds(sign: str) -> int:
+    """How strongly an operator binds, as in ``site.binding``."""
     return {"|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8, "+": 9, "-": 9, "**": 12}.get(sign, 10)
 
 
-def _regroup(site: Site, node: ast.BinOp) -> Ideas:
-    """``(a + b) * c`` and ``a + b * c``."""
+def groupings(site: Site, node: ast.BinOp) -> Ideas:
+    """``(a + b) * c`` and ``a + b * c``; none where the operators are associative and it makes no difference."""
     outer = BINARY[type(node.op)]
     if isinstance(node.left, ast.BinOp):
         inner = BINARY[type(node.left.op)]
@@ -225,11 +231,10 @@ _COUNTING = ("get", "count", "index", "find", "rfind", "pop", "bisect_left", "bi
 def nudges(site: Site) -> Ideas:
     """An expression that may be a number, one more or less, or more or less by another number in scope."""
     node = site.node
-    if number(node) or not _numeric(site):
+    if number(node) or not numeric(site):
         return
-    weight = _place_weight(site)
-    if weight <= 0:
-        return
+    weight = off_by_one_weight(site)
+    # Of ``n + 1`` the edit of the constant makes the same, with a better weight.
     ends_in_one = isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant) and node.right.value == 1
     if not ends_in_one:
         yield site.idea("one more", 0.8 * weight, plus(site.text, "1"))
@@ -251,7 +256,8 @@ def nudges(site: Site) -> Ideas:
             yield site.idea("scaled", part * weight, text)
 
 
-def _numeric(site: Site) -> bool:
+def numeric(site: Site) -> bool:
+    """Whether an expression may be a number, from what the function does with it."""
     node = site.node
     if isinstance(node, (ast.Name, ast.Attribute)):
         if not isinstance(node.ctx, ast.Load) or site.text in site.scope.callables:
@@ -273,8 +279,8 @@ def _numeric(site: Site) -> bool:
     return isinstance(node, (ast.BinOp, ast.Subscript)) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
-def _place_weight(site: Site) -> float:
-    """How often off-by-one happens at such a place."""
+def off_by_one_weight(site: Site) -> float:
+    """How likely an off-by-one mistake is at such a place: bounds and indices first, then comparisons."""
     known = site.text in site.scope.ints or not isinstance(site.node, ast.Name)
     parent = site.parent
     base = 0.4 if known else 0.15

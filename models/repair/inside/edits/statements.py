@@ -1,4 +1,4 @@
-"""Edits of whole statements: deleted, moved, exchanged, returned, yielded, assigned otherwise."""
+"""Mutation operators for statements: deleted (SDL), moved, exchanged; branches exchanged, reordered, completed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _STEPS = 14
 def branches(site: Site, node: ast.If | ast.While) -> Ideas:
     """For ``if``, ``elif`` and ``while``."""
     if isinstance(node, ast.If):
-        yield from _exchanged(site, node)
-        yield from _reordered(site, node)
-        yield from _otherwise(site, node)
-    yield from _words(site, node)
+        yield from exchanged_branches(site, node)
+        yield from reordered_branches(site, node)
+        yield from added_else(site, node)
+    yield from keywords(site, node)
 
 
 def _chained(site: Site, node: ast.If) -> bool:
@@ -32,7 +32,8 @@ def _chained(site: Site, node: ast.If) -> bool:
     )
 
 
-def _exchanged(site: Site, node: ast.If) -> Ideas:
+def exchanged_branches(site: Site, node: ast.If) -> Ideas:
+    """The bodies of ``if`` and ``else`` in each other's place."""
     code = site.code
     if not node.orelse or _chained(site, node):
         return
@@ -43,7 +44,7 @@ def _exchanged(site: Site, node: ast.If) -> Ideas:
         yield site.raw("branches exchanged", 0.6, (a[0], d[1]), other[0] + code.text[b[1] : c[0]] + body[0])
 
 
-def _reordered(site: Site, node: ast.If) -> Ideas:
+def reordered_branches(site: Site, node: ast.If) -> Ideas:
     """The next branch before this one: the special case in front of the general one."""
     code = site.code
     if not _chained(site, node):
@@ -60,34 +61,27 @@ def _reordered(site: Site, node: ast.If) -> Ideas:
         yield site.raw("branches reordered", 0.6, (head[0][0], ends[1][1]), text)
 
 
-def _otherwise(site: Site, node: ast.If) -> Ideas:
+def added_else(site: Site, node: ast.If) -> Ideas:
     """An ``else`` where there is none, with a step that the function takes elsewhere, or a short one."""
     mine = whole(site.code, node)
     inner = whole(site.code, node.body[-1])
     if node.orelse or mine is None or inner is None:
         return
+    last = node.body[-1]
+    bodies = {text: 0.6 * weight for text, weight in steps(site.scope, last, last=True, looping=False).items()}
+    for error in site.scope.hints.raises[:2]:
+        bodies[f"raise {error}"] = 0.35
+    if not isinstance(last, ast.Return):  # where one branch goes on, the other seldom returns
+        bodies = {text: weight * (0.5 if text.startswith("return") else 1.0) for text, weight in bodies.items()}
     begin = mine[1] if site.code.text[: mine[1]].endswith("\n") else site.end
     start = "" if begin == mine[1] else "\n"
-    for place, (text, weight) in enumerate(_else_steps(site, node)):
-        if place >= _STEPS:
-            return
+    for place, (text, weight) in enumerate(sorted(bodies.items(), key=lambda body: -body[1])[:_STEPS]):
         block = reindented(text, "", inner[2])
         yield Idea("else added", weight / (1 + 0.05 * place), begin, begin, f"{start}{mine[2]}else:\n{block}\n")
 
 
-def _else_steps(site: Site, node: ast.If) -> list[tuple[str, float]]:
-    last = node.body[-1]
-    found = {text: 0.6 * weight for text, weight in steps(site.scope, last, last=True, looping=False).items()}
-    for error in site.scope.hints.raises[:2]:
-        found[f"raise {error}"] = 0.35
-    ends = isinstance(last, ast.Return)
-    return sorted(
-        ((text, weight * (1.0 if ends or not text.startswith("return") else 0.5)) for text, weight in found.items()),
-        key=lambda step: -step[1],
-    )
-
-
-def _words(site: Site, node: ast.If | ast.While) -> Ideas:
+def keywords(site: Site, node: ast.If | ast.While) -> Ideas:
+    """``if``, ``elif`` and ``while`` in each other's place."""
     code, start = site.code, site.start
     if code.text.startswith("elif", start):
         yield site.raw("elif to if", 0.4, (start, start + 4), "if")
@@ -122,8 +116,8 @@ def statements(site: Site) -> Ideas:
     node = cast(ast.stmt, site.node)
     if docstring(node):
         return
-    yield from _deleted(site, node)
-    yield from _moved(site, node)
+    yield from deletions(site, node)
+    yield from moves(site, node)
     if isinstance(node, ast.Return):
         yield from returns(site, node)
     elif isinstance(node, ast.Expr):
@@ -138,13 +132,14 @@ def statements(site: Site) -> Ideas:
         yield from errors(site, node)
 
 
-def _deleted(site: Site, node: ast.stmt) -> Ideas:
+def deletions(site: Site, node: ast.stmt) -> Ideas:
+    """The statement taken away, or of a compound one its head only."""
     if not isinstance(node, (*_SIMPLE, ast.If, ast.For, ast.While)) or isinstance(node, ast.Pass):
         return
     lines = whole(site.code, node)
     alone = len(site.code.block(node)) == 1
     weight = 0.5 if isinstance(node, _SIMPLE) else 0.35
-    if lines is None or alone:
+    if lines is None or alone:  # a block must not be empty, and a line that is shared keeps its other statements
         yield site.raw("statement deleted", weight, (site.start, site.end), "pass")
     else:
         yield site.raw("statement deleted", weight, lines[:2], "")
@@ -154,7 +149,7 @@ def _deleted(site: Site, node: ast.stmt) -> Ideas:
             yield site.raw("block unwrapped", 0.35, lines[:2], reindented(body[0], body[1], lines[2]))
 
 
-def _moved(site: Site, node: ast.stmt) -> Ideas:
+def moves(site: Site, node: ast.stmt) -> Ideas:
     """One place down, into the block before, or out of the block."""
     code = site.code
     block = code.block(node)

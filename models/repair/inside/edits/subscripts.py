@@ -1,4 +1,4 @@
-"""Edits of subscripts, slices, displays and comprehensions."""
+"""Mutation operators for subscripts, slices, displays and comprehensions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def subscripts(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from
     node = cast(ast.Subscript, site.node)
     base, key = site.of(node.value), node.slice
     if isinstance(key, ast.Slice):
-        yield from _slices(site, base, key)
+        yield from slices(site, base, key)
         return
     text = site.of(key)
     if isinstance(key, ast.Tuple) and len(key.elts) > 1:
@@ -29,7 +29,7 @@ def subscripts(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from
         inner = node.value
         yield site.idea("keys exchanged", 0.7, f"{site.of(inner.value)}[{text}][{site.of(inner.slice)}]")
     if not isinstance(node.ctx, ast.Load):
-        return
+        return  # what follows is no target of an assignment
     if isinstance(key, ast.Constant) and key.value == 0:
         yield site.idea("index", 0.8, f"{base}[-1]")
     elif isinstance(key, ast.UnaryOp) and isinstance(key.operand, ast.Constant):
@@ -46,7 +46,8 @@ def subscripts(site: Site) -> Ideas:  # noqa: C901 - a table of edits, read from
             yield site.idea("subscript", weight, text_)
 
 
-def _slices(site: Site, base: str, key: ast.Slice) -> Ideas:
+def slices(site: Site, base: str, key: ast.Slice) -> Ideas:
+    """Other bounds of a slice, from numbers in scope too; one bound less; the rest in place of the part."""
     low, high, step = (site.of(part) if part is not None else "" for part in (key.lower, key.upper, key.step))
     tail = f":{step}" if step else ""
     options: list[tuple[str, str, str, float]] = [
@@ -79,6 +80,7 @@ def displays(site: Site) -> Ideas:
     node = site.node
     elements: list[ast.expr] = node.elts  # pyright: ignore[reportAttributeAccessIssue]
     if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        # Names that are unpacked into: another number of them would fit nothing.
         for one in range(len(elements) - 1):
             yield exchange(site, "elements exchanged", 0.6, elements[one], elements[one + 1])
         return
@@ -111,6 +113,7 @@ def comprehensions(site: Site) -> Ideas:
     for generator in node.generators:  # pyright: ignore[reportAttributeAccessIssue]
         for test in generator.ifs:
             start, end = site.code.span(test)
-            begin = site.code.text.rfind("if", site.start, start)
+            begin = site.code.text.rfind("if", site.start, start)  # the tree does not say where the keyword stands
+
             yield site.raw("condition dropped", 0.6, (begin, end), "")
             yield site.at("condition negated", 0.7, test, f"not {operand(site.of(test), 4)}")

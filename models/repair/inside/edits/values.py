@@ -1,4 +1,4 @@
-"""Edits of a value on its way: wrapped, cut, exchanged for another expression, added to."""
+"""Mutation operators for any value: wrapped in a call, cut, exchanged for another expression, added to."""
 
 from __future__ import annotations
 
@@ -98,8 +98,9 @@ def turns(site: Site) -> Ideas:
     names = [n.id for n in ast.walk(site.node) if isinstance(n, ast.Name) and n.id in site.scope.names]
     names = list(dict.fromkeys(names))
     if len(names) == 2:  # noqa: PLR2004
+        # Both at once: one after the other would make the second what the first has just become.
         other = {names[0]: names[1], names[1]: names[0]}
-        text = re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda found: other.get(found[0], found[0]), site.text)
+        text = re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda match: other.get(match[0], match[0]), site.text)
         yield site.idea("names exchanged", 0.4, text)
 
 
@@ -120,6 +121,7 @@ def additions(site: Site) -> Ideas:
         return
     if not _value_place(site) or isinstance(site.node, (ast.Compare, ast.BoolOp)):
         return
+    # A sequence that is mentioned already may well be joined to itself; a number seldom is added twice.
     mentioned = {n.id for n in ast.walk(site.node) if isinstance(n, ast.Name)} - scope.sequences
     for place, name in enumerate(n for n in scope.names if n not in mentioned):
         if place >= 6:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""What the tests do before anything is changed: outcomes, times, tracebacks, lines."""
+"""Baseline run: outcomes, times, tracebacks and coverage of the tests before anything is changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..analysis.suspects import Coverage
 from ..analysis.wire import Message
-from .lab import Lab
+from .hosts import HostPool
 
 PASSED = frozenset(("passed", "xpassed"))
 GOOD = PASSED | {"skipped", "xfailed"}
@@ -24,7 +24,7 @@ _CONTROLLED = 8
 
 
 @dataclass
-class Seen:
+class BaselineTest:
     """One test as it is before the repair."""
 
     name: str
@@ -55,34 +55,34 @@ class Seen:
 class Baseline:
     """Runs every test once, and the interesting ones again with their lines recorded."""
 
-    def __init__(self, lab: Lab, files: Sequence[str]) -> None:
-        self._lab = lab
+    def __init__(self, pool: HostPool, files: Sequence[str]) -> None:
+        self._pool = pool
         self._files = list(files)
-        hello = lab.hosts["warm"].hello
-        self.tests: dict[str, Seen] = {i["id"]: Seen(i["id"], i["file"]) for i in hello["items"]}
+        hello = pool.hosts["warm"].hello
+        self.tests: dict[str, BaselineTest] = {i["id"]: BaselineTest(i["id"], i["file"]) for i in hello["items"]}
         for broken in hello["broken"]:
             name = "collect:" + broken["id"]
             file = broken["id"].partition("::")[0]
-            self.tests[name] = Seen(
+            self.tests[name] = BaselineTest(
                 name, f"{hello['root']}/{file}", outcome="error", message=broken["m"], error="collect"
             )
         self._slowest = 0.0
         self._patience = 0.0
 
     @property
-    def failing(self) -> list[Seen]:
+    def failing(self) -> list[BaselineTest]:
         return [test for test in self.tests.values() if test.bad]
 
     def run(self, until: float) -> None:
         """Run all tests, in as many processes as there are workers, until a moment of ``time.monotonic``."""
         names = [name for name in self.tests if not name.startswith("collect:")]
-        self._all(_chunks(names, self._lab.workers, self.tests), until)
+        self._all(_chunks(names, self._pool.workers, self.tests), until)
         self._slow_ones(until)
 
-    def leave_out(self, wanted: Container[tuple[str, str]]) -> None:
+    def leave_out(self, named: Container[tuple[str, str]]) -> None:
         """Failing tests that nobody asked for: they may fail afterwards, too."""
         for test in self.failing:
-            if test.error != "collect" and (test.name, test.file) not in wanted:
+            if test.error != "collect" and (test.name, test.file) not in named:
                 test.outcome = "left out"
 
     def _slow_ones(self, until: float) -> None:
@@ -97,23 +97,24 @@ class Baseline:
             first = self.tests[names[0]]
             if first.outcome != "hung" and names[1:]:
                 self._patience = max(_SLOW_S, 5 * first.cpu)
-                self._all(_chunks(names[1:], self._lab.workers, self.tests), until)
+                self._all(_chunks(names[1:], self._pool.workers, self.tests), until)
 
     def _all(self, chunks: Sequence[list[str]], until: float) -> None:
         open_: dict[int, list[str]] = {}
         for chunk in chunks:
             open_[self._submit(chunk, until)] = chunk
         while open_:
-            for chunk, result in self._lab.results(open_, 0.5):
+            for chunk, result in self._pool.results(open_, 0.5):
                 rest = self._learn(chunk, result)
                 if rest and time.monotonic() < until - 0.2:
                     open_[self._submit(rest, until)] = rest
 
     def _submit(self, names: list[str], until: float) -> int:
+        # Many hanging tests mostly hang in one place: the later ones get less time to prove it.
         hung = sum(test.outcome == "hung" for test in self.tests.values())
         first = _HANG_S if hung <= _HUNG_TRACED else _HANG_S / 3
         patience = self._patience or max(first, 20 * self._slowest)
-        return self._lab.submit(
+        return self._pool.submit(
             "warm",
             {
                 "candidates": [{"p": []}],
@@ -138,10 +139,11 @@ class Baseline:
                 test.frames = [(path, number) for path, number in line.get("f", [])]
                 if not test.bad:
                     self._slowest = max(self._slowest, test.cpu)
-        told = {line["t"] for line in result["lines"] if "t" in line}
-        rest = [name for name in names if name not in told]
+        reported = {line["t"] for line in result["lines"] if "t" in line}
+        rest = [name for name in names if name not in reported]
         finished = any(line.get("end") for line in result["lines"])
         hung = any(line.get("o") == "hung" for line in result["lines"])
+        # The child died without a word: the first test without an outcome is the one that was running.
         if rest and not finished and not hung:
             self.tests[rest[0]].outcome = "hung" if result["late"] else "crashed"
             rest = rest[1:]
@@ -149,13 +151,14 @@ class Baseline:
 
     def trace_failing(self, until: float) -> None:
         """Record the lines of failing tests, each in its own process; one that passes alone is not failing."""
-        open_: dict[int, Seen] = {}
+        open_: dict[int, BaselineTest] = {}
+        # Each hanging test costs its whole time here, and two of them show the lines of the loop already.
         hung = [test for test in self.failing if test.outcome == "hung"][:_HUNG_TRACED]
         rest = sorted((test for test in self.failing if test.outcome != "hung"), key=lambda test: test.seconds)
         for test in [*hung, *rest[:_TRACED]]:
             open_[self._traced([test.name], until, test)] = test
         while open_ and time.monotonic() < until:
-            for test, result in self._lab.results(open_, 0.5):
+            for test, result in self._pool.results(open_, 0.5):
                 for line in result["lines"]:
                     if line.get("t") == test.name:
                         test.lines = line.get("lines") or {}
@@ -168,40 +171,41 @@ class Baseline:
         Whatever is tried while it happens to pass would look like its repair.
         """
         ends = [test for test in self.failing if test.outcome != "hung" and test.error != "collect"]
-        open_: dict[int, Seen] = {}
+        open_: dict[int, BaselineTest] = {}
         for test in sorted(ends, key=lambda test: test.seconds)[:_CONTROLLED]:
             for seed in range(runs):
-                open_[self._lab.submit("warm", {**self._job([test.name], until, test), "seed": seed})] = test
+                open_[self._pool.submit("warm", {**self._job([test.name], until, test), "seed": seed})] = test
         while open_ and time.monotonic() < until:
-            for test, result in self._lab.results(open_, 0.5):
+            for test, result in self._pool.results(open_, 0.5):
                 if any(line.get("t") == test.name and line["o"] in GOOD for line in result["lines"]):
                     test.outcome = "flaky"
 
-    def trace_passing(self, near: Sequence[Seen], until: float) -> None:
+    def trace_passing(self, near: Sequence[BaselineTest], until: float) -> None:
         """Record the lines of passing tests, those in the files of failing tests first."""
         files = {test.file for test in near}
         good = [test for test in self.tests.values() if test.outcome == "passed"]
         good.sort(key=lambda test: (test.file not in files, test.cpu))
+        # In batches: passing tests only make lines less suspicious, so one process for each would cost too much.
         batches = [good[at : at + _BATCH] for at in range(0, len(good), _BATCH)]
-        open_: dict[int, list[Seen]] = {}
+        open_: dict[int, list[BaselineTest]] = {}
         while (batches or open_) and time.monotonic() < until:
-            while batches and len(open_) < self._lab.workers + 1:
+            while batches and len(open_) < self._pool.workers + 1:
                 batch = batches.pop(0)
                 open_[self._traced([test.name for test in batch], until, batch[-1])] = batch
-            for _, result in self._lab.results(open_, 0.5):
+            for _, result in self._pool.results(open_, 0.5):
                 for line in result["lines"]:
                     if "t" in line:
                         self.tests[line["t"]].lines = line.get("lines")
 
-    def _traced(self, names: list[str], until: float, test: Seen) -> int:
+    def _traced(self, names: list[str], until: float, test: BaselineTest) -> int:
         cold = names[0].startswith("collect:")
         programs = any(self.tests[name].starts for name in names)
         job = {**self._job(names, until, test), "trace": True, "files": self._files, "programs": programs}
         if cold:
             job["only"] = [test.file]
-        return self._lab.submit("cold" if cold else "warm", job)
+        return self._pool.submit("cold" if cold else "warm", job)
 
-    def _job(self, names: list[str], until: float, test: Seen) -> Message:
+    def _job(self, names: list[str], until: float, test: BaselineTest) -> Message:
         return {
             "candidates": [{"p": []}],
             "tests": names,
@@ -212,7 +216,7 @@ class Baseline:
         }
 
 
-def _chunks(names: list[str], count: int, tests: dict[str, Seen]) -> list[list[str]]:
+def _chunks(names: list[str], count: int, tests: dict[str, BaselineTest]) -> list[list[str]]:
     """Split into runs of about equal length that do not cut a file."""
     if len(names) < 2 * count:
         return [names] if names else []

@@ -1,4 +1,4 @@
-"""A server that answers each job with a forked child of the process it lives in.
+"""Fork server: answers each job with a forked child of the process it lives in.
 
 The process has imported the test session already, so a child starts with everything in memory and
 is thrown away afterwards: no candidate can spoil the next one. ``serve`` returns twice, like fork:
@@ -34,7 +34,7 @@ class ForkedJob:
         self._pipe = pipe
 
     def tell(self, *lines: Message) -> None:
-        """Report facts; what was told before a kill is not lost."""
+        """Report facts; what was reported before a kill is not lost."""
         data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
         while data:
             data = data[os.write(self._pipe, data) :]
@@ -59,6 +59,7 @@ class _Child:
 
     def kill(self) -> None:
         self.killed = True
+        # The group, for programs that a test started; the child alone, where it has no group yet.
         for stop in (lambda: os.killpg(self.pid, signal.SIGKILL), lambda: os.kill(self.pid, signal.SIGKILL)):
             try:
                 stop()
@@ -81,38 +82,33 @@ class ForkServer:
 
     def serve(self) -> ForkedJob | None:
         """Answer jobs until told to stop (None); returns a ``ForkedJob`` in every child."""
+        # Objects that the collector never touches again are memory pages that no child has to copy.
         gc.collect()
         gc.freeze()
         self._selector.register(self._sock, selectors.EVENT_READ)
         while True:
-            if not self._heed(self._selector.select(self._patience())):
-                self._quit()
-                return None
+            soonest = min((child.deadline for child in self._children.values()), default=None)
+            # A little after the deadline, or the first look at the clock would still be too early.
+            wait_s = None if soonest is None else max(0.0, soonest - time.monotonic()) + 0.001
+            for key, _ in self._selector.select(wait_s):
+                if key.fileobj is not self._sock:
+                    self._hear(self._children[key.fd])
+                elif not self._take():
+                    self._quit()
+                    return None
             now = time.monotonic()
             for child in self._children.values():
                 if now >= child.deadline and (not child.killed):
                     child.kill()
+                    # With a deadline that has passed, select would not wait until the child's pipe ends.
                     child.quiet_at = child.ends_at = now + 5.0
             while self._waiting and len(self._children) < self._workers:
                 turn = self._fork(self._waiting.pop(0))
                 if turn is not None:
                     return turn
 
-    def _patience(self) -> float | None:
-        if not self._children:
-            return None
-        return max(0.0, min(child.deadline for child in self._children.values()) - time.monotonic()) + 0.001
-
-    def _heed(self, events: list[Any]) -> bool:
-        for key, _ in events:
-            if key.fileobj is self._sock:
-                if not self._take():
-                    return False
-            else:
-                self._hear(self._children[key.fd])
-        return True
-
     def _take(self) -> bool:
+        """Receive jobs; False when the search is over, or its process gone."""
         try:
             data = self._sock.recv(_READ)
         except OSError:
@@ -125,12 +121,13 @@ class ForkServer:
                 self.released = op == "release"
                 return False
             if op == "preload":
-                _preload(message["modules"])
+                preload(message["modules"])
             elif op == "run":
                 self._waiting.append(message)
         return True
 
     def _hear(self, child: _Child) -> None:
+        """Read what a child reports; at the end of its pipe, send the result."""
         data = os.read(child.pipe, _READ)
         if data:
             child.data += data
@@ -155,9 +152,9 @@ class ForkServer:
             self._children[mine] = child
             self._selector.register(mine, selectors.EVENT_READ)
             return None
-        os.setpgid(0, 0)
+        os.setpgid(0, 0)  # programs that a test starts end with the child
         os.close(mine)
-        for pipe in self._children:
+        for pipe in self._children:  # a sibling's pipe held open here would never come to its end
             os.close(pipe)
         self._selector.close()
         self._sock.close()
@@ -176,7 +173,7 @@ class ForkServer:
                 continue
 
 
-def _preload(modules: list[str]) -> None:
+def preload(modules: list[str]) -> None:
     """Import what the tests will need anyway; a module that does not import alone is left out."""
     for name in modules:
         if name not in sys.modules:

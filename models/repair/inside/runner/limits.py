@@ -1,4 +1,4 @@
-"""Limits of one forked child: processor time per test, memory in all.
+"""Resource limits of a forked child: processor time per test, memory in all.
 
 A test that runs too long is interrupted by an exception, so that the child can go on with the next
 candidate; what keeps it (a loop in C, a bare ``except``) is ended with the child by the kernel.

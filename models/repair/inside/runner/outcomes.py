@@ -1,4 +1,4 @@
-"""What pytest reports about the items of a session, cheaply."""
+"""Pytest outcomes: what the items of a session come to, without rendered tracebacks."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _LONGEST = 60
 
 def values(tb: Any, path: str) -> list[Any]:
     """Strings and numbers in the variables of the test's own frames, through lists, tuples and dictionaries."""
-    found: list[Any] = []
+    variables: list[Any] = []
     path = os.path.realpath(path)
     while tb is not None:
         if os.path.realpath(tb.tb_frame.f_code.co_filename) == path:
             for name, thing in tb.tb_frame.f_locals.items():
                 if name != "self" and not name.startswith("@"):
-                    _take(thing, found, _DEEPEST)
+                    _take(thing, variables, _DEEPEST)
         tb = tb.tb_next
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(variables))
 
 
-def _take(thing: Any, found: list[Any], deep: int) -> None:
-    kind = type(thing)
-    if len(found) >= _MOST_VALUES or not deep:
+def _take(thing: Any, variables: list[Any], deep: int) -> None:
+    kind = type(thing)  # not isinstance: a subclass may do anything when it is asked for its parts
+    if len(variables) >= _MOST_VALUES or not deep:
         return
     if (kind is str and len(thing) <= _LONGEST) or (kind in (int, float) and abs(thing) < 1e12):  # noqa: PLR2004
-        found.append(thing)
+        variables.append(thing)
     elif kind in (list, tuple, set):
         for part in list(thing)[:_MOST_VALUES]:
-            _take(part, found, deep - 1)
+            _take(part, variables, deep - 1)
     elif kind is dict:
         for pair in list(thing.items())[:_MOST_VALUES]:
-            _take(pair, found, deep)
+            _take(pair, variables, deep)
 
 
 MESSAGE = 2_000
@@ -60,26 +60,28 @@ class Outcomes:
         self.curious = False
         """Whether it is wanted where and how a test fails, too."""
         self._started = False
-        sys.addaudithook(self._hear)
 
-    def _hear(self, event: str, _: Any) -> None:
-        if event in STARTS:
-            self._started = True
+        def notice(event: str, _: Any) -> None:
+            if event in STARTS:
+                self._started = True
+
+        sys.addaudithook(notice)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
-        kept = getattr(item, "_excinfo", None)  # where pytest keeps what unittest caught
-        excinfo = call.excinfo or (kept[0] if kept else None)
+        caught = getattr(item, "_excinfo", None)  # where pytest keeps what unittest caught
+        excinfo = call.excinfo or (caught[0] if caught else None)
         if excinfo is None or isinstance(excinfo.value, (pytest.skip.Exception, SkipTest)):
             return None
-        if kept:
-            call.excinfo = kept.pop(0)
+        if caught:
+            call.excinfo = caught.pop(0)
         self._late = self._late or isinstance(excinfo.value, Late)
         if self.curious and "f" not in self._seen:
-            self._seen["f"] = _frames(excinfo.tb)
-            self._seen["m"] = _message(excinfo.value)
+            self._seen["f"] = frames(excinfo.tb)
+            self._seen["m"] = message(excinfo.value)
             self._seen["e"] = type(excinfo.value).__name__
             self._seen["v"] = values(excinfo.tb, str(item.path))
+        # A report of our own: to render a traceback takes longer than most tests.
         return pytest.TestReport(
             nodeid=item.nodeid, location=item.location, keywords={}, outcome="failed", longrepr="", when=call.when
         )
@@ -111,23 +113,25 @@ class Outcomes:
                 outcome = "xfailed" if hasattr(report, "wasxfail") else "skipped"
             elif report.when == "call" and hasattr(report, "wasxfail"):
                 outcome = "xpassed"
-        told = {"p": True} if self._started else {}
-        return {"o": outcome, **told, **(self._seen if outcome in ("failed", "error") else {})}
+        started = {"p": True} if self._started else {}
+        return {"o": outcome, **started, **(self._seen if outcome in ("failed", "error") else {})}
 
 
-def _frames(tb: Any) -> list[Any]:
-    frames: list[Any] = []
+def frames(tb: Any) -> list[Any]:
+    """Real path and line of each frame of a traceback; of an endless recursion the first and the last ones."""
+    places: list[Any] = []
     real: dict[str, str] = {}
     while tb is not None:
         name = tb.tb_frame.f_code.co_filename
         if name not in real:
             real[name] = os.path.realpath(name)
-        frames.append([real[name], tb.tb_lineno])
+        places.append([real[name], tb.tb_lineno])
         tb = tb.tb_next
-    return frames if len(frames) <= _FRAMES else frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
+    return places if len(places) <= _FRAMES else places[: _FRAMES // 2] + places[-_FRAMES // 2 :]
 
 
-def _message(error: BaseException) -> str:
+def message(error: BaseException) -> str:
+    """Type and text of an error, also of one that cannot say what it is."""
     try:
         return f"{type(error).__name__}: {error}"[:MESSAGE]
     except Exception:  # noqa: BLE001 - a project's own __str__ may do anything

@@ -1,4 +1,4 @@
-"""Put a candidate's code into a process that has imported the original.
+"""Hot patching: puts a candidate's code into a process that has imported the original.
 
 Function objects keep their identity and get the new code object, so every alias, bound method and
 decorator sees the change. Default arguments are replaced, too. What a function does not hold (class bodies, module
@@ -32,6 +32,7 @@ class Live:
     def __init__(self, root: str) -> None:
         self._functions: dict[tuple[str, int, str], list[FunctionType]] = {}
         self._files: dict[str, str] = {}
+        # Of all references to a function (aliases, closures, methods) the collector knows the one object behind them.
         for thing in gc.get_objects():
             if type(thing) is FunctionType:
                 code = thing.__code__
@@ -54,19 +55,20 @@ class Live:
         changes: list[tuple[FunctionType, CodeType]] = []
         defaults: list[Change] = []
         for part in patch:
-            name = self._name(part["path"])
+            path: str = part["path"]
+            # The name under which the process imported the file: tracebacks and tracers give it, links unresolved.
+            name = next((name for name, real in self._files.items() if real == path), self._loaded.get(path, path))
             old, new = self._old(part, name), _compile(part, "new", name)
-            path = part["path"]
             if path in self._loaded or any(self._of(path, code) for code in _tree(old)):
                 try:
                     changes += self._pairs(path, old, new, covered=False)
                 except Cold:
-                    found = redefaulted(*compilable(part), partial(self._by, path, list(_tree(old))))
-                    if found is None:
+                    redefined = redefaulted(*compilable(part), partial(self._by, path, list(_tree(old))))
+                    if redefined is None:
                         raise
-                    defaults += found
+                    defaults += redefined
         undo = [(function, function.__code__) for function, _ in changes]
-        given = [(function, function.__defaults__, function.__kwdefaults__) for function, _, _ in defaults]
+        before = [(function, function.__defaults__, function.__kwdefaults__) for function, _, _ in defaults]
         try:
             for function, code in changes:
                 function.__code__ = code
@@ -77,7 +79,7 @@ class Live:
 
         def back() -> None:
             _restore(undo)
-            _give(given)
+            _give(before)
 
         return back
 
@@ -89,12 +91,10 @@ class Live:
         return self._compiled[key]
 
     def _by(self, path: str, codes: list[CodeType], node: Function) -> list[FunctionType]:
+        """The functions that a definition made: its code begins with its first decorator."""
         first = min(placed.lineno for placed in (node, *node.decorator_list))
-        made = [code for code in codes if code.co_name == node.name and code.co_firstlineno == first]
-        return [function for code in made for function in self._of(path, code)]
-
-    def _name(self, path: str) -> str:
-        return next((name for name, real in self._files.items() if real == path), self._loaded.get(path, path))
+        defined = [code for code in codes if code.co_name == node.name and code.co_firstlineno == first]
+        return [function for code in defined for function in self._of(path, code)]
 
     def _of(self, path: str, code: CodeType) -> list[FunctionType]:
         """The functions that run this code. Compiled apart from its module it may differ in instructions."""
@@ -108,7 +108,8 @@ class Live:
         live = self._of(path, old)
         pairs = [(function, new) for function in live]
         covered = covered or bool(live)
-        if not covered and not _alike(old, new):
+        # Code around all live functions is that of a module or class, which ran at import.
+        if not covered and not alike(old, new):
             raise Cold
         fresh = _nested(new)
         for key, code in _nested(old).items():
@@ -144,20 +145,20 @@ def compilable(part: Message) -> tuple[str, str]:
 
 def _compile(part: Message, key: str, name: str) -> CodeType:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # a candidate such as ``x is 1`` is one of thousands: its warning helps nobody
         return compile(compilable(part)[key == "new"], name, "exec", dont_inherit=True)
 
 
 def _nested(code: CodeType) -> dict[tuple[str, int], CodeType]:
     """Code objects directly inside, by name and how many of that name came before."""
-    found: dict[tuple[str, int], CodeType] = {}
+    codes: dict[tuple[str, int], CodeType] = {}
     for const in code.co_consts:
         if isinstance(const, CodeType):
             count = 0
-            while (const.co_name, count) in found:
+            while (const.co_name, count) in codes:
                 count += 1
-            found[const.co_name, count] = const
-    return found
+            codes[const.co_name, count] = const
+    return codes
 
 
 def _tree(code: CodeType) -> Iterator[CodeType]:
@@ -166,7 +167,7 @@ def _tree(code: CodeType) -> Iterator[CodeType]:
         yield from _tree(inner)
 
 
-def _alike(old: CodeType, new: CodeType) -> bool:
+def alike(old: CodeType, new: CodeType) -> bool:
     """Tell whether two code objects do the same, whatever the code nested inside them does."""
     plain = [[const for const in code.co_consts if not isinstance(const, CodeType)] for code in (old, new)]
     return (

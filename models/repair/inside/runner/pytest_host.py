@@ -1,4 +1,4 @@
-"""PYTEST_DONT_REWRITE: the pytest plug-in that turns a test session into a fork server.
+"""Pytest plug-in that turns a test session into a fork server (PYTEST_DONT_REWRITE, which pytest looks for).
 
 Loaded by ``PYTEST_PLUGINS`` in whatever pytest the acceptance command starts. The first session
 claims the search; it forks once before the project is imported (the cold host, for changes that
@@ -49,7 +49,7 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
         if turn is None:
             os._exit(0)
         overrides.put([part for candidate in turn.job["candidates"] for part in candidate["p"]])
-        plugin: Any = Again(turn, overrides)
+        plugin: Any = ColdSession(turn, overrides)
     else:
         plugin = Session(request, overrides)
     early_config.pluginmanager.register(plugin, "signoff-repair-session")
@@ -127,7 +127,7 @@ def _alone(config: Any) -> None:
         config.option.tx = []
 
 
-class Again:
+class ColdSession:
     """A forked child of the cold host: the whole session anew, with a candidate in place of a file."""
 
     def __init__(self, turn: ForkedJob, overrides: Overrides) -> None:

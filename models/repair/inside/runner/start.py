@@ -1,4 +1,4 @@
-"""Get the tests running under the search: the acceptance command, a wider one, or a vehicle in its place."""
+"""Test discovery: gets a pytest session of the acceptance command, of a wider one, or of another in its place."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .lab import Lab
+from .hosts import HostPool
 
 _RUN = "python3 -m pytest -q -o python_files='test*.py *_test.py *tests.py'"
 
 
-def vehicles(command: str, root: Path) -> list[str]:
+def pytest_commands(command: str, root: Path) -> list[str]:
     """The most specific first: the files, folders and dotted modules that the command names; then everything.
 
     They run in the folder of a project that the command goes to first: ``cd libs/shop && make test``.
@@ -28,24 +27,24 @@ def vehicles(command: str, root: Path) -> list[str]:
         words = shlex.split(command[inner.end() :] if inner and into else command)
     except ValueError:
         words = []
-    named = [place for word in words if (place := _place(word, base))]
+    named = [place for word in words if (place := tests_place(word, base))]
     return [f"{into}{_RUN} {shlex.join(named)}", f"{into}{_RUN}"] if named else [f"{into}{_RUN}"]
 
 
-def _place(word: str, root: Path) -> str:
+def tests_place(word: str, root: Path) -> str:
     """A path of tests that a word of the command stands for; nothing when it is none."""
     if word.startswith("-") or word in (".", "/"):
         return ""
     dotted = word.replace(".", "/")
     for place in (word, f"{dotted}.py", dotted, f"{dotted.rpartition('/')[0]}.py"):
         path = root / place
-        if place.strip("./") and ((path.suffix == ".py" and path.is_file()) or _has_tests(path, place)):
+        if not place.strip("./"):
+            continue  # ``..`` and the like name no tests
+        if path.suffix == ".py" and path.is_file():
+            return place
+        if path.is_dir() and ("test" in place or any(path.glob("test*.py")) or any(path.glob("*/test*.py"))):
             return place
     return ""
-
-
-def _has_tests(path: Path, place: str) -> bool:
-    return path.is_dir() and ("test" in place or any(any(path.glob(name)) for name in ("test*.py", "*/test*.py")))
 
 
 _INTO = re.compile(r"\s*cd\s+([\w./-]+)\s*&&\s*")
@@ -67,7 +66,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NamedTests:
     """The tests that a command names by ``file::test``; none named means that all are wanted."""
 
     names: tuple[tuple[str, str], ...] = ()
@@ -78,78 +77,76 @@ class Wanted:
         name, file = test
         inner = name.partition("::")[2]
         return not self.names or any(
-            (file == path or file.endswith(path))
-            and (inner == wanted or inner.startswith((f"{wanted}[", f"{wanted}::")))
-            for path, wanted in self.names
+            (file == path or file.endswith(path)) and (inner == named or inner.startswith((f"{named}[", f"{named}::")))
+            for path, named in self.names
         )
 
 
-def widened(command: str, root: Path) -> tuple[str, Wanted]:
+def widened(command: str, root: Path) -> tuple[str, NamedTests]:
     """The command with whole files in place of single tests, and those tests. Pure but for ``realpath``.
 
     The other tests of the files guard against repairs that only please the one that is named.
     """
     if "::" not in command:
-        return command, Wanted()
+        return command, NamedTests()
     names: list[tuple[str, str]] = []
 
-    def whole(found: re.Match[str]) -> str:
-        file, _, inner = found[2].partition("::")
+    def whole(match: re.Match[str]) -> str:
+        file, _, inner = match[2].partition("::")
         path = root / file
         names.append((os.path.realpath(path) if path.exists() else f"{os.sep}{os.path.normpath(file)}", inner))
-        return found[1] + shlex.quote(file) + found[1]
+        return match[1] + shlex.quote(file) + match[1]
 
     text = re.sub(r"(?<!\S)(['\"]?)([^\s'\"]+\.py::(?:\[[^\]]*\]|[^\s'\"])+)\1(?!\S)", whole, command)
-    return (text, Wanted(tuple(names))) if names else (command, Wanted())
+    return (text, NamedTests(tuple(names))) if names else (command, NamedTests())
 
 
-def started(lab: Lab, command: str, until: float) -> Wanted:
+def started(pool: HostPool, command: str, until: float) -> NamedTests:
     """Start the command; when no session of pytest comes of it, one that runs the same tests.
 
     Raises:
         Refusal: ``no_failing_test``, ``dependency_missing`` or ``no_repair_found``.
     """
     patience = (until - time.monotonic()) * _SHARE
-    wide, wanted = widened(command, lab.root)
-    status, output = lab.start(wide, patience)
+    wide, named = widened(command, pool.root)
+    status, output = pool.start(wide, patience)
+    # The other tests of a file may not even be collected: then the command as it was written.
     if status is not None and wide != command:
-        wanted = Wanted()
-        status, output = lab.start(command, patience)
+        named = NamedTests()
+        status, output = pool.start(command, patience)
     if status == 0:
         raise Refusal("no_failing_test", "The acceptance command passes already.")
     if status is not None:
-        lacking(output, lab.root)
-    for vehicle in vehicles(command, lab.root) if status is not None else ():
-        status, _ = lab.start(vehicle, patience)
+        lacking(output, pool.root)
+    for substitute in pytest_commands(command, pool.root) if status is not None else ():
+        status, _ = pool.start(substitute, patience)
         if status is None:
             break
     if status is not None:
         message = f"The acceptance command starts no tests that can be searched: {output[-500:]}"
         raise Refusal("no_repair_found", message)
-    return wanted
+    return named
 
 
 def lacking(output: str, root: Path) -> None:
     """Raise a Refusal when what was printed says that a package is missing which the repository does not hold."""
-    if found := _UNKNOWN.search(output):
-        message = f"pytest does not know {found[1].strip()}: the sandbox lacks a plug-in of the tests."
+    if unknown := _UNKNOWN.search(output):
+        message = f"pytest does not know {unknown[1].strip()}: the sandbox lacks a plug-in of the tests."
         raise Refusal("dependency_missing", message)
+    folders = (root, root / "src", root / "lib", root / "tests", root / "test")
     for name in dict.fromkeys(_MISSING.findall(output)):
-        if not _own(name.partition(".")[0], root):
+        top = name.partition(".")[0]
+        # A module of the repository itself may be missing because of the bug.
+        if not any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in folders):
             raise Refusal("dependency_missing", f"The tests need the module {name!r}, which the sandbox does not have.")
 
 
 def namesakes(output: str) -> None:
     """Raise a Refusal where two files of tests have one name: no edit of the program makes pytest import both."""
-    if found := _MISMATCH.search(output):
-        one, other = found.groups()
+    if mismatch := _MISMATCH.search(output):
+        one, other = mismatch.groups()
         raise Refusal(
             "no_repair_found",
             f"{one} and {other} are both imported as one module. Give their folders an __init__.py, add"
             " --import-mode=importlib to the options of pytest, or prove each project by a command of its own.",
         )
-
-
-def _own(name: str, root: Path) -> bool:
-    places: Sequence[Path] = [root, root / "src", root / "lib", root / "tests", root / "test"]
-    return any((place / name).is_dir() or (place / f"{name}.py").is_file() for place in places)

@@ -1,4 +1,4 @@
-"""Which lines of the project run during a test, in its own process and in programs that it starts."""
+"""Coverage: the lines of the project that run during a test, in its own process and in programs that it starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Lines:
     """Records executed lines of the given files (real paths) while it is on."""
 
     def __init__(self, files: list[str]) -> None:
-        self._wanted = frozenset(files)
+        self._recorded = frozenset(files)
         self._names: dict[str, str | None] = {}
         self._codes: dict[CodeType, set[int] | None] = {}
         self._hits: dict[str, set[int]] = {}
@@ -43,11 +43,11 @@ class Lines:
             name = code.co_filename
             if name not in self._names:
                 real = os.path.realpath(name)
-                self._names[name] = real if real in self._wanted else None
+                self._names[name] = real if real in self._recorded else None
             path = self._names[name]
             hits = self._codes[code] = None if path is None else self._hits.setdefault(path, set())
         if hits is None:
-            return None
+            return None  # no line events from code of others: they would cost most of the time
         hits.add(frame.f_lineno)
         add = hits.add
 
@@ -71,12 +71,12 @@ class StartedLines:
 
     def collect(self, lines: dict[str, list[int]]) -> dict[str, list[int]]:
         """``lines`` of the test itself, and those of every program that ended since this was asked last."""
-        found = {path: set(numbers) for path, numbers in lines.items()}
-        for told in self._folder.glob("*.json"):
-            for path, numbers in json.loads(told.read_text()).items():
-                found.setdefault(path, set()).update(numbers)
-            told.unlink()
-        return {path: sorted(numbers) for path, numbers in found.items()}
+        merged = {path: set(numbers) for path, numbers in lines.items()}
+        for record in self._folder.glob("*.json"):
+            for path, numbers in json.loads(record.read_text()).items():
+                merged.setdefault(path, set()).update(numbers)
+            record.unlink()
+        return {path: sorted(numbers) for path, numbers in merged.items()}
 
     def close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a forked child does: apply a candidate, run tests, tell each outcome."""
+"""Trial of a candidate in a forked child: applies it, runs tests, reports each outcome."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def perform(turn: ForkedJob, tests: TestSession, live: Live | None, overrides: O
         limits.interrupt()
     for number, candidate in enumerate(job["candidates"]):
         patch: list[Message] = candidate["p"]
-        undo: Callable[[], None] = _nothing
+        undo: Callable[[], None] | None = None
         try:
             must_be_writable(patch)
             limits.arm(job["cpu_s"])
@@ -63,7 +63,8 @@ def perform(turn: ForkedJob, tests: TestSession, live: Live | None, overrides: O
                 _series(turn, tests, number, candidate.get("t") or job["tests"])
         except limits.Late:  # between tests, or in the test runner itself
             os._exit(0)
-        undo()
+        if undo is not None:
+            undo()
         overrides.texts.clear()
 
 
@@ -80,15 +81,12 @@ def _probe(turn: ForkedJob, tests: TestSession) -> None:
     turn.tell({"c": 0, "seen": probed(run, Calls(job["probe"], job["files"]))})
 
 
-def _nothing() -> None:
-    return None
-
-
 def _series(turn: ForkedJob, tests: TestSession, number: int, names: list[str]) -> None:
+    """Run tests in order and report them, up to the first that fails where the job says so."""
     job = turn.job
     lines = Lines(job["files"]) if job.get("trace") else None
     started = StartedLines(job["files"]) if job.get("programs") else None
-    kept: list[Message] = []
+    unsent: list[Message] = []
     for place, name in enumerate(names):
         following = names[place + 1] if place + 1 < len(names) else None
         if job.get("where"):
@@ -97,23 +95,24 @@ def _series(turn: ForkedJob, tests: TestSession, number: int, names: list[str]) 
         began, used = time.monotonic(), time.process_time()
         if lines is not None:
             lines.start()
-        told = tests.run(name, following)
+        outcome = tests.run(name, following)
         if lines is not None:
-            told["lines"] = started.collect(lines.stop()) if started else lines.stop()
-        told.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
-        kept.append(told)
+            outcome["lines"] = started.collect(lines.stop()) if started else lines.stop()
+        outcome.update(c=number, t=name, s=time.monotonic() - began, cpu=time.process_time() - used)
+        unsent.append(outcome)
+        # Each at once, where a kill must not lose it; a brief job is judged as a whole, and saves the writes.
         if not job.get("brief"):
-            turn.tell(*kept)
-            kept.clear()
-        late = told["o"] == "hung"
-        if late or (job.get("stop") and told["o"] not in ("passed", "skipped", "xfailed", "xpassed")):
+            turn.tell(*unsent)
+            unsent.clear()
+        late = outcome["o"] == "hung"
+        if late or (job.get("stop") and outcome["o"] not in ("passed", "skipped", "xfailed", "xpassed")):
             if following:
                 tests.rest()
             break
     limits.arm(0)
     if started is not None:
         started.close()
-    turn.tell(*kept, {"c": number, "end": True})
+    turn.tell(*unsent, {"c": number, "end": True})
 
 
 def _watch(turn: ForkedJob, number: int, name: str, lines: Lines | None) -> None:
@@ -129,6 +128,6 @@ def _watch(turn: ForkedJob, number: int, name: str, lines: Lines | None) -> None
         turn.tell(
             {"c": number, "t": name, "o": "hung", "f": frames[::-1], "m": "does not end", "lines": seen, "in": inner}
         )
-        os._exit(0)
+        os._exit(0)  # at once: a finally of the test could go on for ever as well
 
     signal.signal(signal.SIGPROF, hung)

@@ -1,9 +1,9 @@
-"""Candidates of all files, ranked together; first of all the changes of the last commits, taken back."""
+"""Candidate ranking: the edits of all files by suspicion and prior, and the changes of the last commits taken back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from ..analysis.source import Code
 from ..analysis.suspects import INDIRECT, Mentions, Weights, boosted, filling, indirect, mentioned, ochiai, spread
 from ..analysis.wire import Message
 from ..runner.baseline import Baseline
-from .ideas import Closed, Ideal, RankedEdit, best_first
+from .ideas import EditGenerator, RankedEdit, Unexpanded, best_first
 from .trials import Trial
 
 _NEWEST, _FADE = 0.97, 0.01
@@ -42,6 +42,7 @@ def undone(
     """
     for age, hunk in enumerate(hunks):
         after, before = str(hunk["after"]), str(hunk["before"])
+        # Text that stands twice, or was changed again since: which part of it the commit meant is not known.
         if not code.path.endswith(f"/{hunk['path']}") or before == after or code.text.count(after) != 1:
             continue
         start = code.text.index(after)
@@ -51,6 +52,7 @@ def undone(
         led = weights.get(line) or (_ELSEWHERE if any(asked & {*names} for names in _DEFINED.findall(before)) else 0.0)
         if not led:
             continue
+        # A test that fails now mostly passed before the last few commits.
         weight = led * max(0.5, _NEWEST - _FADE * age)
         kind = f"change of {str(hunk['commit'])[:_COMMIT]} undone"
         yield Undo(weight, line, Idea(kind, weight, start, start + len(after), before))
@@ -86,7 +88,7 @@ class Candidates:
             [test.message for test in hinted],
             mined(hunks),
         )
-        self._given: set[int] = set()
+        self._ranked: set[int] = set()
         self._importing: set[tuple[str, int]] = set()
 
     def weights(self, fixed: AbstractSet[str] = frozenset()) -> Weights:
@@ -101,16 +103,17 @@ class Candidates:
         base = on.drafts if on else {}
         weights = self.weights(on.fixed if on else frozenset())
         before = f"{on.kind} at {on.where}, " if on else ""
-        for rank, found in enumerate(best_first(self._closed(weights, base))):
-            idea = found.idea
-            text = base.get(found.path) or self._files.code(found.path).text
-            drafts = {**base, found.path: text[: idea.start] + idea.text + text[idea.end :]}
+        for rank, edit in enumerate(best_first(self._unexpanded(weights, base))):
+            idea = edit.idea
+            text = base.get(edit.path) or self._files.code(edit.path).text
+            drafts = {**base, edit.path: text[: idea.start] + idea.text + text[idea.end :]}
+            # Only the hash: tens of thousands of whole files would not fit into the sandbox's memory.
             key = hash(tuple(sorted(drafts.items())))
-            if key not in self._given:
-                self._given.add(key)
+            if key not in self._ranked:
+                self._ranked.add(key)
                 growth = len(idea.text) - (idea.end - idea.start)
-                at, importing = f"{found.path}:{found.line}", (found.path, found.line) in self._importing
-                yield Trial(drafts, found.score, before + idea.kind, at, rank, growth, importing=importing)
+                at, importing = f"{edit.path}:{edit.line}", (edit.path, edit.line) in self._importing
+                yield Trial(drafts, edit.score, before + idea.kind, at, rank, growth, importing=importing)
 
     def _code(self, path: str) -> Code | None:
         try:
@@ -118,24 +121,25 @@ class Candidates:
         except (SyntaxError, ValueError, OSError):
             return None
 
-    def _closed(self, weights: Weights, base: Drafts) -> Iterator[Closed]:
+    def _unexpanded(self, weights: Weights, base: Drafts) -> Iterator[Unexpanded]:
         """The project's files; those that no failing test runs may still hold what suspicious lines use.
 
         Nothing else may be changed: an edit that failing tests do not lead to makes a suite green by chance only.
         """
-        found = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
-        codes = {path: code for path, code in found.items() if code is not None}
+        parsed = {path: Code(path, base[path]) if path in base else self._code(path) for path in {**weights, **base}}
+        codes = {path: code for path, code in parsed.items() if code is not None}
         words = mentioned(weights, codes)
         for path in self._paths[:_MOST_FILES]:
             table = weights.get(path, {})
+            # No line of it can become more suspicious than that: a file is parsed only when its turn comes.
             bound = max([*table.values(), INDIRECT])
-            yield Closed(bound, partial(self._places, path, table, words, codes))
+            yield Unexpanded(bound, partial(self._places, path, table, words, codes))
 
     def _places(
         self, path: str, table: dict[int, float], mentions: Mentions, codes: dict[str, Code]
-    ) -> Iterator[Closed | RankedEdit]:
+    ) -> Iterator[Unexpanded | RankedEdit]:
         words = mentions.of(path)
-        if table or path in codes or (path in self._loaded and self._mentions(path, words)):
+        if table or path in codes or (path in self._loaded and assigns_any(path, words)):
             code = codes.get(path) or self._code(path)
             if code is not None:
                 table = spread(code, table)
@@ -144,11 +148,12 @@ class Candidates:
                 self._importing |= {(path, line) for line in filled.keys() & more.keys()}
                 for score, line, idea in undone(code, table, self._hunks, self._hints.names | words.keys()):
                     yield RankedEdit(score, code.path, line, idea)
-                yield from Ideal(code, self._hints).places(table)
+                yield from EditGenerator(code, self._hints).places(table)
 
-    def _mentions(self, path: str, words: dict[str, float]) -> bool:
-        """Whether a file assigns a name that suspicious lines mention: a look at its text is cheaper than a parse."""
-        try:
-            return any(name in words for name in _ASSIGNED.findall(read(path)))
-        except (OSError, SyntaxError, ValueError):
-            return False
+
+def assigns_any(path: str, words: Container[str]) -> bool:
+    """Whether a file assigns a name that suspicious lines mention: a look at its text is cheaper than a parse."""
+    try:
+        return any(name in words for name in _ASSIGNED.findall(read(path)))
+    except (OSError, SyntaxError, ValueError):
+        return False

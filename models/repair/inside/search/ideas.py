@@ -1,4 +1,4 @@
-"""All candidate edits of one file, ranked."""
+"""Edit generation: all candidate edits of one file, made lazily and in falling order of their scores."""
 
 from __future__ import annotations
 
@@ -29,28 +29,29 @@ from ..edits import (
 )
 
 
-class Closed(NamedTuple):
+class Unexpanded(NamedTuple):
     """Something that opens into more, none of it better than ``bound``."""
 
     bound: float
-    opened: Callable[[], Iterable[Any]]
+    expand: Callable[[], Iterable[Any]]
 
 
 def best_first(start: Iterable[Any]) -> Iterator[Any]:
     """Everything in falling order, as far as the bounds hold; equal ones in the order of their coming.
 
-    What is handed out is a tuple that starts with its score; a ``Closed`` never is.
+    What is handed out is a tuple that starts with its score; an ``Unexpanded`` never is.
     """
-    waiting = [(-entry[0], isinstance(entry, Closed), place, entry) for place, entry in enumerate(start)]
+    # At the same bound an edit comes before what would have to be expanded: it may be all that is needed.
+    waiting = [(-entry[0], isinstance(entry, Unexpanded), place, entry) for place, entry in enumerate(start)]
     heapify(waiting)
     count = len(waiting)
     while waiting:
-        _, closed, _, entry = heappop(waiting)
-        if not closed:
+        _, unexpanded, _, entry = heappop(waiting)
+        if not unexpanded:
             yield entry
             continue
-        for inner in entry.opened():
-            heappush(waiting, (-inner[0], isinstance(inner, Closed), count, inner))
+        for inner in entry.expand():
+            heappush(waiting, (-inner[0], isinstance(inner, Unexpanded), count, inner))
             count += 1
 
 
@@ -104,7 +105,7 @@ class RankedEdit(NamedTuple):
     idea: Idea
 
 
-class Ideal:
+class EditGenerator:
     """Generates the candidates of one file."""
 
     def __init__(self, code: Code, hints: Hints) -> None:
@@ -123,35 +124,35 @@ class Ideal:
 
     def candidates(self, weigh: Weigher, lines: Iterable[int]) -> list[RankedEdit]:
         """Every edit that touches one of ``lines``, best first, each text once."""
-        found = best_first(self.places({line: weigh(line) for line in lines}))
+        edits = best_first(self.places({line: weigh(line) for line in lines}))
         once: dict[tuple[int, int, str], RankedEdit] = {}
-        for candidate in found:
+        for candidate in edits:
             once.setdefault(candidate.idea[2:], candidate)
         return list(once.values())
 
-    def places(self, weights: Mapping[int, float]) -> Iterator[Closed]:
+    def places(self, weights: Mapping[int, float]) -> Iterator[Unexpanded]:
         """Where suspicious lines may be edited; the edits are made when the search comes to them."""
         for node in ast.walk(self.code.tree):
             if isinstance(node, (ast.expr, ast.stmt)):
                 line = suspicious_line(node, weights)
                 if line:
-                    yield Closed(weights[line], partial(self._edits, node, line, weights[line]))
+                    yield Unexpanded(weights[line], partial(self._edits, node, line, weights[line]))
             if isinstance(node, (ast.stmt, ast.ExceptHandler)) and not isinstance(node, ast.ClassDef):
                 yield from self._gaps(node, weights)
 
-    def _edits(self, node: ast.AST, line: int, weight: float) -> Iterator[Closed]:
+    def _edits(self, node: ast.AST, line: int, weight: float) -> Iterator[Unexpanded]:
         """The kinds of edits of one node, none made yet."""
-        if not self._inside(node):
+        if not editable(self.code, node):
             return
-        weight *= self._share(node)
+        weight *= table_share(self.code, node)
         site = Site(self.code, self.scope(node), node)
         for kinds, edit, most in _EDITS:
             if isinstance(node, kinds):
-                yield Closed(weight * most, partial(self._made, edit, site, line, weight))
+                yield Unexpanded(weight * most, partial(self._applied, edit, site, line, weight))
         if is_condition(self.code, node):
-            yield Closed(weight * _CONDITION, partial(self._made, conditions.conditions, site, line, weight))
+            yield Unexpanded(weight * _CONDITION, partial(self._applied, conditions.conditions, site, line, weight))
 
-    def _made(self, edit: Callable[[Site], Ideas], site: Site, line: int, weight: float) -> Iterator[RankedEdit]:
+    def _applied(self, edit: Callable[[Site], Ideas], site: Site, line: int, weight: float) -> Iterator[RankedEdit]:
         return self._fresh(edit(site), line, weight)
 
     def _fresh(self, ideas: Ideas, line: int, weight: float) -> Iterator[RankedEdit]:
@@ -165,39 +166,12 @@ class Ideal:
                 best[key] = idea
         for key, idea in best.items():
             score = weight * idea.weight
+            # Two operators may write the same text; the same edit with less weight would only be tried later again.
             if score > self._scores.get(key, 0.0):
                 self._scores[key] = score
                 yield RankedEdit(score, self.code.path, line, idea)
 
-    def _inside(self, node: ast.AST) -> bool:
-        """Leave alone annotations, docstrings and what stands inside f-strings (no positions before 3.12)."""
-        if isinstance(node, ast.Constant) and isinstance(self.code.parents.get(node), ast.Expr):
-            return False
-        for around in (node, *self.code.up(node)):
-            if isinstance(around, (ast.JoinedStr, ast.FormattedValue)) and around is not node:
-                return False
-            if isinstance(around, ast.stmt):
-                if isinstance(around, ast.AnnAssign) and around is not node:
-                    return self._under(node, around.value)
-                if isinstance(around, FUNCTIONS) and around is not node:
-                    notes = [around.returns, *(argument.annotation for argument in arguments(around))]
-                    return not any(self._under(node, note) for note in notes)
-                return True
-        return True
-
-    def _under(self, node: ast.AST, top: ast.AST | None) -> bool:
-        return top is not None and (node is top or top in set(self.code.up(node)))
-
-    def _share(self, node: ast.AST) -> float:
-        """Of a long table each entry bears a part of the suspicion only."""
-        for around in self.code.up(node):
-            if isinstance(around, ast.stmt):
-                return 1.0
-            if isinstance(around, _TABLES) and (count := self.code.leaves(around)) > _MANY:
-                return max(_LEAST, _MANY / count)
-        return 1.0
-
-    def _gaps(self, node: ast.AST, weights: Mapping[int, float]) -> Iterator[Closed]:
+    def _gaps(self, node: ast.AST, weights: Mapping[int, float]) -> Iterator[Unexpanded]:
         """Places between statements."""
         for name in BLOCKS:
             block = getattr(node, name, None)
@@ -207,7 +181,35 @@ class Ideal:
                 near = [block[p].lineno for p in (place - 1, place) if 0 <= p < len(block)]
                 weight, line = max((weights.get(line, 0.0), -line) for line in near)
                 if weight:
-                    yield Closed(weight * _INSERT, partial(self._inserted, block, place, -line, weight))
+                    yield Unexpanded(weight * _INSERT, partial(self._inserted, block, place, -line, weight))
 
     def _inserted(self, block: list[ast.stmt], place: int, line: int, weight: float) -> Iterator[RankedEdit]:
         return self._fresh(inserts.inserts(self.code, self.scope(block[0]), block, place), line, weight)
+
+
+def editable(code: Code, node: ast.AST) -> bool:
+    """Leave alone annotations, docstrings and what stands inside f-strings (no positions before 3.12)."""
+    if isinstance(node, ast.Constant) and isinstance(code.parents.get(node), ast.Expr):
+        return False
+    around_node = [node, *code.up(node)]
+    for around in around_node:
+        if isinstance(around, (ast.JoinedStr, ast.FormattedValue)) and around is not node:
+            return False
+        if isinstance(around, ast.stmt):
+            if isinstance(around, ast.AnnAssign) and around is not node:
+                return around.value in around_node
+            if isinstance(around, FUNCTIONS) and around is not node:
+                notes = [around.returns, *(argument.annotation for argument in arguments(around))]
+                return not any(note in around_node for note in notes)
+            return True
+    return True
+
+
+def table_share(code: Code, node: ast.AST) -> float:
+    """The part of a line's suspicion that one entry of a long table bears: its lines all run at once, at import."""
+    for around in code.up(node):
+        if isinstance(around, ast.stmt):
+            return 1.0
+        if isinstance(around, _TABLES) and (count := code.leaves(around)) > _MANY:
+            return max(_LEAST, _MANY / count)
+    return 1.0

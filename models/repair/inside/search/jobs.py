@@ -1,4 +1,4 @@
-"""Jobs for the hosts: which tests a candidate must face, and how long each may take."""
+"""Test selection and time limits: jobs for the hosts, with the tests that a candidate must face and their limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..analysis.project import Files
 from ..analysis.wire import Message
-from ..runner.baseline import GOOD, PASSED, Baseline, Seen
+from ..runner.baseline import GOOD, PASSED, Baseline, BaselineTest
 from .trials import Trial
 
 _REPRESENTATIVES = 4
@@ -45,9 +45,9 @@ class Jobs:
         self._sentinels = sorted(passed, key=lambda test: (test.file not in near, test.cpu))[:_SENTINELS]
 
     @property
-    def sample(self) -> list[Seen]:
+    def sample(self) -> list[BaselineTest]:
         """Some failing tests of every kind, those whose lines are known first."""
-        kinds: dict[Any, list[Seen]] = {}
+        kinds: dict[Any, list[BaselineTest]] = {}
         for test in sorted(self._failing, key=lambda test: (test.outcome == "hung", not test.lines, test.cpu)):
             kinds.setdefault(test.sign, []).append(test)
         turns = zip_longest(*kinds.values())
@@ -60,51 +60,47 @@ class Jobs:
 
     def broken(self, outcomes: dict[str, str]) -> list[str]:
         """The tests that were good before and are not any more; one that passed and is skipped now proves nothing."""
+        passed = {test.name for test in self._good if test.outcome in PASSED}
         return [
             name
             for name, outcome in outcomes.items()
-            if self.was_good(name) and outcome not in (PASSED if self._passed(name) else GOOD)
+            if self.was_good(name) and outcome not in (PASSED if name in passed else GOOD)
         ]
-
-    def _passed(self, name: str) -> bool:
-        return name in self._tests and self._tests[name].outcome in PASSED
 
     def excuse(self, name: str) -> None:
         """Do not ask this test any more: it fails by itself."""
         self._excused.add(name)
 
-    def representatives(self, fixed: Sequence[str] = ()) -> list[Seen]:
+    def representatives(self, fixed: Sequence[str] = ()) -> list[BaselineTest]:
         """A few failing tests that fail in different ways, the quickest of each."""
-        kinds: dict[Any, Seen] = {}
+        kinds: dict[Any, BaselineTest] = {}
         still = [test for test in self._failing if test.name not in fixed]
+        # A test that hangs costs its whole time for every candidate, and one that starts programs much of it.
         still = [test for test in still if test.outcome != "hung"] or still
         still = [test for test in still if not test.starts] or still
         for test in sorted(still, key=lambda test: (test.outcome == "hung", test.cpu)):
             kinds.setdefault(test.sign, test)
         return list(kinds.values())[:_REPRESENTATIVES]
 
-    def cpu_s(self, tests: Sequence[Seen]) -> float:
+    def cpu_s(self, tests: Sequence[BaselineTest]) -> float:
         """Processor time a candidate may take for one of these tests."""
         files = {test.file for test in tests}
         peers = sorted(test.cpu for test in self._good if test.file in files and test.outcome == "passed")
+        # A repaired test takes as long as its neighbours do: the one that fails now may end much too early.
         usual = peers[int(len(peers) * 0.9)] if peers else 0.0
         own = max((test.cpu for test in tests if test.outcome != "hung"), default=0.0)
         importing = _IMPORTING_S if any(test.error == "collect" for test in tests) else 0.0
         return _FLOOR_S + importing + max(8 * own, 10 * usual)
 
-    def _wait_s(self, tests: Sequence[Seen]) -> float:
-        """How long nothing may happen: a candidate may make tests wait for ever, for a lock or a queue."""
-        files = {test.file for test in tests}
-        return _IDLE_S + _PATIENCE * max(
-            (test.seconds for test in self._tests.values() if test.file in files), default=0.0
-        )
-
-    def quick(self, group: Sequence[Trial], tests: Sequence[Seen], *, stop: bool, live: bool = True) -> Message:
+    def quick(self, group: Sequence[Trial], tests: Sequence[BaselineTest], *, stop: bool, live: bool = True) -> Message:
         """Many candidates in one child, and at its end the sentinels, which show whether the child was spoiled.
 
         ``stop`` at the first test that fails: what repairs only another one of them is not noticed then.
         ``live``: the candidates are put into the process; otherwise they lie on disk already.
         """
+        # A candidate may make tests wait for ever, for a lock or a queue: that takes no processor time.
+        files = {test.file for test in tests}
+        slowest = max((test.seconds for test in self._tests.values() if test.file in files), default=0.0)
         candidates: list[Message] = [{"p": self._files.patch(trial.drafts) if live else []} for trial in group]
         if len(group) > 1 and self._sentinels:
             candidates.append({"p": [], "t": [test.name for test in self._sentinels]})
@@ -114,12 +110,12 @@ class Jobs:
             "tests": [test.name for test in tests],
             "stop": stop,
             "cpu_s": cpu,
-            "idle_s": 4 * cpu + self._wait_s(tests),
+            "idle_s": 4 * cpu + _IDLE_S + _PATIENCE * slowest,
             "total_s": 600.0,
             "brief": True,
         }
 
-    def anew(self, trial: Trial, tests: Sequence[Seen]) -> Message:
+    def anew(self, trial: Trial, tests: Sequence[BaselineTest]) -> Message:
         """One candidate in a new session that imports the changed files."""
         return {
             **self._one(trial, [test.name for test in tests]),
@@ -131,7 +127,7 @@ class Jobs:
             "only": sorted({test.file for test in tests}),
         }
 
-    def failing(self, trial: Trial, tests: Sequence[Seen], *, patient: bool) -> Message:
+    def failing(self, trial: Trial, tests: Sequence[BaselineTest], *, patient: bool) -> Message:
         """These failing tests, with little patience for the ones that hang."""
         cpu = 3 * self.cpu_s(self._failing) * (_PATIENCE if patient else 1)
         names = [test.name for test in sorted(tests, key=lambda test: test.outcome == "hung")]
@@ -139,7 +135,7 @@ class Jobs:
 
     def everything(self, trial: Trial, left_s: float) -> Message:
         """All failing tests, then the tests that run the changed files, then all others."""
-        asked = self._in_turn(set(trial.drafts))
+        asked = self.in_order(set(trial.drafts))
         slow = max((test.cpu for test in self._good), default=0.0)
         total = sum(test.seconds for test in self._good)
         return {
@@ -153,8 +149,8 @@ class Jobs:
             "without": sorted(self._excused),
         }
 
-    def _in_turn(self, changed: set[str]) -> list[Seen]:
-        """Those that run changed files first, quick files before slow ones, and in a file as they were collected.
+    def in_order(self, changed: set[str]) -> list[BaselineTest]:
+        """Test prioritisation: those that run changed files first, quick files before slow ones, a file as collected.
 
         Some tests need what an earlier one of their file left behind.
         """
@@ -170,8 +166,8 @@ class Jobs:
         """One test that was good before, with a candidate or (None) with the files as they are."""
         test = self._tests.get(name)
         job = {"stop": True, "cpu_s": _LONGEST_S, "idle_s": _LEAST_S, "total_s": _LEAST_S, "files": []}
-        told = self._one(trial, [name]) if trial else {"candidates": [{"p": []}], "tests": [name]}
-        return {**told, **job, **({"only": [test.file]} if test else {})}
+        asked = self._one(trial, [name]) if trial else {"candidates": [{"p": []}], "tests": [name]}
+        return {**asked, **job, **({"only": [test.file]} if test else {})}
 
     def survey(self, trial: Trial) -> Message:
         """A sample of the failing tests and the quick ones of the others, to the end."""

@@ -1,4 +1,4 @@
-"""What passes the representatives must pass everything: the other failing tests, and every test that passed before."""
+"""Full validation: what passes the representatives must pass the other failing tests, and all that passed before."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 
 from ..analysis.disk import on_disk
-from ..runner.baseline import Seen
-from ..runner.lab import Lab
+from ..runner.baseline import BaselineTest
+from ..runner.hosts import HostPool
 from .jobs import Jobs
 from .trials import Trial
 
@@ -25,8 +25,8 @@ _EXCUSES = 8
 class FullValidation:
     """Runs all tests on a candidate."""
 
-    def __init__(self, lab: Lab, jobs: Jobs, tests: Sequence[Seen], end: float) -> None:
-        self._lab, self._jobs, self._end = lab, jobs, end
+    def __init__(self, pool: HostPool, jobs: Jobs, tests: Sequence[BaselineTest], end: float) -> None:
+        self._pool, self._jobs, self._end = pool, jobs, end
         self._bad = [test for test in tests if test.bad]
         self._failing = [test.name for test in self._bad]
         self._starting = any(test.starts for test in tests)
@@ -58,19 +58,15 @@ class FullValidation:
 
     def _imported(self, trial: Trial, otherwise: str) -> str:
         """Import the files anew and run the failing tests, then all others; not where it is not worth the time."""
-        if not self._worth_importing(trial):
+        hopeless = 2 * len(trial.fixed) < self._asked or min(self._hopes, self._hoping) <= 0
+        if "cold" not in self._pool.hosts or hopeless:
             return otherwise
+        self._hopes -= 1
         began = time.monotonic()
-        lines = self._lab.ask("cold", self._jobs.anew(trial, self._sample))["lines"]
+        lines = self._pool.ask("cold", self._jobs.anew(trial, self._sample))["lines"]
         self._hoping -= time.monotonic() - began
         passed = {line["t"] for line in lines if line.get("o") == "passed"}
         return self._everything(trial, "cold") if passed.issuperset(t.name for t in self._sample) else otherwise
-
-    def _worth_importing(self, trial: Trial) -> bool:
-        if "cold" not in self._lab.hosts or 2 * len(trial.fixed) < self._asked or min(self._hopes, self._hoping) <= 0:
-            return False
-        self._hopes -= 1
-        return True
 
     def _others(self, trial: Trial) -> str:
         """Run the failing tests, a sample first; where one did not end in time, once more with much more."""
@@ -85,22 +81,25 @@ class FullValidation:
                 break
         return "late" if late else "half"
 
-    def _tested(self, trial: Trial, tests: Sequence[Seen], *, patient: bool) -> bool:
+    def _tested(self, trial: Trial, tests: Sequence[BaselineTest], *, patient: bool) -> bool:
         """Note which failing tests pass; whether one ran out of its time."""
-        result = self._lab.ask("warm", self._jobs.failing(trial, tests, patient=patient))
+        result = self._pool.ask("warm", self._jobs.failing(trial, tests, patient=patient))
         outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
         trial.fixed = {name for name, outcome in outcomes.items() if outcome == "passed"}
         return bool(result["late"]) or "hung" in outcomes.values()
 
     def _everything(self, trial: Trial, kind: str) -> str:
         for _ in range(_EXCUSES):
-            result = self._lab.ask(kind, self._jobs.everything(trial, self._end - time.monotonic()))
+            result = self._pool.ask(kind, self._jobs.everything(trial, self._end - time.monotonic()))
             outcomes = {line["t"]: line["o"] for line in result["lines"] if "t" in line}
             broken = self._jobs.broken(outcomes)
             if not broken:
                 break
-            if not self._excused(trial, kind, broken[0]):
+            # A test that fails among others and passes alone does not speak against a candidate, from now on. Nor does
+            # one that fails alone with and without it: it needs what other tests leave behind.
+            if not self._passes(broken[0], kind, trial) and self._passes(broken[0], kind, None):
                 return "none"
+            self._jobs.excuse(broken[0])
         else:
             return "none"
         ended = any("end" in line for line in result["lines"])
@@ -111,16 +110,6 @@ class FullValidation:
         trial.fixed |= before if kind == "cold" else set()
         return "half" if trial.fixed else "none"
 
-    def _excused(self, trial: Trial, kind: str, name: str) -> bool:
-        """A test that fails among others and passes alone does not speak against a candidate, from now on.
-
-        Nor does one that fails alone with and without it: it needs what other tests leave behind.
-        """
-        if not self._passes(name, kind, trial) and self._passes(name, kind, None):
-            return False
-        self._jobs.excuse(name)
-        return True
-
     def _passes(self, name: str, kind: str, trial: Trial | None) -> bool:
-        lines = self._lab.ask(kind, self._jobs.alone(trial, name))["lines"]
+        lines = self._pool.ask(kind, self._jobs.alone(trial, name))["lines"]
         return any(line.get("t") == name and line["o"] == "passed" for line in lines)

@@ -1,4 +1,4 @@
-"""The search itself: validate candidates in order; then a second edit on top of a partial repair."""
+"""Generate-and-validate search: tests candidates in order; then a second edit on top of a partial repair."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from ..analysis.disk import on_disk
 from ..analysis.wire import Message
 from ..runner.baseline import GOOD, Baseline
-from ..runner.lab import Lab
+from ..runner.hosts import HostPool
 from .candidates import Candidates
 from .jobs import Jobs
 from .proof import FullValidation
@@ -32,10 +32,10 @@ _AFTERGLOW = 0.35
 class RepairSearch:
     """Looks for drafts that make all failing tests pass and break none."""
 
-    def __init__(self, lab: Lab, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
-        self._lab, self._jobs, self._end, self._say = lab, jobs, end, say
+    def __init__(self, pool: HostPool, baseline: Baseline, jobs: Jobs, end: float, say: Callable[[str], None]) -> None:
+        self._pool, self._jobs, self._end, self._say = pool, jobs, end, say
         self._failing = [test.name for test in baseline.failing]
-        self._proof = FullValidation(lab, jobs, list(baseline.tests.values()), end)
+        self._proof = FullValidation(pool, jobs, list(baseline.tests.values()), end)
         self._began = self._until = time.monotonic()
         self._importing = 0.0
         self._quick = jobs.representatives()
@@ -56,13 +56,16 @@ class RepairSearch:
         open_: dict[int, list[Trial]] = {}
         anew: dict[int, list[Trial]] = {}
         while time.monotonic() < self._until:
-            while len(open_) <= (0 if self._starting else self._lab.workers) and (group := self._next(trials)):
+            while len(open_) <= (0 if self._starting else self._pool.workers) and (group := self._next(trials)):
                 if self._starting and not self._written(group[0]):
                     continue
-                open_[self._lab.submit("warm", self._quickly(group))] = group
+                # All representatives for the best candidates, to learn of half repairs; then only while they pass.
+                stop = len(self._quick) == 1 or self.tally.tried > _THOROUGH
+                job = self._jobs.quick(group, self._quick, stop=stop, live=not self._starting)
+                open_[self._pool.submit("warm", job)] = group
             while self._anew and self._may_import(len(open_), len(anew)):
                 trial = self._anew.popleft()
-                anew[self._lab.submit("cold", self._jobs.anew(trial, self._quick))] = [trial]
+                anew[self._pool.submit("cold", self._jobs.anew(trial, self._quick))] = [trial]
                 trial.started = time.monotonic()
             if not open_ and not anew:
                 return
@@ -74,11 +77,6 @@ class RepairSearch:
         self._on_disk.close()
         self._again.extendleft(trial for group in open_.values() for trial in group)
         self._anew.extendleft(trial for group in anew.values() for trial in group)
-
-    def _quickly(self, group: list[Trial]) -> Message:
-        """All representatives for the best candidates, to learn of half repairs; then only while they pass."""
-        stop = len(self._quick) == 1 or self.tally.tried > _THOROUGH
-        return self._jobs.quick(group, self._quick, stop=stop, live=not self._starting)
 
     def _written(self, trial: Trial) -> bool:
         """Put a candidate on disk until its result is there; False when it is no Python, or not in that encoding."""
@@ -94,12 +92,12 @@ class RepairSearch:
     def _may_import(self, warm: int, anew: int) -> bool:
         """An import costs hundreds of times as much as live code: a share of the time while there is both to try."""
         if not warm:
-            return anew < self._lab.workers
+            return anew < self._pool.workers
         return not anew and self._importing <= _IMPORT_SHARE * (time.monotonic() - self._began)
 
     def _take(self, open_: dict[int, list[Trial]], anew: dict[int, list[Trial]]) -> None:
         waiting = {number: (number in open_, group) for number, group in (*open_.items(), *anew.items())}
-        for (warm, group), result in self._lab.results(waiting, 0.5):
+        for (warm, group), result in self._pool.results(waiting, 0.5):
             self._on_disk.close()
             (self._judge if warm else self._judge_anew)(group, result)
         for number in {*open_, *anew} - waiting.keys():
@@ -112,9 +110,11 @@ class RepairSearch:
         return group
 
     def _judge(self, group: list[Trial], result: Message) -> None:
+        """Learn how the candidates that shared a process did."""
         by: dict[int, list[Message]] = {}
         for line in result["lines"]:
             by.setdefault(line["c"], []).append(line)
+        # The sentinels failed, which no candidate touched: nothing in this process can be believed.
         if any(line.get("o", "passed") not in GOOD for line in by.get(len(group), [])):
             self._sharing.spoiled()
             self._again.extend(group)
@@ -124,6 +124,7 @@ class RepairSearch:
             lines = by.get(number, [])
             if not self._weigh(trial, lines):
                 self._timed_out(trial, lines, stuck=result["signal"] == signal.SIGKILL)
+                # The child ended here; those behind it had no turn.
                 self._again.extend(group[number + 1 :])
                 return
 
@@ -146,14 +147,14 @@ class RepairSearch:
         self.tally.tried += 1
         trial.fixed = {line["t"] for line in lines if line.get("o") == "passed"}
         if trial.fixed.issuperset(test.name for test in self._quick):
-            self._conclude(
-                trial,
-                self._proof.of(
-                    trial,
-                    "cold" if self._starting and "cold" in self._lab.hosts else kind,
-                    few=len(self._failing) > len(self._quick),
-                ),
-            )
+            host = "cold" if self._starting and "cold" in self._pool.hosts else kind
+            proved = self._proof.of(trial, host, few=len(self._failing) > len(self._quick))
+            if proved == "whole":
+                self._plausible(trial)
+            elif proved != "none":
+                self._partial.append(trial)
+            if proved == "late" and not trial.retried:
+                self._late.append(trial)
         elif trial.fixed and kind == "warm":
             self.tally.partial += 1
             self._partial.append(trial)
@@ -172,15 +173,7 @@ class RepairSearch:
         self._importing += time.monotonic() - group[0].started
         self._learn(group[0], result["lines"], "cold")
 
-    def _conclude(self, trial: Trial, proved: str) -> None:
-        if proved == "whole":
-            self._found(trial)
-        elif proved != "none":
-            self._partial.append(trial)
-        if proved == "late" and not trial.retried:
-            self._late.append(trial)
-
-    def _found(self, trial: Trial) -> None:
+    def _plausible(self, trial: Trial) -> None:
         now = time.monotonic()
         if not self.plausible:
             self._say(f"{trial.kind} at {trial.where} passes every test after {self.tally.tried} candidates")
@@ -191,22 +184,26 @@ class RepairSearch:
         """Edits that repair some failing tests and break nothing: a second edit may do the rest."""
         ranked = sorted(self._partial, key=promise) if len(self._quick) > 1 else []
         self._partial = []
-        kept = [trial for trial in ranked[:_SURVEYED] if time.monotonic() < until and self._survey(trial)]
-        best = varied(kept)[:_BASES]
+        harmless: list[Trial] = []
+        for trial in ranked[:_SURVEYED]:
+            if time.monotonic() >= until:
+                break
+            lines = self._pool.ask("warm", self._jobs.survey(trial))["lines"]
+            outcomes = {line["t"]: line["o"] for line in lines if "t" in line}
+            trial.fixed = {name for name in self._failing if outcomes.get(name) == "passed"}
+            if trial.fixed and not self._jobs.broken(outcomes):
+                harmless.append(trial)
+        best = varied(harmless)[:_BASES]
+        # Before a second edit: the first may be whole, and only what was made at import keeps tests failing.
         for trial in best:
             if time.monotonic() < self._end and not self.plausible and self._proof.again(trial) == "whole":
-                self._found(trial)
+                self._plausible(trial)
         return [] if self.plausible else best
-
-    def _survey(self, trial: Trial) -> bool:
-        lines = self._lab.ask("warm", self._jobs.survey(trial))["lines"]
-        outcomes = {line["t"]: line["o"] for line in lines if "t" in line}
-        trial.fixed = {name for name in self._failing if outcomes.get(name) == "passed"}
-        return bool(trial.fixed) and not self._jobs.broken(outcomes)
 
     def deepen(self, base: Trial, candidates: Candidates, until: float) -> None:
         """Look for a second edit on top of a partial repair."""
         self._say(f"{base.kind} at {base.where} repairs {len(base.fixed)} of {len(self._jobs.sample)} failing tests")
+        # The search on top is one of its own: single edits go on afterwards where they were.
         before = self._partial, self._again, self._anew
         self._partial, self._again, self._anew = [], deque(), deque()
         self._quick = self._jobs.representatives(sorted(base.fixed))

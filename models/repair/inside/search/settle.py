@@ -1,4 +1,7 @@
-"""Which of several repairs is meant: the one that behaves like most, on inputs that no test gives. Pure."""
+"""Patch ranking: which of several plausible repairs is meant, the one that behaves like most on inputs no test gives.
+
+Overfitting (Smith et al., 2015) is the danger: tests that all pass do not prove that a repair is right.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import time
 from collections.abc import Sequence
 from math import log2
 
-from ..runner.lab import Lab
+from ..runner.hosts import HostPool
 from .jobs import Jobs
 from .trials import Trial
 
@@ -31,21 +34,24 @@ def settled(trials: Sequence[Trial], seen: Sequence[Outcomes]) -> list[Trial]:
     keys = [key for key in next((s for s in seen if s), {}) if all(key in s for s in seen if s)]
     groups: dict[tuple[str, ...], list[int]] = {}
     for place, outcomes in enumerate(seen):
+        # What was not seen to behave like anything is a group of its own.
         sign = tuple(outcomes[key] for key in keys) if outcomes else (f"unseen {place}",)
         groups.setdefault(sign, []).append(place)
+    # A call that breaks with every repair breaks by the program, or the input makes no sense.
     least = min((_broken(sign) for sign in groups if keys), default=0)
     rank: dict[int, float] = {}
     for sign, members in groups.items():
         trust = 1 / (1 + _DISTRUST * max(0, _broken(sign) - least))
         worth = max(_prior(trials[place]) for place in members) * (1 + _AGREEMENT * log2(len(members))) * trust
         rank.update(dict.fromkeys(members, worth))
-    order = sorted(range(len(trials)), key=lambda place: (*_first(trials[place], rank[place]), place))
-    return [trials[place] for place in order]
 
+    def order(place: int) -> tuple[bool, float, int, float, int]:
+        trial = trials[place]
+        # Rounded, or the priors of two operators would decide where the size of the change says more.
+        change = abs(trial.growth) if trial.kind.endswith(_LOSSY) else trial.growth
+        return not trial.sure, -round(rank[place], 1), change, -_prior(trial), place
 
-def _first(trial: Trial, worth: float) -> tuple[bool, float, int, float]:
-    change = abs(trial.growth) if trial.kind.endswith(_LOSSY) else trial.growth
-    return not trial.sure, -round(worth, 1), change, -_prior(trial)
+    return [trials[place] for place in sorted(range(len(trials)), key=order)]
 
 
 def _prior(trial: Trial) -> float:
@@ -59,16 +65,16 @@ def _broken(sign: Sequence[str]) -> int:
 _PROBED = 10
 
 
-def chosen(lab: Lab, jobs: Jobs, plausible: Sequence[Trial], until: float) -> list[Trial]:
+def chosen(pool: HostPool, jobs: Jobs, plausible: Sequence[Trial], until: float) -> list[Trial]:
     """Until a moment the repairs are asked how they behave where no test looks."""
     trials = sorted(plausible, key=lambda trial: -trial.score)
     seen: list[Outcomes] = [{} for _ in trials]
-    root = f"{lab.root}{os.sep}"
+    root = f"{pool.root}{os.sep}"
     open_ = {
-        lab.submit("warm", jobs.probe(trial, root)): place
+        pool.submit("warm", jobs.probe(trial, root)): place
         for place, trial in enumerate(trials[:_PROBED] if len(trials) > 1 else ())
     }
     while open_ and time.monotonic() < until:
-        for place, result in lab.results(open_, 0.3):
+        for place, result in pool.results(open_, 0.3):
             seen[place] = dict(next((line["seen"] for line in result["lines"] if "seen" in line), ()))
     return settled(trials, seen)

@@ -1,4 +1,4 @@
-"""Trials: a candidate on its way through validation, the count of all, and how many share a process."""
+"""Validation state: one candidate on its way through the tests, the count of all, and how many share a process."""
 
 from __future__ import annotations
 

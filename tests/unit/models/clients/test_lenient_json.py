@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.clients.lenient_json import LENIENT_CHARS, json_values, lenient, unwrapped
+from models.clients.structured import LENIENT_CHARS, json_values, lenient, unwrapped
 
 LEAVES = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(-1e9, 1e9) | st.text(max_size=30)
 VALUES = st.recursive(

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from domain import CodeChange, FileEdit, NewFile, Plan, Review, Step
-from models.clients.structured import read, schema_of, without_thoughts
+from models.clients.contract import schema_of
+from models.clients.structured import read, without_thoughts
 
 TEXT = st.text(max_size=60) | st.sampled_from(["<think>", "</think>", "```json\n{}\n```", "{", '"}'])
 PATH = st.text("abc/._", min_size=1, max_size=20)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain import AskAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.coder import AskAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
 from models.dialects import text
 
 SEARCH = "<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain import EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.coder import EditAction, EditBlock, OpenAction, RunAction, SearchAction
 from models.contract import ToolCall
 from models.dialects import tools
 from tests.unit.models.dialects.test_text import ACTION, WORDS

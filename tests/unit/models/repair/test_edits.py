@@ -12,7 +12,7 @@ from models.repair.inside.analysis.project import Files, hull
 from models.repair.inside.analysis.site import binding_of, minus, negated, operand, plus
 from models.repair.inside.analysis.source import Code
 from models.repair.inside.runner.patch import compilable
-from models.repair.inside.search.ideas import Ideal
+from models.repair.inside.search.ideas import EditGenerator
 from tests.unit.models.repair.editing import repaired
 
 CASES = [
@@ -132,7 +132,7 @@ def test_every_valid_candidate_is_valid_as_the_piece_that_is_compiled_alone(tmp_
 
 def test_no_candidate_is_the_text_itself_and_none_comes_twice() -> None:
     code = Code("x.py", TEXT)
-    found = Ideal(code, Hints()).candidates(lambda _: 1.0, range(1, 30))
+    found = EditGenerator(code, Hints()).candidates(lambda _: 1.0, range(1, 30))
     edits = [candidate.idea[2:] for candidate in found]
     assert TEXT not in repaired(TEXT)
     assert len(edits) == len(set(edits))

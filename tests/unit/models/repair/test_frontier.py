@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.repair.inside.search.ideas import Closed, best_first
+from models.repair.inside.search.ideas import Unexpanded, best_first
 
 Tree = tuple[float, "list[Tree]"]
 TREES = st.recursive(
@@ -31,7 +31,7 @@ def entry(tree: Tree, opened: list[Tree]):
         opened.append(tree)
         return [entry(each, opened) for each in tree[1]]
 
-    return Closed(max(leaves(tree)), open_)
+    return Unexpanded(max(leaves(tree)), open_)
 
 
 @given(st.lists(TREES, max_size=5))

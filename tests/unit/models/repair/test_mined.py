@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.repair.inside.analysis.facts import Hints
 from models.repair.inside.analysis.history import Template, mined, tailored
 from models.repair.inside.analysis.source import Code
-from models.repair.inside.search.ideas import Ideal
+from models.repair.inside.search.ideas import EditGenerator
 
 
 def hunk(before: str, after: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ def test_strange_names_become_names_of_the_function():
 
 def edited(text: str, *hunks: dict[str, str]) -> set[str]:
     code = Code("x.py", text)
-    found = Ideal(code, Hints(history=mined(hunks))).candidates(lambda _: 1.0, range(1, text.count("\n") + 2))
+    found = EditGenerator(code, Hints(history=mined(hunks))).candidates(lambda _: 1.0, range(1, text.count("\n") + 2))
     return {text[: one.idea.start] + one.idea.text + text[one.idea.end :] for one in found}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.experts import made_of
+from models.experts import made_of, word_pattern
 from models.routing.catalogue import load_catalogue
 
 OURS = load_catalogue()
@@ -82,3 +82,17 @@ def test_one_doubtful_word_never_outweighs_what_the_repository_is(text, paths):
     doubtful = [word for expert in OURS.experts for word in expert.doubtful]
     for word in doubtful[:: 1 + len(text) % 7]:
         assert OURS.choose_expert(f"The {word} is wrong", only).id == "code_python"
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "stands"),
+    [
+        ("C++", "a c++ program", True),
+        ("c", "a cc program", False),
+        (".d.ts", "the .d.ts files", True),
+        ("sql", "nosql", False),
+        ("data model", "our data model is odd", True),
+    ],
+)
+def test_words_of_experts_are_whole_words(word, text, stands):
+    assert (word_pattern(word).search(text) is not None) == stands

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Budget, Exhausted, FailureKind, Plan, RateLimited, Refused, Task, Unavailable, Unreadable
+from domain import Budget, Exhausted, Plan, RateLimited, Refused, Task, Unavailable, Unreadable
+from domain.evidence import FailureKind
 from domain.masking import Masker
 from models import Message, ModelSettings, Question, SelectionContext
 from models.contract import TIERS

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -6,9 +7,17 @@ from hypothesis import strategies as st
 
 from models.contract import TIERS
 from models.policy import CallLimits, ModelPolicy, parse_policy
-from models.routing import load_catalogue
-from models.routing.catalogue import Catalogue, ModelCard
-from models.routing.router import RouteRequest, providers_for, route, tier_for, worst_cost
+from models.routing import load_catalogue, providers_for
+from models.routing.catalogue import Catalogue, ModelCard, Pick, Strategy
+from models.routing.router import (
+    RouteRequest,
+    distance,
+    pick_for,
+    preference,
+    route,
+    tier_for,
+    worst_cost,
+)
 
 OURS = load_catalogue()
 IDS = [card.id for card in OURS.models]
@@ -160,3 +169,45 @@ def test_a_policy_file():
     assert policy.allows("any", "vllm")
     assert not policy.allows("openai")
     assert parse_policy("") == ModelPolicy()
+
+
+CARDS = st.sampled_from(OURS.models)
+
+
+@given(st.sampled_from(TIERS), st.sampled_from(TIERS))
+def test_a_better_model_is_nearer_than_a_worse_one(tier, wanted):
+    near = distance(ModelCard(id="m", tier=tier), Pick(tier=wanted))
+    assert (near == 0) == (tier == wanted)
+    for other in TIERS:
+        steps, others = TIERS.index(tier) - TIERS.index(wanted), TIERS.index(other) - TIERS.index(wanted)
+        if others < 0 <= steps and abs(steps) <= abs(others):
+            assert near < distance(ModelCard(id="m", tier=other), Pick(tier=wanted))
+
+
+@given(CARDS, CARDS)
+def test_a_model_that_is_named_is_nearest(card, named):
+    assert (distance(card, Pick(model=named.id)) == 0) == (card.id == named.id)
+    assert distance(card, Pick()) == 0
+
+
+@given(st.permutations(OURS.models))
+def test_equals_are_sorted_by_what_the_strategy_prefers(cards):
+    first = {
+        prefer: min(cards, key=partial(lambda like, card: preference(card, like), Strategy(prefer=prefer)))
+        for prefer in ("price", "speed", "memory", "tier")
+    }
+    assert first["speed"].tokens_per_s == max(card.tokens_per_s for card in cards)
+    assert first["memory"].memory_gb == min(card.memory_gb for card in cards)
+    assert first["tier"].tier == max((card.tier for card in cards), key=TIERS.index)
+    totals = [card.price.per_1k_in + card.price.per_1k_out for card in cards]
+    assert first["price"].price.per_1k_in + first["price"].price.per_1k_out == min(totals)
+
+
+@given(ASKS)
+def test_what_a_strategy_wants_is_a_model_or_a_tier_that_is_allowed(ask):
+    pick = pick_for(ask, OURS)
+    assert pick.model is None or pick.tier is None
+    if ask.override is not None:
+        assert pick.model == ask.override
+    elif ask.tier is not None and pick.model is None:
+        assert TIERS.index(pick.tier) >= TIERS.index(ask.tier)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import CodeChange, Plan
-from models import Message, ModelSettings, Question
-from models.wrappers.cache import Cached, MemoryAnswers
+from models import Message, ModelSettings, Question, Tool
+from models.wrappers.cache import Cached, MemoryAnswers, answer_key
 from tests.unit.models.flaky import ASK, PLAN, Clock, Flaky
 
 COLD = ModelSettings(temperature=0.2)
@@ -77,3 +77,33 @@ async def test_the_shelf_is_bounded(keys):
         await shelf.put(str(key), "x", for_s=60)
         assert len(shelf.texts) <= 5
         assert await shelf.get(str(key)) == "x"
+
+
+def test_an_answer_s_key_is_the_same_in_every_version():
+    question = Question((Message(role="user", content="x"),), Plan, settings=ModelSettings())
+    with_tools = Question(
+        (Message(role="user", content="x", tool_call_id="1"),), str, settings=ModelSettings(), tools=(Tool(name="a"),)
+    )
+    assert answer_key("o", "scripted", question).startswith("3b932a8ae8b4c9e8112e2824c9aa4511")
+    assert answer_key("o", "scripted", with_tools).startswith("e16a3b20a6805d25976f02438abcf8c2")
+
+
+PARTS = st.fixed_dictionaries(
+    {
+        "org": st.sampled_from(["a", "b"]),
+        "model": st.sampled_from(["m", "n"]),
+        "content": st.sampled_from(["x", "y"]),
+        "temperature": st.sampled_from([0.0, 0.2]),
+        "answer": st.sampled_from([Plan, CodeChange]),
+    }
+)
+
+
+@given(PARTS, PARTS)
+def test_everything_that_an_answer_depends_on_is_in_its_key(one, other):
+    def key(parts):
+        settings = ModelSettings(temperature=parts["temperature"])
+        question = Question((Message(role="user", content=parts["content"]),), parts["answer"], settings=settings)
+        return answer_key(parts["org"], parts["model"], question)
+
+    assert (key(one) == key(other)) == (one == other)

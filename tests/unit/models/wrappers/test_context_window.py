@@ -7,11 +7,17 @@ from hypothesis import strategies as st
 from domain import ContextTooLong, Plan, Step
 from models import Message, ModelSettings, Question
 from models.clients.chat import open_chat
-from models.clients.tokenizer import open_tokenizer
+from models.contract import estimated, estimated_prompt
 from models.dialects import single
 from models.prompts import Prompt
-from models.usage import estimated, estimated_prompt
-from models.wrappers.context_window import FULL, Compactor, ContextWindow
+from models.wrappers.context_window import (
+    FULL,
+    Compactor,
+    ContextWindow,
+    ServedContext,
+    open_tokenizer,
+    water_level,
+)
 from tests.unit.models.flaky import PLAN, Flaky
 from tests.wire.asking import at
 from tests.wire.openai_server import OpenAIServer
@@ -176,3 +182,35 @@ async def test_an_estimate_that_is_too_low_is_corrected_and_ends():
     with pytest.raises(ContextTooLong):
         await ContextWindow(model=never).ask(Question(talk, Plan, settings=ModelSettings(max_tokens=500)))
     assert never.calls <= 6
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=12), st.integers(0, 3_000))
+def test_the_larger_ones_are_cut_to_one_size_and_use_all_the_room(sizes, room):
+    level = water_level(sizes, room)
+    used = sum(min(size, level) for size in sizes)
+    if sum(sizes) <= room:
+        assert level >= max(sizes) or used == pytest.approx(sum(sizes))
+    else:
+        assert used == pytest.approx(room)
+
+
+@given(st.integers(1, 40), st.integers(1, 20))
+def test_the_first_turn_that_is_kept_only_moves_forwards(turns, size):
+    talk = [message for n in range(turns) for message in turn(n, size)]
+    firsts = [window().first_kept((SYSTEM, TASK), tuple(talk[:n]), ()) for n in range(len(talk) + 1)]
+    assert firsts == sorted(firsts)
+    assert all(first < max(n, 1) for n, first in enumerate(firsts))
+
+
+@given(st.lists(st.none() | st.integers(0, 20_000), max_size=12))
+def test_what_refusals_say_is_learned_until_nothing_more_can_be_tried(lengths):
+    context = ServedContext()
+    for length in lengths:
+        before = context.tokens
+        more = context.learn(length, ModelSettings(max_tokens=500))
+        if length is None or length < 256:
+            assert (more, context.tokens) == (False, before)
+        else:
+            assert context.tokens == length
+            assert 0 < context.scale <= 1
+            assert not more or length * context.scale > min(500, length // 2) or context.scale == 1

@@ -8,6 +8,7 @@ from domain import Plan, Unavailable
 from models import Message, ModelSettings, Question
 from models.wrappers import EmbeddingSimilarity, MemoryAnswers, WordSimilarity
 from models.wrappers.cache import Cached, SimilarAnswers
+from models.wrappers.similarity import cosine
 from tests.unit.models.flaky import PLAN, Flaky
 
 WISH = "Fix the total of the prices in shop/prices.py"
@@ -67,3 +68,16 @@ async def test_a_plan_for_the_same_wish_is_not_asked_for_twice():
     assert await plan(f"Please, {WISH.lower()}", on="other files") == "stop"
     assert await plan("Break the total") == "stop"
     assert flaky.calls == 3
+
+
+VECTORS = st.lists(
+    st.floats(-100, 100, allow_subnormal=False).filter(lambda x: x == 0 or abs(x) > 1e-3), min_size=2, max_size=2
+)
+
+
+@given(VECTORS, VECTORS, st.floats(0.1, 10))
+def test_a_cosine_is_about_directions_only(one, other, factor):
+    assert -1.000001 <= cosine(one, other) <= 1.000001
+    assert cosine(one, other) == pytest.approx(cosine(other, one))
+    assert cosine([x * factor for x in one], other) == pytest.approx(cosine(one, other), abs=1e-6)
+    assert cosine(one, one) == pytest.approx(1.0 if any(one) else 0.0)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from domain import Budget, Exhausted
 from domain.masking import Masker
 from models import Message, ModelSettings, Question, Scripted, Tool, ToolCall
+from models.contract import estimated_prompt, estimated_size
 from models.routing.routed import masked
-from models.usage import estimated_prompt, estimated_size
 from models.wrappers import Budgeted, BudgetLedger, Cached, ContextWindow, Fallback, MemoryAnswers
 from models.wrappers.context_window import Compactor
 

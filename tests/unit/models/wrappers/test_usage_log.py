@@ -2,12 +2,22 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain import Plan, Unavailable
 from models import Database, Question, Usage
 from models.contract import Price
-from models.wrappers.usage_log import CallReason, MemoryDecisions, RoutingDecision, StoredDecisions, UsageLogged, report
+from models.wrappers.usage_log import (
+    CallReason,
+    MemoryDecisions,
+    RoutingDecision,
+    StoredDecisions,
+    UsageLogged,
+    UsageTotal,
+    report,
+)
 from tests.unit.models.flaky import ASK, SETTINGS, Flaky
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
@@ -89,3 +99,12 @@ async def test_every_call_leaves_a_row(decisions):
         "coder",
     )
     assert (failed.outcome, failed.tokens_in, failed.reason) == ("llm_unavailable", 0, "x")
+
+
+@given(st.lists(st.sampled_from(["answered", "cached", "stopped", "llm_unavailable"]), max_size=8), st.integers(0, 8))
+def test_a_total_is_the_sum_of_its_parts(outcomes, cut):
+    rows = [decision(n, outcome=outcome, latency_ms=float(n)) for n, outcome in enumerate(outcomes)]
+    whole, parts = UsageTotal.of("m", rows), [UsageTotal.of("m", rows[:cut]), UsageTotal.of("m", rows[cut:])]
+    for name in ("calls", "failed", "from_cache", "tokens_in", "tokens_out", "tokens_cached", "cost", "latency_ms"):
+        assert getattr(whole, name) == sum(getattr(part, name) for part in parts)
+    assert whole.failed == outcomes.count("llm_unavailable")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import CodeChange, FileEdit, NewFile, Refused, decoded, universal
+from domain import CodeChange, FileEdit, NewFile, Refused
+from domain.text import decoded, universal
 from sandbox.paths import absolute, inside_repo
 from sandbox.workspace.edits import outcome, paths_of
 

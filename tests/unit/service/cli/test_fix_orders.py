@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Attempt, Candidate, CommandRun, Refused
+from domain import CommandRun, Refused
+from domain.evidence import Candidate
+from domain.progress import Attempt
 from service.cli.fix import UNPROVED, candidates, checked_by, lay_out, provable, read_order, selected
 
 SEED = {"logs": {"types": "TS2307"}, "files": {"src/App.tsx": "import x from './x'\n"}}

@@ -32,14 +32,14 @@ def told(story: Told) -> None:
             events, turns, signals = TurnEvents(engine=engine), Turns(engine=engine), Signals()
             await turns.add(TURN)
             await turns.begin("t", now=AT, attempt=1, before=None)
-            speech = EventWriter(turn=TURN, events=events, signals=signals, clock=now, modes=("custom",))
+            writer = EventWriter(turn=TURN, events=events, signals=signals, clock=now, modes=("custom",))
 
             def replay(here: bool) -> EventReader:
                 return EventReader(
-                    turn=TURN, events=events, turns=turns, signals=signals, speech=speech if here else None
+                    turn=TURN, events=events, turns=turns, signals=signals, writer=writer if here else None
                 )
 
-            await story(events, speech, replay)
+            await story(events, writer, replay)
             await engine.dispose()
 
     asyncio.run(tell())
@@ -52,16 +52,16 @@ def test_a_stream_goes_on_behind_any_event(batches: list[list[str]], left_at: in
     left_at = min(left_at, len(said))
     whole = [frame("custom", json.dumps(t, ensure_ascii=False).encode(), f"{BORN}-{n}") for n, t in enumerate(said, 1)]
 
-    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
+    async def story(events: TurnEvents, writer: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         async def hears(after: str | None) -> list[bytes]:
             return [part async for part in replay(here).listen(after)]
 
         live = asyncio.create_task(hears(None))
         for batch in batches:
             for each in batch:
-                speech.say("custom", each)
-            await speech.kept()
-        await speech.close(ended=True)
+                writer.say("custom", each)
+            await writer.kept()
+        await writer.close(ended=True)
         assert await live == whole
         assert await hears(f"{BORN}-{left_at}") == whole[left_at:]
         assert await hears("another record-3") == whole
@@ -70,33 +70,33 @@ def test_a_stream_goes_on_behind_any_event(batches: list[list[str]], left_at: in
 
 
 def test_nothing_is_heard_that_is_not_kept() -> None:
-    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
+    async def story(events: TurnEvents, writer: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         heard = replay(True).listen()
-        speech.say("custom", "first")
+        writer.say("custom", "first")
         assert await anext(heard) == frame("custom", b'"first"', f"{BORN}-1")
         assert [event for _, event, _ in await events.after("t", 0)] == ["custom"]
-        await speech.close(ended=True)
+        await writer.close(ended=True)
         assert [part async for part in heard] == []
 
     told(story)
 
 
 def test_who_was_replaced_says_nothing_any_more() -> None:
-    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
+    async def story(events: TurnEvents, writer: EventWriter, replay: Callable[[bool], EventReader]) -> None:
         await Turns(engine=events.engine).begin("t", now=AT, attempt=2, before=None)
-        speech.say("custom", "a dead man's word")
-        await speech.close(ended=True)
+        writer.say("custom", "a dead man's word")
+        await writer.close(ended=True)
         assert await events.after("t", 0) == []
 
     told(story)
 
 
 def test_the_oldest_events_go_when_a_turn_says_too_much() -> None:
-    async def story(events: TurnEvents, speech: EventWriter, replay: Callable[[bool], EventReader]) -> None:
-        speech.most_bytes = 40
+    async def story(events: TurnEvents, writer: EventWriter, replay: Callable[[bool], EventReader]) -> None:
+        writer.most_bytes = 40
         for number in range(10):
-            speech.say("custom", f"{number:08}")
-            await speech.kept()
+            writer.say("custom", f"{number:08}")
+            await writer.kept()
         assert [seq for seq, _, _ in await events.after("t", 0)] == [7, 8, 9, 10]
 
     told(story)

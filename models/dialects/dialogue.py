@@ -6,18 +6,20 @@ tools; where that fails, in fenced blocks; where that fails, too, it can only an
 """
 
 import json
-import re
 import time
-from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Annotated, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
-
-from domain import SignoffError, python_tree, value
-from models.clients.structured import without_thoughts
-from models.contract import DialectName, Message, Model, ModelSettings, Question, Reply, Tool, ToolCall
-from models.usage import metered
+from domain import SignoffError
+from domain.coder import CoderAction, DoneAction, EditAction, EditBlock, OpenAction
+from domain.text import python_tree
+from models.clients.chat import open_chat
+from models.clients.contract import ModelEndpoint
+from models.clients.probe import Dialogue, Probe, probe
+from models.contract import Message, Model, ModelSettings, Question, Reply, Tool, metered
+from models.dialects import text, tools
+from models.dialects.reading import Reading
 
 TURNS, FAULTS = 8, 2
 """Answers at most, and how many of them may be none that can be used: each is told what to write instead."""
@@ -95,33 +97,19 @@ Say that the task is finished, with a commit message:
 ```done
 Strip names
 ```"""
-_FENCE = re.compile(r"(`{3,}|~{3,})\s*(open|edit|done)\b(.*)")
-_MARK = re.compile(r"<{5,}|={5,}|>{5,}")
+_NOT_DONE = "Not done: "
 
 
-@value
-class Dialogue:
-    """How a model did in one dialect."""
+async def probe_with_dialogues(endpoint: ModelEndpoint, *, timeout_s: float = 120.0) -> Probe:
+    """Look at an endpoint as ``probe`` does, then find out by talking in which dialect its model can work.
 
-    dialect: DialectName
-    passed: bool = False
-    turns: int = 0
-    problem: str = ""
-    """Why it did not pass."""
-    error: str = ""
-    """Code of the error that ended it, where it was one."""
-    faults: Annotated[tuple[str, ...], Field(max_length=TURNS)] = ()
-    """What was wrong with answers that could not be used."""
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def line(self) -> str:
-        """In a few words, for a person."""
-        cost = f"{self.turns} answers, {self.tokens} tokens, {self.seconds:.0f} s"
-        if self.passed:
-            slips = f", {len(self.faults)} of them after a correction" if self.faults else ""
-            return f"{self.dialect}: holds a dialogue ({cost}{slips})"
-        return f"{self.dialect}: {self.problem} ({cost})"
+    ``timeout_s`` is for each answer of a dialogue. A model that is loaded into this process is not talked with.
+    """
+    seen = await probe(endpoint)
+    if seen.problem or seen.model is None or urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
+        return seen
+    async with open_chat(replace(endpoint, model=seen.model)) as chat:
+        return replace(seen, dialogues=await dialogues(chat, context=seen.context, timeout_s=timeout_s))
 
 
 async def dialogues(model: Model, *, context: int | None = None, timeout_s: float = 120.0) -> tuple[Dialogue, ...]:
@@ -132,18 +120,19 @@ async def dialogues(model: Model, *, context: int | None = None, timeout_s: floa
     room = PROMPT_CHARS if context is None or context > PROMPT_CHARS // 2 else SHORT_CHARS
     tried: list[Dialogue] = []
     for dialect in ("tools", "text"):
-        last = await _Talk(model, dialect, _opening(dialect, room), timeout_s).held()
+        last = await _Talk(model, dialect, opening(dialect, room), timeout_s).result()
         tried.append(last)
         if last.passed or (last.error and last.error not in _ABOUT_THE_MODEL):
             return tuple(tried)  # an endpoint that went away says nothing about what its model can do
     return (*tried, Dialogue(dialect="single", passed=True))
 
 
-def _opening(dialect: Literal["tools", "text"], room: int) -> tuple[Message, ...]:
+def opening(dialect: Literal["tools", "text"], room: int) -> tuple[Message, ...]:
     """A repository with more in it than the one file that matters."""
     rules = "You correct code, in turns: after each action you are shown its result."
     how = "Each answer calls exactly one of the tools." if dialect == "tools" else _BLOCKS
     context: list[str] = []
+    # Models that hold a dialogue over three lines lose it behind a real prompt.
     while sum(map(len, context)) < room:
         n = len(context)
         context.append(
@@ -161,18 +150,18 @@ class _Talk:
 
     model: Model
     dialect: Literal["tools", "text"]
-    talk: tuple[Message, ...]
+    messages: tuple[Message, ...]
     timeout_s: float
     file: str = _FILE
-    opened: bool = False
     turns: int = 0
     faults: list[str] = field(default_factory=list[str])
 
-    async def held(self) -> Dialogue:
+    async def result(self) -> Dialogue:
+        """Hold it, and say how it went."""
         started, error = time.monotonic(), ""
         with metered() as meter:
             try:
-                problem = await self._problem()
+                problem = await self.problem()
             except SignoffError as raised:
                 problem, error = raised.message, raised.stable_code
         return Dialogue(
@@ -186,52 +175,59 @@ class _Talk:
             seconds=round(time.monotonic() - started, 1),
         )
 
-    async def _problem(self) -> str:
+    async def problem(self) -> str:
         """Go on until the work is done; why it is not. Empty: it is."""
-        settings = ModelSettings(
-            temperature=_SETTINGS.temperature, max_tokens=_SETTINGS.max_tokens, timeout_s=self.timeout_s
-        )
+        settings = replace(_SETTINGS, timeout_s=self.timeout_s)
         tools = _TOOLS if self.dialect == "tools" else ()
         while self.turns < TURNS:
             self.turns += 1
-            reply = await self.model.ask(Question(self.talk, str, settings=settings, tools=tools))
-            call, fault = _action_of(reply, self.dialect)
-            result = fault or self._done(call)
-            if call.name == "done" and not result:
+            reply = await self.model.ask(Question(self.messages, str, settings=settings, tools=tools))
+            reading = read_action(reply, self.dialect)
+            result = self.done(reading.action) if reading.action else f"{_NOT_DONE}{reading.correction}"
+            if not result:
                 return ""
-            if fault or result.startswith("Not done"):
+            if result.startswith(_NOT_DONE):
                 self.faults.append(result)
                 if len(self.faults) > FAULTS:
                     return f"{len(self.faults)} answers could not be used, the last because: {result}"
             if self.dialect == "tools" and reply.tool_calls:
-                answers = [Message(role="tool", content=result, tool_call_id=each.id) for each in reply.tool_calls]
-                said = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
-                self.talk = (*self.talk, said, *answers)
+                # Each call needs a result, also those that are not done: endpoints refuse the conversation otherwise.
+                results = [Message(role="tool", content=result, tool_call_id=each.id) for each in reply.tool_calls]
+                answer = Message(role="assistant", content=reply.value, tool_calls=reply.tool_calls)
+                self.messages = (*self.messages, answer, *results)
             else:
-                said = Message(role="assistant", content=reply.value or "(nothing)")
-                self.talk = (*self.talk, said, Message(role="user", content=result))
+                answer = Message(role="assistant", content=reply.value or "(nothing)")
+                self.messages = (*self.messages, answer, Message(role="user", content=result))
         return f"it was not done after {TURNS} answers"
 
-    def _done(self, call: ToolCall) -> str:
+    def done(self, action: CoderAction) -> str:
         """Do what was asked for, and return what to show; empty: it is finished."""
-        given = {key: text for key, text in call.arguments.items() if isinstance(text, str)}
-        if call.name == "done":
-            return "" if _corrected(self.file) else f"Not done: the tests still fail.\n\n{_FAILING}"
-        if not str(given.get("path", "")).endswith("prices.py"):
-            return f"Not done: the action needs a path of the repository. The file to correct is {_PATH}."
-        if call.name == "open":
-            self.opened = True
+        match action:
+            case DoneAction():
+                return "" if _corrected(self.file) else f"{_NOT_DONE}the tests still fail.\n\n{_FAILING}"
+            case OpenAction(path=path) | EditAction(edits=(EditBlock(path=path), *_)) if path.endswith("prices.py"):
+                pass
+            case OpenAction() | EditAction():
+                return f"{_NOT_DONE}the action needs a path of the repository. The file to correct is {_PATH}."
+            case _:
+                return f"{_NOT_DONE}only open, edit and done are to be had here."
+        if isinstance(action, OpenAction):
             return "\n".join(f"{n:4}: {line}" for n, line in enumerate(self.file.splitlines(), 1))
-        search = given.get("search", "")
-        if not search.strip() or self.file.count(search) != 1:
-            return (
-                "Not done: the search text is not found exactly once in the file. "
-                "Copy whole lines of it, with their spaces and without the numbers, for example:\n"
-                "    return sum(prices[1:])"
-            )
-        changed = self.file.replace(search, given.get("replace", ""))
+        changed = self.file
+        for edit in action.edits:
+            if edit.content is not None:
+                changed = edit.content
+                continue
+            search = edit.search or ""
+            if not search.strip() or changed.count(search) != 1:
+                return (
+                    f"{_NOT_DONE}the search text is not found exactly once in the file. "
+                    "Copy whole lines of it, with their spaces and without the numbers, for example:\n"
+                    "    return sum(prices[1:])"
+                )
+            changed = changed.replace(search, edit.replace or "")
         if python_tree(changed) is None:
-            return "Not done: the file would be no Python any more. Keep the indentation of the lines."
+            return f"{_NOT_DONE}the file would be no Python any more. Keep the indentation of the lines."
         self.file = changed
         return "Edited. The tests pass now." if _corrected(changed) else f"Edited. The tests still fail.\n\n{_FAILING}"
 
@@ -242,49 +238,13 @@ def _corrected(file: str) -> bool:
     return "[1:]" not in body and "return" in body and python_tree(file) is not None and file != _FILE
 
 
-def _action_of(reply: Reply[str], dialect: Literal["tools", "text"]) -> tuple[ToolCall, str]:
-    """What is to be done, or what is wrong with the answer."""
+def read_action(reply: Reply[str], dialect: Literal["tools", "text"]) -> Reading:
+    """The action of an answer, as the coder would read it; in the dialect of tools only what is really called."""
+    cut = reply.finish == "length"
     if dialect == "text":
-        return _block_of(without_thoughts(reply.value))
-    nothing = ToolCall(id="", name="")
-    if reply.finish == "length":
-        return nothing, "Not done: the answer was cut off at the length limit. Call one tool, with few words."
-    if not reply.tool_calls:
-        example = json.dumps({"path": _PATH})
-        return (
-            nothing,
-            f"Not done: no tool was called. Call open, edit or done, for example open with {example}.",
-        )
-    call = reply.tool_calls[0]
-    if call.wrong:
-        return nothing, f"Not done: the arguments of {call.name} cannot be read: {call.wrong}. Write a JSON object."
-    if call.name not in {tool.name for tool in _TOOLS}:
-        return nothing, f"Not done: there is no tool {call.name[:60]!r}. Call one of open, edit and done."
-    return call, ""
-
-
-def _block_of(text: str) -> tuple[ToolCall, str]:
-    """The first action of an answer in the text dialect."""
-    lines = iter(text.splitlines())
-    opened = next((match for line in lines if (match := _FENCE.match(line))), None)
-    if opened is None:
-        example = f"```open\n{_PATH}\n```"
-        return ToolCall(id="", name=""), f"Not done: there is no action in it. Write one block, for example:\n{example}"
-    fence, verb, path = opened[1], opened[2], opened[3].strip()
-    body = [*takewhile(lambda line: line.strip() != fence, lines)]
-    if verb != "edit":
-        path = (path or " ".join(body[:1])).partition(":")[0].strip()
-        return ToolCall(id="", name=verb, arguments={"path": path}), ""
-    parts: list[list[str]] = [[]]
-    for line in body:
-        if _MARK.match(line):
-            parts.append([])
-        else:
-            parts[-1].append(line)
-    if len(parts) < 4:  # noqa: PLR2004  before, search, replace, after
-        return ToolCall(id="", name=""), (
-            "Not done: the edit has no SEARCH and REPLACE. Write:\n"
-            f"```edit {_PATH}\n<<<<<<< SEARCH\nexact lines\n=======\nnew lines\n>>>>>>> REPLACE\n```"
-        )
-    arguments = {"path": path, "search": "\n".join(parts[1]), "replace": "\n".join(parts[2])}
-    return ToolCall(id="", name=verb, arguments=arguments), ""
+        return text.read(reply.value, cut=cut)
+    if reply.tool_calls:
+        return tools.read(reply.value, reply.tool_calls, cut=cut)
+    # Calls in words are read for the coder, too; but who cannot call natively is better off in blocks.
+    example = json.dumps({"path": _PATH})
+    return Reading(problem=f"no tool was called. Call open, edit or done, for example open with {example}.")

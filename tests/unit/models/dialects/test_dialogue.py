@@ -4,7 +4,7 @@ import pytest
 
 from domain import RateLimited, Refused, Unavailable
 from models import Message, Scripted, ToolCall
-from models.clients.dialogue import FAULTS, PROMPT_CHARS, SHORT_CHARS, TURNS, dialogues
+from models.dialects.dialogue import FAULTS, PROMPT_CHARS, SHORT_CHARS, TURNS, dialogues
 
 PATH = "src/shop/prices.py"
 
@@ -96,3 +96,17 @@ async def test_several_calls_at_once_each_get_their_result():
     (one,), model = await held(both, EDIT, DONE)
     assert one.passed
     assert [message.tool_call_id for message in model.asked[1][-2:]] == ["open", "edit"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        f"```python\n# {PATH}\n{GROUP}\n```",
+        f"```diff\n--- a/{PATH}\n+++ b/{PATH}\n@@ -6 +6 @@\n-    return sum(prices[1:])\n+    return sum(prices)\n```",
+        f"{PATH}\n{GROUP}",
+    ],
+    ids=["comment", "diff", "markers"],
+)
+async def test_blocks_are_read_as_they_are_for_the_coder(edit):
+    (_, text), _ = await held(NO_TOOLS, f"```view\n{PATH}\n```", edit, "```finish\nSum all prices\n```")
+    assert (text.dialect, text.passed, text.turns, text.faults) == ("text", True, 3, ())

@@ -1,4 +1,7 @@
-"""What the functions of a file have in common: what they return, test, assign and call, for one that lost its own."""
+"""Donor code: what the functions of a file return, test, assign and call, as ingredients for one that lost its own.
+
+Redundancy-based repair (Martinez et al., 2014): most of what a repair needs stands in the same file already.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +40,15 @@ class Known(NamedTuple):
     required: int
 
 
-class Kin:
-    """One walk through a file."""
+class Donors(ast.NodeVisitor):
+    """The ingredients that a file has, from one walk through it."""
 
     def __init__(self, code: Code) -> None:
         self._code = code
         self.functions: list[Known] = []
         self.returned: list[Phrase] = []
         self.tested: list[Phrase] = []
-        self.said: list[Phrase] = []
+        self.statements: list[Phrase] = []
         """Calls that are statements."""
         self.assigned: dict[str, list[Phrase]] = {}
         """By target, such as ``self.last``."""
@@ -58,58 +61,77 @@ class Kin:
         self.open = False
         """Names may come from ``import *``."""
         for node in ast.walk(code.tree):
-            self._note(node)
+            self.visit(node)
 
-    def _note(self, node: ast.AST) -> None:
-        if isinstance(node, FUNCTIONS):
-            self.functions.append(_known(self._code, node))
-        elif isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
+    def generic_visit(self, node: ast.AST) -> None:
+        """Other nodes give nothing; those inside come by themselves, outer ones first."""
+
+    def visit_FunctionDef(self, node: Function) -> None:
+        self.functions.append(signature(self._code, node))
+        self._bind(node, node.name)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self.visit_FunctionDef(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._bind(node, node.name)
+
+    def visit_alias(self, node: ast.alias) -> None:
+        self._bind(node, (node.asname or node.name).partition(".")[0])
+        self.open = self.open or "*" in self.bound
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self._bind(node, node.id)
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if node.value is not None and not isinstance(node.value, ast.Constant):
             self.returned += self._phrase(node.value)
-        elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
-            self.tested += self._phrase(node.test)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            self.said += self._phrase(node.value)
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                self.assigned.setdefault(self._code.of(target), []).extend(self._phrase(node.value))
-        elif isinstance(node, ast.Call):
-            self._called(node)
-        if isinstance(node, (ast.Name, ast.alias, ast.ClassDef, *FUNCTIONS)) and self._of_module(node):
-            self._bind(node)
 
-    def _of_module(self, node: ast.AST) -> bool:
-        return not any(isinstance(around, (ast.ClassDef, *FUNCTIONS)) for around in self._code.up(node))
+    def visit_If(self, node: ast.If) -> None:
+        self.tested += self._phrase(node.test)
 
-    def _bind(self, node: ast.AST) -> None:
-        if isinstance(node, ast.alias):
-            self.open = self.open or node.name == "*"
-            self.bound.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.Name):
-            self.bound.update([node.id] if isinstance(node.ctx, ast.Store) else [])
-        elif isinstance(node, (ast.ClassDef, *FUNCTIONS)):
-            self.bound.add(node.name)
+    def visit_While(self, node: ast.While) -> None:
+        self.tested += self._phrase(node.test)
 
-    def _called(self, node: ast.Call) -> None:
+    def visit_IfExp(self, node: ast.IfExp) -> None:
+        self.tested += self._phrase(node.test)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if isinstance(node.value, ast.Call):
+            self.statements += self._phrase(node.value)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            self.assigned.setdefault(self._code.of(target), []).extend(self._phrase(node.value))
+
+    def visit_Call(self, node: ast.Call) -> None:
         simple = isinstance(node.func, (ast.Name, ast.Attribute)) and not node.keywords
         if simple and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
             self.wrappers[self._code.of(node.func)] += 1
         elif simple and not node.args and isinstance(node.func, ast.Attribute):
             self.bare[node.func.attr] += 1
 
+    def _bind(self, node: ast.AST, name: str) -> None:
+        """Note a name of the module; those of functions and classes are not read from elsewhere in the file."""
+        if not any(isinstance(around, (ast.ClassDef, *FUNCTIONS)) for around in self._code.up(node)):
+            self.bound.add(name)
+
     def _phrase(self, node: ast.expr) -> list[Phrase]:
         text = self._code.of(node)
-        if "\n" in text or len(text) > _LONGEST:
+        if "\n" in text or len(text) > _LONGEST:  # what is long fits its own function only
             return []
         function = self._code.function(node)
         inner = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         inner |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
         named = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         names = frozenset(named - inner - _BUILTINS)
-        given = tuple(arg.arg for arg in function.args.args) if function else ()
-        return [Phrase(text, names, function.name if function else "", given)]
+        params = tuple(arg.arg for arg in function.args.args) if function else ()
+        return [Phrase(text, names, function.name if function else "", params)]
 
 
-def _known(code: Code, node: Function) -> Known:
+def signature(code: Code, node: Function) -> Known:
+    """How a function is called: its class, its parameters without ``self``, and how many of them have no default."""
     parent = code.parents.get(node)
     owner = parent.name if isinstance(parent, ast.ClassDef) else ""
     params = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
@@ -127,22 +149,22 @@ def fitted(phrase: Phrase, known: AbstractSet[str], params: tuple[str, ...]) -> 
     here = dict(zip(phrase.params, params))  # noqa: B905 - Python 3.9
     if not {here.get(name, name) for name in phrase.names} <= known:
         return None
-    return _WORD.sub(lambda found: here.get(found[0], found[0]), phrase.text)
+    return _WORD.sub(lambda match: here.get(match[0], match[0]), phrase.text)
 
 
 def borrowed(phrases: Iterable[Phrase], name: str, known: AbstractSet[str], params: tuple[str, ...]) -> list[str]:
     """What fits here, from functions of a like name first; what is named like theirs is named like this one, too."""
     ranked = sorted(phrases, key=lambda phrase: -difflib.SequenceMatcher(None, phrase.function, name).ratio())
     pairs = [(text, phrase.function) for phrase in ranked if (text := fitted(phrase, known, params))]
-    return list(dict.fromkeys(said for text, other in pairs for said in (*_renamed(text, other, name), text)))
+    return list(dict.fromkeys(each for text, other in pairs for each in (*renamed(text, other, name), text)))
 
 
-def _renamed(text: str, other: str, name: str) -> list[str]:
+def renamed(text: str, other: str, name: str) -> list[str]:
     """``s.isupper()`` in ``is_upper`` is ``s.islower()`` in ``is_lower``."""
     there, here = other.split("_"), name.split("_")
     differ = [(old, new) for old, new in zip(there, here) if old != new]  # noqa: B905 - Python 3.9
     if len(there) != len(here) or len(differ) != 1 or not all(differ[0]):
-        return []
+        return []  # two functions whose names differ in more than a word are no pair
     old, new = differ[0]
     return [text.replace(old, new)] if old in text else []
 
@@ -153,17 +175,18 @@ def called(known: Known, names: Iterable[str], attributes: AbstractSet[str], me:
     if known.owner and (not me or known.name.startswith("__")):
         return []
     head = f"{me}.{known.name}" if known.owner else known.name
-    given = [_argument(param, here, attributes, me) for param in known.params[: max(known.required, 0)]]
-    open_ = [place for place, text in enumerate(given) if text is None]
-    if len(open_) > 1:
+    arguments = [argument(param, here, attributes, me) for param in known.params[: known.required]]
+    # One parameter may be named otherwise here; with two of them the calls would be too many to try.
+    if arguments.count(None) > 1:
         return []
-    if not open_:
-        return [f"{head}({', '.join(text for text in given if text)})"]
-    others = [name for name in here if name not in given and name not in _ME][:4]
-    return [f"{head}({', '.join(text or name for text in given)})" for name in others]
+    if None not in arguments:
+        return [f"{head}({', '.join(text for text in arguments if text)})"]
+    others = [name for name in here if name not in arguments and name not in _ME][:4]
+    return [f"{head}({', '.join(text or name for text in arguments)})" for name in others]
 
 
-def _argument(param: str, names: list[str], attributes: AbstractSet[str], me: str) -> str | None:
+def argument(param: str, names: list[str], attributes: AbstractSet[str], me: str) -> str | None:
+    """What is named like a parameter: a variable, or an attribute of the object; None where nothing is."""
     if param in names:
         return param
     return next((text for text in (f"{me}.{param}", f"{me}._{param}") if text in attributes), None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.repair.inside.runner.start import vehicles
+from models.repair.inside.runner.start import pytest_commands
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def root(tmp_path: Path) -> Path:
     ],
 )
 def test_what_a_command_names_is_searched_first(root: Path, command: str, named: str) -> None:
-    first, second = vehicles(command, root)
+    first, second = pytest_commands(command, root)
     assert first.endswith(named)
     assert second in first
 
 
 @pytest.mark.parametrize("command", ["make test", "npm test", "echo 'unclosed", ""])
 def test_a_command_that_names_nothing_searches_everything(root: Path, command: str) -> None:
-    assert len(vehicles(command, root)) == 1
+    assert len(pytest_commands(command, root)) == 1

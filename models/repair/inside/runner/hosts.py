@@ -1,4 +1,4 @@
-"""Starts the acceptance command with the plug-in in it, and hands jobs to the hosts that come up."""
+"""Process pool of the search: starts the acceptance command with the plug-in in it, and hands jobs to its hosts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Host:
         return str(self.hello["hello"])
 
 
-class Lab:
+class HostPool:
     """The processes of one search. Use as a context manager: everything ends with it."""
 
     def __init__(self, root: Path, workers: int, paths: Sequence[str]) -> None:
@@ -59,7 +59,7 @@ class Lab:
         self._listener: socket.socket | None = None
         self._box = Path()
 
-    def __enter__(self) -> Lab:  # noqa: PYI034 - Self is newer than Python 3.9
+    def __enter__(self) -> HostPool:  # noqa: PYI034 - Self is newer than Python 3.9
         self._box = Path(tempfile.mkdtemp(prefix="signoff-repair-"))
         shutil.copytree(
             Path(__file__).parents[1], self._box / "lib" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__")
@@ -69,7 +69,7 @@ class Lab:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._box / "socket"))
         self._listener.listen(8)
-        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._selector.register(self._listener, selectors.EVENT_READ, None)  # None: not a host yet
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,6 +97,7 @@ class Lab:
         self._dismiss("stop")
         (self._box / "claimed").unlink(missing_ok=True)
         if self._process is not None:
+            # A moment to end by itself: a session that is killed leaves its temporary folders behind.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
             with contextlib.suppress(OSError):
@@ -135,6 +136,7 @@ class Lab:
     def _awaited(self, process: subprocess.Popen[bytes], patience_s: float) -> tuple[int | None, str]:
         end = time.monotonic() + patience_s
         while "warm" not in self.hosts:
+            # A host may have said hello just before the command ended: what arrived counts first.
             if (status := process.poll()) is not None and not self._pump(0.2):
                 return status, self.output()
             if time.monotonic() > end:
