@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from domain._value import value
 from domain.work import Line, Name, Prose
 
-__all__ = ["CodeChange", "FileEdit", "Hunk", "Issue", "NewFile", "Review", "Score", "Scores"]
+__all__ = ["CodeChange", "FileEdit", "Hunk", "Issue", "NewFile", "Review", "Score", "Scores", "mode_changes"]
 
 Path = Annotated[str, Field(min_length=1, max_length=1_000)]
 Content = Annotated[str, Field(max_length=400_000)]

@@ -14,6 +14,8 @@ from typing import Literal
 from domain._value import value
 from domain.errors import Refused
 
+__all__ = ["EnvironmentFault", "environment_faults", "plain_name"]
+
 _MOST = 50
 """Faults that are looked at."""
 _NEAR = 400

@@ -67,7 +67,10 @@ def node(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
     asked = _VERSION.match(str(package.get("packageManager", "")))
     if "pnpm-lock.yaml" in paths:
         tool = "pnpm" + (f"@{asked[2]}" if asked and asked[1] == "pnpm" else "")
-        commands, lock = ("pnpm install --frozen-lockfile --silent", "pnpm install --silent"), "pnpm-lock.yaml"
+        commands, lock = (
+            ("pnpm install --frozen-lockfile --loglevel=error", "pnpm install --loglevel=error"),
+            "pnpm-lock.yaml",
+        )
     elif "yarn.lock" in paths:
         berry = ".yarnrc.yml" in paths or (asked is not None and asked[1] == "yarn" and not asked[2].startswith("1"))
         tool, lock = ("@yarnpkg/cli-dist" if berry else "yarn@1"), "yarn.lock"
@@ -75,11 +78,11 @@ def node(texts: Mapping[str, str], paths: Sequence[str]) -> LanguageSetup | None
         commands = (*commands, "yarn install")
     else:
         tool, lock = "", next((name for name in NODE_FILES[1:3] if name in paths), "")
-        commands = ("npm ci --no-audit --no-fund --silent",) if lock else ()
-        commands = (*commands, "npm install --no-audit --no-fund --no-save --silent")
+        commands = ("npm ci --no-audit --no-fund --loglevel=error",) if lock else ()
+        commands = (*commands, "npm install --no-audit --no-fund --no-save --loglevel=error")
     steps: list[SetupStep] = []
     if tool:
-        install = f"npm install --global --silent --prefix {_NODE} {quoted([tool])}"
+        install = f"npm install --global --loglevel=error --prefix {_NODE} {quoted([tool])}"
         steps.append(SetupStep(title=f"Install {tool}", commands=(install,), reason=lock))
     steps.append(SetupStep(title="Install the packages of Node", commands=commands, reason=lock or "package.json"))
     script = package.get("scripts", {}) if isinstance(package.get("scripts"), dict) else {}
