@@ -16,7 +16,7 @@ _ASK = (
     f"for p in {' '.join(PROGRAMS)}; do command -v $p >/dev/null && echo $p; done;"
     " python3 -c 'import sys; print(sys.version.split()[0])'"
 )
-_CLAUSE = re.compile(r"(===|==|>=|<=|~=|!=|>|<|\^|~)?\s*(\d+(?:\.\d+){0,2})(\.\*)?")
+_CLAUSE = re.compile(r"(===|==|>=|<=|~=|!=|>|<|\^|~)?\s*(\d{1,6}(?:\.\d{1,6}){0,2})(\.\*)?")
 _HINTS = {
     "node": "Build one: sandbox/images/node.sh",
     "npm": "Build one: sandbox/images/node.sh",
@@ -77,7 +77,7 @@ def chosen_image(recipe: Recipe, images: Sequence[BaseImage]) -> BaseImage:
 
 def python_fits(asked: str, version: str) -> bool:
     """Tell whether a version of Python is one that a project asks for; what cannot be read fits. Pure."""
-    there = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    there = tuple(int(part) for part in re.findall(r"\d{1,6}", version)[:3])
     if not there:
         return True
     for alternative in asked.split("||"):
