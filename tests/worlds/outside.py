@@ -16,8 +16,9 @@ from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
 from domain import CodeChange, CommandRun, NewFile, Plan, Refused
 from domain.acceptance import find_acceptance
-from domain.change import Hunk
+from domain.change import Hunk, mode_changes
 from domain.coder import EditBlock
+from domain.environment_faults import environment_faults
 from domain.evidence import LeftOut, Output
 from domain.identity import redacted
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
@@ -65,6 +66,11 @@ from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
 from risk.diff import _unquoted
 from risk.paths import glob_expression
+from sandbox.environments.images import python_fits
+from sandbox.environments.other_languages import make, node
+from sandbox.environments.python import chosen_files
+from sandbox.environments.python_files import read_project
+from sandbox.environments.system_packages import pip_installs, system_packages
 from sandbox.requirements import is_manifest, requirements
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
@@ -123,6 +129,19 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
+    Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
+    Parser("domain.change", mode_changes),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"pyproject.toml": text, "PKG-INFO": text})),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"tox.ini": f"[testenv]\ndeps = {text}"})),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),
+    Parser("sandbox.environments.other_languages", lambda text: node({"package.json": text}, ())),
+    Parser("sandbox.environments.other_languages", lambda text: make({"Makefile": text}, ())),
+    Parser(
+        "sandbox.environments.system_packages", lambda text: system_packages((), {"Dockerfile": text}, native=False)
+    ),
+    Parser("sandbox.environments.system_packages", lambda text: pip_installs({"ci.yml": f"pip install {text}"})),
+    Parser("sandbox.environments.python", lambda text: chosen_files((f"{text}.txt", "tests.txt"))),
+    Parser("sandbox.environments.images", lambda text: python_fits(text, "3.11.2")),
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
