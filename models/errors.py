@@ -32,6 +32,8 @@ _TEMPLATE = re.compile(r"chat.?template", re.IGNORECASE)
 _NO_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit balance", re.IGNORECASE)
 _NO_ROUTE = re.compile(r"unexpected endpoint or method|unknown (url|route|endpoint)|no such route", re.IGNORECASE)
 """LM Studio and proxies say so with status 200, above all where ``/v1`` is missing from the address."""
+_MALFORMED = re.compile(r"\bvalidation errors?\b.{0,200}'loc'", re.IGNORECASE | re.DOTALL)
+"""llama-cpp-python's server says with 500 that it does not know a field or its value."""
 _LATER = frozenset({408, 409, 423, 425})
 _TOO_LARGE = 413
 LARGEST = 16 << 20
@@ -93,6 +95,8 @@ def likely_status(message: str) -> int:
 
 def refusal(status: int, message: str, *, where: str, retry_after_s: float | None = None) -> SignoffError:
     """Return the error for an HTTP status; ``message`` is the endpoint's own, ``where`` names it."""
+    if status >= 500 and _MALFORMED.search(message):  # noqa: PLR2004
+        status = 400
     if status in {401, 403}:
         return Refused(
             f"{where} does not accept the key: {message}",
