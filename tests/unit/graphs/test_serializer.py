@@ -55,7 +55,7 @@ CHANNELS = st.dictionaries(
     | st.integers(-(2**63), 2**63)
     | st.text()
     | st.just(TASK)
-    | st.lists(st.integers())
+    | st.lists(NUMBERS)
     | st.tuples(MESSAGES, MESSAGES),
     max_size=20,
 )
