@@ -7,7 +7,7 @@ settled by what was used. Ledger and counters in the database hold across all ag
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -151,8 +151,8 @@ class StoredLedger:
             await exclusive(connection, self.account)
             # Reservations of processes that were killed: they settle nothing any more.
             await connection.execute(_LAPSED, {"of": self.account, "at": now})
-            tokens, cost, held_tokens, held_cost = (await connection.execute(_SUMS, {"of": self.account})).one()
-            booked, held = _amount(tokens, cost), _amount(held_tokens, held_cost)
+            sums: Sequence[Any] = (await connection.execute(_SUMS, {"of": self.account})).one()
+            booked, held = _amount(sums[0], sums[1]), _amount(sums[2], sums[3])
             spent = Amount(
                 tokens=max(booked.tokens, self.known.tokens_in + self.known.tokens_out),
                 cost=max(booked.cost, self.known.cost),
@@ -174,7 +174,7 @@ class StoredLedger:
 
 
 # Made once: each call of a model executes all of them.
-def _sums(table: Table) -> tuple[Any, Any]:
+def _sums(table: Table) -> tuple[Any, ...]:
     mine = table.c.account == bindparam("of")
     return tuple(
         select(func.sum(column)).where(mine).scalar_subquery() for column in (table.c.tokens, table.c.cost_nano)
