@@ -5,12 +5,15 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
 
 from service.api import approvals, assistants, confirm_page, keys, openai, operations, results, runs, store, threads
+from service.api.dependencies import Caller
 from service.api.errors import add_problems
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
+from service.mcp.http import McpResponse, open_endpoint
 from service.settings import Settings
 from service.wiring.server import ServerContext
 
@@ -22,7 +25,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with opening() as context:
+        async with opening() as context, open_endpoint(context, app.state.stopping) as app.state.mcp:
             app.state.context = context
             yield
 
@@ -37,6 +40,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)
+    app.add_api_route("/mcp", mcp, methods=["GET", "POST", "DELETE"], include_in_schema=False)
     add_problems(app)
 
     # The last one added is the outermost: also what the others refuse has the headers without which browsers show
@@ -53,3 +57,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         expose_headers=["content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next"],
     )
     return app
+
+
+async def mcp(principal: Caller, request: Request) -> Response:
+    """MCP over streamable HTTP: every request is authenticated as any other, and each tool checks its own scope."""
+    return McpResponse(request.app.state.mcp, principal)
