@@ -9,10 +9,11 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 
-from service.api import approvals, assistants, confirm_page, keys, openai, operations, results, runs, store, threads
+from service.api import approvals, assistants, confirm_page, keys, operations, results, runs, store, threads
 from service.api.dependencies import Caller
 from service.api.errors import add_problems
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
+from service.api.openai import completions, responses
 from service.mcp.http import McpResponse, open_endpoint
 from service.settings import Settings
 from service.wiring.server import ServerContext
@@ -36,7 +37,19 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
-    for part in (operations, assistants, threads, runs, store, approvals, confirm_page, results, openai, keys):
+    for part in (
+        operations,
+        assistants,
+        threads,
+        runs,
+        store,
+        approvals,
+        confirm_page,
+        results,
+        completions,
+        responses,
+        keys,
+    ):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.openai import ReasoningWriter
+from service.api.openai.chat import ReasoningWriter
 
 
 def split(text: str, cuts: set[int]) -> dict[str, str]:
