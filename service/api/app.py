@@ -37,19 +37,9 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
-    for part in (
-        operations,
-        assistants,
-        threads,
-        runs,
-        store,
-        approvals,
-        confirm_page,
-        results,
-        completions,
-        responses,
-        keys,
-    ):
+    for part in (operations, assistants, threads, runs, store, approvals, confirm_page, results, keys):
+        app.include_router(part.router)
+    for part in (completions, responses):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)

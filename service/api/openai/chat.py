@@ -130,7 +130,7 @@ class ChatAnswer:
         )
 
     async def _whole(self) -> tuple[str, Reply[str], Usage]:
-        """One choice: its words, the reply, what it cost. Raises ``llm_unreadable`` where they are not the JSON asked for."""
+        """One choice: its words, the reply, what it cost. Raises ``llm_unreadable`` for other JSON than was asked for."""
         question, used = self.question, Usage()
         while True:
             reply = await self.asked.ask(question)

@@ -164,10 +164,8 @@ class ChunkWriter:
             case ChoiceEnd():
                 self._ends.append(event)
                 calls = [{"index": index, **call_document(call)} for index, call in enumerate(event.tool_calls)]
-                return [
-                    *self.begin(event.choice),
-                    *(self._chunk(event.choice, {"tool_calls": [call]}) for call in calls),
-                ]
+                frames = [self._chunk(event.choice, {"tool_calls": [call]}) for call in calls]
+                return [*self.begin(event.choice), *frames]
             case AnswerEnd():
                 about = {"signoff": event.about} if event.about else {}
                 frames = [self._chunk(end.choice, {}, finish=end.finish, **about) for end in self._ends]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.openai.chat import ReasoningWriter
+from service.api.openai.chat import ReasoningWriter, StopCutter, read_object
 
 
 def split(text: str, cuts: set[int]) -> dict[str, str]:
@@ -30,3 +30,27 @@ def test_every_character_is_told_once(thought: str, said: str, cuts: set[int]) -
 def test_a_thought_that_is_cut_off_is_told_to_its_end(thought: str, cuts: set[int]) -> None:
     thought = thought.replace("</think>", "")
     assert split(f"<think>{thought}", cuts) == {"reasoning_content": thought, "content": ""}
+
+
+@given(st.text("abc", max_size=40), st.lists(st.text("abc", min_size=1, max_size=4), max_size=4), st.data())
+def test_an_answer_ends_where_a_stop_word_begins_however_it_is_cut(text: str, stops: list[str], data) -> None:
+    cutter, told, at = StopCutter(tuple(stops)), "", 0
+    while at < len(text):
+        size = data.draw(st.integers(1, 7))
+        told += cutter.cut(text[at : at + size])
+        at += size
+    told += cutter.rest()
+    assert told.startswith(
+        text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))][: len(told)]
+    )
+    assert not any(stop in told for stop in stops)
+    assert text.startswith(told)
+    assert told == text or cutter.hit
+
+
+def test_json_is_read_out_of_a_fence_and_held_against_its_schema() -> None:
+    schema = {"type": "object", "required": ["n"]}
+    assert read_object('```json\n{"n": 1}\n```', schema) == ('{"n": 1}', "")
+    assert read_object("{}", {}) == ("{}", "")
+    for text, of in (("[]", {}), ("no", {}), ("{}", schema)):
+        assert read_object(text, of)[1]
