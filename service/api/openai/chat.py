@@ -14,6 +14,7 @@ from jsonschema.exceptions import SchemaError
 
 from domain import SignoffError, Task, Unreadable
 from domain.masking import Echoes, without_echoes, words_of
+from domain.text import json_value
 from models import Message, Model, ModelSettings, Question, Reply, SelectionContext, Tool, Usage
 from service.api.openai.answers import AnswerEnd, AnswerEvent, AnswerPart, ChoiceEnd
 from service.auth.principal import Principal
@@ -130,7 +131,7 @@ class ChatAnswer:
         )
 
     async def _whole(self) -> tuple[str, Reply[str], Usage]:
-        """One choice: its words, the reply, what it cost. Raises ``llm_unreadable`` for other JSON than was asked for."""
+        """One choice: its words, the reply, its cost. Raises ``llm_unreadable`` for other JSON than was asked for."""
         question, used = self.question, Usage()
         while True:
             reply = await self.asked.ask(question)
@@ -212,21 +213,37 @@ def read_object(text: str, schema: Mapping[str, Any]) -> tuple[str, str]:
     """The JSON object of an answer, and what is wrong with it; a fence around it is nothing wrong. Pure."""
     words = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
     try:
-        document = json.loads(words)
+        document = json_value(words)
     except ValueError:
         return "", "it cannot be read as JSON"
     if not schema:
         return words, "" if isinstance(document, dict) else "it is no object"
-    error = next(iter(Draft202012Validator(schema).iter_errors(document)), None)
+    try:
+        error = next(iter(Draft202012Validator(schema).iter_errors(document)), None)
+    except RecursionError:
+        return "", "its schema comes to no end"
     return words, "" if error is None else f"{error.json_path}: {error.message[:200]}"
 
 
 def ensure_schema(schema: Mapping[str, Any]) -> None:
-    """Raise ``request_invalid`` for what is no JSON Schema."""
+    """Raise ``request_invalid`` for what is no JSON Schema, or one that it is not safe to check answers with."""
     try:
         Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise refuse("request_invalid", f"This is no JSON Schema: {error.message[:200]}") from None
+    except (SchemaError, RecursionError) as error:
+        raise refuse("request_invalid", f"This is no JSON Schema: {str(error).splitlines()[0][:200]}") from None
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        if not isinstance(part, dict):
+            continue
+        # Patterns of strangers may take for ever, and what lies at an address would be fetched from here.
+        addresses = [part.get(name) for name in ("$ref", "$dynamicRef", "$id")]
+        is_remote = any(isinstance(address, str) and not address.startswith("#") for address in addresses)
+        if is_remote or isinstance(part.get("pattern"), str) or "patternProperties" in part:
+            raise refuse("request_invalid", "A schema has no patterns here, and refers to its own definitions only.")
+        waiting += part.values()
 
 
 def ask_chat(

@@ -1,6 +1,5 @@
 """Requests of OpenAI's clients: their fields, read into messages and options, and given to who answers them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain import Spent
+from domain.text import json_value
 from models import Message, Tool, ToolCall
 from service.api.openai.answers import Answer
 from service.api.openai.chat import ChatOptions, ask_chat, ensure_schema
@@ -100,7 +100,7 @@ def read_call(id_: str, function: Mapping[str, Any]) -> ToolCall:
     """A call that a model made earlier in the conversation. Pure."""
     raw, arguments = str(function.get("arguments") or "{}"), None
     with suppress(ValueError):
-        arguments = json.loads(raw)
+        arguments = json_value(raw)
     name = str(function.get("name") or "")
     if isinstance(arguments, dict):
         return ToolCall(id=id_, name=name, arguments=arguments)

@@ -2,10 +2,13 @@
 
 from itertools import pairwise
 
+import pytest
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.openai.chat import ReasoningWriter, StopCutter, read_object
+from domain import Refused
+from service.api.openai.chat import ReasoningWriter, StopCutter, ensure_schema, read_object
 
 
 def split(text: str, cuts: set[int]) -> dict[str, str]:
@@ -54,3 +57,24 @@ def test_json_is_read_out_of_a_fence_and_held_against_its_schema() -> None:
     assert read_object("{}", {}) == ("{}", "")
     for text, of in (("[]", {}), ("no", {}), ("{}", schema)):
         assert read_object(text, of)[1]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "poem"},
+        {"properties": {"a": {"pattern": "(a+)+$"}}},
+        {"patternProperties": {"(a+)+$": {}}},
+        {"$ref": "http://127.0.0.1/schema"},
+        {"$id": "http://127.0.0.1/", "$ref": "#/x"},
+    ],
+)
+def test_a_schema_that_fetches_or_never_ends_is_refused(schema: dict[str, object]) -> None:
+    with pytest.raises(Refused) as caught:
+        ensure_schema(schema)
+    assert caught.value.stable_code == "request_invalid"
+
+
+def test_a_schema_may_name_a_property_pattern_and_its_own_definitions() -> None:
+    ensure_schema({"properties": {"pattern": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}})
+    assert read_object("{}", {"$ref": "#"})[1] == "its schema comes to no end"
