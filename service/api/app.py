@@ -14,7 +14,7 @@ from service.api.dependencies import Caller
 from service.api.errors import add_problems
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
 from service.api.openai import completions, responses
-from service.mcp.http import McpResponse, open_endpoint
+from service.mcp.http import McpResponse, open_mcp
 from service.settings import Settings
 from service.wiring.server import ServerContext
 
@@ -26,7 +26,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with opening() as context, open_endpoint(context, app.state.stopping) as app.state.mcp:
+        async with opening() as context, open_mcp(context, app.state.stopping) as app.state.mcp:
             app.state.context = context
             yield
 

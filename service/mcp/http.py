@@ -95,7 +95,7 @@ def session_owner(principal: Principal) -> object:
 
 
 @asynccontextmanager
-async def open_endpoint(at: ServerContext, stopping: asyncio.Event) -> AsyncGenerator[McpEndpoint]:
+async def open_mcp(at: ServerContext, stopping: asyncio.Event) -> AsyncGenerator[McpEndpoint]:
     """The endpoint of a server, for as long as the block runs."""
     endpoint = McpEndpoint(at, stopping)
     try:

@@ -43,7 +43,7 @@ class AnswerEnd:
 AnswerEvent = AnswerPart | ChoiceEnd | AnswerEnd
 
 
-class Answer(Protocol):
+class AnswerSource(Protocol):
     """Somebody's answer to one request."""
 
     @property
@@ -75,8 +75,8 @@ class WholeAnswer:
     end: AnswerEnd = field(default_factory=AnswerEnd)
 
 
-async def whole(answer: Answer) -> WholeAnswer:
-    """The whole answer; what was thought before it is left out. Raises as ``Answer.events``."""
+async def whole(answer: AnswerSource) -> WholeAnswer:
+    """The whole answer; what was thought before it is left out. Raises as ``AnswerSource.events``."""
     gathered = WholeAnswer()
     async for event in answer.events():
         match event:

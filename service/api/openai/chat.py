@@ -109,7 +109,7 @@ class ChatAnswer:
     going_on: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def events(self) -> AsyncGenerator[AnswerEvent]:
-        """See ``Answer.events``. Plain words come as they are written; everything else once it is whole."""
+        """See ``AnswerSource.events``. Plain words come as they are written; everything else once it is whole."""
         options, began, usage = self.options, time.monotonic(), Usage()
         if options.choices == 1 and not options.tools and options.schema is None:
             heard = _Heard()

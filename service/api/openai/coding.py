@@ -61,16 +61,16 @@ class CodingAnswer:
 
     @property
     def id(self) -> str:
-        """See ``Answer.id``."""
+        """See ``AnswerSource.id``."""
         return self.taken.turn.id
 
     @property
     def going_on(self) -> Mapping[str, str]:
-        """See ``Answer.going_on``."""
+        """See ``AnswerSource.going_on``."""
         return {"thread_id": self.taken.turn.thread, "run_id": self.taken.turn.id}
 
     async def events(self) -> AsyncGenerator[AnswerEvent]:
-        """See ``Answer.events``."""
+        """See ``AnswerSource.events``."""
         stages, taken = Stages(), self.taken
         if taken.feed is not None:
             async for frame in taken.feed.listen():
@@ -105,7 +105,7 @@ class StatusAnswer:
     going_on: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def events(self) -> AsyncGenerator[AnswerEvent]:
-        """See ``Answer.events``."""
+        """See ``AnswerSource.events``."""
         content, about, _ = await told(self.at, self.thread, self.org, run_id=self.id)
         yield AnswerPart(kind="content", text=content)
         yield ChoiceEnd()

@@ -14,7 +14,7 @@ from domain import SignoffError
 from models import ToolCall
 from service.api.dependencies import Reader, Runner, TheContext, answer
 from service.api.errors import problem
-from service.api.openai.answers import Answer, AnswerEnd, AnswerEvent, AnswerPart, ChoiceEnd, error_fields, whole
+from service.api.openai.answers import AnswerEnd, AnswerEvent, AnswerPart, AnswerSource, ChoiceEnd, error_fields, whole
 from service.api.openai.chat import ChatOptions
 from service.api.openai.requests import CHAT, CODING, CommonFields, answer_to, read_format, read_tools
 from service.errors import refuse
@@ -121,7 +121,7 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
     return answer(document)
 
 
-def stopped(error: SignoffError, given: Answer, instance: str) -> Response:
+def stopped(error: SignoffError, given: AnswerSource, instance: str) -> Response:
     """The answer where a run or a model came to nothing before anything was said."""
     response = problem(error, instance=instance, **given.going_on)
     if given.going_on:
@@ -130,7 +130,7 @@ def stopped(error: SignoffError, given: Answer, instance: str) -> Response:
     return response
 
 
-async def streamed(given: Answer, frames: AsyncGenerator[bytes], instance: str) -> Response:
+async def streamed(given: AnswerSource, frames: AsyncGenerator[bytes], instance: str) -> Response:
     """A stream. What goes wrong before its first frame is an HTTP error."""
     try:
         first = await anext(frames)
@@ -150,7 +150,7 @@ async def streamed(given: Answer, frames: AsyncGenerator[bytes], instance: str) 
 class ChunkWriter:
     """Writes an answer as chunks of a chat completion."""
 
-    given: Answer
+    given: AnswerSource
     include_usage: bool
     created: int = field(default_factory=lambda: int(time.time()))
     begun: set[int] = field(default_factory=set[int])
@@ -193,7 +193,7 @@ class ChunkWriter:
         }
 
 
-async def chunks(given: Answer, *, include_usage: bool) -> AsyncGenerator[bytes]:
+async def chunks(given: AnswerSource, *, include_usage: bool) -> AsyncGenerator[bytes]:
     """The answer as chunks of a chat completion. Raises only before the first one."""
     writer = ChunkWriter(given, include_usage)
     async with aclosing(given.events()) as events:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain import Spent
 from domain.text import json_value
 from models import Message, Tool, ToolCall
-from service.api.openai.answers import Answer
+from service.api.openai.answers import AnswerSource
 from service.api.openai.chat import ChatOptions, ask_chat, ensure_schema
 from service.api.openai.coding import CodingAnswer, StatusAnswer, spent_so_far
 from service.api.openai.intent import Intent, route_intent
@@ -180,7 +180,7 @@ async def answer_to(
     asked: CommonFields,
     messages: Sequence[Mapping[str, Any]],
     options: ChatOptions,
-) -> Answer:
+) -> AnswerSource:
     """Give a request to who answers it: the chat model, the graph, or what stands on its thread.
 
     Raises:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from domain import Refused, SignoffError
 from models import ToolCall
 from service.api.dependencies import Runner, TheContext, answer
-from service.api.openai.answers import Answer, AnswerEnd, AnswerEvent, AnswerPart, ChoiceEnd, error_fields, whole
+from service.api.openai.answers import AnswerEnd, AnswerEvent, AnswerPart, AnswerSource, ChoiceEnd, error_fields, whole
 from service.api.openai.chat import ChatOptions
 from service.api.openai.completions import stopped, streamed
 from service.api.openai.requests import CommonFields, answer_to, read_format, read_tools
@@ -112,7 +112,7 @@ async def respond(principal: Runner, at: TheContext, asked: ResponseAsk) -> Resp
 class ResponseWriter:
     """Writes an answer as a response: one message, then the calls."""
 
-    given: Answer
+    given: AnswerSource
     asked: ResponseAsk
     created: float = field(default_factory=time.time)
     text: str = ""
