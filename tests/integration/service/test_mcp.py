@@ -23,6 +23,7 @@ from tests.worlds.served import Served, served
 
 TOOLS = {"start_task", "wait", "show_run", "list_runs", "list_approvals", "cancel"}
 NOTHING = {"text": "do nothing", "repo": "/nowhere", "accept": "true"}
+SLOW = {**NOTHING, "text": "do nothing slow"}
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
 """The handshake that hosts have today, and the protocol of 2026-07-28."""
 ASK = "```ask\nAre all prices to be counted?\n```"
@@ -59,12 +60,14 @@ async def test_a_task_is_started_waited_for_and_read(service: Served, mode: str)
 
     async def heard(_: float, __: float | None, message: str | None) -> None:
         lines.append(message or "")
+        if "execute" in lines[-1]:  # before that the run works, so that the wait has something to hear
+            service.gate.set()
 
     async with client(service, await program(service), mode=mode) as host:
         tools = (await host.list_tools()).tools
         assert {tool.name for tool in tools} == TOOLS
         assert "No tool votes" in (host.instructions or "")
-        started = await call(host, "start_task", **NOTHING)
+        started = await call(host, "start_task", **SLOW)
         waited = await host.call_tool("wait", {"run": started["run"]}, progress_callback=heard)
         assert waited.structured_content["status"] == "delivered"
         assert json.loads(waited.content[0].text) == waited.structured_content
@@ -160,7 +163,7 @@ async def test_a_wait_that_is_cancelled_leaves_the_run_alone(service: Served, mo
             begun.set()
 
     async with client(service, mode=mode) as host:
-        started = await call(host, "start_task", **{**NOTHING, "text": "do nothing slow"})
+        started = await call(host, "start_task", **SLOW)
         waiting = asyncio.create_task(host.call_tool("wait", {"run": started["run"]}, progress_callback=heard))
         await begun.wait()
         waiting.cancel()
@@ -173,7 +176,7 @@ async def test_a_wait_that_is_cancelled_leaves_the_run_alone(service: Served, mo
 
 async def test_cancel_stops_what_works_and_keeps_it(service: Served) -> None:
     async with client(service) as host:
-        started = await call(host, "start_task", **{**NOTHING, "text": "do nothing slow"})
+        started = await call(host, "start_task", **SLOW)
         assert (await call(host, "cancel", run=started["run"]))["status"] == "paused"
         assert (await call(host, "cancel", run=started["run"]))["error"]["code"] == "job_state"
 
@@ -276,21 +279,39 @@ async def test_it_serves_on_standard_input_with_everything_in_its_process(tmp_pa
 
 @pytest.mark.slow
 async def test_it_hands_tasks_on_to_a_server(service: Served, tmp_path: Path) -> None:
-    lines: list[str] = []
+    begun = asyncio.Event()
 
     async def heard(_: float, __: float | None, message: str | None) -> None:
-        lines.append(message or "")
+        if "execute" in (message or ""):
+            begun.set()
 
     env = {"SIGNOFF_MCP_KEY": await program(service)}
     async with Client(stdio(tmp_path / "none", "--url", service.url, **env)) as host:
-        started = await call(host, "start_task", **NOTHING)
-        waited = await host.call_tool("wait", {"run": started["run"]}, progress_callback=heard)
-        assert waited.structured_content["status"] == "delivered"
-        assert (await call(host, "show_run", run="nothing"))["error"]["code"] == "thread_not_found"
-        slow = await call(host, "start_task", **{**NOTHING, "text": "do nothing slow"})
-        waiting = asyncio.create_task(host.call_tool("wait", {"run": slow["run"]}))
+        started = await call(host, "start_task", **SLOW)
+        waiting = asyncio.create_task(host.call_tool("wait", {"run": started["run"]}, progress_callback=heard))
+        await begun.wait()
         waiting.cancel()
+        assert (await call(host, "wait", run=started["run"], seconds=0))["status"] == "running"
         service.gate.set()
-        assert (await call(host, "wait", run=slow["run"]))["status"] == "delivered"
-    assert any("execute" in line for line in lines)
+        assert (await call(host, "wait", run=started["run"]))["status"] == "delivered"
+        assert (await call(host, "show_run", run="nothing"))["error"]["code"] == "thread_not_found"
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "port", "code", "status"),
+    [("ak_live_no", None, "key_invalid", 2), ("", None, "not_authenticated", 2), ("x", 1, "server_unreachable", 75)],
+)
+async def test_a_server_that_cannot_be_used_is_said_before_a_host_is_connected(
+    service: Served, tmp_path: Path, key: str, port: int | None, code: str, status: int
+) -> None:
+    url = f"http://127.0.0.1:{port or service.port}"
+    asked = stdio(tmp_path / "none", "--url", url, **({"SIGNOFF_MCP_KEY": key} if key else {}))
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        asked.command, *asked.args, env=asked.env, cwd=asked.cwd, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (status, b"")
+    assert f"error[{code}]" in err.decode()
