@@ -221,6 +221,10 @@ class Settings(Reporting):
     key_pepper: SecretStr | None = Field(
         default=None, description="Mixed into stored API keys. Empty: made on first use, in the home folder."
     )
+    mcp_url: str | None = Field(
+        default=None, description="Server that `signoff mcp` hands tasks on to. Empty: it does them itself."
+    )
+    mcp_key: SecretStr | None = Field(default=None, description="API key for that server.")
     rate_per_minute: int = Field(default=600, ge=1, description="Requests a minute for one key or person.")
     rate_per_minute_ip: int = Field(default=1_200, ge=1, description="Requests a minute for one address.")
     max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
@@ -262,6 +266,7 @@ class Settings(Reporting):
             self.otlp_headers,
             self.langfuse_secret_key,
             self.key_pepper,
+            self.mcp_key,
         )
         # What the percent signs of the URL stand for; the redactor knows the other spellings.
         password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None

@@ -5,25 +5,18 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
 
-from service.api import (
-    approvals,
-    confirm_page,
-    event_streaming,
-    keys,
-    openai,
-    operations,
-    results,
-    runs,
-    store,
-    threads,
-)
+from service.api import approvals, confirm_page, event_streaming, keys, operations, results, runs, store, threads
 from service.api.assistants import crons
 from service.api.assistants import routes as assistants
+from service.api.dependencies import Caller
 from service.api.errors import add_problems
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
+from service.api.openai import completions, responses
+from service.mcp.http import McpResponse, open_mcp
 from service.settings import Settings
 from service.wiring.server import ServerContext
 
@@ -35,7 +28,7 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with opening() as context:
+        async with opening() as context, open_mcp(context, app.state.stopping) as app.state.mcp:
             app.state.context = context
             yield
 
@@ -47,10 +40,11 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
     langgraph = (assistants, threads, crons, runs, event_streaming, store)
-    for part in (operations, *langgraph, approvals, confirm_page, results, openai, keys):
+    for part in (operations, *langgraph, approvals, confirm_page, results, completions, responses, keys):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)
+    app.add_api_route("/mcp", mcp, methods=["GET", "POST", "DELETE"], include_in_schema=False)
     add_problems(app)
 
     # The last one added is the outermost: also what the others refuse has the headers without which browsers show
@@ -67,3 +61,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         expose_headers=["content-location", "location", "etag", "x-request-id", "retry-after", "x-pagination-next"],
     )
     return app
+
+
+async def mcp(principal: Caller, request: Request) -> Response:
+    """MCP over streamable HTTP: every request is authenticated as any other, and each tool checks its own scope."""
+    return McpResponse(request.app.state.mcp, principal)

@@ -27,6 +27,22 @@ STATUS = {
 }
 """Refusals of other rooms that HTTP has a better word for than 400."""
 RETRY_S = 5
+OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
+"""Routes whose clients read ``error`` and show its ``message``."""
+MCP, JSON_RPC_REFUSED = "/mcp", -32_001
+"""Its clients read an error of JSON-RPC, whose codes from -32000 to -32099 are a server's own."""
+
+
+def for_clients(path: str, status: int, code: str, message: str, hint: str) -> dict[str, Any]:
+    """What clients of other protocols read in an error: an extension member of RFC 9457 for everybody else. Pure."""
+    text = f"{message} {hint}".strip()
+    if path == MCP:
+        fields = {"code": JSON_RPC_REFUSED, "message": f"{code}: {text}", "data": {"code": code, "hint": hint}}
+        return {"jsonrpc": "2.0", "id": None, "error": fields}
+    if path.startswith(OPENAI):
+        kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
+        return {"error": {"message": text, "type": kind, "param": None, "code": code, "hint": hint}}
+    return {}
 
 
 def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response:
@@ -41,6 +57,7 @@ def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response
         "hint": error.hint,
         "instance": instance,
         **more,
+        **for_clients(instance, status, error.stable_code, error.message, error.hint),
     }
     headers: dict[str, str] = {}
     wait = getattr(error, "retry_after", None)
@@ -49,9 +66,12 @@ def problem(error: SignoffError, *, instance: str = "", **more: Any) -> Response
         headers["retry-after"] = str(math.ceil(wait if wait is not None else RETRY_S))
     if isinstance(error, ContextTooLong):
         body["max_tokens"] = error.max_tokens
+    if "error" in body and "thread_id" in more:  # clients show no more than this member: it says where to go on
+        body["error"] |= more
     if status == 401:  # noqa: PLR2004
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse(body, status, headers=headers, media_type=MEDIA)
+    media = "application/json" if instance == MCP else MEDIA  # its clients look into nothing else
+    return JSONResponse(body, status, headers=headers, media_type=media)
 
 
 def add_problems(app: FastAPI) -> None:
@@ -92,7 +112,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """Our bug: its kind goes into the log, and nothing of it to the client."""
     structlog.get_logger("signoff.api").error("request failed", path=request.url.path, error=type(error).__name__)
-    body = {
+    body: dict[str, Any] = {
         "type": "urn:signoff:error:bug",
         "title": "bug",
         "status": 500,
@@ -101,4 +121,5 @@ async def unexpected_error(request: Request, error: Exception) -> Response:
         "detail": "This is our fault.",
         "hint": "Report it with the server's log.",
     }
+    body |= for_clients(request.url.path, 500, "bug", body["detail"], body["hint"])
     return JSONResponse(body, 500, media_type=MEDIA)

@@ -49,6 +49,9 @@ ENTRIES: Final[dict[str, CommandEntry]] = {
     "serve": CommandEntry(
         "cli.server", "serve", "Serve the API: LangGraph's clients, approvals, an OpenAI-compatible chat."
     ),
+    "mcp": CommandEntry(
+        "cli.server", "mcp", "Serve tasks to another agent as MCP tools, on standard input and output."
+    ),
     "worker": CommandEntry(
         "cli.server", "worker", "Perform runs that any server on the same database took in, until a signal says stop."
     ),

@@ -1,4 +1,4 @@
-"""``signoff serve``, ``worker``, ``migrate``: the HTTP API, a worker without one, the tables on a server."""
+"""``signoff serve``, ``mcp``, ``worker``, ``migrate``: HTTP API, MCP tools, a worker alone, the tables on a server."""
 
 import asyncio
 import gc
@@ -186,6 +186,43 @@ async def greet(context: ServerContext, settings: Settings, *, new_key: bool) ->
         err().print(f"admin key (shown once): [b]{text}[/]", highlight=False, soft_wrap=True)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     err().print(f"serving [b]http://{host}:{settings.port}[/]  (docs: /docs)", highlight=False, soft_wrap=True)
+
+
+def mcp(
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Server to hand tasks on to; its key is SIGNOFF_MCP_KEY. Default: SIGNOFF_MCP_URL."),
+    ] = None,
+) -> None:
+    """Serve tasks to another agent as MCP tools, on standard input and output.
+
+    Without a server, this process does the work itself, as `signoff run` does; runs go on when it is started again.
+    No tool votes: signatures are given by people, with `signoff approvals` or on the page of a server.
+
+    Examples:
+      signoff mcp
+
+      SIGNOFF_MCP_KEY=ak_… signoff mcp --url https://signoff.example.com
+    """
+    settings = read_settings()
+    run_async(lambda: serve_tools(settings, url or settings.mcp_url))
+
+
+async def serve_tools(settings: Settings, url: str | None) -> None:
+    """Serve until the host closes standard input.
+
+    Raises:
+        Refused: ``not_authenticated`` for a server without a key; ``already_serving`` where one works on the same home.
+    """
+    from service.mcp.stdio import local_principal, serve_embedded, serve_remote  # noqa: PLC0415  half a second
+
+    if url:
+        if settings.mcp_key is None:
+            raise refuse("not_authenticated", f"{url} wants a key.", hint="Set SIGNOFF_MCP_KEY to an API key of it.")
+        await serve_remote(url.rstrip("/"), settings.mcp_key.get_secret_value())
+        return
+    async with open_application(settings) as application, open_server_context(application) as context:
+        await serve_embedded(context, local_principal(local_user(), settings.org))
 
 
 def worker(

@@ -25,6 +25,7 @@ EXTRAS = {
 """Imported where they are used and only when they are there."""
 BROUGHT = {
     "httpx2": "langchain-openai",
+    "mcp-types": "mcp",
     "openai": "langchain-openai",
     "ormsgpack": "langgraph",
     "pydantic-core": "pydantic",

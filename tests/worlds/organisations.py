@@ -105,6 +105,10 @@ BODIES: Mapping[str, list[Any]] = {
         },
         {"model": "signoff-chat", "messages": [{"role": "user", "content": "x"}], "metadata": {"thread_id": ID}},
     ],
+    "POST /v1/responses": [
+        {"input": "do nothing", "repo": "/nowhere", "accept": "true", "previous_response_id": f"resp_{ID}"},
+        {"model": "signoff-chat", "input": "x", "previous_response_id": ID},
+    ],
     "POST /v1/session": [{"key": ID}],
     "POST /v1/keys": [{"name": ID, "subject": ID, "roles": ["viewer"]}, {"name": ID, "standing": ID}],
     "PATCH /v1/keys/{key_id}": [{"standing": ""}],

@@ -74,6 +74,7 @@ from sandbox.environments.system_packages import pip_installs, system_packages
 from sandbox.requirements import is_manifest, requirements
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
+from service.api.openai.intent import route_intent
 from service.cli import logged_tests
 from service.report import diff_view, harmless
 from telemetry.redact import Redactor
@@ -273,6 +274,7 @@ PARSERS = (
     Parser("nodes._masking", lambda text: masked_run(_ran(text), Masker())),
     Parser("sandbox.workspace.submodules", submodules.names),
     Parser("domain.text.strict_json", lambda text: read_json(_raw(text)), refuses=(OddJson,)),
+    Parser("service.api.openai.intent", lambda text: route_intent(text, on_thread=True, ordered=False)),
     Parser("service.report", diff_view),
     Parser("service.cli.terminal", harmless),
     Parser("telemetry.redact", REDACTOR.text),

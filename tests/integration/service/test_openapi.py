@@ -37,7 +37,7 @@ ODD = [
 ]
 NAMES = ["application/json", "application/JSON", "application/x+json", "application/json; charset=utf-16", "text/plain"]
 CODINGS = ["utf-8", "utf-8", "utf-16", "utf-32-be"]
-STREAMS = ("/stream", "/wait", "/join", "/v1/chat/completions")
+STREAMS = ("/stream", "/wait", "/join", "/v1/chat/completions", "/v1/responses")
 
 
 @pytest.mark.slow

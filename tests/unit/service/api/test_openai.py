@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.openai import ReasoningWriter
+from domain import Refused
+from service.api.openai.chat import ReasoningWriter, StopCutter, ensure_schema, read_object
 
 
 def split(text: str, cuts: set[int]) -> dict[str, str]:
@@ -30,3 +32,48 @@ def test_every_character_is_told_once(thought: str, said: str, cuts: set[int]) -
 def test_a_thought_that_is_cut_off_is_told_to_its_end(thought: str, cuts: set[int]) -> None:
     thought = thought.replace("</think>", "")
     assert split(f"<think>{thought}", cuts) == {"reasoning_content": thought, "content": ""}
+
+
+@given(st.text("abc", max_size=40), st.lists(st.text("abc", min_size=1, max_size=4), max_size=4), st.data())
+def test_an_answer_ends_where_a_stop_word_begins_however_it_is_cut(text: str, stops: list[str], data) -> None:
+    cutter, told, at = StopCutter(tuple(stops)), "", 0
+    while at < len(text):
+        size = data.draw(st.integers(1, 7))
+        told += cutter.cut(text[at : at + size])
+        at += size
+    told += cutter.rest()
+    assert told.startswith(
+        text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))][: len(told)]
+    )
+    assert not any(stop in told for stop in stops)
+    assert text.startswith(told)
+    assert told == text or cutter.hit
+
+
+def test_json_is_read_out_of_a_fence_and_held_against_its_schema() -> None:
+    schema = {"type": "object", "required": ["n"]}
+    assert read_object('```json\n{"n": 1}\n```', schema) == ('{"n": 1}', "")
+    assert read_object("{}", {}) == ("{}", "")
+    for text, of in (("[]", {}), ("no", {}), ("{}", schema)):
+        assert read_object(text, of)[1]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "poem"},
+        {"properties": {"a": {"pattern": "(a+)+$"}}},
+        {"patternProperties": {"(a+)+$": {}}},
+        {"$ref": "http://127.0.0.1/schema"},
+        {"$id": "http://127.0.0.1/", "$ref": "#/x"},
+    ],
+)
+def test_a_schema_that_fetches_or_never_ends_is_refused(schema: dict[str, object]) -> None:
+    with pytest.raises(Refused) as caught:
+        ensure_schema(schema)
+    assert caught.value.stable_code == "request_invalid"
+
+
+def test_a_schema_may_name_a_property_pattern_and_its_own_definitions() -> None:
+    ensure_schema({"properties": {"pattern": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}})
+    assert read_object("{}", {"$ref": "#"})[1] == "its schema comes to no end"
