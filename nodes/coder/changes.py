@@ -19,7 +19,7 @@ from nodes._events import announce
 from nodes._masking import Masks, unmasked
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled, shell_arguments
-from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
+from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of, lane_of
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Snapshot, Store, Workspace, Workspaces
 
@@ -45,7 +45,8 @@ class ChangeRunner:
 
     async def open(self, state: ExecuteInput) -> Deliverable:
         """The workspace at the last snapshot, and beside it what would be delivered."""
-        return self.at(state, await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"]))
+        workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"], lane=lane_of(state))
+        return self.at(state, workspace)
 
     def at(self, state: ExecuteInput, workspace: Workspace) -> Deliverable:
         """A workspace that was opened at the last snapshot, and beside it what would be delivered."""

@@ -27,6 +27,9 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
+from nodes.coder.crossing import CrossedTests
+from nodes.coder.loops import CandidateLoops
+from nodes.coder.repairing import LoopRepair
 from nodes.coder.single import SingleAnswer
 from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
@@ -300,10 +303,20 @@ def _executor(
     settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
 ) -> Executor:
     says = prompt_sources(settings)
+    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
     return Executor(
         changes=changes,
         roster=selection,
-        loop=CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees),
+        loop=loop,
+        candidates=CandidateLoops(
+            changes=changes,
+            roster=selection,
+            loop=loop,
+            crossing=CrossedTests(changes=changes, clock=clock),
+            repair=LoopRepair(changes=changes, roster=selection, seconds=settings.repair_seconds),
+            judging=says["judge"],
+            clock=clock,
+        ),
         single=SingleAnswer(
             changes=changes,
             roster=selection,
