@@ -154,8 +154,6 @@ class Observer:
         verdict = verdict_on((*before, turn))
         turn = replace(turn, nudged=verdict == "nudge", code=verdict if verdict in {LOOP, TURNS_SPENT} else turn.code)
         candidate = working(state.get("loops", ()))
-        if candidate is not None and verdict == NO_ACTION:
-            turn = replace(turn, code=NO_ACTION)
         _announce_turn(turn, candidate)
         if verdict in {LOOP, TURNS_SPENT}:
             update["evidence"] = (*past, stuck_evidence(state, attempt, verdict))[-REMEMBERED:]
@@ -222,7 +220,7 @@ def silent_ending(model: str, problem: str) -> Ending:
 def _between_loops(state: ObserveInput) -> ObserveUpdate:
     """Nothing was tried: one candidate ended, and another one begins, or one was chosen and is what goes on."""
     turns = state.get("turns", ())
-    if working(state.get("loops", ())) is None and turns and turns[-1].code == NO_ACTION:
+    if working(state.get("loops", ())) is None and verdict_on(turns) == NO_ACTION:
         return {"ending": silent_ending("", "No other candidate came to more.")}
     return {"tries": state.get("tries", 0)}
 

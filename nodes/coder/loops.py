@@ -1,8 +1,8 @@
 """Candidate loops: several loops of the coder work on the same plan, and evidence chooses one of them (F4).
 
-They work one after the other, each on a fork of its own and with the channels of the state as its own: a turn is a visit
-and a checkpoint as ever, and when two agree no other one begins. What a loop came to is parked in the state; it is run
-with the tests of the others, and they with its tests.
+They work one after the other, each on a fork of its own and with the channels of the state as its own: a turn is a
+visit and a checkpoint as ever, and when two agree no other one begins. What a loop came to is parked in the state; it
+is run with the tests of the others, and they with its tests.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from domain import Exhausted, Refused, Spent
 from domain.coder import CoderTurn
 from domain.evidence import Candidate
-from domain.limits import LOOP, NO_ACTION, TURNS_SPENT, ensure_within, share_of
+from domain.limits import LOOP, NO_ACTION, TURNS_SPENT, ensure_within, share_of, verdict_on
 from domain.progress import CandidateLoop, Selection, working
 from domain.reports import read_report
 from domain.weakening import is_test
@@ -36,7 +36,6 @@ FEWEST_TURNS = 4
 STOPPED = {
     LOOP: "It went in circles.",
     TURNS_SPENT: "Its turns went by without an edit.",
-    NO_ACTION: "It answered without an action again and again.",
 }
 Work = Callable[[ExecuteInput], Awaitable[ExecuteUpdate]]
 
@@ -170,8 +169,8 @@ class CandidateLoops:
         parts = sum(each.candidate is None for each in loops)
         begun = self._allotted(state, following, parts)
         return {
-            **_channels(CandidateLoop(id=""), state.get("loop_snapshots", ())[0], ()),
-            "good": state.get("loop_snapshots", ())[0],
+            **_channels(CandidateLoop(id=""), _base(state), ()),
+            "good": _base(state),
             "loops": tuple(begun if each.id == begun.id else each for each in loops),
             "loop_snapshots": state.get("loop_snapshots", ()),
             "loop_transcripts": state.get("loop_transcripts", ()),
@@ -252,7 +251,7 @@ class CandidateLoops:
         )
         return {
             **_channels(winner, snapshots[winner.id], () if passed else transcripts.get(winner.id, ())),
-            "good": snapshots[winner.id] if passed else state.get("loop_snapshots", ())[0],
+            "good": snapshots[winner.id] if passed else _base(state),
             "pending": winner.pending,
             "question": winner.question,
             "choices": (*state.get("choices", ()), chosen),
@@ -280,7 +279,15 @@ def ending_of(state: ExecuteInput) -> str | None:
     if not ready(state["plan"], state["done"]):
         return "It is done, and its acceptance command passes."
     turns: tuple[CoderTurn, ...] = state.get("turns", ())
+    if turns and verdict_on(turns) == NO_ACTION:
+        return "It answered without an action again and again."
+    # A single answer without an action has the same code.
     return STOPPED.get(turns[-1].code) if turns else None
+
+
+def _base(state: ExecuteInput) -> Snapshot:
+    """What every loop begins with."""
+    return next(iter(state.get("loop_snapshots", ())), state["snapshot"])
 
 
 def _tried(loops: Sequence[CandidateLoop]) -> list[Candidate]:
