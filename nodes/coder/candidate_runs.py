@@ -79,6 +79,8 @@ class CandidateRuns:
     """Raises when the run was stopped for good."""
     used: dict[str, Workspace] = field(default_factory=dict[str, Workspace])
     """The workspace of each lane as its commands left it."""
+    commands: dict[str, tuple[CommandRun, ...]] = field(default_factory=dict[str, tuple[CommandRun, ...]])
+    """What the change's own commands came to in each lane."""
 
     async def ground(self, lane: str, change: CodeChange) -> Bench | None:
         """A fork on which a change is made, its commands run: what is to be repaired. None where it must be signed."""
@@ -142,6 +144,7 @@ class CandidateRuns:
         await workspace.apply(await unmasked(change, workspace.read, self.masker, self.files), follow=False)
         for command in change.cmd_instructions:
             ran = await self._shell(workspace, command)
+            self.commands[lane] = (*self.commands.get(lane, ()), ran)
             if not ran.ok:
                 return workspace, ran
         return workspace, None

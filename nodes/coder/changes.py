@@ -7,6 +7,7 @@ The workspace is saved here and not in ``observe``: a crash between the two woul
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 
 from opentelemetry.trace import Tracer
 
@@ -101,8 +102,16 @@ class ChangeRunner:
         await self.ballots.executed(verdict.ballot, state["org"])
         return attempt
 
-    async def apply(self, state: ExecuteInput, work: Deliverable, attempt: Attempt, change: CodeChange) -> Attempt:
-        """Make the edits and run the commands of a change that may be run."""
+    async def apply(
+        self,
+        state: ExecuteInput,
+        work: Deliverable,
+        attempt: Attempt,
+        change: CodeChange,
+        *,
+        known: Sequence[CommandRun] = (),
+    ) -> Attempt:
+        """Make the edits and run the commands of a change that may be run, unless they ran there: ``known``."""
         await self.ensure_alive(state)
         attempt = replace(attempt, change=change)
         try:
@@ -116,7 +125,10 @@ class ChangeRunner:
             return refused(attempt, error)
         if touched or not change.cmd_instructions or attempt.turn is None:
             announce("change_applied", ", ".join(touched), files=list(touched))
-        runs = [await self.run(state, work.workspace, command) for command in change.cmd_instructions]
+        runs = [
+            await self.run(state, work.workspace, command, known=ran)
+            for command, ran in zip_longest(change.cmd_instructions, known)
+        ]
         if runs and change.cmd_outputs and all(run.ok for run in runs):
             try:
                 created, missing = await work.keep(change.cmd_outputs)

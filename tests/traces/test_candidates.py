@@ -91,7 +91,7 @@ async def test_of_three_the_one_that_is_right_is_taken(tmp_path: Path, sandbox: 
         report = as_json(standing)
         assert [c["id"] for c in report["candidates"]] == ["candidate-3", "candidate-2", "candidate-1"]
         assert "without an action" in report["candidates"][1]["note"]
-        assert standing.values["loops"] == ()
+        assert not standing.values["loops"]
 
 
 @BOTH
