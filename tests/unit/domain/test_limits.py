@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.coder import CoderTurn, EditAction, EditBlock, OpenAction
 from domain import Budget, Spent
+from domain.coder import CoderTurn, EditAction, EditBlock, OpenAction
 from domain.limits import TURNS, share_of, turns_left
 
 
