@@ -19,8 +19,8 @@ from service.errors import refuse
 if TYPE_CHECKING:  # an extra
     from psycopg import AsyncConnection
 
-LAST_OF_LETTERS = "0007"
-"""The last revision with an outbox for each kind of letters."""
+LAST_OF_LETTERS, ONE_OUTBOX = "0007", "0008"
+"""The last revision with an outbox for each kind of letters, and the one that moves their rows."""
 _LOCK = 5_146_300_301
 """Advisory lock: one migration of a database at a time."""
 
@@ -42,7 +42,10 @@ async def prepare_sqlite(engine: AsyncEngine, make: Callable[[], Awaitable[None]
             # Another process may have made the same new home at the same moment.
             once = "INSERT INTO alembic_version SELECT :head WHERE NOT EXISTS (SELECT 1 FROM alembic_version)"
             await conn.execute(text(once), {"head": LAST_OF_LETTERS if has_letters else HEAD})
-            await conn.run_sync(upgrade)  # changes nothing but in a file that has rows to be moved
+            if has_letters:
+                # ``make`` gave it the tables and columns of today; this revision alone moves rows, too.
+                await conn.run_sync(upgrade, ONE_OUTBOX)
+                await conn.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
     else:
         async with writing(engine) as conn:
             await conn.run_sync(upgrade)

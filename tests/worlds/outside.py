@@ -254,6 +254,7 @@ SHELL = frozenset(
 )
 """Modules of which ``Engine.command`` tries every pattern: they are read with ``risk.shell``."""
 OURS = {
+    "models.clients.contract": "names of our own types",
     "nodes.assess": "at most 20,000 characters of a task, each tried once",
     "risk.grammar": "grammars that come with the house",
     "risk.rules": "patterns that come with the house, on texts that other modules bound",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from domain import SandboxLost
-from sandbox.channel import Channel
+from sandbox.channel import RunnerChannel
 from sandbox.inside.frames import mark, pack
 
 KEY = b"k" * 32
@@ -37,7 +37,7 @@ def frame(number: int, **header: object) -> bytes:
 
 async def test_a_second_greeting_loses_the_sandbox_at_once() -> None:
     line = Line()
-    channel = Channel(line, KEY)
+    channel = RunnerChannel(line, KEY)
     line.far.put_nowait(frame(0, ev="hello"))
     await channel.start(b"", timeout_s=5)
     asking = asyncio.create_task(channel.ask({"op": "ping"}, timeout_s=60))
