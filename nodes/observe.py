@@ -87,7 +87,10 @@ class Observer:
         if attempts and attempts[-1].turn is not None:
             return await self._turn(state, attempts[-1])
         if not attempts and state.get("pending") is None:
-            return _between_loops(state)
+            # One candidate ended, and another one begins, or one was chosen and is what goes on.
+            if working(state.get("loops", ())) is None and verdict_on(state.get("turns", ())) == NO_ACTION:
+                return {"ending": silent_ending("", "No other candidate came to more.")}
+            return {"tries": state.get("tries", 0)}
         past, empty = state.get("evidence", ()), state.get("submodules", ())
         compared = [_comparison(state, attempt) for attempt in attempts]
         fresh = tuple(
@@ -215,14 +218,6 @@ def silent_ending(model: str, problem: str) -> Ending:
         message=f"{model or 'The coder'} answered {SILENT} times without an action. {problem[:500]}",
         hint="Try another dialect (SIGNOFF_CODER_DIALECT) or another model; see: signoff models probe",
     )
-
-
-def _between_loops(state: ObserveInput) -> ObserveUpdate:
-    """Nothing was tried: one candidate ended, and another one begins, or one was chosen and is what goes on."""
-    turns = state.get("turns", ())
-    if working(state.get("loops", ())) is None and verdict_on(turns) == NO_ACTION:
-        return {"ending": silent_ending("", "No other candidate came to more.")}
-    return {"tries": state.get("tries", 0)}
 
 
 def _announce_turn(turn: CoderTurn, candidate: CandidateLoop | None) -> None:

@@ -119,15 +119,7 @@ class CandidateRuns:
                 accepted, ran, candidate = None, None, replace(blank, note=error.message)
             else:
                 assert ran is not None  # noqa: S101 - a command of its own that failed, or the acceptance command
-                seen = compared(self.before, await counted(ran), passed=ran.ok)
-                candidate = replace(
-                    blank,
-                    builds=seen.builds,
-                    reproduction_passed=seen.reproduction,
-                    regression_passed=seen.regression,
-                    score=seen.share,
-                    behaviour=seen.behaviour,
-                )
+                candidate = with_results(blank, self.before, ran, await counted(ran))
             candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
             _describe(span, candidate)
         announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
@@ -170,6 +162,21 @@ def _describe(span: Span, candidate: Candidate) -> None:
             "app.candidate.diff_lines": candidate.diff_lines,
             "app.candidate.tokens": candidate.tokens,
         }
+    )
+
+
+def with_results(
+    candidate: Candidate, before: TestReport | None, ran: CommandRun, after: TestReport | None
+) -> Candidate:
+    """The candidate with what its run of the acceptance command says, beside the run before the change."""
+    seen = compared(before, after, passed=ran.ok)
+    return replace(
+        candidate,
+        builds=seen.builds,
+        reproduction_passed=seen.reproduction,
+        regression_passed=seen.regression,
+        score=seen.share,
+        behaviour=seen.behaviour,
     )
 
 

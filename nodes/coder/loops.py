@@ -16,11 +16,12 @@ from domain.progress import CandidateLoop, Selection, working
 from domain.reports import read_report
 from domain.weakening import is_test
 from domain.work import ready
-from models import Message, PromptSource, compared, passes_everything, worst_case
+from models import Message, PromptSource, passes_everything, worst_case
 from models.ranking import agreeing, best_loop, tied_loops
 from nodes._commands import plain
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection
+from nodes.coder.candidate_runs import with_results
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.crossing import CrossedTests
 from nodes.coder.judge import judge, rated
@@ -95,10 +96,16 @@ class CandidateLoops:
             return await self._parked(state, loop, reason)
         bounded: ExecuteInput = {**state, "task": replace(state["task"], budget=loop.budget or state["task"].budget)}
         try:
-            self._ensure_within(bounded)
+            task = bounded["task"]
+            ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
             update = await work(bounded)
         except (Exhausted, Refused) as error:
-            if error.stable_code == "run_killed" or not self._others(state, loop):
+            # Unless the run has another one: to begin, to be chosen, or to wait for a signature.
+            if error.stable_code == "run_killed" or not any(
+                each.candidate is None or passes_everything(each.candidate) or each.pending or each.question
+                for each in state.get("loops", ())
+                if each.id != loop.id
+            ):
                 raise
             return await self._parked(state, loop, f"It ended: {error.message}")
         if "loops" in update:  # the model answers at once, after all
@@ -113,18 +120,6 @@ class CandidateLoops:
         what = "; ".join(pending.change.cmd_instructions)[:300] if pending is not None else ""
         reason = f"It stopped at what needs a signature: {what or 'an edit'}" if pending else "It stopped to ask."
         return await self._parked(paused, replace(loop, pending=pending, question=question), reason)
-
-    def _ensure_within(self, state: ExecuteInput) -> None:
-        task = state["task"]
-        ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
-
-    def _others(self, state: ExecuteInput, loop: CandidateLoop) -> bool:
-        """Whether the run has anybody else: to begin, to be chosen, or to wait for a signature."""
-        others = [each for each in state.get("loops", ()) if each.id != loop.id]
-        return any(
-            each.candidate is None or passes_everything(each.candidate) or each.pending or each.question
-            for each in others
-        )
 
     def _allotted(self, state: ExecuteInput, loop: CandidateLoop, parts: int) -> CandidateLoop:
         """The loop with its share of what is left; the last one has all of it."""
@@ -194,16 +189,15 @@ class CandidateLoops:
             tree=tree,
         )
         if ran is not None and ran.command == state["baseline"].command:
-            seen = compared(read_report(plain(state["baseline"])), read_report(plain(ran)), passed=ran.ok)
-            candidate = replace(
-                candidate,
-                builds=finished or seen.builds,
-                # What was seen before the last edit is no proof; that a red suite may stay red, the loop has seen to.
-                reproduction_passed=finished,
-                regression_passed=finished or seen.regression,
-                score=seen.share,
-                behaviour=seen.behaviour,
-            )
+            before, after = read_report(plain(state["baseline"])), read_report(plain(ran))
+            candidate = with_results(candidate, before, ran, after)
+        # What was seen before the last edit is no proof; that a red suite may stay red, the loop itself has seen to.
+        candidate = replace(
+            candidate,
+            builds=candidate.builds or finished,
+            reproduction_passed=finished,
+            regression_passed=candidate.regression_passed or finished,
+        )
         return replace(
             loop,
             candidate=candidate,
@@ -221,7 +215,7 @@ class CandidateLoops:
         snapshots = dict(zip(ended, state.get("loop_snapshots", ())[1:], strict=True))
         transcripts = dict(zip(ended, state.get("loop_transcripts", ()), strict=True))
         waiting = next((each for each in loops if each.pending is not None or each.question is not None), None)
-        if not _passing(state) and red:
+        if red and not any(map(passes_everything, _tried(loops))):
             first = best_loop(_tried(loops), red=red).winner.id
             fixed = await self.repair(state, snapshots[first])
             if fixed is not None:
@@ -242,12 +236,17 @@ class CandidateLoops:
         if passed and agreed:
             reason = f"{reason} {', '.join(agreed)} agrees with it."
         announce("note", reason, winner=winner.id, candidates=[each.id for each in ranked.order])
+        unbegun = (
+            each.candidate or Candidate(id=each.id, provider=_name(each), note="Not begun: two others agree.")
+            for each in loops
+            if each.began is None
+        )
         chosen = Selection(
             step=state["plan"].steps[-1].id,
             winner=winner.id,
             provider=_name(winner),
             reason=reason,
-            candidates=(*ranked.order, *_unbegun(loops)),
+            candidates=(*ranked.order, *unbegun),
         )
         return {
             **_channels(winner, snapshots[winner.id], () if passed else transcripts.get(winner.id, ())),
@@ -294,14 +293,6 @@ def _tried(loops: Sequence[CandidateLoop]) -> list[Candidate]:
     return [each.candidate for each in loops if each.candidate is not None and each.began is not None]
 
 
-def _unbegun(loops: Sequence[CandidateLoop]) -> tuple[Candidate, ...]:
-    return tuple(
-        each.candidate or Candidate(id=each.id, provider=_name(each), note="Not begun: two others agree.")
-        for each in loops
-        if each.began is None
-    )
-
-
 def _channels(loop: CandidateLoop, snapshot: Snapshot, transcript: tuple[Message, ...]) -> ExecuteUpdate:
     """The channels of the state as a loop left them."""
     return {
@@ -316,11 +307,6 @@ def _channels(loop: CandidateLoop, snapshot: Snapshot, transcript: tuple[Message
         "question": None,
         "verdict": None,
     }
-
-
-def _passing(state: ExecuteInput) -> bool:
-    loops = state.get("loops", ())
-    return any(each.candidate is not None and passes_everything(each.candidate) for each in loops)
 
 
 def _red(state: ExecuteInput) -> bool:

@@ -8,11 +8,11 @@ from domain.evidence import Candidate, Evidence
 from domain.progress import Attempt, CandidateLoop
 from domain.reports import read_report
 from domain.text import failure_kind
-from models import ChangeRequest, compared, metered
+from models import ChangeRequest, metered, passes_everything
 from nodes._commands import plain
 from nodes._events import announce
 from nodes._models import Roster, selection
-from nodes.coder.candidate_runs import WorkspaceBench, recent
+from nodes.coder.candidate_runs import WorkspaceBench, recent, with_results
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.slices import ExecuteInput, accept_of
 from sandbox import Snapshot
@@ -75,24 +75,15 @@ class LoopRepair:
                     raise
                 candidate = replace(candidate, note=error.message)
         seconds = time.monotonic() - started
-        if snapshot is not ground and attempt.runs:
+        if snapshot is not ground:
             ran = attempt.runs[-1]
-            seen = compared(read_report(plain(state["baseline"])), read_report(plain(ran)), passed=ran.ok)
             stat = await changes.store.numstat(state["run"], state["pinned"].tree, snapshot.tree)
-            candidate = replace(
-                candidate,
-                builds=seen.builds,
-                reproduction_passed=seen.reproduction and ran.ok,
-                regression_passed=seen.regression,
-                score=seen.share,
-                behaviour=seen.behaviour,
-                diff_lines=sum((each.added or 0) + (each.removed or 0) for each in stat),
-            )
-            if ran.ok:
-                seen_by = Evidence(
-                    step=attempt.step, attempt=1, runs=attempt.runs, report=read_report(plain(ran)), tree=snapshot.tree
-                )
-                loop = replace(loop, done=tuple(step.id for step in plan.steps), evidence=(seen_by,))
+            report = read_report(plain(ran))
+            candidate = with_results(candidate, read_report(plain(state["baseline"])), ran, report)
+            candidate = replace(candidate, diff_lines=sum((each.added or 0) + (each.removed or 0) for each in stat))
+            if passes_everything(candidate):
+                seen = Evidence(step=attempt.step, attempt=1, runs=attempt.runs, report=report, tree=snapshot.tree)
+                loop = replace(loop, done=tuple(step.id for step in plan.steps), evidence=(seen,))
         candidate = replace(candidate, duration_ms=seconds * 1_000)
         announce("candidate_tried", provider.name, passed=bool(loop.done), id=REPAIR, note=candidate.note)
         return replace(loop, candidate=candidate), snapshot, meter.spent + Spent(sandbox_seconds=seconds)
