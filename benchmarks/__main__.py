@@ -5,7 +5,20 @@ import sys
 
 from benchmarks import report
 
-PARTS = ("graph", "turns", "risk", "sandbox", "repair", "demo", "approvals", "service", "paused", "models", "prefix")
+PARTS = (
+    "graph",
+    "turns",
+    "risk",
+    "sandbox",
+    "repair",
+    "demo",
+    "approvals",
+    "service",
+    "clients",
+    "paused",
+    "models",
+    "prefix",
+)
 
 
 def main(parts: list[str]) -> None:

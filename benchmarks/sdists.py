@@ -25,7 +25,8 @@ def fetched(name: str, version: str, sha256: str) -> Path:
     # An environment that uv made has no pip of its own.
     own = subprocess.run([sys.executable, "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
     pip = [sys.executable if own else "python3", "-m", "pip"]
-    options = ["--no-binary", ":all:", "--no-deps", "-d", str(folder), f"{name}=={version}"]
+    # Back ends that only say what is in an archive may come built.
+    options = ["--no-binary", name, "--no-deps", "-d", str(folder), f"{name}=={version}"]
     subprocess.run([*pip, "download", "-q", *options], check=True, timeout=300)
     archive = next(folder.glob("*.tar.gz"))
     if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:

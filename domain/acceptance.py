@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from domain.text.untrusted import json_value
 
-__all__ = ["MANIFESTS", "below", "environment", "find_acceptance", "run_in"]
+__all__ = ["MANIFESTS", "below", "environment", "find_acceptance", "pytest_command", "run_in"]
 
 Manifests = Mapping[str, str]
 """Path → text of the files named in ``MANIFESTS`` that exist at the top of the repository."""

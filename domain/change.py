@@ -1,5 +1,7 @@
 """Changes as an agent proposes them: whole files, single edits, and commands to run."""
 
+import re
+import shlex
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -7,7 +9,7 @@ from pydantic import Field, model_validator
 from domain._value import value
 from domain.work import Line, Name, Prose
 
-__all__ = ["CodeChange", "FileEdit", "Hunk", "Issue", "NewFile", "Review", "Score", "Scores"]
+__all__ = ["CodeChange", "FileEdit", "Hunk", "Issue", "NewFile", "Review", "Score", "Scores", "mode_changes"]
 
 Path = Annotated[str, Field(min_length=1, max_length=1_000)]
 Content = Annotated[str, Field(max_length=400_000)]
@@ -65,6 +67,25 @@ class CodeChange:
         """True when the change touches no file and runs nothing."""
         parts = (self.files_to_create, self.files_to_update, self.files_to_delete, self.cmd_instructions)
         return not any(parts)
+
+
+_MODE = re.compile(r"[ugoa]{0,4}[+=-][rwx]{1,3}|0?[0-7]{3}")
+_MORE_THAN_ONE_COMMAND = frozenset(";|&<>$`\n*?[]{}()~#\\")
+
+
+def mode_changes(command: str) -> tuple[str, ...]:
+    """Return the files of the repository whose mode a plain ``chmod MODE PATH…`` changes; none for anything else.
+
+    Running it says what is wanted of these files, so they are outputs of the command, whether or not they were named.
+    """
+    if not command.strip().startswith("chmod ") or _MORE_THAN_ONE_COMMAND & {*command.strip()}:
+        return ()
+    try:
+        _, mode, *paths = shlex.split(command)
+    except ValueError:
+        return ()
+    plain = all(path and not path.startswith(("/", "-")) and ".." not in path.split("/") for path in paths)
+    return tuple(dict.fromkeys(paths)) if plain and _MODE.fullmatch(mode) else ()
 
 
 @value

@@ -17,7 +17,7 @@ from graphs.state import State
 CodingGraph = CompiledStateGraph[Any, Any, Any, Any]
 
 SECONDS = {
-    "receive": 1_200,
+    "receive": 5_400,
     "plan": 3_600,
     "execute": 7_200,
     "observe": 240,

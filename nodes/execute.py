@@ -12,6 +12,7 @@ from models import Message
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection
 from nodes.coder.changes import ChangeRunner
+from nodes.coder.command_edits import take_command_edits
 from nodes.coder.loops import CandidateLoops
 from nodes.coder.single import SingleAnswer
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
@@ -49,6 +50,9 @@ class Executor:
             attempt = await self.changes.signed(state, work, pending)
             # A turn goes on with its result; one answer for all steps is proved now, as if it had needed no signature.
             if pending.turn is not None:
+                attempt, waiting = await take_command_edits(self.changes, state, work, attempt)
+                if waiting is not None:
+                    return {**waiting, "transcript": transcript}
                 update = await self.changes.saved(state, work, [attempt], state["spent"])
             else:
                 update = await self.single.proved(state, work, [attempt], state["spent"])

@@ -8,7 +8,9 @@ from opentelemetry.trace import Tracer
 
 from domain import CommandRun, Plan, Refused, Spent, Step, Task
 from domain.acceptance import environment
+from domain.environment_faults import environment_faults
 from domain.limits import ensure_within
+from domain.reports import read_report
 from domain.work import check_plan
 from models import Message, PromptSource
 from nodes._commands import clip, plain, run_command, tail
@@ -16,7 +18,8 @@ from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster, as_json, consult, selection, spent_on
 from nodes.coder.context import INSTRUCTIONS, gather
-from sandbox import REPO, Pinned, Snapshot, Store, Workspaces
+from sandbox import REPO, Pinned, Snapshot, Store, Texts, Workspaces, is_manifest
+from sandbox.environments import declared_packages
 
 SMALL_TASK = 200
 """Characters; a shorter task with a failing acceptance command gets a one-step plan without a model."""
@@ -81,6 +84,8 @@ class Planner:
                 code="acceptance_not_found",
                 hint="Check its spelling, or use an image that has it (SIGNOFF_SANDBOX_IMAGE).",
             )
+        if not baseline.ok and (lacking := await self.lacking_environment(run, snapshot.tree, paths, baseline)):
+            raise lacking
         spent = state["spent"] + Spent(sandbox_seconds=baseline.duration_ms / 1_000)
         output = "" if baseline.ok else plain(baseline)
         context, cited = await gather(self.store, run, pinned.tree, task.text, output, masker=masker)
@@ -96,6 +101,27 @@ class Planner:
             "good": snapshot,
             "spent": spent + used,
         }
+
+    async def lacking_environment(
+        self, run: str, tree: str, paths: tuple[str, ...], baseline: CommandRun
+    ) -> Refused | None:
+        """Why no change can make the acceptance command pass here: nothing passed, and the sandbox lacks something."""
+        faults = environment_faults(output := plain(baseline), paths)
+        if not faults:  # what only manifests know to be a package is worth a look at them
+            manifests = [path for path in paths if is_manifest(path) or path == "package.json"]
+            texts = await Texts(self.store, run).views(tree, manifests)
+            faults = environment_faults(output, paths, declared_packages(texts))
+        if not faults:
+            return None
+        report, named = read_report(output), "; ".join(each.message for each in faults[:5])
+        if report is not None and report.passed:
+            announce("note", f"{named}. The tests that need it cannot pass here.", subject="environment")
+            return None
+        announce("note", tail(output, 2_000), subject="environment")
+        return faults[0].refusal(
+            f"{named}. No change of the code can help there; the command printed:\n{tail(output, 1_200)}",
+            hint="Set its environment up: signoff sandbox setup (docs/sandbox.md, What the tests need).",
+        )
 
     async def _plan(
         self, state: PlanInput, spent: Spent, baseline: CommandRun, context: str, cited: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Receive a task: check it, pin what it is about, find out how it will be judged."""
+"""Receive a task: check it, pin what it is about, find out how it will be judged, and set up what it needs."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, NotRequired, Protocol, TypedDict
 
 from langgraph.config import get_config
+from opentelemetry.trace import Tracer
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Exhausted, Refused, Spent, Task
@@ -19,6 +20,7 @@ from nodes._masking import Masks
 from nodes._models import Clock, Roster
 from nodes._rating import workspace_policy
 from sandbox import Pinned, Store, Texts, bring
+from sandbox.environments import Environments, Recipe, Setup, SetupProgress
 
 _TASK = TypeAdapter(Task)
 
@@ -41,13 +43,105 @@ class ReceiveUpdate(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSetup:
+    """Sees that the packages of a repository are there before anything of it runs."""
+
+    environments: Environments | None
+    """None: the backend keeps none."""
+    tracer: Tracer
+
+    async def __call__(self, run: str, pinned: Pinned, paths: tuple[str, ...], *, seconds: float) -> float:
+        """Set the environment of a run up, and return the seconds that building it took.
+
+        What cannot be set up is told and no end of the run: its tests may need nothing of it. If they do, ``plan``
+        names what is missing before a model is asked.
+        """
+        if self.environments is None:
+            return 0.0
+        recipe = await self.environments.recipe(run, pinned, paths)
+        if recipe.empty:
+            return 0.0
+        if not self.environments.enabled:
+            _told(
+                f"Packages ({', '.join(recipe.languages)}) are not set up: no registry may be reached.",
+                code="setup_off",
+                hint="Allow it: SIGNOFF_SETUP_NETWORK (docs/sandbox.md, What the tests need).",
+            )
+            return 0.0
+        with self.tracer.start_as_current_span(
+            "environment.setup", record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                setup = await self.environments.prepare(
+                    run, pinned, recipe, seconds=seconds, progress=announce_progress
+                )
+            except Refused as refusal:
+                span.set_attribute("error.type", refusal.stable_code)
+                _told(refusal.message, code=refusal.stable_code, hint=refusal.hint)
+                return 0.0
+            span.set_attributes(
+                {
+                    "app.environment.key": setup.key,
+                    "app.environment.built": setup.built,
+                    "app.environment.base": setup.base,
+                    "app.environment.languages": ",".join(setup.languages),
+                    "app.environment.collected": setup.collected,
+                    "app.environment.bytes": setup.data_bytes,
+                    "app.environment.ms": round(setup.seconds * 1_000, 3),
+                }
+            )
+            if setup.code:
+                span.set_attribute("error.type", setup.code)
+        announce_setup(setup, recipe)
+        return setup.seconds if setup.built or setup.code else 0.0
+
+
+def announce_progress(now: SetupProgress) -> None:
+    """Say which step begins."""
+    announce(
+        "note",
+        f"Environment, step {now.step} of {now.steps}: {now.title}",
+        subject="environment",
+        step=now.step,
+        steps=now.steps,
+    )
+
+
+def announce_setup(setup: Setup, recipe: Recipe) -> None:
+    """Say what came of a set-up, and what of it did not work."""
+    if setup.code:
+        _told(setup.message, code=setup.code, hint=setup.hint)
+        return
+    how = f"built in {setup.seconds:.0f} s" if setup.built else "as it was built before"
+    announce(
+        "note",
+        f"Environment: {', '.join(recipe.languages)}, {how}",
+        subject="environment",
+        key=setup.key,
+        built=setup.built,
+        seconds=round(setup.seconds, 3),
+    )
+    for step in setup.steps:
+        if not step.ok:
+            announce("note", f"{step.title} did not work ({step.reason}).", subject="environment", output=step.output)
+    if not setup.collected:
+        lacking = "; ".join(each.message for each in setup.missing[:5]) or "the test runner finds an error"
+        announce("note", f"In the environment {lacking}.", subject="environment", output=setup.output)
+
+
+def _told(message: str, *, code: str, hint: str) -> None:
+    announce("note", message, subject="environment", code=code, hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """Pin the base commit, choose the expert, find the acceptance command."""
+    """Pin the base commit, choose the expert, find the acceptance command, set the environment up."""
 
     store: Store
     masks: Masks
     roster: Roster
     clock: Clock
+    set_up: EnvironmentSetup
 
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
         # A LangGraph client names no run: its thread is the run.
@@ -78,13 +172,15 @@ class Receiver:
         announce(
             "run_started", task.text, base=pinned.commit, accept=masker.text(accept), expert=expert, dirty=pinned.dirty
         )
+        left = task.budget.max_minutes * 60 - (self.clock() - received_at).total_seconds()
+        seconds = await self.set_up(run, pinned, paths, seconds=left)
         return {
             "run": run,
             "org": org,
             "task": task,
             "pinned": pinned,
             "expert": expert,
-            "spent": Spent(),
+            "spent": Spent(sandbox_seconds=seconds),
             "round": 0,
             "submodules": empty,
         }

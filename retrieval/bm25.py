@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.terms import size
+from retrieval.terms import bag, query_terms, size
 
 K1 = 4.0
 """Later than for prose, a term that comes again stops counting: names weigh several times in a bag."""
+PROSE_K1 = 1.2
 B = 0.85
 """A long function says a little about much; measured in ``benchmarks/retrieval.py``."""
 
@@ -45,6 +46,11 @@ class Bm25:
                 norm = self.k1 * (1 - self.b + self.b * lengths[index] / mean)
                 totals[index] += weight * count / (count + norm)
         return totals
+
+
+def text_scores(query: str, texts: Sequence[str]) -> list[float]:
+    """How much each text says about a query in words; 0.0: nothing. For texts that are no files."""
+    return Bm25([bag(text) for text in texts], k1=PROSE_K1).scores(query_terms(query))
 
 
 MOST_TERMS = 48

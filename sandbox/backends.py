@@ -44,7 +44,7 @@ class BackendEntry:
     own_kernel: frozenset[str] = frozenset()
     """Runtimes that bring their own kernel: some attacks meet something else than Linux there."""
     settings: frozenset[str] = frozenset()
-    """Settings ``sandbox_*`` and ``egress_*`` that mean something to it; ``signoff doctor`` names the others."""
+    """Settings of sandboxes, set-ups and egress that mean something to it; ``signoff doctor`` names the others."""
     warm: bool = True
     """Whether starting one takes so long that some are kept ready."""
     arena: Callable[[Backend, Spec], Arena] | None = None
@@ -70,6 +70,15 @@ class BackendEntry:
 
 _POOL = ("sandbox_warm", "sandbox_warm_most", "sandbox_idle_minutes")
 _EGRESS = ("egress_hosts", "egress_private", "egress_env", "egress_ca", "egress_upload_mb", "egress_connections")
+_SETUP = (
+    "setup_network",
+    "setup_images",
+    "setup_minutes",
+    "setup_mb",
+    "setup_store_gb",
+    "setup_upload_mb",
+    "setup_connections",
+)
 _CONTAINER = ("sandbox_image", "sandbox_runtime", "sandbox_memory_mb", "sandbox_cpus", "sandbox_unhardened")
 
 BACKENDS: Final = {
@@ -80,7 +89,7 @@ BACKENDS: Final = {
             open=lambda with_: Docker(egress=with_.egress, witness=with_.witness, unhardened=with_.unhardened),
             runtimes=RUNTIMES,
             own_kernel=frozenset({"runsc", "kata"}),
-            settings=frozenset({*_CONTAINER, *_POOL, *_EGRESS}),
+            settings=frozenset({*_CONTAINER, *_POOL, *_EGRESS, *_SETUP}),
             arena=lambda backend, spec: docker_arena(cast("Docker", backend), spec),
         ),
         BackendEntry(name="unsafe-local", open=lambda _: Local(unsafe=True), warm=False),

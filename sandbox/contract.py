@@ -35,6 +35,8 @@ class Limits:
     file_mb: int = Field(default=1_024, ge=1)
     """Largest single file."""
     inodes: int = Field(default=400_000, ge=1_000)
+    layer_mb: int = Field(default=0, ge=0)
+    """Size of the tmpfs that an environment is written into; 0: there is none, which is so but for set-ups."""
 
 
 @value

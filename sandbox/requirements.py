@@ -2,13 +2,14 @@
 
 import ast
 import configparser
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from domain.text import python_tree
+from domain.text import json_value, python_tree
 
 GROUPS = frozenset(("test", "tests", "testing", "dev", "develop", "development", "ci"))
 """Optional groups that tests usually need."""
@@ -61,6 +62,20 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     stripped = (each.strip() for each in lines_read)
     # A line break in a requirement would be a line of its own for pip, and could name another index.
     return tuple(dict.fromkeys(each for each in stripped if each.isprintable() and _REQUIREMENT.match(each)))
+
+
+def declared_packages(manifests: Mapping[str, str]) -> frozenset[str]:
+    """Return what manifests name as a package, in no particular order; one that cannot be read names nothing."""
+    names: set[str] = set()
+    for path, text in manifests.items():
+        with contextlib.suppress(ValueError, AttributeError, TypeError):
+            if path.endswith("package.json"):
+                parsed = json_value(text)
+                for key in ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies"):
+                    names.update(map(str, parsed.get(key, {})))
+            else:
+                names.update(requirements({path: text}))
+    return frozenset(names)
 
 
 def pyproject_requirements(parsed: dict[str, Any]) -> Iterator[str]:

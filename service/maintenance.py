@@ -1,7 +1,7 @@
 """Maintenance: the loop that looks once a second at what no request comes back for.
 
-Questions that were answered elsewhere or by no one, letters that wait, runs whose process died; and, every ten minutes,
-what is due to be deleted (``service.retention``).
+Questions that were answered elsewhere or by no one, letters that wait, runs whose process died, ticks of crons; and,
+every ten minutes, what is due to be deleted (``service.retention``).
 """
 
 import asyncio
@@ -9,8 +9,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import structlog
+from pydantic import ValidationError
 from sqlalchemy import exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,13 +21,17 @@ from approvals import Ballots
 from approvals.channels import WebhookSender
 from approvals.storage import metadata
 from database import reading
-from domain import SignoffError
+from domain import Refused, SignoffError
+from service.auth.principal import Principal
+from service.errors import refuse
 from service.retention import Retention
 from service.runs.dispatcher import Dispatcher
+from service.runs.requests import RunAsk
 from service.runs.runs import RUNS
 from service.runs.submission import RECOVERED, Submission
 from service.runs.threads import THREADS
 from service.runs.turns import OPEN, TURNS
+from service.storage.crons import Cron, Crons
 
 EVERY_S = 1.0
 EXPIRE_EVERY = 10
@@ -38,6 +45,8 @@ _DELETED = exists().where(THREADS.c.id == RUNS.c.id, THREADS.c.org == RUNS.c.org
 """Waking such a run is refused, and one that is refused would hold up everything behind it."""
 
 WITNESS_EVERY = 60
+PASSING = frozenset({"thread_busy", "idempotency_reused", "no_question"})
+"""Why a tick starts nothing and the next one may: its thread is busy or waits for a signature, or the tick was had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,9 @@ class Maintenance:
     witnessed: Callable[[], Awaitable[object]]
     """Takes checkpoints of the audit."""
     retention: Retention
+    crons: Crons
+    may_act: Callable[[str, str], Awaitable[bool]]
+    """Whether this organisation's person or program could still come in."""
     clock: Callable[[], datetime]
 
     async def take_up(self) -> None:
@@ -95,7 +107,32 @@ class Maintenance:
             answered = [(row.id, row.org) for row in await conn.execute(query.limit(100))]
         for run, org in answered:
             await self.submission.wake(run, org, because="decided")
+        for cron in await self.crons.due():
+            await self.tick(cron)
         await self.sender.round()
+
+    async def tick(self, cron: Cron) -> None:
+        """Start the run of a tick, once, and plan the next one; a cron whose runs are refused is switched off."""
+        error, tick = None, f"{cron.id} {cron.next_at}"
+        # A thread of its own has an id that another server would choose, too.
+        thread = cron.thread or str(uuid5(NAMESPACE_URL, f"signoff:cron:{tick}"))
+        body: dict[str, Any] = {
+            **cron.asked,
+            "metadata": {**cron.metadata, "cron_id": cron.id},
+            "assistant_id": cron.assistant,
+            "if_not_exists": "reject" if cron.thread else "create",
+        }
+        try:
+            if not await self.may_act(cron.org, cron.subject):
+                raise refuse("key_ended", f"Nobody comes in as {cron.subject!r} any more.")
+            who = Principal(subject=cron.subject, org=cron.org, kind="service", standing=cron.standing)
+            await self.submission.take(who, RunAsk(**body), thread, once=f"\ncron {tick}")
+        except (Refused, ValidationError) as no:
+            code = no.stable_code if isinstance(no, Refused) else "request_invalid"
+            if code not in PASSING:
+                error = f"{code}: {no}"
+            structlog.get_logger("signoff.crons").warning("a tick started nothing", cron=cron.id, code=code)
+        await self.crons.ticked(cron, error=error)
 
     async def _recover(self, of: str = "") -> None:
         """Go on with runs that somebody worked on when they died, and that no turn is left of."""

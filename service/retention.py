@@ -33,6 +33,8 @@ from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
 from service.runs.threads import MINE, THREADS, Thread, Threads
 from service.runs.turns import TURNS, Turns
+from service.storage.assistants import STORED, VERSIONS
+from service.storage.crons import CRONS
 from service.storage.items import ITEMS
 from telemetry import forget_trace, traces_before
 from telemetry.audit import metadata as audit
@@ -154,6 +156,9 @@ TABLES = (
     ),
     Kept(MODES, "organisation", "for good: whether four eyes are in force", "nothing"),
     Kept(ITEMS, "organisation", "until its client deletes it", "`DELETE /store/items`"),
+    Kept(STORED, "organisation", "until its client deletes it", "`DELETE /assistants/{id}`"),
+    Kept(VERSIONS, "organisation", "with its assistant", "`DELETE /assistants/{id}`"),
+    Kept(CRONS, "organisation", "until its client deletes it, or its assistant", "`DELETE /runs/crons/{id}`"),
     Kept(RATES, "installation", "three minutes", past=lambda at: outdated(at.now.timestamp())),
     Kept("procrastinate_workers", "installation", "ten times `SIGNOFF_LEASE_S` after its last heartbeat", "the queue"),
     Kept("procrastinate_periodic_defers", "installation", "empty: no job is periodic", "the queue"),

@@ -162,6 +162,26 @@ class Settings(Reporting):
         default=1.0, ge=0, description="What one sandbox may send in its life, TLS handshakes included."
     )
     egress_connections: int = Field(default=400, ge=1, description="Connections one sandbox may make in its life.")
+    setup_network: Literal["off", "hosts", "registries"] = Field(
+        default="off",
+        description="Whether environments are set up before a run, by commands of the repository that may reach "
+        "package registries. off: never; hosts: those of SIGNOFF_EGRESS_HOSTS; registries: also those that pip and npm "
+        "of the image use by themselves.",
+    )
+    setup_images: str = Field(
+        default="signoff-sandbox-build:latest,signoff-sandbox-node:latest",
+        description="Images besides SIGNOFF_SANDBOX_IMAGE that an environment may be put on, with commas between: the "
+        "first that is there and has the programs is taken.",
+    )
+    setup_minutes: float = Field(default=15.0, gt=0, description="How long setting up one environment may take.")
+    setup_mb: int = Field(
+        default=3_072, ge=64, description="What one environment may hold; while it is built it lies in memory."
+    )
+    setup_store_gb: float = Field(
+        default=20.0, gt=0, description="What all environments may take on disk; the one used longest ago goes first."
+    )
+    setup_upload_mb: float = Field(default=64.0, ge=0, description="What one set-up may send, TLS handshakes included.")
+    setup_connections: int = Field(default=20_000, ge=1, description="Connections one set-up may make.")
 
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")

@@ -2,7 +2,8 @@
 
 from domain.text.charsets import DECLARING, Charsets, declarations
 from domain.text.edits import NotOnce, replaced, rewritten, written
-from domain.text.encoding import TextFile, decoded, dominant, universal
+from domain.text.elision import shortened
+from domain.text.encoding import TextFile, decoded, dominant
 from domain.text.failures import failure_kind
 from domain.text.ladder import EditProblem, FittedChange, NumberedEdit, PathLadder, fitted_change, numbered_edits
 from domain.text.line_matching import matching
@@ -36,7 +37,7 @@ __all__ = [
     "read_json",
     "replaced",
     "rewritten",
-    "universal",
+    "shortened",
     "whole_number",
     "written",
     "yaml_excess",

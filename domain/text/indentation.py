@@ -1,7 +1,8 @@
 """Indentation of lines that were written with another one than the file has. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 TAB = 4
@@ -52,9 +53,10 @@ def reindenting(
         for (a, there_a), (b, there_b) in pairwise(widths)
     ):
         return None
-    if all(one == there for one, there in table.items()):
-        return lambda row: row
     unit = unit_of(rows)
+    if all(one == there for one, there in widths):
+        same = all(one == there for one, there in table.items())
+        return (lambda row: row) if same else partial(_in_same_columns, table, unit)
     step = width(unit_of(written, unit))
     if deeper := [each for each in known if width(each) > width(known[0])]:
         theirs, ours = width(deeper[0]) - width(known[0]), width(table[deeper[0]]) - width(table[known[0]])
@@ -75,3 +77,22 @@ def reindenting(
         return (unit * (columns // TAB) if unit == "\t" else " " * columns) + body
 
     return indented
+
+
+def _in_same_columns(table: Mapping[str, str], unit: str, row: str) -> str:
+    indent, body = indent_of(row), row.lstrip(" \t")
+    if not body.strip():
+        return ""
+    tabs, rest = divmod(width(indent), TAB) if unit == "\t" else (0, width(indent))
+    return table.get(indent, "\t" * tabs + " " * rest) + body
+
+
+def spaces_for_tabs(text: str, new: str, unit: str) -> str | None:
+    """Lines that are indented with tabs, as a file without any tab has them; None: they are not."""
+    rows = new.split("\n")
+    indents = {indent_of(row) for row in rows if row.strip()} - {""}
+    if "\t" in text or not unit or not any(indent.startswith("\t") for indent in indents):
+        return None
+    if any(indent.startswith(unit) or "\t" in indent.lstrip("\t") for indent in indents):
+        return None
+    return "\n".join(unit * (len(row) - len(row.lstrip("\t"))) + row.lstrip("\t") for row in rows)

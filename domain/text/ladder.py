@@ -5,6 +5,7 @@ place of the one of its name, an edit that leaves code out is refused. Edits tha
 What comes out applies as it is: each search is the file's own text and stands there once.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -12,11 +13,13 @@ from difflib import get_close_matches
 from domain.change import CodeChange, FileEdit, NewFile
 from domain.coder import EditBlock
 from domain.text.definitions import Ambiguous, defines, names, redefined
-from domain.text.elision import elision
+from domain.text.elision import elision, shortened, with_whole_lines
 from domain.text.encoding import universal
 from domain.text.passages import Nowhere, Place, exact_edit, find
 
 _NEAR_LINES, _NEAR_WIDTH = 12, 200
+_TABS = re.compile(r"(?:^|[/.])(?:[Mm]akefile[\w.-]*|mk|mak|go|tsv|tab|GNUmakefile)$")
+"""Files in which a tab is no white space like another."""
 _NEAREST = 3
 """Paths that are named where there is no such file."""
 
@@ -239,11 +242,14 @@ def _fitted(edit: EditBlock, text: str | None) -> _Fit | EditProblem:
     if edit.delete:
         return (None, [edit], "") if text is not None else _problem(edit, "there is no such file")
     if edit.content is not None:
-        return _content(edit, edit.content, text)
+        content = with_whole_lines(edit.content, text.split("\n") if text is not None else ())
+        return _content(replace(edit, content=content), content, text)
     if edit.search is None or edit.replace is None:
         return _problem(edit, "an edit needs either content, or search and replace")
     if edit.search.strip():
-        return _passage(edit, _plain(edit.search), _plain(edit.replace), text)
+        rows = text.split("\n") if text is not None else ()
+        search, new = (with_whole_lines(_plain(each), rows) for each in (edit.search, edit.replace))
+        return _passage(edit, search, new, text)
     if text is None or not text.strip():
         return _plain(edit.replace), [replace(edit, search=None, replace=None, content=edit.replace)], ""
     return _problem(edit, "it searches for nothing: quote the lines where the change belongs")
@@ -256,12 +262,17 @@ def _passage(edit: EditBlock, search: str, new: str, text: str | None) -> _Fit |
     there = frozenset(row.strip() for row in text.split("\n"))
     if (line := elision(new, edit.path, there | {row.strip() for row in search.split("\n")})) != "":
         return _problem(edit, f"the replacement leaves code out ({line[:80]!r}): write all of it")
-    place = find(text, search, new, python=edit.path.endswith((".py", ".pyi")))
+    tabs = _TABS.search(edit.path) is not None
+    place = find(text, search, new, python=edit.path.endswith((".py", ".pyi")), tabs=tabs)
     if isinstance(place, Nowhere):
         if (line := elision(search, edit.path, there)) != "":
             return _problem(edit, f"the searched text leaves lines out ({line[:80]!r}): quote them, or search for less")
         return _problem(edit, place.why, numbered_rows(text, place.first, place.last))
     after = text[: place.start] + place.replacement + text[place.end :]
+    if after == text and search != new:
+        line = text.count("\n", 0, place.start) + 1
+        near = numbered_rows(text, line, line + text.count("\n", place.start, place.end))
+        return _problem(edit, "it changes nothing: the lines are there, but with other white space", near)
     if not place.how:
         return after, [replace(edit, search=search, replace=new)], ""
     searched, replaced = exact_edit(text, place)
@@ -311,7 +322,7 @@ def numbered_rows(text: str, first: int, last: int) -> str:
     if not first:
         return ""
     rows = text.split("\n")[first - 1 : min(last, first - 1 + _NEAR_LINES)]
-    return "\n".join(f"{number}: {row[:_NEAR_WIDTH]}" for number, row in enumerate(rows, first))
+    return "\n".join(f"{number}: {shortened(row, _NEAR_WIDTH)}" for number, row in enumerate(rows, first))
 
 
 def change_of_edits(change: CodeChange, exact: Sequence[EditBlock], texts: Mapping[str, str | None]) -> CodeChange:

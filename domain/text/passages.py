@@ -5,6 +5,7 @@ differ, where a line that is unique in the file anchors them. A text that may be
 nothing is ever changed at a wrong place.
 """
 
+import ast
 import dataclasses
 import re
 import unicodedata
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from domain.text.indentation import TAB, reindenting
+from domain.text.elision import unnumbered
+from domain.text.indentation import TAB, reindenting, spaces_for_tabs, unit_of
 from domain.text.line_matching import matching
 from domain.text.untrusted import python_tree
 
@@ -24,14 +26,10 @@ APART = 0.1
 """So much worse the second best place has to be."""
 _GONE = 0.75
 """A line that is changed or deleted must be that much like the one that was searched for."""
-_MOST_LINES, _MOST_CHARS = 400, 20_000
-"""Of a search that is compared closely."""
+_MOST_LINES, _MOST_CHARS, _LINE = 400, 20_000, 400
+"""Lines and characters of a search that is compared closely, and characters of a line."""
 _OFTEN = 40
 """A line that stands there more often says nothing about where the text is."""
-_NUMBER = re.compile(r"[ \t]{0,8}(\d{1,7})(?:[:|][ \t]?|\t| |$)")
-"""The number of a line, as files are shown and as compilers and pagers write it."""
-_LINE = 400
-"""Characters of a line that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Nowhere:
     last: int = 0
 
 
-def find(text: str, search: str, replace: str, *, python: bool = False) -> Place | Nowhere:
+def find(text: str, search: str, replace: str, *, python: bool = False, tabs: bool = False) -> Place | Nowhere:
     """Find the one place that ``search`` means. All texts have line feeds.
 
     Args:
@@ -63,11 +61,26 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
         search: what stands there, as it was copied.
         replace: what shall stand there.
         python: the file is Python, where indentation decides what is meant.
+        tabs: the file is of a kind in which a tab means something.
     """
+    place = _found(text, search, replace, python=python)
+    unit = unit_of(text.split("\n"), " " * TAB if python else "")
+    if tabs or not isinstance(place, Place) or (spaced := spaces_for_tabs(text, place.replacement, unit)) is None:
+        return place
+    # Lines that were searched for say nothing about the indentation of new ones where they have none themselves.
+    head, tail = text[: place.start], text[place.end :]
+    if python and (meant := python_tree(f"{head}{place.replacement}{tail}")) is not None:
+        same = python_tree(f"{head}{spaced}{tail}")
+        if same is None or ast.dump(meant) != ast.dump(same):
+            return place
+    return dataclasses.replace(place, replacement=spaced, how=place.how or "indentation")
+
+
+def _found(text: str, search: str, replace: str, *, python: bool) -> Place | Nowhere:
     times = _counted(text, search)
     # Files are shown with the numbers of their lines, and some coders quote them.
-    if not times and (unnumbered := _unnumbered(search)) is not None:
-        place = find(text, unnumbered, _unnumbered(replace) or replace, python=python)
+    if not times and (plain := unnumbered(search)) is not None:
+        place = _found(text, plain, unnumbered(replace) or replace, python=python)
         return dataclasses.replace(place, how=place.how or "line numbers") if isinstance(place, Place) else place
     if times == 1:
         return _exact(text, search, replace, python=python)
@@ -76,12 +89,21 @@ def find(text: str, search: str, replace: str, *, python: bool = False) -> Place
         return Nowhere(
             f"the searched text stands there more than once (lines {lines}): search for more lines around it"
         )
+    return _lenient(text, search, replace)
+
+
+def _lenient(text: str, search: str, replace: str) -> Place | Nowhere:
+    """The place of lines that are not there as they are searched for."""
     rows, searched, new = text.split("\n"), _rows(search), _rows(replace)
     blank, unwritten = _edges(searched), _edges(new)
-    searched = searched[blank[0] : len(searched) - blank[1]]
-    new = new[min(blank[0], unwritten[0]) : len(new) - min(blank[1], unwritten[1])]
+    both = [min(pair) for pair in zip(blank, unwritten, strict=True)]
+    new = new[both[0] : len(new) - both[1]]
+    # Blank lines at its ends that are to go are looked for, too; then they may have been copied badly.
+    whole, searched = searched[both[0] : len(searched) - both[1]], searched[blank[0] : len(searched) - blank[1]]
     if not searched:
         return Nowhere("the searched text is blank")
+    if len(whole) > len(searched) and len(occurrences([*map(_stripped, rows)], [*map(_stripped, whole)])) == 1:
+        searched = whole
     for how, key in (("white space", _spaced), ("indentation", _stripped)):
         at = occurrences([*map(key, rows)], [*map(key, searched)])
         if len(at) > 1:
@@ -143,16 +165,6 @@ def _rows(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _unnumbered(text: str) -> str | None:
-    """A text that was copied with the numbers of its lines, without them; None: it has none."""
-    rows = _rows(text)
-    numbers = [_NUMBER.match(row) for row in rows]
-    values = [int(match[1]) for match in numbers if match is not None]
-    if len(values) != len(rows) or not rows or any(b - a != 1 for a, b in pairwise(values)):
-        return None
-    return "".join(f"{row[match.end() :]}\n" for row, match in zip(rows, numbers, strict=True) if match is not None)
-
-
 def _edges(rows: Sequence[str]) -> tuple[int, int]:
     """How many blank lines there are before the others, and after them."""
     first = next((at for at, row in enumerate(rows) if row.strip()), len(rows))
@@ -177,8 +189,14 @@ def line_numbers(text: str, search: str, most: int = 5) -> Iterator[int]:
         at = text.find(search, at + 1)
 
 
-def _exact(text: str, search: str, replace: str, *, python: bool) -> Place:
+def _exact(text: str, search: str, replace: str, *, python: bool) -> Place | Nowhere:
     start = text.index(search)
+    if search.startswith("\n") and start and text[start - 1] != "\n":
+        # Its first line is blank, and here it is only the end of another one: perhaps lines elsewhere are meant.
+        rows, wanted = ([*map(_stripped, each.split("\n"))] for each in (text, search.removesuffix("\n")))
+        if at := occurrences(rows, wanted):
+            line = text.count("\n", 0, start) + 2
+            return Nowhere(f"the searched text may be meant at line {line} or {at[0] + 1}: search for more lines")
     place = Place(start, start + len(search), replace)
     begun = text[text.rfind("\n", 0, start) + 1 : start]
     if not (python and begun and not begun.strip() and "\n" in replace.rstrip("\n")):
@@ -255,7 +273,8 @@ def _merged(
     indented = reindenting(counterparts, [*searched, *new], rows)
     if indented is None:
         return None
-    if any(one != one.rstrip() and other == other.rstrip() for one, other in counterparts):
+    blanks_added = any(one != one.rstrip() and other == other.rstrip() for one, other in counterparts)
+    if blanks_added and sum(row != row.rstrip() for row in new) * 2 > sum(bool(row.strip()) for row in new):
         new = [row.rstrip() for row in new]  # all of it was written with blanks at the ends of lines
     unchanged = matching([row.rstrip() for row in searched], [row.rstrip() for row in new])
     # A line that was to stay and is not there: so it stays.

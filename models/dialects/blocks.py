@@ -161,7 +161,7 @@ def _edit(path: str, body: str, language: str) -> ParsedBlock:
 
 
 def _contents(path: str, body: str, language: str) -> tuple[EditBlock, ...]:
-    return (EditBlock(path=path[:1_000], content=body, language=language[:200]),)
+    return (EditBlock(path=path[:1_000], content=markers.unended(body), language=language[:200]),)
 
 
 def looks_like_path(text: str) -> bool:
@@ -242,15 +242,18 @@ class _Hunk:
     new: str
     before: list[str] = field(default_factory=list[str])
     after: list[str] = field(default_factory=list[str])
+    last: list[list[str]] = field(default_factory=list[list[str]])
+    """The sides that have the line that was read last."""
 
     def take(self, line: str) -> None:
-        if line.startswith("\\"):  # "\ No newline at end of file"
+        if line.startswith("\\"):  # "\ No newline at end of file" is about the line above it
+            for side in self.last:
+                side[-1:] = [each.removesuffix("\n") for each in side[-1:]]
             return
         text = f"{line[1:] if line[:1] in ('+', '-', ' ') else line}\n"
-        if line[:1] != "+":
-            self.before.append(text)
-        if line[:1] != "-":
-            self.after.append(text)
+        self.last = [side for side, other in ((self.before, "+"), (self.after, "-")) if line[:1] != other]
+        for side in self.last:
+            side.append(text)
 
     def flush(self) -> Iterator[EditBlock]:
         """The edit that was read, if there is one."""
@@ -261,7 +264,7 @@ class _Hunk:
             yield EditBlock(path=where, content="".join(self.after))
         elif self.before != self.after:
             yield EditBlock(path=where, search="".join(self.before), replace="".join(self.after))
-        self.before, self.after = [], []
+        self.before, self.after, self.last = [], [], []
 
 
 def _side(text: str, prefix: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from domain.coder import EditBlock
 
+NO_NEWLINE = "\\ No newline at end of file"
+"""Stands below a last line that has no line end, as in a diff."""
 _LEAST = 5
 _WORDS = r"[ \t]{0,9}(?:SEARCH|FIND|ORIGINAL|OLD|BEFORE|HEAD)\b.{0,40}"
 OPEN = re.compile(rf"[ \t]{{0,12}}(<{{{_LEAST},}})(?:{_WORDS})?[ \t\r]*$", re.IGNORECASE)
@@ -74,7 +76,8 @@ def _read(lines: Sequence[str], size: int) -> tuple[list[Group], bool]:
             continue
         # A heading of reStructuredText is underlined like a divider: as often before as after it, mostly.
         divider = dividers[len(dividers) // 2] if len(dividers) % 2 else dividers[0]
-        groups.append(Group(_joined(lines[start:divider]), _joined(lines[divider + 1 : end]), before))
+        search, new = (unended(_joined(part)) for part in (lines[start:divider], lines[divider + 1 : end]))
+        groups.append(Group(search, new, before))
         before, at = "", end + 1
     return groups, whole
 
@@ -90,7 +93,7 @@ def rendered(edits: Sequence[EditBlock]) -> str:
     marker = rf"^[ \t]{{0,12}}(<{{{_LEAST},}}|={{{_LEAST},}}|>{{{_LEAST},}})"
     lengths = (len(match[1]) for text in texts for match in re.finditer(marker, text, re.MULTILINE))
     size = max((*lengths, 6)) + 1
-    parts = ((ended(edit.search or ""), ended(edit.replace or "")) for edit in edits)
+    parts = (_sides(edit.search or "", edit.replace or "") for edit in edits)
     opened, divided, closed = f"{'<' * size} SEARCH\n", f"{'=' * size}\n", f"{'>' * size} REPLACE\n"
     return "".join(f"{opened}{search}{divided}{replace}{closed}" for search, replace in parts)
 
@@ -98,3 +101,23 @@ def rendered(edits: Sequence[EditBlock]) -> str:
 def ended(text: str) -> str:
     """The text with a line feed behind its last line."""
     return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def unended(text: str) -> str:
+    """The text without the line that says that its last line has no line end, and without that line end."""
+    head, mark, rest = text.rpartition(NO_NEWLINE)
+    if not mark or rest.strip() or (head and not head.endswith("\n")):
+        return text
+    return head.removesuffix("\n")
+
+
+def marked(text: str) -> str:
+    """The text with a line feed behind its last line, and a line that says so where it has none."""
+    return text if not text or text.endswith("\n") else f"{text}\n{NO_NEWLINE}\n"
+
+
+def _sides(search: str, new: str) -> tuple[str, str]:
+    # Where neither ends with its line the end of that line is not what the edit is about.
+    if search.endswith("\n") == new.endswith("\n") or not search or not new:
+        return ended(search), ended(new)
+    return marked(search), marked(new)

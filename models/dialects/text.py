@@ -204,7 +204,7 @@ def _example(kind: str) -> str:
 
 
 def render(action: CoderAction, thought: str = "") -> str:
-    """Write an action as an answer that ``read`` reads as the same one; texts of edits end with a line feed then."""
+    """Write an action as an answer that ``read`` reads as the same one; of an edit both texts end with their line."""
     match action:
         case OpenAction():
             # A path that would be read as one with lines ("a:1") is written with lines, too: then it is read right.
@@ -232,7 +232,7 @@ def _edits(edits: Sequence[EditBlock]) -> list[str]:
         if edit.delete:
             blocks.append(_fenced(f"delete {edit.path}", ""))
         elif edit.content is not None:
-            content = markers.ended(edit.content)
+            content = markers.marked(edit.content)
             verb = (
                 "write"
                 if markers.has_markers(content) or content.startswith(("--- ", "@@ ", "diff --git "))

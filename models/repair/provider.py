@@ -25,7 +25,7 @@ _HINTS = {
     "no_failing_test": "Add a test that fails until the bug is repaired, or name it with --accept.",
     "no_repair_found": "Give it more time, name suspicious files, or configure a model: SIGNOFF_MODEL_BASE_URL.",
     "not_python": "The built-in repair engine works on Python only; configure a model: SIGNOFF_MODEL_BASE_URL.",
-    "dependency_missing": "Build an image that has what the tests need: signoff sandbox image --repo PATH",
+    "dependency_missing": "Set its environment up: signoff sandbox setup --repo PATH",
     "interpreter_missing": "Use a sandbox image that has python3, 3.9 or newer.",
 }
 _GRACE_S = 40.0

@@ -14,6 +14,7 @@ from opentelemetry.trace import Tracer
 from approvals import Ballots, action_digest, refusal
 from domain import Action, CodeChange, CommandRun, Refused, Risk, SandboxLost, SignoffError, Spent
 from domain.acceptance import environment
+from domain.change import mode_changes
 from domain.progress import Attempt, Pending
 from nodes._commands import clip, listed, run_command
 from nodes._events import announce
@@ -64,7 +65,10 @@ class ChangeRunner:
 
         With a risk a human must sign first; nothing was applied.
         """
+        modes = [path for command in change.cmd_instructions for path in mode_changes(command)]
         try:
+            if modes:
+                change = replace(change, cmd_outputs=tuple(dict.fromkeys((*change.cmd_outputs, *modes)))[:60])
             change = await work.workspace.resolved(change)
         except Refused as error:
             return refused(replace(attempt, change=change), error), None

@@ -1,6 +1,7 @@
 """Transcript of the coder's loop: what a turn is called, what is told of it, what is kept when it is cut. Pure."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 from domain import CommandRun
@@ -14,6 +15,7 @@ HEAD, TAIL = 5_000, 5_000
 FACTS = 40
 """So many are named when a conversation is compacted."""
 _LINE = 300
+_SECONDS = re.compile(r"\b\d{1,9}(?:\.\d{1,9})?[ ]?(?:s|ms|seconds?)\b")
 _ASKS = ("eoferror", "eof when reading a line", "not a tty", "inappropriate ioctl", "[y/n]", "(y/n)", "(yes/no)")
 """Signs of a program that wanted an answer, at the end of what it printed."""
 
@@ -65,11 +67,16 @@ def outcome_of(attempt: Attempt) -> str:
     return f"{line}: {ending(attempt.runs[-1])}" if attempt.runs else line
 
 
+def without_seconds(output: str) -> str:
+    """An output without how long something took: the same test run is never as quick as the last time."""
+    return _SECONDS.sub("", output)
+
+
 def recorded(attempt: Attempt) -> CoderTurn:
     """The turn as a state remembers it: what it was and what came of it, without the texts that the transcript has."""
     turn = attempt.turn
     assert turn is not None  # noqa: S101  the callers have seen to it
-    seen = "\n".join(plain(run) for run in attempt.runs)
+    seen = without_seconds("\n".join(plain(run) for run in attempt.runs))
     digest = hashlib.sha256(
         "\0".join((as_json(turn.action) if turn.action else "", attempt.refused, turn.result, seen)).encode()
     ).hexdigest()[:16]

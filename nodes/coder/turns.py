@@ -19,6 +19,7 @@ from models.dialects import Reading, text, tools
 from nodes._events import TextStream, announce
 from nodes._models import Clock, Roster, ask_within_budget, selection, spent_on
 from nodes.coder.changes import ChangeRunner, label_of
+from nodes.coder.command_edits import take_command_edits
 from nodes.coder.context import RecentTrees
 from nodes.coder.edits import fitted
 from nodes.coder.single import opening
@@ -183,6 +184,9 @@ class CoderLoop:
             }
         if not attempt.refused:
             attempt = await self.changes.apply(state, work, attempt, attempt.change)
+            attempt, waiting = await take_command_edits(self.changes, state, work, attempt)
+            if waiting is not None:
+                return waiting
         return await self.changes.saved(state, work, [attempt], state["spent"])
 
 

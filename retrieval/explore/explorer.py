@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from domain import Refused
-from domain.text import LinearPattern, linear
+from domain.text import LinearPattern, linear, shortened
 from domain.weakening import is_test
 from retrieval.contract import Reads
 from retrieval.explore import outline
@@ -105,7 +105,8 @@ class Explorer:
                 hint=f"Open {name}:{max(1, len(lines) - 80)}-{len(lines)} for its end.",
             )
         until = max(first, min(len(lines), last or len(lines)))
-        return outline.numbered(name, lines, first, min(until, first + AT_ONCE - 1), until)
+        shown = min(until, first + AT_ONCE - 1)
+        return outline.numbered(name, lines, first, shown, until, ended=text.endswith("\n"))
 
     async def search(self, query: str, where: str = "", how: str = "words") -> str:
         """Search the tree; the answer is passages or lines with their numbers, best first.
@@ -204,7 +205,8 @@ class Explorer:
             return f"Nothing in {len(texts)} files is about {query[:200]!r}. Try other words, or regex: and a pattern."
         parts: list[str] = []
         for p in passages:
-            rows = (f"{number:>6} {line[: 2 * _LINE]}" for number, line in enumerate(p.text.split("\n"), p.start_line))
+            lines = enumerate(p.text.split("\n"), p.start_line)
+            rows = (f"{number:>6} {shortened(line, 2 * _LINE)}" for number, line in lines)
             parts.append("\n".join([f"{p.path}:{p.start_line}-{p.end_line}  ({p.why})", *rows]))
         return _cut("\n\n".join(parts))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from domain.text import shortened
 from retrieval.repomap import Definition
 
 SHOWN = 10_000
@@ -14,8 +15,20 @@ _NAMES = 12
 """Definitions of one file that are named in the outline of its folder."""
 
 
-def numbered(path: str, lines: Sequence[str], first: int, last: int, until: int = 0, *, room: int = SHOWN) -> str:
-    """Lines ``first`` to ``last`` (from 1, inclusive) of those up to ``until``, numbered, as many as have room."""
+def numbered(
+    path: str,
+    lines: Sequence[str],
+    first: int,
+    last: int,
+    until: int = 0,
+    *,
+    room: int = SHOWN,
+    ended: bool = True,
+) -> str:
+    """Lines ``first`` to ``last`` (from 1, inclusive) of those up to ``until``, numbered, as many as have room.
+
+    ``ended``: the last line of the file has a line end.
+    """
     out: list[str] = []
     for number in range(first, last + 1):
         line = _short(lines[number - 1])
@@ -26,7 +39,8 @@ def numbered(path: str, lines: Sequence[str], first: int, last: int, until: int 
     shown = first + len(out) - 1
     head = f"{path}, lines {first}-{shown} of {len(lines)}:"
     more = f"\n… go on with {path}:{shown + 1}-{until}" if shown < until else ""
-    return "\n".join([head, *out]) + more
+    unended = "" if ended or shown < len(lines) else "\n\\ No newline at end of file"
+    return "\n".join([head, *out]) + unended + more
 
 
 def of_file(path: str, lines: Sequence[str], definitions: Sequence[Definition]) -> str:
@@ -63,7 +77,7 @@ def of_folder(folder: str, files: Sequence[str], definitions: Mapping[str, Seque
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= _LINE else f"{line[:_LINE]} … {len(line) - _LINE:,} more characters"
+    return shortened(line, _LINE)
 
 
 def _bounded(rows: Sequence[str]) -> str:

@@ -75,9 +75,11 @@ class Docker:
             if missing and not self._unhardened:
                 raise errors.unhardened("; ".join(missing))
             self._filtered = not any("seccomp" in what for what in missing)
+        variables = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
         body = create_body(
             spec,
             image=image["Id"],
+            path=variables.get("PATH", ""),
             seccomp=engine_api.profile() if self._filtered else None,
             labels={OWNER: self._owner, f"{LABEL}.run": run},
         )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sandbox.contract import Spec
 from sandbox.inside import BOOT
+from sandbox.inside.environment import ROOT
 
 UID: Final = 10_001
 LABEL: Final = "signoff.sandbox"
@@ -40,6 +41,11 @@ _SEALED: Final[Mapping[str, Any]] = {
 """The same for every sandbox, whatever its spec says."""
 
 
+def system_path(path: str) -> str:
+    """Return an image's search path without what belongs to an environment."""
+    return ":".join(place for place in path.split(":") if not place.startswith(ROOT))
+
+
 def runtime_of(spec: Spec) -> str:
     """The engine's name of the runtime that a spec asks for."""
     return spec.runtime or RUNTIMES[0]
@@ -49,6 +55,7 @@ def create_body(
     spec: Spec,
     *,
     image: str,
+    path: str = "",
     seccomp: Mapping[str, Any] | None,
     apparmor: str = "",
     labels: Mapping[str, str] | None = None,
@@ -58,25 +65,25 @@ def create_body(
     Args:
         spec: what is wanted.
         image: digest of the image, so that a moved tag changes nothing between check and start.
+        path: where it says that programs are.
         seccomp: the profile; replaces the engine's own. None: the engine has no seccomp, and that is known.
         apparmor: name of a loaded profile, or empty where the host has no AppArmor.
         labels: more labels, such as the orchestrator's id.
     """
-    limits, security = spec.limits, ["no-new-privileges:true"]
+    limits, security = spec.limits, ["no-new-privileges:true", *([f"apparmor={apparmor}"] if apparmor else [])]
     if seccomp is not None:
         security.append(f"seccomp={json.dumps(seccomp, separators=(',', ':'))}")
-    if apparmor:
-        security.append(f"apparmor={apparmor}")
-    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID}"
+    # ``exec``, for what is built there has to run; it changes nobody's identity and stands for no device.
+    owner = f"rw,exec,nosuid,nodev,uid={UID},gid={UID},nr_inodes={limits.inodes}"
     ulimits = {"nofile": limits.files, "core": 0, "fsize": min(limits.file_mb * _MB, _HUGE * _HUGE)}
     host: dict[str, Any] = {
         **_SEALED,
         "Runtime": runtime_of(spec),
         "SecurityOpt": security,
         "Tmpfs": {
-            # ``exec``, for what is built there has to run; it changes nobody's identity and stands for no device.
-            "/work": f"{owner},mode=0755,size={limits.work_mb}m,nr_inodes={limits.inodes}",
-            "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m,nr_inodes={limits.inodes}",  # noqa: S108  its own
+            "/work": f"{owner},mode=0755,size={limits.work_mb}m",
+            "/tmp": f"{owner},mode=1777,size={limits.tmp_mb}m",  # noqa: S108  its own
+            **({ROOT: f"{owner},mode=0755,size={limits.layer_mb}m"} if limits.layer_mb else {}),
         },
         "Memory": limits.memory_mb * _MB,
         "MemorySwap": limits.memory_mb * _MB,  # the same number: no swap on top
@@ -87,9 +94,9 @@ def create_body(
     }
     return {
         "Image": image,
+        **({"Env": [f"PATH={system_path(path)}"]} if ROOT in path else {}),  # PID 1 is none of what a set-up installed
         "Entrypoint": ["python3"],
-        # Isolated and without ``site``: no variable and no file of the image decides what PID 1 loads.
-        "Cmd": ["-I", "-S", "-c", BOOT],
+        "Cmd": ["-I", "-S", "-c", BOOT],  # isolated, without ``site``: nothing of the image decides what PID 1 loads
         "User": f"{UID}:{UID}",
         "WorkingDir": "/",
         "Hostname": "sandbox",
@@ -101,7 +108,6 @@ def create_body(
         "AttachStderr": True,
         "Tty": False,
         "NetworkDisabled": True,
-        # An image may bring one, which the engine would run beside our commands.
-        "Healthcheck": {"Test": ["NONE"]},
+        "Healthcheck": {"Test": ["NONE"]},  # an image may bring one, which the engine would run beside our commands
         "HostConfig": host,
     }

@@ -9,6 +9,7 @@ from domain import Refused
 from sandbox.contract import Sandbox, Spec
 from sandbox.docker import errors
 from sandbox.docker.hardening import runtime_of
+from sandbox.inside import SYSTEM_PATH
 
 _SCRIPT = """
 command -v git >/dev/null || { echo image it has no git; exit 1; }
@@ -64,7 +65,9 @@ async def probe(sandbox: Sandbox, spec: Spec, *, unhardened: bool = False) -> No
 async def found_wrong(sandbox: Sandbox, runtime: str = "runc") -> tuple[str, str] | None:
     """Return whether the image, the runtime or the hardening is to blame, and for what; None when all is well."""
     try:
-        ran = await sandbox.run(["sh", "-c", _SCRIPT, "probe", runtime], cwd="/", timeout_s=30.0)
+        ran = await sandbox.run(
+            ["sh", "-c", _SCRIPT, "probe", runtime], cwd="/", env={"PATH": SYSTEM_PATH}, timeout_s=30.0
+        )
     except Refused as refusal:
         return "runtime", refusal.message
     verdict = ran.stdout.text().strip()

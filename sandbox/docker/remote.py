@@ -9,7 +9,9 @@ from domain.evidence import Output
 from domain.work import Profile
 from sandbox.channel import Answer, RunnerChannel
 from sandbox.contract import REPO, Heard
+from sandbox.docker.hardening import system_path
 from sandbox.egress.gateway import EgressGateway
+from sandbox.inside import SYSTEM_PATH
 from sandbox.paths import absolute
 
 GRACE_S = 5.0
@@ -44,6 +46,7 @@ class RemoteSandbox:
         self._id, self._digest, self._discard = sandbox_id, image_digest, discard
         path = f"{environment.get('PATH', _PATH)}:{HOME}/.local/bin"  # where pip puts programs
         self._environment = {**environment, **ENVIRONMENT, "PATH": path}
+        self._system_path = system_path(environment.get("PATH", _PATH))
         self._outside = outside
         self._turn = asyncio.Lock()
         self._closed = False
@@ -73,6 +76,8 @@ class RemoteSandbox:
     ) -> CommandRun:
         """See ``Sandbox.run``."""
         variables = {**self._environment, **self._outside.environment, **(env or {})}
+        if variables["PATH"] == SYSTEM_PATH:  # our own scripts: what the image itself has, wherever that is
+            variables["PATH"] = self._system_path
         header = {
             "op": "run",
             "argv": list(argv),

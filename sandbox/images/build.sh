@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Build the sandbox image. Takes milliseconds when it is there and nothing changed.
 #
+#   PACKAGES="gcc libpq-dev"  Debian packages that it shall have besides
 #   BASE=IMAGE                any image with Python 3 (git, make and pip are added where missing)
 #   IMAGE=NAME:TAG            what to call the result (default signoff-sandbox:latest)
 #   OFFICIAL=IMAGE            the official base that is tried first
@@ -16,7 +17,9 @@ image=${IMAGE:-signoff-sandbox:latest}
 official=${OFFICIAL:-python:3.12-slim-bookworm}
 suite=${SUITE:-bookworm}
 cache=${SIGNOFF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/signoff}
-inputs=$(cat "$here/Dockerfile" "$here/build.sh" "$here/tools.lock" <(echo "${BASE:-}") | sha256sum | cut -d' ' -f1)
+packages=${PACKAGES:-}
+include=python3,python3-venv,python3-pip,git,make,ca-certificates,libnss-myhostname${packages:+,${packages// /,}}
+inputs=$(cat "$here/Dockerfile" "$here/build.sh" "$here/tools.lock" "$here/signoff_pytest.py" <(echo "${BASE:-} $packages") | sha256sum | cut -d' ' -f1)
 
 say() { printf 'image: %s\n' "$*" >&2; }
 fail() {
@@ -43,8 +46,10 @@ need() { # command, then the packages that bring it
 }
 
 bootstrap() { # make the root file system, once, and import it; prints the name of the image
-  local name=signoff-base:$suite tarball work
-  tarball=$cache/rootfs-$suite-$(uname -m).tar.gz
+  local version name tarball work
+  version=$suite-$(sha256sum <<<"$include" | cut -c1-8)
+  name=signoff-base:$version
+  tarball=$cache/rootfs-$version-$(uname -m).tar.gz
   if [ ! -s "$tarball" ]; then
     [ "$(id -u)" = 0 ] || fail "no registry answers, and only root can bootstrap a base" \
       "Run once: sudo $0   or name a local image with Python: BASE=IMAGE make image"
@@ -54,7 +59,7 @@ bootstrap() { # make the root file system, once, and import it; prints the name 
     # shellcheck disable=SC2064
     trap "rm -rf '$work' '$tarball.part'" EXIT
     debootstrap --variant=minbase \
-      --include=python3,python3-venv,python3-pip,git,make,ca-certificates \
+      --include="$include" \
       "$suite" "$work" ${MIRROR:+"$MIRROR"} >"$work.log" 2>&1 ||
       { tail -n 5 "$work.log" >&2; fail "debootstrap failed" "See $work.log"; }
     rm -rf "$work.log" "$work"/var/cache/apt/archives/*.deb "$work"/var/lib/apt/lists/* \
@@ -108,11 +113,14 @@ arch=$(inside "$base" uname -m)
   --dest "$context/wheels" --requirement "$here/tools.lock" ||
   fail "the packages of tools.lock cannot be downloaded" "Check pip's configuration (pip config list)"
 
+cp "$here/signoff_pytest.py" "$context/wheels/"
 network=()
-if inside "$base" sh -c 'command -v git && command -v make' >/dev/null; then network=(--network none); fi
+has='command -v git && command -v make && ls /usr/lib/*/libnss_myhostname.so.2 && { [ -z "$*" ] || dpkg -s "$@"; }'
+# shellcheck disable=SC2086
+if inside "$base" sh -c "$has" has $packages >/dev/null 2>&1; then network=(--network none); fi
 log=$context.log
 # BuildKit is not everywhere; the classic builder does all that is needed.
-DOCKER_BUILDKIT=0 docker build --quiet "${network[@]}" --build-arg "BASE=$base" \
+DOCKER_BUILDKIT=0 docker build --quiet "${network[@]}" --build-arg "BASE=$base" --build-arg "PACKAGES=$packages" \
   --label "signoff.inputs=$inputs" --tag "$image" "$context" >"$log" 2>&1 ||
   { tail -n 20 "$log" >&2; fail "the build failed" "Where the base lacks git, a container must reach the network."; }
 rm -f "$log"

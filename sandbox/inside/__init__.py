@@ -32,6 +32,15 @@ sys.modules["inside.runner"].main(key)
 """The program that the container is started with: ``python3 -I -S -c BOOT``."""
 
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Programs of the image, and none of a project's environment: what our own scripts run."""
+
+
+def environment_script() -> str:
+    """The program about a project's environment; ``collect`` or ``populate`` is its argument."""
+    return Path(__file__).with_name("environment.py").read_text(encoding="utf-8")
+
+
 def sources() -> str:
     """JSON of ``[name, text]`` pairs, as ``BOOT`` expects it."""
     import json  # noqa: PLC0415  not needed inside

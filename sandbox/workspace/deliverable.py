@@ -84,6 +84,23 @@ class Deliverable:
         self._tree = tree
         return tuple(after)
 
+    async def beside(self, into: Callable[[str], bool]) -> tuple[LeftOut, ...]:
+        """The regular files in the workspace that differ from what is delivered; ``into``: new folders to look into.
+
+        Raises:
+            SandboxLost, Exhausted: as ``Workspace.snapshot`` does.
+        """
+        saved = await self._workspace.snapshot("outputs")
+        try:
+            found, _ = await self._compared(saved, lambda path: into(path.decode(errors="backslashreplace")))
+        except Unsound:  # more than anybody asked for can be
+            return ()
+        return left_out([each for each in found if _is_regular(each)], most=len(found))
+
+    def put_back(self, tree: str) -> None:
+        """Deliver an earlier tree of this run again; the workspace is brought back to it by ``snapshot``."""
+        self._tree = tree
+
     async def keep(self, outputs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Take what the workspace has at ``outputs``; return the paths that differ now, and those that name nothing.
 
@@ -173,7 +190,7 @@ class Deliverable:
         return {path: data.get(path) for path in there}
 
 
-def left_out(found: Sequence[Difference]) -> tuple[LeftOut, ...]:
+def left_out(found: Sequence[Difference], most: int = LISTED) -> tuple[LeftOut, ...]:
     """Name what differs, those that git would see first; a folder that is new stands for what is in it. Pure."""
     named: list[LeftOut] = []
     for each in found:
@@ -182,12 +199,17 @@ def left_out(found: Sequence[Difference]) -> tuple[LeftOut, ...]:
         how = "deleted" if each.new is None else "changed" if each.old is not None else "new"
         path = each.path + (b"/" if each.new is not None and each.new.is_folder else b"")
         named.append(LeftOut(path=path.decode(errors="backslashreplace"), how="ignored" if each.ignored else how))
-    return tuple(sorted(named, key=lambda each: (each.how == "ignored", each.path)))[:LISTED]
+    return tuple(sorted(named, key=lambda each: (each.how == "ignored", each.path)))[:most]
 
 
 def _is_file(each: Difference) -> bool:
     """A file or a link on each side where there is something."""
     return all(entry.is_file or entry.mode == LINK for entry in (each.old, each.new) if entry is not None)
+
+
+def _is_regular(each: Difference) -> bool:
+    """A regular file on each side where there is something."""
+    return all(entry.is_file for entry in (each.old, each.new) if entry is not None)
 
 
 def _below(path: bytes, named: Collection[bytes]) -> bool:

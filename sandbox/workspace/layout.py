@@ -31,7 +31,7 @@ def write_text(path: Path, text: str) -> None:
 def copy(source: Path, target: Path, old: str, new: str) -> None:
     # Hard links: objects never change, so two runs can share them.
     shutil.copytree(source / "objects", target / "objects", copy_function=os.link, dirs_exist_ok=True)
-    for name in ("config", "HEAD", "shallow", "pinned.json", "submodules.json"):
+    for name in ("config", "HEAD", "shallow", "pinned.json", "submodules.json", "environment"):
         if (source / name).exists():
             shutil.copy2(source / name, target / name)
     shutil.copytree(source / "refs" / "signoff" / old, target / "refs" / "signoff" / new, dirs_exist_ok=True)

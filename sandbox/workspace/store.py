@@ -122,6 +122,17 @@ class Store:
         except FileNotFoundError as error:
             raise _unknown(run) from error
 
+    def furnish(self, run: str, image: str) -> None:
+        """Remember which image the run's commands need: the one with its environment."""
+        write_text(self.path(run) / "environment", image)
+
+    def environment(self, run: str) -> str:
+        """The image with the run's environment; empty when it has none of its own."""
+        try:
+            return (self.path(run) / "environment").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
     async def files(self, run: str, tree: str) -> tuple[str, ...]:
         """Paths of all files of a tree, sorted. Names that are not UTF-8 are left out: nobody could name them."""
         with self._reading(run) as folder:

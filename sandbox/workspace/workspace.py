@@ -11,6 +11,7 @@ from domain import CodeChange, CommandRun, Refused, SandboxLost
 from domain.text import Charsets, decoded
 from domain.work import Profile
 from sandbox.contract import REPO, Heard, Sandbox
+from sandbox.inside import SYSTEM_PATH, environment_script
 from sandbox.packs import MAX_PACK
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.workspace import links, submodules
@@ -24,6 +25,8 @@ _OUT = "/work/.signoff/out"
 _OBJECTS = "/work/.signoff/git/objects/pack"
 _GIT = "/work/.signoff/git"
 _GIT_S = 300.0
+_SYSTEM = {"PATH": SYSTEM_PATH}
+"""Our own scripts run the image's programs, not those of the project's environment."""
 _READ = 32 << 20
 
 
@@ -250,6 +253,11 @@ class Workspace:
             words += [each.path, each.commit, each.tree, index, inner]
         if words:
             await self._git("submodules.sh", *words)
+        if self._store.environment(self._run):
+            argv = ["python3", "-I", "-S", "-c", environment_script(), "populate"]
+            ran = await self._sandbox.run(argv, cwd="/", env=_SYSTEM, timeout_s=_GIT_S)
+            if not ran.ok:
+                raise SandboxLost(f"The environment cannot be put into the checkout: {ran.stderr.text()[-300:]}")
 
     def _arrived(self, snapshot: Snapshot, parts: tuple[str, str]) -> None:
         self._known |= {snapshot.tree, snapshot.full}
@@ -259,7 +267,7 @@ class Workspace:
     async def _git(self, script: str, *args: str) -> str:
         """Run one of our scripts. That it fails means that the sandbox was tampered with, or is full."""
         text = (_INSIDE / script).read_text(encoding="utf-8")
-        ran = await self._sandbox.run(["sh", "-c", text, script, *args], cwd="/", timeout_s=_GIT_S)
+        ran = await self._sandbox.run(["sh", "-c", text, script, *args], cwd="/", env=_SYSTEM, timeout_s=_GIT_S)
         if not ran.ok:
             complaint = ran.stderr.text().strip()
             if "No space left" in complaint:

@@ -1,23 +1,29 @@
 """Workspaces of runs: one warm one for each run and lane, made again from the store when it is gone."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from domain import CommandRun, SandboxLost
+from domain import CommandRun, Refused, SandboxLost
 from domain.work import Profile
-from sandbox.contract import Backend, Spec
+from sandbox.contract import Backend, Sandbox, Spec
 from sandbox.revisions import Pinned, Snapshot
 from sandbox.workspace.shell import shell
 from sandbox.workspace.store import Store
 from sandbox.workspace.workspace import Workspace
 
+Restore = Callable[[str, Pinned], Awaitable[bool]]
+"""Builds the environment of a run where its image is gone; False: it cannot be."""
+
 
 class Workspaces:
-    """Opens workspaces on sandboxes of a backend, and closes what a run no longer needs."""
+    """Opens workspaces on sandboxes of a backend, and closes what a run no longer needs.
 
-    def __init__(self, backend: Backend, store: Store, spec: Spec) -> None:
-        self._backend, self._store, self._spec = backend, store, spec
+    Commands of a run that has an environment run in its image (``Store.furnish``).
+    """
+
+    def __init__(self, backend: Backend, store: Store, spec: Spec, *, restore: Restore | None = None) -> None:
+        self._backend, self._store, self._spec, self._restore = backend, store, spec, restore
         self._warm: dict[tuple[str, str], Workspace] = {}
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -55,7 +61,7 @@ class Workspaces:
                 else:
                     await warm.permit(spec.profile)
                     return warm
-            workspace = Workspace(await self._backend.lease(spec, run=run), self._store, run, pinned)
+            workspace = Workspace(await self._lease(run, pinned, spec), self._store, run, pinned)
             try:
                 await workspace.fill(at or self._store.whole(run, pinned.tree))
             except BaseException:
@@ -81,8 +87,9 @@ class Workspaces:
         Raises: as ``open`` does.
         """
         spec = replace(self._spec, profile=profile)
-        sandbox = await self._backend.lease(spec, run=run)
-        workspace = Workspace(sandbox, self._store, run, self._store.pinned(run))
+        pinned = self._store.pinned(run)
+        sandbox = await self._lease(run, pinned, spec)
+        workspace = Workspace(sandbox, self._store, run, pinned)
         try:
             await workspace.fill(self._store.whole(run, tree))
             return await shell(sandbox, command, timeout_s=timeout_s, env=env)
@@ -108,6 +115,17 @@ class Workspaces:
             self._throw_away(place)
         self._turns.clear()
         await asyncio.gather(*self._closing)
+
+    async def _lease(self, run: str, pinned: Pinned, spec: Spec) -> Sandbox:
+        """A sandbox with the environment of the run, which is built again where it was evicted."""
+        if not (image := self._store.environment(run)):
+            return await self._backend.lease(spec, run=run)
+        try:
+            return await self._backend.lease(replace(spec, image=image), run=run)
+        except Refused as error:
+            if error.stable_code != "image_missing" or self._restore is None or not await self._restore(run, pinned):
+                raise
+        return await self._backend.lease(replace(spec, image=self._store.environment(run)), run=run)
 
     def _throw_away(self, place: tuple[str, str]) -> None:
         self._in_background(self._warm.pop(place))

@@ -8,7 +8,20 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from service.api import approvals, assistants, confirm_page, keys, openai, operations, results, runs, store, threads
+from service.api import (
+    approvals,
+    confirm_page,
+    event_streaming,
+    keys,
+    openai,
+    operations,
+    results,
+    runs,
+    store,
+    threads,
+)
+from service.api.assistants import crons
+from service.api.assistants import routes as assistants
 from service.api.errors import add_problems
 from service.api.middleware import SecurityMiddleware, StrictJsonMiddleware
 from service.settings import Settings
@@ -33,7 +46,8 @@ def create_app(settings: Settings, opening: Opening) -> FastAPI:
         summary="A coding agent that proves its change and waits for your signature.",
     )
     app.state.stopping = asyncio.Event()  # set when the server goes down and whoever waits has to come back later
-    for part in (operations, assistants, threads, runs, store, approvals, confirm_page, results, openai, keys):
+    langgraph = (assistants, threads, crons, runs, event_streaming, store)
+    for part in (operations, *langgraph, approvals, confirm_page, results, openai, keys):
         app.include_router(part.router)
     for router in (approvals.webhooks_router, results.resuming_router, operations.jobs_router, operations.usage_router):
         app.include_router(router)

@@ -110,12 +110,7 @@ async def cancel(principal: Caller, at: TheContext, approval_id: str) -> Respons
 async def kill(principal: Caller, at: TheContext, run_id: str) -> Response:
     """Stop a run for good: no further tool call, open approvals cancelled."""
     run = await at.run_of(run_id, principal.org)
-    # First the switch, which every tool call looks at, then the row, so that no checkpoint is written any more. Turns
-    # from the newest on: one that waits must not begin because the one before it ended.
-    cancelled = await at.application.ballots.kill(run.id, principal.voter("http"))
-    await at.application.engine.runs.cancel(run.id, now=at.submission.clock())
-    for turn in reversed(await at.turns.unfinished(run.id)):
-        await at.dispatch.stop(turn, "interrupt", "killed")
+    cancelled = await at.submission.kill(principal, run)
     return answer({"run": run.id, "status": "cancelled", "cancelled": [ballot.id for ballot in cancelled]})
 
 

@@ -46,7 +46,7 @@ async def info(at: TheContext) -> dict[str, Any]:
     return {
         "version": version("signoff"),
         "langgraph_py_version": version("langgraph"),
-        "flags": {"assistants": True, "crons": False, "langsmith": False},
+        "flags": {"assistants": True, "crons": True, "langsmith": False},
         "metadata": {"engine": at.dispatch.name, "approvals_mode": at.application.people.mode},
     }
 

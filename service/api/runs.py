@@ -17,7 +17,7 @@ from service.errors import refuse
 from service.runs.documents import RUN_FIELDS, run_document
 from service.runs.event_log import as_json, frame
 from service.runs.requests import RunAsk, checked_modes
-from service.runs.streaming import final_values, stopped_by_model
+from service.runs.streaming import REFS, final_values, stopped_by_model
 from service.runs.submission import Submitted
 from service.runs.threads import picked
 from service.runs.turns import Turn, TurnStatus
@@ -249,7 +249,7 @@ class WaitingResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer. See ASGI."""
         ended = asyncio.ensure_future(self._values())
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         stopping = asyncio.ensure_future(self.stopping.wait())
         events: set[asyncio.Future[Any]] = {ended, gone, stopping}
         begun, pause = False, self.head_s
@@ -301,7 +301,8 @@ class WaitingResponse(Response):
         await response(scope, receive, send)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone away."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -375,9 +376,9 @@ def joined(
 
 
 def _wanted(each: bytes, modes: tuple[str, ...]) -> bool:
-    if not modes or each.startswith(b":"):
-        return True
     event = each.partition(b"event: ")[2].partition(b"\n")[0].decode()
+    if not modes or each.startswith(b":"):
+        return not event.startswith(REFS)
     return event.split("|")[0].split("/")[0] in {*modes, "metadata", "error"} or (
         event == "messages" and "messages-tuple" in modes
     )

@@ -39,7 +39,7 @@ class ItemSearch(BaseModel):
 
     namespace_prefix: list[str] = Field(default_factory=list, max_length=20)
     filter: dict[str, Any] | None = None
-    query: str | None = None
+    query: str | None = Field(default=None, max_length=2_000)
     refresh_ttl: bool | None = None
     """Items live for ever, so there is nothing to refresh."""
     limit: int = Field(default=10, ge=1, le=1_000)
@@ -85,13 +85,13 @@ async def delete(principal: Runner, at: TheContext, item: Delete) -> None:
 
 @router.post("/items/search")
 async def search(principal: Reader, at: TheContext, asked: ItemSearch) -> dict[str, Any]:
-    """One page of what is below a namespace."""
-    if asked.query:
-        raise refuse("request_invalid", "Items are found by namespace and filter, not by meaning.")
-    items = await at.items.search(
-        principal.org, asked.namespace_prefix, having=asked.filter or {}, limit=asked.limit, offset=asked.offset
-    )
-    return {"items": items}
+    """One page of what is below a namespace; with a ``query`` in words, what says most about them first."""
+    page: dict[str, Any] = {"having": asked.filter or {}, "limit": asked.limit, "offset": asked.offset}
+    if asked.query and asked.query.strip():
+        found = await at.items.about(principal.org, asked.namespace_prefix, asked.query, **page)
+    else:
+        found = await at.items.search(principal.org, asked.namespace_prefix, **page)
+    return {"items": found}
 
 
 @router.post("/namespaces")

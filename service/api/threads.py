@@ -18,6 +18,8 @@ from service.errors import refuse
 from service.runs.documents import ensure_extracts, extracted, select_state, state_document, thread_document
 from service.runs.event_log import as_json
 from service.runs.history import checkpoint, fork, moments
+from service.runs.requests import END, ONLY_MESSAGES
+from service.runs.runs import FINAL
 from service.runs.threads import Thread, ThreadQuery, ThreadStatus, picked
 from service.wiring.server import ServerContext
 
@@ -250,26 +252,44 @@ async def state(
 
 @router.post("/{thread_id}/state")
 async def update_state(principal: Runner, at: TheContext, thread_id: str, asked: Update) -> Response:
-    """Add messages. Everything else in the state is evidence, and not a client's to write."""
+    """Add messages, or end what the thread waits for (``as_node`` ``__end__``, as Agent Inbox does).
+
+    Everything else in the state is evidence, and not a client's to write.
+    """
     thread = await at.threads.get(thread_id, principal.org)
-    values = asked.values if isinstance(asked.values, dict) else {}
-    if set(values) - {"messages"} or (asked.values and not values):
-        raise refuse("request_invalid", "Of a state only messages can be written.")
+    given = asked.values if isinstance(asked.values, dict) else {}
+    if set(given) - {"messages"} or (asked.values and not given):
+        raise refuse("request_invalid", ONLY_MESSAGES)
     if await at.turns.unfinished(thread.id):
         raise refuse("thread_busy", "A run works on this thread.", hint="Wait for its run, or cancel it.")
     now_at = await state_of(at, thread)
     if not now_at.values:
         raise refuse("request_invalid", "The first run of a thread brings its task; there is no state yet.")
-    named = asked.checkpoint_id or (asked.checkpoint or {}).get("checkpoint_id")
-    if asked.as_node not in {None, "__copy__"} or named not in {None, now_at.config["configurable"]["checkpoint_id"]}:
-        raise refuse(
-            "request_invalid", "Messages are added to a thread as it stands, and change nothing that comes next."
-        )
-    # ``__copy__`` is LangGraph's: a new checkpoint with nothing changed, which is what an update without values means.
-    config = await at.application.engine.graph.aupdate_state(
-        at.application.engine.config(thread.id), values or None, as_node="__copy__" if not values else None
+    here = now_at.config.get("configurable", {})
+    named = asked.checkpoint_id or (asked.checkpoint or {}).get("checkpoint_id") or here.get("checkpoint_id")
+    if named != here.get("checkpoint_id"):
+        raise refuse("request_invalid", "Only the newest state is written to; go back with a run's checkpoint_id.")
+    engine = at.application.engine
+    if asked.as_node == END and not given:
+        run = await engine.runs.exactly(thread.id, org=principal.org)
+        if run is not None and run.status not in FINAL:
+            await at.submission.kill(principal, run)
+        return answer({"checkpoint": {"checkpoint_ns": "", **(await state_of(at, thread)).config["configurable"]}})
+    if asked.as_node not in {None, "__copy__"}:
+        raise refuse("request_invalid", "A client speaks for no node: leave as_node out, or say __end__.")
+    standing = await at.submission.of(principal.org).standing(thread.id)
+    config = await engine.graph.aupdate_state(
+        engine.config(thread.id), given or None, as_node="__copy__" if not given else None
     )
+    if standing.interrupts:
+        await at.submission.put_again(standing, principal.org)
     return answer({"checkpoint": {"checkpoint_ns": "", **config.get("configurable", {})}})
+
+
+@router.patch("/{thread_id}/state")
+async def patch_state(principal: Runner, at: TheContext, thread_id: str, asked: Patch) -> Response:
+    """Merge into the thread's metadata: what the npm SDK's ``patchState`` asks for."""
+    return await patch(principal, at, thread_id, asked)
 
 
 @router.get("/{thread_id}/state/{checkpoint_id}")

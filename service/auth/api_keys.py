@@ -270,6 +270,14 @@ class ApiKeys:
             names = (await conn.execute(holders.union(members))).scalars().all()
         return tuple(dict.fromkeys((*names, *self.named)))
 
+    async def active(self, org: str, subject: str) -> bool:
+        """Whether somebody of this name could come in now: by a key that works, or as one of the people."""
+        works = or_(_K.expires_at.is_(None), _K.expires_at > self.clock())
+        query = select(_K.id).where(_K.org == org, _K.subject == subject, _K.kind == "ak", works).limit(1)
+        async with reading(self.engine) as conn:
+            has_key = (await conn.execute(query)).first() is not None
+        return has_key or subject in await self.people(org)
+
     async def revoke(self, id_: str, org: str, *, by: str = "") -> None:
         """End a key, or a session, at once; one that has ended stays so. Raises ``key_not_found``."""
         async with writing(self.engine) as conn:

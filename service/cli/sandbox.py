@@ -1,9 +1,10 @@
-"""``signoff sandbox``, ``signoff doctor``: build its image, test this host, and probe everything a run needs."""
+"""``signoff sandbox``, ``signoff doctor``: set environments up, test this host, and probe everything a run needs."""
 
 import asyncio
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import sys
@@ -16,7 +17,8 @@ from rich.text import Text
 
 import sandbox
 from domain import Refused
-from sandbox import BackendOptions, Check, backend_named, checkup, is_manifest, requirements
+from sandbox import BackendOptions, Check, backend_named, bring, checkup, is_manifest, requirements
+from sandbox.environments import Recipe, Setup, SetupProgress
 from service import report
 from service.cli.terminal import JSON, err, out, print_json
 from service.cli.terminal import run as run_async
@@ -185,6 +187,92 @@ def image(
     out().print(*packages, sep="\n", markup=False, highlight=False)
     if not dry:
         err().print(f"Now say: export SIGNOFF_SANDBOX_IMAGE={called}", markup=False, highlight=False)
+
+
+@app.command()
+def setup(
+    repo: Annotated[str, typer.Option("--repo", "-r", help="A folder of a repository, or a URL.")] = ".",
+    rev: Annotated[str, typer.Option("--rev", help="The revision whose environment it is.")] = "HEAD",
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what was detected; nothing is run.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Build it, also where it is there already.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Detect what a repository needs to be tested, install it with a network, and keep it for every run without one.
+
+    Lock files are read first, then manifests and hints; a script `.signoff/setup.sh` takes the place of all that. What
+    is installed runs in a sandbox of its own, which may reach the registries of SIGNOFF_SETUP_NETWORK. Runs do the
+    same by themselves. Exit status 0: tests are found in it. 1: something is missing; the output says what.
+
+    Examples:
+      signoff sandbox setup --dry-run
+
+      SIGNOFF_SETUP_NETWORK=registries signoff sandbox setup --repo ~/src/shop
+
+      signoff sandbox setup --repo ~/src/shop --again --json
+    """
+
+    def told(now: SetupProgress) -> None:
+        if not as_json:
+            err().print(f"[{now.step}/{now.steps}] {now.title}", markup=False, highlight=False)
+
+    async def work() -> tuple[Recipe, Setup | None]:
+        async with open_application(read_settings()) as application:
+            environments, store = application.environments, application.store
+            run = f"setup-{secrets.token_hex(6)}"
+            if environments is None:
+                why = f"{application.settings.sandbox} keeps no environments."
+                raise Refused(why, code="setup_unsupported", hint="Use Docker: SIGNOFF_SANDBOX=docker")
+            pinned = await store.pin(run, repo, rev)
+            try:
+                await bring(store, run, pinned)
+                recipe = await environments.recipe(run, pinned, await store.files(run, pinned.tree))
+                if dry or recipe.empty:
+                    return recipe, None
+                if not environments.enabled:
+                    raise Refused(
+                        "Environments are not set up here: no registry may be reached.",
+                        code="setup_off",
+                        hint="Allow it: SIGNOFF_SETUP_NETWORK=registries, or hosts. See what was detected: --dry-run",
+                    )
+                made = await environments.prepare(run, pinned, recipe, progress=told, again=again, retry=True)
+            finally:
+                await store.drop(run)
+        if made.code:
+            raise Refused(made.message, code=made.code, hint=made.hint)
+        return recipe, made
+
+    recipe, made = run_async(work, as_json=as_json)
+    if as_json:
+        print_json({"recipe": report.plain(recipe), "environment": None if made is None else report.plain(made)})
+    else:
+        out().print(recipe_table(recipe))
+        out().print(outcome_of(recipe, made), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if made is None or made.collected else 1)
+
+
+def recipe_table(recipe: Recipe) -> Table:
+    """Return the steps of a recipe as rows: what is done, and which file says so."""
+    rows = Table(box=None, show_header=False, padding=(0, 1))
+    for number, step in enumerate(recipe.steps, 1):
+        rows.add_row(str(number), Text(step.title), Text(step.reason, style="dim"))
+    return rows
+
+
+def outcome_of(recipe: Recipe, made: Setup | None) -> str:
+    """Say in words what came of a set-up."""
+    if recipe.empty:
+        return "Nothing has to be installed: the sandbox image has what this repository's tests need."
+    asked = f" of Python {recipe.python}" if recipe.python else ""
+    if made is None:
+        system = f" Debian packages that it may need: {', '.join(recipe.system)}." if recipe.system else ""
+        return f"Detected: {', '.join(recipe.languages)}{asked}.{system}"
+    how = f"Built in {made.seconds:.1f} s" if made.built else f"There already, found in {made.seconds * 1_000:.0f} ms"
+    size = f"{made.data_bytes / (1 << 20):.0f} MB on {made.base}"
+    failed = "".join(f"\n{step.title} did not work:\n{step.output}" for step in made.steps if not step.ok)
+    if made.collected:
+        return f"{how}: {size}. Runs of this repository use it by themselves.{failed}"
+    lacking = "; ".join(each.message for each in made.missing) or "the test runner finds an error"
+    return f"{how}: {size}. But {lacking}:\n{made.output}{failed}"
 
 
 def line(check: Check) -> Text:

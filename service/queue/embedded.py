@@ -61,6 +61,7 @@ class EmbeddedDispatcher:
         self._waiting.setdefault(turn.thread, deque()).append(turn)
         if turn.thread not in self._drivers:
             self._drivers[turn.thread] = asyncio.create_task(self._drive(turn.thread))
+        self.signals.heard(f"thread:{turn.thread}")
         return self.hear(turn)
 
     def _writer(self, turn: Turn) -> EventWriter:

@@ -7,6 +7,7 @@ processes, PostgreSQL). ``tests/contract/test_engines.py`` holds both to the sam
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal, Protocol
 
+from database import Signals
 from service.runs.turns import Turn
 
 Stop = Literal["interrupt", "rollback"]
@@ -41,6 +42,10 @@ class EventStream(Protocol):
         """Server-sent events behind this id; all of them for None or an id nobody knows. Ends with the turn."""
         ...
 
+    def numbered(self, after: int = 0) -> AsyncGenerator[tuple[int, str, bytes] | None]:
+        """Number, name and body of each event behind this one; None where it was silent for a while."""
+        ...
+
 
 class Dispatcher(Protocol):
     """Gets turns performed."""
@@ -48,6 +53,11 @@ class Dispatcher(Protocol):
     @property
     def name(self) -> str:
         """``embedded`` or ``distributed``."""
+        ...
+
+    @property
+    def signals(self) -> Signals:
+        """Tells ``turn:ID`` when something was said or ended there, ``thread:ID`` when it got another turn."""
         ...
 
     async def start(self) -> None:

@@ -5,7 +5,7 @@ process. Who calls it, where and when, is the business of a ``Dispatcher`` (``se
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ from service.runs.runs import (
     shown,
     though_lost,
 )
-from service.runs.streaming import Listen, Listeners, Subscription
+from service.runs.streaming import EVENTS, Listen, Listeners, Subscription
 
 
 def unpaid(before: Spent, after: Spent, used: Spent) -> Spent:
@@ -130,12 +130,13 @@ class RunEngine:
         control: RunControl | None = None,
         turn: str | None = None,
         labels: Mapping[str, str] | None = None,
+        breaks: Mapping[str, Sequence[str]] | None = None,
     ) -> RunState:
         """Take the run to its next pause or its end; to its next step only once ``control`` says drain.
 
         What goes wrong is written into the row and returned, not raised; a lost lease is raised. A run that
         was drained stands as ``pending``. With a ``turn``: only while nobody stopped that. ``labels`` stand in the
-        metadata of its checkpoints.
+        metadata of its checkpoints. ``breaks``: nodes to pause ``before`` and ``after``; the next advance goes on.
 
         Raises:
             Refused: ``run_busy``, ``run_not_found``, ``lease_lost``.
@@ -154,7 +155,7 @@ class RunEngine:
         try:
             async with self._lease(run.id, generation):
                 with self.spans.segment(run) as span:  # nothing is left open while a run waits
-                    listeners = Listeners(listen=listen, watch=watch, control=control)
+                    listeners = Listeners(listen=listen, watch=watch, control=control, breaks=breaks or {})
                     config: RunnableConfig = {**self.config(run.id, generation), "metadata": dict(labels or {})}
                     outcome = await self._stream(run, generation, config, listeners)
                     span.set_attribute("app.status", outcome.status)
@@ -246,6 +247,8 @@ class RunEngine:
         ending = state.values.get("ending")
         if isinstance(ending, Ending):
             return AdvanceOutcome(status=ending.status, ending=ending, state=state)
+        if listeners.breaks and state.next:
+            return AdvanceOutcome(status="paused", state=state)
         verdict = state.values.get("verdict")
         code = f"approval_{verdict.state}" if isinstance(verdict, Verdict) else "bug"
         silence = Ending(
@@ -258,16 +261,18 @@ class RunEngine:
         return AdvanceOutcome(status="paused", ending=silence, state=state)
 
     async def _listen(self, run: Run, start: Any, config: RunnableConfig, listeners: Listeners) -> None:
-        modes: Any = sorted({"custom", *(listeners.watch.modes if listeners.watch else ())})
-        stream = self.graph.astream(
-            # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most.
-            start,
-            config,
-            stream_mode=modes,
-            subgraphs=True,
-            durability="sync",
-            control=listeners.control,
-        )
+        wanted = {"custom", *(listeners.watch.modes if listeners.watch else ())}
+        # ``sync``: a step's checkpoint is written before the next step begins, so a kill costs one step at most.
+        how: Any = {
+            "stream_mode": sorted(wanted - {EVENTS}),
+            "subgraphs": True,
+            "durability": "sync",
+            "control": listeners.control,
+            **{f"interrupt_{where}": list(nodes) for where, nodes in listeners.breaks.items()},
+        }
+        stream: Any = self.graph.astream(start, config, **how)
+        if EVENTS in wanted:
+            stream = listeners.chunks(self.graph.astream_events(start, config, version="v2", **how))
         # Closed at once: a node that still works when a run is stopped is ended before its books are.
         async with aclosing(cast("AsyncGenerator[tuple[tuple[str, ...], str, Any]]", stream)) as parts:
             async for space, mode, chunk in parts:

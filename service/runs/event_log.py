@@ -7,6 +7,7 @@ means the same before and after.
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -35,6 +36,7 @@ from service.tables import METADATA
 
 HEARTBEAT_S = 15.0
 """How long a stream says nothing before it says that it is still there: proxies close silent connections."""
+HEARTBEAT = b": heartbeat\n\n"
 END = "\n"
 """The event behind which nothing comes any more."""
 MOST = 20_000
@@ -251,8 +253,17 @@ class EventReader:
         """See ``EventStream.listen``."""
         born, _, number = (after or "").partition("-")
         known = born == str(self.born_ms) and number.isdecimal() and len(number) < MOST_DIGITS
-        at = int(number) if known else 0
-        silent = over_for = 0.0
+        async with aclosing(self.numbered(int(number) if known else 0)) as events:
+            async for each in events:
+                if each is None:
+                    yield HEARTBEAT
+                else:
+                    seq, event, body = each
+                    yield frame(event, body, f"{self.born_ms}-{seq}")
+
+    async def numbered(self, after: int = 0) -> AsyncGenerator[NumberedEvent | None]:
+        """See ``EventStream.numbered``."""
+        at, silent, over_for = after, 0.0, 0.0
         with self.signals.on(f"turn:{self.turn.id}") as news:
             while True:
                 news.clear()
@@ -260,7 +271,7 @@ class EventReader:
                     if event == END:
                         return
                     at, silent = seq, 0.0
-                    yield frame(event, body, f"{self.born_ms}-{seq}")
+                    yield seq, event, body
                     news.set()  # there may be more than one page
                 if news.is_set():
                     continue
@@ -272,7 +283,7 @@ class EventReader:
                 silent += AGAIN_S
                 if silent >= HEARTBEAT_S:
                     silent = 0.0
-                    yield b": heartbeat\n\n"
+                    yield None
 
     async def _page(self, at: int) -> list[NumberedEvent]:
         if self.writer is not None and (at_hand := self.writer.behind(at)) is not None:

@@ -111,8 +111,14 @@ class TurnExecutor:
     async def _advance(self, engine: RunEngine, turn: Turn, feed: EventSink, control: RunControl | None) -> RunState:
         # What has to happen to the thread first. Doing it again after a crash changes nothing.
         wish, at, by = turn.asked.get("wish"), turn.asked.get("checkpoint"), turn.asked.get("by", "")
+        if turn.asked.get("resolved"):  # a person ended it before this turn began, and nothing is left to do
+            standing = await engine.standing(turn.thread)
+            feed.say("values", readable(standing.values))
+            return standing
         if at and turn.attempts == 1:
             await rewind(engine, turn.thread, at)
+        if said := turn.asked.get("said"):  # they have ids: written twice they stand there once
+            await engine.graph.aupdate_state(engine.config(turn.thread), {"messages": said})
         if text := turn.asked.get("answer"):
             run = await engine.runs.get(turn.thread, org=engine.org)
             await answer_question(engine, run, text, by, once=turn.attempts > 1)
@@ -124,12 +130,20 @@ class TurnExecutor:
         subgraphs = bool(turn.asked.get("subgraphs"))
         encoder = LangGraphEncoder(feed=feed, turn=turn.id, modes=feed.modes, subgraphs=subgraphs)
         watch = Subscription(modes=encoder.needed, hear=encoder.hear, kept=feed.kept) if feed.modes else None
-        listen = encoder.listen if "events" in feed.modes else None  # they reach clients as custom chunks, too
         labels = {"run_id": turn.id, "assistant_id": turn.assistant}
-        return await engine.advance(turn.thread, listen, watch=watch, control=control, turn=turn.id, labels=labels)
+        return await engine.advance(
+            turn.thread,
+            None,
+            watch=watch,
+            control=control,
+            turn=turn.id,
+            labels=labels,
+            breaks=turn.asked.get("breaks", {}),
+        )
 
     async def _ended(self, turn: Turn, feed: EventSink, standing: RunState) -> None:
         status, ending = ENDED.get(standing.run.status, "error"), standing.run.ending
+        status = "success" if turn.asked.get("resolved") else status
         code = ending.code if ending and status != "success" else None
         message = ending.message if ending and status != "success" else None
         thread: ThreadStatus = "error" if status == "error" else "interrupted" if status == "interrupted" else "idle"

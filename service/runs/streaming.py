@@ -3,9 +3,10 @@
 A run that a model, a quota or a budget stopped ends as the HTTP error that the model's own API would give (B8).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from langchain_core.messages import BaseMessage, BaseMessageChunk
 from langgraph.runtime import RunControl
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 from domain import ContextTooLong, Event, Exhausted, RateLimited, Refused, SignoffError, Unavailable, Unreadable
 from domain.masking import Masker
 from service.runs.dispatcher import EventSink
+from service.runs.protocol import checkpoint_ref
 from service.runs.runs import RunState
 
 Listen = Callable[[Event], None]
@@ -43,6 +45,17 @@ class Listeners:
     listen: Listen | None
     watch: Subscription | None
     control: RunControl | None
+    breaks: Mapping[str, Sequence[str]]
+    """Nodes to pause ``before`` and ``after``."""
+
+    async def chunks(self, events: AsyncIterator[Any]) -> AsyncGenerator[Any]:
+        """What LangGraph streams, out of LangChain's events about it, which are passed on."""
+        async with aclosing(cast("AsyncGenerator[Any]", events)) as parts:
+            async for event in parts:
+                if self.watch is not None:
+                    self.watch.hear((), EVENTS, event)
+                if event["event"] == "on_chain_stream" and not event["parent_ids"]:
+                    yield event["data"]["chunk"]
 
     async def hear(self, run: str, space: tuple[str, ...], mode: str, chunk: Any) -> None:
         """Pass on what LangGraph streams; it waits meanwhile."""
@@ -86,6 +99,10 @@ def stopped_by_model(values: Mapping[str, Any]) -> SignoffError | None:
             return kind(message, hint=hint)
 
 
+EVENTS = "events"
+"""LangChain's events about everything that runs, with what it was given and what it gave."""
+REFS = "checkpoint-refs"
+"""Our own mode: checkpoints without the state in them. No client names it; the protocol has such events."""
 NATIVE = {"values", "updates", "custom", "debug", "tasks", "checkpoints"}
 
 
@@ -103,13 +120,21 @@ class LangGraphEncoder:
     def needed(self) -> tuple[str, ...]:
         """The stream modes the graph has to be run with."""
         own = {mode for mode in self.modes if mode in NATIVE}
-        return tuple(sorted(own | ({"messages"} if {"messages", "messages-tuple"} & set(self.modes) else set())))
+        own |= {"messages"} if {"messages", "messages-tuple"} & set(self.modes) else set()
+        own |= {EVENTS} & set(self.modes)
+        own |= {"checkpoints"} if REFS in self.modes else set()
+        return tuple(sorted(own))
 
     def hear(self, space: tuple[str, ...], mode: str, chunk: Any) -> None:
         """Pass on one chunk. What happens inside a subgraph is named after it, or left out."""
+        if mode == EVENTS:
+            self._event(chunk)
+            return
         if space and not self.subgraphs and mode not in {"custom", "messages"}:
             return
         inside = f"|{'|'.join(space)}" if space and self.subgraphs else ""
+        if mode == "checkpoints" and REFS in self.modes:
+            self.feed.say(f"{REFS}{inside}", checkpoint_ref(chunk))
         if mode == "messages":
             self._message(chunk, inside)
         elif mode in self.modes:
@@ -135,21 +160,13 @@ class LangGraphEncoder:
             self._messages[message.id or ""] = message
             self.feed.say(f"messages/complete{inside}", [message])
 
-    def listen(self, event: Event) -> None:
-        """LangChain's event form of what happens in the run."""
-        kinds = {"node_started": "on_chain_start", "node_ended": "on_chain_end"}
-        name = event.node if event.kind in kinds else event.kind
-        data = {"message": event.message, **event.data}
-        document = {
-            "event": kinds.get(event.kind, "on_custom_event"),
-            "name": name,
-            "run_id": self.turn,
-            "tags": [],
-            "metadata": {"at_ms": event.at_ms},
-            "data": data,
-            "parent_ids": [],
-        }
-        self.feed.say("events", document)
+    def _event(self, event: Mapping[str, Any]) -> None:
+        """One of LangChain's events; what it is about is shown as it is elsewhere."""
+        data = {name: readable(part) for name, part in event["data"].items() if name != "chunk"}
+        if "chunk" in event["data"]:
+            chunk = event["data"]["chunk"]
+            data["chunk"] = [*chunk[:-1], readable(chunk[-1])] if isinstance(chunk, tuple) else readable(chunk)
+        self.feed.say(EVENTS, {**event, "data": data})
 
 
 def readable(values: Any) -> Any:

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -27,8 +27,18 @@ from service.auth.principal import Principal
 from service.errors import refuse
 from service.runs.dispatcher import Dispatcher, EventStream
 from service.runs.engine import RunEngine
-from service.runs.requests import Assistant, RunAsk, assistant, read_task, wished
-from service.runs.runs import RunState
+from service.runs.protocol import RECORDED
+from service.runs.requests import (
+    ASSISTANTS,
+    END,
+    Assistant,
+    AssistantSource,
+    RunAsk,
+    fixed_assistant,
+    read_task,
+    wished,
+)
+from service.runs.runs import FINAL, Run, RunState
 from service.runs.threads import Thread, Threads
 from service.runs.turns import Turn, Turns
 
@@ -73,6 +83,7 @@ class Submission:
     turns: Turns
     ballots: Ballots
     dispatch: Dispatcher
+    assistants: AssistantSource
     clock: Callable[[], datetime]
     revise: Callable[[Ballot, Action], Awaitable[Revision]]
     """Rates a person's edit anew."""
@@ -87,29 +98,43 @@ class Submission:
         return self.engine if self.engine.org == org else replace(self.engine, org=org)
 
     async def take(
-        self, principal: Principal, ask: RunAsk, thread_id: str | None, *, once: str | None = None, heard: bool = True
+        self,
+        principal: Principal,
+        ask: RunAsk,
+        thread_id: str | None,
+        *,
+        once: str | None = None,
+        heard: bool = True,
+        protocol: bool = False,
     ) -> Submitted:
         """Accept a run; checked here, so that a mistake is told at once. ``heard`` False: nobody wants its stream.
+
+        ``protocol``: it is heard by the event streaming protocol, too.
 
         Raises:
             Refused: for anything the client can put right; nothing was started then.
         """
         ask.ensure_supported()
         key, modes = None, list(ask.modes) if heard else []
+        breaks = ask.breaks(self.engine.graph.nodes.keys() - {"__start__"})
         if once:  # the same key with another request is refused, so what was asked is part of it
             request = json.dumps([thread_id, ask.model_dump(mode="json")], sort_keys=True).encode()
             key = f"{once}:{hashlib.sha256(request).hexdigest()[:32]}"
         # For this process; several are kept in order by the rows: unique ids and keys, and the lease.
         async with self.locks.setdefault(f"{principal.org}\0{thread_id or once or uuid4().hex}", asyncio.Lock()):
-            graph = assistant(ask.assistant_id)
+            graph = fixed_assistant(ask.assistant_id) or await self.assistants.get(ask.assistant_id, principal.org)
             if key and (before := await self.turns.once(principal.org, key)):
                 return Submitted(turn=before, feed=self.dispatch.hear(before))
-            thread, is_new = await self._thread(principal, ask, thread_id)
+            thread, is_new = await self._thread(principal, ask, thread_id, graph)
             asked: dict[str, Any] = {"modes": modes, "subgraphs": ask.stream_subgraphs, "by": principal.subject}
             asked |= {"kwargs": ask.kwargs, "new_thread": is_new}
-            asked |= {"after": ask.after_seconds} if ask.after_seconds else {}
+            asked |= {name: part for name, part in (("after", ask.after_seconds), ("breaks", breaks)) if part}
             unfinished = () if is_new else await self.turns.unfinished(thread.id)
-            if ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
+            if protocol or any(turn.asked.get("protocol") for turn in unfinished):  # they have the same listeners
+                asked |= recorded(asked)
+            if ask.ends:
+                asked |= await self._resolve(principal, thread)
+            elif ask.multitask_strategy == "rollback" and any(turn.asked.get("fresh") for turn in unfinished):
                 asked |= await self._begin_anew(principal, ask, thread, graph, unfinished)
             else:
                 asked |= await self._first_work(principal, ask, thread, graph, is_new=is_new)
@@ -133,8 +158,48 @@ class Submission:
             )
             return await self._begin(turn)
 
-    async def wake(self, thread: str, org: str, *, because: str) -> Submitted | None:
+    async def _asked_again(self, standing: RunState) -> Mapping[str, str]:
+        newest = next(iter(await self.turns.of(standing.run.id, limit=1)), None)
+        return newest.asked.get("again", {}) if newest else {}
+
+    async def put_again(self, standing: RunState, org: str) -> None:
+        """Put a question again that a write into the state took away; its ballot is the same, and open all the time."""
+        ballot = standing.ballot or ""
+        again = {each.id: ballot for each in standing.interrupts} | dict(await self._asked_again(standing))
+        await self.wake(standing.run.id, org, because=RESUMED, again=again)
+
+    async def kill(self, principal: Principal, run: Run) -> Sequence[Ballot]:
+        """Stop a run for good: no step more, its ballots cancelled, and nothing in its thread that still asks.
+
+        Raises:
+            Refused: ``not_approver`` for anything but a human operator or approver.
+        """
+        # First the switch, which every tool call looks at, then the row, so that no checkpoint is written any more.
+        # Turns from the newest on: one that waits must not begin because the one before it ended.
+        cancelled = await self.ballots.kill(run.id, principal.voter("http"))
+        engine, now = self.of(run.org), self.clock()
+        await engine.runs.cancel(run.id, now=now)
+        for turn in reversed(await self.turns.unfinished(run.id)):
+            await self.dispatch.stop(turn, "interrupt", "killed")
+        config = engine.config(run.id)
+        if (await engine.graph.aget_state(config)).next:
+            await engine.graph.aupdate_state(config, None, as_node=END)
+        await self.threads.update(run.id, now=now, status="idle")
+        return cancelled
+
+    async def _resolve(self, principal: Principal, thread: Thread) -> dict[str, Any]:
+        """End what a thread does or waits for, for good; the turn has nothing left to do but to say so."""
+        run = await self.engine.runs.exactly(thread.id, org=thread.org)
+        if run is not None and run.status not in FINAL:
+            await self.kill(principal, run)
+        return {"resolved": True}
+
+    async def wake(
+        self, thread: str, org: str, *, because: str, again: Mapping[str, str] | None = None
+    ) -> Submitted | None:
         """Go on with a thread whose question was answered; None when it does so already.
+
+        ``again``: interrupts, with their ballots, that it puts again.
 
         Any number of processes may wake it, at once or late: each answer has one turn, behind the last one.
         """
@@ -146,8 +211,11 @@ class Submission:
             id=str(uuid4()),
             thread=thread,
             org=org,
-            assistant=assistant("coding").id,
-            asked={"modes": [], "by": ""},
+            assistant=last.assistant if last else ASSISTANTS[0].id,
+            # Who listens to the thread by the protocol hears how it goes on, whoever answered.
+            asked=(recorded if last and last.asked.get("protocol") else dict)(
+                {"modes": [], "by": "", **({"again": again} if again else {})}
+            ),
             metadata={"created_by": "approval", "because": because},
             once=await reason(self.turns.engine, thread, because, last, now=now),
             created_at=now,
@@ -179,9 +247,11 @@ class Submission:
             return Submitted(turn=stored, feed=self.dispatch.hear(stored))
         return Submitted(turn=turn, feed=await self.dispatch.submit(turn))
 
-    async def _thread(self, principal: Principal, ask: RunAsk, thread_id: str | None) -> tuple[Thread, bool]:
+    async def _thread(
+        self, principal: Principal, ask: RunAsk, thread_id: str | None, graph: Assistant
+    ) -> tuple[Thread, bool]:
         """The thread to run on, and whether it was made just now."""
-        now, graph = self.clock(), assistant(ask.assistant_id)
+        now = self.clock()
         fresh = Thread(
             id=thread_id or str(uuid4()),
             org=principal.org,
@@ -214,14 +284,27 @@ class Submission:
             if wished(ask.input):
                 await self.engine.runs.retask(thread.id, await self._task(principal, ask, graph))
             return {"fresh": True}
+        if elsewhere := [node for node in ask.goto if node not in standing.next]:
+            raise refuse(
+                "request_invalid",
+                f"A jump to {elsewhere[0][:60]!r} would leave out what proves the change.",
+                hint='Go back with a checkpoint_id, say in messages what to do instead, or end it: "goto": "__end__".',
+            )
+        written = {"said": ask.said} if ask.said else {}
+        return written | await self._next_work(principal, ask, standing)
+
+    async def _next_work(self, principal: Principal, ask: RunAsk, standing: RunState) -> dict[str, Any]:
+        answered = {"answered": [each.id for each in standing.interrupts]} if standing.interrupts else {}
         wish = wished(ask.input)
-        resume = None if ask.resume is None else _meant_now(standing, ask.resume, strict=ask.strict_resume)
+        resume = None
+        if ask.resume is not None:
+            resume = _meant_now(standing, ask.resume, await self._asked_again(standing), strict=ask.strict_resume)
         if standing.question is not None and not ask.at:
             words = answer_in(resume) if ask.resume is not None else wish
-            return {"answer": words} if words else {}
+            return {"answer": words, **answered} if words else {}
         if ask.resume is not None:
             await self.answer(principal, standing, resume)
-            return {}
+            return answered
         if ask.at:
             return {"checkpoint": ask.at}
         if wish and standing.interrupts:
@@ -233,7 +316,9 @@ class Submission:
         return {"wish": wish} if wish else {}
 
     async def _task(self, principal: Principal, ask: RunAsk, graph: Assistant, *, repo: str | None = None) -> Task:
-        task = read_task(ask, principal, profile=graph.profile, default_repo=repo or self.default_repo)
+        if ask.goto or ask.said:
+            raise refuse("request_invalid", "The first run of a thread brings its task: nothing is there to change.")
+        task = read_task(ask, principal, settings=graph.settings, default_repo=repo or self.default_repo)
         self.may_use(task.repo)
         return task
 
@@ -243,9 +328,11 @@ class Submission:
         Raises:
             Refused: as ``Ballots.vote`` does.
         """
-        if standing.ballot is None or (answer := read_resume(resume)).kind == "none":
+        if (answer := read_resume(resume)).kind == "none":
             return None
         pending = (await self.ballots.list(principal.org, state="pending", run=standing.run.id)).items
+        if standing.ballot is None and not pending:  # a question that is just being put again has its ballot open
+            return None
         ballot, voter = bound(answer, pending), principal.voter("langgraph")
         voting = Voting(
             ballots=self.ballots, clock=self.engine.clock
@@ -282,8 +369,16 @@ class Submission:
             await self.dispatch.stop(turn, ask.multitask_strategy, "multitask")
 
 
-def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
+def recorded(asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, with a log that has everything the protocol tells."""
+    modes = [*asked["modes"], *(mode for mode in RECORDED if mode not in asked["modes"])]
+    return {**asked, "modes": modes, "subgraphs": True, "protocol": True}
+
+
+def _meant_now(standing: RunState, resume: Any, again: Mapping[str, str], *, strict: bool) -> Any:
     """What a resume says to the interrupt that is open: what stands under its id, where ids are named.
+
+    ``again``: interrupts that were open before the same question was put again, with their ballots.
 
     Raises:
         Refused: ``interrupt_unknown`` where the client wanted to be strict.
@@ -292,6 +387,7 @@ def _meant_now(standing: RunState, resume: Any, *, strict: bool) -> Any:
     if not (isinstance(resume, dict) and resume and all(re.fullmatch("[0-9a-f]{32}", str(key)) for key in resume)):
         return resume
     open_now = {i.id for i in standing.interrupts}
+    open_now |= {id_ for id_, ballot in again.items() if standing.ballot in {ballot, None}}
     chosen = next((answer for key, answer in resume.items() if key in open_now), None)
     if chosen is None and strict:
         raise refuse("interrupt_unknown", "None of these interrupts is open now.")

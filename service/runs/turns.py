@@ -23,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    func,
     insert,
     select,
     update,
@@ -148,6 +149,7 @@ class Turns:
         try:
             async with writing(self.engine) as conn:
                 await conn.execute(_ADD, row)
+                await tell(conn, f"thread:{turn.thread}")
         except IntegrityError:
             if turn.once is None:
                 raise
@@ -184,6 +186,22 @@ class Turns:
         query = query.where(_T.status == status) if status else query
         async with reading(self.engine) as conn:
             return [turn_of(row) for row in (await conn.execute(query)).mappings()]
+
+    async def numbered(self, thread: str, *, behind: int | None, limit: int = 100) -> list[tuple[int, Turn]]:
+        """The thread's turns behind a number, oldest first, each with its own.
+
+        None: from the first that is open; where none is, the newest.
+        """
+        mine = _T.thread == thread
+        if behind is None:
+            first_open = select(func.min(_T.seq)).where(mine, _T.status.in_(OPEN)).scalar_subquery()
+            newest = select(func.max(_T.seq)).where(mine).scalar_subquery()
+            later = _T.seq >= func.coalesce(first_open, newest)
+        else:
+            later = _T.seq > behind
+        async with reading(self.engine) as conn:
+            rows = (await conn.execute(select(TURNS).where(mine, later).order_by(_T.seq).limit(limit))).mappings()
+            return [(int(row["seq"]), turn_of(row)) for row in rows]
 
     async def unfinished(self, thread: str | None = None) -> Sequence[Turn]:
         """Those that wait or work, oldest first."""

@@ -1,6 +1,7 @@
 """Items of LangGraph's store API: small JSON documents by namespace and key, apart for each organisation."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from database import UtcDateTime, reading, writing
+from retrieval import text_scores
 from service.errors import refuse
 from service.tables import METADATA, fits
 
+MOST_RANKED = 2_000
+"""Items that a search in words looks at."""
 # Stands in no word of a namespace: those are printable.
 SEP = "\x1f"
 ITEMS = Table(
@@ -72,6 +76,23 @@ class Items:
         async with reading(self.engine) as conn:
             return [_item(row) for row in (await conn.execute(query)).mappings()]
 
+    async def about(
+        self, org: str, prefix: Sequence[str], query: str, *, having: dict[str, Any], limit: int, offset: int
+    ) -> list[dict[str, Any]]:
+        """Items below a namespace that say something about a query in words, best first, each with its score.
+
+        Of the ``MOST_RANKED`` that were written last.
+        """
+        on = self.engine.dialect.name
+        where = [_I.org == org, *_below(prefix), *(fits(_I.value, k, v, dialect=on) for k, v in having.items())]
+        newest = select(ITEMS).where(and_(*where)).order_by(_I.updated_at.desc(), _I.key).limit(MOST_RANKED)
+        async with reading(self.engine) as conn:
+            found = [_item(row) for row in (await conn.execute(newest)).mappings()]
+        texts = [f"{item['key']} {' '.join(_words(item['value']))}" for item in found]
+        scores = await asyncio.to_thread(text_scores, query, texts)
+        ranked = sorted(((score, item) for score, item in zip(scores, found, strict=True) if score > 0), key=_score)
+        return [{**item, "score": score} for score, item in ranked[offset : offset + limit]]
+
     async def namespaces(
         self,
         org: str,
@@ -90,6 +111,26 @@ class Items:
         fitting = [each for each in words if not suffix or each[-len(suffix) :] == tuple(suffix)]
         shown = list(dict.fromkeys(each[:max_depth] for each in fitting))
         return [list(each) for each in shown[offset : offset + limit]]
+
+
+def _score(ranked: tuple[float, dict[str, Any]]) -> float:
+    return -ranked[0]
+
+
+def _words(document: Any) -> Iterator[str]:
+    """The texts in a JSON document, with the names they stand under."""
+    waiting = [document]
+    while waiting:
+        match waiting.pop(0):
+            case str() as text:
+                yield text
+            case dict() as named:
+                yield from named
+                waiting += named.values()
+            case list() as many:
+                waiting += many
+            case _:
+                pass
 
 
 def joined(namespace: Sequence[str]) -> str:

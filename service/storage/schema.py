@@ -14,11 +14,13 @@ from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
 from service.runs.threads import THREADS
 from service.runs.turns import TURNS
+from service.storage.assistants import STORED, VERSIONS
+from service.storage.crons import CRONS
 from service.storage.items import ITEMS
 from service.tables import METADATA
 from telemetry.audit import metadata as audit
 
-ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, EVENTS, RATES)
+ALL = (RUNS, THREADS, TURNS, KEYS, MODES, MEMBERS, SERVICE_ACCOUNTS, ITEMS, STORED, VERSIONS, CRONS, EVENTS, RATES)
 """The tables of the service; METADATA knows a table only once its module was imported."""
 EVERY_ROOM = (approvals, audit, METADATA, MODEL_TABLES)
 

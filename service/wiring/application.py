@@ -36,12 +36,13 @@ from nodes.deliver import Deliverer
 from nodes.execute import Executor
 from nodes.observe import Observer
 from nodes.plan import Planner
-from nodes.receive import Receiver
+from nodes.receive import EnvironmentSetup, Receiver
 from nodes.replan import Replanner
 from nodes.review import Reviewer
 from nodes.wait import Waiter
 from risk import RiskEngine
 from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
+from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
 from service.runs.engine import RunEngine
@@ -51,6 +52,7 @@ from service.settings import Settings
 from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
+from service.wiring.environments import open_environments
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.prompts import prompt_sources
 from service.wiring.sandboxes import open_pool, spec_of
@@ -117,6 +119,11 @@ class Application:
     def voting(self) -> Voting:
         """Takes the answers of this terminal. Its own run goes on here, one of a server by that maintenance loop."""
         return Voting(ballots=self.ballots, clock=self.engine.clock)
+
+    @property
+    def environments(self) -> Environments | None:
+        """What sets environments up; None: the backend keeps none."""
+        return self.nodes.receive.set_up.environments
 
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
@@ -227,8 +234,7 @@ def _assemble(  # noqa: PLR0917
     backend, leases = TracedBackend(backend=pool, tracer=spans.tracer), RunLeases()
     store = Store(settings.home / "store")
     fenced = backend if served_to else FencedBackend(backend, leases)  # that server has no leases of ours
-    workspaces = Workspaces(backend=fenced, store=store, spec=spec)
-    stack.push_async_callback(workspaces.close)
+    workspaces, environments = _workspaces(settings, stack, fenced, store, spec, spans)
     masks = Masks(store, personal=settings.mask_personal)
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
@@ -237,6 +243,7 @@ def _assemble(  # noqa: PLR0917
         selection,
         masks=masks,
         workspaces=workspaces,
+        environments=environments,
         ballots=ballots,
         spans=spans,
         revise=revise,
@@ -270,6 +277,15 @@ def _assemble(  # noqa: PLR0917
         audit=audit,
         revise=revise,
     )
+
+
+def _workspaces(  # noqa: PLR0917
+    settings: Settings, stack: AsyncExitStack, backend: Backend, store: Store, spec: Spec, spans: Tracing
+) -> tuple[Workspaces, Environments | None]:
+    environments = open_environments(settings, store, spec, partial(trace_passage, spans), stack.push_async_callback)
+    workspaces = Workspaces(backend, store, spec, restore=environments.restore if environments is not None else None)
+    stack.push_async_callback(workspaces.close)
+    return workspaces, environments
 
 
 def _select_models(  # noqa: PLR0917
@@ -336,6 +352,7 @@ def build_nodes(
     *,
     masks: Masks,
     workspaces: Workspaces,
+    environments: Environments | None = None,
     ballots: Ballots,
     spans: Tracing,
     revise: Reviser,
@@ -344,7 +361,7 @@ def build_nodes(
 ) -> Nodes:
     """Build the nodes, each with what it works with."""
     store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
-    decided = partial(trace_decision, spans)
+    decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
     changes = ChangeRunner(
         workspaces=workspaces,
         store=store,
@@ -355,7 +372,7 @@ def build_nodes(
         tracer=spans.tracer,
     )
     return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=selection, clock=clock),
+        receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up),
         plan=Planner(
             workspaces=workspaces,
             store=store,

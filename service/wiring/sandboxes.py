@@ -45,15 +45,22 @@ def spec_of(settings: Settings) -> Spec:
 def without_meaning(settings: Settings) -> tuple[str, ...]:
     """Return the variables that are set although the chosen backend understands nothing by them."""
     understood = {"sandbox", *backend_named(settings.sandbox).settings}
-    ours = {name for name in settings.model_fields_set if name.startswith(("sandbox", "egress_"))}
+    ours = {name for name in settings.model_fields_set if name.startswith(("sandbox", "egress_", "setup_"))}
     return tuple(f"SIGNOFF_{name.upper()}" for name in sorted(ours - understood))
 
 
 def egress_of(settings: Settings) -> Egress | None:
     """Return whom the profile ``packages`` may speak to; None when the configuration names nobody."""
     hosts = listed(settings.egress_hosts)
-    if not hosts:
-        return None
+    return rules_of(settings, hosts) if hosts else None
+
+
+def rules_of(settings: Settings, hosts: tuple[str, ...]) -> Egress:
+    """Return what the configuration says of speaking to these hosts.
+
+    Raises:
+        Refused: ``settings_invalid``.
+    """
     pairs = [part.partition("=") for part in listed(settings.egress_env)]
     # Shown without the values: they may hold what they should not.
     if any(not equals or not name.strip() for name, equals, _ in pairs):

@@ -37,6 +37,8 @@ from service.runs.submission import Submission
 from service.runs.threads import Threads
 from service.runs.turns import Turn, Turns
 from service.settings import Settings
+from service.storage.assistants import Assistants
+from service.storage.crons import Crons
 from service.storage.items import Items
 from service.wiring.application import Application
 
@@ -95,6 +97,8 @@ class ServerContext:
     links: Links
     messages: StoredReplayGuard
     items: Items
+    assistants: Assistants
+    crons: Crons
     limiter: Limiter
     maintenance: Maintenance
     started_at: datetime
@@ -180,6 +184,7 @@ async def _assemble(
     executor = TurnExecutor(engine=engine, threads=threads, turns=turns, clock=now)
     dispatch = await engine_of(application, executor, stack)
     submission = _submission(application, engine, threads, turns, dispatch)
+    keys = keys_of(application)
     messages = StoredReplayGuard(engine=database, clock=now)
     links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
     return ServerContext(
@@ -189,7 +194,7 @@ async def _assemble(
         turns=turns,
         dispatch=dispatch,
         submission=submission,
-        keys=keys_of(application),
+        keys=keys,
         members=Members(engine=database, others=subjects, named=settings.signers),
         issuer=_issuer(settings, asking),
         hooks=InboundWebhooks(
@@ -201,6 +206,8 @@ async def _assemble(
         ),
         messages=messages,
         items=Items(engine=database, clock=now),
+        assistants=Assistants(engine=database, clock=now),
+        crons=Crons(engine=database, clock=now),
         links=links,
         started_at=now(),
         limiter=Limiter(
@@ -208,12 +215,12 @@ async def _assemble(
             per_address=settings.rate_per_minute_ip,
             rates=SharedRates(engine=database) if application.server else LocalRates(),
         ),
-        maintenance=_maintenance(application, submission, posting, links),
+        maintenance=_maintenance(application, submission, posting, links, keys),
     )
 
 
 def _maintenance(
-    application: Application, submission: Submission, posting: httpx.AsyncClient, links: Links
+    application: Application, submission: Submission, posting: httpx.AsyncClient, links: Links, keys: ApiKeys
 ) -> Maintenance:
     settings, database = application.settings, application.engine.runs.engine
     saver = application.engine.graph.checkpointer
@@ -244,12 +251,18 @@ def _maintenance(
             clock=now,
             checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
         ),
+        crons=Crons(engine=database, clock=now),
+        may_act=keys.active,
         clock=now,
     )
 
 
 def _submission(
-    application: Application, engine: RunEngine, threads: Threads, turns: Turns, dispatch: Dispatcher
+    application: Application,
+    engine: RunEngine,
+    threads: Threads,
+    turns: Turns,
+    dispatch: Dispatcher,
 ) -> Submission:
     settings = application.settings
     may_use = AllowedRepositories(allowed=listed(settings.repos), anything=settings.loopback)
@@ -261,6 +274,7 @@ def _submission(
         turns=turns,
         ballots=application.ballots,
         dispatch=dispatch,
+        assistants=Assistants(engine=threads.engine, clock=now),
         clock=now,
         revise=application.revise,
         may_use=may_use,

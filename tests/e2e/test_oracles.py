@@ -32,9 +32,8 @@ EVERY = [
 async def test_a_real_commit_is_delivered_byte_for_byte(
     tmp_path: Path, commit: RealCommit, clumsy: bool, dialect: str
 ) -> None:
-    oracle = Oracle(pieces=pieces(commit.base, commit.gold), message=f"Release {commit.new}", clumsy=clumsy)
-    commit.write_others(tmp_path / "repo")
-    repo = repository(tmp_path / "repo", commit.base)
+    oracle = Oracle(pieces=pieces(*commit.texts), message=f"Release {commit.new}", clumsy=clumsy)
+    repo = repository(commit.write(tmp_path / "repo"), {})
     async with (
         OracleServer(oracle, native=dialect == "tools") as server,
         open_application(
@@ -43,7 +42,9 @@ async def test_a_real_commit_is_delivered_byte_for_byte(
             )
         ) as opened,
     ):
-        wanted = task(repo, text=f"Bring {commit.name} to {commit.new}.", accept=commit.accept, budget=AMPLE)
+        wanted = task(
+            repo, text=f"Bring {commit.name} to {commit.new}, and update its tests.", accept=commit.accept, budget=AMPLE
+        )
         standing, _ = await start(opened, wanted)
         assert oracle.stuck == []
         assert standing.run.status == "interrupted", standing.run.ending
@@ -51,10 +52,7 @@ async def test_a_real_commit_is_delivered_byte_for_byte(
         standing = await opened.engine.advance(standing.run.id, lambda _: None)
         assert standing.run.status == "delivered", standing.run.ending
     git(repo, "checkout", "-q", git(repo, "branch", "--list", "signoff/*", "--format=%(refname:short)"))
-    ours = {
-        path: (repo / path).read_bytes().decode() for path in {*commit.base, *commit.gold} if (repo / path).exists()
-    }
-    assert sorted(path for path in {*ours, *commit.gold} if ours.get(path) != commit.gold.get(path)) == []
+    assert commit.differing(repo) == []
 
 
 @asynccontextmanager

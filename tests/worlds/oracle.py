@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from domain.coder import CoderAction, DoneAction, EditAction, EditBlock, OpenAction, RunAction, SearchAction
+from domain.text import shortened
 from models.dialects import text, tools
 from tests.wire.openai_answers import Received
 from tests.wire.openai_server import OpenAIServer
@@ -22,8 +24,12 @@ MOST = 2_400
 """Characters of one edit: what an answer of 1,000 tokens holds."""
 AROUND = 30
 """Lines above and below a change that are opened."""
-_NUMBERED = re.compile(r"^\s*\d+\s?[|:\t→ ]\s?")
+_WIDTHS = (400, 500)
+"""Characters of a line that a search and an opened file show."""
+_NUMBERED = re.compile(r"^ *\d+ ")
+"""What stands before a line that was opened, or that a search found."""
 _PIECE = re.compile(r"\bpiece (\d+) of \d+")
+_LOST = re.compile(r"^Edit (\d+) \(.*\) was not made: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +132,18 @@ class Oracle:
         shown = _lines(str(each.get("content") or "") for each in messages if each.get("role") != "assistant")
         shown |= {line.strip() for each in own for line in each.splitlines()}
         tried = [int(number) for each in own for number in _PIECE.findall(each)]
-        at = max(tried, default=0)
-        if at and _refused(messages):
-            at -= 1
+        made = _made(messages)
+        at = next((number for number in range(len(self.pieces)) if number + 1 not in made), len(self.pieces))
         if at >= len(self.pieces):
             return "Everything is in its place.", DoneAction(message=self.message), 0
-        piece, edit = self.pieces[at], self.pieces[at].edit
+        piece, edit = self.pieces[at], _as_shown(self.pieces[at].edit, shown)
         missing = [line for line in (edit.search or "").splitlines() if line.strip() and line.strip() not in shown]
         thought = f"This is piece {at + 1} of {len(self.pieces)}."
         times = tried.count(at + 1)
         if times >= 4:
             self.stuck.append(f"{edit.path}: refused {times} times: {messages[-1].get('content')!s:.600}")
         if not missing:
-            several = [edit] if self.clumsy else list(self._together(at, shown))
+            several = [edit] if self.clumsy else [edit, *self._behind(at, shown, made)]
             named = ", ".join(f"piece {at + n} of {len(self.pieces)}" for n in range(1, len(several) + 1))
             return f"This is {named}.", EditAction(edits=tuple(several)), times
         looked = f"Where is {edit.path}?"
@@ -151,16 +156,36 @@ class Oracle:
             return thought, EditAction(edits=(edit,)), times
         return opening, place, 0
 
-    def _together(self, at: int, shown: Collection[str]) -> Iterator[EditBlock]:
-        """This piece, and those after it that were shown too and fit into the same answer."""
-        size = 0
-        for piece in self.pieces[at:]:
-            edit = piece.edit
-            size += len(edit.search or "") + len(edit.replace or edit.content or "")
+    def _behind(self, at: int, shown: Collection[str], made: Collection[int]) -> Iterator[EditBlock]:
+        """The pieces after this one that were shown too and fit into the same answer."""
+        size = _size(self.pieces[at].edit)
+        for number, piece in enumerate(self.pieces[at + 1 :], at + 2):
+            edit = _as_shown(piece.edit, shown)
+            size += _size(edit)
             quoted = [line.strip() for line in (edit.search or "").splitlines() if line.strip()]
-            if size > 2 * MOST or not all(line in shown for line in quoted):
+            if number in made or size > 2 * MOST or not all(line in shown for line in quoted):
                 break
             yield edit
+
+
+def _as_shown(edit: EditBlock, shown: Collection[str]) -> EditBlock:
+    """The edit with lines that are too long to be shown quoted as they were shown."""
+    if edit.search is None or edit.replace is None:
+        return edit
+    old = edit.search.splitlines()
+    short = {line: cut for line in old for most in _WIDTHS if (cut := shortened(line, most)).strip() in shown}
+    search, new = (
+        "".join(
+            f"{short.get(line[:-1], line[:-1])}\n" if line.endswith("\n") else line
+            for line in text.splitlines(keepends=True)
+        )
+        for text in (edit.search, edit.replace)
+    )
+    return replace(edit, search=search, replace=new)
+
+
+def _size(edit: EditBlock) -> int:
+    return len(edit.search or "") + len(edit.replace or edit.content or "")
 
 
 def _said(message: Mapping[str, Any]) -> str:
@@ -190,14 +215,17 @@ def _lines(contents: Iterator[str]) -> set[str]:
     return {line.strip() for line in every} | {_NUMBERED.sub("", line).strip() for line in every}
 
 
-def _refused(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether what came of the last piece says that it was not applied."""
-    last = 0
-    for number, each in enumerate(messages):
-        if each.get("role") == "assistant" and _PIECE.search(_said(each)):
-            last = number
-    after = (str(each.get("content") or "") for each in messages[last + 1 : last + 2])
-    return any(line.startswith("Not done") or " was not made: " in line for each in after for line in each.splitlines())
+def _made(messages: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The pieces that were sent and not refused, by what came of each."""
+    made: set[int] = set()
+    for each, result in pairwise(messages):
+        sent = [int(number) for number in _PIECE.findall(_said(each))] if each.get("role") == "assistant" else []
+        lines = str(result.get("content") or "").splitlines()
+        lost = {int(number) for line in lines for number in _LOST.findall(line)}
+        if any(line.startswith("Not done") for line in lines):
+            continue
+        made |= {piece for number, piece in enumerate(sent, 1) if number not in lost}
+    return made
 
 
 def _distinctive(lines: Sequence[str]) -> str:
@@ -211,7 +239,12 @@ def clumsily(action: CoderAction, number: int) -> tuple[CoderAction, str]:
         return action, ""
     edit = action.edits[0]
     search, new = edit.search or "", edit.replace or ""
+    lines = f"{search}{new}".splitlines(keepends=True)
     kind = ("tabs", "crlf", "blanks", "prefix", "two", "fenced", "elided", "")[number % 8]
+    if any(not line.endswith("\n") or line[:-1] != line[:-1].rstrip() for line in lines):
+        kind = "prefix"  # what is about white space at line ends cannot be told from a bad copy
+    if kind == "tabs" and not edit.path.endswith(".py"):
+        kind = "crlf"  # in prose a tab may stand for two, three, four or eight columns
     if kind == "tabs":
         edit = replace(edit, search=_tabbed(search), replace=_tabbed(new))
     elif kind == "crlf":

@@ -37,7 +37,30 @@ RUNS: list[Any] = [
 ON_THREAD = [*RUNS, *({**RUN, "multitask_strategy": how} for how in ("reject", "interrupt", "rollback"))]
 ITEM = {"namespace": [ID], "key": ID}
 FOUND = [{"ids": [ID]}, {"metadata": {"copied_from": ID}}, {"metadata": {"n": 1}}, {}]
+NIGHTLY = {**RUN, "schedule": "0 3 * * *"}
+COMMANDS: list[Any] = [
+    {"id": 1, "method": "run.start", "params": {**RUN, "assistant_id": "coding"}},
+    {"id": 1, "method": "input.respond", "params": {"interrupt_id": ID, "response": {"type": "approve"}}},
+    {"id": 1, "method": "state.get", "params": {"keys": [ID]}},
+    {"id": 1, "method": "state.fork", "params": {"checkpoint_id": ID}},
+    {"id": 1, "method": "state.listCheckpoints", "params": {"before": ID}},
+    {"id": 1, "method": "agent.getTree"},
+]
 BODIES: Mapping[str, list[Any]] = {
+    "POST /assistants": [
+        {"graph_id": "coding", "assistant_id": ID},
+        {"graph_id": ID},
+        {"graph_id": "coding", "assistant_id": ID, "if_exists": "do_nothing"},
+    ],
+    "PATCH /assistants/{assistant_id}": [{"name": ID}],
+    "POST /assistants/{assistant_id}/latest": [{"version": 1}],
+    "POST /runs/crons": [{**NIGHTLY, "assistant_id": ID}, {**NIGHTLY, "assistant_id": "coding", "metadata": {"a": ID}}],
+    "POST /threads/{thread_id}/runs/crons": [{**NIGHTLY, "assistant_id": "coding"}],
+    "PATCH /runs/crons/{cron_id}": [{"enabled": False}, {"metadata": {"a": ID}}],
+    "POST /runs/crons/search": [{"thread_id": ID}, {"assistant_id": ID}, {"metadata": {"created_by": ID}}, {}],
+    "POST /runs/crons/count": [{"thread_id": ID}, {"assistant_id": ID}, {}],
+    "POST /threads/{thread_id}/commands": COMMANDS,
+    "POST /threads/{thread_id}/stream/events": [{"channels": ["values", "lifecycle"], "since": 0}],
     "POST /assistants/search": [{"graph_id": ID}, {"name": ID, "metadata": {"created_by": ID}}],
     "POST /assistants/count": [{"graph_id": ID}],
     "POST /assistants/{assistant_id}/versions": [{"metadata": {"created_by": ID}}],
@@ -46,6 +69,7 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /threads/count": FOUND,
     "POST /threads/prune": [{"thread_ids": [ID, ID]}],
     "PATCH /threads/{thread_id}": [{"metadata": {"a": ID}}],
+    "PATCH /threads/{thread_id}/state": [{"metadata": {"a": ID}}],
     "POST /threads/{thread_id}/state": [{"values": {"messages": [{"role": "user", "content": "x"}]}}, *CHECKPOINTS],
     "POST /threads/{thread_id}/state/checkpoint": CHECKPOINTS,
     "POST /threads/{thread_id}/history": [{}, {"before": ID}, {"before": CHECKPOINTS[0]}],
@@ -99,10 +123,14 @@ CLAIMS = {
     "POST /threads/{thread_id}/runs/wait",
     "POST /threads/{thread_id}/runs/stream",
     "POST /v1/chat/completions",
+    "POST /threads/{thread_id}/commands",
+    "POST /assistants",
 }
 """Make a thread of an id that nobody has. Somebody's is refused, which says that it is taken and nothing else."""
 OWNED = {"thread", "waiting thread", "run of the command line"}
 """Kinds of ids that a thread can be made of."""
+TAKEN: Mapping[str, set[str]] = {"POST /assistants": {"assistant"}}
+"""Kinds of ids that are taken for what this makes, where that is no thread."""
 IN_RUNS = {"thread", "run of the command line", "checkpoint"}
 """Kinds that something in the body of a run may mean; the others stand in it once."""
 QUERIES: Mapping[str, list[dict[str, str]]] = {
@@ -154,6 +182,8 @@ async def settled(service: Served) -> dict[str, str]:
         await http.post(f"/v1/approvals/{ballot['id']}/decisions", json=said, headers={"Idempotency-Key": "acme-once"})
         await http.put("/store/items", json={"namespace": ["acme"], "key": "note", "value": {"text": SECRET}})
         key = (await http.post("/v1/keys", json={"name": SECRET, "roles": ["viewer"]})).json()["id"]
+    assistant = await sdk.assistants.create("coding", name=SECRET, metadata={"about": SECRET})
+    nightly = await sdk.crons.create("coding", schedule="0 3 * * *", input={"task": TASK}, metadata={"about": SECRET})
     link = service.context.links.issue(
         ballot=ballot["id"],
         org="local",
@@ -166,6 +196,8 @@ async def settled(service: Served) -> dict[str, str]:
         "checkpoint": str(state["checkpoint"]["checkpoint_id"]),
         "run of the command line": run.id,
         "waiting thread": waits,
+        "assistant": assistant["assistant_id"],
+        "cron": nightly["cron_id"],
         "ballot": ballot["id"],
         "digest": ballot["action_digest"],
         "key": key,

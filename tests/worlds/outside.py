@@ -16,16 +16,20 @@ from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
 from domain import CodeChange, CommandRun, NewFile, Plan, Refused
 from domain.acceptance import find_acceptance
-from domain.change import Hunk
-from domain.evidence import Output
+from domain.change import Hunk, mode_changes
+from domain.coder import EditBlock
+from domain.environment_faults import environment_faults
+from domain.evidence import LeftOut, Output
 from domain.identity import redacted
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
 from domain.reports import read_report
 from domain.text import (
+    NumberedEdit,
     OddJson,
     decoded,
     definitions,
     failure_kind,
+    fitted_change,
     json_value,
     passages,
     python_tree,
@@ -33,7 +37,7 @@ from domain.text import (
     yaml_value,
 )
 from domain.text.charsets import declarations
-from domain.text.elision import elision
+from domain.text.elision import elision, unnumbered, with_whole_lines
 from domain.weakening import is_test, weakened
 from models import errors
 from models.clients import dialect
@@ -52,6 +56,8 @@ from models.wrappers import similarity
 from nodes._commands import plain
 from nodes._masking import masked_run
 from nodes.coder.candidate_runs import as_diff
+from nodes.coder.command_edits import NamedPaths, asked_for
+from nodes.coder.transcript import without_seconds
 from nodes.review import _ABOUT_TESTS, changed_files
 from retrieval import chunks, index, mentions, repomap, terms, trace
 from retrieval.explore.word_index import WordIndex
@@ -60,6 +66,11 @@ from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
 from risk.diff import _unquoted
 from risk.paths import glob_expression
+from sandbox.environments.images import python_fits
+from sandbox.environments.other_languages import make, node
+from sandbox.environments.python import chosen_files
+from sandbox.environments.python_files import read_project
+from sandbox.environments.system_packages import pip_installs, system_packages
 from sandbox.requirements import is_manifest, requirements
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
@@ -118,6 +129,19 @@ def _option(text: str) -> dict[str, Any]:
 
 PARSERS = (
     Parser("domain.reports", read_report),
+    Parser("domain.environment_faults", lambda text: environment_faults(text, (), ())),
+    Parser("domain.change", mode_changes),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"pyproject.toml": text, "PKG-INFO": text})),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"tox.ini": f"[testenv]\ndeps = {text}"})),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),
+    Parser("sandbox.environments.other_languages", lambda text: node({"package.json": text}, ())),
+    Parser("sandbox.environments.other_languages", lambda text: make({"Makefile": text}, ())),
+    Parser(
+        "sandbox.environments.system_packages", lambda text: system_packages((), {"Dockerfile": text}, native=False)
+    ),
+    Parser("sandbox.environments.system_packages", lambda text: pip_installs({"ci.yml": f"pip install {text}"})),
+    Parser("sandbox.environments.python", lambda text: chosen_files((f"{text}.txt", "tests.txt"))),
+    Parser("sandbox.environments.images", lambda text: python_fits(text, "3.11.2")),
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
@@ -222,6 +246,22 @@ PARSERS = (
     Parser("domain.text.passages", lambda text: passages.find("x", f"1 {text}", text)),
     Parser("domain.text.elision", lambda text: elision(text, "a.py")),
     Parser("domain.text.elision", lambda text: elision(f"# {text}", "a.py")),
+    Parser("domain.text.elision", lambda text: with_whole_lines(f"{text} … 3 more characters\n{text}", [text])),
+    Parser("domain.text.elision", lambda text: unnumbered(f"1 {text}")),
+    Parser(
+        "domain.text.ladder",
+        lambda text: fitted_change(
+            CodeChange(),
+            [NumberedEdit(number=1, edit=EditBlock(path=text[:1_000], search="a", replace="b"))],
+            {text[:1_000]: "a"},
+        ),
+    ),
+    Parser(
+        "nodes.coder.command_edits",
+        lambda text: asked_for([LeftOut(path=text, how="new")], NamedPaths.of(text), tests=False),
+        most=2_000,
+    ),
+    Parser("nodes.coder.transcript", without_seconds),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, "def a():\n    pass\n", "a.py")),
     Parser("domain.text.definitions", lambda text: definitions.redefined(text, f"def a():\n    {text}\n", "a.py")),
     Parser(

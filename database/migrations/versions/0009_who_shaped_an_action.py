@@ -10,6 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # A file that recorded no revision got its missing columns and tables before.
+    if not op.get_context().as_sql and sa.inspect(op.get_bind()).has_table("service_accounts"):
+        return
     op.add_column("ballots", sa.Column("contributors", sa.Text(), nullable=False, server_default="[]"))
     op.create_table(
         "service_accounts",

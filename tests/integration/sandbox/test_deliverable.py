@@ -222,3 +222,22 @@ async def test_a_spoiled_workspace_changes_nothing_of_what_is_delivered(store, b
     )
     snapshot = await work.snapshot("1")
     assert await changed(store, base, snapshot.tree) == {"a.py"}
+
+
+async def test_a_change_makes_a_file_executable_by_the_command_that_does(store, work, base):
+    """Of an edited file, a new one and one that no edit touches, the bit is delivered where it is named."""
+    await work.apply(
+        CodeChange(
+            files_to_create=(NewFile(path="new.sh", content="#!/bin/sh\necho new\n"),),
+            files_to_update=(FileEdit(path="a.py", content="#\n"),),
+        )
+    )
+    await say(work.workspace, "chmod +x new.sh a.py fixture; chmod -x run.sh")
+    made, missing = await work.keep(("new.sh", "a.py", "run.sh"))
+    assert (set(made), missing) == ({"new.sh", "a.py", "run.sh"}, ())
+    snapshot = await work.snapshot("1")
+    patch = await store.diff("run", base.tree, snapshot.tree)
+    assert "new file mode 100755" in patch
+    assert "old mode 100644\nnew mode 100755" in patch
+    assert "old mode 100755\nnew mode 100644" in patch
+    assert await say(work.workspace, "./new.sh; test -x a.py && echo x") == "new\nx\n"

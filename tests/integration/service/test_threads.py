@@ -127,10 +127,9 @@ async def test_what_is_not_offered_is_refused_and_not_ignored(service: Served) -
         lambda: client.threads.create(ttl={"ttl": 60}),
         lambda: client.threads.create(supersteps=[{"updates": [{"values": {"verdict": {}}, "as_node": "wait"}]}]),
         lambda: client.threads.search(values={"done": []}),
-        lambda: client.store.search_items(["notes"], query="what was it about?"),
         lambda: client.store.put_item(["notes"], key="a", value={}, ttl=5),
         lambda: client.runs.wait(None, "coding", input=TASK, on_completion="delete"),
-        lambda: client.runs.wait(None, "coding", input=TASK, interrupt_before=["execute"]),
+        lambda: client.runs.wait(None, "coding", input=TASK, interrupt_before=["nowhere"]),
         lambda: client.runs.wait(None, "coding", input=TASK, command={"goto": "deliver"}),
     ]
     for ask in refused:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from domain import CommandRun
-from domain.evidence import Evidence
+from domain.coder import CoderTurn, DoneAction
+from domain.evidence import Evidence, Output
 from domain.limits import LOOP, TURNS_SPENT
 from domain.progress import Attempt
+from nodes.coder.transcript import recorded
 from nodes.observe import final_ending, stuck_evidence
 from sandbox import Snapshot
 from tests.worlds.stations import station, visit
@@ -16,7 +18,7 @@ from tests.worlds.stations import station, visit
 OPEN = "```open\nshop/prices.py\n```"
 DONE = "```done\nNothing to do\n```"
 LONG = "```run\npython3 -c 'print(\"x\" * 40_000)'\n```"
-MAKES = "```run\necho made > made.txt\n```"
+MAKES = "```run\npython3 -c \"open('made' + '.txt', 'w')\"\n```"
 
 
 async def test_a_turn_is_answered_and_remembered_without_its_texts(tmp_path: Path) -> None:
@@ -28,6 +30,15 @@ async def test_a_turn_is_answered_and_remembered_without_its_texts(tmp_path: Pat
         (turn,) = update["turns"]
         assert (turn.ok, turn.result, turn.outcome) == (True, "", "open shop/prices.py")
         assert "evidence" not in update
+
+
+def test_the_same_test_run_is_the_same_however_long_it_took():
+    def digest(output: str) -> str:
+        run = CommandRun(command="pytest", ended="exit", code=1, stdout=Output(head=output.encode()))
+        return recorded(Attempt(step="a", turn=CoderTurn(step="a", action=DoneAction()), runs=(run,))).digest
+
+    assert digest("1 failed, 57 passed in 12.15s") == digest("1 failed, 57 passed in 9.80s")
+    assert digest("1 failed, 57 passed in 12.15s") != digest("2 failed, 56 passed in 12.15s")
 
 
 async def test_a_done_that_does_not_pass_is_no_done(tmp_path: Path) -> None:

@@ -64,3 +64,47 @@ async def test_instructions_are_bounded(tmp_path: Path) -> None:
         context = (await visit(opened, state, "plan"))["context"]
         assert "12,000 characters left out" in context or "11,999 characters left out" in context
         assert len(context.partition("</instructions>")[0]) < 8_200
+
+
+DJANGO = {
+    **BUGGY,
+    "requirements.txt": "leftpad-of-ours\n",
+    "tests/test_prices.py": "import leftpad_of_ours\n\n\ndef test_total():\n    assert True\n",
+}
+
+
+async def test_a_broken_environment_is_named_before_any_model_is_asked(tmp_path: Path) -> None:
+    wanted = {"accept": "python3 -m pytest -q", "text": "word " * 60}
+    async with station(tmp_path, {"coder": [], "planner": []}, "receive", files=DJANGO, wanted=wanted) as (
+        opened,
+        state,
+    ):
+        with pytest.raises(Refused) as refused:
+            await visit(opened, state, "plan")
+        assert refused.value.stable_code == "dependency_missing"
+        assert "leftpad_of_ours" in refused.value.message
+        assert "ModuleNotFoundError" in refused.value.message  # what was printed is shown
+        assert "signoff sandbox setup" in refused.value.hint
+
+
+async def test_a_module_that_is_still_to_be_written_is_no_broken_environment(tmp_path: Path) -> None:
+    files = {
+        **BUGGY,
+        "tests/test_new.py": "from discounts import half\n\n\ndef test_half():\n    assert half(2) == 1\n",
+    }
+    wanted = {"accept": "python3 -m pytest -q"}
+    async with station(tmp_path, {"coder": [], "planner": []}, "receive", files=files, wanted=wanted) as (
+        opened,
+        state,
+    ):
+        assert not (await visit(opened, state, "plan"))["baseline"].ok
+
+
+async def test_where_other_tests_pass_a_missing_package_is_a_note(tmp_path: Path) -> None:
+    files = {**DJANGO, "tests/test_others.py": BUGGY["tests/test_prices.py"]}
+    wanted = {"accept": "python3 -m pytest -q --continue-on-collection-errors"}
+    async with station(tmp_path, {"coder": [], "planner": []}, "receive", files=files, wanted=wanted) as (
+        opened,
+        state,
+    ):
+        assert not (await visit(opened, state, "plan"))["baseline"].ok

@@ -109,6 +109,13 @@ async def test_one_file_that_ends_like_the_path_is_meant(explorer):
     assert (await explorer.open("shop/prices.py", 1, 1)).startswith("src/shop/prices.py, lines 1-1")
 
 
+async def test_a_last_line_without_a_line_end_is_shown_as_such():
+    explorer = Explorer(Tree({"a.txt": b"x\ny", "b.txt": b"x\ny\n"}))
+    assert (await explorer.open("a.txt")).endswith("     2 y\n\\ No newline at end of file")
+    assert "No newline" not in await explorer.open("a.txt", 1, 1)
+    assert "No newline" not in await explorer.open("b.txt")
+
+
 async def test_what_cannot_be_opened_says_why(explorer):
     missing = await refusal(explorer.open("src/shop/price.py"))
     assert (missing.stable_code, "src/shop/prices.py" in missing.hint) == ("file_not_found", True)

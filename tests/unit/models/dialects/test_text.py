@@ -166,6 +166,29 @@ def test_a_diff_of_several_files_and_hunks():
     )
 
 
+NO_END = "\\ No newline at end of file\n"
+
+
+def test_a_last_line_without_line_end_is_written_and_read_as_one():
+    assert edits(f"```edit a.txt\nx\ny\n{NO_END}```") == (EditBlock(path="a.txt", content="x\ny"),)
+    body = f"<<<<<<< SEARCH\ny\n{NO_END}=======\ny\nz\n>>>>>>> REPLACE\n"
+    assert edits(f"```edit a.txt\n{body}```") == (EditBlock(path="a.txt", search="y", replace="y\nz\n"),)
+    diff = f"--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n x\n-y\n{NO_END}+y\n"
+    assert edits(f"```diff\n{diff}```") == (EditBlock(path="a.txt", search="x\ny", replace="x\ny\n"),)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        EditBlock(path="a.txt", content="x\ny"),
+        EditBlock(path="a.txt", search="y", replace="y\nz\n"),
+        EditBlock(path="a.txt", search="y\n", replace="y"),
+    ],
+)
+def test_what_ends_without_a_line_end_is_read_as_it_was(edit):
+    assert text.read(text.render(EditAction(edits=(edit,)))).action == EditAction(edits=(edit,))
+
+
 def test_answers_with_carriage_returns():
     assert edits(f"Hi.\n\n```edit src/a.py\n{SEARCH}```\n".replace("\n", "\r\n")) == (ONE,)
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import CodeChange, FileEdit, NewFile, Refused
-from domain.text import decoded, universal
+from domain.text import decoded
+from domain.text.encoding import universal
 from sandbox.paths import absolute, inside_repo
 from sandbox.workspace.edits import outcome, paths_of
 

@@ -1,5 +1,7 @@
 """What clients ask for, in whichever form, becomes a task or a clear no."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from domain import Refused
 from service.auth.principal import SCOPES, Principal, scopes_of
 from service.auth.tokens import new_token, read_token
-from service.runs.requests import RunAsk, read_task, spoken, wished
+from service.runs.requests import Assistant, RunAsk, read_task, spoken, wished
 
 WORDS = st.text(min_size=1, max_size=40).filter(str.strip)
 ANYTHING = st.recursive(
@@ -17,7 +19,9 @@ ANYTHING = st.recursive(
 
 
 def task(**given_: object):  # the task of a request by ann
-    return read_task(RunAsk(**given_), Principal(subject="ann", org="local"), profile="sealed", default_repo=None)
+    return read_task(
+        RunAsk(**given_), Principal(subject="ann", org="local"), settings={"profile": "sealed"}, default_repo=None
+    )
 
 
 @given(WORDS)
@@ -60,7 +64,17 @@ def test_a_request_without_a_task(asked: dict[str, object], code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"interrupt_before": ["plan"]}, {"command": {"goto": "deliver"}}, {"stream_mode": "x"}]
+    "more",
+    [
+        {"interrupt_before": ["nowhere"]},
+        {"interrupt_after": "nowhere"},
+        {"command": {"goto": [{"node": "deliver", "input": {}}]}},
+        {"command": {"update": {"diff": "mine"}}},
+        {"command": {"update": [["messages", []]]}},
+        {"command": {"graph": "__parent__"}},
+        {"command": {"goto": "__end__", "resume": 1}},
+        {"stream_mode": "x"},
+    ],
 )
 def test_what_would_be_ignored_is_refused(more: dict[str, object]) -> None:
     with pytest.raises(Refused):
@@ -69,7 +83,36 @@ def test_what_would_be_ignored_is_refused(more: dict[str, object]) -> None:
 
 def checked(ask: RunAsk) -> tuple[str, ...]:
     ask.ensure_supported()
+    ask.breaks({"plan", "review"})
     return ask.modes
+
+
+def test_break_points_are_nodes_by_name_or_all_of_them() -> None:
+    asked = RunAsk(interrupt_before="*", interrupt_after=["plan"])
+    assert asked.breaks({"plan", "review"}) == {"before": ["plan", "review"], "after": ["plan"]}
+    assert RunAsk(interrupt_before=[]).breaks({"plan"}) == {}
+
+
+def test_a_jump_to_the_end_ends() -> None:
+    assert RunAsk(command={"goto": ["__end__"]}).ends
+    assert not RunAsk(command={"goto": ["__end__", "plan"]}).ends
+    assert RunAsk(command={"goto": None, "resume": None}).goto == ()
+
+
+@given(ANYTHING)
+def test_what_a_command_says_has_ids(odd: object) -> None:
+    ask = RunAsk(command={"update": {"messages": odd}})
+    with suppress(Refused):
+        assert all(isinstance(message["id"], str) and message["id"] for message in ask.said)
+
+
+def test_an_assistant_says_what_a_request_does_not() -> None:
+    far = {"configurable": {"repo": "/shop", "base": "v1"}}
+    shop = Assistant(id="1", name="shop", config=far, context={"base": "v2"})
+    shop.ensure_settings()
+    ask, who = RunAsk(input={"messages": "do"}, context={"accept": "true"}), Principal(subject="ann", org="local")
+    made = read_task(ask, who, settings=shop.settings, default_repo="/default")
+    assert (made.repo, made.base, made.accept) == ("/shop", "v2", "true")
 
 
 @given(st.integers(min_value=0, max_value=90), st.characters(codec="ascii", categories=["L", "N"]))

@@ -1,0 +1,110 @@
+"""Environments as the settings say: whether they are set up, on which images, and whom a set-up may reach."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from domain import Refused
+from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, backend_named
+from sandbox.environments import DockerLayers, Environments, SetupBounds
+from service.settings import Settings
+from service.wiring.sandboxes import listed, rules_of
+
+ENGINE_S = 900
+"""Seconds the engine may take to make an image of a large layer."""
+_ASK_PIP = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
+
+
+def open_environments(
+    settings: Settings,
+    store: Store,
+    spec: Spec,
+    witness: Witness,
+    closing: Callable[[Callable[[], Awaitable[None]]], object],
+) -> Environments | None:
+    """Return what sets environments up; None where the backend has no images to keep them in.
+
+    Args:
+        settings: whether and how.
+        store: where the files of runs are.
+        spec: what a sandbox of a run looks like.
+        witness: told about every connection that a set-up tries.
+        closing: takes what has to be closed in the end.
+    """
+    if not backend_named(settings.sandbox).runtimes:
+        return None
+    sealed = Docker(timeout_s=ENGINE_S, unhardened=settings.sandbox_unhardened)
+    closing(sealed.close)
+    backend = (
+        SetupBackend(settings=settings, sealed=sealed, witness=witness) if settings.setup_network != "off" else None
+    )
+    if backend is not None:
+        closing(backend.close)
+    return Environments(
+        store=store,
+        backend=backend,
+        sealed=sealed,
+        layers=DockerLayers(sealed),
+        spec=spec,
+        images=listed(settings.setup_images),
+        folder=settings.home / "environments",
+        bounds=SetupBounds(
+            minutes=settings.setup_minutes,
+            environment_mb=settings.setup_mb,
+            store_bytes=int(settings.setup_store_gb * (1 << 30)),
+        ),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class SetupBackend:
+    """Leases set-up sandboxes: like those of runs, with a way out of their own."""
+
+    settings: Settings
+    sealed: Docker
+    witness: Witness
+    _open: Docker | None = None
+
+    async def lease(self, spec: Spec, *, run: str = "") -> Sandbox:
+        """See ``Backend.lease``."""
+        if self._open is None:
+            self._open = self.sealed.like(await self._egress(spec), self.witness)
+        return await self._open.lease(spec, run=run)
+
+    async def check(self, spec: Spec) -> tuple[()]:
+        """Nothing of its own: the backend of runs is checked."""
+        del spec
+        return ()
+
+    async def close(self) -> None:
+        """See ``Backend.close``."""
+        if self._open is not None:
+            await self._open.close()
+
+    async def _egress(self, spec: Spec) -> Egress:
+        hosts = listed(self.settings.egress_hosts)
+        if self.settings.setup_network == "registries":
+            hosts = tuple(dict.fromkeys((*hosts, *await default_hosts(self.sealed, spec))))
+        if not hosts:
+            raise Refused(
+                "Environments may be set up, and no package registry may be reached.",
+                code="egress_unconfigured",
+                hint="Name the hosts in SIGNOFF_EGRESS_HOSTS, or set SIGNOFF_SETUP_NETWORK=registries.",
+            )
+        return replace(
+            rules_of(self.settings, hosts),
+            upload_bytes=int(self.settings.setup_upload_mb * (1 << 20)),
+            connections=self.settings.setup_connections,
+        )
+
+
+async def default_hosts(backend: Backend, spec: Spec) -> tuple[str, ...]:
+    """Return the registries that the package managers of an image use when nobody tells them otherwise."""
+    sandbox = await backend.lease(replace(spec, profile="sealed"))
+    try:
+        pip = await sandbox.run(["python3", "-c", _ASK_PIP], cwd="/", timeout_s=30.0)
+        npm = await sandbox.run(["npm", "config", "get", "registry"], cwd="/", timeout_s=30.0)
+    finally:
+        await sandbox.close()
+    hosts = pip.stdout.text().split() if pip.ok else []
+    address = npm.stdout.text().strip() if npm.ok else ""
+    return (*hosts, *([address.split("/")[2]] if address.count("/") > 1 else []))
