@@ -48,10 +48,9 @@ class CandidateLoops:
     changes: ChangeRunner
     roster: Roster
     loop: CoderLoop
-    crossing: CrossedTests
-    repair: LoopRepair
     judging: PromptSource
     clock: Clock
+    repair_seconds: float = 60.0
 
     async def planned(self, state: ExecuteInput) -> ExecuteUpdate:
         """As many loops as the strategy wants and the budget can pay; decided once in a run, before anything is asked.
@@ -141,7 +140,7 @@ class CandidateLoops:
             "loop_transcripts": (*state.get("loop_transcripts", ()), state.get("transcript", ())),
         }
         await self.changes.workspaces.leave(state["run"], loop.id)
-        loops, used = await self.crossing(state, loops, parked)
+        loops, used = await CrossedTests(changes=self.changes, clock=self.clock)(state, loops, parked)
         state = {**state, "loops": loops, "spent": state["spent"] + used}
         done = next(each for each in loops if each.id == loop.id)
         assert done.candidate is not None  # noqa: S101  it was parked with its evidence
@@ -217,7 +216,8 @@ class CandidateLoops:
         waiting = next((each for each in loops if each.pending is not None or each.question is not None), None)
         if red and not any(map(passes_everything, _tried(loops))):
             first = best_loop(_tried(loops), red=red).winner.id
-            fixed = await self.repair(state, snapshots[first])
+            repair = LoopRepair(changes=self.changes, roster=self.roster, seconds=self.repair_seconds)
+            fixed = await repair(state, snapshots[first])
             if fixed is not None:
                 loop, snapshot, used = fixed
                 loops, spent = (*loops, loop), spent + used

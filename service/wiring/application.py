@@ -27,9 +27,7 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
-from nodes.coder.crossing import CrossedTests
 from nodes.coder.loops import CandidateLoops
-from nodes.coder.repairing import LoopRepair
 from nodes.coder.single import SingleAnswer
 from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
@@ -328,9 +326,8 @@ def _executor(
             changes=changes,
             roster=selection,
             loop=loop,
-            crossing=CrossedTests(changes=changes, clock=clock),
-            repair=LoopRepair(changes=changes, roster=selection, seconds=settings.repair_seconds),
             judging=says["judge"],
+            repair_seconds=settings.repair_seconds,
             clock=clock,
         ),
         single=SingleAnswer(
