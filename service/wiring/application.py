@@ -318,27 +318,24 @@ def _executor(
 ) -> Executor:
     says = prompt_sources(settings)
     loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
+    seconds, judging = settings.repair_seconds, says["judge"]
+    single = SingleAnswer(
+        changes=changes,
+        roster=selection,
+        prompt=says["execute"],
+        judging=judging,
+        clock=clock,
+        trees=trees,
+        provider_seconds=seconds,
+    )
     return Executor(
         changes=changes,
         roster=selection,
         loop=loop,
         candidates=CandidateLoops(
-            changes=changes,
-            roster=selection,
-            loop=loop,
-            judging=says["judge"],
-            repair_seconds=settings.repair_seconds,
-            clock=clock,
+            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
         ),
-        single=SingleAnswer(
-            changes=changes,
-            roster=selection,
-            prompt=says["execute"],
-            judging=says["judge"],
-            clock=clock,
-            trees=trees,
-            provider_seconds=settings.repair_seconds,
-        ),
+        single=single,
         clock=clock,
     )
 
