@@ -14,6 +14,7 @@ __all__ = [
     "Candidate",
     "CommandRun",
     "Comparison",
+    "Crossing",
     "Evidence",
     "FailureKind",
     "Finding",
@@ -124,6 +125,17 @@ class Finding:
 
 
 @value
+class Crossing:
+    """A candidate, run with the tests that another one wrote laid over its files."""
+
+    tests_of: str
+    """Id of the other one."""
+    passed: bool
+    """Nothing fails that did not fail without them."""
+    summary: str = ""
+
+
+@value
 class Candidate:
     """One of several proposed changes, and how it did when it was run (n-best by evidence, F4)."""
 
@@ -142,6 +154,10 @@ class Candidate:
     tokens: int = 0
     duration_ms: float = 0.0
     note: str = ""
+    tree: str = ""
+    """Git tree id of the change on its base, where the candidate was a loop of its own."""
+    crossed: tuple[Crossing, ...] = ()
+    """With the tests of each of the others that wrote some."""
 
 
 @value

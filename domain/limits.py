@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -19,6 +20,7 @@ __all__ = [
     "TURNS_SPENT",
     "ensure_within",
     "looping",
+    "share_of",
     "turns_left",
     "verdict_on",
 ]
@@ -67,6 +69,33 @@ def ensure_within(
                 f"The run's budget is spent: {name} (limit {limit}).",
                 hint=f"Raise it and go on: signoff resume RUN {option}",
             )
+
+
+def share_of(budget: Budget, spent: Spent, parts: int, *, minutes: float = 0.0) -> Budget:
+    """The budget at which the next of ``parts`` equal pieces of work ends: what was spent, and its part of the rest.
+
+    Args:
+        budget: of the run.
+        spent: by the run so far.
+        parts: pieces that are still to be done, the next one among them.
+        minutes: that went by so far.
+    """
+
+    def counted(limit: int, used: int) -> int:
+        return limit if used >= limit else used + (limit - used) // parts
+
+    def measured(limit: float, used: float) -> float:
+        return limit if used >= limit else min(limit, used + (limit - used) / parts)
+
+    cost = budget.max_cost if spent.cost >= budget.max_cost else spent.cost + (budget.max_cost - spent.cost) / parts
+    return replace(
+        budget,
+        max_steps=max(1, counted(budget.max_steps, spent.steps)),
+        max_tokens=counted(budget.max_tokens, spent.tokens_in + spent.tokens_out),
+        max_cost=min(budget.max_cost, cost),
+        max_minutes=measured(budget.max_minutes, minutes),
+        max_sandbox_seconds=measured(budget.max_sandbox_seconds, spent.sandbox_seconds),
+    )
 
 
 TURNS = 30

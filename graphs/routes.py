@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
 from domain.limits import LOOP, TURNS_SPENT
+from domain.progress import working
 from domain.work import ready
 from graphs.state import State
 
@@ -27,12 +28,16 @@ def after_observe(state: State) -> Literal["approve", "execute", "replan", "revi
     # ``execute`` puts the question itself, before it does anything else, and is replayed with the answer.
     if state.get("question") is not None:
         return "execute"
+    # Each end of a candidate is a visit of ``execute``, too: there the next one begins, or one is chosen.
+    if working(state.get("loops", ())) is not None:
+        return "execute"
     evidence, plan = state.get("evidence", ()), state["plan"]
     left = ready(plan, state["done"])
     if not left:
         return "review"
     attempts, turns = state.get("attempts", ()), state.get("turns", ())
-    if attempts and attempts[-1].turn is not None:  # turn by turn: evidence is older than the turn, mostly
+    by_turns = attempts[-1].turn is not None if attempts else bool(turns)
+    if by_turns:  # turn by turn: evidence is older than the turn, mostly
         return "replan" if turns and turns[-1].code in {LOOP, TURNS_SPENT} else "execute"
     last = evidence[-1] if evidence else None
     failed = last is not None and not last.ok

@@ -8,7 +8,7 @@ from langgraph.graph.message import add_messages
 from domain import Action, CommandRun, Ending, Plan, Requirement, Review, Risk, Spent, Task, Verdict
 from domain.coder import CoderTurn, OpenQuestion
 from domain.evidence import Evidence, Finding, Proof
-from domain.progress import Attempt, Pending, Selection
+from domain.progress import Attempt, CandidateLoop, Pending, Selection
 from models import Message
 from sandbox import Delivered, Pinned, Snapshot
 
@@ -43,6 +43,12 @@ class State(TypedDict):
     good: Snapshot
     attempts: tuple[Attempt, ...]
     choices: tuple[Selection, ...]
+    loops: tuple[CandidateLoop, ...]
+    """Of the coder, as candidates, until one of them is chosen; empty: one coder works on its own."""
+    loop_snapshots: tuple[Snapshot, ...]
+    """What the loops began with, then where each of them ended."""
+    loop_transcripts: tuple[tuple[Message, ...], ...]
+    """The conversation of each loop that ended."""
     transcript: tuple[Message, ...]
     turns: tuple[CoderTurn, ...]
     """Of the coder since the last plan, without the texts that the transcript has."""

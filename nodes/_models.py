@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from domain import Requirement, Spent, Task, Tier
 from domain.evidence import FailureKind
 from domain.limits import QUESTION, ensure_within
+from domain.progress import CandidateLoop
 from models import (
     Message,
     Model,
@@ -74,16 +75,23 @@ class Roster(Protocol):
         """
         ...
 
-    async def model(self, role: Role, context: SelectionContext) -> Model | None:
-        """The model for a role; None: none is configured or allowed, or the strategy spares the role."""
+    async def model(self, role: Role, context: SelectionContext, *, provider: str = "") -> Model | None:
+        """The model for a role, of ``provider`` where one is named.
+
+        None: none is configured or allowed, or the strategy spares the role.
+        """
         ...
 
     def settings(self, role: Role) -> ModelSettings:
         """Sampling and bounds of a role."""
         ...
 
-    async def dialect(self, role: Role, context: SelectionContext) -> DialectName:
+    async def dialect(self, role: Role, context: SelectionContext, *, provider: str = "") -> DialectName:
         """How this role's model is spoken to: turn by turn with tools or in text, or with one answer for all."""
+        ...
+
+    async def loops(self, context: SelectionContext) -> tuple[CandidateLoop, ...]:
+        """The loops of the coder that work on one change as candidates; none: one coder works on its own."""
         ...
 
     async def providers(self, context: SelectionContext) -> Sequence[Provider]:

@@ -7,11 +7,13 @@ from langgraph.types import interrupt
 from domain import Refused, Spent, Transient
 from domain.coder import OpenQuestion, answer_in
 from domain.limits import ensure_within
+from domain.progress import working
 from models import Message
 from nodes._events import announce
 from nodes._models import Clock, Roster, selection
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.command_edits import take_command_edits
+from nodes.coder.loops import CandidateLoops
 from nodes.coder.single import SingleAnswer
 from nodes.coder.slices import ExecuteInput, ExecuteUpdate
 from nodes.coder.turns import CoderLoop
@@ -25,6 +27,7 @@ class Executor:
     roster: Roster
     loop: CoderLoop
     single: SingleAnswer
+    candidates: CandidateLoops
     clock: Clock
 
     async def __call__(self, state: ExecuteInput) -> ExecuteUpdate:
@@ -33,6 +36,12 @@ class Executor:
         if question is not None:
             state = self._answered(state, question)
         task, pending = state["task"], state.get("pending")
+        planned = ExecuteUpdate()
+        if pending is None and question is None:
+            planned = await self.candidates.planned(state)
+            if working(planned.get("loops", state.get("loops", ()))) is not None:
+                await self.changes.ensure_alive(state)
+                return {**planned, **await self.candidates({**state, **planned}, self._work)}
         if pending is None:  # what a person signed is an attempt that has begun: it was paid for
             ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock())
         await self.changes.ensure_alive(state)
@@ -49,16 +58,17 @@ class Executor:
                 update = await self.single.proved(state, work, [attempt], state["spent"])
             return {**update, "transcript": transcript, "pending": None, "verdict": None}
         update = await self._work(state)
-        return {"question": None, **update} if question is not None else update
+        return {"question": None, **update} if question is not None else {**planned, **update}
 
     async def _work(self, state: ExecuteInput) -> ExecuteUpdate:
-        transcript = state.get("transcript")
+        transcript, candidate = state.get("transcript"), working(state.get("loops", ()))
         if transcript and transcript[0].prompt.startswith("turn@"):
             dialect = "text"  # or with tools: the conversation itself says in which language it began
         else:
-            dialect = await self.roster.dialect("coder", selection(state))
+            provider = candidate.provider if candidate is not None else ""
+            dialect = await self.roster.dialect("coder", selection(state), provider=provider)
         if dialect == "single":
-            return await self.single(state)
+            return await self._at_once(state)
         try:
             try:
                 return await self.loop(state, dialect)
@@ -69,11 +79,18 @@ class Executor:
                 return await self.loop({**state, "transcript": ()}, "text")
         except Transient as error:
             # Nothing was done yet: who answers when no endpoint does gets its chance (F6).
-            begun = bool(state.get("transcript")) or state["baseline"].ok
+            begun = bool(state.get("transcript")) or state["baseline"].ok or bool(state.get("loop_transcripts"))
             if begun or await self.roster.last_resort(selection(state)) is None:
                 raise
             announce("note", f"The coder does not answer: {error.message}", code=error.stable_code)
+            return await self._at_once(state)
+
+    async def _at_once(self, state: ExecuteInput) -> ExecuteUpdate:
+        """The whole change in one answer: candidates of this kind compete within the visit, and not as loops."""
+        if not state.get("loops"):
             return await self.single(state)
+        alone: ExecuteUpdate = {"loops": (), "loop_snapshots": (), "loop_transcripts": ()}
+        return {**await self.single({**state, **alone}), **alone}
 
     def _answered(self, state: ExecuteInput, question: OpenQuestion) -> ExecuteInput:
         """The state with the person's answer in the conversation; the run waits here until there is one."""

@@ -9,7 +9,7 @@ from domain import CommandRun, Ending, Plan, Task
 from domain.coder import CoderTurn, DoneAction, OpenQuestion, RunAction
 from domain.evidence import Comparison, Evidence, Finding, compared_with_baseline
 from domain.limits import LAST_TURNS, LOOP, NO_ACTION, SILENT, TURNS, TURNS_SPENT, looping, turns_left, verdict_on
-from domain.progress import Attempt, Pending
+from domain.progress import Attempt, CandidateLoop, Pending, working
 from domain.reports import read_report
 from domain.text import failure_kind
 from models import Message, PromptSource
@@ -55,6 +55,7 @@ class ObserveInput(TypedDict):
     question: NotRequired[OpenQuestion | None]
     evidence: NotRequired[tuple[Evidence, ...]]
     transcript: NotRequired[tuple[Message, ...]]
+    loops: NotRequired[tuple[CandidateLoop, ...]]
     turns: NotRequired[tuple[CoderTurn, ...]]
     done: tuple[str, ...]
     snapshot: Snapshot
@@ -85,6 +86,11 @@ class Observer:
         attempts = state.get("attempts", ())
         if attempts and attempts[-1].turn is not None:
             return await self._turn(state, attempts[-1])
+        if not attempts and state.get("pending") is None:
+            # One candidate ended, and another one begins, or one was chosen and is what goes on.
+            if working(state.get("loops", ())) is None and verdict_on(state.get("turns", ())) == NO_ACTION:
+                return {"ending": silent_ending("", "No other candidate came to more.")}
+            return {"tries": state.get("tries", 0)}
         past, empty = state.get("evidence", ()), state.get("submodules", ())
         compared = [_comparison(state, attempt) for attempt in attempts]
         fresh = tuple(
@@ -143,24 +149,20 @@ class Observer:
             announce("observed", _verdict(seen), step=seen.step, ok=seen.ok, failure=seen.failure)
             update["evidence"] = past = (*past, seen)[-REMEMBERED:]
             if seen.ok:
-                _announce_turn(turn)
+                _announce_turn(turn, working(state.get("loops", ())))
                 update |= {"done": (*state["done"], turn.step), "good": state["snapshot"], "tries": 0}
                 return {**update, "transcript": (), "turns": (*before, turn)}
             turn = replace(turn, ok=False, code=STILL_FAILING if as_before else NOT_ACCEPTED)
             update["tries"] = state.get("tries", 0) + 1
         verdict = verdict_on((*before, turn))
         turn = replace(turn, nudged=verdict == "nudge", code=verdict if verdict in {LOOP, TURNS_SPENT} else turn.code)
-        _announce_turn(turn)
+        candidate = working(state.get("loops", ()))
+        _announce_turn(turn, candidate)
         if verdict in {LOOP, TURNS_SPENT}:
             update["evidence"] = (*past, stuck_evidence(state, attempt, verdict))[-REMEMBERED:]
-        elif verdict == NO_ACTION:
+        elif verdict == NO_ACTION and candidate is None:
             problem = attempt.turn.result if attempt.turn is not None else ""
-            update["ending"] = Ending(
-                status="failed",
-                code="no_action",
-                message=f"{attempt.model or 'The coder'} answered {SILENT} times without an action. {problem[:500]}",
-                hint="Try another dialect (SIGNOFF_CODER_DIALECT) or another model; see: signoff models probe",
-            )
+            update["ending"] = silent_ending(attempt.model, problem)
         if state.get("question") is None:
             still = comparison.still_failing if comparison is not None else ()
             message = await self._result(state, attempt, turn, still=still, left=turns_left((*before, turn)))
@@ -208,7 +210,17 @@ class Observer:
         )
 
 
-def _announce_turn(turn: CoderTurn) -> None:
+def silent_ending(model: str, problem: str) -> Ending:
+    """The ending of a run whose coder answers without an action again and again."""
+    return Ending(
+        status="failed",
+        code="no_action",
+        message=f"{model or 'The coder'} answered {SILENT} times without an action. {problem[:500]}",
+        hint="Try another dialect (SIGNOFF_CODER_DIALECT) or another model; see: signoff models probe",
+    )
+
+
+def _announce_turn(turn: CoderTurn, candidate: CandidateLoop | None) -> None:
     kind, subject = subject_of(turn)
     announce(
         "coder_turn",
@@ -219,6 +231,7 @@ def _announce_turn(turn: CoderTurn) -> None:
         subject=subject[:2_000],
         ok=turn.ok,
         code=turn.code,
+        **({"candidate": candidate.id} if candidate is not None else {}),
     )
 
 

@@ -109,6 +109,8 @@ class Strategy:
     """Who proposes changes, whatever the rules say. Empty: the rules."""
     candidates: int = Field(default=2, ge=1, le=10)
     """At most so many providers are asked for the same change."""
+    loops: int = Field(default=1, ge=1, le=5)
+    """So many loops of the coder work on a change, each on a fork of its own, until two agree (F4)."""
     last_resort: bool = True
     """Whether the built-in repair engine answers where no model does."""
     tasks: dict[Kind, Pick] = Field(default_factory=dict)

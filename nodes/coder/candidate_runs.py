@@ -79,6 +79,8 @@ class CandidateRuns:
     """Raises when the run was stopped for good."""
     used: dict[str, Workspace] = field(default_factory=dict[str, Workspace])
     """The workspace of each lane as its commands left it."""
+    commands: dict[str, tuple[CommandRun, ...]] = field(default_factory=dict[str, tuple[CommandRun, ...]])
+    """What the change's own commands came to in each lane."""
 
     async def ground(self, lane: str, change: CodeChange) -> Bench | None:
         """A fork on which a change is made, its commands run: what is to be repaired. None where it must be signed."""
@@ -117,15 +119,7 @@ class CandidateRuns:
                 accepted, ran, candidate = None, None, replace(blank, note=error.message)
             else:
                 assert ran is not None  # noqa: S101 - a command of its own that failed, or the acceptance command
-                seen = compared(self.before, await counted(ran), passed=ran.ok)
-                candidate = replace(
-                    blank,
-                    builds=seen.builds,
-                    reproduction_passed=seen.reproduction,
-                    regression_passed=seen.regression,
-                    score=seen.share,
-                    behaviour=seen.behaviour,
-                )
+                candidate = with_results(blank, self.before, ran, await counted(ran))
             candidate = replace(candidate, duration_ms=(time.monotonic() - started) * 1_000)
             _describe(span, candidate)
         announce("candidate_tried", proposal.provider, passed=passes_everything(candidate), id=lane)
@@ -142,6 +136,7 @@ class CandidateRuns:
         await workspace.apply(await unmasked(change, workspace.read, self.masker, self.files), follow=False)
         for command in change.cmd_instructions:
             ran = await self._shell(workspace, command)
+            self.commands[lane] = (*self.commands.get(lane, ()), ran)
             if not ran.ok:
                 return workspace, ran
         return workspace, None
@@ -167,6 +162,21 @@ def _describe(span: Span, candidate: Candidate) -> None:
             "app.candidate.diff_lines": candidate.diff_lines,
             "app.candidate.tokens": candidate.tokens,
         }
+    )
+
+
+def with_results(
+    candidate: Candidate, before: TestReport | None, ran: CommandRun, after: TestReport | None
+) -> Candidate:
+    """The candidate with what its run of the acceptance command says, beside the run before the change."""
+    seen = compared(before, after, passed=ran.ok)
+    return replace(
+        candidate,
+        builds=seen.builds,
+        reproduction_passed=seen.reproduction,
+        regression_passed=seen.regression,
+        score=seen.share,
+        behaviour=seen.behaviour,
     )
 
 

@@ -44,6 +44,8 @@ class ProviderAnswer:
     """The acceptance command with exactly this change, where it was run already."""
     workspace: Workspace | None = None
     """Where it was run: what the command left behind is there."""
+    commands: tuple[CommandRun, ...] = ()
+    """The change's own commands, where they were run there before it."""
 
 
 def selection_of(step: Step, attempt: int, answer: ProviderAnswer) -> Selection:
@@ -261,6 +263,7 @@ def _ranked(tried: Sequence[_Entrant], entrants: Sequence[_Entrant], runs: Candi
         reason=ranked.reason,
         run=winner.run,
         workspace=runs.used.get(winner.lane),
+        commands=runs.commands.get(winner.lane, ()),
     )
 
 

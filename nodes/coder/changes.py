@@ -7,6 +7,7 @@ The workspace is saved here and not in ``observe``: a crash between the two woul
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 
 from opentelemetry.trace import Tracer
 
@@ -20,7 +21,7 @@ from nodes._events import announce
 from nodes._masking import Masks, unmasked
 from nodes._models import Require
 from nodes._rating import denied, rate, ruled, shell_arguments
-from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of
+from nodes.coder.slices import ExecuteInput, ExecuteUpdate, accept_of, lane_of
 from risk import RiskEngine
 from sandbox import REPO, Deliverable, Snapshot, Store, Workspace, Workspaces
 
@@ -46,7 +47,8 @@ class ChangeRunner:
 
     async def open(self, state: ExecuteInput) -> Deliverable:
         """The workspace at the last snapshot, and beside it what would be delivered."""
-        return self.at(state, await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"]))
+        workspace = await self.workspaces.open(state["run"], state["pinned"], at=state["snapshot"], lane=lane_of(state))
+        return self.at(state, workspace)
 
     def at(self, state: ExecuteInput, workspace: Workspace) -> Deliverable:
         """A workspace that was opened at the last snapshot, and beside it what would be delivered."""
@@ -104,8 +106,16 @@ class ChangeRunner:
         await self.ballots.executed(verdict.ballot, state["org"])
         return attempt
 
-    async def apply(self, state: ExecuteInput, work: Deliverable, attempt: Attempt, change: CodeChange) -> Attempt:
-        """Make the edits and run the commands of a change that may be run."""
+    async def apply(
+        self,
+        state: ExecuteInput,
+        work: Deliverable,
+        attempt: Attempt,
+        change: CodeChange,
+        *,
+        known: Sequence[CommandRun] = (),
+    ) -> Attempt:
+        """Make the edits and run the commands of a change that may be run, unless they ran there: ``known``."""
         await self.ensure_alive(state)
         attempt = replace(attempt, change=change)
         try:
@@ -119,7 +129,10 @@ class ChangeRunner:
             return refused(attempt, error)
         if touched or not change.cmd_instructions or attempt.turn is None:
             announce("change_applied", ", ".join(touched), files=list(touched))
-        runs = [await self.run(state, work.workspace, command) for command in change.cmd_instructions]
+        runs = [
+            await self.run(state, work.workspace, command, known=ran)
+            for command, ran in zip_longest(change.cmd_instructions, known)
+        ]
         if runs and change.cmd_outputs and all(run.ok for run in runs):
             try:
                 created, missing = await work.keep(change.cmd_outputs)

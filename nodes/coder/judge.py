@@ -46,12 +46,16 @@ class Judge:
         Nothing fails here: where the reviewer cannot be asked, or gives no readable answer, the evidence
         decides without it.
         """
+        # Without the words that its author has for it: what a change does is rated, not how it is praised.
+        changes = [(each, as_json(replace(change, notes="", commit_message=""))) for each, change in tied]
+        return await self.read(changes, spent)
+
+    async def read(self, tied: Sequence[tuple[Candidate, str]], spent: Spent) -> Judged:
+        """The same for changes as texts: diffs, say."""
         room = CHANGES_CHARS // max(1, len(tied))
         shown: list[dict[str, str]] = []
         for candidate, change in tied:
-            # Without the words that its author has for it: what a change does is rated, not how it is praised.
-            text = as_json(replace(change, notes="", commit_message=""))
-            text = text if len(text) <= room else f"{text[:room]} … {len(text) - room} characters left out"
+            text = change if len(change) <= room else f"{change[:room]} … {len(change) - room} characters left out"
             shown.append({"id": candidate.id, "told": result_in_words(candidate), "change": text})
         messages = await self.prompt.render(
             self.run, expert=self.expert, task=self.task.text, accept=self.accept, candidates=shown

@@ -148,16 +148,17 @@ class SingleAnswer:
         conversation: tuple[Message, ...] = ()
         if len(prompts) == 1 and answers[0].proposal is not None:
             conversation = (*prompts[0], Message(role="assistant", content=single.render(answers[0].proposal.change)))
-        # A change that makes nothing but edits gives the tree that was tried: its suite is not run twice, and the
-        # workspace where it ran says what it left behind.
-        first = answers[0]
-        alone = len(answers) == 1 and first.proposal is not None and not first.proposal.change.cmd_instructions
-        known = first.run if alone else None
+        # What was tried is what is done now: neither the suite nor the commands before it are run twice, and the
+        # workspace where they ran says what they left behind. Outputs are made anew, where they are taken from.
+        first, known = answers[0], None
+        if len(answers) == 1 and first.proposal is not None and not first.proposal.change.cmd_outputs:
+            commands = first.proposal.change.cmd_instructions
+            known = first.run if len(first.commands) == len(commands) else None
         if known is not None and first.workspace is not None:
             work = self.changes.at(state, first.workspace)
         attempts: list[Attempt] = []
         for step, answer in zip(steps, answers, strict=True):
-            attempt, risk = await self._apply_one(state, work, step, answer)
+            attempt, risk = await self._apply_one(state, work, step, answer, first.commands if known else ())
             if risk is not None:
                 # What was applied before it is kept; this one waits for its signature.
                 snapshot = await work.snapshot(label_of(state))
@@ -174,9 +175,17 @@ class SingleAnswer:
         return {**await self.proved(state, work, attempts, spent, known=known), "transcript": conversation}
 
     async def _apply_one(
-        self, state: ExecuteInput, work: Deliverable, step: Step, answer: ProviderAnswer
+        self,
+        state: ExecuteInput,
+        work: Deliverable,
+        step: Step,
+        answer: ProviderAnswer,
+        known: Sequence[CommandRun] = (),
     ) -> tuple[Attempt, Risk | None]:
-        """Try one answer; a risk comes back, and nothing was applied, when a human must sign first."""
+        """Try one answer, whose commands may be ``known``.
+
+        A risk comes back, and nothing was applied, when a human must sign first.
+        """
         blank = Attempt(
             step=step.id, number=state.get("tries", 0) + 1, candidates=answer.candidates, reason=answer.reason
         )
@@ -199,7 +208,7 @@ class SingleAnswer:
             return replace(attempt, refused=why[-20_000:], code="edit_does_not_apply"), None
         if risk is not None:
             return attempt, risk
-        attempt = await self.changes.apply(state, work, attempt, attempt.change)
+        attempt = await self.changes.apply(state, work, attempt, attempt.change, known=known)
         rest = "\n".join(part for part in (fit.explanation if fit.problems else "", proposal.left_out) if part)
         if rest and not attempt.refused:
             # What applies is kept, and the coder is asked for the rest.

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 from domain import CommandRun, Plan, Spent, Task, Verdict
 from domain.coder import CoderTurn, OpenQuestion
 from domain.evidence import Evidence
-from domain.progress import Attempt, Pending, Selection
+from domain.progress import Attempt, CandidateLoop, Pending, Selection, working
 from models import Message
 from sandbox import Pinned, Snapshot
 
@@ -26,6 +26,9 @@ class ExecuteInput(TypedDict):
     transcript: NotRequired[tuple[Message, ...]]
     turns: NotRequired[tuple[CoderTurn, ...]]
     choices: NotRequired[tuple[Selection, ...]]
+    loops: NotRequired[tuple[CandidateLoop, ...]]
+    loop_snapshots: NotRequired[tuple[Snapshot, ...]]
+    loop_transcripts: NotRequired[tuple[tuple[Message, ...], ...]]
     evidence: NotRequired[tuple[Evidence, ...]]
     pending: NotRequired[Pending | None]
     question: NotRequired[OpenQuestion | None]
@@ -35,8 +38,15 @@ class ExecuteInput(TypedDict):
 class ExecuteUpdate(TypedDict, total=False):
     attempts: tuple[Attempt, ...]
     choices: tuple[Selection, ...]
+    loops: tuple[CandidateLoop, ...]
+    loop_snapshots: tuple[Snapshot, ...]
+    loop_transcripts: tuple[tuple[Message, ...], ...]
     transcript: tuple[Message, ...]
+    turns: tuple[CoderTurn, ...]
+    evidence: tuple[Evidence, ...]
+    done: tuple[str, ...]
     snapshot: Snapshot
+    good: Snapshot
     pending: Pending | None
     question: OpenQuestion | None
     verdict: Verdict | None
@@ -47,3 +57,9 @@ class ExecuteUpdate(TypedDict, total=False):
 def accept_of(state: ExecuteInput) -> str:
     """The task's own acceptance command: a plan may not make it easier to be right."""
     return state["task"].accept or ""
+
+
+def lane_of(state: ExecuteInput) -> str:
+    """The workspace that is worked in: the fork of the candidate whose turn it is, or the run's own."""
+    loop = working(state.get("loops", ()))
+    return "main" if loop is None else loop.id

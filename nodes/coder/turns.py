@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from domain import CodeChange, Refused, Step
 from domain.coder import AskAction, CoderTurn, DoneAction, EditAction, OpenAction, OpenQuestion, RunAction, SearchAction
 from domain.limits import ensure_within
-from domain.progress import Attempt
+from domain.progress import Attempt, working
 from domain.work import ready
 from models import Message, PromptSource, Question, Reply, worst_case
 from models.contract import DialectName
@@ -46,9 +46,7 @@ class CoderLoop:
             dialect = "tools" if tools.instructions() in transcript[0].content else "text"
         else:
             announce("step_started", step.title, step=step.id, attempt=state.get("tries", 0) + 1)
-            form = tools.instructions() if dialect == "tools" else text.instructions()
-            expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
-            transcript = await self.prompt.render(state["run"], expert=expert, form=form, **context)
+            transcript = await self.first_prompt(state, step, dialect)
         with self.changes.tracer.start_as_current_span("coder_turn") as span:
             reply, reading = await self._ask(state, dialect, step, transcript, len(turns) + 1)
             turn = CoderTurn(
@@ -77,16 +75,29 @@ class CoderLoop:
             )
         return {**update, "transcript": (*transcript, answer)}
 
+    async def first_prompt(self, state: ExecuteInput, step: Step, dialect: DialectName) -> tuple[Message, ...]:
+        """What the conversation about a step begins with."""
+        form = tools.instructions() if dialect == "tools" else text.instructions()
+        expert, context = self.roster.expert_prompt(state["expert"]), await opening(self.changes, state, step)
+        return await self.prompt.render(state["run"], expert=expert, form=form, **context)
+
     async def _ask(
         self, state: ExecuteInput, dialect: DialectName, step: Step, transcript: tuple[Message, ...], number: int
     ) -> tuple[Reply[str], Reading]:
         """One question, within the budget, and what its answer means."""
-        task, settings = state["task"], self.roster.settings("coder")
-        model = await self.roster.model("coder", selection(state))
+        task, settings, candidate = state["task"], self.roster.settings("coder"), working(state.get("loops", ()))
+        provider = candidate.provider if candidate is not None else ""
+        if candidate is not None and candidate.temperature is not None:
+            settings = replace(settings, temperature=candidate.temperature)
+        model = await self.roster.model("coder", selection(state), provider=provider)
         assert model is not None  # noqa: S101  without one there is no dialect to speak
         tokens = worst_case(transcript, settings, rounds=1).tokens
         ensure_within(task.budget, state["spent"], started_at=task.received_at, now=self.clock(), tokens=tokens)
-        stream = TextStream(provider=model.name, id=f"{step.id}.{number}", form="prose")
+        stream = TextStream(
+            provider=model.name,
+            id=".".join((*((candidate.id,) if candidate else ()), step.id, str(number))),
+            form="prose",
+        )
         question = Question(
             transcript,
             str,

@@ -96,6 +96,12 @@ class Workspaces:
         finally:
             self._in_background(workspace)
 
+    async def leave(self, run: str, lane: str) -> None:
+        """Close the sandbox of one lane of a run, where it has one."""
+        async with self._turns.setdefault((run, lane), asyncio.Lock()):
+            if (run, lane) in self._warm:
+                self._throw_away((run, lane))
+
     async def drop(self, run: str) -> None:
         """Close every sandbox of a run. Its files stay in the store."""
         for place in [place for place in self._warm if place[0] == run]:

@@ -27,6 +27,7 @@ from nodes.ask import Asker
 from nodes.assess import Assessor
 from nodes.coder.changes import ChangeRunner
 from nodes.coder.context import RecentTrees
+from nodes.coder.loops import CandidateLoops
 from nodes.coder.single import SingleAnswer
 from nodes.coder.turns import CoderLoop
 from nodes.deliver import Deliverer
@@ -316,19 +317,25 @@ def _executor(
     settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
 ) -> Executor:
     says = prompt_sources(settings)
+    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
+    seconds, judging = settings.repair_seconds, says["judge"]
+    single = SingleAnswer(
+        changes=changes,
+        roster=selection,
+        prompt=says["execute"],
+        judging=judging,
+        clock=clock,
+        trees=trees,
+        provider_seconds=seconds,
+    )
     return Executor(
         changes=changes,
         roster=selection,
-        loop=CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees),
-        single=SingleAnswer(
-            changes=changes,
-            roster=selection,
-            prompt=says["execute"],
-            judging=says["judge"],
-            clock=clock,
-            trees=trees,
-            provider_seconds=settings.repair_seconds,
+        loop=loop,
+        candidates=CandidateLoops(
+            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
         ),
+        single=single,
         clock=clock,
     )
 

@@ -14,6 +14,7 @@ from approvals import Clock
 from database import writing
 from domain import Refused
 from domain.masking import Masker
+from domain.progress import CandidateLoop
 from models import (
     Database,
     Model,
@@ -225,6 +226,8 @@ async def masker_of(of_run: Callable[[str], Awaitable[Masker]], personal: bool, 
 
 
 CODER, REPAIR = "coder", "repair"
+WARMER, HOTTEST = 0.3, 1.0
+"""By how much the temperature rises from one loop of the same model to the next, and up to which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,11 +259,15 @@ class ModelSelection:
                 hint="Allow a provider or `repair` in .signoff/policy.yaml of the base commit.",
             )
 
-    async def model(self, role: Role, context: SelectionContext, *, look: bool = True) -> Model | None:
+    async def model(
+        self, role: Role, context: SelectionContext, *, provider: str = "", look: bool = True
+    ) -> Model | None:
         """See ``Roster.model``: where the policy leaves no model, a run goes on as if there were none."""
         if role in self._strategy(context).spares or not self.board.registry.any(role):
             return None
-        return None if await self._forbidden(role, context, look=look) else self.board.model(role, context)
+        if await self._forbidden(role, context, look=look):
+            return None
+        return self.board.model(role, context, provider=provider or None)
 
     async def _any_coder(self, context: SelectionContext, *, look: bool = True) -> bool:
         return self.board.registry.any(CODER) and not await self._forbidden(CODER, context, look=look)
@@ -332,7 +339,31 @@ class ModelSelection:
         policy = await self.board.policy(context)
         return self._repairing(context, "No model answered.") if policy.allows(REPAIR) else None
 
-    async def dialect(self, role: Role, context: SelectionContext) -> DialectName:
+    async def loops(self, context: SelectionContext) -> tuple[CandidateLoop, ...]:
+        """See ``Roster.loops``: the models that the strategy names in turn, each time a little less predictable."""
+        strategy = self._strategy(context)
+        if strategy.loops == 1:
+            return ()
+        order = self._turn(context, strategy)
+        names: list[str] = []
+        for name in order.providers:
+            if name != REPAIR and await self._asking(name, context, order.reason, look=True) is not None:
+                provider = "" if name == CODER else name
+                if await self.dialect(CODER, context, provider=provider) != "single":
+                    names.append(provider)
+        if not names:
+            return ()
+        usual = self.settings(CODER).temperature
+        return tuple(
+            CandidateLoop(
+                id=f"candidate-{number + 1}",
+                provider=names[number % len(names)],
+                temperature=min(HOTTEST, usual + WARMER * (number // len(names))),
+            )
+            for number in range(strategy.loops)
+        )
+
+    async def dialect(self, role: Role, context: SelectionContext, *, provider: str = "") -> DialectName:
         """See ``Roster.dialect``: what the settings say, else what the model is known to hold.
 
         Where the repair engine comes first, there is nobody to have a conversation with.
@@ -343,7 +374,7 @@ class ModelSelection:
             return "single"
         if self.coder_dialect != "auto":
             return self.coder_dialect
-        return await self.board.model(role, context).dialect()
+        return await self.board.model(role, context, provider=provider or None).dialect()
 
     def choose_expert(self, text: str, paths: Sequence[str]) -> str:
         return self.catalogue.choose_expert(text, paths).id

@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import Broken
-from domain.evidence import Candidate, TestCase, TestReport
+from domain.evidence import Candidate, Crossing, TestCase, TestReport
 from models import best, compared, passes_everything, tied
+from models.ranking import agreeing, best_loop, tied_loops
 
 
 def candidates(min_size=1):
@@ -130,3 +133,92 @@ def test_those_at_the_top_are_equal_by_their_tests(found):
     top = tied(found)
     assert best(found).winner in top
     assert len({(c.builds, c.reproduction_passed, c.regression_passed, c.score) for c in top}) == 1
+
+
+PASSED = {"builds": True, "reproduction_passed": True, "regression_passed": True, "score": 1.0}
+
+
+def loops():
+    """Loops of the coder with trees of their own, each run with the tests of some of the others."""
+    crossings = st.lists(
+        st.builds(Crossing, tests_of=st.sampled_from("abcde"), passed=st.booleans()),
+        max_size=4,
+        unique_by=lambda c: c.tests_of,
+    ).map(tuple)
+    loop = st.builds(
+        Candidate,
+        id=st.sampled_from("abcde"),
+        provider=st.just("coder"),
+        builds=st.booleans(),
+        reproduction_passed=st.booleans(),
+        regression_passed=st.booleans(),
+        score=st.sampled_from([0.0, 0.5, 1.0]),
+        tree=st.sampled_from(["t1", "t2", "t3"]),
+        diff_lines=st.integers(0, 9),
+        tokens=st.integers(0, 9),
+        review=st.none() | st.floats(0, 1),
+        crossed=crossings,
+    )
+    return st.lists(loop, min_size=1, max_size=5, unique_by=lambda c: c.id)
+
+
+@given(loops(), st.booleans(), st.randoms())
+def test_the_choice_of_a_loop_does_not_depend_on_the_order_of_arrival(found, red, random):
+    ranked = best_loop(found, red=red)
+    assert sorted(c.id for c in ranked.order) == sorted(c.id for c in found)
+    assert ranked.winner in tied_loops(found, red=red)
+    random.shuffle(found)
+    assert best_loop(found, red=red) == ranked
+
+
+@given(loops(), st.booleans())
+def test_a_loop_that_passes_everything_never_loses_to_one_that_does_not(found, red):
+    winner = best_loop(found, red=red).winner
+    assert passes_everything(winner) or not any(map(passes_everything, found))
+
+
+@given(loops(), st.booleans())
+def test_agreement_is_mutual_and_rests_on_tests_that_pass(found, red):
+    for one in found:
+        for other in found:
+            if one.id == other.id:
+                continue
+            agree = agreeing(one, other, red=red)
+            assert agree == agreeing(other, one, red=red)
+            if agree:
+                assert passes_everything(one)
+                assert passes_everything(other)
+
+
+@given(loops(), st.booleans())
+def test_a_readers_score_decides_only_what_tests_agreement_and_length_leave_open(found, red):
+    unread = [replace(each, review=None) for each in found]
+    winner = best_loop(found, red=red).winner
+    assert winner.id in {each.id for each in tied_loops(unread, red=red)}
+
+
+def test_two_agree_when_each_passes_the_tests_of_the_other():
+    one = Candidate(id="a", provider="coder", tree="1", **PASSED)
+    two = Candidate(id="b", provider="coder", tree="2", **PASSED)
+    assert agreeing(one, two, red=True)
+    assert not agreeing(one, two, red=False), "two that only say that they are done agree in nothing"
+    assert agreeing(one, replace(two, tree="1"), red=False)
+    tried = replace(one, crossed=(Crossing(tests_of="b", passed=True),))
+    assert agreeing(tried, two, red=False)
+    caught = replace(one, crossed=(Crossing(tests_of="b", passed=False),))
+    assert not agreeing(caught, two, red=True)
+    assert agreeing(replace(one, crossed=(Crossing(tests_of="c", passed=False),)), two, red=True)
+
+
+def test_the_larger_group_wins_before_the_smaller_diff_and_a_foreign_failure_loses_before_both():
+    lone = Candidate(id="a", provider="coder", diff_lines=1, **PASSED)
+    group = [
+        Candidate(id=i, provider="coder", diff_lines=9, crossed=(Crossing(tests_of=o, passed=True),), **PASSED)
+        for i, o in (("b", "c"), ("c", "b"))
+    ]
+    assert best_loop([lone, *group], red=False).winner.id == "b"
+    assert [each.id for each in best_loop([lone, *group], red=False).order] == ["b", "c", "a"]
+    wrong = replace(lone, crossed=(Crossing(tests_of="b", passed=False),))
+    assert best_loop([wrong, group[0]], red=True).reason == (
+        "coder (b) before coder (a): it fails fewer of the tests that others wrote."
+    )

@@ -55,7 +55,7 @@ def _failing(report: TestReport | None) -> set[str]:
     return {case.id for case in report.cases if case.outcome in {"failed", "error"}} if report else set()
 
 
-_TESTED: tuple[tuple[str, Measure], ...] = (
+TESTED: tuple[tuple[str, Measure], ...] = (
     ("it builds", lambda c: c.builds),
     ("it passes the reproduction test", lambda c: c.reproduction_passed),
     ("it passes the regression tests", lambda c: c.regression_passed),
@@ -65,8 +65,7 @@ _TESTED: tuple[tuple[str, Measure], ...] = (
 
 def tied(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Those at the top that no test can tell apart, in a fixed order."""
-    order = sorted(candidates, key=lambda c: (tuple(-measure(c) for _, measure in _TESTED), c.id))
-    return tuple(c for c in order if all(measure(c) == measure(order[0]) for _, measure in _TESTED))
+    return top(candidates, TESTED)
 
 
 @value
@@ -79,21 +78,48 @@ class Ranked:
 
 
 def best(candidates: Sequence[Candidate]) -> Ranked:
-    """Order candidates by evidence.
+    """Order changes that were proposed as a whole by evidence.
+
+    Raises:
+        Broken: there is no candidate.
+    """
+    alike = Counter(candidate.behaviour for candidate in candidates if candidate.builds and candidate.behaviour)
+    return ordered(
+        candidates,
+        (
+            *TESTED,
+            ("the reviewer rates it higher", reviewed),
+            ("more candidates behave like it", lambda c: alike[c.behaviour]),
+            ("its diff is smaller", lambda c: -c.diff_lines),
+            ("it took fewer tokens", thrift),
+        ),
+    )
+
+
+def reviewed(candidate: Candidate) -> float:
+    """The reviewer's score; who was not read comes after who was."""
+    return -1.0 if candidate.review is None else candidate.review
+
+
+def thrift(candidate: Candidate) -> float:
+    """More for who took fewer tokens."""
+    return -candidate.tokens
+
+
+def top(candidates: Sequence[Candidate], evidence: Sequence[tuple[str, Measure]]) -> tuple[Candidate, ...]:
+    """Those that are first by this evidence, in a fixed order."""
+    order = sorted(candidates, key=lambda c: (tuple(-measure(c) for _, measure in evidence), c.id))
+    return tuple(c for c in order if all(measure(c) == measure(order[0]) for _, measure in evidence))
+
+
+def ordered(candidates: Sequence[Candidate], evidence: Sequence[tuple[str, Measure]]) -> Ranked:
+    """The candidates by this evidence, the most telling first, and what decided between the first two.
 
     Raises:
         Broken: there is no candidate.
     """
     if not candidates:
         raise Broken("There is no candidate to rank.", code="no_candidate", hint="Report it.")
-    alike = Counter(candidate.behaviour for candidate in candidates if candidate.builds and candidate.behaviour)
-    evidence: tuple[tuple[str, Measure], ...] = (
-        *_TESTED,
-        ("the reviewer rates it higher", lambda c: -1.0 if c.review is None else c.review),
-        ("more candidates behave like it", lambda c: alike[c.behaviour]),
-        ("its diff is smaller", lambda c: -c.diff_lines),
-        ("it took fewer tokens", lambda c: -c.tokens),
-    )
     # By id at last: the same candidates have the same winner, in whatever order they came.
     order = tuple(sorted(candidates, key=lambda c: (tuple(-measure(c) for _, measure in evidence), c.id)))
     return Ranked(winner=order[0], order=order, reason=_reason(order, evidence))
