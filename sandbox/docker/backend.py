@@ -75,7 +75,7 @@ class Docker:
             if missing and not self._unhardened:
                 raise errors.unhardened("; ".join(missing))
             self._filtered = not any("seccomp" in what for what in missing)
-        variables = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
+        variables = dict(pair.split("=", 1) for pair in image["Config"].get("Env") or () if "=" in pair)
         body = create_body(
             spec,
             image=image["Id"],
@@ -153,7 +153,7 @@ class Docker:
         finally:
             if not channel.alive:
                 await channel.close()
-        environment = dict(pair.split("=", 1) for pair in image["Config"]["Env"] or () if "=" in pair)
+        environment = dict(pair.split("=", 1) for pair in image["Config"].get("Env") or () if "=" in pair)
         sandbox = RemoteSandbox(
             channel,
             sandbox_id=name,

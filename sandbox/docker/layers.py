@@ -64,7 +64,7 @@ class DockerLayers:
                 told = api.inspect_image(image)
             except ImageNotFound:
                 return None
-            pairs = dict(pair.split("=", 1) for pair in told["Config"]["Env"] or () if "=" in pair)
+            pairs = dict(pair.split("=", 1) for pair in told["Config"].get("Env") or () if "=" in pair)
             return ImageFacts(digest=told["Id"], path=pairs.get("PATH", ""))
 
         return await self._engine.ask(Spec(image=image), asked)

@@ -60,7 +60,7 @@ def test_a_backend_or_runtime_that_there_is_not_is_refused_with_those_that_there
 
 def test_settings_are_known_by_a_backend_or_named():
     """Every setting of a sandbox means something to some backend; the twin knows none of them."""
-    ours = {name for name in Settings.model_fields if name.startswith(("sandbox_", "egress_"))}
+    ours = {name for name in Settings.model_fields if name.startswith(("sandbox_", "egress_", "setup_"))}
     assert frozenset().union(*(entry.settings for entry in BACKENDS.values())) == ours
     set_for_nothing = without_meaning(Settings(sandbox="unsafe-local", sandbox_cpus=1.0, egress_hosts="a.example"))
     assert set_for_nothing == ("SIGNOFF_EGRESS_HOSTS", "SIGNOFF_SANDBOX_CPUS")
