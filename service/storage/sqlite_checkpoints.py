@@ -28,9 +28,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from database import DatabaseUnavailable, SqliteConnection, SqliteLog, open_sqlite, turnstile
 from service.runs.runs import held, lease_lost
 
-APART = 4
-"""Turns of the event loop that a write waits for another one to share its transaction."""
-
 
 @dataclass(frozen=True, slots=True)
 class InlineCursor:
@@ -205,11 +202,7 @@ class FencedSqlite(AsyncSqliteSaver):
 
     async def _keep(self) -> None:
         """Write what waits, in one transaction; a write whose lease is lost fails alone."""
-        # What a node came to and the checkpoint behind it come some turns of the loop apart: one commit keeps both.
-        for _ in range(APART):
-            if len(self.waiting) > 1:
-                break
-            await asyncio.sleep(0)
+        # At once: what a node came to is told by its stream, and a crash before it is kept has it told twice.
         async with self.turnstile:
             # What comes from here on is for the next transaction: this one has its batch.
             self.keeping = None

@@ -52,18 +52,6 @@ async def test_what_comes_together_is_kept_in_one_transaction(saver: FencedSqlit
         assert found.checkpoint["id"] == kept["id"]
 
 
-async def test_what_a_node_came_to_and_the_checkpoint_behind_it_are_one_commit(saver: FencedSqlite) -> None:
-    at: Any = await saver.aput(config("a"), empty_checkpoint(), {}, {})
-    under: Any = {"configurable": {**at["configurable"], GENERATION: 1}}
-    before = saver.conn.connection.log.commits
-    writes = asyncio.create_task(saver.aput_writes(under, [("plan", "first")], "task-1"))
-    await asyncio.sleep(0)  # LangGraph looks at what its tasks came to before it makes the checkpoint
-    await asyncio.sleep(0)
-    await saver.aput(under, empty_checkpoint(), {}, {})
-    await writes
-    assert saver.conn.connection.log.commits == before + 1
-
-
 async def test_a_lost_lease_fails_alone_and_writes_nothing(saver: FencedSqlite) -> None:
     mine, theirs = await asyncio.gather(
         saver.aput(config("a"), empty_checkpoint(), {}, {}),
