@@ -97,8 +97,8 @@ class _Direct:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._roster, name)
 
-    async def model(self, role: Role, context: SelectionContext) -> Model | None:
-        return self._coder if role == "coder" else await self._roster.model(role, context)
+    async def model(self, role: Role, context: SelectionContext, **chosen: Any) -> Model | None:
+        return self._coder if role == "coder" else await self._roster.model(role, context, **chosen)
 
 
 def _repository(folder: Path) -> Path:
