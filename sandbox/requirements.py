@@ -18,11 +18,11 @@ _FILE = re.compile(r"(^|/)((dev|test|tests|ci)[-_])?requirements([-_./][\w.-]+)?
 _APART = re.compile(r"docs?\b|lint|release|bench", re.IGNORECASE)
 _REQUIREMENT = re.compile(r"^[A-Za-z0-9][\w.-]*\s*(\[[\w,\s.-]*\]\s*)?([<>=!~;(].*)?$")
 _LONGEST_LINE = 10_000
-"""Of a pyproject.toml: to read a key takes the square of its dots."""
+"""Of TOML: to read a key takes the square of its dots."""
 _BLANKS = re.compile(r"(?<=\S)[^\S\n]{8,}")
 """Inside of a line; configparser takes the square of them."""
 _MOST_LINES = 4_000
-"""Of a setup.cfg: configparser takes the square of the lines that it cannot read."""
+"""Of an INI file: configparser takes the square of the lines that it cannot read."""
 _MANIFESTS = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
@@ -47,9 +47,7 @@ def requirements(manifests: Mapping[str, str]) -> tuple[str, ...]:
     for path, text in sorted(manifests.items()):
         try:
             if path == "pyproject.toml":
-                if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
-                    raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")  # noqa: TRY301
-                lines_read += pyproject_requirements(tomllib.loads(text))
+                lines_read += pyproject_requirements(read_toml(text))
             elif path == "setup.cfg":
                 lines_read += setup_cfg_requirements(text)
             elif path == "setup.py":
@@ -87,23 +85,46 @@ def pyproject_requirements(parsed: dict[str, Any]) -> Iterator[str]:
             yield from group
     groups = parsed.get("dependency-groups", {})
     for name in groups:
-        waiting, seen = [name] if name.lower() in GROUPS else [], {name}
-        while waiting:  # every group that is included, once: they may include each other at will
-            for entry in groups.get(waiting.pop(), ()):
-                if isinstance(entry, str):
-                    yield entry
-                elif (included := entry.get("include-group", "")) not in seen:
-                    seen.add(included)
-                    waiting.append(included)
+        if name.lower() in GROUPS:
+            yield from group_requirements(groups, name)
+
+
+def group_requirements(groups: Mapping[str, Any], name: str) -> Iterator[str]:
+    """The requirements of a dependency group and of those that it includes (PEP 735), each group once."""
+    waiting, seen = [name], {name}
+    while waiting:  # they may include each other at will
+        for entry in groups.get(waiting.pop(), ()):
+            if isinstance(entry, str):
+                yield entry
+            elif (included := entry.get("include-group", "")) not in seen:
+                seen.add(included)
+                waiting.append(included)
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Parse TOML in time that grows with its length. Raises ``ValueError``, also for a line that is too long."""
+    if any(len(line) > _LONGEST_LINE for line in text.splitlines()):
+        raise ValueError(f"a line has more than {_LONGEST_LINE:,} characters")
+    return tomllib.loads(text)
+
+
+def read_ini(text: str, *, strict: bool = True) -> configparser.ConfigParser:
+    """Parse an INI file in time that grows with its length. Raises ``ValueError`` for too many lines.
+
+    Args:
+        strict: sections and options that occur twice are errors, as for setuptools.
+    """
+    if text.count("\n") > _MOST_LINES:
+        raise ValueError(f"it has more than {_MOST_LINES:,} lines")
+    # No interpolation: a ``%`` in a version would be an error, and a value could name any other.
+    parsed = configparser.ConfigParser(interpolation=None, strict=strict)
+    parsed.read_string(_BLANKS.sub(" ", text))
+    return parsed
 
 
 def setup_cfg_requirements(text: str) -> Iterator[str]:
     """What a setup.cfg says for setuptools. Raises ``ValueError`` for one that is too long to be read."""
-    if text.count("\n") > _MOST_LINES:
-        raise ValueError(f"it has more than {_MOST_LINES:,} lines")
-    # No interpolation: a ``%`` in a version would be an error, and a value could name any other.
-    parsed = configparser.ConfigParser(interpolation=None)
-    parsed.read_string(_BLANKS.sub(" ", text))
+    parsed = read_ini(text)
     yield from parsed.get("options", "install_requires", fallback="").splitlines()
     if parsed.has_section("options.extras_require"):
         for name, lines in parsed.items("options.extras_require"):

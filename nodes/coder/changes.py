@@ -65,7 +65,9 @@ class ChangeRunner:
 
         With a risk a human must sign first; nothing was applied.
         """
-        modes = [path for command in change.cmd_instructions for path in mode_changes(command)]
+        # Of a change that was answered at once; what a turn's command changes is looked at behind it (command_edits).
+        commands = change.cmd_instructions if attempt.turn is None else ()
+        modes = [path for command in commands for path in mode_changes(command)]
         try:
             if modes:
                 change = replace(change, cmd_outputs=tuple(dict.fromkeys((*change.cmd_outputs, *modes)))[:60])

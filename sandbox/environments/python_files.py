@@ -6,16 +6,14 @@ Nothing is run to learn more: what a program computes stays unknown.
 import ast
 import configparser
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from domain.environment_faults import plain_name
 from domain.text import json_value, python_tree
-from sandbox.requirements import is_manifest, requirements
+from sandbox.requirements import group_requirements, is_manifest, read_ini, read_toml, requirements
 
-_LONGEST_LINE = 10_000
 _NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,98}[A-Za-z0-9])?")
 _CARET = re.compile(r"([\^~])\s*(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?$")
 _FROM_HISTORY = ("setuptools_scm", "setuptools-scm", "hatch-vcs", "hatch_vcs", "pdm-backend", "versioningit", "pbr")
@@ -83,9 +81,7 @@ def read_requirements(path: str, text: str, project: PythonProject) -> None:
 
 def read_pyproject(text: str, project: PythonProject) -> None:
     """The project, its groups, and the tables of poetry, pdm, uv, hatch and tox."""
-    if any(len(line) > _LONGEST_LINE for line in text.splitlines()):  # to read a key takes the square of its dots
-        return
-    parsed = tomllib.loads(text)
+    parsed = read_toml(text)
     own, tool = parsed.get("project", {}), parsed.get("tool", {})
     poetry, flit = tool.get("poetry", {}), tool.get("flit", {}).get("metadata", {})
     project.installable = project.installable or bool(own or poetry.get("name") or flit or "build-system" in parsed)
@@ -97,7 +93,7 @@ def read_pyproject(text: str, project: PythonProject) -> None:
     )
     groups = parsed.get("dependency-groups", {})
     for name in groups:
-        project.groups[name] = list(group_of(groups, name))
+        project.groups[name] = list(group_requirements(groups, name))
     for name, lines in tool.get("pdm", {}).get("dev-dependencies", {}).items():
         project.groups[name] = [line for line in lines if isinstance(line, str) and not line.startswith("-e")]
     own_groups = {name: group.get("dependencies", {}) for name, group in poetry.get("group", {}).items()}
@@ -118,18 +114,6 @@ def read_pyproject(text: str, project: PythonProject) -> None:
     base = tool.get("tox", {}).get("env_run_base", {})
     project.tools += [str(line) for line in base.get("deps", []) if _NAME.match(str(line))]
     project.asked_extras.update(map(str, base.get("extras", [])))
-
-
-def group_of(groups: Mapping[str, Any], name: str) -> Iterator[str]:
-    """The requirements of a group and of those that it includes, each group once."""
-    waiting, seen = [name], {name}
-    while waiting:
-        for entry in groups.get(waiting.pop(), ()):
-            if isinstance(entry, str):
-                yield entry
-            elif (included := entry.get("include-group", "")) not in seen:
-                seen.add(included)
-                waiting.append(included)
 
 
 def of_poetry(name: str, told: Any) -> str:
@@ -166,7 +150,7 @@ def version_range(version: str) -> str:
 
 def read_setup_cfg(text: str, project: PythonProject) -> None:
     """Metadata of setuptools."""
-    parsed = _ini(text)
+    parsed = read_ini(text, strict=False)
     project.installable = project.installable or parsed.has_section("metadata") or parsed.has_section("options")
     if parsed.has_section("options.extras_require"):
         project.extras.update(name for name, _ in parsed.items("options.extras_require"))
@@ -198,7 +182,7 @@ def read_pkg_info(text: str, project: PythonProject) -> None:
 
 def read_tox(text: str, project: PythonProject) -> None:
     """What environments for tests install."""
-    parsed = _ini(text)
+    parsed = read_ini(text, strict=False)
     sections = [
         name for name in parsed.sections() if name in {"testenv", "testenv:test", "testenv:tests", "testenv:unit"}
     ]
@@ -241,7 +225,7 @@ def read_python_version(text: str, project: PythonProject) -> None:
 
 def read_pipfile(text: str, project: PythonProject) -> None:
     """Pipenv's tables."""
-    parsed = tomllib.loads(text)
+    parsed = read_toml(text)
     for section in ("packages", "dev-packages"):
         lines = [line for key, each in parsed.get(section, {}).items() if (line := of_poetry(key, each))]
         project.groups["dev" if section == "dev-packages" else "test"] = lines
@@ -252,14 +236,6 @@ def read_pipfile_lock(text: str, project: PythonProject) -> None:
     parsed = json_value(text)
     for section in ("default", "develop"):
         project.named.update(map(plain_name, parsed.get(section, {})))
-
-
-def _ini(text: str) -> configparser.ConfigParser:
-    if text.count("\n") > _LONGEST_LINE // 2:
-        raise ValueError("it has too many lines")
-    parsed = configparser.ConfigParser(interpolation=None, strict=False)
-    parsed.read_string(re.sub(r"(?<=\S)[^\S\n]{8,}", " ", text))
-    return parsed
 
 
 _READERS = {

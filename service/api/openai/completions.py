@@ -1,22 +1,21 @@
 """Routes of OpenAI's API: models, and chat completions, whole or as a stream."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from domain import SignoffError
 from models import ToolCall
 from service.api.dependencies import Reader, Runner, TheContext, answer
-from service.api.errors import problem
 from service.api.openai.answers import AnswerEnd, AnswerEvent, AnswerPart, AnswerSource, ChoiceEnd, error_fields, whole
 from service.api.openai.chat import ChatOptions
 from service.api.openai.requests import CHAT, CODING, CommonFields, answer_to, read_format, read_tools
+from service.api.openai.streaming import stopped, streamed
 from service.errors import refuse
 from service.runs.event_log import as_json
 from service.wiring.server import ServerContext
@@ -90,7 +89,7 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
     given = await answer_to(at, principal, asked, asked.messages, asked.options())
     if asked.stream:
         include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-        return await streamed(given, chunks(given, include_usage=include_usage), "/v1/chat/completions")
+        return await streamed(given, ChunkWriter(given, include_usage), "/v1/chat/completions")
     try:
         full = await whole(given)
     except SignoffError as error:
@@ -121,31 +120,6 @@ async def complete(principal: Runner, at: TheContext, asked: Completion) -> Resp
     return answer(document)
 
 
-def stopped(error: SignoffError, given: AnswerSource, instance: str) -> Response:
-    """The answer where a run or a model came to nothing before anything was said."""
-    response = problem(error, instance=instance, **given.going_on)
-    if given.going_on:
-        here = f"/threads/{given.going_on['thread_id']}/runs/{given.going_on['run_id']}"
-        response.headers.update({"content-location": here, "location": f"{here}/join"})
-    return response
-
-
-async def streamed(given: AnswerSource, frames: AsyncGenerator[bytes], instance: str) -> Response:
-    """A stream. What goes wrong before its first frame is an HTTP error."""
-    try:
-        first = await anext(frames)
-    except SignoffError as error:
-        return stopped(error, given, instance)
-
-    async def all_of_it() -> AsyncGenerator[bytes]:
-        async with aclosing(frames):
-            yield first
-            async for frame in frames:
-                yield frame
-
-    return StreamingResponse(all_of_it(), media_type="text/event-stream")
-
-
 @dataclass(slots=True)
 class ChunkWriter:
     """Writes an answer as chunks of a chat completion."""
@@ -172,6 +146,14 @@ class ChunkWriter:
                 usage = self._head() | {"choices": [], "usage": usage_document(event)}
                 return [*frames, *([_frame(usage)] if self.include_usage else []), END]
 
+    def start(self) -> list[bytes]:
+        """The first chunk of the first choice, once."""
+        return self.begin(0)
+
+    def failed(self, error: SignoffError) -> list[bytes]:
+        """The last chunk of a stream that came to nothing."""
+        return [_frame({"error": error_fields(error, self.given.going_on)})]
+
     def begin(self, choice: int) -> list[bytes]:
         """The first chunk of a choice."""
         if choice in self.begun:
@@ -191,23 +173,6 @@ class ChunkWriter:
             # With it, every chunk but the last says that its usage is not known yet.
             **({"usage": None} if self.include_usage else {}),
         }
-
-
-async def chunks(given: AnswerSource, *, include_usage: bool) -> AsyncGenerator[bytes]:
-    """The answer as chunks of a chat completion. Raises only before the first one."""
-    writer = ChunkWriter(given, include_usage)
-    async with aclosing(given.events()) as events:
-        try:
-            if given.going_on:  # a run tells its first stage later than clients wait for a first word
-                for frame in writer.begin(0):
-                    yield frame
-            async for event in events:
-                for frame in writer.write(event):
-                    yield frame
-        except SignoffError as error:
-            if not writer.begun:
-                raise
-            yield _frame({"error": error_fields(error, given.going_on)})
 
 
 def _frame(document: Mapping[str, Any]) -> bytes:

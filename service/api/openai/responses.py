@@ -5,8 +5,7 @@ is sent again.
 """
 
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +18,8 @@ from models import ToolCall
 from service.api.dependencies import Runner, TheContext, answer
 from service.api.openai.answers import AnswerEnd, AnswerEvent, AnswerPart, AnswerSource, ChoiceEnd, error_fields, whole
 from service.api.openai.chat import ChatOptions
-from service.api.openai.completions import stopped, streamed
 from service.api.openai.requests import CommonFields, answer_to, read_format, read_tools
+from service.api.openai.streaming import stopped, streamed
 from service.errors import refuse
 from service.runs.event_log import as_json
 
@@ -99,7 +98,7 @@ async def respond(principal: Runner, at: TheContext, asked: ResponseAsk) -> Resp
     given = await answer_to(at, principal, asked, messages, asked.options())
     writer = ResponseWriter(given, asked)
     if asked.stream:
-        return await streamed(given, events(writer), "/v1/responses")
+        return await streamed(given, writer, "/v1/responses")
     try:
         full = await whole(given)
     except SignoffError as error:
@@ -241,20 +240,3 @@ def _item(call: ToolCall) -> dict[str, Any]:
     arguments = call.raw if call.wrong else as_json(call.arguments).decode()
     item = {"id": f"fc_{call.id}", "type": "function_call", "status": "completed"}
     return {**item, "call_id": call.id, "name": call.name, "arguments": arguments}
-
-
-async def events(writer: ResponseWriter) -> AsyncGenerator[bytes]:
-    """The answer as events of a response. Raises only before the first one."""
-    async with aclosing(writer.given.events()) as parts:
-        try:
-            if writer.given.going_on:  # a run tells its first stage later than clients wait for a first word
-                for frame in writer.start():
-                    yield frame
-            async for part in parts:
-                for frame in writer.write(part):
-                    yield frame
-        except SignoffError as error:
-            if not writer.begun:
-                raise
-            for frame in writer.failed(error):
-                yield frame
