@@ -87,3 +87,11 @@ def test_what_is_named_is_locked():
     }
     assert sorted(named() - locked["a"]) == []
     assert sorted((named() | named("dev")) - locked["d"]) == []
+
+
+def test_no_lock_has_an_address():
+    """Versions and hashes say what is meant; where it comes from is for each installation to say."""
+    ours = (path for path in ROOT.rglob("*lock*") if path.suffix in {".lock", ".json"})
+    locks = [path for path in ours if not any(part.startswith(".") for part in path.relative_to(ROOT).parts[:-1])]
+    assert {"app.lock", "package-lock.json"} <= {path.name for path in locks}
+    assert [path.relative_to(ROOT).as_posix() for path in locks if "://" in path.read_text(encoding="utf-8")] == []

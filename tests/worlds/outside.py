@@ -135,6 +135,7 @@ PARSERS = (
     Parser("sandbox.environments.python_files", lambda text: read_project({"pyproject.toml": text, "PKG-INFO": text})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"tox.ini": f"[testenv]\ndeps = {text}"})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),
+    Parser("sandbox.environments.python_files", lambda text: read_project({"Pipfile": f"[packages]\n{text} = 1"})),
     Parser("sandbox.environments.other_languages", lambda text: node({"package.json": text}, ())),
     Parser("sandbox.environments.other_languages", lambda text: make({"Makefile": text}, ())),
     Parser(
