@@ -68,11 +68,16 @@ except OSError as error:
 async def rootfs_or_log_disk_fill(arena: Arena) -> None:
     """Neither output nor files take room on the host's disk."""
     sandbox = await arena.sandbox()
-    before = await arena.hand.disk_bytes()
-    await sandbox.run(["sh", "-c", "yes '' | head -c 60000000"], timeout_s=60)
-    await sandbox.run(["sh", "-c", "head -c 30000000 /dev/zero >/tmp/x; head -c 30000000 /dev/zero >/x"], timeout_s=60)
-    grown = await arena.hand.disk_bytes() - before
-    must(grown < 40 * _MB, f"{grown} bytes of the host's disk")
+    grown = 0
+    # Others write on the same disk meanwhile: what a sandbox takes of it, it takes every time.
+    for _ in range(3):
+        before = await arena.hand.disk_bytes()
+        await sandbox.run(["sh", "-c", "yes '' | head -c 60000000"], timeout_s=60)
+        await sandbox.run(["sh", "-c", "head -c 30000000 /dev/zero >>/tmp/x; cat /tmp/x >>/x"], timeout_s=60)
+        grown = await arena.hand.disk_bytes() - before
+        if grown < 40 * _MB:
+            return
+    must(False, f"{grown} bytes of the host's disk")
 
 
 async def cpu_hog(arena: Arena) -> None:

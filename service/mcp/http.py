@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -36,6 +37,8 @@ class McpEndpoint:
 
     async def serve(self, principal: Principal, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. See ASGI."""
+        if self._stateless and scope["method"] != "POST":  # there is no stream and no session to ask for
+            raise HTTPException(405, headers={"allow": "POST"})
         if self._opened is None:
             self._opened = asyncio.get_running_loop().create_future()
             self._running = asyncio.create_task(self._run(self._opened))
@@ -45,7 +48,9 @@ class McpEndpoint:
         if not opened.done():
             await running  # raises what it died of
         manager = opened.result()
-        scope = {**scope, CALLER: principal, "user": session_owner(principal)}
+        # Streams are not kept to be resumed, and to one who asks for that the SDK gives no answer at all.
+        headers = [(name, value) for name, value in scope["headers"] if name != b"last-event-id"]
+        scope = {**scope, "headers": headers, CALLER: principal, "user": session_owner(principal)}
         answering = asyncio.ensure_future(manager.handle_request(scope, receive, send))
         stopping = asyncio.ensure_future(self.stopping.wait())
         try:
@@ -56,6 +61,11 @@ class McpEndpoint:
             for each in (answering, stopping):
                 each.cancel()
             await asyncio.gather(answering, stopping, return_exceptions=True)
+
+    @property
+    def _stateless(self) -> bool:
+        """Whether there are several servers, of which any answers each request."""
+        return self.at.application.server is not None
 
     async def _run(self, opened: "asyncio.Future[StreamableHTTPSessionManager]") -> None:
         """Keep the sessions; a task group is left by the task that entered it, which no request is."""

@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
 
 from models import Scripted
+from tests.worlds import postgres
 from tests.worlds.asking import paused
 from tests.worlds.house import FIX, OK, QUICK, repository
 from tests.worlds.organisations import SECRET
@@ -26,6 +27,13 @@ NOTHING = {"text": "do nothing", "repo": "/nowhere", "accept": "true"}
 SLOW = {**NOTHING, "text": "do nothing slow"}
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
 """The handshake that hosts have today, and the protocol of 2026-07-28."""
+OPENING = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+}
+ACCEPT = {"accept": "application/json, text/event-stream"}
 ASK = "```ask\nAre all prices to be counted?\n```"
 EDIT = "```edit shop/prices.py\n<<<<<<< SEARCH\nsum(prices[1:])\n=======\nsum(prices)\n>>>>>>> REPLACE\n```"
 DONE = "```done\nCount the first price too\n```"
@@ -138,20 +146,34 @@ async def test_another_organisations_run_does_not_exist(service: Served) -> None
 
 async def test_nobody_goes_on_with_somebody_elses_session(service: Served) -> None:
     """A session is its owner's: with another key it is not there, whoever knows its id."""
-    opening = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
-    }
-    accept = {"accept": "application/json, text/event-stream"}
     async with service.http() as http, service.http(await program(service)) as other:
-        opened = await http.post("/mcp", json=opening, headers=accept)
-        session = {**accept, "mcp-session-id": opened.headers["mcp-session-id"]}
+        opened = await http.post("/mcp", json=OPENING, headers=ACCEPT)
+        session = {**ACCEPT, "mcp-session-id": opened.headers["mcp-session-id"]}
         asking = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
         assert (await other.post("/mcp", json=asking, headers=session)).status_code == 404
         assert (await http.post("/mcp", json=asking, headers=session)).status_code == 200
         assert (await http.delete("/mcp", headers=session)).status_code == 200
+
+
+async def test_a_stream_that_nobody_kept_is_begun_anew(service: Served) -> None:
+    async with service.http() as http:
+        opened = await http.post("/mcp", json=OPENING, headers=ACCEPT)
+        session = {**ACCEPT, "mcp-session-id": opened.headers["mcp-session-id"], "last-event-id": "7"}
+        async with http.stream("GET", "/mcp", headers=session) as answer:
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+async def test_several_servers_have_no_session_to_ask_for(tmp_path: Path, socket: Path) -> None:
+    server = await postgres.emptied(socket, "mcp")
+    async with served(tmp_path, server=server) as service, service.http() as http:
+        for method in ("GET", "DELETE"):
+            answer = await http.request(method, "/mcp", headers={**ACCEPT, "last-event-id": "7"})
+            assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+            assert answer.json()["code"] == "method_not_allowed"
+        async with client(service) as host:
+            assert await call(host, "list_runs") == {"runs": []}
 
 
 @MODES
