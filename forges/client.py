@@ -31,6 +31,10 @@ Token = Callable[[], Awaitable[str]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class ForgeRateLimited(RateLimited):
+    code = "forge_rate_limited"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiAnswer:
     """An answer that was no error; ``body`` is None where there was none."""
@@ -152,9 +156,7 @@ class ForgeClient:
                 )
             # GitHub says so with 403, and its secondary limits name no header at all but retry-after.
             case 429 | 403 if status == 429 or headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers:  # noqa: PLR2004
-                limited = RateLimited(f"{what}.", retry_after=wait, hint="Try again later, or with another token.")
-                limited._code = "forge_rate_limited"  # noqa: SLF001
-                return limited
+                return ForgeRateLimited(f"{what}.", retry_after=wait, hint="Try again later, or with another token.")
             case 403:
                 return Forbidden(
                     f"{what}.",

@@ -1,15 +1,15 @@
 """Forge: the contract of GitHub, GitLab and the twin, and the values that it speaks in.
 
-A forge is asked by the deliverer and by web hooks, never by a sandbox. Its token leaves a client in one way: as the header
-of one git process (``GitAccess``), so no address, log, span or error has it.
+A forge is asked by the deliverer and by web hooks, never by a sandbox. Its token leaves a client in one way: as the
+header of one git process (``GitAccess``), so no address, log, span or error has it.
 
-A repository is named by its path there (``owner/name``, ``group/sub/project``), an issue or a pull request by its number
-within it. GitLab's merge requests are pull requests here, its notes comments, its award emoji reactions.
+A repository is named by its path there (``owner/name``, ``group/sub/project``), an issue or a pull request by its
+number within it. GitLab's merge requests are pull requests here, its notes comments, its award emoji reactions.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field, SecretStr
 
@@ -170,14 +170,12 @@ class Forge(Protocol):
     the forge's own reason).
     """
 
+    kind: ClassVar[str]
+    """``github``, ``gitlab``, ``twin``."""
+
     @property
     def name(self) -> str:
         """As the configuration calls it."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """``github``, ``gitlab``, ``twin``."""
         ...
 
     async def whoami(self) -> ForgeUser:
@@ -244,7 +242,8 @@ class Forge(Protocol):
     async def set_status(self, path: str, commit: str, status: CommitStatus) -> None: ...
 
     async def failed_log(self, path: str, run: int) -> str:
-        """The logs of the failed jobs of a workflow run (GitHub) or a pipeline (GitLab): the last 200,000 characters of
-        each, under its name.
+        """The logs of a workflow run's (GitHub) or a pipeline's (GitLab) failed jobs, each under its name.
+
+        Of a log it is the last 200,000 characters.
         """
         ...

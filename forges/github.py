@@ -50,11 +50,11 @@ class InstallationToken:
     """PEM of the app's private key."""
     clock: Callable[[], datetime]
     _token: str = field(default="", repr=False)
-    _until: datetime = datetime.min.replace(tzinfo=UTC)
+    _until: datetime | None = None
 
     async def token(self, client: ForgeClient) -> str:
         now = self.clock()
-        if now + timedelta(minutes=5) >= self._until:
+        if self._until is None or now + timedelta(minutes=5) >= self._until:
             # A minute back: GitHub refuses what a clock that is ahead of its own has signed.
             claims = {"iat": int(now.timestamp()) - 60, "exp": int(now.timestamp()) + 540, "iss": self.app}
             proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")

@@ -148,7 +148,7 @@ class GitLab:
         raw = await self.client.pages(f"{_subject(path, subject, number)}/notes/{escaped(comment.id)}/award_emoji")
         return [
             Reaction(
-                content=_REACTIONS.get(each["name"], each["name"]),
+                content=_REACTIONS.get(str(each["name"]), str(each["name"])),
                 user=_user(each["user"]),
                 created_at=datetime.fromisoformat(each["created_at"]),
             )

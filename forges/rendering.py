@@ -1,7 +1,7 @@
 """Markdown for a forge: comments that are written once, the text of a pull request, what waits for a signature. Pure.
 
-Words from outside stand in code spans and fences that they cannot end, so nothing in them mentions people, closes issues,
-loads pictures or takes a comment's key.
+Words from outside stand in code spans and fences that they cannot end, so nothing in them mentions people, closes
+issues, loads pictures or takes a comment's key.
 """
 
 import re
@@ -46,7 +46,7 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def quiet(text: str) -> str:
-    """Prose of a model or of an outsider: it reads as written, and mentions nobody, closes nothing and embeds nothing."""
+    """Prose of a model or an outsider: it reads as written, and mentions nobody, closes nothing, embeds nothing."""
     text = re.sub(r"(?<![\w`])@(?=\w)", "@\u200b", text)
     # "Fixes #12", "Closes GH-3": the words that close what they name when this is merged.
     text = re.sub(

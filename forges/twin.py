@@ -34,7 +34,7 @@ class TwinForge:
     """See ``contract.Forge``. Its state is open: tests do with it what people do on a forge."""
 
     name: str = "twin"
-    user: ForgeUser = ForgeUser(login="signoff-bot", id="1", bot=True)
+    user: ForgeUser = field(default_factory=lambda: ForgeUser(login="signoff-bot", id="1", bot=True))
     """Whose token it is."""
     numbers_apart: bool = False
     """True: issues and pull requests are counted in two rows, as GitLab does."""
