@@ -1,0 +1,51 @@
+"""Forges: GitHub, GitLab and their twin behind one contract, and what they are shown."""
+
+from forges.contract import (
+    SUBJECTS,
+    CommitStatus,
+    Forge,
+    ForgeBranch,
+    ForgeComment,
+    ForgeIssue,
+    ForgeRepository,
+    ForgeUser,
+    GitAccess,
+    Permission,
+    PullRequest,
+    PullReview,
+    Reaction,
+    StatusState,
+    Subject,
+)
+from forges.registry import DeployEntry, ForgeAddress, ForgeEntry, Forges, ForgeSettings, load_forges
+from forges.rendering import PullRequestEvidence, approval_comment, pull_request_body, quiet
+from forges.twin import TwinForge
+
+__all__ = [
+    "SUBJECTS",
+    "CommitStatus",
+    "DeployEntry",
+    "Forge",
+    "ForgeAddress",
+    "ForgeBranch",
+    "ForgeComment",
+    "ForgeEntry",
+    "ForgeIssue",
+    "ForgeRepository",
+    "ForgeSettings",
+    "ForgeUser",
+    "Forges",
+    "GitAccess",
+    "Permission",
+    "PullRequest",
+    "PullRequestEvidence",
+    "PullReview",
+    "Reaction",
+    "StatusState",
+    "Subject",
+    "TwinForge",
+    "approval_comment",
+    "load_forges",
+    "pull_request_body",
+    "quiet",
+]
