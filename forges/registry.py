@@ -24,6 +24,7 @@ from forges.client import TIMEOUT_S, ForgeClient
 from forges.contract import Forge
 from forges.github import HEADERS, GitHub, InstallationToken
 from forges.gitlab import GitLab
+from forges.inbound.policy import ForgeHook, hooks_fault
 
 _FILE = "file:"
 _PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*){1,20}")
@@ -106,13 +107,16 @@ class ForgeSettings:
 
     forges: Annotated[tuple[ForgeEntry, ...], Field(max_length=50)] = ()
     deploys: Annotated[tuple[DeployEntry, ...], Field(max_length=50)] = ()
+    hooks: Annotated[tuple[ForgeHook, ...], Field(max_length=50)] = ()
+    """What may come in."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret in it, for redaction."""
         tokens = [each.token for each in self.forges] + [each.app.key for each in self.forges if each.app]
         signing = [secret for deploy in self.deploys for secret in deploy.secrets]
-        return (*(token.get_secret_value() for token in tokens if token), *signing)
+        incoming = [secret for hook in self.hooks for secret in hook.secrets]
+        return (*(token.get_secret_value() for token in tokens if token), *signing, *incoming)
 
 
 def load_forges(path: Path) -> ForgeSettings:
@@ -130,6 +134,8 @@ def load_forges(path: Path) -> ForgeSettings:
     names = [each.name for each in (*settings.forges, *settings.deploys)]
     if twice := {name for name in names if names.count(name) > 1}:
         raise _invalid(path, f"{', '.join(sorted(twice))} is there twice")
+    if fault := hooks_fault(settings.hooks, {each.name for each in settings.forges}):
+        raise _invalid(path, fault)
     return settings
 
 
@@ -162,6 +168,10 @@ class Forges:
             if path:
                 return ForgeAddress(forge=entry.name, path=path)
         return None
+
+    def home(self, name: str) -> str:
+        """Where the addresses of a forge's repositories begin; empty: it is not in the configuration."""
+        return next((entry.home for entry in self.entries if entry.name == name), "")
 
     def ensure_publishable(self, repo: str) -> ForgeAddress:
         """Where a pull request for this repository goes.

@@ -1,6 +1,6 @@
 """Events of a forge that mean something here: asked, reviewed, failed, closed, voted. Values of our own words. Pure.
 
-What a forge sends besides is an ``Ignored`` with the reason in a word or two: it is told to who looks at the hook's log.
+What a forge sends besides is an ``Ignored`` with the reason, which is told to who looks at the hook's log.
 """
 
 from datetime import datetime

@@ -150,11 +150,8 @@ class _Reading:
         about = read.issue or read.pull_request
         if about is None or read.label is None or read.label.name.lower() != self.label.lower() or not self.label:
             return Ignored(because="another label")
-        place = (
-            self._pull(about)
-            if isinstance(about, _Pull)
-            else {"place": Place(repo=self.repository.full_name, kind="issue", number=about.number)}
-        )
+        issue: dict[str, Any] = {"place": Place(repo=self.repository.full_name, kind="issue", number=about.number)}
+        place = self._pull(about) if isinstance(about, _Pull) else issue
         return Asked(
             **place,
             by=self.sender.person,

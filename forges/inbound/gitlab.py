@@ -5,7 +5,7 @@ Shapes: https://docs.gitlab.com/user/project/integrations/webhook_events. A merg
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -268,6 +268,5 @@ class _Reading:
             at=award.created_at,
         )
 
-    def _place(self, kind: str, number: int) -> Place:
-        named = "issue" if kind == "issue" else "pull" if kind == "pull_request" else "repository"
-        return Place(repo=self.project.path_with_namespace, kind=named, number=number)
+    def _place(self, kind: Subject | Literal["repository"], number: int) -> Place:
+        return Place(repo=self.project.path_with_namespace, kind=kind, number=number)

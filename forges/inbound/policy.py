@@ -1,22 +1,36 @@
 """Policy of what may come in from a forge: which repositories, which people, and for what. Default: nothing. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import combinations
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from domain import Refused, value
 from domain.errors import Forbidden
+from domain.identity import alike, respelled
 from domain.work import Delivery, Line, Name, Profile
-from forges.inbound.events import Asked, Closed, Failed, ForgeEvent, ForgePerson, Place, Voted
+from forges.contract import ForgeUser, Permission
+from forges.inbound.events import Asked, Closed, Failed, ForgeEvent, Place, Voted
 
 OLDEST: Final = timedelta(days=3)
 """GitHub sends a delivery again for three days. What is older is somebody's copy."""
 AHEAD: Final = timedelta(minutes=5)
+SHORTEST_SECRET: Final = 24
+"""Bytes of a hook's secret."""
+OURS: Final = "signoff/"
+"""How the branches begin that Signoff pushes."""
+RANKS: Final[tuple[Permission, ...]] = ("none", "read", "write", "admin")
 Subject = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Trigger = Literal["label", "comment", "review", "ci"]
 Way = Literal["review", "reaction"]
+# YAML reads an unquoted 583231 as a number.
+UserId = Annotated[
+    str,
+    BeforeValidator(lambda key: str(key) if isinstance(key, int) else key),
+    Field(pattern=r"^[0-9]{1,20}$"),
+]
 
 
 @value
@@ -26,69 +40,60 @@ class AllowedRepository:
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$", max_length=300)]
     """``acme/shop``."""
     url: Line = ""
-    """What is cloned; empty: ``https://`` with the host of the hook."""
+    """What is cloned; empty: its address on the forge."""
     profile: Profile = "sealed"
     accept: Line | None = None
-    deliver: Delivery = "patch"
+    deliver: Delivery = "pr"
     expert: Name | None = None
-    on: tuple[Trigger, ...] = ("label", "comment", "review")
-    """What starts or goes on with a run here."""
+    on: Annotated[tuple[Trigger, ...], Field(max_length=4)] = ("label", "comment", "review")
+    """What starts a run here, or goes on with one."""
     ci_branches: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
-    """Branches whose failures are tasks; empty: the default branch."""
+    """Branches whose failures are tasks; empty: the default branch. Those of our pull requests always are."""
 
 
 @value
 class ForgeHook:
-    """One web hook of a forge: who it is signed by, and on whose behalf it may ask."""
+    """One web hook of a forge: who signs it, on whose behalf it asks, and what it may."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
-    forge: Literal["github", "gitlab"]
+    """Its address is ``POST /v1/hooks/forges/{name}``."""
+    forge: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    """The entry under ``forges`` that it belongs to."""
     org: Annotated[str, Field(min_length=1, max_length=200)]
-    host: Annotated[str, Field(pattern=r"^[a-z0-9.-]{0,200}(:[0-9]{1,5})?$")] = ""
-    """Empty: github.com, gitlab.com."""
     secrets: tuple[str, ...] = Field(min_length=1, max_length=5, repr=False)
     """All that are valid now: rotate by adding the new one, switching the forge, removing the old one."""
     mention: Annotated[str, Field(pattern=r"^@[A-Za-z0-9_-]{1,60}$")] = "@signoff"
     label: Annotated[str, Field(max_length=100)] = "signoff"
     """Empty: no label starts anything."""
-    members: dict[str, Subject] = Field(default_factory=dict[str, Subject])
-    """``github:583231`` → member of the organisation. Nobody else may start, refine or sign anything."""
+    members: Annotated[dict[UserId, Subject], Field(max_length=10_000)] = Field(default_factory=dict[str, str])
+    """A user's number on the forge → the member of the organisation. Nobody else starts, refines or signs anything."""
+    permission: Permission = "write"
+    """What such a member has to be allowed in the repository, by the forge's own word. ``none``: it is not asked."""
     ci: Subject | None = None
     """In whose name a failed run of CI is mended; None: nobody's, so none is."""
-    votes: tuple[Way, ...] = ()
-    """What counts as a vote on an approval, besides what counts everywhere; empty: nothing."""
+    votes: Annotated[tuple[Way, ...], Field(max_length=2)] = ()
+    """What counts as a vote on an approval; empty: nothing that people write or press on the forge."""
     highest_tier: Literal["medium", "high"] = "high"
     """Critical is signed in a login session, never here."""
     repositories: Annotated[tuple[AllowedRepository, ...], Field(max_length=1_000)] = ()
 
     def repository(self, place: Place) -> AllowedRepository:
-        """The entry of a repository. Raises ``forge_repo_refused``."""
+        """The entry of a repository. Raises ``forge_hook_refused``."""
         # Both forges compare names without regard to case.
         for each in self.repositories:
             if each.name.lower() == place.repo.lower():
                 return each
-        raise Forbidden(
-            f"The hook {self.name} may not work for {place.repo}.",
-            code="forge_repo_refused",
-            hint="Name it under repositories in the file of SIGNOFF_FORGES.",
-        )
+        raise _refused(f"The hook {self.name} may not work for {place.repo}.", "Name it under its repositories")
 
-    def member(self, by: ForgePerson) -> str:
+    def member(self, by: ForgeUser) -> str:
         """Who that is in the organisation. Raises ``forge_person_refused``."""
         if by.bot or by.id not in self.members:
             raise Forbidden(
-                f"{by.id} is no member who may ask by the hook {self.name}.",
+                f"User {by.id} of the forge is no member who may ask by the hook {self.name}.",
                 code="forge_person_refused",
-                hint="Name them by number under members in the file of SIGNOFF_FORGES; bots never count.",
+                hint="Name them by number under members of the hook in the file of SIGNOFF_FORGES; bots never count.",
             )
         return self.members[by.id]
-
-    def clone_url(self, repository: AllowedRepository) -> str:
-        """What is cloned."""
-        return repository.url or f"https://{self.host or HOSTS[self.forge]}/{repository.name}.git"
-
-
-HOSTS: Final[Mapping[str, str]] = {"github": "github.com", "gitlab": "gitlab.com"}
 
 
 @value
@@ -106,7 +111,7 @@ def admit(hook: ForgeHook, event: ForgeEvent) -> Admitted:
     """What the policy says to an event.
 
     Raises:
-        Refused: ``forge_repo_refused``, ``forge_person_refused``, ``forge_trigger_refused``, ``forge_fork_refused``.
+        Refused: ``forge_hook_refused``, ``forge_person_refused``, ``forge_fork_refused``.
     """
     repository = hook.repository(event.place)
     if isinstance(event, Closed):  # it ends what we did, whoever closed it
@@ -119,7 +124,8 @@ def admit(hook: ForgeHook, event: ForgeEvent) -> Admitted:
         )
     if isinstance(event, Failed):
         branches = repository.ci_branches or (event.default_branch,)
-        if hook.ci is None or "ci" not in repository.on or event.branch not in branches:
+        mends = event.branch in branches or event.branch.startswith(OURS)
+        if hook.ci is None or "ci" not in repository.on or not mends:
             raise _untriggered("A failed run of CI on this branch", hook, event.place)
         return Admitted(repository=repository, subject=hook.ci, outside=True)  # a log says what anybody's test prints
     subject = hook.member(event.by)
@@ -132,6 +138,23 @@ def admit(hook: ForgeHook, event: ForgeEvent) -> Admitted:
         raise _untriggered(f"A {trigger}", hook, event.place)
     outside = isinstance(event, Asked) and (event.author is None or event.author.id not in hook.members)
     return Admitted(repository=repository, subject=subject, outside=outside)
+
+
+def hooks_fault(hooks: Sequence[ForgeHook], forges: Collection[str]) -> str:
+    """What is wrong with the hooks of a configuration, as its reader is told; empty: nothing."""
+    names = [hook.name for hook in hooks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        return f"hook {twice[0]} is there twice"
+    for hook in hooks:
+        if hook.forge not in forges:
+            return f"hook {hook.name}: there is no forge {hook.forge}"
+        if short := [secret for secret in hook.secrets if len(secret.encode()) < SHORTEST_SECRET]:
+            return f"hook {hook.name}: a secret has {len(short[0].encode())} bytes, {SHORTEST_SECRET} are needed"
+        members = sorted(set(hook.members.values()))
+        for one, other in combinations(members, 2):
+            if alike(one, other) and not respelled(one, other):
+                return f"hook {hook.name}: {one!a} and {other!a} could be taken for one another"
+    return ""
 
 
 def ensure_timely(event: ForgeEvent, now: datetime) -> None:
@@ -147,11 +170,11 @@ def ensure_timely(event: ForgeEvent, now: datetime) -> None:
 
 
 def _untriggered(what: str, hook: ForgeHook, place: Place) -> Refused:
-    return Forbidden(
-        f"{what} starts nothing for {place.repo} by the hook {hook.name}.",
-        code="forge_trigger_refused",
-        hint="Allow it in the file of SIGNOFF_FORGES: `on`, `ci` and `votes`.",
-    )
+    return _refused(f"{what} starts nothing for {place.repo} by the hook {hook.name}.", "Allow it: `on`, `ci`, `votes`")
+
+
+def _refused(what: str, remedy: str) -> Refused:
+    return Forbidden(what, code="forge_hook_refused", hint=f"{remedy} in the file of SIGNOFF_FORGES (docs/forges.md).")
 
 
 def _named(place: Place) -> str:
