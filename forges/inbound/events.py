@@ -104,17 +104,15 @@ class Closed:
 
 @value
 class Voted:
-    """A review whose text is a ballot and a digest, or a reaction to the comment that shows one."""
+    """A review or a comment that says nothing but which ballot it is about, and the digest of what was read."""
 
     kind: Literal["voted"] = "voted"
-    way: Literal["review", "reaction"]
+    way: Literal["review", "comment"]
     place: Place
     by: ForgeUser
     choice: Literal["approve", "reject"]
     approval_id: Short = ""
     action_digest: Short = ""
-    comment: Short = ""
-    """The comment that was reacted to."""
     at: datetime | None = None
 
 

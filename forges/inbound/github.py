@@ -13,7 +13,7 @@ from pydantic import Field
 from forges.contract import ForgeUser
 from forges.inbound.events import Asked, Closed, Failed, ForgeEvent, Ignored, Place, Reviewed, Voted
 from forges.inbound.markdown import MARKER, mentioned, visible
-from forges.inbound.payload import Body, Line, Part, read_part, typed_vote
+from forges.inbound.payload import Body, Line, Part, read_part, typed_vote, written_vote
 
 _FAILED = frozenset({"failure", "timed_out"})
 
@@ -170,8 +170,11 @@ class _Reading:
         if words is None:
             return Ignored(because="a comment that does not begin with our name")
         kind = "issue" if issue.pull_request is None else "pull_request"
+        place = Place(repo=self.repository.full_name, kind=kind, number=issue.number)
+        if (vote := written_vote(words, place, self.sender.person, comment.created_at)) is not None:
+            return vote
         return Asked(
-            place=Place(repo=self.repository.full_name, kind=kind, number=issue.number),
+            place=place,
             by=self.sender.person,
             words=words,
             title=issue.title,

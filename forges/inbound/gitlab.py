@@ -18,12 +18,10 @@ from forges.inbound.events import (
     Ignored,
     Place,
     Reviewed,
-    Voted,
 )
 from forges.inbound.markdown import MARKER, mentioned, visible
-from forges.inbound.payload import Body, Count, Line, Part, read_part
+from forges.inbound.payload import Body, Count, Line, Part, read_part, written_vote
 
-_REACTIONS = {"thumbsup": "approve", "thumbsdown": "reject"}
 _NOTEABLE: Mapping[str, Subject] = {"Issue": "issue", "MergeRequest": "pull_request"}
 
 
@@ -109,9 +107,6 @@ class _Attributes(Part):
     type: Line = ""
     discussion_id: Line = ""
     position: _Position | None = None
-    name: Line = ""
-    awardable_type: Line = ""
-    awardable_id: Count = 0
     status: Line = ""
     ref: Line = ""
     tag: bool = False
@@ -165,8 +160,6 @@ class _Reading:
                 return self._commented()
             case "pipeline", _:
                 return self._failed()
-            case "emoji", _:
-                return self._reacted()
             case kind, action:
                 return Ignored(because=f"the event {kind} {action}".strip()[:200])
 
@@ -216,6 +209,8 @@ class _Reading:
             )
         if words is None:
             return Ignored(because="a comment that does not begin with our name")
+        if (vote := written_vote(words, place, self.user.person, note.created_at)) is not None:
+            return vote
         return Asked(
             place=place,
             by=self.user.person,
@@ -253,19 +248,6 @@ class _Reading:
             default_branch=self.project.default_branch,
             fork=request is not None and bool(request.branch["fork"]),
             at=pipeline.finished_at,
-        )
-
-    def _reacted(self) -> ForgeEvent | Ignored:
-        award, choice = self.read.object_attributes, _REACTIONS.get(self.read.object_attributes.name)
-        if choice is None or award.awardable_type != "Note" or award.action not in {"award", ""}:
-            return Ignored(because="a reaction that is no vote")
-        return Voted(
-            way="reaction",
-            place=self._place("repository", 0),
-            by=self.user.person,
-            choice="approve" if choice == "approve" else "reject",
-            comment=str(award.awardable_id),
-            at=award.created_at,
         )
 
     def _place(self, kind: Subject | Literal["repository"], number: int) -> Place:

@@ -1,11 +1,14 @@
 """Payload of a web hook, read with bounds: the parts of it that count, in types. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from domain.errors import Unprocessable
+from forges.contract import ForgeUser
+from forges.inbound.events import Place, Voted
 
 MOST_OF_A_BODY = 66_000
 """Characters of a comment or a description that are looked at; GitHub lets people write 65,536."""
@@ -52,3 +55,20 @@ def typed_vote(text: str) -> tuple[str, str] | None:
     if len(words) != 2 or not words[1].startswith("sha256:"):  # noqa: PLR2004 - an id and a digest
         return None
     return words[0], words[1]
+
+
+def written_vote(words: str, place: Place, by: ForgeUser, at: datetime | None) -> Voted | None:
+    """A comment that says nothing to us but ``approve`` or ``reject``, a ballot and its whole digest."""
+    choice, _, rest = words.partition(" ")
+    vote = typed_vote(rest)
+    if vote is None or choice not in {"approve", "reject"}:
+        return None
+    return Voted(
+        way="comment",
+        place=place,
+        by=by,
+        choice="approve" if choice == "approve" else "reject",
+        approval_id=vote[0],
+        action_digest=vote[1],
+        at=at,
+    )

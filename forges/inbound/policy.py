@@ -24,7 +24,7 @@ OURS: Final = "signoff/"
 RANKS: Final[tuple[Permission, ...]] = ("none", "read", "write", "admin")
 Subject = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Trigger = Literal["label", "comment", "review", "ci"]
-Way = Literal["review", "reaction"]
+Way = Literal["review", "comment", "reaction"]
 # YAML reads an unquoted 583231 as a number.
 UserId = Annotated[
     str,
@@ -71,7 +71,7 @@ class ForgeHook:
     """What such a member has to be allowed in the repository, by the forge's own word. ``none``: it is not asked."""
     ci: Subject | None = None
     """In whose name a failed run of CI is mended; None: nobody's, so none is."""
-    votes: Annotated[tuple[Way, ...], Field(max_length=2)] = ()
+    votes: Annotated[tuple[Way, ...], Field(max_length=3)] = ()
     """What counts as a vote on an approval; empty: nothing that people write or press on the forge."""
     highest_tier: Literal["medium", "high"] = "high"
     """Critical is signed in a login session, never here."""

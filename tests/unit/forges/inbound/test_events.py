@@ -90,6 +90,24 @@ def test_a_review_whose_text_is_a_ballot_and_a_digest_is_a_vote() -> None:
     assert not isinstance(github(sent.issue_comment(f"b-1 {DIGEST}")), Voted)
 
 
+@pytest.mark.parametrize(
+    "read", [lambda text: github(sent.issue_comment(text)), lambda text: gitlab(sent.gitlab_note(text))]
+)
+def test_a_comment_that_is_nothing_but_a_decision_is_a_vote(read: Any) -> None:
+    vote = read(f"@signoff approve b-1 {DIGEST}")
+    assert isinstance(vote, Voted)
+    assert (vote.way, vote.choice, vote.approval_id, vote.action_digest) == ("comment", "approve", "b-1", DIGEST)
+    assert read(f"@signoff reject b-1 {DIGEST}").choice == "reject"
+    for other in (
+        f"approve b-1 {DIGEST} please",
+        "approve b-1",
+        "approve",
+        f"Approve: b-1 {DIGEST}",
+        f"ok b-1 {DIGEST}",
+    ):
+        assert isinstance(read(f"@signoff {other}"), Asked)
+
+
 def test_a_failed_run_of_ci_says_which_commit_and_which_jobs() -> None:
     failed = github(sent.workflow_run())
     assert isinstance(failed, Failed)
