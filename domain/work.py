@@ -21,6 +21,7 @@ __all__ = [
     "Plan",
     "Profile",
     "Prose",
+    "PublishTarget",
     "Spent",
     "Step",
     "Task",
@@ -115,6 +116,23 @@ class Task:
     origin: ForgeOrigin | None = None
     budget: Budget = Field(default_factory=Budget)
     received_at: datetime | None = None
+
+
+@value
+class PublishTarget:
+    """Where a delivery goes beyond this machine, found out when the task was received."""
+
+    forge: Name = ""
+    """As the configuration calls it; empty: the commit stays in the local repository."""
+    repository: Line = ""
+    """Its path there."""
+    base: Line = ""
+    """The branch that a pull request asks to merge into."""
+    hook: Name = ""
+    """The deploy hook that is asked, as the configuration calls it."""
+
+    def __str__(self) -> str:
+        return f"{self.forge}:{self.repository}"
 
 
 @value

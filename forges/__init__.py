@@ -17,6 +17,7 @@ from forges.contract import (
     StatusState,
     Subject,
 )
+from forges.deploy import DeployHooks, DeployOrder
 from forges.registry import DeployEntry, ForgeAddress, ForgeEntry, Forges, ForgeSettings, load_forges
 from forges.rendering import PullRequestEvidence, approval_comment, pull_request_body, quiet
 from forges.twin import TwinForge
@@ -25,6 +26,8 @@ __all__ = [
     "SUBJECTS",
     "CommitStatus",
     "DeployEntry",
+    "DeployHooks",
+    "DeployOrder",
     "Forge",
     "ForgeAddress",
     "ForgeBranch",

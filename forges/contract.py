@@ -62,6 +62,8 @@ class ForgeRepository:
     web_url: str
     default_branch: str
     private: bool = False
+    writable: bool = True
+    """False: the forge says that this token may not push to it."""
 
 
 @value
@@ -190,6 +192,10 @@ class Forge(Protocol):
 
     async def branch(self, path: str, name: str) -> ForgeBranch | None:
         """None: there is no such branch."""
+        ...
+
+    async def contains(self, path: str, branch: str, commit: str) -> bool:
+        """Whether a commit is in the history of a branch."""
         ...
 
     async def pull_request(self, path: str, number: int) -> PullRequest: ...

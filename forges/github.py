@@ -96,6 +96,8 @@ class GitHub:
             web_url=raw["html_url"],
             default_branch=raw["default_branch"],
             private=raw["private"],
+            # Installations are told nothing about it: they may what the app may.
+            writable=raw.get("permissions", {}).get("push", True),
         )
 
     async def access(self, path: str) -> GitAccess:
@@ -108,6 +110,10 @@ class GitHub:
         if raw is None:
             return None
         return ForgeBranch(name=raw["name"], commit=raw["commit"]["sha"], protected=raw["protected"])
+
+    async def contains(self, path: str, branch: str, commit: str) -> bool:
+        raw = await self.client.find(f"/repos/{path}/compare/{quote(branch)}...{escaped(commit)}", per_page=1)
+        return raw is not None and raw["status"] in {"identical", "behind"}
 
     async def pull_request(self, path: str, number: int) -> PullRequest:
         return _pull(path, await self.client.get(f"/repos/{path}/pulls/{number}"))

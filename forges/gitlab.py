@@ -64,6 +64,7 @@ class GitLab:
             # An empty project has none.
             default_branch=raw["default_branch"] or "main",
             private=raw["visibility"] != "public",
+            writable=_level(raw) >= _WRITE,
         )
 
     async def access(self, path: str) -> GitAccess:
@@ -76,6 +77,11 @@ class GitLab:
         if raw is None:
             return None
         return ForgeBranch(name=raw["name"], commit=raw["commit"]["id"], protected=raw["protected"])
+
+    async def contains(self, path: str, branch: str, commit: str) -> bool:
+        refs = {"refs[]": [branch, commit]}
+        raw = await self.client.find(f"{_project(path)}/repository/merge_base", **refs)
+        return raw is not None and raw["id"] == commit
 
     async def pull_request(self, path: str, number: int) -> PullRequest:
         return _pull(path, await self.client.get(f"{_project(path)}/merge_requests/{number}"))
@@ -210,6 +216,15 @@ def _project(path: str) -> str:
 
 def _subject(path: str, subject: Subject, number: int) -> str:
     return f"{_project(path)}/{_PLURAL[subject]}/{number}"
+
+
+def _level(project: Any) -> int:
+    """What the token may do there; a forge that says nothing of it is believed when it refuses."""
+    rights = project.get("permissions")
+    if rights is None:
+        return _WRITE
+    levels = [each["access_level"] for each in (rights["project_access"], rights["group_access"]) if each]
+    return max(levels, default=0)
 
 
 def _user(raw: Any) -> ForgeUser:

@@ -3,6 +3,7 @@
 Default deny: a forge may be pushed to only in the repositories that its entry names.
 """
 
+import asyncio
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_valid
 from domain import Refused, value
 from domain.errors import Forbidden
 from domain.text import yaml_value
-from forges.client import TIMEOUT_S, ForgeClient
+from forges.client import TIMEOUT_S, ForgeClient, Sleep
 from forges.contract import Forge
 from forges.github import HEADERS, GitHub, InstallationToken
 from forges.gitlab import GitLab
@@ -158,6 +159,8 @@ class Forges:
     others: Mapping[str, Forge] = field(default_factory=dict[str, Forge])
     """Made elsewhere, by name, instead of what the entry says: the twin in tests."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Sleep = asyncio.sleep
+    """Between two attempts at one question."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _open: dict[str, Forge] = field(default_factory=dict[str, Forge])
 
@@ -247,6 +250,7 @@ class Forges:
             authorization=authorization,
             headers=HEADERS if entry.kind == "github" else {},
             clock=self.clock,
+            sleep=self.sleep,
         )
         if entry.kind == "gitlab":
             return GitLab(client=client, token=token, ca=entry.ca, proxy=entry.proxy)

@@ -42,6 +42,8 @@ class TwinForge:
     git_access: Callable[[str], GitAccess] = lambda path: GitAccess(
         url=f"https://twin.example/{path}.git", header=SecretStr("")
     )
+    history: Callable[[str, str, str], bool] = lambda _path, _branch, _commit: True
+    """Repository, branch, commit: whether the branch has it."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     repositories: dict[str, ForgeRepository] = field(default_factory=dict[str, ForgeRepository])
     protected: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
@@ -101,9 +103,19 @@ class TwinForge:
         body: str,
         file: str = "",
         line: int | None = None,
+        thread: str = "",
     ) -> ForgeComment:
-        """As people write one; with a ``file`` it is about a line of the change, and begins a thread."""
-        id_, now = str(next(self._ids)), self.clock()
+        """As people write one; with a ``file`` it is about a line of the change, and begins a thread or goes on in one.
+
+        Raises:
+            Missing: there is no such thread.
+        """
+        id_, now, talk = str(next(self._ids)), self.clock(), self.notes.setdefault((path, subject, number), [])
+        if thread:
+            first = next((each for each in talk if each.review and each.thread == thread), None)
+            if first is None:
+                raise _missing(f"thread {thread}")
+            file, line = first.file, first.line
         comment = ForgeComment(
             id=id_,
             url=f"https://twin.example/{path}/{subject}/{number}#{id_}",
@@ -114,9 +126,9 @@ class TwinForge:
             review=bool(file),
             file=file,
             line=line,
-            thread=id_ if file else "",
+            thread=(thread or id_) if file else "",
         )
-        self.notes.setdefault((path, subject, number), []).append(comment)
+        talk.append(comment)
         return comment
 
     def set_state(self, path: str, number: int, state: str) -> None:
@@ -140,6 +152,10 @@ class TwinForge:
         await self.repository(path)
         commit = self.branches(path).get(name)
         return ForgeBranch(name=name, commit=commit, protected=(path, name) in self.protected) if commit else None
+
+    async def contains(self, path: str, branch: str, commit: str) -> bool:
+        await self.repository(path)
+        return self.history(path, branch, commit)
 
     async def pull_request(self, path: str, number: int) -> PullRequest:
         return self._pull(path, number)
@@ -192,20 +208,9 @@ class TwinForge:
         )
 
     async def reply(self, path: str, number: int, thread: str, body: str, *, key: str = "") -> ForgeComment:
-        talk = self.notes.get((path, "pull_request", number), [])
-        first = next((each for each in talk if each.review and each.thread == thread), None)
-        if first is None:
-            raise _missing(f"thread {thread}")
-        if edited := self._written(path, "pull_request", number, body, key):
-            return edited
-        comment = replace(
-            self.add_comment(
-                path, "pull_request", number, self.user, marked(body, key), file=first.file, line=first.line
-            ),
-            thread=thread,
+        return self._written(path, "pull_request", number, body, key) or self.add_comment(
+            path, "pull_request", number, self.user, marked(body, key), thread=thread
         )
-        self.notes[path, "pull_request", number][-1] = comment
-        return comment
 
     async def comments(self, path: str, subject: Subject, number: int) -> Sequence[ForgeComment]:
         await self.issue(path, subject, number)

@@ -12,6 +12,7 @@ from sandbox.revisions import Delivered, Pinned, Snapshot
 from sandbox.self_check import checkup
 from sandbox.workspace.deliverable import Deliverable
 from sandbox.workspace.delivery import Delivery
+from sandbox.workspace.push import PushAddress, branch_moved
 from sandbox.workspace.recent_changes import recent_changes
 from sandbox.workspace.store import Store
 from sandbox.workspace.submodules import bring
@@ -36,6 +37,7 @@ __all__ = [
     "Local",
     "Pinned",
     "Pool",
+    "PushAddress",
     "Sandbox",
     "Snapshot",
     "Spec",
@@ -45,6 +47,7 @@ __all__ = [
     "Workspace",
     "Workspaces",
     "backend_named",
+    "branch_moved",
     "bring",
     "checkup",
     "is_manifest",

@@ -16,6 +16,7 @@ from approvals.channels import Connections, load_connections
 from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
+from forges import Forges, ForgeSettings
 from graphs import Nodes, coding
 from models import Model, Role
 from models.repair import Repair
@@ -23,23 +24,8 @@ from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
 from nodes._masking import Masks
 from nodes._rating import Reviser
-from nodes.ask import Asker
-from nodes.assess import Assessor
-from nodes.coder.changes import ChangeRunner
-from nodes.coder.context import RecentTrees
-from nodes.coder.loops import CandidateLoops
-from nodes.coder.single import SingleAnswer
-from nodes.coder.turns import CoderLoop
-from nodes.deliver import Deliverer
-from nodes.execute import Executor
-from nodes.observe import Observer
-from nodes.plan import Planner
-from nodes.receive import EnvironmentSetup, Receiver
-from nodes.replan import Replanner
-from nodes.review import Reviewer
-from nodes.wait import Waiter
 from risk import RiskEngine
-from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
+from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
@@ -51,15 +37,15 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
+from service.wiring.forges import forge_settings, open_publisher
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
-from service.wiring.prompts import prompt_sources
+from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.telemetry import (
     RunSpans,
     open_audit,
     open_tracing,
     scored_when_ended,
-    trace_decision,
     trace_passage,
     witnessed,
 )
@@ -123,6 +109,11 @@ class Application:
         """What sets environments up; None: the backend keeps none."""
         return self.nodes.receive.set_up.environments
 
+    @property
+    def forges(self) -> Forges:
+        """The forges that are configured."""
+        return self.nodes.deliver.publisher.forges
+
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
         self.pool.warm(self.spec)
@@ -185,7 +176,8 @@ async def open_application(
     """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        redactor = Redactor(secrets=settings.secrets)
+        forges = forge_settings(settings)
+        redactor = Redactor(secrets=(*settings.secrets, *forges.secrets))
         if served_to is None:  # a LangGraph server has logs of its own
             logs = logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor, stream=sys.stderr)
             stack.enter_context(logs)
@@ -211,7 +203,9 @@ async def open_application(
         ballots = StoredBallots(
             engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
         )
-        application = _assemble(settings, stack, spans, storage, people, ballots, audit, served_to, models, clock)
+        application = _assemble(
+            settings, stack, spans, storage, people, ballots, audit, forges, served_to, models, clock
+        )
         yield replace(application, metrics=metrics, connections=connections, server=storage.server)
 
 
@@ -223,6 +217,7 @@ def _assemble(  # noqa: PLR0917
     people: LocalDirectory,
     ballots: Ballots,
     audit: Audit,
+    forges: ForgeSettings,
     served_to: str | None,
     models: Mapping[Role, Model] | None,
     clock: Clock,
@@ -245,6 +240,7 @@ def _assemble(  # noqa: PLR0917
         ballots=ballots,
         spans=spans,
         revise=revise,
+        publisher=open_publisher(forges, store, clock, stack.push_async_callback),
         clock=clock,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
@@ -310,90 +306,4 @@ def _select_models(  # noqa: PLR0917
     )
     return ModelSelection(
         board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
-    )
-
-
-def _executor(
-    settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
-) -> Executor:
-    says = prompt_sources(settings)
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
-    seconds, judging = settings.repair_seconds, says["judge"]
-    single = SingleAnswer(
-        changes=changes,
-        roster=selection,
-        prompt=says["execute"],
-        judging=judging,
-        clock=clock,
-        trees=trees,
-        provider_seconds=seconds,
-    )
-    return Executor(
-        changes=changes,
-        roster=selection,
-        loop=loop,
-        candidates=CandidateLoops(
-            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
-        ),
-        single=single,
-        clock=clock,
-    )
-
-
-def build_nodes(
-    settings: Settings,
-    selection: ModelSelection,
-    *,
-    masks: Masks,
-    workspaces: Workspaces,
-    environments: Environments | None = None,
-    ballots: Ballots,
-    spans: Tracing,
-    revise: Reviser,
-    clock: Clock = now,
-    resume_votes_as: Voter | None = None,
-) -> Nodes:
-    """Build the nodes, each with what it works with."""
-    store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
-    decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
-    changes = ChangeRunner(
-        workspaces=workspaces,
-        store=store,
-        masks=masks,
-        engine=risk,
-        require=require,
-        ballots=ballots,
-        tracer=spans.tracer,
-    )
-    return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up),
-        plan=Planner(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            prompt=says["plan"],
-            clock=clock,
-            tracer=spans.tracer,
-        ),
-        execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
-        observe=Observer(prompt=says["observe"], result=says["result"]),
-        replan=Replanner(
-            workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
-        ),
-        review=Reviewer(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            engine=risk,
-            prompt=says["review"],
-            clock=clock,
-            tracer=spans.tracer,
-        ),
-        assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
-        ask=Asker(ballots=ballots, masks=masks),
-        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
-        deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
-        tracer=spans.tracer,
     )
