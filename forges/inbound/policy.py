@@ -45,7 +45,7 @@ class AllowedRepository:
     accept: Line | None = None
     deliver: Delivery = "pr"
     expert: Name | None = None
-    on: Annotated[tuple[Trigger, ...], Field(max_length=4)] = ("label", "comment", "review")
+    triggers: Annotated[tuple[Trigger, ...], Field(max_length=4)] = ("label", "comment", "review")
     """What starts a run here, or goes on with one."""
     ci_branches: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
     """Branches whose failures are tasks; empty: the default branch. Those of our pull requests always are."""
@@ -125,7 +125,7 @@ def admit(hook: ForgeHook, event: ForgeEvent) -> Admitted:
     if isinstance(event, Failed):
         branches = repository.ci_branches or (event.default_branch,)
         mends = event.branch in branches or event.branch.startswith(OURS)
-        if hook.ci is None or "ci" not in repository.on or not mends:
+        if hook.ci is None or "ci" not in repository.triggers or not mends:
             raise _untriggered("A failed run of CI on this branch", hook, event.place)
         return Admitted(repository=repository, subject=hook.ci, outside=True)  # a log says what anybody's test prints
     subject = hook.member(event.by)
@@ -134,7 +134,7 @@ def admit(hook: ForgeHook, event: ForgeEvent) -> Admitted:
             raise _untriggered(f"A {event.way} as a vote", hook, event.place)
         return Admitted(repository=repository, subject=subject, outside=False)
     trigger: Trigger = "review" if event.kind == "reviewed" else "label" if event.label else "comment"
-    if trigger not in repository.on:
+    if trigger not in repository.triggers:
         raise _untriggered(f"A {trigger}", hook, event.place)
     outside = isinstance(event, Asked) and (event.author is None or event.author.id not in hook.members)
     return Admitted(repository=repository, subject=subject, outside=outside)
@@ -170,7 +170,9 @@ def ensure_timely(event: ForgeEvent, now: datetime) -> None:
 
 
 def _untriggered(what: str, hook: ForgeHook, place: Place) -> Refused:
-    return _refused(f"{what} starts nothing for {place.repo} by the hook {hook.name}.", "Allow it: `on`, `ci`, `votes`")
+    return _refused(
+        f"{what} starts nothing for {place.repo} by the hook {hook.name}.", "Allow it: `triggers`, `ci`, `votes`"
+    )
 
 
 def _refused(what: str, remedy: str) -> Refused:

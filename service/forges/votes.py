@@ -4,7 +4,6 @@ They are votes like any other: stored by the one operation that every surface us
 action, and critical never here.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from approvals import Ballot, Decision, Voter, Voting, refusal
@@ -17,7 +16,7 @@ from forges.inbound import ForgeHook, Voted
 class ForgeVotes:
     """Counts them."""
 
-    voting: Callable[[], Voting]
+    voting: Voting
     people: People
 
     async def review(self, vote: Voted, hook: ForgeHook, subject: str) -> Ballot:
@@ -30,12 +29,11 @@ class ForgeVotes:
 
     async def count(self, hook: ForgeHook, subject: str, ballot_id: str, digest: str, *, approve: bool) -> Ballot:
         """Count one member's answer to one ballot, with the roles they have now."""
-        voting = self.voting()
-        ballot = await voting.ballots.get(ballot_id, hook.org)
+        ballot = await self.voting.ballots.get(ballot_id, hook.org)
         roles = tuple(await self.people.roles(hook.org, subject))
         # A veto is taken for any tier: saying no is never harder than saying yes.
         if approve and TIERS.index(ballot.tier) > TIERS.index(hook.highest_tier):
             raise refusal("step_up_required", f"{hook.name} may not sign {ballot.tier} actions.")
         voter = Voter(subject=subject, kind="human", roles=roles, org=hook.org, surface="hook")
         decision = Decision(choice="approve" if approve else "reject", action_digest=digest)
-        return await voting.vote(ballot, decision, voter)
+        return await self.voting.vote(ballot, decision, voter)

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from approvals.contract import People
 from database import reading
 from domain import SignoffError, Transient
-from domain.errors import Forbidden
+from domain.errors import Conflict, Forbidden
 from forges import Forge, Forges
 from forges.inbound import (
     OURS,
@@ -204,7 +204,7 @@ class ForgeWorker:
             candidates = (await conn.execute(query)).scalars().all()
         for run in candidates:
             standing = await self.submission.of(org).standing(run)
-            delivered = standing.values.get("delivered")
+            delivered = standing.values.get("published") or standing.values.get("delivered")
             if delivered is not None and (delivered.ref, delivered.repository.lower()) == (
                 head,
                 f"{forge}:{repo}".lower(),
@@ -266,16 +266,22 @@ class ForgeWorker:
 
 
 async def _head(what: Asked | Reviewed | Failed, forge: Forge) -> str:
-    """The branch it is about; empty: none in particular.
+    """The branch it is about, as the forge has it now; empty: none in particular.
 
     Raises:
-        Refused: ``forge_fork_refused``: GitHub's comments do not say where a pull request comes from.
+        Refused: ``forge_fork_refused``, ``pull_request_closed``.
     """
     if isinstance(what, Failed):
         return what.branch
-    if what.place.kind != "pull_request" or what.head:
-        return what.head
+    if what.place.kind != "pull_request":
+        return ""
     pull = await forge.pull_request(what.place.repo, what.place.number)
+    if pull.state != "open":
+        raise Conflict(
+            f"The pull request {pull.url} was {pull.state}.",
+            code="pull_request_closed",
+            hint="Ask on the issue, or open it again.",
+        )
     if pull.foreign:
         raise Forbidden(
             f"The branch of {what.place.repo}#{pull.number} lies in another repository.",

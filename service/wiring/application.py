@@ -73,6 +73,8 @@ class Application:
     revise: Reviser
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
+    forges: Forges = field(default_factory=Forges)
+    """Those that are configured."""
     server: str | None = field(default=None, repr=False)
     """libpq's URL of the PostgreSQL server; None: SQLite."""
 
@@ -108,11 +110,6 @@ class Application:
     def environments(self) -> Environments | None:
         """What sets environments up; None: the backend keeps none."""
         return self.nodes.receive.set_up.environments
-
-    @property
-    def forges(self) -> Forges:
-        """The forges that are configured."""
-        return self.nodes.deliver.publisher.forges
 
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
@@ -270,6 +267,7 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
+        forges=nodes.deliver.publisher.forges,
     )
 
 

@@ -89,7 +89,7 @@ def test_words_of_a_stranger_make_a_task_one_of_outsiders() -> None:
 
 
 def test_what_starts_something_is_named() -> None:
-    only_labels = repository(on=("label",))
+    only_labels = repository(triggers=("label",))
     assert code_of(only_labels, asked()) == "forge_hook_refused"
     assert admit(only_labels, asked(label="signoff")).subject == "vera"
     place = Place(repo="acme/shop", kind="pull_request", number=5)
@@ -104,12 +104,12 @@ def test_what_lies_in_a_fork_is_nobodys() -> None:
 
 
 def test_a_failed_run_is_mended_on_named_branches_in_a_members_name() -> None:
-    ready = hook(ci="vera", repositories=(AllowedRepository(name="acme/shop", on=("ci",)),))
+    ready = hook(ci="vera", repositories=(AllowedRepository(name="acme/shop", triggers=("ci",)),))
     admitted = admit(ready, failed())
     assert (admitted.subject, admitted.outside) == ("vera", True)
     assert code_of(ready, failed(branch="feature")) == "forge_hook_refused"
     assert admit(ready, failed(branch="signoff/fix-1234abcd")).subject == "vera"
-    other = hook(ci="vera", repositories=(AllowedRepository(name="acme/shop", on=("ci",), ci_branches=("feature",)),))
+    other = hook(ci="vera", repositories=(AllowedRepository(name="acme/shop", triggers=("ci",), ci_branches=("feature",)),))
     assert admit(other, failed(branch="feature")).subject == "vera"
     assert code_of(other, failed()) == "forge_hook_refused"
     assert code_of(hook(ci="vera"), failed()) == "forge_hook_refused"

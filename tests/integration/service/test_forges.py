@@ -1,0 +1,433 @@
+"""Web hooks of forges over real HTTP: what they start, refine, end and sign, and what they must not."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from database import reading
+from forges import ForgeUser, PullRequest, TwinForge
+from forges.rendering import key_of
+from nodes.deliver import DeliverInput
+from sandbox import Delivered
+from service.forges.events import FORGE_EVENTS
+from service.wiring.application import Application
+from tests.worlds import forge_hooks as sent
+from tests.worlds.forge_hooks import REPO, RITA, SECRET, SIGNING, STRANGER, VERA
+from tests.worlds.quick import employing
+from tests.worlds.served import Served, served
+
+FILE = """
+forges:
+  - {name: gh, kind: github, token: t-1}
+  - {name: gl, kind: gitlab, token: t-2}
+hooks:
+  - name: acme
+    forge: gh
+    org: local
+    secrets: [SECRET]
+    members: {583231: ann, 583232: rita}
+    ci: ann
+    votes: [review, comment, reaction]
+    repositories:
+      - {name: acme/shop, url: /nowhere, accept: "true", deliver: patch, triggers: [label, comment, review, ci]}
+  - name: labels
+    forge: gl
+    org: local
+    secrets: [SECRET, SIGNING]
+    members: {583231: ann}
+    repositories: [{name: acme/shop, url: /nowhere, accept: "true", deliver: patch}]
+""".replace("SECRET", SECRET).replace("SIGNING", SIGNING)
+
+
+def twin(name: str) -> TwinForge:
+    forge = TwinForge(name=name, user=ForgeUser(login="signoff", id="1"))
+    forge.add_repository(REPO)
+    for number in range(1, 13):
+        forge.add_issue(REPO, ForgeUser(login="vera", id=str(VERA)), f"Issue {number}")
+    forge.rights |= {(REPO, str(VERA)): "write", (REPO, str(RITA)): "admin"}
+    return forge
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequests:
+    """Delivers as the quick one does, and says that it became a pull request."""
+
+    inner: Any
+
+    async def __call__(self, state: DeliverInput) -> Mapping[str, Any]:
+        update = await self.inner(state)
+        return {**update, "delivered": pull_request_of(state["run"])}
+
+
+def branch_of(run: str) -> str:
+    return f"signoff/mend-it-{run[-8:]}"
+
+
+def pull_request_of(run: str) -> Delivered:
+    url = "https://twin.example/acme/shop/pull/50"
+    return Delivered(kind="pr", commit="c" * 40, ref=branch_of(run), url=url, repository=f"gh:{REPO}", number=50)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    service: Served
+    github: TwinForge
+    gitlab: TwinForge
+    posted: list[Any] = field(default_factory=list[Any])
+
+    async def post(self, delivery: dict[str, Any], hook: str = "acme", **headers: str) -> Any:
+        body, signed = sent.github_signed(delivery)
+        return await self.send(hook, body, {**signed, **headers})
+
+    async def send(self, hook: str, body: bytes, headers: dict[str, str]) -> Any:
+        async with self.service.http("") as http:
+            answer = await http.post(f"/v1/hooks/forges/{hook}", content=body, headers=headers)
+        return answer.status_code, answer.json()
+
+    async def accepted(self, delivery: dict[str, Any]) -> str:
+        status, answer = await self.post(delivery)
+        assert status == 202, answer
+        return answer["accepted"]
+
+    async def row(self, id_: str, until: Callable[[Any], bool] = lambda row: row.state == "done") -> Any:
+        """The row of an event, once it stands so."""
+        while True:
+            async with reading(self.service.context.database) as conn:
+                row = (await conn.execute(select(FORGE_EVENTS).where(FORGE_EVENTS.c.id == id_))).one()
+            if until(row):
+                return row
+            await self.service.context.maintenance.forge_events()
+
+    async def done(self, delivery: dict[str, Any]) -> Any:
+        return await self.row(await self.accepted(delivery))
+
+    def notes(self, number: int = 12, subject: Any = "issue") -> list[str]:
+        return [note.body for note in self.github.notes.get((REPO, subject, number), [])]
+
+    async def turns(self) -> int:
+        return sum([len(await self.service.context.turns.of(each.id)) for each in await self.threads()])
+
+    async def threads(self) -> list[Any]:
+        sdk = self.service.sdk()
+        found = await sdk.threads.search(limit=100)
+        return [await self.service.context.threads.get(each["thread_id"], "local") for each in found]
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, *, humans: int = 1, server: str = "", file: str = FILE, **given: Any
+) -> AsyncGenerator[World]:
+    (folder / "forges.yaml").write_text(file)
+    github, gitlab = twin("gh"), twin("gl")
+
+    def changed(application: Application) -> Application:
+        application.forges.others = {"gh": github, "gl": gitlab}
+        nodes = replace(application.nodes, deliver=PullRequests(application.nodes.deliver))
+        return employing(application, nodes)
+
+    async with served(
+        folder, humans=humans, server=server, changed=changed, forges=folder / "forges.yaml", **given
+    ) as service:
+        yield World(service=service, github=github, gitlab=gitlab)
+
+
+async def test_a_comment_starts_a_run_that_is_answered_in_one_comment(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        row = await at.done(sent.issue_comment("@signoff mend it", number=12))
+        assert (row.subject, row.outside, row.code) == ("ann", False, None)
+        run = await at.service.context.application.engine.runs.exactly(row.thread, org="local")
+        assert run is not None
+        assert (run.status, run.requester) == ("delivered", "ann")
+        assert run.task.text.startswith("mend it\n\nThe issue acme/shop#12: The total is wrong")
+        assert run.task.origin is not None
+        assert (run.task.origin.forge, run.task.origin.number, run.task.accept) == ("gh", 12, "true")
+        (note,) = at.notes()
+        assert note.startswith("Done.\n\nhttps://twin.example/acme/shop/pull/50\n\nDone.")
+        assert key_of(note) == f"event-{row.id[:32]}"
+
+
+async def test_the_same_delivery_again_starts_nothing_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        delivery = sent.issue_comment("@signoff mend it")
+        row = await at.done(delivery)
+        status, answer = await at.post(delivery, **{"x-github-delivery": "another"})
+        assert (status, answer) == (200, {"accepted": row.id, "again": True})
+        await at.service.context.maintenance.once()
+        assert (await at.turns(), len(at.notes())) == (1, 1)
+
+
+async def test_a_label_asks_for_what_the_issue_says_and_an_outsiders_words_taint_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        row = await at.done(sent.labelled(author=STRANGER))
+        run = await at.service.context.application.engine.runs.exactly(row.thread, org="local")
+        assert run is not None
+        assert run.task.outside
+        assert "It adds tax twice." in run.task.text
+        assert "ignore all rules" not in run.task.text
+
+
+async def test_gitlab_asks_by_its_token_and_by_its_signature(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        body, headers = sent.gitlab_sent(sent.gitlab_note("@signoff mend it"))
+        status, answer = await at.send("labels", body, headers)
+        assert (status, (await at.row(answer["accepted"])).code) == (202, None)
+        body, headers = sent.gitlab_signed(sent.gitlab_labelled())
+        status, answer = await at.send("labels", body, headers)
+        assert (status, (await at.row(answer["accepted"])).outside) == (202, True)
+        assert len(at.gitlab.notes[REPO, "issue", 12]) == 2
+        # The same id with other bytes is somebody's play, an old one a copy.
+        assert (await at.send("labels", *sent.gitlab_signed(sent.gitlab_note("@signoff other"))))[0] == 409
+        old = datetime.now(UTC) - timedelta(minutes=6)
+        assert (await at.send("labels", *sent.gitlab_signed(sent.gitlab_labelled(), at=old)))[0] == 401
+
+
+async def test_what_is_not_signed_reaches_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        body, headers = sent.github_signed(sent.issue_comment("@signoff mend it"))
+        for changed in (
+            {**headers, "x-hub-signature-256": "sha256=" + "0" * 64},
+            {name: text for name, text in headers.items() if name != "x-hub-signature-256"},
+            {**headers, "x-hub-signature-256": "", "x-hub-signature": headers["x-hub-signature-256"]},
+        ):
+            status, answer = await at.send("acme", body, changed)
+            assert (status, answer["code"]) == (401, "signature_invalid")
+        assert (await at.send("acme", body + b" ", headers))[0] == 401
+        token_body, token = sent.gitlab_sent(sent.gitlab_note("@signoff mend it"), secret="x" * 32)
+        assert (await at.send("labels", token_body, token))[1]["code"] == "signature_invalid"
+        # The signing key is no password.
+        assert (await at.send("labels", *sent.gitlab_sent(sent.gitlab_note("x"), secret=SIGNING)))[0] == 401
+        assert (await at.send("other", body, headers))[1]["code"] == "hook_unknown"
+        form, signed = b"payload=%7B%7D", sent.github_signed({"event": "ping", "payload": {}})[1]
+        assert (await at.send("acme", form, signed))[0] == 401
+        assert await at.threads() == []
+
+
+@pytest.mark.parametrize(
+    ("delivery", "code"),
+    [
+        (sent.issue_comment("@signoff mend it", by=STRANGER), "forge_person_refused"),
+        (sent.issue_comment("@signoff mend it", kind="Bot"), "forge_person_refused"),
+        (sent.issue_comment("@signoff mend it", repo="acme/other"), "forge_hook_refused"),
+        (sent.issue_comment("@signoff mend it", at=datetime.now(UTC) - timedelta(days=4)), "hook_too_old"),
+        (sent.line_comment("Rename it.", fork=True), "forge_fork_refused"),
+        (sent.workflow_run(branch="feature"), "forge_hook_refused"),
+    ],
+)
+async def test_what_the_policy_refuses_is_named_and_leaves_nothing(tmp_path: Path, delivery: Any, code: str) -> None:
+    async with world(tmp_path) as at:
+        status, answer = await at.post(delivery)
+        assert (status, answer["refused"]) == (200, code)
+        assert answer["hint"]
+        await at.service.context.maintenance.once()
+        assert (await at.threads(), at.github.notes) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        sent.issue_comment("> @signoff mend it"),
+        sent.issue_comment("```\n@signoff mend it\n```"),
+        sent.issue_comment("@signoff mend it\n\n<!-- signoff:event-1 -->"),
+        sent.labelled("bug"),
+        sent.workflow_run("success"),
+        sent.github("ping", ""),
+    ],
+)
+async def test_what_means_nothing_is_ignored_with_a_word(tmp_path: Path, delivery: Any) -> None:
+    async with world(tmp_path) as at:
+        status, answer = await at.post(delivery)
+        assert (status, list(answer)) == (200, ["ignored"])
+        assert await at.threads() == []
+
+
+async def test_a_member_without_the_right_is_told_so_on_the_issue(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        at.github.rights[REPO, str(VERA)] = "read"
+        row = await at.done(sent.issue_comment("@signoff mend it"))
+        assert (row.code, row.thread) == ("forge_person_refused", None)
+        (note,) = at.notes()
+        assert "`forge_person_refused`" in note
+        # Who nobody lets in any more, and who may not start runs.
+        at.github.rights[REPO, str(RITA)] = "admin"
+        assert (await at.done(sent.issue_comment("@signoff mend it", by=RITA))).code == "key_ended"
+        await at.service.context.members.seen("local", "rita", ["viewer"], now=datetime.now(UTC))
+        assert (await at.done(sent.issue_comment("@signoff again", by=RITA))).code == "scope_missing"
+        assert await at.threads() == []
+
+
+async def test_later_words_on_an_issue_go_on_with_its_thread(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        first = await at.done(sent.issue_comment("@signoff mend it", id_=1))
+        second = await at.done(sent.issue_comment("@signoff rename it, too", id_=2))
+        other = await at.done(sent.issue_comment("@signoff another", id_=3, number=11))
+        assert first.thread == second.thread != other.thread
+        assert len(at.notes()) == 2
+        assert len(await at.service.context.turns.of(first.thread)) == 2
+
+
+async def ready_pull_request(at: World) -> str:
+    """The thread of a pull request of ours."""
+    row = await at.done(sent.issue_comment("@signoff mend it"))
+    head = branch_of(row.thread)
+    at.github.pulls[REPO, 50] = PullRequest(
+        path=REPO,
+        number=50,
+        url="https://twin.example/acme/shop/pull/50",
+        title="Mend it",
+        state="open",
+        head=head,
+        base="main",
+        author=at.github.user,
+    )
+    return row.thread
+
+
+async def test_comments_of_a_review_are_one_request_and_each_is_answered(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        thread = await ready_pull_request(at)
+        about = {"number": 50, "head": branch_of(thread)}
+        ids = [await at.accepted(sent.line_comment(f"Comment {n}", id_=n, **about)) for n in (1, 2, 3)]
+        rows = [await at.row(id_) for id_ in ids]
+        assert {(row.thread, row.turn, row.code) for row in rows} == {(thread, rows[0].turn, None)}
+        assert len(await at.service.context.turns.of(thread)) == 2
+        notes = at.github.notes[REPO, "pull_request", 50]
+        assert sorted(note.thread for note in notes) == ["1", "2", "3"]
+        assert all(note.body.startswith("Done.") for note in notes)
+        asked = (await at.service.context.turns.of(thread))[0].asked["wish"]
+        assert asked.startswith("On shop/total.py, line 7:\nComment 1\n\nOn shop/total.py, line 7:\nComment 2")
+
+
+async def test_a_review_of_somebody_elses_pull_request_is_not_for_us(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        thread = await ready_pull_request(at)
+        at.github.pulls[REPO, 51] = replace(at.github.pulls[REPO, 50], number=51, head="feature")
+        row = await at.done(sent.review("Rename it.", "changes_requested", number=51, head="feature"))
+        assert row.code == "forge_not_ours"
+        # A branch that is only called like ours.
+        at.github.pulls[REPO, 52] = replace(at.github.pulls[REPO, 50], number=52, head=f"signoff/other-{thread[-8:]}")
+        other = sent.review("Rename it.", "commented", number=52, head=f"signoff/other-{thread[-8:]}")
+        assert (await at.done(other)).code == "forge_not_ours"
+        assert await at.turns() == 1
+        assert (REPO, "pull_request", 51) not in at.github.notes
+
+
+async def test_a_closed_pull_request_takes_no_more_and_its_issue_begins_anew(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        thread = await ready_pull_request(at)
+        at.github.pulls[REPO, 50] = replace(at.github.pulls[REPO, 50], state="merged")
+        assert (await at.done(sent.closed(number=50, head=branch_of(thread)))).code is None
+        row = await at.done(sent.review("Rename it.", "commented", number=50, head=branch_of(thread)))
+        assert row.code == "pull_request_closed"
+        assert await at.turns() == 1
+        again = await at.done(sent.issue_comment("@signoff once more", id_=9))
+        assert again.thread != thread
+
+
+async def test_closing_stops_what_works_on_a_pull_request(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        thread = await ready_pull_request(at)
+        await at.service.sdk().runs.create(thread, "coding", input={"messages": "slow sign"})
+        assert await at.service.context.turns.unfinished(thread)
+        assert (await at.done(sent.closed(number=50, head=branch_of(thread)))).state == "done"
+        assert not await at.service.context.turns.unfinished(thread)
+
+
+async def test_a_failed_run_of_ci_is_a_task_with_its_log_and_not_for_ever(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        at.github.logs[REPO, 1] = "unit\nAssertionError: 3 != 4"
+        row = await at.done(sent.workflow_run(id_=1))
+        run = await at.service.context.application.engine.runs.exactly(row.thread, org="local")
+        assert run is not None
+        assert run.task.text.endswith("AssertionError: 3 != 4")
+        assert (run.task.outside, run.task.base, run.requester) == (
+            True,
+            "3484a3fb816e0859fd6e1cea078d76385ff50625",
+            "ann",
+        )
+        assert at.github.notes == {}
+        codes = []
+        for number in range(2, 6):
+            at.github.logs[REPO, number] = "AssertionError"
+            codes.append((await at.done(sent.workflow_run(id_=number))).code)
+        assert codes == [None, None, "forge_ci_limit", "forge_ci_limit"]
+
+
+async def test_a_run_that_waits_says_so_and_a_forge_that_is_away_is_asked_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
+        row = await at.row(id_, lambda row: row.shown and at.notes() and "signature" in at.notes()[0])
+        assert row.state == "working"
+        assert "A high action waits for a signature: `signoff approvals show" in at.notes()[0]
+        assert len(at.notes()) == 1
+        # Words sign nothing.
+        words = await at.done(sent.issue_comment("@signoff approve", id_=2))
+        assert words.code == "thread_busy"
+
+
+@pytest.mark.parametrize("way", ["review", "comment"])
+async def test_a_vote_of_a_colleague_counts_and_that_of_who_asked_does_not(tmp_path: Path, way: str) -> None:
+    async with world(tmp_path, approvals_mode="team", approvers="ann,rita") as at:
+        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
+        await at.row(id_, lambda row: row.shown and "signature" in (at.notes() or [""])[0])
+        async with at.service.http() as http:
+            (ballot,) = (await http.get("/v1/approvals")).json()["items"]
+        typed = f"{ballot['id']} {ballot['action_digest']}"
+
+        def vote(by: int, text: str = typed) -> dict[str, Any]:
+            at.github.pulls[REPO, 5] = PullRequest(
+                path=REPO, number=5, url="u", title="t", state="open", head="x", base="main", author=at.github.user
+            )
+            if way == "review":
+                return sent.review(text, "approved", by=by)
+            return sent.issue_comment(f"@signoff approve {text}", by=by, number=11)
+
+        assert (await at.done(vote(VERA))).code == "self_approval"
+        wrong = f"{ballot['id']} sha256:{'0' * 64}"
+        assert (await at.done(vote(RITA, wrong))).code == "digest_mismatch"
+        status, answer = await at.post(vote(STRANGER))
+        assert (status, answer["refused"]) == (200, "forge_person_refused")
+        assert at.service.deliveries == []
+        assert (await at.done(vote(RITA))).code is None
+        await at.row(id_)
+        assert len(at.service.deliveries) == 1
+
+
+async def test_critical_is_never_signed_on_a_forge(tmp_path: Path) -> None:
+    file = FILE.replace("votes:", "highest_tier: medium\n    votes:")
+    async with world(tmp_path, file=file, approvals_mode="team", approvers="ann,rita") as at:
+        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
+        await at.row(id_, lambda row: row.shown and "signature" in (at.notes() or [""])[0])
+        async with at.service.http() as http:
+            (ballot,) = (await http.get("/v1/approvals")).json()["items"]
+        text = f"@signoff approve {ballot['id']} {ballot['action_digest']}"
+        assert (await at.done(sent.issue_comment(text, by=RITA, number=11))).code == "step_up_required"
+        # No is taken for any tier.
+        text = f"@signoff reject {ballot['id']} {ballot['action_digest']}"
+        assert (await at.done(sent.issue_comment(text, by=RITA, number=11))).code is None
+
+
+async def test_many_at_once_come_to_one_run_each(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        deliveries = [sent.issue_comment(f"@signoff nothing {n}", number=1 + n % 3, id_=n) for n in range(6)]
+        answers = await asyncio.gather(*(at.post(each) for each in [*deliveries, *deliveries]))
+        rows = [await at.row(id_) for id_ in {answer["accepted"] for _, answer in answers}]
+        assert len(rows) == 6
+        assert {row.code for row in rows} == {None}
+        assert (len(await at.threads()), await at.turns()) == (3, 6)
+
+
+@pytest.mark.postgres
+async def test_the_same_on_postgresql(tmp_path: Path, postgres: str) -> None:
+    async with world(tmp_path, server=postgres) as at:
+        thread = await ready_pull_request(at)
+        about = {"number": 50, "head": branch_of(thread)}
+        ids = [await at.accepted(sent.line_comment(f"Comment {n}", id_=n, **about)) for n in (1, 2)]
+        assert {(await at.row(id_)).thread for id_ in ids} == {thread}
+        assert (await at.turns(), len(at.notes(50, "pull_request"))) == (2, 2)
