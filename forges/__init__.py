@@ -19,7 +19,7 @@ from forges.contract import (
 )
 from forges.deploy import DeployHooks, DeployOrder
 from forges.registry import DeployEntry, ForgeAddress, ForgeEntry, Forges, ForgeSettings, load_forges
-from forges.rendering import PullRequestEvidence, approval_comment, pull_request_body, quiet
+from forges.rendering import PullRequestEvidence, approval_comment, key_of, pull_request_body, quiet
 from forges.twin import TwinForge
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Subject",
     "TwinForge",
     "approval_comment",
+    "key_of",
     "load_forges",
     "pull_request_body",
     "quiet",

@@ -189,14 +189,19 @@ class Forges:
                 code="forge_unknown",
                 hint="Name the forge and its token in the file of SIGNOFF_FORGES, or deliver as a patch or a branch.",
             )
-        (entry,) = (each for each in self.entries if each.name == address.forge)
-        if not any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in entry.repositories):
+        if not self.may_publish(address):
             raise Forbidden(
                 f"Pull requests may not be opened in {address.path}.",
                 code="forge_repository_refused",
                 hint=f"Add it to the repositories of {address.forge} in the file of SIGNOFF_FORGES.",
             )
         return address
+
+    def may_publish(self, address: ForgeAddress) -> bool:
+        """Whether the configuration lets anything be written in this repository."""
+        entry = next((each for each in self.entries if each.name == address.forge), None)
+        patterns = entry.repositories if entry is not None else ()
+        return any(fnmatchcase(address.path.lower(), pattern.lower()) for pattern in patterns)
 
     def named(self, name: str) -> Forge:
         """The forge of this name.

@@ -37,7 +37,7 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
-from service.wiring.forges import forge_settings, open_publisher
+from service.wiring.forges import forge_settings, mailing, open_publisher
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
@@ -198,7 +198,7 @@ async def open_application(
         people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
         connections = load_connections(settings.connections) if settings.connections else Connections()
         ballots = StoredBallots(
-            engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
+            engine=database, clock=clock, people=people, journal=audit, mailing=mailing(forges, connections)
         )
         application = _assemble(
             settings, stack, spans, storage, people, ballots, audit, forges, served_to, models, clock

@@ -25,6 +25,7 @@ from service.auth.oidc import Issuer
 from service.auth.rate_limits import Limiter, LocalRates, SharedRates
 from service.auth.secrets import own_key
 from service.errors import refuse
+from service.forges.approvals import ENDPOINT, ForgeApprovals
 from service.forges.receiver import ForgeWebhooks
 from service.maintenance import Maintenance
 from service.queue.embedded import EmbeddedDispatcher
@@ -245,6 +246,14 @@ def _maintenance(  # noqa: PLR0917
             guard=SsrfGuard(allow=application.connections.allow),
             clock=now,
             link=PublicUrls(links=links, home=settings.home_url),
+            elsewhere={
+                ENDPOINT: ForgeApprovals(
+                    forges=application.forges,
+                    ballots=application.ballots,
+                    standing=lambda run, org: submission.of(org).standing(run),
+                    link=PublicUrls(links=links, home=settings.home_url),
+                )
+            },
             # As Standard Webhooks writes a secret.
             run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
         ),

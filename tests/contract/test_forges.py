@@ -212,11 +212,12 @@ async def test_every_page_of_a_list_is_read(served: ForgeServer) -> None:
 
 
 async def test_a_wrong_token_is_named_and_not_shown(served: ForgeServer) -> None:
-    registry = client_of(served, token="glpat-wrong")
+    wrong = "glpat-wrong"
+    registry = client_of(served, wrong)
     with pytest.raises(Refused) as refusal:
         await registry.named("forge").repository(PATH)
     assert refusal.value.stable_code == "forge_token_refused"
-    assert "glpat-wrong" not in f"{refusal.value.message} {refusal.value.hint} {refusal.value!r} {registry!r}"
+    assert wrong not in f"{refusal.value.message} {refusal.value.hint} {refusal.value!r} {registry!r}"
     await registry.close()
 
 
