@@ -135,7 +135,7 @@ def load_forges(path: Path) -> ForgeSettings:
     names = [each.name for each in (*settings.forges, *settings.deploys)]
     if twice := {name for name in names if names.count(name) > 1}:
         raise _invalid(path, f"{', '.join(sorted(twice))} is there twice")
-    if fault := hooks_fault(settings.hooks, {each.name for each in settings.forges}):
+    if fault := hooks_fault(settings.hooks, {each.name: each.kind for each in settings.forges}):
         raise _invalid(path, fault)
     return settings
 

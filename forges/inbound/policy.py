@@ -1,6 +1,6 @@
 """Policy of what may come in from a forge: which repositories, which people, and for what. Default: nothing. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Annotated, Final, Literal
@@ -140,14 +140,17 @@ def admit(hook: ForgeHook, event: ForgeEvent) -> Admitted:
     return Admitted(repository=repository, subject=subject, outside=outside)
 
 
-def hooks_fault(hooks: Sequence[ForgeHook], forges: Collection[str]) -> str:
-    """What is wrong with the hooks of a configuration, as its reader is told; empty: nothing."""
+def hooks_fault(hooks: Sequence[ForgeHook], forges: Mapping[str, str]) -> str:
+    """What is wrong with the hooks of a configuration, as its reader is told; empty: nothing. Kinds by forge."""
     names = [hook.name for hook in hooks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         return f"hook {twice[0]} is there twice"
     for hook in hooks:
         if hook.forge not in forges:
             return f"hook {hook.name}: there is no forge {hook.forge}"
+        # A reaction there changes the time of its comment, as an edit does: nothing tells what was read.
+        if "reaction" in hook.votes and forges[hook.forge] != "github":
+            return f"hook {hook.name}: only GitHub's reactions can be votes"
         if short := [secret for secret in hook.secrets if len(secret.encode()) < SHORTEST_SECRET]:
             return f"hook {hook.name}: a secret has {len(short[0].encode())} bytes, {SHORTEST_SECRET} are needed"
         members = sorted(set(hook.members.values()))

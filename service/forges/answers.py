@@ -22,9 +22,9 @@ HEADS: Final = {
 }
 
 
-def refused_text(code: str, message: str) -> str:
-    """Why nothing was started."""
-    return f"Nothing was started (`{code}`). {quiet(message)}"[:MOST_CHARS]
+def refused_text(code: str, message: str, *, vote: bool = False) -> str:
+    """Why nothing was started, or a vote was not counted."""
+    return f"{'Not counted' if vote else 'Nothing was started'} (`{code}`). {quiet(message)}"[:MOST_CHARS]
 
 
 def standing_text(standing: RunState, *, busy: bool, home: str, mention: str) -> str:
@@ -37,9 +37,7 @@ def standing_text(standing: RunState, *, busy: bool, home: str, mention: str) ->
         asks = f"The coder asks:\n\n{quiet(standing.question)}\n\nAnswer with a comment that begins with `{mention}`."
         return f"{asks[:MOST_CHARS]}{foot}"
     if standing.ballot is not None:
-        risk = values.get("risk")
-        tier = f"A {risk.tier} action waits" if risk is not None else "It waits"
-        return f"{tier} for a signature: `signoff approvals show {standing.ballot}`{foot}"
+        return f"It waits for a signature: `signoff approvals show {standing.ballot}`{foot}"
     ending = run.ending or values.get("ending")
     parts = [HEADS.get(run.status, run.status)]
     delivered = values.get("delivered")

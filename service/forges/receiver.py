@@ -8,20 +8,48 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hmac import compare_digest
 from typing import Final
 
 from approvals import refusal
-from approvals.channels import refused_answer
+from approvals.channels import refused_answer, verify_github, verify_standard
 from approvals.storage import HookAnswer
 from domain import Refused
 from domain.text import OddJson, read_json
-from forges.inbound import ForgeEvent, ForgeHook, Ignored, Reviewed, admit, ensure_timely, event_json, parsed
+from forges.inbound import Failed, ForgeEvent, ForgeHook, Ignored, Reviewed, admit, ensure_timely, event_json, parsed
 from service.errors import refuse
 from service.forges.events import ForgeEvents, ReceivedEvent
-from service.forges.signatures import VERIFY
 
 SETTLE: Final = timedelta(seconds=5)
 """The comments of one review come as so many events: they are waited for, and asked as one."""
+
+
+Verify = Callable[[Mapping[str, str], bytes, Sequence[str], datetime], str]
+"""Headers (names in lower case), body, secrets, now → the message's id. Raises ``signature_invalid``."""
+SIGNING: Final = "whsec_"
+
+
+def verify_gitlab(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> str:
+    """GitLab's signing token (Standard Webhooks), or its older secret token, which is a password and signs nothing.
+
+    https://docs.gitlab.com/user/project/integrations/webhooks
+    """
+    signing = [secret for secret in secrets if secret.startswith(SIGNING)]
+    if signing and "webhook-signature" in headers:
+        return verify_standard(headers, body, signing, now)
+    sent = headers.get("x-gitlab-token", "").encode("utf-8", "replace")
+    passwords = [secret.encode() for secret in secrets if not secret.startswith(SIGNING)]
+    if not any([compare_digest(sent, password) for password in passwords]):  # noqa: C419 - the time tells not which
+        raise refusal("signature_invalid", "This message cannot be trusted: no token matches.")
+    # Nothing signs the delivery id: what was sent identifies the message.
+    return hashlib.sha256(body).hexdigest()
+
+
+VERIFY: Final[Mapping[str, Verify]] = {
+    "github": lambda headers, body, secrets, _: verify_github(headers, body, secrets),
+    "gitlab": verify_gitlab,
+}
+"""By the kind of the forge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +105,9 @@ class ForgeWebhooks:
             hook=hook.name,
             org=hook.org,
             kind=event.kind,
-            place=f"{hook.forge}:{place.repo.lower()}:{place.kind}:{place.number}",
+            # Branches fail for reasons of their own.
+            place=f"{hook.forge}:{place.repo.lower()}:{place.kind}:"
+            f"{event.branch[:60] if isinstance(event, Failed) else place.number}",
             body_digest=hashlib.sha256(body).hexdigest(),
             event=event_json(event),
             subject=admitted.subject,

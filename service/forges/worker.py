@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -19,7 +20,7 @@ from approvals.contract import People
 from database import reading
 from domain import SignoffError, Transient
 from domain.errors import Conflict, Forbidden
-from forges import Forge, Forges
+from forges import Forge, Forges, ForgeUser
 from forges.inbound import (
     OURS,
     RANKS,
@@ -31,6 +32,7 @@ from forges.inbound import (
     Place,
     Reviewed,
     Voted,
+    admit,
     event_of,
     first_request,
     later_request,
@@ -39,16 +41,17 @@ from forges.inbound import (
 from service.auth.principal import Principal, scopes_of
 from service.errors import refuse
 from service.forges.answers import refused_text, standing_text
+from service.forges.approvals import forge_place
 from service.forges.events import GIVEN_UP_AFTER, ForgeEvents, ReceivedEvent
 from service.forges.votes import ForgeVotes
 from service.runs.requests import RunAsk
-from service.runs.runs import FINAL, RUNS
+from service.runs.runs import FINAL, RUNS, RunState
 from service.runs.submission import Submission
 
 AGAIN_S: Final = (5, 30, 120, 600, 1_800)
 """Seconds before something outside is asked again."""
 MOST_ATTEMPTS: Final = 60
-LOOK_S, LOOK_SLOWLY_S = 2, 20
+LOOK_S, LOOK_SLOWLY_S = 2, 30
 """Seconds between two looks at a run that works, and at one that waits for somebody."""
 MOST_OF_CI: Final = 3
 """Failed runs of CI that one thread mends: each of its pushes has another one, and that may fail, too."""
@@ -91,13 +94,16 @@ class ForgeWorker:
             await self.events.done(event, code="hook_unknown", error="this hook is no longer configured")
             return
         what, forge = event_of(event.event), self.forges.named(hook.forge)
+        if event.state == "waiting":
+            admit(hook, what)  # again: the policy may have changed since
         if event.state == "working":
             await self._answer(event, what, hook, forge)
         elif isinstance(what, Closed):
             await self._close(event, what, hook)
         elif isinstance(what, Voted):
-            await self._ensure_may(event, what, hook, forge)
-            await self.votes.review(what, hook, event.subject)
+            await self._ensure_may(hook, forge, what.place.repo, event.subject, what.by)
+            approve = what.choice == "approve"
+            await self.votes.count(hook, event.subject, what.approval_id, what.action_digest, approve=approve)
             await self.events.done(event)
         else:
             await self._ask(event, what, hook, forge)
@@ -105,7 +111,8 @@ class ForgeWorker:
     # What a hook asks for
 
     async def _ask(self, event: ReceivedEvent, what: Asked | Reviewed | Failed, hook: ForgeHook, forge: Forge) -> None:
-        await self._ensure_may(event, what, hook, forge)
+        by = None if isinstance(what, Failed) else what.by
+        await self._ensure_may(hook, forge, what.place.repo, event.subject, by, scope="runs:write")
         if event.asked is None:
             planned = await self._plan(event, what, hook, forge)
             if planned is None:
@@ -118,23 +125,25 @@ class ForgeWorker:
         taken = await self.submission.take(principal, RunAsk(**asked), thread, once=f"\nforge {event.id}", heard=False)
         await self.events.begun(event, taken.turn.id)
 
-    async def _ensure_may(self, event: ReceivedEvent, what: ForgeEvent, hook: ForgeHook, forge: Forge) -> None:
-        """Ask what this member may do now.
+    async def _ensure_may(  # noqa: PLR0917
+        self, hook: ForgeHook, forge: Forge, repo: str, subject: str, by: ForgeUser | None, scope: str = ""
+    ) -> None:
+        """Ask what a member may do now. ``by`` None: nobody did it, the policy names in whose name it is done.
 
         Raises:
             Refused: ``key_ended``, ``scope_missing``, ``forge_person_refused``.
         """
-        if not await self.may_act(event.org, event.subject):
-            raise refuse("key_ended", f"Nobody comes in as {event.subject!r} any more.")
-        roles = tuple(await self.people.roles(event.org, event.subject))
-        if not isinstance(what, Voted) and "runs:write" not in scopes_of(roles):
-            raise refuse("scope_missing", f"{event.subject} may not start runs here.")
-        if isinstance(what, Failed | Closed) or hook.permission == "none":
+        if not await self.may_act(hook.org, subject):
+            raise refuse("key_ended", f"Nobody comes in as {subject!r} any more.")
+        roles = tuple(await self.people.roles(hook.org, subject))
+        if scope and scope not in scopes_of(roles):
+            raise refuse("scope_missing", f"{subject} may not start runs here.")
+        if by is None or hook.permission == "none":
             return
-        held = await forge.permission(what.place.repo, what.by)
+        held = await forge.permission(repo, by)
         if RANKS.index(held) < RANKS.index(hook.permission):
             raise Forbidden(
-                f"{event.subject} has {held} in {what.place.repo}, and {hook.permission} is needed.",
+                f"{subject} has {held} in {repo}, and {hook.permission} is needed.",
                 code="forge_person_refused",
                 hint="Have the right given on the forge, or ask for less with `permission` of the hook.",
             )
@@ -229,24 +238,30 @@ class ForgeWorker:
 
     async def _answer(self, event: ReceivedEvent, what: ForgeEvent, hook: ForgeHook, forge: Forge) -> None:
         """Have the comment say how it stands; it is written only when that has changed."""
-        text, again_at = await self._text(event, hook)
+        if event.code is not None or event.thread is None:
+            text, again_at = refused_text(event.code or "", event.error or "", vote=isinstance(what, Voted)), None
+        else:
+            unfinished = await self.submission.turns.unfinished(event.thread)
+            standing = await self.submission.of(event.org).standing(event.thread)
+            await self._count_reactions(event, standing, hook, forge)
+            text = standing_text(standing, busy=bool(unfinished), home=self.home, mention=hook.mention)
+            over = not unfinished and standing.run.status in FINAL | PAUSED
+            waits_s = LOOK_S if unfinished else LOOK_SLOWLY_S
+            now = self.clock()
+            over = over or now - event.received_at > GIVEN_UP_AFTER
+            again_at = None if over else now + timedelta(seconds=waits_s)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if digest != event.shown and not isinstance(what, Failed | Closed | Voted):
+        if digest != event.shown and not isinstance(what, Failed | Closed):
             await _write(forge, what, text, f"event-{event.id[:32]}")
         await self.events.shown(event, digest, again_at=again_at)
 
-    async def _text(self, event: ReceivedEvent, hook: ForgeHook) -> tuple[str, datetime | None]:
-        """What the comment says, and when to look again; None: that is the last word."""
-        if event.code is not None or event.thread is None:
-            return refused_text(event.code or "", event.error or ""), None
-        unfinished = await self.submission.turns.unfinished(event.thread)
-        standing = await self.submission.of(event.org).standing(event.thread)
-        text = standing_text(standing, busy=bool(unfinished), home=self.home, mention=hook.mention)
-        now = self.clock()
-        over = not unfinished and standing.run.status in FINAL | PAUSED
-        if over or now - event.received_at > GIVEN_UP_AFTER:
-            return text, None
-        return text, now + timedelta(seconds=LOOK_S if unfinished else LOOK_SLOWLY_S)
+    async def _count_reactions(self, event: ReceivedEvent, standing: RunState, hook: ForgeHook, forge: Forge) -> None:
+        """What people pressed below the comment of the ballot that a run waits for."""
+        place = forge_place(standing.run.task, standing.values.get("published"))
+        if "reaction" not in hook.votes or standing.ballot is None or place is None or event.leader is not None:
+            return
+        may = partial(self._ensure_may, hook, forge, place.address.path)
+        await self.votes.reactions(hook, standing.ballot, forge, place, may)
 
     async def _later(self, event: ReceivedEvent, error: Transient) -> None:
         """Something outside did not answer: the same again, later and later, and not for ever."""
@@ -259,7 +274,7 @@ class ForgeWorker:
     async def _refused(self, event: ReceivedEvent, no: SignoffError) -> None:
         structlog.get_logger("signoff.forges").warning("an event came to nothing", id=event.id, code=no.stable_code)
         # Once it is asked only the forge can refuse: its answer cannot be written, then.
-        if event.state == "working" or event.kind in {"voted", "failed"}:
+        if event.state == "working" or event.kind == "failed":
             await self.events.done(event, code=no.stable_code, error=no.message)
         else:
             await self.events.refused(event, no.stable_code, f"{no.message} {no.hint}")
@@ -291,7 +306,7 @@ async def _head(what: Asked | Reviewed | Failed, forge: Forge) -> str:
     return pull.head
 
 
-async def _write(forge: Forge, what: Asked | Reviewed, text: str, key: str) -> None:
+async def _write(forge: Forge, what: Asked | Reviewed | Voted, text: str, key: str) -> None:
     """One comment of this key, written or edited."""
     place: Place = what.place
     if isinstance(what, Reviewed) and what.comment:

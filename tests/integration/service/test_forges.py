@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from database import reading
-from forges import ForgeUser, PullRequest, TwinForge
+from database import reading, writing
+from forges import ForgeUser, PullRequest, Reaction, TwinForge
 from forges.rendering import key_of
 from nodes.deliver import DeliverInput
 from sandbox import Delivered
@@ -63,7 +63,8 @@ class PullRequests:
 
     async def __call__(self, state: DeliverInput) -> Mapping[str, Any]:
         update = await self.inner(state)
-        return {**update, "delivered": pull_request_of(state["run"])}
+        published = pull_request_of(state["run"])
+        return {**update, "delivered": published, "published": published}
 
 
 def branch_of(run: str) -> str:
@@ -209,42 +210,36 @@ async def test_what_is_not_signed_reaches_nothing(tmp_path: Path) -> None:
         assert await at.threads() == []
 
 
-@pytest.mark.parametrize(
-    ("delivery", "code"),
-    [
-        (sent.issue_comment("@signoff mend it", by=STRANGER), "forge_person_refused"),
-        (sent.issue_comment("@signoff mend it", kind="Bot"), "forge_person_refused"),
-        (sent.issue_comment("@signoff mend it", repo="acme/other"), "forge_hook_refused"),
-        (sent.issue_comment("@signoff mend it", at=datetime.now(UTC) - timedelta(days=4)), "hook_too_old"),
-        (sent.line_comment("Rename it.", fork=True), "forge_fork_refused"),
-        (sent.workflow_run(branch="feature"), "forge_hook_refused"),
-    ],
-)
-async def test_what_the_policy_refuses_is_named_and_leaves_nothing(tmp_path: Path, delivery: Any, code: str) -> None:
+REFUSED = [
+    (sent.issue_comment("@signoff mend it", by=STRANGER), "forge_person_refused"),
+    (sent.issue_comment("@signoff mend it", kind="Bot"), "forge_person_refused"),
+    (sent.issue_comment("@signoff mend it", repo="acme/other"), "forge_hook_refused"),
+    (sent.issue_comment("@signoff mend it", at=datetime.now(UTC) - timedelta(days=4)), "hook_too_old"),
+    (sent.line_comment("Rename it.", fork=True), "forge_fork_refused"),
+    (sent.workflow_run(branch="feature"), "forge_hook_refused"),
+]
+IGNORED = [
+    sent.issue_comment("> @signoff mend it"),
+    sent.issue_comment("```\n@signoff mend it\n```"),
+    sent.issue_comment("@signoff mend it\n\n<!-- signoff:event-1 -->"),
+    sent.labelled("bug"),
+    sent.workflow_run("success"),
+    sent.github("ping", ""),
+]
+
+
+async def test_what_the_policy_refuses_or_means_nothing_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
-        status, answer = await at.post(delivery)
-        assert (status, answer["refused"]) == (200, code)
-        assert answer["hint"]
+        for delivery, code in REFUSED:
+            status, answer = await at.post(delivery)
+            assert (status, answer["refused"], bool(answer["hint"])) == (200, code, True)
+        for delivery in IGNORED:
+            status, answer = await at.post(delivery)
+            assert (status, list(answer)) == (200, ["ignored"])
         await at.service.context.maintenance.once()
         assert (await at.threads(), at.github.notes) == ([], {})
-
-
-@pytest.mark.parametrize(
-    "delivery",
-    [
-        sent.issue_comment("> @signoff mend it"),
-        sent.issue_comment("```\n@signoff mend it\n```"),
-        sent.issue_comment("@signoff mend it\n\n<!-- signoff:event-1 -->"),
-        sent.labelled("bug"),
-        sent.workflow_run("success"),
-        sent.github("ping", ""),
-    ],
-)
-async def test_what_means_nothing_is_ignored_with_a_word(tmp_path: Path, delivery: Any) -> None:
-    async with world(tmp_path) as at:
-        status, answer = await at.post(delivery)
-        assert (status, list(answer)) == (200, ["ignored"])
-        assert await at.threads() == []
+        async with reading(at.service.context.database) as conn:
+            assert (await conn.execute(select(FORGE_EVENTS))).all() == []
 
 
 async def test_a_member_without_the_right_is_told_so_on_the_issue(tmp_path: Path) -> None:
@@ -272,9 +267,16 @@ async def test_later_words_on_an_issue_go_on_with_its_thread(tmp_path: Path) -> 
         assert len(await at.service.context.turns.of(first.thread)) == 2
 
 
-async def ready_pull_request(at: World) -> str:
+def line_comment(at: World, text: str, by: int = VERA, **about: Any) -> dict[str, Any]:
+    """Somebody comments on a line of a pull request."""
+    author = ForgeUser(login="vera", id=str(by))
+    note = at.github.add_comment(REPO, "pull_request", 50, author, text, file="shop/total.py", line=7)
+    return sent.line_comment(text, by, id_=int(note.id), **about)
+
+
+async def ready_pull_request(at: World, words: str = "mend it") -> str:
     """The thread of a pull request of ours."""
-    row = await at.done(sent.issue_comment("@signoff mend it"))
+    row = await at.done(sent.issue_comment(f"@signoff {words}"))
     head = branch_of(row.thread)
     at.github.pulls[REPO, 50] = PullRequest(
         path=REPO,
@@ -293,13 +295,14 @@ async def test_comments_of_a_review_are_one_request_and_each_is_answered(tmp_pat
     async with world(tmp_path) as at:
         thread = await ready_pull_request(at)
         about = {"number": 50, "head": branch_of(thread)}
-        ids = [await at.accepted(sent.line_comment(f"Comment {n}", id_=n, **about)) for n in (1, 2, 3)]
+        ids = [await at.accepted(line_comment(at, f"Comment {n}", **about)) for n in (1, 2, 3)]
         rows = [await at.row(id_) for id_ in ids]
         assert {(row.thread, row.turn, row.code) for row in rows} == {(thread, rows[0].turn, None)}
         assert len(await at.service.context.turns.of(thread)) == 2
         notes = at.github.notes[REPO, "pull_request", 50]
-        assert sorted(note.thread for note in notes) == ["1", "2", "3"]
-        assert all(note.body.startswith("Done.") for note in notes)
+        ours = [note for note in notes if note.author.id == at.github.user.id]
+        assert [note.thread for note in ours] == [note.id for note in notes if note not in ours]
+        assert all(note.body.startswith("Done.") for note in ours)
         asked = (await at.service.context.turns.of(thread))[0].asked["wish"]
         assert asked.startswith("On shop/total.py, line 7:\nComment 1\n\nOn shop/total.py, line 7:\nComment 2")
 
@@ -332,8 +335,10 @@ async def test_a_closed_pull_request_takes_no_more_and_its_issue_begins_anew(tmp
 
 async def test_closing_stops_what_works_on_a_pull_request(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
-        thread = await ready_pull_request(at)
-        await at.service.sdk().runs.create(thread, "coding", input={"messages": "slow sign"})
+        at.service.gate.set()
+        thread = await ready_pull_request(at, "mend it, slow")
+        at.service.gate.clear()
+        await at.service.sdk().runs.create(thread, "coding", input={"messages": "more"})
         assert await at.service.context.turns.unfinished(thread)
         assert (await at.done(sent.closed(number=50, head=branch_of(thread)))).state == "done"
         assert not await at.service.context.turns.unfinished(thread)
@@ -359,12 +364,12 @@ async def test_a_failed_run_of_ci_is_a_task_with_its_log_and_not_for_ever(tmp_pa
         assert codes == [None, None, "forge_ci_limit", "forge_ci_limit"]
 
 
-async def test_a_run_that_waits_says_so_and_a_forge_that_is_away_is_asked_again(tmp_path: Path) -> None:
+async def test_a_run_that_waits_says_so_and_words_sign_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
         id_ = await at.accepted(sent.issue_comment("@signoff sign"))
         row = await at.row(id_, lambda row: row.shown and at.notes() and "signature" in at.notes()[0])
         assert row.state == "working"
-        assert "A high action waits for a signature: `signoff approvals show" in at.notes()[0]
+        assert "It waits for a signature: `signoff approvals show" in at.notes()[0]
         assert len(at.notes()) == 1
         # Words sign nothing.
         words = await at.done(sent.issue_comment("@signoff approve", id_=2))
@@ -399,6 +404,49 @@ async def test_a_vote_of_a_colleague_counts_and_that_of_who_asked_does_not(tmp_p
         assert len(at.service.deliveries) == 1
 
 
+async def test_a_reaction_to_the_untouched_comment_of_a_ballot_counts(tmp_path: Path) -> None:
+    file = FILE.replace("token: t-1", 'token: t-1, repositories: ["acme/*"]')
+    async with world(tmp_path, file=file, approvals_mode="team", approvers="ann,rita") as at:
+        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
+        key = (REPO, "issue", 12)
+
+        async def looked() -> None:
+            """As if the time of the next look had come."""
+            context = at.service.context
+            async with writing(context.database) as conn:
+                await conn.execute(
+                    update(FORGE_EVENTS).where(FORGE_EVENTS.c.id == id_).values(due_at=context.started_at)
+                )
+            await context.maintenance.forge_events()
+
+        while not [note for note in at.github.notes.get(key, []) if key_of(note.body).startswith("approval-")]:
+            await at.service.context.maintenance.once()
+        notes = at.github.notes[key]
+        (place,) = (i for i, note in enumerate(notes) if key_of(note.body).startswith("approval-"))
+        shown = notes[place]
+
+        def press(by: int, content: str, seconds: float = 1) -> None:
+            user = ForgeUser(login="x", id=str(by))
+            at_ = notes[place].updated_at + timedelta(seconds=seconds)
+            at.github.awards.setdefault(shown.id, []).append(Reaction(content=content, user=user, created_at=at_))
+
+        press(VERA, "+1")  # who asked
+        press(STRANGER, "+1")
+        press(RITA, "rocket")
+        press(RITA, "+1", seconds=-1)  # before it was edited the last time
+        await looked()
+        assert at.service.deliveries == []
+        # Somebody who may edit comments shows something harmless.
+        notes[place] = replace(shown, body=shown.body.replace("nowhere", "elsewhere"))
+        press(RITA, "+1")
+        await looked()
+        assert at.service.deliveries == []
+        notes[place] = shown
+        await looked()
+        await at.row(id_)
+        assert len(at.service.deliveries) == 1
+
+
 async def test_critical_is_never_signed_on_a_forge(tmp_path: Path) -> None:
     file = FILE.replace("votes:", "highest_tier: medium\n    votes:")
     async with world(tmp_path, file=file, approvals_mode="team", approvers="ann,rita") as at:
@@ -428,6 +476,6 @@ async def test_the_same_on_postgresql(tmp_path: Path, postgres: str) -> None:
     async with world(tmp_path, server=postgres) as at:
         thread = await ready_pull_request(at)
         about = {"number": 50, "head": branch_of(thread)}
-        ids = [await at.accepted(sent.line_comment(f"Comment {n}", id_=n, **about)) for n in (1, 2)]
+        ids = [await at.accepted(line_comment(at, f"Comment {n}", **about)) for n in (1, 2)]
         assert {(await at.row(id_)).thread for id_ in ids} == {thread}
-        assert (await at.turns(), len(at.notes(50, "pull_request"))) == (2, 2)
+        assert (await at.turns(), len(at.notes(50, "pull_request"))) == (2, 4)
