@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from domain import RateLimited, Refused, Unavailable
+from domain import RateLimited, Unavailable
 from domain.errors import Conflict, Forbidden, Missing
 from domain.text import OddJson, read_json
 
@@ -130,7 +130,7 @@ class ForgeClient:
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > LARGEST:
-                    raise Refused(
+                    raise Conflict(
                         f"{self.name} sent more than {LARGEST >> 20} MB.",
                         code="forge_refused",
                         hint="Ask for less: a log or a list of this length is not read.",

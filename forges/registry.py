@@ -284,10 +284,10 @@ def path_within(home: str, repo: str) -> str:
         prefix = base.path if parts.scheme != "ssh" else ""
         if parts.scheme != "ssh" and (parts.scheme, port) != (base.scheme, base.port):
             return ""
-    if host.lower() != (base.hostname or "").lower() or not path.startswith(prefix):
+    if host.lower() != (base.hostname or "").lower() or not path.startswith(f"{prefix}/" if prefix else ""):
         return ""
     path = path.removeprefix(prefix).strip("/").removesuffix(".git")
-    return path if _PATH.fullmatch(path) else ""
+    return path if _PATH.fullmatch(path) and not {".", ".."} & set(path.split("/")) else ""
 
 
 def _with_secrets(node: Any, folder: Path) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from approvals import Ballot
-from domain import Action, Spent, Task
+from domain import Action, Refused, Spent, Task
 from domain.errors import Conflict, Forbidden
 from domain.evidence import Proof
 from domain.work import PublishTarget
@@ -252,8 +252,8 @@ def pull_request_closed(pull: PullRequest) -> Conflict:
     )
 
 
-def _branch_exists(path: str, name: str) -> Conflict:
-    return Conflict(
+def _branch_exists(path: str, name: str) -> Refused:
+    return Refused(
         f"{path} has a branch {name!r} with other content.",
         code="branch_exists",
         hint="Look at it; delete or rename it there, then deliver again: signoff resume RUN.",

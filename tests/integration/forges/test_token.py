@@ -12,7 +12,7 @@ from service.runs.event_log import as_json
 from service.runs.streaming import final_values
 from tests.worlds.forge_server import TOKEN, ForgeServer, forge_server
 from tests.worlds.forge_wire import Request, Response
-from tests.worlds.house import OK, advance, decide, start
+from tests.worlds.house import QUICK, advance, decide, start
 from tests.worlds.publishing import PATH, pr_task, publishing
 
 SPELLINGS = (
@@ -57,15 +57,8 @@ async def test_nobody_sees_the_token(server: ForgeServer, tmp_path: Path, capsys
         return Response(403, b"You are not allowed to push") if fails else None
 
     server.fault = watching
-    coder = {
-        "files_to_update": [
-            {"path": "shop/prices.py", "search": "    return sum(prices[1:])", "replace": "    return sum(prices)"}
-        ],
-        "cmd_instructions": [LOOKS + "true"],
-    }
-    answers = {"coder": [coder], "reviewer": [OK]}
-    async with publishing(tmp_path, server, answers, trace_content=True, log_level="debug") as opened:
-        standing, events = await start(opened, pr_task(server))
+    async with publishing(tmp_path, server, trace_content=True, log_level="debug") as opened:
+        standing, events = await start(opened, pr_task(server, accept=LOOKS + QUICK))
         while standing.run.status == "interrupted":
             await decide(opened, standing, "approve")
             standing, more = await advance(opened, standing.run.id)
@@ -79,7 +72,7 @@ async def test_nobody_sees_the_token(server: ForgeServer, tmp_path: Path, capsys
         audit = [entry async for entry in opened.audit.export(opened.org)]
         models = opened.board.registry.models.values()
         asked = [message.content for model in models for call in model.asked for message in call]  # type: ignore[attr-defined]
-    assert pushed >= 4
+    assert pushed == 2
     assert any("git" in line and "push" in line for line in seen)
     assert not leaks("\n".join(seen))
     assert not leaks("\n".join(as_json(event).decode() for event in events))
