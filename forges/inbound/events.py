@@ -20,7 +20,7 @@ Path = Annotated[str, Field(max_length=1_000)]
 
 
 @value
-class Place:
+class EventPlace:
     """An issue, a pull request (GitLab: merge request), or only a repository."""
 
     repo: Annotated[str, Field(min_length=1, max_length=300)]
@@ -35,7 +35,7 @@ class Asked:
     """Somebody set the label, or wrote to us in a comment."""
 
     kind: Literal["asked"] = "asked"
-    place: Place
+    place: EventPlace
     by: ForgeUser
     label: Short = ""
     """The label that was set; empty: it was a comment."""
@@ -58,7 +58,7 @@ class Reviewed:
     """A review, or a comment on lines of a pull request."""
 
     kind: Literal["reviewed"] = "reviewed"
-    place: Place
+    place: EventPlace
     by: ForgeUser
     words: Text
     file: Path = ""
@@ -75,7 +75,7 @@ class Failed:
     """A workflow run or a pipeline failed."""
 
     kind: Literal["failed"] = "failed"
-    place: Place
+    place: EventPlace
     run: Number
     """Its id with the forge, by which its log is read."""
     name: Short = ""
@@ -94,7 +94,7 @@ class Closed:
     """A pull request was merged or closed: nobody works on it any more."""
 
     kind: Literal["closed"] = "closed"
-    place: Place
+    place: EventPlace
     by: ForgeUser
     merged: bool
     head: Path = ""
@@ -108,7 +108,7 @@ class Voted:
 
     kind: Literal["voted"] = "voted"
     way: Literal["review", "comment"]
-    place: Place
+    place: EventPlace
     by: ForgeUser
     choice: Literal["approve", "reject"]
     approval_id: Short = ""

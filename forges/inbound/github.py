@@ -11,14 +11,14 @@ from typing import Any
 from pydantic import Field
 
 from forges.contract import ForgeUser
-from forges.inbound.events import Asked, Closed, Failed, ForgeEvent, Ignored, Place, Reviewed, Voted
+from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent, Ignored, Reviewed, Voted
 from forges.inbound.markdown import MARKER, mentioned, visible
-from forges.inbound.payload import Body, Line, Part, read_part, typed_vote, written_vote
+from forges.inbound.payload import Body, Line, PayloadPart, read_part, typed_vote, written_vote
 
 _FAILED = frozenset({"failure", "timed_out"})
 
 
-class _User(Part):
+class _User(PayloadPart):
     id: int
     login: Line = ""
     type: Line = ""
@@ -29,16 +29,16 @@ class _User(Part):
         return ForgeUser(id=str(self.id), login=self.login, bot=self.type != "User")
 
 
-class _Repository(Part):
+class _Repository(PayloadPart):
     full_name: Line
     default_branch: Line = ""
 
 
-class _Label(Part):
+class _Label(PayloadPart):
     name: Line = ""
 
 
-class _Issue(Part):
+class _Issue(PayloadPart):
     number: int
     title: Line = ""
     body: Body = ""
@@ -48,13 +48,13 @@ class _Issue(Part):
     updated_at: datetime | None = None
 
 
-class _Branch(Part):
+class _Branch(PayloadPart):
     ref: Line = ""
     repo: _Repository | None = None
     """None: the fork was deleted."""
 
 
-class _Pull(Part):
+class _Pull(PayloadPart):
     number: int
     title: Line = ""
     body: Body = ""
@@ -64,7 +64,7 @@ class _Pull(Part):
     updated_at: datetime | None = None
 
 
-class _Comment(Part):
+class _Comment(PayloadPart):
     id: int
     body: Body = ""
     user: _User | None = None
@@ -74,7 +74,7 @@ class _Comment(Part):
     created_at: datetime | None = None
 
 
-class _Review(Part):
+class _Review(PayloadPart):
     id: int
     body: Body = ""
     state: Line = ""
@@ -82,7 +82,7 @@ class _Review(Part):
     submitted_at: datetime | None = None
 
 
-class _Workflow(Part):
+class _Workflow(PayloadPart):
     id: int
     name: Line = ""
     head_branch: Line = ""
@@ -93,7 +93,7 @@ class _Workflow(Part):
     updated_at: datetime | None = None
 
 
-class _Payload(Part):
+class _Payload(PayloadPart):
     action: Line = ""
     repository: _Repository | None = None
     sender: _User | None = None
@@ -139,7 +139,7 @@ class _Reading:
                 return Ignored(because=f"the event {named[:100]}")
 
     def _pull(self, pull: _Pull) -> dict[str, Any]:
-        place = Place(repo=self.repository.full_name, kind="pull_request", number=pull.number)
+        place = EventPlace(repo=self.repository.full_name, kind="pull_request", number=pull.number)
         return {"place": place, "head": pull.head.ref, "fork": self._foreign(pull.head.repo)}
 
     def _foreign(self, repo: _Repository | None) -> bool:
@@ -150,7 +150,7 @@ class _Reading:
         about = read.issue or read.pull_request
         if about is None or read.label is None or read.label.name.lower() != self.label.lower() or not self.label:
             return Ignored(because="another label")
-        issue: dict[str, Any] = {"place": Place(repo=self.repository.full_name, kind="issue", number=about.number)}
+        issue: dict[str, Any] = {"place": EventPlace(repo=self.repository.full_name, kind="issue", number=about.number)}
         place = self._pull(about) if isinstance(about, _Pull) else issue
         return Asked(
             **place,
@@ -170,7 +170,7 @@ class _Reading:
         if words is None:
             return Ignored(because="a comment that does not begin with our name")
         kind = "issue" if issue.pull_request is None else "pull_request"
-        place = Place(repo=self.repository.full_name, kind=kind, number=issue.number)
+        place = EventPlace(repo=self.repository.full_name, kind=kind, number=issue.number)
         if (vote := written_vote(words, place, self.sender.person, comment.created_at)) is not None:
             return vote
         return Asked(
@@ -229,7 +229,7 @@ class _Reading:
         if run is None or run.conclusion not in _FAILED:
             return Ignored(because="a workflow run that did not fail")
         return Failed(
-            place=Place(repo=self.repository.full_name, kind="repository"),
+            place=EventPlace(repo=self.repository.full_name, kind="repository"),
             run=run.id,
             name=run.name,
             url=run.html_url,

@@ -13,14 +13,14 @@ from forges.contract import ForgeUser, Subject
 from forges.inbound.events import (
     Asked,
     Closed,
+    EventPlace,
     Failed,
     ForgeEvent,
     Ignored,
-    Place,
     Reviewed,
 )
 from forges.inbound.markdown import MARKER, mentioned, visible
-from forges.inbound.payload import Body, Count, Line, Part, read_part, written_vote
+from forges.inbound.payload import Body, Count, Line, PayloadPart, read_part, written_vote
 
 _NOTEABLE: Mapping[str, Subject] = {"Issue": "issue", "MergeRequest": "pull_request"}
 
@@ -33,7 +33,7 @@ def _utc(stamp: Any) -> Any:
 Stamp = Annotated[datetime | None, BeforeValidator(_utc)]
 
 
-class _User(Part):
+class _User(PayloadPart):
     id: int
     username: Line = ""
 
@@ -44,31 +44,31 @@ class _User(Part):
         return ForgeUser(id=str(self.id), login=self.username, bot=bot)
 
 
-class _Project(Part):
+class _Project(PayloadPart):
     path_with_namespace: Line
     default_branch: Line = ""
 
 
-class _Label(Part):
+class _Label(PayloadPart):
     title: Line = ""
 
 
-class _Labels(Part):
+class _Labels(PayloadPart):
     previous: list[_Label] = Field(default_factory=list[_Label])
     current: list[_Label] = Field(default_factory=list[_Label])
 
 
-class _Changes(Part):
+class _Changes(PayloadPart):
     labels: _Labels = Field(default_factory=_Labels)
 
 
-class _Position(Part):
+class _Position(PayloadPart):
     new_path: Line = ""
     new_line: Count = 0
     old_line: Count = 0
 
 
-class _About(Part):
+class _About(PayloadPart):
     """An issue or a merge request."""
 
     iid: int
@@ -89,7 +89,7 @@ class _About(Part):
         return {"head": self.source_branch, "fork": self.source_project_id != self.target_project_id}
 
 
-class _Attributes(Part):
+class _Attributes(PayloadPart):
     """``object_attributes``: of which object depends on the event."""
 
     id: int = 0
@@ -117,13 +117,13 @@ class _Attributes(Part):
     finished_at: Stamp = None
 
 
-class _Job(Part):
+class _Job(PayloadPart):
     name: Line = ""
     status: Line = ""
     allow_failure: bool = False
 
 
-class _Payload(Part):
+class _Payload(PayloadPart):
     object_kind: Line = ""
     user: _User | None = None
     project: _Project | None = None
@@ -250,5 +250,5 @@ class _Reading:
             at=pipeline.finished_at,
         )
 
-    def _place(self, kind: Subject | Literal["repository"], number: int) -> Place:
-        return Place(repo=self.project.path_with_namespace, kind=kind, number=number)
+    def _place(self, kind: Subject | Literal["repository"], number: int) -> EventPlace:
+        return EventPlace(repo=self.project.path_with_namespace, kind=kind, number=number)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from domain.errors import Unprocessable
 from forges.contract import ForgeUser
-from forges.inbound.events import Place, Voted
+from forges.inbound.events import EventPlace, Voted
 
 MOST_OF_A_BODY = 66_000
 """Characters of a comment or a description that are looked at; GitHub lets people write 65,536."""
@@ -22,10 +22,10 @@ def _clipped(most: int) -> BeforeValidator:
 Line = Annotated[str, _clipped(500)]
 Body = Annotated[str, _clipped(MOST_OF_A_BODY)]
 Count = Annotated[int, BeforeValidator(lambda number: 0 if number is None else number)]
-P = TypeVar("P", bound="Part")
+P = TypeVar("P", bound="PayloadPart")
 
 
-class Part(BaseModel):
+class PayloadPart(BaseModel):
     """An object of a payload. What is not named here is not read."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,7 +57,7 @@ def typed_vote(text: str) -> tuple[str, str] | None:
     return words[0], words[1]
 
 
-def written_vote(words: str, place: Place, by: ForgeUser, at: datetime | None) -> Voted | None:
+def written_vote(words: str, place: EventPlace, by: ForgeUser, at: datetime | None) -> Voted | None:
     """A comment that says nothing to us but ``approve`` or ``reject``, a ballot and its whole digest."""
     choice, _, rest = words.partition(" ")
     vote = typed_vote(rest)

@@ -12,7 +12,7 @@ from domain.errors import Forbidden
 from domain.identity import alike, respelled
 from domain.work import Delivery, Line, Name, Profile
 from forges.contract import ForgeUser, Permission
-from forges.inbound.events import Asked, Closed, Failed, ForgeEvent, Place, Voted
+from forges.inbound.events import Asked, Closed, EventPlace, Failed, ForgeEvent, Voted
 
 OLDEST: Final = timedelta(days=3)
 """GitHub sends a delivery again for three days. What is older is somebody's copy."""
@@ -77,7 +77,7 @@ class ForgeHook:
     """Critical is signed in a login session, never here."""
     repositories: Annotated[tuple[AllowedRepository, ...], Field(max_length=1_000)] = ()
 
-    def repository(self, place: Place) -> AllowedRepository:
+    def repository(self, place: EventPlace) -> AllowedRepository:
         """The entry of a repository. Raises ``forge_hook_refused``."""
         # Both forges compare names without regard to case.
         for each in self.repositories:
@@ -172,7 +172,7 @@ def ensure_timely(event: ForgeEvent, now: datetime) -> None:
         )
 
 
-def _untriggered(what: str, hook: ForgeHook, place: Place) -> Refused:
+def _untriggered(what: str, hook: ForgeHook, place: EventPlace) -> Refused:
     return _refused(
         f"{what} starts nothing for {place.repo} by the hook {hook.name}.", "Allow it: `triggers`, `ci`, `votes`"
     )
@@ -182,5 +182,5 @@ def _refused(what: str, remedy: str) -> Refused:
     return Forbidden(what, code="forge_hook_refused", hint=f"{remedy} in the file of SIGNOFF_FORGES (docs/forges.md).")
 
 
-def _named(place: Place) -> str:
+def _named(place: EventPlace) -> str:
     return f"{place.repo}#{place.number}" if place.number else place.repo

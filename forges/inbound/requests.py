@@ -5,7 +5,7 @@ What members say stands first; what outsiders wrote is named as such, and the ta
 
 from collections.abc import Sequence
 
-from forges.inbound.events import Asked, Failed, Place, Reviewed
+from forges.inbound.events import Asked, EventPlace, Failed, Reviewed
 
 MOST_CHARS = 19_000
 """A task has 20,000."""
@@ -13,7 +13,7 @@ LOG_CHARS = 12_000
 """Of a log: its end, where the failure is."""
 
 
-def named(place: Place) -> str:
+def named(place: EventPlace) -> str:
     """``acme/shop#12``."""
     return f"{place.repo}#{place.number}" if place.number else place.repo
 

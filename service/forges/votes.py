@@ -1,8 +1,8 @@
 """Votes from a forge: a review or a comment that is a ballot and its digest, a reaction to the comment that shows one.
 
 They are votes like any other: stored by the one operation that every surface uses, never of who asked for or shaped the
-action, and critical never here. Each is bound to what its voter read: a reaction counts only while the comment is, to the
-letter, the one that was written for the ballot, and only if nobody edited it since.
+action, and critical never here. Each is bound to what its voter read: a reaction counts only while the comment is
+to the letter the one that was written for the ballot, and only if nobody edited it since.
 """
 
 from collections.abc import Awaitable, Callable

@@ -26,10 +26,10 @@ from forges.inbound import (
     RANKS,
     Asked,
     Closed,
+    EventPlace,
     Failed,
     ForgeEvent,
     ForgeHook,
-    Place,
     Reviewed,
     Voted,
     admit,
@@ -114,10 +114,7 @@ class ForgeWorker:
         by = None if isinstance(what, Failed) else what.by
         await self._ensure_may(hook, forge, what.place.repo, event.subject, by, scope="runs:write")
         if event.asked is None:
-            planned = await self._plan(event, what, hook, forge)
-            if planned is None:
-                return
-            event = planned
+            event = await self._plan(event, what, hook, forge)
         thread, asked = event.thread, event.asked
         assert thread is not None and asked is not None  # noqa: S101, PT018  written together
         principal = Principal(subject=event.subject, org=event.org, kind="service")
@@ -150,21 +147,31 @@ class ForgeWorker:
 
     async def _plan(
         self, event: ReceivedEvent, what: Asked | Reviewed | Failed, hook: ForgeHook, forge: Forge
-    ) -> ReceivedEvent | None:
-        """What is asked and on which thread, written down; None: there is nothing to ask."""
+    ) -> ReceivedEvent:
+        """What is asked and on which thread, written down.
+
+        Raises:
+            Refused: ``forge_not_ours``, ``forge_ci_limit``, and as ``_head`` does.
+        """
         head = await _head(what, forge)
         ours = await self._thread_of_ours(event.org, hook.forge, what.place.repo, head)
         led: Sequence[ReceivedEvent] = ()
         if isinstance(what, Reviewed) and ours is None:
-            await self.events.done(event, code="forge_not_ours", error="this pull request is none of ours")
-            return None
+            raise Forbidden(
+                f"{what.place.repo}#{what.place.number} is no pull request of ours.",
+                code="forge_not_ours",
+                hint="Write to Signoff by its name, in a comment on the pull request.",
+            )
         if isinstance(what, Reviewed):
             led = await self.events.beside(event)
         thread = ours or await self.events.thread_of(event)
         if isinstance(what, Failed):
             if thread is not None and await self.events.count(thread, "failed") >= MOST_OF_CI:
-                await self.events.done(event, code="forge_ci_limit", error=f"{MOST_OF_CI} runs of CI were mended here")
-                return None
+                raise Forbidden(
+                    f"{MOST_OF_CI} failed runs of CI were worked on here already.",
+                    code="forge_ci_limit",
+                    hint="Look at the pull request; a comment goes on with it.",
+                )
             text = log_request(what, await forge.failed_log(what.place.repo, what.run))
         elif thread is None and isinstance(what, Asked):
             text = first_request(what)
@@ -273,8 +280,9 @@ class ForgeWorker:
 
     async def _refused(self, event: ReceivedEvent, no: SignoffError) -> None:
         structlog.get_logger("signoff.forges").warning("an event came to nothing", id=event.id, code=no.stable_code)
-        # Once it is asked only the forge can refuse: its answer cannot be written, then.
-        if event.state == "working" or event.kind == "failed":
+        # Once it is asked only the forge can refuse: its answer cannot be written, then. Reviewers talk to each other,
+        # too, and a failed run has nobody who asked.
+        if event.state == "working" or event.kind == "failed" or no.stable_code == "forge_not_ours":
             await self.events.done(event, code=no.stable_code, error=no.message)
         else:
             await self.events.refused(event, no.stable_code, f"{no.message} {no.hint}")
@@ -308,7 +316,7 @@ async def _head(what: Asked | Reviewed | Failed, forge: Forge) -> str:
 
 async def _write(forge: Forge, what: Asked | Reviewed | Voted, text: str, key: str) -> None:
     """One comment of this key, written or edited."""
-    place: Place = what.place
+    place: EventPlace = what.place
     if isinstance(what, Reviewed) and what.comment:
         await forge.reply(place.repo, place.number, what.comment, text, key=key)
     elif place.kind != "repository":

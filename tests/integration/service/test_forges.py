@@ -1,142 +1,19 @@
 """Web hooks of forges over real HTTP: what they start, refine, end and sign, and what they must not."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from database import reading, writing
-from forges import ForgeUser, PullRequest, Reaction, TwinForge
+from database import reading
 from forges.rendering import key_of
-from nodes.deliver import DeliverInput
-from sandbox import Delivered
 from service.forges.events import FORGE_EVENTS
-from service.wiring.application import Application
 from tests.worlds import forge_hooks as sent
-from tests.worlds.forge_hooks import REPO, RITA, SECRET, SIGNING, STRANGER, VERA
-from tests.worlds.quick import employing
-from tests.worlds.served import Served, served
-
-FILE = """
-forges:
-  - {name: gh, kind: github, token: t-1}
-  - {name: gl, kind: gitlab, token: t-2}
-hooks:
-  - name: acme
-    forge: gh
-    org: local
-    secrets: [SECRET]
-    members: {583231: ann, 583232: rita}
-    ci: ann
-    votes: [review, comment, reaction]
-    repositories:
-      - {name: acme/shop, url: /nowhere, accept: "true", deliver: patch, triggers: [label, comment, review, ci]}
-  - name: labels
-    forge: gl
-    org: local
-    secrets: [SECRET, SIGNING]
-    members: {583231: ann}
-    repositories: [{name: acme/shop, url: /nowhere, accept: "true", deliver: patch}]
-""".replace("SECRET", SECRET).replace("SIGNING", SIGNING)
-
-
-def twin(name: str) -> TwinForge:
-    forge = TwinForge(name=name, user=ForgeUser(login="signoff", id="1"))
-    forge.add_repository(REPO)
-    for number in range(1, 13):
-        forge.add_issue(REPO, ForgeUser(login="vera", id=str(VERA)), f"Issue {number}")
-    forge.rights |= {(REPO, str(VERA)): "write", (REPO, str(RITA)): "admin"}
-    return forge
-
-
-@dataclass(frozen=True, slots=True)
-class PullRequests:
-    """Delivers as the quick one does, and says that it became a pull request."""
-
-    inner: Any
-
-    async def __call__(self, state: DeliverInput) -> Mapping[str, Any]:
-        update = await self.inner(state)
-        published = pull_request_of(state["run"])
-        return {**update, "delivered": published, "published": published}
-
-
-def branch_of(run: str) -> str:
-    return f"signoff/mend-it-{run[-8:]}"
-
-
-def pull_request_of(run: str) -> Delivered:
-    url = "https://twin.example/acme/shop/pull/50"
-    return Delivered(kind="pr", commit="c" * 40, ref=branch_of(run), url=url, repository=f"gh:{REPO}", number=50)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    service: Served
-    github: TwinForge
-    gitlab: TwinForge
-    posted: list[Any] = field(default_factory=list[Any])
-
-    async def post(self, delivery: dict[str, Any], hook: str = "acme", **headers: str) -> Any:
-        body, signed = sent.github_signed(delivery)
-        return await self.send(hook, body, {**signed, **headers})
-
-    async def send(self, hook: str, body: bytes, headers: dict[str, str]) -> Any:
-        async with self.service.http("") as http:
-            answer = await http.post(f"/v1/hooks/forges/{hook}", content=body, headers=headers)
-        return answer.status_code, answer.json()
-
-    async def accepted(self, delivery: dict[str, Any]) -> str:
-        status, answer = await self.post(delivery)
-        assert status == 202, answer
-        return answer["accepted"]
-
-    async def row(self, id_: str, until: Callable[[Any], bool] = lambda row: row.state == "done") -> Any:
-        """The row of an event, once it stands so."""
-        while True:
-            async with reading(self.service.context.database) as conn:
-                row = (await conn.execute(select(FORGE_EVENTS).where(FORGE_EVENTS.c.id == id_))).one()
-            if until(row):
-                return row
-            await self.service.context.maintenance.forge_events()
-
-    async def done(self, delivery: dict[str, Any]) -> Any:
-        return await self.row(await self.accepted(delivery))
-
-    def notes(self, number: int = 12, subject: Any = "issue") -> list[str]:
-        return [note.body for note in self.github.notes.get((REPO, subject, number), [])]
-
-    async def turns(self) -> int:
-        return sum([len(await self.service.context.turns.of(each.id)) for each in await self.threads()])
-
-    async def threads(self) -> list[Any]:
-        sdk = self.service.sdk()
-        found = await sdk.threads.search(limit=100)
-        return [await self.service.context.threads.get(each["thread_id"], "local") for each in found]
-
-
-@asynccontextmanager
-async def world(
-    folder: Path, *, humans: int = 1, server: str = "", file: str = FILE, **given: Any
-) -> AsyncGenerator[World]:
-    (folder / "forges.yaml").write_text(file)
-    github, gitlab = twin("gh"), twin("gl")
-
-    def changed(application: Application) -> Application:
-        application.forges.others = {"gh": github, "gl": gitlab}
-        nodes = replace(application.nodes, deliver=PullRequests(application.nodes.deliver))
-        return employing(application, nodes)
-
-    async with served(
-        folder, humans=humans, server=server, changed=changed, forges=folder / "forges.yaml", **given
-    ) as service:
-        yield World(service=service, github=github, gitlab=gitlab)
+from tests.worlds.forge_hooks import REPO, RITA, SIGNING, STRANGER, VERA
+from tests.worlds.forges import branch_of, line_comment, ready_pull_request, world
 
 
 async def test_a_comment_starts_a_run_that_is_answered_in_one_comment(tmp_path: Path) -> None:
@@ -267,30 +144,6 @@ async def test_later_words_on_an_issue_go_on_with_its_thread(tmp_path: Path) -> 
         assert len(await at.service.context.turns.of(first.thread)) == 2
 
 
-def line_comment(at: World, text: str, by: int = VERA, **about: Any) -> dict[str, Any]:
-    """Somebody comments on a line of a pull request."""
-    author = ForgeUser(login="vera", id=str(by))
-    note = at.github.add_comment(REPO, "pull_request", 50, author, text, file="shop/total.py", line=7)
-    return sent.line_comment(text, by, id_=int(note.id), **about)
-
-
-async def ready_pull_request(at: World, words: str = "mend it") -> str:
-    """The thread of a pull request of ours."""
-    row = await at.done(sent.issue_comment(f"@signoff {words}"))
-    head = branch_of(row.thread)
-    at.github.pulls[REPO, 50] = PullRequest(
-        path=REPO,
-        number=50,
-        url="https://twin.example/acme/shop/pull/50",
-        title="Mend it",
-        state="open",
-        head=head,
-        base="main",
-        author=at.github.user,
-    )
-    return row.thread
-
-
 async def test_comments_of_a_review_are_one_request_and_each_is_answered(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
         thread = await ready_pull_request(at)
@@ -374,91 +227,6 @@ async def test_a_run_that_waits_says_so_and_words_sign_nothing(tmp_path: Path) -
         # Words sign nothing.
         words = await at.done(sent.issue_comment("@signoff approve", id_=2))
         assert words.code == "thread_busy"
-
-
-@pytest.mark.parametrize("way", ["review", "comment"])
-async def test_a_vote_of_a_colleague_counts_and_that_of_who_asked_does_not(tmp_path: Path, way: str) -> None:
-    async with world(tmp_path, approvals_mode="team", approvers="ann,rita") as at:
-        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
-        await at.row(id_, lambda row: row.shown and "signature" in (at.notes() or [""])[0])
-        async with at.service.http() as http:
-            (ballot,) = (await http.get("/v1/approvals")).json()["items"]
-        typed = f"{ballot['id']} {ballot['action_digest']}"
-
-        def vote(by: int, text: str = typed) -> dict[str, Any]:
-            at.github.pulls[REPO, 5] = PullRequest(
-                path=REPO, number=5, url="u", title="t", state="open", head="x", base="main", author=at.github.user
-            )
-            if way == "review":
-                return sent.review(text, "approved", by=by)
-            return sent.issue_comment(f"@signoff approve {text}", by=by, number=11)
-
-        assert (await at.done(vote(VERA))).code == "self_approval"
-        wrong = f"{ballot['id']} sha256:{'0' * 64}"
-        assert (await at.done(vote(RITA, wrong))).code == "digest_mismatch"
-        status, answer = await at.post(vote(STRANGER))
-        assert (status, answer["refused"]) == (200, "forge_person_refused")
-        assert at.service.deliveries == []
-        assert (await at.done(vote(RITA))).code is None
-        await at.row(id_)
-        assert len(at.service.deliveries) == 1
-
-
-async def test_a_reaction_to_the_untouched_comment_of_a_ballot_counts(tmp_path: Path) -> None:
-    file = FILE.replace("token: t-1", 'token: t-1, repositories: ["acme/*"]')
-    async with world(tmp_path, file=file, approvals_mode="team", approvers="ann,rita") as at:
-        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
-        key = (REPO, "issue", 12)
-
-        async def looked() -> None:
-            """As if the time of the next look had come."""
-            context = at.service.context
-            async with writing(context.database) as conn:
-                await conn.execute(
-                    update(FORGE_EVENTS).where(FORGE_EVENTS.c.id == id_).values(due_at=context.started_at)
-                )
-            await context.maintenance.forge_events()
-
-        while not [note for note in at.github.notes.get(key, []) if key_of(note.body).startswith("approval-")]:
-            await at.service.context.maintenance.once()
-        notes = at.github.notes[key]
-        (place,) = (i for i, note in enumerate(notes) if key_of(note.body).startswith("approval-"))
-        shown = notes[place]
-
-        def press(by: int, content: str, seconds: float = 1) -> None:
-            user = ForgeUser(login="x", id=str(by))
-            at_ = notes[place].updated_at + timedelta(seconds=seconds)
-            at.github.awards.setdefault(shown.id, []).append(Reaction(content=content, user=user, created_at=at_))
-
-        press(VERA, "+1")  # who asked
-        press(STRANGER, "+1")
-        press(RITA, "rocket")
-        press(RITA, "+1", seconds=-1)  # before it was edited the last time
-        await looked()
-        assert at.service.deliveries == []
-        # Somebody who may edit comments shows something harmless.
-        notes[place] = replace(shown, body=shown.body.replace("nowhere", "elsewhere"))
-        press(RITA, "+1")
-        await looked()
-        assert at.service.deliveries == []
-        notes[place] = shown
-        await looked()
-        await at.row(id_)
-        assert len(at.service.deliveries) == 1
-
-
-async def test_critical_is_never_signed_on_a_forge(tmp_path: Path) -> None:
-    file = FILE.replace("votes:", "highest_tier: medium\n    votes:")
-    async with world(tmp_path, file=file, approvals_mode="team", approvers="ann,rita") as at:
-        id_ = await at.accepted(sent.issue_comment("@signoff sign"))
-        await at.row(id_, lambda row: row.shown and "signature" in (at.notes() or [""])[0])
-        async with at.service.http() as http:
-            (ballot,) = (await http.get("/v1/approvals")).json()["items"]
-        text = f"@signoff approve {ballot['id']} {ballot['action_digest']}"
-        assert (await at.done(sent.issue_comment(text, by=RITA, number=11))).code == "step_up_required"
-        # No is taken for any tier.
-        text = f"@signoff reject {ballot['id']} {ballot['action_digest']}"
-        assert (await at.done(sent.issue_comment(text, by=RITA, number=11))).code is None
 
 
 async def test_many_at_once_come_to_one_run_each(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from forges.inbound import (
     AllowedRepository,
     Asked,
     Closed,
+    EventPlace,
     Failed,
     ForgeHook,
-    Place,
     Reviewed,
     Voted,
     admit,
@@ -43,12 +43,12 @@ def person(number: int, *, bot: bool = False) -> ForgeUser:
 
 
 def asked(**other: Any) -> Asked:
-    place = Place(repo=other.pop("repo", "acme/shop"), kind="issue", number=1)
+    place = EventPlace(repo=other.pop("repo", "acme/shop"), kind="issue", number=1)
     return Asked(**{"place": place, "by": person(VERA), "words": "x", "author": person(VERA), **other})
 
 
 def failed(**other: Any) -> Failed:
-    place = Place(repo="acme/shop", kind="repository")
+    place = EventPlace(repo="acme/shop", kind="repository")
     return Failed(**{"place": place, "run": 1, "commit": "a" * 40, "branch": "main", "default_branch": "main", **other})
 
 
@@ -92,12 +92,12 @@ def test_what_starts_something_is_named() -> None:
     only_labels = repository(triggers=("label",))
     assert code_of(only_labels, asked()) == "forge_hook_refused"
     assert admit(only_labels, asked(label="signoff")).subject == "vera"
-    place = Place(repo="acme/shop", kind="pull_request", number=5)
+    place = EventPlace(repo="acme/shop", kind="pull_request", number=5)
     assert code_of(only_labels, Reviewed(place=place, by=person(VERA), words="x")) == "forge_hook_refused"
 
 
 def test_what_lies_in_a_fork_is_nobodys() -> None:
-    place = Place(repo="acme/shop", kind="pull_request", number=5)
+    place = EventPlace(repo="acme/shop", kind="pull_request", number=5)
     assert code_of(HOOK, Reviewed(place=place, by=person(VERA), words="x", fork=True)) == "forge_fork_refused"
     assert code_of(HOOK, asked(fork=True)) == "forge_fork_refused"
     assert code_of(hook(ci="vera"), failed(fork=True)) == "forge_fork_refused"
@@ -109,14 +109,16 @@ def test_a_failed_run_is_mended_on_named_branches_in_a_members_name() -> None:
     assert (admitted.subject, admitted.outside) == ("vera", True)
     assert code_of(ready, failed(branch="feature")) == "forge_hook_refused"
     assert admit(ready, failed(branch="signoff/fix-1234abcd")).subject == "vera"
-    other = hook(ci="vera", repositories=(AllowedRepository(name="acme/shop", triggers=("ci",), ci_branches=("feature",)),))
+    other = hook(
+        ci="vera", repositories=(AllowedRepository(name="acme/shop", triggers=("ci",), ci_branches=("feature",)),)
+    )
     assert admit(other, failed(branch="feature")).subject == "vera"
     assert code_of(other, failed()) == "forge_hook_refused"
     assert code_of(hook(ci="vera"), failed()) == "forge_hook_refused"
 
 
 def test_votes_count_where_the_policy_says_so() -> None:
-    place = Place(repo="acme/shop", kind="pull_request", number=5)
+    place = EventPlace(repo="acme/shop", kind="pull_request", number=5)
     vote = Voted(way="review", place=place, by=person(RITA), choice="approve")
     assert code_of(HOOK, vote) == "forge_hook_refused"
     assert admit(hook(votes=("review",)), vote).subject == "rita"
@@ -125,7 +127,7 @@ def test_votes_count_where_the_policy_says_so() -> None:
 
 
 def test_anybody_may_close_a_pull_request() -> None:
-    place = Place(repo="acme/shop", kind="pull_request", number=5)
+    place = EventPlace(repo="acme/shop", kind="pull_request", number=5)
     assert admit(HOOK, Closed(place=place, by=person(STRANGER), merged=True)).subject == ""
 
 
@@ -207,7 +209,7 @@ def test_the_words_of_a_request_fit_a_task() -> None:
         "",
         "Tax twice.",
     ]
-    place = Place(repo="acme/shop", kind="pull_request", number=5)
+    place = EventPlace(repo="acme/shop", kind="pull_request", number=5)
     comments = [
         Reviewed(place=place, by=person(VERA), words=words, file="a.py", line=line)
         for words, line in (("One", 1), ("Two", 2))
