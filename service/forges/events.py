@@ -149,12 +149,18 @@ class ForgeEvents:
         # SQL's null and JSON's are told apart differently by the two databases.
         return [row for row in rows if row.asked is None]
 
-    async def plan(self, event: ReceivedEvent, asked: dict[str, Any], thread: str, led: Sequence[str]) -> None:
-        """Write down what will be asked, where, and with which others, before it is."""
+    async def plan(self, event: ReceivedEvent, asked: dict[str, Any], thread: str, led: Sequence[str]) -> ReceivedEvent:
+        """Write down what will be asked, where, and with which others, before it is.
+
+        Returns the row: of two at once the first one's plan stands, and both ask the same.
+        """
+        mine = and_(_E.id == event.id, _E.asked.is_(None), _E.leader.is_(None))
         async with writing(self.engine) as conn:
-            await conn.execute(update(FORGE_EVENTS).where(_E.id == event.id).values(asked=asked, thread=thread))
-            if led:
-                await conn.execute(update(FORGE_EVENTS).where(_E.id.in_(led)).values(leader=event.id, thread=thread))
+            planned = await conn.execute(update(FORGE_EVENTS).where(mine).values(asked=asked, thread=thread))
+            if planned.rowcount and led:
+                free = and_(_E.id.in_(led), _E.asked.is_(None), _E.leader.is_(None), _E.state == "waiting")
+                await conn.execute(update(FORGE_EVENTS).where(free).values(leader=event.id, thread=thread))
+        return await self.get(event.id)
 
     async def begun(self, event: ReceivedEvent, turn: str) -> None:
         """It is asked: the turn works on it and on those that it leads."""
@@ -171,11 +177,14 @@ class ForgeEvents:
         await self._set(event.id, values)
 
     async def refused(self, event: ReceivedEvent, code: str, error: str) -> None:
-        """Nothing comes of it, nor of those that it leads; the answer is still to be written."""
+        """Nothing comes of it, nor of those that it leads; the answer is still to be written.
+
+        What another worker has begun meanwhile stands.
+        """
         mine = (_E.id == event.id) | (_E.leader == event.id)
         values = {"state": "working", "code": code[:100], "error": error[:2_000], "due_at": self.clock()}
         async with writing(self.engine) as conn:
-            await conn.execute(update(FORGE_EVENTS).where(mine, _E.state != "done").values(**values))
+            await conn.execute(update(FORGE_EVENTS).where(mine, _E.state == "waiting").values(**values))
 
     async def done(self, event: ReceivedEvent, *, code: str | None = None, error: str | None = None) -> None:
         """Nothing is left to do for it."""

@@ -115,6 +115,8 @@ class ForgeWorker:
         await self._ensure_may(hook, forge, what.place.repo, event.subject, by, scope="runs:write")
         if event.asked is None:
             event = await self._plan(event, what, hook, forge)
+        if event.leader is not None:
+            return  # another worker asks it together with others
         thread, asked = event.thread, event.asked
         assert thread is not None and asked is not None  # noqa: S101, PT018  written together
         principal = Principal(subject=event.subject, org=event.org, kind="service")
@@ -165,6 +167,8 @@ class ForgeWorker:
         if isinstance(what, Reviewed):
             led = await self.events.beside(event)
         thread = ours or await self.events.thread_of(event)
+        # One that was planned and not begun yet, because something did not answer, knows nothing of its task.
+        begun = thread is not None and await self.submission.engine.runs.exactly(thread, org=event.org) is not None
         if isinstance(what, Failed):
             if thread is not None and await self.events.count(thread, "failed") >= MOST_OF_CI:
                 raise Forbidden(
@@ -173,18 +177,15 @@ class ForgeWorker:
                     hint="Look at the pull request; a comment goes on with it.",
                 )
             text = log_request(what, await forge.failed_log(what.place.repo, what.run))
-        elif thread is None and isinstance(what, Asked):
+        elif isinstance(what, Asked) and not begun:
             text = first_request(what)
         else:
             others = [event_of(each.event) for each in led]
             text = later_request([each for each in (what, *others) if isinstance(each, Asked | Reviewed)])
-        if ours is not None:
-            thread = ours
-        task = await self._task(text, event, what, hook, head) if thread is None else {"text": text}
+        task = {"text": text} if begun else await self._task(text, event, what, hook, head)
         asked: dict[str, Any] = {"input": {"task": task}, "if_not_exists": "create", "metadata": {"forge": hook.forge}}
         thread = thread or str(uuid5(NAMESPACE_URL, f"signoff:forge:{event.id}"))
-        await self.events.plan(event, asked, thread, [each.id for each in led])
-        return await self.events.get(event.id)
+        return await self.events.plan(event, asked, thread, [each.id for each in led])
 
     async def _task(
         self, text: str, event: ReceivedEvent, what: Asked | Reviewed | Failed, hook: ForgeHook, head: str

@@ -51,10 +51,11 @@ class MortalEvents(ForgeEvents):
 
     fate: Fate
 
-    async def plan(self, *given: Any) -> None:
+    async def plan(self, *given: Any) -> Any:
         self.fate("before plan")
-        await super(MortalEvents, self).plan(*given)
+        planned = await super(MortalEvents, self).plan(*given)
         self.fate("behind plan")
+        return planned
 
     async def begun(self, *given: Any) -> None:
         self.fate("before begun")

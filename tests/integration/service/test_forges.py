@@ -1,19 +1,36 @@
 """Web hooks of forges over real HTTP: what they start, refine, end and sign, and what they must not."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from database import reading
-from forges.rendering import key_of
+from database import reading, writing
+from domain import Unavailable
+from forges import TwinForge, key_of
 from service.forges.events import FORGE_EVENTS
 from tests.worlds import forge_hooks as sent
-from tests.worlds.forge_hooks import REPO, RITA, SIGNING, STRANGER, VERA
-from tests.worlds.forges import branch_of, line_comment, ready_pull_request, world
+from tests.worlds import postgres
+from tests.worlds.forge_hooks import REPO, RITA, SECRET, SIGNING, STRANGER, VERA
+from tests.worlds.forges import FILE, branch_of, line_comment, ready_pull_request, world
+
+
+@dataclass(slots=True)
+class AwayOnce:
+    """A forge that does not answer the first question."""
+
+    inner: TwinForge
+    away: bool = True
+
+    def __getattr__(self, name: str) -> Any:
+        if self.away:
+            self.away = False
+            raise Unavailable("no answer", code="forge_unavailable", hint="Try again.")
+        return getattr(self.inner, name)
 
 
 async def test_a_comment_starts_a_run_that_is_answered_in_one_comment(tmp_path: Path) -> None:
@@ -229,6 +246,66 @@ async def test_a_run_that_waits_says_so_and_words_sign_nothing(tmp_path: Path) -
         assert words.code == "thread_busy"
 
 
+async def test_another_organisations_hook_reaches_nothing_of_ours(tmp_path: Path) -> None:
+    theirs = """
+  - name: theirs
+    forge: gh
+    org: other
+    secrets: [SECRET]
+    members: {583231: oz}
+    votes: [comment]
+    repositories: [{name: acme/shop, url: /nowhere, accept: "true", deliver: patch}]
+""".replace("SECRET", SECRET)
+    async with world(tmp_path, file=FILE.rstrip() + theirs) as at:
+        thread = await ready_pull_request(at)
+        await at.service.context.keys.make("other", "oz", roles=["operator", "approver"], personal=True)
+
+        async def told(delivery: dict[str, Any]) -> Any:
+            status, answer = await at.post(delivery, "theirs")
+            assert status == 202
+            return await at.row(answer["accepted"])
+
+        about = {"number": 50, "head": branch_of(thread)}
+        assert (await told(sent.review("Rename it.", "commented", **about))).code == "forge_not_ours"
+        asked = await told(sent.issue_comment("@signoff mend it", id_=2))
+        assert (asked.code, asked.org) == (None, "other")
+        assert asked.thread != thread
+        id_ = await at.accepted(sent.issue_comment("@signoff sign", id_=3, number=11))
+        await at.row(id_, lambda row: row.shown and "signature" in (at.notes(11) or [""])[0])
+        async with at.service.http() as http:
+            (ballot,) = (await http.get("/v1/approvals?state=pending")).json()["items"]
+        text = f"@signoff approve {ballot['id']} {ballot['action_digest']}"
+        assert (await told(sent.issue_comment(text, id_=4))).code == "approval_missing"
+        assert len(await at.service.context.turns.of(thread)) == 1
+
+
+async def test_a_forge_that_does_not_answer_is_asked_again_and_the_first_words_stay_first(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        away = AwayOnce(at.github)
+        at.service.context.application.forges.others = {"gh": away}
+        first = await at.accepted(sent.issue_comment("@signoff mend it", id_=1))
+        waits = await at.row(first, lambda row: row.attempts == 1)
+        assert (waits.state, waits.code, waits.due_at > waits.received_at) == ("waiting", None, True)
+        async with writing(at.service.context.database) as conn:
+            await conn.execute(update(FORGE_EVENTS).values(due_at=waits.received_at))
+        row = await at.row(first)
+        run = await at.service.context.application.engine.runs.exactly(row.thread, org="local")
+        assert run is not None
+        assert (run.status, run.task.text[:7]) == ("delivered", "mend it")
+
+
+async def test_a_schedule_may_name_a_repository_of_a_forge(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        task = {"text": "Update it", "repo": "https://github.com/acme/shop.git", "deliver": "pr", "accept": "true"}
+        made = await at.service.sdk().crons.create("coding", schedule="0 3 * * 1", input={"task": task})
+        cron = await at.service.context.crons.get(made["cron_id"], "local")
+        await at.service.context.maintenance.tick(cron)
+        (thread,) = await at.threads()
+        run = await at.service.context.application.engine.runs.exactly(thread.id, org="local")
+        assert run is not None
+        assert (run.task.deliver, run.task.repo) == ("pr", task["repo"])
+
+
 async def test_many_at_once_come_to_one_run_each(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
         deliveries = [sent.issue_comment(f"@signoff nothing {n}", number=1 + n % 3, id_=n) for n in range(6)]
@@ -239,11 +316,35 @@ async def test_many_at_once_come_to_one_run_each(tmp_path: Path) -> None:
         assert (len(await at.threads()), await at.turns()) == (3, 6)
 
 
-@pytest.mark.postgres
-async def test_the_same_on_postgresql(tmp_path: Path, postgres: str) -> None:
-    async with world(tmp_path, server=postgres) as at:
+async def test_two_workers_at_once_ask_the_same_once(tmp_path: Path) -> None:
+    async with world(tmp_path, walks=False) as at:
         thread = await ready_pull_request(at)
+        about = {"number": 50, "head": branch_of(thread)}
+        ids = [await at.accepted(line_comment(at, f"Comment {n}", **about)) for n in (1, 2, 3)]
+        async with writing(at.service.context.database) as conn:
+            past = at.service.context.started_at
+            await conn.execute(update(FORGE_EVENTS).where(FORGE_EVENTS.c.id.in_(ids)).values(due_at=past))
+        rounds = [at.service.context.maintenance.forge_events() for _ in range(4)]
+        await asyncio.gather(*rounds)
+        rows = [await at.row(id_) for id_ in ids]
+        assert {row.code for row in rows} == {None}
+        assert {row.turn for row in rows} <= {turn.id for turn in await at.service.context.turns.of(thread)}
+        ours = [note for note in at.github.notes[REPO, "pull_request", 50] if note.author.id == at.github.user.id]
+        assert len(ours) == 3
+
+
+@pytest.mark.parametrize("on", ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])])
+async def test_a_request_its_refinement_and_its_end(tmp_path: Path, on: str, request: pytest.FixtureRequest) -> None:
+    server = await postgres.emptied(request.getfixturevalue("socket"), "service") if on == "postgres" else ""
+    async with world(tmp_path, server=server) as at:
+        delivery = sent.issue_comment("@signoff mend it")
+        thread = await ready_pull_request(at)
+        assert (await at.post(delivery))[0] == 202
         about = {"number": 50, "head": branch_of(thread)}
         ids = [await at.accepted(line_comment(at, f"Comment {n}", **about)) for n in (1, 2)]
         assert {(await at.row(id_)).thread for id_ in ids} == {thread}
-        assert (await at.turns(), len(at.notes(50, "pull_request"))) == (2, 4)
+        assert len(at.notes(50, "pull_request")) == 4
+        at.github.pulls[REPO, 50] = replace(at.github.pulls[REPO, 50], state="merged")
+        assert (await at.done(sent.closed(number=50, head=branch_of(thread)))).code is None
+        assert (await at.done(sent.issue_comment("@signoff once more", id_=9))).thread != thread
+        assert (await at.post(delivery))[1]["again"] is True
