@@ -37,7 +37,7 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
-from service.wiring.forges import forge_settings, mailing, open_publisher
+from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
@@ -71,6 +71,8 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
+    forges: Forges
+    """Those that are configured."""
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -108,11 +110,6 @@ class Application:
     def environments(self) -> Environments | None:
         """What sets environments up; None: the backend keeps none."""
         return self.nodes.receive.set_up.environments
-
-    @property
-    def forges(self) -> Forges:
-        """The forges that are configured."""
-        return self.nodes.deliver.publisher.forges
 
     def warm(self) -> None:
         """Begin to start a sandbox, in the background: who calls this is about to need one."""
@@ -231,6 +228,7 @@ def _assemble(  # noqa: PLR0917
     masks = Masks(store, personal=settings.mask_personal)
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
+    publisher = open_publisher(forges, store, clock, stack.push_async_callback)
     nodes = build_nodes(
         settings,
         selection,
@@ -240,15 +238,17 @@ def _assemble(  # noqa: PLR0917
         ballots=ballots,
         spans=spans,
         revise=revise,
-        publisher=open_publisher(forges, store, clock, stack.push_async_callback),
+        publisher=publisher,
         clock=clock,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
+    graph = coding(nodes, checkpointer=None if served_to else storage.saver)  # that server brings its own
+    status = open_status(publisher.forges, graph)
     return Application(
         settings=settings,
         org=settings.org,
         engine=RunEngine(
-            graph=coding(nodes, checkpointer=None if served_to else storage.saver),  # that server brings its own
+            graph=graph,
             runs=Runs(engine=storage.engine),
             ballots=ballots,
             workspaces=workspaces,
@@ -256,7 +256,8 @@ def _assemble(  # noqa: PLR0917
             spans=RunSpans(spans),
             org=settings.org,
             clock=clock,
-            ended=scored_when_ended(settings),
+            ended=both(scored_when_ended(settings), status.ended),
+            began=status.began,
             lease_for=timedelta(seconds=settings.lease_s),
             leases=leases,
         ),
@@ -270,6 +271,7 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
+        forges=publisher.forges,
     )
 
 

@@ -28,7 +28,7 @@ async def test_a_pull_request_is_there_once_whenever_it_was_killed(born: Nursery
             path = f"acme/shop-{place}"
             server.add(path)
             life.doom.say("deliver", place)
-            thread = await started(life.child, real_task(tmp_path, QUICK, repo=server.clone_url(path), deliver="pr"))
+            thread = await started(life.child, real_task(server.clone_url(path), QUICK, deliver="pr"))
             await life.settled([thread])
             assert not life.doom.pending, f"deliver has no moment {place}"
             assert (await ending(life.child, thread))["kind"] == "pr"
