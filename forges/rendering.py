@@ -91,7 +91,7 @@ def pull_request_body(words: str, evidence: PullRequestEvidence) -> str:
         *(("", f"{note[:1].upper()}{note[1:]}") for note in evidence.base_notes),
         ("Commit", code(evidence.commit)),
         ("Tree", f"{code(evidence.tree)}, proved on a clean checkout"),
-        ("Risk", f"**{evidence.tier}**" + "".join(f"<br>{code(each)}" for each in evidence.reasons[:_REASONS])),
+        ("Risk", f"**{evidence.tier}**" + "".join(f"<br>{code(each[:500])}" for each in evidence.reasons[:_REASONS])),
         ("Signed by", signed),
         ("Digest", code(evidence.digest)),
         ("Cost", f"{evidence.cost:.4f} in {evidence.model_calls} model calls"),

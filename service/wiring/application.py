@@ -242,25 +242,10 @@ def _assemble(  # noqa: PLR0917
         clock=clock,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
-    graph = coding(nodes, checkpointer=None if served_to else storage.saver)  # that server brings its own
-    status = open_status(publisher.forges, graph)
     return Application(
         settings=settings,
         org=settings.org,
-        engine=RunEngine(
-            graph=graph,
-            runs=Runs(engine=storage.engine),
-            ballots=ballots,
-            workspaces=workspaces,
-            store=store,
-            spans=RunSpans(spans),
-            org=settings.org,
-            clock=clock,
-            ended=both(scored_when_ended(settings), status.ended),
-            began=status.began,
-            lease_for=timedelta(seconds=settings.lease_s),
-            leases=leases,
-        ),
+        engine=_engine(settings, storage, spans, nodes, workspaces, leases, served=served_to is not None, clock=clock),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -272,6 +257,36 @@ def _assemble(  # noqa: PLR0917
         audit=audit,
         revise=revise,
         forges=publisher.forges,
+    )
+
+
+def _engine(  # noqa: PLR0917
+    settings: Settings,
+    storage: Storage,
+    spans: Tracing,
+    nodes: Nodes,
+    workspaces: Workspaces,
+    leases: RunLeases,
+    *,
+    served: bool,
+    clock: Clock,
+) -> RunEngine:
+    deliver = nodes.deliver
+    graph = coding(nodes, checkpointer=None if served else storage.saver)  # a LangGraph server brings its own
+    status = open_status(deliver.publisher.forges, graph)
+    return RunEngine(
+        graph=graph,
+        runs=Runs(engine=storage.engine),
+        ballots=deliver.ballots,
+        workspaces=workspaces,
+        store=deliver.delivery.store,
+        spans=RunSpans(spans),
+        org=settings.org,
+        clock=clock,
+        ended=both(scored_when_ended(settings), status.ended),
+        began=status.began,
+        lease_for=timedelta(seconds=settings.lease_s),
+        leases=leases,
     )
 
 

@@ -7,7 +7,7 @@ from approvals import Clock
 from approvals.channels import Connections, Subscriptions
 from forges import DeployHooks, Forges, ForgeSettings, load_forges
 from graphs import CodingGraph
-from nodes._publishing import Publisher
+from nodes.publishing import Publisher
 from sandbox import Delivery, Store
 from service.forges.approvals import ENDPOINT
 from service.forges.status import ForgeStatus
