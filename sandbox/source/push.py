@@ -95,10 +95,10 @@ async def push(folder: Path, commit: str, branch: str, address: PushAddress) -> 
             f"The push to {redacted(address.url)} took too long.", hint="Try again: signoff resume RUN."
         ) from error
     except GitFailed as error:
-        raise _refusal(address.url, branch, error.said) from None
+        raise push_refusal(address.url, branch, error.said) from None
 
 
-def _refusal(url: str, branch: str, said: str) -> Exception:
+def push_refusal(url: str, branch: str, said: str) -> Exception:
     """What git's words mean. They come from the forge, too, so they are bounded and shown without credentials."""
     words = redacted(" ".join(said.split())[-400:])
     if _MOVED.search(said):

@@ -15,8 +15,8 @@ from tests.worlds.house import QUICK, git
 from tests.worlds.publishing import forges_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-PLACES = ("8", "16", "20", "24", AFTER)
-"""Of ``deliver``, in the order in which it looks, pushes, opens and sets the status."""
+PLACES = ("27", "31", "39", "45", AFTER)
+"""Of ``deliver``: while it pushes, when it has, while it opens the pull request, when it has, and when all is done."""
 
 
 async def test_a_pull_request_is_there_once_whenever_it_was_killed(born: Nursery, tmp_path: Path) -> None:
