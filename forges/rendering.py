@@ -13,6 +13,10 @@ from domain.evidence import Proof
 from domain.identity import redacted
 
 _KEY = re.compile(r"<!-- signoff:([A-Za-z0-9._:-]{1,200}) -->\s*\Z")
+# Possessive: no run of spaces is looked at twice.
+_CLOSES = re.compile(
+    r"\b((?:clos|fix|resolv|implement)(?:e[sd]?|ed|es|s|ing)?)(:?\s++)(?=\S{0,200}#|GH-|https?://)", re.IGNORECASE
+)
 _MARK = re.compile(r"<!--(\s*signoff:)", re.IGNORECASE)
 MOST_CHARS = 60_000
 """Of one text: GitHub takes 65,536, GitLab a million."""
@@ -49,14 +53,10 @@ def quiet(text: str) -> str:
     """Prose of a model or an outsider: it reads as written, and mentions nobody, closes nothing, embeds nothing."""
     text = re.sub(r"(?<![\w`])@(?=\w)", "@\u200b", text)
     # "Fixes #12", "Closes GH-3": the words that close what they name when this is merged.
-    text = re.sub(
-        r"(?i)\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?|implement(?:s|ed)?)(\s*:?\s+)(?=\S*#|GH-|https?://)",
-        "\\1\u200b\\2",
-        text,
-    )
+    text = _CLOSES.sub("\\1\u200b\\2", text)
     text = re.sub(r"!\[", "!\u200b[", text)
     # GitLab takes a line that begins with a slash for a command.
-    text = re.sub(r"(?m)^(\s*)/(?=[A-Za-z])", "\\1\u200b/", text)
+    text = re.sub(r"(?m)^([^\S\n]{0,20})/(?=[A-Za-z])", "\\1\u200b/", text)
     return re.sub(r"<(?=[A-Za-z/!])", "&lt;", text)
 
 
@@ -91,7 +91,7 @@ def pull_request_body(words: str, evidence: PullRequestEvidence) -> str:
         *(("", f"{note[:1].upper()}{note[1:]}") for note in evidence.base_notes),
         ("Commit", code(evidence.commit)),
         ("Tree", f"{code(evidence.tree)}, proved on a clean checkout"),
-        ("Risk", f"**{evidence.tier}**" + "".join(f"<br>{code(each)}" for each in evidence.reasons[:_REASONS])),
+        ("Risk", f"**{evidence.tier}**" + "".join(f"<br>{code(each[:500])}" for each in evidence.reasons[:_REASONS])),
         ("Signed by", signed),
         ("Digest", code(evidence.digest)),
         ("Cost", f"{evidence.cost:.4f} in {evidence.model_calls} model calls"),

@@ -11,7 +11,7 @@ from domain.evidence import Proof
 from domain.work import PublishTarget
 from nodes._commands import beside_base, listed
 from nodes._events import announce
-from nodes._publishing import Publisher, PublishOrder, destination
+from nodes.publishing import Publisher, PublishOrder, destination
 from sandbox import Delivered, Delivery, Pinned, Snapshot
 
 

@@ -12,7 +12,6 @@ from sandbox.revisions import Delivered, Pinned, Snapshot
 from sandbox.self_check import checkup
 from sandbox.workspace.deliverable import Deliverable
 from sandbox.workspace.delivery import Delivery
-from sandbox.workspace.push import PushAddress, branch_moved
 from sandbox.workspace.recent_changes import recent_changes
 from sandbox.workspace.store import Store
 from sandbox.workspace.submodules import bring
@@ -37,7 +36,6 @@ __all__ = [
     "Local",
     "Pinned",
     "Pool",
-    "PushAddress",
     "Sandbox",
     "Snapshot",
     "Spec",
@@ -47,7 +45,6 @@ __all__ = [
     "Workspace",
     "Workspaces",
     "backend_named",
-    "branch_moved",
     "bring",
     "checkup",
     "is_manifest",

@@ -230,8 +230,8 @@ class Settings(Reporting):
     max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
     forges: Path | None = Field(
         default=None,
-        description="YAML file: forges with their tokens, where pull requests may be opened, what may come in, and deploy "
-        "hooks; see docs/forges.md.",
+        description="YAML file: forges with their tokens, where pull requests may be opened, what may come in, and "
+        "deploy hooks; see docs/forges.md.",
     )
     connections: Path | None = Field(
         default=None, description="YAML file: who is told of approvals and who may answer; see docs/webhooks.md."

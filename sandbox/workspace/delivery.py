@@ -16,10 +16,10 @@ from sandbox.git import GitFailed, git
 from sandbox.revisions import Delivered, Pinned
 from sandbox.source import SourceRepository, borrowed, is_url, locate
 from sandbox.source.checkout import check_out, exchanges
+from sandbox.source.push import PushAddress, push
 from sandbox.source.refs import Refs
 from sandbox.source.updates import RefMoved, index_lock, put_pack, update_ref
 from sandbox.source.work_tree import status
-from sandbox.workspace.push import PushAddress, push
 from sandbox.workspace.store import WHO, Store
 
 _BLOB = 1 << 30
@@ -107,7 +107,7 @@ class Delivery:
 
     async def push(self, run: str, commit: str, branch: str, address: PushAddress) -> None:
         """Bring a commit of ours to a branch of a forge. Raises as ``push`` does."""
-        await push(self.store, run, commit, branch, address)
+        await push(self.store.path(run), commit, branch, address)
 
     async def origin(self, run: str, pinned: Pinned) -> str:
         """Where the repository says that it came from: its own address, or that of a local one's ``origin``.

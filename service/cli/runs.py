@@ -84,8 +84,6 @@ def run(
       signoff run --repo ../shop --task "Round prices half up" --accept "pytest -q tests/test_prices.py"
 
       signoff run --task - --deliver patch --json < task.txt
-
-      signoff run --repo https://github.com/acme/shop --task "Round prices half up" --deliver pr
     """
     text = sys.stdin.read() if task == "-" else task
     budget = budget_of(max_steps, max_cost, max_tokens, max_minutes, max_sandbox_seconds)

@@ -7,8 +7,7 @@ makes of several sendings one comment. It shows and links; words and reactions b
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from approvals import Ballots
-from approvals.events import Notification
+from approvals import Ballots, Notification
 from domain import Task
 from forges import ForgeAddress, Forges, Subject, approval_comment
 from sandbox import Delivered

@@ -37,7 +37,7 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
-from service.wiring.forges import forge_settings, mailing, open_publisher
+from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
 from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
@@ -71,10 +71,10 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
+    forges: Forges
+    """Those that are configured."""
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
-    forges: Forges = field(default_factory=Forges)
-    """Those that are configured."""
     server: str | None = field(default=None, repr=False)
     """libpq's URL of the PostgreSQL server; None: SQLite."""
 
@@ -228,6 +228,7 @@ def _assemble(  # noqa: PLR0917
     masks = Masks(store, personal=settings.mask_personal)
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
+    publisher = open_publisher(forges, store, clock, stack.push_async_callback)
     nodes = build_nodes(
         settings,
         selection,
@@ -237,26 +238,14 @@ def _assemble(  # noqa: PLR0917
         ballots=ballots,
         spans=spans,
         revise=revise,
-        publisher=open_publisher(forges, store, clock, stack.push_async_callback),
+        publisher=publisher,
         clock=clock,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
     return Application(
         settings=settings,
         org=settings.org,
-        engine=RunEngine(
-            graph=coding(nodes, checkpointer=None if served_to else storage.saver),  # that server brings its own
-            runs=Runs(engine=storage.engine),
-            ballots=ballots,
-            workspaces=workspaces,
-            store=store,
-            spans=RunSpans(spans),
-            org=settings.org,
-            clock=clock,
-            ended=scored_when_ended(settings),
-            lease_for=timedelta(seconds=settings.lease_s),
-            leases=leases,
-        ),
+        engine=_engine(settings, storage, spans, nodes, workspaces, leases, served=served_to is not None, clock=clock),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -267,7 +256,37 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
-        forges=nodes.deliver.publisher.forges,
+        forges=publisher.forges,
+    )
+
+
+def _engine(  # noqa: PLR0917
+    settings: Settings,
+    storage: Storage,
+    spans: Tracing,
+    nodes: Nodes,
+    workspaces: Workspaces,
+    leases: RunLeases,
+    *,
+    served: bool,
+    clock: Clock,
+) -> RunEngine:
+    deliver = nodes.deliver
+    graph = coding(nodes, checkpointer=None if served else storage.saver)  # a LangGraph server brings its own
+    status = open_status(deliver.publisher.forges, graph)
+    return RunEngine(
+        graph=graph,
+        runs=Runs(engine=storage.engine),
+        ballots=deliver.ballots,
+        workspaces=workspaces,
+        store=deliver.delivery.store,
+        spans=RunSpans(spans),
+        org=settings.org,
+        clock=clock,
+        ended=both(scored_when_ended(settings), status.ended),
+        began=status.began,
+        lease_for=timedelta(seconds=settings.lease_s),
+        leases=leases,
     )
 
 

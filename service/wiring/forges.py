@@ -1,13 +1,18 @@
 """Forges as the settings say: their clients, the deploy hooks, and what publishes with them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from approvals import Clock
 from approvals.channels import Connections, Subscriptions
 from forges import DeployHooks, Forges, ForgeSettings, load_forges
-from nodes._publishing import Publisher
+from graphs import CodingGraph
+from nodes.publishing import Publisher
 from sandbox import Delivery, Store
 from service.forges.approvals import ENDPOINT
+from service.forges.status import ForgeStatus
+from service.runs.engine import Ended
+from service.runs.runs import RunState
 from service.settings import Settings
 
 
@@ -38,4 +43,20 @@ def open_publisher(
     return Publisher(delivery=Delivery(store), forges=registry, hooks=hooks)
 
 
-__all__ = ["forge_settings", "open_publisher"]
+def open_status(forges: Forges, graph: CodingGraph) -> ForgeStatus:
+    """Return what keeps commit statuses of published changes, for the runs of a graph."""
+
+    async def values(run: str) -> Mapping[str, Any]:
+        return (await graph.aget_state({"configurable": {"thread_id": run}})).values
+
+    return ForgeStatus(forges=forges, values=values)
+
+
+def both(first: Ended, second: Ended) -> Ended:
+    """Both hear of a run that ended."""
+
+    async def ended(standing: RunState) -> None:
+        await first(standing)
+        await second(standing)
+
+    return ended

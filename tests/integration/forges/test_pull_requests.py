@@ -80,6 +80,9 @@ async def test_a_refinement_adds_a_commit_and_brings_the_text_up_to_date(server:
     assert after.commit in pull.body
     assert before.commit not in pull.body
     assert git(bare, "rev-parse", f"{pull.head}^{{tree}}") == standing.values["snapshot"].tree
+    shown = {commit: [each.state for each in all_] for (_, commit), all_ in server.twin.statuses.items()}
+    assert shown[before.commit][:2] == ["success", "pending"]
+    assert shown[after.commit][-1] == "success"
 
 
 async def test_a_refinement_of_a_closed_pull_request_is_refused_before_anybody_signs(

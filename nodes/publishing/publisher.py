@@ -5,28 +5,21 @@ is pushed, a pull request from that branch is opened. What people did there mean
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
-from approvals import Ballot
-from domain import Action, Refused, Spent, Task
+from domain import Refused, Task
 from domain.errors import Conflict, Forbidden
-from domain.evidence import Proof
 from domain.work import PublishTarget
 from forges import (
-    CommitStatus,
     DeployHooks,
     DeployOrder,
     Forges,
     PullRequest,
-    PullRequestEvidence,
-    pull_request_body,
 )
-from nodes._commands import beside_base
-from sandbox import Delivered, Delivery, Pinned, PushAddress, branch_moved
+from nodes.publishing.order import PublishOrder, signers
+from sandbox import Delivered, Delivery, Pinned
+from sandbox.source import PushAddress, branch_moved
 
 PUBLISHED = frozenset({"pr", "deploy"})
-STATUS_CHARS = 140
-TITLE_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +77,7 @@ class Publisher:
         if branch is None or branch.commit != published.commit:
             raise branch_moved(published.ref)
 
-    async def __call__(self, order: "PublishOrder", target: PublishTarget, pinned: Pinned) -> Delivered:
+    async def __call__(self, order: PublishOrder, target: PublishTarget, pinned: Pinned) -> Delivered:
         """Deliver what was signed: where it goes is what the action says.
 
         Raises:
@@ -98,7 +91,7 @@ class Publisher:
             return await self.deploy(commit, replace(target, hook=str(arguments["hook"])), order, pinned)
         return await self.pull_request(commit, replace(target, base=str(arguments["base"])), order)
 
-    async def pull_request(self, commit: str, target: PublishTarget, order: "PublishOrder") -> Delivered:
+    async def pull_request(self, commit: str, target: PublishTarget, order: PublishOrder) -> Delivered:
         """Push the commit and open a pull request, or bring the one that is there up to date.
 
         Raises:
@@ -119,7 +112,7 @@ class Publisher:
         await forge.set_status(path, commit, order.status(pull.url))
         return Delivered(kind="pr", commit=commit, ref=branch, url=pull.url, repository=str(target), number=pull.number)
 
-    async def branch(self, commit: str, target: PublishTarget, order: "PublishOrder") -> None:
+    async def branch(self, commit: str, target: PublishTarget, order: PublishOrder) -> None:
         """Make the branch on the forge hold the commit, if everything there is as it was left."""
         forge, path, name = self.forges.named(target.forge), target.repository, order.branch
         there = await forge.branch(path, name)
@@ -143,7 +136,7 @@ class Publisher:
         address = PushAddress(url=access.url, header=access.header.get_secret_value(), ca=access.ca, proxy=access.proxy)
         await self.delivery.push(order.run, commit, name, address)
 
-    async def deploy(self, commit: str, target: PublishTarget, order: "PublishOrder", pinned: Pinned) -> Delivered:
+    async def deploy(self, commit: str, target: PublishTarget, order: PublishOrder, pinned: Pinned) -> Delivered:
         """Put the commit on a branch of its own, then ask the hook to deploy it."""
         where = pinned.repo
         if target.forge:
@@ -166,82 +159,6 @@ class Publisher:
             ),
         )
         return Delivered(kind="deploy", commit=commit, ref=order.branch, repository=str(target) if target.forge else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishOrder:
-    """One signed delivery: what the action says, and the evidence that goes with it."""
-
-    run: str
-    tree: str
-    action: Action
-    ballot: Ballot
-    proof: Proof
-    spent: Spent
-    at: datetime
-    task: Task
-    published: Delivered | None = None
-    """What this one comes on top of."""
-
-    @property
-    def branch(self) -> str:
-        return str(self.action.arguments["branch"])
-
-    @property
-    def message(self) -> str:
-        return str(self.action.arguments["message"])
-
-    @property
-    def title(self) -> str:
-        return self.message.splitlines()[0][:TITLE_CHARS]
-
-    def body(self, commit: str, kind: str, target: PublishTarget) -> str:
-        """The text of the pull request: signed words first, then what was seen."""
-        risk = self.ballot.risk
-        return pull_request_body(
-            str(self.action.arguments["summary"]),
-            PullRequestEvidence(
-                run=self.run,
-                proof=self.proof,
-                base_notes=tuple(beside_base(self.proof)),
-                commit=commit,
-                tree=self.tree,
-                cost=self.spent.cost,
-                model_calls=self.spent.model_calls,
-                tier=risk.tier,
-                reasons=tuple(f"{reason.tier}: {reason.message}" for reason in risk.reasons),
-                signed_by=signers(self.ballot),
-                digest=self.ballot.action_digest,
-                ballot=self.ballot.id,
-                issue=issue_of(self.task, target, kind),
-            ),
-        )
-
-    def status(self, url: str) -> CommitStatus:
-        """What stands beside the commit once it is delivered."""
-        counts = f" ({self.proof.report.summary})" if self.proof.report else ""
-        text = f"{self.proof.command} → exit code {self.proof.run.code}{counts}"
-        return CommitStatus(state="success", description=text[:STATUS_CHARS], url=url)
-
-
-def destination(pinned: Pinned, target: PublishTarget | None) -> str:
-    """Where a delivery acts, as its signature names it."""
-    return str(target) if target is not None and target.forge else pinned.repo
-
-
-def signers(ballot: Ballot) -> tuple[str, ...]:
-    """Who approved it, in the order in which they did."""
-    return tuple(dict.fromkeys(vote.voter for vote in ballot.votes if vote.choice == "approve"))
-
-
-def issue_of(task: Task, target: PublishTarget, kind: str) -> str:
-    """How a forge of this kind links the issue that a task came from; empty where it came from none of that forge."""
-    origin = task.origin
-    if origin is None or origin.forge != target.forge:
-        return ""
-    sign = "!" if kind == "gitlab" and origin.subject == "pull_request" else "#"
-    within = "" if origin.repository == target.repository else origin.repository
-    return f"{within}{sign}{origin.number}"
 
 
 def pull_request_closed(pull: PullRequest) -> Conflict:

@@ -6,6 +6,7 @@ the user's configuration nor any repository's is read, and no redirect is follow
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from domain import Refused, Transient
@@ -13,7 +14,6 @@ from domain.errors import Conflict, Forbidden
 from domain.identity import redacted
 from sandbox.git import LISTING, GitFailed, GitStopped, git, object_id
 from sandbox.source.refs import is_ref_name
-from sandbox.workspace.store import Store
 
 SECONDS = 420.0
 """Less than the node that delivers has."""
@@ -42,8 +42,8 @@ class PushUnanswered(Transient):
     code = "push_unanswered"
 
 
-async def push(store: Store, run: str, commit: str, branch: str, address: PushAddress) -> None:
-    """Make ``branch`` there be ``commit``: a new branch, or one that is an ancestor of it. Doing it twice is fine.
+async def push(folder: Path, commit: str, branch: str, address: PushAddress) -> None:
+    """Make a branch there be a commit of a git folder of ours: a new branch, or an ancestor of it. Twice is fine.
 
     Raises:
         Refused: ``branch_moved`` (somebody else pushed to it), ``push_forbidden`` (the token may not), ``push_refused``
@@ -76,7 +76,7 @@ async def push(store: Store, run: str, commit: str, branch: str, address: PushAd
         variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": text}
     try:
         await git(
-            store.path(run),
+            folder,
             "push",
             "--no-verify",
             "--no-signed",
@@ -95,10 +95,10 @@ async def push(store: Store, run: str, commit: str, branch: str, address: PushAd
             f"The push to {redacted(address.url)} took too long.", hint="Try again: signoff resume RUN."
         ) from error
     except GitFailed as error:
-        raise _refusal(address.url, branch, error.said) from None
+        raise push_refusal(address.url, branch, error.said) from None
 
 
-def _refusal(url: str, branch: str, said: str) -> Exception:
+def push_refusal(url: str, branch: str, said: str) -> Exception:
     """What git's words mean. They come from the forge, too, so they are bounded and shown without credentials."""
     words = redacted(" ".join(said.split())[-400:])
     if _MOVED.search(said):
