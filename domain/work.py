@@ -15,11 +15,13 @@ __all__ = [
     "Budget",
     "Delivery",
     "Ending",
+    "ForgeOrigin",
     "Line",
     "Name",
     "Plan",
     "Profile",
     "Prose",
+    "PublishTarget",
     "Spent",
     "Step",
     "Task",
@@ -27,7 +29,7 @@ __all__ = [
     "ready",
 ]
 
-Delivery = Literal["patch", "commit", "branch"]
+Delivery = Literal["patch", "commit", "branch", "pr", "deploy"]
 Profile = Literal["sealed", "packages"]
 
 Line = Annotated[str, Field(max_length=2_000)]
@@ -77,6 +79,18 @@ class Spent:
 
 
 @value
+class ForgeOrigin:
+    """The issue or pull request that a task came from, where its answers go."""
+
+    forge: Name
+    """As the configuration calls it."""
+    repository: Line
+    """Its path there: ``owner/name``."""
+    subject: Literal["issue", "pull_request"] = "issue"
+    number: Annotated[int, Field(ge=1)]
+
+
+@value
 class Task:
     """What a person asked for. ``repo`` and ``base`` are pinned by ``receive``."""
 
@@ -99,8 +113,26 @@ class Task:
     """False: no planner and no reviewer, one coder only (A11)."""
     outside: bool = False
     """Its words come from outsiders (an issue, a web page): egress, secrets and CI edits rate one tier higher."""
+    origin: ForgeOrigin | None = None
     budget: Budget = Field(default_factory=Budget)
     received_at: datetime | None = None
+
+
+@value
+class PublishTarget:
+    """Where a delivery goes beyond this machine, found out when the task was received."""
+
+    forge: Name = ""
+    """As the configuration calls it; empty: the commit stays in the local repository."""
+    repository: Line = ""
+    """Its path there."""
+    base: Line = ""
+    """The branch that a pull request asks to merge into."""
+    hook: Name = ""
+    """The deploy hook that is asked, as the configuration calls it."""
+
+    def __str__(self) -> str:
+        return f"{self.forge}:{self.repository}"
 
 
 @value

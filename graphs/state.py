@@ -9,6 +9,7 @@ from domain import Action, CommandRun, Ending, Plan, Requirement, Review, Risk, 
 from domain.coder import CoderTurn, OpenQuestion
 from domain.evidence import Evidence, Finding, Proof
 from domain.progress import Attempt, CandidateLoop, Pending, Selection
+from domain.work import PublishTarget
 from models import Message
 from sandbox import Delivered, Pinned, Snapshot
 
@@ -74,5 +75,9 @@ class State(TypedDict):
     contributors: tuple[str, ...]
     """Who shaped the change besides the requester: by a wish, by an answer to the coder, by an edit of a command."""
 
+    target: PublishTarget | None
+    """Where a pull request or a deployment goes; None: the delivery leaves no machine of ours."""
+    published: Delivered | None
+    """The last delivery to a forge: a refinement adds a commit to its branch."""
     delivered: Delivered | None
     ending: Ending | None

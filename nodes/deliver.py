@@ -6,10 +6,12 @@ from typing import NotRequired, TypedDict
 from langchain_core.messages import AIMessage
 
 from approvals import Ballots, action_digest
-from domain import Action, Ending, Refused, Review, Task
+from domain import Action, Ending, Refused, Review, Spent, Task
 from domain.evidence import Proof
+from domain.work import PublishTarget
 from nodes._commands import beside_base, listed
 from nodes._events import announce
+from nodes.publishing import Publisher, PublishOrder, destination
 from sandbox import Delivered, Delivery, Pinned, Snapshot
 
 
@@ -22,11 +24,15 @@ class DeliverInput(TypedDict):
     action: Action
     ballot: str
     proof: Proof
+    spent: Spent
     review: NotRequired[Review | None]
+    target: NotRequired[PublishTarget | None]
+    published: NotRequired[Delivered | None]
 
 
 class DeliverUpdate(TypedDict):
     delivered: Delivered
+    published: NotRequired[Delivered]
     ending: Ending
     messages: list[AIMessage]
 
@@ -37,16 +43,17 @@ class Deliverer:
 
     delivery: Delivery
     ballots: Ballots
+    publisher: Publisher
 
     async def __call__(self, state: DeliverInput) -> DeliverUpdate:
         # The digest is taken again from what is about to be delivered, never from the ballot.
-        run, pinned = state["run"], state["pinned"]
+        run, pinned, target = state["run"], state["pinned"], state.get("target")
         about_to = replace(state["action"], content=state["snapshot"].tree, base_commit=pinned.commit)
         if state["task"].deliver != "patch":
-            about_to = replace(about_to, target=pinned.repo)
+            about_to = replace(about_to, target=destination(pinned, target))
         digest, ballot, org = action_digest(about_to), state["ballot"], state["org"]
         try:
-            await self.ballots.consume(ballot, org, digest)
+            consumed = await self.ballots.consume(ballot, org, digest)
         except Refused as error:
             # Consumed by this very delivery before a crash: the ballot is this run's alone, and what
             # follows looks at the world first. Anything else is refused.
@@ -65,19 +72,45 @@ class Deliverer:
         elif tool == "branch":
             name = str(about_to.arguments["branch"])
             delivered = await self.delivery.branch(run, pinned, tree, message, name, at=at)
+        elif target is not None:
+            published = state.get("published")
+            order = PublishOrder(
+                run=run,
+                tree=tree,
+                action=about_to,
+                ballot=consumed,
+                proof=state["proof"],
+                spent=state["spent"],
+                at=at,
+                task=state["task"],
+                published=published if target.forge else None,
+            )
+            delivered = await self.publisher(order, target, pinned)
         else:
             delivered = await self.delivery.commit(run, pinned, tree, message, at=at)
         # Only now: a crash before it leaves a ballot that says "consumed", and the delivery is looked for again.
         await self.ballots.executed(ballot, org)
-        announce("delivered", delivered.ref or delivered.kind, what=delivered.kind, commit=delivered.commit)
+        announce(
+            "delivered",
+            delivered.ref or delivered.kind,
+            what=delivered.kind,
+            commit=delivered.commit,
+            **({"url": delivered.url} if delivered.url else {}),
+        )
         answer = final_answer(state, delivered)
         ending = Ending(status="delivered", message=_where(delivered), answer_markdown=answer)
-        return {"delivered": delivered, "ending": ending, "messages": [AIMessage(content=answer)]}
+        update: DeliverUpdate = {"delivered": delivered, "ending": ending, "messages": [AIMessage(content=answer)]}
+        # What a refinement goes on top of.
+        return {**update, "published": delivered} if delivered.repository else update
 
 
 def _where(delivered: Delivered) -> str:
     if delivered.kind == "patch":
         return "The patch is ready."
+    if delivered.kind == "pr":
+        return f"Pull request {delivered.url} with commit {delivered.commit[:12]} on {delivered.ref}."
+    if delivered.kind == "deploy":
+        return f"Commit {delivered.commit[:12]} on {delivered.ref}, and its deployment was asked for."
     return f"Commit {delivered.commit[:12]} on {delivered.ref}."
 
 

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from domain import Exhausted, Refused, Spent, Task
 from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
 from domain.limits import ensure_within
+from domain.work import PublishTarget
 from models import SelectionContext
 from nodes._events import announce
 from nodes._masking import Masks
 from nodes._models import Clock, Roster
 from nodes._rating import workspace_policy
+from nodes.publishing import Publisher
 from sandbox import Pinned, Store, Texts, bring
 from sandbox.environments import Environments, Recipe, Setup, SetupProgress
 
@@ -40,6 +42,7 @@ class ReceiveUpdate(TypedDict):
     spent: Spent
     round: int
     submodules: tuple[str, ...]
+    target: PublishTarget | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,7 @@ class Receiver:
     roster: Roster
     clock: Clock
     set_up: EnvironmentSetup
+    publisher: Publisher
 
     async def __call__(self, state: ReceiveInput) -> ReceiveUpdate:
         # A LangGraph client names no run: its thread is the run.
@@ -149,6 +153,7 @@ class Receiver:
         task = checked_task(state["task"])
         received_at = task.received_at or self.clock()
         pinned = await self._pinned(task, run, received_at)
+        target = await self.publisher.target(task, run, pinned)
         empty = tuple(str(each) for each in await bring(self.store, run, pinned) if not each.present)
         for each in empty:
             announce("note", each[:1].upper() + each[1:], code="submodule_missing")
@@ -183,6 +188,7 @@ class Receiver:
             "spent": Spent(sandbox_seconds=seconds),
             "round": 0,
             "submodules": empty,
+            "target": target,
         }
 
     async def _pinned(self, task: Task, run: str, received_at: datetime) -> Pinned:

@@ -40,10 +40,16 @@ class Snapshot:
 class Delivered:
     """What was handed over."""
 
-    kind: Literal["patch", "commit", "branch"]
+    kind: Literal["patch", "commit", "branch", "pr", "deploy"]
     commit: str = ""
     ref: str = ""
     """The branch that holds the commit."""
+    url: str = ""
+    """Of the pull request, for people."""
+    repository: str = ""
+    """``forge:owner/name`` where it was pushed to; empty for a local repository."""
+    number: int | None = None
+    """Of the pull request."""
 
 
 @value

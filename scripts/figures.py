@@ -19,6 +19,7 @@ ROOMS = (
     "approvals",
     "database",
     "domain",
+    "forges",
     "graphs",
     "models",
     "nodes",

@@ -1,12 +1,12 @@
 """Maintenance: the loop that looks once a second at what no request comes back for.
 
-Questions that were answered elsewhere or by no one, letters that wait, runs whose process died, ticks of crons; and,
-every ten minutes, what is due to be deleted (``service.retention``).
+Questions that were answered elsewhere or by no one, letters that wait, runs whose process died, ticks of crons, what
+forges sent; and, every ten minutes, what is due to be deleted (``service.retention``).
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,8 @@ EXPIRE_EVERY = 10
 RETAIN_EVERY = 600
 ROUND_S = 600.0
 """The longest a round may take."""
+FORGES_S = 15.0
+"""The longest that forges may hold a round up."""
 # A number of ours; migrations have the one before it.
 _LOCK = text("SELECT pg_try_advisory_xact_lock(5146300302)")
 _DELETED = exists().where(THREADS.c.id == RUNS.c.id, THREADS.c.org == RUNS.c.org, THREADS.c.deleted_at.is_not(None))
@@ -62,6 +64,8 @@ class Maintenance:
     """Takes checkpoints of the audit."""
     retention: Retention
     crons: Crons
+    forge_events: Callable[[], Awaitable[object]]
+    """Does what web hooks of forges let in, and answers there."""
     may_act: Callable[[str, str], Awaitable[bool]]
     """Whether this organisation's person or program could still come in."""
     clock: Callable[[], datetime]
@@ -110,6 +114,10 @@ class Maintenance:
         for cron in await self.crons.due():
             await self.tick(cron)
         await self.sender.round()
+        # What waits for a forge that does not answer is taken up again in another round.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FORGES_S):
+                await self.forge_events()
 
     async def tick(self, cron: Cron) -> None:
         """Start the run of a tick, once, and plan the next one; a cron whose runs are refused is switched off."""

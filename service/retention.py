@@ -23,11 +23,13 @@ from approvals.storage import REPLAYABLE_FOR
 from approvals.storage import metadata as approvals
 from database import empty_log, erasing, reading, writing
 from domain import value
+from forges.inbound import OLDEST
 from models import MODEL_TABLES
 from sandbox import Store
 from service.auth.api_keys import KEYS, MODES
 from service.auth.directory import MEMBERS, SERVICE_ACCOUNTS
 from service.auth.rate_limits import RATES, outdated
+from service.forges.events import FORGE_EVENTS
 from service.runs.dispatcher import Dispatcher
 from service.runs.event_log import EVENTS
 from service.runs.runs import RUNS
@@ -98,6 +100,16 @@ TABLES = (
         "`SIGNOFF_KEEP_DAYS` after the last attempt, sent or dead",
         of_thread=lambda thread, org: and_(_OUTBOX.c.run == thread, _OUTBOX.c.org == org),
         past=lambda at: and_(_OUTBOX.c.state != "waiting", _OUTBOX.c.due_at < at.before),
+    ),
+    Kept(
+        FORGE_EVENTS,
+        "thread",
+        "`SIGNOFF_KEEP_DAYS` after it came, four days at least: until then it cannot be sent again",
+        of_thread=lambda thread, org: and_(FORGE_EVENTS.c.thread == thread, FORGE_EVENTS.c.org == org),
+        past=lambda at: and_(
+            FORGE_EVENTS.c.state == "done",
+            FORGE_EVENTS.c.received_at < min(at.before, at.now - OLDEST - timedelta(days=1)),
+        ),
     ),
     Kept(_SPENT, "thread", _WITH_THREAD, of_thread=lambda thread, org: _SPENT.c.account == f"{org}/{thread}"),
     Kept(

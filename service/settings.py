@@ -228,6 +228,11 @@ class Settings(Reporting):
     rate_per_minute: int = Field(default=600, ge=1, description="Requests a minute for one key or person.")
     rate_per_minute_ip: int = Field(default=1_200, ge=1, description="Requests a minute for one address.")
     max_body_mb: float = Field(default=16.0, gt=0, description="Largest request body.")
+    forges: Path | None = Field(
+        default=None,
+        description="YAML file: forges with their tokens, where pull requests may be opened, what may come in, and "
+        "deploy hooks; see docs/forges.md.",
+    )
     connections: Path | None = Field(
         default=None, description="YAML file: who is told of approvals and who may answer; see docs/webhooks.md."
     )

@@ -64,10 +64,13 @@ class Subscriptions:
     """Who is told what, from configuration."""
 
     all: Sequence[WebhookEndpoint] = field(default=())
+    elsewhere: Sequence[str] = ()
+    """Receivers that are told another way than by a web hook, of all that may need a signature."""
 
     def endpoints(self, letter: Notification) -> Sequence[str]:
         """Names of those who want this letter."""
-        return [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
+        named = [e.name for e in self.all if letter.topic in e.topics and (not e.orgs or letter.org in e.orgs)]
+        return named if letter.topic == "approval.noted" else [*named, *self.elsewhere]
 
     def named(self, name: str) -> WebhookEndpoint | None:
         """The endpoint, None when it was removed from the configuration."""

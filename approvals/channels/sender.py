@@ -6,7 +6,7 @@ Letters to one receiver go in the order in which they were written; a receiver t
 import asyncio
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from approvals.channels.standard import signed_headers
 from approvals.contract import Clock
 from approvals.events import Notification
 from approvals.storage.outbox import Outbox, OutboxItem, RunNotice
-from domain import Refused
+from domain import Refused, Transient
 
 
 def body(letter: Notification, kind: str, *, link: str) -> bytes:
@@ -30,6 +30,9 @@ def body(letter: Notification, kind: str, *, link: str) -> bytes:
 Link = Callable[[Notification], str]
 """The address of the page where the action can be read and decided; empty when there is none."""
 
+
+Tell = Callable[[Notification], Awaitable[None]]
+"""Tells a receiver; told twice it says the same. Raises ``Transient`` (try again) or ``Refused`` (never)."""
 
 TIMEOUT_S = 15.0
 GONE = 410
@@ -55,6 +58,8 @@ class WebhookSender:
     clock: Clock
     link: Link = field(default=lambda _: "")
     random: Callable[[], float] = field(default=random.random)
+    elsewhere: Mapping[str, Tell] = field(default_factory=dict[str, Tell])
+    """Receivers that are told another way than by a web hook, by name."""
     run_secret: str = field(default="", repr=False)
     """``whsec_…`` of this installation: signs what goes to the addresses that clients name for their runs."""
 
@@ -79,6 +84,9 @@ class WebhookSender:
 
     async def _send(self, item: OutboxItem) -> None:
         """Post to the judged address; the answer's body is never read."""
+        if (tell := self.elsewhere.get(item.endpoint)) is not None and isinstance(item.letter, Notification):
+            await self._tell(item, item.letter, tell)
+            return
         if isinstance(item.letter, RunNotice):
             url, secrets, kind = item.url, (self.run_secret,), ""
         elif endpoint := self.subscriptions.named(item.endpoint):
@@ -111,6 +119,17 @@ class WebhookSender:
                 await self.outbox.bury(item, error=f"{status}: redirects are not followed")
             else:
                 await self._later(item, f"answered {status}")
+
+    async def _tell(self, item: OutboxItem, letter: Notification, tell: Tell) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await tell(letter)
+        except Refused as no:
+            await self.outbox.bury(item, error=f"{no.stable_code}: {no.message}")
+        except (Transient, TimeoutError) as error:
+            await self._later(item, f"{type(error).__name__}: {error}")
+        else:
+            await self.outbox.sent(item)
 
     async def _later(self, item: OutboxItem, error: str) -> None:
         at = due_again(item.attempts + 1, self.clock(), self.random())

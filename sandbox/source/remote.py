@@ -86,7 +86,7 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
             code="repository_unreachable",
             hint="Use https://, ssh:// or git://, or a local path.",
         )
-    remote, head = await _reached(url, store, permit)
+    remote, head, branches = await _reached(url, store, permit)
     try:
         await _fetch(remote, f"+{rev}:{ref}", "--depth=1")
     except GitStopped as error:
@@ -108,7 +108,7 @@ async def fetch(url: str, rev: str, store: Path, ref: str, permit: Permit) -> Pi
         await git(store, "update-ref", ref, named)
     commit = (await git(store, "rev-parse", f"{ref}^{{commit}}")).decode().strip()
     tree = (await git(store, "rev-parse", f"{commit}^{{tree}}")).decode().strip()
-    return Pinned(repo=url, commit=commit, tree=tree, head=head if rev in {"HEAD", head} else None)
+    return Pinned(repo=url, commit=commit, tree=tree, head=head if rev == "HEAD" else rev if rev in branches else None)
 
 
 async def _fetch(remote: Remote, refspec: str, *options: str) -> None:
@@ -126,8 +126,8 @@ async def _fetch(remote: Remote, refspec: str, *options: str) -> None:
     )
 
 
-async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str | None]:
-    """Ask the server for its default branch, at the address that it has for us on the same host.
+async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str | None, frozenset[str]]:
+    """Ask the server for its default branch and all others, at the address that it has for us on the same host.
 
     That it answers at all is the point.
     """
@@ -145,7 +145,9 @@ async def _reached(url: str, store: Path, permit: Permit) -> tuple[Remote, str |
             raise empty(url)
         head = re.search(rb"^ref: (refs/heads/\S+)\tHEAD$", listed, re.MULTILINE)
         ref = head[1].decode(errors="replace") if head else ""
-        return remote, ref.removeprefix("refs/heads/") if is_ref_name(ref) else None
+        named = re.findall(rb"^[0-9a-f]{40}\trefs/heads/(\S+)$", listed, re.MULTILINE)
+        branches = frozenset(name.decode(errors="replace") for name in named)
+        return remote, ref.removeprefix("refs/heads/") if is_ref_name(ref) else None, branches
     raise _refused(url, "it redirects again and again")
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain import Refused
+from domain.identity import split_credential
 from sandbox.git import GitFailed, git
 from sandbox.revisions import Delivered, Pinned
 from sandbox.source import SourceRepository, borrowed, is_url, locate
 from sandbox.source.checkout import check_out, exchanges
+from sandbox.source.push import PushAddress, push
 from sandbox.source.refs import Refs
 from sandbox.source.updates import RefMoved, index_lock, put_pack, update_ref
 from sandbox.source.work_tree import status
@@ -99,6 +101,31 @@ class Delivery:
                 raise _head_moved(pinned) from error
         return done
 
+    async def made_commit(self, run: str, tree: str, parent: str, message: str, *, at: datetime) -> str:
+        """The commit that is delivered; made again from the same arguments it is the same one."""
+        return await self.store.commit(run, tree, parent, message, at)
+
+    async def push(self, run: str, commit: str, branch: str, address: PushAddress) -> None:
+        """Bring a commit of ours to a branch of a forge. Raises as ``push`` does."""
+        await push(self.store.path(run), commit, branch, address)
+
+    async def origin(self, run: str, pinned: Pinned) -> str:
+        """Where the repository says that it came from: its own address, or that of a local one's ``origin``.
+
+        Empty: it does not say. The configuration is read as data; what it includes is not.
+        """
+        if is_url(pinned.repo):
+            return pinned.repo
+        source = await locate(pinned.repo)
+        file = str(source.common_dir / "config")
+        try:
+            address = await git(
+                self.store.path(run), "config", "--no-includes", "--file", file, "--get", "remote.origin.url"
+            )
+        except GitFailed:
+            return ""
+        return split_credential(address.decode(errors="replace").strip())[0]
+
     async def _bring(self, run: str, source: SourceRepository, commit: str, pinned: Pinned) -> None:
         """Put the commit and its objects into the user's repository, reachable from nowhere yet."""
         async with borrowed(source) as theirs:
@@ -125,9 +152,9 @@ def _writable(source: SourceRepository) -> Generator[None]:
 async def _place(pinned: Pinned) -> SourceRepository:
     if is_url(pinned.repo):
         raise Refused(
-            "A repository given by URL gets a patch only: pushing needs an approval of its own.",
+            "A repository given by URL gets a patch or a pull request.",
             code="cannot_deliver",
-            hint="Use --deliver patch, or clone it and run Signoff on the clone.",
+            hint="Use --deliver patch or pr, or clone it and run Signoff on the clone.",
         )
     return await locate(pinned.repo)
 

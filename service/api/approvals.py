@@ -134,6 +134,13 @@ async def slack(at: TheContext, request: Request) -> Response:
     return await _received(at, _only(at, "slack"), request)
 
 
+@webhooks_router.post("/forges/{hook}")
+async def forge(at: TheContext, hook: str, request: Request) -> Response:
+    """An event of GitHub or GitLab: something is asked for, reviewed, closed or voted, or a run of CI failed."""
+    received = await at.forge_webhooks.receive(hook, dict(request.headers.items()), await request.body())
+    return answer(received.body, received.status)
+
+
 @webhooks_router.post("/github")
 async def github(at: TheContext, request: Request) -> Response:
     """A pressed button of our check run on GitHub."""

@@ -3,12 +3,13 @@
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 from rich.prompt import Prompt
 from rich.table import Column, Table
 
+from domain.work import Delivery
 from sandbox import Texts
 from service import report
 from service.auth.four_eyes import local_user
@@ -60,7 +61,7 @@ def run(
     ] = ".",
     accept: Annotated[str | None, typer.Option("--accept", "-a", help="Command that proves it.")] = None,
     base: Annotated[str, typer.Option("--base", help="Revision to start from.")] = "HEAD",
-    deliver: Annotated[str, typer.Option("--deliver", "-d", help="patch, commit or branch.")] = "branch",
+    deliver: Annotated[str, typer.Option("--deliver", "-d", help="patch, commit, branch, pr or deploy.")] = "branch",
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which models do what.")] = None,
     expert: Annotated[str | None, typer.Option("--expert", help="Code expert; chosen by itself if empty.")] = None,
     profile: Annotated[str, typer.Option("--profile", help="sealed (no network) or packages.")] = "sealed",
@@ -89,7 +90,7 @@ def run(
 
     async def work() -> AdvancedRun:
         settings = read_settings()
-        deliver_as = one_of(deliver, "--deliver", ("patch", "commit", "branch"))
+        deliver_as = one_of(deliver, "--deliver", get_args(Delivery))
         wanted_task = task_of(
             text=text_of(text),
             repo=repository(repo),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approvals import Ballot
 from domain.identity import redacted
+from domain.work import Delivery
 from service import report
 from service.auth.principal import Principal
 from service.errors import refuse
@@ -66,7 +67,11 @@ class StartTask(_Arguments):
     accept: str | None = Field(
         default=None, max_length=2_000, description="Command whose exit code 0 proves it. Found by itself if left out."
     )
-    deliver: Literal["patch", "commit", "branch"] = Field(default="branch", description="What the change becomes.")
+    deliver: Delivery = Field(
+        default="branch",
+        description="What the change becomes. pr: a pull request on the repository's forge; deploy: a commit that a "
+        "configured hook is asked to deploy.",
+    )
     profile: Literal["sealed", "packages"] = Field(
         default="sealed", description="Sandbox without a network, or with package registries."
     )

@@ -80,8 +80,12 @@ Ended = Callable[[RunState], Awaitable[None]]
 """Hears of a run that ended; must not raise."""
 
 
-async def nobody(_: RunState) -> None:
+async def nobody(_: object) -> None:
     """Hear of nothing."""
+
+
+Began = Callable[[Run], Awaitable[None]]
+"""Hears of a stretch of work that begins, under its lease; must not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,7 @@ class RunEngine:
     owner: str = field(default_factory=own_name)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ended: Ended = nobody
+    began: Began = nobody
     lease_for: timedelta = timedelta(seconds=30)
     leases: RunLeases = field(default_factory=RunLeases)
     """What this process holds: sandboxes obey nobody else."""
@@ -154,6 +159,7 @@ class RunEngine:
         outcome = AdvanceOutcome(status="paused")
         try:
             async with self._lease(run.id, generation):
+                await self.began(run)
                 with self.spans.segment(run) as span:  # nothing is left open while a run waits
                     listeners = Listeners(listen=listen, watch=watch, control=control, breaks=breaks or {})
                     config: RunnableConfig = {**self.config(run.id, generation), "metadata": dict(labels or {})}

@@ -16,6 +16,7 @@ from approvals.channels import Connections, load_connections
 from approvals.storage import StoredBallots, waiting
 from database import now
 from domain import Refused
+from forges import Forges, ForgeSettings
 from graphs import Nodes, coding
 from models import Model, Role
 from models.repair import Repair
@@ -23,23 +24,8 @@ from models.routing import Catalogue, ModelRouter, load_catalogue
 from models.wrappers import Decisions
 from nodes._masking import Masks
 from nodes._rating import Reviser
-from nodes.ask import Asker
-from nodes.assess import Assessor
-from nodes.coder.changes import ChangeRunner
-from nodes.coder.context import RecentTrees
-from nodes.coder.loops import CandidateLoops
-from nodes.coder.single import SingleAnswer
-from nodes.coder.turns import CoderLoop
-from nodes.deliver import Deliverer
-from nodes.execute import Executor
-from nodes.observe import Observer
-from nodes.plan import Planner
-from nodes.receive import EnvironmentSetup, Receiver
-from nodes.replan import Replanner
-from nodes.review import Reviewer
-from nodes.wait import Waiter
 from risk import RiskEngine
-from sandbox import Backend, Check, Delivery, Pool, Spec, Store, Workspaces
+from sandbox import Backend, Check, Pool, Spec, Store, Workspaces
 from sandbox.environments import Environments
 from service.auth.directory import Members
 from service.auth.four_eyes import FourEyes, LocalDirectory, local_user
@@ -51,15 +37,15 @@ from service.storage.migrations import ensure_migrated, prepare_sqlite
 from service.storage.open import Storage, open_storage
 from service.storage.schema import make_tables
 from service.wiring.environments import open_environments
+from service.wiring.forges import both, forge_settings, mailing, open_publisher, open_status
 from service.wiring.models import ModelSelection, Policies, masker_of, open_router, probe_endpoints
-from service.wiring.prompts import prompt_sources
+from service.wiring.nodes import build_nodes
 from service.wiring.sandboxes import open_pool, spec_of
 from service.wiring.telemetry import (
     RunSpans,
     open_audit,
     open_tracing,
     scored_when_ended,
-    trace_decision,
     trace_passage,
     witnessed,
 )
@@ -85,6 +71,8 @@ class Application:
     selection: ModelSelection
     audit: Audit
     revise: Reviser
+    forges: Forges
+    """Those that are configured."""
     connections: Connections = field(default_factory=Connections)
     metrics: Metrics = field(default_factory=Metrics)
     server: str | None = field(default=None, repr=False)
@@ -185,7 +173,8 @@ async def open_application(
     """
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        redactor = Redactor(secrets=settings.secrets)
+        forges = forge_settings(settings)
+        redactor = Redactor(secrets=(*settings.secrets, *forges.secrets))
         if served_to is None:  # a LangGraph server has logs of its own
             logs = logging_as(level=settings.log_level, as_json=settings.log_json, redactor=redactor, stream=sys.stderr)
             stack.enter_context(logs)
@@ -209,9 +198,11 @@ async def open_application(
         people = LocalDirectory(four_eyes=four_eyes, approvers=settings.signers, members=Members(engine=database))
         connections = load_connections(settings.connections) if settings.connections else Connections()
         ballots = StoredBallots(
-            engine=database, clock=clock, people=people, journal=audit, mailing=connections.subscriptions
+            engine=database, clock=clock, people=people, journal=audit, mailing=mailing(forges, connections)
         )
-        application = _assemble(settings, stack, spans, storage, people, ballots, audit, served_to, models, clock)
+        application = _assemble(
+            settings, stack, spans, storage, people, ballots, audit, forges, served_to, models, clock
+        )
         yield replace(application, metrics=metrics, connections=connections, server=storage.server)
 
 
@@ -223,6 +214,7 @@ def _assemble(  # noqa: PLR0917
     people: LocalDirectory,
     ballots: Ballots,
     audit: Audit,
+    forges: ForgeSettings,
     served_to: str | None,
     models: Mapping[Role, Model] | None,
     clock: Clock,
@@ -236,6 +228,7 @@ def _assemble(  # noqa: PLR0917
     masks = Masks(store, personal=settings.mask_personal)
     selection = _select_models(settings, stack, storage.engine, store, masks, spans, models, clock)
     revise = Reviser(engine=RiskEngine(), store=store, require=people.four_eyes.requirement)
+    publisher = open_publisher(forges, store, clock, stack.push_async_callback)
     nodes = build_nodes(
         settings,
         selection,
@@ -245,25 +238,14 @@ def _assemble(  # noqa: PLR0917
         ballots=ballots,
         spans=spans,
         revise=revise,
+        publisher=publisher,
         clock=clock,
         resume_votes_as=replace(people.voter(served_to, settings.org), surface="langgraph") if served_to else None,
     )
     return Application(
         settings=settings,
         org=settings.org,
-        engine=RunEngine(
-            graph=coding(nodes, checkpointer=None if served_to else storage.saver),  # that server brings its own
-            runs=Runs(engine=storage.engine),
-            ballots=ballots,
-            workspaces=workspaces,
-            store=store,
-            spans=RunSpans(spans),
-            org=settings.org,
-            clock=clock,
-            ended=scored_when_ended(settings),
-            lease_for=timedelta(seconds=settings.lease_s),
-            leases=leases,
-        ),
+        engine=_engine(settings, storage, spans, nodes, workspaces, leases, served=served_to is not None, clock=clock),
         nodes=nodes,
         ballots=ballots,
         store=store,
@@ -274,6 +256,37 @@ def _assemble(  # noqa: PLR0917
         selection=selection,
         audit=audit,
         revise=revise,
+        forges=publisher.forges,
+    )
+
+
+def _engine(  # noqa: PLR0917
+    settings: Settings,
+    storage: Storage,
+    spans: Tracing,
+    nodes: Nodes,
+    workspaces: Workspaces,
+    leases: RunLeases,
+    *,
+    served: bool,
+    clock: Clock,
+) -> RunEngine:
+    deliver = nodes.deliver
+    graph = coding(nodes, checkpointer=None if served else storage.saver)  # a LangGraph server brings its own
+    status = open_status(deliver.publisher.forges, graph)
+    return RunEngine(
+        graph=graph,
+        runs=Runs(engine=storage.engine),
+        ballots=deliver.ballots,
+        workspaces=workspaces,
+        store=deliver.delivery.store,
+        spans=RunSpans(spans),
+        org=settings.org,
+        clock=clock,
+        ended=both(scored_when_ended(settings), status.ended),
+        began=status.began,
+        lease_for=timedelta(seconds=settings.lease_s),
+        leases=leases,
     )
 
 
@@ -310,90 +323,4 @@ def _select_models(  # noqa: PLR0917
     )
     return ModelSelection(
         board=board, repair=Repair(), timeout_s=settings.model_timeout_s, coder_dialect=settings.coder_dialect
-    )
-
-
-def _executor(
-    settings: Settings, changes: ChangeRunner, selection: ModelSelection, trees: RecentTrees, clock: Clock
-) -> Executor:
-    says = prompt_sources(settings)
-    loop = CoderLoop(changes=changes, roster=selection, prompt=says["turn"], clock=clock, trees=trees)
-    seconds, judging = settings.repair_seconds, says["judge"]
-    single = SingleAnswer(
-        changes=changes,
-        roster=selection,
-        prompt=says["execute"],
-        judging=judging,
-        clock=clock,
-        trees=trees,
-        provider_seconds=seconds,
-    )
-    return Executor(
-        changes=changes,
-        roster=selection,
-        loop=loop,
-        candidates=CandidateLoops(
-            changes=changes, roster=selection, loop=loop, judging=judging, clock=clock, repair_seconds=seconds
-        ),
-        single=single,
-        clock=clock,
-    )
-
-
-def build_nodes(
-    settings: Settings,
-    selection: ModelSelection,
-    *,
-    masks: Masks,
-    workspaces: Workspaces,
-    environments: Environments | None = None,
-    ballots: Ballots,
-    spans: Tracing,
-    revise: Reviser,
-    clock: Clock = now,
-    resume_votes_as: Voter | None = None,
-) -> Nodes:
-    """Build the nodes, each with what it works with."""
-    store, risk, require, says = revise.store, revise.engine, revise.require, prompt_sources(settings)
-    decided, set_up = partial(trace_decision, spans), EnvironmentSetup(environments=environments, tracer=spans.tracer)
-    changes = ChangeRunner(
-        workspaces=workspaces,
-        store=store,
-        masks=masks,
-        engine=risk,
-        require=require,
-        ballots=ballots,
-        tracer=spans.tracer,
-    )
-    return Nodes(
-        receive=Receiver(store=store, masks=masks, roster=selection, clock=clock, set_up=set_up),
-        plan=Planner(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            prompt=says["plan"],
-            clock=clock,
-            tracer=spans.tracer,
-        ),
-        execute=_executor(settings, changes, selection, RecentTrees(store, masks), clock),
-        observe=Observer(prompt=says["observe"], result=says["result"]),
-        replan=Replanner(
-            workspaces=workspaces, roster=selection, prompt=says["replan"], planner=says["plan"], clock=clock
-        ),
-        review=Reviewer(
-            workspaces=workspaces,
-            store=store,
-            masks=masks,
-            roster=selection,
-            engine=risk,
-            prompt=says["review"],
-            clock=clock,
-            tracer=spans.tracer,
-        ),
-        assess=Assessor(engine=risk, store=store, require=require, tracer=spans.tracer),
-        ask=Asker(ballots=ballots, masks=masks),
-        wait=Waiter(ballots=ballots, clock=clock, voter=resume_votes_as, revise=revise, decided=decided),
-        deliver=Deliverer(delivery=Delivery(store), ballots=ballots),
-        tracer=spans.tracer,
     )

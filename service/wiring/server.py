@@ -25,6 +25,8 @@ from service.auth.oidc import Issuer
 from service.auth.rate_limits import Limiter, LocalRates, SharedRates
 from service.auth.secrets import own_key
 from service.errors import refuse
+from service.forges.approvals import ENDPOINT, ForgeApprovals
+from service.forges.receiver import ForgeWebhooks
 from service.maintenance import Maintenance
 from service.queue.embedded import EmbeddedDispatcher
 from service.retention import Retention
@@ -41,6 +43,7 @@ from service.storage.assistants import Assistants
 from service.storage.crons import Crons
 from service.storage.items import Items
 from service.wiring.application import Application
+from service.wiring.forge_inbox import ForgeInbox, open_forge_inbox
 
 
 async def engine_of(application: Application, executor: TurnExecutor, stack: AsyncExitStack) -> Dispatcher:
@@ -94,6 +97,7 @@ class ServerContext:
     members: Members
     issuer: Issuer | None
     hooks: InboundWebhooks
+    forge_webhooks: ForgeWebhooks
     links: Links
     messages: StoredReplayGuard
     items: Items
@@ -187,6 +191,7 @@ async def _assemble(
     keys = keys_of(application)
     messages = StoredReplayGuard(engine=database, clock=now)
     links = Links(key=own_key(settings.home / "keys", "links"), clock=now)
+    inbox = open_forge_inbox(application, submission, keys, database)
     return ServerContext(
         application=application,
         settings=settings,
@@ -204,6 +209,7 @@ async def _assemble(
             clock=now,
             integrations=application.connections.hooks,
         ),
+        forge_webhooks=inbox.webhooks,
         messages=messages,
         items=Items(engine=database, clock=now),
         assistants=Assistants(engine=database, clock=now),
@@ -215,12 +221,17 @@ async def _assemble(
             per_address=settings.rate_per_minute_ip,
             rates=SharedRates(engine=database) if application.server else LocalRates(),
         ),
-        maintenance=_maintenance(application, submission, posting, links, keys),
+        maintenance=_maintenance(application, submission, posting, links, keys, inbox),
     )
 
 
-def _maintenance(
-    application: Application, submission: Submission, posting: httpx.AsyncClient, links: Links, keys: ApiKeys
+def _maintenance(  # noqa: PLR0917
+    application: Application,
+    submission: Submission,
+    posting: httpx.AsyncClient,
+    links: Links,
+    keys: ApiKeys,
+    inbox: ForgeInbox,
 ) -> Maintenance:
     settings, database = application.settings, application.engine.runs.engine
     saver = application.engine.graph.checkpointer
@@ -235,6 +246,14 @@ def _maintenance(
             guard=SsrfGuard(allow=application.connections.allow),
             clock=now,
             link=PublicUrls(links=links, home=settings.home_url),
+            elsewhere={
+                ENDPOINT: ForgeApprovals(
+                    forges=application.forges,
+                    ballots=application.ballots,
+                    standing=lambda run, org: submission.of(org).standing(run),
+                    link=PublicUrls(links=links, home=settings.home_url),
+                )
+            },
             # As Standard Webhooks writes a secret.
             run_secret=f"whsec_{base64.b64encode(own_key(settings.home / 'keys', 'run-webhooks')).decode()}",
         ),
@@ -252,6 +271,7 @@ def _maintenance(
             checkpoints=cast("BaseCheckpointSaver[str]", saver) if isinstance(saver, BaseCheckpointSaver) else None,
         ),
         crons=Crons(engine=database, clock=now),
+        forge_events=inbox.worker.round,
         may_act=keys.active,
         clock=now,
     )

@@ -15,6 +15,7 @@ ROOMS = (
     "retrieval",
     "risk",
     "approvals",
+    "forges",
     "telemetry",
     "nodes",
     "graphs",

@@ -14,7 +14,7 @@ def quick_task(text: str) -> dict[str, Any]:
     return {"assistant_id": "coding", "input": {"task": {"text": text, "repo": "/nowhere", "accept": "true"}}}
 
 
-def real_task(repo: Path, accept: str, **fields: Any) -> dict[str, Any]:
+def real_task(repo: Path | str, accept: str, **fields: Any) -> dict[str, Any]:
     """A change of a real repository."""
     task = {"text": "Fix the total", "repo": str(repo), "accept": accept, **fields}
     return {"assistant_id": "coding", "input": {"task": task}}

@@ -118,6 +118,7 @@ RAW = {
     "POST /v1/hooks/approvals/{integration}",
     "POST /v1/hooks/slack/interactions",
     "POST /v1/hooks/github",
+    "POST /v1/hooks/forges/{hook}",
     "POST /a/{token}",
 }
 """Take bytes, not JSON."""

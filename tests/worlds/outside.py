@@ -39,6 +39,8 @@ from domain.text import (
 from domain.text.charsets import declarations
 from domain.text.elision import elision, unnumbered, with_whole_lines
 from domain.weakening import is_test, weakened
+from forges.registry import path_within
+from forges.rendering import code, fenced, key_of, marked, quiet
 from models import errors
 from models.clients import dialect
 from models.clients.contract import Dialect
@@ -72,6 +74,7 @@ from sandbox.environments.python import chosen_files
 from sandbox.environments.python_files import read_project
 from sandbox.environments.system_packages import pip_installs, system_packages
 from sandbox.requirements import is_manifest, requirements
+from sandbox.source.push import push_refusal
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
 from service.api.openai.intent import route_intent
@@ -230,6 +233,10 @@ PARSERS = (
     Parser("approvals.channels.teams", lambda text: parse_teams(_raw(text)), refuses=(Refused,)),
     Parser("approvals.channels.teams", lambda text: (_wrote(text), _wrote(f"<at>{text}")), refuses=(Refused,)),
     Parser("approvals.channels.teams", plain_text),
+    Parser("forges.rendering", lambda text: (quiet(text), marked(text, "k"), key_of(text))),
+    Parser("forges.rendering", lambda text: (code(text), fenced(text))),
+    Parser("forges.registry", lambda text: path_within("https://github.com", text), most=4_000),
+    Parser("sandbox.source.push", lambda text: push_refusal("https://x", "b", text)),
     Parser("service.cli.logged_tests", lambda text: logged_tests.remade({"log": text}, {"a.py": "x = 1"})),
     Parser("service.cli.logged_tests", lambda text: logged_tests.remade({"": f"{_TEST}{text}"}, {"a.py": text})),
     Parser("models.partial_json", lambda text: PartialChange().read(text)),

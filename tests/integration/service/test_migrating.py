@@ -29,7 +29,10 @@ async def columns(engine: AsyncEngine) -> dict[str, set[str]]:
         return await conn.run_sync(named)
 
 
-@pytest.mark.parametrize("at", [*(f"{number:04}" for number in range(1, int(HEAD))), None])
+EARLIER = [each.revision for each in ScriptDirectory.from_config(configuration()).walk_revisions()][1:]
+
+
+@pytest.mark.parametrize("at", [*reversed(EARLIER), None])
 async def test_every_earlier_sqlite_file_is_brought_up_to_date(tmp_path: Path, at: str | None) -> None:
     (tmp_path / "home").mkdir()
     engine = open_engine(sqlite_url(tmp_path / "home" / "signoff.db"))

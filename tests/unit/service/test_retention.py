@@ -33,6 +33,7 @@ DUE: dict[str, tuple[dict[str, Any], ...]] = {
         {"state": "sent", "due_at": ago(days=31)},
         {"state": "dead", "due_at": ago(days=31)},
     ),
+    "forge_events": ({"state": "done", "received_at": ago(days=31)},),
     "model_reservations": ({"until": ago(minutes=1).timestamp()},),
     "model_answers": ({"until": ago(minutes=1).timestamp()},),
     "model_calls": ({"at": ago(days=3).timestamp()},),
@@ -48,6 +49,10 @@ NOT_DUE: dict[str, tuple[dict[str, Any], ...]] = {
         {"state": "sent", "due_at": ago(days=29)},
         {"state": "dead", "due_at": ago(days=29)},
         {"state": "waiting", "due_at": ago(days=300)},
+    ),
+    "forge_events": (
+        {"state": "done", "received_at": ago(days=29)},
+        {"state": "working", "received_at": ago(days=300)},
     ),
     "model_reservations": ({"until": ago(minutes=-1).timestamp()},),
     "model_answers": ({"until": ago(minutes=-1).timestamp()},),

@@ -1,0 +1,304 @@
+"""GitHub: its REST API (version 2022-11-28), as a token of a person or as an installation of an app.
+
+https://docs.github.com/rest. Enterprise servers have the same below ``/api/v3``.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import jwt
+from pydantic import SecretStr
+
+from domain.errors import Conflict
+from forges.client import LOG_CHARS, ForgeClient, escaped
+from forges.contract import (
+    CommitStatus,
+    ForgeBranch,
+    ForgeComment,
+    ForgeIssue,
+    ForgeRepository,
+    ForgeUser,
+    GitAccess,
+    Permission,
+    PullRequest,
+    PullReview,
+    Reaction,
+    Subject,
+)
+from forges.rendering import key_of, marked
+
+HEADERS: Mapping[str, str] = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
+_REVIEWS = {
+    "APPROVED": "approved",
+    "CHANGES_REQUESTED": "changes_requested",
+    "COMMENTED": "commented",
+    "DISMISSED": "dismissed",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class InstallationToken:
+    """The token of an app's installation: an hour long, made anew five minutes before it ends."""
+
+    app: str
+    installation: int
+    key: SecretStr = field(repr=False)
+    """PEM of the app's private key."""
+    clock: Callable[[], datetime]
+    _token: str = field(default="", repr=False)
+    _until: datetime | None = None
+
+    async def token(self, client: ForgeClient) -> str:
+        now = self.clock()
+        if self._until is None or now + timedelta(minutes=5) >= self._until:
+            # A minute back: GitHub refuses what a clock that is ahead of its own has signed.
+            claims = {"iat": int(now.timestamp()) - 60, "exp": int(now.timestamp()) + 540, "iss": self.app}
+            proof = jwt.encode(claims, self.key.get_secret_value(), algorithm="RS256")
+            answer = await client.request(
+                "POST", f"/app/installations/{self.installation}/access_tokens", authorization=f"Bearer {proof}"
+            )
+            self._token, self._until = answer.body["token"], _time(answer.body["expires_at"])
+        return self._token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHub:
+    """See ``contract.Forge``."""
+
+    client: ForgeClient
+    token: Callable[[], Any] = field(repr=False)
+    """Gives the token that works now."""
+    app_slug: str = ""
+    """Of the app whose installation this is; empty for a person's token."""
+    ca: str = ""
+    proxy: str = ""
+    kind: ClassVar[str] = "github"
+
+    @property
+    def name(self) -> str:
+        return self.client.name
+
+    async def whoami(self) -> ForgeUser:
+        # An installation is no user, and GitHub does not let it ask who it is.
+        if self.app_slug:
+            return _user(await self.client.get(f"/users/{escaped(f'{self.app_slug}[bot]')}"))
+        return _user(await self.client.get("/user"))
+
+    async def repository(self, path: str) -> ForgeRepository:
+        raw = await self.client.get(f"/repos/{path}")
+        return ForgeRepository(
+            path=raw["full_name"],
+            clone_url=raw["clone_url"],
+            web_url=raw["html_url"],
+            default_branch=raw["default_branch"],
+            private=raw["private"],
+            # Installations are told nothing about it: they may what the app may.
+            writable=raw.get("permissions", {}).get("push", True),
+        )
+
+    async def access(self, path: str) -> GitAccess:
+        url = (await self.repository(path)).clone_url
+        pair = base64.b64encode(f"x-access-token:{await self.token()}".encode()).decode()
+        return GitAccess(url=url, header=SecretStr(f"Authorization: Basic {pair}"), ca=self.ca, proxy=self.proxy)
+
+    async def branch(self, path: str, name: str) -> ForgeBranch | None:
+        raw = await self.client.find(f"/repos/{path}/branches/{quote(name)}")
+        if raw is None:
+            return None
+        return ForgeBranch(name=raw["name"], commit=raw["commit"]["sha"], protected=raw["protected"])
+
+    async def contains(self, path: str, branch: str, commit: str) -> bool:
+        raw = await self.client.find(f"/repos/{path}/compare/{quote(branch)}...{escaped(commit)}", per_page=1)
+        return raw is not None and raw["status"] in {"identical", "behind"}
+
+    async def pull_request(self, path: str, number: int) -> PullRequest:
+        return _pull(path, await self.client.get(f"/repos/{path}/pulls/{number}"))
+
+    async def pull_request_of(self, path: str, head: str) -> PullRequest | None:
+        pulls = await self.client.get(
+            f"/repos/{path}/pulls",
+            head=f"{path.split('/', 1)[0]}:{head}",
+            state="all",
+            sort="created",
+            direction="desc",
+            per_page=10,
+        )
+        # Without an owner that it knows GitHub ignores the filter and lists them all.
+        ours = (_pull(path, raw) for raw in pulls)
+        return next((pull for pull in ours if pull.head == head and not pull.foreign), None)
+
+    async def open_pull_request(self, path: str, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        fields = {"title": title, "head": head, "base": base, "body": body}
+        try:
+            return _pull(path, (await self.client.request("POST", f"/repos/{path}/pulls", json=fields)).body)
+        except Conflict:
+            # "A pull request already exists": of ours, before a crash or by another process.
+            there = await self.pull_request_of(path, head)
+            if there is None or there.state != "open":
+                raise
+            return there
+
+    async def update_pull_request(
+        self, path: str, number: int, *, title: str | None = None, body: str | None = None, close: bool = False
+    ) -> PullRequest:
+        fields = {"title": title, "body": body, "state": "closed" if close else None}
+        sent = {key: text for key, text in fields.items() if text is not None}
+        return _pull(path, (await self.client.request("PATCH", f"/repos/{path}/pulls/{number}", json=sent)).body)
+
+    async def comment(self, path: str, subject: Subject, number: int, body: str, *, key: str = "") -> ForgeComment:
+        text = marked(body, key)
+        there = await self._own(f"/repos/{path}/issues/{number}/comments", key)
+        if there is not None:
+            answer = await self.client.request(
+                "PATCH", f"/repos/{path}/issues/comments/{there['id']}", json={"body": text}
+            )
+        else:
+            answer = await self.client.request("POST", f"/repos/{path}/issues/{number}/comments", json={"body": text})
+        return _comment(answer.body)
+
+    async def reply(self, path: str, number: int, thread: str, body: str, *, key: str = "") -> ForgeComment:
+        text = marked(body, key)
+        there = await self._own(f"/repos/{path}/pulls/{number}/comments", key)
+        if there is not None:
+            answer = await self.client.request(
+                "PATCH", f"/repos/{path}/pulls/comments/{there['id']}", json={"body": text}
+            )
+        else:
+            answer = await self.client.request(
+                "POST", f"/repos/{path}/pulls/{number}/comments/{escaped(thread)}/replies", json={"body": text}
+            )
+        return _comment(answer.body, review=True)
+
+    async def _own(self, path: str, key: str) -> Any | None:
+        if not key:
+            return None
+        ours = await self.whoami()
+        there = await self.client.pages(path)
+        return next(
+            (raw for raw in there if _user(raw["user"]).id == ours.id and key_of(raw["body"] or "") == key), None
+        )
+
+    async def comments(self, path: str, subject: Subject, number: int) -> Sequence[ForgeComment]:
+        about = [_comment(raw) for raw in await self.client.pages(f"/repos/{path}/issues/{number}/comments")]
+        if subject == "pull_request":
+            lines = await self.client.pages(f"/repos/{path}/pulls/{number}/comments")
+            about += [_comment(raw, review=True) for raw in lines]
+        return sorted(about, key=lambda each: each.created_at)
+
+    async def reactions(self, path: str, subject: Subject, number: int, comment: ForgeComment) -> Sequence[Reaction]:
+        kind = "pulls" if comment.review else "issues"
+        raw = await self.client.pages(f"/repos/{path}/{kind}/comments/{escaped(comment.id)}/reactions")
+        return [
+            Reaction(content=each["content"], user=_user(each["user"]), created_at=_time(each["created_at"]))
+            for each in raw
+        ]
+
+    async def reviews(self, path: str, number: int) -> Sequence[PullReview]:
+        raw = await self.client.pages(f"/repos/{path}/pulls/{number}/reviews")
+        return [
+            PullReview(
+                author=_user(each["user"]),
+                verdict=_REVIEWS[each["state"]],  # pyright: ignore[reportArgumentType]
+                body=each["body"] or "",
+                commit=each.get("commit_id") or "",
+                submitted_at=_time(each["submitted_at"]),
+            )
+            for each in raw
+            if each["state"] in _REVIEWS
+        ]
+
+    async def issue(self, path: str, subject: Subject, number: int) -> ForgeIssue:
+        return _issue(path, await self.client.get(f"/repos/{path}/issues/{number}"))
+
+    async def changed(self, path: str, since: datetime) -> Sequence[ForgeIssue]:
+        raw = await self.client.pages(
+            f"/repos/{path}/issues",
+            state="all",
+            sort="updated",
+            direction="asc",
+            since=since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        return [_issue(path, each) for each in raw]
+
+    async def permission(self, path: str, user: ForgeUser) -> Permission:
+        raw = await self.client.find(f"/repos/{path}/collaborators/{escaped(user.login)}/permission")
+        named = raw["permission"] if raw is not None else "none"
+        return named if named in {"none", "read", "write", "admin"} else "none"
+
+    async def set_status(self, path: str, commit: str, status: CommitStatus) -> None:
+        fields = {"state": status.state, "context": status.context, "description": status.description}
+        await self.client.request(
+            "POST",
+            f"/repos/{path}/statuses/{escaped(commit)}",
+            json=fields | ({"target_url": status.url} if status.url else {}),
+        )
+
+    async def failed_log(self, path: str, run: int) -> str:
+        jobs = (await self.client.get(f"/repos/{path}/actions/runs/{run}/jobs", filter="latest", per_page=100))["jobs"]
+        failed = [job for job in jobs if job["conclusion"] == "failure"]
+        logs = [await self.client.text(f"/repos/{path}/actions/jobs/{job['id']}/logs", LOG_CHARS) for job in failed]
+        return "\n\n".join(f"{job['name']}\n{log}" for job, log in zip(failed, logs, strict=True))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _user(raw: Any) -> ForgeUser:
+    # Whose account is gone is ``ghost`` on the page, and null here.
+    if not raw:
+        return ForgeUser(login="ghost")
+    return ForgeUser(login=raw["login"], id=str(raw["id"]), bot=raw.get("type") == "Bot")
+
+
+def _pull(path: str, raw: Any) -> PullRequest:
+    head = raw["head"]
+    return PullRequest(
+        path=path,
+        number=raw["number"],
+        url=raw["html_url"],
+        title=raw["title"],
+        body=raw["body"] or "",
+        state="merged" if raw.get("merged_at") else "open" if raw["state"] == "open" else "closed",
+        head=head["ref"],
+        head_commit=head["sha"],
+        base=raw["base"]["ref"],
+        author=_user(raw["user"]),
+        # A fork that was deleted is null.
+        foreign=(head.get("repo") or {}).get("full_name", "").lower() != raw["base"]["repo"]["full_name"].lower(),
+    )
+
+
+def _issue(path: str, raw: Any) -> ForgeIssue:
+    labels = raw["labels"]
+    return ForgeIssue(
+        path=path,
+        number=raw["number"],
+        subject="pull_request" if raw.get("pull_request") else "issue",
+        url=raw["html_url"],
+        title=raw["title"],
+        body=raw["body"] or "",
+        open=raw["state"] == "open",
+        author=_user(raw["user"]),
+        labels=tuple(str(each["name"] if isinstance(each, dict) else each) for each in labels),
+        updated_at=_time(raw["updated_at"]),
+    )
+
+
+def _comment(raw: Any, *, review: bool = False) -> ForgeComment:
+    return ForgeComment(
+        id=str(raw["id"]),
+        url=raw["html_url"],
+        author=_user(raw["user"]),
+        body=raw["body"] or "",
+        created_at=_time(raw["created_at"]),
+        updated_at=_time(raw["updated_at"]),
+        review=review,
+        file=raw.get("path") or "",
+        line=raw.get("line") or raw.get("original_line"),
+        thread=str(raw.get("in_reply_to_id") or raw["id"]) if review else "",
+    )

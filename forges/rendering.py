@@ -1,0 +1,152 @@
+"""Markdown for a forge: comments that are written once, the text of a pull request, what waits for a signature. Pure.
+
+Words from outside stand in code spans and fences that they cannot end, so nothing in them mentions people, closes
+issues, loads pictures or takes a comment's key.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from domain import Action, Risk, value
+from domain.evidence import Proof
+from domain.identity import redacted
+
+_KEY = re.compile(r"<!-- signoff:([A-Za-z0-9._:-]{1,200}) -->\s*\Z")
+# Possessive: no run of spaces is looked at twice.
+_CLOSES = re.compile(
+    r"\b((?:clos|fix|resolv|implement)(?:e[sd]?|ed|es|s|ing)?)(:?\s++)(?=\S{0,200}#|GH-|https?://)", re.IGNORECASE
+)
+_MARK = re.compile(r"<!--(\s*signoff:)", re.IGNORECASE)
+MOST_CHARS = 60_000
+"""Of one text: GitHub takes 65,536, GitLab a million."""
+_FIELD_CHARS, _REASONS = 4_000, 20
+
+
+def marked(body: str, key: str) -> str:
+    """A comment with its key, which is not shown. Keys that the text brought itself count for nothing any more."""
+    text = _MARK.sub(r"&lt;!--\1", body)[:MOST_CHARS].rstrip()
+    return f"{text}\n\n<!-- signoff:{key} -->" if key else text
+
+
+def key_of(body: str) -> str:
+    """The key of a comment that ``marked`` made; empty where it has none."""
+    match = _KEY.search(body)
+    return match[1] if match else ""
+
+
+def code(text: str) -> str:
+    """A code span of any text, on one line: with more backticks around it than it has in a row (CommonMark, 6.1)."""
+    line = " ".join(text.split())[:_FIELD_CHARS]
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A block that shows text as it is, and that nothing in the text ends."""
+    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def quiet(text: str) -> str:
+    """Prose of a model or an outsider: it reads as written, and mentions nobody, closes nothing, embeds nothing."""
+    text = re.sub(r"(?<![\w`])@(?=\w)", "@\u200b", text)
+    # "Fixes #12", "Closes GH-3": the words that close what they name when this is merged.
+    text = _CLOSES.sub("\\1\u200b\\2", text)
+    text = re.sub(r"!\[", "!\u200b[", text)
+    # GitLab takes a line that begins with a slash for a command.
+    text = re.sub(r"(?m)^([^\S\n]{0,20})/(?=[A-Za-z])", "\\1\u200b/", text)
+    return re.sub(r"<(?=[A-Za-z/!])", "&lt;", text)
+
+
+@value
+class PullRequestEvidence:
+    """What a pull request says of its change besides the words that were signed."""
+
+    run: str
+    proof: Proof
+    base_notes: tuple[str, ...] = ()
+    """What the proof says of the base, a sentence each."""
+    commit: str
+    tree: str
+    cost: Decimal
+    model_calls: int
+    tier: str
+    reasons: tuple[str, ...] = ()
+    signed_by: tuple[str, ...] = ()
+    digest: str
+    ballot: str = ""
+    issue: str = ""
+    """What it answers, as the forge links it: ``#12``."""
+
+
+def pull_request_body(words: str, evidence: PullRequestEvidence) -> str:
+    """The text of a pull request: the signed words, then a table of what was seen."""
+    proof = evidence.proof
+    counts = f", {proof.report.summary}" if proof.report else ""
+    signed = ", ".join(map(code, evidence.signed_by)) or "nobody: the policy asks for no signature"
+    rows = [
+        ("Proof", f"{code(proof.command)} → exit code {proof.run.code}{counts}"),
+        *(("", f"{note[:1].upper()}{note[1:]}") for note in evidence.base_notes),
+        ("Commit", code(evidence.commit)),
+        ("Tree", f"{code(evidence.tree)}, proved on a clean checkout"),
+        ("Risk", f"**{evidence.tier}**" + "".join(f"<br>{code(each[:500])}" for each in evidence.reasons[:_REASONS])),
+        ("Signed by", signed),
+        ("Digest", code(evidence.digest)),
+        ("Cost", f"{evidence.cost:.4f} in {evidence.model_calls} model calls"),
+        ("Run", code(evidence.run)),
+    ]
+    table = "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows)
+    about = f"\n\nFor {evidence.issue}." if evidence.issue else ""
+    text = f"{quiet(redacted(words)).strip()[: _FIELD_CHARS * 5]}{about}\n\n### Evidence\n\n| | |\n|---|---|\n{table}\n"
+    return text[:MOST_CHARS]
+
+
+def approval_comment(
+    action: Action,
+    risk: Risk,
+    *,
+    ballot: str,
+    digest: str,
+    state: str,
+    humans: int,
+    link: str,
+    voters: Sequence[str] = (),
+) -> str:
+    """What waits for a signature: the tier, every reason, the action to the byte, and where to sign.
+
+    It is no place to sign: words below it approve nothing.
+    """
+    need = "one person" if humans == 1 else f"{humans} people"
+    heads = {
+        "pending": f"**A {risk.tier} action waits for the signature of {need}.**",
+        "approved": f"**This {risk.tier} action was approved.**",
+        "rejected": f"**This {risk.tier} action was rejected.**",
+    }
+    head = heads.get(state, f"**This {risk.tier} action is {state}.**")
+    reasons = "\n".join(f"* {code(f'{reason.tier}: {reason.message}')}" for reason in risk.reasons[:_REASONS])
+    more = f"\n* and {len(risk.reasons) - _REASONS} more" if len(risk.reasons) > _REASONS else ""
+    arguments = "\n".join(f"{name}: {_plain(text)}" for name, text in sorted(action.arguments.items()))
+    exact = [
+        f"action: {action.tool}",
+        f"target: {redacted(action.target)}",
+        f"content: {action.content}",
+        f"base: {action.base_commit}",
+        arguments,
+        f"digest: {digest}",
+    ]
+    where = f"[Look at it and sign]({link})" if link and state == "pending" else ""
+    votes = f"Signed by {', '.join(map(code, voters))}." if voters else ""
+    parts = [head, votes, f"{reasons}{more}", fenced("\n".join(exact)[:20_000]), where, f"Approval {code(ballot)}."]
+    return "\n\n".join(part for part in parts if part)[:MOST_CHARS]
+
+
+def _plain(argument: object) -> str:
+    lines = redacted(str(argument)).splitlines() or [""]
+    return lines[0] if len(lines) == 1 else "\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _cell(text: str) -> str:
+    # A table ends its cells at a bar, also within code.
+    return text.replace("\n", " ").replace("|", "\\|")

@@ -1,0 +1,62 @@
+"""Forges as the settings say: their clients, the deploy hooks, and what publishes with them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from approvals import Clock
+from approvals.channels import Connections, Subscriptions
+from forges import DeployHooks, Forges, ForgeSettings, load_forges
+from graphs import CodingGraph
+from nodes.publishing import Publisher
+from sandbox import Delivery, Store
+from service.forges.approvals import ENDPOINT
+from service.forges.status import ForgeStatus
+from service.runs.engine import Ended
+from service.runs.runs import RunState
+from service.settings import Settings
+
+
+def forge_settings(settings: Settings) -> ForgeSettings:
+    """The file of SIGNOFF_FORGES; without one no forge is known. Raises ``forges_invalid``."""
+    return load_forges(settings.forges) if settings.forges else ForgeSettings()
+
+
+def mailing(forges: ForgeSettings, connections: Connections) -> Subscriptions:
+    """Who hears of approvals: the web hooks, and the forges where there are any."""
+    return Subscriptions(all=connections.notify.endpoints, elsewhere=(ENDPOINT,) if forges.forges else ())
+
+
+def open_publisher(
+    forges: ForgeSettings, store: Store, clock: Clock, closing: Callable[[Callable[[], Awaitable[None]]], object]
+) -> Publisher:
+    """Return what publishes deliveries.
+
+    Args:
+        forges: which there are.
+        store: where the commits of runs are.
+        clock: what time it is for tokens and requests that are signed.
+        closing: takes what has to be closed in the end.
+    """
+    registry = Forges(entries=forges.forges, clock=clock)
+    closing(registry.close)
+    hooks = DeployHooks(entries=forges.deploys, clock=clock)
+    return Publisher(delivery=Delivery(store), forges=registry, hooks=hooks)
+
+
+def open_status(forges: Forges, graph: CodingGraph) -> ForgeStatus:
+    """Return what keeps commit statuses of published changes, for the runs of a graph."""
+
+    async def values(run: str) -> Mapping[str, Any]:
+        return (await graph.aget_state({"configurable": {"thread_id": run}})).values
+
+    return ForgeStatus(forges=forges, values=values)
+
+
+def both(first: Ended, second: Ended) -> Ended:
+    """Both hear of a run that ended."""
+
+    async def ended(standing: RunState) -> None:
+        await first(standing)
+        await second(standing)
+
+    return ended
