@@ -35,7 +35,7 @@ TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
 CodeForm = Literal["blocks", "json"]
 """How a whole change is written: in fenced blocks, or as one JSON object."""
 Facts = Callable[[int], Sequence[str]]
-"""What the first so many answers of a conversation came to, a line each. Lines of the same number are always the same."""
+"""What the first so many answers of a conversation came to, a line each; always the same for the same number."""
 Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 

@@ -1,8 +1,8 @@
 """Make a tiny model with random weights as a GGUF file, for a llama.cpp server and without any download.
 
 Its answers are nonsense, but everything around them is real: a byte-level vocabulary that can write any text, a llama
-of two layers, a chat template. Used by the tests marked ``llama``; needs numpy and gguf, which ``scripts/llama.sh``
-installs:
+of two layers, a chat template. It likes to come to an end: an answer has some thirty tokens. Used by the tests marked
+``llama``; needs numpy and gguf, which ``scripts/llama.sh`` installs:
 
     .venv-llama/bin/python scripts/tiny_gguf.py FILE
 """
@@ -16,6 +16,9 @@ import numpy as np
 CONTEXT = 65_536
 """The model's own; what is served is the server's choice."""
 WIDE, INNER, LAYERS, HEADS, KEY_VALUE_HEADS = 64, 128, 2, 4, 2
+CONSTANT, LIKED = 4.0, 0.07
+"""The first number of the residual stream, alike for every word, and what it says for the end of an answer: of the words
+of a model that is asked coolly about one in thirty is the end."""
 SPECIAL = ("<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>")
 END = SPECIAL.index("<|im_end|>")
 TEMPLATE = (
@@ -67,7 +70,15 @@ def write(path: Path) -> None:
         shapes |= {f"{at}.attn_output": (WIDE, WIDE), f"{at}.ffn_down": (WIDE, INNER)}
         shapes |= {f"{at}.ffn_gate": (INNER, WIDE), f"{at}.ffn_up": (INNER, WIDE)}
     for name, shape in shapes.items():
-        writer.add_tensor(f"{name}.weight", (numbers.standard_normal(shape) * 0.05).astype(np.float32))
+        tensor = (numbers.standard_normal(shape) * 0.05).astype(np.float32)
+        if name == "token_embd":
+            tensor[:, 0] = CONSTANT
+        elif name == "output":
+            tensor[:, 0] = 0.0
+            tensor[END, 0] = LIKED
+        elif name.endswith(("attn_output", "ffn_down")):
+            tensor[0, :] = 0.0
+        writer.add_tensor(f"{name}.weight", tensor)
     norms = ("output_norm", *(f"blk.{layer}.{part}_norm" for layer in range(LAYERS) for part in ("attn", "ffn")))
     for name in norms:
         writer.add_tensor(f"{name}.weight", np.ones(WIDE, np.float32))

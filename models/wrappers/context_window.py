@@ -46,9 +46,9 @@ FULL, AFTER = 0.9, 0.6
 """Compaction begins when the window is this full, and leaves it this full: rarely, and by a good piece."""
 HEAD_AT_MOST = 0.5
 """Share of the window that the opening may take when the conversation goes on."""
-TURN_AT_MOST, NOTE_AT_MOST = 0.25, 0.1
-"""Shares of the window for one message of a conversation that had to be compacted, and for what stands for the others:
-one file that was opened does not drive out all that was seen before it."""
+TURN_AT_MOST, NOTE_AT_MOST = 0.2, 0.1
+"""Shares of the window for one message of a conversation that is too long for it, and for what stands for those that
+are left out: one file that was opened does not drive out all that was seen before it."""
 TIGHTER_CUT = 0.95
 """Tokens are not spread evenly over a text: what was cut may still be too long."""
 LOOSEST_CUT = 0.05
@@ -99,7 +99,7 @@ class Compactor:
         Args:
             messages: the whole conversation.
             facts: see ``Question.facts``. With them an opening that leaves no room for turns is cut before the first
-                one: cut later, all of it would be read anew.
+                one, and long messages as they come: cut later, all of it would be read anew.
 
         Raises:
             ContextTooLong: not even a cut opening and the last message fit.
@@ -110,6 +110,7 @@ class Compactor:
         crowded = facts is not None and estimated_prompt(opening, self.estimate) > self.room * AFTER
         if crowded:
             opening = self._shortened(opening, self.room * HEAD_AT_MOST)
+            turns = self._capped(turns)
         if estimated_prompt((*opening, *turns), self.estimate) <= self.room * FULL:
             return self._compacted((*opening, *turns), 0)
         # With turns behind it the opening leaves them half: evidence is what the next answer depends on.
@@ -117,7 +118,7 @@ class Compactor:
         if not turns:
             return self._compacted(opening, 0)
         if facts is not None:
-            turns = tuple(self._cut(message, self.room * TURN_AT_MOST) for message in turns)
+            turns = self._capped(turns)
         start = self.first_kept(opening, turns, facts)
         note, rest = self._note(turns[:start], facts), turns[start:]
         left = self.room * FULL - estimated_prompt((*opening, *note), self.estimate)
@@ -127,7 +128,9 @@ class Compactor:
         """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
         sizes = [self.estimate(turn.text) + PER_MESSAGE for turn in turns]
         # The room that a note may take, whatever it comes to: its own length would move what is kept.
-        note = self.room * NOTE_AT_MOST if facts is not None else estimated_prompt(self._note(turns, None), self.estimate)
+        note = (
+            self.room * NOTE_AT_MOST if facts is not None else estimated_prompt(self._note(turns, None), self.estimate)
+        )
         start, total, call = 0, estimated_prompt(opening, self.estimate) + note, 0
         for n, size in enumerate(sizes):
             if turns[n].role != "tool":
@@ -167,6 +170,9 @@ class Compactor:
             messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
             tight *= TIGHTER_CUT
         return messages
+
+    def _capped(self, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+        return tuple(self._cut(message, self.room * TURN_AT_MOST) for message in turns)
 
     def _cut(self, message: Message, most: float) -> Message:
         """The message, in about so many tokens at most."""

@@ -1,7 +1,7 @@
-"""Whole runs whose words are a script's: a plan, the coder's turns in each dialect, a review, and what goes wrong between.
+"""Whole runs whose words are a script's: a plan, the coder's turns in each dialect, a review, and what goes wrong.
 
-The coder looks, searches, runs commands, writes edits that do not fit, answers without an action, does the same thing until
-it is told so, says that it is done too early, and ends well. Two steps, as most plans of that length have.
+The coder looks, searches, runs commands, writes edits that do not fit, answers without an action, does the same thing
+until it is told so, says that it is done too early, and ends well. Two steps, as most plans of that length have.
 """
 
 import json
@@ -9,13 +9,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+import httpx
 
 from tests.integration.models.choosing import LONG, delivered, opened
 from tests.integration.models.vllm_server import MODEL, ROOT
 from tests.wire.openai_answers import Received
 from tests.wire.openai_server import OpenAIServer
 from tests.worlds.house import OK, repository
-from tests.worlds.prefix_cache import PrefixCache, ReadPrompt
+from tests.worlds.prefix_cache import PrefixCache, ReadPrompt, rendered
 
 TASK = f"Make the stock report say what is missing. {LONG}"
 BUDGET = {"max_steps": 80, "max_tokens": 5_000_000, "max_minutes": 120, "max_sandbox_seconds": 5_000}
@@ -140,3 +143,16 @@ def read(asked: Sequence[Received]) -> list[ReadPrompt]:
     """What a prefix cache would have served of each request."""
     cache = PrefixCache()
     return [cache.read(request.body, role_of(request)) for request in asked]
+
+
+async def read_by(base_url: str, asked: Sequence[Received]) -> list[ReadPrompt]:
+    """The same as a real vLLM counts it, which reads each prompt and answers with a token."""
+    salt, prompts = uuid4().hex, list[ReadPrompt]()
+    async with httpx.AsyncClient(timeout=300) as http:
+        for request in asked:
+            body = {"model": MODEL, "prompt": rendered(request.body), "max_tokens": 1, "cache_salt": salt}
+            answer = (await http.post(f"{base_url}/completions", json=body)).raise_for_status().json()
+            details = answer["usage"].get("prompt_tokens_details") or {}
+            tokens = answer["usage"]["prompt_tokens"]
+            prompts.append(ReadPrompt(role_of(request), tokens, details.get("cached_tokens") or 0))
+    return prompts
