@@ -17,8 +17,8 @@ CONTEXT = 65_536
 """The model's own; what is served is the server's choice."""
 WIDE, INNER, LAYERS, HEADS, KEY_VALUE_HEADS = 64, 128, 2, 4, 2
 CONSTANT, LIKED = 4.0, 0.07
-"""The first number of the residual stream, alike for every word, and what it says for the end of an answer: of the words
-of a model that is asked coolly about one in thirty is the end."""
+"""The first number of the residual stream, alike for every word, and what it says for the end of an answer: about one
+word in thirty at a low temperature."""
 SPECIAL = ("<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>")
 END = SPECIAL.index("<|im_end|>")
 TEMPLATE = (
