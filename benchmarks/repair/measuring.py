@@ -59,8 +59,12 @@ def _tried(case: Case, *, seconds: float, workers: int) -> Verdict:
 
 
 def numbers(verdicts: Sequence[Verdict]) -> Mapping[str, float]:
-    """All together, then each suite and each of its halves. Times are of solved cases, in seconds."""
-    result = dict(_part("repair", verdicts))
+    """All suites together, then each of them and each of its halves. Times are of solved cases, in seconds.
+
+    Cases for judging alone have their own numbers, and are in no other.
+    """
+    result = dict(_part("repair", [verdict for verdict in verdicts if verdict.case.suite != JUDGING]))
+    result |= _part(f"repair.{JUDGING}", [verdict for verdict in verdicts if verdict.case.suite == JUDGING])
     for suite in SUITES:
         own = [verdict for verdict in verdicts if verdict.case.suite == suite]
         result |= _part(f"repair.{suite}", own)

@@ -1,8 +1,8 @@
 """Bugs that people made or mended: one hunk of a release put back to what the release before had.
 
-The pairs of releases are those of ``tests/corpus/commits.toml``, without the libraries that inform the engine. Each hunk
-of their Python sources is a case where the newer release's own tests notice it. None of them was looked at while the
-engine was written: all are for judging, and say what is left of its numbers on changes that nobody made up.
+The pairs of releases are those of ``tests/corpus/commits.toml``, without libraries that inform the engine. Each hunk of
+Pairs of releases are those of ``tests/corpus/commits.toml``, without libraries that inform the engine. Each hunk of
+was written: all are for judging, and say what is left of its numbers on changes that nobody made up.
 """
 
 import ast
