@@ -11,8 +11,8 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 
 BIN := .venv/bin
 # What needs more than this machine offers by default is left out by `make check` only.
-QUICK := not docker and not slow and not studio and not postgres and not vllm and not browser and not chaos
-SLOW := not vllm and not chaos and not ($(QUICK))
+QUICK := not docker and not slow and not studio and not postgres and not vllm and not llama and not browser and not chaos
+SLOW := not vllm and not llama and not chaos and not ($(QUICK))
 
 ##@ Use it
 .PHONY: demo demo-2 studio doctor
@@ -29,11 +29,11 @@ studio: image ## Open the graph in LangGraph Studio (installs its development se
 	@scripts/studio.sh
 
 ##@ Work on it
-.PHONY: check test test-vllm chaos lint types imports short quick format bench
+.PHONY: check test test-vllm test-llama chaos lint types imports short quick format bench
 check: setup ## Format, lint, types, the law of the house, the quickest tests: about a minute
 	@$(MAKE) -j2 --output-sync=target lint types imports short
 
-test: image ## Every test, Docker and the LangGraph server included; vLLM has its own target
+test: image ## Every test, Docker and the LangGraph server included; vLLM and llama.cpp have their own targets
 	@scripts/ensure_tools.sh
 	@scripts/setup.sh studio
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "$(QUICK)"
@@ -43,6 +43,10 @@ test: image ## Every test, Docker and the LangGraph server included; vLLM has it
 test-vllm: image ## A real vLLM on the CPU (installs it the first time), with a tiny model made here
 	@scripts/vllm.sh
 	@$(BIN)/pytest -q -m vllm
+
+test-llama: setup ## A real llama.cpp server with a tiny model made here (compiles it the first time); no part of CI
+	@scripts/llama.sh
+	@$(BIN)/pytest -q -m llama
 
 chaos: image ## Kill servers 200 times, count what was lost, write docs/reliability.md
 	@$(BIN)/pytest -q tests/chaos
@@ -86,7 +90,7 @@ lock: ## Lock the dependencies again (needs uv)
 	@scripts/lock.sh
 
 clean: ## Remove what can be made again; runs and settings stay
-	@rm -rf .venv .venv-aegra .venv-studio .venv-vllm .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-aegra .venv-studio .venv-vllm .venv-llama .cache build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## This list

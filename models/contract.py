@@ -34,6 +34,8 @@ TIERS: tuple[Tier, ...] = ("fast", "balanced", "advanced", "premium")
 """From the cheapest to the best (D2)."""
 CodeForm = Literal["blocks", "json"]
 """How a whole change is written: in fenced blocks, or as one JSON object."""
+Facts = Callable[[int], Sequence[str]]
+"""What the first so many answers of a conversation came to, a line each; always the same for the same number."""
 Listener = Callable[[str], None]
 """Called with text as it streams in; an empty text says that an answer begins, anew if there was one."""
 
@@ -161,8 +163,9 @@ class Question(Generic[T]):
     reader: Callable[[str, bool], tuple[T | None, str]] | None = None
     """Reads an ``answer`` out of a text that is no JSON: the value, or what is wrong and what to write instead. The
     second argument says whether the text was cut off. None: the answer is asked for and read as JSON."""
-    facts: tuple[str, ...] = ()
-    """What is said of the messages that are left out, where the conversation has to be compacted."""
+    facts: Facts | None = None
+    """Of a conversation that goes on turn by turn: what stands for the answers that are left out of it, where it has to
+    be compacted. None: nothing does."""
 
     def __post_init__(self) -> None:
         if self.tools and self.answer is not str:

@@ -4,13 +4,15 @@ import argparse
 import json
 
 from benchmarks import report
-from benchmarks.repair.measuring import SUITES, attempted, numbers
+from benchmarks.repair.measuring import JUDGING, SUITES, attempted, numbers
 from benchmarks.repair.trial import Verdict
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.repair", description=__doc__)
-    parser.add_argument("--suite", choices=SUITES, help="one suite only")
+    parser.add_argument(
+        "--suite", choices=(*SUITES, JUDGING), help=f"one suite only; {JUDGING} is for judging, and in no other"
+    )
     parser.add_argument("--half", choices=("tuned", "held"), default="", help="one half of each suite only")
     parser.add_argument("--name", default="", help="only cases whose name contains this")
     parser.add_argument("--every", type=int, default=1, help="every n-th case")

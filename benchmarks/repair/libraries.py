@@ -77,11 +77,11 @@ def cases(half: str = "") -> Iterator[Case]:
 
 async def _killed(library: Library, files: Mapping[str, str], count: int) -> Sequence[tuple[str, Mutation]]:
     """Mutations that some test notices, the same ones each time; remembered beside the sources."""
-    whole = hashlib.sha256()
+    whole, command = hashlib.sha256(), f"python3 -m pytest -q -x {library.tests}"
     for name, text in files.items():
         whole.update(encoded(f"{name}\0{text}\0"))
     note = CACHE / f"{library.name}-{library.version}-{_SEED}-{whole.hexdigest()[:8]}.json"
-    if not note.exists() and not (run := await _tested(library, files)).ok:
+    if not note.exists() and not (run := await tested(command, files)).ok:
         raise ValueError(f"{library.name} fails its own tests before it is broken:\n{run.stdout.head[-500:]!r}")
     known: list[list[int]] = json.loads(note.read_text()) if note.exists() else []
     every = _mutations(library, files)
@@ -93,7 +93,7 @@ async def _killed(library: Library, files: Mapping[str, str], count: int) -> Seq
         place = order[tried]
         tried += 1
         path, mutation = every[place]
-        run = await _tested(library, {**files, path: mutation.applied(files[path])})
+        run = await tested(command, {**files, path: mutation.applied(files[path])})
         killed = run.ended == "exit" and run.code == 1
         known.append([place, int(killed)])
         if killed:
@@ -115,13 +115,14 @@ def _mutations(library: Library, files: Mapping[str, str]) -> list[tuple[str, Mu
     return mutations
 
 
-async def _tested(library: Library, files: Mapping[str, str]) -> CommandRun:
+async def tested(command: str, files: Mapping[str, str]) -> CommandRun:
+    """The tests of a library on these files."""
     with tempfile.TemporaryDirectory(prefix="signoff-mutant-") as folder:
         bench = Folder(root=Path(folder))
         for name, text in files.items():
             await bench.write(name, encoded(text))
         return await bench.run(
-            ["sh", "-c", f"python3 -m pytest -q -x -p no:cacheprovider {library.tests}"],
+            ["sh", "-c", f"{command} -p no:cacheprovider"],
             env={"PYTHONPATH": f"{folder}/src:{folder}"},
             timeout_s=_CHECK_S,
         )

@@ -8,16 +8,19 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import islice
 
-from benchmarks.repair import classics, libraries, projects
+from benchmarks.repair import classics, libraries, projects, releases
 from benchmarks.repair.case import Case
 from benchmarks.repair.trial import Verdict, attempt
 
 SUITES = ("classics", "projects", "libraries")
+JUDGING = "releases"
+"""Apart from the suites: nothing of it informs the engine, and its numbers are not mixed with theirs."""
 
 
 def chosen(suite: str, *, half: str = "", name: str = "", every: int = 1, limit: int | None = None) -> Iterator[Case]:
     """The cases of one suite that were asked for, in a fixed order."""
-    cases = {"classics": classics.cases, "projects": projects.cases}.get(suite, lambda: libraries.cases(half))()
+    suites = {"classics": classics.cases, "projects": projects.cases, JUDGING: releases.cases}
+    cases = suites.get(suite, lambda: libraries.cases(half))()
     matching = (case for case in cases if half in ("", case.half) and name in case.name)
     return islice(matching, 0, None if limit is None else limit * every, every)
 
@@ -56,8 +59,12 @@ def _tried(case: Case, *, seconds: float, workers: int) -> Verdict:
 
 
 def numbers(verdicts: Sequence[Verdict]) -> Mapping[str, float]:
-    """All together, then each suite and each of its halves. Times are of solved cases, in seconds."""
-    result = dict(_part("repair", verdicts))
+    """All suites together, then each of them and each of its halves. Times are of solved cases, in seconds.
+
+    Cases for judging alone have their own numbers, and are in no other.
+    """
+    result = dict(_part("repair", [verdict for verdict in verdicts if verdict.case.suite != JUDGING]))
+    result |= _part(f"repair.{JUDGING}", [verdict for verdict in verdicts if verdict.case.suite == JUDGING])
     for suite in SUITES:
         own = [verdict for verdict in verdicts if verdict.case.suite == suite]
         result |= _part(f"repair.{suite}", own)

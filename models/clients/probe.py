@@ -56,9 +56,13 @@ class Dialogue:
     """What was wrong with answers that could not be used."""
     tokens: int = 0
     seconds: float = 0.0
+    context: int | None = None
+    """Tokens that are served, where a refusal said so."""
 
     def line(self) -> str:
         """In a few words, for a person."""
+        if self.passed and self.dialect == "single":
+            return "single: it answers once with the whole change, since it holds no dialogue"
         cost = f"{self.turns} answers, {self.tokens} tokens, {self.seconds:.0f} s"
         if self.passed:
             slips = f", {len(self.faults)} of them after a correction" if self.faults else ""

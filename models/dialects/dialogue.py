@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from domain import SignoffError
+from domain import ContextTooLong, SignoffError
 from domain.coder import CoderAction, DoneAction, EditAction, EditBlock, OpenAction
 from domain.text import python_tree
 from models.clients.chat import open_chat
@@ -109,18 +109,25 @@ async def probe_with_dialogues(endpoint: ModelEndpoint, *, timeout_s: float = 12
     if seen.problem or seen.model is None or urlsplit(endpoint.base_url).scheme not in {"http", "https"}:
         return seen
     async with open_chat(replace(endpoint, model=seen.model)) as chat:
-        return replace(seen, dialogues=await dialogues(chat, context=seen.context, timeout_s=timeout_s))
+        talks = await dialogues(chat, context=seen.context, timeout_s=timeout_s)
+    learned = next((each.context for each in talks if each.context is not None), None)
+    return replace(seen, dialogues=talks, context=seen.context or learned)
 
 
 async def dialogues(model: Model, *, context: int | None = None, timeout_s: float = 120.0) -> tuple[Dialogue, ...]:
     """Try the dialects, best first, until one passes; ``single`` passes where no other does. Never raises.
 
-    Where the endpoint fails in the middle, none passes.
+    Where the endpoint fails in the middle, none passes. A prompt that is too long for it says nothing of the dialect: a
+    shorter one is tried.
     """
     room = PROMPT_CHARS if context is None or context > PROMPT_CHARS // 2 else SHORT_CHARS
     tried: list[Dialogue] = []
     for dialect in ("tools", "text"):
         last = await _Talk(model, dialect, opening(dialect, room), timeout_s).result()
+        if last.error == "context_too_long" and room > SHORT_CHARS:
+            room, context = SHORT_CHARS, last.context
+            last = await _Talk(model, dialect, opening(dialect, room), timeout_s).result()
+            last = replace(last, context=last.context or context)
         tried.append(last)
         if last.passed or (last.error and last.error not in _ABOUT_THE_MODEL):
             return tuple(tried)  # an endpoint that went away says nothing about what its model can do
@@ -155,6 +162,7 @@ class _Talk:
     file: str = _FILE
     turns: int = 0
     faults: list[str] = field(default_factory=list[str])
+    served: int | None = None
 
     async def result(self) -> Dialogue:
         """Hold it, and say how it went."""
@@ -164,6 +172,7 @@ class _Talk:
                 problem = await self.problem()
             except SignoffError as raised:
                 problem, error = raised.message, raised.stable_code
+                self.served = raised.max_tokens if isinstance(raised, ContextTooLong) else None
         return Dialogue(
             dialect=self.dialect,
             passed=not problem,
@@ -173,6 +182,7 @@ class _Talk:
             faults=tuple(self.faults),
             tokens=meter.usage.tokens,
             seconds=round(time.monotonic() - started, 1),
+            context=self.served,
         )
 
     async def problem(self) -> str:

@@ -2,8 +2,9 @@
 
 Between compactions a transcript is only added to, so that a server's prefix cache keeps hitting. A
 compaction drops the middle: what stands first (the rules, the repository, the task) and what stands
-last (the newest evidence) is what models use best; between them a note says what was left out. What is
-kept depends on the conversation alone: no earlier compaction has to be remembered.
+last (the newest evidence) is what models use best; between them a note says what was left out, and of
+nothing that is still there: it stands still until more is left out. What is kept depends on the
+conversation alone: no earlier compaction has to be remembered.
 
 How long a prompt is says the model's own tokenizer where its endpoint lends it (vLLM: ``POST /tokenize``). Of a local
 server that lends none at least the context is learned: Ollama cuts what does not fit without a word.
@@ -24,6 +25,7 @@ from models.clients.local_servers import loaded
 from models.contract import (
     PER_MESSAGE,
     Estimator,
+    Facts,
     Message,
     ModelSettings,
     Question,
@@ -44,12 +46,16 @@ FULL, AFTER = 0.9, 0.6
 """Compaction begins when the window is this full, and leaves it this full: rarely, and by a good piece."""
 HEAD_AT_MOST = 0.5
 """Share of the window that the opening may take when the conversation goes on."""
+TURN_AT_MOST, NOTE_AT_MOST = 0.2, 0.1
+"""Shares of the window for one message of a conversation that is too long for it, and for what stands for those that
+are left out: one file that was opened does not drive out all that was seen before it."""
 TIGHTER_CUT = 0.95
 """Tokens are not spread evenly over a text: what was cut may still be too long."""
 LOOSEST_CUT = 0.05
 """What does not fit when it is cut to this share of its room has parts that cannot be cut."""
 SHORT = 60
 """Characters of an argument, a path for example, that are not cut."""
+FEWEST_FACTS = 2
 ROUNDS = 4
 SMALLEST = 256
 """Tokens; a smaller number is no context that is served anywhere, but something else in the message."""
@@ -85,34 +91,47 @@ class Compactor:
         """Tokens a prompt may have."""
         return self.served - self.reserve
 
-    def keep(self, messages: Sequence[Message], *, facts: Sequence[str] = ()) -> Compacted:
+    def keep(self, messages: Sequence[Message], *, facts: Facts | None = None) -> Compacted:
         """Return the conversation as it is, or compacted where it is nearly too long.
 
         The opening (everything before the first answer) stays; of the turns after it the newest stay.
-        ``facts`` are named in the note that stands where turns were left out.
+
+        Args:
+            messages: the whole conversation.
+            facts: see ``Question.facts``. With them an opening that leaves no room for turns is cut before the first
+                one, and long messages as they come: cut later, all of it would be read anew.
 
         Raises:
             ContextTooLong: not even a cut opening and the last message fit.
         """
-        if estimated_prompt(messages, self.estimate) <= self.room * FULL:
-            return self._compacted(tuple(messages), 0)
+        # What comes before the first answer; a call's result comes after one.
         answered = next((n for n, message in enumerate(messages) if message.role == "assistant"), len(messages))
-        opening, turns = tuple(messages[:answered]), tuple(messages[answered:])  # a call's result comes after an answer
+        opening, turns = tuple(messages[:answered]), tuple(messages[answered:])
+        crowded = facts is not None and estimated_prompt(opening, self.estimate) > self.room * AFTER
+        if crowded:
+            opening = self._shortened(opening, self.room * HEAD_AT_MOST)
+            turns = self._capped(turns)
+        if estimated_prompt((*opening, *turns), self.estimate) <= self.room * FULL:
+            return self._compacted((*opening, *turns), 0)
         # With turns behind it the opening leaves them half: evidence is what the next answer depends on.
         opening = self._shortened(opening, self.room * (HEAD_AT_MOST if turns else FULL))
         if not turns:
             return self._compacted(opening, 0)
+        if facts is not None:
+            turns = self._capped(turns)
         start = self.first_kept(opening, turns, facts)
-        note = _note(start, facts)
-        rest = turns[start:]
+        note, rest = self._note(turns[:start], facts), turns[start:]
         left = self.room * FULL - estimated_prompt((*opening, *note), self.estimate)
         return self._compacted((*opening, *note, *self._shortened(rest, left)), start)
 
-    def first_kept(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Sequence[str]) -> int:
+    def first_kept(self, opening: tuple[Message, ...], turns: tuple[Message, ...], facts: Facts | None) -> int:
         """First turn that is kept: moves in jumps as the conversation grows, and stands still between them."""
         sizes = [self.estimate(turn.text) + PER_MESSAGE for turn in turns]
-        fixed = estimated_prompt((*opening, *_note(len(turns), facts)), self.estimate)
-        start, total, call = 0, fixed, 0
+        # The room that a note may take, whatever it comes to: its own length would move what is kept.
+        note = (
+            self.room * NOTE_AT_MOST if facts is not None else estimated_prompt(self._note(turns, None), self.estimate)
+        )
+        start, total, call = 0, estimated_prompt(opening, self.estimate) + note, 0
         for n, size in enumerate(sizes):
             if turns[n].role != "tool":
                 call = n  # a result that follows is never shown without it
@@ -122,6 +141,21 @@ class Compactor:
                     total -= sizes[start]
                     start += 1
         return start
+
+    def _note(self, dropped: Sequence[Message], facts: Facts | None) -> tuple[Message, ...]:
+        """What stands for turns that are left out: how many they are, and what they came to."""
+        if not dropped:
+            return ()
+        head = f"[{len(dropped)} earlier messages are left out.]"
+        answers = sum(message.role == "assistant" for message in dropped)
+        lines = [f"\n- {fact}" for fact in (facts(answers) if facts is not None else ())]
+        sizes = [self.estimate(line) for line in lines]
+        left = self.room * NOTE_AT_MOST - PER_MESSAGE - self.estimate(head) - sum(sizes)
+        # What was changed comes first and the newest last: what is in the middle goes.
+        while left < 0 and len(lines) > FEWEST_FACTS:
+            left += sizes.pop(middle := len(lines) // 2)
+            del lines[middle]
+        return (Message(role="user", content=head + "".join(lines)),)
 
     def _shortened(self, messages: tuple[Message, ...], room: float) -> tuple[Message, ...]:
         """Cut the middle out of the longest messages, all to the same size, until they fit. Rules are never cut."""
@@ -136,6 +170,9 @@ class Compactor:
             messages = tuple(m if m.role == "system" else self._cut(m, most) for m in whole)
             tight *= TIGHTER_CUT
         return messages
+
+    def _capped(self, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+        return tuple(self._cut(message, self.room * TURN_AT_MOST) for message in turns)
 
     def _cut(self, message: Message, most: float) -> Message:
         """The message, in about so many tokens at most."""
@@ -177,13 +214,6 @@ def water_level(sizes: Sequence[int], room: float) -> float:
             break
         left -= size
     return most
-
-
-def _note(dropped: int, facts: Sequence[str]) -> tuple[Message, ...]:
-    if not dropped:
-        return ()
-    lines = "".join(f"\n- {fact}" for fact in facts)
-    return (Message(role="user", content=f"[{dropped} earlier messages are left out.]{lines}"),)
 
 
 def _ends(text: str, size: int) -> str:

@@ -74,6 +74,7 @@ class LoopRepair:
                 if error.stable_code == "run_killed":
                     raise
                 candidate = replace(candidate, note=error.message)
+        await changes.workspaces.leave(state["run"], REPAIR)
         seconds = time.monotonic() - started
         if snapshot is not ground:
             ran = attempt.runs[-1]

@@ -98,13 +98,15 @@ class CoderLoop:
             id=".".join((*((candidate.id,) if candidate else ()), step.id, str(number))),
             form="prose",
         )
+        earlier = [turn for turn in state.get("turns", ()) if turn.step != step.id]
+        own = [turn for turn in state.get("turns", ()) if turn.step == step.id]
         question = Question(
             transcript,
             str,
             settings=settings,
             listener=stream.hear,
             tools=tools.schemas() if dialect == "tools" else (),
-            facts=key_facts(state.get("turns", ())),
+            facts=lambda answers: key_facts((*earlier, *own[:answers])),
         )
         try:
             reply = await ask_within_budget(model, question, task=task, spent=state["spent"], now=self.clock())

@@ -58,7 +58,7 @@ def _mortal(name: str, node: Node, doom: Doom) -> Node:
         async def __call__(self, state: Any) -> Mapping[str, Any]:
             doom.passed(name)
             doom.strike(name, BEFORE)
-            update = await _Counted(node(state), name, doom)
+            update = await Counted(node(state), name, doom)
             doom.strike(name, AFTER)
             return update
 
@@ -66,21 +66,23 @@ def _mortal(name: str, node: Node, doom: Doom) -> Node:
     return Mortal()
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+@dataclass(slots=True)
+class Counted:
     """An awaitable that counts the moments at which another one waits."""
 
     inner: Awaitable[Any]
     name: str
     doom: Doom
+    number: int = 0
+    """Of the moments so far."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        steps, number = self.inner.__await__(), 0
+        steps = self.inner.__await__()
         try:
             waits_for = next(steps)
             while True:
-                self.doom.strike(self.name, str(number))
-                number += 1
+                self.doom.strike(self.name, str(self.number))
+                self.number += 1
                 try:
                     sent = yield waits_for
                 except BaseException as error:  # noqa: BLE001  a cancellation is the inner one's to see

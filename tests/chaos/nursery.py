@@ -128,6 +128,13 @@ class Nursery:
         self.children.append(child)
         return child
 
+    async def compete(self, folder: Path, sandbox: str) -> Child:
+        """A process in which candidates compete; returns when it is dead."""
+        child = Child(await self.fork("compete", folder=str(folder), sandbox=sandbox), "")
+        self.children.append(child)
+        await child.dead(within_s=120.0)
+        return child
+
     async def fork(self, do: str, **given: Any) -> int:
         """A process id."""
         assert self.process.stdin is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain import Refused
 from service.wiring.application import Application, open_application
+from tests.chaos import competing
 from tests.chaos.mortal import Doom, mortal
 from tests.worlds.house import settings, task
 from tests.worlds.quick import employing, idle_house
@@ -40,6 +41,11 @@ async def advance(folder: str, run: str, **given: Any) -> None:
         except Refused as refused:
             said = refused.stable_code
     (place / "advanced").write_text(said)
+
+
+async def compete(folder: str, sandbox: str) -> None:
+    """Let candidates compete, as ``competing`` does it."""
+    await competing.compete(folder, sandbox=sandbox, doom=doom_of(Path(folder)))
 
 
 def doom_of(folder: Path) -> Doom:

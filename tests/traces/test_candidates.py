@@ -242,11 +242,19 @@ async def test_each_loop_of_the_same_model_is_warmer_than_the_one_before(tmp_pat
 async def test_where_no_loop_passes_the_repair_engine_works_on_the_best_of_them(tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", FILES)
     async with application(tmp_path, {"coder": TALK * 3, "reviewer": [OK]}, coder_dialect="text") as opened:
-        standing, events = await start(opened, task(repo, accept=SUITE, strategy="quality", deliver="patch"))
+        run = await opened.engine.create(task(repo, accept=SUITE, strategy="quality", deliver="patch"))
+        events, lanes = list[Event](), dict[str, set[str]]()
+
+        def hear(event: Event) -> None:
+            events.append(event)
+            lanes[event.kind] = {lane for _, lane in opened.engine.workspaces._warm}
+
+        standing = await opened.engine.advance(run.id, hear)
         assert standing.run.status == "delivered", standing.run.ending
         assert standing.values["choices"][-1].winner == "repair"
         assert [each for each in parts(events) if "passed" in each][-1] == "repair passed=True"
         assert "+    return sum(prices" in standing.values["diff"]
+        assert lanes["reviewed"] <= {"main"}, "no fork outlives the choice"
 
 
 async def test_all_that_fail_end_as_one_alone_would(tmp_path: Path) -> None:

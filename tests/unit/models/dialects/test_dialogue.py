@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import RateLimited, Refused, Unavailable
+from domain import ContextTooLong, RateLimited, Refused, Unavailable
 from models import Message, Scripted, ToolCall
 from models.dialects.dialogue import FAULTS, PROMPT_CHARS, SHORT_CHARS, TURNS, dialogues
 
@@ -110,3 +110,20 @@ async def test_several_calls_at_once_each_get_their_result():
 async def test_blocks_are_read_as_they_are_for_the_coder(edit):
     (_, text), _ = await held(NO_TOOLS, f"```view\n{PATH}\n```", edit, "```finish\nSum all prices\n```")
     assert (text.dialect, text.passed, text.turns, text.faults) == ("text", True, 3, ())
+
+
+async def test_a_prompt_that_is_too_long_decides_nothing_and_a_shorter_one_is_tried():
+    """A server that does not say what it serves says so in its refusal (llama-cpp-python)."""
+    too_long = ContextTooLong("too long", max_tokens=8_192)
+    (one,), model = await held(too_long, OPEN, EDIT, DONE)
+    assert (one.dialect, one.passed, one.context) == ("tools", True, 8_192)
+    assert sum(len(message.content) for message in model.asked[1]) <= SHORT_CHARS * 1.3
+    results, model = await held(too_long, NO_TOOLS, *BLOCKS)
+    assert [(each.dialect, each.passed) for each in results] == [("tools", False), ("text", True)]
+    assert sum(len(message.content) for message in model.asked[2]) <= SHORT_CHARS * 1.5, "it is known by then"
+
+
+async def test_where_not_even_the_shorter_prompt_fits_a_model_answers_once():
+    results, _ = await held(*[ContextTooLong("too long", max_tokens=1_024)] * 3)
+    assert [(each.dialect, each.passed) for each in results] == [("tools", False), ("text", False), ("single", True)]
+    assert results[-1].line() == "single: it answers once with the whole change, since it holds no dialogue"

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import ContextTooLong, Plan, Step
@@ -11,7 +11,11 @@ from models.contract import estimated, estimated_prompt
 from models.dialects import single
 from models.prompts import Prompt
 from models.wrappers.context_window import (
+    AFTER,
     FULL,
+    HEAD_AT_MOST,
+    NOTE_AT_MOST,
+    TURN_AT_MOST,
     Compactor,
     ContextWindow,
     ServedContext,
@@ -41,10 +45,12 @@ def turn(n: int, size: int = 20) -> list[Message]:
 @given(TALK, st.lists(st.text(max_size=30), max_size=2))
 def test_what_is_kept_fits_and_has_both_ends(talk, facts):
     talk = [SYSTEM, TASK, *talk]
-    kept = window().keep(talk, facts=facts)
+    kept = window().keep(talk, facts=(lambda _: facts) if facts else None)
     assert estimated_prompt(kept.messages) == kept.tokens <= 700
     assert kept.messages[0] == SYSTEM
-    if estimated_prompt(talk) <= 700 * FULL:
+    opening = talk[: next((n for n, m in enumerate(talk) if m.role == "assistant"), len(talk))]
+    # An opening that leaves a conversation no room is cut at once; everything else that fits stays as it is.
+    if estimated_prompt(talk) <= 700 * FULL and not (facts and estimated_prompt(opening) > 700 * AFTER):
         assert list(kept.messages) == talk
     if kept.dropped:
         (note,) = [m for m in kept.messages if m.content.startswith("[") and "are left out" in m.content]
@@ -63,6 +69,61 @@ def test_between_compactions_a_transcript_is_only_added_to(turns, size):
         before = kept
     per_turn = estimated_prompt(turn(0, size))
     assert breaks <= 1 + turns * per_turn / (2_300 * 0.25)
+
+
+def facts_of(answers: int) -> list[str]:
+    return [f"edit file{n}.py: changed file{n}.py" for n in range(answers)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(20, 40), st.lists(st.integers(1, 60), min_size=3, max_size=8))
+def test_what_stands_for_left_out_turns_stands_still_between_compactions(turns, sizes):
+    """A note that named turns which are still there would change with each of them, and with it all behind it."""
+    talk, before, dropped, breaks, moves = [SYSTEM, TASK], (), 0, 0, 0
+    for n in range(turns):
+        talk += turn(n, sizes[n % len(sizes)])
+        kept = window(served=2_500, reserve=200).keep(talk, facts=facts_of)
+        first = not dropped and kept.dropped
+        breaks += kept.messages[: len(before)] != before
+        # Where a conversation has to be compacted for the first time, its longest messages are cut, too.
+        moves += kept.dropped != dropped or (first and kept.messages[: len(before)] != before)
+        assert kept.dropped >= dropped
+        before, dropped = kept.messages, kept.dropped
+        assert len(kept.messages) >= 4 or n < 2, "something of the conversation is left"
+    assert breaks <= moves
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 4_000), st.integers(0, 6), st.integers(1, 3_000))
+def test_a_conversation_that_goes_on_keeps_what_its_opening_began_with(words, turns, size):
+    """Cut at its first question or not at all until it has to be compacted; one large file drives nothing out."""
+    compactor = window(served=2_500, reserve=200)
+    opening = [SYSTEM, Message(role="user", content="word " * words)]
+    first = compactor.keep(opening, facts=facts_of)
+    talk = list(opening)
+    for n in range(turns):
+        talk += turn(n, size if n == 0 else 5)
+    kept = compactor.keep(talk, facts=facts_of)
+    assert kept.tokens <= compactor.room * FULL
+    crowded = estimated_prompt(opening) > compactor.room * AFTER
+    if crowded:
+        assert first.tokens <= compactor.room * HEAD_AT_MOST
+        assert kept.messages[:2] == first.messages
+    if estimated_prompt(talk) > compactor.room * FULL:
+        limit = compactor.room * TURN_AT_MOST
+        assert all(estimated_prompt([m]) <= limit * 1.1 + 20 for m in kept.messages[2:])
+
+
+def test_of_many_facts_the_first_and_the_last_are_named_in_a_part_of_the_window():
+    lines = [f"run a command that has number {n}, with quite some words about it" for n in range(60)]
+    talk = [SYSTEM, TASK, *(message for n in range(60) for message in turn(n, 10))]
+    compactor = window(served=2_500, reserve=200)
+    kept = compactor.keep(talk, facts=lambda answers: lines[:answers])
+    (note,) = [m for m in kept.messages if "are left out" in m.content]
+    answers = sum(m.role == "assistant" for m in talk[2 : 2 + kept.dropped])
+    assert note.content.splitlines()[1] == f"- {lines[0]}"
+    assert note.content.splitlines()[-1] == f"- {lines[answers - 1]}"
+    assert estimated_prompt([note]) <= compactor.room * NOTE_AT_MOST + 10
 
 
 def test_a_prompt_that_is_too_long_is_cut_in_the_middle():
@@ -197,7 +258,7 @@ def test_the_larger_ones_are_cut_to_one_size_and_use_all_the_room(sizes, room):
 @given(st.integers(1, 40), st.integers(1, 20))
 def test_the_first_turn_that_is_kept_only_moves_forwards(turns, size):
     talk = [message for n in range(turns) for message in turn(n, size)]
-    firsts = [window().first_kept((SYSTEM, TASK), tuple(talk[:n]), ()) for n in range(len(talk) + 1)]
+    firsts = [window().first_kept((SYSTEM, TASK), tuple(talk[:n]), None) for n in range(len(talk) + 1)]
     assert firsts == sorted(firsts)
     assert all(first < max(n, 1) for n, first in enumerate(firsts))
 
