@@ -2,6 +2,7 @@
 
 from sandbox.docker.layers import DockerLayers
 from sandbox.environments.builder import SetupProgress, StepResult
+from sandbox.environments.credentials import Credentials, credential
 from sandbox.environments.detect import detect, wanted_files
 from sandbox.environments.environments import Environments, Setup, SetupBounds
 from sandbox.environments.recipe import SETUP_SCRIPT, Recipe, SetupStep, key_of
@@ -9,6 +10,7 @@ from sandbox.requirements import declared_packages
 
 __all__ = [
     "SETUP_SCRIPT",
+    "Credentials",
     "DockerLayers",
     "Environments",
     "Recipe",
@@ -17,6 +19,7 @@ __all__ = [
     "SetupProgress",
     "SetupStep",
     "StepResult",
+    "credential",
     "declared_packages",
     "detect",
     "key_of",

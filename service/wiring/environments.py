@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from domain import Refused
 from sandbox import Backend, Docker, Egress, Sandbox, Spec, Store, Witness, backend_named
-from sandbox.environments import DockerLayers, Environments, SetupBounds
+from sandbox.environments import Credentials, DockerLayers, Environments, SetupBounds, credential
 from service.settings import Settings
 from service.wiring.sandboxes import listed, rules_of
 
@@ -52,7 +53,25 @@ def open_environments(
             environment_mb=settings.setup_mb,
             store_bytes=int(settings.setup_store_gb * (1 << 30)),
         ),
+        credentials=partial(credentials_of, settings),
     )
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """Return what set-ups may log in with, as the named variables and files have it now.
+
+    Raises:
+        Refused: ``setup_credential_missing`` or ``setup_credential_invalid``; neither repeats a value.
+    """
+    logins = settings.index_logins()
+    for host, text in logins.items():
+        if text is None:
+            raise Refused(
+                f"The login for {host} is not where SIGNOFF_SETUP_CREDENTIALS says.",
+                code="setup_credential_missing",
+                hint="Write HOST=env:NAME for a variable of this process, or HOST=file:PATH for a file it can read.",
+            )
+    return Credentials(tuple(credential(host, text) for host, text in logins.items() if text is not None))
 
 
 @dataclass(slots=True, kw_only=True)

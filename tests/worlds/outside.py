@@ -66,6 +66,7 @@ from risk.bash.quoting import ansi, bare, braces, double_quoted
 from risk.content import deceptive, secrets, unseen
 from risk.diff import _unquoted
 from risk.paths import glob_expression
+from sandbox.environments.credentials import Credentials, IndexCredential, credential, unauthorized_host
 from sandbox.environments.images import python_fits
 from sandbox.environments.other_languages import make, node
 from sandbox.environments.python import chosen_files
@@ -136,6 +137,9 @@ PARSERS = (
     Parser("sandbox.environments.python_files", lambda text: read_project({"tox.ini": f"[testenv]\ndeps = {text}"})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"setup.py": text, "noxfile.py": text})),
     Parser("sandbox.environments.python_files", lambda text: read_project({"Pipfile": f"[packages]\n{text} = 1"})),
+    Parser("sandbox.environments.credentials", unauthorized_host),
+    Parser("sandbox.environments.credentials", Credentials((IndexCredential("a.example", "a-token"),)).variables),
+    Parser("sandbox.environments.credentials", lambda text: credential("a.example", text), refuses=(Refused,)),
     Parser("sandbox.environments.other_languages", lambda text: node({"package.json": text}, ())),
     Parser("sandbox.environments.other_languages", lambda text: make({"Makefile": text}, ())),
     Parser(
