@@ -254,6 +254,7 @@ class _Setup:
     def _variables(self) -> Mapping[str, str]:
         places = [f"{ROOT}/{place}" for place in dict.fromkeys((*self._recipe.path, "venv/bin", "node/bin"))]
         return {
+            **dict(self._recipe.build_variables),
             "PATH": ":".join([*places, SYSTEM_PATH]),
             "CI": "true",
             "SIGNOFF_ENV": ROOT,

@@ -12,6 +12,9 @@ from service.wiring.sandboxes import listed, rules_of
 
 ENGINE_S = 900
 """Seconds the engine may take to make an image of a large layer."""
+_ASK_APT = (
+    r"cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[A-Za-z0-9.-]+' | sort -u"
+)
 _ASK_PIP = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
 
 
@@ -122,8 +125,10 @@ async def default_hosts(backend: Backend, spec: Spec) -> tuple[str, ...]:
     try:
         pip = await sandbox.run(["python3", "-c", _ASK_PIP], cwd="/", timeout_s=30.0)
         npm = await sandbox.run(["npm", "config", "get", "registry"], cwd="/", timeout_s=30.0)
+        apt = await sandbox.run(["sh", "-c", _ASK_APT], cwd="/", timeout_s=30.0)
     finally:
         await sandbox.close()
     hosts = pip.stdout.text().split() if pip.ok else []
     address = npm.stdout.text().strip() if npm.ok else ""
-    return (*hosts, *([address.split("/")[2]] if address.count("/") > 1 else []))
+    archives = [each.partition("//")[2] for each in apt.stdout.text().split()] if apt.ok else []
+    return (*hosts, *([address.split("/")[2]] if address.count("/") > 1 else []), *archives)

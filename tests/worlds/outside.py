@@ -71,7 +71,8 @@ from sandbox.environments.images import python_fits
 from sandbox.environments.other_languages import make, node
 from sandbox.environments.python import chosen_files
 from sandbox.environments.python_files import read_project
-from sandbox.environments.system_packages import pip_installs, system_packages
+from sandbox.environments.services import services
+from sandbox.environments.system_packages import is_hint, pip_installs, system_packages
 from sandbox.requirements import is_manifest, requirements
 from sandbox.workspace import submodules
 from sandbox.workspace.recent_changes import hunks
@@ -146,6 +147,8 @@ PARSERS = (
         "sandbox.environments.system_packages", lambda text: system_packages((), {"Dockerfile": text}, native=False)
     ),
     Parser("sandbox.environments.system_packages", lambda text: pip_installs({"ci.yml": f"pip install {text}"})),
+    Parser("sandbox.environments.system_packages", lambda text: is_hint(f"compose{text}.yml"), most=4_000),
+    Parser("sandbox.environments.services", lambda text: services((), {"ci.yml": f"services: [{text}]"}, text)),
     Parser("sandbox.environments.python", lambda text: chosen_files((f"{text}.txt", "tests.txt"))),
     Parser("sandbox.environments.images", lambda text: python_fits(text, "3.11.2")),
     Parser("domain.text.failures", failure_kind),
