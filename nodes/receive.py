@@ -12,7 +12,7 @@ from opentelemetry.trace import Tracer
 from pydantic import TypeAdapter, ValidationError
 
 from domain import Exhausted, Refused, Spent, Task
-from domain.acceptance import MANIFESTS, below, find_acceptance, run_in
+from domain.acceptance import MANIFESTS, below, find_acceptance, package_named, run_in
 from domain.limits import ensure_within
 from models import SelectionContext
 from nodes._events import announce
@@ -153,6 +153,9 @@ class Receiver:
         for each in empty:
             announce("note", each[:1].upper() + each[1:], code="submodule_missing")
         paths = await self.store.files(run, pinned.tree)
+        if not pinned.folder and (package := package_named(task.text, paths)):
+            pinned = self.store.focus(run, package)
+            announce("note", f"The task is about the package {package}.", subject="package", folder=package)
         await workspace_policy(self.store, run)  # a mistake in it is told now, not in the middle of the run
         expert = task.expert or self.roster.choose_expert(task.text, paths)
         self.roster.expert_prompt(expert)  # an unknown expert is refused here, not in the middle of the run

@@ -190,6 +190,13 @@ class Settings(Reporting):
     setup_upload_mb: float = Field(default=64.0, ge=0, description="What one set-up may send, TLS handshakes included.")
     setup_connections: int = Field(default=20_000, ge=1, description="Connections one set-up may make.")
 
+    test_minutes: float = Field(
+        default=20.0,
+        gt=0,
+        description="How long the acceptance command may take before anything is changed. Later runs of it may take "
+        "three times as long as that one did, ten minutes at least.",
+    )
+
     host: str = Field(default="127.0.0.1", description="Address that `signoff serve` binds to.")
     port: int = Field(default=2024, ge=0, le=65_535, description="Port of it; 0: any free one.")
     workers: int = Field(

@@ -15,6 +15,7 @@ from sandbox.inside import shell_script
 from sandbox.inside.environment import ROOT
 
 Kind = Literal["postgresql", "redis"]
+KINDS: tuple[Kind, ...] = ("postgresql", "redis")
 PACKAGES: Mapping[str, Kind] = {
     **dict.fromkeys(("psycopg", "psycopg2", "psycopg2-binary", "asyncpg", "pg8000", "aiopg"), "postgresql"),
     **dict.fromkeys(("pytest-postgresql", "pg", "pg-promise", "postgres", "pgvector"), "postgresql"),
@@ -79,14 +80,14 @@ def services(named: Collection[str], hints: Mapping[str, str], modules: str = ""
     for text in hints.values():
         for each in hinted(text):
             found.setdefault(each.kind, each)
-    kinds = {PACKAGES[name] for name in named if name in PACKAGES} - {
-        STAND_INS[name] for name in named if name in STAND_INS
-    }
+    kinds: set[Kind] = {PACKAGES[name] for name in named if name in PACKAGES}
+    kinds -= {STAND_INS[name] for name in named if name in STAND_INS}
     for name in _MODULE.findall(modules):
         kinds.add("redis" if "redi" in name else "postgresql")
-    for kind in sorted(kinds):
-        found.setdefault(kind, LocalServer(kind=kind))
-    return tuple(found[kind] for kind in sorted(found))
+    for kind in KINDS:
+        if kind in kinds:
+            found.setdefault(kind, LocalServer(kind=kind))
+    return tuple(found[kind] for kind in KINDS if kind in found)
 
 
 def hinted(text: str) -> Iterator[LocalServer]:

@@ -22,7 +22,6 @@ dynamic_shared_memory_type = mmap
 shared_buffers = 32MB
 max_connections = 60
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 jit = off
 min_wal_size = 4MB

@@ -15,11 +15,11 @@ from approvals.channels.slack import parse_slack
 from approvals.channels.standard import parse_standard
 from approvals.channels.teams import parse_teams, plain_text
 from domain import CodeChange, CommandRun, NewFile, Plan, Refused
-from domain.acceptance import find_acceptance
+from domain.acceptance import find_acceptance, narrowed, package_named
 from domain.change import Hunk, mode_changes
 from domain.coder import EditBlock
 from domain.environment_faults import environment_faults
-from domain.evidence import LeftOut, Output
+from domain.evidence import LeftOut, Output, TestCase, TestReport
 from domain.identity import redacted
 from domain.masking import Masker, find_personal, find_secrets, without_echoes
 from domain.reports import read_report
@@ -83,6 +83,8 @@ from telemetry.redact import Redactor
 from tests.worlds.pieces import PIECES
 
 ENGINE, RULES, REDACTOR = RiskEngine(), default_rules(), Redactor(("a-secret-of-this-house",))
+_SLOW = CommandRun(command="pytest", ended="exit", code=1, duration_ms=99_000)
+_REPORT = TestReport(runner="pytest", failed=1, cases=(TestCase(id="a::b", outcome="failed"),))
 _TEST = "    def test_a():\n"
 _HUNK = "diff --git a/a.py b/a.py\n+++ b/a.py\n@@ -1 +1 @@\n"
 COMMAND, LINE = 15_000, 1_900
@@ -154,6 +156,8 @@ PARSERS = (
     Parser("domain.text.failures", failure_kind),
     Parser("domain.acceptance", lambda text: find_acceptance((), {"package.json": text, "Makefile": text})),
     Parser("domain.acceptance", lambda text: find_acceptance((text,), {}), most=4_000),
+    Parser("domain.acceptance", lambda text: package_named(text, ("a/b/setup.py", "c/go.mod"))),
+    Parser("domain.acceptance", lambda text: narrowed(text, _SLOW, _REPORT)),
     Parser("domain.weakening", lambda text: weakened({"tests/test_a.py": text}, {"tests/test_a.py": f"{text} "})),
     Parser("domain.weakening", is_test, most=4_000),
     Parser("domain.text.untrusted", python_tree),

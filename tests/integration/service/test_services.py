@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Docker
+from sandbox import Docker, Workspaces
 from service.settings import Settings
 from service.wiring.environments import default_hosts
 from service.wiring.sandboxes import spec_of
@@ -58,8 +58,9 @@ async def test_tests_find_their_database_and_their_cache_without_a_network(tmp_p
         made = await environments.prepare("run", pinned, recipe)
         assert (made.code, made.collected) == ("", True), made
         assert [step.title for step in made.steps if not step.ok] == []
+        workspaces = Workspaces(opened.backend, store, opened.spec)
         try:
-            workspace = await opened.engine.workspaces.open("run", pinned)
+            workspace = await workspaces.open("run", pinned)
             tests = await workspace.shell("python3 -m pytest -q", timeout_s=100)
             assert tests.ok, tests
             kept = "psql -c 'create table kept (x int)' && redis-cli -u $REDIS_URL ping"
@@ -69,13 +70,13 @@ async def test_tests_find_their_database_and_their_cache_without_a_network(tmp_p
             again = await workspace.shell("psql -h ::1 -tAc 'select count(*) from kept'", timeout_s=60)
             assert (again.ok, again.stdout.text()) == (True, "0\n"), again
             # A clean checkout has a clean database.
-            proof = await opened.engine.workspaces.verify(
+            proof = await workspaces.verify(
                 "run", pinned.tree, "psql -c 'select * from kept' || ! pgrep -f other", timeout_s=60
             )
             assert "does not exist" in proof.stderr.text()
             # Our own programs have none of it.
             assert (await workspace.snapshot("base")).tree == pinned.tree
         finally:
-            await opened.engine.workspaces.close()
+            await workspaces.close()
             await opened.pool.close()
             await environments._layers.remove([made.key])
