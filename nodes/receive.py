@@ -20,7 +20,7 @@ from nodes._masking import Masks
 from nodes._models import Clock, Roster
 from nodes._rating import workspace_policy
 from sandbox import Pinned, Store, Texts, bring
-from sandbox.environments import Environments, Recipe, Setup, SetupProgress
+from sandbox.environments import Environments, Recipe, Setup, SetupProgress, lfs_pointers
 
 _TASK = TypeAdapter(Task)
 
@@ -153,6 +153,14 @@ class Receiver:
         for each in empty:
             announce("note", each[:1].upper() + each[1:], code="submodule_missing")
         paths = await self.store.files(run, pinned.tree)
+        if pointers := await lfs_pointers(self.store, run, pinned.tree, paths):
+            named = f"{', '.join(pointers[:5])}{' …' if len(pointers) > 5 else ''}"  # noqa: PLR2004
+            announce(
+                "note",
+                f"{len(pointers)} files are pointers of Git LFS, their content is not here: {named}",
+                code="lfs_missing",
+                hint="Tests that open them cannot pass: leave those out (--accept), or keep small files in git.",
+            )
         if not pinned.folder and (package := package_named(task.text, paths)):
             pinned = self.store.focus(run, package)
             announce("note", f"The task is about the package {package}.", subject="package", folder=package)

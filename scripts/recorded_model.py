@@ -1,11 +1,10 @@
 """A stand-in for a model: answers every question with the one change that is recorded for an example.
 
-``scripts/recorded_model.py EXAMPLE -- COMMAND …`` runs a command with it as its model. It shows what Signoff does around a
-model, on a machine that has none; it thinks nothing.
+``scripts/recorded_model.py EXAMPLE -- COMMAND …`` runs a command with it as its model. It shows what Signoff does
+around a model, on a machine that has none; it thinks nothing.
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -78,7 +77,8 @@ def main(example: str, command: list[str]) -> int:
             "SIGNOFF_STRATEGY": "single",
         }
         try:
-            return subprocess.run(command, check=False, env={**os.environ, **told}).returncode
+            words = ["env", *(f"{name}={text}" for name, text in told.items()), *command]
+            return subprocess.run(words, check=False).returncode
         finally:
             server.shutdown()
 

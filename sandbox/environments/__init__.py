@@ -5,6 +5,7 @@ from sandbox.environments.builder import SetupProgress, StepResult
 from sandbox.environments.credentials import Credentials, credential
 from sandbox.environments.detect import detect, wanted_files
 from sandbox.environments.environments import Environments, Setup, SetupBounds
+from sandbox.environments.lfs import lfs_pointers
 from sandbox.environments.recipe import SETUP_SCRIPT, Recipe, SetupStep, key_of
 from sandbox.requirements import declared_packages
 
@@ -23,5 +24,6 @@ __all__ = [
     "declared_packages",
     "detect",
     "key_of",
+    "lfs_pointers",
     "wanted_files",
 ]

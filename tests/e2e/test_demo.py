@@ -37,7 +37,7 @@ def demo(example, folder, more=()):
 def test_the_node_demo_sets_its_package_up_and_delivers_what_was_recorded(tmp_path):
     subprocess.run([ROOT / "sandbox" / "images" / "node.sh"], check=True, capture_output=True)
     repo, printed = demo("shipping", tmp_path, registries(tmp_path))
-    assert "Install the packages of Node" in printed
+    assert "Environment: node" in printed
     assert "a recorded answer stands in" in printed
     (branch,) = [name for name in git(repo, "branch", "--format=%(refname:short)").splitlines() if name != "main"]
     assert git(repo, "diff", "--name-only", "main", branch) == "arrival.js"
